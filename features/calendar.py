@@ -1,0 +1,167 @@
+"""What is known of any date in advance: weekday, payday, holidays and where they are kept.
+
+A holiday is national, regional (one state) or local (one city). A transferred holiday is an
+ordinary day; the row of type Transfer is the day it was moved to. A Work Day is a make-up
+weekend. Days off are those of type Holiday, Additional, Transfer and Bridge.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+DAY_OFF_TYPES = ("Holiday", "Additional", "Transfer", "Bridge")
+EVENT = "Event"
+WORK_DAY = "Work Day"
+HOLIDAY_TYPES = (*DAY_OFF_TYPES, EVENT, WORK_DAY)
+NATIONAL, REGIONAL, LOCAL = LOCALES = ("National", "Regional", "Local")
+NO_HOLIDAY = ""
+
+FAR_DAYS = 30
+"""Distances in days beyond this one say no more."""
+
+_OFFSET = re.compile(r"[+-]\d+$")
+_EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0
+
+Dates = NDArray[np.datetime64]
+Floats = NDArray[np.float32]
+
+
+class Holiday(BaseModel):
+    """One row of the retailer's holidays table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    date: date
+    type: str
+    locale: str
+    locale_name: str
+    description: str
+    transferred: bool
+
+    @property
+    def name(self) -> str:
+        """What recurs: the description without its day offset (``Navidad-1``) or match."""
+        return _OFFSET.sub("", self.description.split(":")[0]).removeprefix("Traslado ").strip()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a store stands, as the holidays table names it."""
+
+    city: str
+    state: str
+
+    def keeps(self, holiday: Holiday) -> bool:
+        place = {NATIONAL: holiday.locale_name, REGIONAL: self.state, LOCAL: self.city}
+        return place[holiday.locale] == holiday.locale_name
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Calendar of a span of dates.
+
+    Attributes:
+        dates: shape (dates,), consecutive days.
+        weekday: shape (dates,), Monday 0 to Sunday 6.
+        day: for each name, values that hold everywhere; shape (dates,), float32.
+        store: for each name, values of each store; shape (stores, dates), float32.
+        names: shape (dates,): name of the national holiday or event, or `NO_HOLIDAY`.
+    """
+
+    dates: Dates
+    weekday: NDArray[np.intp]
+    day: dict[str, Floats]
+    store: dict[str, Floats]
+    names: NDArray[np.str_]
+
+
+def build_calendar(
+    dates: Dates, holidays: Sequence[Holiday], places: Sequence[Place]
+) -> Calendar:
+    """Describe consecutive `dates` for the stores at `places`."""
+    kept = [holiday for holiday in holidays if not holiday.transferred]
+    off = [holiday for holiday in kept if holiday.type in DAY_OFF_TYPES]
+    national_off = [holiday for holiday in off if holiday.locale == NATIONAL]
+    local_off = [holiday for holiday in off if holiday.locale != NATIONAL]
+    events = [holiday for holiday in kept if holiday.type == EVENT]
+    work = [holiday for holiday in kept if holiday.type == WORK_DAY]
+    days_to, days_since = _distances(dates, national_off)
+    months = dates.astype("datetime64[M]")
+    day_of_month = _days(dates - months.astype("datetime64[D]")) + 1
+    month_length = _days((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]"))
+    to_payday, since_payday = _payday_distances(day_of_month, month_length)
+    names = np.full(len(dates), NO_HOLIDAY, dtype=object)
+    for holiday in (*events, *national_off):  # a day off names a day that is an event too
+        if (at := _position(dates, holiday)) is not None and holiday.locale == NATIONAL:
+            names[at] = holiday.name
+    return Calendar(
+        dates=dates,
+        weekday=(dates.astype(np.int64) + _EPOCH_WEEKDAY).astype(np.intp) % 7,
+        day={
+            "day_of_month": day_of_month.astype(np.float32),
+            "month": (months.astype(np.int64) % 12 + 1).astype(np.float32),
+            "day_of_year": (_days(dates - dates.astype("datetime64[Y]")) + 1).astype(np.float32),
+            "days_to_payday": to_payday,
+            "days_since_payday": since_payday,
+            "national_day_off": _flags(dates, national_off),
+            "event": _flags(dates, events),
+            "work_day": _flags(dates, work),
+            "days_to_day_off": days_to,
+            "days_since_day_off": days_since,
+        },
+        store={
+            "local_day_off": np.stack(
+                [_flags(dates, filter(place.keeps, local_off)) for place in places]
+            )
+        },
+        names=names.astype(np.str_),
+    )
+
+
+def _days(delta: NDArray[np.timedelta64]) -> NDArray[np.int64]:
+    return delta.astype("timedelta64[D]").astype(np.int64)
+
+
+def _position(dates: Dates, holiday: Holiday) -> int | None:
+    at = int((np.datetime64(holiday.date) - dates[0]).astype(int))
+    return at if 0 <= at < len(dates) else None
+
+
+def _flags(dates: Dates, holidays: Iterable[Holiday]) -> Floats:
+    flags = np.zeros(len(dates), dtype=np.float32)
+    for holiday in holidays:
+        if (at := _position(dates, holiday)) is not None:
+            flags[at] = 1
+    return flags
+
+
+def _distances(dates: Dates, holidays: Sequence[Holiday]) -> tuple[Floats, Floats]:
+    """Days to the next and since the last of the holidays, 0 on the day, at most `FAR_DAYS`."""
+    days = np.unique(np.array([holiday.date for holiday in holidays], dtype="datetime64[D]"))
+    far = np.timedelta64(FAR_DAYS, "D")
+    before = np.concatenate(([dates[0] - far], days))
+    after = np.concatenate((days, [dates[-1] + far]))
+    to_next = _days(after[np.searchsorted(days, dates, side="left")] - dates)
+    since_last = _days(dates - before[np.searchsorted(days, dates, side="right")])
+    return (
+        np.clip(to_next, 0, FAR_DAYS).astype(np.float32),
+        np.clip(since_last, 0, FAR_DAYS).astype(np.float32),
+    )
+
+
+def _payday_distances(
+    day_of_month: NDArray[np.int64], month_length: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """Days to and since payday: the 15th and the last day of the month."""
+    first_half = day_of_month <= 15
+    to_next = np.where(first_half, 15, month_length) - day_of_month
+    since_last = np.where(day_of_month < 15, day_of_month, day_of_month - 15)
+    since_last = np.where(day_of_month == month_length, 0, since_last)
+    return to_next.astype(np.float32), since_last.astype(np.float32)

@@ -1,0 +1,169 @@
+"""The feature contract: names, order, meaning and categories of the model's columns.
+
+`FEATURES` is the one list of features; `features.matrix` computes a value for each of its names,
+training and serving take their order from it, and a bundle carries the contract that it was
+trained with, so that one of another release is refused instead of misread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from features.calendar import NO_HOLIDAY
+from features.snapshot import Snapshot
+
+UNKNOWN_CODE = -1
+"""Code of a category that does not apply to the node, or that training has not seen."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the model's matrix."""
+
+    name: str
+    unit: str
+    description: str
+
+
+_LOG = "log1p units"
+_PROMO = "log1p items"
+_FLAG = "0 or 1"
+
+FEATURES: tuple[Feature, ...] = (
+    Feature("level", "category", "level of the node"),
+    Feature("store", "category", "store, where the node has one"),
+    Feature("family", "category", "family, where the node has one"),
+    Feature("city", "category", "city of the store"),
+    Feature("state", "category", "state of the store"),
+    Feature("type", "category", "type of the store"),
+    Feature("cluster", "category", "cluster of the store"),
+    Feature("horizon", "days", "days from the origin to the forecast day"),
+    # the past at the origin; means are over days since the node's first sale
+    Feature("mean_7", _LOG, "mean over 7 days"),
+    Feature("mean_14", _LOG, "mean over 14 days"),
+    Feature("mean_28", _LOG, "mean over 28 days"),
+    Feature("mean_56", _LOG, "mean over 56 days"),
+    Feature("mean_112", _LOG, "mean over 112 days"),
+    Feature("mean_364", _LOG, "mean over 364 days"),
+    Feature("decayed_14", _LOG, "mean with weights that halve every 14 days"),
+    Feature("std_28", _LOG, "standard deviation over 28 days"),
+    Feature("std_112", _LOG, "standard deviation over 112 days"),
+    Feature("units_7", _LOG, "log of the mean units over 7 days"),
+    Feature("units_28", _LOG, "log of the mean units over 28 days"),
+    Feature("units_364", _LOG, "log of the mean units over 364 days"),
+    Feature("zero_share_28", "share", "days without sales among 28"),
+    Feature("zero_share_112", "share", "days without sales among 112"),
+    Feature("days_since_sale", "days", "since the last day with sales, at most 364"),
+    Feature("age", "days", "since the first sale, at most 1,456"),
+    Feature("trend_28", _LOG, "mean over 28 days less that of the 28 before"),
+    Feature("growth_364", _LOG, "mean over 28 days less that of a year before"),
+    Feature("traffic_28", "log ratio", "transactions of the stores, 28 against 112 days"),
+    # the past of the forecast day's weekday
+    Feature("weekday_last", _LOG, "the last same weekday"),
+    Feature("weekday_4", _LOG, "mean of the last 4 same weekdays"),
+    Feature("weekday_8", _LOG, "mean of the last 8 same weekdays"),
+    Feature("weekday_16", _LOG, "mean of the last 16 same weekdays"),
+    Feature("weekday_index", _LOG, "the last 8 same weekdays less the mean of 56 days"),
+    # a year before the forecast day
+    Feature("year_value", _LOG, "364 days before the forecast day"),
+    Feature("year_week", _LOG, "mean of 7 days around 364 days before"),
+    Feature("year_season", _LOG, "those 7 days less the 28 to a year before the origin"),
+    Feature("year_level", _LOG, "mean over 28 days plus that seasonal step"),
+    Feature("year2_season", _LOG, "the same step two years before"),
+    # promotions, past and planned
+    Feature("promo_28", _PROMO, "mean items over 28 days"),
+    Feature("promo_share_112", "share", "days with a promotion among 112"),
+    Feature("promo_slope", "log1p units per log1p items", "response of sales over 112 days"),
+    Feature("promo_weekday_8", _PROMO, "mean items on the last 8 same weekdays"),
+    Feature("promo", _PROMO, "items planned for the day"),
+    Feature("promo_change", _PROMO, "planned less the mean over 28 days"),
+    Feature("promo_effect", _LOG, "that change times the response"),
+    Feature("promo_store", _PROMO, "items planned in the whole store"),
+    Feature("promo_store_change", _PROMO, "the store's planned less its mean over 28 days"),
+    Feature("promo_family", _PROMO, "items planned for the family in all stores"),
+    Feature("promo_family_change", _PROMO, "the family's planned less its mean over 28 days"),
+    # the forecast day
+    Feature("weekday", "Monday 0 to Sunday 6", "weekday"),
+    Feature("day_of_month", "day", "day of the month"),
+    Feature("month", "month", "month"),
+    Feature("day_of_year", "day", "day of the year"),
+    Feature("days_to_payday", "days", "to the 15th or the last of the month"),
+    Feature("days_since_payday", "days", "since the 15th or the last of the month"),
+    Feature("national_day_off", _FLAG, "a national day off"),
+    Feature("local_day_off", "share of stores", "a regional or local day off"),
+    Feature("event", _FLAG, "an event such as Black Friday or Mother's Day"),
+    Feature("work_day", _FLAG, "a make-up working day"),
+    Feature("days_to_day_off", "days", "to the next national day off, at most 30"),
+    Feature("days_since_day_off", "days", "since the last national day off, at most 30"),
+    Feature("holiday", "category", "name of the national holiday or event"),
+    Feature("oil", "price", "oil, as last known"),
+    Feature("oil_change_28", "price", "oil less its value 28 days before the origin"),
+)
+NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
+_NODE_COLUMNS = {
+    "store": "store_nbr",
+    "family": "family",
+    "city": "city",
+    "state": "state",
+    "type": "type",
+    "cluster": "cluster",
+}
+
+
+class Contract(BaseModel):
+    """What the rows of one model look like.
+
+    Attributes:
+        names: of the columns, in order.
+        dtype: of every column.
+        categories: for each categorical feature, its values; a value's code is its position.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    names: tuple[str, ...]
+    dtype: Literal["float32"] = "float32"
+    categories: dict[str, tuple[str, ...]]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the contract (hexadecimal)."""
+        document = orjson.dumps(self.model_dump(), option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(document).hexdigest()
+
+    def code(self, feature: str, values: Sequence[str | None]) -> NDArray[np.float32]:
+        """Codes of values, `UNKNOWN_CODE` for None and for what training has not seen."""
+        codes = {value: code for code, value in enumerate(self.categories[feature])}
+        return np.array(
+            [UNKNOWN_CODE if value is None else codes.get(value, UNKNOWN_CODE) for value in values],
+            dtype=np.float32,
+        )
+
+
+def contract_of(snapshot: Snapshot) -> Contract:
+    """The contract of a model that is trained on a snapshot."""
+    hierarchy = snapshot.hierarchy
+    categories: dict[str, tuple[str, ...]] = {"level": tuple(hierarchy.levels)}
+    for feature, column in _NODE_COLUMNS.items():
+        categories[feature] = tuple(dict.fromkeys(hierarchy.bottoms[column]))
+    past = snapshot.calendar.names[: snapshot.n_days]
+    categories["holiday"] = tuple(sorted(set(past.tolist()) - {NO_HOLIDAY}))
+    return Contract(names=NAMES, categories=categories)
+
+
+def node_codes(snapshot: Snapshot, contract: Contract) -> Mapping[str, NDArray[np.float32]]:
+    """Codes of each node for the features that describe it; each of shape (nodes,)."""
+    hierarchy = snapshot.hierarchy
+    codes = {"level": contract.code("level", [node.level for node in hierarchy.nodes])}
+    for feature, column in _NODE_COLUMNS.items():
+        codes[feature] = contract.code(feature, hierarchy.attribute(column))
+    return codes

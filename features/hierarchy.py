@@ -1,0 +1,169 @@
+"""The hierarchy: which nodes there are, at which levels, and what adds up to what.
+
+A *level* is a set of columns of the bottom series; its nodes are the distinct values of those
+columns. ``total`` is the level with no column, ``bottom`` the one with both keys. City, state,
+type or cluster become levels by adding a line to the mapping: nothing else knows the four that
+are the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Levels = Mapping[str, tuple[str, ...]]
+
+TOTAL = "total"
+BOTTOM = "bottom"
+DEFAULT_LEVELS: Levels = {
+    TOTAL: (),
+    "store": ("store_nbr",),
+    "family": ("family",),
+    BOTTOM: ("store_nbr", "family"),
+}
+_PREFIX = {"store_nbr": "store"}
+
+
+@dataclass(frozen=True)
+class Node:
+    """One member of the hierarchy; `key` holds the values of its level's columns."""
+
+    id: str
+    level: str
+    key: tuple[str, ...]
+
+
+class Hierarchy:
+    """Nodes ordered level by level, the total first and the bottom series last.
+
+    Args:
+        bottoms: for each column, its value for every bottom series (all of equal length).
+        levels: columns of each level; must begin with the total and end with the bottom.
+
+    Invariants: `summing` has one row per node and one column per bottom series; its last rows
+    are the identity; every value of a node is ``summing @ values of the bottoms``.
+    """
+
+    def __init__(
+        self, bottoms: Mapping[str, Sequence[str]], levels: Levels = DEFAULT_LEVELS
+    ) -> None:
+        names = list(levels)
+        if not names or levels[names[0]] or names[-1] != BOTTOM:
+            raise ValueError("levels must begin with one of no columns and end with the bottom")
+        self.levels = dict(levels)
+        self.bottoms = {column: tuple(values) for column, values in bottoms.items()}
+        nodes: list[Node] = []
+        slices: dict[str, slice] = {}
+        member_of: dict[str, NDArray[np.intp]] = {}
+        for level, columns in levels.items():
+            keys = self._keys(columns)
+            # the bottoms keep the order they are given in: their rows are the panel's
+            distinct = keys if level == BOTTOM else sorted(set(keys), key=_natural)
+            index = {key: number for number, key in enumerate(distinct)}
+            if len(index) != len(distinct):
+                raise ValueError("two bottom series have the same key")
+            slices[level] = slice(len(nodes), len(nodes) + len(distinct))
+            member_of[level] = np.array([slices[level].start + index[key] for key in keys])
+            nodes.extend(Node(_node_id(columns, key), level, key) for key in distinct)
+        self.nodes = tuple(nodes)
+        self.slices = slices
+        self._member_of = member_of
+
+    def _keys(self, columns: Sequence[str]) -> list[tuple[str, ...]]:
+        count = len(next(iter(self.bottoms.values())))
+        if not columns:
+            return [()] * count
+        return list(zip(*(self.bottoms[column] for column in columns), strict=True))
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    @property
+    def n_bottom(self) -> int:
+        bottom = self.slices[BOTTOM]
+        return bottom.stop - bottom.start
+
+    @property
+    def n_upper(self) -> int:
+        """Nodes above the bottom; the bottom series follow them."""
+        return self.slices[BOTTOM].start
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Row of each node by its id."""
+        return {node.id: row for row, node in enumerate(self.nodes)}
+
+    @cached_property
+    def level_of(self) -> NDArray[np.int64]:
+        """Number of each node's level, in the order of `levels`; shape (nodes,)."""
+        codes = {level: code for code, level in enumerate(self.levels)}
+        return np.array([codes[node.level] for node in self.nodes], dtype=np.int64)
+
+    @cached_property
+    def summing(self) -> sparse.csr_array:
+        """The summing matrix S, shape (nodes, bottoms), float64."""
+        rows = np.concatenate(list(self._member_of.values()))
+        columns = np.tile(np.arange(self.n_bottom), len(self.levels))
+        ones = np.ones(len(rows))
+        return sparse.csr_array((ones, (rows, columns)), shape=(len(self), self.n_bottom))
+
+    def aggregate(self, bottoms: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Add the bottoms up to every node.
+
+        Args:
+            bottoms: shape (bottoms, ...) in units.
+
+        Returns:
+            Shape (nodes, ...), float64.
+        """
+        values = np.asarray(bottoms, dtype=np.float64)
+        flat = self.summing @ values.reshape(self.n_bottom, -1)
+        return np.asarray(flat).reshape(len(self), *values.shape[1:])
+
+    def ancestor(self, level: str) -> NDArray[np.intp]:
+        """Row of each node's ancestor at a level, or of the total where it has no single one.
+
+        Shape (nodes,). A node of the level is its own ancestor.
+        """
+        member = self._member_of[level]
+        result = np.zeros(len(self), dtype=np.intp)
+        summing = self.summing
+        for row in range(len(self)):
+            members = np.unique(member[summing.indices[summing.indptr[row] : summing.indptr[row + 1]]])
+            if len(members) == 1:
+                result[row] = members[0]
+        return result
+
+    def attribute(self, column: str) -> tuple[str | None, ...]:
+        """Value of a column for each node; None where its bottoms differ."""
+        values = self.bottoms[column]
+        summing = self.summing
+        result: list[str | None] = []
+        for row in range(len(self)):
+            members = summing.indices[summing.indptr[row] : summing.indptr[row + 1]]
+            distinct = {values[member] for member in members}
+            result.append(distinct.pop() if len(distinct) == 1 else None)
+        return tuple(result)
+
+
+def bottom_id(store_nbr: int | str, family: str) -> str:
+    """Id of a bottom node."""
+    return _node_id(DEFAULT_LEVELS[BOTTOM], (str(store_nbr), family))
+
+
+def _node_id(columns: Sequence[str], key: Sequence[str]) -> str:
+    parts = (
+        f"{_PREFIX.get(column, column)}:{value}"
+        for column, value in zip(columns, key, strict=True)
+    )
+    return "/".join(parts) or TOTAL
+
+
+def _natural(key: tuple[str, ...]) -> tuple[tuple[int, int, str], ...]:
+    """Order numbers by value, and before texts."""
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in key)

@@ -1,0 +1,1 @@
+"""Makes bundles: demo data, rows, fit, export, backtest. Serving never imports it."""

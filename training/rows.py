@@ -1,0 +1,90 @@
+"""Training rows: origins × horizons, drawn from the past of the last day that may be a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.matrix import MatrixBuilder, known_covariates
+from features.snapshot import MAX_HORIZON
+from features.state import MIN_HISTORY_DAYS, YEAR, state_at
+from training.recipe import Recipe
+
+Progress = Callable[[int, int], None]
+"""Called with steps done and steps in all."""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Rows and targets.
+
+    Attributes:
+        rows: shape (n, features), float32, in the contract's order.
+        units: sales on the forecast day, shape (n,), float64.
+        origin: index of each row's origin, shape (n,).
+    """
+
+    rows: NDArray[np.float32]
+    units: NDArray[np.float64]
+    origin: NDArray[np.int64]
+
+
+def training_rows(
+    builder: MatrixBuilder,
+    recipe: Recipe,
+    *,
+    last_target: int,
+    progress: Progress = lambda done, total: None,
+) -> TrainingSet:
+    """Draw rows of the bottom series whose targets are no later than `last_target`.
+
+    A series gives rows from the origin at which it has sold; before, there is nothing to learn
+    from. For every origin the number of days with planned promotions is drawn too, and those
+    beyond it are hidden, so that one model serves forecasts with and without them.
+
+    Raises:
+        ValueError: there is too little history for a single row.
+    """
+    snapshot = builder.snapshot
+    origins = _origins(recipe, last_target)
+    if not len(origins):
+        raise ValueError(
+            f"training needs at least {MIN_HISTORY_DAYS + 1} days of sales, not {last_target + 1}"
+        )
+    bottoms = np.arange(snapshot.hierarchy.n_upper, len(snapshot.hierarchy))
+    horizons_each = np.clip(recipe.max_rows // (len(origins) * len(bottoms)), 1, MAX_HORIZON)
+    parts = []
+    for number, origin in enumerate(origins):
+        draw = np.random.default_rng([recipe.seed, origin])
+        reach = min(MAX_HORIZON, last_target - origin)
+        chosen = draw.choice(reach, size=min(horizons_each, reach), replace=False)
+        horizons = np.sort(chosen).astype(np.intp) + 1
+        state = state_at(snapshot, int(origin))
+        nodes = bottoms[state.sold[bottoms]]
+        covariates = known_covariates(snapshot, int(origin), promotion_lead=_lead(draw))
+        rows = builder.matrix(state, covariates, nodes, horizons)
+        units = snapshot.sales[np.ix_(nodes, origin + horizons)].reshape(-1)
+        parts.append((rows, units, np.full(len(units), origin)))
+        progress(number + 1, len(origins))
+    rows, units, origin_of = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return TrainingSet(rows=rows, units=units, origin=origin_of)
+
+
+def _origins(recipe: Recipe, last_target: int) -> NDArray[np.int64]:
+    """Origins, oldest first, counted back from the newest that has a target.
+
+    They begin a year into the data, where features of the year before exist, unless the data
+    are too short for that.
+    """
+    start = YEAR if last_target > YEAR + MAX_HORIZON else MIN_HISTORY_DAYS - 1
+    start = max(start, last_target - round(recipe.years * YEAR))
+    return np.arange(last_target - 1, start - 1, -recipe.origin_step)[::-1]
+
+
+def _lead(draw: np.random.Generator) -> int:
+    """Days of planned promotions: none, all, or any number, at equal odds."""
+    kind = draw.integers(3)
+    return (0, MAX_HORIZON, int(draw.integers(1, MAX_HORIZON)))[kind]
