@@ -176,15 +176,26 @@ def _read(path: Path, name: str) -> pl.DataFrame:
 def _cast(frame: pl.DataFrame, column: Column, path: Path) -> pl.DataFrame:
     """Give one column its dtype, or report the first value that does not fit."""
     raw = frame[column.name]
+    expected = {
+        pl.Date: "a date (YYYY-MM-DD) is expected",
+        pl.Boolean: "true or false is expected",
+        pl.String: "a text is expected",
+    }.get(type(column.dtype), "a number is expected")
+    if not _can_mean(raw.dtype, column.dtype):
+        raise DataError(path, f"holds {raw.dtype} where {expected}", column=column.name)
     value = pl.col(column.name)
     if raw.dtype == pl.String and column.dtype == pl.Date:
         cast = value.str.to_date("%Y-%m-%d", strict=False)
-    elif raw.dtype == pl.String and column.dtype == pl.Boolean:
-        cast = value.str.to_lowercase().replace_strict(
-            _BOOLEANS, default=None, return_dtype=pl.Boolean
+    elif column.dtype == pl.Boolean:
+        cast = (
+            value.cast(pl.String)
+            .str.to_lowercase()
+            .replace_strict(_BOOLEANS, default=None, return_dtype=pl.Boolean)
         )
     else:
         cast = value.cast(column.dtype, strict=False)
+        if raw.dtype.is_float() and column.dtype.is_integer():
+            cast = pl.when(value == value.floor()).then(cast)  # the cast would drop the fraction
     done = frame.with_columns(cast)
     checked = done.with_columns(raw.alias("_raw"))
     empty = pl.col("_raw").is_null()
@@ -197,11 +208,6 @@ def _cast(frame: pl.DataFrame, column: Column, path: Path) -> pl.DataFrame:
                 path, f"{shown} where {expected}", row=bad["_row"][0], column=column.name
             )
 
-    expected = {
-        pl.Date: "a date (YYYY-MM-DD) is expected",
-        pl.Boolean: "true or false is expected",
-        pl.String: "a text is expected",
-    }.get(type(column.dtype), "a number is expected")
     if not column.nullable:
         refuse(empty, expected)
     refuse(value.is_null() & ~empty, expected)
@@ -212,6 +218,17 @@ def _cast(frame: pl.DataFrame, column: Column, path: Path) -> pl.DataFrame:
     if column.choices is not None:
         refuse(~value.is_in(column.choices), f"one of {', '.join(column.choices)} is expected")
     return done
+
+
+def _can_mean(raw: pl.DataType, wanted: pl.DataType) -> bool:
+    """Whether a column of one dtype can be read as another: a number is not a date."""
+    if raw in (wanted, pl.String, pl.Null):
+        return True
+    if wanted == pl.Date:
+        return raw == pl.Datetime
+    if wanted == pl.Boolean:
+        return raw.is_integer()
+    return raw.is_numeric() if wanted.is_numeric() else not raw.is_nested()
 
 
 def _check_references(folder: Path, tables: dict[str, pl.DataFrame]) -> None:

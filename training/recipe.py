@@ -36,3 +36,11 @@ class Recipe(BaseModel):
         "lambda_l2": 1.0,
     }
     seed: int = 20170730
+
+
+DEMO = Recipe(
+    max_rows=150_000,
+    trees=200,
+    parameters={**Recipe().parameters, "num_leaves": 31, "min_data_in_leaf": 50},
+)
+"""For the built-in demo data, which are small: trains in seconds."""

@@ -1,0 +1,1 @@
+"""The HTTP contract. Thin: parse, call, answer."""

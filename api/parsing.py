@@ -1,0 +1,95 @@
+"""Turns what a client sent into a checked request, or into a problem that says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from errors import Code, FieldError, Problem
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_CODE_OF_FIELD = {
+    "date": Code.INVALID_DATE,
+    "horizon": Code.INVALID_HORIZON,
+    "store_nbr": Code.INVALID_STORE,
+    "family": Code.INVALID_FAMILY,
+    "node": Code.INVALID_NODE,
+}
+
+
+async def read_json(request: Request, model: type[Model]) -> Model:
+    """The request's body as `model`.
+
+    Raises:
+        Problem: the media type is not JSON, the body cannot be parsed, or a field is wrong.
+    """
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0]
+    if media_type.strip().lower() != "application/json":
+        raise Problem(
+            Code.UNSUPPORTED_MEDIA_TYPE,
+            f"The body is {media_type!r}; send it as application/json.",
+        )
+    try:
+        document = orjson.loads(await request.body())
+    except orjson.JSONDecodeError as error:
+        raise Problem(Code.PARSE_ERROR, f"The body is not JSON: {error}.") from None
+    return _checked(document, model, pointer="/")
+
+
+def read_query(request: Request, model: type[Model]) -> Model:
+    """The request's query parameters as `model`.
+
+    Raises:
+        Problem: a parameter is wrong, unknown, or given twice.
+    """
+    pairs = request.query_params.multi_items()
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        repeated = next(name for name, _ in pairs if [n for n, _ in pairs].count(name) > 1)
+        raise Problem(
+            Code.INVALID_REQUEST,
+            f"{repeated} is given more than once.",
+            errors=[FieldError(repeated, "Give it once.")],
+        )
+    return _checked(values, model, pointer="")
+
+
+def _checked(document: Any, model: type[Model], *, pointer: str) -> Model:
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False)
+        raise _problem(faults, pointer) from None
+
+
+def _problem(faults: list[Any], pointer: str) -> Problem:
+    errors = [
+        FieldError(
+            pointer + "/".join(_escaped(part) for part in fault["loc"]),
+            fault["msg"].removeprefix("Value error, "),
+        )
+        for fault in faults
+    ]
+    fields = {str(fault["loc"][0]) if fault["loc"] else "" for fault in faults}
+    only = fields.pop() if len(fields) == 1 else ""
+    code = _CODE_OF_FIELD.get(only, Code.INVALID_REQUEST)
+    detail = "; ".join(f"{error.pointer or 'request'}: {error.detail}" for error in errors)
+    return Problem(code, f"{detail}.", errors=errors)
+
+
+def _escaped(part: object) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def nearest(value: str, known: Mapping[str, Any]) -> str:
+    """A hint with the names that a misspelt one may have meant, or an empty text."""
+    from difflib import get_close_matches
+
+    folded = {name.casefold(): name for name in known}
+    found = [folded[name] for name in get_close_matches(value.casefold(), folded, n=3)]
+    return f" Did you mean {' or '.join(repr(name) for name in found)}?" if found else ""

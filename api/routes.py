@@ -1,0 +1,184 @@
+"""The calls of the HTTP contract: each parses its request, asks the forecaster, and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any, Protocol
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.parsing import nearest, read_json, read_query
+from api.schemas import (
+    DayForecast,
+    HealthAnswer,
+    HierarchyAnswer,
+    HierarchyQuery,
+    SimpleAnswer,
+    SimpleRequest,
+    SnapshotRef,
+)
+from api.tree import tree_of, way_of
+from api.windows import window_of
+from errors import Code, FieldError, Problem
+from features.hierarchy import bottom_id
+from features.snapshot import Snapshot
+from models.forecaster import Forecaster
+
+
+class Serving(Protocol):
+    """Gives the forecaster that serves now."""
+
+    def forecaster(self) -> Forecaster:
+        """Raises Problem MODEL_UNAVAILABLE where there is none."""
+        ...
+
+
+class Routes:
+    """The contract's endpoints over what is being served."""
+
+    def __init__(self, serving: Callable[[], Serving]) -> None:
+        self._serving = serving
+
+    def table(self) -> list[Route]:
+        return [
+            Route("/predict/simple", self.predict_simple, methods=["POST"]),
+            Route("/hierarchy", self.hierarchy, methods=["GET"]),
+            Route("/health", self.health, methods=["GET"]),
+            Route("/readyz", self.ready, methods=["GET"]),
+            Route("/healthz", self.ready, methods=["GET"]),
+            Route("/livez", self.alive, methods=["GET"]),
+        ]
+
+    async def predict_simple(self, request: Request) -> Response:
+        """One bottom series, day by day."""
+        asked = await read_json(request, SimpleRequest)
+        forecaster = self._serving().forecaster()
+        engine = forecaster.pair.engine
+        snapshot = engine.snapshot
+        row = _bottom_row(snapshot, asked)
+        window = window_of(snapshot, asked.date, asked.horizon)
+        values = (await forecaster.forecast(window.origin, window.horizons))[row]
+        trained_through = engine.bundle.facts.trained_through
+        days = [
+            DayForecast(
+                date=snapshot.date_at(int(day)),
+                prediction=float(value),
+                actual=float(snapshot.sales[row, day]) if day < snapshot.n_days else None,
+            )
+            for day, value in zip(window.days, values, strict=True)
+        ]
+        origin = snapshot.date_at(window.origin)
+        return _answer(
+            SimpleAnswer(
+                store_nbr=asked.store_nbr,
+                family=asked.family,
+                date=days[0].date,
+                horizon=asked.horizon,
+                prediction=days[0].prediction,
+                forecast=days,
+                origin=origin,
+                model_version=engine.bundle.name,
+                model_trained_through=trained_through,
+                in_sample=days[0].date <= trained_through,
+                known_through={
+                    "onpromotion": snapshot.date_at(window.origin + snapshot.promotion_lead),
+                    "oil": origin,
+                },
+                snapshot=_reference(snapshot),
+                degraded=False,
+            )
+        )
+
+    async def hierarchy(self, request: Request) -> Response:
+        """The coherent tree for a day, or for a sum of days."""
+        asked = read_query(request, HierarchyQuery)
+        forecaster = self._serving().forecaster()
+        engine = forecaster.pair.engine
+        snapshot = engine.snapshot
+        way, row = way_of(snapshot.hierarchy, asked)
+        window = window_of(snapshot, asked.date, asked.horizon or 1)
+        values = (await forecaster.forecast(window.origin, window.horizons)).sum(axis=1)
+        return _answer(
+            HierarchyAnswer(
+                date=snapshot.date_at(int(window.days[0])),
+                horizon=len(window.horizons),
+                by=way,
+                origin=snapshot.date_at(window.origin),
+                tree=tree_of(snapshot.hierarchy, values, way=way, row=row, depth=asked.depth),
+                model_version=engine.bundle.name,
+                snapshot=_reference(snapshot),
+                degraded=False,
+            )
+        )
+
+    async def health(self, request: Request) -> Response:
+        """What is loaded, and how old the data are."""
+        engine = self._serving().forecaster().pair.engine
+        snapshot = engine.snapshot
+        return _answer(
+            HealthAnswer(
+                status="ok",
+                model_version=engine.bundle.name,
+                model_trained_through=engine.bundle.facts.trained_through,
+                snapshot=_reference(snapshot),
+                data_age_days=(_today() - snapshot.facts.origin).days,
+                nodes=len(snapshot.hierarchy),
+                degraded=False,
+            )
+        )
+
+    async def ready(self, request: Request) -> Response:
+        """Ready: the bundle is verified and its golden rows are reproduced."""
+        self._serving().forecaster()
+        return _answer({"status": "ready"})
+
+    async def alive(self, request: Request) -> Response:
+        """Alive: the process answers. Says nothing of a model."""
+        return _answer({"status": "alive"})
+
+
+def _answer(content: Any) -> Response:
+    return Response(
+        orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json"
+    )
+
+
+def _bottom_row(snapshot: Snapshot, asked: SimpleRequest) -> int:
+    hierarchy = snapshot.hierarchy
+    row = hierarchy.index.get(bottom_id(asked.store_nbr, asked.family))
+    if row is not None:
+        return row
+    stores = dict.fromkeys(hierarchy.bottoms["store_nbr"])
+    families = dict.fromkeys(hierarchy.bottoms["family"])
+    if str(asked.store_nbr) not in stores:
+        raise _unknown(
+            Code.INVALID_STORE, "store_nbr", f"There is no store {asked.store_nbr}; /hierarchy "
+            "lists those there are."
+        )
+    if asked.family not in families:
+        raise _unknown(
+            Code.INVALID_FAMILY,
+            "family",
+            f"There is no family {asked.family!r}.{nearest(asked.family, families)}",
+        )
+    raise _unknown(
+        Code.INVALID_FAMILY, "family", f"Store {asked.store_nbr} does not carry {asked.family!r}."
+    )
+
+
+def _unknown(code: Code, field: str, detail: str) -> Problem:
+    return Problem(code, detail, errors=[FieldError(f"/{field}", detail)])
+
+
+def _reference(snapshot: Snapshot) -> SnapshotRef:
+    return SnapshotRef(
+        origin=snapshot.facts.origin, digest=snapshot.name.rpartition("-")[2]
+    )
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

@@ -1,0 +1,138 @@
+"""What the HTTP contract takes and gives.
+
+Requests are pydantic models, which check them; answers are dataclasses, which orjson writes as
+they are. Quantities are in units, dates ISO 8601.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+HORIZONS = (15, 30, 60, 90)
+Horizon = Literal[15, 30, 60, 90]
+
+
+def _calendar_day(value: object) -> object:
+    """Only YYYY-MM-DD is a date here: pydantic would take seconds since 1970 too."""
+    if not isinstance(value, str | date):
+        raise ValueError("a date is written YYYY-MM-DD")
+    return value
+
+
+def _number_of_text(value: object) -> object:
+    """A query parameter is always text."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+Day = Annotated[date, BeforeValidator(_calendar_day)]
+QueryHorizon = Annotated[Horizon, BeforeValidator(_number_of_text)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SimpleRequest(_Request):
+    """Body of POST /predict/simple."""
+
+    store_nbr: int = Field(strict=True)
+    family: str
+    date: Day | None = None
+    horizon: Horizon
+
+
+class HierarchyQuery(_Request):
+    """Query of GET /hierarchy."""
+
+    date: Day | None = None
+    horizon: QueryHorizon | None = None
+    by: Literal["store", "family"] | None = None
+    node: str | None = None
+    depth: Annotated[int, Field(ge=0)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRef:
+    """The data that an answer rests on: newest origin and digest of the snapshot."""
+
+    origin: date
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayForecast:
+    """Forecast of one day; `actual` where the day's sales are known."""
+
+    date: date
+    prediction: float
+    actual: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleAnswer:
+    """Answer of POST /predict/simple.
+
+    Attributes:
+        date: the first day forecast; `prediction` is of that day.
+        origin: the last day whose sales the forecast rests on.
+        model_trained_through: the last day whose sales the model has seen.
+        in_sample: whether the model has seen a day that is forecast here.
+        known_through: last day up to which each covariate was known.
+        degraded: whether this forecast was computed otherwise than it should.
+    """
+
+    store_nbr: int
+    family: str
+    date: date
+    horizon: int
+    prediction: float
+    forecast: list[DayForecast]
+    origin: date
+    model_version: str
+    model_trained_through: date
+    in_sample: bool
+    known_through: dict[str, date]
+    snapshot: SnapshotRef
+    degraded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NodeForecast:
+    """A node of the tree; its prediction is the sum of its children's, where they are shown."""
+
+    id: str
+    name: str
+    level: str
+    prediction: float
+    children: list[NodeForecast]
+
+
+@dataclass(frozen=True, slots=True)
+class HierarchyAnswer:
+    """Answer of GET /hierarchy: `horizon` days from `date` on, added up."""
+
+    date: date
+    horizon: int
+    by: str
+    origin: date
+    tree: NodeForecast
+    model_version: str
+    snapshot: SnapshotRef
+    degraded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HealthAnswer:
+    """Answer of GET /health."""
+
+    status: str
+    model_version: str
+    model_trained_through: date
+    snapshot: SnapshotRef
+    data_age_days: int
+    nodes: int
+    degraded: bool

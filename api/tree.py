@@ -1,0 +1,80 @@
+"""The two ways down the grouped hierarchy, as trees of forecasts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.parsing import nearest
+from api.schemas import HierarchyQuery, NodeForecast
+from errors import Code, FieldError, Problem
+from features.hierarchy import BOTTOM, TOTAL, Hierarchy
+
+DEFAULT_WAY = "store"
+
+
+def way_of(hierarchy: Hierarchy, query: HierarchyQuery) -> tuple[str, int]:
+    """The level between total and bottom, and the row of the node to begin at.
+
+    Raises:
+        Problem: INVALID_NODE: there is no such node, or it is not on the way asked for.
+    """
+    node = query.node or TOTAL
+    row = hierarchy.index.get(node)
+    if row is None:
+        detail = f"There is no node {node!r}.{nearest(node, hierarchy.index)}"
+        raise Problem(Code.INVALID_NODE, detail, errors=[FieldError("node", detail)])
+    level = hierarchy.nodes[row].level
+    own = level if level not in (TOTAL, BOTTOM) else None
+    way = query.by or own or DEFAULT_WAY
+    if own not in (None, way):
+        detail = f"{node} is not on the way by {way}; leave out by, or ask by={own}."
+        raise Problem(Code.INVALID_NODE, detail, errors=[FieldError("node", detail)])
+    return way, row
+
+
+def tree_of(
+    hierarchy: Hierarchy,
+    values: NDArray[np.float64],
+    *,
+    way: str,
+    row: int,
+    depth: int | None,
+) -> NodeForecast:
+    """The tree below a node, `depth` levels deep (all of them where None).
+
+    Args:
+        values: of every node in units, shape (nodes,).
+        way: level between total and bottom.
+    """
+    down = {TOTAL: way, way: BOTTOM}
+    node = hierarchy.nodes[row]
+    children: list[NodeForecast] = []
+    if node.level in down and depth != 0:
+        below = hierarchy.slices[down[node.level]]
+        parents = hierarchy.ancestor(node.level)[below]
+        children = [
+            tree_of(
+                hierarchy,
+                values,
+                way=way,
+                row=below.start + int(child),
+                depth=None if depth is None else depth - 1,
+            )
+            for child in np.flatnonzero(parents == row)
+        ]
+    return NodeForecast(
+        id=node.id,
+        name=_name(way, node.level, node.key),
+        level=node.level,
+        prediction=float(values[row]),
+        children=children,
+    )
+
+
+def _name(way: str, level: str, key: tuple[str, ...]) -> str:
+    """What to call a node below its parent: a bottom node by the column its parent leaves."""
+    if level == BOTTOM:
+        store_nbr, family = key
+        return family if way == "store" else store_nbr
+    return " ".join(key) or TOTAL

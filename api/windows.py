@@ -1,0 +1,52 @@
+"""Which origin and which days a request for a date and a horizon means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.schemas import Horizon
+from errors import Code, FieldError, Problem
+from features.snapshot import MAX_HORIZON, Snapshot
+from models.forecaster import FIRST_ORIGIN
+
+
+@dataclass(frozen=True)
+class Window:
+    """Days to forecast from an origin.
+
+    Attributes:
+        origin: index of the origin on the snapshot's date axis.
+        horizons: days after it, ascending.
+    """
+
+    origin: int
+    horizons: NDArray[np.intp]
+
+    @property
+    def days(self) -> NDArray[np.intp]:
+        """Indices of the days on the date axis."""
+        return self.origin + self.horizons
+
+
+def window_of(snapshot: Snapshot, first: date | None, days: Horizon | int) -> Window:
+    """The window of `days` days that begins on `first`.
+
+    A day whose sales are known is forecast from the day before it, as it would have been then;
+    a later one from the newest origin.
+
+    Raises:
+        Problem: INVALID_DATE, with the dates that would do.
+    """
+    newest = snapshot.newest_origin
+    start = newest + 1 if first is None else snapshot.index_of(first)
+    origin = min(start - 1, newest)
+    last_start = newest + MAX_HORIZON - days + 1
+    if not FIRST_ORIGIN + 1 <= start <= last_start:
+        earliest, latest = snapshot.date_at(FIRST_ORIGIN + 1), snapshot.date_at(last_start)
+        detail = f"For {days} days the first may be {earliest} to {latest}, not {first}."
+        raise Problem(Code.INVALID_DATE, detail, errors=[FieldError("/date", detail)])
+    return Window(origin=origin, horizons=np.arange(start - origin, start - origin + days))

@@ -1,0 +1,185 @@
+"""The `mlrf` command: serve, train, backtest, demo. Imports what a command needs when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from artifacts import ArtifactError
+from settings import ROOT, get_settings
+
+if TYPE_CHECKING:
+    from training.recipe import Recipe
+
+app = typer.Typer(
+    help="Coherent sales forecasts for a retail hierarchy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+err = Console(stderr=True)
+
+Data = Annotated[
+    Path | None,
+    typer.Argument(help="Folder with the retailer's tables; the built-in demo data if left out."),
+]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Threads of the fit; as many as there are cores.")
+]
+
+
+@app.command()
+def serve() -> None:
+    """Serve the current model; trains one on the demo data if there is none."""
+    settings = get_settings()
+    try:
+        current = settings.store.current()
+    except ArtifactError:
+        err.print("No model yet: training one on the built-in demo data.")
+        _train(None, None)
+        current = settings.store.current()
+    url = f"http://{settings.host}:{settings.port}"
+    err.print(f"Serving bundle [bold]{current.bundle}[/] at [bold]{url}[/]. Try:\n")
+    err.print(
+        f"  curl {url}/health\n"
+        f"  curl -X POST {url}/predict/simple -H 'Content-Type: application/json' \\\n"
+        """    -d '{"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}'\n"""
+        f"  curl '{url}/hierarchy?horizon=30&depth=1'\n",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    command = [
+        *(sys.executable, "-m", "bentoml", "serve", "service:MLRF"),
+        *("--working-dir", str(ROOT)),
+        *("--host", settings.host, "--port", str(settings.port)),
+        *("--timeout-graceful-shutdown", str(settings.graceful_shutdown_seconds)),
+    ]
+    os.execv(sys.executable, command)  # signals reach the server itself
+
+
+@app.command()
+def train(data: Data = None, threads: Threads = None) -> None:
+    """Train a model on tables, and make it and their snapshot the serving pair."""
+    _train(data, threads)
+
+
+@app.command()
+def backtest(
+    data: Data = None,
+    origin: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Last day that may be used; default: 16 before the end."),
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=90, help="Days to forecast.")] = 16,
+    threads: Threads = None,
+) -> None:
+    """Train up to a day, forecast the days after it, and compare with what was sold."""
+    from training.backtest import backtest as run
+
+    with _tables(data) as (folder, recipe), _progress() as reporter:
+        result = run(
+            folder,
+            recipe,
+            origin=origin.date() if origin else None,
+            days=days,
+            threads=threads or _cores(),
+            reporter=reporter,
+        )
+    table = Table("model", "RMSLE", title=f"{result.first} to {result.last}, from {result.origin}")
+    for name, rmsle in result.rmsle.items():
+        table.add_row(name, f"{rmsle:.4f}")
+    Console().print(table)
+
+
+@app.command()
+def demo(folder: Annotated[Path, typer.Argument(help="Where to write the tables.")]) -> None:
+    """Write the built-in demo tables, to look at or to start from."""
+    from training.demo import write_demo
+
+    write_demo(folder)
+    err.print(f"Wrote the demo tables to {folder}.")
+
+
+def main() -> None:
+    """Entry point: errors that a person can mend are one line, not a traceback."""
+    from features.tables import DataError
+
+    try:
+        app()
+    except (ArtifactError, DataError, ValueError) as error:
+        cause = f" ({error.__cause__})" if error.__cause__ else ""
+        err.print(f"mlrf: {error}{cause}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _train(data: Path | None, threads: int | None) -> None:
+    from training.pipeline import train as run
+
+    store = get_settings().store
+    with _tables(data) as (folder, recipe), _progress() as reporter:
+        pair = run(folder, store, recipe, threads=threads or _cores(), reporter=reporter)
+    err.print(f"Bundle {pair.bundle} and snapshot {pair.snapshot} in {store.root} serve from now.")
+
+
+@contextmanager
+def _tables(data: Path | None) -> Iterator[tuple[Path, Recipe]]:
+    """The folder of tables and the recipe for them: the caller's, or the demo's."""
+    from training.demo import write_demo
+    from training.recipe import DEMO, Recipe
+
+    if data is not None:
+        yield data, Recipe()
+        return
+    with tempfile.TemporaryDirectory(prefix="mlrf-demo-") as folder:
+        yield write_demo(Path(folder)), DEMO
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Bars:
+    """A bar for each step of a long task."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: TaskID | None = None
+
+    def start(self, task: str) -> None:
+        self.finish()
+        self._task = self._progress.add_task(task, total=None)
+
+    def advance(self, done: int, total: int) -> None:
+        assert self._task is not None, "a step is started before it advances"
+        self._progress.update(self._task, completed=done, total=total)
+
+    def finish(self) -> None:
+        if self._task is not None:
+            total = self._progress.tasks[self._task].total or 1
+            self._progress.update(self._task, completed=total, total=total)
+
+
+@contextmanager
+def _progress() -> Iterator[_Bars]:
+    columns = (
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.description:<20}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err) as progress:
+        bars = _Bars(progress)
+        yield bars
+        bars.finish()

@@ -1,0 +1,116 @@
+"""The catalogue of problems: every way in which a request can fail, as RFC 9457 describes it.
+
+A `Problem` is raised anywhere below the HTTP contract and rendered once, by
+`middleware.problems`. Codes are stable: clients compare them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any, NamedTuple
+
+DOCUMENTATION = "/docs/errors#"
+
+
+class _Kind(NamedTuple):
+    status: int
+    title: str
+
+
+class Code(Enum):
+    """A problem's code, with its HTTP status and title."""
+
+    INVALID_REQUEST = _Kind(400, "The request is not valid")
+    PARSE_ERROR = _Kind(400, "The body is not JSON")
+    INVALID_DATE = _Kind(400, "The date cannot be forecast")
+    INVALID_HORIZON = _Kind(400, "The horizon is not offered")
+    INVALID_STORE = _Kind(400, "The store is not known")
+    INVALID_FAMILY = _Kind(400, "The family is not known")
+    INVALID_NODE = _Kind(400, "The node is not in the hierarchy")
+    NOT_FOUND = _Kind(404, "There is nothing at this address")
+    METHOD_NOT_ALLOWED = _Kind(405, "The method is not offered here")
+    PAYLOAD_TOO_LARGE = _Kind(413, "The body is too large")
+    UNSUPPORTED_MEDIA_TYPE = _Kind(415, "The body's media type is not accepted")
+    RATE_LIMITED = _Kind(429, "Too many requests")
+    INTERNAL_ERROR = _Kind(500, "The server failed")
+    INFERENCE_FAILED = _Kind(500, "The model failed")
+    MODEL_UNAVAILABLE = _Kind(503, "No model is being served")
+    TIMEOUT = _Kind(504, "The answer took too long")
+
+    @property
+    def status(self) -> int:
+        return self.value.status
+
+    @property
+    def title(self) -> str:
+        return self.value.title
+
+    @property
+    def anchor(self) -> str:
+        """Where the documentation explains the problem."""
+        return DOCUMENTATION + self.name.lower().replace("_", "-")
+
+
+class FieldError(NamedTuple):
+    """One thing that is wrong with a request.
+
+    Attributes:
+        pointer: JSON pointer into the body (RFC 6901), or the name of a query parameter.
+        detail: what is wrong and what would be right.
+    """
+
+    pointer: str
+    detail: str
+
+
+class Problem(Exception):
+    """A request that cannot be answered.
+
+    Attributes:
+        code: of the catalogue.
+        detail: what happened and what to do, for a person.
+        errors: the single faults, where there are several or they have a place.
+        headers: of the response, such as Retry-After.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{code.name}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+    def document(self, *, instance: str, request_id: str) -> dict[str, Any]:
+        """The problem as a JSON object; `error` repeats `detail` for clients of old."""
+        return {
+            "type": self.code.anchor,
+            "title": self.code.title,
+            "status": self.code.status,
+            "detail": self.detail,
+            "instance": instance,
+            "code": self.code.name,
+            "error": self.detail,
+            "request_id": request_id,
+            "errors": [error._asdict() for error in self.errors],
+        }
+
+
+def code_of_status(status: int) -> Code:
+    """The code for an error that came without one, by its HTTP status."""
+    return {
+        404: Code.NOT_FOUND,
+        405: Code.METHOD_NOT_ALLOWED,
+        413: Code.PAYLOAD_TOO_LARGE,
+        415: Code.UNSUPPORTED_MEDIA_TYPE,
+        429: Code.RATE_LIMITED,
+        503: Code.MODEL_UNAVAILABLE,
+        504: Code.TIMEOUT,
+    }.get(status, Code.INVALID_REQUEST if status < 500 else Code.INTERNAL_ERROR)

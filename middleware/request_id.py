@@ -1,0 +1,48 @@
+"""Gives every request an id: the caller's if it is sane, else a new one.
+
+The id is in the answer, in every log line and in every problem, so that a complaint leads to
+the line that explains it.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
+
+HEADER = "X-Request-ID"
+STATE_KEY = "request_id"
+
+_SANE = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+
+
+class RequestIdMiddleware:
+    """Sets ``scope["state"]["request_id"]`` and the answer's `HEADER`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(HEADER, "")
+        request_id = given if _SANE.fullmatch(given) else uuid.uuid4().hex
+        scope.setdefault("state", {})[STATE_KEY] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[HEADER] = request_id
+            await send(message)
+
+        with bound_contextvars(request_id=request_id):
+            await self.app(scope, receive, send_with_id)
+
+
+def request_id_of(scope: Scope) -> str:
+    """The id of the request that a scope belongs to."""
+    value: str = scope["state"][STATE_KEY]
+    return value

@@ -1,0 +1,68 @@
+"""The forecasts of the newest origin: computed once for a bundle and a snapshot, then mapped.
+
+They are an artifact of their own beside the snapshot, so that a start does not wait for them and
+workers share their memory. The first process that misses them makes them; the others wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from artifacts import Artifact, ArtifactError, Store, seal, staging, verify
+from features.snapshot import MAX_HORIZON
+from models.engine import ForecastEngine
+
+KIND = "forecasts"
+MEAN_FILE = "mean.npy"
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Coherent forecasts of the newest origin.
+
+    Attributes:
+        mean: units, shape (nodes, 90), float64.
+        clipped: bottom values that were negative before reconciliation set them to zero.
+    """
+
+    mean: NDArray[np.float64]
+    clipped: int
+
+
+def load_or_make(engine: ForecastEngine, store: Store) -> Forecasts:
+    """The forecasts of an engine's pair, from its artifact, which is made if there is none.
+
+    Raises:
+        ArtifactError: the artifact was altered.
+    """
+    folder = _find(engine, store)
+    if folder is None:
+        store.forecasts.mkdir(parents=True, exist_ok=True)
+        with FileLock(store.forecasts / ".lock"):
+            folder = _find(engine, store) or _make(engine, store).path
+    artifact = verify(folder, kind=KIND)
+    mean = np.load(folder / MEAN_FILE, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    expected = (len(engine.snapshot.hierarchy), MAX_HORIZON)
+    if mean.shape != expected:
+        raise ArtifactError(folder / MEAN_FILE, f"has shape {mean.shape} instead of {expected}")
+    return Forecasts(mean=mean, clipped=int(artifact.facts["clipped"]))
+
+
+def _label(engine: ForecastEngine) -> str:
+    return f"{engine.bundle.name}.{engine.snapshot.name}"
+
+
+def _find(engine: ForecastEngine, store: Store) -> Path | None:
+    return next(iter(store.forecasts.glob(f"{_label(engine)}-*")), None)
+
+
+def _make(engine: ForecastEngine, store: Store) -> Artifact:
+    coherent = engine.forecast(engine.snapshot.newest_origin)
+    with staging(store.forecasts) as folder:
+        np.save(folder / MEAN_FILE, coherent.values)
+        return seal(folder, kind=KIND, label=_label(engine), facts={"clipped": coherent.clipped})

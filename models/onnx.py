@@ -1,0 +1,46 @@
+"""Runs the exported model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from artifacts import ArtifactError
+
+_ERROR_LEVEL = 3  # onnxruntime's severity: its warnings say nothing that an operator can act on
+
+
+class OnnxModel:
+    """A model that turns rows into base forecasts.
+
+    Args:
+        path: an ONNX file with one float32 input of shape (n, features) and one float32 output
+            of shape (n, 1), in units.
+        threads: that one call may use. onnxruntime sizes its pools by the host's cores and not
+            by the container's; a server scales by its workers and leaves this at 1.
+
+    Raises:
+        ArtifactError: onnxruntime cannot load the file.
+    """
+
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _ERROR_LEVEL
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its exceptions share no base class
+            raise ArtifactError(path, f"cannot be loaded by onnxruntime: {error}") from error
+        self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[0].name
+
+    def predict(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Base forecasts in units, shape (n,), of rows of shape (n, features)."""
+        outputs: list[NDArray[np.float32]] = self._session.run([self._output], {self._input: rows})
+        return outputs[0].reshape(-1)

@@ -1,0 +1,41 @@
+"""The serving pair: the bundle and the snapshot that serve together, loaded and bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from artifacts import Pair, Store
+from features.snapshot import load_snapshot
+from models.bundle import load_bundle
+from models.engine import ForecastEngine
+from models.forecasts import Forecasts, load_or_make
+
+
+@dataclass(frozen=True)
+class ServingPair:
+    """What one worker answers from; replaced as a whole, never altered."""
+
+    engine: ForecastEngine
+    forecasts: Forecasts
+
+
+@lru_cache(maxsize=2)  # while one pair takes over from another, requests hold both
+def load_engine(store: Store, pair: Pair) -> ForecastEngine:
+    """Verify and load a pair; once a process, however many services in it ask.
+
+    Raises:
+        ArtifactError: a part is missing or altered, or they do not fit each other.
+    """
+    bundle = load_bundle(store.bundles / pair.bundle)
+    return ForecastEngine(bundle, load_snapshot(store.snapshots / pair.snapshot))
+
+
+def load_serving_pair(store: Store, pair: Pair) -> ServingPair:
+    """Load a pair with the forecasts of its newest origin.
+
+    Raises:
+        ArtifactError: see `load_engine`.
+    """
+    engine = load_engine(store, pair)
+    return ServingPair(engine=engine, forecasts=load_or_make(engine, store))

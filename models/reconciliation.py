@@ -1,0 +1,96 @@
+"""Makes base forecasts coherent, and keeps them non-negative.
+
+With base forecasts a of the upper nodes and b of the bottom series, the aggregation A, and
+variances W of their errors, the coherent bottoms are
+
+    b + W_b Aᵀ (W_a + A W_b Aᵀ)⁻¹ (a - A b)
+
+which is the minimum-trace projection for a diagonal W (Wickramasuriya, Athanasopoulos and
+Hyndman, JASA 2019) in its zero-constrained form: one Cholesky factor as large as the number of
+upper nodes, instead of a matrix of all nodes. An upper node whose variance is infinite is not
+believed at all; when that holds for all of them the result is bottom-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.linalg import cho_factor, cho_solve
+
+from features.hierarchy import Hierarchy
+
+Forecasts = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Coherent:
+    """Coherent forecasts.
+
+    Attributes:
+        values: units, shape (nodes, dates); every node is the sum of its bottoms, none negative.
+        clipped: how many bottom values were negative before they were set to zero.
+    """
+
+    values: Forecasts
+    clipped: int
+
+
+class Reconciliation:
+    """The projection of one hierarchy under given variances.
+
+    Args:
+        variances: of the base forecasts' errors by node id. A bottom series without one is not
+            moved; an upper node without one is not believed and needs no base forecast.
+    """
+
+    def __init__(self, hierarchy: Hierarchy, variances: Mapping[str, float]) -> None:
+        self.hierarchy = hierarchy
+        upper = hierarchy.n_upper
+        ids = [node.id for node in hierarchy.nodes]
+        self.believed = np.array(
+            [row for row in range(upper) if ids[row] in variances], dtype=np.intp
+        )
+        if len(self.believed):
+            summing: sparse.csr_array = hierarchy.summing[self.believed]
+            spread = np.array([variances.get(node, 0.0) for node in ids[upper:]])
+            moved = summing.multiply(spread).tocsr()  # A W_b
+            own = np.diag([variances[ids[row]] for row in self.believed])
+            self._summing = summing
+            self._gain = moved.T.tocsr()
+            self._factor = cho_factor(own + (moved @ summing.T).toarray())
+
+    @property
+    def needed(self) -> NDArray[np.intp]:
+        """Rows of the nodes whose base forecasts `reconcile` reads."""
+        return np.concatenate((self.believed, np.arange(self.hierarchy.n_upper, len(self.hierarchy))))
+
+    def reconcile(self, base: Forecasts) -> Coherent:
+        """Make base forecasts coherent.
+
+        Args:
+            base: units, shape (nodes, dates); rows that are not `needed` are not read.
+        """
+        bottoms = base[self.hierarchy.n_upper :]
+        if len(self.believed):
+            gap = base[self.believed] - self._summing @ bottoms
+            bottoms = bottoms + self._gain @ cho_solve(self._factor, gap)
+        kept, clipped = _non_negative(bottoms)
+        return Coherent(values=self.hierarchy.aggregate(kept), clipped=clipped)
+
+
+def _non_negative(bottoms: Forecasts) -> tuple[Forecasts, int]:
+    """Set negative bottoms to zero and scale the others so that each date keeps its total.
+
+    Clipping every node for itself would break the sums.
+    """
+    negative = bottoms < 0
+    clipped = int(negative.sum())
+    if not clipped:
+        return bottoms, 0
+    kept = np.where(negative, 0.0, bottoms)
+    total, raised = np.maximum(bottoms.sum(axis=0), 0), kept.sum(axis=0)
+    return kept * np.divide(total, raised, out=np.zeros_like(total), where=raised > 0), clipped

@@ -1,0 +1,72 @@
+"""LightGBM to ONNX, so that both are one model.
+
+LightGBM compares float64 thresholds with the row's values, ONNX float32 ones. A threshold that
+is rounded up would send a row that lies on it to the other leaf; rounded toward minus infinity,
+``x <= threshold`` has the same answer for every float32 x. The booster that is shipped is read
+back from the rounded text.
+"""
+
+from __future__ import annotations
+
+import lightgbm as lgb
+import numpy as np
+import onnx
+import onnxmltools
+from onnxmltools.convert.common.data_types import FloatTensorType
+
+OPSET = 15  # the highest that onnxmltools 1.16 writes
+TREES_PER_NODE = 10
+"""Trees that one ONNX node sums in float32; the nodes' sums are added in order."""
+
+_THRESHOLDS = "threshold="
+_SIZES = "tree_sizes="
+
+
+def round_thresholds(booster: lgb.Booster) -> lgb.Booster:
+    """The booster with every threshold rounded toward minus infinity to float32."""
+    lines = [
+        _rounded(line) if line.startswith(_THRESHOLDS) else line
+        for line in booster.model_to_string().split("\n")
+        # byte counts of the trees, a hint that would be wrong now; LightGBM reads on without
+        if not line.startswith(_SIZES)
+    ]
+    return lgb.Booster(model_str="\n".join(lines))
+
+
+def _rounded(line: str) -> str:
+    exact = np.array(line.removeprefix(_THRESHOLDS).split(), dtype=np.float64)
+    single = exact.astype(np.float32)
+    below = np.where(single > exact, np.nextafter(single, np.float32(-np.inf)), single)
+    return _THRESHOLDS + " ".join(repr(float(value)) for value in below)
+
+
+def to_onnx(booster: lgb.Booster) -> bytes:
+    """The model of forecasts in units: trees, then ``expm1(max(score, 0))``.
+
+    Input ``rows``, float32 of shape (n, features); output ``units``, float32 of shape (n, 1).
+    """
+    features = booster.num_feature()
+    trees = onnxmltools.convert_lightgbm(
+        booster,
+        initial_types=[("rows", FloatTensorType([None, features]))],
+        target_opset=OPSET,
+        split=TREES_PER_NODE,
+    )
+    graph = trees.graph
+    score = graph.output[0].name
+    graph.node.extend(
+        [
+            onnx.helper.make_node("Relu", [score], ["link"]),
+            onnx.helper.make_node("Exp", ["link"], ["units_plus_one"]),
+            onnx.helper.make_node("Sub", ["units_plus_one", "one"], ["units"]),
+        ]
+    )
+    graph.initializer.append(onnx.helper.make_tensor("one", onnx.TensorProto.FLOAT, [1], [1.0]))
+    del graph.output[:]
+    graph.output.append(
+        onnx.helper.make_tensor_value_info("units", onnx.TensorProto.FLOAT, [None, 1])
+    )
+    graph.name = "mlrf"  # the converter's is random, and the digest must not be
+    onnx.checker.check_model(trees)
+    serialised: bytes = trees.SerializeToString(deterministic=True)
+    return serialised
