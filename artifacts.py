@@ -159,7 +159,7 @@ def verify(folder: Path, *, kind: str) -> Artifact:
     present = {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.is_file() and path.name != MANIFEST
+        if path.is_file() and path != folder / MANIFEST
     }
     if added := sorted(present - manifest.files.keys()):
         raise ArtifactError(folder / added[0], "is not listed in the manifest")
@@ -222,6 +222,8 @@ class Store:
             raise ArtifactError(
                 self.pointer, "does not exist: train a model first (make train, or mlrf train)"
             ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ArtifactError(self.pointer, "cannot be read") from error
         named = dict(line.split("=", 1) for line in lines if "=" in line)
         try:
             return Pair(bundle=named["bundle"], snapshot=named["snapshot"])
@@ -236,21 +238,27 @@ class Store:
             file.write(f"bundle={pair.bundle}\nsnapshot={pair.snapshot}\n")
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, self.pointer)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(self.pointer)
         return self
 
 
 def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        text = path.read_bytes()
+        manifest = Manifest.model_validate_json(text)
     except FileNotFoundError:
         raise ArtifactError(path, "is missing") from None
+    except OSError as error:
+        raise ArtifactError(path, "cannot be read") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "document"
         raise ArtifactError(path, f"is not a manifest ({where}: {first['msg']})") from None
+    if manifest.to_bytes() != text:
+        raise ArtifactError(path, "is not in the form that it was written in: it was altered")
+    return manifest
 
 
 def _sha256(path: Path) -> str:

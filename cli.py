@@ -80,7 +80,9 @@ def backtest(
     data: Data = None,
     origin: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Last day that may be used; default: 16 before the end."),
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Last day that may be used; default: 16 before the end."
+        ),
     ] = None,
     days: Annotated[int, typer.Option(min=1, max=90, help="Days to forecast.")] = 16,
     threads: Threads = None,
@@ -120,7 +122,9 @@ def main() -> None:
         app()
     except (ArtifactError, DataError, ValueError) as error:
         cause = f" ({error.__cause__})" if error.__cause__ else ""
-        err.print(f"mlrf: {error}{cause}", style="red", markup=False, highlight=False, soft_wrap=True)
+        err.print(
+            f"mlrf: {error}{cause}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
         sys.exit(1)
 
 

@@ -35,6 +35,7 @@ settings = get_settings()
 configure_logging(settings.log_level)
 log = structlog.get_logger(__name__)
 
+
 def warm() -> None:
     """Load the current pair before the first request does; without one there is nothing to do."""
     with suppress(ArtifactError):
@@ -63,7 +64,7 @@ class OnnxRunner:
         warm()
 
     @bentoml.api
-    async def infer(self, bundle: str, snapshot: str, rows: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    async def infer(self, bundle: str, snapshot: str, rows: np.ndarray) -> np.ndarray:
         """Base forecasts, shape (n,), of rows of shape (n, features), by the bundle's model."""
         predict = load_engine(settings.store, Pair(bundle, snapshot)).bundle.model.predict
         if len(rows) <= INLINE_ROWS:
@@ -79,14 +80,14 @@ class Reconciler:
         warm()
 
     @bentoml.api
-    async def reconcile(self, bundle: str, snapshot: str, base: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    async def reconcile(self, bundle: str, snapshot: str, base: np.ndarray) -> np.ndarray:
         """Coherent forecasts, shape (nodes, dates), of base forecasts of that shape."""
         engine = load_engine(settings.store, Pair(bundle, snapshot))
         coherent = await anyio.to_thread.run_sync(engine.reconciliation.reconcile, base)
         return coherent.values
 
 
-class RunnerDependency(bentoml.Dependency):  # type: ignore[type-arg]
+class RunnerDependency(bentoml.Dependency):
     """A runner in the process that depends on it, or in one of its own."""
 
     def get(self, **injected: Any) -> Any:
@@ -112,7 +113,7 @@ class Front:
         await app(scope, receive, send)
 
 
-class FrontedService(bentoml.Service):  # type: ignore[type-arg]
+class FrontedService(bentoml.Service):
     """A Bento service with our application in front of its whole stack."""
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:

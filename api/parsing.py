@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import orjson
@@ -38,7 +39,7 @@ async def read_json(request: Request, model: type[Model]) -> Model:
         document = orjson.loads(await request.body())
     except orjson.JSONDecodeError as error:
         raise Problem(Code.PARSE_ERROR, f"The body is not JSON: {error}.") from None
-    return _checked(document, model, pointer="/")
+    return _checked(document, model, prefix="/")
 
 
 def read_query(request: Request, model: type[Model]) -> Model:
@@ -56,21 +57,21 @@ def read_query(request: Request, model: type[Model]) -> Model:
             f"{repeated} is given more than once.",
             errors=[FieldError(repeated, "Give it once.")],
         )
-    return _checked(values, model, pointer="")
+    return _checked(values, model, prefix="")
 
 
-def _checked(document: Any, model: type[Model], *, pointer: str) -> Model:
+def _checked(document: Any, model: type[Model], *, prefix: str) -> Model:
     try:
         return model.model_validate(document)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
-        raise _problem(faults, pointer) from None
+        raise _problem(faults, prefix) from None
 
 
-def _problem(faults: list[Any], pointer: str) -> Problem:
+def _problem(faults: list[Any], prefix: str) -> Problem:
     errors = [
         FieldError(
-            pointer + "/".join(_escaped(part) for part in fault["loc"]),
+            prefix * bool(fault["loc"]) + "/".join(_escaped(part) for part in fault["loc"]),
             fault["msg"].removeprefix("Value error, "),
         )
         for fault in faults
@@ -88,8 +89,6 @@ def _escaped(part: object) -> str:
 
 def nearest(value: str, known: Mapping[str, Any]) -> str:
     """A hint with the names that a misspelt one may have meant, or an empty text."""
-    from difflib import get_close_matches
-
     folded = {name.casefold(): name for name in known}
     found = [folded[name] for name in get_close_matches(value.casefold(), folded, n=3)]
     return f" Did you mean {' or '.join(repr(name) for name in found)}?" if found else ""

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,11 +24,11 @@ from api.schemas import (
     SnapshotRef,
 )
 from api.tree import tree_of, way_of
-from api.windows import window_of
+from api.windows import Window, window_of
 from errors import Code, FieldError, Problem
 from features.hierarchy import bottom_id
 from features.snapshot import Snapshot
-from models.forecaster import Forecaster
+from models.forecaster import Forecaster, RunnerError
 
 
 class Serving(Protocol):
@@ -61,7 +63,7 @@ class Routes:
         snapshot = engine.snapshot
         row = _bottom_row(snapshot, asked)
         window = window_of(snapshot, asked.date, asked.horizon)
-        values = (await forecaster.forecast(window.origin, window.horizons))[row]
+        values = (await _forecast(forecaster, window))[row]
         trained_through = engine.bundle.facts.trained_through
         days = [
             DayForecast(
@@ -101,7 +103,7 @@ class Routes:
         snapshot = engine.snapshot
         way, row = way_of(snapshot.hierarchy, asked)
         window = window_of(snapshot, asked.date, asked.horizon or 1)
-        values = (await forecaster.forecast(window.origin, window.horizons)).sum(axis=1)
+        values = (await _forecast(forecaster, window)).sum(axis=1)
         return _answer(
             HierarchyAnswer(
                 date=snapshot.date_at(int(window.days[0])),
@@ -147,6 +149,17 @@ def _answer(content: Any) -> Response:
     )
 
 
+async def _forecast(forecaster: Forecaster, window: Window) -> NDArray[np.float64]:
+    try:
+        return await forecaster.forecast(window.origin, window.horizons)
+    except RunnerError as error:
+        raise Problem(
+            Code.INFERENCE_FAILED,
+            "The model gave no answer; try again, and if it fails again look for the request's "
+            "id in the log.",
+        ) from error
+
+
 def _bottom_row(snapshot: Snapshot, asked: SimpleRequest) -> int:
     hierarchy = snapshot.hierarchy
     row = hierarchy.index.get(bottom_id(asked.store_nbr, asked.family))
@@ -156,8 +169,9 @@ def _bottom_row(snapshot: Snapshot, asked: SimpleRequest) -> int:
     families = dict.fromkeys(hierarchy.bottoms["family"])
     if str(asked.store_nbr) not in stores:
         raise _unknown(
-            Code.INVALID_STORE, "store_nbr", f"There is no store {asked.store_nbr}; /hierarchy "
-            "lists those there are."
+            Code.INVALID_STORE,
+            "store_nbr",
+            f"There is no store {asked.store_nbr}; /hierarchy lists those there are.",
         )
     if asked.family not in families:
         raise _unknown(
@@ -175,9 +189,7 @@ def _unknown(code: Code, field: str, detail: str) -> Problem:
 
 
 def _reference(snapshot: Snapshot) -> SnapshotRef:
-    return SnapshotRef(
-        origin=snapshot.facts.origin, digest=snapshot.name.rpartition("-")[2]
-    )
+    return SnapshotRef(origin=snapshot.facts.origin, digest=snapshot.name.rpartition("-")[2])
 
 
 def _today() -> date:

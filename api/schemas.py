@@ -6,8 +6,8 @@ they are. Quantities are in units, dates ISO 8601.
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -18,7 +18,7 @@ Horizon = Literal[15, 30, 60, 90]
 
 def _calendar_day(value: object) -> object:
     """Only YYYY-MM-DD is a date here: pydantic would take seconds since 1970 too."""
-    if not isinstance(value, str | date):
+    if not isinstance(value, str | dt.date):
         raise ValueError("a date is written YYYY-MM-DD")
     return value
 
@@ -28,7 +28,7 @@ def _number_of_text(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isdecimal() else value
 
 
-Day = Annotated[date, BeforeValidator(_calendar_day)]
+Day = Annotated[dt.date, BeforeValidator(_calendar_day)]
 QueryHorizon = Annotated[Horizon, BeforeValidator(_number_of_text)]
 
 
@@ -59,7 +59,7 @@ class HierarchyQuery(_Request):
 class SnapshotRef:
     """The data that an answer rests on: newest origin and digest of the snapshot."""
 
-    origin: date
+    origin: dt.date
     digest: str
 
 
@@ -67,7 +67,7 @@ class SnapshotRef:
 class DayForecast:
     """Forecast of one day; `actual` where the day's sales are known."""
 
-    date: date
+    date: dt.date
     prediction: float
     actual: float | None
 
@@ -87,15 +87,15 @@ class SimpleAnswer:
 
     store_nbr: int
     family: str
-    date: date
+    date: dt.date
     horizon: int
     prediction: float
     forecast: list[DayForecast]
-    origin: date
+    origin: dt.date
     model_version: str
-    model_trained_through: date
+    model_trained_through: dt.date
     in_sample: bool
-    known_through: dict[str, date]
+    known_through: dict[str, dt.date]
     snapshot: SnapshotRef
     degraded: bool
 
@@ -115,10 +115,10 @@ class NodeForecast:
 class HierarchyAnswer:
     """Answer of GET /hierarchy: `horizon` days from `date` on, added up."""
 
-    date: date
+    date: dt.date
     horizon: int
     by: str
-    origin: date
+    origin: dt.date
     tree: NodeForecast
     model_version: str
     snapshot: SnapshotRef
@@ -131,7 +131,7 @@ class HealthAnswer:
 
     status: str
     model_version: str
-    model_trained_through: date
+    model_trained_through: dt.date
     snapshot: SnapshotRef
     data_age_days: int
     nodes: int

@@ -75,7 +75,8 @@ def build_snapshot(
 
 def _span(frame: pl.DataFrame) -> tuple[date, date]:
     first, last = frame["date"].min(), frame["date"].max()
-    assert isinstance(first, date) and isinstance(last, date)
+    assert isinstance(first, date)
+    assert isinstance(last, date)
     return first, last
 
 

@@ -82,9 +82,7 @@ class Calendar:
     names: NDArray[np.str_]
 
 
-def build_calendar(
-    dates: Dates, holidays: Sequence[Holiday], places: Sequence[Place]
-) -> Calendar:
+def build_calendar(dates: Dates, holidays: Sequence[Holiday], places: Sequence[Place]) -> Calendar:
     """Describe consecutive `dates` for the stores at `places`."""
     kept = [holiday for holiday in holidays if not holiday.transferred]
     off = [holiday for holiday in kept if holiday.type in DAY_OFF_TYPES]

@@ -85,13 +85,13 @@ class Hierarchy:
 
     @property
     def n_bottom(self) -> int:
-        bottom = self.slices[BOTTOM]
-        return bottom.stop - bottom.start
+        return len(self.nodes) - self.n_upper
 
     @property
     def n_upper(self) -> int:
         """Nodes above the bottom; the bottom series follow them."""
-        return self.slices[BOTTOM].start
+        start: int = self.slices[BOTTOM].start
+        return start
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -134,7 +134,9 @@ class Hierarchy:
         result = np.zeros(len(self), dtype=np.intp)
         summing = self.summing
         for row in range(len(self)):
-            members = np.unique(member[summing.indices[summing.indptr[row] : summing.indptr[row + 1]]])
+            members = np.unique(
+                member[summing.indices[summing.indptr[row] : summing.indptr[row + 1]]]
+            )
             if len(members) == 1:
                 result[row] = members[0]
         return result
@@ -158,8 +160,7 @@ def bottom_id(store_nbr: int | str, family: str) -> str:
 
 def _node_id(columns: Sequence[str], key: Sequence[str]) -> str:
     parts = (
-        f"{_PREFIX.get(column, column)}:{value}"
-        for column, value in zip(columns, key, strict=True)
+        f"{_PREFIX.get(column, column)}:{value}" for column, value in zip(columns, key, strict=True)
     )
     return "/".join(parts) or TOTAL
 

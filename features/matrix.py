@@ -1,7 +1,7 @@
 """Rows of the model: state at an origin, covariates of the forecast days, and the horizon.
 
-`MatrixBuilder.matrix` is the only function that makes rows. Training calls it for hundreds of origins and
-serving for one, with the same code and hence the same bits.
+`MatrixBuilder.matrix` is the only function that makes rows. Training calls it for hundreds of
+origins and serving for one, with the same code and hence the same bits.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
@@ -91,7 +91,8 @@ class Snapshot:
     @property
     def n_days(self) -> int:
         """Days with known sales; the newest origin is the last of them."""
-        return self.sales.shape[1]
+        days: int = self.sales.shape[1]
+        return days
 
     @property
     def newest_origin(self) -> int:
@@ -149,15 +150,16 @@ def load_snapshot(folder: Path) -> Snapshot:
     try:
         return _assemble(artifact)
     except (OSError, ValueError, KeyError, ValidationError) as error:
-        raise ArtifactError(folder, f"does not hold a snapshot: {error}") from error
+        raise ArtifactError(folder, "does not hold a snapshot") from error
 
 
 def _assemble(artifact: Artifact) -> Snapshot:
     folder = artifact.path
 
-    def mapped(file: str) -> NDArray[np.generic]:
+    def mapped(file: str) -> NDArray[Any]:
         # a zero-copy view without memmap's per-slice cost; the pages stay shared
-        return np.load(folder / file, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        array: NDArray[Any] = np.load(folder / file, mmap_mode="r", allow_pickle=False)
+        return array.view(np.ndarray)
 
     structure = orjson.loads((folder / HIERARCHY_FILE).read_bytes())
     hierarchy = Hierarchy(
@@ -189,7 +191,10 @@ def _assemble(artifact: Artifact) -> Snapshot:
 
 
 def _rows(path: Path, row: type[Row]) -> tuple[Row, ...]:
-    return TypeAdapter(tuple[row, ...]).validate_json(path.read_bytes())
+    rows: tuple[Row, ...] = TypeAdapter(tuple[row, ...]).validate_json(  # type: ignore[valid-type]
+        path.read_bytes()
+    )
+    return rows
 
 
 def dump_rows(path: Path, rows: Sequence[BaseModel]) -> None:

@@ -143,14 +143,12 @@ def _history(units: NDArray[np.float64], logs: _Tail) -> dict[str, NDArray[np.fl
     for days in (7, 28, YEAR):
         values[f"units_{days}"] = np.log1p(raw.mean(days))
     recent = units[:, -YEAR:][:, ::-1] > 0
-    values["days_since_sale"] = np.where(
-        recent.any(axis=1), recent.argmax(axis=1), YEAR
-    ).astype(np.float64)
+    values["days_since_sale"] = np.where(recent.any(axis=1), recent.argmax(axis=1), YEAR).astype(
+        np.float64
+    )
     values["age"] = np.minimum(age, _MAX_AGE_DAYS).astype(np.float64)
     values["trend_28"] = np.where(age > 28, values["mean_28"] - logs.mean(28, ago=28), 0.0)
-    values["growth_364"] = np.where(
-        age > YEAR, values["mean_28"] - logs.mean(28, ago=YEAR), np.nan
-    )
+    values["growth_364"] = np.where(age > YEAR, values["mean_28"] - logs.mean(28, ago=YEAR), np.nan)
     return values
 
 

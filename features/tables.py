@@ -16,7 +16,6 @@ import polars as pl
 from features.calendar import HOLIDAY_TYPES, LOCALES
 
 
-
 class DataError(ValueError):
     """A table that cannot be used.
 
@@ -253,7 +252,7 @@ def _check_references(folder: Path, tables: dict[str, pl.DataFrame]) -> None:
     if "test" in tables:
         series = ["store_nbr", "family"]
         refuse_unknown("test", series, tables["train"].select(series).unique(), "the train table")
-        last = tables["train"]["date"].max()
+        last = tables["train"].select(pl.col("date").max()).item()
         early = tables["test"].filter(pl.col("date") <= last)
         if early.height:
             raise DataError(

@@ -19,7 +19,7 @@ MEDIA_TYPE = "application/problem+json"
 _KEPT_HEADERS = ("allow", "retry-after", "www-authenticate")
 _FOREIGN_DETAIL = {
     Code.NOT_FOUND: "There is no such path; /hierarchy and /predict/simple are two that exist.",
-    Code.METHOD_NOT_ALLOWED: "This path does not answer {method}; the Allow header says what it does.",
+    Code.METHOD_NOT_ALLOWED: "This path does not answer {method}; see the Allow header.",
     Code.MODEL_UNAVAILABLE: "The service cannot answer now; /health says why.",
     Code.TIMEOUT: "The answer was not ready in time; ask for less, or try again later.",
     Code.RATE_LIMITED: "Too many requests are being answered at once; try again shortly.",
@@ -42,9 +42,13 @@ class ProblemMiddleware:
         try:
             await self.app(scope, receive, responder.send)
         except Problem as problem:
+            if problem.code.status >= 500:
+                _log.error("request_failed", code=problem.code.name, exc_info=problem, **_of(scope))
+            if responder.started:
+                raise
             await responder.fail(problem)
         except Exception:
-            _log.exception("request_failed", method=scope["method"], path=scope["path"])
+            _log.exception("request_failed", **_of(scope))
             if responder.started:
                 raise  # half an answer is out: only closing the connection tells the caller
             await responder.fail(
@@ -53,6 +57,10 @@ class ProblemMiddleware:
                     "Something failed here; the operator finds it in the log by the request's id.",
                 )
             )
+
+
+def _of(scope: Scope) -> dict[str, str]:
+    return {"method": scope["method"], "path": scope["path"]}
 
 
 class _Responder:
@@ -66,7 +74,7 @@ class _Responder:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = Headers(raw=message["headers"])
+            headers = Headers(raw=list(message.get("headers", ())))
             is_problem = headers.get("content-type", "").startswith(MEDIA_TYPE)
             if message["status"] >= 400 and not is_problem:
                 self._replaced = True

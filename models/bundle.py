@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from artifacts import Artifact, ArtifactError, seal, staging, verify
 from features.contract import NAMES, Contract
-from features.hierarchy import Levels
 from features.snapshot import Snapshot
 from models.onnx import OnnxModel
 
@@ -86,9 +85,7 @@ class Bundle:
         for feature, column in (("store", "store_nbr"), ("family", "family")):
             seen = set(self.contract.categories[feature])
             if seen.isdisjoint(snapshot.hierarchy.bottoms[column]):
-                raise ArtifactError(
-                    self.path, f"has seen no {feature} of snapshot {snapshot.name}"
-                )
+                raise ArtifactError(self.path, f"has seen no {feature} of snapshot {snapshot.name}")
 
 
 def write_bundle(
@@ -135,7 +132,7 @@ def load_bundle(folder: Path, *, threads: int = 1) -> Bundle:
         golden_rows = np.load(folder / GOLDEN_ROWS_FILE, allow_pickle=False)
         golden_outputs = np.load(folder / GOLDEN_OUTPUTS_FILE, allow_pickle=False)
     except (OSError, ValueError, ValidationError) as error:
-        raise ArtifactError(folder, f"does not hold a bundle: {error}") from error
+        raise ArtifactError(folder, "does not hold a bundle") from error
     if contract.names != NAMES:
         changed = sorted(set(contract.names) ^ set(NAMES)) or ["their order"]
         raise ArtifactError(

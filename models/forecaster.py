@@ -33,6 +33,10 @@ class Reconciling(Protocol):
     ) -> Awaitable[NDArray[np.float64]]: ...
 
 
+class RunnerError(RuntimeError):
+    """A runner gave no answer; the cause is chained."""
+
+
 @dataclass(frozen=True)
 class Forecaster:
     """Forecasts of one serving pair, computed through the runners."""
@@ -47,6 +51,9 @@ class Forecaster:
         Args:
             origin: index of the last day whose sales are used, `FIRST_ORIGIN` to the newest.
             horizons: days after it, 1 to 90, ascending.
+
+        Raises:
+            RunnerError: the model or the reconciliation failed, or cannot be reached.
         """
         engine = self.pair.engine
         if origin == engine.snapshot.newest_origin:
@@ -60,5 +67,8 @@ class Forecaster:
         state, rows = await anyio.to_thread.run_sync(prepare)
         # named in every call: a runner in another process must not answer from another pair
         names = (engine.bundle.name, engine.snapshot.name)
-        outputs = await self.onnx.infer(*names, rows)
-        return await self.reconciler.reconcile(*names, engine.base(state, horizons, outputs))
+        try:
+            outputs = await self.onnx.infer(*names, rows)
+            return await self.reconciler.reconcile(*names, engine.base(state, horizons, outputs))
+        except Exception as error:  # whatever the connection, the other process, or the model says
+            raise RunnerError(f"a runner failed for the origin {origin}: {error}") from error

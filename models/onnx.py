@@ -36,7 +36,7 @@ class OnnxModel:
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # its exceptions share no base class
-            raise ArtifactError(path, f"cannot be loaded by onnxruntime: {error}") from error
+            raise ArtifactError(path, "cannot be loaded by onnxruntime") from error
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
 

@@ -66,7 +66,9 @@ class Reconciliation:
     @property
     def needed(self) -> NDArray[np.intp]:
         """Rows of the nodes whose base forecasts `reconcile` reads."""
-        return np.concatenate((self.believed, np.arange(self.hierarchy.n_upper, len(self.hierarchy))))
+        return np.concatenate(
+            (self.believed, np.arange(self.hierarchy.n_upper, len(self.hierarchy)))
+        )
 
     def reconcile(self, base: Forecasts) -> Coherent:
         """Make base forecasts coherent.

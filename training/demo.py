@@ -32,7 +32,7 @@ from features.tables import SCHEMAS, Tables
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SEED = 20240630
+SEED = 20210101
 FIRST = date(2021, 1, 1)
 LAST = date(2024, 6, 30)
 """Last day of train."""
@@ -178,7 +178,7 @@ _FAMILIES = (
         day_off=1.15,
         spread=0.006,
         season=_Season(1.25, peak=357, width=10),
-        promotion=_Promotion(40, weekdays=(3, 4, 5), response=0.08),
+        promotion=_Promotion(40, weekdays=(3, 4, 5), response=0.1),
     ),
     _Family(
         "LIQUOR,WINE,BEER",
@@ -223,7 +223,7 @@ _SHARES = {(3, "BOOKS"): 0.0, (2, "BABY CARE"): 0.05, (10, "BABY CARE"): 0.03}
 
 _EVENT_FACTORS = {"Black Friday": 1.6, "Mother's Day": 1.3}
 _EVE_FACTOR = 1.12
-_WORK_DAY_FACTOR = 0.85
+_WORK_DAY_FACTOR = 0.7
 _LOCAL_DAY_OFF_EXPONENT = 0.7
 _NEW_YEAR_STORE = 1
 """The only store that opens on 1 January."""

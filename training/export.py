@@ -50,7 +50,8 @@ def to_onnx(booster: lgb.Booster) -> bytes:
         booster,
         initial_types=[("rows", FloatTensorType([None, features]))],
         target_opset=OPSET,
-        split=TREES_PER_NODE,
+        # the converter cannot split an ensemble that fits into one node
+        split=TREES_PER_NODE if booster.num_trees() > TREES_PER_NODE else None,
     )
     graph = trees.graph
     score = graph.output[0].name

@@ -144,7 +144,8 @@ def golden_rows(rows: TrainingSet) -> NDArray[np.float32]:
     """Rows whose outputs every load must reproduce: spread over the training rows, so that
     planned, hidden and missing covariates all occur."""
     chosen = np.linspace(0, len(rows.rows) - 1, min(GOLDEN_ROWS, len(rows.rows))).astype(int)
-    return rows.rows[chosen]
+    golden: NDArray[np.float32] = rows.rows[chosen]
+    return golden
 
 
 def _record(store: Store, bundle: Artifact, clock: Clock) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -94,8 +94,8 @@ def refused(folder: Path) -> DataError:
 
 
 @pytest.fixture(params=["csv", "parquet"])
-def form(request: pytest.FixtureRequest) -> Iterator[str]:
-    yield request.param
+def form(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 def test_values_are_read_with_the_dtypes_of_the_schema(tmp_path: Path, form: str) -> None:
@@ -244,9 +244,13 @@ NO_BOOLEAN = "true or false is expected"
         pytest.param("transactions", "store_nbr", None, NO_NUMBER, id="no store"),
         pytest.param("holidays_events", "type", "Holyday", "one of Holiday, Additional", id="type"),
         pytest.param("holidays_events", "locale", "Galaxy", "one of National, Reg", id="locale"),
-        pytest.param("holidays_events", "transferred", "maybe", f"'maybe' where {NO_BOOLEAN}"),
-        pytest.param("holidays_events", "transferred", "2", f"'2' where {NO_BOOLEAN}"),
-        pytest.param("holidays_events", "transferred", None, f"no value where {NO_BOOLEAN}"),
+        pytest.param(
+            "holidays_events", "transferred", "maybe", f"'maybe' where {NO_BOOLEAN}", id="maybe"
+        ),
+        pytest.param("holidays_events", "transferred", "2", f"'2' where {NO_BOOLEAN}", id="two"),
+        pytest.param(
+            "holidays_events", "transferred", None, f"no value where {NO_BOOLEAN}", id="no flag"
+        ),
         pytest.param("test", "onpromotion", None, NO_NUMBER, id="no plan"),
         pytest.param("test", "id", "x", NO_NUMBER, id="text as id"),
     ],

@@ -1,0 +1,45 @@
+# Thin over the mlrf command: every target works in a clean checkout.
+.DEFAULT_GOAL := help
+.PHONY: help serve test check train backtest lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?=
+export HOST PORT
+
+help: ## Show what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: $(VENV)/train.done ## Serve on HOST:PORT (127.0.0.1:3000); trains on the demo data the first time
+	@$(BIN)/mlrf serve
+
+train: $(VENV)/train.done ## Train on DATA=<folder> (the demo data if left out) and serve that model from now on
+	@$(BIN)/mlrf train $(if $(DATA),"$(DATA)")
+
+backtest: $(VENV)/train.done ## Score the last days of DATA=<folder> against seasonal naive
+	@$(BIN)/mlrf backtest $(if $(DATA),"$(DATA)")
+
+test: $(VENV)/dev.done ## Run the tests
+	@$(BIN)/pytest -n auto
+
+check: $(VENV)/dev.done ## Lint, format check and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+lock: ## Resolve the locks anew (needs uv)
+	uv pip compile -q pyproject.toml --universal --generate-hashes --extra dev -o requirements/dev.txt
+	uv pip compile -q pyproject.toml --universal --generate-hashes --extra train -c requirements/dev.txt -o requirements/train.txt
+	uv pip compile -q pyproject.toml --universal --generate-hashes -c requirements/dev.txt -o requirements/serve.txt
+
+clean: ## Remove the environment, caches and every trained artifact
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis models/artifacts
+	find . -name __pycache__ -type d -exec rm -rf {} +
+
+# An environment for one lock; dev holds all that train does, so either may come first.
+$(VENV)/%.done: requirements/%.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

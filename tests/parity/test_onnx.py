@@ -1,0 +1,101 @@
+"""The booster and the ONNX model are one model, on the rows where they could differ."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+
+from features.contract import NAMES
+from models.bundle import BOOSTER_FILE, GOLDEN_ROWS_FILE, Bundle
+from training.export import round_thresholds
+
+RELATIVE = 1e-5
+LIGHTGBM_ZERO = np.float32(1e-35)
+"""LightGBM reads a value of up to this size as zero; no feature has one but zero itself."""
+
+
+@pytest.fixture(scope="module")
+def booster(bundle: Bundle) -> lgb.Booster:
+    return lgb.Booster(model_file=bundle.path / BOOSTER_FILE)
+
+
+def splits(booster: lgb.Booster) -> Iterator[tuple[int, float]]:
+    """Feature and threshold of every split of the trees."""
+    text = booster.model_to_string()
+    for tree in text.split("\nTree=")[1:]:
+        found = {
+            key: match[1].split()
+            for key in ("split_feature", "threshold")
+            if (match := re.search(rf"^{key}=(.*)$", tree, re.M))
+        }
+        yield from zip(
+            map(int, found["split_feature"]), map(float, found["threshold"]), strict=True
+        )
+
+
+def units(booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
+    return np.expm1(np.maximum(booster.predict(rows), 0))
+
+
+def on_thresholds(booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
+    """For every threshold: a row that lies on it, one just below and one just above."""
+    adversarial = []
+    for number, (feature, threshold) in enumerate(splits(booster)):
+        row = rows[number % len(rows)].copy()
+        exact = np.float32(threshold)
+        for value in (exact, np.nextafter(exact, -np.inf), np.nextafter(exact, np.inf)):
+            row[feature] = 0 if abs(value) <= LIGHTGBM_ZERO else value
+            adversarial.append(row.copy())
+    return np.array(adversarial, dtype=np.float32)
+
+
+def assert_equal(ours: np.ndarray, reference: np.ndarray) -> None:
+    off = np.abs(ours - reference) / np.maximum(reference, 1)
+    assert off.max() < RELATIVE, f"{(off >= RELATIVE).sum()} of {len(off)} rows are off"
+
+
+def test_golden_rows_hold_missing_covariates(bundle: Bundle) -> None:
+    missing = np.isnan(np.load(bundle.path / GOLDEN_ROWS_FILE)).any(axis=1)
+    assert missing.any()
+    assert not missing.all()
+
+
+def test_parity_on_rows_that_lie_on_thresholds(bundle: Bundle, booster: lgb.Booster) -> None:
+    rows = on_thresholds(booster, np.load(bundle.path / GOLDEN_ROWS_FILE))
+    assert len(rows) > 1000
+    assert_equal(bundle.model.predict(rows), units(booster, rows))
+
+
+def test_parity_where_each_covariate_is_missing(bundle: Bundle, booster: lgb.Booster) -> None:
+    rows = np.load(bundle.path / GOLDEN_ROWS_FILE)
+    nullable = np.flatnonzero(np.isnan(rows).any(axis=0))
+    assert {NAMES[column] for column in nullable} >= {"promo", "promo_store", "year_value"}
+    for column in nullable:
+        blanked = rows.copy()
+        blanked[:, column] = np.nan
+        assert_equal(bundle.model.predict(blanked), units(booster, blanked))
+
+
+def test_unrounded_thresholds_would_be_off(bundle: Bundle, draw: np.random.Generator) -> None:
+    """The rounding is needed: a booster fitted on float64-like data has thresholds that float32
+    rounds up, and a row on such a threshold changes its leaf."""
+    x = draw.normal(size=(2000, 1)).astype(np.float32)
+    fitted = lgb.train(
+        {"verbosity": -1, "num_leaves": 63, "min_data_in_leaf": 5},
+        lgb.Dataset(x, label=draw.normal(size=2000)),
+        num_boost_round=20,
+    )
+    rounded = round_thresholds(fitted)
+    ups = [
+        np.float32(threshold)
+        for _, threshold in splits(fitted)
+        if float(np.float32(threshold)) > threshold
+    ]
+    assert ups, "no threshold is rounded up: the test shows nothing"
+    rows = np.array(ups, dtype=np.float32)[:, None]
+    assert all(float(np.float32(threshold)) == threshold for _, threshold in splits(rounded))
+    np.testing.assert_array_equal(fitted.predict(rows), rounded.predict(rows))

@@ -1,0 +1,320 @@
+"""From tables to a snapshot: what each array holds, and that equal tables make equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.build import build_snapshot
+from features.hierarchy import BOTTOM, TOTAL, Levels
+from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
+from features.tables import SCHEMAS, Tables, read_tables
+
+WINE, MILK = "LIQUOR,WINE,BEER", "MILK"
+FIRST, LAST = date(2023, 12, 23), date(2023, 12, 27)
+CLOSED = date(2023, 12, 25)
+TEN_WINE, TEN_MILK, TWO_WINE, TWO_MILK = (
+    "store:10/family:LIQUOR,WINE,BEER",
+    "store:10/family:MILK",
+    "store:2/family:LIQUOR,WINE,BEER",
+    "store:2/family:MILK",
+)
+
+
+def frame(name: str, rows: Mapping[str, list[object]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema={column.name: column.dtype for column in SCHEMAS[name]})
+
+
+def days(*offsets: int) -> list[object]:
+    """Days after the first one."""
+    return [FIRST + timedelta(offset) for offset in offsets]
+
+
+def small_tables() -> Tables:
+    """Five days to 27 December without the 25th; store 2 sells milk from the second day on."""
+    return Tables(
+        train=frame(
+            "train",
+            {
+                "date": days(0, 0, 1, 1, 1, 3, 3, 3, 4, 4, 4),
+                "store_nbr": [10, 2, 10, 2, 2, 10, 2, 2, 10, 2, 2],
+                "family": [WINE, WINE, WINE, MILK, WINE, WINE, MILK, WINE, WINE, MILK, WINE],
+                "sales": [1.0, 2.0, 3.0, 4.5, 5.0, 6.0, 7.125, 0.0, 8.0, 9.0, 10.0],
+                "onpromotion": [0.0, 1.0, 0.0, 2.0, 0.0, 3.0, 0.0, 0.0, 4.0, 0.0, 5.0],
+            },
+        ),
+        stores=frame(
+            "stores",
+            {
+                "store_nbr": [10, 2, 30],
+                "city": ["Brook", "Alder", "Cove"],
+                "state": ["North", "North", "South"],
+                "type": ["A", "B", "C"],
+                "cluster": ["9", "10", "1"],
+            },
+        ),
+        oil=frame(
+            "oil", {"date": days(1, 2, 3, 4, 5), "dcoilwtico": [70.0, None, 72.5, None, 99.0]}
+        ),
+        holidays_events=frame(
+            "holidays_events",
+            {
+                "date": days(9, 2),
+                "type": ["Holiday", "Holiday"],
+                "locale": ["National", "National"],
+                "locale_name": ["Country", "Country"],
+                "description": ["New Year", "Midwinter"],
+                "transferred": [False, False],
+            },
+        ),
+        transactions=frame(
+            "transactions",
+            {
+                "date": days(-1, 0, 1, 4, 5, 1),
+                "store_nbr": [2, 2, 2, 10, 10, 30],
+                "transactions": [11.0, 12.0, 13.0, 14.0, 15.0, 16.0],
+            },
+        ),
+        test=frame(
+            "test",
+            {
+                "id": [0, 1, 2, 3],
+                "date": days(5, 5, 7, 5 + MAX_HORIZON),
+                "store_nbr": [10, 2, 2, 2],
+                "family": [WINE, MILK, MILK, MILK],
+                "onpromotion": [6.0, 0.0, 7.0, 8.0],
+            },
+        ),
+    )
+
+
+@pytest.fixture
+def tables() -> Tables:
+    return small_tables()
+
+
+@pytest.fixture
+def snapshot(tables: Tables, tmp_path: Path) -> Snapshot:
+    return build(tables, tmp_path)
+
+
+def build(tables: Tables, folder: Path) -> Snapshot:
+    return load_snapshot(build_snapshot(tables, folder).path)
+
+
+def sales(snapshot: Snapshot, node: str) -> list[float]:
+    values: list[float] = snapshot.sales[snapshot.hierarchy.index[node]].tolist()
+    return values
+
+
+def promotions(snapshot: Snapshot, node: str) -> list[float]:
+    row = snapshot.hierarchy.index[node] - snapshot.hierarchy.n_upper
+    values: list[float] = snapshot.onpromotion[row].tolist()
+    return values
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_series_are_those_of_train_by_store_number_and_family(snapshot: Snapshot) -> None:
+    ids = [node.id for node in snapshot.hierarchy.nodes]
+    assert ids == [
+        TOTAL,
+        *("store:2", "store:10"),
+        *(f"family:{WINE}", f"family:{MILK}"),
+        *(TWO_WINE, TWO_MILK, TEN_WINE),
+    ]
+    assert TEN_MILK not in ids
+
+
+def test_day_without_a_row_is_a_day_without_sales(snapshot: Snapshot) -> None:
+    closed = snapshot.index_of(CLOSED)
+    assert not snapshot.sales[:, closed].any()
+    assert promotions(snapshot, TWO_WINE)[closed] == 0
+    assert sales(snapshot, TWO_WINE) == [2, 5, 0, 0, 10]
+    assert sales(snapshot, TWO_MILK) == [0, 4.5, 0, 7.125, 9]
+    assert sales(snapshot, TEN_WINE) == [1, 3, 0, 6, 8]
+
+
+def test_parents_are_the_sums_of_their_bottoms(snapshot: Snapshot) -> None:
+    assert sales(snapshot, "store:2") == [2, 9.5, 0, 7.125, 19]
+    assert sales(snapshot, "store:10") == [1, 3, 0, 6, 8]
+    assert sales(snapshot, f"family:{WINE}") == [3, 8, 0, 6, 18]
+    assert sales(snapshot, f"family:{MILK}") == [0, 4.5, 0, 7.125, 9]
+    assert sales(snapshot, TOTAL) == [3, 12.5, 0, 13.125, 27]
+
+
+def test_facts_state_the_span_and_the_last_planned_day(snapshot: Snapshot) -> None:
+    assert snapshot.facts.first_date == FIRST
+    assert snapshot.facts.origin == LAST
+    assert snapshot.facts.promotions_known_through == FIRST + timedelta(7)
+    assert snapshot.promotion_lead == 3
+    assert (snapshot.n_days, snapshot.newest_origin) == (5, 4)
+    assert snapshot.date_at(snapshot.newest_origin) == LAST
+    assert len(snapshot.dates) == 5 + MAX_HORIZON
+
+
+def test_oil_is_filled_forward_and_never_backward(snapshot: Snapshot) -> None:
+    assert np.isnan(snapshot.oil[0])
+    assert snapshot.oil[1:].tolist() == [70, 70, 72.5, 72.5]
+
+
+def test_oil_of_before_the_first_day_is_the_last_known(tables: Tables, tmp_path: Path) -> None:
+    early = frame("oil", {"date": days(-9, -3, -1), "dcoilwtico": [50.0, 60.0, None]})
+    snapshot = build(replace(tables, oil=pl.concat([tables.oil, early])), tmp_path)
+    assert snapshot.oil.tolist() == [60, 70, 70, 72.5, 72.5]
+
+
+def test_oil_that_is_never_known_is_nan(tables: Tables, tmp_path: Path) -> None:
+    unknown = tables.oil.with_columns(dcoilwtico=pl.lit(None, pl.Float64))
+    assert np.isnan(build(replace(tables, oil=unknown), tmp_path).oil).all()
+
+
+def test_promotions_that_are_not_planned_are_unknown_and_not_zero(snapshot: Snapshot) -> None:
+    ahead = slice(snapshot.n_days, None)
+    unknown = np.full(MAX_HORIZON, np.nan)
+    expected = {
+        TWO_WINE: unknown.copy(),
+        TWO_MILK: unknown.copy(),
+        TEN_WINE: unknown.copy(),
+    }
+    expected[TWO_MILK][[0, 2]] = [0, 7]  # the day between is not in the test table
+    expected[TEN_WINE][0] = 6
+    for node, values in expected.items():
+        np.testing.assert_array_equal(promotions(snapshot, node)[ahead], values)
+
+
+def test_past_promotions_are_those_of_train(snapshot: Snapshot) -> None:
+    assert promotions(snapshot, TWO_WINE)[:5] == [1, 0, 0, 0, 5]
+    assert promotions(snapshot, TWO_MILK)[:5] == [0, 2, 0, 0, 0]
+    assert promotions(snapshot, TEN_WINE)[:5] == [0, 0, 0, 3, 4]
+
+
+def test_promotions_beyond_the_horizon_are_left_out(tables: Tables, tmp_path: Path) -> None:
+    assert tables.test is not None
+    far = tables.test.filter(pl.col("date") == pl.col("date").max())
+    near = far.with_columns(date=pl.lit(LAST + timedelta(MAX_HORIZON)))
+    beyond = build(replace(tables, test=far), tmp_path)
+    assert np.isnan(beyond.onpromotion[:, beyond.n_days :]).all()
+    assert beyond.facts.promotions_known_through == LAST
+    last = build(replace(tables, test=near), tmp_path)
+    assert promotions(last, TWO_MILK)[-1] == 8
+    assert last.promotion_lead == MAX_HORIZON
+
+
+def test_without_a_test_table_no_promotion_is_known(tables: Tables, tmp_path: Path) -> None:
+    snapshot = build(replace(tables, test=None), tmp_path)
+    assert np.isnan(snapshot.onpromotion[:, snapshot.n_days :]).all()
+    assert not np.isnan(snapshot.onpromotion[:, : snapshot.n_days]).any()
+    assert snapshot.promotion_lead == 0
+
+
+def test_stores_are_ordered_and_those_that_never_sold_left_out(snapshot: Snapshot) -> None:
+    assert [store.store_nbr for store in snapshot.stores] == [2, 10]
+    assert [store.city for store in snapshot.stores] == ["Alder", "Brook"]
+    assert snapshot.store_share[snapshot.hierarchy.index[TOTAL]].tolist() == [2 / 3, 1 / 3]
+    assert snapshot.store_share[snapshot.hierarchy.index["store:10"]].tolist() == [0, 1]
+
+
+def test_transactions_are_placed_by_store_and_day(snapshot: Snapshot) -> None:
+    nan = np.nan
+    expected = [[12, 13, nan, nan, nan], [nan, nan, nan, nan, 14]]
+    np.testing.assert_array_equal(snapshot.transactions, np.array(expected, dtype=np.float32))
+
+
+def test_holidays_are_kept_by_date(snapshot: Snapshot) -> None:
+    assert [holiday.description for holiday in snapshot.holidays] == ["Midwinter", "New Year"]
+    assert snapshot.calendar.day["national_day_off"][snapshot.index_of(CLOSED)] == 1
+
+
+def test_first_sale_is_the_first_day_with_sales(tables: Tables, tmp_path: Path) -> None:
+    never = tables.train.with_columns(
+        sales=pl.when(pl.col("family") == MILK).then(0.0).otherwise("sales")
+    )
+    snapshot = build(tables, tmp_path)
+    silent = build(replace(tables, train=never), tmp_path)
+    row = snapshot.hierarchy.index[TWO_MILK]
+    assert snapshot.first_sale[row] == 1
+    assert silent.first_sale[row] == silent.n_days
+    assert silent.first_sale[0] == 0
+
+
+def test_arrays_cannot_be_written_to(snapshot: Snapshot) -> None:
+    for name in ("sales", "onpromotion", "oil", "transactions"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(snapshot, name)[0] = 1
+
+
+def test_a_level_may_be_added(tables: Tables, tmp_path: Path) -> None:
+    levels: Levels = {TOTAL: (), "city": ("city",), BOTTOM: ("store_nbr", "family")}
+    snapshot = load_snapshot(build_snapshot(tables, tmp_path, levels=levels).path)
+    assert list(snapshot.hierarchy.levels) == [TOTAL, "city", BOTTOM]
+    assert sales(snapshot, "city:Alder") == [2, 9.5, 0, 7.125, 19]
+    assert sales(snapshot, "city:Brook") == [1, 3, 0, 6, 8]
+
+
+def test_two_builds_are_equal_byte_for_byte(tables: Tables, tmp_path: Path) -> None:
+    folders = [build_snapshot(tables, tmp_path / name).path for name in ("one", "two")]
+    assert folders[0].name == folders[1].name
+    assert files(folders[0]) == files(folders[1])
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_order_of_rows_does_not_matter(tables: Tables, tmp_path: Path, seed: int) -> None:
+    shuffled = {
+        field.name: getattr(tables, field.name).sample(fraction=1, shuffle=True, seed=seed)
+        for field in fields(Tables)
+    }
+    name = build_snapshot(tables, tmp_path / "plain").name
+    assert build_snapshot(Tables(**shuffled), tmp_path / "shuffled").name == name
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        pytest.param("train", pl.col("sales") + 0.001, id="sales"),
+        pytest.param("train", pl.col("onpromotion") + 1, id="promotions"),
+        pytest.param("test", pl.col("onpromotion") + 1, id="plans"),
+        pytest.param("stores", pl.col("city") + "x", id="cities"),
+        pytest.param("oil", pl.col("dcoilwtico") + 0.01, id="oil"),
+        pytest.param("transactions", pl.col("transactions") + 1, id="transactions"),
+        pytest.param("holidays_events", pl.col("description") + "x", id="holidays"),
+    ],
+)
+def test_other_data_have_another_name(
+    tables: Tables, tmp_path: Path, table: str, change: pl.Expr
+) -> None:
+    other = replace(tables, **{table: getattr(tables, table).with_columns(change)})
+    assert build_snapshot(other, tmp_path).name != build_snapshot(tables, tmp_path).name
+
+
+def test_name_begins_with_the_origin(tables: Tables, tmp_path: Path) -> None:
+    assert build_snapshot(tables, tmp_path).name.startswith("2023-12-27-")
+
+
+def test_csv_and_parquet_give_the_same_snapshot(tables: Tables, tmp_path: Path) -> None:
+    folders = {form: tmp_path / form for form in ("csv", "parquet")}
+    for folder in folders.values():
+        folder.mkdir()
+    # values whose text has many digits, beside those of the small tables
+    awkward = tables.train.with_columns(sales=pl.col("sales") / 3 + 0.1)
+    for field in fields(Tables):
+        table = awkward if field.name == "train" else getattr(tables, field.name)
+        table.write_csv(folders["csv"] / f"{field.name}.csv")
+        table.write_parquet(folders["parquet"] / f"{field.name}.parquet")
+    assert f'"{WINE}"' in (folders["csv"] / "train.csv").read_text()
+    artifacts = {
+        form: build_snapshot(read_tables(folder), tmp_path / f"from {form}")
+        for form, folder in folders.items()
+    }
+    assert artifacts["csv"].name == artifacts["parquet"].name
+    assert files(artifacts["csv"].path) == files(artifacts["parquet"].path)
+    ids = load_snapshot(artifacts["csv"].path).hierarchy.index
+    assert TWO_WINE in ids

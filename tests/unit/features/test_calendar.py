@@ -1,0 +1,254 @@
+"""The calendar: which days are off, where, and how far away paydays and days off are."""
+
+from __future__ import annotations
+
+import calendar as months
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.calendar import (
+    DAY_OFF_TYPES,
+    EVENT,
+    FAR_DAYS,
+    NO_HOLIDAY,
+    WORK_DAY,
+    Calendar,
+    Dates,
+    Holiday,
+    Place,
+    build_calendar,
+)
+
+DAY = date(2024, 5, 24)  # a Friday
+ALDER, BROOK, COVE = PLACES = (
+    Place(city="Alder", state="North"),
+    Place(city="Brook", state="North"),
+    Place(city="Cove", state="South"),
+)
+DATES = st.dates(date(1990, 1, 1), date(2099, 12, 31))
+
+
+def span(first: date, days: int) -> Dates:
+    return np.datetime64(first) + np.arange(days)
+
+
+def holiday(day: date = DAY, **values: object) -> Holiday:
+    row = {
+        "type": "Holiday",
+        "locale": "National",
+        "locale_name": "Country",
+        "description": "Founders' Day",
+        "transferred": False,
+    }
+    return Holiday.model_validate({"date": day} | row | values)
+
+
+def around(*holidays: Holiday) -> Calendar:
+    """The calendar of the 11 days around `DAY`, which has position 5."""
+    return build_calendar(span(DAY - timedelta(5), 11), holidays, PLACES)
+
+
+def on(*positions: int) -> list[float]:
+    return [float(position in positions) for position in range(11)]
+
+
+@pytest.mark.parametrize("kind", DAY_OFF_TYPES)
+def test_days_off_are_those_of_these_types(kind: str) -> None:
+    calendar = around(holiday(type=kind))
+    assert calendar.day["national_day_off"].tolist() == on(5)
+    assert not calendar.day["event"].any()
+    assert not calendar.day["work_day"].any()
+
+
+@pytest.mark.parametrize(("kind", "flag"), [(EVENT, "event"), (WORK_DAY, "work_day")])
+def test_events_and_work_days_are_not_days_off(kind: str, flag: str) -> None:
+    calendar = around(holiday(type=kind))
+    assert calendar.day[flag].tolist() == on(5)
+    assert not calendar.day["national_day_off"].any()
+    assert (calendar.day["days_to_day_off"] == FAR_DAYS).all()
+
+
+def test_transferred_holiday_is_an_ordinary_day() -> None:
+    calendar = around(holiday(transferred=True))
+    plain = around()
+    for name, values in calendar.day.items():
+        assert values.tolist() == plain.day[name].tolist(), name
+    assert set(calendar.names) == {NO_HOLIDAY}
+
+
+def test_transfer_is_the_day_off_and_keeps_the_name() -> None:
+    moved = DAY + timedelta(3)
+    calendar = around(
+        holiday(transferred=True),
+        holiday(moved, type="Transfer", description="Traslado Founders' Day"),
+    )
+    assert calendar.day["national_day_off"].tolist() == on(8)
+    assert calendar.day["days_to_day_off"][5] == 3
+    assert calendar.names[8] == "Founders' Day"
+    assert calendar.names[5] == NO_HOLIDAY
+
+
+@pytest.mark.parametrize(
+    ("locale", "where", "kept_by"),
+    [
+        pytest.param("Regional", "North", {ALDER, BROOK}, id="state"),
+        pytest.param("Regional", "South", {COVE}, id="other state"),
+        pytest.param("Regional", "Alder", set(), id="a state is not a city"),
+        pytest.param("Local", "Alder", {ALDER}, id="city"),
+        pytest.param("Local", "North", set(), id="a city is not a state"),
+        pytest.param("Local", "Elsewhere", set(), id="no store there"),
+    ],
+)
+def test_regional_and_local_holidays_are_kept_by_their_stores_only(
+    locale: str, where: str, kept_by: set[Place]
+) -> None:
+    calendar = around(holiday(locale=locale, locale_name=where))
+    for place, flags in zip(PLACES, calendar.store["local_day_off"], strict=True):
+        assert flags.tolist() == (on(5) if place in kept_by else on())
+    assert not calendar.day["national_day_off"].any()
+    assert (calendar.day["days_to_day_off"] == FAR_DAYS).all()
+    assert set(calendar.names) == {NO_HOLIDAY}
+
+
+def test_national_holiday_is_no_local_day_off() -> None:
+    assert not around(holiday()).store["local_day_off"].any()
+
+
+def test_transferred_local_holiday_is_an_ordinary_day() -> None:
+    calendar = around(holiday(locale="Local", locale_name="Alder", transferred=True))
+    assert not calendar.store["local_day_off"].any()
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.city)
+def test_every_store_keeps_national_holidays(place: Place) -> None:
+    assert place.keeps(holiday())
+
+
+@pytest.mark.parametrize(
+    ("description", "name"),
+    [
+        ("Founders' Day", "Founders' Day"),
+        ("Founders' Day-2", "Founders' Day"),
+        ("Founders' Day+10", "Founders' Day"),
+        ("Traslado Founders' Day", "Founders' Day"),
+        ("Harbour Cup: North-South", "Harbour Cup"),
+        ("Mid-Winter", "Mid-Winter"),
+    ],
+)
+def test_name_is_what_recurs(description: str, name: str) -> None:
+    assert holiday(description=description).name == name
+
+
+def test_day_off_names_a_day_that_is_an_event_too() -> None:
+    event = holiday(type=EVENT, description="Black Friday")
+    for rows in ([event, holiday()], [holiday(), event]):
+        calendar = around(*rows)
+        assert calendar.names[5] == "Founders' Day"
+        assert calendar.day["event"][5] == calendar.day["national_day_off"][5] == 1
+    assert around(event).names[5] == "Black Friday"
+
+
+@pytest.mark.parametrize(
+    ("day", "to_payday", "since_payday"),
+    [
+        (date(2024, 1, 1), 14, 1),
+        (date(2024, 1, 14), 1, 14),
+        (date(2024, 1, 15), 0, 0),
+        (date(2024, 1, 16), 15, 1),
+        (date(2024, 1, 30), 1, 15),
+        (date(2024, 1, 31), 0, 0),
+        (date(2024, 2, 28), 1, 13),
+        (date(2024, 2, 29), 0, 0),
+        (date(2024, 3, 1), 14, 1),
+        (date(2023, 2, 28), 0, 0),
+        (date(2023, 3, 1), 14, 1),
+        (date(2023, 4, 30), 0, 0),
+        (date(1900, 2, 28), 0, 0),
+        (date(2000, 2, 28), 1, 13),
+    ],
+    ids=str,
+)
+def test_paydays_are_the_15th_and_the_last_of_the_month(
+    day: date, to_payday: int, since_payday: int
+) -> None:
+    calendar = build_calendar(span(day, 1), [], PLACES)
+    assert calendar.day["days_to_payday"].tolist() == [to_payday]
+    assert calendar.day["days_since_payday"].tolist() == [since_payday]
+
+
+@given(day=DATES)
+def test_fields_of_a_date_are_those_of_the_standard_library(day: date) -> None:
+    def is_payday(other: date) -> bool:
+        last = months.monthrange(other.year, other.month)[1]
+        return other.day in (15, last)
+
+    steps = range(32)
+    to_payday = next(step for step in steps if is_payday(day + timedelta(step)))
+    since_payday = next(step for step in steps if is_payday(day - timedelta(step)))
+    calendar = build_calendar(span(day, 1), [], PLACES)
+    assert calendar.weekday.tolist() == [day.weekday()]
+    assert calendar.day["day_of_month"].tolist() == [day.day]
+    assert calendar.day["month"].tolist() == [day.month]
+    assert calendar.day["day_of_year"].tolist() == [day.timetuple().tm_yday]
+    assert calendar.day["days_to_payday"].tolist() == [to_payday]
+    assert calendar.day["days_since_payday"].tolist() == [since_payday]
+
+
+def test_weekdays_follow_each_other_from_monday() -> None:
+    calendar = build_calendar(span(date(2024, 5, 20), 9), [], PLACES)
+    assert calendar.weekday.tolist() == [0, 1, 2, 3, 4, 5, 6, 0, 1]
+
+
+def test_distances_to_days_off_are_zero_on_the_day() -> None:
+    calendar = around(holiday(DAY - timedelta(3)), holiday(DAY + timedelta(2)))
+    assert calendar.day["days_to_day_off"].tolist()[:8] == [2, 1, 0, 4, 3, 2, 1, 0]
+    assert calendar.day["days_since_day_off"].tolist()[2:] == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+
+
+def test_distances_to_days_off_are_capped() -> None:
+    calendar = build_calendar(span(DAY - timedelta(50), 101), [holiday()], PLACES)
+    offsets = np.arange(-50, 51)
+    to_next = np.where(offsets > 0, FAR_DAYS, np.minimum(-offsets, FAR_DAYS))
+    since_last = np.where(offsets < 0, FAR_DAYS, np.minimum(offsets, FAR_DAYS))
+    assert calendar.day["days_to_day_off"].tolist() == to_next.tolist()
+    assert calendar.day["days_since_day_off"].tolist() == since_last.tolist()
+
+
+def test_holidays_beside_the_span_count_for_distances_only() -> None:
+    calendar = around(holiday(DAY - timedelta(7)), holiday(DAY + timedelta(9)))
+    assert calendar.day["days_since_day_off"].tolist() == list(range(2, 13))
+    assert calendar.day["days_to_day_off"].tolist() == list(range(14, 3, -1))
+    assert not calendar.day["national_day_off"].any()
+    assert set(calendar.names) == {NO_HOLIDAY}
+
+
+@given(
+    offsets=st.lists(st.integers(-60, 100), max_size=6),
+    start=st.integers(0, 30),
+    length=st.integers(1, 10),
+)
+def test_a_day_is_described_alike_in_every_span(
+    offsets: list[int], start: int, length: int
+) -> None:
+    holidays = [holiday(DAY + timedelta(offset)) for offset in offsets]
+    wide = build_calendar(span(DAY, 40), holidays, PLACES)
+    narrow = build_calendar(span(DAY + timedelta(start), length), holidays, PLACES)
+    part = slice(start, start + length)
+    for name, values in narrow.day.items():
+        assert values.tolist() == wide.day[name][part].tolist(), name
+    assert narrow.names.tolist() == wide.names[part].tolist()
+    assert narrow.weekday.tolist() == wide.weekday[part].tolist()
+
+
+def test_values_have_the_stated_shapes_and_dtypes() -> None:
+    calendar = around(holiday())
+    assert {(values.shape, values.dtype.name) for values in calendar.day.values()} == {
+        ((11,), "float32")
+    }
+    assert {(values.shape, values.dtype.name) for values in calendar.store.values()} == {
+        ((3, 11), "float32")
+    }

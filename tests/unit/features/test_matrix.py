@@ -1,0 +1,125 @@
+"""The rows of the model: one definition, no look ahead, and unknown is not zero."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from features.contract import FEATURES, NAMES, UNKNOWN_CODE, Contract
+from features.matrix import MatrixBuilder, known_covariates
+from features.snapshot import MAX_HORIZON, Snapshot
+from features.state import state_at
+
+ORIGIN = 1000
+ALL = np.arange(1, MAX_HORIZON + 1)
+PLANNED = [name for name in NAMES if name.startswith("promo") and not name[-1].isdigit()]
+PLANNED.remove("promo_slope")
+
+
+def rows_at(
+    snapshot: Snapshot, contract: Contract, origin: int, lead: int | None = None
+) -> np.ndarray:
+    nodes = np.arange(len(snapshot.hierarchy))
+    covariates = known_covariates(snapshot, origin, promotion_lead=lead)
+    rows = MatrixBuilder(snapshot, contract).matrix(
+        state_at(snapshot, origin), covariates, nodes, ALL
+    )
+    return rows.reshape(len(nodes), len(ALL), len(NAMES))
+
+
+def test_every_feature_has_a_unit_and_a_description() -> None:
+    assert len(set(NAMES)) == len(FEATURES)
+    assert all(feature.unit and feature.description for feature in FEATURES)
+
+
+def test_no_row_changes_when_sales_after_the_origin_do(
+    snapshot: Snapshot, contract: Contract
+) -> None:
+    sales = snapshot.sales.copy()
+    sales[:, ORIGIN + 1 :] = sales[:, ORIGIN + 1 :] * 5 + 3
+    before = rows_at(snapshot, contract, ORIGIN)
+    after = rows_at(replace(snapshot, sales=sales), contract, ORIGIN)
+    np.testing.assert_array_equal(before, after)
+
+
+def test_rows_change_when_sales_at_the_origin_do(snapshot: Snapshot, contract: Contract) -> None:
+    sales = snapshot.sales.copy()
+    sales[:, ORIGIN] = sales[:, ORIGIN] * 5 + 3
+    before = rows_at(snapshot, contract, ORIGIN)
+    after = rows_at(replace(snapshot, sales=sales), contract, ORIGIN)
+    assert (before != after).any(axis=2).all(), "a row does not see the last day of sales"
+
+
+def test_a_series_has_different_rows_on_different_days(
+    snapshot: Snapshot, contract: Contract
+) -> None:
+    rows = rows_at(snapshot, contract, ORIGIN)
+    for series in rows:
+        assert len(np.unique(series, axis=0)) == MAX_HORIZON
+
+
+@pytest.mark.parametrize("lead", [0, 16, 90])
+def test_promotions_that_are_not_planned_are_missing_not_zero(
+    snapshot: Snapshot, contract: Contract, lead: int
+) -> None:
+    rows = rows_at(snapshot, contract, ORIGIN, lead)
+    for name in PLANNED:
+        missing = np.isnan(rows[:, :, NAMES.index(name)])
+        assert not missing[:, :lead].any(), name
+        assert missing[:, lead:].all(), name
+
+
+def test_a_past_origin_knows_promotions_no_further_than_the_newest_does(snapshot: Snapshot) -> None:
+    known = np.isfinite(known_covariates(snapshot, ORIGIN).onpromotion).all(axis=0)
+    assert known.sum() == snapshot.promotion_lead == 16
+
+
+def test_a_subset_of_nodes_and_days_gives_the_same_bits(
+    snapshot: Snapshot, builder: MatrixBuilder, draw: np.random.Generator
+) -> None:
+    """Serving asks for what it needs, training for samples: the rows must not depend on that."""
+    state, covariates = state_at(snapshot, ORIGIN), known_covariates(snapshot, ORIGIN)
+    every = np.arange(len(snapshot.hierarchy))
+    full = builder.matrix(state, covariates, every, ALL).reshape(len(every), MAX_HORIZON, -1)
+    nodes = np.sort(draw.choice(every, 11, replace=False))
+    days = np.sort(draw.choice(ALL, 7, replace=False))
+    part = builder.matrix(state, covariates, nodes, days).reshape(len(nodes), len(days), -1)
+    assert part.tobytes() == full[np.ix_(nodes, days - 1)].tobytes()
+
+
+def test_a_store_that_training_has_not_seen_has_the_unknown_code(
+    snapshot: Snapshot, contract: Contract
+) -> None:
+    categories = {**contract.categories, "store": contract.categories["store"][1:]}
+    narrower = contract.model_copy(update={"categories": categories})
+    rows = rows_at(snapshot, narrower, ORIGIN)
+    gone = snapshot.hierarchy.index[f"store:{contract.categories['store'][0]}"]
+    assert (rows[gone, :, NAMES.index("store")] == UNKNOWN_CODE).all()
+
+
+@pytest.mark.parametrize("horizons", [[0], [91], [1, 200]], ids=str)
+def test_a_horizon_out_of_reach_is_refused(
+    snapshot: Snapshot, builder: MatrixBuilder, horizons: list[int]
+) -> None:
+    state, covariates = state_at(snapshot, ORIGIN), known_covariates(snapshot, ORIGIN)
+    with pytest.raises(ValueError, match="horizons must be 1 to 90"):
+        builder.matrix(state, covariates, np.array([0]), np.array(horizons))
+
+
+def test_a_contract_of_another_release_is_refused(snapshot: Snapshot, contract: Contract) -> None:
+    other = contract.model_copy(update={"names": contract.names[::-1]})
+    with pytest.raises(ValueError, match="not those of this release"):
+        MatrixBuilder(snapshot, other)
+
+
+def test_two_bottoms_of_one_store_share_what_is_the_stores(
+    snapshot: Snapshot, contract: Contract
+) -> None:
+    rows = rows_at(snapshot, contract, ORIGIN)
+    index = snapshot.hierarchy.index
+    a, b = index["store:1/family:DAIRY"], index["store:1/family:PRODUCE"]
+    for name in ("promo_store", "local_day_off", "city", "traffic_28"):
+        column = NAMES.index(name)
+        np.testing.assert_array_equal(rows[a, :, column], rows[b, :, column], err_msg=name)

@@ -1,0 +1,303 @@
+"""Problems: one shape for every error, whoever wrote it, and nothing of what is inside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import anyio
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from errors import Code, FieldError, Problem
+from middleware.problems import ProblemMiddleware
+from middleware.request_id import RequestIdMiddleware
+
+SECRET = "password=hunter2 in /srv/secret/path"
+
+
+def wrapped(app: ASGIApp) -> ASGIApp:
+    return RequestIdMiddleware(ProblemMiddleware(app))
+
+
+def raising(error: Exception) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise error
+
+    return app
+
+
+# --- answers that are left alone --------------------------------------------------------------
+
+
+def test_a_success_passes_unchanged(call: Callable, answering: Callable) -> None:
+    app = answering(200, b"one", b"two", headers={"content-type": "text/plain", "x-own": "1"})
+    sent = call(wrapped(app), X_Request_ID="a")
+    assert sent.status == 200
+    assert sent.headers == {"content-type": "text/plain", "x-own": "1", "x-request-id": "a"}
+    assert [message.get("body") for message in sent.messages] == [None, b"one", b"two"]
+
+
+@pytest.mark.parametrize("status", [204, 304, 399])
+def test_what_is_no_error_is_not_replaced(call: Callable, answering: Callable, status: int) -> None:
+    sent = call(wrapped(answering(status, b"body")))
+    assert (sent.status, sent.body) == (status, b"body")
+
+
+def test_a_problem_that_was_rendered_inside_passes_unchanged(
+    call: Callable, answering: Callable
+) -> None:
+    headers = {"content-type": "application/problem+json; charset=utf-8"}
+    sent = call(wrapped(answering(409, b'{"code":"OWN"}', headers=headers)))
+    assert (sent.status, sent.body) == (409, b'{"code":"OWN"}')
+
+
+@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
+def test_what_is_no_request_passes_through(kind: str) -> None:
+    """Exceptions too: a failed startup must stop the server."""
+    error = RuntimeError(SECRET)
+
+    async def send(message: Message) -> None: ...
+
+    with pytest.raises(RuntimeError) as raised:
+        anyio.run(wrapped(raising(error)), {"type": kind}, send, send)
+    assert raised.value is error
+
+
+# --- problems raised inside -------------------------------------------------------------------
+
+
+def test_a_raised_problem_is_rendered(call: Callable) -> None:
+    problem = Problem(
+        Code.RATE_LIMITED,
+        "Wait.",
+        errors=[FieldError("/store_nbr", "no")],
+        headers={"Retry-After": "3"},
+    )
+    sent = call(wrapped(raising(problem)), path="/predict/simple", X_Request_ID="a")
+    assert sent.error is None
+    assert sent.status == 429
+    assert sent.headers["retry-after"] == "3"
+    assert sent.headers["x-request-id"] == "a"
+    assert sent.problem == problem.document(instance="/predict/simple", request_id="a")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Problem(Code.INVALID_DATE, "late"), RuntimeError(SECRET)],
+    ids=["a problem", "an exception"],
+)
+@pytest.mark.parametrize("parts", [(b"half", b""), ()], ids=["body", "start only"])
+def test_an_answer_that_has_begun_gets_no_second_one(
+    call: Callable, error: Exception, parts: tuple[bytes, ...]
+) -> None:
+    """The exception goes on to the server, which closes the connection: that tells the caller."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        raise error
+
+    sent = call(wrapped(app))
+    assert sent.error is error
+    assert sent.status == 200
+    assert not sent.finished
+
+
+# --- exceptions -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError(SECRET), KeyError(SECRET), FileNotFoundError(2, SECRET, "/srv/secret")],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_exception_tells_the_caller_its_id_and_the_log_the_rest(
+    call: Callable, log_lines: Callable, error: Exception
+) -> None:
+    sent = call(wrapped(raising(error)), method="POST", path="/somewhere", X_Request_ID="a")
+    assert sent.error is None
+    assert sent.problem["code"] == "INTERNAL_ERROR"
+    assert sent.status == 500
+    assert sent.problem["request_id"] == "a"
+    told = sent.body.decode() + str(sent.headers)
+    for secret in ("hunter2", "/srv", type(error).__name__, "Traceback", __file__):
+        assert secret not in told
+    (line,) = log_lines()
+    assert line["event"] == "request_failed"
+    assert line["level"] == "error"
+    assert (line["request_id"], line["method"], line["path"]) == ("a", "POST", "/somewhere")
+    assert "hunter2" in line["exception"]
+    assert "Traceback" in line["exception"]
+
+
+def test_an_exception_after_the_answer_began_is_logged(
+    call: Callable, log_lines: Callable, answering: Callable
+) -> None:
+    call(wrapped(answering(200, b"all", error=RuntimeError(SECRET))), X_Request_ID="a")
+    (line,) = log_lines()
+    assert line["request_id"] == "a"
+    assert "hunter2" in line["exception"]
+
+
+def test_a_problem_of_the_caller_is_not_logged_as_a_failure(
+    call: Callable, log_lines: Callable
+) -> None:
+    call(wrapped(raising(Problem(Code.INVALID_DATE, "late"))))
+    assert log_lines() == []
+
+
+def test_a_problem_of_the_server_is_logged_with_its_cause(
+    call: Callable, log_lines: Callable
+) -> None:
+    problem = Problem(Code.INFERENCE_FAILED, "The model failed.")
+    problem.__cause__ = RuntimeError(SECRET)
+    sent = call(wrapped(raising(problem)), X_Request_ID="a")
+    assert "hunter2" not in sent.body.decode()
+    (line,) = log_lines()
+    assert (line["code"], line["request_id"]) == ("INFERENCE_FAILED", "a")
+    assert "hunter2" in line["exception"]
+
+
+def test_a_cancelled_request_stays_cancelled() -> None:
+    """A server cancels the task of a caller who has gone; nothing is to be sent then."""
+    sent: list[Message] = []
+    ended = False
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await anyio.sleep_forever()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def run() -> None:
+        nonlocal ended
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        with anyio.CancelScope() as cancellation:
+            cancellation.cancel()
+            await wrapped(app)(scope, None, send)  # type: ignore[arg-type]
+        ended = cancellation.cancelled_caught
+
+    anyio.run(run)
+    assert ended
+    assert sent == []
+
+
+# --- errors that somebody else wrote ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "media_type", "body", "answered", "code"),
+    [
+        pytest.param(404, "text/plain", b"Not Found", 404, "NOT_FOUND", id="plain text 404"),
+        pytest.param(
+            400, "application/json", b'["secret"]', 400, "INVALID_REQUEST", id="JSON list 400"
+        ),
+        pytest.param(500, "text/html", b"<pre>secret</pre>", 500, "INTERNAL_ERROR", id="HTML 500"),
+        pytest.param(
+            422, "application/json", b'{"detail": "secret"}', 400, "INVALID_REQUEST", id="422"
+        ),
+        pytest.param(401, "text/plain", b"secret", 401, "INVALID_REQUEST", id="no code of its own"),
+        pytest.param(413, "text/plain", b"secret", 413, "PAYLOAD_TOO_LARGE", id="413"),
+        pytest.param(415, "text/plain", b"secret", 415, "UNSUPPORTED_MEDIA_TYPE", id="415"),
+        pytest.param(503, "text/plain", b"secret", 503, "MODEL_UNAVAILABLE", id="503"),
+        pytest.param(504, "application/json", b"{}", 504, "TIMEOUT", id="504"),
+        pytest.param(502, "text/html", b"", 502, "INTERNAL_ERROR", id="empty 502"),
+    ],
+)
+def test_a_foreign_error_is_replaced(
+    call: Callable,
+    answering: Callable,
+    status: int,
+    media_type: str,
+    body: bytes,
+    answered: int,
+    code: str,
+) -> None:
+    headers = {"content-type": media_type, "content-length": str(len(body)), "x-secret": "1"}
+    sent = call(wrapped(answering(status, body, headers=headers)), X_Request_ID="a")
+    assert sent.error is None
+    assert sent.status == answered
+    assert sent.problem["code"] == code
+    assert sent.problem["request_id"] == "a"
+    assert sent.problem["instance"] == "/somewhere"
+    assert sent.problem["detail"]
+    assert b"secret" not in sent.body
+    assert set(sent.headers) == {"content-type", "content-length", "x-request-id"}
+
+
+def test_a_foreign_error_without_headers_is_replaced(call: Callable) -> None:
+    """ASGI lets an application leave them out."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 404})
+        await send({"type": "http.response.body", "body": b"Not Found"})
+
+    sent = call(wrapped(app))
+    assert sent.error is None
+    assert sent.problem["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "value"),
+    [
+        (429, "retry-after", "7"),
+        (503, "retry-after", "Wed, 21 Oct 2026 07:28:00 GMT"),
+        (405, "allow", "GET, HEAD"),
+        (401, "www-authenticate", 'Bearer realm="mlrf"'),
+    ],
+)
+def test_headers_that_say_what_to_do_next_are_kept(
+    call: Callable, answering: Callable, status: int, name: str, value: str
+) -> None:
+    sent = call(wrapped(answering(status, b"text", headers={name: value})))
+    assert sent.headers[name] == value
+    assert sent.problem["status"] == status
+
+
+def test_a_wrong_method_is_named(call: Callable, answering: Callable) -> None:
+    sent = call(wrapped(answering(405, b"Method Not Allowed")), method="DELETE")
+    assert "DELETE" in sent.problem["detail"]
+
+
+@pytest.mark.parametrize("method", ["{x}", "{0}", "{"])
+def test_a_method_is_never_a_format(call: Callable, answering: Callable, method: str) -> None:
+    sent = call(wrapped(answering(405)), method=method)
+    assert sent.error is None
+    assert method in sent.problem["detail"]
+
+
+def test_an_error_that_streams_is_replaced_once(call: Callable, answering: Callable) -> None:
+    sent = call(wrapped(answering(500, b"<html>", b"secret", b"</html>")))
+    assert len(sent.messages) == 2
+    assert sent.problem["code"] == "INTERNAL_ERROR"
+    assert b"secret" not in sent.body
+
+
+def test_an_error_to_head_says_how_long_its_body_would_be(
+    call: Callable, answering: Callable
+) -> None:
+    """The server drops the body of an answer to HEAD."""
+    app = answering(404, headers={"content-type": "text/plain", "content-length": "9"})
+    head, get = (call(wrapped(app), method=method, X_Request_ID="a") for method in ("HEAD", "GET"))
+    assert head.status == 404
+    assert head.headers == get.headers
+    assert head.problem == get.problem
+
+
+def test_a_framework_that_answers_and_then_raises_is_replaced_and_logged(
+    call: Callable, answering: Callable, log_lines: Callable
+) -> None:
+    """As Starlette's ServerErrorMiddleware does."""
+    error = RuntimeError(SECRET)
+    sent = call(wrapped(answering(500, b"Internal Server Error", error=error)), X_Request_ID="a")
+    assert sent.problem["code"] == "INTERNAL_ERROR"
+    (line,) = log_lines()
+    assert "hunter2" in line["exception"]
+
+
+def test_a_path_is_quoted_as_it_was_sent(call: Callable, answering: Callable) -> None:
+    path = '/"quotes" and </script> and ü'
+    sent = call(wrapped(answering(404)), path=path)
+    assert json.loads(sent.body)["instance"] == path

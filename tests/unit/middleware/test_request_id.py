@@ -1,0 +1,155 @@
+"""Request ids: the caller's if it is sane, else a new one, and in the answer either way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import anyio
+import pytest
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from middleware.request_id import RequestIdMiddleware, request_id_of
+
+NEW = re.compile(r"[0-9a-f]{32}")
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the id that it sees."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": request_id_of(scope).encode()})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param("a", id="one character"),
+        pytest.param("x" * 128, id="128 characters"),
+        pytest.param("0b2d7f9e-6a43-4e5c-9f3b-2f6f1d1c8a55", id="uuid"),
+        pytest.param("A.z_0~9-", id="every kind of character"),
+    ],
+)
+def test_a_sane_id_is_kept(call: Callable, given: str) -> None:
+    sent = call(RequestIdMiddleware(echo), X_Request_ID=given)
+    assert sent.headers["x-request-id"] == given
+    assert sent.body.decode() == given
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("x" * 129, id="129 characters"),
+        pytest.param("two words", id="a space"),
+        pytest.param("id\n", id="a line end"),
+        pytest.param("id\r\nSet-Cookie: a=b", id="another header"),
+        pytest.param('{"level":"error"}', id="json"),
+        pytest.param("../../etc", id="a slash"),
+        pytest.param("ünï", id="no ASCII"),
+    ],
+)
+def test_an_insane_id_is_replaced(call: Callable, given: str) -> None:
+    """It would be written to the log and to the answer."""
+    sent = call(RequestIdMiddleware(echo), X_Request_ID=given)
+    assert NEW.fullmatch(sent.headers["x-request-id"])
+    assert sent.body.decode() == sent.headers["x-request-id"]
+
+
+def test_a_request_without_an_id_gets_its_own(call: Callable) -> None:
+    ids = [call(RequestIdMiddleware(echo)).headers["x-request-id"] for _ in range(3)]
+    assert all(NEW.fullmatch(one) for one in ids)
+    assert len(set(ids)) == 3
+
+
+def test_the_answer_has_one_id_though_the_application_set_another(
+    call: Callable, answering: Callable
+) -> None:
+    app = answering(200, headers={"x-request-id": "theirs"})
+    assert call(RequestIdMiddleware(app), X_Request_ID="ours").headers["x-request-id"] == "ours"
+
+
+def test_an_answer_that_names_no_headers_gets_one(call: Callable) -> None:
+    """ASGI lets an application leave them out."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body"})
+
+    sent = call(RequestIdMiddleware(app), X_Request_ID="a")
+    assert sent.error is None
+    assert sent.headers == {"x-request-id": "a"}
+
+
+def test_state_of_the_server_is_kept(call: Callable) -> None:
+    """A lifespan's state comes in the same mapping."""
+    seen: dict[str, object] = {}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.update(scope["state"])
+
+    async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
+        await RequestIdMiddleware(app)({**scope, "state": {"pool": 1}}, receive, send)
+
+    call(with_state, X_Request_ID="a")
+    assert seen == {"pool": 1, "request_id": "a"}
+
+
+def test_log_lines_carry_the_id_while_the_request_runs(call: Callable, log_lines: Callable) -> None:
+    log = structlog.get_logger("test")
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        log.info("inside")
+
+    call(RequestIdMiddleware(app), X_Request_ID="a")
+    log.info("outside")
+    assert [(line["event"], line.get("request_id")) for line in log_lines()] == [
+        ("inside", "a"),
+        ("outside", None),
+    ]
+
+
+def test_requests_at_the_same_time_keep_their_ids_apart(log_lines: Callable) -> None:
+    log = structlog.get_logger("test")
+
+    async def run() -> None:
+        started = [anyio.Event(), anyio.Event()]
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            number = int(scope["path"])
+            started[number].set()
+            await started[1 - number].wait()
+            log.info("inside", number=number)
+
+        async def request(number: int) -> None:
+            scope = {
+                "type": "http",
+                "path": str(number),
+                "headers": [(b"x-request-id", f"id-{number}".encode())],
+            }
+            await RequestIdMiddleware(app)(scope, None, None)  # type: ignore[arg-type]
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(request, 0)
+            group.start_soon(request, 1)
+
+    anyio.run(run)
+    assert sorted((line["number"], line["request_id"]) for line in log_lines()) == [
+        (0, "id-0"),
+        (1, "id-1"),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
+def test_what_is_no_request_passes_through(kind: str) -> None:
+    seen: list[tuple[Scope, object]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append((scope, send))
+
+    async def send(message: Message) -> None: ...
+
+    scope: Scope = {"type": kind}
+    wrapped: ASGIApp = RequestIdMiddleware(app)
+    anyio.run(wrapped, scope, send, send)
+    assert seen == [({"type": kind}, send)]

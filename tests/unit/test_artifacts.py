@@ -1,0 +1,523 @@
+"""Artifacts: named by their content, refused when altered, and never half written."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import artifacts
+from artifacts import MANIFEST, Artifact, ArtifactError, Pair, Store, seal, staging, verify
+from features import snapshot as snapshots
+from models import bundle as bundles
+from models import forecasts
+from models.engine import ForecastEngine
+from settings import ROOT
+
+KIND = "sample"
+FILES = {
+    "bundle": (
+        bundles.MODEL_FILE,
+        bundles.BOOSTER_FILE,
+        bundles.CONTRACT_FILE,
+        bundles.VARIANCES_FILE,
+        bundles.GOLDEN_ROWS_FILE,
+        bundles.GOLDEN_OUTPUTS_FILE,
+        MANIFEST,
+    ),
+    "snapshot": (
+        snapshots.SALES_FILE,
+        snapshots.PROMOTIONS_FILE,
+        snapshots.OIL_FILE,
+        snapshots.TRANSACTIONS_FILE,
+        snapshots.STORES_FILE,
+        snapshots.HOLIDAYS_FILE,
+        snapshots.HIERARCHY_FILE,
+        MANIFEST,
+    ),
+    "forecasts": (forecasts.MEAN_FILE, MANIFEST),
+}
+EVERY_KIND = pytest.mark.parametrize("kind", FILES)
+EVERY_FILE = pytest.mark.parametrize(
+    ("kind", "file"),
+    [
+        pytest.param(kind, file, id=f"{kind}-{file}")
+        for kind, files in FILES.items()
+        for file in files
+    ],
+)
+
+
+def write(
+    parent: Path, content: bytes = b"content", *, label: str = "a", **facts: object
+) -> Artifact:
+    """A small artifact with a file beside and a file below."""
+    with staging(parent) as folder:
+        (folder / "below").mkdir()
+        (folder / "below" / "deep.bin").write_bytes(b"deep")
+        (folder / "file.bin").write_bytes(content)
+        return seal(folder, kind=KIND, label=label, facts=facts)
+
+
+def staged(parent: Path) -> list[str]:
+    """What is in a folder of artifacts beside finished ones."""
+    return [path.name for path in parent.iterdir() if path.name.startswith(".staging-")]
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Artifact:
+    return write(tmp_path / "artifacts")
+
+
+@pytest.fixture
+def folder_of(own_store: Store, pair: Pair) -> Callable[[str], Path]:
+    """The folder of the real artifact of a kind, which the test may damage."""
+    (stored,) = own_store.forecasts.glob("2*")
+    folders = {
+        "bundle": own_store.bundles / pair.bundle,
+        "snapshot": own_store.snapshots / pair.snapshot,
+        "forecasts": stored,
+    }
+    return folders.__getitem__
+
+
+@pytest.fixture
+def load(own_store: Store, engine: ForecastEngine) -> Callable[[str, Path], object]:
+    """Loads a real artifact the way that the server does."""
+
+    def load(kind: str, folder: Path) -> object:
+        if kind == "bundle":
+            return bundles.load_bundle(folder)
+        if kind == "snapshot":
+            return snapshots.load_snapshot(folder)
+        return forecasts.load_or_make(engine, own_store)
+
+    return load
+
+
+# --- the name ---------------------------------------------------------------------------------
+
+
+def test_equal_content_has_an_equal_name(tmp_path: Path) -> None:
+    """Wherever and whenever it was written, and in whatever order the facts were given."""
+    first = write(tmp_path / "here", b"sales", origin="2024-06-30", rows=3)
+    second = write(tmp_path / "there", b"sales", rows=3, origin="2024-06-30")
+    assert first.name == second.name
+    assert first.path != second.path
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"content": b"Content"}, id="a byte"),
+        pytest.param({"label": "b"}, id="the label"),
+        pytest.param({"rows": 4}, id="a fact"),
+    ],
+)
+def test_other_content_has_another_digest(tmp_path: Path, other: dict[str, object]) -> None:
+    original = {"content": b"content", "label": "a", "rows": 3}
+    first = write(tmp_path, **original)  # type: ignore[arg-type]
+    second = write(tmp_path, **{**original, **other})  # type: ignore[arg-type]
+    assert first.manifest.digest != second.manifest.digest
+    assert first.name != second.name
+
+
+def test_the_name_ends_in_the_digest_of_the_manifest(artifact: Artifact) -> None:
+    digest = hashlib.sha256((artifact.path / MANIFEST).read_bytes()).hexdigest()
+    assert artifact.name == f"a-{digest[:16]}"
+
+
+def test_content_that_exists_is_kept_and_not_written_again(tmp_path: Path) -> None:
+    first = write(tmp_path)
+    before = {path: path.stat().st_ino for path in first.path.rglob("*")}
+    second = write(tmp_path)
+    assert second == first
+    assert {path: path.stat().st_ino for path in second.path.rglob("*")} == before
+    assert [path.name for path in tmp_path.iterdir()] == [first.name]
+
+
+def test_another_user_can_read_a_sealed_folder(artifact: Artifact) -> None:
+    assert artifact.path.stat().st_mode & 0o055 == 0o055
+
+
+# --- refusal ----------------------------------------------------------------------------------
+
+
+def test_an_unaltered_artifact_is_read_with_its_facts(tmp_path: Path) -> None:
+    written = write(tmp_path, origin="2024-06-30")
+    assert verify(written.path, kind=KIND) == written
+    assert written.facts == {"origin": "2024-06-30"}
+
+
+@EVERY_KIND
+def test_the_files_named_in_this_module_are_all_that_there_are(
+    kind: str, folder_of: Callable[[str], Path]
+) -> None:
+    """Otherwise a file could escape the tests that follow."""
+    assert {path.name for path in folder_of(kind).rglob("*")} == set(FILES[kind])
+
+
+@EVERY_KIND
+def test_a_real_artifact_loads(
+    kind: str, folder_of: Callable[[str], Path], load: Callable[[str, Path], object]
+) -> None:
+    assert load(kind, folder_of(kind)) is not None
+
+
+@EVERY_FILE
+def test_a_flipped_bit_in_any_file_is_refused(
+    kind: str,
+    file: str,
+    folder_of: Callable[[str], Path],
+    load: Callable[[str, Path], object],
+) -> None:
+    """In the first byte, one in the middle, and the last."""
+    path = folder_of(kind) / file
+    original = path.read_bytes()
+    for position in (0, len(original) // 2, len(original) - 1):
+        damaged = bytearray(original)
+        damaged[position] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(ArtifactError) as refusal:
+            load(kind, folder_of(kind))
+        assert refusal.value.path == path
+
+
+@EVERY_FILE
+def test_a_missing_file_is_refused(
+    kind: str,
+    file: str,
+    folder_of: Callable[[str], Path],
+    load: Callable[[str, Path], object],
+) -> None:
+    (folder_of(kind) / file).unlink()
+    with pytest.raises(ArtifactError, match="is missing") as refusal:
+        load(kind, folder_of(kind))
+    assert refusal.value.path == folder_of(kind) / file
+
+
+def test_no_byte_of_a_manifest_can_change(artifact: Artifact) -> None:
+    path = artifact.path / MANIFEST
+    original = path.read_bytes()
+    for position, byte in enumerate(original):
+        other = b"\t" if chr(byte).isspace() else bytes([byte ^ 1])
+        path.write_bytes(original[:position] + other + original[position + 1 :])
+        with pytest.raises(ArtifactError):
+            verify(artifact.path, kind=KIND)
+
+
+@pytest.mark.parametrize(
+    "rewrite",
+    [
+        pytest.param(lambda text: text + b"\n", id="a line at the end"),
+        pytest.param(lambda text: text.replace(b"\n", b"\r\n"), id="other line ends"),
+        pytest.param(lambda text: text.replace(b'"a"', rb'"\u0061"'), id="another escape"),
+        pytest.param(lambda text: text.replace(b"{", b'{"label": "b",', 1), id="a repeated key"),
+    ],
+)
+def test_a_manifest_that_only_reads_the_same_is_refused(
+    artifact: Artifact, rewrite: Callable[[bytes], bytes]
+) -> None:
+    path = artifact.path / MANIFEST
+    path.write_bytes(rewrite(path.read_bytes()))
+    with pytest.raises(ArtifactError) as refusal:
+        verify(artifact.path, kind=KIND)
+    assert refusal.value.path == path
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["extra.bin", "below/extra.bin", f"below/{MANIFEST}", ".hidden"],
+)
+def test_an_added_file_is_refused(artifact: Artifact, name: str) -> None:
+    (artifact.path / name).write_bytes(b"")
+    with pytest.raises(ArtifactError, match="not listed") as refusal:
+        verify(artifact.path, kind=KIND)
+    assert refusal.value.path == artifact.path / name
+
+
+def test_a_file_of_another_size_is_refused_with_both_sizes(artifact: Artifact) -> None:
+    (artifact.path / "file.bin").write_bytes(b"content and more")
+    with pytest.raises(ArtifactError, match="16 bytes instead of 7"):
+        verify(artifact.path, kind=KIND)
+
+
+def test_a_renamed_folder_is_refused(artifact: Artifact) -> None:
+    renamed = artifact.path.rename(artifact.path.with_name("a-0123456789abcdef"))
+    with pytest.raises(ArtifactError, match=artifact.name):
+        verify(renamed, kind=KIND)
+
+
+def test_another_kind_is_refused(artifact: Artifact) -> None:
+    with pytest.raises(ArtifactError, match="is a sample, not a bundle"):
+        verify(artifact.path, kind="bundle")
+
+
+def test_another_schema_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older or newer release wrote it, with a manifest that is right in itself."""
+    monkeypatch.setattr(artifacts, "SCHEMA_VERSION", 2)
+    newer = write(tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(ArtifactError, match="schema version 2; this release reads 1"):
+        verify(newer.path, kind=KIND)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
+def test_a_truncated_manifest_is_refused(artifact: Artifact, kept: float) -> None:
+    path = artifact.path / MANIFEST
+    text = path.read_bytes()
+    path.write_bytes(text[: int(len(text) * kept)])
+    with pytest.raises(ArtifactError, match="is not a manifest") as refusal:
+        verify(artifact.path, kind=KIND)
+    assert refusal.value.path == path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b"{}", id="no fields"),
+        pytest.param(b"\xff\xfe\x00", id="no text"),
+    ],
+)
+def test_what_is_not_a_manifest_is_refused(artifact: Artifact, text: bytes) -> None:
+    (artifact.path / MANIFEST).write_bytes(text)
+    with pytest.raises(ArtifactError, match="is not a manifest"):
+        verify(artifact.path, kind=KIND)
+
+
+def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="is missing"):
+        verify(tmp_path / "nothing", kind=KIND)
+
+
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        verify(tmp_path / "file", kind=KIND)
+
+
+def test_forecasts_of_another_shape_are_refused(own_store: Store, engine: ForecastEngine) -> None:
+    """They verify, but are not what the pair needs."""
+    (stored,) = own_store.forecasts.glob("2*")
+    label = stored.name.rpartition("-")[0]
+    for path in stored.iterdir():
+        path.unlink()
+    stored.rmdir()
+    with staging(own_store.forecasts) as folder:
+        np.save(folder / forecasts.MEAN_FILE, np.zeros((2, 90)))
+        seal(folder, kind=forecasts.KIND, label=label, facts={"clipped": 0})
+    with pytest.raises(ArtifactError, match=r"has shape \(2, 90\) instead of"):
+        forecasts.load_or_make(engine, own_store)
+
+
+@pytest.mark.parametrize("kind", ["bundle", "snapshot"])
+def test_a_reason_tells_no_path(
+    kind: str, folder_of: Callable[[str], Path], load: Callable[[str, Path], object]
+) -> None:
+    """It reaches callers in the 503 of a server without a model; the path is in the log."""
+    for file in FILES[kind][:-1]:
+        with staging(folder_of(kind).parent) as folder:
+            for other in FILES[kind][:-1]:
+                content = (folder_of(kind) / other).read_bytes()
+                (folder / other).write_bytes(b"\x00garbage" if other == file else content)
+            facts = verify(folder_of(kind), kind=kind).facts
+            sealed = seal(folder, kind=kind, label="2024-06-30", facts=facts)
+        if file == bundles.BOOSTER_FILE:
+            continue  # serving does not read it
+        with pytest.raises(ArtifactError) as refusal:
+            load(kind, sealed.path)
+        assert str(sealed.path.parent) not in refusal.value.reason
+
+
+# --- interrupted writes -----------------------------------------------------------------------
+
+
+def test_an_exception_while_writing_leaves_nothing(tmp_path: Path) -> None:
+    def fail() -> None:
+        with staging(tmp_path) as folder:
+            (folder / "file.bin").write_bytes(b"half")
+            raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError, match="the disk is full"):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_exception_while_sealing_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(artifacts, "_sync", fail)
+    with pytest.raises(OSError, match="the disk is full"):
+        write(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+WRITING = """
+with staging(store.bundles) as folder:
+    with (folder / "file.bin").open("wb") as file:
+        file.write(b"half of it")
+        file.flush()
+        here()
+"""
+SEALING = """
+artifacts._sync = lambda path: here()
+with staging(store.bundles) as folder:
+    (folder / "file.bin").write_bytes(b"content")
+    seal(folder, kind="sample", label="a", facts={})
+"""
+PROMOTING = """
+os.replace = lambda *names: here()
+store.promote(Pair("new", "new"))
+"""
+
+
+@contextmanager
+def stopped_at(step: str, store: Store) -> Iterator[subprocess.Popen[str]]:
+    """A process that waits in the middle of a step, until it is killed here."""
+    script = f"""
+import os, sys
+from pathlib import Path
+import artifacts
+from artifacts import Pair, Store, seal, staging
+
+def here():
+    print("here", flush=True)
+    sys.stdin.read()
+
+store = Store(Path({str(store.root)!r}))
+{step}
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "here\n"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    "step", [pytest.param(WRITING, id="writing"), pytest.param(SEALING, id="sealing")]
+)
+def test_a_killed_writer_leaves_nothing_that_loads(tmp_path: Path, step: str) -> None:
+    store = Store(tmp_path).promote(Pair("old", "old"))
+    with stopped_at(step, store) as process:
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    (left,) = store.bundles.iterdir()
+    assert staged(store.bundles) == [left.name]
+    with pytest.raises(ArtifactError):
+        verify(left, kind=KIND)
+    assert store.current() == Pair("old", "old")
+    assert verify(write(store.bundles).path, kind=KIND), "the next writer is not in the way"
+
+
+def test_a_killed_promotion_leaves_the_pair_of_before(tmp_path: Path) -> None:
+    store = Store(tmp_path).promote(Pair("old", "old"))
+    with stopped_at(PROMOTING, store) as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert store.current() == Pair("old", "old")
+    assert store.promote(Pair("new", "new")).current() == Pair("new", "new")
+
+
+def test_old_staging_folders_are_swept_and_young_ones_kept(tmp_path: Path) -> None:
+    """An old one was left by a killed process; a young one may be in use."""
+    for name, hours in (("old", 25), ("young", 23)):
+        folder = tmp_path / f".staging-{name}"
+        folder.mkdir()
+        (folder / "file.bin").write_bytes(b"half")
+        moment = time.time() - hours * 3600
+        os.utime(folder, (moment, moment))
+    finished = write(tmp_path)
+    assert staged(tmp_path) == [".staging-young"]
+    assert verify(finished.path, kind=KIND)
+
+
+# --- CURRENT ----------------------------------------------------------------------------------
+
+
+def test_the_promoted_pair_is_the_current_one(tmp_path: Path) -> None:
+    store = Store(tmp_path / "new")
+    pair = Pair(bundle="2024-06-30-0123", snapshot="2024-06-30-4567")
+    assert store.promote(pair).current() == pair
+    assert [path.name for path in store.root.iterdir()] == ["CURRENT"]
+
+
+def test_without_a_current_pair_the_error_says_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="train a model first") as refusal:
+        Store(tmp_path).current()
+    assert refusal.value.path == tmp_path / "CURRENT"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param(b"", "names no bundle", id="empty"),
+        pytest.param(b"bundle=a\n", "names no snapshot", id="half"),
+        pytest.param(b"a, b\n", "names no bundle", id="other words"),
+        pytest.param(b"\xff\xfe\x00", "cannot be read", id="no text"),
+    ],
+)
+def test_a_current_that_names_no_pair_is_refused(tmp_path: Path, text: bytes, reason: str) -> None:
+    store = Store(tmp_path)
+    store.pointer.write_bytes(text)
+    with pytest.raises(ArtifactError, match=reason) as refusal:
+        store.current()
+    assert refusal.value.path == store.pointer
+
+
+def test_a_current_that_is_a_folder_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.pointer.mkdir()
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        store.current()
+
+
+def test_a_reader_sees_one_pair_or_the_other_during_promotions(tmp_path: Path) -> None:
+    """Never half a file, and never none."""
+    pairs = [Pair("one" * 50, "one"), Pair("two", "two" * 50)]
+    store = Store(tmp_path).promote(pairs[0])
+    done = threading.Event()
+    wrong: list[object] = []
+    reads = 0
+
+    def read() -> None:
+        nonlocal reads
+        while not done.is_set():
+            try:
+                found: object = store.current()
+            except Exception as error:
+                found = error
+            if found not in pairs:
+                wrong.append(found)
+            reads += 1
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(150):
+        store.promote(pairs[number % 2])
+    done.set()
+    reader.join()
+    assert wrong == []
+    assert reads > 0

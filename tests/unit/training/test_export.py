@@ -1,0 +1,45 @@
+"""Boosters of every size become ONNX models that give the same forecasts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+
+from models.onnx import OnnxModel
+from training.export import TREES_PER_NODE, round_thresholds, to_onnx
+
+
+@pytest.mark.parametrize(
+    "trees",
+    [1, TREES_PER_NODE - 1, TREES_PER_NODE, TREES_PER_NODE + 1, 3 * TREES_PER_NODE],
+)
+def test_any_number_of_trees_is_exported(
+    trees: int, draw: np.random.Generator, tmp_path: Path
+) -> None:
+    x = draw.normal(size=(500, 3)).astype(np.float32)
+    x[::7, 1] = np.nan
+    y = np.log1p(np.maximum(x[:, 0] * 4 + 3, 0))
+    fitted = lgb.train({"verbosity": -1}, lgb.Dataset(x, label=y), num_boost_round=trees)
+    booster = round_thresholds(fitted)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(to_onnx(booster))
+    expected = np.expm1(np.maximum(booster.predict(x), 0))
+    np.testing.assert_allclose(OnnxModel(path).predict(x), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_same_booster_gives_the_same_bytes(draw: np.random.Generator) -> None:
+    x = draw.normal(size=(200, 2)).astype(np.float32)
+    booster = lgb.train({"verbosity": -1}, lgb.Dataset(x, label=x[:, 0]), num_boost_round=12)
+    assert to_onnx(booster) == to_onnx(booster)
+
+
+def test_a_rounded_booster_survives_being_written_and_read(draw: np.random.Generator) -> None:
+    x = draw.normal(size=(300, 2)).astype(np.float32)
+    fitted = lgb.train({"verbosity": -1}, lgb.Dataset(x, label=x[:, 0]), num_boost_round=15)
+    rounded = round_thresholds(fitted)
+    again = lgb.Booster(model_str=rounded.model_to_string())
+    np.testing.assert_array_equal(again.predict(x), rounded.predict(x))
+    np.testing.assert_allclose(rounded.predict(x), fitted.predict(x))

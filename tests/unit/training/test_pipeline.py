@@ -1,0 +1,89 @@
+"""A bundle is a function of data, lock and recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from artifacts import ArtifactError, Pair, Store
+from features.snapshot import Snapshot
+from models.bundle import MODEL_FILE, Bundle, load_bundle
+from models.engine import ForecastEngine
+from models.pair import load_serving_pair
+from training.pipeline import train
+from training.recipe import Recipe
+
+
+def test_training_twice_gives_the_same_bundle_and_snapshot(
+    trained: Store, demo_folder: Path, recipe: Recipe, tmp_path: Path
+) -> None:
+    again = train(demo_folder, Store(tmp_path), recipe, threads=1)
+    assert again == trained.current()
+
+
+def test_another_recipe_gives_another_bundle_of_the_same_snapshot(
+    trained: Store, demo_folder: Path, recipe: Recipe, tmp_path: Path
+) -> None:
+    fewer = recipe.model_copy(update={"trees": 5, "max_rows": 5000})
+    other = train(demo_folder, Store(tmp_path), fewer, threads=1)
+    assert other.snapshot == trained.current().snapshot
+    assert other.bundle != trained.current().bundle
+
+
+def test_a_failed_training_leaves_the_serving_pair_in_place(
+    own_store: Store, tmp_path: Path, recipe: Recipe
+) -> None:
+    before = own_store.current()
+    with pytest.raises(ValueError, match="is not a folder"):
+        train(tmp_path / "nowhere", own_store, recipe, threads=1)
+    assert own_store.current() == before
+
+
+def test_stored_forecasts_are_those_that_the_engine_computes(
+    trained: Store, pair: Pair, engine: ForecastEngine
+) -> None:
+    stored = load_serving_pair(trained, pair).forecasts
+    computed = engine.forecast(engine.snapshot.newest_origin)
+    np.testing.assert_array_equal(stored.mean, computed.values)
+
+
+def test_sums_add_up_at_every_level_and_date(engine: ForecastEngine) -> None:
+    values = engine.forecast(engine.snapshot.newest_origin - 200).values
+    hierarchy = engine.snapshot.hierarchy
+    bottoms = values[hierarchy.n_upper :]
+    np.testing.assert_allclose(values, hierarchy.summing @ bottoms, rtol=1e-9)
+    for level in ("store", "family"):
+        np.testing.assert_allclose(
+            values[hierarchy.slices[level]].sum(axis=0), values[0], rtol=1e-9
+        )
+    assert (values >= 0).all()
+
+
+def test_a_series_that_never_sold_is_forecast_to_sell_nothing(engine: ForecastEngine) -> None:
+    snapshot = engine.snapshot
+    never = np.flatnonzero(snapshot.first_sale == snapshot.n_days)
+    assert len(never), "the demo data hold one such series"
+    assert (engine.forecast(snapshot.newest_origin).values[never] == 0).all()
+
+
+def test_forecasts_beat_seasonal_naive(snapshot: Snapshot, engine: ForecastEngine) -> None:
+    """In sample, but with a small model: far from it means that rows or targets are wrong."""
+    origin, days = snapshot.newest_origin - 28, np.arange(1, 29)
+    bottoms = slice(snapshot.hierarchy.n_upper, None)
+    actual = np.log1p(snapshot.sales[bottoms, origin + 1 : origin + 29])
+    ours = np.log1p(engine.forecast(origin, days).values[bottoms])
+    naive = np.log1p(snapshot.sales[bottoms, origin - 6 + (days - 1) % 7])
+    assert ((ours - actual) ** 2).mean() < ((naive - actual) ** 2).mean()
+
+
+def test_a_model_that_computes_otherwise_is_refused(
+    own_store: Store, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "models.onnx.OnnxModel.predict", lambda self, rows: np.ones(len(rows), np.float32)
+    )
+    with pytest.raises(ArtifactError, match="does not reproduce its golden rows") as caught:
+        load_bundle(own_store.bundles / bundle.name)
+    assert caught.value.path.name == MODEL_FILE

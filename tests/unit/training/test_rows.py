@@ -1,0 +1,80 @@
+"""Which rows a model is trained on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from features.contract import NAMES
+from features.matrix import MatrixBuilder
+from features.snapshot import MAX_HORIZON
+from training.recipe import Recipe
+from training.rows import TrainingSet, training_rows
+
+LAST = 1100
+
+
+@pytest.fixture(scope="module")
+def rows(builder: MatrixBuilder, recipe: Recipe) -> TrainingSet:
+    return training_rows(builder, recipe, last_target=LAST)
+
+
+@pytest.fixture(scope="session")
+def recipe(recipe: Recipe) -> Recipe:
+    """With enough rows that every horizon is drawn."""
+    return recipe.model_copy(update={"max_rows": 60_000})
+
+
+def column(rows: TrainingSet, name: str) -> np.ndarray:
+    values: np.ndarray = rows.rows[:, NAMES.index(name)]
+    return values
+
+
+def test_no_target_lies_after_the_last_day_allowed(rows: TrainingSet) -> None:
+    targets = rows.origin + column(rows, "horizon")
+    assert targets.max() == LAST
+    assert rows.origin.max() == LAST - 1
+
+
+def test_every_horizon_occurs(rows: TrainingSet) -> None:
+    assert set(column(rows, "horizon").astype(int)) == set(range(1, MAX_HORIZON + 1))
+
+
+def test_targets_are_the_sales_of_the_day(rows: TrainingSet, builder: MatrixBuilder) -> None:
+    snapshot = builder.snapshot
+    days = (rows.origin + column(rows, "horizon")).astype(int)
+    for number in range(0, len(days), 997):
+        codes = {
+            name: builder.contract.categories[name][int(column(rows, name)[number])]
+            for name in ("store", "family")
+        }
+        node = snapshot.hierarchy.index[f"store:{codes['store']}/family:{codes['family']}"]
+        assert rows.units[number] == snapshot.sales[node, days[number]]
+
+
+def test_promotions_are_planned_in_some_rows_and_hidden_in_others(rows: TrainingSet) -> None:
+    hidden = np.isnan(column(rows, "promo"))
+    assert 0.2 < hidden.mean() < 0.8
+    near = column(rows, "horizon") <= 16
+    assert hidden[near].any(), "forecasts without any plan occur in training"
+    assert (~hidden[~near]).any(), "far forecasts with a plan occur in training"
+
+
+def test_a_series_gives_no_row_before_its_first_sale(rows: TrainingSet) -> None:
+    assert column(rows, "age").min() >= 1
+
+
+def test_the_same_seed_draws_the_same_rows(
+    builder: MatrixBuilder, recipe: Recipe, rows: TrainingSet
+) -> None:
+    again = training_rows(builder, recipe, last_target=LAST)
+    assert again.rows.tobytes() == rows.rows.tobytes()
+    other = training_rows(
+        builder, recipe.model_copy(update={"seed": recipe.seed + 1}), last_target=LAST
+    )
+    assert other.rows.tobytes() != rows.rows.tobytes()
+
+
+def test_too_little_history_is_refused(builder: MatrixBuilder, recipe: Recipe) -> None:
+    with pytest.raises(ValueError, match="needs at least"):
+        training_rows(builder, recipe, last_target=30)
