@@ -1,6 +1,6 @@
 # Thin over the mlrf command: every target works in a clean checkout.
 .DEFAULT_GOAL := help
-.PHONY: help serve test check train backtest lock clean
+.PHONY: help serve test check train backtest bento lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -27,6 +27,12 @@ check: $(VENV)/dev.done ## Lint, format check and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+bento: models/artifacts/CURRENT ## Build the Bento with the model that is served now
+	@$(BIN)/bentoml build
+
+models/artifacts/CURRENT: | $(VENV)/train.done
+	@$(BIN)/mlrf train
 
 lock: ## Resolve the locks anew (needs uv)
 	uv pip compile -q pyproject.toml --universal --generate-hashes --extra dev -o requirements/dev.txt

@@ -102,7 +102,7 @@ class Routes:
         engine = forecaster.pair.engine
         snapshot = engine.snapshot
         way, row = way_of(snapshot.hierarchy, asked)
-        window = window_of(snapshot, asked.date, asked.horizon or 1)
+        window = window_of(snapshot, asked.date, asked.horizon or 1, pointer="date")
         values = (await _forecast(forecaster, window)).sum(axis=1)
         return _answer(
             HierarchyAnswer(

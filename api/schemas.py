@@ -7,6 +7,7 @@ they are. Quantities are in units, dates ISO 8601.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -14,13 +15,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 HORIZONS = (15, 30, 60, 90)
 Horizon = Literal[15, 30, 60, 90]
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _calendar_day(value: object) -> object:
-    """Only YYYY-MM-DD is a date here: pydantic would take seconds since 1970 too."""
-    if not isinstance(value, str | dt.date):
-        raise ValueError("a date is written YYYY-MM-DD")
-    return value
+    """Only YYYY-MM-DD is a date here: pydantic would take seconds since 1970 and times too."""
+    if isinstance(value, dt.date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    raise ValueError("a date is written YYYY-MM-DD")
 
 
 def _number_of_text(value: object) -> object:

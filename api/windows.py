@@ -32,11 +32,16 @@ class Window:
         return self.origin + self.horizons
 
 
-def window_of(snapshot: Snapshot, first: date | None, days: Horizon | int) -> Window:
+def window_of(
+    snapshot: Snapshot, first: date | None, days: Horizon | int, *, pointer: str = "/date"
+) -> Window:
     """The window of `days` days that begins on `first`.
 
     A day whose sales are known is forecast from the day before it, as it would have been then;
     a later one from the newest origin.
+
+    Args:
+        pointer: to `first` in the request, for the problem.
 
     Raises:
         Problem: INVALID_DATE, with the dates that would do.
@@ -48,5 +53,5 @@ def window_of(snapshot: Snapshot, first: date | None, days: Horizon | int) -> Wi
     if not FIRST_ORIGIN + 1 <= start <= last_start:
         earliest, latest = snapshot.date_at(FIRST_ORIGIN + 1), snapshot.date_at(last_start)
         detail = f"For {days} days the first may be {earliest} to {latest}, not {first}."
-        raise Problem(Code.INVALID_DATE, detail, errors=[FieldError("/date", detail)])
+        raise Problem(Code.INVALID_DATE, detail, errors=[FieldError(pointer, detail)])
     return Window(origin=origin, horizons=np.arange(start - origin, start - origin + days))

@@ -191,6 +191,9 @@ def _cast(frame: pl.DataFrame, column: Column, path: Path) -> pl.DataFrame:
             .str.to_lowercase()
             .replace_strict(_BOOLEANS, default=None, return_dtype=pl.Boolean)
         )
+    elif raw.dtype == pl.Float32:
+        # the decimal that it stands for, as a CSV file would say it: 12.345, not 12.345000267
+        cast = value.cast(pl.String).cast(column.dtype, strict=False)
     else:
         cast = value.cast(column.dtype, strict=False)
         if raw.dtype.is_float() and column.dtype.is_integer():
@@ -210,6 +213,8 @@ def _cast(frame: pl.DataFrame, column: Column, path: Path) -> pl.DataFrame:
     if not column.nullable:
         refuse(empty, expected)
     refuse(value.is_null() & ~empty, expected)
+    if column.dtype == pl.String:
+        refuse(value.str.strip_chars() == "", expected)
     if column.dtype.is_float():
         refuse(value.is_infinite() | value.is_nan(), "a finite number is expected")
     if column.minimum is not None:

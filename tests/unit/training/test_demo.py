@@ -188,6 +188,8 @@ def test_shops_are_shut_on_25_december_and_nearly_so_on_1_january(raw: Raw) -> N
     assert isinstance(usual, float)
     assert new_year.len() == 4
     assert all(0 < units < 0.1 * usual for units in new_year)
+    visited = raw["transactions"].filter(pl.col("date").dt.ordinal_day() == 1)
+    assert visited["store_nbr"].to_list() == [1] * 4
 
 
 @pytest.mark.parametrize(

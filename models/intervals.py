@@ -1,0 +1,129 @@
+"""Prediction intervals of coherent forecasts, calibrated on forecasts that were really made.
+
+Residuals are those of a frozen model on later origins, of the *coherent* forecasts of every node,
+in log1p space. Each is divided by the scale of its node, and the quantiles of what remains are
+taken over all nodes of a level: a conformal step in groups (Vovk, Gammerman and Shafer,
+"Algorithmic Learning in a Random World", 2005, on Mondrian predictors), the groups being level,
+horizon bucket and size of the forecast. So an interval adapts to its series, to how far ahead
+it looks and to how much it expects, and a level's coverage is what it says.
+
+Quantiles do not add up: the interval of a store is not the sum of those of its families.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.hierarchy import Hierarchy
+
+Values = NDArray[np.float64]
+
+BUCKETS: tuple[tuple[int, int], ...] = ((1, 7), (8, 16), (17, 30), (31, 60), (61, 90))
+"""Horizons that are judged together: first and last day after the origin."""
+
+PROBABILITIES = np.concatenate(
+    ([0.0025, 0.005, 0.01], np.arange(0.025, 0.9751, 0.025), [0.99, 0.995, 0.9975])
+)
+MIN_NOMINAL, MAX_NOMINAL = 50, 99
+"""Nominal coverage that can be asked for, in percent."""
+
+_CENTRES = np.array([(first + last) / 2 for first, last in BUCKETS])
+
+
+def bucket_of(horizons: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Number of each horizon's bucket."""
+    return np.searchsorted([last for _, last in BUCKETS], horizons)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a bundle knows of its errors.
+
+    Attributes:
+        scale: of a node's residuals by its id, log1p units; each of shape (buckets,).
+        level_scale: for a node of a level that calibration has not seen; each (buckets,).
+        sizes: for each level the log1p forecasts that its groups stand for, ascending.
+        quantiles: of the scaled residuals of each level, ascending in the last axis;
+            shape (buckets, groups, probabilities).
+    """
+
+    scale: Mapping[str, Values]
+    level_scale: Mapping[str, Values]
+    sizes: Mapping[str, Values]
+    quantiles: Mapping[str, Values]
+
+
+class Intervals:
+    """A calibration, bound to the nodes of a hierarchy."""
+
+    def __init__(self, calibration: Calibration, hierarchy: Hierarchy) -> None:
+        self._calibration = calibration
+        self._hierarchy = hierarchy
+        self._scale = np.array(
+            [
+                calibration.scale.get(node.id, calibration.level_scale[node.level])
+                for node in hierarchy.nodes
+            ]
+        )
+
+    def bounds(
+        self, nodes: NDArray[np.intp], mean: Values, horizons: NDArray[np.intp], nominal: int
+    ) -> tuple[Values, Values]:
+        """Lower and upper bounds in units, each of the shape of `mean`.
+
+        Args:
+            nodes: rows of the hierarchy, shape (n,).
+            mean: their coherent forecasts in units, shape (n, h).
+            horizons: days after the origin, shape (h,).
+            nominal: coverage in percent, 50 to 99.
+
+        Invariants: 0 <= lower <= mean <= upper; a wider nominal contains a narrower one.
+        """
+        tail = (1 - nominal / 100) / 2
+        link = np.log1p(mean)
+        spread = np.stack([np.interp(horizons, _CENTRES, scale) for scale in self._scale[nodes]])
+        lower = np.expm1(np.maximum(link + spread * self._quantile(nodes, link, horizons, tail), 0))
+        upper = np.expm1(link + spread * self._quantile(nodes, link, horizons, 1 - tail))
+        return np.minimum(lower, mean), np.maximum(upper, mean)
+
+    def _quantile(
+        self, nodes: NDArray[np.intp], link: Values, horizons: NDArray[np.intp], share: float
+    ) -> Values:
+        """Quantile of the scaled residual for each forecast, shape (n, h)."""
+        result = np.empty_like(link)
+        levels = self._hierarchy.level_of[nodes]
+        for code, level in enumerate(self._hierarchy.levels):
+            members = np.flatnonzero(levels == code)
+            if not len(members):
+                continue
+            sizes = self._calibration.sizes[level]
+            table = _at_share(self._calibration.quantiles[level], share)
+            for column, horizon in enumerate(horizons):
+                by_size = [np.interp(horizon, _CENTRES, group) for group in table.T]
+                result[members, column] = np.interp(link[members, column], sizes, by_size)
+        return result
+
+
+def _at_share(quantiles: Values, share: float) -> Values:
+    """Quantiles at one probability, shape (buckets, groups)."""
+    at = np.interp(share, PROBABILITIES, np.arange(len(PROBABILITIES)))
+    low = int(at)
+    high = min(low + 1, len(PROBABILITIES) - 1)
+    between: Values = quantiles[..., low] + (at - low) * (
+        quantiles[..., high] - quantiles[..., low]
+    )
+    return between
+
+
+def save_calibration(calibration: Calibration, path: Path) -> None:
+    """Write a calibration so that `load_calibration` reads it back."""
+    parts = ("scale", "level_scale", "sizes", "quantiles")
+    arrays = {
+        f"{part}/{name}": values for part in parts for name, values in getattr(calibration, part).items()
+    }
+    np.savez(path, allow_pickle=False, **arrays)

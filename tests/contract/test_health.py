@@ -1,0 +1,94 @@
+"""Health and the probes: true with a model, and true without one."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from artifacts import Pair
+from errors import Code
+from features.snapshot import Snapshot
+
+SIMPLE = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
+NEED_A_MODEL = [
+    pytest.param("POST", "/predict/simple", SIMPLE, id="predict simple"),
+    pytest.param("GET", "/hierarchy", None, id="hierarchy"),
+    pytest.param("GET", "/health", None, id="health"),
+    pytest.param("GET", "/readyz", None, id="readyz"),
+    pytest.param("GET", "/healthz", None, id="healthz"),
+]
+
+
+def test_health_says_what_is_loaded_and_how_old_the_data_are(
+    client: Any, pair: Pair, snapshot: Snapshot, newest: date
+) -> None:
+    answer = client.get("/health").json()
+    assert answer.pop("data_age_days") == (datetime.now(UTC).date() - newest).days
+    assert answer == {
+        "status": "ok",
+        "model_version": pair.bundle,
+        "model_trained_through": newest.isoformat(),
+        "snapshot": {"origin": newest.isoformat(), "digest": pair.snapshot.rpartition("-")[2]},
+        "nodes": len(snapshot.hierarchy),
+        "degraded": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/livez", "alive"), ("/readyz", "ready"), ("/healthz", "ready")]
+)
+def test_probes_of_a_server_with_a_model_succeed(client: Any, path: str, status: str) -> None:
+    response = client.get(path)
+    assert (response.status_code, response.json()) == (200, {"status": status})
+    assert client.request("HEAD", path).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path", "body"), NEED_A_MODEL)
+def test_without_a_model_every_answer_is_that_there_is_none(
+    client_without_model: Any, method: str, path: str, body: Any
+) -> None:
+    """Never a made-up number, and never ready."""
+    response = client_without_model.request(method, path, json=body)
+    problem = client_without_model.problem(response, Code.MODEL_UNAVAILABLE)
+    assert "CURRENT does not exist" in problem["detail"]
+
+
+def test_without_a_model_the_process_is_alive(client_without_model: Any) -> None:
+    response = client_without_model.get("/livez")
+    assert (response.status_code, response.json()) == (200, {"status": "alive"})
+
+
+def test_those_routes_are_all_that_there_are(client: Any) -> None:
+    """A new route is added above, so that it is tried without a model."""
+    # RequestIdMiddleware -> ProblemMiddleware -> Router
+    paths = {route.path for route in client.app.app.app.routes}
+    assert paths == {"/livez", *(param.values[1] for param in NEED_A_MODEL)}
+
+
+@pytest.mark.parametrize(("method", "path", "body"), NEED_A_MODEL)
+def test_a_fault_inside_is_a_problem_that_tells_nothing(
+    broken_client: Any, method: str, path: str, body: Any
+) -> None:
+    response = broken_client.request(method, path, json=body)
+    broken_client.problem(response, Code.INTERNAL_ERROR)
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/predict/simple/", "/healthz/../secret"])
+def test_other_paths_are_not_found(client: Any, path: str) -> None:
+    client.problem(client.get(path), Code.NOT_FOUND)
+
+
+@pytest.mark.parametrize("path", ["/health", "/livez", "/readyz", "/healthz", "/hierarchy"])
+def test_what_is_read_cannot_be_posted(client: Any, path: str) -> None:
+    response = client.post(path)
+    client.problem(response, Code.METHOD_NOT_ALLOWED)
+    assert {"GET", "HEAD"} == set(response.headers["allow"].split(", "))
+
+
+def test_the_callers_request_id_is_in_the_answer_and_in_the_problem(client: Any) -> None:
+    headers = {"X-Request-ID": "order-17"}
+    assert client.request("GET", "/health", headers=headers).headers["x-request-id"] == "order-17"
+    problem = client.request("GET", "/nothing", headers=headers).json()
+    assert problem["request_id"] == "order-17"

@@ -1,0 +1,167 @@
+"""GET /hierarchy: the coherent tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from api.schemas import HORIZONS
+from artifacts import Pair
+from errors import Code
+from features.hierarchy import BOTTOM
+from features.snapshot import MAX_HORIZON, Snapshot
+
+TOLERANCE = 1e-6
+
+every_way = pytest.mark.parametrize("by", ["store", "family"])
+
+
+def walk(tree: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield tree
+    for child in tree["children"]:
+        yield from walk(child)
+
+
+def tree_of(client: Any, **query: object) -> dict[str, Any]:
+    response = client.get("/hierarchy", **query)
+    assert response.status_code == 200, response.text
+    tree: dict[str, Any] = response.json()["tree"]
+    return tree
+
+
+def day(newest: date, offset: int) -> str:
+    return (newest + timedelta(offset)).isoformat()
+
+
+@every_way
+@pytest.mark.parametrize("horizon", [None, 15, 90])
+@pytest.mark.parametrize("offset", [-400, -30, 0, 1], ids=lambda offset: f"day {offset}")
+def test_children_add_up_to_their_parent_at_every_node(
+    client: Any, snapshot: Snapshot, newest: date, by: str, horizon: int | None, offset: int
+) -> None:
+    """For past days and coming ones, for a day and for sums of days."""
+    query = {"date": day(newest, offset), "by": by} | ({"horizon": horizon} if horizon else {})
+    nodes = list(walk(tree_of(client, **query)))
+    assert len(nodes) == 1 + sum(
+        len(range(*snapshot.hierarchy.slices[level].indices(len(snapshot.hierarchy))))
+        for level in (by, BOTTOM)
+    )
+    for node in nodes:
+        assert node["prediction"] >= 0
+        assert bool(node["children"]) is (node["level"] != BOTTOM)
+        if node["children"]:
+            total = sum(child["prediction"] for child in node["children"])
+            assert total == pytest.approx(node["prediction"], rel=TOLERANCE)
+    assert nodes[0]["prediction"] > 0
+
+
+def test_both_ways_lead_to_the_same_bottoms_and_the_same_total(client: Any) -> None:
+    by_store, by_family = (
+        {node["id"]: node["prediction"] for node in walk(tree_of(client, by=by, horizon=30))}
+        for by in ("store", "family")
+    )
+    shared = by_store.keys() & by_family.keys()
+    assert "total" in shared
+    assert len(shared) > 20
+    for node in shared:
+        assert by_store[node] == pytest.approx(by_family[node], rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("offset", [-60, 0, 1, 20], ids=lambda offset: f"day {offset}")
+def test_a_bottom_node_is_what_predict_simple_says(client: Any, newest: date, offset: int) -> None:
+    """That day's forecast, and the sum of the horizon's."""
+    first = day(newest, offset)
+    for series in walk(tree_of(client, date=first, depth=2)):
+        if series["level"] != BOTTOM:
+            continue
+        store, family = series["id"].removeprefix("store:").split("/family:")
+        simple = client.post(
+            "/predict/simple", store_nbr=int(store), family=family, date=first, horizon=15
+        ).json()
+        assert series["prediction"] == pytest.approx(simple["prediction"], rel=TOLERANCE)
+        if store == "1":
+            summed = tree_of(client, node=series["id"], date=first, horizon=15)["prediction"]
+            days = [one["prediction"] for one in simple["forecast"]]
+            assert summed == pytest.approx(sum(days), rel=TOLERANCE)
+
+
+def test_days_add_up_to_their_horizon(client: Any, newest: date) -> None:
+    single = [
+        tree_of(client, date=day(newest, offset), depth=0)["prediction"] for offset in range(1, 16)
+    ]
+    whole = tree_of(client, horizon=15, depth=0)["prediction"]
+    assert whole == pytest.approx(sum(single), rel=TOLERANCE)
+    assert len(set(single)) == 15
+
+
+def test_the_answer_says_what_it_rests_on(client: Any, pair: Pair, newest: date) -> None:
+    answer = client.get("/hierarchy", depth=0).json()
+    tree = answer.pop("tree")
+    assert answer == {
+        "date": day(newest, 1),
+        "horizon": 1,
+        "by": "store",
+        "origin": newest.isoformat(),
+        "model_version": pair.bundle,
+        "snapshot": {"origin": newest.isoformat(), "digest": pair.snapshot.rpartition("-")[2]},
+        "degraded": False,
+    }
+    assert tree.keys() == {"id", "name", "level", "prediction", "children"}
+    assert (tree["id"], tree["level"], tree["children"]) == ("total", "total", [])
+
+
+def test_a_past_day_uses_the_state_of_the_day_before(client: Any, newest: date) -> None:
+    answer = client.get("/hierarchy", date=day(newest, -9), horizon=15, by="family").json()
+    assert answer["origin"] == day(newest, -10)
+    assert (answer["date"], answer["horizon"], answer["by"]) == (day(newest, -9), 15, "family")
+
+
+@pytest.mark.parametrize(("depth", "levels"), [(0, 1), (1, 2), (2, 3), (7, 3)])
+def test_depth_limits_the_levels_shown(client: Any, depth: int, levels: int) -> None:
+    tree = tree_of(client, depth=depth)
+    assert len({node["level"] for node in walk(tree)}) == levels
+
+
+def test_a_subtree_is_the_same_as_in_the_whole(client: Any) -> None:
+    whole = tree_of(client, by="store", horizon=30)
+    for child in whole["children"]:
+        assert tree_of(client, node=child["id"], horizon=30) == child
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "pointer"),
+    [
+        pytest.param({"node": "store:99"}, Code.INVALID_NODE, "node", id="unknown node"),
+        pytest.param({"node": "family:"}, Code.INVALID_NODE, "node", id="half a node"),
+        pytest.param(
+            {"node": "store:1", "by": "family"}, Code.INVALID_NODE, "node", id="wrong way"
+        ),
+        pytest.param({"by": "city"}, Code.INVALID_REQUEST, "by", id="unknown way"),
+        pytest.param({"horizon": 16}, Code.INVALID_HORIZON, "horizon", id="other horizon"),
+        pytest.param({"depth": -1}, Code.INVALID_REQUEST, "depth", id="negative depth"),
+        pytest.param({"date": "today"}, Code.INVALID_DATE, "date", id="a word for a date"),
+        pytest.param({"date": "2000-01-01"}, Code.INVALID_DATE, "date", id="too early"),
+        pytest.param({"date": "2999-01-01"}, Code.INVALID_DATE, "date", id="too late"),
+        pytest.param({"stroe": 1}, Code.INVALID_REQUEST, "stroe", id="unknown parameter"),
+        pytest.param({"by": ["store", "family"]}, Code.INVALID_REQUEST, "by", id="twice"),
+    ],
+)
+def test_a_wrong_question_is_refused_by_parameter(
+    client: Any, query: dict[str, Any], code: Code, pointer: str
+) -> None:
+    problem = client.problem(client.get("/hierarchy", **query), code)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("horizon", [1, *HORIZONS])
+def test_the_last_day_asked_is_the_last_that_is_forecast(
+    client: Any, newest: date, horizon: int
+) -> None:
+    query = {} if horizon == 1 else {"horizon": horizon}
+    last = MAX_HORIZON - horizon + 1
+    assert client.get("/hierarchy", date=day(newest, last), depth=0, **query).status_code == 200
+    response = client.get("/hierarchy", date=day(newest, last + 1), depth=0, **query)
+    client.problem(response, Code.INVALID_DATE)

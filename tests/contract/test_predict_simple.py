@@ -1,0 +1,235 @@
+"""POST /predict/simple: one series, day by day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from api.schemas import HORIZONS
+from artifacts import Pair
+from errors import Code
+from features.snapshot import MAX_HORIZON, Snapshot
+from features.state import MIN_HISTORY_DAYS
+from models.engine import ForecastEngine
+
+SERIES = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
+NODE = "store:1/family:LIQUOR,WINE,BEER"
+every_horizon = pytest.mark.parametrize("horizon", HORIZONS)
+
+
+def dates_of(answer: dict[str, Any]) -> list[date]:
+    return [date.fromisoformat(day["date"]) for day in answer["forecast"]]
+
+
+def predictions(answer: dict[str, Any]) -> list[float]:
+    return [day["prediction"] for day in answer["forecast"]]
+
+
+def from_day(first: date, days: int) -> list[date]:
+    return [first + timedelta(number) for number in range(days)]
+
+
+@every_horizon
+def test_the_newest_forecast_is_that_of_the_engine(
+    simple: Callable, engine: ForecastEngine, newest: date, horizon: int
+) -> None:
+    """Every number is what the model and the reconciliation say, day by day."""
+    answer = simple(horizon=horizon).json()
+    assert dates_of(answer) == from_day(newest + timedelta(1), horizon)
+    row = engine.snapshot.hierarchy.index[NODE]
+    coherent = engine.forecast(engine.snapshot.newest_origin, np.arange(1, horizon + 1))
+    np.testing.assert_allclose(predictions(answer), coherent.values[row], rtol=1e-6)
+
+
+def test_the_answer_says_what_it_rests_on(
+    simple: Callable, pair: Pair, newest: date, snapshot: Snapshot
+) -> None:
+    answer = simple(horizon=15).json()
+    days = answer.pop("forecast")
+    assert answer == {
+        **SERIES,
+        "date": (newest + timedelta(1)).isoformat(),
+        "horizon": 15,
+        "prediction": days[0]["prediction"],
+        "origin": newest.isoformat(),
+        "model_version": pair.bundle,
+        "model_trained_through": newest.isoformat(),
+        "in_sample": False,
+        "known_through": {
+            "onpromotion": snapshot.facts.promotions_known_through.isoformat(),
+            "oil": newest.isoformat(),
+        },
+        "snapshot": {"origin": newest.isoformat(), "digest": pair.snapshot.rpartition("-")[2]},
+        "degraded": False,
+    }
+    assert [day["actual"] for day in days] == [None] * 15
+
+
+def test_ninety_days_are_ninety_different_forecasts(simple: Callable, newest: date) -> None:
+    """Features that were averaged over the past would give each weekday, or each day, the same."""
+    answer = simple(horizon=90).json()
+    assert len(set(dates_of(answer))) == 90
+    assert len(set(predictions(answer))) > 60
+    assert min(predictions(answer)) >= 0
+    weeks = np.array(predictions(answer)[:84]).reshape(12, 7)
+    assert (weeks.std(axis=0) > 0).all(), "a weekday has one number for the whole quarter"
+
+
+def test_a_shorter_horizon_is_the_beginning_of_a_longer_one(simple: Callable) -> None:
+    longest = predictions(simple(horizon=90).json())
+    for horizon in (15, 30, 60):
+        assert predictions(simple(horizon=horizon).json()) == longest[:horizon]
+
+
+def test_equal_questions_have_equal_answers_byte_for_byte(simple: Callable) -> None:
+    """What differs between them (the request's id) is in the headers."""
+    first, second = simple(horizon=30), simple(horizon=30)
+    assert first.content == second.content
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+
+
+def test_the_newest_origin_needs_no_run_of_the_model(simple: Callable, runners: Any) -> None:
+    assert simple(horizon=90).status_code == 200
+    assert runners.inferred == []
+
+
+# --- other days -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ago", [0, 10, 200], ids=lambda days: f"{days} days ago")
+def test_a_past_day_is_forecast_from_the_day_before_with_what_was_sold(
+    simple: Callable, engine: ForecastEngine, snapshot: Snapshot, newest: date, ago: int
+) -> None:
+    first = newest - timedelta(ago)
+    answer = simple(date=first.isoformat(), horizon=30).json()
+    assert answer["origin"] == (first - timedelta(1)).isoformat()
+    assert answer["date"] == first.isoformat()
+    assert answer["in_sample"] is True
+    assert answer["known_through"]["oil"] == answer["origin"]
+    assert dates_of(answer) == from_day(first, 30)
+    row = snapshot.hierarchy.index[NODE]
+    sold = [float(value) for value in snapshot.sales[row, snapshot.index_of(first) :][:30]]
+    unknown = [None] * (30 - len(sold))
+    assert [day["actual"] for day in answer["forecast"]] == sold + unknown
+    coherent = engine.forecast(snapshot.index_of(first) - 1, np.arange(1, 31))
+    np.testing.assert_allclose(predictions(answer), coherent.values[row], rtol=1e-6)
+
+
+def test_a_past_day_takes_one_run_of_the_model(
+    simple: Callable, runners: Any, engine: ForecastEngine, newest: date
+) -> None:
+    simple(date=newest.isoformat(), horizon=15)
+    assert runners.inferred == [len(engine.reconciliation.needed) * 15]
+
+
+def test_what_was_sold_later_does_not_change_a_past_forecast(
+    simple: Callable, newest: date
+) -> None:
+    """The same target days, from origins a week apart, are two different forecasts."""
+    earlier, later = (newest - timedelta(days) for days in (20, 13))
+    first = simple(date=earlier.isoformat(), horizon=15).json()
+    second = simple(date=later.isoformat(), horizon=15).json()
+    assert dates_of(first)[7:] == dates_of(second)[:8]
+    assert predictions(first)[7:] != predictions(second)[:8]
+
+
+def test_a_later_day_is_part_of_the_newest_forecast(simple: Callable, newest: date) -> None:
+    later = simple(date=(newest + timedelta(31)).isoformat(), horizon=60).json()
+    whole = simple(horizon=90).json()
+    assert later["origin"] == newest.isoformat()
+    assert later["forecast"] == whole["forecast"][30:]
+    assert later["prediction"] == whole["forecast"][30]["prediction"]
+
+
+def test_the_first_day_with_enough_history_can_be_asked(
+    simple: Callable, snapshot: Snapshot
+) -> None:
+    first = snapshot.facts.first_date + timedelta(MIN_HISTORY_DAYS)
+    assert simple(date=first.isoformat(), horizon=15).status_code == 200
+
+
+def test_days_out_of_reach_are_refused(
+    client: Any, simple: Callable, snapshot: Snapshot, newest: date
+) -> None:
+    early = snapshot.facts.first_date + timedelta(MIN_HISTORY_DAYS - 1)
+    late = newest + timedelta(MAX_HORIZON - 15 + 2)
+    for day in (early, late, date.min, date.max):
+        response = simple(date=day.isoformat(), horizon=15)
+        problem = client.problem(response, Code.INVALID_DATE)
+        assert [error["pointer"] for error in problem["errors"]] == ["/date"]
+        assert (newest + timedelta(MAX_HORIZON - 14)).isoformat() in problem["detail"]
+
+
+# --- refusals ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("horizon", [None, 0, 1, 14, 16, 45, 91, -15, "15", 15.5])
+def test_only_the_horizons_offered_are_taken(
+    client: Any, simple: Callable, horizon: object
+) -> None:
+    problem = client.problem(simple(horizon=horizon), Code.INVALID_HORIZON)
+    assert "15, 30, 60 or 90" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "pointer", "hint"),
+    [
+        pytest.param({"store_nbr": 99}, Code.INVALID_STORE, "/store_nbr", "99", id="store"),
+        pytest.param({"store_nbr": -1}, Code.INVALID_STORE, "/store_nbr", "-1", id="negative"),
+        pytest.param({"store_nbr": 10**30}, Code.INVALID_STORE, "/store_nbr", "", id="huge"),
+        pytest.param({"family": "TOYS"}, Code.INVALID_FAMILY, "/family", "TOYS", id="family"),
+        pytest.param(
+            *({"family": "liquor,wine,beer"}, Code.INVALID_FAMILY, "/family"),
+            "Did you mean 'LIQUOR,WINE,BEER'?",
+            id="misspelt family",
+        ),
+        pytest.param({"family": ""}, Code.INVALID_FAMILY, "/family", "''", id="empty family"),
+    ],
+)
+def test_a_series_that_is_not_known_is_refused(
+    client: Any, simple: Callable, change: dict[str, Any], code: Code, pointer: str, hint: str
+) -> None:
+    problem = client.problem(simple(**{**SERIES, "horizon": 15, **change}), code)
+    assert hint in problem["detail"]
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
+def test_a_body_that_cannot_be_read_is_refused(client: Any) -> None:
+    for content, media_type, code in (
+        (b"{", "application/json", Code.PARSE_ERROR),
+        (b"store_nbr=1", "application/x-www-form-urlencoded", Code.UNSUPPORTED_MEDIA_TYPE),
+        (b"[]", "application/json", Code.INVALID_REQUEST),
+    ):
+        headers = {"content-type": media_type}
+        response = client.request("POST", "/predict/simple", content=content, headers=headers)
+        client.problem(response, code)
+
+
+def test_a_wrong_method_is_refused_with_the_right_one(client: Any) -> None:
+    response = client.get("/predict/simple")
+    client.problem(response, Code.METHOD_NOT_ALLOWED)
+    assert response.headers["allow"] == "POST"
+
+
+# --- failures ---------------------------------------------------------------------------------
+
+
+class Failing:
+    """A runner that fails in its own words."""
+
+    async def infer(self, *arguments: object) -> None:
+        raise ConnectionResetError("/srv/secret/runner.sock")
+
+    reconcile = infer
+
+
+@pytest.mark.parametrize("part", ["onnx", "reconciler"])
+def test_a_runner_that_fails_is_a_problem(client_with: Callable, newest: date, part: str) -> None:
+    client = client_with(**{part: Failing()})
+    past = client.post("/predict/simple", **SERIES, date=newest.isoformat(), horizon=15)
+    client.problem(past, Code.INFERENCE_FAILED)
+    assert client.post("/predict/simple", **SERIES, horizon=15).status_code == 200

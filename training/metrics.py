@@ -1,0 +1,115 @@
+"""How good forecasts are: the measures, on arrays of shape (nodes, days).
+
+Points: RMSLE, RMSSE and WRMSSE (Makridakis, Spiliotis and Assimakopoulos, "The M5 accuracy
+competition", IJF 2022), WAPE and bias. Intervals: coverage, width, and the weighted interval
+score (Bracher, Ray, Gneiting and Reich, PLOS Computational Biology 2021), which for many
+quantiles approaches twice the CRPS. Smaller is better for all but coverage, which should equal
+the nominal share, and bias, which should be 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.hierarchy import Hierarchy
+
+Values = NDArray[np.float64]
+
+WEIGHT_DAYS = 28
+"""Days before the origin whose units weight a series in WRMSSE."""
+
+
+def rmsle(forecast: Values, actual: Values) -> float:
+    """Root of the mean squared difference of log1p, over all values."""
+    return float(np.sqrt(np.mean((np.log1p(forecast) - np.log1p(actual)) ** 2)))
+
+
+def wape(forecast: Values, actual: Values) -> float:
+    """Sum of absolute errors as a share of the units sold; NaN where nothing was."""
+    sold = actual.sum()
+    return float(np.abs(forecast - actual).sum() / sold) if sold else float("nan")
+
+
+def bias(forecast: Values, actual: Values) -> float:
+    """Units forecast too many as a share of the units sold; NaN where nothing was."""
+    sold = actual.sum()
+    return float((forecast - actual).sum() / sold) if sold else float("nan")
+
+
+def m5_scale(sales: Values) -> Values:
+    """Mean squared one-day difference of each series since its first sale; shape (nodes,).
+
+    Args:
+        sales: units up to the origin, shape (nodes, days). NaN for a series that has sold on
+            fewer than two days: it has no scale and takes no part.
+    """
+    started = np.cumsum(sales, axis=1) > 0
+    steps = np.diff(sales, axis=1)
+    counted = started[:, :-1]
+    n = counted.sum(axis=1)
+    total = np.where(counted, steps**2, 0).sum(axis=1)
+    scale: Values = np.divide(total, n, out=np.full(len(sales), np.nan), where=(n > 0) & (total > 0))
+    return scale
+
+
+def rmsse(forecast: Values, actual: Values, scale: Values) -> Values:
+    """Root of each node's mean squared error over its scale; shape (nodes,)."""
+    root: Values = np.sqrt(np.mean((forecast - actual) ** 2, axis=1) / scale)
+    return root
+
+
+def weighted_rmsse(
+    forecast: Values, actual: Values, history: Values, hierarchy: Hierarchy
+) -> dict[str, float]:
+    """RMSSE of each level, its nodes weighted by their units of the last 28 days of `history`.
+
+    Args:
+        history: units up to the origin, shape (nodes, days).
+    """
+    errors = rmsse(forecast, actual, m5_scale(history))
+    weights = history[:, -WEIGHT_DAYS:].sum(axis=1)
+    return {
+        level: _weighted_mean(errors[rows], weights[rows])
+        for level, rows in hierarchy.slices.items()
+    }
+
+
+def wrmsse(by_level: Mapping[str, float]) -> float:
+    """Mean over the levels of their weighted RMSSE."""
+    return float(np.mean(list(by_level.values())))
+
+
+def coverage(lower: Values, upper: Values, actual: Values) -> float:
+    """Share of the values within their intervals, bounds included."""
+    return float(np.mean((lower <= actual) & (actual <= upper)))
+
+
+def interval_score(lower: Values, upper: Values, actual: Values, nominal: float) -> Values:
+    """Width plus 2/α for every unit by which the value misses, α = 1 - nominal; per value."""
+    miss = np.maximum(lower - actual, 0) + np.maximum(actual - upper, 0)
+    score: Values = (upper - lower) + 2 / (1 - nominal) * miss
+    return score
+
+
+def weighted_interval_score(
+    median: Values, intervals: Mapping[float, tuple[Values, Values]], actual: Values
+) -> Values:
+    """WIS per value.
+
+    Args:
+        median: the point forecast that stands in the middle.
+        intervals: lower and upper by nominal share, such as 0.8.
+    """
+    total = 0.5 * np.abs(actual - median)
+    for nominal, (lower, upper) in intervals.items():
+        total = total + (1 - nominal) / 2 * interval_score(lower, upper, actual, nominal)
+    score: Values = total / (len(intervals) + 0.5)
+    return score
+
+
+def _weighted_mean(values: Values, weights: Values) -> float:
+    counted = np.isfinite(values) & (weights > 0)
+    return float(np.average(values[counted], weights=weights[counted]))
