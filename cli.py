@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -66,6 +67,7 @@ def serve() -> None:
         *("--host", settings.host, "--port", str(settings.port)),
         *("--timeout-graceful-shutdown", str(settings.graceful_shutdown_seconds)),
     ]
+    os.environ["ARTIFACTS_DIR"] = str(settings.artifacts_dir.resolve())  # the server is in ROOT
     os.execv(sys.executable, command)  # signals reach the server itself
 
 
@@ -116,16 +118,20 @@ def demo(folder: Annotated[Path, typer.Argument(help="Where to write the tables.
 
 def main() -> None:
     """Entry point: errors that a person can mend are one line, not a traceback."""
-    from features.tables import DataError
-
     try:
         app()
-    except (ArtifactError, DataError, ValueError) as error:
-        cause = f" ({error.__cause__})" if error.__cause__ else ""
+    except (ArtifactError, ValueError) as error:  # a DataError is a ValueError
         err.print(
-            f"mlrf: {error}{cause}", style="red", markup=False, highlight=False, soft_wrap=True
+            f"mlrf: {_told(error)}", style="red", markup=False, highlight=False, soft_wrap=True
         )
         sys.exit(1)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, ValidationError):  # of the settings
+        faults = [(str(fault["loc"][0]).upper(), fault["msg"]) for fault in error.errors()]
+        return "; ".join(f"{variable}: {wrong}" for variable, wrong in faults)
+    return f"{error} ({error.__cause__})" if error.__cause__ else str(error)
 
 
 def _train(data: Path | None, threads: int | None) -> None:

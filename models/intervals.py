@@ -12,9 +12,10 @@ Quantiles do not add up: the interval of a store is not the sum of those of its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,21 +42,61 @@ def bucket_of(horizons: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 @dataclass(frozen=True)
+class LevelErrors:
+    """Errors of one level.
+
+    Attributes:
+        scale: root mean square of the residuals of the level, shape (buckets,), log1p units.
+        sizes: log1p forecasts that the groups stand for, shape (groups,), ascending.
+        quantiles: of the residuals over their node's scale, shape (buckets, groups,
+            probabilities), ascending in the last.
+    """
+
+    scale: Values
+    sizes: Values
+    quantiles: Values
+
+
+@dataclass(frozen=True)
 class Calibration:
     """What a bundle knows of its errors.
 
     Attributes:
-        scale: of a node's residuals by its id, log1p units; each of shape (buckets,).
-        level_scale: for a node of a level that calibration has not seen; each (buckets,).
-        sizes: for each level the log1p forecasts that its groups stand for, ascending.
-        quantiles: of the scaled residuals of each level, ascending in the last axis;
-            shape (buckets, groups, probabilities).
+        nodes: ids of the nodes that calibration has seen.
+        scale: root mean square of their residuals, shape (nodes, buckets), log1p units.
+        levels: errors by level.
     """
 
-    scale: Mapping[str, Values]
-    level_scale: Mapping[str, Values]
-    sizes: Mapping[str, Values]
-    quantiles: Mapping[str, Values]
+    nodes: tuple[str, ...]
+    scale: Values
+    levels: Mapping[str, LevelErrors]
+
+    def save(self, path: Path) -> None:
+        """Write the calibration so that `load` reads it back."""
+        arrays: dict[str, NDArray[Any]] = {"nodes": np.array(self.nodes), "scale": self.scale}
+        for level, errors in self.levels.items():
+            for name in ("scale", "sizes", "quantiles"):
+                arrays[f"{level}/{name}"] = getattr(errors, name)
+        np.savez(path, allow_pickle=False, **arrays)
+
+    @classmethod
+    def load(cls, path: Path, levels: Iterable[str]) -> Self:
+        """Read the calibration of the given levels.
+
+        Raises:
+            ValueError, KeyError, OSError: the file does not hold one.
+        """
+        with np.load(path, allow_pickle=False) as arrays:
+            return cls(
+                nodes=tuple(arrays["nodes"].tolist()),
+                scale=arrays["scale"],
+                levels={
+                    level: LevelErrors(
+                        *(arrays[f"{level}/{name}"] for name in ("scale", "sizes", "quantiles"))
+                    )
+                    for level in levels
+                },
+            )
 
 
 class Intervals:
@@ -64,9 +105,10 @@ class Intervals:
     def __init__(self, calibration: Calibration, hierarchy: Hierarchy) -> None:
         self._calibration = calibration
         self._hierarchy = hierarchy
+        known = dict(zip(calibration.nodes, calibration.scale, strict=True))
         self._scale = np.array(
             [
-                calibration.scale.get(node.id, calibration.level_scale[node.level])
+                known.get(node.id, calibration.levels[node.level].scale)  # new: as its level is
                 for node in hierarchy.nodes
             ]
         )
@@ -101,11 +143,11 @@ class Intervals:
             members = np.flatnonzero(levels == code)
             if not len(members):
                 continue
-            sizes = self._calibration.sizes[level]
-            table = _at_share(self._calibration.quantiles[level], share)
+            errors = self._calibration.levels[level]
+            table = _at_share(errors.quantiles, share)
             for column, horizon in enumerate(horizons):
                 by_size = [np.interp(horizon, _CENTRES, group) for group in table.T]
-                result[members, column] = np.interp(link[members, column], sizes, by_size)
+                result[members, column] = np.interp(link[members, column], errors.sizes, by_size)
         return result
 
 
@@ -118,12 +160,3 @@ def _at_share(quantiles: Values, share: float) -> Values:
         quantiles[..., high] - quantiles[..., low]
     )
     return between
-
-
-def save_calibration(calibration: Calibration, path: Path) -> None:
-    """Write a calibration so that `load_calibration` reads it back."""
-    parts = ("scale", "level_scale", "sizes", "quantiles")
-    arrays = {
-        f"{part}/{name}": values for part in parts for name, values in getattr(calibration, part).items()
-    }
-    np.savez(path, allow_pickle=False, **arrays)

@@ -51,7 +51,9 @@ def m5_scale(sales: Values) -> Values:
     counted = started[:, :-1]
     n = counted.sum(axis=1)
     total = np.where(counted, steps**2, 0).sum(axis=1)
-    scale: Values = np.divide(total, n, out=np.full(len(sales), np.nan), where=(n > 0) & (total > 0))
+    scale: Values = np.divide(
+        total, n, out=np.full(len(sales), np.nan), where=(n > 0) & (total > 0)
+    )
     return scale
 
 
