@@ -14,10 +14,10 @@ help: ## Show what there is
 serve: $(VENV)/train.done ## Serve on HOST:PORT (127.0.0.1:3000); trains on the demo data the first time
 	@$(BIN)/mlrf serve
 
-train: $(VENV)/train.done ## Train on DATA=<folder> (the demo data if left out) and serve that model from now on
+train: $(VENV)/train.done ## Train on DATA=<folder> (the demo data if left out) and serve that model from the next start on
 	@$(BIN)/mlrf train $(if $(DATA),"$(DATA)")
 
-backtest: $(VENV)/train.done ## Score the last days of DATA=<folder> against seasonal naive
+backtest: $(VENV)/dev.done ## Score the last days of DATA=<folder> against seasonal naive
 	@$(BIN)/mlrf backtest $(if $(DATA),"$(DATA)")
 
 test: $(VENV)/dev.done ## Run the tests
@@ -39,13 +39,14 @@ lock: ## Resolve the locks anew (needs uv)
 	uv pip compile -q pyproject.toml --universal --generate-hashes --extra train -c requirements/dev.txt -o requirements/train.txt
 	uv pip compile -q pyproject.toml --universal --generate-hashes -c requirements/dev.txt -o requirements/serve.txt
 
-clean: ## Remove the environment, caches and every trained artifact
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis models/artifacts
+clean: ## Remove the environment and caches; trained models stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -exec rm -rf {} +
 
 # An environment for one lock; dev holds all that train does, so either may come first.
 $(VENV)/%.done: requirements/%.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r $<
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Installing $< into $(VENV), about a minute the first time"
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

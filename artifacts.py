@@ -143,6 +143,8 @@ def verify(folder: Path, *, kind: str) -> Artifact:
         ArtifactError: the folder or a file is missing, added, or differs from the manifest,
             or the manifest is of another kind or schema. There is no way around it.
     """
+    if not folder.is_dir():
+        raise ArtifactError(folder, "does not exist")
     manifest = _read_manifest(folder)
     if manifest.kind != kind:
         raise ArtifactError(folder, f"is a {manifest.kind}, not a {kind}")

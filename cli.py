@@ -7,7 +7,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,9 +17,11 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 
 from artifacts import ArtifactError
+from errors import InputError
 from settings import ROOT, get_settings
 
 if TYPE_CHECKING:
+    from models.bundle import Bundle
     from training.recipe import Recipe
 
 app = typer.Typer(
@@ -44,12 +45,10 @@ Threads = Annotated[
 def serve() -> None:
     """Serve the current model; trains one on the demo data if there is none."""
     settings = get_settings()
-    try:
-        current = settings.store.current()
-    except ArtifactError:
+    if not settings.store.pointer.exists():  # a damaged one is an error, not a reason to train
         err.print("No model yet: training one on the built-in demo data.")
         _train(None, None)
-        current = settings.store.current()
+    current = settings.store.current()
     url = f"http://{settings.host}:{settings.port}"
     err.print(f"Serving bundle [bold]{current.bundle}[/] at [bold]{url}[/]. Try:\n")
     err.print(
@@ -80,31 +79,34 @@ def train(data: Data = None, threads: Threads = None) -> None:
 @app.command()
 def backtest(
     data: Data = None,
-    origin: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"], help="Last day that may be used; default: 16 before the end."
-        ),
-    ] = None,
-    days: Annotated[int, typer.Option(min=1, max=90, help="Days to forecast.")] = 16,
+    out: Annotated[
+        Path, typer.Option(help="Folder for fits, results and the report; resumed if there.")
+    ] = Path("backtest"),
+    short: Annotated[int, typer.Option(min=1, help="Windows of 16 days, beside the newest.")] = 5,
+    long: Annotated[int, typer.Option(min=1, help="Windows of 90 days.")] = 3,
     threads: Threads = None,
 ) -> None:
-    """Train up to a day, forecast the days after it, and compare with what was sold."""
+    """Fit before every window of the past, forecast it, and compare with what was sold."""
     from training.backtest import backtest as run
 
     with _tables(data) as (folder, recipe), _progress() as reporter:
         result = run(
             folder,
             recipe,
-            origin=origin.date() if origin else None,
-            days=days,
+            out,
+            short=short,
+            long=long,
             threads=threads or _cores(),
             reporter=reporter,
+            previous=_current_bundle(),
         )
-    table = Table("model", "RMSLE", title=f"{result.first} to {result.last}, from {result.origin}")
-    for name, rmsle in result.rmsle.items():
-        table.add_row(name, f"{rmsle:.4f}")
+    table = Table("windows", "model", "RMSLE", "WRMSSE")
+    for group, models in result["means"].items():
+        for name, scores in models.items():
+            label = f"{group} (mean of {scores['windows']})"
+            table.add_row(label, name, f"{scores['rmsle']:.4f}", f"{scores['wrmsse']:.4f}")
     Console().print(table)
+    err.print(f"All of it is in {out}.")
 
 
 @app.command()
@@ -120,7 +122,7 @@ def main() -> None:
     """Entry point: errors that a person can mend are one line, not a traceback."""
     try:
         app()
-    except (ArtifactError, ValueError) as error:  # a DataError is a ValueError
+    except (ArtifactError, InputError, ValidationError) as error:
         err.print(
             f"mlrf: {_told(error)}", style="red", markup=False, highlight=False, soft_wrap=True
         )
@@ -134,23 +136,38 @@ def _told(error: Exception) -> str:
     return f"{error} ({error.__cause__})" if error.__cause__ else str(error)
 
 
+def _current_bundle() -> Bundle | None:
+    """The bundle that serves now, if there is one that this release can run."""
+    from models.bundle import load_bundle
+
+    store = get_settings().store
+    try:
+        return load_bundle(store.bundles / store.current().bundle, threads=_cores())
+    except ArtifactError as error:
+        err.print(f"Without a previous bundle to compare with: {error}", highlight=False)
+        return None
+
+
 def _train(data: Path | None, threads: int | None) -> None:
     from training.pipeline import train as run
 
     store = get_settings().store
     with _tables(data) as (folder, recipe), _progress() as reporter:
         pair = run(folder, store, recipe, threads=threads or _cores(), reporter=reporter)
-    err.print(f"Bundle {pair.bundle} and snapshot {pair.snapshot} in {store.root} serve from now.")
+    err.print(
+        f"Bundle {pair.bundle} and snapshot {pair.snapshot} in {store.root} are served from the "
+        "next start on."
+    )
 
 
 @contextmanager
 def _tables(data: Path | None) -> Iterator[tuple[Path, Recipe]]:
     """The folder of tables and the recipe for them: the caller's, or the demo's."""
     from training.demo import write_demo
-    from training.recipe import DEMO, Recipe
+    from training.recipe import DEFAULT, DEMO
 
     if data is not None:
-        yield data, Recipe()
+        yield data, DEFAULT
         return
     with tempfile.TemporaryDirectory(prefix="mlrf-demo-") as folder:
         yield write_demo(Path(folder)), DEMO

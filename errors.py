@@ -13,6 +13,10 @@ from typing import Any, NamedTuple
 DOCUMENTATION = "/docs/errors#"
 
 
+class InputError(ValueError):
+    """What a person gave cannot be used: the message says what, where, and what would do."""
+
+
 class _Kind(NamedTuple):
     status: int
     title: str

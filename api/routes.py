@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
@@ -63,36 +64,34 @@ class Routes:
         snapshot = engine.snapshot
         row = _bottom_row(snapshot, asked)
         window = window_of(snapshot, asked.date, asked.horizon)
-        values = (await _forecast(forecaster, window))[row]
+        mean = (await _forecast(forecaster, window))[row]
+        days = _days(forecaster, window, row, mean, asked.intervals)
         trained_through = engine.bundle.facts.trained_through
-        days = [
-            DayForecast(
-                date=snapshot.date_at(int(day)),
-                prediction=float(value),
-                actual=float(snapshot.sales[row, day]) if day < snapshot.n_days else None,
-            )
-            for day, value in zip(window.days, values, strict=True)
-        ]
         origin = snapshot.date_at(window.origin)
+        first = snapshot.date_at(int(window.days[0]))
+        answer = SimpleAnswer(
+            store_nbr=asked.store_nbr,
+            family=asked.family,
+            date=first,
+            horizon=asked.horizon,
+            forecast=days,
+            origin=origin,
+            model_version=engine.bundle.name,
+            model_trained_through=trained_through,
+            in_sample=first <= trained_through,
+            known_through={
+                "onpromotion": snapshot.date_at(window.origin + snapshot.promotion_lead),
+                "oil": origin,
+            },
+            snapshot=_reference(snapshot),
+            degraded=False,
+        )
+        of_first_day = {key: value for key, value in days[0].items() if key != "actual"}
         return _answer(
-            SimpleAnswer(
-                store_nbr=asked.store_nbr,
-                family=asked.family,
-                date=days[0].date,
-                horizon=asked.horizon,
-                prediction=days[0].prediction,
-                forecast=days,
-                origin=origin,
-                model_version=engine.bundle.name,
-                model_trained_through=trained_through,
-                in_sample=days[0].date <= trained_through,
-                known_through={
-                    "onpromotion": snapshot.date_at(window.origin + snapshot.promotion_lead),
-                    "oil": origin,
-                },
-                snapshot=_reference(snapshot),
-                degraded=False,
-            )
+            {
+                **of_first_day,
+                **{field.name: getattr(answer, field.name) for field in fields(answer)},
+            }
         )
 
     async def hierarchy(self, request: Request) -> Response:
@@ -158,6 +157,32 @@ async def _forecast(forecaster: Forecaster, window: Window) -> NDArray[np.float6
             "The model gave no answer; try again, and if it fails again look for the request's "
             "id in the log.",
         ) from error
+
+
+def _days(
+    forecaster: Forecaster,
+    window: Window,
+    row: int,
+    mean: NDArray[np.float64],
+    nominals: Sequence[int],
+) -> list[DayForecast]:
+    """A node's days with their intervals, and the sales of those that have passed."""
+    snapshot = forecaster.pair.engine.snapshot
+    days: list[DayForecast] = [
+        {"date": snapshot.date_at(int(day)), "prediction": value}
+        for day, value in zip(window.days, mean.tolist(), strict=True)
+    ]
+    for nominal in nominals:
+        bounds = forecaster.pair.intervals.bounds(
+            np.array([row]), mean[None], window.horizons, nominal
+        )
+        for side, values in zip(("lower", "upper"), bounds, strict=True):
+            for entry, value in zip(days, values[0].tolist(), strict=True):
+                entry[f"{side}_{nominal}"] = value
+    for entry, day in zip(days, window.days, strict=True):
+        known = day < snapshot.n_days
+        entry["actual"] = float(snapshot.sales[row, day]) if known else None
+    return days
 
 
 def _bottom_row(snapshot: Snapshot, asked: SimpleRequest) -> int:

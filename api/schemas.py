@@ -11,10 +11,15 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 
 HORIZONS = (15, 30, 60, 90)
 Horizon = Literal[15, 30, 60, 90]
+DEFAULT_INTERVALS = (80, 95)
+Nominal = Annotated[int, Field(strict=True, ge=MIN_NOMINAL, le=MAX_NOMINAL)]
+"""Nominal coverage of an interval, in percent."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -45,6 +50,12 @@ class SimpleRequest(_Request):
     family: str
     date: Day | None = None
     horizon: Horizon
+    intervals: tuple[Nominal, ...] = DEFAULT_INTERVALS
+
+    @field_validator("intervals")
+    @classmethod
+    def _each_once(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(value))
 
 
 class HierarchyQuery(_Request):
@@ -65,21 +76,18 @@ class SnapshotRef:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class DayForecast:
-    """Forecast of one day; `actual` where the day's sales are known."""
-
-    date: dt.date
-    prediction: float
-    actual: float | None
+DayForecast = dict[str, dt.date | float | None]
+"""Forecast of one day: `date`, `prediction`, `lower_N` and `upper_N` for every interval asked
+for, and `actual`, which is null where the day's sales are not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimpleAnswer:
-    """Answer of POST /predict/simple.
+    """Answer of POST /predict/simple, to which `prediction`, `lower_N` and `upper_N` of its first
+    day are added.
 
     Attributes:
-        date: the first day forecast; `prediction` is of that day.
+        date: the first day forecast.
         origin: the last day whose sales the forecast rests on.
         model_trained_through: the last day whose sales the model has seen.
         in_sample: whether the model has seen a day that is forecast here.
@@ -91,7 +99,6 @@ class SimpleAnswer:
     family: str
     date: dt.date
     horizon: int
-    prediction: float
     forecast: list[DayForecast]
     origin: dt.date
     model_version: str

@@ -149,13 +149,18 @@ class Contract(BaseModel):
         )
 
 
-def contract_of(snapshot: Snapshot) -> Contract:
-    """The contract of a model that is trained on a snapshot."""
+def contract_of(snapshot: Snapshot, *, through: int) -> Contract:
+    """The contract of a model that is trained on a snapshot's days up to index `through`.
+
+    Its categories are those that occur by then: of series that have sold, and of holidays.
+    """
     hierarchy = snapshot.hierarchy
+    seen = snapshot.first_sale[hierarchy.n_upper :] <= through
     categories: dict[str, tuple[str, ...]] = {"level": tuple(hierarchy.levels)}
     for feature, column in _NODE_COLUMNS.items():
-        categories[feature] = tuple(dict.fromkeys(hierarchy.bottoms[column]))
-    past = snapshot.calendar.names[: snapshot.n_days]
+        values = zip(hierarchy.bottoms[column], seen, strict=True)
+        categories[feature] = tuple(dict.fromkeys(value for value, sold in values if sold))
+    past = snapshot.calendar.names[: through + 1]
     categories["holiday"] = tuple(sorted(set(past.tolist()) - {NO_HOLIDAY}))
     return Contract(names=NAMES, categories=categories)
 

@@ -73,6 +73,7 @@ class Hierarchy:
         self.nodes = tuple(nodes)
         self.slices = slices
         self._member_of = member_of
+        self._ancestors: dict[str, NDArray[np.intp]] = {}
 
     def _keys(self, columns: Sequence[str]) -> list[tuple[str, ...]]:
         count = len(next(iter(self.bottoms.values())))
@@ -131,6 +132,8 @@ class Hierarchy:
         Shape (nodes,). A node of the level is its own ancestor.
         """
         member = self._member_of[level]
+        if level in self._ancestors:
+            return self._ancestors[level]
         result = np.zeros(len(self), dtype=np.intp)
         summing = self.summing
         for row in range(len(self)):
@@ -139,6 +142,7 @@ class Hierarchy:
             )
             if len(members) == 1:
                 result[row] = members[0]
+        self._ancestors[level] = result
         return result
 
     def attribute(self, column: str) -> tuple[str | None, ...]:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import polars as pl
 
+from errors import InputError
 from features.calendar import HOLIDAY_TYPES, LOCALES
 
 
-class DataError(ValueError):
+class DataError(InputError):
     """A table that cannot be used.
 
     Attributes:

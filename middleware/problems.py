@@ -42,7 +42,7 @@ class ProblemMiddleware:
         try:
             await self.app(scope, receive, responder.send)
         except Problem as problem:
-            if problem.code.status >= 500:
+            if problem.code.status == 500:
                 _log.error("request_failed", code=problem.code.name, exc_info=problem, **_of(scope))
             if responder.started:
                 raise

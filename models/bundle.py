@@ -16,18 +16,30 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from artifacts import Artifact, ArtifactError, seal, staging, verify
 from features.contract import NAMES, Contract
 from features.snapshot import Snapshot
+from models.intervals import Calibration
+from models.model import SegmentedModel
 from models.onnx import OnnxModel
 
 KIND = "bundle"
 GOLDEN_TOLERANCE = 1e-5
 """Largest relative deviation of a golden row's output."""
 
-MODEL_FILE = "model.onnx"
-BOOSTER_FILE = "booster.txt"
 CONTRACT_FILE = "contract.json"
 VARIANCES_FILE = "variances.json"
 GOLDEN_ROWS_FILE = "golden_rows.npy"
 GOLDEN_OUTPUTS_FILE = "golden_outputs.npy"
+CALIBRATION_FILE = "intervals.npz"
+METRICS_FILE = "metrics.json"
+
+
+def model_file(last_horizon: int) -> str:
+    """Name of the ONNX graph of the segment that ends at a horizon."""
+    return f"model-{last_horizon}.onnx"
+
+
+def booster_file(last_horizon: int) -> str:
+    """Name of the same model as LightGBM's text, which explains it."""
+    return f"booster-{last_horizon}.txt"
 
 
 class Facts(BaseModel):
@@ -36,6 +48,7 @@ class Facts(BaseModel):
     Attributes:
         trained_through: the last day whose sales the model has seen, as target or as past.
         training_data: name of the snapshot that it was trained on.
+        segments: last horizon of each of its graphs, ascending.
         reconciliation: method that made the variances.
         levels: of the hierarchy that it was trained for.
         libraries: versions that made it.
@@ -47,6 +60,7 @@ class Facts(BaseModel):
 
     trained_through: date
     training_data: str
+    segments: tuple[int, ...]
     reconciliation: str
     levels: dict[str, tuple[str, ...]]
     libraries: dict[str, str]
@@ -63,6 +77,8 @@ class Bundle:
         path: its folder.
         contract: what the model's rows look like.
         variances: of the base forecasts' errors by node id (see `models.reconciliation`).
+        calibration: of its intervals; None where it was made to be judged and not to serve.
+        metrics: how good it is: the only source of quality figures there is.
     """
 
     name: str
@@ -70,7 +86,9 @@ class Bundle:
     facts: Facts
     contract: Contract
     variances: Mapping[str, float]
-    model: OnnxModel
+    calibration: Calibration | None
+    metrics: Mapping[str, Any]
+    model: SegmentedModel
 
     def check_fits(self, snapshot: Snapshot) -> None:
         """Refuse a snapshot that this model knows nothing of.
@@ -88,24 +106,37 @@ class Bundle:
                 raise ArtifactError(self.path, f"has seen no {feature} of snapshot {snapshot.name}")
 
 
+@dataclass(frozen=True)
+class SegmentFiles:
+    """The two forms of one segment's model."""
+
+    onnx: bytes
+    booster: str
+
+
 def write_bundle(
     destination: Path,
     *,
     facts: Facts,
     contract: Contract,
-    variances: Mapping[str, float],
-    onnx: bytes,
-    booster: str,
+    segments: Mapping[int, SegmentFiles],
     golden_rows: NDArray[np.float32],
+    variances: Mapping[str, float],
+    calibration: Calibration | None,
+    metrics: Mapping[str, Any],
 ) -> Artifact:
-    """Write a bundle into the folder `destination`; its golden outputs are the ONNX model's."""
+    """Write a bundle into the folder `destination`; its golden outputs are the ONNX graphs'."""
     with staging(destination) as folder:
-        (folder / MODEL_FILE).write_bytes(onnx)
-        (folder / BOOSTER_FILE).write_text(booster, encoding="utf-8")
+        for last, files in segments.items():
+            (folder / model_file(last)).write_bytes(files.onnx)
+            (folder / booster_file(last)).write_text(files.booster, encoding="utf-8")
+        if calibration is not None:
+            calibration.save(folder / CALIBRATION_FILE)
+        (folder / METRICS_FILE).write_bytes(orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
         (folder / CONTRACT_FILE).write_bytes(orjson.dumps(contract.model_dump()))
         (folder / VARIANCES_FILE).write_bytes(orjson.dumps(dict(variances)))
         np.save(folder / GOLDEN_ROWS_FILE, golden_rows)
-        outputs = OnnxModel(folder / MODEL_FILE).predict(golden_rows)
+        outputs = _load_model(folder, facts, threads=1).predict(golden_rows)
         np.save(folder / GOLDEN_OUTPUTS_FILE, outputs)
         return seal(
             folder,
@@ -131,7 +162,13 @@ def load_bundle(folder: Path, *, threads: int = 1) -> Bundle:
         )
         golden_rows = np.load(folder / GOLDEN_ROWS_FILE, allow_pickle=False)
         golden_outputs = np.load(folder / GOLDEN_OUTPUTS_FILE, allow_pickle=False)
-    except (OSError, ValueError, ValidationError) as error:
+        metrics = orjson.loads((folder / METRICS_FILE).read_bytes())
+        calibration = (
+            Calibration.load(folder / CALIBRATION_FILE, facts.levels)
+            if CALIBRATION_FILE in artifact.manifest.files
+            else None
+        )
+    except (OSError, ValueError, KeyError, ValidationError) as error:
         raise ArtifactError(folder, "does not hold a bundle") from error
     if contract.names != NAMES:
         changed = sorted(set(contract.names) ^ set(NAMES)) or ["their order"]
@@ -139,7 +176,7 @@ def load_bundle(folder: Path, *, threads: int = 1) -> Bundle:
             folder / CONTRACT_FILE,
             f"is of another release; train again (features that differ: {', '.join(changed)})",
         )
-    model = OnnxModel(folder / MODEL_FILE, threads=threads)
+    model = _load_model(folder, facts, threads=threads)
     _check_golden(folder, model.predict(golden_rows), golden_outputs)
     return Bundle(
         name=artifact.name,
@@ -147,7 +184,15 @@ def load_bundle(folder: Path, *, threads: int = 1) -> Bundle:
         facts=facts,
         contract=contract,
         variances=variances,
+        calibration=calibration,
+        metrics=metrics,
         model=model,
+    )
+
+
+def _load_model(folder: Path, facts: Facts, *, threads: int) -> SegmentedModel:
+    return SegmentedModel(
+        {last: OnnxModel(folder / model_file(last), threads=threads) for last in facts.segments}
     )
 
 
@@ -157,7 +202,7 @@ def _check_golden(
     off = np.abs(outputs - expected) / np.maximum(np.abs(expected), 1.0)
     if not off.max() <= GOLDEN_TOLERANCE:
         raise ArtifactError(
-            folder / MODEL_FILE,
+            folder,
             f"does not reproduce its golden rows: off by {off.max():.2g}, "
             f"{GOLDEN_TOLERANCE:g} is allowed; this machine's onnxruntime computes otherwise",
         )

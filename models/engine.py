@@ -14,6 +14,7 @@ from features.matrix import Covariates, MatrixBuilder, known_covariates
 from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import State, state_at
 from models.bundle import Bundle
+from models.intervals import Intervals
 from models.reconciliation import Coherent, Reconciliation
 
 ALL_HORIZONS = np.arange(1, MAX_HORIZON + 1)
@@ -32,6 +33,11 @@ class ForecastEngine:
         self.snapshot = snapshot
         self.builder = MatrixBuilder(snapshot, bundle.contract)
         self.reconciliation = Reconciliation(snapshot.hierarchy, bundle.variances)
+        self.intervals = (
+            None
+            if bundle.calibration is None
+            else Intervals(bundle.calibration, snapshot.hierarchy)
+        )
 
     def rows(
         self, state: State, covariates: Covariates, horizons: NDArray[np.intp]

@@ -37,14 +37,20 @@ class Forecasts:
 def load_or_make(engine: ForecastEngine, store: Store) -> Forecasts:
     """The forecasts of an engine's pair, from its artifact, which is made if there is none.
 
+    Where the folder cannot be written, as in a read-only image, they are kept in memory.
+
     Raises:
         ArtifactError: the artifact was altered.
     """
     folder = _find(engine, store)
     if folder is None:
-        store.forecasts.mkdir(parents=True, exist_ok=True)
-        with FileLock(store.forecasts / ".lock"):
-            folder = _find(engine, store) or _make(engine, store).path
+        try:
+            store.forecasts.mkdir(parents=True, exist_ok=True)
+            with FileLock(store.forecasts / ".lock"):
+                folder = _find(engine, store) or _make(engine, store).path
+        except OSError:
+            coherent = engine.forecast(engine.snapshot.newest_origin)
+            return Forecasts(mean=coherent.values, clipped=coherent.clipped)
     artifact = verify(folder, kind=KIND)
     mean = np.load(folder / MEAN_FILE, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     expected = (len(engine.snapshot.hierarchy), MAX_HORIZON)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from artifacts import Pair, Store
+from artifacts import ArtifactError, Pair, Store
 from features.snapshot import load_snapshot
 from models.bundle import load_bundle
 from models.engine import ForecastEngine
 from models.forecasts import Forecasts, load_or_make
+from models.intervals import Intervals
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class ServingPair:
     """What one worker answers from; replaced as a whole, never altered."""
 
     engine: ForecastEngine
+    intervals: Intervals
     forecasts: Forecasts
 
 
@@ -38,4 +40,8 @@ def load_serving_pair(store: Store, pair: Pair) -> ServingPair:
         ArtifactError: see `load_engine`.
     """
     engine = load_engine(store, pair)
-    return ServingPair(engine=engine, forecasts=load_or_make(engine, store))
+    if engine.intervals is None:
+        raise ArtifactError(engine.bundle.path, "has no intervals: it was made to be judged")
+    return ServingPair(
+        engine=engine, intervals=engine.intervals, forecasts=load_or_make(engine, store)
+    )

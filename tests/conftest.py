@@ -18,14 +18,27 @@ from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
 from training.demo import write_demo
 from training.pipeline import train
-from training.recipe import DEMO, Recipe
+from training.recipe import Member, Recipe, Segment
 
-SMALL = DEMO.model_copy(
-    update={
-        "max_rows": 20_000,
-        "trees": 30,
-        "parameters": {**DEMO.parameters, "learning_rate": 0.2},
-    }
+_SMALL_TREES = {
+    "num_leaves": 31,
+    "min_data_in_leaf": 20,
+    "learning_rate": 0.2,
+}
+SMALL = Recipe(
+    segments=tuple(
+        Segment(
+            last_horizon=last,
+            years=3,
+            origin_step=7,
+            max_rows=15_000,
+            members=(
+                Member(target="log", weight=0.7, trees=25, parameters=_SMALL_TREES),
+                Member(target="mean", weight=0.3, trees=15, parameters=_SMALL_TREES),
+            ),
+        )
+        for last in (16, 90)
+    )
 )
 """A recipe that trains in a second."""
 
@@ -90,7 +103,7 @@ def engine(bundle: Bundle, snapshot: Snapshot) -> ForecastEngine:
 
 @pytest.fixture(scope="session")
 def contract(snapshot: Snapshot) -> Contract:
-    return contract_of(snapshot)
+    return contract_of(snapshot, through=snapshot.newest_origin)
 
 
 @pytest.fixture(scope="session")

@@ -1,96 +1,230 @@
-"""Trains up to an origin and compares the forecasts after it with what was sold."""
+"""Rolling origins: refit before each window, forecast it, compare, and write a report folder.
+
+Everything learnt comes from before a window's origin. Results are written window by window, and
+an interrupted run goes on where it stopped: a result is taken up again only if data, recipe and
+window are those it was made with.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from dataclasses import dataclass
-from datetime import date
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import orjson
 
 from features.build import build_snapshot
-from features.snapshot import Snapshot, load_snapshot
+from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
 from features.tables import read_tables
-from models.bundle import load_bundle
+from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
-from training.pipeline import Clock, Reporter, train_bundle
+from training.baselines import BASELINES
+from training.calibration import KNOTS, collect, weekly_origins
+from training.coverage import interval_scores
+from training.pipeline import CALIBRATION_ORIGINS, Clock, Reporter, bundle_of, fit_model
 from training.recipe import Recipe
+from training.scores import incoherence, point_scores
+from training.windows import TUNING, Window
 
-Values = NDArray[np.float64]
+OURS = "mlrf"
+PREVIOUS = "previous bundle"
+RESULT_FILE = "backtest.json"
+EVALUATION_ORIGINS = 20
 
-
-@dataclass(frozen=True)
-class Result:
-    """RMSLE over all bottom series and days of a window, by model."""
-
-    origin: date
-    first: date
-    last: date
-    rmsle: dict[str, float]
+Document = dict[str, Any]
 
 
 def backtest(
     data: Path,
     recipe: Recipe,
+    folder: Path,
     *,
-    origin: date | None,
-    days: int,
+    short: int = 5,
+    long: int = 3,
     threads: int,
     reporter: Reporter,
-) -> Result:
-    """Fit on the days up to `origin` alone and score the `days` after it.
+    previous: Bundle | None = None,
+) -> Document:
+    """Run every window over a folder of tables, and keep all of it in `folder`.
 
-    Promotions of the window count as planned.
+    Args:
+        short, long: windows of 16 and of 90 days.
+        previous: the model that serves now; scored on the windows that it has not seen.
 
     Raises:
         DataError: a table is wrong.
-        ValueError: the window is not within the data.
+        TooLittleHistoryError: there is not enough for the windows.
     """
-    clock = Clock()
-    with tempfile.TemporaryDirectory(prefix="mlrf-backtest-") as scratch:
-        with clock.step(reporter, "build snapshot"):
-            artifact = build_snapshot(read_tables(data), Path(scratch))
-            snapshot = load_snapshot(artifact.path)
-        at = snapshot.newest_origin - days if origin is None else snapshot.index_of(origin)
-        if at + days > snapshot.newest_origin:
-            raise ValueError(
-                f"{days} days after {snapshot.date_at(at)} end after the data "
-                f"({snapshot.facts.origin})"
-            )
-        bundle = train_bundle(
-            snapshot,
-            Path(scratch),
-            recipe,
-            last_target=at,
-            threads=threads,
-            reporter=reporter,
-            clock=clock,
-        )
-        with clock.step(reporter, "forecast"):
-            engine = ForecastEngine(load_bundle(bundle.path), snapshot)
-            horizons = np.arange(1, days + 1)
-            coherent = engine.forecast(at, horizons, promotion_lead=days)
-        window = slice(at + 1, at + days + 1)
-        bottoms = slice(snapshot.hierarchy.n_upper, None)
-        sold = snapshot.sales[bottoms, window]
-        return Result(
-            origin=snapshot.date_at(at),
-            first=snapshot.date_at(window.start),
-            last=snapshot.date_at(window.stop - 1),
-            rmsle={
-                "mlrf": rmsle(coherent.values[bottoms], sold),
-                "seasonal naive": rmsle(seasonal_naive(snapshot, at, horizons)[bottoms], sold),
+    clock = Clock(reporter)
+    with clock.step("build snapshot"):
+        artifact = build_snapshot(read_tables(data), folder / "snapshots")
+        snapshot = load_snapshot(artifact.path)
+    run = Backtest(snapshot, recipe, folder, threads=threads, clock=clock, previous=previous)
+    return run.run(windows_of(snapshot, short=short, long=long))
+
+
+class Backtest:
+    """One run over a snapshot, kept in a folder."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        recipe: Recipe,
+        folder: Path,
+        *,
+        threads: int,
+        clock: Clock,
+        previous: Bundle | None = None,
+    ) -> None:
+        self.snapshot = snapshot
+        self.recipe = recipe
+        self.folder = folder
+        self._threads = threads
+        self._clock = clock
+        self._previous = None if previous is None else ForecastEngine(previous, snapshot)
+        # what a result depends on, so that a run after a change does not take up the old ones
+        self._key = _digest([snapshot.name, recipe.model_dump(mode="json")])
+        self._engines: dict[int, ForecastEngine] = {}
+
+    def run(self, chosen: Sequence[Window]) -> Document:
+        """Score the windows and the intervals."""
+        snapshot = self.snapshot
+        windows = [
+            self._resumed(window.name(snapshot), partial(self._score, window)) for window in chosen
+        ]
+        result = {
+            "snapshot": snapshot.name,
+            "facts": snapshot.facts.model_dump(mode="json"),
+            "nodes": {
+                level: rows.stop - rows.start for level, rows in snapshot.hierarchy.slices.items()
             },
-        )
+            "recipe": self.recipe.model_dump(mode="json"),
+            "windows": windows,
+            "means": means(windows),
+            "intervals": self._resumed("intervals", self._intervals),
+        }
+        _write(self.folder / RESULT_FILE, result)
+        return result
+
+    def _resumed(self, name: str, compute: Callable[[], Document]) -> Document:
+        path = self.folder / "results" / f"{name}-{self._key[:12]}.json"
+        if path.exists():
+            kept: Document = orjson.loads(path.read_bytes())
+            return kept
+        result = compute()
+        _write(path, result)
+        return result
+
+    def _engine(self, last_target: int) -> ForecastEngine:
+        """The model of the days up to `last_target`, fitted once and kept as a bundle."""
+        if last_target not in self._engines:
+            note = self.folder / "fits" / f"{last_target}-{self._key[:12]}"
+            if not note.exists():
+                fitted = fit_model(
+                    self.snapshot,
+                    self.recipe,
+                    last_target=last_target,
+                    threads=self._threads,
+                    clock=self._clock,
+                )
+                bundle = bundle_of(fitted, self.snapshot, self.recipe, self.folder / "bundles")
+                note.parent.mkdir(parents=True, exist_ok=True)
+                note.write_text(bundle.name, encoding="utf-8")
+            path = self.folder / "bundles" / note.read_text(encoding="utf-8")
+            bundle_loaded = load_bundle(path, threads=self._threads)
+            self._engines[last_target] = ForecastEngine(bundle_loaded, self.snapshot)
+        return self._engines[last_target]
+
+    def _score(self, window: Window) -> Document:
+        snapshot, hierarchy = self.snapshot, self.snapshot.hierarchy
+        horizons = np.arange(1, window.days + 1)
+        history = snapshot.sales[:, : window.origin + 1]
+        actual = snapshot.sales[:, window.origin + horizons]
+        engine = self._engine(window.origin)
+        with self._clock.step(f"score {window.name(snapshot)}"):
+            forecasts = {
+                OURS: engine.forecast(window.origin, horizons, promotion_lead=window.lead).values
+            }
+            if self._has_not_seen(window):
+                assert self._previous is not None
+                forecasts[PREVIOUS] = self._previous.forecast(
+                    window.origin, horizons, promotion_lead=window.lead
+                ).values
+            bottoms = history[hierarchy.n_upper :]
+            for name, baseline in BASELINES.items():
+                forecasts[name] = hierarchy.aggregate(baseline(bottoms, window.days))
+        return {
+            "group": window.group,
+            "role": window.role,
+            "origin": snapshot.date_at(window.origin).isoformat(),
+            "days": window.days,
+            "promotions_known_days": window.lead,
+            "fitted_through": engine.bundle.facts.trained_through.isoformat(),
+            "incoherence": incoherence(forecasts[OURS], hierarchy),
+            "models": {
+                name: point_scores(forecast, actual, history, hierarchy, horizons)
+                for name, forecast in forecasts.items()
+            },
+        }
+
+    def _has_not_seen(self, window: Window) -> bool:
+        if self._previous is None:
+            return False
+        seen = self._previous.bundle.facts.trained_through
+        return self.snapshot.index_of(seen) <= window.origin
+
+    def _intervals(self) -> Document:
+        """Calibrate on weekly origins of a frozen model, judge on later ones."""
+        snapshot = self.snapshot
+        later = weekly_origins(snapshot.newest_origin - MAX_HORIZON, EVALUATION_ORIGINS)
+        earlier = weekly_origins(int(later.min()) - MAX_HORIZON, CALIBRATION_ORIGINS)
+        engine = self._engine(int(earlier.min()))
+        advance = self._clock.reporter.advance
+        with self._clock.step("forecast weekly origins"):
+            errors = collect(engine, np.concatenate((earlier, later)), progress=advance)
+        calibration = errors.between(int(earlier.min()), int(earlier.max()))
+        evaluation = errors.between(int(later.min()), int(later.max()))
+        dates = [snapshot.date_at(int(origin)).isoformat() for origin in errors.origins]
+        return {
+            "frozen_at": engine.bundle.facts.trained_through.isoformat(),
+            "horizons": KNOTS.tolist(),
+            "calibration_origins": dates[: len(earlier)],
+            "evaluation_origins": dates[len(earlier) :],
+            "levels": interval_scores(calibration, evaluation, snapshot.hierarchy),
+        }
 
 
-def seasonal_naive(snapshot: Snapshot, origin: int, horizons: NDArray[np.intp]) -> Values:
-    """The last known same weekday; shape (nodes, horizons)."""
-    return snapshot.sales[:, origin - 6 + (horizons - 1) % 7]
+def means(windows: Sequence[Document]) -> Document:
+    """Mean RMSLE and WRMSSE of each model over the tuning windows of each group."""
+    groups: dict[str, dict[str, list[Document]]] = defaultdict(lambda: defaultdict(list))
+    for window in windows:
+        if window["role"] == TUNING:
+            for name, scores in window["models"].items():
+                groups[window["group"]][name].append(scores)
+    return {
+        group: {
+            name: {
+                measure: float(np.mean([score[measure] for score in scores]))
+                for measure in ("rmsle", "wrmsse")
+            }
+            | {"windows": len(scores)}
+            for name, scores in models.items()
+        }
+        for group, models in groups.items()
+    }
 
 
-def rmsle(forecast: Values, actual: Values) -> float:
-    """Root of the mean squared difference of log1p, over all values."""
-    return float(np.sqrt(np.mean((np.log1p(forecast) - np.log1p(actual)) ** 2)))
+def _digest(value: Any) -> str:
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _write(path: Path, document: Document) -> None:
+    """Write a document at once or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+    partial.replace(path)

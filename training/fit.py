@@ -6,9 +6,11 @@ from typing import Any
 
 import lightgbm as lgb
 import numpy as np
+from numpy.typing import NDArray
 
 from features.contract import NAMES
-from training.recipe import Recipe
+from training.blend import blend
+from training.recipe import Member, Segment
 from training.rows import Progress, TrainingSet
 
 _DETERMINISM = {
@@ -16,28 +18,48 @@ _DETERMINISM = {
     "force_row_wise": True,  # the automatic choice depends on a timing
     "verbosity": -1,
 }
+_OBJECTIVE: dict[str, dict[str, Any]] = {
+    "log": {"objective": "regression"},
+    "mean": {"objective": "tweedie"},
+}
 
 
 def fit(
     rows: TrainingSet,
-    recipe: Recipe,
+    segment: Segment,
     *,
+    seed: int,
     threads: int,
     progress: Progress = lambda done, total: None,
 ) -> lgb.Booster:
-    """Fit one model of ``log1p(units)`` with squared error, that is, of RMSLE.
+    """Fit a segment's members and blend them; the booster's score is log1p units.
 
-    The same rows, recipe, machine type and number of threads give the same booster.
+    The same rows, segment, seed, machine type and number of threads give the same booster.
     """
-    parameters: dict[str, Any] = {
-        **recipe.parameters,
-        **_DETERMINISM,
-        "seed": recipe.seed,
-        "num_threads": threads,
-    }
-    data = lgb.Dataset(rows.rows, label=np.log1p(rows.units), feature_name=list(NAMES))
+    total = sum(member.trees for member in segment.members)
+    data = lgb.Dataset(rows.rows, feature_name=list(NAMES), params=_DETERMINISM).construct()
+    boosters: list[lgb.Booster] = []
+    for member in segment.members:
+        done = sum(booster.num_trees() for booster in boosters)
 
-    def report(step: lgb.callback.CallbackEnv) -> None:
-        progress(step.iteration + 1, recipe.trees)
+        def report(step: lgb.callback.CallbackEnv, done: int = done) -> None:
+            progress(done + step.iteration + 1, total)
 
-    return lgb.train(parameters, data, num_boost_round=recipe.trees, callbacks=[report])
+        data.set_label(_target(member, rows))
+        parameters: dict[str, Any] = {
+            **member.parameters,
+            **_OBJECTIVE[member.target],
+            **_DETERMINISM,
+            "seed": seed,
+            "num_threads": threads,
+        }
+        boosters.append(
+            lgb.train(parameters, data, num_boost_round=member.trees, callbacks=[report])
+        )
+    return blend(boosters, [member.weight for member in segment.members])
+
+
+def _target(member: Member, rows: TrainingSet) -> NDArray[np.float64]:
+    units = rows.units
+    target: NDArray[np.float64] = np.log1p(units) if member.target == "log" else units + 1
+    return target

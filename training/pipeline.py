@@ -1,15 +1,20 @@
-"""From the retailer's tables to a serving pair: snapshot, rows, fit, export, bundle, forecasts."""
+"""From the retailer's tables to a serving pair.
+
+Tables → snapshot → a frozen model of older days, whose errors on later ones calibrate the
+intervals → the model of all days → bundle → forecasts.
+"""
 
 from __future__ import annotations
 
 import platform
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
@@ -17,19 +22,28 @@ from numpy.typing import NDArray
 
 from artifacts import Artifact, Pair, Store
 from features.build import build_snapshot
-from features.contract import contract_of
+from features.contract import Contract, contract_of
 from features.matrix import MatrixBuilder
-from features.snapshot import Snapshot, load_snapshot
+from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
 from features.tables import read_tables
-from models.bundle import Facts, write_bundle
+from models.bundle import Facts, SegmentFiles, load_bundle, write_bundle
+from models.engine import ForecastEngine
+from models.intervals import Calibration
 from models.pair import load_serving_pair
+from training.calibration import calibrate, collect, weekly_origins
 from training.export import round_thresholds, to_onnx
 from training.fit import fit
 from training.recipe import Recipe
-from training.rows import TrainingSet, training_rows
+from training.rows import TooLittleHistoryError, training_rows
+from training.scores import calibration_scores
 
 BOTTOM_UP = "bottom_up"
-GOLDEN_ROWS = 256
+CALIBRATION_ORIGINS = 40
+MIN_CALIBRATION_ORIGINS = 8
+MIN_TRAINING_DAYS = 240
+"""Days that the frozen model needs before the first origin of the calibration."""
+
+_GOLDEN_ROWS = 256
 _LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxmltools", "onnxruntime", "polars", "scipy")
 
 
@@ -55,14 +69,30 @@ class Silent:
 class Clock:
     """Seconds of each step; kept beside the bundle, whose digest must not depend on them."""
 
+    reporter: Reporter
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def step(self, reporter: Reporter, name: str) -> Iterator[None]:
-        reporter.start(name)
+    def step(self, name: str) -> Iterator[None]:
+        self.reporter.start(name)
         began = time.perf_counter()
         yield
-        self.seconds[name] = round(time.perf_counter() - began, 3)
+        self.seconds[name] = round(self.seconds.get(name, 0) + time.perf_counter() - began, 3)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model, not yet a bundle.
+
+    Attributes:
+        last_target: index of the last day that it has seen.
+        golden_rows: rows whose outputs every load must reproduce.
+    """
+
+    contract: Contract
+    last_target: int
+    segments: Mapping[int, SegmentFiles]
+    golden_rows: NDArray[np.float32]
 
 
 def train(
@@ -77,75 +107,114 @@ def train(
 
     Raises:
         DataError: a table is wrong.
-        ValueError: there is too little history.
+        TooLittleHistoryError: the data begin too late.
     """
-    reporter = reporter or Silent()
-    clock = Clock()
-    with clock.step(reporter, "read tables"):
+    clock = Clock(reporter or Silent())
+    with clock.step("read tables"):
         tables = read_tables(data)
-    with clock.step(reporter, "build snapshot"):
+    with clock.step("build snapshot"):
         snapshot = load_snapshot(build_snapshot(tables, store.snapshots).path)
-    bundle = train_bundle(
-        snapshot,
-        store.bundles,
-        recipe,
-        last_target=snapshot.newest_origin,
-        threads=threads,
-        reporter=reporter,
-        clock=clock,
+    calibration, metrics = _calibrate(snapshot, recipe, threads=threads, clock=clock)
+    fitted = fit_model(
+        snapshot, recipe, last_target=snapshot.newest_origin, threads=threads, clock=clock
+    )
+    bundle = bundle_of(
+        fitted, snapshot, recipe, store.bundles, calibration=calibration, metrics=metrics
     )
     pair = Pair(bundle=bundle.name, snapshot=snapshot.name)
-    with clock.step(reporter, "forecast all nodes"):
+    with clock.step("forecast all nodes"):
         load_serving_pair(store, pair)
     store.promote(pair)
     _record(store, bundle, clock)
     return pair
 
 
-def train_bundle(
-    snapshot: Snapshot,
-    destination: Path,
-    recipe: Recipe,
-    *,
-    last_target: int,
-    threads: int,
-    reporter: Reporter,
-    clock: Clock,
-) -> Artifact:
-    """Fit a model on the days up to `last_target` and write its bundle."""
-    contract = contract_of(snapshot)
+def fit_model(
+    snapshot: Snapshot, recipe: Recipe, *, last_target: int, threads: int, clock: Clock
+) -> Fitted:
+    """Fit every segment on the days up to `last_target`, and export it."""
+    contract = contract_of(snapshot, through=last_target)
     builder = MatrixBuilder(snapshot, contract)
-    with clock.step(reporter, "make rows"):
-        rows = training_rows(builder, recipe, last_target=last_target, progress=reporter.advance)
-    with clock.step(reporter, "fit"):
-        booster = fit(rows, recipe, threads=threads, progress=reporter.advance)
-    with clock.step(reporter, "export"):
-        booster = round_thresholds(booster)
-        return write_bundle(
-            destination,
-            facts=Facts(
-                trained_through=snapshot.date_at(last_target),
-                training_data=snapshot.name,
-                reconciliation=BOTTOM_UP,
-                levels=snapshot.hierarchy.levels,
-                libraries={name: version(name) for name in _LIBRARIES},
-                recipe=recipe.model_dump(mode="json"),
-                contract_digest=contract.digest,
-            ),
-            contract=contract,
-            variances={},
-            onnx=to_onnx(booster),
-            booster=booster.model_to_string(),
-            golden_rows=golden_rows(rows),
+    advance = clock.reporter.advance
+    segments, golden = {}, []
+    for segment in recipe.segments:
+        with clock.step("make rows"):
+            rows = training_rows(
+                builder, recipe, segment, last_target=last_target, progress=advance
+            )
+        with clock.step("fit"):
+            booster = fit(rows, segment, seed=recipe.seed, threads=threads, progress=advance)
+        with clock.step("export"):
+            booster = round_thresholds(booster)
+            segments[segment.last_horizon] = SegmentFiles(
+                onnx=to_onnx(booster), booster=booster.model_to_string()
+            )
+            # spread over the rows: planned, hidden and missing covariates all occur
+            spread = np.linspace(0, len(rows.rows) - 1, min(_GOLDEN_ROWS, len(rows.rows)))
+            golden.append(rows.rows[spread.astype(int)])
+    return Fitted(contract, last_target, segments, np.concatenate(golden))
+
+
+def bundle_of(
+    fitted: Fitted,
+    snapshot: Snapshot,
+    recipe: Recipe,
+    destination: Path,
+    *,
+    calibration: Calibration | None = None,
+    metrics: Mapping[str, Any] | None = None,
+) -> Artifact:
+    """Write a fitted model as a bundle; without a calibration it can be judged, not served."""
+    facts = Facts(
+        trained_through=snapshot.date_at(fitted.last_target),
+        training_data=snapshot.name,
+        segments=tuple(fitted.segments),
+        reconciliation=BOTTOM_UP,
+        levels=snapshot.hierarchy.levels,
+        libraries={name: version(name) for name in _LIBRARIES},
+        recipe=recipe.model_dump(mode="json"),
+        contract_digest=fitted.contract.digest,
+    )
+    return write_bundle(
+        destination,
+        facts=facts,
+        contract=fitted.contract,
+        segments=fitted.segments,
+        golden_rows=fitted.golden_rows,
+        variances={},
+        calibration=calibration,
+        metrics=metrics or {},
+    )
+
+
+def engine_of(
+    fitted: Fitted, snapshot: Snapshot, recipe: Recipe, *, threads: int
+) -> ForecastEngine:
+    """A fitted model as serving would run it, without keeping it."""
+    with tempfile.TemporaryDirectory(prefix="mlrf-") as scratch:
+        bundle = bundle_of(fitted, snapshot, recipe, Path(scratch))
+        return ForecastEngine(load_bundle(bundle.path, threads=threads), snapshot)
+
+
+def _calibrate(
+    snapshot: Snapshot, recipe: Recipe, *, threads: int, clock: Clock
+) -> tuple[Calibration, dict[str, Any]]:
+    """Intervals and short metrics, from a frozen model that has seen none of the days."""
+    last = snapshot.newest_origin - MAX_HORIZON
+    count = min(CALIBRATION_ORIGINS, (last - MIN_TRAINING_DAYS) // 7)
+    if count < MIN_CALIBRATION_ORIGINS:
+        needed = MAX_HORIZON + MIN_TRAINING_DAYS + 7 * MIN_CALIBRATION_ORIGINS + 1
+        raise TooLittleHistoryError(f"training needs {needed} days of sales, not {snapshot.n_days}")
+    origins = weekly_origins(last, count)
+    frozen_at = int(origins.min())
+    fitted = fit_model(snapshot, recipe, last_target=frozen_at, threads=threads, clock=clock)
+    with clock.step("calibrate"):
+        engine = engine_of(fitted, snapshot, recipe, threads=threads)
+        errors = collect(engine, origins, progress=clock.reporter.advance)
+        return (
+            calibrate(errors, snapshot.hierarchy),
+            {"calibration": calibration_scores(errors, snapshot)},
         )
-
-
-def golden_rows(rows: TrainingSet) -> NDArray[np.float32]:
-    """Rows whose outputs every load must reproduce: spread over the training rows, so that
-    planned, hidden and missing covariates all occur."""
-    chosen = np.linspace(0, len(rows.rows) - 1, min(GOLDEN_ROWS, len(rows.rows))).astype(int)
-    golden: NDArray[np.float32] = rows.rows[chosen]
-    return golden
 
 
 def _record(store: Store, bundle: Artifact, clock: Clock) -> None:

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from errors import InputError
 from features.matrix import MatrixBuilder, known_covariates
 from features.snapshot import MAX_HORIZON
 from features.state import MIN_HISTORY_DAYS, YEAR, state_at
-from training.recipe import Recipe
+from training.recipe import Recipe, Segment
 
 Progress = Callable[[int, int], None]
 """Called with steps done and steps in all."""
+
+
+class TooLittleHistoryError(InputError):
+    """The data begin too late for what is asked of them."""
 
 
 @dataclass(frozen=True)
@@ -35,33 +40,35 @@ class TrainingSet:
 def training_rows(
     builder: MatrixBuilder,
     recipe: Recipe,
+    segment: Segment,
     *,
     last_target: int,
     progress: Progress = lambda done, total: None,
 ) -> TrainingSet:
-    """Draw rows of the bottom series whose targets are no later than `last_target`.
+    """Draw a segment's rows of the bottom series, with targets no later than `last_target`.
 
     A series gives rows from the origin at which it has sold; before, there is nothing to learn
     from. For every origin the number of days with planned promotions is drawn too, and those
     beyond it are hidden, so that one model serves forecasts with and without them.
 
     Raises:
-        ValueError: there is too little history for a single row.
+        TooLittleHistoryError: there is not enough for a single row.
     """
     snapshot = builder.snapshot
-    origins = _origins(recipe, last_target)
+    first_horizon, last_horizon = recipe.horizons(segment)
+    origins = _origins(segment, last_target - first_horizon)
     if not len(origins):
-        raise ValueError(
+        raise TooLittleHistoryError(
             f"training needs at least {MIN_HISTORY_DAYS + 1} days of sales, not {last_target + 1}"
         )
     bottoms = np.arange(snapshot.hierarchy.n_upper, len(snapshot.hierarchy))
-    horizons_each = np.clip(recipe.max_rows // (len(origins) * len(bottoms)), 1, MAX_HORIZON)
+    horizons_each = max(segment.max_rows // (len(origins) * len(bottoms)), 1)
     parts = []
     for number, origin in enumerate(origins):
-        draw = np.random.default_rng([recipe.seed, origin])
-        reach = min(MAX_HORIZON, last_target - origin)
+        draw = np.random.default_rng([recipe.seed, last_horizon, origin])
+        reach = min(last_horizon, last_target - origin) - first_horizon + 1
         chosen = draw.choice(reach, size=min(horizons_each, reach), replace=False)
-        horizons = np.sort(chosen).astype(np.intp) + 1
+        horizons = np.sort(chosen).astype(np.intp) + first_horizon
         state = state_at(snapshot, int(origin))
         nodes = bottoms[state.sold[bottoms]]
         covariates = known_covariates(snapshot, int(origin), promotion_lead=_lead(draw))
@@ -73,15 +80,15 @@ def training_rows(
     return TrainingSet(rows=rows, units=units, origin=origin_of)
 
 
-def _origins(recipe: Recipe, last_target: int) -> NDArray[np.int64]:
-    """Origins, oldest first, counted back from the newest that has a target.
+def _origins(segment: Segment, last: int) -> NDArray[np.int64]:
+    """Origins, oldest first, counted back from `last`, the newest that has a target.
 
     They begin a year into the data, where features of the year before exist, unless the data
     are too short for that.
     """
-    start = YEAR if last_target > YEAR + MAX_HORIZON else MIN_HISTORY_DAYS - 1
-    start = max(start, last_target - round(recipe.years * YEAR))
-    return np.arange(last_target - 1, start - 1, -recipe.origin_step)[::-1]
+    start = YEAR if last > YEAR + MAX_HORIZON else MIN_HISTORY_DAYS - 1
+    start = max(start, last - round(segment.years * YEAR))
+    return np.arange(last, start - 1, -segment.origin_step)[::-1]
 
 
 def _lead(draw: np.random.Generator) -> int:

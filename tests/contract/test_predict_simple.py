@@ -54,7 +54,7 @@ def test_the_answer_says_what_it_rests_on(
         **SERIES,
         "date": (newest + timedelta(1)).isoformat(),
         "horizon": 15,
-        "prediction": days[0]["prediction"],
+        **{key: value for key, value in days[0].items() if key != "actual"},
         "origin": newest.isoformat(),
         "model_version": pair.bundle,
         "model_trained_through": newest.isoformat(),
@@ -233,3 +233,32 @@ def test_a_runner_that_fails_is_a_problem(client_with: Callable, newest: date, p
     past = client.post("/predict/simple", **SERIES, date=newest.isoformat(), horizon=15)
     client.problem(past, Code.INFERENCE_FAILED)
     assert client.post("/predict/simple", **SERIES, horizon=15).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [None, [80, 95], [50], [60, 99], [90, 90]],
+    ids=["default", "both", "50", "two", "twice"],
+)
+def test_intervals_are_those_asked_for_and_nest(simple: Callable, asked: list[int] | None) -> None:
+    answer = simple(horizon=15, **({} if asked is None else {"intervals": asked})).json()
+    nominals = sorted(set(asked or [80, 95]))
+    for day in answer["forecast"]:
+        shown = {int(key.removeprefix("lower_")) for key in day if key.startswith("lower_")}
+        assert shown == set(nominals)
+        bounds = [day[f"lower_{nominal}"] for nominal in reversed(nominals)]
+        bounds += [day["prediction"], *(day[f"upper_{nominal}"] for nominal in nominals)]
+        assert bounds == sorted(bounds)
+        assert bounds[0] >= 0
+
+
+@pytest.mark.parametrize("wrong", [[49], [100], ["80"], 80, [80.5]], ids=str)
+def test_an_interval_that_is_not_offered_is_refused(simple: Callable, wrong: object) -> None:
+    answer = simple(horizon=15, intervals=wrong)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"].startswith("/intervals")
+
+
+def test_no_interval_may_be_asked_for(simple: Callable) -> None:
+    day = simple(horizon=15, intervals=[]).json()["forecast"][0]
+    assert set(day) == {"date", "prediction", "actual"}

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from features.contract import NAMES
-from models.bundle import BOOSTER_FILE, GOLDEN_ROWS_FILE, Bundle
+from models.bundle import GOLDEN_ROWS_FILE, Bundle, booster_file, model_file
+from models.onnx import OnnxModel
 from training.export import round_thresholds
 
 RELATIVE = 1e-5
@@ -18,9 +19,20 @@ LIGHTGBM_ZERO = np.float32(1e-35)
 """LightGBM reads a value of up to this size as zero; no feature has one but zero itself."""
 
 
+@pytest.fixture(scope="module", params=[16, 90], ids=["near", "far"])
+def segment(request: pytest.FixtureRequest) -> int:
+    last: int = request.param
+    return last
+
+
 @pytest.fixture(scope="module")
-def booster(bundle: Bundle) -> lgb.Booster:
-    return lgb.Booster(model_file=bundle.path / BOOSTER_FILE)
+def booster(bundle: Bundle, segment: int) -> lgb.Booster:
+    return lgb.Booster(model_file=bundle.path / booster_file(segment))
+
+
+@pytest.fixture(scope="module")
+def model(bundle: Bundle, segment: int) -> OnnxModel:
+    return OnnxModel(bundle.path / model_file(segment))
 
 
 def splits(booster: lgb.Booster) -> Iterator[tuple[int, float]]:
@@ -64,20 +76,24 @@ def test_golden_rows_hold_missing_covariates(bundle: Bundle) -> None:
     assert not missing.all()
 
 
-def test_parity_on_rows_that_lie_on_thresholds(bundle: Bundle, booster: lgb.Booster) -> None:
+def test_parity_on_rows_that_lie_on_thresholds(
+    bundle: Bundle, booster: lgb.Booster, model: OnnxModel
+) -> None:
     rows = on_thresholds(booster, np.load(bundle.path / GOLDEN_ROWS_FILE))
     assert len(rows) > 1000
-    assert_equal(bundle.model.predict(rows), units(booster, rows))
+    assert_equal(model.predict(rows), units(booster, rows))
 
 
-def test_parity_where_each_covariate_is_missing(bundle: Bundle, booster: lgb.Booster) -> None:
+def test_parity_where_each_covariate_is_missing(
+    bundle: Bundle, booster: lgb.Booster, model: OnnxModel
+) -> None:
     rows = np.load(bundle.path / GOLDEN_ROWS_FILE)
     nullable = np.flatnonzero(np.isnan(rows).any(axis=0))
     assert {NAMES[column] for column in nullable} >= {"promo", "promo_store", "year_value"}
     for column in nullable:
         blanked = rows.copy()
         blanked[:, column] = np.nan
-        assert_equal(bundle.model.predict(blanked), units(booster, blanked))
+        assert_equal(model.predict(blanked), units(booster, blanked))
 
 
 def test_unrounded_thresholds_would_be_off(bundle: Bundle, draw: np.random.Generator) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,37 +26,7 @@ from models.engine import ForecastEngine
 from settings import ROOT
 
 KIND = "sample"
-FILES = {
-    "bundle": (
-        bundles.MODEL_FILE,
-        bundles.BOOSTER_FILE,
-        bundles.CONTRACT_FILE,
-        bundles.VARIANCES_FILE,
-        bundles.GOLDEN_ROWS_FILE,
-        bundles.GOLDEN_OUTPUTS_FILE,
-        MANIFEST,
-    ),
-    "snapshot": (
-        snapshots.SALES_FILE,
-        snapshots.PROMOTIONS_FILE,
-        snapshots.OIL_FILE,
-        snapshots.TRANSACTIONS_FILE,
-        snapshots.STORES_FILE,
-        snapshots.HOLIDAYS_FILE,
-        snapshots.HIERARCHY_FILE,
-        MANIFEST,
-    ),
-    "forecasts": (forecasts.MEAN_FILE, MANIFEST),
-}
-EVERY_KIND = pytest.mark.parametrize("kind", FILES)
-EVERY_FILE = pytest.mark.parametrize(
-    ("kind", "file"),
-    [
-        pytest.param(kind, file, id=f"{kind}-{file}")
-        for kind, files in FILES.items()
-        for file in files
-    ],
-)
+EVERY_KIND = pytest.mark.parametrize("kind", ["bundle", "snapshot", "forecasts"])
 
 
 def write(
@@ -67,6 +38,14 @@ def write(
         (folder / "below" / "deep.bin").write_bytes(b"deep")
         (folder / "file.bin").write_bytes(content)
         return seal(folder, kind=KIND, label=label, facts=facts)
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Every file of an artifact, the manifest included."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    assert folder / MANIFEST in files
+    assert len(files) > 1
+    return files
 
 
 def staged(parent: Path) -> list[str]:
@@ -160,50 +139,40 @@ def test_an_unaltered_artifact_is_read_with_its_facts(tmp_path: Path) -> None:
 
 
 @EVERY_KIND
-def test_the_files_named_in_this_module_are_all_that_there_are(
-    kind: str, folder_of: Callable[[str], Path]
-) -> None:
-    """Otherwise a file could escape the tests that follow."""
-    assert {path.name for path in folder_of(kind).rglob("*")} == set(FILES[kind])
-
-
-@EVERY_KIND
 def test_a_real_artifact_loads(
     kind: str, folder_of: Callable[[str], Path], load: Callable[[str, Path], object]
 ) -> None:
     assert load(kind, folder_of(kind)) is not None
 
 
-@EVERY_FILE
+@EVERY_KIND
 def test_a_flipped_bit_in_any_file_is_refused(
-    kind: str,
-    file: str,
-    folder_of: Callable[[str], Path],
-    load: Callable[[str, Path], object],
+    kind: str, folder_of: Callable[[str], Path], load: Callable[[str, Path], object]
 ) -> None:
-    """In the first byte, one in the middle, and the last."""
-    path = folder_of(kind) / file
-    original = path.read_bytes()
-    for position in (0, len(original) // 2, len(original) - 1):
-        damaged = bytearray(original)
-        damaged[position] ^= 1
-        path.write_bytes(damaged)
-        with pytest.raises(ArtifactError) as refusal:
+    """In the first byte, one in the middle, and the last; the manifest is one of the files."""
+    for path in files_of(folder_of(kind)):
+        original = path.read_bytes()
+        for position in (0, len(original) // 2, len(original) - 1):
+            damaged = bytearray(original)
+            damaged[position] ^= 1
+            path.write_bytes(damaged)
+            with pytest.raises(ArtifactError) as refusal:
+                load(kind, folder_of(kind))
+            assert refusal.value.path == path
+        path.write_bytes(original)
+
+
+@EVERY_KIND
+def test_a_missing_file_is_refused(
+    kind: str, folder_of: Callable[[str], Path], load: Callable[[str, Path], object]
+) -> None:
+    for path in files_of(folder_of(kind)):
+        original = path.read_bytes()
+        path.unlink()
+        with pytest.raises(ArtifactError, match="is missing") as refusal:
             load(kind, folder_of(kind))
         assert refusal.value.path == path
-
-
-@EVERY_FILE
-def test_a_missing_file_is_refused(
-    kind: str,
-    file: str,
-    folder_of: Callable[[str], Path],
-    load: Callable[[str, Path], object],
-) -> None:
-    (folder_of(kind) / file).unlink()
-    with pytest.raises(ArtifactError, match="is missing") as refusal:
-        load(kind, folder_of(kind))
-    assert refusal.value.path == folder_of(kind) / file
+        path.write_bytes(original)
 
 
 def test_no_byte_of_a_manifest_can_change(artifact: Artifact) -> None:
@@ -325,16 +294,19 @@ def test_forecasts_of_another_shape_are_refused(own_store: Store, engine: Foreca
 def test_a_reason_tells_no_path(
     kind: str, folder_of: Callable[[str], Path], load: Callable[[str, Path], object]
 ) -> None:
-    """It reaches callers in the 503 of a server without a model; the path is in the log."""
-    for file in FILES[kind][:-1]:
-        with staging(folder_of(kind).parent) as folder:
-            for other in FILES[kind][:-1]:
-                content = (folder_of(kind) / other).read_bytes()
-                (folder / other).write_bytes(b"\x00garbage" if other == file else content)
-            facts = verify(folder_of(kind), kind=kind).facts
-            sealed = seal(folder, kind=kind, label="2024-06-30", facts=facts)
-        if file == bundles.BOOSTER_FILE:
+    """It reaches callers in the 503 of a server without a model; the path is in the log.
+
+    Here a file holds something else than it should, and the manifest agrees with that.
+    """
+    original = verify(folder_of(kind), kind=kind)
+    for name in original.manifest.files:
+        if name.startswith("booster"):
             continue  # serving does not read it
+        with staging(original.path.parent) as folder:
+            shutil.copytree(original.path, folder, dirs_exist_ok=True)
+            (folder / MANIFEST).unlink()
+            (folder / name).write_bytes(b"\x00garbage")
+            sealed = seal(folder, kind=kind, label="2024-06-30", facts=original.facts)
         with pytest.raises(ArtifactError) as refusal:
             load(kind, sealed.path)
         assert str(sealed.path.parent) not in refusal.value.reason

@@ -119,7 +119,7 @@ def test_other_days_are_refused_with_those_that_would_do(
         window_of(snapshot, asked, days)
     assert refusal.value.code is Code.INVALID_DATE
     assert refusal.value.detail == (
-        f"For {days} days the first may be {first_day} to {last_day}, not {asked}."
+        f"A forecast of {days} days may begin from {first_day} to {last_day}, not on {asked}."
     )
     assert [error.pointer for error in refusal.value.errors] == ["/date"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from artifacts import ArtifactError, Pair, Store
 from features.snapshot import Snapshot
-from models.bundle import MODEL_FILE, Bundle, load_bundle
+from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
 from models.pair import load_serving_pair
 from training.pipeline import train
@@ -26,7 +26,7 @@ def test_training_twice_gives_the_same_bundle_and_snapshot(
 def test_another_recipe_gives_another_bundle_of_the_same_snapshot(
     trained: Store, demo_folder: Path, recipe: Recipe, tmp_path: Path
 ) -> None:
-    fewer = recipe.model_copy(update={"trees": 5, "max_rows": 5000})
+    fewer = recipe.model_copy(update={"segments": recipe.segments[-1:]})
     other = train(demo_folder, Store(tmp_path), fewer, threads=1)
     assert other.snapshot == trained.current().snapshot
     assert other.bundle != trained.current().bundle
@@ -82,8 +82,8 @@ def test_a_model_that_computes_otherwise_is_refused(
     own_store: Store, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "models.onnx.OnnxModel.predict", lambda self, rows: np.ones(len(rows), np.float32)
+        "models.model.SegmentedModel.predict", lambda self, rows: np.ones(len(rows), np.float32)
     )
     with pytest.raises(ArtifactError, match="does not reproduce its golden rows") as caught:
         load_bundle(own_store.bundles / bundle.name)
-    assert caught.value.path.name == MODEL_FILE
+    assert caught.value.path.name == bundle.name

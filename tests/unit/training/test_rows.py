@@ -8,7 +8,7 @@ import pytest
 from features.contract import NAMES
 from features.matrix import MatrixBuilder
 from features.snapshot import MAX_HORIZON
-from training.recipe import Recipe
+from training.recipe import Recipe, Segment
 from training.rows import TrainingSet, training_rows
 
 LAST = 1100
@@ -16,13 +16,18 @@ LAST = 1100
 
 @pytest.fixture(scope="module")
 def rows(builder: MatrixBuilder, recipe: Recipe) -> TrainingSet:
-    return training_rows(builder, recipe, last_target=LAST)
+    return training_rows(builder, recipe, far(recipe), last_target=LAST)
 
 
 @pytest.fixture(scope="session")
 def recipe(recipe: Recipe) -> Recipe:
     """With enough rows that every horizon is drawn."""
-    return recipe.model_copy(update={"max_rows": 60_000})
+    segments = [segment.model_copy(update={"max_rows": 60_000}) for segment in recipe.segments]
+    return recipe.model_copy(update={"segments": tuple(segments)})
+
+
+def far(recipe: Recipe) -> Segment:
+    return recipe.segments[-1]
 
 
 def column(rows: TrainingSet, name: str) -> np.ndarray:
@@ -33,11 +38,11 @@ def column(rows: TrainingSet, name: str) -> np.ndarray:
 def test_no_target_lies_after_the_last_day_allowed(rows: TrainingSet) -> None:
     targets = rows.origin + column(rows, "horizon")
     assert targets.max() == LAST
-    assert rows.origin.max() == LAST - 1
+    assert rows.origin.max() == LAST - 17
 
 
-def test_every_horizon_occurs(rows: TrainingSet) -> None:
-    assert set(column(rows, "horizon").astype(int)) == set(range(1, MAX_HORIZON + 1))
+def test_every_horizon_of_the_segment_occurs(rows: TrainingSet) -> None:
+    assert set(column(rows, "horizon").astype(int)) == set(range(17, MAX_HORIZON + 1))
 
 
 def test_targets_are_the_sales_of_the_day(rows: TrainingSet, builder: MatrixBuilder) -> None:
@@ -55,9 +60,6 @@ def test_targets_are_the_sales_of_the_day(rows: TrainingSet, builder: MatrixBuil
 def test_promotions_are_planned_in_some_rows_and_hidden_in_others(rows: TrainingSet) -> None:
     hidden = np.isnan(column(rows, "promo"))
     assert 0.2 < hidden.mean() < 0.8
-    near = column(rows, "horizon") <= 16
-    assert hidden[near].any(), "forecasts without any plan occur in training"
-    assert (~hidden[~near]).any(), "far forecasts with a plan occur in training"
 
 
 def test_a_series_gives_no_row_before_its_first_sale(rows: TrainingSet) -> None:
@@ -67,14 +69,13 @@ def test_a_series_gives_no_row_before_its_first_sale(rows: TrainingSet) -> None:
 def test_the_same_seed_draws_the_same_rows(
     builder: MatrixBuilder, recipe: Recipe, rows: TrainingSet
 ) -> None:
-    again = training_rows(builder, recipe, last_target=LAST)
+    again = training_rows(builder, recipe, far(recipe), last_target=LAST)
     assert again.rows.tobytes() == rows.rows.tobytes()
-    other = training_rows(
-        builder, recipe.model_copy(update={"seed": recipe.seed + 1}), last_target=LAST
-    )
+    reseeded = recipe.model_copy(update={"seed": recipe.seed + 1})
+    other = training_rows(builder, reseeded, far(recipe), last_target=LAST)
     assert other.rows.tobytes() != rows.rows.tobytes()
 
 
 def test_too_little_history_is_refused(builder: MatrixBuilder, recipe: Recipe) -> None:
     with pytest.raises(ValueError, match="needs at least"):
-        training_rows(builder, recipe, last_target=30)
+        training_rows(builder, recipe, far(recipe), last_target=30)

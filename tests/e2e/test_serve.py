@@ -1,0 +1,158 @@
+"""`bentoml serve`: the same answers however the runners live, and a clean end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from artifacts import Pair, Store
+from models.engine import ForecastEngine
+
+pytestmark = pytest.mark.e2e
+
+NODE = "store:1/family:LIQUOR,WINE,BEER"
+SERIES = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
+PROBES = ("/readyz", "/healthz", "/health")
+
+
+@pytest.fixture(scope="session")
+def newest(engine: ForecastEngine) -> date:
+    return engine.snapshot.facts.origin
+
+
+def predictions(answer: dict[str, Any]) -> list[float]:
+    return [day["prediction"] for day in answer["forecast"]]
+
+
+# --- with a model -----------------------------------------------------------------------------
+
+
+def test_it_is_ready_with_the_pair_that_was_trained(server: Any, pair: Pair) -> None:
+    for probe in ("/livez", *PROBES):
+        assert server.get(probe).status_code == 200
+    assert server.get("/health").json()["model_version"] == pair.bundle
+
+
+@pytest.mark.parametrize("ago", [None, 0, 120], ids=["newest", "yesterday", "120 days ago"])
+def test_forecasts_are_those_of_the_engine_in_both_modes(
+    server: Any, engine: ForecastEngine, newest: date, ago: int | None
+) -> None:
+    """To the last bit, so that both modes are equal to each other."""
+    snapshot = engine.snapshot
+    first = None if ago is None else newest - timedelta(ago)
+    origin = snapshot.newest_origin if first is None else snapshot.index_of(first) - 1
+    coherent = engine.forecast(origin, np.arange(1, 91)).values
+    asked = {} if first is None else {"date": first.isoformat()}
+    simple = server.post("/predict/simple", **SERIES, horizon=90, **asked)
+    assert simple.status_code == 200
+    assert predictions(simple.json()) == coherent[snapshot.hierarchy.index[NODE]].tolist()
+    tree = server.get("/hierarchy", horizon=90, depth=0, **asked).json()["tree"]
+    assert tree["prediction"] == pytest.approx(coherent[0].sum(), rel=1e-12)
+
+
+def test_the_errors_of_bentoml_are_problems_too(server: Any) -> None:
+    """Its 404 and 405 are plain text, and its validation a list."""
+    missing = server.get("/nothing")
+    assert (missing.status_code, missing.json()["code"]) == (404, "NOT_FOUND")
+    wrong = server.request("DELETE", "/predict/simple", headers={"X-Request-ID": "order-17"})
+    assert (wrong.status_code, wrong.json()["request_id"]) == (405, "order-17")
+    assert wrong.headers["allow"] == "POST"
+    for body, code in ((b"{", "PARSE_ERROR"), (b'{"horizon": 7}', "INVALID_REQUEST")):
+        refused = server.request("POST", "/predict/simple", content=body)
+        assert (refused.status_code, refused.json()["code"]) == (400, code)
+
+
+def test_metrics_are_there_for_prometheus(server: Any) -> None:
+    server.get("/nothing")
+    response = server.get("/metrics")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/plain")
+    names = {family.name for family in text_string_to_metric_families(response.text)}
+    assert "bentoml_service_request" in names
+
+
+def test_the_log_has_the_id_of_a_request_and_the_answer_no_more(server: Any, newest: date) -> None:
+    """What the worker writes of its own is JSON, one object a line."""
+    lines = [line for line in server.log.read_text().splitlines() if line.startswith("{")]
+    (serving,) = [line for line in map(json.loads, lines) if line["event"] == "serving"]
+    assert serving["level"] == "info"
+
+
+@pytest.mark.parametrize("server", ["remote"], indirect=True)
+def test_a_killed_runner_fails_one_request_and_comes_back(server: Any, newest: date) -> None:
+    """The request that it was working on is a problem; later ones wait for the new process."""
+    past = {**SERIES, "horizon": 15, "date": newest.isoformat()}
+    before = server.post("/predict/simple", **past).json()
+    model, reconciler = server.child("onnx_runner"), server.child("reconciler")
+    model.suspend()
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(server.post, "/predict/simple", **past)
+        with pytest.raises(TimeoutError):
+            asked.result(timeout=2)  # it needs the runner, which does not answer
+        model.kill()
+        reconciler.kill()
+        failed = asked.result(timeout=30)
+    assert (failed.status_code, failed.json()["code"]) == (500, "INFERENCE_FAILED")
+    assert failed.json()["request_id"] in server.log.read_text()
+    newest_only = server.post("/predict/simple", **SERIES, horizon=15)
+    assert newest_only.status_code == 200, "what is stored needs no runner"
+    assert server.post("/predict/simple", **past).json() == before
+    assert server.child("onnx_runner").pid != model.pid
+
+
+def test_sigterm_ends_it_in_seconds_and_without_an_error(server: Any) -> None:
+    """Comes last: the server is gone then."""
+    worker = server.child("mlrf")
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 10
+    assert not worker.is_running()
+    assert "Traceback" not in server.log.read_text().splitlines()[-1]
+
+
+# --- without a model --------------------------------------------------------------------------
+
+
+def corrupt(store: Store) -> str:
+    path = next((store.bundles / store.current().bundle).glob("model*.onnx"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    return f"{path.name} does not have the SHA-256 that the manifest states"
+
+
+def remove(store: Store) -> str:
+    store.pointer.unlink()
+    return "CURRENT does not exist: train a model first"
+
+
+@pytest.mark.parametrize(
+    ("damage", "runners"),
+    [
+        pytest.param(corrupt, "remote", id="a corrupt bundle"),
+        pytest.param(remove, "inproc", id="no artifacts"),
+    ],
+)
+def test_without_a_model_it_stays_alive_and_says_why_it_is_not_ready(
+    serve: Callable, own_store: Store, damage: Callable[[Store], str], runners: str
+) -> None:
+    reason = damage(own_store)
+    server = serve(own_store, runners=runners)
+    server.wait_for("/livez")
+    answers = [server.get(probe) for probe in (*PROBES, "/hierarchy")]
+    answers.append(server.post("/predict/simple", **SERIES, horizon=15))
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (503, "MODEL_UNAVAILABLE")
+        assert reason in answer.json()["detail"]
+    assert server.get("/livez").status_code == 200
+    assert server.process.poll() is None
+    assert "no_model" in server.log.read_text()
+    assert server.stop() == 0

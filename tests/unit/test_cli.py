@@ -1,0 +1,282 @@
+"""The command: it trains, scores and starts the server, and says in one line what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import cli
+from artifacts import Store
+from models.pair import load_serving_pair
+from settings import ROOT, Settings, get_settings
+from training import recipe as recipes
+from training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    status: object
+    out: str
+    err: str
+
+    @property
+    def told(self) -> str:
+        """The one line that says why it failed."""
+        assert self.status == 1
+        assert "Traceback" not in self.err
+        assert self.err.count("mlrf: ") == 1
+        last = self.err.rstrip().splitlines()[-1]
+        assert last.startswith("mlrf: ")
+        return last
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture(autouse=True)
+def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Store]:
+    """An environment with artifacts of its own; the store in it."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("ARTIFACTS_DIR", str(tmp_path / "artifacts"))
+    monkeypatch.setenv("COLUMNS", "200")
+    get_settings.cache_clear()
+    yield Store(tmp_path / "artifacts")
+    get_settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _small_training(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> None:
+    """Whatever the data, the model is a small one; and tests beside this one want a core too."""
+    small = recipe.model_copy(update={"max_rows": 5_000, "trees": 5})
+    monkeypatch.setattr(recipes, "DEMO", small)
+    monkeypatch.setattr(recipes, "Recipe", lambda: small)
+    monkeypatch.setattr(cli, "_cores", lambda: 1)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `mlrf` in this process."""
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["mlrf", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return Done(ended.value.code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def tables(demo_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the demo tables that the test may spoil."""
+    return Path(shutil.copytree(demo_folder, tmp_path / "tables"))
+
+
+# --- help -------------------------------------------------------------------------------------
+
+
+def test_help_lists_every_command(run: Run) -> None:
+    done = run("--help")
+    assert done.status == 0
+    for command in ("serve", "train", "backtest", "demo"):
+        assert re.search(rf"^│ {command}\s+\S", done.out, flags=re.M)
+
+
+def test_the_command_needs_nothing_that_trains_until_it_trains() -> None:
+    """The image serves without polars; and help is not to wait for it."""
+    script = """
+import sys
+for name in ("polars", "lightgbm", "onnx", "onnxmltools", "bentoml"):
+    sys.modules[name] = None
+import cli
+cli.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage" in done.stdout
+
+
+# --- train ------------------------------------------------------------------------------------
+
+
+def test_train_makes_a_pair_that_serves(run: Run, demo_folder: Path, own_settings: Store) -> None:
+    done = run("train", demo_folder)
+    assert done.status == 0
+    pair = own_settings.current()
+    assert load_serving_pair(own_settings, pair).engine.bundle.name == pair.bundle
+    assert pair.bundle in done.err
+    assert pair.snapshot in done.err
+    assert "fit" in done.err, "the steps are shown"
+    assert done.out == ""
+
+
+def test_a_wrong_table_is_named_with_row_and_column(
+    run: Run, tables: Path, own_settings: Store
+) -> None:
+    file = tables / "train.parquet"
+    frame = pl.read_parquet(file)
+    wrong = pl.when(pl.int_range(pl.len()) == 41).then(-1.0).otherwise(pl.col("sales"))
+    frame.with_columns(sales=wrong).write_parquet(file)
+    assert run("train", tables).told == (
+        f"mlrf: {file}, row 42, column sales: '-1.0' where a number of at least 0 is expected"
+    )
+    assert not own_settings.pointer.exists()
+
+
+@pytest.mark.parametrize("command", ["train", "backtest"])
+def test_a_missing_folder_is_named(run: Run, tmp_path: Path, command: str) -> None:
+    missing = tmp_path / "nowhere [1]"
+    told = run(command, missing).told
+    assert told.startswith(f"mlrf: {missing}: is not a folder")
+
+
+def test_a_missing_table_is_named(run: Run, tables: Path) -> None:
+    (tables / "oil.parquet").unlink()
+    assert run("train", tables).told == f"mlrf: {tables}: holds no oil.parquet or oil.csv"
+
+
+def test_too_little_history_is_said_so(run: Run, tables: Path) -> None:
+    for name in ("train", "test"):
+        file = tables / f"{name}.parquet"
+        pl.read_parquet(file).filter(pl.col("date") < pl.date(2021, 1, 31)).write_parquet(file)
+    (tables / "test.parquet").unlink()
+    assert "days of sales" in run("train", tables).told
+
+
+def test_a_cause_is_part_of_the_line(run: Run, tables: Path) -> None:
+    """A file that polars cannot read says why in polars' words."""
+    (tables / "oil.parquet").write_bytes(b"no parquet")
+    told = run("train", tables).told
+    assert "oil.parquet" in told
+    assert "parquet" in told.partition("cannot be read")[2]
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"), [("PORT", "http"), ("RUNNERS", "threads"), ("WORKERS", "0")]
+)
+def test_a_wrong_setting_is_named_by_its_variable(
+    run: Run, monkeypatch: pytest.MonkeyPatch, demo_folder: Path, variable: str, text: str
+) -> None:
+    monkeypatch.setenv(variable, text)
+    assert run("train", demo_folder).told.startswith(f"mlrf: {variable}: Input should be ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("train", "--threads", "0"), ("backtest", "--days", "91"), ("backtest", "--origin", "soon")],
+    ids=" ".join,
+)
+def test_a_wrong_option_is_a_usage_error(run: Run, arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert done.status == 2
+    assert arguments[1] in done.err
+
+
+# --- backtest ---------------------------------------------------------------------------------
+
+
+def test_backtest_prints_the_means_of_its_windows_and_goes_on_where_it_stopped(
+    run: Run, demo_folder: Path, tmp_path: Path
+) -> None:
+    words = ("backtest", demo_folder, "--out", tmp_path / "out", "--short", 1, "--long", 1)
+    done = run(*words)
+    assert done.status == 0
+    rows = re.findall(r"16 days \(mean of 1\) │ (.+?)\s+│ (\d\.\d{4}) │ (\d\.\d{4})", done.out)
+    scores = {name: float(rmsle) for name, rmsle, _ in rows}
+    assert scores.keys() == {"mlrf", "seasonal naive 7", "same-weekday mean 8", "theta"}
+    assert scores["mlrf"] < scores["seasonal naive 7"]
+    document = json.loads((tmp_path / "out" / "backtest.json").read_text())
+    again = run(*words)
+    assert "fit" not in again.err.split(), "nothing is fitted twice"
+    assert json.loads((tmp_path / "out" / "backtest.json").read_text()) == document
+
+
+# --- demo -------------------------------------------------------------------------------------
+
+
+def test_demo_writes_tables_to_start_from(run: Run, tmp_path: Path) -> None:
+    done = run("demo", tmp_path / "tables")
+    assert done.status == 0
+    assert str(tmp_path / "tables") in done.err.replace("\n", "")
+    assert (tmp_path / "tables" / "train.parquet").is_file()
+
+
+# --- serve ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def executed(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that would have replaced this process."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr("os.execv", lambda path, command: commands.append(command))
+    return commands
+
+
+def test_serve_becomes_the_server_of_the_current_model(
+    run: Run,
+    executed: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    trained: Store,
+) -> None:
+    for variable, value in (
+        ("ARTIFACTS_DIR", str(trained.root)),
+        *(("HOST", "127.0.0.2"), ("PORT", "4321"), ("GRACEFUL_SHUTDOWN_SECONDS", "7")),
+    ):
+        monkeypatch.setenv(variable, value)
+    done = run("serve")
+    assert done.status == 0
+    assert trained.current().bundle in done.err
+    assert "curl http://127.0.0.2:4321/health" in done.err
+    (command,) = executed
+    text = " ".join(command)
+    assert text.startswith(f"{sys.executable} -m bentoml serve service:MLRF ")
+    for option in (
+        f"--working-dir {ROOT}",
+        *("--host 127.0.0.2", "--port 4321", "--timeout-graceful-shutdown 7"),
+    ):
+        assert option in text
+
+
+def test_serve_trains_on_the_demo_data_when_there_is_no_model(
+    run: Run, executed: list[list[str]], own_settings: Store
+) -> None:
+    done = run("serve")
+    assert done.status == 0
+    assert "training one on the built-in demo data" in done.err
+    assert own_settings.current().bundle in done.err
+    assert len(executed) == 1
+
+
+def test_a_relative_artifacts_folder_is_the_same_for_the_server(
+    run: Run,
+    executed: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    trained: Store,
+) -> None:
+    """The server runs in another folder than the one that `mlrf serve` was called in."""
+    monkeypatch.chdir(trained.root.parent)
+    monkeypatch.setenv("ARTIFACTS_DIR", trained.root.name)
+    assert run("serve").status == 0
+    assert Path(os.environ["ARTIFACTS_DIR"]) == trained.root.resolve()
+    assert len(executed) == 1

@@ -1,0 +1,46 @@
+"""What a forecast must beat: the last same weekday, the mean of some of them, and Theta."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from statsforecast.models import Theta
+
+Values = NDArray[np.float64]
+Baseline = Callable[[Values, int], Values]
+"""From units up to the origin, shape (nodes, days), to units of so many days after it."""
+
+_WEEK = 7
+_WEEKS = 8
+_THETA_DAYS = 2 * 364
+
+
+def seasonal_naive(history: Values, days: int) -> Values:
+    """The last known same weekday."""
+    return np.asarray(history[:, -_WEEK:][:, np.arange(days) % _WEEK])
+
+
+def weekday_mean(history: Values, days: int) -> Values:
+    """The mean of the last 8 same weekdays."""
+    weeks = history[:, -_WEEK * _WEEKS :].reshape(len(history), _WEEKS, _WEEK).mean(axis=1)
+    return np.asarray(weeks[:, np.arange(days) % _WEEK])
+
+
+def theta(history: Values, days: int) -> Values:
+    """The theta method with a weekly season (Assimakopoulos and Nikolopoulos, IJF 2000), on the
+    last two years of every series; negative forecasts are set to zero."""
+    result = np.zeros((len(history), days))
+    for row, series in enumerate(history[:, -_THETA_DAYS:]):
+        if series.any():
+            forecast = Theta(season_length=_WEEK).forecast(y=series, h=days)["mean"]
+            result[row] = np.maximum(forecast, 0)
+    return result
+
+
+BASELINES: Mapping[str, Baseline] = {
+    "seasonal naive 7": seasonal_naive,
+    "same-weekday mean 8": weekday_mean,
+    "theta": theta,
+}

@@ -1,0 +1,122 @@
+"""Whether intervals hold what they say: calibrated on some origins, judged on later ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from features.hierarchy import TOTAL, Hierarchy
+from models.intervals import BUCKETS, Intervals, bucket_of
+from training import metrics
+from training.calibration import Errors, calibrate
+from training.scores import bucket_name
+
+NOMINALS = (50, 80, 95)
+_BLOCK_ORIGINS = 4
+"""Origins that a bootstrap draws together: weekly forecasts of 90 days overlap."""
+_DRAWS = 1000
+
+Values = NDArray[np.float64]
+Bounds = dict[float, tuple[Values, Values]]
+
+
+def interval_scores(
+    calibration: Errors, evaluation: Errors, hierarchy: Hierarchy
+) -> dict[str, Any]:
+    """Coverage, width and WIS per level and bucket, beside a normal approximation.
+
+    Raises:
+        ValueError: a target of the calibration is later than the first origin judged.
+    """
+    if calibration.origins.max() + calibration.horizons.max() > evaluation.origins.min():
+        raise ValueError("the calibration knows days that the evaluation is to forecast")
+    ours = _bounds(Intervals(calibrate(calibration, hierarchy), hierarchy), evaluation)
+    normal = _normal_bounds(calibration, evaluation)
+    bucket = bucket_of(evaluation.horizons)
+    return {
+        level: {
+            bucket_name(number): _cell(
+                _cut(ours, rows, bucket == number),
+                _cut(normal, rows, bucket == number),
+                evaluation.forecast[:, rows][:, :, bucket == number],
+                evaluation.actual[:, rows][:, :, bucket == number],
+                bootstrap=level == TOTAL,
+            )
+            for number in range(len(BUCKETS))
+        }
+        for level, rows in hierarchy.slices.items()
+    }
+
+
+def _bounds(intervals: Intervals, errors: Errors) -> Bounds:
+    nodes = np.arange(errors.forecast.shape[1])
+    result: Bounds = {}
+    for nominal in NOMINALS:
+        pairs = [
+            intervals.bounds(nodes, forecast, errors.horizons, nominal)
+            for forecast in errors.forecast
+        ]
+        result[nominal / 100] = (
+            np.stack([low for low, _ in pairs]),
+            np.stack([high for _, high in pairs]),
+        )
+    return result
+
+
+def _normal_bounds(calibration: Errors, evaluation: Errors) -> Bounds:
+    """Mean ± z times each node's root mean squared error in its bucket, cut at zero."""
+    squares = (calibration.forecast - calibration.actual) ** 2
+    bucket = bucket_of(calibration.horizons)
+    spread = np.stack(
+        [
+            np.sqrt(squares[:, :, bucket == number].mean(axis=(0, 2)))
+            for number in range(len(BUCKETS))
+        ],
+        axis=1,
+    )[:, bucket_of(evaluation.horizons)]
+    result: Bounds = {}
+    for nominal in NOMINALS:
+        reach = norm.ppf(0.5 + nominal / 200) * spread
+        result[nominal / 100] = (
+            np.maximum(evaluation.forecast - reach, 0),
+            evaluation.forecast + reach,
+        )
+    return result
+
+
+def _cut(bounds: Bounds, rows: slice, days: NDArray[np.bool_]) -> Bounds:
+    return {
+        nominal: (lower[:, rows][:, :, days], upper[:, rows][:, :, days])
+        for nominal, (lower, upper) in bounds.items()
+    }
+
+
+def _cell(
+    ours: Bounds, normal: Bounds, forecast: Values, actual: Values, *, bootstrap: bool
+) -> dict[str, Any]:
+    cell: dict[str, Any] = {
+        "wis": float(metrics.weighted_interval_score(forecast, ours, actual).mean()),
+        "wis_normal": float(metrics.weighted_interval_score(forecast, normal, actual).mean()),
+    }
+    for nominal, (lower, upper) in ours.items():
+        within = (lower <= actual) & (actual <= upper)
+        entry = {"coverage": float(within.mean()), "width": float((upper - lower).mean())}
+        if bootstrap:
+            entry["coverage_low"], entry["coverage_high"] = _bootstrap(within.mean(axis=(1, 2)))
+        cell[f"{nominal:.0%}"] = entry
+    return cell
+
+
+def _bootstrap(by_origin: Values) -> tuple[float, float]:
+    """95 % interval of a coverage, by drawing blocks of neighbouring origins (Künsch, Annals of
+    Statistics 1989)."""
+    draw = np.random.default_rng(0)
+    count = len(by_origin)
+    blocks = -(-count // _BLOCK_ORIGINS)
+    starts = draw.integers(0, count - _BLOCK_ORIGINS + 1, (_DRAWS, blocks))
+    chosen = (starts[:, :, None] + np.arange(_BLOCK_ORIGINS)).reshape(_DRAWS, -1)[:, :count]
+    low, high = np.quantile(by_origin[chosen].mean(axis=1), (0.025, 0.975))
+    return float(low), float(high)
