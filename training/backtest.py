@@ -28,7 +28,7 @@ from training.coverage import interval_scores
 from training.pipeline import CALIBRATION_ORIGINS, Clock, Reporter, bundle_of, fit_model
 from training.recipe import Recipe
 from training.scores import incoherence, point_scores
-from training.windows import TUNING, Window
+from training.windows import TUNING, Window, windows_of
 
 OURS = "mlrf"
 PREVIOUS = "previous bundle"

@@ -155,11 +155,11 @@ def client(serving_pair: ServingPair, runners: LocalRunners) -> Client:
 
 @pytest.fixture
 def client_with(serving_pair: ServingPair, runners: LocalRunners) -> Callable[..., Client]:
-    """A server some of whose runners are others than the real ones."""
+    """A server some of whose parts (pair, onnx, reconciler) are others than the real ones."""
 
     def client_with(**others: Any) -> Client:
-        parts = {"onnx": runners, "reconciler": runners, **others}
-        return client_of(Serves(Forecaster(serving_pair, **parts)))
+        parts = {"pair": serving_pair, "onnx": runners, "reconciler": runners, **others}
+        return client_of(Serves(Forecaster(**parts)))
 
     return client_with
 

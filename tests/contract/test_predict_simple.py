@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,6 +17,7 @@ from errors import Code
 from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import MIN_HISTORY_DAYS
 from models.engine import ForecastEngine
+from models.pair import ServingPair
 
 SERIES = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
 NODE = "store:1/family:LIQUOR,WINE,BEER"
@@ -135,6 +138,26 @@ def test_what_was_sold_later_does_not_change_a_past_forecast(
     second = simple(date=later.isoformat(), horizon=15).json()
     assert dates_of(first)[7:] == dates_of(second)[:8]
     assert predictions(first)[7:] != predictions(second)[:8]
+
+
+@pytest.mark.parametrize(("offset", "in_sample"), [(-1, True), (0, True), (1, False), (20, False)])
+def test_a_past_forecast_says_whether_the_model_has_seen_its_days(
+    client_with: Callable,
+    serving_pair: ServingPair,
+    newest: date,
+    offset: int,
+    in_sample: bool,
+) -> None:
+    """Here the model was trained a while before the newest origin; days of neither are new."""
+    trained_through = newest - timedelta(30)
+    engine = copy(serving_pair.engine)
+    facts = engine.bundle.facts.model_copy(update={"trained_through": trained_through})
+    engine.bundle = replace(engine.bundle, facts=facts)
+    client = client_with(pair=replace(serving_pair, engine=engine))
+    first = trained_through + timedelta(offset)
+    answer = client.post("/predict/simple", **SERIES, date=first.isoformat(), horizon=15).json()
+    assert answer["model_trained_through"] == trained_through.isoformat()
+    assert answer["in_sample"] is in_sample
 
 
 def test_a_later_day_is_part_of_the_newest_forecast(simple: Callable, newest: date) -> None:

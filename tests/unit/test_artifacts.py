@@ -266,14 +266,22 @@ def test_what_is_not_a_manifest_is_refused(artifact: Artifact, text: bytes) -> N
 
 
 def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match="is missing"):
+    with pytest.raises(ArtifactError, match="does not exist") as refusal:
         verify(tmp_path / "nothing", kind=KIND)
+    assert refusal.value.path == tmp_path / "nothing"
 
 
 def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(ArtifactError, match="cannot be read"):
+    with pytest.raises(ArtifactError, match="does not exist"):
         verify(tmp_path / "file", kind=KIND)
+
+
+def test_a_manifest_that_cannot_be_read_is_refused(artifact: Artifact) -> None:
+    (artifact.path / MANIFEST).unlink()
+    (artifact.path / MANIFEST).mkdir()
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        verify(artifact.path, kind=KIND)
 
 
 def test_forecasts_of_another_shape_are_refused(own_store: Store, engine: ForecastEngine) -> None:

@@ -60,9 +60,8 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[St
 @pytest.fixture(autouse=True)
 def _small_training(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> None:
     """Whatever the data, the model is a small one; and tests beside this one want a core too."""
-    small = recipe.model_copy(update={"max_rows": 5_000, "trees": 5})
-    monkeypatch.setattr(recipes, "DEMO", small)
-    monkeypatch.setattr(recipes, "Recipe", lambda: small)
+    monkeypatch.setattr(recipes, "DEMO", recipe)
+    monkeypatch.setattr(recipes, "DEFAULT", recipe)
     monkeypatch.setattr(cli, "_cores", lambda: 1)
 
 
@@ -184,7 +183,7 @@ def test_a_wrong_setting_is_named_by_its_variable(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("train", "--threads", "0"), ("backtest", "--days", "91"), ("backtest", "--origin", "soon")],
+    [("train", "--threads", "0"), ("backtest", "--short", "0"), ("train", "--colour")],
     ids=" ".join,
 )
 def test_a_wrong_option_is_a_usage_error(run: Run, arguments: tuple[str, ...]) -> None:
@@ -196,20 +195,36 @@ def test_a_wrong_option_is_a_usage_error(run: Run, arguments: tuple[str, ...]) -
 # --- backtest ---------------------------------------------------------------------------------
 
 
-def test_backtest_prints_the_means_of_its_windows_and_goes_on_where_it_stopped(
-    run: Run, demo_folder: Path, tmp_path: Path
+@pytest.fixture
+def one_store(tables: Path) -> Path:
+    """Tables of one store and three families: every window is scored in a moment."""
+    for name in ("train", "test", "stores", "transactions"):
+        file = tables / f"{name}.parquet"
+        frame = pl.read_parquet(file).filter(pl.col("store_nbr") == 1)
+        if "family" in frame.columns:
+            kept = sorted(frame["family"].unique())[:3]
+            frame = frame.filter(pl.col("family").is_in(kept))
+        frame.write_parquet(file)
+    return tables
+
+
+def test_backtest_prints_the_scores_and_keeps_the_rest(
+    run: Run, one_store: Path, tmp_path: Path, own_settings: Store
 ) -> None:
-    words = ("backtest", demo_folder, "--out", tmp_path / "out", "--short", 1, "--long", 1)
-    done = run(*words)
+    out = tmp_path / "scores"
+    done = run("backtest", one_store, "--out", out, "--short", 1, "--long", 1)
     assert done.status == 0
-    rows = re.findall(r"16 days \(mean of 1\) │ (.+?)\s+│ (\d\.\d{4}) │ (\d\.\d{4})", done.out)
-    scores = {name: float(rmsle) for name, rmsle, _ in rows}
-    assert scores.keys() == {"mlrf", "seasonal naive 7", "same-weekday mean 8", "theta"}
-    assert scores["mlrf"] < scores["seasonal naive 7"]
-    document = json.loads((tmp_path / "out" / "backtest.json").read_text())
-    again = run(*words)
-    assert "fit" not in again.err.split(), "nothing is fitted twice"
-    assert json.loads((tmp_path / "out" / "backtest.json").read_text()) == document
+    rows = [line.split("│")[1:-1] for line in done.out.splitlines() if line.startswith("│")]
+    scores = {(group.strip(), model.strip()): float(rmsle) for group, model, rmsle, _ in rows}
+    kept = json.loads((out / "backtest.json").read_text(encoding="utf-8"))["means"]
+    assert scores == {
+        (f"{group} (mean of {values['windows']})", model): round(values["rmsle"], 4)
+        for group, models in kept.items()
+        for model, values in models.items()
+    }
+    assert "mlrf" in {model for _, model in scores}
+    assert str(out) in done.err.replace("\n", "")
+    assert not own_settings.root.exists(), "it leaves the artifacts alone"
 
 
 # --- demo -------------------------------------------------------------------------------------
@@ -266,6 +281,17 @@ def test_serve_trains_on_the_demo_data_when_there_is_no_model(
     assert "training one on the built-in demo data" in done.err
     assert own_settings.current().bundle in done.err
     assert len(executed) == 1
+
+
+def test_a_damaged_pointer_is_an_error_and_no_reason_to_train(
+    run: Run, executed: list[list[str]], own_settings: Store
+) -> None:
+    """A model of the demo data must never take the place of a retailer's."""
+    own_settings.root.mkdir()
+    own_settings.pointer.write_text("bundle=mine\n", encoding="utf-8")
+    assert run("serve").told == f"mlrf: {own_settings.pointer}: names no snapshot"
+    assert own_settings.pointer.read_text(encoding="utf-8") == "bundle=mine\n"
+    assert executed == []
 
 
 def test_a_relative_artifacts_folder_is_the_same_for_the_server(
