@@ -18,7 +18,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -131,7 +131,11 @@ def seal(folder: Path, *, kind: str, label: str, facts: Mapping[str, Any]) -> Ar
     if not destination.exists():
         for path in folder.rglob("*"):
             _sync(path)
-        folder.rename(destination)
+        try:
+            folder.rename(destination)
+        except OSError:
+            if not destination.exists():  # otherwise another process was first
+                raise
         _sync(destination.parent)
     return Artifact(destination, manifest)
 
@@ -279,5 +283,6 @@ def _sync(path: Path) -> None:
 def _sweep(parent: Path) -> None:
     """Remove what killed processes left behind, once it is too old to be in use."""
     for folder in parent.glob(f"{_STAGING}*"):
-        if time.time() - folder.stat().st_mtime > _STAGING_LIFETIME_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # its own process has just renamed or removed it
+            if time.time() - folder.stat().st_mtime > _STAGING_LIFETIME_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -79,11 +79,11 @@ def test_metrics_are_there_for_prometheus(server: Any) -> None:
     assert "bentoml_service_request" in names
 
 
-def test_the_log_has_the_id_of_a_request_and_the_answer_no_more(server: Any, newest: date) -> None:
-    """What the worker writes of its own is JSON, one object a line."""
+def test_the_log_says_once_what_is_served(server: Any, pair: Pair) -> None:
+    """Our own lines are JSON, one object a line."""
     lines = [line for line in server.log.read_text().splitlines() if line.startswith("{")]
     (serving,) = [line for line in map(json.loads, lines) if line["event"] == "serving"]
-    assert serving["level"] == "info"
+    assert (serving["level"], serving["bundle"]) == ("info", pair.bundle)
 
 
 @pytest.mark.parametrize("server", ["remote"], indirect=True)

@@ -125,6 +125,23 @@ def test_content_that_exists_is_kept_and_not_written_again(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == [first.name]
 
 
+def test_of_two_that_write_the_same_at_once_one_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other finds the name taken only when it renames."""
+    other = write(tmp_path / "other")
+    destination = tmp_path / "artifacts" / other.name
+
+    def lose(path: Path) -> None:
+        if not destination.exists():
+            shutil.copytree(other.path, destination)
+
+    monkeypatch.setattr(artifacts, "_sync", lose)
+    assert write(tmp_path / "artifacts").path == destination
+    assert verify(destination, kind=KIND).manifest == other.manifest
+    assert staged(destination.parent) == []
+
+
 def test_another_user_can_read_a_sealed_folder(artifact: Artifact) -> None:
     assert artifact.path.stat().st_mode & 0o055 == 0o055
 
@@ -432,6 +449,12 @@ def test_old_staging_folders_are_swept_and_young_ones_kept(tmp_path: Path) -> No
     finished = write(tmp_path)
     assert staged(tmp_path) == [".staging-young"]
     assert verify(finished.path, kind=KIND)
+
+
+def test_a_staging_folder_that_vanishes_is_not_in_the_way(tmp_path: Path) -> None:
+    """Another process finishes its own while this one looks for old ones."""
+    (tmp_path / ".staging-gone").symlink_to(tmp_path / "nowhere")
+    assert verify(write(tmp_path).path, kind=KIND)
 
 
 # --- CURRENT ----------------------------------------------------------------------------------
