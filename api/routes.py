@@ -48,6 +48,7 @@ class Routes:
 
     def table(self) -> list[Route]:
         return [
+            Route("/", self.index, methods=["GET"]),
             Route("/predict/simple", self.predict_simple, methods=["POST"]),
             Route("/hierarchy", self.hierarchy, methods=["GET"]),
             Route("/health", self.health, methods=["GET"]),
@@ -55,6 +56,11 @@ class Routes:
             Route("/healthz", self.ready, methods=["GET"]),
             Route("/livez", self.alive, methods=["GET"]),
         ]
+
+    async def index(self, request: Request) -> Response:
+        """What there is. In the place of BentoML's page, which loads scripts from elsewhere."""
+        paths = [route.path for route in self.table() if route.path != "/"]
+        return _answer({"name": "mlrf", "paths": paths})
 
     async def predict_simple(self, request: Request) -> Response:
         """One bottom series, day by day."""

@@ -64,7 +64,7 @@ def test_those_routes_are_all_that_there_are(client: Any) -> None:
     """A new route is added above, so that it is tried without a model."""
     # RequestIdMiddleware -> ProblemMiddleware -> Router
     paths = {route.path for route in client.app.app.app.routes}
-    assert paths == {"/livez", *(param.values[1] for param in NEED_A_MODEL)}
+    assert paths == {"/", "/livez", *(param.values[1] for param in NEED_A_MODEL)}
 
 
 @pytest.mark.parametrize(("method", "path", "body"), NEED_A_MODEL)
@@ -75,7 +75,7 @@ def test_a_fault_inside_is_a_problem_that_tells_nothing(
     broken_client.problem(response, Code.INTERNAL_ERROR)
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "/predict/simple/", "/healthz/../secret"])
+@pytest.mark.parametrize("path", ["/nothing", "/predict/simple/", "/healthz/../secret"])
 def test_other_paths_are_not_found(client: Any, path: str) -> None:
     client.problem(client.get(path), Code.NOT_FOUND)
 
@@ -92,3 +92,10 @@ def test_the_callers_request_id_is_in_the_answer_and_in_the_problem(client: Any)
     assert client.request("GET", "/health", headers=headers).headers["x-request-id"] == "order-17"
     problem = client.request("GET", "/nothing", headers=headers).json()
     assert problem["request_id"] == "order-17"
+
+
+def test_the_root_lists_the_paths_and_loads_nothing_from_elsewhere(client: Any) -> None:
+    answer = client.get("/")
+    assert answer.headers["content-type"] == "application/json"
+    assert {"/predict/simple", "/hierarchy", "/health"} <= set(answer.json()["paths"])
+    assert "http" not in answer.text
