@@ -113,7 +113,7 @@ def seal(folder: Path, *, kind: str, label: str, facts: Mapping[str, Any]) -> Ar
     """Complete a staging folder with its manifest and rename it into place.
 
     Content that exists already under its name is kept, and the staging folder is left to be
-    removed: artifacts never change.
+    removed: artifacts never change. One that was damaged gives way to what it should be.
     """
     files = {
         path.relative_to(folder).as_posix(): FileEntry(
@@ -128,6 +128,8 @@ def seal(folder: Path, *, kind: str, label: str, facts: Mapping[str, Any]) -> Ar
     (folder / MANIFEST).write_bytes(manifest.to_bytes())
     folder.chmod(0o755)  # mkdtemp's 0700 would hide it from the server's user
     destination = folder.parent / manifest.name
+    if destination.exists() and not _is_whole(destination, kind):
+        destination.rename(folder.with_name(f"{folder.name}-damaged"))  # swept in a day
     if not destination.exists():
         for path in folder.rglob("*"):
             _sync(path)
@@ -265,6 +267,14 @@ def _read_manifest(folder: Path) -> Manifest:
     if manifest.to_bytes() != text:
         raise ArtifactError(path, "is not in the form that it was written in: it was altered")
     return manifest
+
+
+def _is_whole(folder: Path, kind: str) -> bool:
+    try:
+        verify(folder, kind=kind)
+    except ArtifactError:
+        return False
+    return True
 
 
 def _sha256(path: Path) -> str:

@@ -125,6 +125,16 @@ def test_content_that_exists_is_kept_and_not_written_again(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == [first.name]
 
 
+def test_a_damaged_artifact_gives_way_to_what_it_should_be(tmp_path: Path) -> None:
+    """Training again mends it: nobody has to know that a folder must be deleted first."""
+    first = write(tmp_path)
+    damaged = next(path for path in first.path.iterdir() if path.name != MANIFEST)
+    damaged.write_bytes(damaged.read_bytes() + b"!")
+    again = write(tmp_path)
+    assert again.path == first.path
+    assert verify(again.path, kind=again.manifest.kind).name == first.name
+
+
 def test_of_two_that_write_the_same_at_once_one_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
