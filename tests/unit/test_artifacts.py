@@ -128,7 +128,7 @@ def test_content_that_exists_is_kept_and_not_written_again(tmp_path: Path) -> No
 def test_a_damaged_artifact_gives_way_to_what_it_should_be(tmp_path: Path) -> None:
     """Training again mends it: nobody has to know that a folder must be deleted first."""
     first = write(tmp_path)
-    damaged = next(path for path in first.path.iterdir() if path.name != MANIFEST)
+    damaged = next(path for path in files_of(first.path) if path.name != MANIFEST)
     damaged.write_bytes(damaged.read_bytes() + b"!")
     again = write(tmp_path)
     assert again.path == first.path
