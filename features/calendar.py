@@ -8,6 +8,7 @@ weekend. Days off are those of type Holiday, Additional, Transfer and Bridge.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -23,6 +24,7 @@ HOLIDAY_TYPES = (*DAY_OFF_TYPES, EVENT, WORK_DAY)
 NATIONAL, REGIONAL, LOCAL = LOCALES = ("National", "Regional", "Local")
 NO_HOLIDAY = ""
 
+LONG_EVENT_DAYS = 7
 FAR_DAYS = 30
 """Distances in days beyond this one say no more."""
 
@@ -47,8 +49,12 @@ class Holiday(BaseModel):
 
     @property
     def name(self) -> str:
-        """What recurs: the description without its day offset (``Navidad-1``) or match."""
-        return _OFFSET.sub("", self.description.split(":")[0]).removeprefix("Traslado ").strip()
+        """What recurs: the description without match, and an event's without day offset.
+
+        ``Navidad-1`` is a day off of its own; a day of the weeks after an earthquake is not.
+        """
+        name = self.description.split(":")[0].removeprefix("Traslado ").strip()
+        return _OFFSET.sub("", name) if self.type == EVENT else name
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,8 @@ class Calendar:
         day: for each name, values that hold everywhere; shape (dates,), float32.
         store: for each name, values of each store; shape (stores, dates), float32.
         names: shape (dates,): name of the national holiday or event, or `NO_HOLIDAY`.
+        singular: shape (dates,): whether the day belongs to a long event, such as an
+            earthquake, from which nothing is to be learnt for other days.
     """
 
     dates: Dates
@@ -80,6 +88,7 @@ class Calendar:
     day: dict[str, Floats]
     store: dict[str, Floats]
     names: NDArray[np.str_]
+    singular: NDArray[np.bool_]
 
 
 def build_calendar(dates: Dates, holidays: Sequence[Holiday], places: Sequence[Place]) -> Calendar:
@@ -120,7 +129,14 @@ def build_calendar(dates: Dates, holidays: Sequence[Holiday], places: Sequence[P
             )
         },
         names=names.astype(np.str_),
+        singular=_flags(dates, _long(events)) > 0,
     )
+
+
+def _long(events: Sequence[Holiday]) -> list[Holiday]:
+    """Days of national events that took more than `LONG_EVENT_DAYS` days of a year."""
+    days = Counter((e.name, e.date.year) for e in events if e.locale == NATIONAL)
+    return [e for e in events if days[e.name, e.date.year] > LONG_EVENT_DAYS]
 
 
 def _days(delta: NDArray[np.timedelta64]) -> NDArray[np.int64]:

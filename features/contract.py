@@ -21,6 +21,10 @@ from pydantic import BaseModel, ConfigDict
 from features.calendar import NO_HOLIDAY
 from features.snapshot import Snapshot
 
+FEATURES_VERSION = 1
+"""Raised whenever a feature of the same name gets other values, so that a bundle whose model
+learnt the old ones is refused. A test notices such a change."""
+
 UNKNOWN_CODE = -1
 """Code of a category that does not apply to the node, or that training has not seen."""
 
@@ -60,6 +64,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("units_7", _LOG, "log of the mean units over 7 days"),
     Feature("units_28", _LOG, "log of the mean units over 28 days"),
     Feature("units_364", _LOG, "log of the mean units over 364 days"),
+    Feature("recent_3", _LOG, "mean over 3 days"),
+    Feature("size_112", _LOG, "mean over the days with sales among 112"),
     Feature("zero_share_28", "share", "days without sales among 28"),
     Feature("zero_share_112", "share", "days without sales among 112"),
     Feature("days_since_sale", "days", "since the last day with sales, at most 364"),
@@ -67,26 +73,61 @@ FEATURES: tuple[Feature, ...] = (
     Feature("trend_28", _LOG, "mean over 28 days less that of the 28 before"),
     Feature("growth_364", _LOG, "mean over 28 days less that of a year before"),
     Feature("traffic_28", "log ratio", "transactions of the stores, 28 against 112 days"),
+    Feature("store_trend_28", _LOG, "trend of the store"),
+    Feature("family_trend_28", _LOG, "trend of the family"),
+    Feature("store_growth_364", _LOG, "growth of the store"),
+    Feature("family_growth_364", _LOG, "growth of the family"),
+    Feature("peers_mean_28", _LOG, "mean over 28 days of the family's series in the cluster"),
+    Feature("peers_trend_28", _LOG, "trend of the family's series in the cluster"),
+    Feature("peers_zero_share_28", "share", "zero share of the family's series in the cluster"),
     # the past of the forecast day's weekday
     Feature("weekday_last", _LOG, "the last same weekday"),
     Feature("weekday_4", _LOG, "mean of the last 4 same weekdays"),
     Feature("weekday_8", _LOG, "mean of the last 8 same weekdays"),
     Feature("weekday_16", _LOG, "mean of the last 16 same weekdays"),
     Feature("weekday_index", _LOG, "the last 8 same weekdays less the mean of 56 days"),
+    Feature("weekday_decayed", _LOG, "same weekdays but holidays, weights decaying over 16"),
+    Feature("weekday_median_8", _LOG, "median of the last 8 same weekdays"),
+    Feature("weekday_units_8", _LOG, "log of mean units on the last 8 same weekdays but holidays"),
+    Feature("weekday_sold_16", "share", "of the last 16 same weekdays with sales"),
+    Feature("peers_weekday_8", _LOG, "the last 8 same weekdays of the family in the cluster"),
+    Feature("sunday_index", _LOG, "weekday index of Sunday, which a day off may be like"),
+    Feature("store_weekday_index", _LOG, "weekday index of the store"),
+    Feature("family_weekday_index", _LOG, "weekday index of the family"),
+    Feature("monthday_effect", _LOG, "about the day of the month, against the same weekdays"),
+    Feature("store_monthday_effect", _LOG, "the same of the store"),
+    Feature("family_monthday_effect", _LOG, "the same of the family"),
     # a year before the forecast day
     Feature("year_value", _LOG, "364 days before the forecast day"),
     Feature("year_week", _LOG, "mean of 7 days around 364 days before"),
     Feature("year_season", _LOG, "those 7 days less the 28 to a year before the origin"),
     Feature("year_level", _LOG, "mean over 28 days plus that seasonal step"),
     Feature("year2_season", _LOG, "the same step two years before"),
+    Feature("year_effect", _LOG, "364 days before, against the same weekdays around"),
+    Feature("store_year_effect", _LOG, "the same of the store"),
+    Feature("family_year_effect", _LOG, "the same of the family"),
+    # the last times that the forecast day's holiday or event occurred
+    Feature("event_effect", _LOG, "against the same weekdays around"),
+    Feature("store_event_effect", _LOG, "the same of the store"),
+    Feature("family_event_effect", _LOG, "the same of the family"),
+    Feature("event_level", _LOG, "against the mean of the four weeks around"),
+    Feature("store_event_level", _LOG, "the same of the store"),
+    Feature("family_event_level", _LOG, "the same of the family"),
     # promotions, past and planned
     Feature("promo_28", _PROMO, "mean items over 28 days"),
     Feature("promo_share_112", "share", "days with a promotion among 112"),
     Feature("promo_slope", "log1p units per log1p items", "response of sales over 112 days"),
+    Feature("promo_family_slope", "log1p units per log1p items", "response over the family"),
+    Feature("promo_7", _PROMO, "mean items over 7 days"),
     Feature("promo_weekday_8", _PROMO, "mean items on the last 8 same weekdays"),
     Feature("promo", _PROMO, "items planned for the day"),
     Feature("promo_change", _PROMO, "planned less the mean over 28 days"),
     Feature("promo_effect", _LOG, "that change times the response"),
+    Feature("promo_weekday_change", _PROMO, "planned less the mean on the last 8 same weekdays"),
+    Feature("promo_family_effect", _LOG, "the change times the family's response"),
+    Feature("promo_before", _PROMO, "items on the day before"),
+    Feature("promo_after", _PROMO, "items on the day after"),
+    Feature("promo_week", _PROMO, "mean of the seven days around"),
     Feature("promo_store", _PROMO, "items planned in the whole store"),
     Feature("promo_store_change", _PROMO, "the store's planned less its mean over 28 days"),
     Feature("promo_family", _PROMO, "items planned for the family in all stores"),
@@ -95,7 +136,6 @@ FEATURES: tuple[Feature, ...] = (
     Feature("weekday", "Monday 0 to Sunday 6", "weekday"),
     Feature("day_of_month", "day", "day of the month"),
     Feature("month", "month", "month"),
-    Feature("day_of_year", "day", "day of the year"),
     Feature("days_to_payday", "days", "to the 15th or the last of the month"),
     Feature("days_since_payday", "days", "since the 15th or the last of the month"),
     Feature("national_day_off", _FLAG, "a national day off"),
@@ -105,8 +145,6 @@ FEATURES: tuple[Feature, ...] = (
     Feature("days_to_day_off", "days", "to the next national day off, at most 30"),
     Feature("days_since_day_off", "days", "since the last national day off, at most 30"),
     Feature("holiday", "category", "name of the national holiday or event"),
-    Feature("oil", "price", "oil, as last known"),
-    Feature("oil_change_28", "price", "oil less its value 28 days before the origin"),
 )
 NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 _NODE_COLUMNS = {
@@ -123,6 +161,7 @@ class Contract(BaseModel):
     """What the rows of one model look like.
 
     Attributes:
+        version: of the features' values.
         names: of the columns, in order.
         dtype: of every column.
         categories: for each categorical feature, its values; a value's code is its position.
@@ -130,6 +169,7 @@ class Contract(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    version: int = FEATURES_VERSION
     names: tuple[str, ...]
     dtype: Literal["float32"] = "float32"
     categories: dict[str, tuple[str, ...]]

@@ -16,6 +16,15 @@ from features.contract import NAMES, Contract, node_codes
 from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import State
 
+_OF_ANCESTORS = {
+    "node": ("trend_28", "growth_364"),
+    "weekday": ("weekday_index",),
+    "monthday": ("monthday_effect",),
+    "ahead": ("year_effect", "event_effect", "event_level"),
+}
+"""Values of a node's store and family, less noisy than its own, that are features too."""
+_WEEK_AROUND = 3
+
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
@@ -26,12 +35,10 @@ class Covariates:
 
     Attributes:
         onpromotion: items on promotion, shape (bottoms, 90), float32; NaN where not known.
-        oil: price on each day, shape (90,), float64: held at the origin's.
         calendar: of the whole date axis.
     """
 
     onpromotion: Floats
-    oil: NDArray[np.float64]
     calendar: Calendar
 
 
@@ -50,7 +57,6 @@ def known_covariates(
     onpromotion[:, :lead] = snapshot.onpromotion[:, origin + 1 : origin + 1 + lead]
     return Covariates(
         onpromotion=onpromotion,
-        oil=np.full(MAX_HORIZON, snapshot.oil[origin]),
         calendar=snapshot.calendar,
     )
 
@@ -92,14 +98,23 @@ class MatrixBuilder:
         weekday = covariates.calendar.weekday[days]
         blocks: dict[str, NDArray[np.floating]] = {
             "horizon": horizons[None].astype(np.float32),
-            "oil": covariates.oil[horizons - 1][None],
         }
-        for name, values in (*self._codes.items(), *state.node.items()):
+        for name, values in self._codes.items():
             blocks[name] = values[nodes][:, None]
-        for name, values in state.weekday.items():
-            blocks[name] = values[np.ix_(nodes, weekday)]
-        for name, values in state.ahead.items():
-            blocks[name] = values[np.ix_(nodes, horizons - 1)]
+        monthday = covariates.calendar.day["day_of_month"][days].astype(np.intp) - 1
+        for kind, columns in (
+            ("node", None),
+            ("weekday", weekday),
+            ("monthday", monthday),
+            ("ahead", horizons - 1),
+        ):
+            of_ancestors = _OF_ANCESTORS[kind]
+            for name, values in getattr(state, kind).items():
+                at = values[:, None] if columns is None else values[:, columns]
+                blocks[name] = at[nodes]
+                if name in of_ancestors:
+                    blocks[f"store_{name}"] = at[self._store[nodes]]
+                    blocks[f"family_{name}"] = at[self._family[nodes]]
         blocks |= self._calendar(covariates.calendar, nodes, days)
         blocks |= self._planned_promotions(state, covariates, nodes, horizons)
         rows = np.empty((len(nodes), len(horizons), len(NAMES)), dtype=np.float32)
@@ -123,14 +138,27 @@ class MatrixBuilder:
     def _planned_promotions(
         self, state: State, covariates: Covariates, nodes: Rows, horizons: Rows
     ) -> dict[str, NDArray[np.floating]]:
-        items = self.snapshot.hierarchy.aggregate(covariates.onpromotion[:, horizons - 1])
-        planned = np.log1p(items).astype(np.float32)
+        aggregate = self.snapshot.hierarchy.aggregate
+        before = self.snapshot.onpromotion[:, state.origin - _WEEK_AROUND : state.origin + 1]
+        unknown = np.full((len(before), _WEEK_AROUND), np.nan, dtype=np.float32)
+        axis = np.concatenate((before, covariates.onpromotion, unknown), axis=1)
+        every = np.log1p(aggregate(axis)).astype(np.float32)
+        at = horizons + _WEEK_AROUND
+        planned = every[:, at]
+        around = at[:, None] + np.arange(-_WEEK_AROUND, _WEEK_AROUND + 1)
+        week = every[:, around].mean(axis=2)
+        weekday = covariates.calendar.weekday[state.origin + horizons]
         usual = state.node["promo_28"][:, None]
         change = planned - usual
         store, family = self._store[nodes], self._family[nodes]
         return {
             "promo": planned[nodes],
             "promo_change": change[nodes],
+            "promo_weekday_change": (planned - state.weekday["promo_weekday_8"][:, weekday])[nodes],
+            "promo_before": every[:, at - 1][nodes],
+            "promo_after": every[:, at + 1][nodes],
+            "promo_week": week[nodes],
+            "promo_family_effect": change[nodes] * state.node["promo_family_slope"][nodes][:, None],
             "promo_effect": change[nodes] * state.node["promo_slope"][nodes][:, None],
             "promo_store": planned[store],
             "promo_store_change": change[store],

@@ -126,6 +126,23 @@ class Snapshot:
         shares: NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
         return shares
 
+    @cached_property
+    def peers(self) -> NDArray[np.intp]:
+        """Group of each node: bottom series of a family in a cluster share one; (nodes,)."""
+        return self._groups("cluster")
+
+    @cached_property
+    def family_group(self) -> NDArray[np.intp]:
+        """Group of each node: bottom series of a family share one; (nodes,)."""
+        return self._groups()
+
+    def _groups(self, *columns: str) -> NDArray[np.intp]:
+        bottoms = self.hierarchy.bottoms
+        upper: list[tuple[object, ...]] = [(row,) for row in range(self.hierarchy.n_upper)]
+        keys = [*upper, *zip(*(bottoms[name] for name in ("family", *columns)), strict=True)]
+        code = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        return np.array([code[key] for key in keys], dtype=np.intp)
+
     @property
     def promotion_lead(self) -> int:
         """Days after the newest origin for which promotions are planned."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.calendar import NO_HOLIDAY
 from features.snapshot import MAX_HORIZON, Snapshot
 
 Floats = NDArray[np.float32]
@@ -26,6 +27,13 @@ _SEASON_HALF_WEEK = 3
 _TAIL_DAYS = 2 * YEAR + 56
 _PROMOTION_DAYS = 112
 _HALF_LIFE_DAYS = 14
+_WEEKDAY_WEEKS = 16
+_WEEKDAY_DECAY = 0.85
+"""Weight of a same weekday against that of the next one."""
+_SUNDAY = 6
+_MONTHDAYS = 31
+_AROUND_WEEKS = (-2, -1, 1, 2)
+_AROUND_DAYS = 28
 _MAX_AGE_DAYS = 4 * YEAR
 _SLOPE_RIDGE = 0.05
 """Variance added to that of the promotions, so that few of them claim no strong response."""
@@ -40,17 +48,19 @@ class State:
         origin: index of the last day whose sales are known.
         node: values of the node; each of shape (nodes,).
         weekday: values of the node on a weekday, Monday first; each of shape (nodes, 7).
+        monthday: values of the node on a day of the month; each of shape (nodes, 31).
         ahead: values of the node for a day h after the origin; each of shape (nodes, 90),
             h = 1 first.
 
     Invariants: all float32; a value of ``ahead`` is NaN where the node had not yet sold a year
-    (or two) before the day; the others have no NaN, but for oil before its first price.
+    (or two) before the day; the others have none.
     """
 
     snapshot: Snapshot
     origin: int
     node: Mapping[str, Floats]
     weekday: Mapping[str, Floats]
+    monthday: Mapping[str, Floats]
     ahead: Mapping[str, Floats]
 
     @property
@@ -99,20 +109,156 @@ def state_at(snapshot: Snapshot, origin: int) -> State:
     age = np.maximum(origin + 1 - snapshot.first_sale, 0)
     logs = _Tail(np.log1p(units), age)
     node = _history(units, logs)
-    node |= _oil_and_traffic(snapshot, origin)
+    node |= _traffic(snapshot, origin)
     weekday = _weekdays(snapshot, origin, logs)
     promoted = slice(max(origin + 1 - _PROMOTION_DAYS, 0), origin + 1)
     items = _padded(
         snapshot.hierarchy.aggregate(snapshot.onpromotion[:, promoted]), _PROMOTION_DAYS
     )
-    node |= _promotions(items, logs.values[:, -_PROMOTION_DAYS:])
+    node["sunday_index"] = weekday["weekday_index"][:, _SUNDAY]
+    node |= _promotions(snapshot, items, logs.values[:, -_PROMOTION_DAYS:])
     weekday["promo_weekday_8"] = np.log1p(_weekday_means(snapshot, origin, items, 8))
+    ordinary = _ordinary(snapshot, origin)
+    weekday |= _clean_weekdays(snapshot, origin, units, logs, ordinary)
+    _add_peers(snapshot, node, weekday)
+    unusual = _Unusual(logs, ordinary)
+    ahead = _year_ago(logs) | _events(snapshot, origin, unusual)
     return State(
         snapshot=snapshot,
         origin=origin,
         node=_rounded(node),
         weekday=_rounded(weekday),
-        ahead=_rounded(_year_ago(logs)),
+        monthday=_rounded({"monthday_effect": unusual.by_monthday(snapshot, origin)}),
+        ahead=_rounded(ahead),
+    )
+
+
+def _ordinary(snapshot: Snapshot, origin: int) -> NDArray[np.bool_]:
+    """Which of the last `_TAIL_DAYS` days are neither holiday nor event nor before the data."""
+    named = snapshot.calendar.names[: origin + 1] != NO_HOLIDAY
+    ordinary = np.zeros(_TAIL_DAYS, dtype=np.bool_)
+    known = min(origin + 1, _TAIL_DAYS)
+    ordinary[-known:] = ~named[-known:]
+    return ordinary
+
+
+class _Unusual:
+    """By how much days of the past differed from the same weekdays around them."""
+
+    def __init__(self, logs: _Tail, ordinary: NDArray[np.bool_]) -> None:
+        self.logs = logs
+        self.ordinary = ordinary
+        self.masked = logs.values * ordinary
+        self.sums = np.zeros((len(logs.age), _TAIL_DAYS + 1))
+        np.cumsum(self.masked, axis=1, out=self.sums[:, 1:])
+        self.counts = np.concatenate(([0], np.cumsum(ordinary)))
+
+    def effect(self, at: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Days less the ordinary same weekdays of two weeks before and after; (nodes, n)."""
+        beside = at[None] + 7 * np.array(_AROUND_WEEKS)[:, None]
+        inside = (beside >= 0) & (beside < _TAIL_DAYS)
+        beside = np.clip(beside, 0, _TAIL_DAYS - 1)
+        counted = inside & self.ordinary[beside]
+        total = sum(self.masked[:, days] * use for days, use in zip(beside, counted, strict=True))
+        count = counted.sum(axis=0)
+        return np.where(count > 0, self.logs.values[:, at] - total / np.maximum(count, 1), np.nan)
+
+    def level(self, at: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Days less the mean of the ordinary days of four weeks before and after; (nodes, n)."""
+        start = np.maximum(at - _AROUND_DAYS, 0)
+        end = np.minimum(at + _AROUND_DAYS + 1, _TAIL_DAYS)
+        count = np.maximum(self.counts[end] - self.counts[start], 1)
+        mean = (self.sums[:, end] - self.sums[:, start]) / count
+        values: NDArray[np.float64] = self.logs.values[:, at] - mean
+        return values
+
+    def by_monthday(self, snapshot: Snapshot, origin: int) -> NDArray[np.float64]:
+        """Mean effect in a year on each day of the month and the two beside it; (nodes, 31)."""
+        at = np.arange(_TAIL_DAYS - YEAR, _TAIL_DAYS)
+        effect = np.nan_to_num(self.effect(at))
+        day = snapshot.calendar.day["day_of_month"][np.maximum(at + origin + 1 - _TAIL_DAYS, 0)]
+        apart = np.abs(day[:, None] - np.arange(1, _MONTHDAYS + 1)[None])
+        near = (np.minimum(apart, _MONTHDAYS - apart) <= 1) & self.ordinary[at][:, None]
+        mean: NDArray[np.float64] = effect @ near / np.maximum(near.sum(axis=0), 1)
+        return mean
+
+
+def _events(snapshot: Snapshot, origin: int, unusual: _Unusual) -> dict[str, NDArray[np.float64]]:
+    """What the named days ahead did when they last occurred, and other days a year before."""
+    names = snapshot.calendar.names
+    first = origin + 1 - _TAIL_DAYS
+    past = np.arange(max(first, 0), origin + 1)
+    ahead = origin + np.arange(1, MAX_HORIZON + 1)
+    shape = (len(unusual.logs.age), MAX_HORIZON)
+    values = {
+        "event_effect": np.full(shape, np.nan),
+        "event_level": np.full(shape, np.nan),
+        "year_effect": np.full(shape, np.nan),
+    }
+    for day in np.flatnonzero(names[ahead] != NO_HOLIDAY):
+        before = past[names[past] == names[ahead[day]]] - first
+        if len(before):
+            effects = unusual.effect(before)
+            known = np.isfinite(effects).sum(axis=1)
+            values["event_effect"][:, day] = np.where(
+                known > 0, np.nansum(effects, axis=1) / np.maximum(known, 1), np.nan
+            )
+            values["event_level"][:, day] = unusual.level(before).mean(axis=1)
+    year_before = ahead - YEAR - first
+    plain = np.flatnonzero((names[ahead] == NO_HOLIDAY) & unusual.ordinary[year_before])
+    values["year_effect"][:, plain] = unusual.effect(year_before[plain])
+    return values
+
+
+def _clean_weekdays(
+    snapshot: Snapshot,
+    origin: int,
+    units: NDArray[np.float64],
+    logs: _Tail,
+    ordinary: NDArray[np.bool_],
+) -> dict[str, NDArray[np.float64]]:
+    """Same weekdays without holidays: decayed mean, median, mean units, chance of a sale."""
+    span = 7 * _WEEKDAY_WEEKS
+    shape = (len(logs.age), _WEEKDAY_WEEKS, 7)
+    days = logs.values[:, -span:].reshape(shape)
+    raw = units[:, -span:].reshape(shape)
+    back = np.arange(span)[::-1].reshape(_WEEKDAY_WEEKS, 7)
+    use = (back[None] < logs.age[:, None, None]) & ordinary[-span:].reshape(_WEEKDAY_WEEKS, 7)
+    weight = use * _WEEKDAY_DECAY ** np.arange(_WEEKDAY_WEEKS)[::-1][None, :, None]
+
+    def mean(values: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray((values * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-9))
+
+    recent = use[:, -8:]
+    values = {
+        "weekday_decayed": mean(days, weight),
+        "weekday_median_8": np.median(days[:, -8:], axis=1),
+        "weekday_units_8": np.log1p(mean(raw[:, -8:], recent.astype(np.float64))),
+        "weekday_sold_16": mean((raw > 0).astype(np.float64), use.astype(np.float64)),
+    }
+    return {name: _monday_first(snapshot, origin, value) for name, value in values.items()}
+
+
+def _add_peers(
+    snapshot: Snapshot,
+    node: dict[str, NDArray[np.float64]],
+    weekday: dict[str, NDArray[np.float64]],
+) -> None:
+    """Means over the series of the same family in the same cluster of stores, if open.
+
+    A node above the bottom has no such peers and stands for itself.
+    """
+    groups = snapshot.peers
+    open_now = (node["age"] > 0).astype(np.float64)
+    counts = np.maximum(np.bincount(groups, open_now), 1)
+
+    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray((np.bincount(groups, values * open_now) / counts)[groups])
+
+    for name in ("mean_28", "trend_28", "zero_share_28"):
+        node[f"peers_{name}"] = mean(node[name])
+    weekday["peers_weekday_8"] = np.stack(
+        [mean(values) for values in weekday["weekday_8"].T], axis=1
     )
 
 
@@ -146,16 +292,15 @@ def _history(units: NDArray[np.float64], logs: _Tail) -> dict[str, NDArray[np.fl
     values["days_since_sale"] = np.where(recent.any(axis=1), recent.argmax(axis=1), YEAR).astype(
         np.float64
     )
+    values["size_112"] = logs.mean(112) / np.maximum(sold.mean(112), 1e-9)
+    values["recent_3"] = logs.mean(3)
     values["age"] = np.minimum(age, _MAX_AGE_DAYS).astype(np.float64)
     values["trend_28"] = np.where(age > 28, values["mean_28"] - logs.mean(28, ago=28), 0.0)
     values["growth_364"] = np.where(age > YEAR, values["mean_28"] - logs.mean(28, ago=YEAR), np.nan)
     return values
 
 
-def _oil_and_traffic(snapshot: Snapshot, origin: int) -> dict[str, NDArray[np.float64]]:
-    nodes = len(snapshot.hierarchy)
-    before = max(origin - 28, 0)
-    change = snapshot.oil[origin] - snapshot.oil[before]
+def _traffic(snapshot: Snapshot, origin: int) -> dict[str, NDArray[np.float64]]:
     visits = snapshot.transactions[:, : origin + 1].astype(np.float64)
 
     def mean(days: int) -> NDArray[np.float64]:
@@ -164,10 +309,7 @@ def _oil_and_traffic(snapshot: Snapshot, origin: int) -> dict[str, NDArray[np.fl
         return np.asarray(known.sum(axis=1) / counted)
 
     ratio = np.log1p(mean(28)) - np.log1p(mean(112))
-    return {
-        "oil_change_28": np.full(nodes, change),
-        "traffic_28": snapshot.store_share @ ratio,
-    }
+    return {"traffic_28": snapshot.store_share @ ratio}
 
 
 def _weekday_means(
@@ -199,15 +341,20 @@ def _weekdays(snapshot: Snapshot, origin: int, logs: _Tail) -> dict[str, NDArray
 
 
 def _promotions(
-    items: NDArray[np.float64], logs: NDArray[np.float64]
+    snapshot: Snapshot, items: NDArray[np.float64], logs: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
     x = np.log1p(items)
     centred = x - x.mean(axis=1, keepdims=True)
     covariance = (centred * (logs - logs.mean(axis=1, keepdims=True))).mean(axis=1)
+    variance = (centred**2).mean(axis=1)
+    family = snapshot.family_group
+    pooled = np.bincount(family, covariance) / (np.bincount(family, variance) + _SLOPE_RIDGE)
     return {
         "promo_28": np.log1p(items[:, -28:].mean(axis=1)),
         "promo_share_112": (items > 0).mean(axis=1),
-        "promo_slope": covariance / ((centred**2).mean(axis=1) + _SLOPE_RIDGE),
+        "promo_slope": covariance / (variance + _SLOPE_RIDGE),
+        "promo_family_slope": pooled[family],
+        "promo_7": np.log1p(items[:, -7:].mean(axis=1)),
     }
 
 

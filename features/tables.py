@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -127,6 +128,51 @@ def read_tables(folder: Path) -> Tables:
     return Tables(**{name: _drop_row(frame) for name, frame in tables.items()})
 
 
+def last_id(folder: Path) -> int | None:
+    """The largest ``id`` of the train table of a folder, or None if it has no such column.
+
+    Raises:
+        DataError: an id is not an integer of at least 0.
+    """
+    path = _find(folder, "train", optional=False)
+    assert path is not None
+    column = _key("id")
+    is_csv = path.suffix == ".csv"
+    table = pl.scan_csv(path, infer_schema=False) if is_csv else pl.scan_parquet(path)
+    if column.name not in table.collect_schema().names():
+        return None
+    ids = table.select(column.name).collect().with_row_index("_row", offset=_first_row(path))
+    largest = _cast(ids, column, path)[column.name].max()
+    assert isinstance(largest, int)
+    return largest
+
+
+def check_reach(folder: Path, tables: Tables, days: int) -> None:
+    """Refuse a row of test that lies too far ahead to be forecast.
+
+    Raises:
+        DataError: a date of test is more than `days` days after the last day of train.
+    """
+    path = _find(folder, "test", optional=True)
+    if path is None or tables.test is None:
+        return
+    last = tables.train.select(pl.col("date").max()).item()
+    dates = tables.test["date"]
+    late = (dates > last + timedelta(days)).arg_true()
+    if len(late):
+        raise DataError(
+            path,
+            f"{dates[late[0]]} is more than {days} days after the last day of train ({last})",
+            row=late[0] + _first_row(path),
+            column="date",
+        )
+
+
+def _first_row(path: Path) -> int:
+    """Number of a table's first row: the first line of a CSV file is its header."""
+    return 2 if path.suffix == ".csv" else 1
+
+
 def _find(folder: Path, name: str, *, optional: bool) -> Path | None:
     found = [path for suffix in SUFFIXES if (path := folder / f"{name}{suffix}").is_file()]
     if len(found) > 1:
@@ -155,7 +201,7 @@ def _read(path: Path, name: str) -> pl.DataFrame:
     if raw.is_empty():
         raise DataError(path, "has no rows")
     frame = raw.select(column.name for column in columns)
-    frame = frame.with_row_index("_row", offset=2 if is_csv else 1)
+    frame = frame.with_row_index("_row", offset=_first_row(path))
     for column in columns:
         frame = _cast(frame, column, path)
     if keys := UNIQUE.get(name):

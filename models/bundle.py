@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from artifacts import Artifact, ArtifactError, seal, staging, verify
-from features.contract import NAMES, Contract
+from features.contract import FEATURES_VERSION, NAMES, Contract
 from features.snapshot import Snapshot
 from models.intervals import Calibration
 from models.model import SegmentedModel
@@ -146,6 +147,21 @@ def write_bundle(
         )
 
 
+def with_metrics(folder: Path, destination: Path, metrics: Mapping[str, Any]) -> Artifact:
+    """Write the bundle in `folder` anew into `destination`, with other metrics: a new version,
+    for the one that exists never changes.
+
+    Raises:
+        ArtifactError: the bundle was altered.
+    """
+    source = verify(folder, kind=KIND)
+    with staging(destination) as copy:
+        for name in source.manifest.files:
+            shutil.copyfile(folder / name, copy / name)
+        (copy / METRICS_FILE).write_bytes(orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
+        return seal(copy, kind=KIND, label=source.manifest.label, facts=source.facts)
+
+
 def load_bundle(folder: Path, *, threads: int = 1) -> Bundle:
     """Verify a bundle and load its model.
 
@@ -170,8 +186,8 @@ def load_bundle(folder: Path, *, threads: int = 1) -> Bundle:
         )
     except (OSError, ValueError, KeyError, ValidationError) as error:
         raise ArtifactError(folder, "does not hold a bundle") from error
-    if contract.names != NAMES:
-        changed = sorted(set(contract.names) ^ set(NAMES)) or ["their order"]
+    if (contract.version, contract.names) != (FEATURES_VERSION, NAMES):
+        changed = sorted(set(contract.names) ^ set(NAMES)) or ["their values or order"]
         raise ArtifactError(
             folder / CONTRACT_FILE,
             f"is of another release; train again (features that differ: {', '.join(changed)})",

@@ -45,21 +45,33 @@ def fit(
         def report(step: lgb.callback.CallbackEnv, done: int = done) -> None:
             progress(done + step.iteration + 1, total)
 
-        data.set_label(_target(member, rows))
-        parameters: dict[str, Any] = {
-            **member.parameters,
-            **_OBJECTIVE[member.target],
-            **_DETERMINISM,
-            "seed": seed,
-            "num_threads": threads,
-        }
+        weight = weight_of(member, rows)
+        data.set_label(target_of(member, rows))
+        data.set_weight(None if weight is None else weight / weight.mean())
+        parameters = {**parameters_of(member, seed=seed), "num_threads": threads}
         boosters.append(
             lgb.train(parameters, data, num_boost_round=member.trees, callbacks=[report])
         )
     return blend(boosters, [member.weight for member in segment.members])
 
 
-def _target(member: Member, rows: TrainingSet) -> NDArray[np.float64]:
+def parameters_of(member: Member, *, seed: int) -> dict[str, Any]:
+    """LightGBM's parameters of a member, wherever it is fitted."""
+    return {**member.parameters, **_OBJECTIVE[member.target], **_DETERMINISM, "seed": seed}
+
+
+def weight_of(member: Member, rows: TrainingSet) -> NDArray[np.float64] | None:
+    """Weights, shape (n,), yet to be scaled to a mean of 1; None where all rows weigh alike."""
+    if not member.volume_power:
+        return None
+    # the feature is log1p of the mean units over 28 days
+    log_units = rows.rows[:, NAMES.index("units_28")].astype(np.float64)
+    weight: NDArray[np.float64] = np.exp(member.volume_power * log_units)
+    return weight
+
+
+def target_of(member: Member, rows: TrainingSet) -> NDArray[np.float64]:
+    """What a member learns, shape (n,)."""
     units = rows.units
     target: NDArray[np.float64] = np.log1p(units) if member.target == "log" else units + 1
     return target

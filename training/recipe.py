@@ -21,12 +21,16 @@ class Member(_Frozen):
             Tweedie deviance of units + 1, whose score is the log of an expected value, so that
             sums come out right. Both scores are log1p units, and can be added.
         weight: of its score in the blend.
+        volume_power: a row weighs as much as the mean units over the 28 days before its origin,
+            plus one, to this power. 0 weighs all alike, as RMSLE does; more serves the sums that
+            WRMSSE looks at.
         trees: to grow.
         parameters: of LightGBM, beside those that determinism fixes.
     """
 
     target: Literal["log", "mean"]
     weight: float
+    volume_power: float = 0.0
     trees: int
     parameters: dict[str, Any]
 
@@ -36,15 +40,21 @@ class Segment(_Frozen):
 
     Attributes:
         last_horizon: days after the origin.
+        learn_from: first horizon of its training rows; earlier than its first forecast where
+            nearer rows help.
         years: of origins before the last, at most.
         origin_step: days between the origins that rows are drawn from.
+        recent_days, recent_step: denser origins in the last days.
         max_rows: of the training matrix; fewer horizons are drawn per origin to stay below.
         members: of the blend.
     """
 
     last_horizon: int
+    learn_from: int = 1
     years: float
     origin_step: int
+    recent_days: int = 0
+    recent_step: int = 1
     max_rows: int
     members: tuple[Member, ...]
 
@@ -54,10 +64,13 @@ class Recipe(_Frozen):
 
     Attributes:
         segments: by horizon, the nearest first; the last reaches `MAX_HORIZON`.
+        groups: that the series are split into at each origin, each with horizons of its own, so
+            that many forecast days are seen from every origin.
         seed: of every draw.
     """
 
     segments: tuple[Segment, ...]
+    groups: int = 16
     seed: int = 20170730
 
     @model_validator(mode="after")
@@ -67,54 +80,61 @@ class Recipe(_Frozen):
             raise ValueError(f"segments must follow each other and end at {MAX_HORIZON}")
         return self
 
-    def horizons(self, segment: Segment) -> tuple[int, int]:
-        """First and last horizon of one of the segments."""
-        before = [
-            other.last_horizon
-            for other in self.segments
-            if other.last_horizon < segment.last_horizon
-        ]
-        return max(before, default=0) + 1, segment.last_horizon
 
-
-_TREES = {
-    "learning_rate": 0.05,
+_TREES: dict[str, Any] = {
+    "learning_rate": 0.06,
     "num_leaves": 127,
     "min_data_in_leaf": 200,
-    "feature_fraction": 0.6,
-    "bagging_fraction": 0.8,
+    "feature_fraction": 0.4,
+    "bagging_fraction": 0.5,
     "bagging_freq": 1,
     "lambda_l2": 1.0,
 }
 
+
+def _even_and_volume(trees: int, parameters: dict[str, Any]) -> tuple[Member, ...]:
+    """Two views of log1p units at equal weight: all series alike, and the large ones first."""
+    return (
+        Member(target="log", weight=0.5, trees=trees, parameters=parameters),
+        Member(target="log", weight=0.5, volume_power=0.6, trees=trees, parameters=parameters),
+    )
+
+
 DEFAULT = Recipe(
     segments=(
         Segment(
-            last_horizon=MAX_HORIZON,
-            years=3.0,
+            last_horizon=16,
+            years=3.5,
             origin_step=5,
-            max_rows=2_000_000,
-            members=(Member(target="log", weight=1.0, trees=500, parameters=_TREES),),
+            recent_days=546,
+            recent_step=4,
+            max_rows=1_500_000,
+            members=_even_and_volume(450, _TREES),
+        ),
+        Segment(
+            last_horizon=MAX_HORIZON,
+            learn_from=10,
+            years=3.5,
+            origin_step=5,
+            max_rows=1_300_000,
+            members=_even_and_volume(400, _TREES),
         ),
     )
 )
 
 DEMO = Recipe(
-    segments=(
-        Segment(
-            last_horizon=MAX_HORIZON,
-            years=3.0,
-            origin_step=5,
-            max_rows=150_000,
-            members=(
-                Member(
-                    target="log",
-                    weight=1.0,
-                    trees=200,
-                    parameters={**_TREES, "num_leaves": 31, "min_data_in_leaf": 50},
+    segments=tuple(
+        segment.model_copy(
+            update={
+                "recent_days": 0,
+                "max_rows": 80_000,
+                "members": _even_and_volume(
+                    100, {**_TREES, "num_leaves": 31, "min_data_in_leaf": 50}
                 ),
-            ),
-        ),
-    )
+            }
+        )
+        for segment in DEFAULT.segments
+    ),
+    groups=4,
 )
 """For the built-in demo data, which are small: trains in seconds."""

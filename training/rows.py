@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import InputError
-from features.matrix import MatrixBuilder, known_covariates
+from features.matrix import MatrixBuilder, Rows, known_covariates
 from features.snapshot import MAX_HORIZON
 from features.state import MIN_HISTORY_DAYS, YEAR, state_at
 from training.recipe import Recipe, Segment
@@ -43,20 +43,26 @@ def training_rows(
     segment: Segment,
     *,
     last_target: int,
+    share: Rows | None = None,
     progress: Progress = lambda done, total: None,
 ) -> TrainingSet:
     """Draw a segment's rows of the bottom series, with targets no later than `last_target`.
 
     A series gives rows from the origin at which it has sold; before, there is nothing to learn
-    from. For every origin the number of days with planned promotions is drawn too, and those
-    beyond it are hidden, so that one model serves forecasts with and without them.
+    from. At every origin the series are split at random into groups that draw horizons of their
+    own. The number of days with planned promotions is drawn too, and those beyond it are hidden,
+    so that one model serves forecasts with and without them. Days of a long event, such as those
+    after an earthquake, are no targets: nothing is to be learnt from them for other days.
+
+    Args:
+        share: bottom nodes to make rows of, all if left out. Nothing that is drawn depends on it:
+            shares that are a partition of the bottoms give together the rows of them all.
 
     Raises:
         TooLittleHistoryError: there is not enough for a single row.
     """
     snapshot = builder.snapshot
-    first_horizon, last_horizon = recipe.horizons(segment)
-    origins = _origins(segment, last_target - first_horizon)
+    origins = _origins(segment, last_target - segment.learn_from)
     if not len(origins):
         raise TooLittleHistoryError(
             f"training needs at least {MIN_HISTORY_DAYS + 1} days of sales, not {last_target + 1}"
@@ -65,16 +71,19 @@ def training_rows(
     horizons_each = max(segment.max_rows // (len(origins) * len(bottoms)), 1)
     parts = []
     for number, origin in enumerate(origins):
-        draw = np.random.default_rng([recipe.seed, last_horizon, origin])
-        reach = min(last_horizon, last_target - origin) - first_horizon + 1
-        chosen = draw.choice(reach, size=min(horizons_each, reach), replace=False)
-        horizons = np.sort(chosen).astype(np.intp) + first_horizon
+        draw = np.random.default_rng([recipe.seed, segment.last_horizon, origin])
+        last = min(segment.last_horizon, last_target - int(origin))
+        reach = np.arange(segment.learn_from, last + 1)
+        reach = reach[~snapshot.calendar.singular[origin + reach]]
         state = state_at(snapshot, int(origin))
-        nodes = bottoms[state.sold[bottoms]]
         covariates = known_covariates(snapshot, int(origin), promotion_lead=_lead(draw))
-        rows = builder.matrix(state, covariates, nodes, horizons)
-        units = snapshot.sales[np.ix_(nodes, origin + horizons)].reshape(-1)
-        parts.append((rows, units, np.full(len(units), origin)))
+        series = draw.permutation(bottoms[state.sold[bottoms]])
+        for group in np.array_split(series, recipe.groups):
+            horizons = np.sort(draw.choice(reach, min(horizons_each, len(reach)), replace=False))
+            nodes = group if share is None else group[np.isin(group, share)]
+            rows = builder.matrix(state, covariates, nodes, horizons)
+            units = snapshot.sales[np.ix_(nodes, origin + horizons)].reshape(-1)
+            parts.append((rows, units, np.full(len(units), origin)))
         progress(number + 1, len(origins))
     rows, units, origin_of = (np.concatenate(part) for part in zip(*parts, strict=True))
     return TrainingSet(rows=rows, units=units, origin=origin_of)
@@ -88,7 +97,11 @@ def _origins(segment: Segment, last: int) -> NDArray[np.int64]:
     """
     start = YEAR if last > YEAR + MAX_HORIZON else MIN_HISTORY_DAYS - 1
     start = max(start, last - round(segment.years * YEAR))
-    return np.arange(last, start - 1, -segment.origin_step)[::-1]
+    recent = max(start, last - segment.recent_days)
+    return np.union1d(
+        np.arange(last, start - 1, -segment.origin_step),
+        np.arange(last, recent - 1, -segment.recent_step) if segment.recent_days else [],
+    ).astype(np.int64)
 
 
 def _lead(draw: np.random.Generator) -> int:

@@ -129,18 +129,19 @@ def test_every_store_keeps_national_holidays(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("description", "name"),
+    ("kind", "description", "name"),
     [
-        ("Founders' Day", "Founders' Day"),
-        ("Founders' Day-2", "Founders' Day"),
-        ("Founders' Day+10", "Founders' Day"),
-        ("Traslado Founders' Day", "Founders' Day"),
-        ("Harbour Cup: North-South", "Harbour Cup"),
-        ("Mid-Winter", "Mid-Winter"),
+        ("Holiday", "Founders' Day", "Founders' Day"),
+        ("Additional", "Founders' Day-2", "Founders' Day-2"),
+        ("Event", "Flood+10", "Flood"),
+        ("Event", "Flood-1", "Flood"),
+        ("Transfer", "Traslado Founders' Day", "Founders' Day"),
+        ("Event", "Harbour Cup: North-South", "Harbour Cup"),
+        ("Holiday", "Mid-Winter", "Mid-Winter"),
     ],
 )
-def test_name_is_what_recurs(description: str, name: str) -> None:
-    assert holiday(description=description).name == name
+def test_name_is_what_recurs(kind: str, description: str, name: str) -> None:
+    assert holiday(type=kind, description=description).name == name
 
 
 def test_day_off_names_a_day_that_is_an_event_too() -> None:

@@ -14,8 +14,20 @@ from features.state import state_at
 
 ORIGIN = 1000
 ALL = np.arange(1, MAX_HORIZON + 1)
-PLANNED = [name for name in NAMES if name.startswith("promo") and not name[-1].isdigit()]
-PLANNED.remove("promo_slope")
+PLANNED = {
+    **dict.fromkeys(
+        (
+            *("promo", "promo_change", "promo_weekday_change", "promo_effect"),
+            *("promo_family_effect", "promo_store", "promo_store_change"),
+            *("promo_family", "promo_family_change"),
+        ),
+        0,
+    ),
+    "promo_before": -1,
+    "promo_after": 1,
+    "promo_week": 3,
+}
+"""Features of planned promotions, and how many days after the forecast day they look at."""
 
 
 def rows_at(
@@ -65,10 +77,11 @@ def test_promotions_that_are_not_planned_are_missing_not_zero(
     snapshot: Snapshot, contract: Contract, lead: int
 ) -> None:
     rows = rows_at(snapshot, contract, ORIGIN, lead)
-    for name in PLANNED:
+    for name, looks in PLANNED.items():
         missing = np.isnan(rows[:, :, NAMES.index(name)])
-        assert not missing[:, :lead].any(), name
-        assert missing[:, lead:].all(), name
+        known = max(min(lead, MAX_HORIZON) - looks, 0)
+        assert not missing[:, :known].any(), name
+        assert missing[:, known:].all(), name
 
 
 def test_a_past_origin_knows_promotions_no_further_than_the_newest_does(snapshot: Snapshot) -> None:

@@ -100,4 +100,4 @@ def test_an_origin_outside_the_data_is_refused(snapshot: Snapshot, origin: int |
 def test_the_earliest_and_the_newest_origin_have_a_state(snapshot: Snapshot) -> None:
     for origin in (MIN_HISTORY_DAYS - 1, snapshot.newest_origin):
         for name, values in {**state_at(snapshot, origin).node}.items():
-            assert np.isfinite(values).all() or name in ("growth_364", "oil_change_28"), name
+            assert np.isfinite(values).all() or name == "growth_364", name

@@ -38,11 +38,11 @@ def column(rows: TrainingSet, name: str) -> np.ndarray:
 def test_no_target_lies_after_the_last_day_allowed(rows: TrainingSet) -> None:
     targets = rows.origin + column(rows, "horizon")
     assert targets.max() == LAST
-    assert rows.origin.max() == LAST - 17
+    assert rows.origin.max() == LAST - 1
 
 
 def test_every_horizon_of_the_segment_occurs(rows: TrainingSet) -> None:
-    assert set(column(rows, "horizon").astype(int)) == set(range(17, MAX_HORIZON + 1))
+    assert set(column(rows, "horizon").astype(int)) == set(range(1, MAX_HORIZON + 1))
 
 
 def test_targets_are_the_sales_of_the_day(rows: TrainingSet, builder: MatrixBuilder) -> None:

@@ -1,0 +1,34 @@
+"""A change of any feature's values is noticed, and then asks for another version."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from features.contract import FEATURES_VERSION, contract_of
+from features.matrix import MatrixBuilder, known_covariates
+from features.snapshot import Snapshot
+from features.state import state_at
+
+ORIGINS = (400, 1000)
+HORIZONS = np.array([1, 16, 40, 90])
+DIGEST_OF_VERSION = {1: "fa4dfc1016b9e1cf"}
+
+
+def test_rows_have_the_values_of_this_version(snapshot: Snapshot) -> None:
+    """If this fails and was meant to: raise FEATURES_VERSION and note the new digest."""
+    builder = MatrixBuilder(snapshot, contract_of(snapshot, through=snapshot.newest_origin))
+    digest = hashlib.sha256()
+    for origin in ORIGINS:
+        rows = builder.matrix(
+            state_at(snapshot, origin),
+            known_covariates(snapshot, origin),
+            np.arange(len(snapshot.hierarchy)),
+            HORIZONS,
+        )
+        # three decimals: what a compiler or processor does to the last bits is no change
+        digest.update(np.nan_to_num(rows, nan=-1e6).round(3).astype("<f4").tobytes())
+    assert {FEATURES_VERSION: digest.hexdigest()[:16]} == {
+        FEATURES_VERSION: DIGEST_OF_VERSION[FEATURES_VERSION]
+    }
