@@ -1,11 +1,14 @@
 # Thin over the mlrf command: every target works in a clean checkout.
 .DEFAULT_GOAL := help
-.PHONY: help serve test check train backtest bento lock clean
+.PHONY: help serve test check train backtest forecast bento lock clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?=
+OUT ?= forecast.csv
+LEVELS ?=
+DAYS ?=
 export HOST PORT
 
 help: ## Show what there is
@@ -19,6 +22,10 @@ train: $(VENV)/train.done ## Train on DATA=<folder> (the demo data if left out) 
 
 backtest: $(VENV)/dev.done ## Score the last days of DATA=<folder> against seasonal naive
 	@$(BIN)/mlrf backtest $(if $(DATA),"$(DATA)")
+
+forecast: $(VENV)/train.done ## Forecast DATA=<folder> into OUT=forecast.csv; LEVELS=1 for all nodes, DAYS=n without a test table
+	@$(BIN)/mlrf forecast $(if $(DATA),"$(DATA)") --out "$(OUT)" \
+		$(if $(filter-out 0,$(LEVELS)),--levels) $(if $(DAYS),--days "$(DAYS)")
 
 test: $(VENV)/dev.done ## Run the tests
 	@$(BIN)/pytest -n auto

@@ -1,4 +1,7 @@
-"""The `mlrf` command: serve, train, backtest, demo. Imports what a command needs when it runs."""
+"""The `mlrf` command: serve, train, backtest, forecast, demo.
+
+Imports what a command needs when it runs.
+"""
 
 from __future__ import annotations
 
@@ -88,6 +91,8 @@ def backtest(
 ) -> None:
     """Fit before every window of the past, forecast it, and compare with what was sold."""
     from training.backtest import backtest as run
+    from training.figures import number
+    from training.report import REPORT_FILE
 
     with _tables(data) as (folder, recipe), _progress() as reporter:
         result = run(
@@ -104,9 +109,72 @@ def backtest(
     for group, models in result["means"].items():
         for name, scores in models.items():
             label = f"{group} (mean of {scores['windows']})"
-            table.add_row(label, name, f"{scores['rmsle']:.4f}", f"{scores['wrmsse']:.4f}")
+            table.add_row(label, name, number(scores["rmsle"]), number(scores["wrmsse"]))
     Console().print(table)
-    err.print(f"All of it is in {out}.")
+    err.print(f"All of it is in {out}; to read: {out / REPORT_FILE}.", highlight=False)
+
+
+@app.command()
+def seal(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of a finished backtest, of the bundle's data and recipe.")
+    ] = Path("backtest"),
+) -> None:
+    """Join a backtest to the current bundle, as a new version that is served from then on."""
+    from training.seal import seal_backtest
+
+    pair = seal_backtest(folder, get_settings().store)
+    err.print(
+        f"Bundle {pair.bundle} holds the backtest and is served from the next start on.",
+        highlight=False,
+    )
+
+
+@app.command()
+def card(
+    file: Annotated[Path, typer.Argument(help="A backtest's document, such as backtest.json.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; to the terminal if left out.")
+    ] = None,
+) -> None:
+    """Make the model card from a backtest's document."""
+    from training.document import read_backtest
+    from training.model_card import model_card
+
+    text = model_card(read_backtest(file))
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+
+
+@app.command()
+def forecast(
+    data: Annotated[Path, typer.Argument(help="Folder with the retailer's tables.")],
+    out: Annotated[Path, typer.Option(help="CSV file to write; one that exists is replaced.")] = (
+        Path("forecast.csv")
+    ),
+    levels: Annotated[bool, typer.Option("--levels", help="Stores, families and total too.")] = (
+        False
+    ),
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, help="Days to forecast where there is no test table; 16."),
+    ] = None,
+) -> None:
+    """Write the current model's forecasts for tables: for the rows of test, or the next days."""
+    from training.forecast_file import forecast_file
+
+    store = get_settings().store
+    with _progress() as reporter:
+        done = forecast_file(data, store, out, days=days, levels=levels, reporter=reporter)
+    err.print(
+        f"Wrote {done.rows:,} forecasts from {done.first} to {done.last} to {out}, of bundle "
+        f"{done.pair.bundle} and snapshot {done.pair.snapshot}.",
+        highlight=False,
+        markup=False,
+    )
 
 
 @app.command()

@@ -82,12 +82,12 @@ class Routes:
             horizon=asked.horizon,
             forecast=days,
             origin=origin,
+            method=engine.methods(window.origin, np.array([row]))[0],
             model_version=engine.bundle.name,
             model_trained_through=trained_through,
             in_sample=first <= trained_through,
             known_through={
                 "onpromotion": snapshot.date_at(window.origin + snapshot.promotion_lead),
-                "oil": origin,
             },
             snapshot=_reference(snapshot),
             degraded=False,

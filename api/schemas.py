@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
+from models.methods import Method
 
 HORIZONS = (15, 30, 60, 90)
 Horizon = Literal[15, 30, 60, 90]
@@ -89,6 +90,10 @@ class SimpleAnswer:
     Attributes:
         date: the first day forecast.
         origin: the last day whose sales the forecast rests on.
+        method: how the forecast was made: `model`; `model_new` where it rests on few days of
+            sales, or the model has not seen the store or the family; `model_idle` where the
+            series has sold nothing lately; `zero_never_sold` where it never has, and the
+            forecast is zero by rule.
         model_trained_through: the last day whose sales the model has seen.
         in_sample: whether the model has seen a day that is forecast here.
         known_through: last day up to which each covariate was known.
@@ -101,6 +106,7 @@ class SimpleAnswer:
     horizon: int
     forecast: list[DayForecast]
     origin: dt.date
+    method: Method
     model_version: str
     model_trained_through: dt.date
     in_sample: bool

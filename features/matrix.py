@@ -6,6 +6,7 @@ origins and serving for one, with the same code and hence the same bits.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,8 @@ from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import State
 
 _OF_ANCESTORS = {
-    "node": ("trend_28", "growth_364"),
-    "weekday": ("weekday_index",),
+    "node": (),
+    "weekday": (),
     "monthday": ("monthday_effect",),
     "ahead": ("year_effect", "event_effect", "event_level"),
 }
@@ -115,6 +116,7 @@ class MatrixBuilder:
                 if name in of_ancestors:
                     blocks[f"store_{name}"] = at[self._store[nodes]]
                     blocks[f"family_{name}"] = at[self._family[nodes]]
+        blocks["expected"] = _expected(blocks, state.ahead["event_level"][0, horizons - 1])
         blocks |= self._calendar(covariates.calendar, nodes, days)
         blocks |= self._planned_promotions(state, covariates, nodes, horizons)
         rows = np.empty((len(nodes), len(horizons), len(NAMES)), dtype=np.float32)
@@ -165,3 +167,13 @@ class MatrixBuilder:
             "promo_family": planned[family],
             "promo_family_change": change[family],
         }
+
+
+def _expected(
+    blocks: Mapping[str, NDArray[np.floating]], total_level: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """The usual for the weekday, or what the day's holiday did to the store and the family."""
+    level = blocks["store_event_level"] + blocks["family_event_level"] - total_level
+    return np.where(
+        np.isnan(level), blocks["weekday_decayed"], np.maximum(blocks["mean_28"] + level, 0)
+    )

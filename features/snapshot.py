@@ -127,19 +127,11 @@ class Snapshot:
         return shares
 
     @cached_property
-    def peers(self) -> NDArray[np.intp]:
-        """Group of each node: bottom series of a family in a cluster share one; (nodes,)."""
-        return self._groups("cluster")
-
-    @cached_property
     def family_group(self) -> NDArray[np.intp]:
-        """Group of each node: bottom series of a family share one; (nodes,)."""
-        return self._groups()
-
-    def _groups(self, *columns: str) -> NDArray[np.intp]:
-        bottoms = self.hierarchy.bottoms
-        upper: list[tuple[object, ...]] = [(row,) for row in range(self.hierarchy.n_upper)]
-        keys = [*upper, *zip(*(bottoms[name] for name in ("family", *columns)), strict=True)]
+        """Group of each node: bottom series of a family share one, others stand alone; (nodes,)."""
+        families = self.hierarchy.bottoms["family"]
+        alone = [(row, "") for row in range(self.hierarchy.n_upper)]
+        keys = [*alone, *((-1, family) for family in families)]
         code = {key: number for number, key in enumerate(dict.fromkeys(keys))}
         return np.array([code[key] for key in keys], dtype=np.intp)
 

@@ -120,7 +120,6 @@ def state_at(snapshot: Snapshot, origin: int) -> State:
     weekday["promo_weekday_8"] = np.log1p(_weekday_means(snapshot, origin, items, 8))
     ordinary = _ordinary(snapshot, origin)
     weekday |= _clean_weekdays(snapshot, origin, units, logs, ordinary)
-    _add_peers(snapshot, node, weekday)
     unusual = _Unusual(logs, ordinary)
     ahead = _year_ago(logs) | _events(snapshot, origin, unusual)
     return State(
@@ -237,29 +236,6 @@ def _clean_weekdays(
         "weekday_sold_16": mean((raw > 0).astype(np.float64), use.astype(np.float64)),
     }
     return {name: _monday_first(snapshot, origin, value) for name, value in values.items()}
-
-
-def _add_peers(
-    snapshot: Snapshot,
-    node: dict[str, NDArray[np.float64]],
-    weekday: dict[str, NDArray[np.float64]],
-) -> None:
-    """Means over the series of the same family in the same cluster of stores, if open.
-
-    A node above the bottom has no such peers and stands for itself.
-    """
-    groups = snapshot.peers
-    open_now = (node["age"] > 0).astype(np.float64)
-    counts = np.maximum(np.bincount(groups, open_now), 1)
-
-    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray((np.bincount(groups, values * open_now) / counts)[groups])
-
-    for name in ("mean_28", "trend_28", "zero_share_28"):
-        node[f"peers_{name}"] = mean(node[name])
-    weekday["peers_weekday_8"] = np.stack(
-        [mean(values) for values in weekday["weekday_8"].T], axis=1
-    )
 
 
 def _padded(values: NDArray[np.floating], days: int) -> NDArray[np.float64]:

@@ -7,17 +7,26 @@ forecasts of the newest origin.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from features.contract import UNKNOWN_CODE
 from features.matrix import Covariates, MatrixBuilder, known_covariates
 from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import State, state_at
 from models.bundle import Bundle
 from models.intervals import Intervals
+from models.methods import Method, methods_at
 from models.reconciliation import Coherent, Reconciliation
 
 ALL_HORIZONS = np.arange(1, MAX_HORIZON + 1)
+Progress = Callable[[int, int], None]
+"""Called with parts done and parts in all."""
+
+_ROWS_AT_ONCE = 200_000
+"""Rows of the model that `ForecastEngine.forecast` holds in memory, about 300 bytes each."""
 
 
 class ForecastEngine:
@@ -38,6 +47,7 @@ class ForecastEngine:
             if bundle.calibration is None
             else Intervals(bundle.calibration, snapshot.hierarchy)
         )
+        self._unseen = self._unseen_nodes()
 
     def rows(
         self, state: State, covariates: Covariates, horizons: NDArray[np.intp]
@@ -65,9 +75,33 @@ class ForecastEngine:
         horizons: NDArray[np.intp] = ALL_HORIZONS,
         *,
         promotion_lead: int | None = None,
+        progress: Progress = lambda done, total: None,
     ) -> Coherent:
-        """Coherent forecasts of all nodes from one origin; values of shape (nodes, horizons)."""
+        """Coherent forecasts of all nodes from one origin; values of shape (nodes, horizons).
+
+        The model's rows are made for a few days at a time, so that the memory they take does not
+        grow with the number of days.
+        """
         state = state_at(self.snapshot, origin)
         covariates = known_covariates(self.snapshot, origin, promotion_lead=promotion_lead)
-        outputs = self.bundle.model.predict(self.rows(state, covariates, horizons))
-        return self.reconciliation.reconcile(self.base(state, horizons, outputs))
+        days = max(_ROWS_AT_ONCE // len(self.reconciliation.needed), 1)
+        parts = []
+        for start in range(0, len(horizons), days):
+            some = horizons[start : start + days]
+            outputs = self.bundle.model.predict(self.rows(state, covariates, some))
+            parts.append(self.base(state, some, outputs))
+            progress(start + len(some), len(horizons))
+        return self.reconciliation.reconcile(np.concatenate(parts, axis=1))
+
+    def methods(self, origin: int, nodes: NDArray[np.intp]) -> list[Method]:
+        """How the forecasts of nodes (rows of the hierarchy) from an origin are made."""
+        return methods_at(self.snapshot, origin, nodes, self._unseen[nodes])
+
+    def _unseen_nodes(self) -> NDArray[np.bool_]:
+        """Bottom series whose store or family the model has not seen; shape (nodes,)."""
+        hierarchy = self.snapshot.hierarchy
+        unseen = np.zeros(len(hierarchy), dtype=np.bool_)
+        for feature, column in (("store", "store_nbr"), ("family", "family")):
+            codes = self.bundle.contract.code(feature, hierarchy.bottoms[column])
+            unseen[hierarchy.n_upper :] |= codes == UNKNOWN_CODE
+        return unseen

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from artifacts import Artifact, ArtifactError, Store, seal, staging, verify
 from features.snapshot import MAX_HORIZON
-from models.engine import ForecastEngine
+from models.engine import ForecastEngine, Progress
 
 KIND = "forecasts"
 MEAN_FILE = "mean.npy"
@@ -34,7 +34,9 @@ class Forecasts:
     clipped: int
 
 
-def load_or_make(engine: ForecastEngine, store: Store) -> Forecasts:
+def load_or_make(
+    engine: ForecastEngine, store: Store, *, progress: Progress = lambda done, total: None
+) -> Forecasts:
     """The forecasts of an engine's pair, from its artifact, which is made if there is none.
 
     Where the folder cannot be written, as in a read-only image, they are kept in memory.
@@ -47,9 +49,9 @@ def load_or_make(engine: ForecastEngine, store: Store) -> Forecasts:
         try:
             store.forecasts.mkdir(parents=True, exist_ok=True)
             with FileLock(store.forecasts / ".lock"):
-                folder = _find(engine, store) or _make(engine, store).path
+                folder = _find(engine, store) or _make(engine, store, progress).path
         except OSError:
-            coherent = engine.forecast(engine.snapshot.newest_origin)
+            coherent = engine.forecast(engine.snapshot.newest_origin, progress=progress)
             return Forecasts(mean=coherent.values, clipped=coherent.clipped)
     artifact = verify(folder, kind=KIND)
     mean = np.load(folder / MEAN_FILE, mmap_mode="r", allow_pickle=False).view(np.ndarray)
@@ -67,8 +69,8 @@ def _find(engine: ForecastEngine, store: Store) -> Path | None:
     return next(iter(store.forecasts.glob(f"{_label(engine)}-*")), None)
 
 
-def _make(engine: ForecastEngine, store: Store) -> Artifact:
-    coherent = engine.forecast(engine.snapshot.newest_origin)
+def _make(engine: ForecastEngine, store: Store, progress: Progress) -> Artifact:
+    coherent = engine.forecast(engine.snapshot.newest_origin, progress=progress)
     with staging(store.forecasts) as folder:
         np.save(folder / MEAN_FILE, coherent.values)
         return seal(folder, kind=KIND, label=_label(engine), facts={"clipped": coherent.clipped})

@@ -8,7 +8,7 @@ from functools import lru_cache
 from artifacts import ArtifactError, Pair, Store
 from features.snapshot import load_snapshot
 from models.bundle import load_bundle
-from models.engine import ForecastEngine
+from models.engine import ForecastEngine, Progress
 from models.forecasts import Forecasts, load_or_make
 from models.intervals import Intervals
 
@@ -33,7 +33,9 @@ def load_engine(store: Store, pair: Pair) -> ForecastEngine:
     return ForecastEngine(bundle, load_snapshot(store.snapshots / pair.snapshot))
 
 
-def load_serving_pair(store: Store, pair: Pair) -> ServingPair:
+def load_serving_pair(
+    store: Store, pair: Pair, *, progress: Progress = lambda done, total: None
+) -> ServingPair:
     """Load a pair with the forecasts of its newest origin.
 
     Raises:
@@ -43,5 +45,7 @@ def load_serving_pair(store: Store, pair: Pair) -> ServingPair:
     if engine.intervals is None:
         raise ArtifactError(engine.bundle.path, "has no intervals: it was made to be judged")
     return ServingPair(
-        engine=engine, intervals=engine.intervals, forecasts=load_or_make(engine, store)
+        engine=engine,
+        intervals=engine.intervals,
+        forecasts=load_or_make(engine, store, progress=progress),
     )

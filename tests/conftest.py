@@ -7,13 +7,16 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from filelock import FileLock
 
 from artifacts import Pair, Store
+from features.build import build_snapshot
 from features.contract import Contract, contract_of
 from features.matrix import MatrixBuilder
 from features.snapshot import Snapshot, load_snapshot
+from features.tables import read_tables
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
 from training.demo import write_demo
@@ -25,6 +28,9 @@ _SMALL_TREES = {
     "min_data_in_leaf": 20,
     "learning_rate": 0.2,
 }
+_NEAR = Member(name="near", trees=25, parameters=_SMALL_TREES)
+_VOLUME = Member(name="volume", volume_power=0.6, trees=15, parameters=_SMALL_TREES)
+_FAR = Member(name="far", target="mean", trees=20, parameters=_SMALL_TREES)
 SMALL = Recipe(
     segments=tuple(
         Segment(
@@ -32,12 +38,13 @@ SMALL = Recipe(
             years=3,
             origin_step=7,
             max_rows=15_000,
-            members=(
-                Member(target="log", weight=0.7, trees=25, parameters=_SMALL_TREES),
-                Member(target="mean", weight=0.3, trees=15, parameters=_SMALL_TREES),
-            ),
+            members=members,
+            blend=weights,
         )
-        for last in (16, 90)
+        for last, members, weights in (
+            (16, (_NEAR, _VOLUME), {"near": 0.5, "volume": 0.5}),
+            (90, (_FAR,), {"far": 0.7, "volume": 0.3}),
+        )
     )
 )
 """A recipe that trains in a second."""
@@ -109,6 +116,53 @@ def contract(snapshot: Snapshot) -> Contract:
 @pytest.fixture(scope="session")
 def builder(snapshot: Snapshot, contract: Contract) -> MatrixBuilder:
     return MatrixBuilder(snapshot, contract)
+
+
+@pytest.fixture(scope="session")
+def odd_folder(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Newer tables of the demo's retailer, with every kind of series that is hard to forecast.
+
+    Of stores that the demo's model knows, 21 opens on 5 June and 3 is closed from 13 May on; of
+    those it has not seen, 77 opens on 10 June as a copy of store 1, 79 has sold a year as a copy
+    of store 2, and 78 is in the stores table only. Store 2 has rows for DAIRY every other week,
+    and sells TOYS in no store but is listed for it.
+    """
+    folder = Path(shutil.copytree(demo_folder, tmp_path_factory.mktemp("odd") / "tables"))
+    train = pl.read_parquet(folder / "train.parquet").drop("id")
+    day, store, family = pl.col("date"), pl.col("store_nbr"), pl.col("family")
+    of_store = {
+        number: train.filter(store == like, day >= opened).with_columns(
+            store_nbr=pl.lit(number, dtype=pl.Int64)
+        )
+        for number, like, opened in (
+            (77, 1, pl.date(2024, 6, 10)),
+            (79, 2, pl.date(2023, 6, 30)),
+        )
+    }
+    toys = train.filter(store == 2, family == "BOOKS").with_columns(
+        family=pl.lit("TOYS"), sales=pl.lit(0.0)
+    )
+    away = (
+        ((store == 21) & (day < pl.date(2024, 6, 5)))
+        | ((store == 3) & (day >= pl.date(2024, 5, 13)))
+        | ((store == 2) & (family == "DAIRY") & (day.dt.week() % 2 == 0))
+    )
+    pl.concat((train.filter(~away), *of_store.values(), toys)).write_parquet(
+        folder / "train.parquet"
+    )
+    stores = pl.read_parquet(folder / "stores.parquet")
+    new = [
+        stores.filter(store == 1).with_columns(store_nbr=pl.lit(number, dtype=pl.Int64))
+        for number in (77, 78, 79)
+    ]
+    pl.concat((stores, *new)).write_parquet(folder / "stores.parquet")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def odd_snapshot(odd_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    artifact = build_snapshot(read_tables(odd_folder), tmp_path_factory.mktemp("odd-snapshot"))
+    return load_snapshot(artifact.path)
 
 
 @pytest.fixture

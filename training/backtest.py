@@ -1,8 +1,8 @@
 """Rolling origins: refit before each window, forecast it, compare, and write a report folder.
 
 Everything learnt comes from before a window's origin. Results are written window by window, and
-an interrupted run goes on where it stopped: a result is taken up again only if data, recipe and
-window are those it was made with.
+an interrupted run goes on where it stopped: a result is taken up again only if data, recipe,
+features, window and the bundle it was compared with are those it was made with.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 import orjson
 
 from features.build import build_snapshot
+from features.contract import NAMES
 from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
 from features.tables import read_tables
 from models.bundle import Bundle, load_bundle
@@ -25,17 +26,22 @@ from models.engine import ForecastEngine
 from training.baselines import BASELINES
 from training.calibration import KNOTS, collect, weekly_origins
 from training.coverage import interval_scores
+from training.document import (
+    OURS,
+    PREVIOUS,
+    RESULT_FILE,
+    Document,
+    load_document,
+    write_document,
+)
+from training.engine import LocalEngine
 from training.pipeline import CALIBRATION_ORIGINS, Clock, Reporter, bundle_of, fit_model
 from training.recipe import Recipe
+from training.report import REPORT_FILE, write_report
 from training.scores import incoherence, point_scores
 from training.windows import TUNING, Window, windows_of
 
-OURS = "mlrf"
-PREVIOUS = "previous bundle"
-RESULT_FILE = "backtest.json"
 EVALUATION_ORIGINS = 20
-
-Document = dict[str, Any]
 
 
 def backtest(
@@ -87,15 +93,13 @@ class Backtest:
         self._clock = clock
         self._previous = None if previous is None else ForecastEngine(previous, snapshot)
         # what a result depends on, so that a run after a change does not take up the old ones
-        self._key = _digest([snapshot.name, recipe.model_dump(mode="json")])
+        self._key = _digest([snapshot.name, recipe.model_dump(mode="json"), NAMES])
         self._engines: dict[int, ForecastEngine] = {}
 
     def run(self, chosen: Sequence[Window]) -> Document:
-        """Score the windows and the intervals."""
+        """Score the windows and the intervals, and write the document and its report."""
         snapshot = self.snapshot
-        windows = [
-            self._resumed(window.name(snapshot), partial(self._score, window)) for window in chosen
-        ]
+        windows = [self._window(window) for window in chosen]
         result = {
             "snapshot": snapshot.name,
             "facts": snapshot.facts.model_dump(mode="json"),
@@ -107,17 +111,22 @@ class Backtest:
             "means": means(windows),
             "intervals": self._resumed("intervals", self._intervals),
         }
-        _write(self.folder / RESULT_FILE, result)
-        return result
+        document = write_document(self.folder / RESULT_FILE, result)
+        with self._clock.step("report"):
+            write_report(document, self.folder / REPORT_FILE)
+        return document
+
+    def _window(self, window: Window) -> Document:
+        name = window.name(self.snapshot)
+        if self._has_not_seen(window):
+            assert self._previous is not None
+            name = f"{name}-{_digest(self._previous.bundle.name)[:12]}"
+        # the same days may have had another role in a run with other windows
+        return self._resumed(name, partial(self._score, window)) | {"role": window.role}
 
     def _resumed(self, name: str, compute: Callable[[], Document]) -> Document:
         path = self.folder / "results" / f"{name}-{self._key[:12]}.json"
-        if path.exists():
-            kept: Document = orjson.loads(path.read_bytes())
-            return kept
-        result = compute()
-        _write(path, result)
-        return result
+        return load_document(path) if path.exists() else write_document(path, compute())
 
     def _engine(self, last_target: int) -> ForecastEngine:
         """The model of the days up to `last_target`, fitted once and kept as a bundle."""
@@ -128,12 +137,14 @@ class Backtest:
                     self.snapshot,
                     self.recipe,
                     last_target=last_target,
-                    threads=self._threads,
+                    engine=LocalEngine(self._threads),
                     clock=self._clock,
                 )
                 bundle = bundle_of(fitted, self.snapshot, self.recipe, self.folder / "bundles")
                 note.parent.mkdir(parents=True, exist_ok=True)
-                note.write_text(bundle.name, encoding="utf-8")
+                partial_note = note.with_suffix(".partial")  # a killed run leaves no empty one
+                partial_note.write_text(bundle.name, encoding="utf-8")
+                partial_note.replace(note)
             path = self.folder / "bundles" / note.read_text(encoding="utf-8")
             bundle_loaded = load_bundle(path, threads=self._threads)
             self._engines[last_target] = ForecastEngine(bundle_loaded, self.snapshot)
@@ -199,7 +210,10 @@ class Backtest:
 
 
 def means(windows: Sequence[Document]) -> Document:
-    """Mean RMSLE and WRMSSE of each model over the tuning windows of each group."""
+    """Mean RMSLE and WRMSSE of each model over the tuning windows of each group.
+
+    A mean of a figure that does not exist in one of them does not exist either.
+    """
     groups: dict[str, dict[str, list[Document]]] = defaultdict(lambda: defaultdict(list))
     for window in windows:
         if window["role"] == TUNING:
@@ -207,10 +221,7 @@ def means(windows: Sequence[Document]) -> Document:
                 groups[window["group"]][name].append(scores)
     return {
         group: {
-            name: {
-                measure: float(np.mean([score[measure] for score in scores]))
-                for measure in ("rmsle", "wrmsse")
-            }
+            name: {measure: _mean(scores, measure) for measure in ("rmsle", "wrmsse")}
             | {"windows": len(scores)}
             for name, scores in models.items()
         }
@@ -218,13 +229,10 @@ def means(windows: Sequence[Document]) -> Document:
     }
 
 
+def _mean(scores: Sequence[Document], measure: str) -> float | None:
+    values = [score[measure] for score in scores]
+    return None if None in values else float(np.mean(values))
+
+
 def _digest(value: Any) -> str:
     return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
-
-
-def _write(path: Path, document: Document) -> None:
-    """Write a document at once or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-    partial.replace(path)

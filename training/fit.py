@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.contract import NAMES
-from training.blend import blend
 from training.recipe import Member, Segment
 from training.rows import Progress, TrainingSet
 
@@ -31,10 +30,10 @@ def fit(
     seed: int,
     threads: int,
     progress: Progress = lambda done, total: None,
-) -> lgb.Booster:
-    """Fit a segment's members and blend them; the booster's score is log1p units.
+) -> list[lgb.Booster]:
+    """Fit a segment's members, in order; the score of each is log1p units.
 
-    The same rows, segment, seed, machine type and number of threads give the same booster.
+    The same rows, segment, seed, machine type and number of threads give the same boosters.
     """
     total = sum(member.trees for member in segment.members)
     data = lgb.Dataset(rows.rows, feature_name=list(NAMES), params=_DETERMINISM).construct()
@@ -52,7 +51,7 @@ def fit(
         boosters.append(
             lgb.train(parameters, data, num_boost_round=member.trees, callbacks=[report])
         )
-    return blend(boosters, [member.weight for member in segment.members])
+    return boosters
 
 
 def parameters_of(member: Member, *, seed: int) -> dict[str, Any]:

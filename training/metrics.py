@@ -43,8 +43,11 @@ def m5_scale(sales: Values) -> Values:
     """Mean squared one-day difference of each series since its first sale; shape (nodes,).
 
     Args:
-        sales: units up to the origin, shape (nodes, days). NaN for a series that has sold on
-            fewer than two days: it has no scale and takes no part.
+        sales: units up to the origin, shape (nodes, days).
+
+    Returns:
+        NaN for a series that has not changed since its first sale, or has none: it has no scale
+        and takes no part.
     """
     started = np.cumsum(sales, axis=1) > 0
     steps = np.diff(sales, axis=1)
@@ -114,4 +117,6 @@ def weighted_interval_score(
 
 def _weighted_mean(values: Values, weights: Values) -> float:
     counted = np.isfinite(values) & (weights > 0)
+    if not counted.any():  # a level that has sold nothing lately has no figure
+        return float("nan")
     return float(np.average(values[counted], weights=weights[counted]))

@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
+import lightgbm as lgb
 import numpy as np
 import orjson
 from numpy.typing import NDArray
@@ -30,11 +31,12 @@ from models.bundle import Facts, SegmentFiles, load_bundle, write_bundle
 from models.engine import ForecastEngine
 from models.intervals import Calibration
 from models.pair import load_serving_pair
+from training.blend import blend
 from training.calibration import calibrate, collect, weekly_origins
+from training.engine import Engine, LocalEngine
 from training.export import round_thresholds, to_onnx
-from training.fit import fit
 from training.recipe import Recipe
-from training.rows import TooLittleHistoryError, training_rows
+from training.rows import TooLittleHistoryError
 from training.scores import calibration_scores
 
 BOTTOM_UP = "bottom_up"
@@ -43,7 +45,6 @@ MIN_CALIBRATION_ORIGINS = 8
 MIN_TRAINING_DAYS = 240
 """Days that the frozen model needs before the first origin of the calibration."""
 
-_GOLDEN_ROWS = 256
 _LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxmltools", "onnxruntime", "polars", "scipy")
 
 
@@ -101,22 +102,28 @@ def train(
     recipe: Recipe,
     *,
     threads: int,
+    engine: Engine | None = None,
     reporter: Reporter | None = None,
 ) -> Pair:
     """Train a model on a folder of tables and make it the serving pair.
+
+    Args:
+        threads: of the fit on this machine, and of the forecasts that calibrate the intervals.
+        engine: that fits it, if not this machine.
 
     Raises:
         DataError: a table is wrong.
         TooLittleHistoryError: the data begin too late.
     """
     clock = Clock(reporter or Silent())
+    engine = engine or LocalEngine(threads)
     with clock.step("read tables"):
         tables = read_tables(data)
     with clock.step("build snapshot"):
         snapshot = load_snapshot(build_snapshot(tables, store.snapshots).path)
-    calibration, metrics = _calibrate(snapshot, recipe, threads=threads, clock=clock)
+    calibration, metrics = _calibrate(snapshot, recipe, engine=engine, threads=threads, clock=clock)
     fitted = fit_model(
-        snapshot, recipe, last_target=snapshot.newest_origin, threads=threads, clock=clock
+        snapshot, recipe, last_target=snapshot.newest_origin, engine=engine, clock=clock
     )
     bundle = bundle_of(
         fitted, snapshot, recipe, store.bundles, calibration=calibration, metrics=metrics
@@ -130,28 +137,25 @@ def train(
 
 
 def fit_model(
-    snapshot: Snapshot, recipe: Recipe, *, last_target: int, threads: int, clock: Clock
+    snapshot: Snapshot, recipe: Recipe, *, last_target: int, engine: Engine, clock: Clock
 ) -> Fitted:
-    """Fit every segment on the days up to `last_target`, and export it."""
+    """Fit every segment on the days up to `last_target`, blend it, and export it."""
     contract = contract_of(snapshot, through=last_target)
     builder = MatrixBuilder(snapshot, contract)
-    advance = clock.reporter.advance
+    members: dict[str, lgb.Booster] = {}
     segments, golden = {}, []
     for segment in recipe.segments:
-        with clock.step("make rows"):
-            rows = training_rows(
-                builder, recipe, segment, last_target=last_target, progress=advance
-            )
-        with clock.step("fit"):
-            booster = fit(rows, segment, seed=recipe.seed, threads=threads, progress=advance)
+        fitted = engine.fit(builder, recipe, segment, last_target=last_target, clock=clock)
+        names = [member.name for member in segment.members]
+        members |= zip(names, fitted.boosters, strict=True)
         with clock.step("export"):
-            booster = round_thresholds(booster)
+            weights = segment.blend
+            blended = blend([members[name] for name in weights], list(weights.values()))
+            booster = round_thresholds(blended)
             segments[segment.last_horizon] = SegmentFiles(
                 onnx=to_onnx(booster), booster=booster.model_to_string()
             )
-            # spread over the rows: planned, hidden and missing covariates all occur
-            spread = np.linspace(0, len(rows.rows) - 1, min(_GOLDEN_ROWS, len(rows.rows)))
-            golden.append(rows.rows[spread.astype(int)])
+        golden.append(fitted.sample)
     return Fitted(contract, last_target, segments, np.concatenate(golden))
 
 
@@ -197,7 +201,7 @@ def engine_of(
 
 
 def _calibrate(
-    snapshot: Snapshot, recipe: Recipe, *, threads: int, clock: Clock
+    snapshot: Snapshot, recipe: Recipe, *, engine: Engine, threads: int, clock: Clock
 ) -> tuple[Calibration, dict[str, Any]]:
     """Intervals and short metrics, from a frozen model that has seen none of the days."""
     last = snapshot.newest_origin - MAX_HORIZON
@@ -207,10 +211,10 @@ def _calibrate(
         raise TooLittleHistoryError(f"training needs {needed} days of sales, not {snapshot.n_days}")
     origins = weekly_origins(last, count)
     frozen_at = int(origins.min())
-    fitted = fit_model(snapshot, recipe, last_target=frozen_at, threads=threads, clock=clock)
+    fitted = fit_model(snapshot, recipe, last_target=frozen_at, engine=engine, clock=clock)
     with clock.step("calibrate"):
-        engine = engine_of(fitted, snapshot, recipe, threads=threads)
-        errors = collect(engine, origins, progress=clock.reporter.advance)
+        frozen = engine_of(fitted, snapshot, recipe, threads=threads)
+        errors = collect(frozen, origins, progress=clock.reporter.advance)
         return (
             calibrate(errors, snapshot.hierarchy),
             {"calibration": calibration_scores(errors, snapshot)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -14,13 +15,13 @@ class _Frozen(BaseModel):
 
 
 class Member(_Frozen):
-    """One booster of a blend.
+    """One booster.
 
     Attributes:
+        name: that blends weigh it by.
         target: `log` is squared error of log1p(units), the error that RMSLE counts; `mean` is
-            Tweedie deviance of units + 1, whose score is the log of an expected value, so that
-            sums come out right. Both scores are log1p units, and can be added.
-        weight: of its score in the blend.
+            Tweedie deviance of units + 1, whose score is the log of an expected value. Both
+            scores are log1p units, and can be added.
         volume_power: a row weighs as much as the mean units over the 28 days before its origin,
             plus one, to this power. 0 weighs all alike, as RMSLE does; more serves the sums that
             WRMSSE looks at.
@@ -28,35 +29,32 @@ class Member(_Frozen):
         parameters: of LightGBM, beside those that determinism fixes.
     """
 
-    target: Literal["log", "mean"]
-    weight: float
+    name: str
+    target: Literal["log", "mean"] = "log"
     volume_power: float = 0.0
     trees: int
     parameters: dict[str, Any]
 
 
 class Segment(_Frozen):
-    """A blend that forecasts the horizons up to `last_horizon`, beyond those of the one before.
+    """What forecasts the horizons up to `last_horizon`, beyond those of the segment before.
 
     Attributes:
-        last_horizon: days after the origin.
-        learn_from: first horizon of its training rows; earlier than its first forecast where
-            nearer rows help.
+        last_horizon: days after the origin; of its training rows too, which begin at 1.
         years: of origins before the last, at most.
         origin_step: days between the origins that rows are drawn from.
-        recent_days, recent_step: denser origins in the last days.
         max_rows: of the training matrix; fewer horizons are drawn per origin to stay below.
-        members: of the blend.
+        members: boosters that are fitted on its rows.
+        blend: weights, which add up to 1, of members by name: its own, and those of segments
+            before it.
     """
 
     last_horizon: int
-    learn_from: int = 1
     years: float
     origin_step: int
-    recent_days: int = 0
-    recent_step: int = 1
     max_rows: int
     members: tuple[Member, ...]
+    blend: dict[str, float]
 
 
 class Recipe(_Frozen):
@@ -74,11 +72,55 @@ class Recipe(_Frozen):
     seed: int = 20170730
 
     @model_validator(mode="after")
-    def _covers_every_horizon(self) -> Self:
+    def _segments_fit_together(self) -> Self:
         lasts = [segment.last_horizon for segment in self.segments]
         if not lasts or sorted(set(lasts)) != lasts or lasts[-1] != MAX_HORIZON:
             raise ValueError(f"segments must follow each other and end at {MAX_HORIZON}")
+        known: set[str] = set()
+        for segment in self.segments:
+            names = [member.name for member in segment.members]
+            if len(names) != len({*names} - known):
+                raise ValueError("two members have the same name")
+            known |= {*names}
+            if strangers := segment.blend.keys() - known:
+                raise ValueError(
+                    f"a blend names {', '.join(sorted(strangers))}, not fitted by then"
+                )
+            if not math.isclose(sum(segment.blend.values()), 1):
+                raise ValueError("the weights of a blend must add up to 1")
         return self
+
+
+def _two_segments(
+    *, near_rows: int, far_rows: int, trees: int, step: int, groups: int, parameters: dict[str, Any]
+) -> Recipe:
+    """Near and far, each a blend of a model that weighs all series alike and one that looks at
+    the large ones first. The second learns from near rows only, and serves far ones too: what a
+    promotion or a weekday does to a large series is clearest near the origin."""
+    return Recipe(
+        segments=(
+            Segment(
+                last_horizon=16,
+                years=3.0,
+                origin_step=step,
+                max_rows=near_rows,
+                members=(
+                    Member(name="near", trees=trees, parameters=parameters),
+                    Member(name="volume", volume_power=0.6, trees=trees, parameters=parameters),
+                ),
+                blend={"near": 0.5, "volume": 0.5},
+            ),
+            Segment(
+                last_horizon=MAX_HORIZON,
+                years=3.0,
+                origin_step=step,
+                max_rows=far_rows,
+                members=(Member(name="far", trees=trees, parameters=parameters),),
+                blend={"far": 0.65, "volume": 0.35},
+            ),
+        ),
+        groups=groups,
+    )
 
 
 _TREES: dict[str, Any] = {
@@ -90,51 +132,15 @@ _TREES: dict[str, Any] = {
     "bagging_freq": 1,
     "lambda_l2": 1.0,
 }
-
-
-def _even_and_volume(trees: int, parameters: dict[str, Any]) -> tuple[Member, ...]:
-    """Two views of log1p units at equal weight: all series alike, and the large ones first."""
-    return (
-        Member(target="log", weight=0.5, trees=trees, parameters=parameters),
-        Member(target="log", weight=0.5, volume_power=0.6, trees=trees, parameters=parameters),
-    )
-
-
-DEFAULT = Recipe(
-    segments=(
-        Segment(
-            last_horizon=16,
-            years=3.5,
-            origin_step=5,
-            recent_days=546,
-            recent_step=4,
-            max_rows=1_500_000,
-            members=_even_and_volume(450, _TREES),
-        ),
-        Segment(
-            last_horizon=MAX_HORIZON,
-            learn_from=10,
-            years=3.5,
-            origin_step=5,
-            max_rows=1_300_000,
-            members=_even_and_volume(400, _TREES),
-        ),
-    )
+DEFAULT = _two_segments(
+    near_rows=1_500_000, far_rows=2_000_000, trees=450, step=4, groups=16, parameters=_TREES
 )
-
-DEMO = Recipe(
-    segments=tuple(
-        segment.model_copy(
-            update={
-                "recent_days": 0,
-                "max_rows": 80_000,
-                "members": _even_and_volume(
-                    100, {**_TREES, "num_leaves": 31, "min_data_in_leaf": 50}
-                ),
-            }
-        )
-        for segment in DEFAULT.segments
-    ),
+DEMO = _two_segments(
+    near_rows=60_000,
+    far_rows=90_000,
+    trees=100,
+    step=7,
     groups=4,
+    parameters={**_TREES, "num_leaves": 31, "min_data_in_leaf": 50},
 )
 """For the built-in demo data, which are small: trains in seconds."""

@@ -62,7 +62,7 @@ def training_rows(
         TooLittleHistoryError: there is not enough for a single row.
     """
     snapshot = builder.snapshot
-    origins = _origins(segment, last_target - segment.learn_from)
+    origins = _origins(segment, last_target - 1)
     if not len(origins):
         raise TooLittleHistoryError(
             f"training needs at least {MIN_HISTORY_DAYS + 1} days of sales, not {last_target + 1}"
@@ -73,7 +73,7 @@ def training_rows(
     for number, origin in enumerate(origins):
         draw = np.random.default_rng([recipe.seed, segment.last_horizon, origin])
         last = min(segment.last_horizon, last_target - int(origin))
-        reach = np.arange(segment.learn_from, last + 1)
+        reach = np.arange(1, last + 1)
         reach = reach[~snapshot.calendar.singular[origin + reach]]
         state = state_at(snapshot, int(origin))
         covariates = known_covariates(snapshot, int(origin), promotion_lead=_lead(draw))
@@ -97,11 +97,7 @@ def _origins(segment: Segment, last: int) -> NDArray[np.int64]:
     """
     start = YEAR if last > YEAR + MAX_HORIZON else MIN_HISTORY_DAYS - 1
     start = max(start, last - round(segment.years * YEAR))
-    recent = max(start, last - segment.recent_days)
-    return np.union1d(
-        np.arange(last, start - 1, -segment.origin_step),
-        np.arange(last, recent - 1, -segment.recent_step) if segment.recent_days else [],
-    ).astype(np.int64)
+    return np.arange(last, start - 1, -segment.origin_step)[::-1]
 
 
 def _lead(draw: np.random.Generator) -> int:

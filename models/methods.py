@@ -1,0 +1,79 @@
+"""How the forecast of a node is made, so that an odd series is marked and not only forecast.
+
+Only a series that has never sold is forecast by rule, as zero. A series without sales for a long
+time is left to the model, because it may sell again and nothing in the tables tells when. In the
+Favorita tables (1,782 series, origins every week from the second year on), a series without a
+sale in the last
+
+========= ============= ================================== ==================================
+days      cases         sells in the next 16 / 90 days      while its whole store was closed
+========= ============= ================================== ==================================
+28 to 55  5,471         13 % / 70 %                         15 % / 98 %
+56 to 111 7,367         25 % / 85 %                         35 % / 100 %
+112-181   2,629         27 % / 76 %                         34 % / 74 %
+182-363   1,323         10 % / 42 %
+364-      826           3 % / 16 %
+========= ============= ================================== ==================================
+
+and a small model that had not seen the days (34 origins, 1,946 cases) was better than zero where
+it matters: RMSLE over 90 days of 2.29 against 3.72 in stores closed for 56 to 111 days, 0.49
+against 0.52 in open ones after 28 to 55 days, and 0.380 against 0.379 after a year. Only over 16
+days in open stores was zero the better guess (after 56 to 111 days 0.25 against 0.44), by too
+little to have two rules: 0.3 % of the RMSLE of all series.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.snapshot import Snapshot
+
+NEW_DAYS = 56
+IDLE_DAYS = 28
+
+
+class Method(StrEnum):
+    """How a node's forecast is made.
+
+    Attributes:
+        MODEL: by the model, from a past that it knows well.
+        MODEL_NEW: by the model, for a series whose first sale is less than `NEW_DAYS` days ago,
+            or of a store or family that the model has not seen: it rests on few days, and on
+            what similar series do.
+        MODEL_IDLE: by the model, for a series without a sale in the last `IDLE_DAYS` days.
+        ZERO_NEVER_SOLD: zero by rule: the series has sold nothing up to the origin.
+        SUM: of the forecasts of its bottom series.
+    """
+
+    MODEL = "model"
+    MODEL_NEW = "model_new"
+    MODEL_IDLE = "model_idle"
+    ZERO_NEVER_SOLD = "zero_never_sold"
+    SUM = "sum"
+
+
+def methods_at(
+    snapshot: Snapshot, origin: int, nodes: NDArray[np.intp], unseen: NDArray[np.bool_]
+) -> list[Method]:
+    """How the forecasts of nodes from an origin are made.
+
+    Nothing after the origin is read, so a past forecast is marked as it would have been then.
+
+    Args:
+        origin: index of the last day whose sales are known.
+        nodes: rows of the hierarchy, shape (n,).
+        unseen: whether the model has not seen their store or family, shape (n,).
+    """
+    first_sale = snapshot.first_sale[nodes]
+    recent = snapshot.sales[nodes, max(origin + 1 - IDLE_DAYS, 0) : origin + 1]
+    methods = np.full(len(nodes), Method.MODEL, dtype=object)
+    # the last that is true counts
+    methods[unseen | (origin - first_sale < NEW_DAYS)] = Method.MODEL_NEW
+    methods[(recent == 0).all(axis=1)] = Method.MODEL_IDLE
+    methods[first_sale > origin] = Method.ZERO_NEVER_SOLD
+    methods[nodes < snapshot.hierarchy.n_upper] = Method.SUM
+    chosen: list[Method] = methods.tolist()
+    return chosen

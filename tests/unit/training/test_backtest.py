@@ -1,0 +1,271 @@
+"""Rolling origins: who is judged on what, with what was known, and how a run goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from features.snapshot import MAX_HORIZON, Snapshot
+from models.bundle import Bundle, load_bundle
+from training import backtest as module
+from training.backtest import Backtest, means
+from training.document import OURS, PREVIOUS, RESULT_FILE, Document
+from training.pipeline import Clock, Silent
+from training.recipe import Recipe
+from training.scores import point_scores
+from training.windows import APART, HOLDOUT, SHORT_DAYS, TUNING, Window, windows_of
+
+Values = NDArray[np.float64]
+Make = Callable[..., Backtest]
+
+
+@pytest.fixture
+def make(snapshot: Snapshot, quick: Recipe, few: None) -> Make:
+    """Makes a backtest in a folder."""
+
+    def make(
+        folder: Path, *, data: Snapshot = snapshot, previous: Bundle | None = None
+    ) -> Backtest:
+        clock = Clock(Silent())
+        return Backtest(data, quick, folder, threads=1, clock=clock, previous=previous)
+
+    return make
+
+
+# --- windows ----------------------------------------------------------------------------------
+
+
+def test_the_newest_days_are_the_holdout_and_the_others_follow_backwards(
+    snapshot: Snapshot,
+) -> None:
+    short = [window for window in windows_of(snapshot, short=3) if window.days == SHORT_DAYS]
+    assert [window.role for window in short] == [HOLDOUT, TUNING, TUNING, TUNING, APART]
+    assert short[0].origin + SHORT_DAYS == snapshot.newest_origin
+    for later, earlier in zip(short, short[1:], strict=False):
+        assert earlier.origin + SHORT_DAYS == later.origin, "no day is in two of them"
+    assert {window.lead for window in short} == {SHORT_DAYS}
+
+
+def test_long_windows_come_with_promotions_and_without(snapshot: Snapshot) -> None:
+    long = [window for window in windows_of(snapshot, long=2) if window.days == MAX_HORIZON]
+    ends = [snapshot.newest_origin, snapshot.newest_origin - MAX_HORIZON]
+    assert [(window.origin + MAX_HORIZON, window.lead) for window in long] == [
+        (end, lead) for end in ends for lead in (MAX_HORIZON, 0)
+    ]
+    assert {window.role for window in long} == {TUNING}
+    assert len({window.group for window in long}) == 2
+
+
+def test_windows_have_names_of_their_own(snapshot: Snapshot) -> None:
+    windows = windows_of(snapshot)
+    assert len({window.name(snapshot) for window in windows}) == len(windows)
+
+
+# --- the document -----------------------------------------------------------------------------
+
+
+def test_every_model_is_fitted_on_the_days_up_to_its_window(document: Document) -> None:
+    for window in document["windows"]:
+        assert window["fitted_through"] == window["origin"]
+        assert window["incoherence"] < 1e-9
+
+
+def test_means_are_over_the_tuning_windows_alone(document: Document) -> None:
+    tuning = [
+        window["models"][OURS]["rmsle"]
+        for window in document["windows"]
+        if window["role"] == TUNING and window["group"] == "16 days"
+    ]
+    scores = document["means"]["16 days"][OURS]
+    assert scores["windows"] == len(tuning) == 2
+    assert scores["rmsle"] == pytest.approx(np.mean(tuning))
+
+
+def test_a_mean_of_a_figure_that_does_not_exist_does_not_exist() -> None:
+    window = {"group": "a", "role": TUNING, "models": {OURS: {"rmsle": 1.0, "wrmsse": None}}}
+    assert means([window]) == {"a": {OURS: {"rmsle": 1.0, "wrmsse": None, "windows": 1}}}
+
+
+def test_it_is_strict_json(backtested: Path) -> None:
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    json.loads((backtested / RESULT_FILE).read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+def test_figures_that_do_not_exist_are_the_same_in_a_first_run_and_a_resumed_one(
+    make: Make, snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NaN would be null only after it had been read back."""
+
+    def without(*arguments: Any) -> Document:
+        return point_scores(*arguments) | {"wrmsse": float("nan")}
+
+    monkeypatch.setattr(module, "point_scores", without)
+    windows = windows_of(snapshot, short=1, long=1)[1:2]
+    first = make(tmp_path).run(windows)
+    assert first["means"]["16 days"][OURS]["wrmsse"] is None
+    assert make(tmp_path).run(windows) == first
+
+
+# --- nothing of what comes after ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lead", [SHORT_DAYS, 0], ids=["promotions known", "not known"])
+def test_sales_after_the_origin_change_no_forecast(
+    make: Make,
+    snapshot: Snapshot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    draw: np.random.Generator,
+    lead: int,
+) -> None:
+    origin = snapshot.newest_origin - 40
+    hierarchy = snapshot.hierarchy
+    bottoms = np.array(snapshot.sales[hierarchy.n_upper :])
+    after = bottoms[:, origin + 1 :]
+    after[:] = draw.gamma(2, 500, after.shape)
+    altered = replace(
+        snapshot,
+        name="altered",
+        sales=hierarchy.aggregate(bottoms),
+        transactions=_noise_after(snapshot.transactions, origin, draw),
+        oil=_noise_after(snapshot.oil, origin, draw),
+        onpromotion=_noise_after(snapshot.onpromotion, origin + lead, draw),
+    )
+    window = Window("16 days", TUNING, origin, SHORT_DAYS, lead)
+    seen: dict[str, list[Values]] = {}
+    for name, data in (("as it was", snapshot), ("altered", altered)):
+        seen[name] = []
+
+        def keep(forecast: Values, *others: Any, kept: list[Values] = seen[name]) -> Document:
+            kept.append(forecast)
+            return {"rmsle": 0.0, "wrmsse": 0.0, "levels": {}}
+
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "point_scores", keep)
+            patch.setattr(module, "write_report", lambda *_: None)
+            patch.setattr(Backtest, "_intervals", lambda _: {})
+            make(tmp_path / name, data=data).run([window])
+    assert len(seen["as it was"]) == 3, "ours and two baselines"
+    for before, now in zip(seen["as it was"], seen["altered"], strict=True):
+        np.testing.assert_array_equal(now, before)
+
+
+def _noise_after(values: NDArray[Any], origin: int, draw: np.random.Generator) -> NDArray[Any]:
+    """The values, other ones after a day."""
+    altered = values.copy()
+    after = altered[..., origin + 1 :]
+    after[...] = draw.gamma(2, 500, after.shape)
+    return altered
+
+
+# --- going on ---------------------------------------------------------------------------------
+
+
+class Killed(Exception):
+    """Stands for whatever ends a run."""
+
+
+def test_an_interrupted_run_goes_on_and_gives_the_same_document(
+    make: Make,
+    snapshot: Snapshot,
+    document: Document,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    windows = windows_of(snapshot, short=2, long=1)
+    scored: list[int] = []
+    models = len(document["windows"][0]["models"])
+
+    def until_the_third_window(*arguments: Any) -> Document:
+        scored.append(1)
+        if len(scored) == 2 * models + 2:  # some of its models are scored, and one is not
+            raise Killed
+        return point_scores(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "point_scores", until_the_third_window)
+        with pytest.raises(Killed):
+            make(tmp_path).run(windows)
+    assert not (tmp_path / RESULT_FILE).exists()
+    assert len(list((tmp_path / "results").iterdir())) == 2
+
+    fitted, fit = [], module.fit_model
+
+    def count(*arguments: Any, **options: Any) -> Any:
+        fitted.append(options["last_target"])
+        return fit(*arguments, **options)
+
+    monkeypatch.setattr(module, "fit_model", count)
+    assert make(tmp_path).run(windows) == document
+    assert not {window.origin for window in windows[:3]} & set(fitted), "those were fitted before"
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Roles of the windows that are scored, and not taken from an earlier run."""
+    roles: list[str] = []
+    score = Backtest._score
+
+    def keep(self: Backtest, window: Window) -> Document:
+        roles.append(window.role)
+        return score(self, window)
+
+    monkeypatch.setattr(Backtest, "_score", keep)
+    return roles
+
+
+def test_a_finished_run_is_not_run_again(
+    make: Make, snapshot: Snapshot, document: Document, own_backtest: Path, scored: list[str]
+) -> None:
+    assert make(own_backtest).run(windows_of(snapshot, short=2, long=1)) == document
+    assert scored == []
+
+
+def test_a_window_has_the_role_that_this_run_gives_it(
+    make: Make, snapshot: Snapshot, own_backtest: Path, scored: list[str]
+) -> None:
+    """One that was apart in a run with fewer windows is averaged in one with more."""
+    windows = windows_of(snapshot, short=2, long=1)
+    apart = next(window for window in windows if window.role == APART)
+    result = make(own_backtest).run([replace(apart, role=TUNING)])
+    assert scored == []
+    assert [window["role"] for window in result["windows"]] == [TUNING]
+    assert result["means"]["16 days"][OURS]["windows"] == 1
+
+
+def test_results_of_other_features_are_not_taken_up(
+    make: Make,
+    snapshot: Snapshot,
+    own_backtest: Path,
+    scored: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "NAMES", (*module.NAMES, "new"))
+    monkeypatch.setattr(Backtest, "_intervals", lambda _: {})
+    monkeypatch.setattr(module, "write_report", lambda *_: None)
+    make(own_backtest).run(windows_of(snapshot, short=1, long=1)[:1])
+    assert scored == [HOLDOUT]
+
+
+def test_the_previous_bundle_is_scored_where_it_has_seen_nothing(
+    make: Make, snapshot: Snapshot, document: Document, own_backtest: Path
+) -> None:
+    """Also where a run without it had gone before."""
+    windows = windows_of(snapshot, short=2, long=1)
+    middle = next(window for window in document["windows"] if window["role"] == TUNING)
+    name = next(own_backtest.glob(f"bundles/{middle['origin']}-*"))
+    result = make(own_backtest, previous=load_bundle(name)).run(windows)
+    for before, now in zip(document["windows"], result["windows"], strict=True):
+        unseen = now["origin"] >= middle["origin"]
+        assert (PREVIOUS in now["models"]) == unseen
+        assert now["models"].pop(PREVIOUS, None) is None or unseen
+        assert now == before

@@ -1,0 +1,224 @@
+"""Training on a Dask cluster, for data whose rows outgrow one machine.
+
+Only the snapshot's folder is named to the workers: each opens it (a volume that all see), makes
+the rows of its share of the bottom series with the same `training_rows`, and keeps them.
+LightGBM's own distributed learner then grows each tree over all shares at once
+(https://lightgbm.readthedocs.io/en/stable/Parallel-Learning-Guide.html#dask). What comes back is
+a booster like any other.
+
+Nothing of this is secured: Dask and LightGBM talk in the clear and believe whoever connects, and
+LightGBM's workers listen on all addresses while they fit. A cluster belongs into a network of
+its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask.array as da
+import lightgbm as lgb
+import numpy as np
+from distributed import Client, Future, LocalCluster, as_completed
+from lightgbm.dask import DaskLGBMRegressor
+
+from errors import InputError
+from features.contract import NAMES, Contract
+from features.hierarchy import Hierarchy
+from features.matrix import MatrixBuilder, Rows
+from features.snapshot import load_snapshot
+from training.engine import SAMPLE_ROWS, FittedSegment, spread
+from training.fit import parameters_of, target_of, weight_of
+from training.pipeline import Clock
+from training.recipe import Member, Recipe, Segment
+from training.rows import Progress, TrainingSet, training_rows
+
+_LOOPBACK = "127.0.0.1"
+_LOCAL = {
+    # no HTTP beside the scheduler and the workers
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    # a worker that dies takes its part of the network with it: fail instead of waiting for it
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.scheduler.no-workers-timeout": "30s",
+}
+_CONNECT = "20s"
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What a worker must know to make rows."""
+
+    snapshot: Path
+    contract: Contract
+    recipe: Recipe
+    segment: Segment
+    last_target: int
+
+
+@dataclass(frozen=True)
+class DaskEngine:
+    """Fits on the workers of a cluster.
+
+    The same data, recipe and number of workers give the same rows, but trees that differ from
+    one machine's as much as another seed's would: each feature is binned by what one worker has
+    of it, and sums are added in another order.
+
+    Args:
+        client: of the cluster.
+        snapshots: folder that holds the snapshots, as the workers see it too.
+    """
+
+    client: Client
+    snapshots: Path
+    name = "dask"
+
+    def fit(
+        self,
+        builder: MatrixBuilder,
+        recipe: Recipe,
+        segment: Segment,
+        *,
+        last_target: int,
+        clock: Clock,
+    ) -> FittedSegment:
+        snapshot, advance = builder.snapshot, clock.reporter.advance
+        folder = (self.snapshots / snapshot.name).resolve()
+        task = _Task(folder, builder.contract, recipe, segment, last_target)
+        with clock.step("make rows"):
+            parts = self._parts(task, snapshot.hierarchy, advance)
+        with clock.step("fit"):
+            boosters = []
+            for number, member in enumerate(segment.members):
+                boosters.append(self._booster(member, parts, recipe.seed))
+                advance(number + 1, len(segment.members))
+        each = -(-SAMPLE_ROWS // len(parts))
+        sample = self.client.gather([self._on(part, _sample, count=each) for part in parts])
+        return FittedSegment(tuple(boosters), np.concatenate(sample)[:SAMPLE_ROWS])
+
+    def _parts(self, task: _Task, hierarchy: Hierarchy, progress: Progress) -> list[Future]:
+        """The rows of each worker's share, kept where they were made."""
+        workers = sorted(self.client.nthreads())
+        parts = [
+            self.client.submit(_rows, task, share, workers=[worker], pure=False)
+            for worker, share in zip(workers, shares(hierarchy, len(workers)), strict=False)
+        ]
+        for number, done in enumerate(as_completed(parts)):
+            done.result()  # raises what the worker raised
+            progress(number + 1, len(parts))
+        return parts
+
+    def _booster(self, member: Member, parts: Sequence[Future], seed: int) -> lgb.Booster:
+        sizes = self.client.gather([self._on(part, _size) for part in parts])
+        array = partial(_array, parts, sizes)
+        model = DaskLGBMRegressor(
+            client=self.client, n_estimators=member.trees, **parameters_of(member, seed=seed)
+        )
+        model.fit(
+            array(_features, (len(NAMES),), np.float32),
+            array(partial(target_of, member), (), np.float64),
+            sample_weight=self._weights(member, parts, array) if member.volume_power else None,
+            feature_name=list(NAMES),
+        )
+        return model.booster_
+
+    def _weights(self, member: Member, parts: Sequence[Future], array: Callable[..., Any]) -> Any:
+        """Weights of mean 1 over all parts, not over each."""
+        weigh = partial(weight_of, member)
+        means = self.client.gather([self._on(part, _mean, weigh) for part in parts])
+        sizes = self.client.gather([self._on(part, _size) for part in parts])
+        return array(weigh, (), np.float64) / np.average(means, weights=sizes)
+
+    def _on(self, part: Future, function: Callable[..., Any], *args: Any, **more: Any) -> Future:
+        return self.client.submit(function, part, *args, **more, pure=False)
+
+
+@contextmanager
+def dask_engine(snapshots: Path, *, scheduler: str | None, workers: int) -> Iterator[DaskEngine]:
+    """An engine on the cluster of a scheduler, or on one of its own that ends with it.
+
+    Args:
+        scheduler: address such as ``tcp://scheduler:8786``; if None, a cluster on the loopback
+            address of this machine is started, of `workers` processes with one thread each.
+
+    Raises:
+        InputError: there is no scheduler, or it has no workers.
+    """
+    with ExitStack() as stack:
+        if scheduler is None:
+            stack.enter_context(dask.config.set(_LOCAL))
+            cluster: Any = stack.enter_context(
+                LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    host=_LOOPBACK,
+                    dashboard_address=None,
+                    memory_limit=None,
+                )
+            )
+        client = stack.enter_context(_connected(scheduler or cluster))
+        if not client.nthreads():
+            raise InputError(f"the Dask scheduler at {scheduler} has no workers")
+        yield DaskEngine(client, snapshots)
+
+
+def shares(hierarchy: Hierarchy, count: int) -> list[Rows]:
+    """Deal the bottom nodes into at most `count` shares, store by store."""
+    bottoms = np.arange(hierarchy.n_upper, len(hierarchy))
+    stores = np.array(hierarchy.bottoms["store_nbr"])
+    dealt = np.array_split(np.unique(stores), min(count, len(np.unique(stores))))
+    return [bottoms[np.isin(stores, some)] for some in dealt]
+
+
+def _connected(cluster: Any) -> Client:
+    try:
+        return Client(cluster, timeout=_CONNECT, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"no Dask scheduler answers at {cluster}") from error
+
+
+# --- on the workers ---------------------------------------------------------------------------
+
+
+def _rows(task: _Task, share: Rows) -> TrainingSet:
+    builder = MatrixBuilder(load_snapshot(task.snapshot), task.contract)
+    return training_rows(
+        builder, task.recipe, task.segment, last_target=task.last_target, share=share
+    )
+
+
+def _features(rows: TrainingSet) -> Any:
+    return rows.rows
+
+
+def _size(rows: TrainingSet) -> int:
+    return len(rows.rows)
+
+
+def _mean(rows: TrainingSet, value: Callable[[TrainingSet], Any]) -> float:
+    return float(value(rows).mean())
+
+
+def _sample(rows: TrainingSet, *, count: int) -> Any:
+    return spread(rows.rows, count)
+
+
+def _array(
+    parts: Sequence[Future],
+    sizes: Sequence[int],
+    value: Callable[[TrainingSet], Any],
+    shape: tuple[int, ...],
+    dtype: Any,
+) -> Any:
+    """A Dask array of one block a part, computed where the part is; shape (n, *shape)."""
+    lazy = dask.delayed(value, pure=False)
+    blocks = [
+        da.from_delayed(lazy(part), (size, *shape), dtype)
+        for part, size in zip(parts, sizes, strict=True)
+    ]
+    return da.concatenate(blocks)

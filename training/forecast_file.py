@@ -1,0 +1,240 @@
+"""Writes the forecasts of the days ahead as a CSV file (RFC 4180).
+
+The numbers are those that a server answers from the same tables: the stored forecasts of the
+newest origin, made by the current bundle, which is not trained again. The text of the file is
+made and written some thousands of rows at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import polars as pl
+
+from artifacts import Pair, Store
+from errors import InputError
+from features.build import build_snapshot
+from features.hierarchy import Hierarchy
+from features.snapshot import MAX_HORIZON, Snapshot
+from features.tables import check_reach, last_id, read_tables
+from models.pair import ServingPair, load_serving_pair
+from training.pipeline import Clock, Reporter, Silent
+from training.rows import Progress
+
+DEFAULT_DAYS = 16
+NOMINALS = (80, 95)
+"""Nominal coverage of the intervals, in percent."""
+
+_ROWS_AT_ONCE = 50_000
+_LINE_END = "\r\n"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: the pair that it is of, rows without the header, and the days."""
+
+    pair: Pair
+    rows: int
+    first: date
+    last: date
+
+
+def forecast_file(
+    data: Path,
+    store: Store,
+    out: Path,
+    *,
+    days: int | None = None,
+    levels: bool = False,
+    reporter: Reporter | None = None,
+) -> Written:
+    """Forecast a folder of tables with the current bundle, into the file `out`.
+
+    The rows are those of test, with their ids and in their order. Without a test table they are
+    all bottom series on each of the next `days` days (16 by default), by day, store and family,
+    with ids that follow the largest of train, or begin at 0 where train has none.
+
+    Args:
+        levels: add the column `node`, and after those rows every other node on every day that
+            they forecast, without an id. Bottom series that test leaves out are among them, so
+            that the nodes of the file always add up.
+
+    Raises:
+        DataError: a table is wrong, or test reaches beyond 90 days.
+        InputError: `out` cannot be written, `days` is not 1 to 90, or is given beside a test
+            table, which names the days.
+        ArtifactError: there is no bundle, or it does not fit the tables.
+    """
+    _check_place(out)
+    if days is not None and not 1 <= days <= MAX_HORIZON:
+        raise InputError(f"{days} days cannot be forecast, but 1 to {MAX_HORIZON}")
+    bundle = store.current().bundle
+    clock = Clock(reporter or Silent())
+    with clock.step("read tables"):
+        tables = read_tables(data)
+        check_reach(data, tables, MAX_HORIZON)
+        if tables.test is not None and days is not None:
+            raise InputError(f"{data}: test says which days to forecast; leave out --days (DAYS)")
+        newest_id = last_id(data) if tables.test is None else None
+    with clock.step("build snapshot"):
+        pair = Pair(bundle=bundle, snapshot=build_snapshot(tables, store.snapshots).name)
+    test = tables.test
+    del tables  # the largest part of the memory by far
+    with clock.step("forecast all nodes"):
+        serving = load_serving_pair(store, pair, progress=clock.reporter.advance)
+    snapshot = serving.engine.snapshot
+    wanted = (
+        _of_days(snapshot, days or DEFAULT_DAYS, first_id=0 if newest_id is None else newest_id + 1)
+        if test is None
+        else _of_test(snapshot, test)
+    )
+    with clock.step("write file"):
+        rows = write_rows(serving, wanted, out, levels=levels, progress=clock.reporter.advance)
+    horizons = wanted["horizon"].unique().sort()
+    first, last = (snapshot.date_at(snapshot.newest_origin + horizons[end]) for end in (0, -1))
+    return Written(pair=pair, rows=rows, first=first, last=last)
+
+
+def write_rows(
+    serving: ServingPair,
+    wanted: pl.DataFrame,
+    out: Path,
+    *,
+    levels: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> int:
+    """Write forecasts to `out`, which appears, or is replaced, when complete; returns the rows.
+
+    Args:
+        wanted: `id` (null where there is none), `node` (row of the hierarchy), `horizon`.
+        levels: see `forecast_file`.
+
+    Raises:
+        InputError: `out` cannot be written.
+    """
+    hierarchy = serving.engine.snapshot.hierarchy
+    labels = _labels(hierarchy) if levels else _labels(hierarchy).drop("node")
+    total = wanted["horizon"].n_unique() * len(hierarchy) if levels else wanted.height
+    written = 0
+    with _replacing(out) as file:
+        for some in _parts(hierarchy, wanted, levels=levels):
+            lines = _lines(serving, some, labels)
+            lines.write_csv(file, include_header=not written, line_terminator=_LINE_END)
+            written += some.height
+            progress(written, total)
+    return written
+
+
+def _of_test(snapshot: Snapshot, test: pl.DataFrame) -> pl.DataFrame:
+    """The rows of test, in its order."""
+    hierarchy = snapshot.hierarchy
+    labels = _labels(hierarchy).with_row_index("row").tail(hierarchy.n_bottom)
+    placed = test.join(labels, on=["store_nbr", "family"], how="left", maintain_order="left")
+    days_ahead = (pl.col("date") - snapshot.facts.origin).dt.total_days()
+    return placed.select("id", node=pl.col("row").cast(pl.Int64), horizon=days_ahead)
+
+
+def _of_days(snapshot: Snapshot, days: int, *, first_id: int) -> pl.DataFrame:
+    """Every bottom series on each of the next days, by day."""
+    hierarchy = snapshot.hierarchy
+    bottoms = np.arange(hierarchy.n_upper, len(hierarchy))
+    return pl.DataFrame(
+        {
+            "id": np.arange(first_id, first_id + days * len(bottoms)),
+            "node": np.tile(bottoms, days),
+            "horizon": np.repeat(np.arange(1, days + 1), len(bottoms)),
+        }
+    )
+
+
+def _parts(hierarchy: Hierarchy, wanted: pl.DataFrame, *, levels: bool) -> Iterator[pl.DataFrame]:
+    """What is wanted, some rows at a time; then all other nodes, one day at a time."""
+    yield from wanted.iter_slices(_ROWS_AT_ONCE)
+    if not levels:
+        return
+    for (horizon,), day in wanted.sort("horizon").group_by("horizon", maintain_order=True):
+        others = np.setdiff1d(np.arange(len(hierarchy)), day["node"])
+        yield pl.DataFrame({"node": others}).select(
+            id=pl.lit(None, dtype=pl.Int64), node="node", horizon=pl.lit(horizon, dtype=pl.Int64)
+        )
+
+
+def _labels(hierarchy: Hierarchy) -> pl.DataFrame:
+    """Store, family and id of every node; null where the node's level has no such column."""
+    keys = [
+        dict(zip(hierarchy.levels[node.level], node.key, strict=True)) for node in hierarchy.nodes
+    ]
+    return pl.DataFrame(
+        {
+            "store_nbr": pl.Series([key.get("store_nbr") for key in keys], dtype=pl.String),
+            "family": pl.Series([key.get("family") for key in keys], dtype=pl.String),
+            "node": [node.id for node in hierarchy.nodes],
+        }
+    ).with_columns(pl.col("store_nbr").cast(pl.Int64))
+
+
+def _lines(serving: ServingPair, wanted: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    """The lines of the file for some rows."""
+    snapshot = serving.engine.snapshot
+    nodes, horizons = (wanted[name].to_numpy() for name in ("node", "horizon"))
+    mean = serving.forecasts.mean[nodes, horizons - 1]
+    values = {"sales": mean}
+    bounds = {name: np.empty_like(mean) for n in NOMINALS for name in (f"lower_{n}", f"upper_{n}")}
+    for horizon in np.unique(horizons):
+        at = np.flatnonzero(horizons == horizon)
+        for nominal in NOMINALS:
+            lower, upper = serving.intervals.bounds(
+                nodes[at], mean[at, None], np.array([horizon]), nominal
+            )
+            bounds[f"lower_{nominal}"][at] = lower[:, 0]
+            bounds[f"upper_{nominal}"][at] = upper[:, 0]
+    described = labels[nodes]
+    return pl.DataFrame(
+        [
+            wanted["id"],
+            pl.Series("date", snapshot.dates[snapshot.newest_origin + horizons]),
+            *described.select("store_nbr", "family"),
+            *(pl.Series(name, column) for name, column in (values | bounds).items()),
+            *described.select(pl.exclude("store_nbr", "family")),
+        ]
+    )
+
+
+def _check_place(out: Path) -> None:
+    """Refuse a place where no file can be put, before anything is computed for it."""
+    if not out.parent.is_dir():
+        raise InputError(f"{out.parent}: is not a folder; OUT must name a file in one that exists")
+    if out.exists() and not out.is_file():
+        raise InputError(f"{out}: is not a file; OUT must name one")
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        raise InputError(f"{out.parent}: no file may be written there")
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[BinaryIO]:
+    """A file beside `out`, which takes its place in one step when it is complete."""
+    _check_place(out)
+    temporary: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{out.name}-", dir=out.parent)
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(out)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror or error}") from None
+    finally:
+        if temporary is not None:
+            with suppress(FileNotFoundError):
+                temporary.unlink()

@@ -1,0 +1,238 @@
+"""The model card, generated: every figure in it is read from a backtest's document.
+
+Sections follow Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from training import figures
+from training.document import OURS, Document
+from training.figures import Table
+from training.windows import HOLDOUT, SHORT_DAYS, TUNING
+
+_HEAD = """\
+<!-- Made by `mlrf card` from the document of a backtest. Do not edit: run it again. -->
+
+# Model card: MLRF
+
+- [The model](#the-model)
+- [Data](#data)
+- [Training recipe](#training-recipe)
+- [Intended use](#intended-use)
+- [Figures](#figures)
+- [Limitations](#limitations)
+- [Reproduce](#reproduce)
+"""
+
+_USES = """\
+## Intended use
+
+For planners, and for applications that they use: daily unit sales of every store and product
+family, of every store, of every family and in total, that add up; what a promotion would change;
+how uncertain a figure is.
+
+Not intended:
+
+- single articles, hours of a day, or prices: the model knows none of them;
+- days beyond the last horizon of the recipe;
+- judging people, such as the staff of a store;
+- another retailer's data: train on them instead, and backtest there;
+- the effect of a promotion as a cause: the model has learnt what went with promotions, and a
+  what-if repeats that.
+"""
+
+
+def model_card(document: Document) -> str:
+    """The card as Markdown; the same document gives the same card."""
+    sections = (
+        _HEAD,
+        _model(document),
+        _data(document),
+        _recipe(document["recipe"]),
+        _USES,
+        _figures(document),
+        _limitations(document),
+        _reproduce(document),
+    )
+    return "\n".join(sections)
+
+
+def _model(document: Document) -> str:
+    reach = document["recipe"]["segments"][-1]["last_horizon"]
+    return f"""\
+## The model
+
+Gradient-boosted trees (LightGBM) forecast each bottom series, a product family in a store,
+directly for every day up to {reach} days after the last known sales. Features are the series' past
+at that day, the calendar, holidays, planned promotions and the last known oil price. Forecasts of
+all levels are coherent after reconciliation: the largest difference of a node from the sum of its
+bottom series, relative to that sum, is {_largest_incoherence(document)} over all windows.
+Intervals are quantiles of errors that a frozen model made on later days.
+"""
+
+
+def _largest_incoherence(document: Document) -> str:
+    return f"{max(window['incoherence'] for window in document['windows']):.1g}"
+
+
+def _data(document: Document) -> str:
+    return f"""\
+## Data
+
+{_table(figures.data_table(document))}
+The name of the snapshot ends in a digest of all of it; the same tables give the same name.
+"""
+
+
+def _recipe(recipe: dict[str, Any]) -> str:
+    parts = ["## Training recipe\n", _settings(recipe)]
+    for place, segment in enumerate(recipe["segments"], start=1):
+        parts.append(f"Segment {place}, up to {segment['last_horizon']} days ahead:\n")
+        parts.append(_settings(segment))
+        parts.append(_table(_members(segment["members"])))
+    parts.append(
+        "The members of a segment are blended into one booster by their weights. `log` is squared "
+        "error of log1p units; `mean` is Tweedie deviance of units plus one.\n"
+    )
+    return "\n".join(parts)
+
+
+def _settings(values: dict[str, Any]) -> str:
+    """A list of what is a single value."""
+    lines = [
+        f"- `{name}`: {value}" for name, value in values.items() if not isinstance(value, list)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _members(members: list[dict[str, Any]]) -> Table:
+    columns = [name for name in members[0] if name != "parameters"]
+    return Table(
+        "Boosters",
+        ("booster", *columns, "parameters"),
+        tuple(
+            (
+                str(place),
+                *(str(member[name]) for name in columns),
+                ", ".join(f"{name} {value}" for name, value in member["parameters"].items()),
+            )
+            for place, member in enumerate(members, start=1)
+        ),
+    )
+
+
+def _figures(document: Document) -> str:
+    parts = [
+        "## Figures\n",
+        "From a backtest: the model is fitted anew before each window on the days up to its "
+        "origin. What the measures are stands in [backtest.md](backtest.md).\n",
+        _table(figures.roles_table(document)),
+        "### Means\n",
+        "Windows whose promotions are known, and the same windows with promotions hidden, show "
+        "what planning is worth.\n",
+        _table(figures.means_table(document)),
+        "### Holdout\n",
+        _holdout(document),
+        _table(figures.holdout_table(document)),
+    ]
+    if previous := figures.previous_table(document):
+        parts += ["### The bundle before\n", _table(previous)]
+    parts.append("### By level and days ahead\n")
+    for group in document["means"]:
+        parts.append(_table(figures.models_by_level_table(document, group)))
+        parts.append(_table(figures.levels_table(document, group)))
+    parts += ["### Intervals\n", _intervals(document)]
+    parts += [
+        _table(table)
+        for table in (
+            figures.coverage_table(document),
+            figures.bootstrap_table(document),
+            figures.wis_table(document),
+        )
+    ]
+    return "\n".join(parts)
+
+
+def _holdout(document: Document) -> str:
+    text = "The newest days, scored once, at the end. They are in no average and chose nothing."
+    if shared := figures.sharing_holdout(document):
+        text += (
+            f" But {len(shared)} of the averaged windows hold some of these days too, so a choice "
+            "made by those windows has seen them."
+        )
+    return text + "\n"
+
+
+def _intervals(document: Document) -> str:
+    intervals = document["intervals"]
+    evaluation = intervals["evaluation_origins"]
+    return (
+        f"Calibrated on {len(intervals['calibration_origins'])} origins of a model frozen at "
+        f"{intervals['frozen_at']}, judged on {len(evaluation)} later ones, {evaluation[0]} to "
+        f"{evaluation[-1]}. The normal approximation takes each node's mean squared error at the "
+        "same origins as its variance.\n"
+    )
+
+
+def _limitations(document: Document) -> str:
+    planned = min(
+        (window["promotions_known_days"] for window in figures.chosen(document, role=HOLDOUT)),
+        default=0,
+    )
+    frozen = document["intervals"]["frozen_at"]
+    last = document["intervals"]["evaluation_origins"][-1]
+    wider, cells = figures.wider_than_nominal(document)
+    return f"""\
+## Limitations
+
+- Only means add up. Quantiles do not: the interval of a store is not the sum of those of its
+  families.
+- Intervals are calibrated on errors of a model that was frozen and aged (here at {frozen}, judged
+  up to {last}), while the model that serves is newer. {wider} of the {cells} cells of the coverage
+  table hold more than their nominal share: the interval is wider than it need be.
+- A new series has no past. It gets the scale of its level for its intervals, and until it has
+  sold its forecast is zero.
+- Promotions are planned about {planned} days ahead. Beyond them the model does not know them; what
+  that costs is the difference of the two groups of long windows. An answer says up to which day
+  they were known.
+- A closed store and a day without demand are both zero sales in the tables.
+- Events that the holidays table does not list, and breaks such as an earthquake or an opening,
+  are not foreseen.
+"""
+
+
+def _reproduce(document: Document) -> str:
+    averaged = figures.chosen(document, role=TUNING)
+    short = [window for window in averaged if window["days"] == SHORT_DAYS]
+    long = {window["origin"] for window in averaged if window not in short}
+    return f"""\
+## Reproduce
+
+`DATA` is a folder with the retailer's tables ([SETUP.md](SETUP.md)), whose snapshot must be
+`{document["snapshot"]}`.
+
+```console
+$ mlrf backtest DATA --out backtest --short {len(short)} --long {len(long)}
+$ mlrf train DATA
+$ mlrf seal backtest
+$ mlrf card backtest/backtest.json
+```
+
+The same data, recipe and locked libraries give the same {OURS} figures on the same machine.
+"""
+
+
+def _table(table: Table) -> str:
+    lines = [
+        f"**{table.caption}**\n",
+        _row(table.header),
+        _row(["---"] * len(table.header)),
+        *map(_row, table.rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: tuple[str, ...] | list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
