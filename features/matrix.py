@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +36,29 @@ class Covariates:
     """What is known in advance of the 90 days after an origin.
 
     Attributes:
+        snapshot: the data.
+        origin: index of the origin.
         onpromotion: items on promotion, shape (bottoms, 90), float32; NaN where not known.
         calendar: of the whole date axis.
     """
 
+    snapshot: Snapshot
+    origin: int
     onpromotion: Floats
     calendar: Calendar
+
+    @cached_property
+    def promotions(self) -> Floats:
+        """log1p items of all nodes from 3 days before the first to 3 after the last of the 90.
+
+        Shape (nodes, 96); the day h after the origin is column h + 2.
+        """
+        known = slice(self.origin + 1 - _WEEK_AROUND, self.origin + 1)
+        before = self.snapshot.onpromotion[:, known]
+        unknown = np.full((len(before), _WEEK_AROUND), np.nan, dtype=np.float32)
+        items = np.concatenate((before, self.onpromotion, unknown), axis=1)
+        logs: Floats = np.log1p(self.snapshot.hierarchy.aggregate(items)).astype(np.float32)
+        return logs
 
 
 def known_covariates(
@@ -56,10 +74,7 @@ def known_covariates(
     lead = snapshot.promotion_lead if promotion_lead is None else promotion_lead
     onpromotion = np.full((snapshot.hierarchy.n_bottom, MAX_HORIZON), np.nan, dtype=np.float32)
     onpromotion[:, :lead] = snapshot.onpromotion[:, origin + 1 : origin + 1 + lead]
-    return Covariates(
-        onpromotion=onpromotion,
-        calendar=snapshot.calendar,
-    )
+    return Covariates(snapshot, origin, onpromotion, snapshot.calendar)
 
 
 class MatrixBuilder:
@@ -140,12 +155,8 @@ class MatrixBuilder:
     def _planned_promotions(
         self, state: State, covariates: Covariates, nodes: Rows, horizons: Rows
     ) -> dict[str, NDArray[np.floating]]:
-        aggregate = self.snapshot.hierarchy.aggregate
-        before = self.snapshot.onpromotion[:, state.origin - _WEEK_AROUND : state.origin + 1]
-        unknown = np.full((len(before), _WEEK_AROUND), np.nan, dtype=np.float32)
-        axis = np.concatenate((before, covariates.onpromotion, unknown), axis=1)
-        every = np.log1p(aggregate(axis)).astype(np.float32)
-        at = horizons + _WEEK_AROUND
+        every = covariates.promotions
+        at = horizons + _WEEK_AROUND - 1
         planned = every[:, at]
         around = at[:, None] + np.arange(-_WEEK_AROUND, _WEEK_AROUND + 1)
         week = every[:, around].mean(axis=2)

@@ -25,6 +25,7 @@ YEAR = 364  # 52 weeks: keeps the weekday
 _WINDOWS = (7, 14, 28, 56, 112, YEAR)
 _SEASON_HALF_WEEK = 3
 _TAIL_DAYS = 2 * YEAR + 56
+_SPREAD_DAYS = 112
 _PROMOTION_DAYS = 112
 _HALF_LIFE_DAYS = 14
 _WEEKDAY_WEEKS = 16
@@ -250,9 +251,9 @@ def _rounded(values: Mapping[str, NDArray[np.float64]]) -> dict[str, Floats]:
 
 def _history(units: NDArray[np.float64], logs: _Tail) -> dict[str, NDArray[np.float64]]:
     age = logs.age
-    squares = _Tail(logs.values**2, age)
-    raw = _Tail(units, age)
-    sold = _Tail((units > 0).astype(np.float64), age)
+    squares = _Tail(logs.values[:, -_SPREAD_DAYS:] ** 2, age)
+    raw = _Tail(units[:, -YEAR:], age)
+    sold = _Tail((units[:, -_SPREAD_DAYS:] > 0).astype(np.float64), age)
     values = {f"mean_{days}": logs.mean(days) for days in _WINDOWS}
     weights = 0.5 ** (np.arange(units.shape[1])[::-1] / _HALF_LIFE_DAYS)
     open_days = np.arange(units.shape[1])[::-1] < age[:, None]

@@ -133,7 +133,7 @@ _TREES: dict[str, Any] = {
     "lambda_l2": 1.0,
 }
 DEFAULT = _two_segments(
-    near_rows=1_500_000, far_rows=2_000_000, trees=450, step=4, groups=16, parameters=_TREES
+    near_rows=1_300_000, far_rows=1_500_000, trees=420, step=4, groups=16, parameters=_TREES
 )
 DEMO = _two_segments(
     near_rows=60_000,
