@@ -20,7 +20,7 @@ serve: $(VENV)/train.done ## Serve on HOST:PORT (127.0.0.1:3000); trains on the 
 train: $(VENV)/train.done ## Train on DATA=<folder> (the demo data if left out) and serve that model from the next start on
 	@$(BIN)/mlrf train $(if $(DATA),"$(DATA)")
 
-backtest: $(VENV)/dev.done ## Score the last days of DATA=<folder> against seasonal naive
+backtest: $(VENV)/dev.done ## Score windows of the past of DATA=<folder>; to read: backtest/report.html
 	@$(BIN)/mlrf backtest $(if $(DATA),"$(DATA)")
 
 forecast: $(VENV)/train.done ## Forecast DATA=<folder> into OUT=forecast.csv; LEVELS=1 for all nodes, DAYS=n without a test table

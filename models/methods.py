@@ -69,11 +69,12 @@ def methods_at(
     """
     first_sale = snapshot.first_sale[nodes]
     recent = snapshot.sales[nodes, max(origin + 1 - IDLE_DAYS, 0) : origin + 1]
-    methods = np.full(len(nodes), Method.MODEL, dtype=object)
-    # the last that is true counts
-    methods[unseen | (origin - first_sale < NEW_DAYS)] = Method.MODEL_NEW
-    methods[(recent == 0).all(axis=1)] = Method.MODEL_IDLE
-    methods[first_sale > origin] = Method.ZERO_NEVER_SOLD
-    methods[nodes < snapshot.hierarchy.n_upper] = Method.SUM
-    chosen: list[Method] = methods.tolist()
-    return chosen
+    cases = (  # the first that is true counts
+        (nodes < snapshot.hierarchy.n_upper, Method.SUM),
+        (first_sale > origin, Method.ZERO_NEVER_SOLD),
+        ((recent == 0).all(axis=1), Method.MODEL_IDLE),
+        (unseen | (origin - first_sale < NEW_DAYS), Method.MODEL_NEW),
+        (np.ones(len(nodes), dtype=np.bool_), Method.MODEL),
+    )
+    first = np.argmax([case for case, _ in cases], axis=0)
+    return [cases[number][1] for number in first]

@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from features.build import build_snapshot
-from features.contract import NAMES
+from features.contract import FEATURES_VERSION, NAMES
 from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
+from features.state import MIN_HISTORY_DAYS
 from features.tables import read_tables
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
@@ -38,6 +40,7 @@ from training.engine import LocalEngine
 from training.pipeline import CALIBRATION_ORIGINS, Clock, Reporter, bundle_of, fit_model
 from training.recipe import Recipe
 from training.report import REPORT_FILE, write_report
+from training.rows import TooLittleHistoryError
 from training.scores import incoherence, point_scores
 from training.windows import TUNING, Window, windows_of
 
@@ -93,12 +96,18 @@ class Backtest:
         self._clock = clock
         self._previous = None if previous is None else ForecastEngine(previous, snapshot)
         # what a result depends on, so that a run after a change does not take up the old ones
-        self._key = _digest([snapshot.name, recipe.model_dump(mode="json"), NAMES])
+        features = [FEATURES_VERSION, *NAMES]
+        self._key = _digest([snapshot.name, recipe.model_dump(mode="json"), features])
         self._engines: dict[int, ForecastEngine] = {}
 
     def run(self, chosen: Sequence[Window]) -> Document:
-        """Score the windows and the intervals, and write the document and its report."""
+        """Score the windows and the intervals, and write the document and its report.
+
+        Raises:
+            TooLittleHistoryError: there is not enough for one of the fits; said before the first.
+        """
         snapshot = self.snapshot
+        self._check_history(chosen)
         windows = [self._window(window) for window in chosen]
         result = {
             "snapshot": snapshot.name,
@@ -115,6 +124,15 @@ class Backtest:
         with self._clock.step("report"):
             write_report(document, self.folder / REPORT_FILE)
         return document
+
+    def _check_history(self, chosen: Sequence[Window]) -> None:
+        earlier, _ = self._interval_origins()
+        first = min(int(earlier.min()), *(window.origin for window in chosen))
+        if first < MIN_HISTORY_DAYS:
+            days = self.snapshot.n_days
+            raise TooLittleHistoryError(
+                f"the backtest needs {days + MIN_HISTORY_DAYS - first} days of sales, not {days}"
+            )
 
     def _window(self, window: Window) -> Document:
         name = window.name(self.snapshot)
@@ -188,11 +206,15 @@ class Backtest:
         seen = self._previous.bundle.facts.trained_through
         return self.snapshot.index_of(seen) <= window.origin
 
+    def _interval_origins(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Origins that calibrate, and later ones that judge."""
+        later = weekly_origins(self.snapshot.newest_origin - MAX_HORIZON, EVALUATION_ORIGINS)
+        return weekly_origins(int(later.min()) - MAX_HORIZON, CALIBRATION_ORIGINS), later
+
     def _intervals(self) -> Document:
         """Calibrate on weekly origins of a frozen model, judge on later ones."""
         snapshot = self.snapshot
-        later = weekly_origins(snapshot.newest_origin - MAX_HORIZON, EVALUATION_ORIGINS)
-        earlier = weekly_origins(int(later.min()) - MAX_HORIZON, CALIBRATION_ORIGINS)
+        earlier, later = self._interval_origins()
         engine = self._engine(int(earlier.min()))
         advance = self._clock.reporter.advance
         with self._clock.step("forecast weekly origins"):

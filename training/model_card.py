@@ -93,18 +93,25 @@ def _recipe(recipe: dict[str, Any]) -> str:
         parts.append(_settings(segment))
         parts.append(_table(_members(segment["members"])))
     parts.append(
-        "The members of a segment are blended into one booster by their weights. `log` is squared "
-        "error of log1p units; `mean` is Tweedie deviance of units plus one.\n"
+        "The boosters of a segment, and where its blend names them those of segments before it, "
+        "are one booster, their scores weighted as the blend says. Target `log` is squared error "
+        "of log1p units; `mean` is Tweedie deviance of units plus one.\n"
     )
     return "\n".join(parts)
 
 
 def _settings(values: dict[str, Any]) -> str:
-    """A list of what is a single value."""
+    """A list of what has a line: a single value, or values by name."""
     lines = [
-        f"- `{name}`: {value}" for name, value in values.items() if not isinstance(value, list)
+        f"- `{name}`: {_listed(value) if isinstance(value, dict) else value}"
+        for name, value in values.items()
+        if not isinstance(value, list)
     ]
     return "\n".join(lines) + "\n"
+
+
+def _listed(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def _members(members: list[dict[str, Any]]) -> Table:
@@ -116,7 +123,7 @@ def _members(members: list[dict[str, Any]]) -> Table:
             (
                 str(place),
                 *(str(member[name]) for name in columns),
-                ", ".join(f"{name} {value}" for name, value in member["parameters"].items()),
+                _listed(member["parameters"]),
             )
             for place, member in enumerate(members, start=1)
         ),

@@ -17,7 +17,9 @@ from errors import Code
 from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import MIN_HISTORY_DAYS
 from models.engine import ForecastEngine
+from models.methods import Method
 from models.pair import ServingPair
+from settings import ROOT
 
 SERIES = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
 NODE = "store:1/family:LIQUOR,WINE,BEER"
@@ -59,6 +61,7 @@ def test_the_answer_says_what_it_rests_on(
         "horizon": 15,
         **{key: value for key, value in days[0].items() if key != "actual"},
         "origin": newest.isoformat(),
+        "method": "model",
         "model_version": pair.bundle,
         "model_trained_through": newest.isoformat(),
         "in_sample": False,
@@ -97,6 +100,42 @@ def test_equal_questions_have_equal_answers_byte_for_byte(simple: Callable) -> N
 def test_the_newest_origin_needs_no_run_of_the_model(simple: Callable, runners: Any) -> None:
     assert simple(horizon=90).status_code == 200
     assert runners.inferred == []
+
+
+# --- how it was made --------------------------------------------------------------------------
+
+
+def test_a_series_that_never_sold_is_zero_and_says_so(client: Any) -> None:
+    answer = client.post("/predict/simple", store_nbr=3, family="BOOKS", horizon=90).json()
+    assert answer["method"] == "zero_never_sold"
+    assert set(predictions(answer)) == {0}
+    assert answer["degraded"] is False
+
+
+@pytest.mark.parametrize(
+    ("store", "day", "method"),
+    [
+        pytest.param(21, date(2024, 5, 2), "zero_never_sold", id="opens that day"),
+        pytest.param(21, date(2024, 5, 6), "model_new", id="opened 4 days ago"),
+        pytest.param(21, date(2024, 6, 30), "model", id="opened 59 days ago"),
+        pytest.param(3, date(2023, 4, 3), "model_idle", id="closed for 28 days"),
+        pytest.param(3, date(2023, 4, 2), "model", id="closed for 27 days"),
+    ],
+)
+def test_a_past_forecast_says_how_it_would_have_been_made(
+    client: Any, store: int, day: date, method: str
+) -> None:
+    """Store 21 opens on 2 May 2024, store 3 is closed from 6 March to 16 April 2023."""
+    asked = {"store_nbr": store, "family": "BEVERAGES", "date": day.isoformat(), "horizon": 15}
+    answer = client.post("/predict/simple", **asked).json()
+    assert answer["method"] == method
+    assert np.isfinite(predictions(answer)).all()
+    assert min(predictions(answer)) >= 0
+
+
+def test_every_method_that_an_answer_may_name_is_documented() -> None:
+    text = (ROOT / "docs" / "forecasts.md").read_text(encoding="utf-8")
+    assert all(f"| `{method}` |" in text for method in Method)
 
 
 # --- other days -------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ import pytest
 from filelock import FileLock
 
 from features.snapshot import Snapshot
-from models.bundle import Bundle
 from training import backtest as module
 from training.backtest import Backtest
 from training.document import RESULT_FILE, Document, load_document
@@ -24,9 +23,16 @@ from training.windows import windows_of
 def quick(recipe: Recipe) -> Recipe:
     """A recipe that trains in no time, and badly."""
     last = recipe.segments[-1]
-    members = (last.members[0].model_copy(update={"trees": 5}),)
-    sparse = {"learn_from": 1, "origin_step": 90, "max_rows": 2000, "members": members}
-    return recipe.model_copy(update={"segments": (last.model_copy(update=sparse),)})
+    member = last.members[0].model_copy(update={"trees": 5})
+    sparse = last.model_copy(
+        update={
+            "origin_step": 90,
+            "max_rows": 2000,
+            "members": (member,),
+            "blend": {member.name: 1.0},
+        }
+    )
+    return recipe.model_copy(update={"segments": (sparse,)})
 
 
 @contextmanager
@@ -46,13 +52,6 @@ def few() -> Iterator[None]:
         yield
 
 
-def backtest_of(
-    snapshot: Snapshot, recipe: Recipe, folder: Path, *, previous: Bundle | None = None
-) -> Backtest:
-    clock = Clock(Silent())
-    return Backtest(snapshot, recipe, folder, threads=1, clock=clock, previous=previous)
-
-
 @pytest.fixture(scope="session")
 def backtested(shared_folder: Path, snapshot: Snapshot, quick: Recipe) -> Path:
     """The folder of a finished backtest. Tests that alter it take a copy."""
@@ -60,8 +59,8 @@ def backtested(shared_folder: Path, snapshot: Snapshot, quick: Recipe) -> Path:
     with FileLock(shared_folder / "backtest.lock"):
         if not (folder / RESULT_FILE).exists():
             with _few():
-                windows = windows_of(snapshot, short=2, long=1)
-                backtest_of(snapshot, quick, folder).run(windows)
+                run = Backtest(snapshot, quick, folder, threads=1, clock=Clock(Silent()))
+                run.run(windows_of(snapshot, short=2, long=1))
     return folder
 
 

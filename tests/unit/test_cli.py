@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -20,6 +21,8 @@ from artifacts import Store
 from models.pair import load_serving_pair
 from settings import ROOT, Settings, get_settings
 from training import recipe as recipes
+from training.document import Document, write_document
+from training.model_card import model_card
 from training.recipe import Recipe
 
 
@@ -91,7 +94,7 @@ def tables(demo_folder: Path, tmp_path: Path) -> Path:
 def test_help_lists_every_command(run: Run) -> None:
     done = run("--help")
     assert done.status == 0
-    for command in ("serve", "train", "backtest", "demo"):
+    for command in ("serve", "train", "backtest", "seal", "card", "forecast", "demo"):
         assert re.search(rf"^│ {command}\s+\S", done.out, flags=re.M)
 
 
@@ -224,7 +227,143 @@ def test_backtest_prints_the_scores_and_keeps_the_rest(
     }
     assert "mlrf" in {model for _, model in scores}
     assert str(out) in done.err.replace("\n", "")
+    assert (out / "report.html").is_file()
     assert not own_settings.root.exists(), "it leaves the artifacts alone"
+
+
+# --- seal and card ----------------------------------------------------------------------------
+
+
+def test_seal_joins_a_backtest_to_the_bundle_that_serves(
+    run: Run, trained: Store, own_settings: Store, document: Document, tmp_path: Path
+) -> None:
+    shutil.copytree(trained.root, own_settings.root)
+    bundle = load_serving_pair(trained, trained.current()).engine.bundle
+    of_bundle = {"snapshot": bundle.facts.training_data, "recipe": bundle.facts.recipe}
+    write_document(tmp_path / "done" / "backtest.json", document | of_bundle)
+    done = run("seal", tmp_path / "done")
+    assert done.status == 0
+    pair = own_settings.current()
+    assert pair != trained.current()
+    assert pair.bundle in done.err
+    assert "backtest" in load_serving_pair(own_settings, pair).engine.bundle.metrics
+
+
+def test_seal_refuses_a_backtest_of_another_model_in_one_line(
+    run: Run, trained: Store, own_settings: Store, backtested: Path
+) -> None:
+    shutil.copytree(trained.root, own_settings.root)
+    bundle = trained.current().bundle
+    file = backtested / "backtest.json"
+    assert (
+        run("seal", backtested).told == f"mlrf: {file}: is of another recipe than bundle {bundle}"
+    )
+    assert own_settings.current() == trained.current()
+
+
+def test_card_prints_the_model_card_or_writes_it(
+    run: Run, backtested: Path, document: Document, tmp_path: Path
+) -> None:
+    printed = run("card", backtested / "backtest.json")
+    assert (printed.status, printed.out) == (0, model_card(document))
+    file = tmp_path / "new" / "MODEL_CARD.md"
+    written = run("card", backtested / "backtest.json", "--out", file)
+    assert (written.status, written.out) == (0, "")
+    assert file.read_text(encoding="utf-8") == printed.out
+
+
+def test_card_of_something_else_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text("{}", encoding="utf-8")
+    told = run("card", tmp_path / "other.json").told
+    assert told.endswith("other.json: does not hold the result of a backtest")
+
+
+# --- forecast ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_model(monkeypatch: pytest.MonkeyPatch, own_store: Store) -> Store:
+    """An environment with a trained model."""
+    monkeypatch.setenv("ARTIFACTS_DIR", str(own_store.root))
+    return own_store
+
+
+def test_forecast_writes_a_file_for_test(
+    run: Run, with_model: Store, demo_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "forecast.csv"
+    done = run("forecast", demo_folder, "--out", out)
+    assert done.status == 0
+    frame, test = pl.read_csv(out), pl.read_parquet(demo_folder / "test.parquet")
+    assert frame["id"].to_list() == test["id"].to_list()
+    assert frame.columns[4:] == ["sales", "lower_80", "upper_80", "lower_95", "upper_95"]
+    ascending = [pl.col(name) for name in ("lower_95", "lower_80", "sales", "upper_80", "upper_95")]
+    assert frame.select(pl.all_horizontal(a <= b for a, b in pairwise(ascending)).all()).item()
+    told = done.err.replace("\n", " ")
+    assert "Wrote 768 forecasts from 2024-07-01 to 2024-07-16" in told
+    assert with_model.current().bundle in told
+    for step in ("read tables", "build snapshot", "forecast all nodes", "write file"):
+        assert step in done.err
+
+
+def test_forecast_takes_days_and_levels(
+    run: Run, with_model: Store, tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without --out the file is forecast.csv in the folder that the command is run in."""
+    (tables / "test.parquet").unlink()
+    monkeypatch.chdir(tmp_path)
+    assert run("forecast", tables, "--days", 3, "--levels").status == 0
+    frame = pl.read_csv(tmp_path / "forecast.csv")
+    bottoms = pl.col("id").is_not_null()
+    assert frame.filter(bottoms).height == 3 * 48
+    total = frame.filter(pl.col("node") == "total")["sales"].sum()
+    assert frame.filter(bottoms)["sales"].sum() == pytest.approx(total, rel=1e-9)
+
+
+def test_forecast_without_a_model_says_what_to_do(
+    run: Run, demo_folder: Path, own_settings: Store, tmp_path: Path
+) -> None:
+    told = run("forecast", demo_folder, "--out", tmp_path / "forecast.csv").told
+    assert told.startswith(f"mlrf: {own_settings.pointer}: does not exist: train a model first")
+    assert not (tmp_path / "forecast.csv").exists()
+
+
+def test_forecast_into_a_folder_that_is_not_there_is_one_line(
+    run: Run, with_model: Store, demo_folder: Path, tmp_path: Path
+) -> None:
+    told = run("forecast", demo_folder, "--out", tmp_path / "no" / "forecast.csv").told
+    assert told == (
+        f"mlrf: {tmp_path / 'no'}: is not a folder; OUT must name a file in one that exists"
+    )
+
+
+def test_forecast_needs_tables(run: Run) -> None:
+    """The demo data would be forecast with the model of a retailer."""
+    done = run("forecast")
+    assert done.status == 2
+    assert "data" in done.err.lower()
+
+
+@pytest.mark.parametrize(
+    ("given", "options"),
+    [
+        ((), '--out "forecast.csv"'),
+        (("OUT=a.csv", "LEVELS=1", "DAYS=4"), '--out "a.csv" --levels --days "4"'),
+        (("LEVELS=0",), '--out "forecast.csv"'),
+    ],
+    ids=["default", "all", "no levels"],
+)
+def test_make_forecast_is_thin_over_the_command(given: tuple[str, ...], options: str) -> None:
+    done = subprocess.run(
+        ["make", "-n", "forecast", "DATA=my tables", *given],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    commands = " ".join(done.stdout.replace("\\\n", " ").split())
+    assert commands.endswith(f'mlrf forecast "my tables" {options}')
 
 
 # --- demo -------------------------------------------------------------------------------------

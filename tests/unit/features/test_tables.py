@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features.tables import SCHEMAS, DataError, Tables, read_tables
+from features.tables import SCHEMAS, DataError, Tables, check_reach, last_id, read_tables
 
 Frames = dict[str, pl.DataFrame]
 REQUIRED = [name for name in SCHEMAS if name != "test"]
@@ -443,3 +443,56 @@ def test_a_blank_text_is_no_text(tmp_path: Path, blank: str) -> None:
     frames["train"] = altered(frames["train"], 1, "family", blank)
     error = refused(write(tmp_path, frames, "parquet"))
     assert (error.row, error.column) == (2, "family")
+
+
+# --- what a file of forecasts asks ------------------------------------------------------------
+
+
+def test_the_last_id_is_the_largest(tmp_path: Path, form: str) -> None:
+    frames = valid()
+    frames["train"] = altered(frames["train"], 1, "id", 17)
+    assert last_id(write(tmp_path, frames, form)) == 17
+
+
+def test_train_needs_no_ids(tmp_path: Path, form: str) -> None:
+    frames = valid()
+    frames["train"] = frames["train"].drop("id")
+    assert last_id(write(tmp_path, frames, form)) is None
+
+
+def test_an_id_that_is_no_number_is_refused(tmp_path: Path, form: str) -> None:
+    frames = valid()
+    frames["train"] = altered(frames["train"], 2, "id", "c")
+    with pytest.raises(DataError, match="'c' where a number is expected") as caught:
+        last_id(write(tmp_path, frames, form))
+    assert (caught.value.row, caught.value.column) == (2 + FIRST_ROW[form], "id")
+
+
+def test_an_id_behind_a_byte_order_mark_is_found(tmp_path: Path) -> None:
+    write(tmp_path, valid(), "csv")
+    path = tmp_path / "train.csv"
+    path.write_bytes(("\ufeff" + path.read_text()).encode())
+    assert last_id(tmp_path) == 3
+
+
+@pytest.mark.parametrize(("ahead", "within"), [(90, True), (91, False)])
+def test_test_may_reach_so_many_days_ahead(
+    tmp_path: Path, form: str, ahead: int, within: bool
+) -> None:
+    frames = valid()
+    late = date(2024, 3, 2) + timedelta(ahead)
+    frames["test"] = altered(frames["test"], 1, "date", late)
+    tables = read_tables(write(tmp_path, frames, form))
+    if within:
+        check_reach(tmp_path, tables, 90)
+        return
+    with pytest.raises(DataError, match=f"{late} is more than 90 days after") as caught:
+        check_reach(tmp_path, tables, 90)
+    assert caught.value.file == tmp_path / f"test.{form}"
+    assert (caught.value.row, caught.value.column) == (1 + FIRST_ROW[form], "date")
+
+
+def test_without_test_nothing_reaches_too_far(tmp_path: Path, form: str) -> None:
+    frames = valid()
+    del frames["test"]
+    check_reach(tmp_path, read_tables(write(tmp_path, frames, form)), 1)

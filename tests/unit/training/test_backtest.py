@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from training.backtest import Backtest, means
 from training.document import OURS, PREVIOUS, RESULT_FILE, Document
 from training.pipeline import Clock, Silent
 from training.recipe import Recipe
+from training.rows import TooLittleHistoryError
 from training.scores import point_scores
 from training.windows import APART, HOLDOUT, SHORT_DAYS, TUNING, Window, windows_of
 
@@ -48,7 +50,7 @@ def test_the_newest_days_are_the_holdout_and_the_others_follow_backwards(
     short = [window for window in windows_of(snapshot, short=3) if window.days == SHORT_DAYS]
     assert [window.role for window in short] == [HOLDOUT, TUNING, TUNING, TUNING, APART]
     assert short[0].origin + SHORT_DAYS == snapshot.newest_origin
-    for later, earlier in zip(short, short[1:], strict=False):
+    for later, earlier in pairwise(short):
         assert earlier.origin + SHORT_DAYS == later.origin, "no day is in two of them"
     assert {window.lead for window in short} == {SHORT_DAYS}
 
@@ -167,6 +169,15 @@ def _noise_after(values: NDArray[Any], origin: int, draw: np.random.Generator) -
     return altered
 
 
+def test_too_little_history_is_said_before_the_first_fit(
+    make: Make, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    early = Window("16 days", TUNING, 20, SHORT_DAYS, SHORT_DAYS)
+    with pytest.raises(TooLittleHistoryError, match=r"needs \d+ days of sales, not \d+"):
+        make(tmp_path).run([*windows_of(snapshot), early])
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- going on ---------------------------------------------------------------------------------
 
 
@@ -249,7 +260,7 @@ def test_results_of_other_features_are_not_taken_up(
     scored: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "NAMES", (*module.NAMES, "new"))
+    monkeypatch.setattr(module, "FEATURES_VERSION", module.FEATURES_VERSION + 1)
     monkeypatch.setattr(Backtest, "_intervals", lambda _: {})
     monkeypatch.setattr(module, "write_report", lambda *_: None)
     make(own_backtest).run(windows_of(snapshot, short=1, long=1)[:1])

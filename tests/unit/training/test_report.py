@@ -44,8 +44,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def page(document: Document) -> Page:
-    return Page(report(document))
+def page(backtested: Path) -> Page:
+    return Page((backtested / REPORT_FILE).read_text(encoding="utf-8"))
 
 
 def test_a_backtest_leaves_its_report(backtested: Path, document: Document) -> None:
