@@ -18,6 +18,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from artifacts import ArtifactError
 from features.build import build_snapshot
 from features.contract import FEATURES_VERSION, NAMES
 from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
@@ -94,7 +95,7 @@ class Backtest:
         self.folder = folder
         self._threads = threads
         self._clock = clock
-        self._previous = None if previous is None else ForecastEngine(previous, snapshot)
+        self._previous = _bound(previous, snapshot)
         # what a result depends on, so that a run after a change does not take up the old ones
         features = [FEATURES_VERSION, *NAMES]
         self._key = _digest([snapshot.name, recipe.model_dump(mode="json"), features])
@@ -229,6 +230,16 @@ class Backtest:
             "evaluation_origins": dates[len(earlier) :],
             "levels": interval_scores(calibration, evaluation, snapshot.hierarchy),
         }
+
+
+def _bound(previous: Bundle | None, snapshot: Snapshot) -> ForecastEngine | None:
+    """The previous model on these data; None where it knows nothing of them."""
+    if previous is None:
+        return None
+    try:
+        return ForecastEngine(previous, snapshot)
+    except ArtifactError:
+        return None
 
 
 def means(windows: Sequence[Document]) -> Document:
