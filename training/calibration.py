@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.hierarchy import Hierarchy
-from models.engine import ForecastEngine
+from models.engine import ForecastEngine, Progress
 from models.intervals import BUCKETS, PROBABILITIES, Calibration, LevelErrors, bucket_of
-from training.rows import Progress
 
 Values = NDArray[np.float64]
 

@@ -24,6 +24,7 @@ import dask
 import dask.array as da
 import lightgbm as lgb
 import numpy as np
+from dask.delayed import delayed
 from distributed import Client, Future, LocalCluster, as_completed
 from lightgbm.dask import DaskLGBMRegressor
 
@@ -32,11 +33,12 @@ from features.contract import NAMES, Contract
 from features.hierarchy import Hierarchy
 from features.matrix import MatrixBuilder, Rows
 from features.snapshot import load_snapshot
+from models.engine import Progress
 from training.engine import SAMPLE_ROWS, FittedSegment, spread
 from training.fit import parameters_of, target_of, weight_of
 from training.pipeline import Clock
 from training.recipe import Member, Recipe, Segment
-from training.rows import Progress, TrainingSet, training_rows
+from training.rows import TrainingSet, training_rows
 
 _LOOPBACK = "127.0.0.1"
 _LOCAL = {
@@ -216,7 +218,7 @@ def _array(
     dtype: Any,
 ) -> Any:
     """A Dask array of one block a part, computed where the part is; shape (n, *shape)."""
-    lazy = dask.delayed(value, pure=False)
+    lazy = delayed(value, pure=False)
     blocks = [
         da.from_delayed(lazy(part), (size, *shape), dtype)
         for part, size in zip(parts, sizes, strict=True)

@@ -80,7 +80,12 @@ class LocalEngine:
         advance = clock.reporter.advance
         with clock.step("make rows"):
             rows = training_rows(
-                builder, recipe, segment, last_target=last_target, progress=advance
+                builder,
+                recipe,
+                segment,
+                last_target=last_target,
+                threads=self.threads,
+                progress=advance,
             )
         with clock.step("fit"):
             boosters = fit(rows, segment, seed=recipe.seed, threads=self.threads, progress=advance)
@@ -90,4 +95,5 @@ class LocalEngine:
 def spread(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """At most `count` rows, evenly over all: planned, hidden and missing covariates all occur."""
     chosen = np.linspace(0, len(rows) - 1, min(count, len(rows)))
-    return rows[chosen.astype(int)]
+    sample: NDArray[np.float32] = rows[chosen.astype(int)]
+    return sample

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.contract import NAMES
+from models.engine import Progress
 from training.recipe import Member, Segment
-from training.rows import Progress, TrainingSet
+from training.rows import TrainingSet
 
 _DETERMINISM = {
     "deterministic": True,

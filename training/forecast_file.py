@@ -25,9 +25,9 @@ from features.build import build_snapshot
 from features.hierarchy import Hierarchy
 from features.snapshot import MAX_HORIZON, Snapshot
 from features.tables import check_reach, last_id, read_tables
+from models.engine import Progress
 from models.pair import ServingPair, load_serving_pair
 from training.pipeline import Clock, Reporter, Silent
-from training.rows import Progress
 
 DEFAULT_DAYS = 16
 NOMINALS = (80, 95)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,8 @@ from errors import InputError
 from features.matrix import MatrixBuilder, Rows, known_covariates
 from features.snapshot import MAX_HORIZON
 from features.state import MIN_HISTORY_DAYS, YEAR, state_at
+from models.engine import Progress
 from training.recipe import Recipe, Segment
-
-Progress = Callable[[int, int], None]
-"""Called with steps done and steps in all."""
 
 
 class TooLittleHistoryError(InputError):
@@ -44,6 +43,7 @@ def training_rows(
     *,
     last_target: int,
     share: Rows | None = None,
+    threads: int = 1,
     progress: Progress = lambda done, total: None,
 ) -> TrainingSet:
     """Draw a segment's rows of the bottom series, with targets no later than `last_target`.
@@ -57,36 +57,71 @@ def training_rows(
     Args:
         share: bottom nodes to make rows of, all if left out. Nothing that is drawn depends on it:
             shares that are a partition of the bottoms give together the rows of them all.
+        threads: that make them; the rows do not depend on how many.
 
     Raises:
         TooLittleHistoryError: there is not enough for a single row.
     """
-    snapshot = builder.snapshot
     origins = _origins(segment, last_target - 1)
     if not len(origins):
         raise TooLittleHistoryError(
             f"training needs at least {MIN_HISTORY_DAYS + 1} days of sales, not {last_target + 1}"
         )
-    bottoms = np.arange(snapshot.hierarchy.n_upper, len(snapshot.hierarchy))
-    horizons_each = max(segment.max_rows // (len(origins) * len(bottoms)), 1)
-    parts = []
-    for number, origin in enumerate(origins):
-        draw = np.random.default_rng([recipe.seed, segment.last_horizon, origin])
-        last = min(segment.last_horizon, last_target - int(origin))
-        reach = np.arange(1, last + 1)
+    bottoms = builder.snapshot.hierarchy.n_bottom
+    draws = _Draws(
+        builder=builder,
+        recipe=recipe,
+        segment=segment,
+        last_target=last_target,
+        horizons_each=max(segment.max_rows // (len(origins) * bottoms), 1),
+        share=share,
+    )
+    parts: list[TrainingSet] = []
+    with ThreadPoolExecutor(threads) as pool:  # numpy lets go of the interpreter for most of it
+        for part in pool.map(draws.at, origins.tolist()):
+            parts.append(part)
+            progress(len(parts), len(origins))
+    return _joined(parts)
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """How the rows of one origin are drawn; depends on nothing but the origin."""
+
+    builder: MatrixBuilder
+    recipe: Recipe
+    segment: Segment
+    last_target: int
+    horizons_each: int
+    share: Rows | None
+
+    def at(self, origin: int) -> TrainingSet:
+        snapshot, segment = self.builder.snapshot, self.segment
+        draw = np.random.default_rng([self.recipe.seed, segment.last_horizon, origin])
+        reach = np.arange(1, min(segment.last_horizon, self.last_target - origin) + 1)
         reach = reach[~snapshot.calendar.singular[origin + reach]]
-        state = state_at(snapshot, int(origin))
-        covariates = known_covariates(snapshot, int(origin), promotion_lead=_lead(draw))
+        count = min(self.horizons_each, len(reach))
+        state = state_at(snapshot, origin)
+        covariates = known_covariates(snapshot, origin, promotion_lead=_lead(draw))
+        bottoms = np.arange(snapshot.hierarchy.n_upper, len(snapshot.hierarchy))
         series = draw.permutation(bottoms[state.sold[bottoms]])
-        for group in np.array_split(series, recipe.groups):
-            horizons = np.sort(draw.choice(reach, min(horizons_each, len(reach)), replace=False))
-            nodes = group if share is None else group[np.isin(group, share)]
-            rows = builder.matrix(state, covariates, nodes, horizons)
+        parts = []
+        for group in np.array_split(series, self.recipe.groups):
+            horizons = np.sort(draw.choice(reach, count, replace=False))
+            nodes = group if self.share is None else group[np.isin(group, self.share)]
             units = snapshot.sales[np.ix_(nodes, origin + horizons)].reshape(-1)
-            parts.append((rows, units, np.full(len(units), origin)))
-        progress(number + 1, len(origins))
-    rows, units, origin_of = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return TrainingSet(rows=rows, units=units, origin=origin_of)
+            rows = self.builder.matrix(state, covariates, nodes, horizons)
+            parts.append(TrainingSet(rows, units, np.full(len(units), origin)))
+        return _joined(parts)
+
+
+def _joined(parts: Sequence[TrainingSet]) -> TrainingSet:
+    return TrainingSet(
+        *(
+            np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(TrainingSet)
+        )
+    )
 
 
 def _origins(segment: Segment, last: int) -> NDArray[np.int64]:

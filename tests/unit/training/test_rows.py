@@ -79,3 +79,11 @@ def test_the_same_seed_draws_the_same_rows(
 def test_too_little_history_is_refused(builder: MatrixBuilder, recipe: Recipe) -> None:
     with pytest.raises(ValueError, match="needs at least"):
         training_rows(builder, recipe, far(recipe), last_target=30)
+
+
+def test_rows_do_not_depend_on_the_number_of_threads(
+    builder: MatrixBuilder, recipe: Recipe, rows: TrainingSet
+) -> None:
+    threaded = training_rows(builder, recipe, far(recipe), last_target=LAST, threads=3)
+    assert threaded.rows.tobytes() == rows.rows.tobytes()
+    assert threaded.units.tobytes() == rows.units.tobytes()
