@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?=
+ENGINE ?=
 OUT ?= forecast.csv
 LEVELS ?=
 DAYS ?=
@@ -18,7 +19,7 @@ serve: $(VENV)/train.done ## Serve on HOST:PORT (127.0.0.1:3000); trains on the 
 	@$(BIN)/mlrf serve
 
 train: $(VENV)/train.done ## Train on DATA=<folder> (the demo data if left out) and serve that model from the next start on
-	@$(BIN)/mlrf train $(if $(DATA),"$(DATA)")
+	@$(BIN)/mlrf train $(if $(DATA),"$(DATA)") $(if $(ENGINE),--engine $(ENGINE))
 
 backtest: $(VENV)/dev.done ## Score windows of the past of DATA=<folder>; to read: backtest/report.html
 	@$(BIN)/mlrf backtest $(if $(DATA),"$(DATA)")

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,13 +20,22 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from artifacts import ArtifactError
+from artifacts import ArtifactError, Store
 from errors import InputError
 from settings import ROOT, get_settings
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
+    from training.engine import Engine
     from training.recipe import Recipe
+
+
+class EngineName(StrEnum):
+    """Where a model is fitted."""
+
+    LOCAL = "local"
+    DASK = "dask"
+
 
 app = typer.Typer(
     help="Coherent sales forecasts for a retail hierarchy.",
@@ -74,9 +84,22 @@ def serve() -> None:
 
 
 @app.command()
-def train(data: Data = None, threads: Threads = None) -> None:
+def train(
+    data: Data = None,
+    threads: Threads = None,
+    engine: Annotated[
+        EngineName, typer.Option(help="Where to fit: on this machine, or on a Dask cluster.")
+    ] = EngineName.LOCAL,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of the Dask scheduler, such as tcp://host:8786; "
+            "if left out, a cluster is started on this machine."
+        ),
+    ] = None,
+) -> None:
     """Train a model on tables, and make it and their snapshot the serving pair."""
-    _train(data, threads)
+    _train(data, threads, engine, scheduler)
 
 
 @app.command()
@@ -216,16 +239,44 @@ def _current_bundle() -> Bundle | None:
         return None
 
 
-def _train(data: Path | None, threads: int | None) -> None:
+def _train(
+    data: Path | None,
+    threads: int | None,
+    engine: EngineName = EngineName.LOCAL,
+    scheduler: str | None = None,
+) -> None:
     from training.pipeline import train as run
 
     store = get_settings().store
-    with _tables(data) as (folder, recipe), _progress() as reporter:
-        pair = run(folder, store, recipe, threads=threads or _cores(), reporter=reporter)
+    count = threads or _cores()
+    with (
+        _tables(data) as (folder, recipe),
+        _engine(engine, scheduler, store, count) as fitting,
+        _progress() as reporter,
+    ):
+        pair = run(folder, store, recipe, threads=count, engine=fitting, reporter=reporter)
     err.print(
         f"Bundle {pair.bundle} and snapshot {pair.snapshot} in {store.root} are served from the "
         "next start on."
     )
+
+
+@contextmanager
+def _engine(
+    name: EngineName, scheduler: str | None, store: Store, workers: int
+) -> Iterator[Engine | None]:
+    """The engine that fits; None for this machine's."""
+    if name is EngineName.LOCAL:
+        yield None
+        return
+    try:
+        from training.dask_engine import dask_engine
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{error.name} is not installed: --engine dask needs the extra `dask` of this project"
+        ) from error
+    with dask_engine(store.snapshots, scheduler=scheduler, workers=workers) as engine:
+        yield engine
 
 
 @contextmanager

@@ -42,7 +42,7 @@ SMALL = Recipe(
             blend=weights,
         )
         for last, members, weights in (
-            (16, (_NEAR, _VOLUME), {"near": 0.5, "volume": 0.5}),
+            (16, (_NEAR, _VOLUME), {"near": 0.4, "volume": 0.4, "far": 0.2}),
             (90, (_FAR,), {"far": 0.7, "volume": 0.3}),
         )
     )

@@ -110,7 +110,7 @@ class DaskEngine:
             self.client.submit(_rows, task, share, workers=[worker], pure=False)
             for worker, share in zip(workers, shares(hierarchy, len(workers)), strict=False)
         ]
-        for number, done in enumerate(as_completed(parts)):
+        for number, done in enumerate(as_completed(parts, loop=self.client.loop)):
             done.result()  # raises what the worker raised
             progress(number + 1, len(parts))
         return parts
@@ -179,7 +179,7 @@ def shares(hierarchy: Hierarchy, count: int) -> list[Rows]:
 
 def _connected(cluster: Any) -> Client:
     try:
-        return Client(cluster, timeout=_CONNECT, set_as_default=False)
+        return Client(cluster, timeout=_CONNECT)
     except (OSError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at {cluster}") from error
 

@@ -139,24 +139,27 @@ def train(
 def fit_model(
     snapshot: Snapshot, recipe: Recipe, *, last_target: int, engine: Engine, clock: Clock
 ) -> Fitted:
-    """Fit every segment on the days up to `last_target`, blend it, and export it."""
+    """Fit the members of all segments on the days up to `last_target`, blend and export them."""
     contract = contract_of(snapshot, through=last_target)
     builder = MatrixBuilder(snapshot, contract)
     members: dict[str, lgb.Booster] = {}
-    segments, golden = {}, []
+    samples = []
     for segment in recipe.segments:
         fitted = engine.fit(builder, recipe, segment, last_target=last_target, clock=clock)
         names = [member.name for member in segment.members]
         members |= zip(names, fitted.boosters, strict=True)
-        with clock.step("export"):
-            weights = segment.blend
-            blended = blend([members[name] for name in weights], list(weights.values()))
-            booster = round_thresholds(blended)
-            segments[segment.last_horizon] = SegmentFiles(
-                onnx=to_onnx(booster), booster=booster.model_to_string()
-            )
-        golden.append(fitted.sample)
-    return Fitted(contract, last_target, segments, np.concatenate(golden))
+        samples.append(fitted.sample)
+    with clock.step("export"):
+        segments = {
+            segment.last_horizon: _exported(segment.blend, members) for segment in recipe.segments
+        }
+    return Fitted(contract, last_target, segments, np.concatenate(samples))
+
+
+def _exported(weights: Mapping[str, float], members: Mapping[str, lgb.Booster]) -> SegmentFiles:
+    blended = blend([members[name] for name in weights], list(weights.values()))
+    booster = round_thresholds(blended)
+    return SegmentFiles(onnx=to_onnx(booster), booster=booster.model_to_string())
 
 
 def bundle_of(

@@ -45,8 +45,8 @@ class Segment(_Frozen):
         origin_step: days between the origins that rows are drawn from.
         max_rows: of the training matrix; fewer horizons are drawn per origin to stay below.
         members: boosters that are fitted on its rows.
-        blend: weights, which add up to 1, of members by name: its own, and those of segments
-            before it.
+        blend: weights, which add up to 1, of members by name: its own, and those of other
+            segments.
     """
 
     last_horizon: int
@@ -76,16 +76,12 @@ class Recipe(_Frozen):
         lasts = [segment.last_horizon for segment in self.segments]
         if not lasts or sorted(set(lasts)) != lasts or lasts[-1] != MAX_HORIZON:
             raise ValueError(f"segments must follow each other and end at {MAX_HORIZON}")
-        known: set[str] = set()
+        names = [member.name for segment in self.segments for member in segment.members]
+        if len(names) != len(set(names)):
+            raise ValueError("two members have the same name")
         for segment in self.segments:
-            names = [member.name for member in segment.members]
-            if len(names) != len({*names} - known):
-                raise ValueError("two members have the same name")
-            known |= {*names}
-            if strangers := segment.blend.keys() - known:
-                raise ValueError(
-                    f"a blend names {', '.join(sorted(strangers))}, not fitted by then"
-                )
+            if strangers := segment.blend.keys() - set(names):
+                raise ValueError(f"a blend names {', '.join(sorted(strangers))}, not a member")
             if not math.isclose(sum(segment.blend.values()), 1):
                 raise ValueError("the weights of a blend must add up to 1")
         return self
@@ -94,9 +90,9 @@ class Recipe(_Frozen):
 def _two_segments(
     *, near_rows: int, far_rows: int, trees: int, step: int, groups: int, parameters: dict[str, Any]
 ) -> Recipe:
-    """Near and far, each a blend of a model that weighs all series alike and one that looks at
-    the large ones first. The second learns from near rows only, and serves far ones too: what a
-    promotion or a weekday does to a large series is clearest near the origin."""
+    """Near and far, each a blend of three views: rows near the origin with all series alike, the
+    same rows with the large series first, and rows of all horizons. Each view serves both
+    segments, because views that err differently are better together (docs/experiments.md)."""
     return Recipe(
         segments=(
             Segment(
@@ -108,7 +104,7 @@ def _two_segments(
                     Member(name="near", trees=trees, parameters=parameters),
                     Member(name="volume", volume_power=0.6, trees=trees, parameters=parameters),
                 ),
-                blend={"near": 0.5, "volume": 0.5},
+                blend={"near": 0.3, "volume": 0.2, "far": 0.5},
             ),
             Segment(
                 last_horizon=MAX_HORIZON,

@@ -1,0 +1,115 @@
+"""Training on a cluster gives a model as good as one machine's, from the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from artifacts import Store
+from errors import InputError
+from features.contract import NAMES
+from features.matrix import MatrixBuilder
+from features.snapshot import Snapshot
+from models.engine import ForecastEngine
+from training.dask_engine import DaskEngine, dask_engine, shares
+from training.engine import Engine, LocalEngine
+from training.metrics import rmsle
+from training.pipeline import Clock, Silent, engine_of, fit_model
+from training.recipe import DEMO, Recipe
+from training.rows import TooLittleHistoryError, training_rows
+
+WORKERS = 2
+DAYS = 16
+
+
+@pytest.fixture(scope="module")
+def cluster(trained: Store) -> Iterator[DaskEngine]:
+    with dask_engine(trained.snapshots, scheduler=None, workers=WORKERS) as engine:
+        yield engine
+
+
+def forecaster(snapshot: Snapshot, engine: Engine) -> ForecastEngine:
+    fitted = fit_model(
+        snapshot,
+        DEMO,
+        last_target=snapshot.newest_origin - DAYS,
+        engine=engine,
+        clock=Clock(Silent()),
+    )
+    return engine_of(fitted, snapshot, DEMO, threads=1)
+
+
+def held_out(snapshot: Snapshot, engine: ForecastEngine) -> float:
+    origin, days = snapshot.newest_origin - DAYS, np.arange(1, DAYS + 1)
+    bottoms = slice(snapshot.hierarchy.n_upper, None)
+    forecast = engine.forecast(origin, days).values[bottoms]
+    return rmsle(forecast, snapshot.sales[bottoms, origin + days])
+
+
+def test_the_model_is_as_good_as_one_machines(snapshot: Snapshot, cluster: DaskEngine) -> None:
+    here = held_out(snapshot, forecaster(snapshot, LocalEngine(threads=1)))
+    there = held_out(snapshot, forecaster(snapshot, cluster))
+    assert there == pytest.approx(here, abs=0.005)
+
+
+def test_boosters_have_the_features_and_trees_of_the_recipe(
+    builder: MatrixBuilder, recipe: Recipe, cluster: DaskEngine
+) -> None:
+    segment = recipe.segments[0]
+    last = builder.snapshot.newest_origin
+    fitted = cluster.fit(builder, recipe, segment, last_target=last, clock=Clock(Silent()))
+    for booster, member in zip(fitted.boosters, segment.members, strict=True):
+        assert booster.feature_name() == list(NAMES)
+        assert booster.num_trees() == member.trees
+    assert fitted.sample.shape[1] == len(NAMES)
+
+
+def test_shares_are_whole_stores_and_make_the_rows_of_all_together(
+    builder: MatrixBuilder, recipe: Recipe
+) -> None:
+    dealt = shares(builder.snapshot.hierarchy, WORKERS)
+    store = np.array(builder.snapshot.hierarchy.attribute("store_nbr"), dtype=object)
+    stores = [set(store[share]) for share in dealt]
+    assert not stores[0] & stores[1]
+    segment = recipe.segments[0].model_copy(update={"origin_step": 60})
+
+    def rows(share: np.ndarray | None) -> list[bytes]:
+        made = training_rows(builder, recipe, segment, last_target=1000, share=share)
+        return [row.tobytes() for row in made.rows]
+
+    assert sorted(rows(None)) == sorted([*rows(dealt[0]), *rows(dealt[1])])
+
+
+def test_a_worker_that_fails_is_heard_and_the_cluster_ends(
+    trained: Store, builder: MatrixBuilder, recipe: Recipe
+) -> None:
+    with (
+        pytest.raises(TooLittleHistoryError),
+        dask_engine(trained.snapshots, scheduler=None, workers=1) as engine,
+    ):
+        client = engine.client
+        engine.fit(builder, recipe, recipe.segments[0], last_target=20, clock=Clock(Silent()))
+    assert client.status == "closed"
+
+
+def test_a_scheduler_that_is_not_there_is_named(trained: Store, unused_tcp_port: int) -> None:
+    address = f"tcp://127.0.0.1:{unused_tcp_port}"
+    with (
+        pytest.raises(InputError, match=address),
+        dask_engine(trained.snapshots, scheduler=address, workers=1),
+    ):
+        pass
+
+
+@pytest.fixture
+def unused_tcp_port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> int:
+    import socket
+
+    monkeypatch.setattr("training.dask_engine._CONNECT", "1s")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
