@@ -86,12 +86,10 @@ def test_shares_are_whole_stores_and_make_the_rows_of_all_together(
 def test_a_worker_that_fails_is_heard_and_the_cluster_ends(
     trained: Store, builder: MatrixBuilder, recipe: Recipe
 ) -> None:
-    with (
-        pytest.raises(TooLittleHistoryError),
-        dask_engine(trained.snapshots, scheduler=None, workers=1) as engine,
-    ):
+    with dask_engine(trained.snapshots, scheduler=None, workers=1) as engine:
         client = engine.client
-        engine.fit(builder, recipe, recipe.segments[0], last_target=20, clock=Clock(Silent()))
+        with pytest.raises(TooLittleHistoryError):
+            engine.fit(builder, recipe, recipe.segments[0], last_target=20, clock=Clock(Silent()))
     assert client.status == "closed"
 
 
