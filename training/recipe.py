@@ -112,7 +112,7 @@ def _two_segments(
                 origin_step=step,
                 max_rows=far_rows,
                 members=(Member(name="far", trees=trees, parameters=parameters),),
-                blend={"far": 0.65, "volume": 0.35},
+                blend={"far": 0.8, "volume": 0.2},
             ),
         ),
         groups=groups,
