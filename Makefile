@@ -18,7 +18,7 @@ help: ## Show what there is
 serve: $(VENV)/train.done ## Serve on HOST:PORT (127.0.0.1:3000); trains on the demo data the first time
 	@$(BIN)/mlrf serve
 
-train: $(VENV)/train.done ## Train on DATA=<folder> (the demo data if left out) and serve that model from the next start on
+train: $(VENV)/$(if $(filter dask,$(ENGINE)),dev,train).done ## Train on DATA=<folder> (the demo data if left out) and serve that model from the next start on
 	@$(BIN)/mlrf train $(if $(DATA),"$(DATA)") $(if $(ENGINE),--engine $(ENGINE))
 
 backtest: $(VENV)/dev.done ## Score windows of the past of DATA=<folder>; to read: backtest/report.html

@@ -45,6 +45,9 @@ class ArtifactError(Exception):
         self.path = path
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type[ArtifactError], tuple[Path, str]]:
+        return type(self), (self.path, self.reason)  # a Dask worker raises it across processes
+
 
 class FileEntry(BaseModel):
     """Size in bytes and SHA-256 of one file of an artifact."""

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +19,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from artifacts import ArtifactError, Store
 from errors import InputError
@@ -197,6 +198,44 @@ def forecast(
         f"{done.pair.bundle} and snapshot {done.pair.snapshot}.",
         highlight=False,
         markup=False,
+    )
+
+
+@app.command("reconcile-study")
+def reconcile_study(
+    data: Data = None,
+    out: Annotated[Path, typer.Option(help="JSON document to write.")] = Path(
+        "reconciliation.json"
+    ),
+    frozen: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Last day that the judged model sees."),
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Rows of each fit, at most.")] = 600_000,
+    trees: Annotated[int, typer.Option(min=1, help="Trees of each booster, at most.")] = 200,
+    threads: Threads = None,
+) -> None:
+    """Compare ways to make forecasts add up, on the backtest's windows of 16 days."""
+    from training.reconciliation_study import reduced, run_study
+
+    with _tables(data) as (folder, recipe), _progress() as reporter:
+        result = run_study(
+            folder,
+            reduced(recipe, rows=rows, trees=trees),
+            out,
+            frozen=frozen.date() if frozen else None,
+            threads=threads or _cores(),
+            reporter=reporter,
+        )
+    levels = list(next(iter(result["means"].values()))["rmsse"])
+    columns = ("RMSLE", "WRMSSE", *levels, "negative")
+    table = Table(Column("method", no_wrap=True), *columns, caption="RMSSE by level")
+    for name, scores in result["means"].items():
+        figures = [scores["rmsle"], scores["wrmsse"], *(scores["rmsse"][level] for level in levels)]
+        table.add_row(name, *(f"{figure:.4f}" for figure in figures), f"{scores['clipped']:.2%}")
+    Console().print(table)
+    err.print(
+        f"The best of these that costs bottom RMSLE little: {result['chosen']}. All of it is in {out}."
     )
 
 

@@ -7,12 +7,13 @@ LightGBM's own distributed learner then grows each tree over all shares at once
 a booster like any other.
 
 Nothing of this is secured: Dask and LightGBM talk in the clear and believe whoever connects, and
-LightGBM's workers listen on all addresses while they fit. A cluster belongs into a network of
-its own.
+LightGBM's workers listen on all addresses for the moment in which they find each other; it has
+no setting for that. A cluster belongs into a network of its own.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ import dask.array as da
 import lightgbm as lgb
 import numpy as np
 from dask.delayed import delayed
-from distributed import Client, Future, LocalCluster, as_completed
+from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 from lightgbm.dask import DaskLGBMRegressor
 
 from errors import InputError
@@ -149,7 +150,7 @@ def dask_engine(snapshots: Path, *, scheduler: str | None, workers: int) -> Iter
             address of this machine is started, of `workers` processes with one thread each.
 
     Raises:
-        InputError: there is no scheduler, or it has no workers.
+        InputError: there is no scheduler, it has no workers, or one died.
     """
     with ExitStack() as stack:
         if scheduler is None:
@@ -159,14 +160,20 @@ def dask_engine(snapshots: Path, *, scheduler: str | None, workers: int) -> Iter
                     n_workers=workers,
                     threads_per_worker=1,
                     host=_LOOPBACK,
-                    dashboard_address=None,
+                    dashboard_address=f"{_LOOPBACK}:0",  # None would take a port that may be taken
                     memory_limit=None,
                 )
             )
         client = stack.enter_context(_connected(scheduler or cluster))
         if not client.nthreads():
             raise InputError(f"the Dask scheduler at {scheduler} has no workers")
-        yield DaskEngine(client, snapshots)
+        _quiet()
+        try:
+            yield DaskEngine(client, snapshots)
+        except KilledWorker as error:
+            raise InputError(
+                "a worker of the Dask cluster died; if it lacked memory, use more workers"
+            ) from error
 
 
 def shares(hierarchy: Hierarchy, count: int) -> list[Rows]:
@@ -182,6 +189,13 @@ def _connected(cluster: Any) -> Client:
         return Client(cluster, timeout=_CONNECT)
     except (OSError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at {cluster}") from error
+
+
+def _quiet() -> None:
+    """LightGBM tells of ports and of parameters that it sets itself; errors still raise."""
+    logger = logging.getLogger("lightgbm")
+    logger.setLevel(logging.ERROR)
+    lgb.register_logger(logger)
 
 
 # --- on the workers ---------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def _model(document: Document) -> str:
 
 Gradient-boosted trees (LightGBM) forecast each bottom series, a product family in a store,
 directly for every day up to {reach} days after the last known sales. Features are the series' past
-at that day, the calendar, holidays, planned promotions and the last known oil price. Forecasts of
+at that day, the calendar, holidays and planned promotions. Forecasts of
 all levels are coherent after reconciliation: the largest difference of a node from the sum of its
 bottom series, relative to that sum, is {_largest_incoherence(document)} over all windows.
 Intervals are quantiles of errors that a frozen model made on later days.

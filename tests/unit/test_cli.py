@@ -94,7 +94,16 @@ def tables(demo_folder: Path, tmp_path: Path) -> Path:
 def test_help_lists_every_command(run: Run) -> None:
     done = run("--help")
     assert done.status == 0
-    for command in ("serve", "train", "backtest", "seal", "card", "forecast", "demo"):
+    for command in (
+        "serve",
+        "train",
+        "backtest",
+        "seal",
+        "card",
+        "forecast",
+        "reconcile-study",
+        "demo",
+    ):
         assert re.search(rf"^│ {command}\s+\S", done.out, flags=re.M)
 
 
@@ -131,6 +140,26 @@ def test_train_makes_a_pair_that_serves(run: Run, demo_folder: Path, own_setting
     assert pair.snapshot in done.err
     assert "fit" in done.err, "the steps are shown"
     assert done.out == ""
+
+
+def test_train_on_dask_makes_a_pair_that_serves(
+    run: Run, one_store: Path, own_settings: Store
+) -> None:
+    done = run("train", one_store, "--engine", "dask")
+    assert done.status == 0
+    pair = own_settings.current()
+    assert load_serving_pair(own_settings, pair).engine.bundle.name == pair.bundle
+
+
+def test_train_on_dask_without_dask_says_what_to_install(
+    run: Run, demo_folder: Path, own_settings: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "training.dask_engine", raising=False)
+    monkeypatch.setitem(sys.modules, "dask", None)  # as if it were not there
+    told = run("train", demo_folder, "--engine", "dask").told
+    assert "dask is not installed" in told
+    assert "extra `dask`" in told
+    assert not own_settings.root.exists()
 
 
 def test_a_wrong_table_is_named_with_row_and_column(
@@ -228,6 +257,25 @@ def test_backtest_prints_the_scores_and_keeps_the_rest(
     assert "mlrf" in {model for _, model in scores}
     assert str(out) in done.err.replace("\n", "")
     assert (out / "report.html").is_file()
+    assert not own_settings.root.exists(), "it leaves the artifacts alone"
+
+
+# --- reconcile-study --------------------------------------------------------------------------
+
+
+def test_reconcile_study_prints_every_method_and_keeps_the_rest(
+    run: Run, one_store: Path, tmp_path: Path, own_settings: Store
+) -> None:
+    out = tmp_path / "study.json"
+    done = run("reconcile-study", one_store, "--out", out, "--rows", 2_000, "--trees", 3)
+    assert done.status == 0
+    rows = [line.split("│")[1:-1] for line in done.out.splitlines() if line.startswith("│")]
+    printed = {row[0].strip(): [float(figure) for figure in row[1:3]] for row in rows}
+    means = json.loads(out.read_text(encoding="utf-8"))["means"]
+    assert printed == {
+        name: [round(scores["rmsle"], 4), round(scores["wrmsse"], 4)]
+        for name, scores in means.items()
+    }
     assert not own_settings.root.exists(), "it leaves the artifacts alone"
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from artifacts import Store
+from artifacts import ArtifactError, Store
 from errors import InputError
 from features.contract import NAMES
 from features.matrix import MatrixBuilder
@@ -65,6 +66,43 @@ def test_boosters_have_the_features_and_trees_of_the_recipe(
         assert booster.feature_name() == list(NAMES)
         assert booster.num_trees() == member.trees
     assert fitted.sample.shape[1] == len(NAMES)
+
+
+def test_parameters_are_those_of_one_machine(
+    builder: MatrixBuilder, recipe: Recipe, cluster: DaskEngine
+) -> None:
+    """The regressor for Dask has defaults of its own, under other names."""
+
+    def parameters(engine: Engine) -> list[str]:
+        fitted = engine.fit(
+            builder, recipe, recipe.segments[0], last_target=1000, clock=Clock(Silent())
+        )
+        text = fitted.boosters[0].model_to_string().partition("parameters:")[2]
+        told = {line.strip("[]").split(": ")[0]: line for line in text.splitlines() if ": " in line}
+        for name in ("tree_learner", "num_machines", "local_listen_port", "machines", "time_out"):
+            told.pop(name, None)
+        return sorted(told.values())
+
+    assert parameters(cluster) == parameters(LocalEngine(threads=1))
+
+
+def test_a_worker_that_does_not_see_the_snapshot_says_so(
+    builder: MatrixBuilder, recipe: Recipe, cluster: DaskEngine, tmp_path: Path
+) -> None:
+    elsewhere = DaskEngine(cluster.client, tmp_path)
+    with pytest.raises(ArtifactError) as caught:
+        elsewhere.fit(builder, recipe, recipe.segments[0], last_target=1000, clock=Clock(Silent()))
+    assert caught.value.path.is_relative_to(tmp_path)
+
+
+def test_a_worker_that_dies_ends_the_training_in_one_line(
+    trained: Store,
+) -> None:
+    with (
+        pytest.raises(InputError, match="died"),
+        dask_engine(trained.snapshots, scheduler=None, workers=1) as engine,
+    ):
+        engine.client.submit(os._exit, 1).result()
 
 
 def test_shares_are_whole_stores_and_make_the_rows_of_all_together(
