@@ -235,7 +235,7 @@ def reconcile_study(
         table.add_row(name, *(f"{figure:.4f}" for figure in figures), f"{scores['clipped']:.2%}")
     Console().print(table)
     err.print(
-        f"The best of these that costs bottom RMSLE little: {result['chosen']}. All of it is in {out}."
+        f"The best that costs bottom RMSLE little: {result['chosen']}. All of it is in {out}."
     )
 
 
