@@ -67,7 +67,10 @@ def to_onnx(booster: lgb.Booster) -> bytes:
     graph.output.append(
         onnx.helper.make_tensor_value_info("units", onnx.TensorProto.FLOAT, [None, 1])
     )
-    graph.name = "mlrf"  # the converter's is random, and the digest must not be
+    # the converter's name is random and its operator sets come in the order of a hashed set;
+    # the digest must not be
+    graph.name = "mlrf"
+    trees.opset_import.sort(key=lambda operators: operators.domain)
     onnx.checker.check_model(trees)
     serialised: bytes = trees.SerializeToString(deterministic=True)
     return serialised
