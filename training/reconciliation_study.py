@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from features.build import build_snapshot
 from features.contract import NAMES
 from features.matrix import MatrixBuilder, known_covariates
+from features.past import YEAR
 from features.snapshot import Snapshot, load_snapshot
-from features.state import YEAR, state_at
+from features.state import state_at
 from features.tables import read_tables
 from models.engine import ForecastEngine
 from training.calibration import weekly_origins

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from errors import InputError
 from features.matrix import MatrixBuilder, Rows, known_covariates
+from features.past import YEAR
 from features.snapshot import MAX_HORIZON
-from features.state import MIN_HISTORY_DAYS, YEAR, state_at
+from features.state import MIN_HISTORY_DAYS, state_at
 from models.engine import Progress
 from training.recipe import Recipe, Segment
 

@@ -1,0 +1,91 @@
+"""What unusual days did: holidays and events, days of the month, the same days of other years."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.calendar import NO_HOLIDAY
+from features.past import TAIL_DAYS, YEAR, Tail, Values
+from features.snapshot import MAX_HORIZON, Snapshot
+
+_MONTHDAYS = 31
+_AROUND_WEEKS = (-2, -1, 1, 2)
+_AROUND_DAYS = 28
+
+
+def ordinary_days(snapshot: Snapshot, origin: int) -> NDArray[np.bool_]:
+    """Which of the last `TAIL_DAYS` days are neither holiday nor event nor before the data."""
+    named = snapshot.calendar.names[: origin + 1] != NO_HOLIDAY
+    ordinary = np.zeros(TAIL_DAYS, dtype=np.bool_)
+    known = min(origin + 1, TAIL_DAYS)
+    ordinary[-known:] = ~named[-known:]
+    return ordinary
+
+
+class Unusual:
+    """By how much days of the past differed from the same weekdays around them."""
+
+    def __init__(self, logs: Tail, ordinary: NDArray[np.bool_]) -> None:
+        self.logs = logs
+        self.ordinary = ordinary
+        self.masked = logs.values * ordinary
+        self.sums = np.zeros((len(logs.age), TAIL_DAYS + 1))
+        np.cumsum(self.masked, axis=1, out=self.sums[:, 1:])
+        self.counts = np.concatenate(([0], np.cumsum(ordinary)))
+
+    def effect(self, at: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Days less the ordinary same weekdays of two weeks before and after; (nodes, n)."""
+        beside = at[None] + 7 * np.array(_AROUND_WEEKS)[:, None]
+        inside = (beside >= 0) & (beside < TAIL_DAYS)
+        beside = np.clip(beside, 0, TAIL_DAYS - 1)
+        counted = inside & self.ordinary[beside]
+        total = sum(self.masked[:, days] * use for days, use in zip(beside, counted, strict=True))
+        count = counted.sum(axis=0)
+        return np.where(count > 0, self.logs.values[:, at] - total / np.maximum(count, 1), np.nan)
+
+    def level(self, at: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Days less the mean of the ordinary days of four weeks before and after; (nodes, n)."""
+        start = np.maximum(at - _AROUND_DAYS, 0)
+        end = np.minimum(at + _AROUND_DAYS + 1, TAIL_DAYS)
+        count = np.maximum(self.counts[end] - self.counts[start], 1)
+        mean = (self.sums[:, end] - self.sums[:, start]) / count
+        values: NDArray[np.float64] = self.logs.values[:, at] - mean
+        return values
+
+    def by_monthday(self, snapshot: Snapshot, origin: int) -> NDArray[np.float64]:
+        """Mean effect in a year on each day of the month and the two beside it; (nodes, 31)."""
+        at = np.arange(TAIL_DAYS - YEAR, TAIL_DAYS)
+        effect = np.nan_to_num(self.effect(at))
+        day = snapshot.calendar.day["day_of_month"][np.maximum(at + origin + 1 - TAIL_DAYS, 0)]
+        apart = np.abs(day[:, None] - np.arange(1, _MONTHDAYS + 1)[None])
+        near = (np.minimum(apart, _MONTHDAYS - apart) <= 1) & self.ordinary[at][:, None]
+        mean: NDArray[np.float64] = effect @ near / np.maximum(near.sum(axis=0), 1)
+        return mean
+
+
+def events(snapshot: Snapshot, origin: int, unusual: Unusual) -> Values:
+    """What the named days ahead did when they last occurred, and other days a year before."""
+    names = snapshot.calendar.names
+    first = origin + 1 - TAIL_DAYS
+    past = np.arange(max(first, 0), origin + 1)
+    ahead = origin + np.arange(1, MAX_HORIZON + 1)
+    shape = (len(unusual.logs.age), MAX_HORIZON)
+    values = {
+        "event_effect": np.full(shape, np.nan),
+        "event_level": np.full(shape, np.nan),
+        "year_effect": np.full(shape, np.nan),
+    }
+    for day in np.flatnonzero(names[ahead] != NO_HOLIDAY):
+        before = past[names[past] == names[ahead[day]]] - first
+        if len(before):
+            effects = unusual.effect(before)
+            known = np.isfinite(effects).sum(axis=1)
+            values["event_effect"][:, day] = np.where(
+                known > 0, np.nansum(effects, axis=1) / np.maximum(known, 1), np.nan
+            )
+            values["event_level"][:, day] = unusual.level(before).mean(axis=1)
+    year_before = ahead - YEAR - first
+    plain = np.flatnonzero((names[ahead] == NO_HOLIDAY) & unusual.ordinary[year_before])
+    values["year_effect"][:, plain] = unusual.effect(year_before[plain])
+    return values

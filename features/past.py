@@ -1,0 +1,195 @@
+"""Levels, spreads, weekdays, promotions and years of every node before an origin.
+
+Every function reads a `Tail`, whose last day is the origin, or slices up to it. Sums are
+accumulated in float64: float32 rolling statistics drift.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.snapshot import MAX_HORIZON, Snapshot
+
+YEAR = 364  # 52 weeks: keeps the weekday
+TAIL_DAYS = 2 * YEAR + 56
+"""Days before an origin that the past is read from."""
+PROMOTION_DAYS = 112
+
+_WINDOWS = (7, 14, 28, 56, 112, YEAR)
+_SEASON_HALF_WEEK = 3
+_SPREAD_DAYS = 112
+_HALF_LIFE_DAYS = 14
+_WEEKDAY_WEEKS = 16
+_WEEKDAY_DECAY = 0.85
+"""Weight of a same weekday against that of the next one."""
+_MAX_AGE_DAYS = 4 * YEAR
+_SLOPE_RIDGE = 0.05
+"""Variance added to that of the promotions, so that few of them claim no strong response."""
+
+Values = dict[str, NDArray[np.float64]]
+
+
+class Tail:
+    """The last `TAIL_DAYS` days of a series of arrays, with means over trailing windows."""
+
+    def __init__(self, values: NDArray[np.float64], age: NDArray[np.int64]) -> None:
+        """`values` has shape (nodes, days), the origin last; `age` counts days since opening."""
+        self.values = values
+        self.age = age
+        self.sums = np.zeros((values.shape[0], values.shape[1] + 1))
+        np.cumsum(values, axis=1, out=self.sums[:, 1:])
+
+    def mean(self, days: int, *, ago: int = 0) -> NDArray[np.float64]:
+        """Mean over `days` days that end `ago` days before the origin, since the opening.
+
+        0 where the node had not opened by then.
+        """
+        end = self.sums.shape[1] - 1 - ago
+        total = self.sums[:, end] - self.sums[:, max(end - days, 0)]
+        lived = np.clip(self.age - ago, 1, days)
+        mean: NDArray[np.float64] = np.where(self.age > ago, total / lived, 0.0)
+        return mean
+
+
+def padded(values: NDArray[np.floating], days: int) -> NDArray[np.float64]:
+    """Zeros before the data begin, so that every window has its full width."""
+    missing = days - values.shape[1]
+    return np.pad(np.asarray(values, dtype=np.float64), ((0, 0), (missing, 0)))
+
+
+def history(units: NDArray[np.float64], logs: Tail) -> Values:
+    """Levels, spreads and ages; each of shape (nodes,)."""
+    age = logs.age
+    squares = Tail(logs.values[:, -_SPREAD_DAYS:] ** 2, age)
+    raw = Tail(units[:, -YEAR:], age)
+    sold = Tail((units[:, -_SPREAD_DAYS:] > 0).astype(np.float64), age)
+    values = {f"mean_{days}": logs.mean(days) for days in _WINDOWS}
+    weights = 0.5 ** (np.arange(units.shape[1])[::-1] / _HALF_LIFE_DAYS)
+    open_days = np.arange(units.shape[1])[::-1] < age[:, None]
+    weight_sums = np.maximum(open_days @ weights, 1e-9)
+    values["decayed_14"] = logs.values @ weights / weight_sums
+    for days in (28, 112):
+        variance = squares.mean(days) - values[f"mean_{days}"] ** 2
+        values[f"std_{days}"] = np.sqrt(np.maximum(variance, 0))
+        values[f"zero_share_{days}"] = 1 - sold.mean(days)
+    for days in (7, 28, YEAR):
+        values[f"units_{days}"] = np.log1p(raw.mean(days))
+    recent = units[:, -YEAR:][:, ::-1] > 0
+    values["days_since_sale"] = np.where(recent.any(axis=1), recent.argmax(axis=1), YEAR).astype(
+        np.float64
+    )
+    values["size_112"] = logs.mean(112) / np.maximum(sold.mean(112), 1e-9)
+    values["recent_3"] = logs.mean(3)
+    values["age"] = np.minimum(age, _MAX_AGE_DAYS).astype(np.float64)
+    values["trend_28"] = np.where(age > 28, values["mean_28"] - logs.mean(28, ago=28), 0.0)
+    values["growth_364"] = np.where(age > YEAR, values["mean_28"] - logs.mean(28, ago=YEAR), np.nan)
+    return values
+
+
+def traffic(snapshot: Snapshot, origin: int) -> Values:
+    """The stores' transactions, lately against before; shape (nodes,)."""
+    visits = snapshot.transactions[:, : origin + 1].astype(np.float64)
+
+    def mean(days: int) -> NDArray[np.float64]:
+        known = np.nan_to_num(visits[:, -days:])
+        counted = np.maximum(np.isfinite(visits[:, -days:]).sum(axis=1), 1)
+        return np.asarray(known.sum(axis=1) / counted)
+
+    ratio = np.log1p(mean(28)) - np.log1p(mean(112))
+    return {"traffic_28": snapshot.store_share @ ratio}
+
+
+def weekdays(snapshot: Snapshot, origin: int, logs: Tail) -> Values:
+    """Means of the last same weekdays, Monday first; each of shape (nodes, 7)."""
+    values: Values = {}
+    for weeks in (1, 4, 8, 16):
+        days = logs.values[:, -7 * weeks :].reshape(len(logs.age), weeks, 7)
+        back = np.arange(7 * weeks)[::-1].reshape(weeks, 7)
+        lived = (back[None] < logs.age[:, None, None]).sum(axis=1)
+        mean = days.sum(axis=1) / np.maximum(lived, 1)
+        values[f"weekday_{weeks}"] = _monday_first(snapshot, origin, mean)
+    values["weekday_last"] = values.pop("weekday_1")
+    values["weekday_index"] = values["weekday_8"] - logs.mean(56)[:, None]
+    return values
+
+
+def clean_weekdays(
+    snapshot: Snapshot,
+    origin: int,
+    units: NDArray[np.float64],
+    logs: Tail,
+    ordinary: NDArray[np.bool_],
+) -> Values:
+    """Same weekdays without holidays: decayed mean, median, mean units, chance of a sale."""
+    span = 7 * _WEEKDAY_WEEKS
+    shape = (len(logs.age), _WEEKDAY_WEEKS, 7)
+    days = logs.values[:, -span:].reshape(shape)
+    raw = units[:, -span:].reshape(shape)
+    back = np.arange(span)[::-1].reshape(_WEEKDAY_WEEKS, 7)
+    use = (back[None] < logs.age[:, None, None]) & ordinary[-span:].reshape(_WEEKDAY_WEEKS, 7)
+    weight = use * _WEEKDAY_DECAY ** np.arange(_WEEKDAY_WEEKS)[::-1][None, :, None]
+
+    def mean(values: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray((values * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-9))
+
+    recent = use[:, -8:]
+    values = {
+        "weekday_decayed": mean(days, weight),
+        "weekday_median_8": np.median(days[:, -8:], axis=1),
+        "weekday_units_8": np.log1p(mean(raw[:, -8:], recent.astype(np.float64))),
+        "weekday_sold_16": mean((raw > 0).astype(np.float64), use.astype(np.float64)),
+    }
+    return {name: _monday_first(snapshot, origin, value) for name, value in values.items()}
+
+
+def weekday_means(
+    snapshot: Snapshot, origin: int, values: NDArray[np.float64], weeks: int
+) -> NDArray[np.float64]:
+    """Mean of the last `weeks` same weekdays, Monday first; shape (nodes, 7)."""
+    last = values[:, -7 * weeks :].reshape(len(values), weeks, 7).mean(axis=1)
+    return _monday_first(snapshot, origin, last)
+
+
+def _monday_first(
+    snapshot: Snapshot, origin: int, last_week: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Turn the columns of the 7 days that end at the origin to Monday..Sunday."""
+    return np.roll(last_week, int(snapshot.calendar.weekday[origin]) + 1, axis=1)
+
+
+def promotions(snapshot: Snapshot, items: NDArray[np.float64], logs: NDArray[np.float64]) -> Values:
+    """Items on promotion, and how sales answered them; each of shape (nodes,)."""
+    x = np.log1p(items)
+    centred = x - x.mean(axis=1, keepdims=True)
+    covariance = (centred * (logs - logs.mean(axis=1, keepdims=True))).mean(axis=1)
+    variance = (centred**2).mean(axis=1)
+    family = snapshot.family_group
+    pooled = np.bincount(family, covariance) / (np.bincount(family, variance) + _SLOPE_RIDGE)
+    return {
+        "promo_28": np.log1p(items[:, -28:].mean(axis=1)),
+        "promo_share_112": (items > 0).mean(axis=1),
+        "promo_slope": covariance / (variance + _SLOPE_RIDGE),
+        "promo_family_slope": pooled[family],
+        "promo_7": np.log1p(items[:, -7:].mean(axis=1)),
+    }
+
+
+def year_ago(logs: Tail) -> Values:
+    """Values a year and two years before the 90 days ahead; each of shape (nodes, 90)."""
+    ahead = np.arange(1, MAX_HORIZON + 1)
+    values: Values = {}
+    for prefix, days in (("year", YEAR), ("year2", 2 * YEAR)):
+        at = logs.values.shape[1] - 1 + ahead - days
+        window = logs.sums[:, at + _SEASON_HALF_WEEK + 1] - logs.sums[:, at - _SEASON_HALF_WEEK]
+        week = window / (2 * _SEASON_HALF_WEEK + 1)
+        # the node must have been open for the whole of the 28 days to the year before the origin
+        known = (logs.age > days + 28)[:, None]
+        values[f"{prefix}_week"] = np.where(known, week, np.nan)
+        values[f"{prefix}_season"] = np.where(
+            known, week - logs.mean(28, ago=days)[:, None], np.nan
+        )
+        values[f"{prefix}_value"] = np.where(known, logs.values[:, at], np.nan)
+    values["year_level"] = values["year_season"] + logs.mean(28)[:, None]
+    del values["year2_week"], values["year2_value"]
+    return values
