@@ -178,9 +178,10 @@ def _days(
         {"date": snapshot.date_at(int(day)), "prediction": value}
         for day, value in zip(window.days, mean.tolist(), strict=True)
     ]
+    sold = snapshot.first_sale[[row]] <= window.origin
     for nominal in nominals:
         bounds = forecaster.pair.intervals.bounds(
-            np.array([row]), mean[None], window.horizons, nominal
+            np.array([row]), mean[None], window.horizons, nominal, sold=sold
         )
         for side, values in zip(("lower", "upper"), bounds, strict=True):
             for entry, value in zip(days, values[0].tolist(), strict=True):

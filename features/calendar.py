@@ -1,8 +1,8 @@
 """What is known of any date in advance: weekday, payday, holidays and where they are kept.
 
-A holiday is national, regional (one state) or local (one city). A transferred holiday is an
-ordinary day; the row of type Transfer is the day it was moved to. A Work Day is a make-up
-weekend. Days off are those of type Holiday, Additional, Transfer and Bridge.
+A holiday is national, regional (one state) or local (one city). A transferred holiday is not a
+day off; the row of type Transfer is the day it was moved to. A Work Day is a make-up weekend.
+Days off are those of type Holiday, Additional, Transfer and Bridge.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-DAY_OFF_TYPES = ("Holiday", "Additional", "Transfer", "Bridge")
+TRANSFER = "Transfer"
+DAY_OFF_TYPES = ("Holiday", "Additional", TRANSFER, "Bridge")
 EVENT = "Event"
 WORK_DAY = "Work Day"
 HOLIDAY_TYPES = (*DAY_OFF_TYPES, EVENT, WORK_DAY)
@@ -51,9 +52,13 @@ class Holiday(BaseModel):
     def name(self) -> str:
         """What recurs: the description without match, and an event's without day offset.
 
-        ``Navidad-1`` is a day off of its own; a day of the weeks after an earthquake is not.
+        ``Navidad-1`` is a day off of its own; a day of the weeks after an earthquake is not. A
+        day that a holiday is moved to is like other such days, and not like the holiday: shops
+        close on New Year's Day even when its day off is another.
         """
-        name = self.description.split(":")[0].removeprefix("Traslado ").strip()
+        if self.type == TRANSFER:
+            return TRANSFER
+        name = self.description.split(":")[0].strip()
         return _OFFSET.sub("", name) if self.type == EVENT else name
 
 
@@ -78,7 +83,8 @@ class Calendar:
         weekday: shape (dates,), Monday 0 to Sunday 6.
         day: for each name, values that hold everywhere; shape (dates,), float32.
         store: for each name, values of each store; shape (stores, dates), float32.
-        names: shape (dates,): name of the national holiday or event, or `NO_HOLIDAY`.
+        names: shape (dates,): name of the national holiday or event, or `NO_HOLIDAY`; the date
+            of a transferred holiday keeps it.
         singular: shape (dates,): whether the day belongs to a long event, such as an
             earthquake, from which nothing is to be learnt for other days.
     """
@@ -105,8 +111,9 @@ def build_calendar(dates: Dates, holidays: Sequence[Holiday], places: Sequence[P
     month_length = _days((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]"))
     to_payday, since_payday = _payday_distances(day_of_month, month_length)
     names = np.full(len(dates), NO_HOLIDAY, dtype=object)
-    for holiday in (*events, *national_off):  # a day off names a day that is an event too
-        if (at := _position(dates, holiday)) is not None and holiday.locale == NATIONAL:
+    national = [h for h in holidays if h.locale == NATIONAL and h.type != WORK_DAY]
+    for holiday in sorted(national, key=_precedence):
+        if (at := _position(dates, holiday)) is not None:
             names[at] = holiday.name
     return Calendar(
         dates=dates,
@@ -131,6 +138,11 @@ def build_calendar(dates: Dates, holidays: Sequence[Holiday], places: Sequence[P
         names=names.astype(np.str_),
         singular=_flags(dates, _long(events)) > 0,
     )
+
+
+def _precedence(holiday: Holiday) -> int:
+    """Which name a day of several keeps: a holiday's, then an event's, then that of a move."""
+    return {TRANSFER: 0, EVENT: 1}.get(holiday.type, 2)
 
 
 def _long(events: Sequence[Holiday]) -> list[Holiday]:

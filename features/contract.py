@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from features.calendar import NO_HOLIDAY
 from features.snapshot import Snapshot
 
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 """Raised whenever a feature of the same name gets other values, so that a bundle whose model
 learnt the old ones is refused. A test notices such a change."""
 
@@ -103,6 +103,9 @@ FEATURES: tuple[Feature, ...] = (
     Feature("event_level", _LOG, "against the mean of the four weeks around"),
     Feature("store_event_level", _LOG, "the same of the store"),
     Feature("family_event_level", _LOG, "the same of the family"),
+    Feature("total_event_effect", _LOG, "the effect on the total"),
+    Feature("total_event_level", _LOG, "the level of the total"),
+    Feature("date_open", "ratio", "series of the store that sold on the date in the last 3 years"),
     Feature("expected", _LOG, "the usual for the weekday, or for the holiday of the day"),
     # promotions, past and planned
     Feature("promo_28", _PROMO, "mean items over 28 days"),

@@ -25,6 +25,8 @@ _OF_ANCESTORS = {
     "ahead": ("year_effect", "event_effect", "event_level"),
 }
 """Values of a node's store and family, less noisy than its own, that are features too."""
+_OF_TOTAL = ("event_effect", "event_level")
+"""Values of the total that are features of every node: what a holiday did to all."""
 _WEEK_AROUND = 3
 
 Floats = NDArray[np.float32]
@@ -131,7 +133,9 @@ class MatrixBuilder:
                 if name in of_ancestors:
                     blocks[f"store_{name}"] = at[self._store[nodes]]
                     blocks[f"family_{name}"] = at[self._family[nodes]]
-        blocks["expected"] = _expected(blocks, state.ahead["event_level"][0, horizons - 1])
+                if name in _OF_TOTAL:
+                    blocks[f"total_{name}"] = at[:1]
+        blocks["expected"] = _expected(blocks)
         blocks |= self._calendar(covariates.calendar, nodes, days)
         blocks |= self._planned_promotions(state, covariates, nodes, horizons)
         rows = np.empty((len(nodes), len(horizons), len(NAMES)), dtype=np.float32)
@@ -180,11 +184,9 @@ class MatrixBuilder:
         }
 
 
-def _expected(
-    blocks: Mapping[str, NDArray[np.floating]], total_level: NDArray[np.floating]
-) -> NDArray[np.floating]:
+def _expected(blocks: Mapping[str, NDArray[np.floating]]) -> NDArray[np.floating]:
     """The usual for the weekday, or what the day's holiday did to the store and the family."""
-    level = blocks["store_event_level"] + blocks["family_event_level"] - total_level
+    level = blocks["store_event_level"] + blocks["family_event_level"] - blocks["total_event_level"]
     return np.where(
         np.isnan(level), blocks["weekday_decayed"], np.maximum(blocks["mean_28"] + level, 0)
     )

@@ -12,6 +12,8 @@ from features.snapshot import MAX_HORIZON, Snapshot
 _MONTHDAYS = 31
 _AROUND_WEEKS = (-2, -1, 1, 2)
 _AROUND_DAYS = 28
+_YEARS_BACK = (1, 2, 3)
+_FORTNIGHT = 14
 
 
 def ordinary_days(snapshot: Snapshot, origin: int) -> NDArray[np.bool_]:
@@ -89,3 +91,29 @@ def events(snapshot: Snapshot, origin: int, unusual: Unusual) -> Values:
     plain = np.flatnonzero((names[ahead] == NO_HOLIDAY) & unusual.ordinary[year_before])
     values["year_effect"][:, plain] = unusual.effect(year_before[plain])
     return values
+
+
+def same_dates(snapshot: Snapshot, origin: int) -> Values:
+    """How open the stores were on the same dates of the three years before; (nodes, 90).
+
+    The series of a node's store, or of all stores, that sold on the date, divided by the mean of
+    the two weeks before and after: about 0 on New Year's Day, wherever the day off was moved to.
+    NaN where the data begin too late.
+    """
+    selling = snapshot.selling[:, : origin + 1]
+    sums = np.pad(np.cumsum(selling, axis=1), ((0, 0), (1, 0)))
+    ahead = snapshot.dates[origin + 1 : origin + 1 + MAX_HORIZON]
+    months = ahead.astype("datetime64[M]")
+    total = np.zeros((len(selling), MAX_HORIZON))
+    years = np.zeros_like(total)
+    for back in _YEARS_BACK:
+        date = (months - 12 * back).astype("datetime64[D]") + (ahead - months)
+        at = (date - snapshot.dates[0]).astype(np.intp)
+        inside = np.maximum(at, _FORTNIGHT)
+        around = sums[:, inside + _FORTNIGHT + 1] - sums[:, inside - _FORTNIGHT]
+        known = (at >= _FORTNIGHT) & (around > 0)
+        share = selling[:, inside] * (2 * _FORTNIGHT + 1) / np.where(known, around, 1)
+        total += np.where(known, share, 0)
+        years += known
+    open_share = np.where(years > 0, total / np.maximum(years, 1), np.nan)
+    return {"date_open": open_share[snapshot.hierarchy.ancestor("store")]}

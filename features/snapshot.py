@@ -116,6 +116,13 @@ class Snapshot:
         return np.where(sold.any(axis=1), sold.argmax(axis=1), self.n_days)
 
     @cached_property
+    def selling(self) -> NDArray[np.float64]:
+        """How many bottom series below each upper node sold, each day; shape (upper, days)."""
+        upper = self.hierarchy.n_upper
+        counts: NDArray[np.float64] = self.hierarchy.summing[:upper] @ (self.sales[upper:] > 0)
+        return counts
+
+    @cached_property
     def store_share(self) -> NDArray[np.float64]:
         """Share of each store in each node's bottom series; shape (nodes, stores)."""
         row = {str(store.store_nbr): number for number, store in enumerate(self.stores)}

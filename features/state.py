@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.occasions import Unusual, events, ordinary_days
+from features.occasions import Unusual, events, ordinary_days, same_dates
 from features.past import (
     PROMOTION_DAYS,
     TAIL_DAYS,
@@ -93,7 +93,7 @@ def state_at(snapshot: Snapshot, origin: int) -> State:
     ordinary = ordinary_days(snapshot, origin)
     weekday |= clean_weekdays(snapshot, origin, units, logs, ordinary)
     unusual = Unusual(logs, ordinary)
-    ahead = year_ago(logs) | events(snapshot, origin, unusual)
+    ahead = year_ago(logs) | events(snapshot, origin, unusual) | same_dates(snapshot, origin)
     return State(
         snapshot=snapshot,
         origin=origin,

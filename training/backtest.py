@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from features.tables import read_tables
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
 from training.baselines import BASELINES
-from training.calibration import KNOTS, collect, weekly_origins
+from training.calibration import KNOTS, Errors, collect, in_turn, weekly_origins
 from training.coverage import interval_scores
 from training.document import (
     OURS,
@@ -96,10 +96,13 @@ class Backtest:
         self._threads = threads
         self._clock = clock
         self._previous = _bound(previous, snapshot)
-        # what a result depends on, so that a run after a change does not take up the old ones
+        self._key = self._key_of(recipe)
+        self._engines: dict[tuple[int, str], ForecastEngine] = {}
+
+    def _key_of(self, recipe: Recipe) -> str:
+        """What a result depends on, so that a run after a change does not take up the old ones."""
         features = [FEATURES_VERSION, *NAMES]
-        self._key = _digest([snapshot.name, recipe.model_dump(mode="json"), features])
-        self._engines: dict[int, ForecastEngine] = {}
+        return _digest([self.snapshot.name, recipe.model_dump(mode="json"), features])[:12]
 
     def run(self, chosen: Sequence[Window]) -> Document:
         """Score the windows and the intervals, and write the document and its report.
@@ -144,30 +147,36 @@ class Backtest:
         return self._resumed(name, partial(self._score, window)) | {"role": window.role}
 
     def _resumed(self, name: str, compute: Callable[[], Document]) -> Document:
-        path = self.folder / "results" / f"{name}-{self._key[:12]}.json"
+        path = self.folder / "results" / f"{name}-{self._key}.json"
         return load_document(path) if path.exists() else write_document(path, compute())
 
-    def _engine(self, last_target: int) -> ForecastEngine:
-        """The model of the days up to `last_target`, fitted once and kept as a bundle."""
-        if last_target not in self._engines:
-            note = self.folder / "fits" / f"{last_target}-{self._key[:12]}"
+    def _engine(self, last_target: int, recipe: Recipe | None = None) -> ForecastEngine:
+        """A model of the days up to `last_target`, fitted once and kept as a bundle.
+
+        Args:
+            recipe: if not the one that is judged.
+        """
+        recipe = recipe or self.recipe
+        key = (last_target, self._key_of(recipe))
+        if key not in self._engines:
+            note = self.folder / "fits" / "{}-{}".format(*key)
             if not note.exists():
                 fitted = fit_model(
                     self.snapshot,
-                    self.recipe,
+                    recipe,
                     last_target=last_target,
                     engine=LocalEngine(self._threads),
                     clock=self._clock,
                 )
-                bundle = bundle_of(fitted, self.snapshot, self.recipe, self.folder / "bundles")
+                bundle = bundle_of(fitted, self.snapshot, recipe, self.folder / "bundles")
                 note.parent.mkdir(parents=True, exist_ok=True)
                 partial_note = note.with_suffix(".partial")  # a killed run leaves no empty one
                 partial_note.write_text(bundle.name, encoding="utf-8")
                 partial_note.replace(note)
             path = self.folder / "bundles" / note.read_text(encoding="utf-8")
             bundle_loaded = load_bundle(path, threads=self._threads)
-            self._engines[last_target] = ForecastEngine(bundle_loaded, self.snapshot)
-        return self._engines[last_target]
+            self._engines[key] = ForecastEngine(bundle_loaded, self.snapshot)
+        return self._engines[key]
 
     def _score(self, window: Window) -> Document:
         snapshot, hierarchy = self.snapshot, self.snapshot.hierarchy
@@ -213,23 +222,34 @@ class Backtest:
         return weekly_origins(int(later.min()) - MAX_HORIZON, CALIBRATION_ORIGINS), later
 
     def _intervals(self) -> Document:
-        """Calibrate on weekly origins of a frozen model, judge on later ones."""
+        """Calibrate on weekly origins of models frozen in turn, judge on later ones.
+
+        As in training, light models calibrate; those that are judged have the whole recipe.
+        """
         snapshot = self.snapshot
         earlier, later = self._interval_origins()
-        engine = self._engine(int(earlier.min()))
-        advance = self._clock.reporter.advance
-        with self._clock.step("forecast weekly origins"):
-            errors = collect(engine, np.concatenate((earlier, later)), progress=advance)
-        calibration = errors.between(int(earlier.min()), int(earlier.max()))
-        evaluation = errors.between(int(later.min()), int(later.max()))
-        dates = [snapshot.date_at(int(origin)).isoformat() for origin in errors.origins]
+        calibration = self._errors(earlier, self.recipe.lighter())
+        evaluation = self._errors(later, self.recipe)
+
+        def dates(origins: Iterable[np.int64]) -> list[str]:
+            return [snapshot.date_at(int(origin)).isoformat() for origin in origins]
+
         return {
-            "frozen_at": engine.bundle.facts.trained_through.isoformat(),
+            "calibration_frozen_at": dates(some[0] for some in in_turn(earlier)),
+            "evaluation_frozen_at": dates(some[0] for some in in_turn(later)),
+            "calibration_origins": dates(earlier),
+            "evaluation_origins": dates(later),
             "horizons": KNOTS.tolist(),
-            "calibration_origins": dates[: len(earlier)],
-            "evaluation_origins": dates[len(earlier) :],
             "levels": interval_scores(calibration, evaluation, snapshot.hierarchy),
         }
+
+    def _errors(self, origins: NDArray[np.int64], recipe: Recipe) -> Errors:
+        parts = []
+        for some in in_turn(origins):
+            engine = self._engine(int(some.min()), recipe)
+            with self._clock.step("forecast weekly origins"):
+                parts.append(collect(engine, some, progress=self._clock.reporter.advance))
+        return Errors.joined(parts)
 
 
 def _bound(previous: Bundle | None, snapshot: Snapshot) -> ForecastEngine | None:

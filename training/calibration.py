@@ -1,13 +1,14 @@
-"""Forecasts that a frozen model makes for later origins, and what their errors teach.
+"""Forecasts that frozen models make for later origins, and what their errors teach.
 
-The model must have seen none of the days: it is trained on the days before the first of the
-origins. Its errors are therefore those of a model that ages, and never smaller than those of
-the one that serves, which is newer.
+A model must have seen none of the days: it is trained on the days before the first of the origins
+that it forecasts. The models are frozen in turn, each for a few origins, so that their errors are
+those of a model as old as one in service gets, and not those of one that has aged for a year.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from models.engine import ForecastEngine, Progress
 from models.intervals import BUCKETS, PROBABILITIES, Calibration, LevelErrors, bucket_of
 
 Values = NDArray[np.float64]
+
+ORIGINS_EACH = 10
+"""Weekly origins that a frozen model forecasts before the next takes over."""
 
 KNOTS = np.array(
     [*range(1, 8), *range(8, 17, 2), 18, 21, 25, 29, 33, 39, 45, 51, 58, 63, 70, 76, 83, 89]
@@ -40,6 +44,8 @@ class Errors:
         forecast: coherent, in units; shape (origins, nodes, horizons).
         actual: of the same shape.
         sold: whether the node had sold by the origin, shape (origins, nodes).
+        ordinary: whether the day teaches anything for other days, as those of a long event such
+            as an earthquake do not; shape (origins, horizons).
     """
 
     origins: NDArray[np.int64]
@@ -47,6 +53,7 @@ class Errors:
     forecast: Values
     actual: Values
     sold: NDArray[np.bool_]
+    ordinary: NDArray[np.bool_]
 
     def between(self, first: int, last: int) -> Errors:
         """The errors of the origins from `first` to `last`, both included."""
@@ -57,6 +64,16 @@ class Errors:
             self.forecast[kept],
             self.actual[kept],
             self.sold[kept],
+            self.ordinary[kept],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Errors]) -> Errors:
+        """The errors of several models, of which each has forecast the same horizons."""
+        rest = [field.name for field in fields(cls) if field.name != "horizons"]
+        return cls(
+            horizons=parts[0].horizons,
+            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in rest},
         )
 
 
@@ -67,6 +84,11 @@ def weekly_origins(last: int, count: int) -> NDArray[np.int64]:
     """
     weeks = np.arange(count)
     return (last - 7 * weeks - weeks % 7)[::-1].astype(np.int64)
+
+
+def in_turn(origins: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The origins of each frozen model, about `ORIGINS_EACH`; it is frozen at its first."""
+    return np.array_split(origins, -(-len(origins) // ORIGINS_EACH))
 
 
 def collect(
@@ -86,20 +108,22 @@ def collect(
     trained_through = snapshot.index_of(engine.bundle.facts.trained_through)
     if origins.min() < trained_through or origins.max() + horizons.max() > snapshot.newest_origin:
         raise ValueError("an origin lies before the model's last day, or too near to the data's")
-    forecast, actual, sold = [], [], []
+    forecast, actual, sold, ordinary = [], [], [], []
     for number, origin in enumerate(origins):
         forecast.append(engine.forecast(int(origin), horizons).values)
         actual.append(snapshot.sales[:, origin + horizons])
         sold.append(snapshot.first_sale <= origin)
+        ordinary.append(~snapshot.calendar.singular[origin + horizons])
         progress(number + 1, len(origins))
-    return Errors(origins, horizons, np.stack(forecast), np.stack(actual), np.stack(sold))
+    return Errors(origins, horizons, *map(np.stack, (forecast, actual, sold, ordinary)))
 
 
 def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
     """Scales of the nodes and quantiles of the groups (see `models.intervals`)."""
-    link = np.log1p(errors.forecast)
-    residual = np.log1p(errors.actual) - link
-    counted = np.broadcast_to(errors.sold[:, :, None], residual.shape)
+    root = np.sqrt(errors.forecast)
+    residual = np.sqrt(errors.actual) - root
+    counted = errors.sold[:, :, None] & errors.ordinary[:, None, :]
+    unsold = ~errors.sold[:, :, None] & errors.ordinary[:, None, :]
     bucket = bucket_of(errors.horizons)
     scale = np.empty((len(hierarchy), len(BUCKETS)))
     level_scale = np.empty((len(hierarchy.levels), len(BUCKETS)))
@@ -116,9 +140,10 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
         level: _level_errors(
             level,
             level_scale[code],
-            link[:, rows][counted[:, rows]],
+            root[:, rows][counted[:, rows]],
             scaled[:, rows][counted[:, rows]],
             np.broadcast_to(bucket, residual[:, rows].shape)[counted[:, rows]],
+            _by_bucket(errors.actual[:, rows], unsold[:, rows], bucket),
         )
         for code, (level, rows) in enumerate(hierarchy.slices.items())
     }
@@ -126,17 +151,37 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
 
 
 def _level_errors(
-    level: str, scale: Values, link: Values, scaled: Values, bucket: NDArray[np.intp]
+    level: str,
+    scale: Values,
+    root: Values,
+    scaled: Values,
+    bucket: NDArray[np.intp],
+    unsold: Values,
 ) -> LevelErrors:
     groups = _GROUPS.get(level, 1)
-    edges = np.quantile(link, np.linspace(0, 1, groups + 1)[1:-1])
-    group = np.searchsorted(edges, link, side="right")
+    edges = np.quantile(root, np.linspace(0, 1, groups + 1)[1:-1])
+    group = np.searchsorted(edges, root, side="right")
     present = np.unique(group)  # equal forecasts, such as zeros, may leave a group empty
-    sizes = np.array([np.median(link[group == number]) for number in present])
+    sizes = np.array([np.median(root[group == number]) for number in present])
     quantiles = np.zeros((len(BUCKETS), len(present), len(PROBABILITIES)))
     for number in range(len(BUCKETS)):
         for place, which in enumerate(present):
-            values = scaled[(bucket == number) & (group == which)]
-            if len(values):
-                quantiles[number, place] = np.quantile(values, PROBABILITIES)
-    return LevelErrors(scale=scale, sizes=sizes, quantiles=quantiles)
+            quantiles[number, place] = _quantiles(scaled[(bucket == number) & (group == which)])
+    return LevelErrors(scale=scale, sizes=sizes, quantiles=quantiles, unsold=unsold)
+
+
+def _by_bucket(values: Values, chosen: NDArray[np.bool_], bucket: NDArray[np.intp]) -> Values:
+    """Quantiles of the chosen values of each bucket, shape (buckets, 1, probabilities)."""
+    return np.stack(
+        [
+            _quantiles(values[:, :, bucket == number][chosen[:, :, bucket == number]])[None]
+            for number in range(len(BUCKETS))
+        ]
+    )
+
+
+def _quantiles(values: Values) -> Values:
+    """Zeros where there is no value."""
+    if not len(values):
+        return np.zeros(len(PROBABILITIES))
+    return np.asarray(np.quantile(values, PROBABILITIES))

@@ -56,8 +56,8 @@ def _bounds(intervals: Intervals, errors: Errors) -> Bounds:
     result: Bounds = {}
     for nominal in NOMINALS:
         pairs = [
-            intervals.bounds(nodes, forecast, errors.horizons, nominal)
-            for forecast in errors.forecast
+            intervals.bounds(nodes, forecast, errors.horizons, nominal, sold=sold)
+            for forecast, sold in zip(errors.forecast, errors.sold, strict=True)
         ]
         result[nominal / 100] = (
             np.stack([low for low, _ in pairs]),

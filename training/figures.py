@@ -364,3 +364,9 @@ def bootstrap_table(document: Document) -> Table:
 
 def _within(entry: Document, nominal: float) -> bool:
     return bool(entry["coverage_low"] <= nominal <= entry["coverage_high"])
+
+
+def frozen_in_turn(dates: Sequence[str]) -> str:
+    """How many models forecast one after the other, and when each stopped learning."""
+    models = "a model" if len(dates) == 1 else f"{len(dates)} models"
+    return f"{models} frozen at {', '.join(dates)}"

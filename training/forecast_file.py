@@ -186,13 +186,14 @@ def _lines(serving: ServingPair, wanted: pl.DataFrame, labels: pl.DataFrame) -> 
     snapshot = serving.engine.snapshot
     nodes, horizons = (wanted[name].to_numpy() for name in ("node", "horizon"))
     mean = serving.forecasts.mean[nodes, horizons - 1]
+    sold = snapshot.first_sale[nodes] < snapshot.n_days
     values = {"sales": mean}
     bounds = {name: np.empty_like(mean) for n in NOMINALS for name in (f"lower_{n}", f"upper_{n}")}
     for horizon in np.unique(horizons):
         at = np.flatnonzero(horizons == horizon)
         for nominal in NOMINALS:
             lower, upper = serving.intervals.bounds(
-                nodes[at], mean[at, None], np.array([horizon]), nominal
+                nodes[at], mean[at, None], np.array([horizon]), nominal, sold=sold[at]
             )
             bounds[f"lower_{nominal}"][at] = lower[:, 0]
             bounds[f"upper_{nominal}"][at] = upper[:, 0]

@@ -176,10 +176,11 @@ def _intervals(document: Document) -> str:
     intervals = document["intervals"]
     evaluation = intervals["evaluation_origins"]
     return (
-        f"Calibrated on {len(intervals['calibration_origins'])} origins of a model frozen at "
-        f"{intervals['frozen_at']}, judged on {len(evaluation)} later ones, {evaluation[0]} to "
-        f"{evaluation[-1]}. The normal approximation takes each node's mean squared error at the "
-        "same origins as its variance.\n"
+        f"Calibrated on {len(intervals['calibration_origins'])} weekly origins of "
+        f"{figures.frozen_in_turn(intervals['calibration_frozen_at'])}, judged on "
+        f"{len(evaluation)} later ones, {evaluation[0]} to {evaluation[-1]}, of "
+        f"{figures.frozen_in_turn(intervals['evaluation_frozen_at'])}. The normal approximation "
+        "takes each node's mean squared error at the same origins as its variance.\n"
     )
 
 
@@ -188,7 +189,7 @@ def _limitations(document: Document) -> str:
         (window["promotions_known_days"] for window in figures.chosen(document, role=HOLDOUT)),
         default=0,
     )
-    frozen = document["intervals"]["frozen_at"]
+    frozen = document["intervals"]["calibration_frozen_at"][0]
     last = document["intervals"]["evaluation_origins"][-1]
     wider, cells = figures.wider_than_nominal(document)
     return f"""\
@@ -196,9 +197,9 @@ def _limitations(document: Document) -> str:
 
 - Only means add up. Quantiles do not: the interval of a store is not the sum of those of its
   families.
-- Intervals are calibrated on errors of a model that was frozen and aged (here at {frozen}, judged
-  up to {last}), while the model that serves is newer. {wider} of the {cells} cells of the coverage
-  table hold more than their nominal share: the interval is wider than it need be.
+- Intervals are calibrated on errors of past years (here from {frozen}, judged up to {last}): they
+  hold for days that are like those. {wider} of the {cells} cells of the coverage table hold more
+  than their nominal share: the interval is wider than it need be.
 - A new series has no past. It gets the scale of its level for its intervals, and until it has
   sold its forecast is zero.
 - Promotions are planned about {planned} days ahead. Beyond them the model does not know them; what

@@ -1,6 +1,6 @@
 """From the retailer's tables to a serving pair.
 
-Tables → snapshot → a frozen model of older days, whose errors on later ones calibrate the
+Tables → snapshot → frozen models of older days, whose errors on later ones calibrate the
 intervals → the model of all days → bundle → forecasts.
 """
 
@@ -32,7 +32,7 @@ from models.engine import ForecastEngine
 from models.intervals import Calibration
 from models.pair import load_serving_pair
 from training.blend import blend
-from training.calibration import calibrate, collect, weekly_origins
+from training.calibration import Errors, calibrate, collect, in_turn, weekly_origins
 from training.engine import Engine, LocalEngine
 from training.export import round_thresholds, to_onnx
 from training.recipe import Recipe
@@ -43,7 +43,7 @@ BOTTOM_UP = "bottom_up"
 CALIBRATION_ORIGINS = 40
 MIN_CALIBRATION_ORIGINS = 8
 MIN_TRAINING_DAYS = 240
-"""Days that the frozen model needs before the first origin of the calibration."""
+"""Days that the first frozen model needs before the first origin of the calibration."""
 
 _LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxmltools", "onnxruntime", "polars", "scipy")
 
@@ -206,22 +206,25 @@ def engine_of(
 def _calibrate(
     snapshot: Snapshot, recipe: Recipe, *, engine: Engine, threads: int, clock: Clock
 ) -> tuple[Calibration, dict[str, Any]]:
-    """Intervals and short metrics, from a frozen model that has seen none of the days."""
+    """Intervals and short metrics, from frozen models that have seen none of the days."""
     last = snapshot.newest_origin - MAX_HORIZON
     count = min(CALIBRATION_ORIGINS, (last - MIN_TRAINING_DAYS) // 7)
     if count < MIN_CALIBRATION_ORIGINS:
         needed = MAX_HORIZON + MIN_TRAINING_DAYS + 7 * MIN_CALIBRATION_ORIGINS + 1
         raise TooLittleHistoryError(f"training needs {needed} days of sales, not {snapshot.n_days}")
-    origins = weekly_origins(last, count)
-    frozen_at = int(origins.min())
-    fitted = fit_model(snapshot, recipe, last_target=frozen_at, engine=engine, clock=clock)
-    with clock.step("calibrate"):
-        frozen = engine_of(fitted, snapshot, recipe, threads=threads)
-        errors = collect(frozen, origins, progress=clock.reporter.advance)
-        return (
-            calibrate(errors, snapshot.hierarchy),
-            {"calibration": calibration_scores(errors, snapshot)},
+    light = recipe.lighter()
+    parts = []
+    for origins in in_turn(weekly_origins(last, count)):
+        fitted = fit_model(
+            snapshot, light, last_target=int(origins.min()), engine=engine, clock=clock
         )
+        with clock.step("calibrate"):
+            frozen = engine_of(fitted, snapshot, light, threads=threads)
+            parts.append(collect(frozen, origins, progress=clock.reporter.advance))
+    errors = Errors.joined(parts)
+    return calibrate(errors, snapshot.hierarchy), {
+        "calibration": calibration_scores(errors, snapshot)
+    }
 
 
 def _record(store: Store, bundle: Artifact, clock: Clock) -> None:

@@ -86,6 +86,35 @@ class Recipe(_Frozen):
                 raise ValueError("the weights of a blend must add up to 1")
         return self
 
+    def lighter(self) -> Recipe:
+        """The recipe at about a fifth of the cost: fewer rows, and fewer trees that learn faster.
+
+        For models that are fitted only to see how far off such models are.
+        """
+        return self.model_copy(
+            update={"segments": tuple(_lighter(segment) for segment in self.segments)}
+        )
+
+
+_LIGHTER = 0.4
+
+
+def _lighter(segment: Segment) -> Segment:
+    members = tuple(
+        member.model_copy(
+            update={
+                "trees": math.ceil(member.trees * _LIGHTER),
+                "parameters": {
+                    **member.parameters,
+                    "learning_rate": member.parameters["learning_rate"] / _LIGHTER,
+                },
+            }
+        )
+        for member in segment.members
+    )
+    rows = math.ceil(segment.max_rows * _LIGHTER)
+    return segment.model_copy(update={"max_rows": rows, "members": members})
+
 
 def _two_segments(
     *, near_rows: int, far_rows: int, trees: int, step: int, groups: int, parameters: dict[str, Any]

@@ -115,11 +115,12 @@ def _about_intervals(document: Document) -> str:
     intervals = document["intervals"]
     calibration, evaluation = intervals["calibration_origins"], intervals["evaluation_origins"]
     return _paragraph(
-        f"A model frozen at {intervals['frozen_at']} forecast {len(calibration)} origins "
-        f"({calibration[0]} to {calibration[-1]}), whose errors calibrate the intervals, and "
-        f"{len(evaluation)} later ones ({evaluation[0]} to {evaluation[-1]}), which judge them. "
-        "The normal approximation has each node's mean squared error at the same origins as its "
-        "variance."
+        "The intervals are calibrated on the errors of "
+        f"{figures.frozen_in_turn(intervals['calibration_frozen_at'])}, at {len(calibration)} "
+        f"origins ({calibration[0]} to {calibration[-1]}), and judged by those of "
+        f"{figures.frozen_in_turn(intervals['evaluation_frozen_at'])}, at {len(evaluation)} later "
+        f"ones ({evaluation[0]} to {evaluation[-1]}). The normal approximation has each node's "
+        "mean squared error at the same origins as its variance."
     )
 
 

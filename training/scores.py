@@ -11,7 +11,7 @@ from features.hierarchy import Hierarchy
 from features.snapshot import Snapshot
 from models.intervals import BUCKETS, bucket_of
 from training import metrics
-from training.calibration import Errors
+from training.calibration import Errors, in_turn
 
 Values = NDArray[np.float64]
 Document = dict[str, Any]
@@ -63,11 +63,13 @@ def point_scores(
 
 
 def calibration_scores(errors: Errors, snapshot: Snapshot) -> Document:
-    """Point measures of a frozen model over the origins of its calibration."""
+    """Point measures of the frozen models over the origins of the calibration."""
     bucket = bucket_of(errors.horizons)
     first, last = (snapshot.date_at(int(errors.origins[end])) for end in (0, -1))
     return {
-        "frozen_at": first.isoformat(),
+        "frozen_at": [
+            snapshot.date_at(int(origins[0])).isoformat() for origins in in_turn(errors.origins)
+        ],
         "origins": {"first": first.isoformat(), "last": last.isoformat(), "n": len(errors.origins)},
         "levels": {
             level: {

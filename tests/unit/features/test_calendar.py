@@ -15,6 +15,7 @@ from features.calendar import (
     EVENT,
     FAR_DAYS,
     NO_HOLIDAY,
+    TRANSFER,
     WORK_DAY,
     Calendar,
     Dates,
@@ -72,15 +73,17 @@ def test_events_and_work_days_are_not_days_off(kind: str, flag: str) -> None:
     assert (calendar.day["days_to_day_off"] == FAR_DAYS).all()
 
 
-def test_transferred_holiday_is_an_ordinary_day() -> None:
+def test_transferred_holiday_is_no_day_off_and_keeps_its_name() -> None:
     calendar = around(holiday(transferred=True))
     plain = around()
     for name, values in calendar.day.items():
         assert values.tolist() == plain.day[name].tolist(), name
-    assert set(calendar.names) == {NO_HOLIDAY}
+    assert calendar.names[5] == "Founders' Day"
+    assert set(calendar.names) == {NO_HOLIDAY, "Founders' Day"}
 
 
-def test_transfer_is_the_day_off_and_keeps_the_name() -> None:
+def test_transfer_is_the_day_off_and_named_as_one() -> None:
+    """The shops that close on the holiday need not close on the day that it was moved to."""
     moved = DAY + timedelta(3)
     calendar = around(
         holiday(transferred=True),
@@ -88,8 +91,14 @@ def test_transfer_is_the_day_off_and_keeps_the_name() -> None:
     )
     assert calendar.day["national_day_off"].tolist() == on(8)
     assert calendar.day["days_to_day_off"][5] == 3
-    assert calendar.names[8] == "Founders' Day"
-    assert calendar.names[5] == NO_HOLIDAY
+    assert calendar.names[8] == TRANSFER
+    assert calendar.names[5] == "Founders' Day"
+
+
+@pytest.mark.parametrize("kind", [EVENT, "Holiday"])
+def test_another_name_wins_over_that_of_a_transfer(kind: str) -> None:
+    rows = [holiday(type=kind), holiday(type=TRANSFER, description="Traslado Harvest Day")]
+    assert around(*rows).names[5] == around(*rows[::-1]).names[5] == "Founders' Day"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +144,7 @@ def test_every_store_keeps_national_holidays(place: Place) -> None:
         ("Additional", "Founders' Day-2", "Founders' Day-2"),
         ("Event", "Flood+10", "Flood"),
         ("Event", "Flood-1", "Flood"),
-        ("Transfer", "Traslado Founders' Day", "Founders' Day"),
+        (TRANSFER, "Traslado Founders' Day", TRANSFER),
         ("Event", "Harbour Cup: North-South", "Harbour Cup"),
         ("Holiday", "Mid-Winter", "Mid-Winter"),
     ],

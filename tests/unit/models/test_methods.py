@@ -67,9 +67,10 @@ def test_odd_series_are_forecast_like_any_other(odd: ForecastEngine, forecast: n
     assert_sane(odd, forecast)
     assert odd.intervals is not None
     nodes = np.arange(len(odd.snapshot.hierarchy))
+    sold = odd.snapshot.first_sale < odd.snapshot.n_days
     before = None
     for nominal in EVERY_WAY:
-        lower, upper = odd.intervals.bounds(nodes, forecast, np.arange(1, 91), nominal)
+        lower, upper = odd.intervals.bounds(nodes, forecast, np.arange(1, 91), nominal, sold=sold)
         assert np.isfinite(upper).all()
         assert ((lower >= 0) & (lower <= forecast) & (forecast <= upper)).all()
         if before is not None:

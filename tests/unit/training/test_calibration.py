@@ -17,7 +17,7 @@ from features.snapshot import Snapshot
 from models.bundle import load_bundle
 from models.engine import ForecastEngine
 from models.intervals import BUCKETS, Calibration, Intervals, bucket_of
-from training.calibration import KNOTS, Errors, calibrate, collect, weekly_origins
+from training.calibration import KNOTS, Errors, calibrate, collect, in_turn, weekly_origins
 from training.coverage import NOMINALS
 
 Draw = np.random.Generator
@@ -44,7 +44,13 @@ def errors_of(hierarchy: Hierarchy, draw: Draw, *, origins: int, first: int = 0)
         forecast=np.stack([hierarchy.aggregate(values) for values in forecast]),
         actual=np.stack([hierarchy.aggregate(values) for values in actual]),
         sold=np.ones((origins, len(hierarchy)), dtype=bool),
+        ordinary=np.ones((origins, len(KNOTS)), dtype=bool),
     )
+
+
+def sold(nodes: np.ndarray) -> np.ndarray:
+    """All have sold by the origin."""
+    return np.ones(len(nodes), dtype=bool)
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +131,20 @@ def test_an_origin_that_teaches_nothing_true_is_refused(
         collect(old_engine, np.array([origin(trained, snapshot.newest_origin)]))
 
 
+@pytest.mark.parametrize(("count", "models"), [(8, 1), (10, 1), (11, 2), (40, 4)])
+def test_models_take_turns(count: int, models: int) -> None:
+    origins = weekly_origins(1500, count)
+    turns = in_turn(origins)
+    assert len(turns) == models
+    np.testing.assert_array_equal(np.concatenate(turns), origins)
+
+
+def test_errors_of_several_models_are_joined_in_their_order(errors: Errors) -> None:
+    joined = Errors.joined([errors.between(0, 70), errors.between(71, 7 * 60)])
+    for name, values in vars(errors).items():
+        np.testing.assert_array_equal(getattr(joined, name), values, err_msg=name)
+
+
 def test_errors_between_origins_are_a_part_of_all(errors: Errors) -> None:
     some = errors.between(7, 21)
     assert some.origins.tolist() == [7, 14, 21]
@@ -143,7 +163,7 @@ def test_other_days_are_covered_about_as_often_as_said(
     nodes = np.arange(len(hierarchy))
     within = []
     for forecast, actual in zip(other.forecast, other.actual, strict=True):
-        lower, upper = intervals.bounds(nodes, forecast, KNOTS, nominal)
+        lower, upper = intervals.bounds(nodes, forecast, KNOTS, nominal, sold=sold(nodes))
         within.append((lower <= actual) & (actual <= upper))
     covered = np.stack(within)
     for level, rows in hierarchy.slices.items():
@@ -156,7 +176,9 @@ def test_other_days_are_covered_about_as_often_as_said(
 
 def test_a_noisier_series_has_a_wider_interval(intervals: Intervals, hierarchy: Hierarchy) -> None:
     nodes = np.array([hierarchy.n_upper + 3, len(hierarchy) - 4])
-    lower, upper = intervals.bounds(nodes, np.full((2, 1), 50.0), np.array([10]), 80)
+    lower, upper = intervals.bounds(
+        nodes, np.full((2, 1), 50.0), np.array([10]), 80, sold=sold(nodes)
+    )
     calm, noisy = (upper - lower)[:, 0]
     assert noisy > 2 * calm
 
@@ -173,6 +195,36 @@ def test_days_before_a_series_has_sold_teach_nothing(
     np.testing.assert_allclose(learnt.scale[node], calibration.scale[node], rtol=0.2)
 
 
+def test_days_of_a_long_event_teach_nothing(
+    errors: Errors, calibration: Calibration, hierarchy: Hierarchy
+) -> None:
+    """Nobody foresees the next earthquake by the width of the intervals before it."""
+    actual, ordinary = errors.actual.copy(), errors.ordinary.copy()
+    actual[20:30, :, 5:9] *= 50
+    ordinary[20:30, 5:9] = False
+    learnt = calibrate(replace(errors, actual=actual, ordinary=ordinary), hierarchy)
+    np.testing.assert_allclose(learnt.scale, calibration.scale, rtol=0.2)
+
+
+def test_a_series_that_never_sold_has_the_interval_of_such_series(
+    errors: Errors, hierarchy: Hierarchy
+) -> None:
+    """Of ten series that had not sold, one began to sell."""
+    nodes = np.arange(len(hierarchy) - 10, len(hierarchy))
+    had_sold, actual = errors.sold.copy(), errors.actual.copy()
+    had_sold[:, nodes] = False
+    actual[:, nodes] = 0
+    actual[:, nodes[0]] = 7
+    learnt = Intervals(
+        calibrate(replace(errors, sold=had_sold, actual=actual), hierarchy), hierarchy
+    )
+    call = (nodes, np.zeros((10, len(KNOTS))), KNOTS)
+    for nominal, highest in ((50, 0), (99, 7)):
+        lower, upper = learnt.bounds(*call, nominal, sold=np.zeros(10, dtype=bool))
+        assert (lower == 0).all()
+        assert (upper == highest).all()
+
+
 def test_a_series_that_calibration_has_not_seen_is_as_its_level_is(
     calibration: Calibration, hierarchy: Hierarchy
 ) -> None:
@@ -183,20 +235,20 @@ def test_a_series_that_calibration_has_not_seen_is_as_its_level_is(
     assert known.nodes[-1] == last
     call = (np.array([len(hierarchy) - 1]), np.full((1, len(KNOTS)), 30.0), KNOTS, 80)
     np.testing.assert_array_equal(
-        Intervals(without, hierarchy).bounds(*call), Intervals(known, hierarchy).bounds(*call)
+        Intervals(without, hierarchy).bounds(*call, sold=sold(call[0])),
+        Intervals(known, hierarchy).bounds(*call, sold=sold(call[0])),
     )
 
 
 def test_forecasts_without_any_error_still_have_a_scale(hierarchy: Hierarchy) -> None:
     """And equal forecasts, which leave groups of sizes empty, are no obstacle."""
     same = np.ones((12, len(hierarchy), len(KNOTS)))
-    sold = np.ones(same.shape[:2], dtype=bool)
-    perfect = Errors(7 * np.arange(12), KNOTS, same, same, sold)
+    nodes = np.arange(len(hierarchy))
+    every = np.ones(same.shape[:2], dtype=bool)
+    perfect = Errors(7 * np.arange(12), KNOTS, same, same, every, every[:, : len(KNOTS)])
     learnt = calibrate(perfect, hierarchy)
     assert (learnt.scale > 0).all()
-    lower, upper = Intervals(learnt, hierarchy).bounds(
-        np.arange(len(hierarchy)), same[0], KNOTS, 95
-    )
+    lower, upper = Intervals(learnt, hierarchy).bounds(nodes, same[0], KNOTS, 95, sold=sold(nodes))
     np.testing.assert_allclose(lower, 1)
     np.testing.assert_allclose(upper, 1)
 
@@ -211,6 +263,7 @@ def test_a_calibration_is_read_back_as_it_was(
     for level, learnt in calibration.levels.items():
         np.testing.assert_array_equal(kept.levels[level].quantiles, learnt.quantiles)
         np.testing.assert_array_equal(kept.levels[level].sizes, learnt.sizes)
+        np.testing.assert_array_equal(kept.levels[level].unsold, learnt.unsold)
     assert len(learnt.quantiles) == len(BUCKETS)
     assert calibration.levels[TOTAL].sizes.shape == (1,)
 
@@ -233,7 +286,7 @@ def test_bounds_are_never_negative_and_never_cross(
     seed: int,
 ) -> None:
     nodes = np.random.default_rng(seed).choice(len(hierarchy), 5, replace=False)
-    lower, upper = intervals.bounds(nodes, mean, at, nominal)
+    lower, upper = intervals.bounds(nodes, mean, at, nominal, sold=sold(nodes))
     assert (lower >= 0).all()
     assert (lower <= mean).all()
     assert (mean <= upper).all()
@@ -247,7 +300,7 @@ def test_a_wider_nominal_holds_a_narrower_one(
 ) -> None:
     nodes = np.array([0, 2, 8, 20, 40])
     (inner_low, inner_high), (low, high) = (
-        intervals.bounds(nodes, mean, at, nominal) for nominal in two
+        intervals.bounds(nodes, mean, at, nominal, sold=sold(nodes)) for nominal in two
     )
     slack = 1e-9 * (1 + mean)
     assert (low <= inner_low + slack).all()

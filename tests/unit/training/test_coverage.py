@@ -38,6 +38,7 @@ def errors_of(hierarchy: Hierarchy, seed: int, *, first: int, origins: int) -> E
         forecast=np.stack([hierarchy.aggregate(values) for values in forecast]),
         actual=np.stack([hierarchy.aggregate(values) for values in actual]),
         sold=np.ones((origins, len(hierarchy)), dtype=bool),
+        ordinary=np.ones((origins, len(HORIZONS)), dtype=bool),
     )
 
 

@@ -89,7 +89,9 @@ def test_the_rows_are_those_of_test_with_the_numbers_that_are_served(
     series = frame.filter(pl.col("store_nbr") == 1, pl.col("family") == "LIQUOR,WINE,BEER")
     np.testing.assert_array_equal(series["sales"], mean[0])
     for nominal in (80, 95):
-        bounds = serving.intervals.bounds(np.array([row]), mean, np.arange(1, 17), nominal)
+        bounds = serving.intervals.bounds(
+            np.array([row]), mean, np.arange(1, 17), nominal, sold=np.array([True])
+        )
         for side, values in zip(("lower", "upper"), bounds, strict=True):
             np.testing.assert_allclose(series[f"{side}_{nominal}"], values[0], rtol=1e-12)
 
@@ -360,8 +362,10 @@ def many_series(serving: ServingPair, stores: int, families: int) -> ServingPair
     calibration = serving.engine.bundle.calibration
     assert calibration is not None
     engine = copy(serving.engine)
-    engine.snapshot = replace(engine.snapshot, hierarchy=hierarchy)
     bottoms = np.random.default_rng(1).lognormal(2, 1.5, (hierarchy.n_bottom, 16))
+    # as many days of sales as before, whose memory is that of one
+    sales = np.broadcast_to(np.ones((len(hierarchy), 1)), (len(hierarchy), engine.snapshot.n_days))
+    engine.snapshot = replace(engine.snapshot, hierarchy=hierarchy, sales=sales)
     return ServingPair(
         engine=engine,
         intervals=Intervals(calibration, hierarchy),
