@@ -158,49 +158,21 @@ def _monday_first(
     return np.roll(last_week, int(snapshot.calendar.weekday[origin]) + 1, axis=1)
 
 
-def promotions(snapshot: Snapshot, items: NDArray[np.float64], logs: Tail) -> Values:
-    """Items on promotion, and how sales answered them; each of shape (nodes,).
-
-    `items` are those of the last `PROMOTION_DAYS` days, shape (nodes, days).
-    """
-    units = logs.values[:, -PROMOTION_DAYS:]
+def promotions(snapshot: Snapshot, items: NDArray[np.float64], logs: NDArray[np.float64]) -> Values:
+    """Items on promotion, and how sales answered them; each of shape (nodes,)."""
     x = np.log1p(items)
     centred = x - x.mean(axis=1, keepdims=True)
-    covariance = (centred * (units - units.mean(axis=1, keepdims=True))).mean(axis=1)
+    covariance = (centred * (logs - logs.mean(axis=1, keepdims=True))).mean(axis=1)
     variance = (centred**2).mean(axis=1)
     family = snapshot.family_group
     pooled = np.bincount(family, covariance) / (np.bincount(family, variance) + _SLOPE_RIDGE)
-    lived = np.arange(PROMOTION_DAYS)[::-1] < logs.age[:, None]
     return {
         "promo_28": np.log1p(items[:, -28:].mean(axis=1)),
         "promo_share_112": (items > 0).mean(axis=1),
         "promo_slope": covariance / (variance + _SLOPE_RIDGE),
         "promo_family_slope": pooled[family],
         "promo_7": np.log1p(items[:, -7:].mean(axis=1)),
-        **{f"plain_{days}": _plain(units, items, lived, days) for days in (28, PROMOTION_DAYS)},
     }
-
-
-def _plain(
-    units: NDArray[np.float64], items: NDArray[np.float64], lived: NDArray[np.bool_], days: int
-) -> NDArray[np.float64]:
-    """Mean over the days without promotion; NaN where there is none."""
-    plain = (lived & (items == 0))[:, -days:]
-    count = plain.sum(axis=1)
-    total = (units[:, -days:] * plain).sum(axis=1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def promotions_year_ago(snapshot: Snapshot, origin: int) -> Values:
-    """Items on promotion in the week around 364 days before the 90 days ahead; (nodes, 90)."""
-    ahead = origin + np.arange(1, MAX_HORIZON + 1) - YEAR
-    first, last = ahead[0] - _SEASON_HALF_WEEK, ahead[-1] + _SEASON_HALF_WEEK
-    past = slice(max(first, 0), max(last + 1, 0))
-    items = padded(snapshot.hierarchy.aggregate(snapshot.onpromotion[:, past]), last - first + 1)
-    sums = np.pad(np.cumsum(items, axis=1), ((0, 0), (1, 0)))
-    width = 2 * _SEASON_HALF_WEEK + 1
-    week = (sums[:, width:] - sums[:, :-width]) / width
-    return {"promo_year": np.where(ahead >= 0, np.log1p(week), np.nan)}
 
 
 def year_ago(logs: Tail) -> Values:

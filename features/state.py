@@ -21,7 +21,6 @@ from features.past import (
     history,
     padded,
     promotions,
-    promotions_year_ago,
     traffic,
     weekday_means,
     weekdays,
@@ -49,9 +48,8 @@ class State:
         ahead: values of the node for a day h after the origin; each of shape (nodes, 90),
             h = 1 first.
 
-    Invariants: all float32; a value of ``ahead`` is NaN where the data, or the sales of the node,
-    begin less than a year (or two) before the day; a growth, or a mean of days without promotion,
-    is NaN where there are no such days.
+    Invariants: all float32; a value of ``ahead`` is NaN where the node had not yet sold a year
+    (or two) before the day; the others have none.
     """
 
     snapshot: Snapshot
@@ -90,13 +88,12 @@ def state_at(snapshot: Snapshot, origin: int) -> State:
     promoted = slice(max(origin + 1 - PROMOTION_DAYS, 0), origin + 1)
     items = padded(snapshot.hierarchy.aggregate(snapshot.onpromotion[:, promoted]), PROMOTION_DAYS)
     node["sunday_index"] = weekday["weekday_index"][:, _SUNDAY]
-    node |= promotions(snapshot, items, logs)
+    node |= promotions(snapshot, items, logs.values[:, -PROMOTION_DAYS:])
     weekday["promo_weekday_8"] = np.log1p(weekday_means(snapshot, origin, items, 8))
     ordinary = ordinary_days(snapshot, origin)
     weekday |= clean_weekdays(snapshot, origin, units, logs, ordinary)
     unusual = Unusual(logs, ordinary)
-    ahead = year_ago(logs) | promotions_year_ago(snapshot, origin)
-    ahead |= events(snapshot, origin, unusual) | same_dates(snapshot, origin)
+    ahead = year_ago(logs) | events(snapshot, origin, unusual) | same_dates(snapshot, origin)
     return State(
         snapshot=snapshot,
         origin=origin,

@@ -12,7 +12,6 @@ from features.snapshot import Snapshot
 from features.state import MIN_HISTORY_DAYS, State, state_at
 
 ORIGIN = 900
-MAY_BE_MISSING = {"growth_364", "plain_28", "plain_112"}
 
 
 def arrays(state: State) -> dict[str, np.ndarray]:
@@ -102,39 +101,4 @@ def test_an_origin_outside_the_data_is_refused(snapshot: Snapshot, origin: int |
 def test_the_earliest_and_the_newest_origin_have_a_state(snapshot: Snapshot) -> None:
     for origin in (MIN_HISTORY_DAYS - 1, snapshot.newest_origin):
         for name, values in {**state_at(snapshot, origin).node}.items():
-            assert np.isfinite(values).all() or name in MAY_BE_MISSING, name
-
-
-def promoted(snapshot: Snapshot, node: str, *days: int) -> Snapshot:
-    """The snapshot with promotions of a bottom series on those days alone."""
-    onpromotion = snapshot.onpromotion.copy()
-    row = snapshot.hierarchy.index[node] - snapshot.hierarchy.n_upper
-    onpromotion[row] = 0
-    onpromotion[row, list(days)] = 6
-    return replace(snapshot, onpromotion=onpromotion)
-
-
-def test_plain_means_leave_out_the_days_with_a_promotion(snapshot: Snapshot) -> None:
-    name = "store:1/family:GROCERY I"
-    node = snapshot.hierarchy.index[name]
-    logs = np.log1p(snapshot.sales[node, : ORIGIN + 1])
-    state = state_at(promoted(snapshot, name, ORIGIN, ORIGIN - 30), ORIGIN)
-    assert state.node["plain_28"][node] == pytest.approx(logs[-28:-1].mean(), rel=1e-6)
-    plain = np.delete(logs[-112:], [-1, -31])
-    assert state.node["plain_112"][node] == pytest.approx(plain.mean(), rel=1e-6)
-    every_day = promoted(snapshot, name, *range(ORIGIN - 200, ORIGIN + 1))
-    assert np.isnan(state_at(every_day, ORIGIN).node["plain_112"][node])
-
-
-def test_promotions_of_the_year_before_are_those_of_the_week_around_the_day(
-    snapshot: Snapshot,
-) -> None:
-    name = "store:1/family:GROCERY I"
-    node = snapshot.hierarchy.index[name]
-    ahead = 20
-    year_before = ORIGIN + ahead - YEAR
-    values = state_at(promoted(snapshot, name, year_before - 3, year_before + 3), ORIGIN).ahead
-    assert values["promo_year"][node, ahead - 1] == pytest.approx(np.log1p(12 / 7), rel=1e-6)
-    assert values["promo_year"][node, ahead] == pytest.approx(np.log1p(6 / 7), rel=1e-6)
-    young = state_at(snapshot, MIN_HISTORY_DAYS - 1).ahead["promo_year"]
-    assert np.isnan(young).all()
+            assert np.isfinite(values).all() or name == "growth_364", name
