@@ -114,9 +114,10 @@ def backtest(
     threads: Threads = None,
 ) -> None:
     """Fit before every window of the past, forecast it, and compare with what was sold."""
-    from training.backtest import backtest as run
-    from training.figures import number
-    from training.report import REPORT_FILE
+    with _extra("backtest"):
+        from training.backtest import backtest as run
+        from training.figures import number
+        from training.report import REPORT_FILE
 
     with _tables(data) as (folder, recipe), _progress() as reporter:
         result = run(
@@ -188,7 +189,8 @@ def forecast(
     ] = None,
 ) -> None:
     """Write the current model's forecasts for tables: for the rows of test, or the next days."""
-    from training.forecast_file import forecast_file
+    with _extra("train"):
+        from training.forecast_file import forecast_file
 
     store = get_settings().store
     with _progress() as reporter:
@@ -216,7 +218,8 @@ def reconcile_study(
     threads: Threads = None,
 ) -> None:
     """Compare ways to make forecasts add up, on the backtest's windows of 16 days."""
-    from training.reconciliation_study import reduced, run_study
+    with _extra("backtest"):
+        from training.reconciliation_study import reduced, run_study
 
     with _tables(data) as (folder, recipe), _progress() as reporter:
         result = run_study(
@@ -284,7 +287,8 @@ def _train(
     engine: EngineName = EngineName.LOCAL,
     scheduler: str | None = None,
 ) -> None:
-    from training.pipeline import train as run
+    with _extra("train"):
+        from training.pipeline import train as run
 
     store = get_settings().store
     count = threads or _cores()
@@ -308,14 +312,26 @@ def _engine(
     if name is EngineName.LOCAL:
         yield None
         return
-    try:
+    with _extra("dask"):
         from training.dask_engine import dask_engine
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"{error.name} is not installed: --engine dask needs the extra `dask` of this project"
-        ) from error
     with dask_engine(store.snapshots, scheduler=scheduler, workers=workers) as engine:
         yield engine
+
+
+@contextmanager
+def _extra(name: str) -> Iterator[None]:
+    """Imports of what an extra of this project brings.
+
+    Raises:
+        InputError: one of them is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{error.name} is not installed: this needs the extra `{name}` of this project, "
+            f"pip install -e '.[{name}]'"
+        ) from error
 
 
 @contextmanager

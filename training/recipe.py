@@ -133,7 +133,7 @@ def _two_segments(
                     Member(name="near", trees=trees, parameters=parameters),
                     Member(name="volume", volume_power=0.6, trees=trees, parameters=parameters),
                 ),
-                blend={"near": 0.3, "volume": 0.2, "far": 0.5},
+                blend={"near": 0.3, "volume": 0.4, "far": 0.3},
             ),
             Segment(
                 last_horizon=MAX_HORIZON,
@@ -149,7 +149,7 @@ def _two_segments(
 
 
 _TREES: dict[str, Any] = {
-    "learning_rate": 0.06,
+    "learning_rate": 0.08,
     "num_leaves": 127,
     "min_data_in_leaf": 200,
     "feature_fraction": 0.4,
@@ -158,7 +158,7 @@ _TREES: dict[str, Any] = {
     "lambda_l2": 1.0,
 }
 DEFAULT = _two_segments(
-    near_rows=1_300_000, far_rows=1_500_000, trees=420, step=4, groups=16, parameters=_TREES
+    near_rows=1_500_000, far_rows=2_950_000, trees=300, step=4, groups=16, parameters=_TREES
 )
 DEMO = _two_segments(
     near_rows=60_000,
