@@ -151,14 +151,31 @@ def test_train_on_dask_makes_a_pair_that_serves(
     assert load_serving_pair(own_settings, pair).engine.bundle.name == pair.bundle
 
 
-def test_train_on_dask_without_dask_says_what_to_install(
-    run: Run, demo_folder: Path, own_settings: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("command", "library", "extra"),
+    [
+        (["train"], "lightgbm", "train"),
+        (["train", "--engine", "dask"], "dask", "dask"),
+        (["backtest"], "matplotlib", "backtest"),
+    ],
+    ids=["train", "train on dask", "backtest"],
+)
+def test_a_command_without_its_libraries_says_what_to_install(
+    run: Run,
+    demo_folder: Path,
+    own_settings: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+    library: str,
+    extra: str,
 ) -> None:
-    monkeypatch.delitem(sys.modules, "training.dask_engine", raising=False)
-    monkeypatch.setitem(sys.modules, "dask", None)  # as if it were not there
-    told = run("train", demo_folder, "--engine", "dask").told
-    assert "dask is not installed" in told
-    assert "extra `dask`" in told
+    for name in [name for name in sys.modules if name.startswith("training.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, library, None)  # as if it were not there
+    name, *options = command
+    told = run(name, demo_folder, *options).told
+    assert f"{library} is not installed" in told
+    assert f"extra `{extra}`" in told
     assert not own_settings.root.exists()
 
 
