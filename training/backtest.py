@@ -175,7 +175,8 @@ class Backtest:
                 partial_note.replace(note)
             path = self.folder / "bundles" / note.read_text(encoding="utf-8")
             bundle_loaded = load_bundle(path, threads=self._threads)
-            self._engines[key] = ForecastEngine(bundle_loaded, self.snapshot)
+            # one at a time: a model takes some 200 MB, and windows of an origin follow each other
+            self._engines = {key: ForecastEngine(bundle_loaded, self.snapshot)}
         return self._engines[key]
 
     def _score(self, window: Window) -> Document:
