@@ -26,12 +26,15 @@ class Code(Enum):
     """A problem's code, with its HTTP status and title."""
 
     INVALID_REQUEST = _Kind(400, "The request is not valid")
-    PARSE_ERROR = _Kind(400, "The body is not JSON")
+    PARSE_ERROR = _Kind(400, "The body cannot be read")
     INVALID_DATE = _Kind(400, "The date cannot be forecast")
     INVALID_HORIZON = _Kind(400, "The horizon is not offered")
     INVALID_STORE = _Kind(400, "The store is not known")
     INVALID_FAMILY = _Kind(400, "The family is not known")
     INVALID_NODE = _Kind(400, "The node is not in the hierarchy")
+    INVALID_FEATURES = _Kind(400, "The features are not those of the model")
+    BATCH_TOO_LARGE = _Kind(400, "The batch holds too much")
+    INVALID_ADJUSTMENT = _Kind(400, "The adjustment cannot be made")
     NOT_FOUND = _Kind(404, "There is nothing at this address")
     METHOD_NOT_ALLOWED = _Kind(405, "The method is not offered here")
     PAYLOAD_TOO_LARGE = _Kind(413, "The body is too large")
@@ -40,6 +43,7 @@ class Code(Enum):
     INTERNAL_ERROR = _Kind(500, "The server failed")
     INFERENCE_FAILED = _Kind(500, "The model failed")
     MODEL_UNAVAILABLE = _Kind(503, "No model is being served")
+    EXPLANATION_UNAVAILABLE = _Kind(503, "The forecast cannot be explained here")
     TIMEOUT = _Kind(504, "The answer took too long")
 
     @property
@@ -92,8 +96,19 @@ class Problem(Exception):
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
 
-    def document(self, *, instance: str, request_id: str) -> dict[str, Any]:
-        """The problem as a JSON object; `error` repeats `detail` for clients of old."""
+    def at(self, pointer: str) -> Problem:
+        """The same problem of a part of the request, to which `pointer` leads."""
+        errors = [FieldError(pointer + error.pointer, error.detail) for error in self.errors]
+        return Problem(self.code, self.detail, errors=errors, headers=self.headers)
+
+    def document(self, *, instance: str, request_id: str | None = None) -> dict[str, Any]:
+        """The problem as a JSON object; `error` repeats `detail` for clients of old.
+
+        Args:
+            request_id: left out of a problem that is a part of an answer, which must be the same
+                for the same request.
+        """
+        named = {} if request_id is None else {"request_id": request_id}
         return {
             "type": self.code.anchor,
             "title": self.code.title,
@@ -102,7 +117,7 @@ class Problem(Exception):
             "instance": instance,
             "code": self.code.name,
             "error": self.detail,
-            "request_id": request_id,
+            **named,
             "errors": [error._asdict() for error in self.errors],
         }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any
 
 import orjson
+from starlette.requests import Request
 from starlette.responses import Response
 
 from api.schemas import SnapshotRef
@@ -16,6 +18,21 @@ def answer(content: Any) -> Response:
     return Response(
         orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json"
     )
+
+
+def lasting(request: Request, content: Any) -> Response:
+    """A JSON answer that only changes with model, data and request: it has an ETag (RFC 9110).
+
+    A client that has it already is told so by a 304 without a body.
+    """
+    full = answer(content)
+    tag = f'"{blake2b(full.body, digest_size=16).hexdigest()}"'
+    known = request.headers.get("if-none-match", "")
+    held = {part.strip().removeprefix("W/") for part in known.split(",")}
+    if tag in held or known.strip() == "*":
+        return Response(status_code=304, headers={"etag": tag})
+    full.headers["etag"] = tag
+    return full
 
 
 def reference(snapshot: Snapshot) -> SnapshotRef:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,25 @@ async def forecast(forecaster: Forecaster, window: Window) -> NDArray[np.float64
     Raises:
         Problem: INFERENCE_FAILED.
     """
-    try:
+    with failing():
         return await forecaster.forecast(window.origin, window.horizons)
+
+
+async def base(forecaster: Forecaster, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Base forecasts in units, shape (n,), of rows of shape (n, features).
+
+    Raises:
+        Problem: INFERENCE_FAILED.
+    """
+    with failing():
+        return await forecaster.base(rows)
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """Turns the failure of a runner into a problem."""
+    try:
+        yield
     except RunnerError as error:
         raise Problem(
             Code.INFERENCE_FAILED,

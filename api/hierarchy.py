@@ -5,12 +5,12 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import answer, reference
+from api.answers import lasting, reference
 from api.days import forecast
 from api.parsing import read_query
 from api.schemas import HierarchyAnswer, HierarchyQuery
-from api.tree import tree_of, way_of
-from api.windows import window_of
+from api.tree import Tree, way_of
+from api.windows import previous_days, window_of
 from models.forecaster import Forecaster
 
 
@@ -21,16 +21,24 @@ async def hierarchy(forecaster: Forecaster, request: Request) -> Response:
     snapshot = engine.snapshot
     way, row = way_of(snapshot.hierarchy, asked)
     window = window_of(snapshot, asked.date, asked.horizon or 1, pointer="date")
-    values = (await forecast(forecaster, window)).sum(axis=1)
-    return answer(
+    before = previous_days(snapshot, window)
+    tree = Tree(
+        hierarchy=snapshot.hierarchy,
+        values=(await forecast(forecaster, window)).sum(axis=1),
+        previous=None if before is None else snapshot.sales[:, before].sum(axis=1),
+        way=way,
+    )
+    return lasting(
+        request,
         HierarchyAnswer(
             date=snapshot.date_at(int(window.days[0])),
             horizon=len(window.horizons),
+            previous_date=None if before is None else snapshot.date_at(before.start),
             by=way,
             origin=snapshot.date_at(window.origin),
-            tree=tree_of(snapshot.hierarchy, values, way=way, row=row, depth=asked.depth),
+            tree=tree.below(row, asked.depth),
             model_version=engine.bundle.name,
             snapshot=reference(snapshot),
             degraded=False,
-        )
+        ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api.parsing import nearest
 from errors import Code, FieldError, Problem
-from features.hierarchy import bottom_id
+from features.hierarchy import TOTAL, bottom_id
 from features.snapshot import Snapshot
 
 
@@ -18,21 +18,42 @@ def bottom_row(snapshot: Snapshot, store_nbr: int, family: str) -> int:
     row = hierarchy.index.get(bottom_id(store_nbr, family))
     if row is not None:
         return row
-    stores = dict.fromkeys(hierarchy.bottoms["store_nbr"])
-    families = dict.fromkeys(hierarchy.bottoms["family"])
-    if str(store_nbr) not in stores:
-        raise _unknown(
-            Code.INVALID_STORE,
-            "store_nbr",
-            f"There is no store {store_nbr}; /hierarchy lists those there are.",
-        )
-    if family not in families:
-        raise _unknown(
-            Code.INVALID_FAMILY,
-            "family",
-            f"There is no family {family!r}.{nearest(family, families)}",
-        )
+    if str(store_nbr) not in hierarchy.bottoms["store_nbr"]:
+        raise _no_store(store_nbr)
+    if family not in hierarchy.bottoms["family"]:
+        raise _no_family(snapshot, family)
     raise _unknown(Code.INVALID_FAMILY, "family", f"Store {store_nbr} does not carry {family!r}.")
+
+
+def node_row(snapshot: Snapshot, store_nbr: int | None, family: str | None) -> int:
+    """Row of a bottom series; of a store or a family where only that is given; else of the total.
+
+    Raises:
+        Problem: INVALID_STORE or INVALID_FAMILY, with the names that may have been meant.
+    """
+    index = snapshot.hierarchy.index
+    if store_nbr is not None and family is not None:
+        return bottom_row(snapshot, store_nbr, family)
+    if store_nbr is not None:
+        if (row := index.get(f"store:{store_nbr}")) is None:
+            raise _no_store(store_nbr)
+        return row
+    if family is not None:
+        if (row := index.get(f"family:{family}")) is None:
+            raise _no_family(snapshot, family)
+        return row
+    return index[TOTAL]
+
+
+def _no_store(store_nbr: int) -> Problem:
+    detail = f"There is no store {store_nbr}; /meta lists those there are."
+    return _unknown(Code.INVALID_STORE, "store_nbr", detail)
+
+
+def _no_family(snapshot: Snapshot, family: str) -> Problem:
+    families = dict.fromkeys(snapshot.hierarchy.bottoms["family"])
+    detail = f"There is no family {family!r}.{nearest(family, families)}"
+    return _unknown(Code.INVALID_FAMILY, "family", detail)
 
 
 def _unknown(code: Code, field: str, detail: str) -> Problem:

@@ -23,14 +23,20 @@ _CODE_OF_FIELD = {
 }
 
 
+def media_type_of(request: Request) -> str:
+    """The media type of the body, without parameters; JSON where none is said."""
+    given = request.headers.get("content-type", "application/json")
+    return given.partition(";")[0].strip().lower()
+
+
 async def read_json(request: Request, model: type[Model]) -> Model:
     """The request's body as `model`.
 
     Raises:
         Problem: the media type is not JSON, the body cannot be parsed, or a field is wrong.
     """
-    media_type = request.headers.get("content-type", "application/json").partition(";")[0]
-    if media_type.strip().lower() != "application/json":
+    media_type = media_type_of(request)
+    if media_type != "application/json":
         raise Problem(
             Code.UNSUPPORTED_MEDIA_TYPE,
             f"The body is {media_type!r}; send it as application/json.",
@@ -39,7 +45,7 @@ async def read_json(request: Request, model: type[Model]) -> Model:
         document = orjson.loads(await request.body())
     except orjson.JSONDecodeError as error:
         raise Problem(Code.PARSE_ERROR, f"The body is not JSON: {error}.") from None
-    return _checked(document, model, prefix="/")
+    return checked(document, model)
 
 
 def read_query(request: Request, model: type[Model]) -> Model:
@@ -57,10 +63,18 @@ def read_query(request: Request, model: type[Model]) -> Model:
             f"{repeated} is given more than once.",
             errors=[FieldError(repeated, "Give it once.")],
         )
-    return _checked(values, model, prefix="")
+    return checked(values, model, prefix="")
 
 
-def _checked(document: Any, model: type[Model], *, prefix: str) -> Model:
+def checked(document: Any, model: type[Model], *, prefix: str = "/") -> Model:
+    """A document as `model`.
+
+    Args:
+        prefix: of the pointers to what is wrong with it.
+
+    Raises:
+        Problem: it is not one.
+    """
     try:
         return model.model_validate(document)
     except ValidationError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,43 +35,40 @@ def way_of(hierarchy: Hierarchy, query: HierarchyQuery) -> tuple[str, int]:
     return way, row
 
 
-def tree_of(
-    hierarchy: Hierarchy,
-    values: NDArray[np.float64],
-    *,
-    way: str,
-    row: int,
-    depth: int | None,
-) -> NodeForecast:
-    """The tree below a node, `depth` levels deep (all of them where None).
+@dataclass(frozen=True)
+class Tree:
+    """A way down the hierarchy, and what is said of each node on it.
 
-    Args:
-        values: of every node in units, shape (nodes,).
+    Attributes:
+        values: forecasts in units, shape (nodes,).
+        previous: what the nodes sold in the period before, shape (nodes,); None where that is
+            not known.
         way: level between total and bottom.
     """
-    down = {TOTAL: way, way: BOTTOM}
-    node = hierarchy.nodes[row]
-    children: list[NodeForecast] = []
-    if node.level in down and depth != 0:
-        below = hierarchy.slices[down[node.level]]
-        parents = hierarchy.ancestor(node.level)[below]
-        children = [
-            tree_of(
-                hierarchy,
-                values,
-                way=way,
-                row=below.start + int(child),
-                depth=None if depth is None else depth - 1,
-            )
-            for child in np.flatnonzero(parents == row)
-        ]
-    return NodeForecast(
-        id=node.id,
-        name=_name(way, node.level, node.key),
-        level=node.level,
-        prediction=float(values[row]),
-        children=children,
-    )
+
+    hierarchy: Hierarchy
+    values: NDArray[np.float64]
+    previous: NDArray[np.float64] | None
+    way: str
+
+    def below(self, row: int, depth: int | None) -> NodeForecast:
+        """The tree below a node, `depth` levels deep (all of them where None)."""
+        node = self.hierarchy.nodes[row]
+        down = {TOTAL: self.way, self.way: BOTTOM}
+        rows: list[int] = []
+        if node.level in down and depth != 0:
+            rows = self.hierarchy.children(node.level, down[node.level]).get(row, [])
+        value = float(self.values[row])
+        previous = None if self.previous is None else float(self.previous[row])
+        return NodeForecast(
+            id=node.id,
+            name=_name(self.way, node.level, node.key),
+            level=node.level,
+            prediction=value,
+            previous=previous,
+            trend=value / previous - 1 if previous else None,
+            children=[self.below(child, None if depth is None else depth - 1) for child in rows],
+        )
 
 
 def _name(way: str, level: str, key: tuple[str, ...]) -> str:

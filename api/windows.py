@@ -55,3 +55,13 @@ def window_of(
         detail = f"A forecast of {days} days may begin from {earliest} to {latest}, not on {first}."
         raise Problem(Code.INVALID_DATE, detail, errors=[FieldError(pointer, detail)])
     return Window(origin=origin, horizons=np.arange(start - origin, start - origin + days))
+
+
+def previous_days(snapshot: Snapshot, window: Window) -> slice | None:
+    """The newest period before the window of as many days and beginning on the same weekday.
+
+    None where its sales are not known, or not all: the window begins too late or too early.
+    """
+    length = len(window.horizons)
+    start = int(window.days[0]) - 7 * -(-length // 7)
+    return slice(start, start + length) if 0 <= start <= snapshot.n_days - length else None

@@ -74,6 +74,7 @@ class Hierarchy:
         self.slices = slices
         self._member_of = member_of
         self._ancestors: dict[str, NDArray[np.intp]] = {}
+        self._children: dict[tuple[str, str], dict[int, list[int]]] = {}
 
     def _keys(self, columns: Sequence[str]) -> list[tuple[str, ...]]:
         count = len(next(iter(self.bottoms.values())))
@@ -144,6 +145,16 @@ class Hierarchy:
                 result[row] = members[0]
         self._ancestors[level] = result
         return result
+
+    def children(self, level: str, below: str) -> dict[int, list[int]]:
+        """Rows of the nodes of level `below` by the row of their ancestor at `level`."""
+        if (level, below) not in self._children:
+            rows = self.slices[below]
+            found: dict[int, list[int]] = {}
+            for row, parent in enumerate(self.ancestor(level)[rows].tolist(), start=rows.start):
+                found.setdefault(parent, []).append(row)
+            self._children[level, below] = found
+        return self._children[level, below]
 
     def attribute(self, column: str) -> tuple[str | None, ...]:
         """Value of a column for each node; None where its bottoms differ."""

@@ -8,6 +8,7 @@ forecasts of the newest origin.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,16 @@ class ForecastEngine:
             else Intervals(bundle.calibration, snapshot.hierarchy)
         )
         self._unseen = self._unseen_nodes()
+
+    @cached_property
+    def _newest_state(self) -> State:
+        return state_at(self.snapshot, self.snapshot.newest_origin)
+
+    def state(self, origin: int) -> State:
+        """The state at an origin; that of the newest is kept, for requests that need a part."""
+        if origin == self.snapshot.newest_origin:
+            return self._newest_state
+        return state_at(self.snapshot, origin)
 
     def rows(
         self, state: State, covariates: Covariates, horizons: NDArray[np.intp]

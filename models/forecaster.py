@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.matrix import known_covariates
-from features.state import MIN_HISTORY_DAYS, State, state_at
+from features.state import MIN_HISTORY_DAYS, State
 from models.pair import ServingPair
+from models.scenario import Adjustment, ScenarioRows, scenario_rows
 
 FIRST_ORIGIN = MIN_HISTORY_DAYS - 1
 
@@ -38,6 +40,20 @@ class RunnerError(RuntimeError):
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """Coherent forecasts without and with adjustments.
+
+    Attributes:
+        baseline, scenario: units, shape (nodes, days).
+        predicted: nodes of whose own rows the scenario alters any, shape (nodes,).
+    """
+
+    baseline: NDArray[np.float64]
+    scenario: NDArray[np.float64]
+    predicted: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class Forecaster:
     """Forecasts of one serving pair, computed through the runners."""
 
@@ -60,15 +76,101 @@ class Forecaster:
             return self.pair.forecasts.mean[:, horizons - 1]
 
         def prepare() -> tuple[State, NDArray[np.float32]]:
-            state = state_at(engine.snapshot, origin)
+            state = engine.state(origin)
             covariates = known_covariates(engine.snapshot, origin)
             return state, engine.rows(state, covariates, horizons)
 
         state, rows = await anyio.to_thread.run_sync(prepare)
-        # named in every call: a runner in another process must not answer from another pair
-        names = (engine.bundle.name, engine.snapshot.name)
-        try:
-            outputs = await self.onnx.infer(*names, rows)
-            return await self.reconciler.reconcile(*names, engine.base(state, horizons, outputs))
-        except Exception as error:  # whatever the connection, the other process, or the model says
-            raise RunnerError(f"a runner failed for the origin {origin}: {error}") from error
+        outputs = await self._infer(origin, rows)
+        return await self._reconcile(origin, engine.base(state, horizons, outputs))
+
+    async def base(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Base forecasts in units, shape (n,), of rows of shape (n, features).
+
+        Raises:
+            RunnerError: see `forecast`.
+        """
+        return await self._infer(self.pair.engine.snapshot.newest_origin, rows)
+
+    async def compare(
+        self,
+        origin: int,
+        horizons: NDArray[np.intp],
+        node: int,
+        adjustments: Sequence[Adjustment],
+    ) -> Comparison:
+        """Forecast as `forecast` does, and as if the covariates below a node were adjusted.
+
+        One call of the model predicts the rows that the adjustments alter, and those of the
+        baseline whose base forecasts are not stored.
+
+        Args:
+            node: row of the hierarchy.
+
+        Raises:
+            AdjustmentError: an adjustment cannot be made.
+            RunnerError: see `forecast`.
+        """
+        engine = self.pair.engine
+        predicted = np.zeros(len(engine.snapshot.hierarchy), dtype=np.bool_)
+        if not adjustments:
+            baseline = await self.forecast(origin, horizons)
+            return Comparison(baseline, baseline, predicted)
+
+        def prepare() -> tuple[ScenarioRows, NDArray[np.bool_], NDArray[np.float32]]:
+            rows = scenario_rows(engine, origin, horizons, node, adjustments)
+            missing = self._missing(origin, rows.days)
+            return rows, missing, rows.asked(missing)
+
+        rows, missing, asked = await anyio.to_thread.run_sync(prepare)
+        outputs = await self._infer(origin, asked) if len(asked) else asked[:, 0]
+        stored, needed = self._stored(horizons), engine.reconciliation.needed
+        before, after = rows.both(missing, outputs, stored[needed])
+        baseline = stored
+        if origin != engine.snapshot.newest_origin:
+            baseline = await self._reconcile(origin, engine.base(rows.state, horizons, before))
+        scenario, days = baseline.copy(), rows.days
+        if days.any():  # a day on which no row changes keeps its very numbers
+            base = engine.base(rows.state, horizons[days], after[:, days])
+            scenario[:, days] = await self._reconcile(origin, base)
+        predicted[needed] = rows.changed.any(axis=1)
+        return Comparison(baseline, scenario, predicted)
+
+    def _stored(self, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
+        """A copy of the newest origin's coherent forecasts, shape (nodes, days)."""
+        return self.pair.forecasts.mean[:, horizons - 1]
+
+    def _missing(self, origin: int, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Days whose base forecasts must be computed before those that changed can be put in.
+
+        Those of the newest origin's bottom series are the stored forecasts, unless
+        reconciliation moved them or negative ones were clipped.
+
+        Args:
+            changed: days that the scenario alters, shape (days,).
+        """
+        if origin != self.pair.engine.snapshot.newest_origin:
+            return np.ones_like(changed)
+        moved = len(self.pair.engine.reconciliation.believed) or self.pair.forecasts.clipped
+        return changed if moved else np.zeros_like(changed)
+
+    async def _infer(self, origin: int, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        with _runner(origin):
+            return await self.onnx.infer(*self._names, rows)
+
+    async def _reconcile(self, origin: int, base: NDArray[np.float64]) -> NDArray[np.float64]:
+        with _runner(origin):
+            return await self.reconciler.reconcile(*self._names, base)
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        """Named in every call: a runner in another process must not answer from another pair."""
+        return self.pair.engine.bundle.name, self.pair.engine.snapshot.name
+
+
+@contextmanager
+def _runner(origin: int) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # whatever the connection, the other process, or the model says
+        raise RunnerError(f"a runner failed for the origin {origin}: {error}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,28 @@ from models.onnx import OnnxModel
 _HORIZON = NAMES.index("horizon")
 
 
+def segments_of(
+    lasts: Sequence[int], rows: NDArray[np.float32]
+) -> list[tuple[int, slice | NDArray[np.bool_]]]:
+    """Number of each segment that rows belong to, and which rows.
+
+    Args:
+        lasts: last horizon of each segment, ascending; a row goes to the first that reaches its
+            horizon, and to the last if none does.
+        rows: shape (n, features).
+    """
+    wanted = np.searchsorted(lasts[:-1], rows[:, _HORIZON])
+    present = np.unique(wanted)
+    if len(present) == 1:
+        return [(int(present[0]), slice(None))]  # no copy of the rows
+    return [(int(segment), wanted == segment) for segment in present]
+
+
 class SegmentedModel:
     """Sends each row to the graph that forecasts its horizon.
 
     Args:
-        segments: graphs by the last horizon that they forecast; a row goes to the first that
-            reaches its horizon, and to the last if none does.
+        segments: graphs by the last horizon that they forecast (see `segments_of`).
     """
 
     def __init__(self, segments: Mapping[int, OnnxModel]) -> None:
@@ -27,13 +43,7 @@ class SegmentedModel:
 
     def predict(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Base forecasts in units, shape (n,), of rows of shape (n, features)."""
-        wanted = np.searchsorted(self._lasts[:-1], rows[:, _HORIZON])
-        present = np.unique(wanted)
-        if len(present) == 1:
-            graph: OnnxModel = self._graphs[present[0]]
-            return graph.predict(rows)
         outputs = np.empty(len(rows), dtype=np.float32)
-        for segment in present:
-            chosen = wanted == segment
+        for segment, chosen in segments_of(self._lasts, rows):
             outputs[chosen] = self._graphs[segment].predict(rows[chosen])
         return outputs

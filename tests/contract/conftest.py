@@ -51,7 +51,7 @@ class Client:
 
         response = anyio.run(call)
         assert response.headers["x-request-id"]
-        if not response.is_success:
+        if response.is_error:
             check_problem(response)
         return response
 

@@ -103,13 +103,17 @@ def test_the_answer_says_what_it_rests_on(client: Any, pair: Pair, newest: date)
     assert answer == {
         "date": day(newest, 1),
         "horizon": 1,
+        "previous_date": day(newest, -6),
         "by": "store",
         "origin": newest.isoformat(),
         "model_version": pair.bundle,
         "snapshot": {"origin": newest.isoformat(), "digest": pair.snapshot.rpartition("-")[2]},
         "degraded": False,
     }
-    assert tree.keys() == {"id", "name", "level", "prediction", "children"}
+    assert tree.keys() == {
+        *("id", "name", "level", "prediction"),
+        *("previous", "trend", "children"),
+    }
     assert (tree["id"], tree["level"], tree["children"]) == ("total", "total", [])
 
 
@@ -165,3 +169,36 @@ def test_the_last_day_asked_is_the_last_that_is_forecast(
     assert client.get("/hierarchy", date=day(newest, last), depth=0, **query).status_code == 200
     response = client.get("/hierarchy", date=day(newest, last + 1), depth=0, **query)
     client.problem(response, Code.INVALID_DATE)
+
+
+@pytest.mark.parametrize(
+    ("offset", "horizon", "back"),
+    [
+        pytest.param(1, 1, 7, id="a day: the same weekday a week before"),
+        pytest.param(1, 15, 21, id="15 days: three weeks before"),
+        pytest.param(1, 90, 91, id="90 days: thirteen weeks before"),
+        pytest.param(-200, 30, 35, id="days of the past"),
+        pytest.param(7, 15, 21, id="the last that ends with the data"),
+    ],
+)
+def test_the_period_before_is_what_was_sold(
+    client: Any, snapshot: Snapshot, newest: date, offset: int, horizon: int, back: int
+) -> None:
+    query = {"date": day(newest, offset)} | ({"horizon": horizon} if horizon > 1 else {})
+    told = client.get("/hierarchy", **query).json()
+    start = snapshot.newest_origin + offset - back
+    assert told["previous_date"] == snapshot.date_at(start).isoformat()
+    for node in walk(told["tree"]):
+        row = snapshot.hierarchy.index[node["id"]]
+        sold = snapshot.sales[row, start : start + horizon].sum()
+        assert node["previous"] == pytest.approx(sold)
+        if sold:
+            assert node["trend"] == pytest.approx(node["prediction"] / sold - 1)
+        else:
+            assert node["trend"] is None
+
+
+def test_a_period_that_is_not_over_is_not_told(client: Any, newest: date) -> None:
+    told = client.get("/hierarchy", date=day(newest, 8), horizon=15, depth=0).json()
+    assert told["previous_date"] is None
+    assert (told["tree"]["previous"], told["tree"]["trend"]) == (None, None)

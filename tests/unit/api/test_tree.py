@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from api.schemas import HierarchyQuery, NodeForecast
-from api.tree import tree_of, way_of
+from api.tree import Tree, way_of
 from errors import Code, Problem
 from features.hierarchy import DEFAULT_LEVELS, Hierarchy
 
@@ -47,7 +47,7 @@ def ask(
     hierarchy: Hierarchy, values: NDArray[np.float64], depth: int | None = None, **query: str
 ) -> NodeForecast:
     way, row = way_of(hierarchy, HierarchyQuery.model_validate(query))
-    return tree_of(hierarchy, values, way=way, row=row, depth=depth)
+    return Tree(hierarchy, values, previous=None, way=way).below(row, depth)
 
 
 @pytest.mark.parametrize("way", ["store", "family"])
@@ -195,3 +195,16 @@ def test_a_level_that_is_added_as_data_is_a_way_down_too() -> None:
         ("store:1/family:EGGS", 1.0),
         ("store:3/family:EGGS", 4.0),
     ]
+
+
+def test_the_trend_is_against_what_was_sold_before(
+    hierarchy: Hierarchy, values: NDArray[np.float64]
+) -> None:
+    """A node that sold nothing has none."""
+    before = hierarchy.aggregate(np.array([0.0, 1.0, 2.0, 8.0, 16.0]))
+    tree = Tree(hierarchy, values, previous=before, way="store").below(0, None)
+    for node in walk(tree):
+        sold = before[hierarchy.index[node.id]]
+        assert node.previous == sold
+        assert node.trend == (pytest.approx(node.prediction / sold - 1) if sold else None)
+    assert [node.id for node in walk(tree) if node.trend is None] == ["store:2/family:DELI"]

@@ -1,0 +1,47 @@
+"""POST /predict/batch: many series, each with a result or a problem of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import batch_csv
+from api.answers import answer
+from api.items import Computed, Planned, compute, plan, result
+from api.parsing import media_type_of, read_json
+from api.schemas import BatchRequest
+from errors import Code, FieldError, Problem
+from models.forecaster import Forecaster
+
+MAX_ITEMS = 100
+
+
+async def predict_batch(forecaster: Forecaster, request: Request) -> Response:
+    """Results and problems, in the order of the items; as JSON, or as CSV if it came as such."""
+    if media_type_of(request) == batch_csv.MEDIA_TYPE:
+        return await batch_csv.predict_csv(forecaster, request)
+    asked = await read_json(request, BatchRequest)
+    count = len(asked.predictions)
+    if count > MAX_ITEMS:
+        detail = f"A batch holds up to {MAX_ITEMS} items, not {count}"
+        faults = [FieldError("/predictions", detail)]
+        raise Problem(Code.BATCH_TOO_LARGE, f"/predictions: {detail}.", errors=faults)
+    planned = plan(forecaster, asked.predictions)
+    computed = await compute(forecaster, planned)
+    return answer(
+        {
+            "predictions": [
+                _told(forecaster, item, computed, f"/predictions/{number}")
+                for number, item in enumerate(planned)
+            ]
+        }
+    )
+
+
+def _told(
+    forecaster: Forecaster, item: Planned, computed: Computed, pointer: str
+) -> dict[str, Any]:
+    told = result(forecaster, item, computed)
+    return told.at(pointer).document(instance=pointer) if isinstance(told, Problem) else told

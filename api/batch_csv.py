@@ -1,0 +1,129 @@
+"""POST /predict/batch as text/csv (RFC 4180): a line for each day of each row asked for.
+
+The request has a header with the columns ``store_nbr,family,horizon`` and, if wanted, ``date``; a
+row that cannot be answered gets one line with its problem, and the others are answered. Rows are
+counted from 1, the header not included.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from api.items import Computed, Planned, compute, plan, result
+from errors import Code, FieldError, Problem
+from models.forecaster import Forecaster
+
+MEDIA_TYPE = "text/csv"
+MAX_ROWS = 10_000
+
+_NEEDED = ("store_nbr", "family", "horizon")
+_COLUMNS = (*_NEEDED, "date")
+_BOUNDS = ("lower_80", "upper_80", "lower_95", "upper_95")
+_HEADER = ("row", "store_nbr", "family", "date", "prediction", *_BOUNDS, "code", "detail")
+_ROWS_AT_ONCE = 50
+"""Rows that are written before others get the processor."""
+
+
+async def predict_csv(forecaster: Forecaster, request: Request) -> Response:
+    """Results and problems, in the order of the rows, while they are written."""
+    documents = _documents(await request.body())
+    planned = plan(forecaster, documents)
+    computed = await compute(forecaster, planned)
+    return StreamingResponse(
+        _lines(forecaster, documents, planned, computed), media_type=f"{MEDIA_TYPE}; header=present"
+    )
+
+
+def _documents(body: bytes) -> list[dict[str, Any]]:
+    """The rows as the JSON form would have them.
+
+    Raises:
+        Problem: PARSE_ERROR or BATCH_TOO_LARGE, with the row's number.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Problem(Code.PARSE_ERROR, f"The body is not UTF-8: {error}.") from None
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    documents: list[dict[str, Any]] = []
+    header: list[str] = []
+    try:
+        header = _checked_header(next(lines, []))
+        for values in lines:
+            if len(documents) == MAX_ROWS:
+                raise Problem(Code.BATCH_TOO_LARGE, f"The table has more than {MAX_ROWS:,} rows.")
+            if values:  # an empty line is none
+                documents.append(_document(header, values, len(documents) + 1))
+    except csv.Error as error:
+        detail = f"Row {len(documents) + 1} is not CSV: {error}"
+        raise Problem(Code.PARSE_ERROR, f"{detail}.") from None
+    if not documents:
+        raise Problem(Code.INVALID_REQUEST, "The table has no rows.")
+    return documents
+
+
+def _checked_header(header: list[str]) -> list[str]:
+    missing = [name for name in _NEEDED if name not in header]
+    strange = [name for name in header if name not in _COLUMNS]
+    if missing or strange or len(set(header)) != len(header):
+        detail = (
+            f"The first line must name the columns {', '.join(_NEEDED)} and may name date, each "
+            f"once; it is {','.join(header)!r}"
+        )
+        raise Problem(Code.INVALID_REQUEST, f"{detail}.", errors=[FieldError("header", detail)])
+    return header
+
+
+def _document(header: list[str], values: list[str], number: int) -> dict[str, Any]:
+    if len(values) != len(header):
+        detail = f"Row {number} has {len(values)} values, {len(header)} are expected"
+        raise Problem(Code.PARSE_ERROR, f"{detail}.", errors=[FieldError(f"/{number}", detail)])
+    document: dict[str, Any] = {
+        name: _value(name, text) for name, text in zip(header, values, strict=True)
+    }
+    if document.get("date") == "":
+        del document["date"]
+    return document
+
+
+def _value(name: str, text: str) -> str | int:
+    """A text as JSON would have it; one that is no number stays a text, and is then refused."""
+    return int(text) if name in ("store_nbr", "horizon") and text.isdecimal() else text
+
+
+async def _lines(
+    forecaster: Forecaster,
+    documents: list[dict[str, Any]],
+    planned: list[Planned],
+    computed: Computed,
+) -> AsyncIterator[str]:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(_HEADER)
+    for number, item in enumerate(planned, start=1):
+        writer.writerows(_of_row(forecaster, number, documents[number - 1], item, computed))
+        if number % _ROWS_AT_ONCE == 0:
+            yield out.getvalue()
+            out.seek(0)
+            out.truncate()
+    yield out.getvalue()
+
+
+def _of_row(
+    forecaster: Forecaster, number: int, document: dict[str, Any], item: Planned, computed: Computed
+) -> Iterator[list[Any]]:
+    told = result(forecaster, item, computed)
+    if isinstance(told, Problem):
+        given = [document.get(name, "") for name in ("store_nbr", "family", "date")]
+        blanks = [""] * (1 + len(_BOUNDS))
+        yield [number, *given, *blanks, told.code.name, told.detail]
+        return
+    for day in told["forecast"]:
+        values = [day[name] for name in ("date", "prediction", *_BOUNDS)]
+        yield [number, told["store_nbr"], told["family"], *values, "", ""]

@@ -1,0 +1,130 @@
+"""The Open Inference Protocol, version 2, for the raw model: rows in, base forecasts out.
+
+As KServe and its clients speak it over HTTP
+(https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol). Errors are
+problems like everywhere; their `error` is what the protocol's clients read.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.answers import answer
+from api.days import base
+from api.parsing import read_json
+from errors import Code, FieldError, Problem
+from features.contract import NAMES
+from features.snapshot import MAX_HORIZON
+from models.forecaster import Forecaster
+
+MODEL = "mlrf"
+MAX_ROWS = 2_000
+INPUT, OUTPUT = "rows", "units"
+_HORIZON = NAMES.index("horizon")
+
+
+class _Part(BaseModel):
+    # the protocol lets a client send more than is used here, such as parameters
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Tensor(_Part):
+    """A tensor; its data are in row-major order, nested or flat."""
+
+    name: str
+    shape: list[Annotated[int, Field(strict=True, ge=0)]]
+    datatype: Literal["FP32", "FP64"]
+    data: list[Any]
+
+
+class InferRequest(_Part):
+    """Body of POST /v2/models/mlrf/infer."""
+
+    id: str | None = None
+    inputs: Annotated[list[Tensor], Field(min_length=1, max_length=1)]
+
+
+async def server(forecaster: Forecaster, request: Request) -> Response:
+    """What this server is."""
+    return answer({"name": MODEL, "version": forecaster.pair.engine.bundle.name, "extensions": []})
+
+
+async def model(forecaster: Forecaster, request: Request) -> Response:
+    """What the model takes and gives."""
+    return answer(
+        {
+            "name": MODEL,
+            "versions": [forecaster.pair.engine.bundle.name],
+            "platform": "onnxruntime_onnx",
+            "inputs": [{"name": INPUT, "datatype": "FP32", "shape": [-1, len(NAMES)]}],
+            "outputs": [{"name": OUTPUT, "datatype": "FP32", "shape": [-1, 1]}],
+        }
+    )
+
+
+async def ready(forecaster: Forecaster, request: Request) -> Response:
+    """Ready: see /readyz."""
+    return answer({"name": MODEL, "ready": True})
+
+
+async def live(request: Request) -> Response:
+    """Live: see /livez."""
+    return answer({"live": True})
+
+
+async def infer(forecaster: Forecaster, request: Request) -> Response:
+    """Base forecasts of rows of the contract, which add up with no others."""
+    asked = await read_json(request, InferRequest)
+    units = await base(forecaster, _rows(asked.inputs[0]))
+    named = {} if asked.id is None else {"id": asked.id}
+    return answer(
+        {
+            "model_name": MODEL,
+            "model_version": forecaster.pair.engine.bundle.name,
+            **named,
+            "outputs": [
+                {"name": OUTPUT, "datatype": "FP32", "shape": [len(units), 1], "data": units}
+            ],
+        }
+    )
+
+
+def _rows(tensor: Tensor) -> np.ndarray:
+    """The rows, shape (n, features), float32; null is a missing value.
+
+    Raises:
+        Problem: INVALID_FEATURES.
+    """
+    if tensor.name != INPUT:
+        raise _refused("/inputs/0/name", f"The input is named {INPUT!r}")
+    count = tensor.shape[0] if tensor.shape else 0
+    if tensor.shape[1:] != [len(NAMES)] or not 1 <= count <= MAX_ROWS:
+        detail = f"The shape is [n, {len(NAMES)}] with 1 to {MAX_ROWS:,} rows, not {tensor.shape}"
+        raise _refused("/inputs/0/shape", detail)
+    try:
+        values = np.array(tensor.data, dtype=object).reshape(count, len(NAMES))
+    except ValueError:
+        detail = f"There are not {count} × {len(NAMES)} values"
+        raise _refused("/inputs/0/data", detail) from None
+    if not all(value is None or type(value) in (int, float) for value in values.flat):
+        raise _refused("/inputs/0/data", "A value is a number, or null where it is missing")
+    with np.errstate(over="ignore"):
+        rows = values.astype(np.float64).astype(np.float32)
+    horizon = rows[:, _HORIZON]
+    if np.isinf(rows).any() or not ((horizon >= 1) & (horizon <= MAX_HORIZON)).all():
+        detail = (
+            f"Values are finite float32, and column {_HORIZON}, the horizon, is 1 to {MAX_HORIZON}"
+        )
+        raise _refused("/inputs/0/data", detail)
+    return rows
+
+
+def _refused(pointer: str, detail: str) -> Problem:
+    return Problem(
+        Code.INVALID_FEATURES, f"{pointer}: {detail}.", errors=[FieldError(pointer, detail)]
+    )

@@ -1,0 +1,41 @@
+"""GET /meta: what can be asked for."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.answers import lasting, reference
+from api.schemas import HORIZONS, MetaAnswer, StoreInfo
+from features.snapshot import MAX_HORIZON
+from models.forecaster import FIRST_ORIGIN, Forecaster
+from models.intervals import MAX_NOMINAL, MIN_NOMINAL
+
+
+async def meta(forecaster: Forecaster, request: Request) -> Response:
+    """Stores, families, dates, and what the model is."""
+    engine = forecaster.pair.engine
+    snapshot, hierarchy = engine.snapshot, engine.snapshot.hierarchy
+    return lasting(
+        request,
+        MetaAnswer(
+            stores=[StoreInfo(**store.model_dump()) for store in snapshot.stores],
+            families=list(dict.fromkeys(hierarchy.bottoms["family"])),
+            levels={level: rows.stop - rows.start for level, rows in hierarchy.slices.items()},
+            data={
+                "first": snapshot.facts.first_date,
+                "last": snapshot.facts.origin,
+                "promotions_known_through": snapshot.facts.promotions_known_through,
+            },
+            forecast={
+                "first": snapshot.date_at(FIRST_ORIGIN + 1),
+                "last": snapshot.date_at(snapshot.newest_origin + MAX_HORIZON),
+            },
+            horizons=HORIZONS,
+            intervals=(MIN_NOMINAL, MAX_NOMINAL),
+            features=engine.bundle.contract.names,
+            model_version=engine.bundle.name,
+            model_trained_through=engine.bundle.facts.trained_through,
+            snapshot=reference(snapshot),
+        ),
+    )

@@ -1,0 +1,104 @@
+"""Rows of the model with features that a caller gives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.parsing import nearest
+from errors import Code, FieldError, Problem
+from features.contract import Contract
+from features.snapshot import MAX_HORIZON
+
+Row = NDArray[np.float32]
+
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def whole_row(contract: Contract, features: Sequence[Any] | Mapping[str, Any]) -> Row:
+    """A row that is given whole: an array in the contract's order, or every name.
+
+    Raises:
+        Problem: INVALID_FEATURES, with what is expected.
+    """
+    names = contract.names
+    if isinstance(features, Mapping):
+        if missing := [name for name in names if name not in features]:
+            shown = ", ".join(missing[:5]) + (" and others" if len(missing) > 5 else "")
+            raise _refused(
+                [
+                    FieldError(
+                        "/features",
+                        f"{len(missing)} of {len(names)} features are missing ({shown}). Give all "
+                        "of them, or store_nbr, family and date, from which the rest is taken",
+                    )
+                ]
+            )
+        return filled_row(contract, features, np.zeros(len(names), dtype=np.float32))
+    if len(features) != len(names):
+        detail = (
+            f"The array has {len(features)} values; {len(names)} are expected, in the order of "
+            "the features of /meta"
+        )
+        raise _refused([FieldError("/features", detail)])
+    return _row(contract, dict(enumerate(features)), np.zeros(len(names), dtype=np.float32))
+
+
+def filled_row(contract: Contract, features: Mapping[str, Any], base: Row) -> Row:
+    """The row `base` with the values of some names replaced.
+
+    Raises:
+        Problem: INVALID_FEATURES, with the names that may have been meant.
+    """
+    known = {name: column for column, name in enumerate(contract.names)}
+    if strangers := [name for name in features if name not in known]:
+        raise _refused(
+            [
+                FieldError(f"/features/{name}", f"There is no such feature.{nearest(name, known)}")
+                for name in strangers
+            ]
+        )
+    return _row(
+        contract, {known[name]: value for name, value in features.items()}, base, named=True
+    )
+
+
+def _row(contract: Contract, values: Mapping[int, Any], base: Row, *, named: bool = False) -> Row:
+    row, faults = base.copy(), []
+    for column, value in values.items():
+        name = contract.names[column]
+        try:
+            row[column] = _number(contract, name, value)
+        except ValueError as error:
+            faults.append(FieldError(f"/features/{name if named else column}", str(error)))
+    if faults:
+        raise _refused(faults)
+    return row
+
+
+def _number(contract: Contract, name: str, value: Any) -> float:
+    """A value as the model takes it: NaN for null, the code of a category's name."""
+    if value is None and name != "horizon":
+        return math.nan
+    if isinstance(value, str) and name in contract.categories:
+        known = dict.fromkeys(contract.categories[name])
+        if value not in known:
+            raise ValueError(f"There is no {name} {value!r}.{nearest(value, known)}")
+        return float(contract.code(name, [value])[0])
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        expected = "a number, a name or null" if name in contract.categories else "a number or null"
+        raise ValueError(f"{name} must be {expected}")
+    if abs(value) > _LARGEST:  # an infinite value too
+        raise ValueError(f"{name} must be a float32, at most {_LARGEST:.3g}")
+    if name == "horizon" and (value != int(value) or not 1 <= value <= MAX_HORIZON):
+        raise ValueError(f"horizon must be a whole number of days, 1 to {MAX_HORIZON}")
+    return float(value)
+
+
+def _refused(faults: Sequence[FieldError]) -> Problem:
+    detail = "; ".join(f"{fault.pointer}: {fault.detail.rstrip('.')}" for fault in faults)
+    return Problem(Code.INVALID_FEATURES, f"{detail}.", errors=faults)

@@ -1,0 +1,304 @@
+"""Why a forecast is what it is: exact TreeSHAP of the bundle's boosters, taken on to units.
+
+The boosters are the served graphs in LightGBM's form (a test holds them together), and their
+score, in log1p units, is a base value plus one contribution for each feature. In units the way
+from the base value to the forecast is a curve; every contribution gets the share of it that it
+has of the score, so that the steps add up in units too, and keep their signs. That makes it
+possible to add the steps of several days, and of the bottom series below a node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.contract import NAMES, UNKNOWN_CODE, Contract
+from features.matrix import known_covariates
+from models.bundle import booster_file
+from models.engine import ForecastEngine
+from models.model import segments_of
+
+MAX_ROWS = 100
+"""Rows (bottom series × days) that one explanation runs the boosters for.
+
+TreeSHAP takes about 1.4 ms a row for the demo's model and 33 ms for one of 900 trees of 127
+leaves, as on the Favorita data: three seconds for this many.
+"""
+
+LARGEST_GAP = 1e-4
+"""By how much, relative and absolute below 1, a booster may differ from the graph that serves.
+
+The graph adds its trees up in float32, which makes for less than a tenth of this.
+"""
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+_LOCK = Lock()
+"""Held while a booster is loaded or runs: LightGBM's users report races between predictions of
+one booster in several threads, and one at a time is enough here."""
+
+Floats = NDArray[np.float64]
+Value = str | float | None
+
+
+class ExplainerMissingError(RuntimeError):
+    """LightGBM, which explains, is not installed or cannot be loaded."""
+
+
+class ExplanationError(RuntimeError):
+    """The boosters do not say what the served model says."""
+
+
+class Explainer:
+    """The boosters of one bundle.
+
+    Args:
+        folder: of the bundle.
+        segments: last horizon of each of its graphs, ascending.
+
+    Raises:
+        ExplainerMissingError: LightGBM cannot be loaded.
+    """
+
+    def __init__(self, folder: Path, segments: tuple[int, ...]) -> None:
+        self._segments = segments
+        with _LOCK:
+            self._boosters = [_booster(folder / booster_file(last)) for last in segments]
+
+    def contributions(self, rows: NDArray[np.float32]) -> Floats:
+        """TreeSHAP of rows of shape (n, features), in log1p units.
+
+        Returns:
+            Shape (n, features + 1): one column for each feature, then the base value; a row's
+            sum is its score.
+        """
+        outputs = np.empty((len(rows), len(NAMES) + 1))
+        for segment, chosen in segments_of(self._segments, rows):
+            with _LOCK:
+                outputs[chosen] = self._boosters[segment].predict(
+                    rows[chosen], pred_contrib=True, num_threads=1
+                )
+        return outputs
+
+
+def _booster(path: Path) -> Any:
+    try:
+        # not before somebody asks: a server that cannot explain can still forecast
+        from lightgbm import Booster
+    except (ImportError, OSError) as error:  # OSError: it is there, and its OpenMP is not
+        raise ExplainerMissingError("LightGBM cannot be loaded") from error
+    return Booster(model_file=path)
+
+
+@lru_cache(maxsize=2)  # while one bundle takes over from another
+def load_explainer(folder: Path, segments: tuple[int, ...]) -> Explainer:
+    """The explainer of a bundle; once a process."""
+    return Explainer(folder, segments)
+
+
+class Space(StrEnum):
+    """What contributions are counted in.
+
+    Attributes:
+        LINK: log1p units, the model's own: exact, and each is a factor on the forecast + 1.
+        UNITS: sums over several rows of the model, which have units in common only.
+    """
+
+    LINK = "log1p units"
+    UNITS = "units"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The steps from what the model says without looking at features to a forecast.
+
+    In units, ``base_units + units + cut + reconciliation + not_explained`` is `prediction`, but
+    for `missing`.
+
+    Attributes:
+        space: of `base` and `contributions`.
+        base: the boosters' base value.
+        contributions: of each feature, in the contract's order; shape (features,).
+        base_units: the base value in units.
+        units: the contributions in units; shape (features,).
+        cut: units by which negative scores were raised to zero.
+        reconciliation: coherent less base forecasts of the series explained, units.
+        not_explained: forecast of the series beyond `MAX_ROWS`, units.
+        series_not_explained: how many they are.
+        prediction: the coherent forecast, units.
+        values: of the features, readable, where there is one row; otherwise None.
+    """
+
+    space: Space
+    base: float
+    contributions: Floats
+    base_units: float
+    units: Floats
+    cut: float
+    reconciliation: float
+    not_explained: float
+    series_not_explained: int
+    prediction: float
+    values: tuple[Value, ...] | None
+
+    @property
+    def missing(self) -> float:
+        """By how much the steps do not add up to the prediction, in units.
+
+        It is the float32 rounding of the graph that serves, against the boosters' float64.
+        """
+        steps = self.base_units + float(self.units.sum()) + self.cut
+        return abs(steps + self.reconciliation + self.not_explained - self.prediction)
+
+    @property
+    def explained_share(self) -> float:
+        """Share of the prediction whose series are explained."""
+        return 1 - self.not_explained / self.prediction if self.prediction else 1.0
+
+
+def explain(
+    engine: ForecastEngine, origin: int, row: int, horizons: NDArray[np.intp], coherent: Floats
+) -> Explanation:
+    """Explain the forecast of a node, added up over days.
+
+    A series that has never sold is zero by rule: no model is asked, and all its steps are zero.
+
+    Args:
+        origin: index of the last day whose sales the forecast rests on.
+        row: of the node in the hierarchy.
+        horizons: days after the origin, ascending.
+        coherent: forecasts of all nodes for those days in units, shape (nodes, days).
+
+    Raises:
+        ExplainerMissingError: LightGBM cannot be loaded.
+        ExplanationError: the boosters are not the model that serves.
+    """
+    sold, never = _bottoms(engine, origin, row)
+    totals = coherent.sum(axis=1)
+    room = max(MAX_ROWS // len(horizons), 1)
+    ranked = sold[np.argsort(-totals[sold], kind="stable")]
+    nodes, rest = ranked[:room], ranked[room:]
+    rows = _rows(engine, origin, nodes, horizons)
+    steps = _steps(engine, rows)
+    explained = float(totals[nodes].sum() + totals[never].sum())
+    alone = row >= engine.snapshot.hierarchy.n_upper and len(horizons) == 1
+    values = None
+    if alone:
+        shown = rows if len(nodes) else _rows(engine, origin, np.array([row]), horizons)
+        values = readable(engine.bundle.contract, shown[0])
+    return Explanation(
+        space=Space.LINK if alone else Space.UNITS,
+        base=steps.base if alone else steps.base_units,
+        contributions=steps.contributions if alone else steps.units,
+        base_units=steps.base_units,
+        units=steps.units,
+        cut=steps.cut,
+        reconciliation=explained - steps.forecast,
+        not_explained=float(totals[rest].sum()),
+        series_not_explained=len(rest),
+        prediction=float(totals[row]),
+        values=values,
+    )
+
+
+def _bottoms(
+    engine: ForecastEngine, origin: int, row: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of the bottom series of a node: those that have sold by the origin, and the others."""
+    hierarchy = engine.snapshot.hierarchy
+    summing = hierarchy.summing
+    below = summing.indices[summing.indptr[row] : summing.indptr[row + 1]].astype(np.intp)
+    nodes = hierarchy.n_upper + below
+    sold = engine.snapshot.first_sale[nodes] <= origin
+    return nodes[sold], nodes[~sold]
+
+
+def _rows(
+    engine: ForecastEngine, origin: int, nodes: NDArray[np.intp], horizons: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    if not len(nodes):
+        return np.empty((0, len(NAMES)), dtype=np.float32)
+    snapshot = engine.snapshot
+    covariates = known_covariates(snapshot, origin)
+    return engine.builder.matrix(engine.state(origin), covariates, nodes, horizons)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Steps of rows, added up; `forecast` is what the model that serves says of them, units."""
+
+    base: float
+    contributions: Floats
+    base_units: float
+    units: Floats
+    cut: float
+    forecast: float
+
+
+def _steps(engine: ForecastEngine, rows: NDArray[np.float32]) -> _Steps:
+    if not len(rows):
+        nothing = np.zeros(len(NAMES))
+        return _Steps(0.0, nothing, 0.0, nothing, 0.0, 0.0)
+    bundle = engine.bundle
+    outputs = load_explainer(bundle.path, bundle.facts.segments).contributions(rows)
+    contributions, base = outputs[:, :-1], outputs[:, -1]
+    served = bundle.model.predict(rows).astype(np.float64)
+    score = outputs.sum(axis=1)
+    _check_same_model(np.expm1(np.maximum(score, 0)), served)
+    return _Steps(
+        base=float(base.sum()),
+        contributions=contributions.sum(axis=0),
+        base_units=float(np.expm1(base).sum()),
+        units=in_units(base, contributions).sum(axis=0),
+        cut=float(np.maximum(-np.expm1(score), 0).sum()),
+        forecast=float(served.sum()),
+    )
+
+
+def in_units(base: Floats, contributions: Floats) -> Floats:
+    """Contributions to scores as contributions to units; they add up from base value to score.
+
+    Each is multiplied by the slope of the chord between the two, ``(expm1(score) - expm1(base)) /
+    (score - base)``, which is never negative and becomes the tangent where they are one.
+
+    Args:
+        base: log1p units, shape (n,).
+        contributions: log1p units, shape (n, features).
+    """
+    step = contributions.sum(axis=1)
+    slope = np.divide(np.expm1(step), step, out=np.ones_like(step), where=step != 0)
+    units: Floats = contributions * (np.exp(base) * slope)[:, None]
+    return units
+
+
+def _check_same_model(explained: Floats, served: Floats) -> None:
+    gap = (np.abs(explained - served) / np.maximum(served, 1)).max()
+    if not gap <= LARGEST_GAP:
+        raise ExplanationError(f"the boosters are off by {gap:.2g} from the model that serves")
+
+
+def readable(contract: Contract, row: NDArray[np.float32]) -> tuple[Value, ...]:
+    """A row's values as a person would write them, in the contract's order.
+
+    Categories and weekdays are names; what is missing, not known or does not apply is None.
+    """
+    return tuple(
+        _readable(contract.categories, name, value)
+        for name, value in zip(contract.names, row.tolist(), strict=True)
+    )
+
+
+def _readable(categories: Mapping[str, tuple[str, ...]], name: str, value: float) -> Value:
+    if name in categories:
+        return None if value == UNKNOWN_CODE else categories[name][int(value)]
+    if name == "weekday":
+        return WEEKDAYS[int(value)]
+    return None if np.isnan(value) else value

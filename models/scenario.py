@@ -1,0 +1,326 @@
+"""The rows of a scenario: what the model would be given if something known in advance were other.
+
+An adjustment alters a covariate of the days ahead, for the bottom series below one node. The rows
+are then made anew by `MatrixBuilder.matrix`, so that whatever is derived from the covariate
+follows: no column is ever patched. What differs from the baseline's rows is predicted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import InputError
+from features.calendar import NATIONAL, NO_HOLIDAY, WORK_DAY, Holiday
+from features.hierarchy import Hierarchy
+from features.matrix import Covariates, known_covariates
+from features.snapshot import Snapshot
+from features.state import State, state_at
+from models.engine import ForecastEngine
+
+ONPROMOTION, HOLIDAY = "onpromotion", "holiday"
+SET, ADD, MULTIPLY = "set", "add", "multiply"
+LIMITS = {SET: (0.0, 1e6), ADD: (-1e6, 1e6), MULTIPLY: (0.0, 1e3)}
+"""Smallest and largest value of each operation on a number."""
+COVARIATES = {ONPROMOTION: tuple(LIMITS), HOLIDAY: (SET,)}
+"""What can be adjusted, and by which operations."""
+_UNUSED = {"oil": "The model does not use the price of oil, so no forecast would change"}
+
+Floats = NDArray[np.float32]
+
+
+class AdjustmentError(InputError):
+    """An adjustment that cannot be made.
+
+    Attributes:
+        covariate: of the adjustment.
+        field: what of it is wrong (``op``, ``value``, ``from`` or ``to``); empty where it is the
+            covariate itself.
+    """
+
+    def __init__(self, covariate: str, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.covariate = covariate
+        self.field = field
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """What is assumed of one covariate.
+
+    Attributes:
+        covariate: one of `COVARIATES`.
+        op: ``set``, ``add`` or ``multiply``.
+        value: items of each series for a promotion; for a holiday the name of one, or None for a
+            day without.
+        first, last: days that it holds for, as indices on the snapshot's date axis.
+
+    Raises:
+        AdjustmentError: the covariate, the operation or the value is not one that there is.
+    """
+
+    covariate: str
+    op: str
+    value: float | str | None
+    first: int
+    last: int
+
+    def __post_init__(self) -> None:
+        able = " and ".join(COVARIATES)
+        if self.covariate not in COVARIATES:
+            why = _UNUSED.get(self.covariate, f"There is no covariate {self.covariate!r}")
+            raise self.error("", f"{why}; {able} can be adjusted.")
+        if self.op not in COVARIATES[self.covariate]:
+            offered = ", ".join(COVARIATES[self.covariate])
+            raise self.error("op", f"{self.covariate} takes {offered}, not {self.op!r}.")
+        if self.covariate == HOLIDAY:
+            self._check_name()
+        else:
+            self._check_number()
+
+    @property
+    def number(self) -> float:
+        """The value of an adjustment to promotions."""
+        return cast(float, self.value)
+
+    def error(self, field: str, detail: str) -> AdjustmentError:
+        return AdjustmentError(self.covariate, field, detail)
+
+    def _check_name(self) -> None:
+        if not isinstance(self.value, str | None):
+            raise self.error(
+                "value", "A holiday is the name of one, or null for a day that is none."
+            )
+
+    def _check_number(self) -> None:
+        low, high = LIMITS[self.op]
+        number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        # a NaN lies between no limits
+        if not (number and low <= self.number <= high):
+            raise self.error("value", f"{self.op} takes a number from {low:,.0f} to {high:,.0f}.")
+
+
+@dataclass(frozen=True)
+class ScenarioRows:
+    """Rows of both sides, for every node that needs a base forecast.
+
+    Attributes:
+        state: the past at the origin, on both sides.
+        baseline: rows with the covariates as they are known, shape (nodes, days, features).
+        changed: which of them the scenario alters, shape (nodes, days). A node that has never
+            sold is zero by rule, whatever its rows are, and counts as unchanged.
+        altered: the scenario's rows where `changed`, node by node; shape (n, features).
+    """
+
+    state: State
+    baseline: Floats
+    changed: NDArray[np.bool_]
+    altered: Floats
+
+    @property
+    def days(self) -> NDArray[np.bool_]:
+        """Days on which any row is altered; shape (days,)."""
+        return np.asarray(self.changed.any(axis=0))
+
+    def asked(self, missing: NDArray[np.bool_]) -> Floats:
+        """Rows to predict: the baseline's of the `missing` days, then the altered ones."""
+        baseline = self.baseline[:, missing].reshape(-1, self.baseline.shape[-1])
+        return np.concatenate((baseline, self.altered))
+
+    def both(
+        self,
+        missing: NDArray[np.bool_],
+        outputs: NDArray[np.float32],
+        stored: NDArray[np.float64],
+    ) -> tuple[Floats, Floats]:
+        """The model's outputs of both sides, each of shape (nodes, days).
+
+        Args:
+            outputs: for the rows of `asked`.
+            stored: outputs of the other days' baseline, shape (nodes, days); that they are
+                float64 adds nothing to what the model gave.
+        """
+        split = len(outputs) - len(self.altered)
+        before = stored.astype(np.float32)
+        before[:, missing] = outputs[:split].reshape(len(before), -1)
+        after = before.copy()
+        after[self.changed] = outputs[split:]
+        return before, after
+
+
+def scenario_rows(
+    engine: ForecastEngine,
+    origin: int,
+    horizons: NDArray[np.intp],
+    node: int,
+    adjustments: Sequence[Adjustment],
+) -> ScenarioRows:
+    """Make the rows of the baseline and those that the adjustments alter.
+
+    Args:
+        origin: index of the last day whose sales are used.
+        horizons: days after it, ascending.
+        node: row of the hierarchy below which the adjustments hold.
+        adjustments: to promotions first or to holidays first is the same.
+
+    Raises:
+        AdjustmentError: a day is not among those forecast, a name is not known, or promotions
+            would be negative or rest on some that are not known.
+    """
+    snapshot = engine.snapshot
+    bottoms = bottoms_below(snapshot.hierarchy, node)
+    state = engine.state(origin)
+    covariates = promoted = known_covariates(snapshot, origin)
+    held = snapshot
+    for adjustment in adjustments:
+        _check_days(adjustment, snapshot, origin + horizons)
+        if adjustment.covariate == HOLIDAY:
+            held = with_holiday(held, adjustment)
+        else:
+            promoted = with_promotions(promoted, bottoms, adjustment)
+
+    def rows(state: State, covariates: Covariates) -> Floats:
+        flat = engine.rows(state, covariates, horizons)
+        return flat.reshape(-1, len(horizons), flat.shape[1])
+
+    baseline = rows(state, covariates)
+    altered = baseline if promoted is covariates else rows(state, promoted)
+    if held is not snapshot:
+        elsewhere = replace(promoted, snapshot=held, calendar=held.calendar)
+        inside = _wholly_inside(snapshot, bottoms)[engine.reconciliation.needed]
+        altered = np.where(inside[:, None, None], rows(state_at(held, origin), elsewhere), altered)
+    changed = _differ(baseline, altered) & state.sold[engine.reconciliation.needed, None]
+    return ScenarioRows(state, baseline, changed, altered[changed])
+
+
+def bottoms_below(hierarchy: Hierarchy, node: int) -> NDArray[np.intp]:
+    """Numbers of the bottom series that add up to a node, shape (n,); 0 is the first of them."""
+    summing = hierarchy.summing
+    below = summing.indices[summing.indptr[node] : summing.indptr[node + 1]]
+    return np.sort(below).astype(np.intp)
+
+
+def with_promotions(
+    covariates: Covariates, bottoms: NDArray[np.intp], adjustment: Adjustment
+) -> Covariates:
+    """Covariates with other items on promotion for some bottom series.
+
+    Raises:
+        AdjustmentError: the result would be negative, or rest on promotions that are not known.
+    """
+    origin = covariates.origin
+    days = slice(adjustment.first - origin - 1, adjustment.last - origin)
+    known = covariates.onpromotion[bottoms, days].astype(np.float64)
+    missing = np.isnan(known).any(axis=0)
+    if adjustment.op != SET and missing.any():
+        since = covariates.snapshot.date_at(adjustment.first + int(missing.argmax()))
+        raise adjustment.error(
+            "op", f"Promotions are not known from {since} on; end before that day, or use set."
+        )
+    number = adjustment.number
+    items = {SET: np.full_like(known, number), ADD: known + number, MULTIPLY: known * number}
+    result = items[adjustment.op]
+    if (result < 0).any():
+        series, day = np.argwhere(result < 0)[0]
+        raise adjustment.error(
+            "value",
+            f"On {covariates.snapshot.date_at(adjustment.first + int(day))} a series has "
+            f"{known[series, day]:g} items on promotion, and would have {result[series, day]:g}.",
+        )
+    onpromotion = covariates.onpromotion.copy()
+    onpromotion[bottoms, days] = result
+    return replace(covariates, onpromotion=onpromotion)
+
+
+def with_holiday(snapshot: Snapshot, adjustment: Adjustment) -> Snapshot:
+    """The snapshot with another national holiday or event, or none, on the adjustment's days.
+
+    What a holiday is (a day off or an event) is what it was when it last was kept. Regional and
+    local holidays stay. A day that is already as it is asked for is left alone.
+
+    Raises:
+        AdjustmentError: there is no holiday of that name.
+    """
+    name = cast(str | None, adjustment.value)
+    like = None if name is None else _last_kept(snapshot, name, adjustment)
+    days = [
+        snapshot.date_at(day)
+        for day in range(adjustment.first, adjustment.last + 1)
+        if not _is_kept(snapshot, day, name)
+    ]
+    if not days:
+        return snapshot
+    others = [row for row in snapshot.holidays if not (row.date in days and row.locale == NATIONAL)]
+    new = [] if like is None else [like.model_copy(update=_on(day)) for day in days]
+    # a replaced snapshot has no cached calendar of the old holidays
+    return replace(snapshot, holidays=(*others, *new))
+
+
+def _on(day: date) -> dict[str, object]:
+    return {"date": day, "transferred": False}
+
+
+def _last_kept(snapshot: Snapshot, name: str, adjustment: Adjustment) -> Holiday:
+    names = set(snapshot.calendar.names.tolist()) - {NO_HOLIDAY}
+    if name not in names:
+        raise adjustment.error(
+            "value",
+            f"There is no national holiday or event {name!r}; there are {_listed(names)}.",
+        )
+    rows = [
+        row
+        for row in snapshot.holidays
+        if row.name == name and row.locale == NATIONAL and row.type != WORK_DAY
+    ]
+    return max(rows, key=lambda row: (not row.transferred, row.date))
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(repr(name) for name in sorted(names)) or "none"
+
+
+def _is_kept(snapshot: Snapshot, day: int, name: str | None) -> bool:
+    """Whether a day is the holiday of that name already, or none where the name is None."""
+    day_of_rows = snapshot.date_at(day)
+    rows = [row for row in snapshot.holidays if row.date == day_of_rows and row.locale == NATIONAL]
+    if name is None:
+        return not rows
+    # a transferred holiday has the name, but nobody is off
+    kept = any(row.name == name and not row.transferred for row in rows)
+    return kept and snapshot.calendar.names[day] == name
+
+
+def _check_days(adjustment: Adjustment, snapshot: Snapshot, days: NDArray[np.intp]) -> None:
+    start, end = (snapshot.date_at(int(day)) for day in (days[0], days[-1]))
+    first, last = (snapshot.date_at(day) for day in (adjustment.first, adjustment.last))
+    for field, day in (("from", first), ("to", last)):
+        if not start <= day <= end:
+            raise adjustment.error(
+                field, f"{day} is not among the days forecast, {start} to {end}."
+            )
+    if first > last:
+        raise adjustment.error("from", f"{first} is after the last day, {last}.")
+
+
+def _wholly_inside(snapshot: Snapshot, bottoms: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which nodes have no bottom series but these, shape (nodes,).
+
+    Another calendar is that of the nodes that live by it as a whole.
+    """
+    among = np.zeros(snapshot.hierarchy.n_bottom)
+    among[bottoms] = 1
+    every = snapshot.hierarchy.aggregate(np.ones_like(among))
+    return np.asarray(snapshot.hierarchy.aggregate(among) == every)
+
+
+def _differ(first: Floats, second: Floats) -> NDArray[np.bool_]:
+    """Which rows differ in any value, shape of all axes but the last; a NaN is like another."""
+    if first is second:
+        return np.zeros(first.shape[:-1], dtype=np.bool_)
+    same = (first == second) | (np.isnan(first) & np.isnan(second))
+    return np.asarray(~same.all(axis=-1))

@@ -1,0 +1,346 @@
+"""POST /explain: why a forecast is what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+
+import anyio
+import httpx
+import numpy as np
+import pytest
+
+from api import explain as module
+from api.explain import Recent
+from artifacts import Pair
+from errors import Code
+from features.contract import FEATURES, NAMES
+from features.snapshot import Snapshot
+from models.explanation import Explainer, ExplainerMissingError, ExplanationError
+
+SERIES = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
+NODE = "store:1/family:LIQUOR,WINE,BEER"
+NEVER_SOLD = {"store_nbr": 3, "family": "BOOKS"}
+NODES = [
+    pytest.param(SERIES, NODE, "bottom", id="series"),
+    pytest.param({"store_nbr": 2}, "store:2", "store", id="store"),
+    pytest.param({"family": "DAIRY"}, "family:DAIRY", "family", id="family"),
+    pytest.param({}, "total", "total", id="total"),
+]
+every_level = pytest.mark.parametrize(("asked", "node", "level"), NODES)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> Iterator[None]:
+    module.recent.clear()
+    yield
+    module.recent.clear()
+
+
+@pytest.fixture
+def explain(client: Any) -> Callable[..., httpx.Response]:
+    """POST /explain for what is given."""
+    return partial(client.post, "/explain")
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Rows of every run of the boosters."""
+    rows: list[int] = []
+    real = Explainer.contributions
+
+    def counted(explainer: Explainer, asked: np.ndarray) -> np.ndarray:
+        rows.append(len(asked))
+        return real(explainer, asked)
+
+    monkeypatch.setattr(Explainer, "contributions", counted)
+    return rows
+
+
+def assert_adds_up(answer: dict[str, Any]) -> None:
+    """As a client would check it."""
+    total = (
+        answer["base_units"]
+        + sum(feature["units"] for feature in answer["features"])
+        + answer["cut"]
+        + answer["reconciliation"]
+        + answer["not_explained"]["units"]
+    )
+    assert total == pytest.approx(answer["prediction"], rel=1e-5, abs=1e-5)
+    assert answer["missing"] == pytest.approx(abs(total - answer["prediction"]), abs=1e-9)
+    size = [abs(feature["contribution"]) for feature in answer["features"]]
+    assert size == sorted(size, reverse=True)
+    assert sorted(feature["name"] for feature in answer["features"]) == sorted(NAMES)
+
+
+def by_name(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {feature["name"]: feature for feature in answer["features"]}
+
+
+def node_of(tree: dict[str, Any], name: str) -> dict[str, Any] | None:
+    below = (node_of(child, name) for child in tree["children"])
+    return tree if tree["id"] == name else next((node for node in below if node), None)
+
+
+# --- one day of one series --------------------------------------------------------------------
+
+
+def test_the_answer_says_what_it_rests_on(
+    explain: Callable, pair: Pair, newest: date, snapshot: Snapshot
+) -> None:
+    answer = explain(**SERIES).json()
+    steps = ("features", "prediction", "base_value", "base_units", "missing")
+    assert all(answer.pop(step) is not None for step in steps)
+    assert answer == {
+        "node": NODE,
+        "level": "bottom",
+        "date": (newest + timedelta(1)).isoformat(),
+        "horizon": 1,
+        "space": "log1p units",
+        "cut": 0,
+        "reconciliation": 0,
+        "not_explained": {"series": 0, "units": 0},
+        "explained_share": 1,
+        "origin": newest.isoformat(),
+        "method": "model",
+        "model_version": pair.bundle,
+        "model_trained_through": newest.isoformat(),
+        "in_sample": False,
+        "known_through": {"onpromotion": snapshot.facts.promotions_known_through.isoformat()},
+        "snapshot": {"origin": newest.isoformat(), "digest": pair.snapshot.rpartition("-")[2]},
+        "degraded": False,
+    }
+
+
+@pytest.mark.parametrize("ahead", [1, 16, 17, 90])
+def test_contributions_of_a_day_add_up_and_multiply_to_the_forecast(
+    explain: Callable, newest: date, ahead: int
+) -> None:
+    answer = explain(**SERIES, date=(newest + timedelta(ahead)).isoformat()).json()
+    assert_adds_up(answer)
+    score = answer["base_value"] + sum(step["contribution"] for step in answer["features"])
+    assert np.expm1(score) == pytest.approx(answer["prediction"], rel=1e-5)
+    factors = np.prod([step["factor"] for step in answer["features"]])
+    assert np.exp(answer["base_value"]) * factors == pytest.approx(
+        answer["prediction"] + 1, rel=1e-5
+    )
+    assert np.expm1(answer["base_value"]) == pytest.approx(answer["base_units"])
+    assert by_name(answer)["horizon"]["value"] == ahead
+
+
+def test_values_are_readable_and_described(explain: Callable, newest: date) -> None:
+    steps = by_name(explain(**SERIES, date=(newest + timedelta(60)).isoformat()).json())
+    assert steps["family"]["value"] == "LIQUOR,WINE,BEER"
+    assert steps["store"]["value"] == "1"
+    assert steps["level"]["value"] == "bottom"
+    assert steps["weekday"]["value"] == (newest + timedelta(60)).strftime("%A")
+    assert steps["promo"]["value"] is None  # nobody plans promotions 60 days ahead
+    assert isinstance(steps["mean_28"]["value"], float)
+    for feature in FEATURES:
+        shown = steps[feature.name]
+        assert (shown["unit"], shown["description"]) == (feature.unit, feature.description)
+
+
+def test_a_series_that_never_sold_is_zero_by_rule(explain: Callable) -> None:
+    answer = explain(**NEVER_SOLD).json()
+    assert answer["method"] == "zero_never_sold"
+    assert (answer["prediction"], answer["base_value"], answer["base_units"]) == (0, 0, 0)
+    assert {step["contribution"] for step in answer["features"]} == {0}
+    assert {step["units"] for step in answer["features"]} == {0}
+    assert answer["missing"] == 0
+
+
+# --- any node, any days -----------------------------------------------------------------------
+
+
+@every_level
+@pytest.mark.parametrize("ago", [-20, 0, 200], ids=["ahead", "yesterday", "past"])
+@pytest.mark.parametrize("horizon", [None, 15])
+def test_what_is_explained_is_the_forecast_of_the_tree(
+    client: Any,
+    explain: Callable,
+    newest: date,
+    asked: dict[str, Any],
+    node: str,
+    level: str,
+    ago: int,
+    horizon: int | None,
+) -> None:
+    days = {
+        "date": (newest - timedelta(ago)).isoformat(),
+        **({} if horizon is None else {"horizon": horizon}),
+    }
+    answer = explain(**asked, **days).json()
+    assert (answer["node"], answer["level"]) == (node, level)
+    assert (answer["date"], answer["horizon"]) == (days["date"], horizon or 1)
+    way = {"by": "family"} if level == "family" else {}
+    tree = client.get("/hierarchy", **days, **way).json()
+    found = node_of(tree["tree"], node)
+    assert found is not None
+    assert answer["prediction"] == pytest.approx(found["prediction"], rel=1e-12)
+    assert answer["origin"] == tree["origin"]
+    assert answer["in_sample"] is (ago >= 0)
+    assert_adds_up(answer)
+
+
+@pytest.mark.parametrize("horizon", [15, 90])
+def test_a_sum_is_that_of_the_days_of_predict_simple(
+    client: Any, explain: Callable, horizon: int
+) -> None:
+    answer = explain(**SERIES, horizon=horizon).json()
+    days = client.post("/predict/simple", **SERIES, horizon=horizon).json()
+    assert answer["prediction"] == pytest.approx(sum(day["prediction"] for day in days["forecast"]))
+    assert explain(**SERIES).json()["prediction"] == days["prediction"]
+    assert answer["space"] == "units"
+    assert answer["base_value"] == answer["base_units"]
+    for step in answer["features"]:
+        assert step["contribution"] == step["units"]
+        assert (step["factor"], step["value"]) == (None, None)
+
+
+def test_beyond_the_cap_the_rest_is_one_step(explain: Callable, snapshot: Snapshot) -> None:
+    answer = explain(horizon=90).json()
+    rest = answer["not_explained"]
+    assert 0 < rest["series"] < snapshot.hierarchy.n_bottom
+    assert 0 < rest["units"] < answer["prediction"]
+    assert answer["explained_share"] == pytest.approx(1 - rest["units"] / answer["prediction"])
+    assert_adds_up(answer)
+
+
+# --- once -------------------------------------------------------------------------------------
+
+
+def test_the_same_question_is_computed_once(
+    explain: Callable, runs: list[int], runners: Any, newest: date
+) -> None:
+    """Also for a past origin, whose forecast alone would run the model."""
+    past = (newest - timedelta(50)).isoformat()
+    first, second = explain(**SERIES, date=past), explain(**SERIES, date=past)
+    assert first.content == second.content
+    assert runs == [1]
+    assert len(runners.inferred) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"family": "DAIRY"}, id="another family"),
+        pytest.param({"horizon": 15}, id="more days"),
+        pytest.param({"date": "2024-07-02"}, id="the day after"),
+        pytest.param({"date": "2024-05-02"}, id="a past day"),
+    ],
+)
+def test_another_question_has_an_answer_of_its_own(
+    explain: Callable, runs: list[int], other: dict[str, Any]
+) -> None:
+    first, second = explain(**SERIES), explain(**{**SERIES, **other})
+    assert len(runs) == 2
+    assert first.json()["prediction"] != second.json()["prediction"]
+
+
+def test_equal_questions_at_one_time_are_computed_once(
+    client: Any, runs: list[int], newest: date
+) -> None:
+    async def ask() -> list[httpx.Response]:
+        found: list[httpx.Response] = []
+        transport = httpx.ASGITransport(client.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://mlrf") as http:
+
+            async def one() -> None:
+                found.append(await http.post("/explain", json=SERIES))
+
+            async with anyio.create_task_group() as group:
+                for _ in range(4):
+                    group.start_soon(one)
+        return found
+
+    answers = anyio.run(ask)
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert len({answer.content for answer in answers}) == 1
+    assert runs == [1]
+
+
+def test_those_that_were_asked_for_last_are_kept() -> None:
+    kept = Recent(size=2)
+    keys = [("bundle", "snapshot", row, 100, (1,)) for row in range(3)]
+    values: list[Any] = ["first", "second", "third"]
+    kept.put(keys[0], values[0])
+    kept.put(keys[1], values[1])
+    assert kept.get(keys[0]) == "first"
+    kept.put(keys[2], values[2])
+    assert [kept.get(key) for key in keys] == ["first", None, "third"]
+
+
+# --- refusals ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "pointer"),
+    [
+        pytest.param({"store_nbr": 99}, Code.INVALID_STORE, "/store_nbr", id="no such store"),
+        pytest.param({"family": "TOYS"}, Code.INVALID_FAMILY, "/family", id="no such family"),
+        pytest.param(
+            *({"store_nbr": 99, "family": "DAIRY"}, Code.INVALID_STORE, "/store_nbr"),
+            id="no such store for a series",
+        ),
+        pytest.param(
+            *({"store_nbr": 1, "family": "TOYS"}, Code.INVALID_FAMILY, "/family"),
+            id="no such family for a series",
+        ),
+        pytest.param({"store_nbr": "1"}, Code.INVALID_STORE, "/store_nbr", id="text as store"),
+        pytest.param({"date": "2030-01-01"}, Code.INVALID_DATE, "/date", id="too late"),
+        pytest.param({"date": "1 July"}, Code.INVALID_DATE, "/date", id="no date"),
+        pytest.param({"horizon": 16}, Code.INVALID_HORIZON, "/horizon", id="other horizon"),
+        pytest.param({"node": "total"}, Code.INVALID_NODE, "/node", id="unknown field"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused_with_its_place(
+    client: Any, explain: Callable, asked: dict[str, Any], code: Code, pointer: str
+) -> None:
+    problem = client.problem(explain(**asked), code)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
+# --- failures ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        pytest.param(ExplainerMissingError("/srv/lib"), "LightGBM", id="without LightGBM"),
+        pytest.param(ExplanationError("off by 1"), "log", id="another model"),
+    ],
+)
+def test_a_server_that_cannot_explain_still_forecasts(
+    client: Any,
+    explain: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    told: str,
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(module, "explain_node", fail)
+    problem = client.problem(explain(**SERIES), Code.EXPLANATION_UNAVAILABLE)
+    assert told in problem["detail"]
+    assert client.post("/predict/simple", **SERIES, horizon=15).status_code == 200
+    monkeypatch.undo()
+    assert explain(**SERIES).status_code == 200  # the failure is not kept
+
+
+def test_a_runner_that_fails_is_a_problem(client_with: Callable, newest: date) -> None:
+    class Failing:
+        async def infer(self, *_: object) -> None:
+            raise ConnectionResetError
+
+    client = client_with(onnx=Failing())
+    past = client.post("/explain", **SERIES, date=newest.isoformat())
+    client.problem(past, Code.INFERENCE_FAILED)
+
+
+def test_without_a_model_nothing_is_explained(client_without_model: Any) -> None:
+    response = client_without_model.post("/explain")
+    client_without_model.problem(response, Code.MODEL_UNAVAILABLE)

@@ -1,0 +1,85 @@
+"""POST /historical: what was sold."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from errors import Code
+from features.snapshot import Snapshot
+
+NODES = [
+    pytest.param({}, "total", id="total"),
+    pytest.param({"store_nbr": 2}, "store:2", id="store"),
+    pytest.param({"family": "LIQUOR,WINE,BEER"}, "family:LIQUOR,WINE,BEER", id="family"),
+    pytest.param({"store_nbr": 2, "family": "DAIRY"}, "store:2/family:DAIRY", id="bottom"),
+]
+
+
+def pages(client: Any, **asked: object) -> list[dict[str, Any]]:
+    """All days asked for, taken page by page."""
+    days: list[dict[str, Any]] = []
+    while True:
+        told = client.post("/historical", **asked).json()
+        days += told["days"]
+        if told["next"] is None:
+            return days
+        asked["from"] = told["next"]
+
+
+@pytest.mark.parametrize(("asked", "node"), NODES)
+def test_days_are_those_of_the_data(
+    client: Any, snapshot: Snapshot, asked: dict[str, object], node: str
+) -> None:
+    row = snapshot.hierarchy.index[node]
+    told = client.post("/historical", **asked, **{"from": "2024-01-05", "to": "2024-02-03"}).json()
+    start = snapshot.index_of(date(2024, 1, 5))
+    assert (told["node"], told["next"]) == (node, None)
+    np.testing.assert_allclose(
+        [day["units"] for day in told["days"]], snapshot.sales[row, start : start + 30]
+    )
+    items = snapshot.hierarchy.aggregate(snapshot.onpromotion)[row, start : start + 30]
+    np.testing.assert_allclose([day["onpromotion"] for day in told["days"]], items)
+    assert told["days"][-1]["date"] == "2024-02-03"
+
+
+@pytest.mark.parametrize("limit", [1, 7, 10, 1000])
+def test_pages_together_are_the_whole(client: Any, limit: int) -> None:
+    span = {"store_nbr": 1, "from": "2024-06-01", "to": "2024-06-20"}
+    whole = pages(client, **span)
+    assert len(whole) == 20
+    assert pages(client, **span, limit=limit) == whole
+
+
+def test_without_dates_it_tells_the_newest_90_days(client: Any, newest: date) -> None:
+    days = client.post("/historical").json()["days"]
+    assert [days[0]["date"], days[-1]["date"]] == [
+        (newest - timedelta(89)).isoformat(),
+        newest.isoformat(),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "pointer"),
+    [
+        pytest.param({"from": "2020-12-31"}, Code.INVALID_DATE, "/from", id="before the data"),
+        pytest.param({"to": "2024-07-01"}, Code.INVALID_DATE, "/to", id="after the data"),
+        pytest.param(
+            {"from": "2024-03-02", "to": "2024-03-01"}, Code.INVALID_DATE, "/to", id="backwards"
+        ),
+        pytest.param({"from": 19000}, Code.INVALID_REQUEST, "/from", id="no date"),
+        pytest.param({"limit": 0}, Code.INVALID_REQUEST, "/limit", id="empty page"),
+        pytest.param({"limit": 1001}, Code.INVALID_REQUEST, "/limit", id="too long a page"),
+        pytest.param({"store_nbr": 99}, Code.INVALID_STORE, "/store_nbr", id="no such store"),
+        pytest.param({"family": "DIARY"}, Code.INVALID_FAMILY, "/family", id="misspelt family"),
+        pytest.param({"days": 3}, Code.INVALID_REQUEST, "/days", id="unknown field"),
+    ],
+)
+def test_what_cannot_be_told_is_refused(
+    client: Any, asked: dict[str, object], code: Code, pointer: str
+) -> None:
+    told = client.problem(client.post("/historical", **asked), code)
+    assert [error["pointer"] for error in told["errors"]] == [pointer]

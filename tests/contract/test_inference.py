@@ -1,0 +1,84 @@
+"""The Open Inference Protocol: rows in, base forecasts out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from api.inference import MAX_ROWS
+from errors import Code
+from features.contract import NAMES
+from models.bundle import GOLDEN_OUTPUTS_FILE, GOLDEN_ROWS_FILE, Bundle
+
+INFER = "/v2/models/mlrf/infer"
+WIDTH = len(NAMES)
+
+
+def tensor(**others: object) -> dict[str, object]:
+    return {
+        "name": "rows",
+        "shape": [1, WIDTH],
+        "datatype": "FP32",
+        "data": [1.0] * WIDTH,
+        **others,
+    }
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["flat", "nested"])
+def test_golden_rows_have_their_outputs(client: Any, bundle: Bundle, nested: bool) -> None:
+    rows = np.load(bundle.path / GOLDEN_ROWS_FILE)[:20]
+    values = [[None if np.isnan(value) else float(value) for value in row] for row in rows]
+    data = values if nested else [value for row in values for value in row]
+    told = client.post(INFER, id="7", inputs=[tensor(shape=[20, WIDTH], data=data)]).json()
+    (output,) = told["outputs"]
+    assert (told["id"], told["model_version"]) == ("7", bundle.name)
+    assert (output["name"], output["datatype"], output["shape"]) == ("units", "FP32", [20, 1])
+    expected = np.load(bundle.path / GOLDEN_OUTPUTS_FILE)[:20].reshape(-1)
+    np.testing.assert_allclose(output["data"], expected, rtol=1e-5)
+
+
+def test_the_model_says_what_it_takes(client: Any, bundle: Bundle) -> None:
+    told = client.get("/v2/models/mlrf").json()
+    assert told["versions"] == [bundle.name]
+    assert told["inputs"] == [{"name": "rows", "datatype": "FP32", "shape": [-1, WIDTH]}]
+    assert client.get("/v2").json()["name"] == "mlrf"
+
+
+@pytest.mark.parametrize("path", ["/v2/health/ready", "/v2/models/mlrf/ready"])
+def test_ready_means_that_a_model_is_loaded(
+    client: Any, client_without_model: Any, path: str
+) -> None:
+    assert client.get(path).json()["ready"] is True
+    client_without_model.problem(client_without_model.get(path), Code.MODEL_UNAVAILABLE)
+    assert client_without_model.get("/v2/health/live").json() == {"live": True}
+
+
+@pytest.mark.parametrize(
+    ("others", "pointer"),
+    [
+        pytest.param({"name": "x"}, "/inputs/0/name", id="name"),
+        pytest.param({"shape": [WIDTH]}, "/inputs/0/shape", id="one axis"),
+        pytest.param({"shape": [1, WIDTH - 1]}, "/inputs/0/shape", id="too narrow"),
+        pytest.param({"shape": [0, WIDTH], "data": []}, "/inputs/0/shape", id="no row"),
+        pytest.param({"shape": [MAX_ROWS + 1, WIDTH]}, "/inputs/0/shape", id="too many rows"),
+        pytest.param({"data": [1.0]}, "/inputs/0/data", id="too few values"),
+        pytest.param({"data": [[1.0] * WIDTH, [1.0]]}, "/inputs/0/data", id="ragged"),
+        pytest.param({"data": ["x"] * WIDTH}, "/inputs/0/data", id="texts"),
+        pytest.param({"data": [True] * WIDTH}, "/inputs/0/data", id="flags"),
+        pytest.param({"data": [1e300] * WIDTH}, "/inputs/0/data", id="no float32"),
+        pytest.param({"data": [0.0] * WIDTH}, "/inputs/0/data", id="horizon 0"),
+        pytest.param({"data": [None] * WIDTH}, "/inputs/0/data", id="no horizon"),
+    ],
+)
+def test_a_tensor_that_is_no_rows_is_refused(
+    client: Any, others: dict[str, object], pointer: str
+) -> None:
+    told = client.problem(client.post(INFER, inputs=[tensor(**others)]), Code.INVALID_FEATURES)
+    assert [error["pointer"] for error in told["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("inputs", [[], [tensor(), tensor()], [tensor(datatype="INT8")]])
+def test_one_tensor_of_floats_is_expected(client: Any, inputs: list[object]) -> None:
+    client.problem(client.post(INFER, inputs=inputs), Code.INVALID_REQUEST)

@@ -1,0 +1,158 @@
+"""POST /predict: one row of the model, with features that the caller gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+
+from api.rows import filled_row
+from errors import Code
+from features.contract import NAMES, Contract
+from features.matrix import known_covariates
+from features.state import state_at
+from models.engine import ForecastEngine
+
+SERIES = {"store_nbr": 1, "family": "DAIRY"}
+
+
+def row_of(engine: ForecastEngine, day: date) -> np.ndarray:
+    """The row of the series for a day, from the origin before it or the newest."""
+    snapshot = engine.snapshot
+    at = snapshot.index_of(day)
+    origin = min(at - 1, snapshot.newest_origin)
+    node = snapshot.hierarchy.index["store:1/family:DAIRY"]
+    rows = engine.builder.matrix(
+        state_at(snapshot, origin),
+        known_covariates(snapshot, origin),
+        np.array([node]),
+        np.array([at - origin]),
+    )
+    return np.asarray(rows[0])
+
+
+def as_json(row: np.ndarray) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in row]
+
+
+@pytest.mark.parametrize("day", [date(2024, 7, 9), date(2024, 8, 30), date(2023, 5, 1)], ids=str)
+def test_every_way_to_give_a_row_is_the_same_row(
+    client: Any, engine: ForecastEngine, day: date
+) -> None:
+    row = row_of(engine, day)
+    expected = float(engine.bundle.model.predict(row[None])[0])
+    values = as_json(row)
+    by_name = dict(zip(NAMES, values, strict=True))
+    for asked in (
+        {"features": values},
+        {"features": by_name},
+        {"features": {}, **SERIES, "date": day.isoformat()},
+        {"features": {"promo": by_name["promo"]}, **SERIES, "date": day.isoformat()},
+    ):
+        told = client.post("/predict", **asked).json()
+        assert told["prediction"] == pytest.approx(expected, rel=1e-6)
+        assert told["reconciled"] is False
+
+
+def test_what_is_not_given_is_filled_and_named(client: Any, engine: ForecastEngine) -> None:
+    told = client.post("/predict", features={"promo": 2.5, "holiday": None}, **SERIES).json()
+    assert told["filled"] == [name for name in NAMES if name not in ("promo", "holiday")]
+    assert told["origin"] == engine.snapshot.facts.origin.isoformat()
+    row = row_of(engine, date(2024, 7, 1))
+    row[NAMES.index("promo")], row[NAMES.index("holiday")] = 2.5, np.nan
+    assert told["prediction"] == pytest.approx(
+        float(engine.bundle.model.predict(row[None])[0]), rel=1e-6
+    )
+
+
+def test_a_category_is_given_by_name_or_code(contract: Contract) -> None:
+    code, base = contract.categories["family"].index("PRODUCE"), np.zeros(len(NAMES), np.float32)
+    for value in ("PRODUCE", code, float(code)):
+        row = filled_row(contract, {"family": value}, base)
+        assert row[NAMES.index("family")] == code
+        assert np.count_nonzero(row) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "pointer"),
+    [
+        pytest.param({"features": [1.0]}, Code.INVALID_FEATURES, "/features", id="short array"),
+        pytest.param({"features": {}}, Code.INVALID_FEATURES, "/features", id="nothing given"),
+        pytest.param({"features": 3}, Code.INVALID_REQUEST, "/features", id="no row at all"),
+        pytest.param(
+            {"features": {"prmo": 1}, **SERIES}, Code.INVALID_FEATURES, "/features/prmo", id="name"
+        ),
+        pytest.param(
+            {"features": {"promo": True}, **SERIES},
+            Code.INVALID_FEATURES,
+            "/features/promo",
+            id="a flag",
+        ),
+        pytest.param(
+            {"features": {"promo": "3"}, **SERIES},
+            Code.INVALID_FEATURES,
+            "/features/promo",
+            id="a text",
+        ),
+        pytest.param(
+            {"features": {"promo": 1e39}, **SERIES},
+            Code.INVALID_FEATURES,
+            "/features/promo",
+            id="no float32",
+        ),
+        pytest.param(
+            {"features": {"family": "DIARY"}, **SERIES},
+            Code.INVALID_FEATURES,
+            "/features/family",
+            id="no such category",
+        ),
+        *(
+            pytest.param(
+                {"features": {"horizon": horizon}, **SERIES},
+                Code.INVALID_FEATURES,
+                "/features/horizon",
+                id=f"horizon {horizon}",
+            )
+            for horizon in (0, 91, 2.5, None)
+        ),
+        pytest.param(
+            {"features": {}, "store_nbr": 1}, Code.INVALID_REQUEST, "/family", id="store alone"
+        ),
+        pytest.param(
+            {"features": {}, "family": "DAIRY"},
+            Code.INVALID_REQUEST,
+            "/store_nbr",
+            id="family alone",
+        ),
+        pytest.param(
+            {"features": [1.0], **SERIES}, Code.INVALID_FEATURES, "/features", id="array and series"
+        ),
+        pytest.param(
+            {"features": {}, **SERIES, "date": "2030-01-01"}, Code.INVALID_DATE, "/date", id="date"
+        ),
+    ],
+)
+def test_a_row_that_is_none_is_refused(
+    client: Any, asked: dict[str, Any], code: Code, pointer: str
+) -> None:
+    told = client.problem(client.post("/predict", **asked), code)
+    assert [error["pointer"] for error in told["errors"]] == [pointer]
+
+
+def test_every_fault_of_an_array_is_named_by_its_place(client: Any) -> None:
+    values: list[Any] = [1.0] * len(NAMES)
+    values[3], values[40] = "x", True
+    told = client.problem(client.post("/predict", features=values), Code.INVALID_FEATURES)
+    assert [error["pointer"] for error in told["errors"]] == ["/features/3", "/features/40"]
+
+
+def test_a_failing_runner_is_a_problem(client_with: Callable[..., Any]) -> None:
+    class Fails:
+        async def infer(self, bundle: str, snapshot: str, rows: np.ndarray) -> np.ndarray:
+            raise ConnectionError("gone")
+
+    client = client_with(onnx=Fails())
+    client.problem(client.post("/predict", features={}, **SERIES), Code.INFERENCE_FAILED)

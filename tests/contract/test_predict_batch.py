@@ -1,0 +1,173 @@
+"""POST /predict/batch: many series, each with a result or a problem of its own."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import httpx
+import pytest
+
+from api.batch import MAX_ITEMS
+from api.batch_csv import MAX_ROWS
+from api.items import MAX_PAST_ORIGINS
+from errors import Code
+
+GOOD = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
+PAST = [f"2024-0{month}-11" for month in range(1, 7)]
+
+
+def batch(client: Any, *items: object) -> list[dict[str, Any]]:
+    response = client.post("/predict/batch", predictions=list(items))
+    assert response.status_code == 200, response.text
+    told: list[dict[str, Any]] = response.json()["predictions"]
+    assert len(told) == len(items)
+    return told
+
+
+def send_csv(client: Any, text: str | bytes) -> httpx.Response:
+    headers = {"content-type": "text/csv; charset=utf-8"}
+    response: httpx.Response = client.request(
+        "POST", "/predict/batch", content=text, headers=headers
+    )
+    return response
+
+
+def rows_of(response: httpx.Response) -> list[dict[str, str]]:
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"].startswith("text/csv")
+    return list(csv.DictReader(io.StringIO(response.text, newline="")))
+
+
+def test_an_item_has_the_answer_of_the_single_call(client: Any) -> None:
+    items = [
+        GOOD,
+        {**GOOD, "date": "2024-07-20", "horizon": 60},
+        {**GOOD, "date": "2024-03-03", "intervals": [55]},
+        {**GOOD, "store_nbr": 2, "date": "2024-03-03", "horizon": 90},
+    ]
+    singles = [client.post("/predict/simple", **item).json() for item in items]
+    assert batch(client, *items) == singles
+
+
+def test_problems_stand_in_the_place_of_their_items(client: Any) -> None:
+    bad = [
+        ({**GOOD, "store_nbr": 77}, Code.INVALID_STORE, "store_nbr"),
+        ({**GOOD, "family": "DIARY"}, Code.INVALID_FAMILY, "family"),
+        ({**GOOD, "date": "2030-01-01"}, Code.INVALID_DATE, "date"),
+        ({**GOOD, "horizon": 7}, Code.INVALID_HORIZON, "horizon"),
+    ]
+    told = batch(client, GOOD, *(item for item, _, _ in bad), GOOD, 3)
+    assert told[0] == told[5]
+    for number, (_, code, field) in enumerate(bad, start=1):
+        assert (told[number]["code"], told[number]["status"]) == (code.name, 400)
+        assert [error["pointer"] for error in told[number]["errors"]] == [
+            f"/predictions/{number}/{field}"
+        ]
+    assert told[6]["code"] == Code.INVALID_REQUEST.name
+    assert "request_id" not in told[6], "the same request has the same answer"
+
+
+def test_the_model_is_called_once_for_each_date_of_the_past(client: Any, runners: Any) -> None:
+    families = ("DAIRY", "PRODUCE", "BEVERAGES")
+    batch(
+        client,
+        *(
+            {"store_nbr": store, "family": family, "date": day, "horizon": horizon}
+            for store in (1, 2, 3)
+            for family in families
+            for day in PAST[:2]
+            for horizon in (15, 30)
+        ),
+    )
+    assert len(runners.inferred) == 2
+    runners.inferred.clear()
+    batch(client, *[GOOD] * MAX_ITEMS)
+    assert runners.inferred == [], "the newest forecasts are stored"
+
+
+def test_a_date_of_the_past_too_many_is_refused_and_the_others_answered(client: Any) -> None:
+    told = batch(client, *({**GOOD, "date": day} for day in (*PAST, PAST[0])), GOOD)
+    refused = [number for number, item in enumerate(told) if "code" in item]
+    assert refused == [MAX_PAST_ORIGINS, MAX_PAST_ORIGINS + 1]
+    assert {told[number]["code"] for number in refused} == {Code.BATCH_TOO_LARGE.name}
+
+
+@pytest.mark.parametrize(
+    ("items", "code"),
+    [
+        pytest.param([], Code.INVALID_REQUEST, id="empty"),
+        pytest.param([GOOD] * (MAX_ITEMS + 1), Code.BATCH_TOO_LARGE, id="too many"),
+        pytest.param("all", Code.INVALID_REQUEST, id="no list"),
+    ],
+)
+def test_a_batch_that_is_none_is_refused(client: Any, items: Any, code: Code) -> None:
+    told = client.problem(client.post("/predict/batch", predictions=items), code)
+    assert told["errors"][0]["pointer"] == "/predictions"
+
+
+# --- CSV --------------------------------------------------------------------------------------
+
+
+def test_a_table_has_a_line_for_each_day_of_each_row(client: Any) -> None:
+    text = (
+        "store_nbr,family,horizon,date\r\n"
+        '1,"LIQUOR,WINE,BEER",15,\r\n'
+        "77,DAIRY,15,2024-03-03\r\n"
+        "2,DAIRY,30,2024-03-03\r\n"
+    )
+    rows = rows_of(send_csv(client, text))
+    assert [row["row"] for row in rows] == ["1"] * 15 + ["2"] + ["3"] * 30
+    single = client.post("/predict/simple", **GOOD).json()["forecast"]
+    for row, day in zip(rows, single, strict=False):
+        assert row["family"] == "LIQUOR,WINE,BEER"
+        assert row["code"] == ""
+        for name in ("prediction", "lower_80", "upper_80", "lower_95", "upper_95"):
+            assert float(row[name]) == day[name]
+    refused = rows[15]
+    assert (refused["code"], refused["prediction"]) == (Code.INVALID_STORE.name, "")
+    assert "77" in refused["detail"]
+
+
+def test_the_order_of_the_columns_is_the_callers(client: Any) -> None:
+    text = 'horizon,family,store_nbr\n15,"LIQUOR,WINE,BEER",1\n\n'
+    assert len(rows_of(send_csv(client, "\ufeff" + text))) == 15
+
+
+def test_a_table_is_as_long_as_is_allowed(client: Any) -> None:
+    row = "99,DAIRY,15\n"  # a problem has one line, and costs little
+    header = "store_nbr,family,horizon\n"
+    rows = rows_of(send_csv(client, header + row * MAX_ROWS))
+    assert [row["row"] for row in rows] == [str(number) for number in range(1, MAX_ROWS + 1)]
+    client.problem(send_csv(client, header + row * (MAX_ROWS + 1)), Code.BATCH_TOO_LARGE)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    [
+        pytest.param("", Code.INVALID_REQUEST, "first line", id="empty"),
+        pytest.param("store_nbr,family,horizon\n", Code.INVALID_REQUEST, "no rows", id="no rows"),
+        pytest.param("store_nbr,family\n1,DAIRY\n", Code.INVALID_REQUEST, "horizon", id="column"),
+        pytest.param(
+            "store_nbr,family,horizon,units\n1,DAIRY,15,3\n",
+            Code.INVALID_REQUEST,
+            "units",
+            id="strange column",
+        ),
+        pytest.param(
+            "store_nbr,family,horizon\n1,DAIRY,15\n1,LIQUOR,WINE,BEER,15\n",
+            Code.PARSE_ERROR,
+            "Row 2",
+            id="commas without quotes",
+        ),
+        pytest.param(
+            'store_nbr,family,horizon\n1,"DAIRY,15\n', Code.PARSE_ERROR, "Row 1", id="open quote"
+        ),
+        pytest.param(b"store_nbr,\xff\n", Code.PARSE_ERROR, "UTF-8", id="no text"),
+    ],
+)
+def test_a_table_that_is_none_is_refused(
+    client: Any, text: str | bytes, code: Code, told: str
+) -> None:
+    assert told in client.problem(send_csv(client, text), code)["detail"]

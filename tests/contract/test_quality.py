@@ -1,0 +1,80 @@
+"""GET /accuracy and /model-metrics tell what the bundle holds, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from models.bundle import Bundle
+from models.intervals import BUCKETS
+from models.pair import ServingPair
+
+
+def test_metrics_are_those_of_the_bundle(client: Any, bundle: Bundle) -> None:
+    told = client.get("/model-metrics").json()
+    assert told == {"model_version": bundle.name, "metrics": bundle.metrics}
+
+
+def test_without_a_backtest_accuracy_is_that_of_the_calibration(
+    client: Any, bundle: Bundle
+) -> None:
+    told = client.get("/accuracy").json()
+    assert (told["source"], told["model_version"]) == ("calibration", bundle.name)
+    (group,) = told["groups"]
+    kept = bundle.metrics["calibration"]
+    assert group["windows"] == kept["origins"]["n"]
+    assert len(group["levels"]) == 4 * len(BUCKETS)
+    for cell in group["levels"]:
+        measured = kept["levels"][cell["level"]][cell["days"]]
+        assert {name: cell[name] for name in measured} == measured
+
+
+def window(role: str, group: str, wape: float | None) -> dict[str, Any]:
+    cell = {"rmsle": 0.4, "wape": wape, "bias": -0.1}
+    levels = {"total": {"buckets": {"1-7": cell}}}
+    scores = {"rmsle": 0.4, "wrmsse": wape, "levels": levels}
+    return {"role": role, "group": group, "models": {"mlrf": scores}}
+
+
+@pytest.fixture
+def backtest() -> dict[str, Any]:
+    return {
+        "windows": [
+            window("tuning", "16 days", 0.2),
+            window("tuning", "16 days", 0.4),
+            window("holdout", "16 days", 9.0),
+            window("tuning", "90 days", None),
+        ],
+        "intervals": {"levels": {"total": {"1-7": {"wis": 3.0, "80%": {"coverage": 0.81}}}}},
+    }
+
+
+def test_a_sealed_backtest_is_averaged_over_its_windows(
+    client_with: Callable[..., Any],
+    serving_pair: ServingPair,
+    bundle: Bundle,
+    backtest: dict[str, Any],
+) -> None:
+    """The holdout is in no average, and a figure that one window lacks has no mean."""
+    engine = copy(serving_pair.engine)
+    engine.bundle = replace(bundle, metrics={**bundle.metrics, "backtest": backtest})
+    told = client_with(pair=replace(serving_pair, engine=engine)).get("/accuracy").json()
+    assert told["source"] == "backtest"
+    short, long = told["groups"]
+    assert (short["group"], short["windows"]) == ("16 days", 2)
+    assert short["wrmsse"] == pytest.approx(0.3)
+    assert short["levels"] == [
+        {
+            "level": "total",
+            "days": "1-7",
+            "rmsle": pytest.approx(0.4),
+            "wape": pytest.approx(0.3),
+            "bias": pytest.approx(-0.1),
+            "coverage": {"80%": 0.81},
+        }
+    ]
+    assert (long["windows"], long["wrmsse"], long["levels"][0]["wape"]) == (1, None, None)

@@ -1,0 +1,537 @@
+"""POST /whatif: what would sell if promotions or holidays were other, at every level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from artifacts import Pair
+from errors import Code
+from features.snapshot import MAX_HORIZON, Snapshot
+from models.engine import ForecastEngine
+from models.forecasts import Forecasts
+from models.pair import ServingPair
+
+FAMILY = "LIQUOR,WINE,BEER"
+NODES: dict[str, dict[str, Any]] = {
+    "total": {},
+    "store:1": {"store_nbr": 1},
+    f"family:{FAMILY}": {"family": FAMILY},
+    f"store:1/family:{FAMILY}": {"store_nbr": 1, "family": FAMILY},
+}
+every_node = pytest.mark.parametrize("node", list(NODES))
+TOLERANCE = 1e-6
+
+
+@pytest.fixture
+def ask(client: Any) -> Callable[..., httpx.Response]:
+    """POST /whatif about 15 days, but for what is given."""
+    return partial(client.post, "/whatif", horizon=15)
+
+
+def told(response: httpx.Response) -> dict[str, Any]:
+    assert response.status_code == 200, response.text
+    document: dict[str, Any] = response.json()
+    return document
+
+
+def walk(children: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for child in children:
+        yield child
+        yield from walk(child["children"])
+
+
+def iso(newest: date, ahead: int) -> str:
+    return (newest + timedelta(ahead)).isoformat()
+
+
+def sides(node: dict[str, Any]) -> list[float]:
+    return [node[side] for side in ("baseline", "scenario", "delta")]
+
+
+def assert_coherent(answer: dict[str, Any]) -> None:
+    """Days add up to the node, children to their parent, and deltas are differences."""
+    spread = 1e-9 * max(answer["baseline"], answer["scenario"], 1)
+    for side in ("baseline", "scenario", "delta"):
+        days = sum(day[side] for day in answer["days"])
+        assert days == pytest.approx(answer[side], rel=TOLERANCE, abs=1e-9)
+    for node in (answer, *answer["days"], *answer["ancestors"], *walk(answer["children"])):
+        size = max(node["baseline"], node["scenario"], 1)
+        assert node["delta"] == pytest.approx(node["scenario"] - node["baseline"], abs=1e-9 * size)
+        assert min(node["baseline"], node["scenario"]) >= 0
+    for node in (answer, *walk(answer["children"])):
+        if node["children"]:
+            sums = np.sum([sides(child) for child in node["children"]], axis=0)
+            assert sums[2] == pytest.approx(node["delta"], rel=TOLERANCE, abs=spread)
+            assert sums[:2] == pytest.approx(sides(node)[:2], rel=TOLERANCE)
+
+
+# --- no difference ----------------------------------------------------------------------------
+
+
+@every_node
+@pytest.mark.parametrize("ahead", [-100, 1, 20], ids=["past", "newest", "later"])
+def test_nothing_adjusted_is_the_forecast_and_no_difference_at_all(
+    client: Any, ask: Callable, newest: date, node: str, ahead: int
+) -> None:
+    query = {"date": iso(newest, ahead), "horizon": 15}
+    answer = told(ask(**NODES[node], **query, adjustments={}, depth=2))
+    tree = client.get("/hierarchy", **query, node=node, depth=0).json()["tree"]
+    assert answer["baseline"] == pytest.approx(tree["prediction"])
+    nodes = [answer, *answer["days"], *answer["ancestors"], *walk(answer["children"])]
+    assert {shown["delta"] for shown in nodes} == {0}
+    assert all(shown["scenario"] == shown["baseline"] for shown in nodes)
+    assert answer["delta_pct"] == 0
+    assert (answer["moved_by_shared_features"], answer["moved_by_reconciliation"]) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "adjustments",
+    [
+        {"onpromotion": {"op": "multiply", "value": 1}},
+        {"onpromotion": {"op": "add", "value": 0}},
+        {"onpromotion": {"op": "multiply", "value": 1}, "holiday": {"value": None, "to": "day 9"}},
+    ],
+    ids=["times one", "plus nothing", "and no holiday where none is"],
+)
+def test_what_is_so_already_makes_no_difference_at_all(
+    ask: Callable, runners: Any, newest: date, adjustments: dict[str, Any]
+) -> None:
+    if "holiday" in adjustments:
+        adjustments["holiday"]["to"] = iso(newest, 9)
+    answer = told(ask(adjustments=adjustments, depth=2))
+    assert {node["delta"] for node in (answer, *answer["days"], *walk(answer["children"]))} == {0}
+    assert runners.inferred == []
+
+
+def test_a_node_that_never_sells_has_no_percentage(ask: Callable) -> None:
+    answer = told(ask(store_nbr=3, family="BOOKS", adjustments={"onpromotion": 9}))
+    assert sides(answer) == [0, 0, 0]
+    assert answer["delta_pct"] is None
+
+
+# --- what moves -------------------------------------------------------------------------------
+
+
+def test_the_answer_says_what_it_rests_on_and_what_was_applied(
+    ask: Callable, pair: Pair, snapshot: Snapshot, newest: date
+) -> None:
+    answer = told(
+        ask(
+            store_nbr=1,
+            adjustments={"onpromotion": {"op": "add", "value": 4, "to": iso(newest, 6)}},
+        )
+    )
+    for name in ("baseline", "scenario", "delta", "delta_pct", "days", "ancestors", "children"):
+        del answer[name]
+    assert answer.pop("moved_by_shared_features") > 0
+    assert answer == {
+        "node": "store:1",
+        "level": "store",
+        "date": iso(newest, 1),
+        "horizon": 15,
+        "origin": newest.isoformat(),
+        "applied": [
+            {
+                "covariate": "onpromotion",
+                "op": "add",
+                "value": 4,
+                "from": iso(newest, 1),
+                "to": iso(newest, 6),
+                "series": snapshot.hierarchy.bottoms["store_nbr"].count("1"),
+                "days": 6,
+            }
+        ],
+        "moved_by_reconciliation": [],
+        "model_version": pair.bundle,
+        "model_trained_through": newest.isoformat(),
+        "in_sample": False,
+        "known_through": {"onpromotion": snapshot.facts.promotions_known_through.isoformat()},
+        "snapshot": {"origin": newest.isoformat(), "digest": pair.snapshot.rpartition("-")[2]},
+        "degraded": False,
+    }
+
+
+NEAR = {"onpromotion": {"op": "multiply", "value": 3}}
+cases = st.fixed_dictionaries(
+    {
+        "node": st.sampled_from(list(NODES)),
+        "ahead": st.sampled_from([-300, -40, 0, 1, 30]),
+        "horizon": st.sampled_from([15, 60]),
+        "items": st.floats(0, 200),
+        "day": st.integers(0, 14),
+        "name": st.sampled_from([None, "Lantern Day", "Black Friday"]),
+        "by": st.sampled_from([None, "store", "family"]),
+    }
+)
+
+
+@given(case=cases)
+@example(
+    case={"node": "total", "ahead": 1, "horizon": 60, "items": 50.0, "day": 3}
+    | {"name": "Lantern Day", "by": "family"}
+)
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_every_scenario_adds_up_and_takes_one_run_of_the_model(
+    ask: Callable, runners: Any, newest: date, case: dict[str, Any]
+) -> None:
+    first = iso(newest, case["ahead"])
+    day = iso(newest, case["ahead"] + case["day"])
+    runners.inferred.clear()
+    answer = told(
+        ask(
+            **NODES[case["node"]],
+            date=first,
+            horizon=case["horizon"],
+            depth=2,
+            by=case["by"] if case["node"] == "total" else None,
+            adjustments={
+                "onpromotion": {"value": case["items"], "from": day},
+                "holiday": {"value": case["name"], "from": day, "to": day},
+            },
+        )
+    )
+    assert answer["node"] == case["node"]
+    assert_coherent(answer)
+    assert len(runners.inferred) <= 1
+    assert len(answer["days"]) == case["horizon"]
+
+
+def test_a_promotion_in_one_store_moves_it_and_what_it_is_part_of(
+    ask: Callable, newest: date
+) -> None:
+    adjustments = {"onpromotion": {"value": 60, "to": iso(newest, 10)}}
+    answer = told(ask(store_nbr=1, adjustments=adjustments))
+    (total,) = answer["ancestors"]
+    assert (total["id"], total["level"]) == ("total", "total")
+    assert answer["delta"] != 0
+    assert total["delta"] != 0
+    assert_coherent(answer)
+    assert answer["moved_by_shared_features"] > 0, "families are promoted more, in all stores"
+
+
+def test_other_stores_move_no_further_than_their_family_s_promotions_reach(
+    ask: Callable, snapshot: Snapshot, newest: date
+) -> None:
+    """Beyond the known plan the family's sum stays unknown: no other store moves at all."""
+    adjustments = {"onpromotion": {"value": 60, "from": iso(newest, 40)}}
+    answer = told(ask(store_nbr=1, horizon=90, adjustments=adjustments))
+    (total,) = answer["ancestors"]
+    assert answer["moved_by_shared_features"] == 0
+    assert total["delta"] == pytest.approx(answer["delta"], rel=TOLERANCE)
+    assert answer["delta"] != 0
+
+
+def test_a_series_is_a_part_of_its_store_its_family_and_the_total(
+    ask: Callable, newest: date
+) -> None:
+    answer = told(ask(store_nbr=1, family=FAMILY, adjustments=NEAR))
+    assert {node["id"] for node in answer["ancestors"]} == {"store:1", f"family:{FAMILY}", "total"}
+    assert answer["ancestors"][-1]["id"] == "total"
+    assert answer["children"] == []
+    assert all(node["delta"] != 0 for node in answer["ancestors"])
+
+
+def test_an_ancestor_s_baseline_is_its_own_forecast(ask: Callable) -> None:
+    """The same baseline, wherever it is asked from."""
+    for shown in told(ask(store_nbr=1, family=FAMILY, adjustments=NEAR))["ancestors"]:
+        own = told(ask(**NODES[shown["id"]]))
+        assert own["baseline"] == pytest.approx(shown["baseline"])
+
+
+@pytest.mark.parametrize(
+    ("node", "by", "depth", "levels"),
+    [
+        ("total", None, 0, set()),
+        ("total", None, 1, {"store"}),
+        ("total", "family", 1, {"family"}),
+        ("total", "family", 2, {"family", "bottom"}),
+        ("store:1", None, 1, {"bottom"}),
+        ("store:1", "store", 2, {"bottom"}),
+        (f"family:{FAMILY}", None, 2, {"bottom"}),
+        (f"store:1/family:{FAMILY}", "family", 2, set()),
+    ],
+)
+def test_children_go_as_deep_as_asked(
+    ask: Callable, node: str, by: str | None, depth: int, levels: set[str]
+) -> None:
+    answer = told(ask(**NODES[node], by=by, depth=depth, adjustments=NEAR))
+    assert {child["level"] for child in walk(answer["children"])} == levels
+    assert_coherent(answer)
+
+
+def test_more_promotion_on_more_days_is_seen_only_there(ask: Callable, newest: date) -> None:
+    """A row knows the promotions of the three days before and after it."""
+    adjustments = {"onpromotion": {"value": 60, "from": iso(newest, 8), "to": iso(newest, 9)}}
+    answer = told(ask(adjustments=adjustments))
+    moved = {shown["date"] for shown in answer["days"] if shown["delta"]}
+    assert {iso(newest, 8), iso(newest, 9)} <= moved <= {iso(newest, day) for day in range(5, 13)}
+
+
+def test_a_holiday_can_be_added_and_taken_away(
+    ask: Callable, snapshot: Snapshot, newest: date
+) -> None:
+    coming = snapshot.calendar.names[snapshot.n_days :]
+    known = int(np.flatnonzero(coming == "Lantern Day")[0]) + 1
+    added = told(
+        ask(
+            adjustments={
+                "holiday": {"value": "Lantern Day", "from": iso(newest, 3), "to": iso(newest, 3)}
+            }
+        )
+    )
+    removed = told(
+        ask(
+            adjustments={
+                "holiday": {"value": None, "from": iso(newest, known), "to": iso(newest, known)}
+            }
+        )
+    )
+    for answer, day in ((added, 3), (removed, known)):
+        assert_coherent(answer)
+        delta = {shown["date"]: shown["delta"] for shown in answer["days"]}
+        assert delta[iso(newest, day)] != 0
+        assert answer["moved_by_shared_features"] == 0
+    signs = [
+        np.sign(answer["days"][day - 1]["delta"]) for answer, day in ((added, 3), (removed, known))
+    ]
+    assert signs[0] == -signs[1], "what a holiday adds, a day without it lacks"
+
+
+@pytest.mark.parametrize(
+    ("adjustments", "value"),
+    [
+        ({"onpromotion": 5}, 5),
+        ({"onpromotion": 0}, 0),
+        ({"holiday": "Lantern Day"}, "Lantern Day"),
+        ({"holiday": None}, None),
+    ],
+    ids=["number", "nothing promoted", "name", "no holiday"],
+)
+def test_a_value_alone_is_set_on_all_days(
+    ask: Callable, newest: date, adjustments: dict[str, Any], value: object
+) -> None:
+    ((covariate, _),) = adjustments.items()
+    short = told(ask(adjustments=adjustments))
+    whole = {"op": "set", "value": value, "from": iso(newest, 1), "to": iso(newest, 15)}
+    assert told(ask(adjustments={covariate: whole})) == short
+    (applied,) = short["applied"]
+    assert {name: applied[name] for name in whole} == whole
+    assert applied["days"] == 15
+
+
+def test_a_past_day_is_compared_from_its_own_origin(
+    client: Any, ask: Callable, newest: date, snapshot: Snapshot
+) -> None:
+    """With the promotions that were known then, which are as many days as now."""
+    first = newest - timedelta(200)
+    lead = snapshot.promotion_lead
+    answer = told(ask(date=first.isoformat(), adjustments=NEAR))
+    assert answer["origin"] == (first - timedelta(1)).isoformat()
+    assert answer["in_sample"] is True
+    assert answer["known_through"] == {"onpromotion": (first + timedelta(lead - 1)).isoformat()}
+    assert answer["delta"] != 0
+    problem = client.problem(
+        ask(date=first.isoformat(), horizon=30, adjustments=NEAR), Code.INVALID_ADJUSTMENT
+    )
+    assert (first + timedelta(lead)).isoformat() in problem["detail"]
+
+
+def test_equal_questions_have_equal_answers_byte_for_byte(ask: Callable) -> None:
+    assert ask(adjustments=NEAR).content == ask(adjustments=NEAR).content
+
+
+def test_only_the_rows_that_change_are_predicted(
+    ask: Callable, runners: Any, newest: date, engine: ForecastEngine
+) -> None:
+    """Beyond the known plan, those of one series on the days of the promotion."""
+    days = {"value": 60, "from": iso(newest, 40), "to": iso(newest, 42)}
+    answer = told(ask(store_nbr=1, family=FAMILY, horizon=90, adjustments={"onpromotion": days}))
+    (rows,) = runners.inferred
+    assert 3 <= rows <= 9
+    assert answer["delta"] != 0
+
+
+def test_what_moves_only_because_the_hierarchy_adds_up_is_named(
+    client_with: Callable, runners: Any, serving_pair: ServingPair, newest: date
+) -> None:
+    """Where the total is believed a little, the series that it moves follow."""
+    hierarchy = serving_pair.engine.snapshot.hierarchy
+    most = [node.id for node in hierarchy.nodes if node.key[1:] == ("GROCERY I",)]
+    variances = {"total": 1000.0, **dict.fromkeys(most, 1.0)}
+    engine = ForecastEngine(
+        replace(serving_pair.engine.bundle, variances=variances), serving_pair.engine.snapshot
+    )
+    coherent = engine.forecast(engine.snapshot.newest_origin)
+    stored = Forecasts(mean=coherent.values, clipped=coherent.clipped)
+    runner = type(runners)(engine)
+    client = client_with(
+        pair=replace(serving_pair, engine=engine, forecasts=stored),
+        onnx=runner,
+        reconciler=runner,
+    )
+    days = {"value": 60, "from": iso(newest, 40)}
+    asked = {"store_nbr": 1, "family": FAMILY, "horizon": 90, "adjustments": {"onpromotion": days}}
+    answer = told(client.post("/whatif", **asked))
+    assert answer["moved_by_reconciliation"] == most
+    assert answer["moved_by_shared_features"] == 0
+    assert len(runner.inferred) == 1
+    assert_coherent(answer)
+
+
+# --- refusals ---------------------------------------------------------------------------------
+
+VALUE = "/adjustments/onpromotion/value"
+
+
+@pytest.mark.parametrize(
+    ("adjustments", "pointer", "hint"),
+    [
+        pytest.param({"oil": 40}, "/adjustments/oil", "does not use the price of oil", id="oil"),
+        pytest.param({"rain": 1}, "/adjustments/rain", "onpromotion and holiday", id="unknown"),
+        pytest.param({"a/b~c": 1}, "/adjustments/a~1b~0c", "'a/b~c'", id="escaped"),
+        pytest.param({"onpromotion": True}, VALUE, "a number", id="boolean"),
+        pytest.param({"onpromotion": "5"}, VALUE, "a number", id="text"),
+        pytest.param({"onpromotion": None}, VALUE, "a number", id="null"),
+        pytest.param({"onpromotion": [5]}, VALUE, "a number", id="list"),
+        pytest.param({"onpromotion": 10**30}, VALUE, "1,000,000", id="huge"),
+        pytest.param({"onpromotion": -1}, VALUE, "from 0", id="negative"),
+        pytest.param(
+            {"onpromotion": {"op": "add", "value": -1000}}, VALUE, "would have", id="below zero"
+        ),
+        pytest.param(
+            *({"onpromotion": {"op": "multiply", "value": 1001}}, VALUE, "1,000"), id="factor"
+        ),
+        pytest.param(
+            *({"holiday": {"op": "add", "value": "Lantern Day"}}, "/adjustments/holiday/op"),
+            "takes set",
+            id="holiday added",
+        ),
+        pytest.param({"holiday": 3}, "/adjustments/holiday/value", "name", id="number for a name"),
+        pytest.param(
+            {"holiday": "Easter"}, "/adjustments/holiday/value", "'Lantern Day'", id="holiday"
+        ),
+    ],
+)
+def test_what_cannot_be_assumed_is_refused(
+    client: Any, ask: Callable, adjustments: dict[str, Any], pointer: str, hint: str
+) -> None:
+    problem = client.problem(ask(adjustments=adjustments), Code.INVALID_ADJUSTMENT)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+    assert hint in problem["detail"]
+
+
+@pytest.mark.parametrize("op", ["add", "multiply"])
+def test_promotions_that_are_not_known_can_be_set_and_nothing_else(
+    client: Any, ask: Callable, snapshot: Snapshot, op: str
+) -> None:
+    known = snapshot.facts.promotions_known_through
+    to = {"horizon": 30}
+    wrong = ask(**to, adjustments={"onpromotion": {"op": op, "value": 1}})
+    problem = client.problem(wrong, Code.INVALID_ADJUSTMENT)
+    assert (known + timedelta(1)).isoformat() in problem["detail"]
+    assert "use set" in problem["detail"]
+    assert [error["pointer"] for error in problem["errors"]] == ["/adjustments/onpromotion/op"]
+    beyond = {"value": 5, "from": (known + timedelta(1)).isoformat()}
+    assert told(ask(**to, adjustments={"onpromotion": beyond}))["delta"] != 0
+
+
+@pytest.mark.parametrize(
+    ("days", "field"),
+    [
+        pytest.param({"from": 0}, "from", id="from the day before"),
+        pytest.param({"to": 16}, "to", id="to the day after"),
+        pytest.param({"from": 16}, "from", id="from the day after"),
+        pytest.param({"to": 0}, "to", id="to the day before"),
+        pytest.param({"from": 9, "to": 8}, "from", id="from after to"),
+        pytest.param({"to": 10**6}, "to", id="far away"),
+    ],
+)
+@pytest.mark.parametrize("covariate", ["onpromotion", "holiday"])
+def test_days_that_are_not_forecast_are_refused(
+    client: Any, ask: Callable, newest: date, days: dict[str, int], field: str, covariate: str
+) -> None:
+    value = {"onpromotion": 1, "holiday": "Lantern Day"}[covariate]
+    dates = {name: iso(newest, ahead) for name, ahead in days.items()}
+    wrong = ask(adjustments={covariate: {"value": value, **dates}})
+    problem = client.problem(wrong, Code.INVALID_ADJUSTMENT)
+    assert [error["pointer"] for error in problem["errors"]] == [
+        f"/adjustments/{covariate}/{field}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "pointer"),
+    [
+        ({"store_nbr": 99}, Code.INVALID_STORE, "/store_nbr"),
+        ({"store_nbr": True}, Code.INVALID_STORE, "/store_nbr"),
+        ({"store_nbr": "1"}, Code.INVALID_STORE, "/store_nbr"),
+        ({"family": "TOYS"}, Code.INVALID_FAMILY, "/family"),
+        ({"family": 5}, Code.INVALID_FAMILY, "/family"),
+        ({"store_nbr": 1, "family": "TOYS"}, Code.INVALID_FAMILY, "/family"),
+        ({"horizon": 16}, Code.INVALID_HORIZON, "/horizon"),
+        ({"date": "tomorrow"}, Code.INVALID_DATE, "/date"),
+        ({"date": "1999-01-01"}, Code.INVALID_DATE, "/date"),
+        ({"depth": 3}, Code.INVALID_REQUEST, "/depth"),
+        ({"depth": True}, Code.INVALID_REQUEST, "/depth"),
+        ({"by": "city"}, Code.INVALID_REQUEST, "/by"),
+        ({"store_nbr": 1, "by": "family"}, Code.INVALID_REQUEST, "/by"),
+        ({"adjustment": {}}, Code.INVALID_REQUEST, "/adjustment"),
+        ({"adjustments": [1]}, None, "/adjustments"),
+        ({"adjustments": {"onpromotion": {}}}, None, VALUE),
+        ({"adjustments": {"onpromotion": {"value": 1, "op": "divide"}}}, None, f"{VALUE[:-5]}op"),
+        ({"adjustments": {"onpromotion": {"value": 1, "from": 5}}}, None, f"{VALUE[:-5]}from"),
+        ({"adjustments": {"onpromotion": {"value": 1, "by": 5}}}, None, f"{VALUE[:-5]}by"),
+    ],
+    ids=str,
+)
+def test_a_wrong_request_is_refused_where_it_is_wrong(
+    ask: Callable, change: dict[str, Any], code: Code | None, pointer: str
+) -> None:
+    document = ask(**{"horizon": 15, **change}).json()
+    assert document["status"] == 400
+    assert code is None or document["code"] == code.name
+    assert [error["pointer"] for error in document["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400"])
+def test_a_number_that_is_none_is_not_json(client: Any, number: str) -> None:
+    content = f'{{"horizon": 15, "adjustments": {{"onpromotion": {number}}}}}'
+    headers = {"content-type": "application/json"}
+    response = client.request("POST", "/whatif", content=content, headers=headers)
+    client.problem(response, Code.PARSE_ERROR)
+
+
+class Failing:
+    """A runner that fails in its own words."""
+
+    async def infer(self, *arguments: object) -> None:
+        raise ConnectionResetError("/srv/secret/runner.sock")
+
+    reconcile = infer
+
+
+@pytest.mark.parametrize("part", ["onnx", "reconciler"])
+def test_a_runner_that_fails_is_a_problem(client_with: Callable, part: str) -> None:
+    client = client_with(**{part: Failing()})
+    asked = client.post("/whatif", horizon=15, adjustments=NEAR)
+    client.problem(asked, Code.INFERENCE_FAILED)
+
+
+def test_the_last_days_that_can_be_forecast_can_be_adjusted(ask: Callable, newest: date) -> None:
+    """The last column of the plan is the ninetieth day's."""
+    adjustments = {"onpromotion": {"value": 60, "from": iso(newest, MAX_HORIZON)}}
+    answer = told(ask(date=iso(newest, MAX_HORIZON - 14), adjustments=adjustments))
+    assert answer["days"][-1]["date"] == iso(newest, MAX_HORIZON)
+    assert answer["days"][-1]["delta"] != 0

@@ -1,0 +1,389 @@
+"""Why a forecast is what it is: steps that are the model's own and add up."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
+from features.contract import FEATURES, NAMES, UNKNOWN_CODE
+from features.matrix import known_covariates
+from features.snapshot import MAX_HORIZON, Snapshot
+from features.state import MIN_HISTORY_DAYS, state_at
+from models.bundle import GOLDEN_ROWS_FILE, Bundle, booster_file
+from models.engine import ForecastEngine
+from models.explanation import (
+    MAX_ROWS,
+    Explainer,
+    ExplainerMissingError,
+    Explanation,
+    ExplanationError,
+    Space,
+    explain,
+    in_units,
+    load_explainer,
+    readable,
+)
+
+ORDINARY = "store:1/family:LIQUOR,WINE,BEER"
+NEVER_SOLD = "store:3/family:BOOKS"
+GRAPH_ROUNDING = 1e-5
+"""Which the parity of boosters and graphs is held to, relative and absolute below 1."""
+Explains = Callable[..., Explanation]
+
+
+@pytest.fixture(scope="module")
+def explainer(bundle: Bundle) -> Explainer:
+    return Explainer(bundle.path, bundle.facts.segments)
+
+
+@pytest.fixture(scope="module")
+def golden(bundle: Bundle) -> np.ndarray:
+    """Rows of both segments, near and far mixed."""
+    rows: np.ndarray = np.load(bundle.path / GOLDEN_ROWS_FILE)
+    return rows[np.random.default_rng(7).permutation(len(rows))]
+
+
+@pytest.fixture(scope="module")
+def explains(engine: ForecastEngine) -> Explains:
+    """Explains a node of the demo's engine, from the newest origin where no other is given."""
+
+    def explains(node: str, *horizons: int, origin: int | None = None) -> Explanation:
+        at = engine.snapshot.newest_origin if origin is None else origin
+        days = np.array(horizons)
+        coherent = engine.forecast(at, days).values
+        return explain(engine, at, engine.snapshot.hierarchy.index[node], days, coherent)
+
+    return explains
+
+
+def assert_adds_up(found: Explanation) -> None:
+    """The steps, added here once more, are the prediction but for the float32 rounding of the
+    graph that serves, which the explanation tells."""
+    steps = [found.base_units, *found.units.tolist(), found.cut, found.reconciliation]
+    total = sum([*steps, found.not_explained])
+    assert total == pytest.approx(found.prediction, rel=GRAPH_ROUNDING, abs=GRAPH_ROUNDING)
+    assert found.missing == pytest.approx(abs(total - found.prediction), abs=1e-9)
+    if found.space is Space.UNITS:
+        np.testing.assert_array_equal(found.contributions, found.units)
+        assert found.base == found.base_units
+
+
+# --- TreeSHAP of the boosters -----------------------------------------------------------------
+
+
+def test_contributions_are_those_of_the_booster_that_forecasts_the_horizon(
+    bundle: Bundle, explainer: Explainer, golden: np.ndarray
+) -> None:
+    """Rows of both segments come back in their order, each from its own booster."""
+    near = golden[:, NAMES.index("horizon")] <= 16
+    assert near.any()
+    assert not near.all()
+    found = explainer.contributions(golden)
+    assert found.shape == (len(golden), len(NAMES) + 1)
+    assert found.dtype == np.float64
+    for last, chosen in ((16, near), (90, ~near)):
+        booster = lgb.Booster(model_file=bundle.path / booster_file(last))
+        expected = booster.predict(golden[chosen], pred_contrib=True)
+        np.testing.assert_array_equal(found[chosen], expected)
+        np.testing.assert_allclose(
+            found[chosen].sum(axis=1), booster.predict(golden[chosen]), rtol=1e-9, atol=1e-12
+        )
+
+
+def test_a_row_has_the_same_contributions_alone_and_among_others(
+    explainer: Explainer, golden: np.ndarray
+) -> None:
+    together = explainer.contributions(golden[:5])
+    alone = [explainer.contributions(row[None])[0] for row in golden[:5]]
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_the_boosters_of_a_bundle_are_loaded_once(bundle: Bundle) -> None:
+    first = load_explainer(bundle.path, bundle.facts.segments)
+    assert load_explainer(bundle.path, bundle.facts.segments) is first
+
+
+@pytest.mark.parametrize("error", [ImportError, OSError], ids=["absent", "without OpenMP"])
+def test_a_process_without_lightgbm_cannot_explain_and_says_so(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    class Refusing:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "lightgbm":
+                raise error(name)
+
+    monkeypatch.delitem(sys.modules, "lightgbm")
+    monkeypatch.setattr(sys, "meta_path", [Refusing(), *sys.meta_path])
+    with pytest.raises(ExplainerMissingError):
+        Explainer(bundle.path, bundle.facts.segments)
+
+
+# --- one day of one series --------------------------------------------------------------------
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=some.data())
+def test_the_steps_of_any_series_and_day_add_up(
+    engine: ForecastEngine, explains: Explains, data: some.DataObject
+) -> None:
+    """From any origin, for either segment, whether it has sold or not."""
+    hierarchy = engine.snapshot.hierarchy
+    bottom = data.draw(some.integers(hierarchy.n_upper, len(hierarchy) - 1))
+    origin = data.draw(some.integers(MIN_HISTORY_DAYS - 1, engine.snapshot.newest_origin))
+    horizon = data.draw(some.integers(1, MAX_HORIZON))
+    node = hierarchy.nodes[bottom].id
+    found = explains(node, horizon, origin=origin)
+    assert found.space is Space.LINK
+    assert_adds_up(found)
+    score = found.base + found.contributions.sum()
+    assert found.base_units + found.units.sum() == pytest.approx(np.expm1(score), rel=1e-9)
+    assert found.reconciliation == pytest.approx(0, abs=1e-9 * max(found.prediction, 1))
+    np.testing.assert_array_equal(np.sign(found.units), np.sign(found.contributions))
+
+
+@pytest.mark.parametrize("horizon", [1, 16, 17, 90])
+def test_the_contributions_of_a_day_are_lightgbms_for_its_row(
+    engine: ForecastEngine, bundle: Bundle, explains: Explains, horizon: int
+) -> None:
+    snapshot, at = engine.snapshot, engine.snapshot.newest_origin
+    node = np.array([snapshot.hierarchy.index[ORDINARY]])
+    row = engine.builder.matrix(
+        state_at(snapshot, at), known_covariates(snapshot, at), node, np.array([horizon])
+    )
+    booster = lgb.Booster(model_file=bundle.path / booster_file(16 if horizon <= 16 else 90))
+    expected = booster.predict(row, pred_contrib=True)[0]
+    found = explains(ORDINARY, horizon)
+    np.testing.assert_allclose([*found.contributions, found.base], expected, rtol=1e-12)
+    assert found.values == readable(bundle.contract, row[0])
+
+
+def test_a_past_day_is_explained_from_the_state_of_its_origin(
+    explains: Explains, snapshot: Snapshot
+) -> None:
+    now = explains(ORDINARY, 7)
+    then = explains(ORDINARY, 7, origin=snapshot.newest_origin - 364)
+    assert now.values is not None
+    assert then.values is not None
+    assert now.values[NAMES.index("mean_7")] != then.values[NAMES.index("mean_7")]
+    assert not np.array_equal(now.contributions, then.contributions)
+
+
+def test_a_series_that_never_sold_has_no_steps(explains: Explains) -> None:
+    found = explains(NEVER_SOLD, 3)
+    assert (found.prediction, found.base, found.base_units) == (0, 0, 0)
+    assert not found.contributions.any()
+    assert not found.units.any()
+    assert (found.cut, found.reconciliation, found.missing) == (0, 0, 0)
+    assert found.explained_share == 1
+    assert found.values is not None
+    assert found.values[NAMES.index("family")] == "BOOKS"
+
+
+# --- sums -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("node", "days"),
+    [
+        pytest.param(ORDINARY, range(1, 16), id="series, near"),
+        pytest.param(ORDINARY, range(10, 40), id="series, both segments"),
+        pytest.param(ORDINARY, range(31, 91), id="series, far"),
+        pytest.param("store:2", [1], id="store, a day"),
+        pytest.param("family:DAIRY", range(1, 16), id="family"),
+        pytest.param("total", [20], id="total, a day"),
+        pytest.param(NEVER_SOLD, range(1, 31), id="never sold"),
+    ],
+)
+def test_a_sum_is_explained_by_the_steps_of_its_days_and_series(
+    explains: Explains, node: str, days: list[int]
+) -> None:
+    found = explains(node, *days)
+    assert found.space is Space.UNITS
+    assert found.values is None
+    assert_adds_up(found)
+    assert found.not_explained == 0
+    assert found.explained_share == 1
+
+
+@pytest.mark.parametrize("node", ["total", "store:3", "family:BOOKS"])
+def test_a_node_is_explained_by_the_steps_of_its_series(
+    engine: ForecastEngine, explains: Explains, node: str
+) -> None:
+    """Those that have never sold among them have none."""
+    hierarchy = engine.snapshot.hierarchy
+    keys = zip(hierarchy.bottoms["store_nbr"], hierarchy.bottoms["family"], strict=True)
+    below = [
+        f"store:{number}/family:{name}"
+        for number, name in keys
+        if node in ("total", f"store:{number}", f"family:{name}")
+    ]
+    found = explains(node, 20)
+    singles = [explains(bottom, 20) for bottom in below]
+    np.testing.assert_allclose(found.units, sum(single.units for single in singles), atol=1e-9)
+    assert found.base_units == pytest.approx(sum(single.base_units for single in singles))
+    assert found.prediction == pytest.approx(sum(single.prediction for single in singles))
+
+
+def test_days_add_up(explains: Explains) -> None:
+    days = (14, 15, 16, 17, 18)
+    whole = explains(ORDINARY, *days)
+    singles = [explains(ORDINARY, day) for day in days]
+    np.testing.assert_allclose(whole.units, sum(single.units for single in singles), atol=1e-9)
+    assert whole.prediction == pytest.approx(sum(single.prediction for single in singles))
+
+
+def test_beyond_the_cap_the_largest_series_are_explained(
+    engine: ForecastEngine, explains: Explains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[np.ndarray] = []
+    real = Explainer.contributions
+
+    def counted(self: Explainer, rows: np.ndarray) -> np.ndarray:
+        asked.append(rows)
+        return real(self, rows)
+
+    monkeypatch.setattr(Explainer, "contributions", counted)
+    days = range(1, 31)
+    found = explains("total", *days)
+    hierarchy = engine.snapshot.hierarchy
+    totals = engine.forecast(engine.snapshot.newest_origin, np.array(days)).values.sum(axis=1)
+    room = MAX_ROWS // len(days)
+    largest = sorted(totals[hierarchy.n_upper :], reverse=True)
+    first = engine.snapshot.first_sale[hierarchy.n_upper :]
+    sold = np.count_nonzero(first <= engine.snapshot.newest_origin)
+    assert sold < hierarchy.n_bottom
+    assert [len(rows) for rows in asked] == [room * len(days)]
+    assert found.series_not_explained == sold - room
+    assert found.not_explained == pytest.approx(sum(largest[room:]))
+    assert found.explained_share == pytest.approx(sum(largest[:room]) / sum(largest))
+    assert 0.2 < found.explained_share < 1
+    assert_adds_up(found)
+
+
+def test_one_series_is_explained_however_many_days_there_are(explains: Explains) -> None:
+    assert explains(ORDINARY, *range(1, 91)).explained_share == 1
+
+
+# --- what the model alone does not do ---------------------------------------------------------
+
+
+def test_a_negative_score_is_cut_at_zero_in_a_step_of_its_own(
+    engine: ForecastEngine, explains: Explains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The demo's model has none, so one is made: all contributions but one of -10 are zero."""
+
+    def below(self: Explainer, rows: np.ndarray) -> np.ndarray:
+        outputs = np.zeros((len(rows), len(NAMES) + 1))
+        outputs[:, 3], outputs[:, -1] = -10, 2
+        return outputs
+
+    monkeypatch.setattr(Explainer, "contributions", below)
+    monkeypatch.setattr(
+        type(engine.bundle.model), "predict", lambda _, rows: np.zeros(len(rows), dtype=np.float32)
+    )
+    found = explains(ORDINARY, 1)
+    assert found.prediction == 0
+    assert found.cut == pytest.approx(-np.expm1(-8))
+    assert found.base_units + found.units.sum() == pytest.approx(np.expm1(-8))
+    assert_adds_up(found)
+
+
+def test_what_reconciliation_moved_is_a_step_of_its_own(engine: ForecastEngine) -> None:
+    at, days = engine.snapshot.newest_origin, np.array([1, 2])
+    row = engine.snapshot.hierarchy.index["store:1"]
+    base = engine.forecast(at, days).values
+    found = explain(engine, at, row, days, base * 1.1)
+    assert found.prediction == pytest.approx(base[row].sum() * 1.1)
+    assert found.reconciliation == pytest.approx(base[row].sum() * 0.1, rel=1e-4)
+    assert_adds_up(found)
+
+
+def test_an_explanation_of_another_model_than_serves_is_refused(
+    engine: ForecastEngine, explains: Explains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = type(engine.bundle.model).predict
+    monkeypatch.setattr(
+        type(engine.bundle.model), "predict", lambda model, rows: real(model, rows) * 1.001
+    )
+    with pytest.raises(ExplanationError):
+        explains(ORDINARY, 1)
+
+
+@pytest.mark.parametrize("step", [0.0, 1e-300, 1e-12, -1e-9, 3.0, -5.0])
+def test_steps_in_units_add_up_however_small_the_way_is(step: float) -> None:
+    base = np.array([2.0])
+    units = in_units(base, np.array([[step * 3, -step * 2]]))
+    expected = np.expm1(base[0] + step) - np.expm1(base[0])
+    assert units.sum() == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+def test_contributions_that_cancel_out_keep_their_size_in_units() -> None:
+    """No way to go from base value to score, and yet each of them moves the forecast."""
+    units = in_units(np.array([np.log(5)]), np.array([[0.5, -0.5]]))
+    np.testing.assert_allclose(units, [[2.5, -2.5]])
+
+
+# --- readable values --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "shown"),
+    [
+        pytest.param("store", 0.0, "1", id="store by its number"),
+        pytest.param("family", float(UNKNOWN_CODE), None, id="unknown category"),
+        pytest.param("level", 3.0, "bottom", id="level"),
+        pytest.param("weekday", 0.0, "Monday", id="first weekday"),
+        pytest.param("weekday", 6.0, "Sunday", id="last weekday"),
+        pytest.param("promo", float("nan"), None, id="missing"),
+        pytest.param("horizon", 5.0, 5.0, id="number"),
+        pytest.param("growth_364", -1.0, -1.0, id="number that is a code elsewhere"),
+    ],
+)
+def test_values_are_shown_as_a_person_would_write_them(
+    bundle: Bundle, feature: str, value: float, shown: object
+) -> None:
+    row = np.zeros(len(NAMES), dtype=np.float32)
+    row[NAMES.index(feature)] = value
+    categories = {**bundle.contract.categories, "store": ("1", "2")}
+    contract = bundle.contract.model_copy(update={"categories": categories})
+    assert readable(contract, row)[NAMES.index(feature)] == shown
+
+
+def test_every_category_of_a_row_is_read_back_to_what_made_it(
+    engine: ForecastEngine, explains: Explains
+) -> None:
+    hierarchy = engine.snapshot.hierarchy
+    found = explains(ORDINARY, 1)
+    assert found.values is not None
+    shown = dict(zip(NAMES, found.values, strict=True))
+    number = hierarchy.index[ORDINARY] - hierarchy.n_upper
+    for feature, column in (("store", "store_nbr"), ("family", "family")):
+        assert shown[feature] == hierarchy.bottoms[column][number]
+    for feature in ("city", "state", "type", "cluster"):
+        assert shown[feature] == hierarchy.bottoms[feature][number]
+    day = engine.snapshot.date_at(engine.snapshot.newest_origin + 1)
+    assert shown["weekday"] == day.strftime("%A")
+    categorical = {feature.name for feature in FEATURES if feature.unit == "category"}
+    assert categorical == set(engine.bundle.contract.categories)
+
+
+def test_store_and_family_that_the_model_has_not_seen_are_explained(
+    bundle: Bundle, odd_snapshot: Snapshot
+) -> None:
+    odd = ForecastEngine(bundle, odd_snapshot)
+    at, day = odd_snapshot.newest_origin, np.array([1])
+    row = odd_snapshot.hierarchy.index["store:77/family:DAIRY"]
+    found = explain(odd, at, row, day, odd.forecast(at, day).values)
+    assert found.values is not None
+    assert found.values[NAMES.index("store")] is None
+    assert_adds_up(found)

@@ -1,0 +1,561 @@
+"""Scenarios: what an adjustment may be, which rows it alters, and what is predicted again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import anyio
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from artifacts import Pair, Store
+from features.calendar import NATIONAL
+from features.contract import NAMES
+from features.matrix import Covariates, known_covariates
+from features.snapshot import MAX_HORIZON, Snapshot
+from features.state import state_at
+from models.bundle import Bundle
+from models.engine import ALL_HORIZONS, ForecastEngine
+from models.forecaster import Comparison, Forecaster
+from models.forecasts import Forecasts
+from models.intervals import Intervals
+from models.pair import ServingPair, load_serving_pair
+from models.scenario import (
+    COVARIATES,
+    Adjustment,
+    AdjustmentError,
+    ScenarioRows,
+    bottoms_below,
+    scenario_rows,
+    with_holiday,
+    with_promotions,
+)
+
+SERIES = "store:1/family:LIQUOR,WINE,BEER"
+NODES = ("total", "store:1", "family:LIQUOR,WINE,BEER", SERIES)
+every_node = pytest.mark.parametrize("node", NODES)
+LANTERN_DAY, CHARTER_DAY = "Lantern Day", "Charter Day"
+
+
+@pytest.fixture(scope="module")
+def origin(snapshot: Snapshot) -> int:
+    return snapshot.newest_origin
+
+
+@pytest.fixture(scope="module")
+def promote(origin: int) -> Callable[..., Adjustment]:
+    """An adjustment of promotions, on days counted from the newest origin."""
+
+    def promote(op: str, value: float, first: int = 1, last: int = MAX_HORIZON) -> Adjustment:
+        return Adjustment("onpromotion", op, value, origin + first, origin + last)
+
+    return promote
+
+
+@pytest.fixture(scope="module")
+def hold(origin: int) -> Callable[..., Adjustment]:
+    """An adjustment of the holiday, on days counted from the newest origin."""
+
+    def hold(name: str | None, first: int, last: int | None = None) -> Adjustment:
+        return Adjustment("holiday", "set", name, origin + first, origin + (last or first))
+
+    return hold
+
+
+def row_of(snapshot: Snapshot, node: str) -> int:
+    return snapshot.hierarchy.index[node]
+
+
+def ahead(snapshot: Snapshot, name: str) -> int:
+    """Days from the newest origin to the next day of that name."""
+    coming = snapshot.calendar.names[snapshot.n_days :]
+    return int(np.flatnonzero(coming == name)[0]) + 1
+
+
+# --- what an adjustment may be ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("covariate", "op", "value", "at"),
+    [
+        pytest.param("onpromotion", "set", -1, "value", id="negative"),
+        pytest.param("onpromotion", "set", 1_000_001, "value", id="set too many"),
+        pytest.param("onpromotion", "add", 1e7, "value", id="add too many"),
+        pytest.param("onpromotion", "add", -1e7, "value", id="take too many"),
+        pytest.param("onpromotion", "multiply", 1001, "value", id="multiply too often"),
+        pytest.param("onpromotion", "multiply", -1, "value", id="multiply by a negative"),
+        pytest.param("onpromotion", "set", float("nan"), "value", id="NaN"),
+        pytest.param("onpromotion", "add", float("inf"), "value", id="infinity"),
+        pytest.param("onpromotion", "set", 10**400, "value", id="no float"),
+        pytest.param("onpromotion", "set", True, "value", id="boolean"),
+        pytest.param("onpromotion", "set", "5", "value", id="text"),
+        pytest.param("onpromotion", "set", None, "value", id="nothing"),
+        pytest.param("onpromotion", "set", [5], "value", id="list"),
+        pytest.param("onpromotion", "divide", 2, "op", id="unknown operation"),
+        pytest.param("holiday", "add", LANTERN_DAY, "op", id="holiday added"),
+        pytest.param("holiday", "set", 1, "value", id="holiday by number"),
+        pytest.param("holiday", "set", False, "value", id="holiday by boolean"),
+        pytest.param("oil", "set", 50, "", id="oil"),
+        pytest.param("weather", "set", 50, "", id="unknown covariate"),
+    ],
+)
+def test_what_cannot_be_assumed_is_refused(covariate: str, op: str, value: Any, at: str) -> None:
+    with pytest.raises(AdjustmentError) as refusal:
+        Adjustment(covariate, op, value, 0, 0)
+    assert (refusal.value.covariate, refusal.value.field) == (covariate, at)
+
+
+def test_an_unknown_covariate_is_told_which_there_are() -> None:
+    for covariate, why in (("oil", "does not use the price of oil"), ("rain", "'rain'")):
+        with pytest.raises(AdjustmentError, match=why) as refusal:
+            Adjustment(covariate, "set", 1, 0, 0)
+        assert all(name in str(refusal.value) for name in COVARIATES)
+
+
+@pytest.mark.parametrize(
+    ("op", "value"),
+    [("set", 0), ("set", 1e6), ("add", -1e6), ("add", 1e6), ("multiply", 0), ("multiply", 1000)],
+)
+def test_the_limits_themselves_are_allowed(op: str, value: float) -> None:
+    assert Adjustment("onpromotion", op, value, 0, 0).number == value
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "at"),
+    [
+        pytest.param(0, 5, "from", id="from before the first"),
+        pytest.param(3, 31, "to", id="to after the last"),
+        pytest.param(31, 40, "from", id="both after"),
+        pytest.param(9, 8, "from", id="from after to"),
+    ],
+)
+def test_days_that_are_not_forecast_are_refused(
+    engine: ForecastEngine, origin: int, promote: Callable, first: int, last: int, at: str
+) -> None:
+    """The window is that of days 1 to 30."""
+    wrong = promote("set", 1, first, last)
+    with pytest.raises(AdjustmentError) as refusal:
+        scenario_rows(engine, origin, np.arange(1, 31), 0, [wrong])
+    assert refusal.value.field == at
+
+
+# --- promotions -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "result"),
+    [
+        ("set", 7, lambda items: items * 0 + 7),
+        ("add", 3, lambda items: items + 3),
+        ("multiply", 2.5, lambda items: items * 2.5),
+    ],
+    ids=["set", "add", "multiply"],
+)
+@every_node
+def test_promotions_are_altered_below_the_node_and_nowhere_else(
+    snapshot: Snapshot,
+    origin: int,
+    promote: Callable,
+    node: str,
+    op: str,
+    value: float,
+    result: Any,
+) -> None:
+    known = known_covariates(snapshot, origin)
+    below = bottoms_below(snapshot.hierarchy, row_of(snapshot, node))
+    altered = with_promotions(known, below, promote(op, value, 4, 9)).onpromotion
+    expected = known.onpromotion.copy()
+    expected[below, 3:9] = result(expected[below, 3:9])
+    np.testing.assert_array_equal(altered, expected)
+
+
+@pytest.mark.parametrize("op", ["add", "multiply"])
+def test_promotions_that_are_not_known_can_only_be_set(
+    snapshot: Snapshot, origin: int, promote: Callable, op: str
+) -> None:
+    """Nothing can be added to what nobody has planned yet; it is not zero."""
+    known = known_covariates(snapshot, origin)
+    lead = snapshot.promotion_lead
+    everyone = np.arange(snapshot.hierarchy.n_bottom)
+    with_promotions(known, everyone, promote(op, 1, 1, lead))
+    unknown_from = snapshot.date_at(origin + lead + 1)
+    for first in (lead - 2, lead + 1):
+        with pytest.raises(AdjustmentError, match=f"not known from {unknown_from}.* use set"):
+            with_promotions(known, everyone, promote(op, 1, first, lead + 1))
+    later = with_promotions(known, everyone, promote("set", 4, lead + 1)).onpromotion
+    assert (later[:, lead:] == 4).all()
+    np.testing.assert_array_equal(later[:, :lead], known.onpromotion[:, :lead])
+
+
+def test_no_promotion_becomes_negative(snapshot: Snapshot, origin: int, promote: Callable) -> None:
+    known = known_covariates(snapshot, origin)
+    one = bottoms_below(snapshot.hierarchy, row_of(snapshot, SERIES))
+    items = known.onpromotion[one[0], :5]
+    fewest = float(items.min())
+    with_promotions(known, one, promote("add", -fewest, 1, 5))
+    with pytest.raises(AdjustmentError, match="would have -1") as refusal:
+        with_promotions(known, one, promote("add", -fewest - 1, 1, 5))
+    assert str(snapshot.date_at(origin + 1 + int(items.argmin()))) in str(refusal.value)
+
+
+@pytest.mark.parametrize("node", [SERIES, "store:2", "family:DAIRY"])
+def test_altered_rows_are_those_of_the_one_matrix(
+    engine: ForecastEngine, origin: int, promote: Callable, node: str
+) -> None:
+    """Every row of the scenario is what the matrix gives for the altered plan, bit for bit."""
+    snapshot = engine.snapshot
+    row = row_of(snapshot, node)
+    made = scenario_rows(engine, origin, ALL_HORIZONS, row, [promote("set", 40, 20, 25)])
+    plan = known_covariates(snapshot, origin).onpromotion.copy()
+    plan[bottoms_below(snapshot.hierarchy, row), 19:25] = 40
+    covariates = Covariates(snapshot, origin, plan, snapshot.calendar)
+    expected = engine.rows(state_at(snapshot, origin), covariates, ALL_HORIZONS)
+    scenario = made.baseline.copy()
+    scenario[made.changed] = made.altered
+    sold = made.state.sold[engine.reconciliation.needed]
+    expected = expected.reshape(scenario.shape)
+    np.testing.assert_array_equal(scenario[sold], expected[sold])
+
+
+def test_a_promotion_moves_the_rows_of_its_store_and_family_and_no_others(
+    engine: ForecastEngine, origin: int, promote: Callable
+) -> None:
+    """A series on the days around too, since they are part of its week; the others on the day."""
+    hierarchy = engine.snapshot.hierarchy
+    row = row_of(engine.snapshot, SERIES)
+    made = scenario_rows(engine, origin, ALL_HORIZONS, row, [promote("set", 40, 6, 8)])
+    store, family = (np.array(hierarchy.bottoms[name]) for name in ("store_nbr", "family"))
+    related = (store == "1") | (family == "LIQUOR,WINE,BEER")
+    sold = made.state.sold[hierarchy.n_upper :]
+    np.testing.assert_array_equal(made.changed.any(axis=1), related & sold)
+    own = row - hierarchy.n_upper
+    assert (np.flatnonzero(made.changed[own]) + 1).tolist() == list(range(3, 12))
+    others = np.delete(made.changed, own, axis=0).any(axis=0)
+    assert (np.flatnonzero(others) + 1).tolist() == [6, 7, 8]
+
+
+def test_a_store_whose_plan_is_not_known_is_not_known_by_one_of_its_series(
+    engine: ForecastEngine, origin: int, promote: Callable
+) -> None:
+    """Beyond the known promotions the sum of a store stays unknown, and nobody else moves."""
+    row = row_of(engine.snapshot, SERIES)
+    made = scenario_rows(engine, origin, ALL_HORIZONS, row, [promote("set", 40, 30, 32)])
+    moved = np.flatnonzero(made.changed.any(axis=1)) + engine.snapshot.hierarchy.n_upper
+    assert moved.tolist() == [row]
+
+
+@pytest.mark.parametrize("op", [("multiply", 1), ("add", 0)], ids=lambda op: op[0])
+def test_what_leaves_the_plan_as_it_is_alters_no_row(
+    engine: ForecastEngine, origin: int, promote: Callable, op: tuple[str, float]
+) -> None:
+    lead = engine.snapshot.promotion_lead
+    made = scenario_rows(engine, origin, ALL_HORIZONS, 0, [promote(*op, 1, lead)])
+    assert not made.changed.any()
+    assert len(made.altered) == 0
+
+
+def test_a_series_that_never_sold_is_not_predicted(
+    engine: ForecastEngine, origin: int, promote: Callable
+) -> None:
+    row = row_of(engine.snapshot, "store:3/family:BOOKS")
+    made = scenario_rows(engine, origin, ALL_HORIZONS, row, [promote("set", 9)])
+    assert not made.changed[row - engine.snapshot.hierarchy.n_upper].any()
+    assert made.changed.any()
+
+
+# --- holidays ---------------------------------------------------------------------------------
+
+
+def test_a_holiday_can_be_put_on_a_day(snapshot: Snapshot, hold: Callable, origin: int) -> None:
+    """Its name, the day off, and the distances of the days around follow."""
+    before, after = snapshot.calendar, with_holiday(snapshot, hold(LANTERN_DAY, 20)).calendar
+    day = origin + 20
+    assert (before.names[day], after.names[day]) == ("", LANTERN_DAY)
+    assert after.day["national_day_off"][day] == 1
+    assert after.day["days_to_day_off"][day - 3] == 3
+    assert after.day["days_since_day_off"][day + 3] == 3
+    others = np.arange(len(before.names)) != day
+    np.testing.assert_array_equal(before.names[others], after.names[others])
+
+
+def test_a_holiday_can_be_taken_off_a_day(snapshot: Snapshot, hold: Callable, origin: int) -> None:
+    off = ahead(snapshot, LANTERN_DAY)
+    after = with_holiday(snapshot, hold(None, off)).calendar
+    assert snapshot.calendar.day["national_day_off"][origin + off] == 1
+    assert after.day["national_day_off"][origin + off] == 0
+    assert after.names[origin + off] == ""
+
+
+def test_an_event_is_no_day_off(snapshot: Snapshot, hold: Callable, origin: int) -> None:
+    after = with_holiday(snapshot, hold("Black Friday", 20)).calendar
+    assert after.names[origin + 20] == "Black Friday"
+    assert after.day["event"][origin + 20] == 1
+    assert after.day["national_day_off"][origin + 20] == 0
+
+
+def test_a_holiday_takes_the_place_of_the_one_before(
+    snapshot: Snapshot, hold: Callable, origin: int
+) -> None:
+    off = ahead(snapshot, LANTERN_DAY)
+    replaced = with_holiday(snapshot, hold("Black Friday", off))
+    assert replaced.calendar.names[origin + off] == "Black Friday"
+    assert replaced.calendar.day["national_day_off"][origin + off] == 0
+
+
+def test_a_transferred_holiday_can_be_kept_after_all(
+    snapshot: Snapshot, hold: Callable, origin: int
+) -> None:
+    """The date has the holiday's name already, but nobody is off."""
+    off = ahead(snapshot, CHARTER_DAY)
+    assert snapshot.calendar.day["national_day_off"][origin + off] == 0
+    kept = with_holiday(snapshot, hold(CHARTER_DAY, off)).calendar
+    assert kept.day["national_day_off"][origin + off] == 1
+
+
+def test_regional_and_local_holidays_stay(snapshot: Snapshot, hold: Callable) -> None:
+    after = with_holiday(snapshot, hold(None, 1, MAX_HORIZON))
+    assert [row for row in after.holidays if row.locale != NATIONAL] == [
+        row for row in snapshot.holidays if row.locale != NATIONAL
+    ]
+    assert len(after.holidays) < len(snapshot.holidays)
+
+
+def test_a_day_that_is_as_asked_for_is_left_alone(snapshot: Snapshot, hold: Callable) -> None:
+    assert with_holiday(snapshot, hold(LANTERN_DAY, ahead(snapshot, LANTERN_DAY))) is snapshot
+    assert with_holiday(snapshot, hold(None, 1)) is snapshot
+
+
+@pytest.mark.parametrize("name", ["", "lantern day", "Navidad"])
+def test_an_unknown_holiday_is_told_which_there_are(
+    snapshot: Snapshot, hold: Callable, name: str
+) -> None:
+    with pytest.raises(AdjustmentError, match=LANTERN_DAY) as refusal:
+        with_holiday(snapshot, hold(name, 3))
+    assert refusal.value.field == "value"
+
+
+def columns_changed(made: ScenarioRows, altered: NDArray[np.float32]) -> set[str]:
+    before = made.baseline[made.changed]
+    differ = ~((before == altered) | (np.isnan(before) & np.isnan(altered)))
+    return {NAMES[column] for column in np.flatnonzero(differ.any(axis=0))}
+
+
+@pytest.mark.parametrize("node", ["store:2", "family:DAIRY", SERIES])
+def test_a_holiday_alters_only_the_rows_below_its_node(
+    engine: ForecastEngine, origin: int, hold: Callable, node: str
+) -> None:
+    row = row_of(engine.snapshot, node)
+    made = scenario_rows(engine, origin, ALL_HORIZONS, row, [hold(LANTERN_DAY, 30)])
+    moved = np.flatnonzero(made.changed.any(axis=1))
+    sold = made.state.sold[engine.snapshot.hierarchy.n_upper :]
+    below = bottoms_below(engine.snapshot.hierarchy, row)
+    assert moved.tolist() == below[sold[below]].tolist()
+    derived = {"holiday", "national_day_off", "days_to_day_off", "days_since_day_off"}
+    learnt = {"event_effect", "event_level", "total_event_level", "expected", "year_effect"}
+    assert derived | learnt <= columns_changed(made, made.altered)
+    assert not any(name.startswith("promo") for name in columns_changed(made, made.altered))
+
+
+def test_holiday_and_promotion_together_are_both_in_the_rows(
+    engine: ForecastEngine, origin: int, hold: Callable, promote: Callable
+) -> None:
+    """Series outside the node take the promotion's part of it, and not the holiday's."""
+    row = row_of(engine.snapshot, "store:2")
+    both = [hold(LANTERN_DAY, 8), promote("set", 30, 8, 8)]
+    made = scenario_rows(engine, origin, ALL_HORIZONS, row, both)
+    below = bottoms_below(engine.snapshot.hierarchy, row)
+    scenario = made.baseline.copy()
+    scenario[made.changed] = made.altered
+    day_off = scenario[:, 7, NAMES.index("national_day_off")]
+    planned = scenario[:, 7, NAMES.index("promo")]
+    sold = made.state.sold[engine.snapshot.hierarchy.n_upper :]
+    inside = np.isin(np.arange(len(day_off)), below) & sold
+    np.testing.assert_array_equal(day_off == 1, inside)
+    np.testing.assert_array_equal(planned == np.log1p(np.float32(30)), inside)
+    assert made.changed[~inside].any(), "their families' promotions are their features too"
+
+
+# --- both sides -------------------------------------------------------------------------------
+
+
+@dataclass
+class Runner:
+    """Both runners, in this process, counting the rows that are predicted."""
+
+    engine: ForecastEngine
+    inferred: list[int] = field(default_factory=list)
+
+    async def infer(
+        self, bundle: str, snapshot: str, rows: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        self.inferred.append(len(rows))
+        return self.engine.bundle.model.predict(rows)
+
+    async def reconcile(
+        self, bundle: str, snapshot: str, base: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return self.engine.reconciliation.reconcile(base).values
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A model whose forecasts are so low that some are negative."""
+
+    model: Any
+
+    def predict(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(self.model.predict(rows) - np.float32(4))
+
+
+def _believing(bundle: Bundle, snapshot: Snapshot) -> Bundle:
+    """The total is believed a little, so that reconciliation moves the series that sell most."""
+    most = [node.id for node in snapshot.hierarchy.nodes if node.key[1:] == ("GROCERY I",)]
+    return replace(bundle, variances={"total": 1000.0, **dict.fromkeys(most, 1.0)})
+
+
+def _clipping(bundle: Bundle, snapshot: Snapshot) -> Bundle:
+    return replace(bundle, model=Lowered(bundle.model))
+
+
+KINDS: dict[str, Callable[[Bundle, Snapshot], Bundle]] = {
+    "bottom-up": lambda bundle, snapshot: bundle,
+    "reconciled": _believing,
+    "clipped": _clipping,
+}
+
+
+@pytest.fixture(scope="module", params=list(KINDS))
+def forecaster(
+    request: pytest.FixtureRequest, trained: Store, pair: Pair, bundle: Bundle, snapshot: Snapshot
+) -> Forecaster:
+    """Of the trained pair, and of ones whose stored forecasts are not the base forecasts."""
+    engine = ForecastEngine(KINDS[request.param](bundle, snapshot), snapshot)
+    newest = engine.forecast(snapshot.newest_origin)
+    assert (newest.clipped > 0) is (request.param == "clipped")
+    intervals: Intervals = load_serving_pair(trained, pair).intervals
+    runner = Runner(engine)
+    stored = Forecasts(mean=newest.values, clipped=newest.clipped)
+    return Forecaster(ServingPair(engine, intervals, stored), runner, runner)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A comparison, with the model's calls that it took."""
+
+    compared: Comparison
+    inferred: list[int]
+
+
+def compare(
+    forecaster: Forecaster, origin: int, horizons: NDArray[np.intp], node: str, *adjustments: Any
+) -> Asked:
+    runner = Runner(forecaster.pair.engine)
+    counted = replace(forecaster, onnx=runner, reconciler=runner)
+    row = row_of(forecaster.pair.engine.snapshot, node)
+    compared = anyio.run(counted.compare, origin, horizons, row, list(adjustments))
+    return Asked(compared, runner.inferred)
+
+
+WINDOWS = {
+    "newest": (0, np.arange(1, 31)),
+    "later": (0, np.arange(40, 55)),
+    "past": (100, np.arange(1, 31)),
+}
+every_window = pytest.mark.parametrize("window", list(WINDOWS))
+
+
+@every_window
+@pytest.mark.parametrize("node", ["total", SERIES])
+def test_both_sides_are_what_would_be_forecast(
+    forecaster: Forecaster, window: str, node: str
+) -> None:
+    """The baseline is the forecast itself; the scenario is that of all rows, predicted anew."""
+    engine = forecaster.pair.engine
+    snapshot = engine.snapshot
+    ago, horizons = WINDOWS[window]
+    origin = snapshot.newest_origin - ago
+    first, last = int(horizons[4]), int(horizons[10])
+    change = Adjustment("onpromotion", "set", 60, origin + first, origin + last)
+    asked = compare(forecaster, origin, horizons, node, change)
+    np.testing.assert_array_equal(
+        asked.compared.baseline, anyio.run(forecaster.forecast, origin, horizons)
+    )
+    known = known_covariates(snapshot, origin)
+    plan = known.onpromotion.copy()
+    plan[bottoms_below(snapshot.hierarchy, row_of(snapshot, node)), first - 1 : last] = 60
+    state = state_at(snapshot, origin)
+    rows = engine.rows(state, Covariates(snapshot, origin, plan, snapshot.calendar), horizons)
+    base = engine.base(state, horizons, engine.bundle.model.predict(rows))
+    expected = engine.reconciliation.reconcile(base).values
+    np.testing.assert_allclose(asked.compared.scenario, expected, rtol=1e-9, atol=1e-9)
+    assert (asked.compared.scenario != asked.compared.baseline).any()
+    assert len(asked.inferred) == 1
+
+
+@every_window
+def test_nothing_adjusted_changes_nothing(forecaster: Forecaster, window: str) -> None:
+    ago, horizons = WINDOWS[window]
+    origin = forecaster.pair.engine.snapshot.newest_origin - ago
+    asked = compare(forecaster, origin, horizons, "total")
+    np.testing.assert_array_equal(asked.compared.scenario, asked.compared.baseline)
+    assert not asked.compared.predicted.any()
+    assert len(asked.inferred) == (ago > 0)
+
+
+@pytest.mark.parametrize("ago", [0, 100], ids=["newest", "past"])
+def test_setting_what_is_known_changes_nothing(forecaster: Forecaster, ago: int) -> None:
+    """The plan of one series for one day, and the name of the day."""
+    snapshot = forecaster.pair.engine.snapshot
+    origin = snapshot.newest_origin - ago
+    number = row_of(snapshot, SERIES) - snapshot.hierarchy.n_upper
+    items = float(snapshot.onpromotion[number, origin + 3])
+    name = str(snapshot.calendar.names[origin + 3]) or None
+    adjustments = (
+        Adjustment("onpromotion", "set", items, origin + 3, origin + 3),
+        Adjustment("holiday", "set", name, origin + 3, origin + 3),
+    )
+    asked = compare(forecaster, origin, np.arange(1, 16), SERIES, *adjustments)
+    np.testing.assert_array_equal(asked.compared.scenario, asked.compared.baseline)
+    assert not asked.compared.predicted.any()
+    assert len(asked.inferred) == (ago > 0)
+
+
+def test_days_on_which_no_row_changes_keep_their_very_numbers(
+    forecaster: Forecaster, promote: Callable, origin: int
+) -> None:
+    asked = compare(forecaster, origin, np.arange(1, 31), "total", promote("set", 60, 20, 22))
+    moved = (asked.compared.scenario != asked.compared.baseline).any(axis=0)
+    assert set(np.flatnonzero(moved) + 1) <= set(range(17, 26))
+    assert moved[19:22].all()
+
+
+def test_only_altered_rows_are_predicted(
+    forecaster: Forecaster, promote: Callable, origin: int
+) -> None:
+    """And, where the stored forecasts are not the base forecasts, the baseline of those days."""
+    engine = forecaster.pair.engine
+    change = promote("set", 60, 20, 22)
+    made = scenario_rows(
+        engine, origin, np.arange(1, 31), row_of(engine.snapshot, SERIES), [change]
+    )
+    asked = compare(forecaster, origin, np.arange(1, 31), SERIES, change)
+    moved_after = len(engine.reconciliation.believed) or forecaster.pair.forecasts.clipped
+    baseline = len(engine.reconciliation.needed) * int(made.days.sum()) if moved_after else 0
+    assert asked.inferred == [int(made.changed.sum()) + baseline]
+    assert 0 < made.changed.sum() < made.changed.size / 2
+
+
+@every_node
+def test_both_sides_add_up(
+    forecaster: Forecaster, promote: Callable, origin: int, node: str
+) -> None:
+    hierarchy = forecaster.pair.engine.snapshot.hierarchy
+    compared = compare(
+        forecaster, origin, np.arange(1, 91), node, promote("set", 60, 20, 40)
+    ).compared
+    for values in (compared.baseline, compared.scenario):
+        np.testing.assert_allclose(hierarchy.aggregate(values[hierarchy.n_upper :]), values)
+        assert (values >= 0).all()
