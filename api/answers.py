@@ -9,7 +9,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.schemas import SnapshotRef
+from api.schemas.answer import SnapshotRef
 from features.snapshot import Snapshot
 
 
@@ -21,18 +21,22 @@ def answer(content: Any) -> Response:
 
 
 def lasting(request: Request, content: Any) -> Response:
-    """A JSON answer that only changes with model, data and request: it has an ETag (RFC 9110).
+    """A JSON answer that only changes with model, data and request: see `lasting_bytes`."""
+    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+    return lasting_bytes(request, body, media_type="application/json")
+
+
+def lasting_bytes(request: Request, body: bytes, *, media_type: str) -> Response:
+    """An answer with an ETag (RFC 9110).
 
     A client that has it already is told so by a 304 without a body.
     """
-    full = answer(content)
-    tag = f'"{blake2b(full.body, digest_size=16).hexdigest()}"'
+    tag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
     known = request.headers.get("if-none-match", "")
     held = {part.strip().removeprefix("W/") for part in known.split(",")}
     if tag in held or known.strip() == "*":
         return Response(status_code=304, headers={"etag": tag})
-    full.headers["etag"] = tag
-    return full
+    return Response(body, media_type=media_type, headers={"etag": tag})
 
 
 def reference(snapshot: Snapshot) -> SnapshotRef:

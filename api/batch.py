@@ -9,13 +9,11 @@ from starlette.responses import Response
 
 from api import batch_csv
 from api.answers import answer
-from api.items import Computed, Planned, compute, plan, result
+from api.items import compute, plan, results
 from api.parsing import media_type_of, read_json
-from api.schemas import BatchRequest
+from api.schemas.requests import MAX_ITEMS, BatchRequest
 from errors import Code, FieldError, Problem
 from models.forecaster import Forecaster
-
-MAX_ITEMS = 100
 
 
 async def predict_batch(forecaster: Forecaster, request: Request) -> Response:
@@ -29,19 +27,10 @@ async def predict_batch(forecaster: Forecaster, request: Request) -> Response:
         faults = [FieldError("/predictions", detail)]
         raise Problem(Code.BATCH_TOO_LARGE, f"/predictions: {detail}.", errors=faults)
     planned = plan(forecaster, asked.predictions)
-    computed = await compute(forecaster, planned)
-    return answer(
-        {
-            "predictions": [
-                _told(forecaster, item, computed, f"/predictions/{number}")
-                for number, item in enumerate(planned)
-            ]
-        }
-    )
+    told = results(forecaster, planned, await compute(forecaster, planned))
+    return answer({"predictions": [_document(*numbered) for numbered in enumerate(told)]})
 
 
-def _told(
-    forecaster: Forecaster, item: Planned, computed: Computed, pointer: str
-) -> dict[str, Any]:
-    told = result(forecaster, item, computed)
+def _document(number: int, told: dict[str, Any] | Problem) -> dict[str, Any]:
+    pointer = f"/predictions/{number}"
     return told.at(pointer).document(instance=pointer) if isinstance(told, Problem) else told

@@ -15,7 +15,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.items import Computed, Planned, compute, plan, result
+from api.items import Computed, Planned, compute, plan, results
 from errors import Code, FieldError, Problem
 from models.forecaster import Forecaster
 
@@ -106,19 +106,18 @@ async def _lines(
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(_HEADER)
-    for number, item in enumerate(planned, start=1):
-        writer.writerows(_of_row(forecaster, number, documents[number - 1], item, computed))
-        if number % _ROWS_AT_ONCE == 0:
-            yield out.getvalue()
-            out.seek(0)
-            out.truncate()
-    yield out.getvalue()
+    for first in range(0, len(planned), _ROWS_AT_ONCE):
+        some = planned[first : first + _ROWS_AT_ONCE]
+        for number, told in enumerate(results(forecaster, some, computed), start=first):
+            writer.writerows(_of_row(number + 1, documents[number], told))
+        yield out.getvalue()
+        out.seek(0)
+        out.truncate()
 
 
 def _of_row(
-    forecaster: Forecaster, number: int, document: dict[str, Any], item: Planned, computed: Computed
+    number: int, document: dict[str, Any], told: dict[str, Any] | Problem
 ) -> Iterator[list[Any]]:
-    told = result(forecaster, item, computed)
     if isinstance(told, Problem):
         given = [document.get(name, "") for name in ("store_nbr", "family", "date")]
         blanks = [""] * (1 + len(_BOUNDS))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from api.schemas import DayForecast
+from api.schemas.forecasts import DayForecast
 from api.windows import Window
 from errors import Code, Problem
 from models.forecaster import Forecaster, RunnerError
@@ -50,25 +50,29 @@ def failing() -> Iterator[None]:
 def days_of(
     forecaster: Forecaster,
     window: Window,
-    row: int,
+    rows: NDArray[np.intp],
     mean: NDArray[np.float64],
     nominals: Sequence[int],
-) -> list[DayForecast]:
-    """A node's days with their intervals, and the sales of those that have passed."""
+) -> list[list[DayForecast]]:
+    """Days of some nodes with their intervals, and the sales of those that have passed.
+
+    Args:
+        rows: of the nodes, shape (n,).
+        mean: their forecasts in units, shape (n, days).
+    """
     snapshot = forecaster.pair.engine.snapshot
-    days: list[DayForecast] = [
-        {"date": snapshot.date_at(int(day)), "prediction": value}
-        for day, value in zip(window.days, mean.tolist(), strict=True)
-    ]
-    sold = snapshot.first_sale[[row]] <= window.origin
+    sold = snapshot.first_sale[rows] <= window.origin
+    names, columns = ["date", "prediction"], [mean]
     for nominal in nominals:
-        bounds = forecaster.pair.intervals.bounds(
-            np.array([row]), mean[None], window.horizons, nominal, sold=sold
-        )
-        for side, values in zip(("lower", "upper"), bounds, strict=True):
-            for entry, value in zip(days, values[0].tolist(), strict=True):
-                entry[f"{side}_{nominal}"] = value
-    for entry, day in zip(days, window.days, strict=True):
-        known = day < snapshot.n_days
-        entry["actual"] = float(snapshot.sales[row, day]) if known else None
-    return days
+        names += [f"lower_{nominal}", f"upper_{nominal}"]
+        columns += forecaster.pair.intervals.bounds(rows, mean, window.horizons, nominal, sold=sold)
+    names.append("actual")
+    dates = [snapshot.date_at(day) for day in window.days.tolist()]
+    past = window.days[window.days < snapshot.n_days]
+    actual = snapshot.sales[np.ix_(rows, past)].tolist()
+    not_known = [None] * (len(dates) - len(past))
+    of_nodes = np.stack(columns, axis=1).tolist()
+    return [
+        [dict(zip(names, day, strict=True)) for day in zip(dates, *of_node, sales, strict=True)]
+        for of_node, sales in zip(of_nodes, (known + not_known for known in actual), strict=True)
+    ]

@@ -12,7 +12,8 @@ from api.answers import answer, reference
 from api.days import forecast
 from api.nodes import node_row
 from api.parsing import read_json
-from api.schemas import ExplainAnswer, ExplainRequest, FeatureStep, NotExplained
+from api.schemas.reasons import ExplainAnswer, FeatureStep, NotExplained
+from api.schemas.requests import ExplainRequest
 from api.windows import Window, window_of
 from errors import Code, Problem
 from features.contract import FEATURES

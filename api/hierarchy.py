@@ -8,7 +8,8 @@ from starlette.responses import Response
 from api.answers import lasting, reference
 from api.days import forecast
 from api.parsing import read_query
-from api.schemas import HierarchyAnswer, HierarchyQuery
+from api.schemas.forecasts import HierarchyAnswer
+from api.schemas.requests import HierarchyQuery
 from api.tree import Tree, way_of
 from api.windows import previous_days, window_of
 from models.forecaster import Forecaster

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from api.answers import answer, reference
 from api.nodes import node_row
 from api.parsing import read_json
-from api.schemas import HistoricalAnswer, HistoricalRequest, PastDay
+from api.schemas.facts import HistoricalAnswer, PastDay
+from api.schemas.requests import HistoricalRequest
 from errors import Code, FieldError, Problem
 from features.snapshot import Snapshot
 from models.forecaster import Forecaster

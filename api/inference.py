@@ -7,16 +7,23 @@ problems like everywhere; their `error` is what the protocol's clients read.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
-
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import answer
 from api.days import base
 from api.parsing import read_json
+from api.schemas.inference import (
+    InferAnswer,
+    InferRequest,
+    LiveAnswer,
+    ModelAnswer,
+    OutputTensor,
+    ReadyAnswer,
+    Tensor,
+    TensorShape,
+)
 from errors import Code, FieldError, Problem
 from features.contract import NAMES
 from features.snapshot import MAX_HORIZON
@@ -28,27 +35,6 @@ INPUT, OUTPUT = "rows", "units"
 _HORIZON = NAMES.index("horizon")
 
 
-class _Part(BaseModel):
-    # the protocol lets a client send more than is used here, such as parameters
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Tensor(_Part):
-    """A tensor; its data are in row-major order, nested or flat."""
-
-    name: str
-    shape: list[Annotated[int, Field(strict=True, ge=0)]]
-    datatype: Literal["FP32", "FP64"]
-    data: list[Any]
-
-
-class InferRequest(_Part):
-    """Body of POST /v2/models/mlrf/infer."""
-
-    id: str | None = None
-    inputs: Annotated[list[Tensor], Field(min_length=1, max_length=1)]
-
-
 async def server(forecaster: Forecaster, request: Request) -> Response:
     """What this server is."""
     return answer({"name": MODEL, "version": forecaster.pair.engine.bundle.name, "extensions": []})
@@ -57,41 +43,36 @@ async def server(forecaster: Forecaster, request: Request) -> Response:
 async def model(forecaster: Forecaster, request: Request) -> Response:
     """What the model takes and gives."""
     return answer(
-        {
-            "name": MODEL,
-            "versions": [forecaster.pair.engine.bundle.name],
-            "platform": "onnxruntime_onnx",
-            "inputs": [{"name": INPUT, "datatype": "FP32", "shape": [-1, len(NAMES)]}],
-            "outputs": [{"name": OUTPUT, "datatype": "FP32", "shape": [-1, 1]}],
-        }
+        ModelAnswer(
+            name=MODEL,
+            versions=[forecaster.pair.engine.bundle.name],
+            platform="onnxruntime_onnx",
+            inputs=[TensorShape(INPUT, "FP32", [-1, len(NAMES)])],
+            outputs=[TensorShape(OUTPUT, "FP32", [-1, 1])],
+        )
     )
 
 
 async def ready(forecaster: Forecaster, request: Request) -> Response:
     """Ready: see /readyz."""
-    return answer({"name": MODEL, "ready": True})
+    return answer(ReadyAnswer(MODEL, True))
 
 
 async def live(request: Request) -> Response:
     """Live: see /livez."""
-    return answer({"live": True})
+    return answer(LiveAnswer(True))
 
 
 async def infer(forecaster: Forecaster, request: Request) -> Response:
     """Base forecasts of rows of the contract, which add up with no others."""
     asked = await read_json(request, InferRequest)
     units = await base(forecaster, _rows(asked.inputs[0]))
-    named = {} if asked.id is None else {"id": asked.id}
-    return answer(
-        {
-            "model_name": MODEL,
-            "model_version": forecaster.pair.engine.bundle.name,
-            **named,
-            "outputs": [
-                {"name": OUTPUT, "datatype": "FP32", "shape": [len(units), 1], "data": units}
-            ],
-        }
-    )
+    told: InferAnswer = {
+        "model_name": MODEL,
+        "model_version": forecaster.pair.engine.bundle.name,
+        "outputs": [OutputTensor(OUTPUT, "FP32", [len(units), 1], units)],
+    }
+    return answer(told if asked.id is None else {**told, "id": asked.id})
 
 
 def _rows(tensor: Tensor) -> np.ndarray:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from api.days import forecast
 from api.nodes import bottom_row
 from api.parsing import checked
-from api.predict import simple_answer
-from api.schemas import SimpleRequest
+from api.predict import Series, simple_answers
+from api.schemas.requests import SimpleRequest
 from api.windows import Window, window_of
 from errors import Code, FieldError, Problem
 from models.forecaster import Forecaster
@@ -43,10 +43,11 @@ class OfOrigin:
     horizons: NDArray[np.intp]
     values: NDArray[np.float64]
 
-    def of(self, item: Item) -> NDArray[np.float64]:
-        """The forecasts of an item's series and days, shape (days,)."""
-        at = np.searchsorted(self.horizons, item.window.horizons)
-        values: NDArray[np.float64] = self.values[item.row, at]
+    def of(self, series: Sequence[Series], window: Window) -> NDArray[np.float64]:
+        """The forecasts of some series and days, shape (series, days)."""
+        at = np.searchsorted(self.horizons, window.horizons)
+        rows = np.array([row for _, row in series])
+        values: NDArray[np.float64] = self.values[np.ix_(rows, at)]
         return values
 
 
@@ -94,11 +95,24 @@ async def compute(forecaster: Forecaster, planned: Sequence[Planned]) -> Compute
     return computed
 
 
-def result(forecaster: Forecaster, item: Planned, computed: Computed) -> dict[str, Any] | Problem:
-    """What is told of one item."""
-    if isinstance(item, Problem):
-        return item
-    found = computed[item.window.origin]
-    if isinstance(found, Problem):
-        return found
-    return simple_answer(forecaster, item.asked, item.window, item.row, found.of(item))
+def results(
+    forecaster: Forecaster, planned: Sequence[Planned], computed: Computed
+) -> list[dict[str, Any] | Problem]:
+    """What is told of each item; items of one window and the same intervals are told together."""
+    told: list[dict[str, Any] | Problem] = []
+    alike: dict[Any, list[tuple[int, Item]]] = {}
+    for number, item in enumerate(planned):
+        found = item if isinstance(item, Problem) else computed[item.window.origin]
+        told.append(found if isinstance(found, Problem) else {})
+        if isinstance(item, Item) and not isinstance(found, Problem):
+            key = (item.window.origin, *item.window.horizons[[0, -1]], item.asked.intervals)
+            alike.setdefault(key, []).append((number, item))
+    for (origin, *_), items in alike.items():
+        found = computed[origin]
+        assert isinstance(found, OfOrigin), "the others have their problem already"
+        series = [Series(item.asked, item.row) for _, item in items]
+        window = items[0][1].window
+        answers = simple_answers(forecaster, window, series, found.of(series, window))
+        for (number, _), one in zip(items, answers, strict=True):
+            told[number] = one
+    return told

@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import lasting, reference
-from api.schemas import HORIZONS, MetaAnswer, StoreInfo
+from api.schemas.facts import MetaAnswer, StoreInfo
+from api.schemas.requests import HORIZONS
 from features.snapshot import MAX_HORIZON
 from models.forecaster import FIRST_ORIGIN, Forecaster
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import anyio.to_thread
 import numpy as np
@@ -16,7 +16,8 @@ from api.days import base, days_of, forecast
 from api.nodes import bottom_row
 from api.parsing import read_json
 from api.rows import Row, filled_row, whole_row
-from api.schemas import RowAnswer, RowRequest, SimpleAnswer, SimpleRequest
+from api.schemas.forecasts import RowAnswer
+from api.schemas.requests import RowRequest, SimpleRequest
 from api.windows import Window, window_of
 from errors import Code, FieldError, Problem
 from features.matrix import known_covariates
@@ -29,42 +30,57 @@ async def predict_simple(forecaster: Forecaster, request: Request) -> Response:
     snapshot = forecaster.pair.engine.snapshot
     row = bottom_row(snapshot, asked.store_nbr, asked.family)
     window = window_of(snapshot, asked.date, asked.horizon)
-    mean = (await forecast(forecaster, window))[row]
-    return answer(simple_answer(forecaster, asked, window, row, mean))
+    mean = (await forecast(forecaster, window))[[row]]
+    return answer(simple_answers(forecaster, window, [Series(asked, row)], mean)[0])
 
 
-def simple_answer(
-    forecaster: Forecaster,
-    asked: SimpleRequest,
-    window: Window,
-    row: int,
-    mean: NDArray[np.float64],
-) -> dict[str, Any]:
-    """What is told of a bottom series with the forecasts `mean`, shape (days,)."""
+class Series(NamedTuple):
+    """A bottom series that is asked for, and its row in the hierarchy."""
+
+    asked: SimpleRequest
+    row: int
+
+
+def simple_answers(
+    forecaster: Forecaster, window: Window, series: Sequence[Series], mean: NDArray[np.float64]
+) -> list[dict[str, Any]]:
+    """What is told of bottom series with the forecasts `mean`, shape (n, days).
+
+    Args:
+        series: with one window and the same intervals; together they cost little more than one.
+    """
     engine = forecaster.pair.engine
     snapshot = engine.snapshot
-    days = days_of(forecaster, window, row, mean, asked.intervals)
-    trained_through = engine.bundle.facts.trained_through
+    rows = np.array([row for _, row in series])
+    days = days_of(forecaster, window, rows, mean, series[0].asked.intervals)
     first = snapshot.date_at(int(window.days[0]))
-    told = SimpleAnswer(
-        store_nbr=asked.store_nbr,
-        family=asked.family,
-        date=first,
-        horizon=asked.horizon,
-        forecast=days,
-        origin=snapshot.date_at(window.origin),
-        method=engine.methods(window.origin, np.array([row]))[0],
-        model_version=engine.bundle.name,
-        model_trained_through=trained_through,
-        in_sample=first <= trained_through,
-        known_through={
+    trained_through = engine.bundle.facts.trained_through
+    shared = {
+        "model_version": engine.bundle.name,
+        "model_trained_through": trained_through,
+        "in_sample": first <= trained_through,
+        "known_through": {
             "onpromotion": snapshot.date_at(window.origin + snapshot.promotion_lead),
         },
-        snapshot=reference(snapshot),
-        degraded=False,
-    )
-    of_first_day = {key: value for key, value in days[0].items() if key != "actual"}
-    return {**of_first_day, **{field.name: getattr(told, field.name) for field in fields(told)}}
+        "snapshot": reference(snapshot),
+        "degraded": False,
+    }
+    return [
+        {
+            **{name: value for name, value in of_days[0].items() if name != "actual"},
+            "store_nbr": asked.store_nbr,
+            "family": asked.family,
+            "date": first,
+            "horizon": asked.horizon,
+            "forecast": of_days,
+            "origin": snapshot.date_at(window.origin),
+            "method": method,
+            **shared,
+        }
+        for (asked, _), of_days, method in zip(
+            series, days, engine.methods(window.origin, rows), strict=True
+        )
+    ]
 
 
 async def predict(forecaster: Forecaster, request: Request) -> Response:

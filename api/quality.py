@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import lasting
-from api.schemas import AccuracyAnswer, AccuracyGroup, LevelAccuracy
+from api.schemas.facts import AccuracyAnswer, AccuracyGroup, LevelAccuracy, MetricsAnswer
 from models.forecaster import Forecaster
 
 _OURS, _TUNING = "mlrf", "tuning"
@@ -21,7 +21,7 @@ _OURS, _TUNING = "mlrf", "tuning"
 async def model_metrics(forecaster: Forecaster, request: Request) -> Response:
     """The bundle's metrics.json as it is: the only source of quality figures there is."""
     bundle = forecaster.pair.engine.bundle
-    return lasting(request, {"model_version": bundle.name, "metrics": bundle.metrics})
+    return lasting(request, MetricsAnswer(bundle.name, bundle.metrics))
 
 
 async def accuracy(forecaster: Forecaster, request: Request) -> Response:

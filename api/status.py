@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import answer, reference
-from api.schemas import HealthAnswer
+from api.schemas.facts import HealthAnswer, StatusAnswer
 from models.forecaster import Forecaster
 
 
@@ -31,12 +31,12 @@ async def health(forecaster: Forecaster, request: Request) -> Response:
 
 async def ready(forecaster: Forecaster, request: Request) -> Response:
     """Ready: the bundle is verified and its golden rows are reproduced."""
-    return answer({"status": "ready"})
+    return answer(StatusAnswer("ready"))
 
 
 async def alive(request: Request) -> Response:
     """Alive: the process answers. Says nothing of a model."""
-    return answer({"status": "alive"})
+    return answer(StatusAnswer("alive"))
 
 
 def _today() -> date:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.parsing import nearest
-from api.schemas import HierarchyQuery, NodeForecast
+from api.schemas.forecasts import NodeForecast
+from api.schemas.requests import HierarchyQuery
 from errors import Code, FieldError, Problem
 from features.hierarchy import BOTTOM, TOTAL, Hierarchy
 
@@ -21,7 +22,7 @@ def way_of(hierarchy: Hierarchy, query: HierarchyQuery) -> tuple[str, int]:
     Raises:
         Problem: INVALID_NODE: there is no such node, or it is not on the way asked for.
     """
-    node = query.node or TOTAL
+    node = TOTAL if query.node is None else query.node
     row = hierarchy.index.get(node)
     if row is None:
         detail = f"There is no node {node!r}.{nearest(node, hierarchy.index)}"

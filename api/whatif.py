@@ -14,14 +14,8 @@ from api.answers import answer, reference
 from api.days import failing
 from api.nodes import node_row
 from api.parsing import read_json
-from api.schemas import (
-    ChildChange,
-    DayChange,
-    NodeChange,
-    Override,
-    WhatifAnswer,
-    WhatifRequest,
-)
+from api.schemas.reasons import Applied, ChildChange, DayChange, NodeChange, WhatifAnswer
+from api.schemas.requests import Override, WhatifRequest
 from api.tree import DEFAULT_WAY
 from api.windows import Window, window_of
 from errors import Code, FieldError, Problem
@@ -111,7 +105,7 @@ def _adjustment(
     )
 
 
-def _applied(snapshot: Snapshot, row: int, adjustment: Adjustment) -> dict[str, object]:
+def _applied(snapshot: Snapshot, row: int, adjustment: Adjustment) -> Applied:
     return {
         "covariate": adjustment.covariate,
         "op": adjustment.op,

@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from api.schemas import Horizon
+from api.schemas.requests import Horizon
 from errors import Code, FieldError, Problem
 from features.snapshot import MAX_HORIZON, Snapshot
 from models.forecaster import FIRST_ORIGIN

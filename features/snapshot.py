@@ -152,8 +152,7 @@ class Snapshot:
         return (day - self.facts.first_date).days
 
     def date_at(self, index: int) -> date:
-        value: date = (np.datetime64(self.facts.first_date) + index).astype(object)
-        return value
+        return date.fromordinal(self.facts.first_date.toordinal() + index)
 
 
 def load_snapshot(folder: Path) -> Snapshot:

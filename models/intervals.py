@@ -39,6 +39,10 @@ MIN_NOMINAL, MAX_NOMINAL = 50, 99
 """Nominal coverage that can be asked for, in percent."""
 
 _CENTRES = np.array([(first + last) / 2 for first, last in BUCKETS])
+_EVERY_DAY = np.arange(1, BUCKETS[-1][1] + 1)
+_MIX = np.stack([np.interp(_EVERY_DAY, _CENTRES, unit) for unit in np.eye(len(BUCKETS))], axis=1)
+"""Weights of the buckets at each horizon, shape (horizons, buckets): a value that is known at the
+buckets' centres is interpolated between them by one product."""
 
 
 def bucket_of(horizons: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -112,15 +116,15 @@ class Intervals:
     """A calibration, bound to the nodes of a hierarchy."""
 
     def __init__(self, calibration: Calibration, hierarchy: Hierarchy) -> None:
-        self._calibration = calibration
         self._hierarchy = hierarchy
+        self._tables = [_Table(calibration.levels[level]) for level in hierarchy.levels]
         known = dict(zip(calibration.nodes, calibration.scale, strict=True))
-        self._scale = np.array(
-            [
-                known.get(node.id, calibration.levels[node.level].scale)  # new: as its level is
-                for node in hierarchy.nodes
-            ]
-        )
+        scales = [
+            known.get(node.id, calibration.levels[node.level].scale)  # new: as its level is
+            for node in hierarchy.nodes
+        ]
+        # made once for all nodes: a product of one row may differ from this in its last bit
+        self._spread: Values = np.array(scales) @ _MIX.T
 
     def bounds(
         self,
@@ -143,43 +147,61 @@ class Intervals:
         Invariants: 0 <= lower <= mean <= upper; a wider nominal contains a narrower one.
         """
         tail = (1 - nominal / 100) / 2
-        lower, upper = np.empty_like(mean), np.empty_like(mean)
+        lower, upper = np.zeros_like(mean), np.empty_like(mean)
+        root, spread = np.sqrt(mean), self._spread[np.ix_(nodes, horizons - 1)]
         levels = self._hierarchy.level_of[nodes]
-        for code, level in enumerate(self._hierarchy.levels):
-            errors = self._calibration.levels[level]
-            at = np.flatnonzero((levels == code) & sold)
-            lower[at] = self._reach(errors, nodes[at], mean[at], horizons, tail)
-            upper[at] = self._reach(errors, nodes[at], mean[at], horizons, 1 - tail)
-            never = np.flatnonzero((levels == code) & ~sold)
-            lower[never] = 0
-            upper[never] = _by_horizon(errors.unsold, horizons, 1 - tail)[:, 0]
+        for code in np.unique(levels):
+            of_level = levels == code
+            table = self._tables[code]
+            at = np.flatnonzero(of_level & sold)
+            for bound, share in ((lower, tail), (upper, 1 - tail)):
+                bound[at] = _reach(root[at], spread[at], horizons, table.sizes, table.at(share))
+            upper[of_level & ~sold] = table.unsold(1 - tail)[horizons - 1]
         return np.minimum(lower, mean), np.maximum(upper, mean)
 
-    def _reach(
-        self,
-        errors: LevelErrors,
-        nodes: NDArray[np.intp],
-        mean: Values,
-        horizons: NDArray[np.intp],
-        share: float,
-    ) -> Values:
-        """The value that a share of the outcomes stay below; shape (n, h)."""
-        root = np.sqrt(mean)
-        by_size = _by_horizon(errors.quantiles, horizons, share)
-        quantile = np.empty_like(root)
-        for column, groups in enumerate(by_size):
-            quantile[:, column] = np.interp(root[:, column], errors.sizes, groups)
-        spread = np.empty_like(root)
-        for row, scale in enumerate(self._scale[nodes]):
-            spread[row] = np.interp(horizons, _CENTRES, scale)
-        value: Values = np.maximum(root + spread * quantile, 0) ** 2
-        return value
+
+class _Table:
+    """The quantiles of a level at every horizon, by share; kept, for few shares are asked for."""
+
+    def __init__(self, errors: LevelErrors) -> None:
+        self._errors = errors
+        self._kept: dict[float, Values] = {}
+        self._unsold: dict[float, Values] = {}
+
+    @property
+    def sizes(self) -> Values:
+        """Of the groups, shape (groups,)."""
+        return self._errors.sizes
+
+    def at(self, share: float) -> Values:
+        """Quantiles of the groups, shape (horizons, groups)."""
+        if share not in self._kept:
+            self._kept[share] = _MIX @ _at_share(self._errors.quantiles, share)
+        return self._kept[share]
+
+    def unsold(self, share: float) -> Values:
+        """What a series that had not sold stays below, shape (horizons,), units."""
+        if share not in self._unsold:
+            self._unsold[share] = (_MIX @ _at_share(self._errors.unsold, share))[:, 0]
+        return self._unsold[share]
 
 
-def _by_horizon(quantiles: Values, horizons: NDArray[np.intp], share: float) -> Values:
-    """Quantiles at one probability, between the buckets' centres; shape (h, groups)."""
-    table = _at_share(quantiles, share)
-    return np.stack([np.interp(horizons, _CENTRES, group) for group in table.T], axis=1)
+def _reach(
+    root: Values,
+    spread: Values,
+    horizons: NDArray[np.intp],
+    sizes: Values,
+    quantiles: Values,
+) -> Values:
+    """The value that a share of the outcomes stay below; shape (n, h), units."""
+    low = np.clip(np.searchsorted(sizes, root, side="right") - 1, 0, len(sizes) - 1)
+    high = np.minimum(low + 1, len(sizes) - 1)
+    gap = sizes[high] - sizes[low]
+    part = np.clip((root - sizes[low]) / np.where(gap > 0, gap, 1), 0, 1)
+    rows = horizons - 1
+    below, above = quantiles[rows, low], quantiles[rows, high]
+    value: Values = np.maximum(root + spread * (below + part * (above - below)), 0) ** 2
+    return value
 
 
 def _at_share(quantiles: Values, share: float) -> Values:

@@ -1,26 +1,22 @@
-"""docs/api.md shows requests that work, and answers of the shape that they have."""
+"""The documentation is true: its examples are answered as shown, its document as described."""
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Any
 
+import jsonschema_rs
+import orjson
 import pytest
+from jsonschema_rs import Draft202012Validator
 
-from settings import ROOT
+from api.documentation import Documentation
+from api.examples import Example, examples
+from api.openapi import JSON, openapi, problems_of
+from api.routes import CALLS, Routes
+from errors import Code
 
-_EXAMPLE = re.compile(
-    r"```console\n\$ curl (?P<command>[^`]*?)\n```\n\n```json\n(?P<answer>[^`]*?)\n```"
-)
-_URL = re.compile(r"http://127\.0\.0\.1:3000(?P<path>[^' ]*)")
-EXAMPLES = list(_EXAMPLE.finditer((ROOT / "docs" / "api.md").read_text(encoding="utf-8")))
-
-
-def path_of(example: re.Match[str]) -> str:
-    found = _URL.search(example["command"])
-    assert found
-    return found["path"]
+EXAMPLES = examples()
+DOCUMENT = openapi(CALLS)
 
 
 def assert_same_shape(shown: Any, told: Any, at: str) -> None:
@@ -38,16 +34,100 @@ def assert_same_shape(shown: Any, told: Any, at: str) -> None:
         assert number or isinstance(told, type(shown)), f"{at}: {shown!r} and {told!r}"
 
 
-def test_every_call_with_an_answer_is_shown() -> None:
-    assert len(EXAMPLES) >= 10
+def validator(schema: dict[str, Any]) -> Any:
+    return Draft202012Validator({**schema, "components": DOCUMENT["components"]})
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=path_of)
-def test_an_example_is_true(client: Any, example: re.Match[str]) -> None:
-    body = re.search(r"-d '(.*)'", example["command"], re.DOTALL)
-    if body:
-        response = client.request("POST", path_of(example), json=json.loads(body[1]))
-    else:
-        response = client.request("GET", path_of(example))
+def described(example: Example) -> dict[str, Any]:
+    operation: dict[str, Any] = DOCUMENT["paths"][example.path][example.method.lower()]
+    return operation
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.url)
+def test_an_example_is_true(client: Any, example: Example) -> None:
+    response = client.request(example.method, example.url, json=example.body)
     assert response.status_code == 200, response.text
-    assert_same_shape(json.loads(example["answer"]), response.json(), path_of(example))
+    assert_same_shape(example.answer, response.json(), example.path)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.url)
+def test_request_and_answer_are_as_described(client: Any, example: Example) -> None:
+    operation = described(example)
+    if example.body is not None:
+        validator(operation["requestBody"]["content"][JSON]["schema"]).validate(example.body)
+    told = client.request(example.method, example.url, json=example.body).json()
+    answer = validator(operation["responses"]["200"]["content"][JSON]["schema"])
+    answer.validate(told)
+    answer.validate(example.answer)
+
+
+def test_an_answer_with_a_name_that_is_not_described_is_seen() -> None:
+    example = next(shown for shown in EXAMPLES if shown.path == "/predict/simple")
+    schema = described(example)["responses"]["200"]["content"][JSON]["schema"]
+    with pytest.raises(jsonschema_rs.ValidationError):
+        validator(schema).validate({**example.answer, "lower_8": 0})
+
+
+def test_every_call_is_described_and_every_description_is_of_a_call() -> None:
+    routes = {
+        (method, route.path)
+        for route in Routes(lambda: pytest.fail("no request is made")).table()
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    pages = {("GET", route.path) for route in Documentation(CALLS).table()}
+    operations = {(method.upper(), path) for path, of in DOCUMENT["paths"].items() for method in of}
+    assert operations == routes - pages
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_an_operation_tells_what_it_does_and_every_problem(call: Any) -> None:
+    operation = DOCUMENT["paths"][call.path][call.method.lower()]
+    assert operation["summary"].endswith(".")
+    told = str(operation["responses"])
+    assert {code for code in Code if f"{code.anchor})" in told} == problems_of(call)
+
+
+def test_every_field_of_a_request_is_described() -> None:
+    requests = {call.body or call.query for call in CALLS if call.body or call.query}
+    for request in requests:
+        if not request.__module__.endswith("inference"):  # its terms are the protocol's
+            assert all(field.description for field in request.model_fields.values()), request
+
+
+def test_calls_with_examples_are_the_planners_and_developers(client: Any) -> None:
+    """What a probe or a protocol's client asks needs none."""
+    without = {call.path for call in CALLS} - {example.path for example in EXAMPLES}
+    assert all(path.startswith("/v2") or path in _PROBES for path in without), without
+
+
+_PROBES = {"/", "/livez", "/readyz", "/healthz"}
+
+
+def test_the_document_is_served_and_has_an_etag(client: Any) -> None:
+    response = client.get("/openapi.json")
+    assert response.json() == orjson.loads(orjson.dumps(DOCUMENT))
+    tag = {"if-none-match": response.headers["etag"]}
+    assert client.request("GET", "/openapi.json", headers=tag).status_code == 304
+
+
+def test_the_page_of_calls_shows_every_call_and_loads_nothing_from_elsewhere(client: Any) -> None:
+    response = client.get("/docs")
+    page = response.text
+    for call in CALLS:
+        assert f'{call.method}</span> <a href="#' in page
+        assert f">{call.path}</a>" in page
+    assert "<script" not in page
+    assert 'src="' not in page
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert client.get("/docs/style.css").headers["content-type"].startswith("text/css")
+
+
+@pytest.mark.parametrize("code", Code, ids=lambda code: code.name)
+def test_the_type_of_a_problem_leads_to_its_explanation(client: Any, code: Code) -> None:
+    path, _, fragment = code.anchor.partition("#")
+    assert f'id="{fragment}"' in client.get(path).text
+
+
+def test_pages_work_without_a_model(client_without_model: Any) -> None:
+    for path in ("/docs", "/docs/errors", "/openapi.json"):
+        assert client_without_model.get(path).status_code == 200

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.schemas import HORIZONS
+from api.schemas.requests import HORIZONS
 from artifacts import Pair
 from errors import Code
 from features.hierarchy import BOTTOM
@@ -138,6 +138,7 @@ def test_a_subtree_is_the_same_as_in_the_whole(client: Any) -> None:
 @pytest.mark.parametrize(
     ("query", "code", "pointer"),
     [
+        pytest.param({"node": ""}, Code.INVALID_NODE, "node", id="empty node"),
         pytest.param({"node": "store:99"}, Code.INVALID_NODE, "node", id="unknown node"),
         pytest.param({"node": "family:"}, Code.INVALID_NODE, "node", id="half a node"),
         pytest.param(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.schemas import HORIZONS
+from api.schemas.requests import HORIZONS
 from features.snapshot import Snapshot
 from models.bundle import Bundle
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.schemas import HORIZONS
+from api.schemas.requests import HORIZONS
 from artifacts import Pair
 from errors import Code
 from features.snapshot import MAX_HORIZON, Snapshot

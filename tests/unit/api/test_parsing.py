@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from api.parsing import nearest, read_json, read_query
-from api.schemas import HierarchyQuery, SimpleRequest
+from api.schemas.requests import HierarchyQuery, SimpleRequest
 from errors import Code, Problem
 
 SIMPLE = {"store_nbr": 1, "family": "DAIRY", "horizon": 15}

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from api.schemas import HierarchyQuery, NodeForecast
+from api.schemas.forecasts import NodeForecast
+from api.schemas.requests import HierarchyQuery
 from api.tree import Tree, way_of
 from errors import Code, Problem
 from features.hierarchy import DEFAULT_LEVELS, Hierarchy

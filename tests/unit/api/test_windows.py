@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from api.schemas import HORIZONS
+from api.schemas.requests import HORIZONS
 from api.windows import Window, window_of
 from errors import Code, Problem
 from features.snapshot import MAX_HORIZON, Snapshot

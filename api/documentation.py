@@ -1,0 +1,217 @@
+"""/openapi.json, and pages for a person made from it: no script, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import orjson
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup, escape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from api.answers import lasting_bytes
+from api.call import Call
+from api.examples import DOCUMENTS, PAGES_FOLDER
+from api.openapi import JSON, openapi
+
+_POLICY = "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'none'"
+_OTHER_PAGE = re.compile(r'<a href="(?!#|/|https?:)[^"]*">(.*?)</a>')
+_HEADING = re.compile(r"<h2>(.*?)</h2>")
+
+
+class Documentation:
+    """The document and the pages; each is made when it is first asked for."""
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        self._calls = calls
+
+    def table(self) -> list[Route]:
+        return [
+            Route("/openapi.json", self._document, methods=["GET"]),
+            Route("/docs", self._page(lambda: self._calls_page), methods=["GET"]),
+            Route("/docs/errors", self._page(lambda: self._errors_page), methods=["GET"]),
+            Route("/docs/style.css", self._style, methods=["GET"]),
+        ]
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        return openapi(self._calls)
+
+    @cached_property
+    def _document_bytes(self) -> bytes:
+        return orjson.dumps(self.document)
+
+    @cached_property
+    def _calls_page(self) -> bytes:
+        paths, components = self.document["paths"], self.document["components"]["schemas"]
+        return _rendered(
+            "calls.html",
+            title="Calls",
+            info=self.document["info"],
+            calls=[
+                _call(method, path, operation, components)
+                for path, methods in paths.items()
+                for method, operation in methods.items()
+            ],
+            schemas=[_schema(name, components[name]) for name in sorted(components)],
+        )
+
+    @cached_property
+    def _errors_page(self) -> bytes:
+        text = (DOCUMENTS / "errors.md").read_text(encoding="utf-8")
+        html = _HEADING.sub(r'<h2 id="\1"><a href="#\1">\1</a></h2>', _MARKDOWN.render(text))
+        html = _OTHER_PAGE.sub(r"\1", html)  # a link to a page that is not served keeps its words
+        return _rendered("page.html", title="Problems", content=Markup(html))
+
+    async def _document(self, request: Request) -> Response:
+        return lasting_bytes(request, self._document_bytes, media_type=JSON)
+
+    async def _style(self, request: Request) -> Response:
+        style = (PAGES_FOLDER / "style.css").read_bytes()
+        return lasting_bytes(request, style, media_type="text/css")
+
+    def _page(self, made: Callable[[], bytes]) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            return HTMLResponse(made(), headers={"content-security-policy": _POLICY})
+
+        return endpoint
+
+
+_MARKDOWN = MarkdownIt("commonmark").enable("table")
+
+
+def _inline(text: str) -> Markup:
+    return Markup(_MARKDOWN.renderInline(text))
+
+
+def _blocks(text: str) -> Markup:
+    return Markup(_MARKDOWN.render(text))
+
+
+_PAGES = Environment(
+    loader=FileSystemLoader(PAGES_FOLDER), autoescape=True, undefined=StrictUndefined
+)
+_PAGES.filters.update(markdown=_inline, markdown_blocks=_blocks)
+
+
+def _rendered(template: str, **values: Any) -> bytes:
+    return _PAGES.get_template(template).render(**values).encode()
+
+
+def _call(
+    method: str, path: str, operation: Mapping[str, Any], components: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the page shows of an operation."""
+    responses = operation["responses"]
+    content = operation.get("requestBody", {}).get("content", {})
+    return {
+        "id": operation["operationId"],
+        "method": method.upper(),
+        "path": path,
+        "summary": operation["summary"],
+        "description": operation.get("description", ""),
+        "security": "",
+        "parameters": [
+            _row(each["name"], {**each["schema"], "description": each["description"]}, ())
+            for each in operation["parameters"]
+        ],
+        "body": _rows(_resolved(content[JSON]["schema"], components)) if content else [],
+        "answer": _type(responses["200"]["content"][JSON]["schema"]),
+        "examples": _examples(method, path, operation),
+        "problems": [
+            {"status": status, "description": response["description"]}
+            for status, response in responses.items()
+            if int(status) >= 400
+        ],
+    }
+
+
+def _examples(method: str, path: str, operation: Mapping[str, Any]) -> list[dict[str, str]]:
+    content = operation.get("requestBody", {}).get("content", {})
+    bodies = content.get(JSON, {}).get("examples", {})
+    answers = operation["responses"]["200"]["content"][JSON].get("examples", {})
+    return [
+        {
+            "curl": _curl(method, path, name, bodies.get(name, {}).get("value")),
+            "answer": orjson.dumps(shown["value"], option=orjson.OPT_INDENT_2).decode(),
+        }
+        for name, shown in answers.items()
+    ]
+
+
+def _curl(method: str, path: str, name: str, body: Any) -> str:
+    if method == "get":
+        return f"GET {path}?{name}" if "=" in name else f"GET {path}"
+    return f"{method.upper()} {path}\n{orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()}"
+
+
+def _schema(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "description": schema.get("description", ""),
+        "rows": _rows(schema),
+        "type": "" if "properties" in schema else _type(schema),
+    }
+
+
+def _rows(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+    needed = schema.get("required", ())
+    named = {**schema.get("properties", {}), **_patterns(schema)}
+    return [_row(name, of_field, needed) for name, of_field in named.items()]
+
+
+def _patterns(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Bounds of intervals, whose names hold their nominal coverage."""
+    patterns = schema.get("patternProperties")
+    return {"lower_N, upper_N": next(iter(patterns.values()))} if patterns else {}
+
+
+def _row(name: str, schema: Mapping[str, Any], needed: Sequence[str]) -> dict[str, Any]:
+    default = schema.get("default")
+    return {
+        "name": name,
+        "type": _type(schema),
+        "required": name in needed,
+        "description": schema.get("description", ""),
+        "default": "" if default in (None, {}) else orjson.dumps(default).decode(),
+    }
+
+
+def _resolved(schema: Mapping[str, Any], components: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference = schema.get("$ref", "")
+    found: Mapping[str, Any] = components[reference.rpartition("/")[2]] if reference else schema
+    return found
+
+
+def _type(schema: Mapping[str, Any]) -> Markup:
+    """A schema in a few words, with links to what it refers to."""
+    if reference := schema.get("$ref"):
+        name = reference.rpartition("/")[2]
+        return Markup('<a href="#schema-{0}">{0}</a>').format(name)
+    if kinds := schema.get("anyOf") or schema.get("oneOf"):
+        return Markup(" or ").join(_type(kind) for kind in kinds)
+    if values := schema.get("enum"):
+        return Markup(" or ").join(Markup("<code>{}</code>").format(str(value)) for value in values)
+    if "const" in schema:
+        return Markup("<code>{}</code>").format(orjson.dumps(schema["const"]).decode())
+    if "items" in schema:
+        return Markup("list of ") + _type(schema["items"])
+    if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
+        return Markup("names to ") + _type(schema["additionalProperties"])
+    kind = schema.get("format") or schema.get("type", "anything")
+    return escape(" or ".join(kind) if isinstance(kind, list) else kind) + _limits(schema)
+
+
+def _limits(schema: Mapping[str, Any]) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is not None and high is not None:
+        return f", {low} to {high}"
+    if low is not None:
+        return f", at least {low}"
+    return f", at most {high}" if high is not None else ""

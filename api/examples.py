@@ -1,0 +1,54 @@
+"""The requests and answers that the documentation shows; a test holds them to be true."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+DOCUMENTS = Path(__file__).resolve().parent.parent / "docs"
+PAGES_FOLDER = Path(__file__).resolve().parent / "pages"
+PAGES = ("api.md", "api/explain.md", "api/whatif.md")
+
+_SHOWN = re.compile(
+    r"```console\n\$ curl (?P<command>[^`]*?)\n```\n\n```json\n(?P<answer>[^`]*?)\n```"
+)
+_TARGET = re.compile(r"http://127\.0\.0\.1:3000(?P<path>[^' ?]*)\??(?P<query>[^' ]*)")
+_BODY = re.compile(r"-d '(.*)'", re.DOTALL)
+
+
+class Example(NamedTuple):
+    """A request and the answer that it gets; lists in the answer may be cut short."""
+
+    method: str
+    path: str
+    query: str
+    body: Any
+    answer: Any
+
+    @property
+    def url(self) -> str:
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+@cache
+def examples() -> tuple[Example, ...]:
+    """Every one that is shown, page by page."""
+    return tuple(example for page in PAGES for example in _read(DOCUMENTS / page))
+
+
+def _read(page: Path) -> Iterator[Example]:
+    for shown in _SHOWN.finditer(page.read_text(encoding="utf-8")):
+        target, body = _TARGET.search(shown["command"]), _BODY.search(shown["command"])
+        assert target, f"{page.name} shows a call of no path: {shown['command']}"
+        yield Example(
+            method="POST" if body else "GET",
+            path=target["path"],
+            query=target["query"],
+            body=orjson.loads(body[1]) if body else None,
+            answer=orjson.loads(shown["answer"]),
+        )

@@ -1,0 +1,1 @@
+"""What the HTTP contract takes and gives. Quantities are in units, dates ISO 8601."""

@@ -1,0 +1,146 @@
+"""What is answered about data, model and accuracy."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from api.schemas.answer import Answer, SnapshotRef
+
+
+@dataclass(frozen=True, slots=True)
+class HealthAnswer(Answer):
+    """What is loaded, and how old the data are."""
+
+    status: str
+    model_version: str
+    model_trained_through: dt.date
+    snapshot: SnapshotRef
+    data_age_days: int
+    """Days since the newest sales."""
+    nodes: int
+    """Of the hierarchy."""
+    degraded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PastDay(Answer):
+    """What a node sold on a day."""
+
+    date: dt.date
+    units: float
+    onpromotion: float | None
+    """Items on promotion; null where not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoricalAnswer(Answer):
+    """What a node sold, day by day."""
+
+    node: str
+    level: str
+    days: list[PastDay]
+    next: dt.date | None
+    """`from` of the next page; null on the last one."""
+    snapshot: SnapshotRef
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo(Answer):
+    """A store of the retailer."""
+
+    store_nbr: int
+    city: str
+    state: str
+    type: str
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetaAnswer(Answer):
+    """What can be asked for."""
+
+    stores: list[StoreInfo]
+    families: list[str]
+    levels: dict[str, int]
+    """Nodes of each level."""
+    data: dict[str, dt.date]
+    """First and last day with known sales, and the last with planned promotions."""
+    forecast: dict[str, dt.date]
+    """First and last day that a forecast may reach."""
+    horizons: tuple[int, ...]
+    """Days that a forecast may be asked for."""
+    intervals: tuple[int, int]
+    """Least and largest nominal coverage that may be asked for, in percent."""
+    features: tuple[str, ...]
+    """Columns of the model's rows, in order."""
+    model_version: str
+    model_trained_through: dt.date
+    snapshot: SnapshotRef
+
+
+@dataclass(frozen=True, slots=True)
+class LevelAccuracy(Answer):
+    """Errors of the forecasts of a level, so many days ahead; null where not measured."""
+
+    level: str
+    days: str
+    """After the origin, from and to."""
+    rmsle: float | None
+    """Root mean squared logarithmic error."""
+    wape: float | None
+    """Sum of absolute errors over sum of sales."""
+    bias: float | None
+    """Sum of errors over sum of sales; more than 0 where too much was forecast."""
+    coverage: dict[str, float]
+    """Share of days within the interval, by its nominal coverage in percent."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyGroup(Answer):
+    """Accuracy over some windows of the past."""
+
+    group: str
+    windows: int
+    """How many were averaged."""
+    rmsle: float | None
+    """Of the bottom series: root mean squared logarithmic error."""
+    wrmsse: float | None
+    """Weighted root mean squared scaled error, over the levels."""
+    levels: list[LevelAccuracy]
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyAnswer(Answer):
+    """How good forecasts were."""
+
+    source: Literal["backtest", "calibration"]
+    """`backtest` where one is sealed into the bundle: models fitted anew before every window;
+    else `calibration`: the light models that calibrated the intervals."""
+    groups: list[AccuracyGroup]
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsAnswer(Answer):
+    """All quality figures of the bundle, as training wrote them."""
+
+    model_version: str
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusAnswer(Answer):
+    """What a probe wants to know."""
+
+    status: Literal["alive", "ready"]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAnswer(Answer):
+    """What this is, and its paths."""
+
+    name: str
+    paths: list[str]

@@ -1,0 +1,97 @@
+"""What the Open Inference Protocol takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from typing_extensions import TypedDict
+
+from api.schemas.answer import Answer
+
+
+class _Part(BaseModel):
+    # the protocol lets a client send more than is used here, such as parameters
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Tensor(_Part):
+    """A tensor; its data are in row-major order, nested or flat."""
+
+    name: str
+    shape: list[Annotated[int, Field(strict=True, ge=0)]]
+    datatype: Literal["FP32", "FP64"]
+    data: list[Any]
+
+
+class InferRequest(_Part):
+    """Rows of the model."""
+
+    id: str | None = None
+    inputs: Annotated[list[Tensor], Field(min_length=1, max_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorShape(Answer):
+    """What a tensor looks like; -1 stands for any number."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAnswer(Answer):
+    """What this server is."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer(Answer):
+    """What the model takes and gives."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorShape]
+    outputs: list[TensorShape]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyAnswer(Answer):
+    """Whether the model can be asked."""
+
+    name: str
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAnswer(Answer):
+    """Whether the process answers."""
+
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTensor(Answer):
+    """Base forecasts, in units."""
+
+    name: str
+    datatype: Literal["FP32"]
+    shape: list[int]
+    data: Annotated[Any, WithJsonSchema({"type": "array", "items": {"type": "number"}})]
+    """An array of float32, shape (n,)."""
+
+
+class InferAnswer(TypedDict):
+    """Base forecasts of the rows, in their order."""
+
+    model_name: str
+    model_version: str
+    id: NotRequired[str]
+    """As in the request, if it had one."""
+    outputs: list[OutputTensor]

@@ -1,0 +1,157 @@
+"""What explanations and what-ifs are answered with."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from typing_extensions import TypedDict
+
+from api.schemas.answer import Answer, SnapshotRef
+from models.explanation import Space
+from models.methods import Method
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureStep(Answer):
+    """What one feature does to a forecast."""
+
+    name: str
+    description: str
+    unit: str
+    """Of the value."""
+    value: str | float | None
+    """Readable: categories and weekdays by name. Null where it is missing, and where the
+    explanation adds up several days or series."""
+    contribution: float
+    """In the explanation's space."""
+    factor: float | None
+    """By which it multiplies the forecast + 1; null in units."""
+    units: float
+    """By which it moves the forecast."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotExplained(Answer):
+    """Series beyond the number that is explained at once, and their forecast in units."""
+
+    series: int
+    units: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainAnswer(Answer):
+    """Why a forecast is what it is: `horizon` days from `date` on, added up.
+
+    ``base_units``, the features' ``units``, ``cut``, ``reconciliation`` and
+    ``not_explained.units`` add up to ``prediction``, but for ``missing``.
+    """
+
+    node: str
+    """Its id."""
+    level: str
+    date: dt.date
+    horizon: int
+    prediction: float
+    space: Space
+    """Of base_value and contributions: `log1p units` for one day of one series, `units` for
+    sums."""
+    base_value: float
+    base_units: float
+    features: list[FeatureStep]
+    """The largest contribution first."""
+    cut: float
+    """Units by which the model's negative scores were raised to zero."""
+    reconciliation: float
+    """Units by which making the hierarchy coherent moved the forecast."""
+    not_explained: NotExplained
+    explained_share: float
+    """Of the prediction; less than 1 where series are not explained."""
+    missing: float
+    """Units by which the steps do not add up to the prediction: rounding."""
+    origin: dt.date
+    method: Method
+    model_version: str
+    model_trained_through: dt.date
+    in_sample: bool
+    known_through: dict[str, dt.date]
+    snapshot: SnapshotRef
+    degraded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DayChange(Answer):
+    """A node's units on one day, without and with the adjustments."""
+
+    date: dt.date
+    baseline: float
+    scenario: float
+    delta: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeChange(Answer):
+    """A node's units over all days, without and with the adjustments."""
+
+    id: str
+    level: str
+    baseline: float
+    scenario: float
+    delta: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChildChange(NodeChange):
+    """A node below another; its delta is the sum of its children's, where they are shown."""
+
+    children: list[ChildChange]
+
+
+Applied = TypedDict(
+    "Applied",
+    {
+        "covariate": str,
+        "op": str,
+        "value": float | str | None,
+        "from": dt.date,
+        "to": dt.date,
+        "series": int,
+        "days": int,
+    },
+)
+"""An adjustment as it was made, and for how many series and days."""
+
+
+@dataclass(frozen=True, slots=True)
+class WhatifAnswer(Answer):
+    """What a scenario changes: `horizon` days from `date` on, in units."""
+
+    node: str
+    level: str
+    date: dt.date
+    horizon: int
+    origin: dt.date
+    baseline: float
+    scenario: float
+    delta: float
+    delta_pct: float | None
+    """In percent of the baseline; null where that is 0."""
+    days: list[DayChange]
+    """Of the node, day by day."""
+    ancestors: list[NodeChange]
+    """Nodes that the node is a part of, the nearest first."""
+    children: list[ChildChange]
+    applied: list[Applied]
+    moved_by_reconciliation: list[str]
+    """Bottom series whose own rows are as they were, and that moved because the hierarchy must
+    add up."""
+    moved_by_shared_features: int
+    """Number of bottom series outside the node that were predicted again, because their store's
+    or family's promotions are their features too."""
+    model_version: str
+    model_trained_through: dt.date
+    in_sample: bool
+    known_through: dict[str, dt.date]
+    """Last day up to which each covariate is known in the baseline."""
+    snapshot: SnapshotRef
+    degraded: bool

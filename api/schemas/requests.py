@@ -1,0 +1,187 @@
+"""What requests hold: pydantic models, which check them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SkipValidation,
+    WithJsonSchema,
+    field_validator,
+)
+
+from models.intervals import MAX_NOMINAL, MIN_NOMINAL
+
+HORIZONS = (15, 30, 60, 90)
+Horizon = Literal[15, 30, 60, 90]
+DEFAULT_INTERVALS = (80, 95)
+Nominal = Annotated[int, Field(strict=True, ge=MIN_NOMINAL, le=MAX_NOMINAL)]
+"""Nominal coverage of an interval, in percent."""
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _calendar_day(value: object) -> object:
+    """Only YYYY-MM-DD is a date here: pydantic would take seconds since 1970 and times too."""
+    if isinstance(value, dt.date) or (isinstance(value, str) and _DAY.fullmatch(value)):
+        return value
+    raise ValueError("a date is written YYYY-MM-DD")
+
+
+def _number_of_text(value: object) -> object:
+    """A query parameter is always text."""
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+Day = Annotated[dt.date, BeforeValidator(_calendar_day)]
+QueryHorizon = Annotated[Horizon, BeforeValidator(_number_of_text)]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class SimpleRequest(_Request):
+    """A bottom series: a family in a store."""
+
+    store_nbr: int = Field(strict=True)
+    """As in the tables; `/meta` lists the stores."""
+    family: str
+    """As in the tables; `/meta` lists the families."""
+    date: Day | None = None
+    """First day to forecast; if left out, the day after the newest sales."""
+    horizon: Horizon
+    """Days to forecast."""
+    intervals: tuple[Nominal, ...] = DEFAULT_INTERVALS
+    """Nominal coverage of the intervals that are wanted, in percent."""
+
+    @field_validator("intervals")
+    @classmethod
+    def _each_once(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(value))
+
+
+class HierarchyQuery(_Request):
+    """Which part of the tree."""
+
+    date: Day | None = None
+    """First day; if left out, the day after the newest sales."""
+    horizon: QueryHorizon | None = None
+    """Days to add up; one day if left out."""
+    by: Literal["store", "family"] | None = None
+    """What the total is divided by first; `store` if left out."""
+    node: str | None = None
+    """Where to begin, such as `store:1` or `family:DAIRY`; the total if left out."""
+    depth: Annotated[int, Field(ge=0)] | None = None
+    """Levels to show below that node; all if left out."""
+
+
+class RowRequest(_Request):
+    """A row of the model."""
+
+    features: list[Any] | dict[str, Any]
+    """The whole row in the order of `/meta`, or names and values. A value is a number, null where
+    not known, or the name of a category."""
+    store_nbr: Annotated[int, Field(strict=True)] | None = None
+    """With `family`: features that are not given are taken from the data."""
+    family: str | None = None
+    """See `store_nbr`."""
+    date: Day | None = None
+    """Day to forecast; if left out, the day after the newest sales."""
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _array_or_object(cls, value: object) -> object:
+        if isinstance(value, list | dict):
+            return value
+        raise ValueError("features are an array of all values, or an object of names and values")
+
+
+MAX_ITEMS = 100
+_ITEM = {"anyOf": [{"$ref": "#/components/schemas/SimpleRequest"}, {}]}
+"""What is wrong with an item is told in its place: the batch is valid whatever it holds."""
+
+
+class BatchRequest(_Request):
+    """Up to 100 series; each has a result or a problem of its own."""
+
+    predictions: Annotated[
+        list[Annotated[Any, WithJsonSchema(_ITEM)]],
+        Field(min_length=1, json_schema_extra={"maxItems": MAX_ITEMS}),
+    ]
+    """Each as for `/predict/simple`."""
+
+
+class HistoricalRequest(_Request):
+    """Days of a bottom series, a store, a family, or all of it."""
+
+    store_nbr: Annotated[int, Field(strict=True)] | None = None
+    """All stores if left out."""
+    family: str | None = None
+    """All families if left out."""
+    first: Annotated[Day | None, Field(alias="from")] = None
+    """First day; if left out, 89 days before the last."""
+    last: Annotated[Day | None, Field(alias="to")] = None
+    """Last day; the newest if left out."""
+    limit: Annotated[int, Field(strict=True, ge=1, le=1000)] = 365
+    """Days of a page."""
+
+
+class ExplainRequest(_Request):
+    """A bottom series, a store, a family, or all of it."""
+
+    store_nbr: Annotated[int, Field(strict=True)] | None = None
+    """All stores if left out."""
+    family: str | None = None
+    """All families if left out."""
+    date: Day | None = None
+    """First day; if left out, the day after the newest sales."""
+    horizon: Horizon | None = None
+    """Days to add up; one day if left out."""
+
+
+def _bare(value: object) -> object:
+    """A value that stands alone is one to set."""
+    return value if isinstance(value, dict) else {"value": value}
+
+
+class Override(_Request):
+    """What is assumed of a covariate, on the days from `from` to `to`."""
+
+    op: Literal["set", "add", "multiply"] = "set"
+    """What the value does; a holiday can only be set."""
+    value: SkipValidation[float | str | None]
+    """Items on promotion of each series; or the name of a holiday, null for a day that is none."""
+    first: Annotated[Day | None, Field(alias="from")] = None
+    """First day; the first of the what-if if left out."""
+    last: Annotated[Day | None, Field(alias="to")] = None
+    """Last day; the last of the what-if if left out."""
+
+
+_OverrideOrBare = Override | float | str | None
+
+
+class WhatifRequest(_Request):
+    """Assumptions on a bottom series, a store, a family, or all of it."""
+
+    store_nbr: Annotated[int, Field(strict=True)] | None = None
+    """All stores if left out."""
+    family: str | None = None
+    """All families if left out."""
+    date: Day | None = None
+    """First day to forecast; if left out, the day after the newest sales."""
+    horizon: Horizon
+    """Days to forecast."""
+    adjustments: dict[
+        str, Annotated[Override, BeforeValidator(_bare, json_schema_input_type=_OverrideOrBare)]
+    ] = Field(default_factory=dict)
+    """By covariate: `onpromotion` or `holiday`. A value that stands alone is set on all days."""
+    by: Literal["store", "family"] | None = None
+    """What the total is divided by first; `store` if left out."""
+    depth: Annotated[int, Field(strict=True, ge=0, le=2)] = 1
+    """Levels to show below the node."""

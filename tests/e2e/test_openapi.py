@@ -1,0 +1,82 @@
+"""Requests made from the OpenAPI document, thousands if wanted, against a real server.
+
+`MLRF_EXAMPLES=300 pytest tests/e2e/test_openapi.py` is the long form.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from artifacts import Store
+from settings import ROOT
+from tests.e2e.conftest import Server, running
+
+pytestmark = pytest.mark.e2e
+
+EXAMPLES = os.environ.get("MLRF_EXAMPLES", "8")
+CONFIGURATION = ROOT / "tests" / "contract" / "schemathesis.toml"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("openapi"), trained) as started:
+        started.wait_for("/readyz")
+        yield started
+
+
+def try_out(document: str, *options: str) -> None:
+    """Every check of schemathesis on every operation; raises with its report."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)),
+            *("run", document, "--checks", "all", "--max-examples", EXAMPLES),
+            *("--seed", "1", "--generation-database", "none", "--continue-on-failure", *options),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_requests_of_any_values_are_answered_as_described(server: Server) -> None:
+    try_out(f"{server.url}/openapi.json")
+
+
+def test_requests_of_values_that_exist_are_answered_as_described(
+    server: Server, tmp_path: Path
+) -> None:
+    """Most invented stores and dates are refused; with known ones the answers are looked at."""
+    known = tmp_path / "openapi.json"
+    known.write_bytes(orjson.dumps(with_known_values(server)))
+    try_out(str(known), "--url", server.url)
+
+
+def with_known_values(server: Server) -> dict[str, Any]:
+    """The document, narrowed to stores, families and days that the server knows."""
+    meta = server.get("/meta").json()
+    values: dict[str, list[Any]] = {
+        "store_nbr": [store["store_nbr"] for store in meta["stores"]],
+        "family": meta["families"],
+        "date": [meta["data"]["last"], meta["data"]["first"]],
+        "from": [meta["data"]["first"]],
+        "to": [meta["data"]["last"]],
+        "node": ["total", *(f"family:{family}" for family in meta["families"])],
+    }
+    document: dict[str, Any] = server.get("/openapi.json").json()
+    for name, schema in document["components"]["schemas"].items():
+        if name.endswith("Request"):
+            for field in values.keys() & schema["properties"].keys():
+                optional = field not in schema.get("required", ())
+                schema["properties"][field]["enum"] = values[field] + [None] * optional
+    for parameter in document["paths"]["/hierarchy"]["get"]["parameters"]:
+        if parameter["name"] in values:
+            parameter["schema"]["enum"] = values[parameter["name"]]
+    return document
