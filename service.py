@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -16,24 +17,23 @@ import anyio
 import anyio.to_thread
 import bentoml
 import numpy as np
-import structlog
-from starlette.routing import Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from api.routes import Routes
+from application import Application, refuse_open_server
 from artifacts import ArtifactError, Pair
 from errors import Code, Problem
-from middleware.problems import ProblemMiddleware
-from middleware.request_id import RequestIdMiddleware
 from models.forecaster import Forecaster
-from models.pair import load_engine, load_serving_pair
+from models.pair import ServingPair, load_engine, load_serving_pair
+from models.watcher import PairWatcher
 from settings import Runners, get_settings
+from telemetry import metrics
 from telemetry.logs import configure_logging
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # a forecast service calls nobody
+# uvicorn would believe what a caller says of its own address; `middleware.address` decides
+os.environ["FORWARDED_ALLOW_IPS"] = ""
 settings = get_settings()
 configure_logging(settings.log_level)
-log = structlog.get_logger(__name__)
 
 
 def warm() -> None:
@@ -101,16 +101,16 @@ def depends(runner: Any) -> RunnerDependency:
     return RunnerDependency(runner, url=INPROC if settings.runners is Runners.INPROC else None)
 
 
-class Front:
-    """Sends requests to the routes, which pass on what they do not know, and the rest behind."""
+def serve_pair(pair: ServingPair) -> None:
+    """What follows when a pair begins to serve."""
+    engine = pair.engine
+    metrics.serving(engine.bundle.name, engine.snapshot.name, engine.snapshot.facts.origin)
+    gc.collect()
+    gc.freeze()  # what is loaded stays: no collection needs to walk it again
 
-    def __init__(self, routes: ASGIApp, behind: ASGIApp) -> None:
-        self.routes = routes
-        self.behind = behind
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self.routes if scope["type"] == "http" else self.behind
-        await app(scope, receive, send)
+watcher = PairWatcher(settings.store, load_serving_pair, on_swap=serve_pair)
+"""Of this worker."""
 
 
 class FrontedService(bentoml.Service):
@@ -118,10 +118,7 @@ class FrontedService(bentoml.Service):
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         behind: ASGIApp = super().to_asgi(is_main=is_main)
-        routes = Routes(bentoml.get_current_service)
-        router = Router(routes.table(), default=behind, redirect_slashes=False)
-        # outermost first: every problem names the request
-        return RequestIdMiddleware(ProblemMiddleware(Front(router, behind)))
+        return Application(settings, watcher, bentoml.get_current_service, behind)
 
 
 @bentoml.service(
@@ -132,6 +129,7 @@ class FrontedService(bentoml.Service):
     traffic={"timeout": 5},
     logging={"access": {"enabled": False}},
     tracing={"excluded_urls": [".*"]},
+    metrics={"enabled": False},  # its labels are raw paths; /metrics is ours
 )
 class MLRF:
     """Serves the current pair through its runners."""
@@ -141,21 +139,17 @@ class MLRF:
 
     def __init__(self) -> None:
         self._forecaster: Forecaster | None = None
-        self._refusal = ""
-        try:
-            pair = load_serving_pair(settings.store, settings.store.current())
-        except ArtifactError as error:
-            log.error("no_model", path=str(error.path), reason=error.reason, exc_info=error)
-            self._refusal = f"{error.path.name} {error.reason}"
-            return
-        self._forecaster = Forecaster(pair, self.onnx.to_async, self.reconciler.to_async)
-        engine = pair.engine
-        log.info("serving", bundle=engine.bundle.name, snapshot=engine.snapshot.name)
-        gc.collect()
-        gc.freeze()  # what is loaded stays: no collection needs to walk it again
+        watcher.look()
 
     def forecaster(self) -> Forecaster:
-        """The forecaster that serves now; raises a Problem where there is none."""
-        if self._forecaster is None:
-            raise Problem(Code.MODEL_UNAVAILABLE, f"No model is loaded: {self._refusal}.")
+        """The forecaster of the pair that serves now; raises a Problem where there is none."""
+        pair = watcher.serving
+        if pair is None:
+            raise Problem(Code.MODEL_UNAVAILABLE, f"No model is loaded: {watcher.refusal}.")
+        if self._forecaster is None or self._forecaster.pair is not pair:
+            self._forecaster = Forecaster(pair, self.onnx.to_async, self.reconciler.to_async)
         return self._forecaster
+
+
+if sys.argv[1:2] == ["serve"]:  # the process that starts the workers, which cannot stop it
+    refuse_open_server(settings)

@@ -12,18 +12,22 @@ from starlette.responses import Response
 from api.schemas.answer import SnapshotRef
 from features.snapshot import Snapshot
 
+JSON = "application/json"
 
-def answer(content: Any) -> Response:
-    """A JSON answer; dataclasses, dates and arrays are written as they are."""
-    return Response(
-        orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json"
-    )
+
+def body_of(content: Any) -> bytes:
+    """Content as JSON; dataclasses, dates and arrays are written as they are."""
+    return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def answer(content: Any, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(body_of(content), status_code=status, media_type=JSON)
 
 
 def lasting(request: Request, content: Any) -> Response:
     """A JSON answer that only changes with model, data and request: see `lasting_bytes`."""
-    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
-    return lasting_bytes(request, body, media_type="application/json")
+    return lasting_bytes(request, body_of(content), media_type=JSON)
 
 
 def lasting_bytes(request: Request, body: bytes, *, media_type: str) -> Response:

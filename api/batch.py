@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from api import batch_csv
 from api.answers import answer
-from api.items import compute, plan, results
+from api.costs import charge
+from api.items import compute, cost_of, plan, results
 from api.parsing import media_type_of, read_json
 from api.schemas.requests import MAX_ITEMS, BatchRequest
 from errors import Code, FieldError, Problem
@@ -27,6 +28,7 @@ async def predict_batch(forecaster: Forecaster, request: Request) -> Response:
         faults = [FieldError("/predictions", detail)]
         raise Problem(Code.BATCH_TOO_LARGE, f"/predictions: {detail}.", errors=faults)
     planned = plan(forecaster, asked.predictions)
+    await charge(request, cost_of(forecaster, planned) - 1)
     told = results(forecaster, planned, await compute(forecaster, planned))
     return answer({"predictions": [_document(*numbered) for numbered in enumerate(told)]})
 

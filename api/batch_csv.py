@@ -15,7 +15,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.items import Computed, Planned, compute, plan, results
+from api.costs import charge
+from api.items import Computed, Planned, compute, cost_of, plan, results
 from errors import Code, FieldError, Problem
 from models.forecaster import Forecaster
 
@@ -34,6 +35,7 @@ async def predict_csv(forecaster: Forecaster, request: Request) -> Response:
     """Results and problems, in the order of the rows, while they are written."""
     documents = _documents(await request.body())
     planned = plan(forecaster, documents)
+    await charge(request, cost_of(forecaster, planned) - 1)
     computed = await compute(forecaster, planned)
     return StreamingResponse(
         _lines(forecaster, documents, planned, computed), media_type=f"{MEDIA_TYPE}; header=present"

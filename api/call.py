@@ -1,21 +1,32 @@
-"""A call of the HTTP contract: what answers it, and what the OpenAPI document says of it."""
+"""A call of the HTTP contract: what answers it, who may make it, and what it costs."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 from pydantic import BaseModel
-from starlette.requests import Request
-from starlette.responses import Response
 
 from errors import Code
-from models.forecaster import Forecaster
+from storage.keys import Scope
 
-Answering = Callable[[Forecaster, Request], Awaitable[Response]]
-Unaided = Callable[[Request], Awaitable[Response]]
-"""Answers without a model."""
+
+class Need(Enum):
+    """What a call is answered with."""
+
+    MODEL = auto()
+    ADMINISTRATION = auto()
+    CONDITIONS = auto()
+    NOTHING = auto()
+
+
+class Open(Enum):
+    """Who may make a call that needs no scope in particular."""
+
+    TO_ALL = auto()
+    TO_CALLERS = auto()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +34,17 @@ class Call:
     """One method of one path.
 
     Attributes:
-        function: answers it; the first line of its docstring is the call's summary.
+        function: answers it, as an async function of what it needs and the request (of the
+            request alone where it needs nothing); the first line of its docstring is the call's
+            summary.
+        needs: what the function takes.
         answer: type of a successful body.
-        model: whether the function needs one.
+        status: of a successful answer.
+        scope: that the caller's key must have.
+        cost: in units, charged before the function runs; it charges the rest itself. 0 is free.
         body, query: what the request holds, if anything.
+        optional: whether the body may be left out.
+        headers: of the request that it reads, with what they are for.
         tables: whether body and answer may be `text/csv` too.
         lasting: whether the answer has an ETag, because it changes with model and data alone.
         problems: codes of its own, beside those that follow from the rest.
@@ -34,11 +52,16 @@ class Call:
 
     method: str
     path: str
-    function: Answering | Unaided
+    function: Callable[..., Any]
     answer: Any
-    model: bool = True
+    needs: Need = Need.MODEL
+    status: int = 200
+    scope: Scope | Open = Scope.FORECAST
+    cost: int = 1
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
+    optional: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
     tables: bool = False
     lasting: bool = False
     problems: frozenset[Code] = frozenset()

@@ -15,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from api.answers import lasting_bytes
+from api.answers import JSON, lasting_bytes
 from api.call import Call
 from api.examples import DOCUMENTS, PAGES_FOLDER
-from api.openapi import JSON, openapi
+from api.openapi import openapi
 
+PAGES = ("/openapi.json", "/docs", "/docs/errors", "/docs/style.css")
 _POLICY = "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'none'"
 _OTHER_PAGE = re.compile(r'<a href="(?!#|/|https?:)[^"]*">(.*?)</a>')
 _HEADING = re.compile(r"<h2>(.*?)</h2>")
@@ -33,10 +34,17 @@ class Documentation:
 
     def table(self) -> list[Route]:
         return [
-            Route("/openapi.json", self._document, methods=["GET"]),
-            Route("/docs", self._page(lambda: self._calls_page), methods=["GET"]),
-            Route("/docs/errors", self._page(lambda: self._errors_page), methods=["GET"]),
-            Route("/docs/style.css", self._style, methods=["GET"]),
+            Route(path, endpoint, methods=["GET"])
+            for path, endpoint in zip(
+                PAGES,
+                (
+                    self._document,
+                    self._page(lambda: self._calls_page),
+                    self._page(lambda: self._errors_page),
+                    self._style,
+                ),
+                strict=True,
+            )
         ]
 
     @cached_property
@@ -109,6 +117,7 @@ def _call(
 ) -> dict[str, Any]:
     """What the page shows of an operation."""
     responses = operation["responses"]
+    told = _success(responses)
     content = operation.get("requestBody", {}).get("content", {})
     return {
         "id": operation["operationId"],
@@ -116,13 +125,13 @@ def _call(
         "path": path,
         "summary": operation["summary"],
         "description": operation.get("description", ""),
-        "security": "",
+        "security": _security(operation["security"]),
         "parameters": [
             _row(each["name"], {**each["schema"], "description": each["description"]}, ())
             for each in operation["parameters"]
         ],
         "body": _rows(_resolved(content[JSON]["schema"], components)) if content else [],
-        "answer": _type(responses["200"]["content"][JSON]["schema"]),
+        "answer": _type(next(iter(told["content"].values()))["schema"]),
         "examples": _examples(method, path, operation),
         "problems": [
             {"status": status, "description": response["description"]}
@@ -132,10 +141,26 @@ def _call(
     }
 
 
+def _success(responses: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The successful response that has content."""
+    return next(
+        response
+        for status, response in responses.items()
+        if status.startswith("2") and "content" in response
+    )
+
+
+def _security(required: Sequence[Mapping[str, Sequence[str]]]) -> str:
+    if not required:
+        return "Open to all."
+    scopes = next(iter(required[0].values()))
+    return f"Needs a key with the scope {scopes[0]}." if scopes else "Needs any valid key."
+
+
 def _examples(method: str, path: str, operation: Mapping[str, Any]) -> list[dict[str, str]]:
     content = operation.get("requestBody", {}).get("content", {})
     bodies = content.get(JSON, {}).get("examples", {})
-    answers = operation["responses"]["200"]["content"][JSON].get("examples", {})
+    answers = _success(operation["responses"])["content"].get(JSON, {}).get("examples", {})
     return [
         {
             "curl": _curl(method, path, name, bodies.get(name, {}).get("value")),

@@ -8,8 +8,10 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import answer, reference
+from api.answers import reference
+from api.costs import charge, charge_origin
 from api.days import forecast
+from api.kept import kept
 from api.nodes import node_row
 from api.parsing import read_json
 from api.schemas.reasons import ExplainAnswer, FeatureStep, NotExplained
@@ -17,40 +19,17 @@ from api.schemas.requests import ExplainRequest
 from api.windows import Window, window_of
 from errors import Code, Problem
 from features.contract import FEATURES
-from models.explanation import ExplainerMissingError, Explanation, ExplanationError, Space
+from models.explanation import (
+    MAX_ROWS,
+    ExplainerMissingError,
+    Explanation,
+    ExplanationError,
+    Space,
+)
 from models.explanation import explain as explain_node
 from models.forecaster import Forecaster
+from models.scenario import bottoms_below
 
-Key = tuple[str, str, int, int, tuple[int, ...]]
-"""What an explanation depends on: bundle, snapshot, node, origin, horizons."""
-
-KEPT = 256
-"""Explanations that are kept, of about 3 kB each."""
-
-
-class Recent:
-    """The explanations that were asked for last. For the event loop alone: it has no lock."""
-
-    def __init__(self, size: int = KEPT) -> None:
-        self._size = size
-        self._kept: dict[Key, Explanation] = {}
-
-    def get(self, key: Key) -> Explanation | None:
-        found = self._kept.pop(key, None)
-        if found is not None:
-            self._kept[key] = found  # a dict keeps its order: the longest unused is first
-        return found
-
-    def put(self, key: Key, explanation: Explanation) -> None:
-        self._kept[key] = explanation
-        while len(self._kept) > self._size:
-            del self._kept[next(iter(self._kept))]
-
-    def clear(self) -> None:
-        self._kept.clear()
-
-
-recent = Recent()
 _turn = anyio.CapacityLimiter(1)  # the boosters run one call at a time anyway
 
 
@@ -60,33 +39,30 @@ async def explain(forecaster: Forecaster, request: Request) -> Response:
     snapshot = forecaster.pair.engine.snapshot
     row = node_row(snapshot, asked.store_nbr, asked.family)
     window = window_of(snapshot, asked.date, asked.horizon or 1)
-    found = await _explanation(forecaster, window, row)
-    return answer(_told(forecaster, window, row, found))
+    bottoms = len(bottoms_below(snapshot.hierarchy, row))
+    await charge(request, min(bottoms * len(window.horizons), MAX_ROWS) - 1)
+    await charge_origin(request, snapshot, window)
+
+    async def compute() -> ExplainAnswer:
+        return _told(forecaster, window, row, await _explanation(forecaster, window, row))
+
+    return await kept(forecaster, request, asked, compute, shared=True)
 
 
 async def _explanation(forecaster: Forecaster, window: Window, row: int) -> Explanation:
-    """Kept from before, or made off the event loop.
+    """Made off the event loop, one at a time.
 
     Raises:
         Problem: INFERENCE_FAILED or EXPLANATION_UNAVAILABLE.
     """
-    engine = forecaster.pair.engine
-    horizons = tuple(window.horizons.tolist())
-    key = (engine.bundle.name, engine.snapshot.name, row, window.origin, horizons)
-    if (known := recent.get(key)) is not None:
-        return known
     async with _turn:
-        if (known := recent.get(key)) is not None:  # made while this one waited
-            return known
         coherent = await forecast(forecaster, window)
         try:
-            made = await anyio.to_thread.run_sync(
-                explain_node, engine, window.origin, row, window.horizons, coherent
+            return await anyio.to_thread.run_sync(
+                explain_node, forecaster.pair.engine, window.origin, row, window.horizons, coherent
             )
         except (ExplainerMissingError, ExplanationError) as error:
             raise _unavailable(error) from error
-        recent.put(key, made)
-    return made
 
 
 def _unavailable(error: Exception) -> Problem:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import lasting, reference
+from api.answers import reference
+from api.costs import charge_origin, is_past
 from api.days import forecast
+from api.kept import kept
 from api.parsing import read_query
 from api.schemas.forecasts import HierarchyAnswer
 from api.schemas.requests import HierarchyQuery
@@ -22,16 +24,17 @@ async def hierarchy(forecaster: Forecaster, request: Request) -> Response:
     snapshot = engine.snapshot
     way, row = way_of(snapshot.hierarchy, asked)
     window = window_of(snapshot, asked.date, asked.horizon or 1, pointer="date")
+    await charge_origin(request, snapshot, window)
     before = previous_days(snapshot, window)
-    tree = Tree(
-        hierarchy=snapshot.hierarchy,
-        values=(await forecast(forecaster, window)).sum(axis=1),
-        previous=None if before is None else snapshot.sales[:, before].sum(axis=1),
-        way=way,
-    )
-    return lasting(
-        request,
-        HierarchyAnswer(
+
+    async def compute() -> HierarchyAnswer:
+        tree = Tree(
+            hierarchy=snapshot.hierarchy,
+            values=(await forecast(forecaster, window)).sum(axis=1),
+            previous=None if before is None else snapshot.sales[:, before].sum(axis=1),
+            way=way,
+        )
+        return HierarchyAnswer(
             date=snapshot.date_at(int(window.days[0])),
             horizon=len(window.horizons),
             previous_date=None if before is None else snapshot.date_at(before.start),
@@ -41,5 +44,7 @@ async def hierarchy(forecaster: Forecaster, request: Request) -> Response:
             model_version=engine.bundle.name,
             snapshot=reference(snapshot),
             degraded=False,
-        ),
-    )
+        )
+
+    shared = is_past(snapshot, window)
+    return await kept(forecaster, request, asked, compute, shared=shared, lasting=True)

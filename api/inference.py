@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import answer
+from api.costs import ROWS_OF_A_UNIT, charge
 from api.days import base
 from api.parsing import read_json
 from api.schemas.inference import (
@@ -66,7 +67,9 @@ async def live(request: Request) -> Response:
 async def infer(forecaster: Forecaster, request: Request) -> Response:
     """Base forecasts of rows of the contract, which add up with no others."""
     asked = await read_json(request, InferRequest)
-    units = await base(forecaster, _rows(asked.inputs[0]))
+    rows = _rows(asked.inputs[0])
+    await charge(request, -(-len(rows) // ROWS_OF_A_UNIT) - 1)
+    units = await base(forecaster, rows)
     told: InferAnswer = {
         "model_name": MODEL,
         "model_version": forecaster.pair.engine.bundle.name,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from api.costs import PAST_ORIGIN
 from api.days import forecast
 from api.nodes import bottom_row
 from api.parsing import checked
@@ -75,6 +76,13 @@ def _planned(forecaster: Forecaster, document: Any, origins: set[int]) -> Planne
         )
     origins.add(window.origin)
     return Item(asked, row, window)
+
+
+def cost_of(forecaster: Forecaster, planned: Sequence[Planned]) -> int:
+    """Units: one for each item, wrong ones too, and what every past origin costs."""
+    newest = forecaster.pair.engine.snapshot.newest_origin
+    origins = {item.window.origin for item in planned if isinstance(item, Item)}
+    return len(planned) + (PAST_ORIGIN - 1) * len(origins - {newest})
 
 
 async def compute(forecaster: Forecaster, planned: Sequence[Planned]) -> Computed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from inspect import getdoc
@@ -10,21 +11,30 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
-from api.call import Call
+from api.answers import JSON
+from api.call import Call, Need, Open
 from api.examples import Example, examples
 from api.schemas.answer import ProblemAnswer
 from errors import Code
 from version import __version__
 
-JSON, CSV, PROBLEM = "application/json", "text/csv", "application/problem+json"
+CSV, PROBLEM = "text/csv", "application/problem+json"
 _SCHEMAS = "#/components/schemas/"
 _ABOUT = """Coherent, probabilistic daily sales forecasts for a retail hierarchy.
 
 Quantities are in units, dates are written `YYYY-MM-DD`. A successful body depends on model, data
 and request alone. Everything else is a [problem](/docs/errors)."""
 
-_OF_ANY = frozenset({Code.INTERNAL_ERROR, Code.TIMEOUT})
+_OF_ANY = frozenset({Code.INTERNAL_ERROR, Code.TIMEOUT, Code.KEY_IN_QUERY})
+_OF_CHARGED = frozenset({Code.RATE_LIMITED, Code.COST_TOO_HIGH})
+_OF_CALLER = frozenset(
+    {
+        *(Code.AUTH_REQUIRED, Code.AUTH_INVALID, Code.FORBIDDEN),
+        *(Code.INVALID_REQUEST, Code.KEYS_UNAVAILABLE),
+    }
+)
 _OF_MODEL = frozenset({Code.MODEL_UNAVAILABLE})
+_MODEL_NEEDS = (Need.MODEL, Need.CONDITIONS)
 _OF_INPUT = frozenset({Code.INVALID_REQUEST})
 _OF_BODY = frozenset(
     {
@@ -59,13 +69,18 @@ def openapi(calls: Sequence[Call]) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": dict(paths),
-        "components": {"schemas": components},
+        "components": {"schemas": components, "securitySchemes": _SECURITY},
     }
 
 
 def problems_of(call: Call) -> frozenset[Code]:
     """Every code that a call can be refused with."""
-    codes = _OF_ANY | call.problems | (_OF_MODEL if call.model else frozenset())
+    codes = _OF_ANY | call.problems
+    codes |= _OF_MODEL if call.needs in _MODEL_NEEDS else frozenset()
+    codes |= _OF_CHARGED if call.cost else frozenset()
+    codes |= _OF_CALLER if call.scope is not Open.TO_ALL else frozenset()
+    if call.needs is Need.ADMINISTRATION:
+        codes |= {Code.KEYS_UNAVAILABLE}
     asked = call.body or call.query
     if asked:
         codes |= _OF_INPUT
@@ -74,6 +89,20 @@ def problems_of(call: Call) -> frozenset[Code]:
             codes |= _OF_FIELD[name]
     return codes | _OF_BODY if call.body else codes
 
+
+_SECURITY = {
+    "key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "An API key, as `mlrf keys create` makes it.",
+    },
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, or a JSON Web Token of the single sign-on.",
+    },
+}
 
 Schemas = Mapping[tuple[Any, JsonSchemaMode], Mapping[str, Any]]
 
@@ -99,6 +128,7 @@ def _operation(call: Call, schemas: Schemas) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": _identifier(call),
         "summary": summary,
+        "security": _security(call),
         "parameters": _parameters(call),
         "responses": _responses(call, schemas),
     }
@@ -109,8 +139,17 @@ def _operation(call: Call, schemas: Schemas) -> dict[str, Any]:
     return operation
 
 
+def _security(call: Call) -> list[dict[str, list[str]]]:
+    """Either a key or a token, with the scope; nothing for what is open."""
+    if call.scope is Open.TO_ALL:
+        return []
+    scopes = [] if call.scope is Open.TO_CALLERS else [str(call.scope)]
+    return [{scheme: scopes} for scheme in _SECURITY]
+
+
 def _identifier(call: Call) -> str:
-    words = [call.method.lower(), *call.path.replace("-", "_").strip("/").split("/")]
+    words = [call.method.lower(), *re.sub(r"[-{}]", "_", call.path).strip("/").split("/")]
+    words = [word.strip("_") for word in words]
     return "_".join(filter(None, words))
 
 
@@ -128,7 +167,26 @@ def _request_body(call: Call, body: type[BaseModel], schemas: Schemas) -> dict[s
 
 
 def _parameters(call: Call) -> list[dict[str, Any]]:
-    parameters: list[dict[str, Any]] = []
+    parameters: list[dict[str, Any]] = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": "As another call told it.",
+            "schema": {"type": "string"},
+        }
+        for name in re.findall(r"{(\w+)}", call.path)
+    ]
+    parameters += [
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "description": description,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        }
+        for name, description in call.headers
+    ]
     if call.query:
         schema = call.query.model_json_schema(ref_template=_SCHEMAS + "{model}")
         needed = schema.get("required", ())
@@ -170,7 +228,11 @@ def _responses(call: Call, schemas: Schemas) -> dict[str, Any]:
     if call.tables:
         content[CSV] = {"schema": {"type": "string"}}
     told: dict[str, Any] = {"description": "The answer.", "content": content, "headers": _HEADERS}
-    responses: dict[str, Any] = {"200": told}
+    if call.answer is str:
+        told["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    responses: dict[str, Any] = {str(call.status): told}
+    if call.headers:
+        responses["200"] = {**told, "description": "The answer of the request that this repeats."}
     if call.lasting:
         tag = {"ETag": {"schema": {"type": "string"}, "description": "Of this very body."}}
         told["headers"] = {**_HEADERS, **tag}

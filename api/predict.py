@@ -12,7 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import answer, reference
+from api.costs import charge_origin, is_past
 from api.days import base, days_of, forecast
+from api.kept import kept
 from api.nodes import bottom_row
 from api.parsing import read_json
 from api.rows import Row, filled_row, whole_row
@@ -30,8 +32,13 @@ async def predict_simple(forecaster: Forecaster, request: Request) -> Response:
     snapshot = forecaster.pair.engine.snapshot
     row = bottom_row(snapshot, asked.store_nbr, asked.family)
     window = window_of(snapshot, asked.date, asked.horizon)
-    mean = (await forecast(forecaster, window))[[row]]
-    return answer(simple_answers(forecaster, window, [Series(asked, row)], mean)[0])
+    await charge_origin(request, snapshot, window)
+
+    async def compute() -> dict[str, Any]:
+        mean = (await forecast(forecaster, window))[[row]]
+        return simple_answers(forecaster, window, [Series(asked, row)], mean)[0]
+
+    return await kept(forecaster, request, asked, compute, shared=is_past(snapshot, window))
 
 
 class Series(NamedTuple):

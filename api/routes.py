@@ -1,158 +1,26 @@
-"""The calls of the HTTP contract: which function answers which."""
+"""Binds the calls to what they are answered with, and tells what each asks of its caller."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
 
-from api import inference
-from api.answers import answer
-from api.batch import predict_batch
-from api.call import Answering, Call, Unaided
-from api.documentation import Documentation
-from api.explain import explain
-from api.hierarchy import hierarchy
-from api.historical import historical
-from api.meta import meta
-from api.predict import predict, predict_simple
-from api.quality import accuracy, model_metrics
-from api.schemas.facts import (
-    AccuracyAnswer,
-    HealthAnswer,
-    HistoricalAnswer,
-    IndexAnswer,
-    MetaAnswer,
-    MetricsAnswer,
-    StatusAnswer,
-)
-from api.schemas.forecasts import BatchAnswer, HierarchyAnswer, RowAnswer, SimpleAnswer
-from api.schemas.inference import (
-    InferAnswer,
-    InferRequest,
-    LiveAnswer,
-    ModelAnswer,
-    ReadyAnswer,
-    ServerAnswer,
-)
-from api.schemas.reasons import ExplainAnswer, WhatifAnswer
-from api.schemas.requests import (
-    BatchRequest,
-    ExplainRequest,
-    HierarchyQuery,
-    HistoricalRequest,
-    RowRequest,
-    SimpleRequest,
-    WhatifRequest,
-)
-from api.status import alive, health, ready
-from api.whatif import whatif
-from errors import Code
+from api import kept
+from api.administration import Administration
+from api.call import Call, Need, Open
+from api.calls import CALLS
+from api.documentation import PAGES, Documentation
+from api.status import Conditions
+from cache.answers import AnswerCache
 from models.forecaster import Forecaster
+from storage.keys import Scope as KeyScope
 
-_COMPUTED = frozenset({Code.INFERENCE_FAILED})
-
-
-async def index(request: Request) -> Response:
-    """What there is."""
-    return answer(IndexAnswer("mlrf", ["/docs", "/openapi.json", *(call.path for call in CALLS)]))
-
-
-CALLS: tuple[Call, ...] = (
-    Call(
-        method="POST",
-        path="/predict/simple",
-        function=predict_simple,
-        body=SimpleRequest,
-        answer=SimpleAnswer,
-        problems=_COMPUTED,
-    ),
-    Call(
-        method="POST",
-        path="/predict/batch",
-        function=predict_batch,
-        body=BatchRequest,
-        answer=BatchAnswer,
-        tables=True,
-        problems=_COMPUTED | {Code.BATCH_TOO_LARGE},
-    ),
-    Call(
-        method="POST",
-        path="/predict",
-        function=predict,
-        body=RowRequest,
-        answer=RowAnswer,
-        problems=_COMPUTED,
-    ),
-    Call(
-        method="POST",
-        path="/explain",
-        function=explain,
-        body=ExplainRequest,
-        answer=ExplainAnswer,
-        problems=_COMPUTED | {Code.EXPLANATION_UNAVAILABLE},
-    ),
-    Call(
-        method="POST",
-        path="/whatif",
-        function=whatif,
-        body=WhatifRequest,
-        answer=WhatifAnswer,
-        problems=_COMPUTED,
-    ),
-    Call(
-        method="GET",
-        path="/hierarchy",
-        function=hierarchy,
-        query=HierarchyQuery,
-        answer=HierarchyAnswer,
-        lasting=True,
-        problems=_COMPUTED,
-    ),
-    Call(
-        method="POST",
-        path="/historical",
-        function=historical,
-        body=HistoricalRequest,
-        answer=HistoricalAnswer,
-    ),
-    Call(method="GET", path="/accuracy", function=accuracy, answer=AccuracyAnswer, lasting=True),
-    Call(
-        method="GET",
-        path="/model-metrics",
-        function=model_metrics,
-        answer=MetricsAnswer,
-        lasting=True,
-    ),
-    Call(method="GET", path="/meta", function=meta, answer=MetaAnswer, lasting=True),
-    Call(method="GET", path="/v2", function=inference.server, answer=ServerAnswer),
-    Call(
-        method="GET",
-        path="/v2/health/live",
-        function=inference.live,
-        answer=LiveAnswer,
-        model=False,
-    ),
-    Call(method="GET", path="/v2/health/ready", function=inference.ready, answer=ReadyAnswer),
-    Call(method="GET", path="/v2/models/mlrf", function=inference.model, answer=ModelAnswer),
-    Call(method="GET", path="/v2/models/mlrf/ready", function=inference.ready, answer=ReadyAnswer),
-    Call(
-        method="POST",
-        path="/v2/models/mlrf/infer",
-        function=inference.infer,
-        body=InferRequest,
-        answer=InferAnswer,
-        problems=_COMPUTED | {Code.INVALID_FEATURES},
-    ),
-    Call(method="GET", path="/health", function=health, answer=HealthAnswer),
-    Call(method="GET", path="/livez", function=alive, answer=StatusAnswer, model=False),
-    Call(method="GET", path="/readyz", function=ready, answer=StatusAnswer),
-    Call(method="GET", path="/healthz", function=ready, answer=StatusAnswer),
-    Call(method="GET", path="/", function=index, answer=IndexAnswer, model=False),
-)
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Serving(Protocol):
@@ -164,10 +32,25 @@ class Serving(Protocol):
 
 
 class Routes:
-    """The contract's endpoints over what is being served."""
+    """The contract's endpoints over what is being served.
 
-    def __init__(self, serving: Callable[[], Serving]) -> None:
+    Args:
+        serving: gives what serves now.
+        answers: the cache of answers.
+        administration, conditions: what administrative calls act on, and what /health tells.
+    """
+
+    def __init__(
+        self,
+        serving: Callable[[], Serving],
+        answers: AnswerCache,
+        administration: Administration,
+        conditions: Conditions,
+    ) -> None:
         self._serving = serving
+        self._answers = answers
+        self._administration = administration
+        self._conditions = conditions
 
     def table(self) -> list[Route]:
         return [
@@ -175,13 +58,85 @@ class Routes:
             *(Route(call.path, self._endpoint(call), methods=[call.method]) for call in CALLS),
         ]
 
-    def _endpoint(self, call: Call) -> Unaided:
-        """A call with the forecaster that serves when it comes, and to its end."""
-        if not call.model:
-            return cast(Unaided, call.function)
-        function = cast(Answering, call.function)
+    def _endpoint(self, call: Call) -> Endpoint:
+        """A call with what it needs, taken when it comes and held to its end."""
 
         async def endpoint(request: Request) -> Response:
-            return await function(self._serving().forecaster(), request)
+            request.scope.setdefault("state", {})[kept.STATE_KEY] = self._answers
+            told: Response = await call.function(*self._needed(call), request)
+            return told
 
         return endpoint
+
+    def _needed(self, call: Call) -> tuple[object, ...]:
+        match call.needs:
+            case Need.MODEL:
+                return (self._serving().forecaster(),)
+            case Need.CONDITIONS:
+                return (self._serving().forecaster(), self._conditions)
+            case Need.ADMINISTRATION:
+                return (self._administration,)
+            case Need.NOTHING:
+                return ()
+
+
+class Policy(NamedTuple):
+    """What a request asks of its caller.
+
+    Attributes:
+        route: the path's template; `other` for one that there is not.
+        scope: that the key must have; "any" for none in particular, None where all may call.
+        cost: in units.
+    """
+
+    route: str
+    scope: str | None
+    cost: int
+
+
+ANY = "any"
+_ELSEWHERE = Policy("other", ANY, 1)
+"""Of paths that there are not, and of what the framework behind answers: nothing is open."""
+
+
+class Policies:
+    """Finds what requests ask of their callers."""
+
+    def __init__(self, calls: Sequence[Call] = CALLS) -> None:
+        self._plain: dict[tuple[str, str], Policy] = {}
+        self._patterns: list[tuple[BaseRoute, Policy]] = []
+        for path in PAGES:
+            self._plain["GET", path] = Policy(path, None, 1)
+        for call in calls:
+            policy = Policy(call.path, _scope_of(call), call.cost)
+            if "{" in call.path:
+                route = Route(call.path, _nowhere, methods=[call.method])
+                self._patterns.append((route, policy))
+            else:
+                self._plain[call.method, call.path] = policy
+        self._of_path = {path: policy for (_, path), policy in self._plain.items()}
+
+    def of(self, scope: Scope) -> Policy:
+        """What a request asks. One of another method asks as much as the path's own do."""
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        found = self._plain.get((method, scope["path"])) or self._of_path.get(scope["path"])
+        if found is not None:
+            return found
+        for route, policy in self._patterns:
+            if route.matches(scope)[0] is not Match.NONE:
+                return policy
+        return _ELSEWHERE
+
+
+def _scope_of(call: Call) -> str | None:
+    match call.scope:
+        case Open.TO_ALL:
+            return None
+        case Open.TO_CALLERS:
+            return ANY
+        case KeyScope():
+            return str(call.scope)
+
+
+async def _nowhere(request: Request) -> Response:
+    raise AssertionError("a route that only matches is never called")

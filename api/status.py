@@ -1,30 +1,45 @@
-"""GET /health and the probes."""
+"""GET /health, the probes, and what Prometheus reads."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import answer, reference
-from api.schemas.facts import HealthAnswer, StatusAnswer
+from api.schemas.facts import DegradedReason, HealthAnswer, StatusAnswer
 from models.forecaster import Forecaster
+from telemetry.metrics import exposition
 
 
-async def health(forecaster: Forecaster, request: Request) -> Response:
-    """What is loaded, and how old the data are."""
+class Conditions(Protocol):
+    """What is not as it should be around the model."""
+
+    def reasons(self) -> Sequence[DegradedReason]:
+        """Empty where all is well."""
+        ...
+
+
+async def health(forecaster: Forecaster, conditions: Conditions, request: Request) -> Response:
+    """What is loaded, how old the data are, and what is degraded."""
     engine = forecaster.pair.engine
     snapshot = engine.snapshot
+    reasons = list(conditions.reasons())
+    expected = newest_expected()
     return answer(
         HealthAnswer(
-            status="ok",
+            status="degraded" if reasons else "ok",
             model_version=engine.bundle.name,
             model_trained_through=engine.bundle.facts.trained_through,
             snapshot=reference(snapshot),
-            data_age_days=(_today() - snapshot.facts.origin).days,
+            newest_expected=expected,
+            data_age_days=(expected - snapshot.facts.origin).days,
             nodes=len(snapshot.hierarchy),
-            degraded=False,
+            degraded=bool(reasons),
+            reasons=reasons,
         )
     )
 
@@ -39,5 +54,12 @@ async def alive(request: Request) -> Response:
     return answer(StatusAnswer("alive"))
 
 
-def _today() -> date:
-    return datetime.now(UTC).date()
+async def metrics(request: Request) -> Response:
+    """Metrics of all workers, as Prometheus reads them."""
+    body, media_type = exposition()
+    return Response(body, media_type=media_type)
+
+
+def newest_expected() -> date:
+    """The newest day whose sales may be known now: yesterday, in UTC."""
+    return datetime.now(UTC).date() - timedelta(days=1)

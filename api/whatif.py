@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import answer, reference
+from api.answers import reference
+from api.costs import SERIES_OF_A_UNIT, charge, charge_origin
 from api.days import failing
+from api.kept import kept
 from api.nodes import node_row
 from api.parsing import read_json
 from api.schemas.reasons import Applied, ChildChange, DayChange, NodeChange, WhatifAnswer
@@ -28,43 +30,58 @@ from models.scenario import Adjustment, AdjustmentError, bottoms_below
 async def whatif(forecaster: Forecaster, request: Request) -> Response:
     """A node's forecast without and with adjustments, and what else they move."""
     asked = await read_json(request, WhatifRequest)
+    snapshot = forecaster.pair.engine.snapshot
+    row = node_row(snapshot, asked.store_nbr, asked.family)
+    way = _way(snapshot.hierarchy.nodes[row].level, asked.by)
+    window = window_of(snapshot, asked.date, asked.horizon)
+    series = len(bottoms_below(snapshot.hierarchy, row))
+    await charge(request, series // SERIES_OF_A_UNIT)
+    await charge_origin(request, snapshot, window)
+
+    async def compute() -> WhatifAnswer:
+        adjustments, compared = await _compared(forecaster, window, row, asked.adjustments)
+        changes = Changes.of(snapshot.hierarchy, compared)
+        return _told(forecaster, window, row, changes, adjustments, way, asked.depth)
+
+    return await kept(forecaster, request, asked, compute, shared=True)
+
+
+def _told(
+    forecaster: Forecaster,
+    window: Window,
+    row: int,
+    changes: Changes,
+    adjustments: Sequence[Adjustment],
+    way: str,
+    depth: int,
+) -> WhatifAnswer:
     engine = forecaster.pair.engine
     snapshot = engine.snapshot
-    row = node_row(snapshot, asked.store_nbr, asked.family)
-    node = snapshot.hierarchy.nodes[row]
-    way = _way(node.level, asked.by)
-    window = window_of(snapshot, asked.date, asked.horizon)
-    adjustments, compared = await _compared(forecaster, window, row, asked.adjustments)
-    changes = Changes.of(snapshot.hierarchy, compared)
-    of_node = changes.node(row)
+    node, of_node = snapshot.hierarchy.nodes[row], changes.node(row)
     first = snapshot.date_at(int(window.days[0]))
     trained_through = engine.bundle.facts.trained_through
-    return answer(
-        WhatifAnswer(
-            node=node.id,
-            level=node.level,
-            date=first,
-            horizon=asked.horizon,
-            origin=snapshot.date_at(window.origin),
-            baseline=of_node.baseline,
-            scenario=of_node.scenario,
-            delta=of_node.delta,
-            delta_pct=100 * of_node.delta / of_node.baseline if of_node.baseline else None,
-            days=changes.days(snapshot, window, row),
-            ancestors=[changes.node(above) for above in _ancestors(snapshot.hierarchy, row)],
-            children=changes.children(row, way, asked.depth),
-            applied=[_applied(snapshot, row, adjustment) for adjustment in adjustments],
-            moved_by_reconciliation=changes.moved_by_reconciliation(),
-            moved_by_shared_features=changes.moved_by_shared_features(row),
-            model_version=engine.bundle.name,
-            model_trained_through=trained_through,
-            in_sample=first <= trained_through,
-            known_through={
-                "onpromotion": snapshot.date_at(window.origin + snapshot.promotion_lead)
-            },
-            snapshot=reference(snapshot),
-            degraded=False,
-        )
+    return WhatifAnswer(
+        node=node.id,
+        level=node.level,
+        date=first,
+        horizon=len(window.horizons),
+        origin=snapshot.date_at(window.origin),
+        baseline=of_node.baseline,
+        scenario=of_node.scenario,
+        delta=of_node.delta,
+        delta_pct=100 * of_node.delta / of_node.baseline if of_node.baseline else None,
+        days=changes.days(snapshot, window, row),
+        ancestors=[changes.node(above) for above in _ancestors(snapshot.hierarchy, row)],
+        children=changes.children(row, way, depth),
+        applied=[_applied(snapshot, row, adjustment) for adjustment in adjustments],
+        moved_by_reconciliation=changes.moved_by_reconciliation(),
+        moved_by_shared_features=changes.moved_by_shared_features(row),
+        model_version=engine.bundle.name,
+        model_trained_through=trained_through,
+        in_sample=first <= trained_through,
+        known_through={"onpromotion": snapshot.date_at(window.origin + snapshot.promotion_lead)},
+        snapshot=reference(snapshot),
+        degraded=False,
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from artifacts import ArtifactError, Pair, Store
 from features.snapshot import load_snapshot
-from models.bundle import load_bundle
+from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine, Progress
 from models.forecasts import Forecasts, load_or_make
 from models.intervals import Intervals
@@ -29,8 +30,13 @@ def load_engine(store: Store, pair: Pair) -> ForecastEngine:
     Raises:
         ArtifactError: a part is missing or altered, or they do not fit each other.
     """
-    bundle = load_bundle(store.bundles / pair.bundle)
+    bundle = _load_bundle(store.bundles / pair.bundle)
     return ForecastEngine(bundle, load_snapshot(store.snapshots / pair.snapshot))
+
+
+@lru_cache(maxsize=2)  # newer data are served by the bundle before, which is held once
+def _load_bundle(folder: Path) -> Bundle:
+    return load_bundle(folder)
 
 
 def load_serving_pair(

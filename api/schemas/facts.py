@@ -11,18 +11,33 @@ from api.schemas.answer import Answer, SnapshotRef
 
 
 @dataclass(frozen=True, slots=True)
+class DegradedReason(Answer):
+    """One thing that is not as it should be, though forecasts are answered."""
+
+    name: str
+    """Of the part: `redis`, `database`, `data` or `offered_pair`; the metric `mlrf_degraded` has it
+    as a label."""
+    detail: str
+    """What is the matter and what it means, for a person."""
+
+
+@dataclass(frozen=True, slots=True)
 class HealthAnswer(Answer):
     """What is loaded, and how old the data are."""
 
-    status: str
+    status: Literal["ok", "degraded"]
     model_version: str
     model_trained_through: dt.date
     snapshot: SnapshotRef
+    newest_expected: dt.date
+    """The newest day whose sales may be known now: yesterday, in UTC."""
     data_age_days: int
-    """Days since the newest sales."""
+    """Days from the newest sales that are known to those."""
     nodes: int
     """Of the hierarchy."""
     degraded: bool
+    reasons: list[DegradedReason]
+    """Empty where all is well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,11 +42,11 @@ Day = Annotated[dt.date, BeforeValidator(_calendar_day)]
 QueryHorizon = Annotated[Horizon, BeforeValidator(_number_of_text)]
 
 
-class _Request(BaseModel):
+class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-class SimpleRequest(_Request):
+class SimpleRequest(Request):
     """A bottom series: a family in a store."""
 
     store_nbr: int = Field(strict=True)
@@ -66,7 +66,7 @@ class SimpleRequest(_Request):
         return tuple(dict.fromkeys(value))
 
 
-class HierarchyQuery(_Request):
+class HierarchyQuery(Request):
     """Which part of the tree."""
 
     date: Day | None = None
@@ -81,7 +81,7 @@ class HierarchyQuery(_Request):
     """Levels to show below that node; all if left out."""
 
 
-class RowRequest(_Request):
+class RowRequest(Request):
     """A row of the model."""
 
     features: list[Any] | dict[str, Any]
@@ -107,7 +107,7 @@ _ITEM = {"anyOf": [{"$ref": "#/components/schemas/SimpleRequest"}, {}]}
 """What is wrong with an item is told in its place: the batch is valid whatever it holds."""
 
 
-class BatchRequest(_Request):
+class BatchRequest(Request):
     """Up to 100 series; each has a result or a problem of its own."""
 
     predictions: Annotated[
@@ -117,7 +117,7 @@ class BatchRequest(_Request):
     """Each as for `/predict/simple`."""
 
 
-class HistoricalRequest(_Request):
+class HistoricalRequest(Request):
     """Days of a bottom series, a store, a family, or all of it."""
 
     store_nbr: Annotated[int, Field(strict=True)] | None = None
@@ -132,7 +132,7 @@ class HistoricalRequest(_Request):
     """Days of a page."""
 
 
-class ExplainRequest(_Request):
+class ExplainRequest(Request):
     """A bottom series, a store, a family, or all of it."""
 
     store_nbr: Annotated[int, Field(strict=True)] | None = None
@@ -150,7 +150,7 @@ def _bare(value: object) -> object:
     return value if isinstance(value, dict) else {"value": value}
 
 
-class Override(_Request):
+class Override(Request):
     """What is assumed of a covariate, on the days from `from` to `to`."""
 
     op: Literal["set", "add", "multiply"] = "set"
@@ -166,7 +166,7 @@ class Override(_Request):
 _OverrideOrBare = Override | float | str | None
 
 
-class WhatifRequest(_Request):
+class WhatifRequest(Request):
     """Assumptions on a bottom series, a store, a family, or all of it."""
 
     store_nbr: Annotated[int, Field(strict=True)] | None = None

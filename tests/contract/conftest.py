@@ -18,8 +18,11 @@ from starlette.routing import Router
 from starlette.types import ASGIApp
 from structlog.testing import capture_logs
 
+from api.administration import Administration
 from api.routes import Routes, Serving
+from api.schemas.facts import DegradedReason
 from artifacts import Pair, Store
+from cache.answers import AnswerCache
 from errors import Code, Problem
 from features.snapshot import Snapshot
 from middleware.problems import ProblemMiddleware
@@ -132,8 +135,30 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def client_of(serving: Serving) -> Client:
-    router = Router(Routes(lambda: serving).table(), redirect_slashes=False)
+@dataclass
+class Told:
+    """What /health is told of the parts around the model."""
+
+    parts: list[DegradedReason] = field(default_factory=list)
+
+    def reasons(self) -> list[DegradedReason]:
+        return self.parts
+
+
+def client_of(
+    serving: Serving,
+    *,
+    administration: Administration | None = None,
+    conditions: Told | None = None,
+) -> Client:
+    """The routes without what stands before them; each client has a cache of its own."""
+    routes = Routes(
+        lambda: serving,
+        AnswerCache(),
+        administration or Administration(*(None,) * 5),  # type: ignore[arg-type]
+        conditions or Told(),
+    )
+    router = Router(routes.table(), redirect_slashes=False)
     return Client(RequestIdMiddleware(ProblemMiddleware(router)))
 
 

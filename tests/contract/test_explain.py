@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from api import explain as module
-from api.explain import Recent
 from artifacts import Pair
 from errors import Code
 from features.contract import FEATURES, NAMES
@@ -30,13 +29,6 @@ NODES = [
     pytest.param({}, "total", "total", id="total"),
 ]
 every_level = pytest.mark.parametrize(("asked", "node", "level"), NODES)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_kept() -> Iterator[None]:
-    module.recent.clear()
-    yield
-    module.recent.clear()
 
 
 @pytest.fixture
@@ -260,17 +252,6 @@ def test_equal_questions_at_one_time_are_computed_once(
     assert [answer.status_code for answer in answers] == [200] * 4
     assert len({answer.content for answer in answers}) == 1
     assert runs == [1]
-
-
-def test_those_that_were_asked_for_last_are_kept() -> None:
-    kept = Recent(size=2)
-    keys = [("bundle", "snapshot", row, 100, (1,)) for row in range(3)]
-    values: list[Any] = ["first", "second", "third"]
-    kept.put(keys[0], values[0])
-    kept.put(keys[1], values[1])
-    assert kept.get(keys[0]) == "first"
-    kept.put(keys[2], values[2])
-    assert [kept.get(key) for key in keys] == ["first", None, "third"]
 
 
 # --- refusals ---------------------------------------------------------------------------------

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from api.call import Need
+from api.calls import CALLS
+from api.schemas.facts import DegradedReason
 from artifacts import Pair
 from errors import Code
 from features.snapshot import Snapshot
+from models.forecaster import Forecaster
+from models.pair import ServingPair
+from tests.contract.conftest import Serves, Told, client_of
 
 SIMPLE = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
 NEED_A_MODEL = [
@@ -41,15 +47,26 @@ def test_health_says_what_is_loaded_and_how_old_the_data_are(
     client: Any, pair: Pair, snapshot: Snapshot, newest: date
 ) -> None:
     answer = client.get("/health").json()
-    assert answer.pop("data_age_days") == (datetime.now(UTC).date() - newest).days
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
     assert answer == {
         "status": "ok",
+        "newest_expected": yesterday.isoformat(),
+        "data_age_days": (yesterday - newest).days,
         "model_version": pair.bundle,
         "model_trained_through": newest.isoformat(),
         "snapshot": {"origin": newest.isoformat(), "digest": pair.snapshot.rpartition("-")[2]},
         "nodes": len(snapshot.hierarchy),
         "degraded": False,
+        "reasons": [],
     }
+
+
+def test_health_tells_what_is_degraded(serving_pair: ServingPair, runners: Any) -> None:
+    reason = DegradedReason("redis", "Redis does not answer.")
+    serving = Serves(Forecaster(serving_pair, runners, runners))
+    answer = client_of(serving, conditions=Told([reason])).get("/health").json()
+    assert (answer["status"], answer["degraded"]) == ("degraded", True)
+    assert answer["reasons"] == [{"name": "redis", "detail": "Redis does not answer."}]
 
 
 @pytest.mark.parametrize(
@@ -76,13 +93,10 @@ def test_without_a_model_the_process_is_alive(client_without_model: Any) -> None
     assert (response.status_code, response.json()) == (200, {"status": "alive"})
 
 
-def test_those_routes_are_all_that_there_are(client: Any) -> None:
+def test_those_are_all_calls_that_need_a_model() -> None:
     """A new route is added above, so that it is tried without a model."""
-    # RequestIdMiddleware -> ProblemMiddleware -> Router
-    paths = {route.path for route in client.app.app.app.routes}
-    alive = {"/", "/livez", "/v2/health/live"}
-    alive |= {"/openapi.json", "/docs", "/docs/errors", "/docs/style.css"}
-    assert paths == {*alive, *(param.values[1] for param in NEED_A_MODEL)}
+    needing = {call.path for call in CALLS if call.needs in (Need.MODEL, Need.CONDITIONS)}
+    assert needing == {param.values[1] for param in NEED_A_MODEL}
 
 
 @pytest.mark.parametrize(("method", "path", "body"), NEED_A_MODEL)

@@ -87,8 +87,13 @@ Serve = Callable[..., Server]
 
 
 @contextmanager
-def running(folder: Path, store: Store, *, runners: str = "inproc") -> Iterator[Server]:
-    """A server over some artifacts, with everything else of its own; ends with the block."""
+def running(
+    folder: Path, store: Store, *, runners: str = "inproc", **settings: str
+) -> Iterator[Server]:
+    """A server over some artifacts, with everything else of its own; ends with the block.
+
+    Without authentication, unless `settings`, environment variables, say otherwise.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -97,6 +102,9 @@ def running(folder: Path, store: Store, *, runners: str = "inproc") -> Iterator[
         "ARTIFACTS_DIR": str(store.root),
         "PORT": str(port),
         "RUNNERS": runners,
+        "DATABASE_URL": f"sqlite:///{folder}/mlrf.db",
+        "AUTH_MODE": "disabled",
+        **settings,
     }
     ours = {name.upper() for name in Settings.model_fields}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
@@ -136,8 +144,8 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     """Starts one server for this test."""
     with_servers: list[Any] = []
 
-    def serve(store: Store, *, runners: str = "inproc") -> Server:
-        context = running(tmp_path, store, runners=runners)
+    def serve(store: Store, *, runners: str = "inproc", **settings: str) -> Server:
+        context = running(tmp_path, store, runners=runners, **settings)
         with_servers.append(context)
         return context.__enter__()
 

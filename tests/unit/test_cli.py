@@ -18,6 +18,7 @@ import pytest
 
 import cli
 from artifacts import Store
+from cli import inputs
 from models.pair import load_serving_pair
 from settings import ROOT, Settings, get_settings
 from training import recipe as recipes
@@ -65,7 +66,7 @@ def _small_training(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> None:
     """Whatever the data, the model is a small one; and tests beside this one want a core too."""
     monkeypatch.setattr(recipes, "DEMO", recipe)
     monkeypatch.setattr(recipes, "DEFAULT", recipe)
-    monkeypatch.setattr(cli, "_cores", lambda: 1)
+    monkeypatch.setattr(inputs, "cores", lambda: 1)
 
 
 @pytest.fixture

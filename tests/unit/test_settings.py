@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
+import settings
 from artifacts import Store
-from settings import ROOT, LogLevel, Runners, Settings, get_settings
+from errors import InputError
+from settings import ROOT, AuthMode, LogLevel, Runners, SecretManager, Settings, get_settings
+from settings_doc import variables
+from tiers import TIERS
+
+KEY = "a-key-of-some-length"
+LONG = "a-secret-of-thirty-two-characters"
+OTHER = "postgresql://mlrf:a-password@db/mlrf"
 
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
+    for name in variables():
         monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def setting(monkeypatch: pytest.MonkeyPatch, **texts: str) -> Settings:
+    """The settings in an environment that has these variables."""
+    for variable, text in texts.items():
+        monkeypatch.setenv(variable, text)
+    return Settings()
+
+
+def faults(monkeypatch: pytest.MonkeyPatch, **texts: str) -> dict[str, str]:
+    """What is said of each variable, none of which can be used."""
+    with pytest.raises(ValidationError) as refusal:
+        setting(monkeypatch, **texts)
+    return {str(error["loc"][0]).upper(): error["msg"] for error in refusal.value.errors()}
 
 
 def test_defaults_serve_one_machine_on_loopback() -> None:
@@ -27,6 +52,31 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         "runners": Runners.INPROC,
         "graceful_shutdown_seconds": 20,
         "log_level": LogLevel.INFO,
+        "auth_mode": AuthMode.REQUIRED,
+        "api_key": None,
+        "api_key_tier": "unlimited",
+        "jwt_secret": None,
+        "jwt_keys_file": None,
+        "jwt_audience": None,
+        "jwt_issuer": None,
+        "key_cache_seconds": 2,
+        "key_grace_seconds": 300,
+        "database_url": SecretStr(f"sqlite:///{ROOT}/var/mlrf.db"),
+        "redis_url": None,
+        "cors_origins": ("http://localhost:5173", "http://127.0.0.1:5173"),
+        "trusted_proxies": (),
+        "tls_in_front": False,
+        "replicas": 1,
+        "tiers": {name: tier.model_dump() for name, tier in TIERS.items()},
+        "default_tier": "standard",
+        "max_body_bytes": 10_000_000,
+        "body_timeout_seconds": 10,
+        "request_timeout_seconds": 30,
+        "cache_max_bytes": 64 * 1024**2,
+        "cache_ttl_seconds": 3600,
+        "max_data_age_days": 7,
+        "data_dir": None,
+        "required_secrets": (),
     }
 
 
@@ -40,18 +90,51 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         ("RUNNERS", "remote", Runners.REMOTE),
         ("GRACEFUL_SHUTDOWN_SECONDS", "5", 5),
         ("LOG_LEVEL", "DEBUG", LogLevel.DEBUG),
+        ("AUTH_MODE", "disabled", AuthMode.DISABLED),
+        ("API_KEY", KEY, SecretStr(KEY)),
+        ("API_KEY_TIER", "standard", "standard"),
+        ("JWT_AUDIENCE", "mlrf", "mlrf"),
+        ("JWT_ISSUER", "https://sso.example", "https://sso.example"),
+        ("KEY_CACHE_SECONDS", "0", 0.0),
+        ("KEY_GRACE_SECONDS", "0.5", 0.5),
+        ("DATABASE_URL", OTHER, SecretStr(OTHER)),
+        ("REDIS_URL", "redis://cache", SecretStr("redis://cache")),
+        ("CORS_ORIGINS", "*", ("*",)),
+        ("CORS_ORIGINS", "https://a.example", ("https://a.example",)),
+        (
+            "CORS_ORIGINS",
+            "https://a.example, http://[::1]:8000,",
+            ("https://a.example", "http://[::1]:8000"),
+        ),
+        ("CORS_ORIGINS", '["https://a.example"]', ("https://a.example",)),
+        ("CORS_ORIGINS", "[]", ()),
+        (
+            "TRUSTED_PROXIES",
+            "10.0.0.0/8, ::1",
+            (ip_network("10.0.0.0/8"), ip_network("::1")),
+        ),
+        ("TRUSTED_PROXIES", '["10.1.2.3"]', (ip_network("10.1.2.3"),)),
+        ("TLS_IN_FRONT", "true", True),
+        ("REPLICAS", "3", 3),
+        ("DEFAULT_TIER", "unlimited", "unlimited"),
+        ("MAX_BODY_BYTES", "1000", 1000),
+        ("BODY_TIMEOUT_SECONDS", "2.5", 2.5),
+        ("REQUEST_TIMEOUT_SECONDS", "2.5", 2.5),
+        ("CACHE_MAX_BYTES", "0", 0),
+        ("CACHE_TTL_SECONDS", "60", 60),
+        ("DATA_DIR", "/srv/tables", Path("/srv/tables")),
     ],
 )
 def test_a_variable_sets_the_setting_of_its_name(
     monkeypatch: pytest.MonkeyPatch, variable: str, text: str, value: object
 ) -> None:
-    monkeypatch.setenv(variable, text)
     changed = {**Settings.model_construct().model_dump(), variable.lower(): value}
-    assert Settings().model_dump() == changed
+    assert setting(monkeypatch, **{variable: text}).model_dump() == changed
 
 
 def test_every_setting_says_what_it_is_for() -> None:
-    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+    fields = {**Settings.model_fields, **SecretManager.model_fields}
+    assert [name for name, field in fields.items() if not field.description] == []
 
 
 @pytest.mark.parametrize(
@@ -65,27 +148,113 @@ def test_every_setting_says_what_it_is_for() -> None:
         ("RUNNERS", "threads"),
         ("GRACEFUL_SHUTDOWN_SECONDS", "0"),
         ("LOG_LEVEL", "LOUD"),
+        ("AUTH_MODE", "off"),
+        ("API_KEY", "fifteen-letters"),
+        ("JWT_SECRET", LONG[:31]),
+        ("KEY_CACHE_SECONDS", "-1"),
+        ("KEY_GRACE_SECONDS", "-1"),
+        ("CORS_ORIGINS", "https://a.example/"),
+        ("CORS_ORIGINS", "https://a.example/path"),
+        ("CORS_ORIGINS", "https://*.example"),
+        ("CORS_ORIGINS", "https://user@a.example"),
+        ("CORS_ORIGINS", "a.example"),
+        ("CORS_ORIGINS", "https://A.example"),  # browsers write it in small letters
+        ("CORS_ORIGINS", "null"),
+        ("CORS_ORIGINS", '["https://a.example"'),
+        ("CORS_ORIGINS", "[1]"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TRUSTED_PROXIES", "proxy"),
+        ("TRUSTED_PROXIES", "[]]"),
+        ("TLS_IN_FRONT", "perhaps"),
+        ("REPLICAS", "0"),
+        ("TIERS", "{"),
+        ("TIERS", "[]"),
+        ("TIERS", '{"gold": 1}'),
+        ("TIERS", '{"gold": {"quota": 0}}'),
+        ("API_KEY_TIER", "gold"),
+        ("DEFAULT_TIER", "gold"),
+        ("MAX_BODY_BYTES", "0"),
+        ("BODY_TIMEOUT_SECONDS", "0"),
+        ("REQUEST_TIMEOUT_SECONDS", "0"),
+        ("CACHE_MAX_BYTES", "-1"),
+        ("CACHE_TTL_SECONDS", "0"),
+        ("REQUIRED_SECRETS", "PORT"),
+        ("REQUIRED_SECRETS", "api_key"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, variable: str, text: str
 ) -> None:
-    monkeypatch.setenv(variable, text)
-    with pytest.raises(ValidationError) as refusal:
-        Settings()
-    assert [error["loc"] for error in refusal.value.errors()] == [(variable.lower(),)]
+    others = {"JWT_AUDIENCE": "mlrf"}
+    told = faults(monkeypatch, **others, **{variable: text})
+    assert told.keys() == {variable}
+    assert "\n" not in told[variable]
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        pytest.param(
+            {"JWT_SECRET": LONG, "JWT_KEYS_FILE": "/keys.pem", "JWT_AUDIENCE": "mlrf"},
+            {"JWT_KEYS_FILE": "JWT_SECRET is set too; leave one of them out"},
+            id="two ways to verify tokens",
+        ),
+        pytest.param(
+            {"JWT_SECRET": LONG},
+            {"JWT_AUDIENCE": "is needed, because tokens are accepted"},
+            id="a secret without audience",
+        ),
+        pytest.param(
+            {"JWT_KEYS_FILE": "/keys.pem"},
+            {"JWT_AUDIENCE": "is needed, because tokens are accepted"},
+            id="keys without audience",
+        ),
+        pytest.param(
+            {"API_KEY": "short", "JWT_SECRET": "short", "JWT_AUDIENCE": "mlrf"},
+            {
+                "API_KEY": "at least 16 characters are needed",
+                "JWT_SECRET": "at least 32 characters are needed",
+            },
+            id="two short secrets",
+        ),
+        pytest.param(
+            {"DEFAULT_TIER": "gold"},
+            {"DEFAULT_TIER": f"`gold` is not a tier; tiers are {', '.join(TIERS)}"},
+            id="an unknown tier",
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(
+    monkeypatch: pytest.MonkeyPatch, texts: dict[str, str], told: dict[str, str]
+) -> None:
+    """All at once, each by the name of the one to mend."""
+    assert faults(monkeypatch, **texts) == told
+
+
+@pytest.mark.parametrize("source", [{"JWT_SECRET": LONG[:32]}, {"JWT_KEYS_FILE": "/keys.pem"}])
+def test_tokens_are_accepted_from_one_source(
+    monkeypatch: pytest.MonkeyPatch, source: dict[str, str]
+) -> None:
+    assert setting(monkeypatch, **source, JWT_AUDIENCE="mlrf").jwt_audience == "mlrf"
+
+
+def test_tiers_are_added_to_those_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = '{"gold": {"quota": 7, "window": 2}, "standard": {"quota": null}}'
+    tiers = setting(monkeypatch, TIERS=given, DEFAULT_TIER="gold").tiers
+    assert (tiers["gold"].quota, tiers["gold"].window) == (7, 2)
+    assert tiers["standard"].quota is None
+    assert {name: tiers[name] for name in TIERS if name != "standard"} == {
+        name: tier for name, tier in TIERS.items() if name != "standard"
+    }
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     """As `export PORT` in a Makefile leaves it."""
-    for name in Settings.model_fields:
-        monkeypatch.setenv(name.upper(), "")
-    assert Settings() == Settings.model_construct()
+    assert setting(monkeypatch, **dict.fromkeys(variables(), "")) == Settings.model_construct()
 
 
 def test_variables_of_others_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLRF_UNKNOWN", "1")
-    assert Settings() == Settings.model_construct()
+    assert setting(monkeypatch, MLRF_UNKNOWN="1") == Settings.model_construct()
 
 
 def test_settings_cannot_be_altered() -> None:
@@ -96,8 +265,7 @@ def test_settings_cannot_be_altered() -> None:
 def test_the_store_lies_in_the_artifacts_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("ARTIFACTS_DIR", str(tmp_path))
-    assert Settings().store == Store(tmp_path)
+    assert setting(monkeypatch, ARTIFACTS_DIR=str(tmp_path)).store == Store(tmp_path)
 
 
 def test_a_process_reads_its_environment_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,3 +276,140 @@ def test_a_process_reads_its_environment_once(monkeypatch: pytest.MonkeyPatch) -
         assert get_settings() is before
     finally:
         get_settings.cache_clear()
+
+
+# --- secrets ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def manager(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a manager of secrets keeps; a test may alter it."""
+    kept: dict[str, Any] = {"API_KEY": "the-key-in-the-manager", "REDIS_URL": "redis://manager"}
+
+    def read(location: str, access: object, names: tuple[str, ...]) -> Mapping[str, Any]:
+        assert location == "aws://mlrf"
+        return {name: kept[name] for name in names if name in kept}
+
+    monkeypatch.setattr(settings, "read_manager", read)
+    monkeypatch.setenv("SECRETS_FROM", "aws://mlrf")
+    return kept
+
+
+def written(folder: Path, text: str) -> str:
+    (folder / "secret").write_text(text + "\n")
+    return str(folder / "secret")
+
+
+@pytest.mark.parametrize("name", Settings.secrets())
+def test_a_secret_may_stand_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    texts = {f"{name}_FILE": written(tmp_path, LONG), "JWT_AUDIENCE": "mlrf"}
+    assert getattr(setting(monkeypatch, **texts), name.lower()) == SecretStr(LONG)
+
+
+def test_a_file_of_a_secret_that_is_not_there_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(InputError, match=r"^REDIS_URL_FILE: its file cannot be read: "):
+        setting(monkeypatch, REDIS_URL_FILE="/nowhere/redis")
+
+
+def test_a_secret_given_twice_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"^API_KEY: API_KEY_FILE is set too"):
+        setting(monkeypatch, API_KEY=KEY, API_KEY_FILE=written(tmp_path, LONG))
+
+
+def test_what_is_nearer_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, manager: dict[str, Any]
+) -> None:
+    """Environment and files before the manager, and that before the default."""
+    manager["DATABASE_URL"] = OTHER
+    read = setting(monkeypatch, API_KEY=KEY, REDIS_URL_FILE=written(tmp_path, "redis://file"))
+    assert read.api_key == SecretStr(KEY)
+    assert read.redis_url == SecretStr("redis://file")
+    assert read.database_url == SecretStr(OTHER)
+
+
+def test_a_manager_gives_nothing_but_secrets(manager: dict[str, Any]) -> None:
+    manager.update({"AUTH_MODE": "disabled", "HOST": "0.0.0.0"})
+    read = Settings()
+    assert (read.auth_mode, read.host) == (AuthMode.REQUIRED, "127.0.0.1")
+    assert read.redis_url == SecretStr("redis://manager")
+
+
+def test_what_a_manager_keeps_is_checked_as_everything_is(
+    monkeypatch: pytest.MonkeyPatch, manager: dict[str, Any]
+) -> None:
+    manager.update({"API_KEY": 1234567890123456, "REDIS_URL": {"host": "redis"}})
+    told = dict.fromkeys(["API_KEY", "REDIS_URL"], "Input should be a valid string")
+    assert faults(monkeypatch) == told
+
+
+@pytest.mark.parametrize("value", [{"current": LONG}, [LONG]], ids=["object", "list"])
+def test_what_a_manager_keeps_in_a_wrong_form_is_not_shown(
+    manager: dict[str, Any], value: object
+) -> None:
+    """pydantic would quote it."""
+    manager["API_KEY"] = value
+    with pytest.raises(ValidationError) as refusal:
+        Settings()
+    assert LONG not in str(refusal.value) + repr(refusal.value)
+
+
+@pytest.mark.parametrize("names", ["API_KEY, DATABASE_URL", '["API_KEY", "DATABASE_URL"]'])
+def test_a_required_secret_without_a_value_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, names: str
+) -> None:
+    """Also where there is a default."""
+    told = "REQUIRED_SECRETS names it, and no source has a value for it"
+    assert faults(monkeypatch, REQUIRED_SECRETS=names) == {"API_KEY": told, "DATABASE_URL": told}
+
+
+def test_a_required_secret_may_come_from_anywhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, manager: dict[str, Any]
+) -> None:
+    read = setting(
+        monkeypatch,
+        REQUIRED_SECRETS="API_KEY,DATABASE_URL,REDIS_URL",
+        DATABASE_URL=f"sqlite:///{ROOT}/var/mlrf.db",  # as the default, but meant
+        API_KEY_FILE=written(tmp_path, KEY),
+    )
+    assert read.redis_url == SecretStr("redis://manager")
+
+
+def test_secrets_are_masked_wherever_settings_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    secrets = {name: f"{LONG}-{name}" for name in Settings.secrets()}
+    read = setting(monkeypatch, JWT_AUDIENCE="mlrf", **secrets)
+    for shown in (repr(read), str(read), read.model_dump_json(), str(read.model_dump())):
+        assert LONG not in shown
+        assert "*****" in shown
+
+
+def test_the_default_of_the_database_is_masked_too() -> None:
+    assert "sqlite" not in repr(Settings())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"PORT": "http"}, id="one wrong value"),
+        pytest.param({"JWT_KEYS_FILE": "/keys.pem"}, id="settings that do not go together"),
+    ],
+)
+def test_a_refusal_shows_no_secret(monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str]) -> None:
+    """pydantic would quote what it was given, all of it where settings do not go together."""
+    secrets = {name: f"{LONG}-{name}" for name in Settings.secrets()}
+    with pytest.raises(ValidationError) as refusal:
+        setting(monkeypatch, **secrets, **wrong)
+    assert LONG not in str(refusal.value) + repr(refusal.value)
+
+
+def test_a_short_secret_is_not_shown_in_its_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        setting(monkeypatch, API_KEY="hunter2")
+    assert "hunter2" not in str(refusal.value) + str(refusal.value.errors())

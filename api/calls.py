@@ -1,0 +1,273 @@
+"""Every call of the HTTP contract: what answers it, who may make it, what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import administration, inference
+from api.answers import answer
+from api.batch import predict_batch
+from api.call import Call, Need, Open
+from api.costs import EXPLANATION, SCENARIO
+from api.explain import explain
+from api.hierarchy import hierarchy
+from api.historical import historical
+from api.meta import meta
+from api.predict import predict, predict_simple
+from api.quality import accuracy, model_metrics
+from api.schemas.administration import (
+    AuditAnswer,
+    AuditQuery,
+    JobAnswer,
+    JobsAnswer,
+    KeyAnswer,
+    KeyRequest,
+    KeysAnswer,
+    KeysQuery,
+    NewKeyAnswer,
+    ReloadRequest,
+    RotateRequest,
+)
+from api.schemas.facts import (
+    AccuracyAnswer,
+    HealthAnswer,
+    HistoricalAnswer,
+    IndexAnswer,
+    MetaAnswer,
+    MetricsAnswer,
+    StatusAnswer,
+)
+from api.schemas.forecasts import BatchAnswer, HierarchyAnswer, RowAnswer, SimpleAnswer
+from api.schemas.inference import (
+    InferAnswer,
+    InferRequest,
+    LiveAnswer,
+    ModelAnswer,
+    ReadyAnswer,
+    ServerAnswer,
+)
+from api.schemas.reasons import ExplainAnswer, WhatifAnswer
+from api.schemas.requests import (
+    BatchRequest,
+    ExplainRequest,
+    HierarchyQuery,
+    HistoricalRequest,
+    RowRequest,
+    SimpleRequest,
+    WhatifRequest,
+)
+from api.status import alive, health, metrics, ready
+from api.whatif import whatif
+from errors import Code
+from storage.keys import Scope
+
+_COMPUTED = frozenset({Code.INFERENCE_FAILED})
+_STORED = frozenset({Code.INVALID_REQUEST})
+_RELOAD = frozenset({Code.RELOAD_UNAVAILABLE})
+
+
+async def index(request: Request) -> Response:
+    """What there is."""
+    paths = dict.fromkeys(call.path for call in CALLS)
+    return answer(IndexAnswer("mlrf", ["/docs", "/openapi.json", *paths]))
+
+
+def _probe(path: str, function: Callable[..., Any], told: type, needs: Need = Need.MODEL) -> Call:
+    """A call for an orchestrator, which has no key and asks often."""
+    return Call(
+        method="GET",
+        path=path,
+        function=function,
+        needs=needs,
+        answer=told,
+        scope=Open.TO_ALL,
+        cost=0,
+    )
+
+
+def _scraped(path: str) -> Call:
+    return Call(
+        method="GET",
+        path=path,
+        function=metrics,
+        needs=Need.NOTHING,
+        answer=str,
+        scope=Scope.MONITOR,
+    )
+
+
+def _admin(method: str, path: str, function: Callable[..., Any], told: type, **more: Any) -> Call:
+    return Call(
+        method=method,
+        path=path,
+        function=function,
+        needs=Need.ADMINISTRATION,
+        answer=told,
+        scope=Scope.ADMIN,
+        **more,
+    )
+
+
+CALLS: tuple[Call, ...] = (
+    Call(
+        method="POST",
+        path="/predict/simple",
+        function=predict_simple,
+        body=SimpleRequest,
+        answer=SimpleAnswer,
+        problems=_COMPUTED,
+    ),
+    Call(
+        method="POST",
+        path="/predict/batch",
+        function=predict_batch,
+        body=BatchRequest,
+        answer=BatchAnswer,
+        tables=True,
+        problems=_COMPUTED | {Code.BATCH_TOO_LARGE},
+        scope=Scope.BATCH,
+    ),
+    Call(
+        method="POST",
+        path="/predict",
+        function=predict,
+        body=RowRequest,
+        answer=RowAnswer,
+        problems=_COMPUTED,
+    ),
+    Call(
+        method="POST",
+        path="/explain",
+        function=explain,
+        body=ExplainRequest,
+        answer=ExplainAnswer,
+        problems=_COMPUTED | {Code.EXPLANATION_UNAVAILABLE},
+        scope=Scope.EXPLAIN,
+        cost=EXPLANATION,
+    ),
+    Call(
+        method="POST",
+        path="/whatif",
+        function=whatif,
+        body=WhatifRequest,
+        answer=WhatifAnswer,
+        problems=_COMPUTED,
+        scope=Scope.WHATIF,
+        cost=SCENARIO,
+    ),
+    Call(
+        method="GET",
+        path="/hierarchy",
+        function=hierarchy,
+        query=HierarchyQuery,
+        answer=HierarchyAnswer,
+        lasting=True,
+        problems=_COMPUTED,
+    ),
+    Call(
+        method="POST",
+        path="/historical",
+        function=historical,
+        body=HistoricalRequest,
+        answer=HistoricalAnswer,
+    ),
+    Call(method="GET", path="/accuracy", function=accuracy, answer=AccuracyAnswer, lasting=True),
+    Call(
+        method="GET",
+        path="/model-metrics",
+        function=model_metrics,
+        answer=MetricsAnswer,
+        lasting=True,
+    ),
+    Call(method="GET", path="/meta", function=meta, answer=MetaAnswer, lasting=True),
+    Call(method="GET", path="/v2", function=inference.server, answer=ServerAnswer),
+    _probe("/v2/health/live", inference.live, LiveAnswer, needs=Need.NOTHING),
+    _probe("/v2/health/ready", inference.ready, ReadyAnswer),
+    Call(method="GET", path="/v2/models/mlrf", function=inference.model, answer=ModelAnswer),
+    _probe("/v2/models/mlrf/ready", inference.ready, ReadyAnswer),
+    Call(
+        method="POST",
+        path="/v2/models/mlrf/infer",
+        function=inference.infer,
+        body=InferRequest,
+        answer=InferAnswer,
+        problems=_COMPUTED | {Code.INVALID_FEATURES},
+    ),
+    Call(
+        method="GET",
+        path="/health",
+        function=health,
+        needs=Need.CONDITIONS,
+        answer=HealthAnswer,
+        scope=Open.TO_CALLERS,
+        problems=frozenset({Code.MODEL_UNAVAILABLE}),
+    ),
+    _probe("/livez", alive, StatusAnswer, needs=Need.NOTHING),
+    _probe("/readyz", ready, StatusAnswer),
+    _probe("/healthz", ready, StatusAnswer),
+    Call(
+        method="GET",
+        path="/",
+        function=index,
+        needs=Need.NOTHING,
+        answer=IndexAnswer,
+        scope=Open.TO_ALL,
+    ),
+    _scraped("/metrics/prometheus"),
+    _scraped("/metrics"),
+    _admin("GET", "/admin/keys", administration.list_keys, KeysAnswer, query=KeysQuery),
+    _admin(
+        "POST",
+        "/admin/keys",
+        administration.create_key,
+        NewKeyAnswer,
+        body=KeyRequest,
+        status=201,
+        headers=((administration.IDEMPOTENCY, "Made by the caller: repeated, no second key."),),
+        problems=_STORED | {Code.CONFLICT},
+    ),
+    _admin(
+        "POST",
+        "/admin/keys/{id}/rotate",
+        administration.rotate_key,
+        NewKeyAnswer,
+        body=RotateRequest,
+        status=201,
+        problems=_STORED | {Code.CONFLICT, Code.NOT_FOUND},
+    ),
+    _admin(
+        "DELETE",
+        "/admin/keys/{id}",
+        administration.revoke_key,
+        KeyAnswer,
+        problems=_STORED | {Code.NOT_FOUND},
+    ),
+    _admin("GET", "/admin/audit", administration.audit_log, AuditAnswer, query=AuditQuery),
+    _admin(
+        "POST",
+        "/admin/reload-features",
+        administration.reload_features,
+        JobAnswer,
+        body=ReloadRequest,
+        status=202,
+        problems=_RELOAD | {Code.CONFLICT, Code.INVALID_SOURCE},
+    ),
+    _admin(
+        "GET",
+        "/admin/reload-features",
+        administration.reload_jobs,
+        JobsAnswer,
+        problems=_RELOAD,
+    ),
+    _admin(
+        "GET",
+        "/admin/reload-features/{id}",
+        administration.reload_job,
+        JobAnswer,
+        problems=_RELOAD | {Code.NOT_FOUND},
+    ),
+)

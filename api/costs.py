@@ -1,0 +1,48 @@
+"""What calls cost, in units: 1 is about what a slice of the stored forecasts takes.
+
+The flat cost of a call is in `api.routes`. A route charges the rest when it has read the request
+and before it computes.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from api.windows import Window
+from features.snapshot import Snapshot
+
+PAST_ORIGIN = 20
+"""A run of the model over the whole hierarchy."""
+
+EXPLANATION = 25
+"""TreeSHAP of one row, with the forecast that it explains."""
+
+SCENARIO = 20
+"""The features of a what-if made anew, and the rows that changed predicted."""
+
+SERIES_OF_A_UNIT = 50
+"""Series below the node of a what-if that cost one unit more."""
+
+ROWS_OF_A_UNIT = 100
+"""Rows of raw features that cost one unit."""
+
+
+async def charge(request: Request, units: int) -> None:
+    """Charge so many units more for a request.
+
+    Raises:
+        Problem: RATE_LIMITED or COST_TOO_HIGH.
+    """
+    charging = request.scope["state"].get("charge")
+    if charging is not None and units > 0:
+        await charging(units)
+
+
+async def charge_origin(request: Request, snapshot: Snapshot, window: Window) -> None:
+    """Charge for a past origin, whose forecasts are not stored."""
+    if is_past(snapshot, window):
+        await charge(request, PAST_ORIGIN - 1)
+
+
+def is_past(snapshot: Snapshot, window: Window) -> bool:
+    return window.origin != snapshot.newest_origin

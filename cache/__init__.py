@@ -1,0 +1,1 @@
+"""What is shared with other workers and replicas, or kept to answer again."""

@@ -1,0 +1,51 @@
+"""The `mlrf` command: serve, train, backtest, forecast, demo, keys.
+
+One module for each topic; each imports what a command needs when it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from pydantic import ValidationError
+
+from artifacts import ArtifactError
+from cli import keys
+from cli.database import migrate
+from cli.evaluation import backtest, card, reconcile_study, seal
+from cli.model import demo, forecast, train
+from cli.progress import err
+from cli.serving import serve
+from errors import InputError
+from storage.errors import StorageError
+
+app = typer.Typer(
+    help="Coherent sales forecasts for a retail hierarchy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (serve, train, backtest, seal, card, forecast, reconcile_study, demo, migrate):
+    app.command()(command)
+app.add_typer(keys.app, name="keys")
+
+
+def main() -> None:
+    """Entry point: errors that a person can mend are one line, not a traceback."""
+    try:
+        app()
+    except (ArtifactError, InputError, StorageError, ValidationError) as error:
+        err.print(
+            f"mlrf: {_told(error)}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
+        sys.exit(1)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, ValidationError):  # of the settings
+        faults = [(str(fault["loc"][0]).upper(), fault["msg"]) for fault in error.errors()]
+        return "; ".join(f"{variable}: {wrong}" for variable, wrong in faults)
+    if isinstance(error, StorageError):  # names what matters of its cause, and no more
+        return str(error)
+    return f"{error} ({error.__cause__})" if error.__cause__ else str(error)

@@ -1,0 +1,138 @@
+"""Commands that judge a model: backtest, seal, card, reconcile-study."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from artifacts import ArtifactError
+from cli import inputs
+from cli.inputs import Data, Threads, extra, tables
+from cli.progress import err, progress
+from settings import get_settings
+
+if TYPE_CHECKING:
+    from models.bundle import Bundle
+
+
+def backtest(
+    data: Data = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for fits, results and the report; resumed if there.")
+    ] = Path("backtest"),
+    short: Annotated[int, typer.Option(min=1, help="Windows of 16 days, beside the newest.")] = 5,
+    long: Annotated[int, typer.Option(min=1, help="Windows of 90 days.")] = 3,
+    threads: Threads = None,
+) -> None:
+    """Fit before every window of the past, forecast it, and compare with what was sold."""
+    with extra("backtest"):
+        from training.backtest import backtest as run
+        from training.figures import number
+        from training.report import REPORT_FILE
+
+    with tables(data) as (folder, recipe), progress() as reporter:
+        result = run(
+            folder,
+            recipe,
+            out,
+            short=short,
+            long=long,
+            threads=threads or inputs.cores(),
+            reporter=reporter,
+            previous=_current_bundle(),
+        )
+    table = Table("windows", "model", "RMSLE", "WRMSSE")
+    for group, models in result["means"].items():
+        for name, scores in models.items():
+            label = f"{group} (mean of {scores['windows']})"
+            table.add_row(label, name, number(scores["rmsle"]), number(scores["wrmsse"]))
+    Console().print(table)
+    err.print(f"All of it is in {out}; to read: {out / REPORT_FILE}.", highlight=False)
+
+
+def seal(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of a finished backtest, of the bundle's data and recipe.")
+    ] = Path("backtest"),
+) -> None:
+    """Join a backtest to the current bundle, as a new version that is served from then on."""
+    from training.seal import seal_backtest
+
+    pair = seal_backtest(folder, get_settings().store)
+    err.print(
+        f"Bundle {pair.bundle} holds the backtest and is served from the next start on.",
+        highlight=False,
+    )
+
+
+def card(
+    file: Annotated[Path, typer.Argument(help="A backtest's document, such as backtest.json.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; to the terminal if left out.")
+    ] = None,
+) -> None:
+    """Make the model card from a backtest's document."""
+    from training.document import read_backtest
+    from training.model_card import model_card
+
+    text = model_card(read_backtest(file))
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+
+
+def reconcile_study(
+    data: Data = None,
+    out: Annotated[Path, typer.Option(help="JSON document to write.")] = Path(
+        "reconciliation.json"
+    ),
+    frozen: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Last day that the judged model sees."),
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Rows of each fit, at most.")] = 600_000,
+    trees: Annotated[int, typer.Option(min=1, help="Trees of each booster, at most.")] = 200,
+    threads: Threads = None,
+) -> None:
+    """Compare ways to make forecasts add up, on the backtest's windows of 16 days."""
+    with extra("backtest"):
+        from training.reconciliation_study import reduced, run_study
+
+    with tables(data) as (folder, recipe), progress() as reporter:
+        result = run_study(
+            folder,
+            reduced(recipe, rows=rows, trees=trees),
+            out,
+            frozen=frozen.date() if frozen else None,
+            threads=threads or inputs.cores(),
+            reporter=reporter,
+        )
+    levels = list(next(iter(result["means"].values()))["rmsse"])
+    columns = ("RMSLE", "WRMSSE", *levels, "negative")
+    table = Table(Column("method", no_wrap=True), *columns, caption="RMSSE by level")
+    for name, scores in result["means"].items():
+        figures = [scores["rmsle"], scores["wrmsse"], *(scores["rmsse"][level] for level in levels)]
+        table.add_row(name, *(f"{figure:.4f}" for figure in figures), f"{scores['clipped']:.2%}")
+    Console().print(table)
+    err.print(
+        f"The best that costs bottom RMSLE little: {result['chosen']}. All of it is in {out}."
+    )
+
+
+def _current_bundle() -> Bundle | None:
+    """The bundle that serves now, if there is one that this release can run."""
+    from models.bundle import load_bundle
+
+    store = get_settings().store
+    try:
+        return load_bundle(store.bundles / store.current().bundle, threads=inputs.cores())
+    except ArtifactError as error:
+        err.print(f"Without a previous bundle to compare with: {error}", highlight=False)
+        return None

@@ -1,0 +1,58 @@
+"""What commands have in common: tables, threads, and the extras that they need."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from errors import InputError
+
+if TYPE_CHECKING:
+    from training.recipe import Recipe
+
+Data = Annotated[
+    Path | None,
+    typer.Argument(help="Folder with the retailer's tables; the built-in demo data if left out."),
+]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Threads of the fit; as many as there are cores.")
+]
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Imports of what an extra of this project brings.
+
+    Raises:
+        InputError: one of them is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{error.name} is not installed: this needs the extra `{name}` of this project, "
+            f"pip install -e '.[{name}]'"
+        ) from error
+
+
+@contextmanager
+def tables(data: Path | None) -> Iterator[tuple[Path, Recipe]]:
+    """The folder of tables and the recipe for them: the caller's, or the demo's."""
+    from training.demo import write_demo
+    from training.recipe import DEFAULT, DEMO
+
+    if data is not None:
+        yield data, DEFAULT
+        return
+    with tempfile.TemporaryDirectory(prefix="mlrf-demo-") as folder:
+        yield write_demo(Path(folder)), DEMO
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,186 @@
+"""`mlrf keys`: create, list, rotate and revoke API keys.
+
+A key that is made goes to standard output, alone, so that it can be piped to where it is kept.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.database import database
+from cli.progress import err
+from errors import InputError
+from settings import get_settings
+from storage.keys import ApiKey, Scope
+
+if TYPE_CHECKING:
+    from storage.audit import Actor
+    from storage.key_store import KeyStore, NewKey
+
+_DEFAULT_SCOPES = [Scope.FORECAST, Scope.EXPLAIN, Scope.WHATIF, Scope.BATCH]
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_MOST_SECONDS = 100 * 365 * 86_400
+
+app = typer.Typer(help="Create, list, rotate and revoke API keys.", no_args_is_help=True)
+
+
+def duration(text: str) -> timedelta:
+    """A length of time as `90d`, `24h`, `30m`, `2w` or `10s`; up to a hundred years."""
+    found = re.fullmatch(r"([0-9]{1,12})([smhdw])", text)
+    seconds = int(found[1]) * _UNITS[found[2]] if found else _MOST_SECONDS + 1
+    if seconds > _MOST_SECONDS:
+        raise typer.BadParameter(
+            f"{text!r} is not a time such as 90d, 24h or 30m of at most 100 years"
+        )
+    return timedelta(seconds=seconds)
+
+
+Id = Annotated[str, typer.Argument(help="The key's public id, as `mlrf keys list` shows it.")]
+
+
+@app.command()
+def create(
+    client: Annotated[str, typer.Argument(help="Whose key it is.")],
+    scope: Annotated[
+        list[Scope] | None,
+        typer.Option(
+            help="What it may be used for; may be repeated. "
+            f"If left out: {', '.join(_DEFAULT_SCOPES)}."
+        ),
+    ] = None,
+    tier: Annotated[
+        str | None, typer.Option(help="Which limits hold for it; DEFAULT_TIER if left out.")
+    ] = None,
+    expires: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=duration, metavar="TIME", help="When it expires, such as 90d; never if left out."
+        ),
+    ] = None,
+) -> None:
+    """Make a key and print it, this once."""
+    named = _checked_tier(tier)
+    until = datetime.now(UTC) + expires if expires is not None else None
+    with _keys() as keys:
+        new = keys.create(client, scope or _DEFAULT_SCOPES, named, until, by=_actor())
+    _show(new)
+
+
+@app.command("list")
+def list_keys(
+    client: Annotated[str | None, typer.Option(help="Only the keys of this client.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show the keys: what they are for and when they end, never the keys themselves."""
+    now = datetime.now(UTC)
+    with _keys() as keys:
+        found = [_document(key, now) for key in keys.list(client)]
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    table = Table("id", "client", "state", "scopes", "tier", "created", "expires", "last used")
+    for key in found:
+        times = [(key[name] or "never")[:16] for name in ("created_at", "expires_at")]
+        used = (key["last_used_at"] or "never")[:16]
+        table.add_row(
+            *(key["id"], key["client"], key["state"], " ".join(key["scopes"]), key["tier"]),
+            *(*times, used),
+        )
+    Console().print(table)
+
+
+@app.command()
+def rotate(
+    public_id: Id,
+    grace: Annotated[
+        timedelta,
+        typer.Option(parser=duration, metavar="TIME", help="How long the old key goes on working."),
+    ] = "24h",  # type: ignore[assignment]  # is parsed, like what a person gives
+) -> None:
+    """Make a key in the place of another, which expires a while later, and print it, this once."""
+    with _keys() as keys:
+        new = keys.rotate(public_id, grace=grace, by=_actor())
+        old = keys.find(public_id)
+    _show(new)
+    if old is not None:
+        err.print(f"Key {old.id} expires {_time(old.expires_at)}.", highlight=False, markup=False)
+
+
+@app.command()
+def revoke(public_id: Id) -> None:
+    """End a key; servers refuse it within seconds."""
+    with _keys() as keys:
+        key = keys.revoke(public_id, by=_actor())
+    err.print(f"Key {key.id} of {key.client} is revoked.", highlight=False, markup=False)
+
+
+@contextmanager
+def _keys() -> Iterator[KeyStore]:
+    from storage.key_store import KeyStore
+
+    with database() as engine:
+        yield KeyStore(engine)
+
+
+def _checked_tier(name: str | None) -> str:
+    settings = get_settings()
+    if name is None:
+        return settings.default_tier
+    if name not in settings.tiers:
+        raise InputError(f"tier {name!r}: one of {', '.join(settings.tiers)} is expected")
+    return name
+
+
+def _actor() -> Actor:
+    """The person at this machine, as far as the system knows."""
+    from storage.audit import Actor
+
+    try:
+        name = getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container's user may have no name
+        name = f"uid {os.getuid()}"
+    return Actor(f"cli:{name}", address=socket.gethostname())
+
+
+def _show(new: NewKey) -> None:
+    key = new.record
+    until = f"expires {_time(key.expires_at)}" if key.expires_at else "never expires"
+    err.print(
+        f"Key {key.id} for {key.client}: {', '.join(sorted(key.scopes))}; tier {key.tier}; "
+        f"{until}. It is shown this once and cannot be recovered:",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    typer.echo(new.text)
+
+
+def _document(key: ApiKey, now: datetime) -> dict[str, Any]:
+    state = "revoked" if key.revoked_at else "active" if key.usable(now) else "expired"
+    return {
+        "id": key.id,
+        "client": key.client,
+        "state": state,
+        "scopes": sorted(key.scopes),
+        "tier": key.tier,
+        "created_at": _time(key.created_at),
+        "expires_at": _time(key.expires_at),
+        "revoked_at": _time(key.revoked_at),
+        "last_used_at": _time(key.last_used_at),
+    }
+
+
+def _time(time: datetime | None) -> str | None:
+    return time.isoformat(timespec="seconds") if time else None

@@ -1,0 +1,118 @@
+"""Commands that make a model and use it without a server: train, forecast, demo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from artifacts import Store
+from cli import inputs
+from cli.inputs import Data, Threads, extra, tables
+from cli.progress import err, progress
+from settings import get_settings
+
+if TYPE_CHECKING:
+    from training.engine import Engine
+
+
+class EngineName(StrEnum):
+    """Where a model is fitted."""
+
+    LOCAL = "local"
+    DASK = "dask"
+
+
+def train(
+    data: Data = None,
+    threads: Threads = None,
+    engine: Annotated[
+        EngineName, typer.Option(help="Where to fit: on this machine, or on a Dask cluster.")
+    ] = EngineName.LOCAL,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of the Dask scheduler, such as tcp://host:8786; "
+            "if left out, a cluster is started on this machine."
+        ),
+    ] = None,
+) -> None:
+    """Train a model on tables, and make it and their snapshot the serving pair."""
+    train_model(data, threads, engine, scheduler)
+
+
+def forecast(
+    data: Annotated[Path, typer.Argument(help="Folder with the retailer's tables.")],
+    out: Annotated[Path, typer.Option(help="CSV file to write; one that exists is replaced.")] = (
+        Path("forecast.csv")
+    ),
+    levels: Annotated[bool, typer.Option("--levels", help="Stores, families and total too.")] = (
+        False
+    ),
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, help="Days to forecast where there is no test table; 16."),
+    ] = None,
+) -> None:
+    """Write the current model's forecasts for tables: for the rows of test, or the next days."""
+    with extra("train"):
+        from training.forecast_file import forecast_file
+
+    store = get_settings().store
+    with progress() as reporter:
+        done = forecast_file(data, store, out, days=days, levels=levels, reporter=reporter)
+    err.print(
+        f"Wrote {done.rows:,} forecasts from {done.first} to {done.last} to {out}, of bundle "
+        f"{done.pair.bundle} and snapshot {done.pair.snapshot}.",
+        highlight=False,
+        markup=False,
+    )
+
+
+def demo(folder: Annotated[Path, typer.Argument(help="Where to write the tables.")]) -> None:
+    """Write the built-in demo tables, to look at or to start from."""
+    from training.demo import write_demo
+
+    write_demo(folder)
+    err.print(f"Wrote the demo tables to {folder}.")
+
+
+def train_model(
+    data: Path | None,
+    threads: int | None,
+    engine: EngineName = EngineName.LOCAL,
+    scheduler: str | None = None,
+) -> None:
+    with extra("train"):
+        from training.pipeline import train as run
+
+    store = get_settings().store
+    count = threads or inputs.cores()
+    with (
+        tables(data) as (folder, recipe),
+        _engine(engine, scheduler, store, count) as fitting,
+        progress() as reporter,
+    ):
+        pair = run(folder, store, recipe, threads=count, engine=fitting, reporter=reporter)
+    err.print(
+        f"Bundle {pair.bundle} and snapshot {pair.snapshot} in {store.root} are served from the "
+        "next start on."
+    )
+
+
+@contextmanager
+def _engine(
+    name: EngineName, scheduler: str | None, store: Store, workers: int
+) -> Iterator[Engine | None]:
+    """The engine that fits; None for this machine's."""
+    if name is EngineName.LOCAL:
+        yield None
+        return
+    with extra("dask"):
+        from training.dask_engine import dask_engine
+    with dask_engine(store.snapshots, scheduler=scheduler, workers=workers) as engine:
+        yield engine

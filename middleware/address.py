@@ -1,0 +1,71 @@
+"""Which address a request comes from, proxies considered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from starlette.types import Scope
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+UNKNOWN = "unknown"
+"""The address of whoever has none, such as the other end of a Unix socket."""
+
+_IPV6_PREFIX = 64  # what one customer gets at the least (RFC 6177): more addresses are no other one
+
+
+def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
+    """The address that limits are kept by: an IPv4 address, an IPv6 network of 64 bits, `UNKNOWN`.
+
+    X-Forwarded-For is read from its end, where the nearest proxy has written, and as far as each
+    address belongs to a trusted proxy: what is further left was sent by somebody unknown, and is
+    not believed. Where a trusted proxy wrote something that is no address, or everybody is
+    trusted, the farthest address that was read counts. RFC 7239's Forwarded is not read.
+    """
+    peer = scope.get("client")
+    address = _parsed(str(peer[0])) if peer else None
+    if address is None:
+        return UNKNOWN
+    if _is_in(address, trusted):
+        for hop in _hops(scope):
+            if hop is None:
+                break
+            address = hop
+            if not _is_in(address, trusted):
+                break
+    return _grouped(address)
+
+
+def _hops(scope: Scope) -> Iterator[Address | None]:
+    """What X-Forwarded-For names, the nearest first; None for what is no address."""
+    lines = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    for part in reversed(b",".join(lines).decode("latin-1").split(",")):
+        yield _parsed(_without_port(part.strip()))
+
+
+def _without_port(text: str) -> str:
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    host, colon, _ = text.partition(":")
+    return host if colon and text.count(":") == 1 else text
+
+
+def _parsed(text: str) -> Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def _is_in(address: Address, networks: Sequence[Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _grouped(address: Address) -> str:
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(IPv6Network((address, _IPV6_PREFIX), strict=False))

@@ -1,0 +1,152 @@
+"""Holds what is to be written into the audit log of refusals, off the path of requests.
+
+*Invariants*
+
+- `record` never waits, and a flood of refusals writes little: those of one address for one
+  reason become one event with their number, and no more than `size` events wait.
+- What is lost for want of room is counted, and the number is written.
+- An event holds a public id at most, never a key or token: paths are written, queries are not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import anyio
+import anyio.to_thread
+import structlog
+from starlette.types import Scope
+
+from middleware.caller import caller_of
+from middleware.request_id import request_id_of
+from storage.audit import AuditEvent
+from storage.errors import StorageError
+
+Record = Callable[[AuditEvent], None]
+"""Takes an event without waiting, as `AuditBuffer.record` does."""
+
+WINDOW = 10.0
+SIZE = 256
+MAX_PATH = 200
+
+_log = structlog.get_logger(__name__)
+
+
+def refused_event(scope: Scope, reason: str, *, at: datetime, subject: str = "") -> AuditEvent:
+    """The event of a request that was refused.
+
+    Args:
+        reason: one of few, such as `wrong_secret`.
+        subject: the public id of the key that was presented, if one was.
+    """
+    caller = caller_of(scope)
+    return AuditEvent(
+        at=at,
+        actor=caller.subject,
+        action=f"refused.{reason}",
+        subject=subject,
+        address=caller.address,
+        request_id=request_id_of(scope),
+        detail=f"{scope['method']} {scope['path'][:MAX_PATH]}",
+    )
+
+
+@dataclass(slots=True)
+class _Waiting:
+    event: AuditEvent
+    since: float
+    count: int = 1
+
+    def event_with_count(self) -> AuditEvent:
+        if self.count == 1:
+            return self.event
+        detail = f"{self.event.detail} and others like it, {self.count} in all"
+        return replace(self.event, detail=detail)
+
+
+class AuditBuffer:
+    """Collects events; `flush` is to be called every few seconds, and with `everything` at the end.
+
+    Args:
+        write: writes events, all or none; blocks, and raises StorageError where it cannot.
+        window: seconds in which events of one address and action become one.
+        size: events that may wait; the oldest is dropped for one more.
+        clock: seconds, monotonic.
+        now: the time of day, aware.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Sequence[AuditEvent]], object],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        window: float = WINDOW,
+        size: int = SIZE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._write = write
+        self._now = now
+        self._window = window
+        self._size = size
+        self._clock = clock
+        self._waiting: OrderedDict[tuple[str | None, str], _Waiting] = OrderedDict()
+        self._thread = anyio.CapacityLimiter(1)
+        self._unwritten = 0
+        self.dropped = 0
+
+    def record(self, event: AuditEvent) -> None:
+        """Take an event, to be written with those like it."""
+        self._add(_Waiting(event, self._clock()))
+
+    async def flush(self, *, everything: bool = False) -> None:
+        """Write the events whose window is over, or all; what cannot be written waits on."""
+        due = self._due(everything)
+        unwritten, self._unwritten = self._unwritten, 0
+        events = [waiting.event_with_count() for waiting in due]
+        if unwritten:
+            events.append(self._loss(unwritten))
+        if not events:
+            return
+        try:
+            await anyio.to_thread.run_sync(self._write, events, limiter=self._thread)
+        except StorageError as error:
+            self._unwritten += unwritten
+            self._put_back(due)
+            _log.warning("audit_not_written", error=type(error).__name__, events=len(events))
+
+    def _add(self, waiting: _Waiting) -> None:
+        key = (waiting.event.address, waiting.event.action)
+        present = self._waiting.get(key)
+        if present is not None:
+            present.count += waiting.count
+            return
+        if len(self._waiting) >= self._size:
+            _, oldest = self._waiting.popitem(last=False)
+            self.dropped += oldest.count
+            self._unwritten += oldest.count
+        self._waiting[key] = waiting
+
+    def _due(self, everything: bool) -> list[_Waiting]:
+        """The events to write now, oldest first; they are waiting no longer."""
+        until = self._clock() - self._window
+        due = []
+        while self._waiting:
+            key, waiting = next(iter(self._waiting.items()))
+            if not everything and waiting.since > until:
+                break
+            due.append(self._waiting.pop(key))
+        return due
+
+    def _put_back(self, due: Sequence[_Waiting]) -> None:
+        """Before the newer ones, which are dropped last."""
+        newer, self._waiting = self._waiting, OrderedDict()
+        for waiting in (*due, *newer.values()):
+            self._add(waiting)
+
+    def _loss(self, count: int) -> AuditEvent:
+        detail = f"{count} refusals were not recorded one by one: too many waited to be written"
+        return AuditEvent(at=self._now(), actor="audit", action="refused.dropped", detail=detail)

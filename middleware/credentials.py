@@ -1,0 +1,100 @@
+"""Reads the key or token out of a request, from one of two headers and from nowhere else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import unquote_plus
+
+from starlette.types import Scope
+
+from middleware import refusals
+
+MAX_LENGTH = 4096
+"""Characters of a key or token."""
+
+_QUERY_NAMES = {"apikey", "key", "xapikey", "accesstoken", "token"}
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a caller gave to be known by.
+
+    Attributes:
+        text: a key or a token.
+        bearer: whether it came in Authorization, where tokens may.
+    """
+
+    text: str = field(repr=False)
+    bearer: bool
+
+
+def credential_of(scope: Scope) -> Credential | None:
+    """The key or token of a request; None where there is none.
+
+    Raises:
+        Refused: there is more than one, or something that cannot be one.
+    """
+    value = _value_of(scope, "X-API-Key")
+    authorization = _value_of(scope, "Authorization")
+    key = None if value is None else _checked(value, "X-API-Key")
+    bearer = None if authorization is None else _bearer(authorization)
+    if key is not None and bearer is not None and key != bearer:
+        raise refusals.ambiguous(
+            "X-API-Key and Authorization name two different keys or tokens; send one of them."
+        )
+    if bearer is not None:
+        return Credential(bearer, bearer=True)
+    return None if key is None else Credential(key, bearer=False)
+
+
+def refuse_keys_in_query(scope: Scope) -> None:
+    """Raises Refused where a parameter of the query has the name of a key; none is used here."""
+    query = scope.get("query_string", b"")
+    for pair in query.decode("latin-1").split("&") if query else ():
+        name = unquote_plus(pair.partition("=")[0]).strip()
+        if re.sub("[-_]", "", name).lower() in _QUERY_NAMES:
+            raise refusals.in_query(name)
+
+
+def _value_of(scope: Scope, header: str) -> bytes | None:
+    """The value of a header that may be there once."""
+    name = header.lower().encode()
+    values = [value for given, value in scope["headers"] if given == name]
+    if len(values) > 1:
+        raise refusals.ambiguous(f"The header {header} is there {len(values)} times; send it once.")
+    return values[0].strip(b" \t") if values else None
+
+
+def _bearer(value: bytes) -> str:
+    """The key or token of an Authorization header."""
+    # the value is not quoted: who leaves "Bearer" out has the key in its place
+    scheme, _, text = value.partition(b" ")
+    if value and scheme.lower() != b"bearer":
+        raise refusals.wrong_scheme(
+            "Authorization must be the word Bearer, a space, and a key or token; no other scheme "
+            "is accepted."
+        )
+    return _checked(text.strip(b" \t"), "Authorization")
+
+
+def _checked(value: bytes, header: str) -> str:
+    """What may be a key or token: one word of visible ASCII."""
+    if not value:
+        raise refusals.invalid("malformed", f"{header} is there and holds no key. {refusals.HOW}")
+    if len(value) > MAX_LENGTH:
+        raise refusals.invalid(
+            "malformed", f"{header} is longer than the {MAX_LENGTH} characters that are read."
+        )
+    if not value.isascii():
+        raise refusals.invalid(
+            "malformed", f"{header} holds bytes that are not ASCII; keys and tokens have none."
+        )
+    text = value.decode("ascii")
+    if not _VISIBLE.fullmatch(text):
+        raise refusals.invalid(
+            "malformed",
+            f"{header} holds a space or a control character; keys and tokens are one word.",
+        )
+    return text

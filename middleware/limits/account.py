@@ -1,0 +1,86 @@
+"""What a worker knows of one caller without asking Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from middleware.limits.gcra import MICROSECONDS, Decision
+from middleware.limits.verdict import Verdict
+from tiers import Tier
+
+MEMORY_SECONDS = 1.0
+"""How long a lease, or a refusal, holds without asking again."""
+
+_LEASE_SECONDS = 10
+_LEASE_PART = 0.005
+
+
+def lease_of(tier: Tier) -> int:
+    """Units that a worker may hold of a limited tier; 0 where leases would not save a trip."""
+    units = int(tier.rate * _LEASE_SECONDS * _LEASE_PART)
+    return min(units, tier.burst) if units > 1 else 0
+
+
+@dataclass(slots=True)
+class Account:
+    """A lease of units that are charged in Redis already, and the last refusal.
+
+    A refusal is remembered because it cannot be wrong: what a caller owes only grows with other
+    charges, so what would pass in two seconds does not pass in one.
+
+    Invariants:
+        The lease is never above `lease_of` the tier, and is worth nothing `MEMORY_SECONDS` after
+        Redis gave the last of it. Times are those before Redis was asked, which is on the safe
+        side for leases, and asks a little too early after refusals.
+    """
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _held: int = 0
+    _held_until: float = 0.0
+    _shared: int = 0  # units that Redis had left
+    _whole_at: float = 0.0
+    _refused_cost: int = 0
+    _refused_until: float = 0.0
+    _passes_at: float = 0.0
+
+    def take(self, now: float) -> int:
+        """Empty the lease, and give what could be spent of it."""
+        held = self._held if now < self._held_until else 0
+        self._held = 0
+        return held
+
+    def verdict(self, tier: Tier, cost: int, now: float) -> Verdict | None:
+        """Spend from the lease, or refuse as Redis has; None where Redis has to be asked."""
+        if now < self._held_until and self._held >= cost:
+            self._held -= cost
+            return self._said(tier, now)
+        if cost >= self._refused_cost and now < self._refused_until:
+            return self._said(tier, now, self._passes_at - now)
+        return None
+
+    def settle(
+        self, tier: Tier, cost: int, decision: Decision, asked_at: float, taken: int = 0
+    ) -> Verdict:
+        """Take in what Redis said to a charge for the cost, less what was taken of the lease."""
+        self._shared = decision.remaining
+        self._whole_at = asked_at + decision.reset / MICROSECONDS
+        if not decision.granted:
+            self._held += taken
+            self._refused_cost = cost
+            self._passes_at = asked_at + decision.retry / MICROSECONDS
+            self._refused_until = min(self._passes_at, asked_at + MEMORY_SECONDS)
+            return self._said(tier, asked_at, self._passes_at - asked_at)
+        self._held += taken + decision.granted - cost
+        self._held_until = asked_at + MEMORY_SECONDS
+        return self._said(tier, asked_at)
+
+    def _said(self, tier: Tier, now: float, retry_after: float | None = None) -> Verdict:
+        held = self._held if now < self._held_until else 0
+        return Verdict(
+            tier,
+            retry_after is None,
+            min(tier.burst, self._shared + held),
+            max(0.0, self._whole_at - now),
+            retry_after or 0.0,
+        )

@@ -1,0 +1,115 @@
+"""Decides whether a caller may spend: in Redis where there is one, in this process otherwise."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+from cachetools import LRUCache
+from redis.exceptions import ResponseError
+
+from cache.redis import RedisUnavailableError
+from middleware.limits.account import Account, lease_of
+from middleware.limits.local import LocalLimits
+from middleware.limits.shared import Link, SharedLimits
+from middleware.limits.verdict import Verdict
+from tiers import Tier
+
+Observe = Callable[[str, str, str], None]
+"""Told tier, outcome (`allowed`, `refused`) and backend (`none`, `lease`, `redis`, `local`)."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Limiter:
+    """Charges callers what their requests cost.
+
+    A tier without limit costs nothing to ask. A large tier is charged in Redis in small leases,
+    which this process spends; a small one for each request. Where Redis is not configured or away,
+    the process keeps limits itself, at its share.
+
+    Invariants:
+        Redis never takes the service down: whatever it answers, a charge gets a verdict.
+        One lease a caller and process is on its way at a time.
+    """
+
+    def __init__(
+        self,
+        link: Link | None,
+        *,
+        share: int = 1,
+        max_subjects: int = 65_536,
+        clock: Callable[[], float] = time.monotonic,
+        observe: Observe = lambda tier, outcome, backend: None,
+    ) -> None:
+        """Remember nobody.
+
+        Args:
+            link: to Redis, if there is one.
+            share: processes (replicas × workers) among which a limit is divided without Redis.
+            max_subjects: callers that are remembered in this process at once.
+            clock: seconds that only grow.
+            observe: told of every charge.
+        """
+        self._shared = None if link is None else SharedLimits(link)
+        self._local = LocalLimits(share, max_subjects=max_subjects, clock=clock)
+        self._accounts: LRUCache[tuple[str, str], Account] = LRUCache(max_subjects)
+        self._clock = clock
+        self._observe = observe
+        self._script_refused = False
+
+    async def charge(self, subject: str, tier: Tier, cost: int) -> Verdict:
+        """Charge a caller.
+
+        Args:
+            subject: who the caller is, such as `key:<id>` or `ip:<address>`.
+            cost: units, from 1 to the tier's burst.
+        """
+        if not 1 <= cost <= tier.burst and tier.quota is not None:
+            raise ValueError(f"a cost of {cost} cannot be charged in tier {tier.name}")
+        verdict, backend = await self._charged(subject, tier, cost)
+        self._observe(tier.name, "allowed" if verdict.allowed else "refused", backend)
+        return verdict
+
+    async def _charged(self, subject: str, tier: Tier, cost: int) -> tuple[Verdict, str]:
+        if tier.quota is None:
+            return Verdict(tier, allowed=True), "none"
+        if self._shared is None:
+            return self._local.charge(subject, tier, cost), "local"
+        account = self._account(subject, tier)
+        if verdict := account.verdict(tier, cost, self._clock()):
+            return verdict, "lease"
+        try:
+            return await self._asked(self._shared, account, subject, tier, cost)
+        except RedisUnavailableError:
+            pass
+        except ResponseError as error:
+            if not self._script_refused:
+                _log.error("limits_refused_by_redis", reason=str(error))
+                self._script_refused = True
+        return self._local.charge(subject, tier, cost), "local"
+
+    async def _asked(
+        self, shared: SharedLimits, account: Account, subject: str, tier: Tier, cost: int
+    ) -> tuple[Verdict, str]:
+        """Raises what `SharedLimits.charge` does."""
+        lease = lease_of(tier)
+        if not lease:
+            now = self._clock()
+            decision = await shared.charge(subject, tier, cost, cost)
+            return account.settle(tier, cost, decision, now), "redis"
+        async with account.lock:
+            now = self._clock()
+            if verdict := account.verdict(tier, cost, now):  # of what another request has fetched
+                return verdict, "lease"
+            held = account.take(now)  # others must not spend it meanwhile
+            decision = await shared.charge(subject, tier, cost - held, max(cost, lease) - held)
+            return account.settle(tier, cost, decision, now, held), "redis"
+
+    def _account(self, subject: str, tier: Tier) -> Account:
+        key = (subject, tier.name)
+        account = self._accounts.get(key)
+        if account is None:
+            account = self._accounts[key] = Account()
+        return account

@@ -1,0 +1,25 @@
+"""What went wrong, as one line that may be shown to a caller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from artifacts import ArtifactError
+from errors import InputError
+
+
+def told(error: Exception, *roots: Path) -> str:
+    """The line that the command line would print, without the paths of this machine.
+
+    Args:
+        roots: folders whose paths are left out; what lies below them is named from there.
+    """
+    if isinstance(error, ArtifactError | InputError):
+        text = f"{error} ({error.__cause__})" if error.__cause__ else str(error)
+    elif isinstance(error, OSError):
+        text = error.strerror or "the volume failed"  # its own text names the path
+    else:
+        text = f"unexpected {type(error).__name__}"
+    for root in roots:
+        text = text.replace(f"{root}/", "").replace(str(root), root.name)
+    return " ".join(text.split())

@@ -1,0 +1,152 @@
+"""The process that builds: tables → snapshot → forecasts → ``CURRENT``, all or nothing.
+
+Run as ``python -m models.refresh <artifacts> <data> <job>`` by `models.reload`. Needs the table
+library, which the processes that serve must not load: none of them imports this module.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+
+from artifacts import ArtifactError, Pair, Store
+from errors import InputError
+from features.build import build_snapshot
+from features.snapshot import Snapshot, load_snapshot
+from features.state import MIN_HISTORY_DAYS
+from features.tables import read_tables
+from models.faults import told
+from models.jobs import START_SECONDS, Job, Jobs, State, now
+from models.pair import load_serving_pair
+from models.prune import prune
+
+READING = "reading the tables"
+BUILDING = "building the snapshot"
+FORECASTING = "forecasting all nodes"
+_NICENESS = 10
+
+
+class RefusedError(InputError):
+    """The data can be read, and must not be served."""
+
+
+def refresh(
+    store: Store,
+    folder: Path,
+    *,
+    force: bool = False,
+    enter: Callable[[str], object] = lambda phase: None,
+) -> tuple[Pair, Pair]:
+    """Serve the tables of a folder with the bundle that serves now.
+
+    Args:
+        force: also where their last day is before the serving snapshot's.
+        enter: called with each phase as it begins.
+
+    Returns:
+        The pair before and the pair that serves from now on.
+
+    Raises:
+        InputError: a table is wrong, or the data must not be served.
+        ArtifactError: there is no bundle, or it does not fit the data.
+    """
+    store.current()  # where there is none, the tables need not be read
+    enter(READING)
+    tables = read_tables(folder)
+    enter(BUILDING)
+    artifact = build_snapshot(tables, store.snapshots)
+    del tables  # nothing below needs them, and forecasting takes memory too
+    snapshot = load_snapshot(artifact.path)
+    if snapshot.n_days < MIN_HISTORY_DAYS:
+        raise RefusedError(
+            f"The tables hold {snapshot.n_days} days of sales; a forecast needs "
+            f"{MIN_HISTORY_DAYS}. A source holds the whole past, not its newest days."
+        )
+    enter(FORECASTING)
+    return _promote(store, snapshot, force=force)
+
+
+def _promote(store: Store, snapshot: Snapshot, *, force: bool) -> tuple[Pair, Pair]:
+    """Serve a snapshot with the bundle that serves when its forecasts are there."""
+    while True:
+        before = store.current()
+        serving = _origin(before.snapshot)
+        if not force and serving is not None and snapshot.facts.origin < serving:
+            raise RefusedError(
+                f"The last day of sales is {snapshot.facts.origin}, and data up to {serving} are "
+                "being served; going back must be asked for (force)."
+            )
+        pair = Pair(bundle=before.bundle, snapshot=snapshot.name)
+        load_serving_pair(store, pair)
+        if not any(store.forecasts.glob(f"{pair.bundle}.{pair.snapshot}-*")):
+            raise ArtifactError(store.forecasts, "cannot be written: is the volume full?")
+        if store.current() == before:  # otherwise a training or a rollback came in between
+            store.promote(pair)
+            return before, pair
+
+
+def _origin(snapshot: str) -> date | None:
+    """The newest origin that a snapshot's name states: a damaged one can be replaced too."""
+    try:
+        return date.fromisoformat(snapshot[:10])
+    except ValueError:
+        return None
+
+
+def run(store: Store, data: Path, name: str) -> None:
+    """Do a job that is queued, and write down what becomes of it.
+
+    Raises:
+        Exception: whatever nobody expected, after the job has failed for it.
+    """
+    jobs = Jobs(store)
+    with jobs.building(timeout=START_SECONDS):
+        job = jobs.read(name)
+        if job is None or job.state is not State.QUEUED:
+            return
+        try:
+            _do(jobs, job, store, data)
+        except (ArtifactError, InputError) as error:
+            jobs.close(name, told(error, store.root, data))
+            return
+        except Exception as error:
+            more = f"{jobs.folder.name}/{jobs.log(name).name}, beside the artifacts, has more"
+            jobs.close(name, f"{told(error, store.root, data)}; {more}")
+            raise
+        with suppress(OSError, ArtifactError):
+            prune(store)
+
+
+def _do(jobs: Jobs, job: Job, store: Store, data: Path) -> None:
+    def update(**values: object) -> None:
+        nonlocal job
+        job = jobs.save(job.model_copy(update=values))
+
+    update(state=State.RUNNING, started_at=now())
+    before, pair = refresh(
+        store, data / job.source, force=job.force, enter=lambda phase: update(phase=phase)
+    )
+    update(
+        state=State.SUCCEEDED,
+        finished_at=now(),
+        previous_snapshot=before.snapshot,
+        bundle=pair.bundle,
+        snapshot=pair.snapshot,
+    )
+
+
+def main(root: str, data: str, name: str) -> None:
+    os.nice(_NICENESS)  # the workers come first
+    store = Store(Path(root))
+    run(store, Path(data), name)
+    log = Jobs(store).log(name)
+    if log.exists() and not log.stat().st_size:
+        log.unlink()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,178 @@
+"""docs/configuration.md, from the settings themselves: `python settings_doc.py` writes it anew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from types import NoneType
+from typing import get_args, get_origin
+
+from annotated_types import Ge, Gt, Le
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
+
+from secret_sources import FILE_SUFFIX
+from settings import ROOT, SecretManager, Settings
+from tiers import TIERS
+
+_KINDS = {
+    bool: "`true` or `false`",
+    int: "whole number",
+    float: "number",
+    str: "text",
+    Path: "path",
+    SecretStr: "secret",
+}
+_CONTAINERS = {tuple: "list", dict: "JSON object"}
+
+DOCUMENT = ROOT / "docs" / "configuration.md"
+
+_INTRODUCTION = """\
+# Configuration
+
+Every setting is an environment variable, read once, when a process starts. An empty variable \
+counts as unset. A wrong value stops the start with a line that names the variable:
+
+```
+mlrf: PORT: Input should be a valid integer, unable to parse string as an integer
+```
+
+This page is generated from `settings.py` by `python settings_doc.py`; a test compares the two.
+
+## Settings
+
+"""
+
+_SECRETS = """\
+
+## Secrets
+
+A variable that is marked *secret* takes its value from the first of these that has one:
+
+1. the variable itself;
+2. the file that `<variable>_FILE` leads to, as Kubernetes and Docker mount secrets: \
+`API_KEY_FILE=/run/secrets/api_key`. Newlines at its end do not count. Setting both variables is \
+refused;
+3. one secret of HashiCorp Vault or AWS Secrets Manager, to which `SECRETS_FROM` leads. Its \
+entries are called like the variables, in capitals. Other entries are ignored, those for settings \
+that are not secret too.
+
+| `SECRETS_FROM` | leads to | needs |
+|---|---|---|
+| `vault://<mount>/<path>` | the newest version of a secret in a KV engine of version 2 | the \
+extra `vault` of this project; `VAULT_ADDR`; `VAULT_TOKEN` or `VAULT_ROLE` |
+| `aws://<secret id>` | a secret by its name or ARN, its text a JSON object | the extra `aws`; \
+region and credentials where boto3 looks for them |
+
+A missing secret stops the start with its name: a file that cannot be read or is empty, a secret \
+that `SECRETS_FROM` does not lead to or that has none of our entries, and every variable that \
+`REQUIRED_SECRETS` names and that has no value. Set `REQUIRED_SECRETS` in production: without \
+`DATABASE_URL` a server would take the SQLite database of its default.
+
+```
+mlrf: API_KEY_FILE: its file cannot be read: No such file or directory
+mlrf: SECRETS_FROM: vault://secret/mlrf cannot be read: Forbidden
+mlrf: DATABASE_URL: REQUIRED_SECRETS names it, and no source has a value for it
+```
+
+None of these lines holds a secret's value, or what a client library said, which may quote one.
+
+Every process reads its secrets when it starts, also a worker that takes the place of another. A \
+`VAULT_TOKEN` must therefore stay valid for as long as the server runs; `VAULT_ROLE` logs in anew \
+each time, at the auth method mounted at `kubernetes`. To rotate a secret, restart.
+
+"""
+
+
+_TIERS = """\
+
+## Tiers
+
+A key or a token names a tier, which says how much its holder may ask for: `quota` units of cost \
+in a `window` of so many seconds, and at most `burst` of them at once. `TIERS` adds tiers and \
+replaces those of the same name:
+
+```
+TIERS={"gold": {"quota": 50000, "window": 3600, "burst": 5000}}
+```
+
+Without `burst` it is a tenth of the quota; `"quota": null` means no limit.
+
+| tier | quota | window | burst |
+|---|---|---|---|
+"""
+
+
+def document() -> str:
+    """The page, as Markdown."""
+    settings, manager = _table(Settings), _table(SecretManager)
+    return "".join([_INTRODUCTION, *settings, _SECRETS, *manager, _TIERS, *_tier_rows()])
+
+
+def variables() -> list[str]:
+    """Every environment variable that is read."""
+    classes = (Settings, SecretManager)
+    own = [name.upper() for cls in classes for name in cls.model_fields]
+    return own + [name + FILE_SUFFIX for cls in classes for name in cls.secrets()]
+
+
+def _table(cls: type[Settings] | type[SecretManager]) -> Iterator[str]:
+    yield "| variable | value | default | meaning |\n|---|---|---|---|\n"
+    for name, field in cls.model_fields.items():
+        variable = name.upper()
+        shown = f"`{variable}`"
+        if variable in cls.secrets():
+            shown += f" or `{variable}{FILE_SUFFIX}`"
+        yield f"| {shown} | {_kind(field)} | {_default(field)} | {field.description} |\n"
+
+
+def _tier_rows() -> Iterator[str]:
+    for name, tier in TIERS.items():
+        limits = (
+            ("no limit", "", "") if tier.quota is None else (tier.quota, tier.window, tier.burst)
+        )
+        yield f"| `{name}` | {' | '.join(map(str, limits))} |\n"
+
+
+def _kind(field: FieldInfo) -> str:
+    """What may be given, as a person would say it."""
+    origin = get_origin(field.annotation)
+    if origin in _CONTAINERS:
+        return _CONTAINERS[origin]
+    parts = get_args(field.annotation) or (field.annotation,)
+    (kind,) = (part for part in parts if part is not NoneType)
+    if issubclass(kind, Enum):
+        return ", ".join(f"`{member.value}`" for member in kind)
+    return ", ".join([_KINDS[kind], *_bounds(field)])
+
+
+def _bounds(field: FieldInfo) -> Iterator[str]:
+    for bound in field.metadata:
+        match bound:
+            case Ge(ge=least):
+                yield f"at least {least}"
+            case Gt(gt=least):
+                yield f"above {least}"
+            case Le(le=most):
+                yield f"at most {most}"
+
+
+def _default(field: FieldInfo) -> str:
+    """The default as it would be written into the variable; nothing where there is none."""
+    default = field.default
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    if default is Settings.model_fields["tiers"].default:
+        return "[below](#tiers)"
+    plain = to_jsonable_python(default)
+    if isinstance(plain, list):
+        plain = ",".join(plain)
+    text = plain if isinstance(plain, str) else json.dumps(plain)
+    return f"`{text.replace(str(ROOT), '<checkout>')}`" if plain or default == 0 else ""
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(document(), encoding="utf-8")

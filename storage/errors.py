@@ -1,0 +1,59 @@
+"""What can go wrong here: the database fails, or a key is not in the state that an act needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from errors import InputError
+
+
+class StorageError(Exception):
+    """The database cannot be used. The message names no password, and says what to do."""
+
+
+class UnknownKeyError(InputError):
+    """There is no key of this id.
+
+    Attributes:
+        public_id: what was asked for.
+    """
+
+    def __init__(self, public_id: str) -> None:
+        super().__init__(f"there is no key {public_id!r}")
+        self.public_id = public_id
+
+
+class OnceReusedError(InputError):
+    """An idempotency key came with another request than before."""
+
+    def __init__(self) -> None:
+        super().__init__("this Idempotency-Key was used for another request: choose a new one")
+
+
+class InactiveKeyError(InputError):
+    """The key is revoked or expired, and cannot be rotated.
+
+    Attributes:
+        public_id: of the key.
+    """
+
+    def __init__(self, public_id: str) -> None:
+        super().__init__(f"key {public_id} is revoked or expired: create a new one in its place")
+        self.public_id = public_id
+
+
+class TooManyKeysError(InputError):
+    """The client has as many active keys as a client may have.
+
+    Attributes:
+        client: whose keys they are.
+        public_ids: of the active keys, oldest first.
+    """
+
+    def __init__(self, client: str, public_ids: Iterable[str]) -> None:
+        self.client = client
+        self.public_ids = tuple(public_ids)
+        super().__init__(
+            f"{client} has the active keys {' and '.join(self.public_ids)}: "
+            "revoke one of them first, or wait until it expires"
+        )

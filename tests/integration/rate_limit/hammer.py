@@ -1,0 +1,49 @@
+"""A worker: clients that ask as often as they can.
+
+Arguments: the address of Redis, a tier as JSON, how many clients. Prints a line when it is ready,
+reads from a line when to begin and to end (monotonic seconds, which all processes of a machine
+share), and prints what was accepted, as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+
+from cache.redis import RedisLink
+from middleware.limits.limiter import Limiter
+from tiers import Tier
+
+
+async def hammer(url: str, tier: Tier, clients: int) -> dict[str, int]:
+    """Counts of accepted units by backend."""
+    seen: dict[str, int] = {"redis": 0, "lease": 0, "local": 0, "refused": 0}
+
+    def observe(tier: str, outcome: str, backend: str) -> None:
+        seen[backend if outcome == "allowed" else "refused"] += 1
+
+    link = RedisLink(url, timeout=2.0)
+    limiter = Limiter(link, share=2, observe=observe)
+    # the script and the connections are there before the first charge that counts
+    await asyncio.gather(*(limiter.charge("key:warm", tier, 1) for _ in range(clients)))
+    seen.update(dict.fromkeys(seen, 0))
+    print("ready", flush=True)
+    begin, end = map(float, sys.stdin.readline().split())
+
+    async def client() -> None:
+        await asyncio.sleep(begin - time.monotonic())
+        while time.monotonic() < end:
+            await limiter.charge("key:a", tier, 1)
+            await asyncio.sleep(0.001)
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    await link.aclose()
+    return seen
+
+
+if __name__ == "__main__":
+    url, tier, clients = sys.argv[1:]
+    work = hammer(url, Tier.model_validate_json(tier), int(clients))
+    print(json.dumps(asyncio.run(work)))

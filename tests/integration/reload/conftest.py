@@ -1,0 +1,82 @@
+"""A folder of sources below which reloads read, and artifacts that they may replace."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from artifacts import Store
+from models.jobs import Job
+from models.pair import load_engine
+from models.reload import Reloader
+
+Wait = Callable[[Callable[[], bool]], None]
+DEADLINE_SECONDS = 20.0
+
+
+@pytest.fixture
+def wait() -> Wait:
+    """Waits until something is so."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture(autouse=True)
+def _nothing_loaded() -> Iterator[None]:
+    """What a build of this process has loaded would not be verified by who follows it."""
+    load_engine.cache_clear()
+    yield
+    load_engine.cache_clear()
+
+
+def add_day(folder: Path) -> None:
+    """Sales of one more day, like those of the last."""
+    train, test = (pl.read_parquet(folder / f"{name}.parquet") for name in ("train", "test"))
+    last = train["date"].max()
+    day = train.filter(pl.col("date") == last).with_columns(pl.col("date").dt.offset_by("1d"))
+    pl.concat((train, day)).write_parquet(folder / "train.parquet")
+    test.filter(pl.col("date") > day["date"][0]).write_parquet(folder / "test.parquet")
+
+
+@pytest.fixture
+def data(tmp_path: Path, demo_folder: Path) -> Path:
+    """The demo's tables as `same`, with a day more as `newer`, and with a day less as `older`."""
+    folder = tmp_path / "data"
+    for name in ("same", "newer", "older"):
+        shutil.copytree(demo_folder, folder / name)
+    add_day(folder / "newer")
+    train = pl.read_parquet(folder / "older" / "train.parquet")
+    train.filter(pl.col("date") < train["date"].max()).write_parquet(
+        folder / "older" / "train.parquet"
+    )
+    return folder
+
+
+@pytest.fixture
+def reloader(own_store: Store, data: Path) -> Reloader:
+    return Reloader(own_store, data)
+
+
+@pytest.fixture
+def done(reloader: Reloader, wait: Wait) -> Callable[..., Job]:
+    """Reloads a source, and waits for its end."""
+
+    def done(source: str, *, force: bool = False) -> Job:
+        name = reloader.start(source, force=force).id
+        wait(lambda: (job := reloader.job(name)) is not None and job.ended)
+        job = reloader.job(name)
+        assert job is not None
+        return job
+
+    return done

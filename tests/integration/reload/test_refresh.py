@@ -1,0 +1,171 @@
+"""Building: new tables are served with the bundle that is there, or nothing changes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from artifacts import ArtifactError, Pair, Store
+from errors import InputError
+from features.snapshot import Snapshot, load_snapshot
+from features.tables import DataError
+from models.bundle import with_metrics
+from models.pair import load_engine, load_serving_pair
+from models.refresh import FORECASTING, READING, RefusedError, refresh
+
+Edit = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+def edit(folder: Path, name: str, change: Edit) -> None:
+    path = folder / f"{name}.parquet"
+    change(pl.read_parquet(path)).write_parquet(path)
+
+
+def other_bundle(store: Store) -> str:
+    """The name of another bundle, which forecasts the same."""
+    bundle = store.bundles / store.current().bundle
+    return with_metrics(bundle, store.bundles, {"other": True}).name
+
+
+def test_a_new_day_moves_the_origin(own_store: Store, data: Path, snapshot: Snapshot) -> None:
+    before, after = refresh(own_store, data / "newer")
+    assert own_store.current() == after == replace(before, snapshot=after.snapshot)
+    newer = load_snapshot(own_store.snapshots / after.snapshot)
+    assert newer.facts.origin == snapshot.facts.origin + timedelta(days=1)
+    np.testing.assert_array_equal(newer.sales[:, :-1], snapshot.sales)
+
+
+def test_the_forecasts_are_there_before_the_pair_serves(own_store: Store, data: Path) -> None:
+    def look(phase: str) -> None:
+        assert own_store.current() == before
+        phases.append(phase)
+
+    phases: list[str] = []
+    before = own_store.current()
+    _, pair = refresh(own_store, data / "newer", enter=look)
+    assert (phases[0], phases[-1]) == (READING, FORECASTING)
+    assert len(list(own_store.forecasts.glob(f"{pair.bundle}.{pair.snapshot}-*"))) == 1
+    load_engine.cache_clear()
+    loaded = load_serving_pair(own_store, pair)
+    forecast = loaded.engine.forecast(loaded.engine.snapshot.newest_origin)
+    np.testing.assert_array_equal(loaded.forecasts.mean, forecast.values)
+
+
+def test_the_same_tables_change_nothing(own_store: Store, data: Path, pair: Pair) -> None:
+    assert refresh(own_store, data / "same") == (pair, pair)
+
+
+def test_a_damaged_snapshot_is_replaced_by_its_tables(
+    own_store: Store, data: Path, pair: Pair
+) -> None:
+    (own_store.snapshots / pair.snapshot / "oil.npy").unlink()
+    assert refresh(own_store, data / "same") == (pair, pair)
+    load_snapshot(own_store.snapshots / pair.snapshot)
+
+
+def test_going_back_must_be_asked_for(own_store: Store, data: Path, snapshot: Snapshot) -> None:
+    before = own_store.current()
+    with pytest.raises(RefusedError, match=f"{snapshot.facts.origin} are being served"):
+        refresh(own_store, data / "older")
+    assert own_store.current() == before
+    _, after = refresh(own_store, data / "older", force=True)
+    assert own_store.current() == after != before
+
+
+def test_the_newest_days_alone_are_refused(own_store: Store, data: Path) -> None:
+    """Not forecast from a past that is not there."""
+    before = own_store.current()
+    days = pl.col("date") > pl.col("date").max() - timedelta(days=7)
+    edit(data / "newer", "train", lambda train: train.filter(days))
+    with pytest.raises(RefusedError, match="hold 7 days of sales; a forecast needs 56"):
+        refresh(own_store, data / "newer")
+    assert own_store.current() == before
+
+
+def test_a_wrong_row_is_named(own_store: Store, data: Path) -> None:
+    before = own_store.current()
+    sales = pl.when(pl.int_range(pl.len()) == 5).then(-1.0).otherwise("sales")
+    edit(data / "newer", "train", lambda train: train.with_columns(sales=sales))
+    with pytest.raises(DataError, match=r"row 6, column sales: '-1.0' where a number"):
+        refresh(own_store, data / "newer")
+    assert own_store.current() == before
+
+
+def test_data_of_strangers_are_refused(own_store: Store, data: Path) -> None:
+    """The bundle knows none of their stores."""
+    before = own_store.current()
+    moved = pl.col("store_nbr") + 1000
+    for name in ("train", "stores", "transactions", "test"):
+        edit(data / "newer", name, lambda table: table.with_columns(store_nbr=moved))
+    with pytest.raises(ArtifactError, match="has seen no store"):
+        refresh(own_store, data / "newer")
+    assert own_store.current() == before
+
+
+def test_a_bundle_that_came_meanwhile_stays(own_store: Store, data: Path) -> None:
+    """A training that ended during the build is not undone by it."""
+    newer = Pair(other_bundle(own_store), own_store.current().snapshot)
+
+    def promote(phase: str) -> None:
+        if phase == FORECASTING:
+            own_store.promote(newer)
+
+    _, after = refresh(own_store, data / "newer", enter=promote)
+    assert after.bundle == newer.bundle
+    assert own_store.current() == after
+
+
+def test_a_bundle_that_comes_while_forecasting_stays(
+    own_store: Store, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = Pair(other_bundle(own_store), own_store.current().snapshot)
+    loaded: list[Pair] = []
+
+    def load(store: Store, pair: Pair) -> object:
+        result = load_serving_pair(store, pair)
+        if not loaded:
+            store.promote(newer)
+        loaded.append(pair)
+        return result
+
+    monkeypatch.setattr("models.refresh.load_serving_pair", load)
+    _, after = refresh(own_store, data / "newer")
+    assert [pair.bundle for pair in loaded] == [loaded[0].bundle, newer.bundle]
+    assert own_store.current() == after == Pair(newer.bundle, after.snapshot)
+
+
+def test_forecasts_that_cannot_be_kept_are_not_served(
+    own_store: Store, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise every worker would compute them for itself."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = own_store.current()
+    monkeypatch.setattr("models.forecasts._make", full)
+    with pytest.raises(ArtifactError, match="is the volume full"):
+        refresh(own_store, data / "newer")
+    assert own_store.current() == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda store: store.pointer.unlink(), id="no current pair"),
+        pytest.param(lambda store: shutil.rmtree(store.bundles), id="no bundle"),
+    ],
+)
+def test_without_a_bundle_there_is_nothing_to_serve_with(
+    own_store: Store, data: Path, damage: Callable[[Store], None]
+) -> None:
+    damage(own_store)
+    with pytest.raises((ArtifactError, InputError), match="does not exist"):
+        refresh(own_store, data / "newer")

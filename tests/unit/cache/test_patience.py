@@ -1,0 +1,54 @@
+"""Time-outs that do not blame others for this process's own delays."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from cache.patience import patience
+
+
+def test_what_takes_too_long_is_cancelled() -> None:
+    async def run() -> float:
+        begin = time.monotonic()
+        with pytest.raises(TimeoutError):
+            async with patience(0.04):
+                await asyncio.Event().wait()
+        return time.monotonic() - begin
+
+    assert 0.04 <= asyncio.run(run()) < 5
+
+
+def test_a_loop_that_was_held_up_still_takes_what_came_meanwhile() -> None:
+    async def ask(port: int) -> str:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with patience(0.1):
+            writer.write(b"?\n")
+            time.sleep(0.3)  # holds up the loop; nothing can be awaited here
+            answer = await reader.readline()
+        writer.close()
+        return answer.decode()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.readline())
+
+    async def serve() -> str:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            return await ask(server.sockets[0].getsockname()[1])
+
+    assert asyncio.run(serve()) == "?\n"
+
+
+def test_leaving_in_time_leaves_nothing_behind() -> None:
+    reported: list[object] = []
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: reported.append(what))
+        async with patience(0.01):
+            pass
+        await asyncio.sleep(0.05)  # a timer left over would end in here
+
+    asyncio.run(run())
+    assert reported == []

@@ -1,0 +1,302 @@
+"""`mlrf keys` and `mlrf migrate`: a key is printed once and alone; what is wrong is one line."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import cli
+from settings import ROOT, Settings, get_settings
+from storage.audit import Actor, AuditLog
+from storage.database import open_database
+from storage.key_store import KeyStore
+from storage.keys import Presented, Scope, parse
+
+USUAL = frozenset({Scope.FORECAST, Scope.EXPLAIN, Scope.WHATIF, Scope.BATCH})
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    status: object
+    out: str
+    err: str
+
+    @property
+    def key(self) -> Presented:
+        """The key that is all of standard output."""
+        assert self.status == 0, self.err
+        presented = parse(self.out.removesuffix("\n"))
+        assert presented is not None
+        return presented
+
+    @property
+    def told(self) -> str:
+        """The one line that says why it failed."""
+        assert self.status == 1
+        assert self.out == ""
+        assert len(self.err.splitlines()) == 1
+        return self.err.rstrip()
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/var/keys.db"
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch, url: str) -> Iterator[None]:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("COLUMNS", "200")
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `mlrf` in this process."""
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["mlrf", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return Done(ended.value.code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def store(url: str) -> KeyStore:
+    """The keys, as a server sees them."""
+    return KeyStore(open_database(url))
+
+
+# --- create -----------------------------------------------------------------------------------
+
+
+def test_create_prints_the_key_alone(run: Run, store: KeyStore) -> None:
+    done = run("keys", "create", "shop")
+    key = store.find(done.key.public_id)
+    assert key is not None
+    assert key.matches(done.key.secret)
+    assert (key.client, key.scopes, key.tier, key.expires_at) == ("shop", USUAL, "standard", None)
+    assert key.id in done.err
+    assert "shown this once" in done.err
+    assert done.key.secret not in done.err
+
+
+def test_create_takes_scopes_tier_and_expiry(run: Run, store: KeyStore) -> None:
+    tier = sorted(get_settings().tiers)[-1]
+    before = datetime.now(UTC).replace(microsecond=0)
+    done = run(
+        *("keys", "create", "ops", "--scope", "monitor", "--scope", "admin"),
+        *("--tier", tier, "--expires", "90d"),
+    )
+    key = store.find(done.key.public_id)
+    assert key is not None
+    assert (key.scopes, key.tier) == (frozenset({Scope.MONITOR, Scope.ADMIN}), tier)
+    assert key.expires_at is not None
+    assert timedelta(0) <= key.expires_at - before - timedelta(days=90) < timedelta(minutes=1)
+
+
+def test_an_unknown_tier_is_refused_and_the_known_are_named(run: Run, store: KeyStore) -> None:
+    told = run("keys", "create", "shop", "--tier", "gold").told
+    assert told == f"mlrf: tier 'gold': one of {', '.join(get_settings().tiers)} is expected"
+
+
+def test_a_third_key_is_refused_and_the_two_are_named(run: Run) -> None:
+    ids = [run("keys", "create", "shop").key.public_id for _ in range(2)]
+    told = run("keys", "create", "shop").told
+    assert told.startswith("mlrf: shop has the active keys ")
+    assert all(public_id in told for public_id in ids)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("--scope", "everything"), id="scope"),
+        pytest.param(("--expires", "soon"), id="no time"),
+        pytest.param(("--expires", "90"), id="no unit"),
+        pytest.param(("--expires", "-1d"), id="a time before now"),
+        pytest.param(("--expires", "5215w"), id="more than a hundred years"),
+        pytest.param(("--expires", "9" * 30 + "d"), id="more than a time can be"),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error(run: Run, arguments: tuple[str, ...]) -> None:
+    done = run("keys", "create", "shop", *arguments)
+    assert (done.status, done.out) == (2, "")
+    assert arguments[1] in done.err
+
+
+def test_a_key_that_expires_at_once_is_refused(run: Run) -> None:
+    assert "a time after now is expected" in run("keys", "create", "shop", "--expires", "0s").told
+
+
+# --- list -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def three(run: Run) -> dict[str, Presented]:
+    """An active, a rotated and a revoked key, each with its client's name."""
+    made = {client: run("keys", "create", client).key for client in ("active", "old", "revoked")}
+    made["new"] = run("keys", "rotate", made["old"].public_id, "--grace", "0s").key
+    run("keys", "revoke", made["revoked"].public_id)
+    return made
+
+
+def test_list_shows_every_key_and_no_secret(run: Run, three: dict[str, Presented]) -> None:
+    done = run("keys", "list")
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.out.splitlines()]
+    states = {row[0]: row[2] for row in rows if row}
+    assert states == {
+        three["active"].public_id: "active",
+        three["old"].public_id: "expired",
+        three["new"].public_id: "active",
+        three["revoked"].public_id: "revoked",
+    }
+    assert not any(key.secret in done.out for key in three.values())
+
+
+def test_list_as_json_can_be_read_by_a_program(
+    run: Run, three: dict[str, Presented], store: KeyStore
+) -> None:
+    (document,) = json.loads(run("keys", "list", "--client", "revoked", "--json").out)
+    key = store.find(three["revoked"].public_id)
+    assert key is not None
+    assert key.revoked_at is not None
+    assert document == {
+        "id": key.id,
+        "client": "revoked",
+        "state": "revoked",
+        "scopes": ["batch", "explain", "forecast", "whatif"],
+        "tier": "standard",
+        "created_at": key.created_at.isoformat(timespec="seconds"),
+        "expires_at": None,
+        "revoked_at": key.revoked_at.isoformat(timespec="seconds"),
+        "last_used_at": None,
+    }
+
+
+def test_list_of_nobody_is_empty(run: Run) -> None:
+    assert json.loads(run("keys", "list", "--client", "nobody", "--json").out) == []
+
+
+# --- rotate, revoke ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("option", "grace"),
+    [((), timedelta(hours=24)), (("--grace", "30m"), timedelta(minutes=30))],
+    ids=["default", "given"],
+)
+def test_rotate_prints_the_new_key_alone_and_ends_the_old_one(
+    run: Run, store: KeyStore, option: tuple[str, ...], grace: timedelta
+) -> None:
+    old_id = run("keys", "create", "shop").key.public_id
+    done = run("keys", "rotate", old_id, *option)
+    old, new = store.find(old_id), store.find(done.key.public_id)
+    assert old is not None
+    assert new is not None
+    assert old.expires_at == new.created_at + grace
+    assert f"Key {old_id} expires {old.expires_at.isoformat(timespec='seconds')}." in done.err
+
+
+def test_revoke_ends_a_key(run: Run, store: KeyStore) -> None:
+    public_id = run("keys", "create", "shop").key.public_id
+    done = run("keys", "revoke", public_id)
+    assert (done.status, done.out) == (0, "")
+    key = store.find(public_id)
+    assert key is not None
+    assert key.revoked_at is not None
+
+
+@pytest.mark.parametrize("act", ["rotate", "revoke"])
+def test_an_unknown_key_is_said_so(run: Run, act: str) -> None:
+    assert run("keys", act, "nothing").told == "mlrf: there is no key 'nothing'"
+
+
+def test_acts_are_logged_with_the_person_at_the_machine(
+    run: Run, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "ann")
+    monkeypatch.setattr("socket.gethostname", lambda: "till-7")
+    run("keys", "create", "shop")
+    (entry,) = AuditLog(open_database(url)).latest(5)
+    assert (entry.event.actor, entry.event.address) == ("cli:ann", "till-7")
+
+
+# --- the database -----------------------------------------------------------------------------
+
+
+def test_migrate_makes_a_database_and_leaves_one_alone(run: Run, store: KeyStore) -> None:
+    assert run("migrate").status == 0
+    key = store.create("shop", USUAL, "standard", by=Actor("ann")).record
+    done = run("migrate")
+    assert (done.status, done.out, done.err) == (0, "", "The database is up to date.\n")
+    assert store.list() == (key,)
+
+
+def test_a_newer_database_is_refused_in_one_line(run: Run, url: str) -> None:
+    run("migrate")
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        connection.execute("update alembic_version set version_num = 'tomorrow'")
+    assert "a newer release has been at work in it" in run("keys", "list").told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param(
+            "postgresql://ann:hunter2@127.0.0.1:1/keys",
+            "mlrf: the PostgreSQL database keys on 127.0.0.1 cannot be used: ",
+            id="unreachable",
+        ),
+        pytest.param(
+            "mysql://ann:hunter2@host/keys", "mlrf: the database URL is of 'mysql'; ", id="kind"
+        ),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_line_without_its_password(
+    run: Run, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", text)
+    get_settings.cache_clear()
+    done = run("migrate")
+    assert done.told.startswith(told)
+    assert "hunter2" not in done.err
+
+
+def test_other_commands_load_no_database_library() -> None:
+    """Help and training are not to wait for it."""
+    script = """
+import sys
+for name in ("sqlalchemy", "alembic", "psycopg"):
+    sys.modules[name] = None
+import cli
+cli.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, "keys", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "rotate" in done.stdout

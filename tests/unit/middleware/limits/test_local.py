@@ -1,0 +1,81 @@
+"""Limits in the process: a fair share, callers apart, and a bounded memory."""
+
+from __future__ import annotations
+
+import pytest
+
+from middleware.limits.local import LocalLimits
+from tiers import TIERS, Tier
+
+STANDARD = TIERS["standard"]
+SLOW = Tier(name="slow", quota=1, window=1, burst=4)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def accepted(limits: LocalLimits, tier: Tier, tries: int, subject: str = "key:a") -> int:
+    return sum(limits.charge(subject, tier, 1).allowed for _ in range(tries))
+
+
+@pytest.mark.parametrize(("share", "burst"), [(1, 200), (4, 50), (1000, 1)])
+def test_the_burst_is_divided_and_one_at_least(share: int, burst: int) -> None:
+    assert accepted(LocalLimits(share, clock=Clock()), STANDARD, 300) == burst
+
+
+@pytest.mark.parametrize("share", [1, 2, 8])
+def test_all_shares_together_are_the_limit(share: int) -> None:
+    clock = Clock()
+    processes = [LocalLimits(share, clock=clock) for _ in range(share)]
+    total = 0
+    for _ in range(1000):  # ten seconds
+        clock.now += 0.01
+        total += sum(accepted(process, STANDARD, 2) for process in processes)
+    assert total == pytest.approx(200 + 100 * 10, rel=0.01)
+
+
+def test_a_verdict_says_what_is_left_and_when_it_is_back() -> None:
+    limits = LocalLimits(clock=Clock())
+    verdict = limits.charge("key:a", SLOW, 3)
+    assert (verdict.allowed, verdict.remaining, verdict.reset, verdict.retry_after) == (
+        *(True, 1),
+        *(3.0, 0.0),
+    )
+    verdict = limits.charge("key:a", SLOW, 3)
+    assert (verdict.allowed, verdict.remaining, verdict.retry_after) == (False, 1, 2.0)
+
+
+def test_a_request_that_the_tier_allows_is_possible_in_a_share() -> None:
+    clock = Clock()
+    limits = LocalLimits(8, clock=clock)
+    assert limits.charge("key:a", STANDARD, 100).allowed
+    verdict = limits.charge("key:a", STANDARD, 100)
+    assert not verdict.allowed
+    assert verdict.retry_after == pytest.approx(8.0)
+    clock.now += verdict.retry_after
+    assert limits.charge("key:a", STANDARD, 100).allowed
+
+
+def test_callers_do_not_pay_for_each_other() -> None:
+    limits = LocalLimits(clock=Clock())
+    assert accepted(limits, SLOW, 9, "ip:a") == 4
+    assert accepted(limits, SLOW, 9, "ip:b") == 4
+
+
+def test_to_be_forgotten_takes_as_many_other_callers_as_are_remembered() -> None:
+    limits = LocalLimits(max_subjects=10, clock=Clock())
+    assert accepted(limits, SLOW, 9, "ip:a") == 4
+    for other in range(9):
+        limits.charge(f"ip:{other}", SLOW, 1)
+    assert accepted(limits, SLOW, 9, "ip:a") == 0  # and so it was the last that was seen
+    for other in range(9):
+        limits.charge(f"ip:{other}", SLOW, 1)
+    assert accepted(limits, SLOW, 9, "ip:a") == 0
+    for other in range(10):
+        limits.charge(f"ip:{other}", SLOW, 1)
+    assert accepted(limits, SLOW, 9, "ip:a") == 4

@@ -1,0 +1,639 @@
+"""Authentication: whom a request comes from, and every wrong way to say so."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from errors import InputError
+from middleware.authentication import AuthenticationMiddleware, Identity
+from middleware.authorization import ANY, AuthorizationMiddleware
+from middleware.caller import Caller, caller_of, refusal_of
+from middleware.credentials import MAX_LENGTH
+from middleware.identity import CredentialIdentity, EnvironmentKey
+from middleware.key_lookup import KeysUnavailableError
+from middleware.local import LocalIdentity
+from middleware.problems import ProblemMiddleware
+from middleware.refusals import Refused
+from middleware.request_id import RequestIdMiddleware
+from middleware.token_keys import SharedSecret
+from middleware.tokens import TokenVerifier
+from storage import keys as key_module
+from storage.audit import AuditEvent
+from storage.keys import ApiKey, digest_of, mint
+from storage.keys import Scope as Permission
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+ADDRESS = "203.0.113.7"
+ALL = frozenset(str(name) for name in Permission)
+ENVIRONMENT = "an-environment-key-of-35-characters"
+TOKEN_SECRET = "a shared secret of the sign-on, 40 chars"
+
+KEY, EXPIRED, REVOKED, GONE, STRANGER = (mint() for _ in range(5))
+"""A key that is valid, one that has expired, one revoked, one whose row cannot be read, and one
+that nobody has issued."""
+
+Pairs = Sequence[tuple[str, bytes | str]]
+
+
+def record(minted: key_module.Minted, **changes: Any) -> ApiKey:
+    key = ApiKey(
+        id=minted.public_id,
+        client="a shop",
+        scopes=frozenset({Permission.FORECAST}),
+        tier="standard",
+        created_at=NOW - timedelta(days=9),
+        expires_at=None,
+        revoked_at=None,
+        last_used_at=None,
+        digest=digest_of(minted.secret),
+    )
+    return replace(key, **changes)
+
+
+class Keys:
+    """Keys in memory."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.asked: list[str] = []
+        self.were_used: list[str] = []
+        self._keys = {
+            KEY.public_id: record(KEY),
+            EXPIRED.public_id: record(EXPIRED, expires_at=NOW),
+            REVOKED.public_id: record(REVOKED, revoked_at=NOW - timedelta(days=1)),
+        }
+
+    async def find(self, public_id: str) -> ApiKey | None:
+        self.asked.append(public_id)
+        if public_id == GONE.public_id:
+            raise KeysUnavailableError
+        return self._keys.get(public_id)
+
+    def used(self, public_id: str) -> None:
+        self.were_used.append(public_id)
+
+
+class Inside:
+    """The application behind; remembers who called."""
+
+    def __init__(self) -> None:
+        self.callers: list[Caller] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.callers.append(caller_of(scope))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()
+
+
+@pytest.fixture
+def inside() -> Inside:
+    return Inside()
+
+
+@pytest.fixture
+def events() -> list[AuditEvent]:
+    return []
+
+
+@pytest.fixture
+def identity(keys: Keys) -> CredentialIdentity:
+    tokens = TokenVerifier(
+        SharedSecret(TOKEN_SECRET),
+        audience="mlrf",
+        scopes=ALL,
+        tiers={"standard", "partner"},
+        default_tier="standard",
+    )
+    environment = EnvironmentKey(ENVIRONMENT, tier="unlimited", scopes=ALL)
+    return CredentialIdentity(keys, environment=environment, tokens=tokens, now=lambda: NOW)
+
+
+def pair(
+    app: ASGIApp,
+    identity: Identity,
+    events: list[AuditEvent],
+    required: str | None = ANY,
+) -> ASGIApp:
+    """Authentication and authorization as the server puts them."""
+    inner = AuthorizationMiddleware(app, lambda scope: required, record=events.append)
+    outer = AuthenticationMiddleware(
+        inner, identity, address_of=lambda scope: ADDRESS, record=events.append, now=lambda: NOW
+    )
+    return RequestIdMiddleware(ProblemMiddleware(outer))
+
+
+def sending(app: ASGIApp, headers: Pairs = (), query: bytes = b"", **changes: Any) -> ASGIApp:
+    """The application, asked with headers as they come over the wire."""
+
+    async def altered(scope: Scope, receive: Receive, send: Send) -> None:
+        raw = [
+            (name.lower().encode(), value if isinstance(value, bytes) else value.encode())
+            for name, value in headers
+        ]
+        scope.update(query_string=query, headers=[*scope["headers"], *raw], **changes)
+        await app(scope, receive, send)
+
+    return altered
+
+
+@pytest.fixture
+def ask(
+    call: Callable, inside: Inside, identity: CredentialIdentity, events: list[AuditEvent]
+) -> Callable:
+    def ask(*headers: tuple[str, bytes | str], query: bytes = b"", required: Any = ANY) -> Any:
+        return call(sending(pair(inside, identity, events, required), headers, query))
+
+    return ask
+
+
+def token(**changes: Any) -> str:
+    claims = {
+        "sub": "planner@example.org",
+        "aud": "mlrf",
+        "exp": int(time.time()) + 600,
+        "scope": "forecast whatif",
+        **changes,
+    }
+    return jwt.encode(claims, TOKEN_SECRET, algorithm="HS256")
+
+
+def spoiled(text: str) -> str:
+    """A key with its last letter changed, so that its checksum is wrong."""
+    return text[:-1] + ("A" if text[-1] != "A" else "B")
+
+
+def with_secret_of(minted: key_module.Minted, other: key_module.Minted) -> str:
+    """A key that is whole and names an id with the secret of another."""
+    body = f"{key_module.PREFIX}_{minted.public_id}_{other.secret}"
+    return f"{body}_{key_module._checksum(body)}"
+
+
+# --- right ways -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param([("X-API-Key", KEY.text)], id="X-API-Key"),
+        pytest.param([("Authorization", f"Bearer {KEY.text}")], id="bearer"),
+        pytest.param([("Authorization", f"bEaReR  {KEY.text} ")], id="scheme in any case"),
+        pytest.param([("X-API-Key", f" {KEY.text}\t")], id="blanks around"),
+        pytest.param(
+            [("X-API-Key", KEY.text), ("Authorization", f"Bearer {KEY.text}")], id="both, the same"
+        ),
+    ],
+)
+def test_a_key_names_its_holder(
+    ask: Callable, inside: Inside, keys: Keys, events: list[AuditEvent], headers: Pairs
+) -> None:
+    assert ask(*headers).status == 200
+    subject = f"key:{KEY.public_id}"
+    assert inside.callers == [
+        Caller(subject, "a shop", "standard", frozenset({"forecast"}), True, ADDRESS)
+    ]
+    assert keys.were_used == [KEY.public_id]
+    assert events == []
+
+
+@pytest.mark.parametrize(
+    "header", [("X-API-Key", ENVIRONMENT), ("Authorization", f"Bearer {ENVIRONMENT}")]
+)
+def test_the_environment_key_may_do_everything(
+    ask: Callable, inside: Inside, keys: Keys, header: tuple[str, str]
+) -> None:
+    assert ask(header).status == 200
+    assert inside.callers == [Caller("env", "API_KEY", "unlimited", ALL, True, ADDRESS)]
+    assert keys.asked == []
+
+
+def test_a_token_names_its_bearer(ask: Callable, inside: Inside) -> None:
+    assert ask(("Authorization", f"Bearer {token(tier='partner')}")).status == 200
+    subject = "planner@example.org"
+    scopes = frozenset({"forecast", "whatif"})
+    assert inside.callers == [Caller(f"jwt:{subject}", subject, "partner", scopes, True, ADDRESS)]
+
+
+def test_parameters_that_are_no_keys_pass(ask: Callable) -> None:
+    query = b"keys=1&node=store:1&tokens=&apikeyname=x&=token&a=token"
+    assert ask(("X-API-Key", KEY.text), query=query).status == 200
+
+
+# --- wrong ways -------------------------------------------------------------------------------
+
+CHALLENGE = 'Bearer realm="mlrf"'
+INVALID = f'{CHALLENGE}, error="invalid_token"'
+AMBIGUOUS = f'{CHALLENGE}, error="invalid_request"'
+
+
+def wrong(
+    headers: Pairs,
+    status: int,
+    code: str,
+    detail: str,
+    reason: str,
+    challenge: str | None,
+    *,
+    id: str,  # noqa: A002 - as pytest calls it
+    query: bytes = b"",
+) -> Any:
+    return pytest.param(headers, query, status, code, detail, reason, challenge, id=id)
+
+
+def bad_key(headers: Pairs, detail: str, reason: str, id: str) -> Any:  # noqa: A002
+    return wrong(headers, 401, "AUTH_INVALID", detail, reason, INVALID, id=id)
+
+
+def bad_query(query: bytes, id: str) -> Any:  # noqa: A002
+    """A key in the address, beside a valid one where it belongs."""
+    headers = [("X-API-Key", KEY.text)]
+    detail = "have it revoked"
+    return wrong(headers, 400, "KEY_IN_QUERY", detail, "key_in_query", None, id=id, query=query)
+
+
+def bearer(text: str) -> Pairs:
+    return [("Authorization", f"Bearer {text}")]
+
+
+TWICE = ("X-API-Key", KEY.text)
+FORGED = jwt.encode({"sub": "x", "aud": "mlrf", "exp": 2**33}, "another" * 9, algorithm="HS256")
+UNSIGNED = jwt.encode({"sub": "x", "aud": "mlrf", "exp": 2**33}, None, algorithm="none")
+
+WRONG_WAYS = [
+    wrong([], 401, "AUTH_REQUIRED", "needs a key or token", "missing", CHALLENGE, id="nothing"),
+    # the address
+    bad_query(f"api_key={KEY.text}".encode(), "key in the query"),
+    bad_query(b"horizon=15&API-Key=", "empty key in the query"),
+    bad_query(b"%61pi%5Fkey=x", "escaped name in the query"),
+    bad_query(b"access_token=x", "access token in the query"),
+    bad_query(b"apikey", "name alone in the query"),
+    bad_query(b"X-Api-Key=x", "header's name in the query"),
+    bad_query(b"key=x", "key"),
+    bad_query(b"a=1&+token=x", "token after a blank"),
+    # which header
+    wrong(
+        [TWICE, TWICE], 400, "INVALID_REQUEST", "is there 2 times", "ambiguous", AMBIGUOUS,
+        id="X-API-Key twice",
+    ),
+    wrong(
+        [*bearer(KEY.text), *bearer(STRANGER.text)], 400, "INVALID_REQUEST", "is there 2 times",
+        "ambiguous", AMBIGUOUS, id="Authorization twice",
+    ),
+    wrong(
+        [TWICE, *bearer(STRANGER.text)], 400, "INVALID_REQUEST", "two different", "ambiguous",
+        AMBIGUOUS, id="two headers, two keys",
+    ),
+    wrong(
+        [("Authorization", "Basic dXNlcjpwYXNzd29yZA==")], 401, "AUTH_INVALID", "the word Bearer",
+        "wrong_scheme", CHALLENGE, id="basic",
+    ),
+    wrong(
+        [("Authorization", KEY.text)], 401, "AUTH_INVALID", "the word Bearer", "wrong_scheme",
+        CHALLENGE, id="key without a scheme",
+    ),
+    wrong(
+        [TWICE, ("Authorization", "Basic dXNlcjpw")], 401, "AUTH_INVALID", "the word Bearer",
+        "wrong_scheme", CHALLENGE, id="basic beside a key",
+    ),
+    # what it holds
+    bad_key([("X-API-Key", "")], "X-API-Key is there and holds no key", "malformed", "empty"),
+    bad_key([("X-API-Key", " \t ")], "holds no key", "malformed", "blank"),
+    bad_key([("Authorization", "")], "holds no key", "malformed", "empty authorization"),
+    bad_key([("Authorization", "Bearer")], "holds no key", "malformed", "scheme alone"),
+    bad_key([("X-API-Key", f"{KEY.text} x")], "holds a space", "malformed", "two words"),
+    bad_key([("X-API-Key", f"{KEY.text}, {KEY.text}")], "holds a space", "malformed", "joined"),
+    bad_key(bearer(f"{KEY.text}\x00"), "a control character", "malformed", "control character"),
+    bad_key([("X-API-Key", b"mlrf_\xff\xfe")], "not ASCII", "malformed", "no ASCII"),
+    bad_key(
+        [("X-API-Key", KEY.text + "x" * MAX_LENGTH)], "is longer than", "malformed", "long"
+    ),
+    # keys
+    bad_key([("X-API-Key", "hunter2hunter2hunter2")], "neither a key", "no_key", "not a key"),
+    bad_key([("X-API-Key", ENVIRONMENT[:-1])], "neither a key", "no_key", "API_KEY, cut"),
+    bad_key([("X-API-Key", ENVIRONMENT + "x")], "neither a key", "no_key", "API_KEY and more"),
+    bad_key([("X-API-Key", spoiled(KEY.text))], "not whole", "no_key", "checksum"),
+    bad_key([("X-API-Key", KEY.text[:-9])], "not whole", "no_key", "cut"),
+    bad_key([("X-API-Key", KEY.text.upper())], "neither a key", "no_key", "capitals"),
+    bad_key([("X-API-Key", KEY.public_id)], "neither a key", "no_key", "public id alone"),
+    bad_key([("X-API-Key", STRANGER.text)], "not valid here", "unknown_key", "unknown id"),
+    bad_key(
+        [("X-API-Key", with_secret_of(KEY, STRANGER))], "not valid here", "wrong_secret",
+        "wrong secret",
+    ),
+    bad_key([("X-API-Key", EXPIRED.text)], "has expired", "expired", "expired"),
+    bad_key(
+        [("X-API-Key", with_secret_of(EXPIRED, KEY))], "not valid here", "wrong_secret",
+        "expired, wrong secret",
+    ),
+    bad_key([("X-API-Key", REVOKED.text)], "was revoked", "revoked", "revoked"),
+    bad_key(
+        [("X-API-Key", with_secret_of(REVOKED, KEY))], "not valid here", "wrong_secret",
+        "revoked, wrong secret",
+    ),
+    wrong(
+        [("X-API-Key", GONE.text)], 503, "KEYS_UNAVAILABLE", "does not answer", "unavailable",
+        None, id="database away",
+    ),
+    # tokens
+    bad_key([("X-API-Key", token())], "X-API-Key takes a key", "misplaced_token", "token as key"),
+    bad_key(bearer(FORGED), "signature", "token_signature", "forged token"),
+    bad_key(bearer(UNSIGNED), "another algorithm than HS256", "token_algorithm", "unsigned token"),
+    bad_key(bearer(token(exp=1)), "has expired", "token_expired", "expired token"),
+    bad_key(bearer(token(aud="other")), "another service", "token_audience", "another's token"),
+    bad_key(bearer("a.b.c"), "cannot be read", "token_malformed", "no token"),
+]  # fmt: skip
+
+SECRETS = [
+    *(minted.secret for minted in (KEY, EXPIRED, REVOKED, GONE, STRANGER)),
+    *(ENVIRONMENT[:-1], TOKEN_SECRET, "hunter2", "dXNlcjpw", FORGED, UNSIGNED),
+]
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "status", "code", "detail", "reason", "challenge"), WRONG_WAYS
+)
+def test_a_wrong_way_gets_its_problem(
+    ask: Callable,
+    inside: Inside,
+    keys: Keys,
+    events: list[AuditEvent],
+    log_lines: Callable,
+    headers: Pairs,
+    query: bytes,
+    status: int,
+    code: str,
+    detail: str,
+    reason: str,
+    challenge: str | None,
+) -> None:
+    """Nothing inside is reached, the event is recorded, and the secret is nowhere."""
+    sent = ask(*headers, query=query)
+    assert (sent.status, sent.problem["code"]) == (status, code)
+    assert detail in sent.problem["detail"]
+    assert sent.headers.get("www-authenticate") == challenge
+    assert ("retry-after" in sent.headers) == (status == 503)
+    assert inside.callers == []
+    assert keys.were_used == []
+    (event,) = events
+    assert (event.action, event.actor) == (f"refused.{reason}", f"ip:{ADDRESS}")
+    told = json.dumps([sent.problem, sent.headers, log_lines()]) + repr(event)
+    assert [secret for secret in SECRETS if secret in told] == []
+
+
+def test_twenty_wrong_ways_are_tried() -> None:
+    assert len({way.id for way in WRONG_WAYS}) == len(WRONG_WAYS) >= 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [with_secret_of(KEY, STRANGER), with_secret_of(EXPIRED, KEY), with_secret_of(REVOKED, KEY)],
+    ids=["valid", "expired", "revoked"],
+)
+def test_an_answer_does_not_tell_whether_an_id_exists(ask: Callable, text: str) -> None:
+    known, unknown = (ask(("X-API-Key", key)) for key in (text, STRANGER.text))
+    assert {**known.problem, "request_id": ""} == {**unknown.problem, "request_id": ""}
+    assert {**known.headers, "x-request-id": ""} == {**unknown.headers, "x-request-id": ""}
+
+
+def test_while_the_database_is_away_a_wrong_secret_is_as_an_unknown_id(
+    ask: Callable, keys: Keys
+) -> None:
+    """The ids that are cached would else be those that are refused with 401."""
+    keys.away = True
+    assert ask(("X-API-Key", with_secret_of(KEY, STRANGER))).status == 503
+    assert ask(("X-API-Key", KEY.text)).status == 200
+
+
+@pytest.mark.parametrize("text", [KEY.text, STRANGER.text], ids=["known", "unknown"])
+def test_secrets_are_compared_in_constant_time(
+    ask: Callable, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """Of API_KEY and of the key, the latter also where there is none; always of equal length."""
+    compared: list[tuple[int, int]] = []
+    real = hmac.compare_digest
+
+    def counting(left: Any, right: Any) -> bool:
+        compared.append((len(left), len(right)))
+        return real(left, right)
+
+    monkeypatch.setattr(hmac, "compare_digest", counting)
+    ask(("X-API-Key", text))
+    assert compared == [(32, 32), (64, 64)]
+
+
+def test_a_key_in_the_query_is_refused_before_any_other_is_looked_at(
+    ask: Callable, keys: Keys
+) -> None:
+    ask(("X-API-Key", STRANGER.text), query=b"key=x")
+    assert keys.asked == []
+
+
+def test_an_open_call_ignores_a_key_that_is_not_valid_and_records_it(
+    ask: Callable, inside: Inside, events: list[AuditEvent]
+) -> None:
+    sent = ask(("X-API-Key", with_secret_of(KEY, STRANGER)), required=None)
+    assert sent.status == 200
+    (caller,) = inside.callers
+    assert caller == Caller(f"ip:{ADDRESS}", ADDRESS, "anonymous", frozenset(), False, ADDRESS)
+    (event,) = events
+    assert (event.action, event.subject) == ("refused.wrong_secret", KEY.public_id)
+
+
+def test_an_open_call_without_a_key_is_nothing_to_record(
+    ask: Callable, events: list[AuditEvent]
+) -> None:
+    assert ask(required=None).status == 200
+    assert events == []
+
+
+def test_an_open_call_with_a_key_in_its_address_is_refused(ask: Callable) -> None:
+    sent = ask(query=b"token=x", required=None)
+    assert (sent.status, sent.problem["code"]) == (400, "KEY_IN_QUERY")
+
+
+def test_a_refusal_is_recorded_with_who_what_when_and_where(
+    call: Callable, inside: Inside, identity: CredentialIdentity, events: list[AuditEvent]
+) -> None:
+    app = sending(pair(inside, identity, events), [("X-API-Key", REVOKED.text)], b"node=secret")
+    call(app, method="POST", path="/predict", X_Request_ID="a")
+    assert events == [
+        AuditEvent(
+            at=NOW,
+            actor=f"ip:{ADDRESS}",
+            action="refused.revoked",
+            subject=REVOKED.public_id,
+            address=ADDRESS,
+            request_id="a",
+            detail="POST /predict",
+        )
+    ]
+
+
+def test_what_stands_between_sees_whom_to_charge(
+    call: Callable, identity: CredentialIdentity, events: list[AuditEvent]
+) -> None:
+    """The rate limit stands inside authentication and outside the refusal."""
+    seen: list[tuple[str, str | None]] = []
+
+    async def limit(scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = refusal_of(scope)
+        seen.append((caller_of(scope).subject, refusal.code.name if refusal else None))
+
+    app = RequestIdMiddleware(
+        AuthenticationMiddleware(
+            limit, identity, address_of=lambda scope: ADDRESS, record=events.append
+        )
+    )
+    for text in (KEY.text, STRANGER.text):
+        call(app, X_API_Key=text)
+    assert seen == [(f"key:{KEY.public_id}", None), (f"ip:{ADDRESS}", "AUTH_INVALID")]
+
+
+def test_without_a_sign_on_tokens_are_refused(
+    call: Callable, inside: Inside, keys: Keys, events: list[AuditEvent]
+) -> None:
+    app = pair(inside, CredentialIdentity(keys), events)
+    sent = call(app, Authorization=f"Bearer {token()}")
+    assert (sent.status, sent.problem["code"]) == (401, "AUTH_INVALID")
+    assert "Tokens are not accepted here" in sent.problem["detail"]
+
+
+def test_without_api_key_nothing_stands_for_it(
+    call: Callable, inside: Inside, keys: Keys, events: list[AuditEvent]
+) -> None:
+    app = pair(inside, CredentialIdentity(keys), events)
+    assert call(app, X_API_Key=ENVIRONMENT).status == 401
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "fifteen-letters",
+        "a passphrase of several words",
+        "schlüssel-schlüssel",
+        "x" * 16 + "\n",
+    ],
+    ids=["empty", "short", "spaces", "not ASCII", "line end"],
+)
+def test_an_environment_key_that_is_weak_or_cannot_be_sent_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="API_KEY must be 16") as raised:
+        EnvironmentKey(text, tier="unlimited", scopes=ALL)
+    assert not text or text not in str(raised.value)
+
+
+def test_a_program_fault_is_no_refusal(
+    call: Callable, inside: Inside, events: list[AuditEvent], log_lines: Callable
+) -> None:
+    class Broken:
+        async def identify(self, scope: Scope, address: str) -> Caller:
+            raise ZeroDivisionError
+
+    assert call(pair(inside, Broken(), events)).status == 500
+    assert inside.callers == []
+
+
+@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
+def test_what_is_no_request_is_not_identified(
+    call: Callable, identity: CredentialIdentity, kind: str
+) -> None:
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope)
+
+    authentication = AuthenticationMiddleware(
+        app, identity, address_of=lambda scope: ADDRESS, record=lambda event: None
+    )
+    call(sending(authentication, type=kind))
+    assert "state" not in seen[0]
+
+
+# --- without authentication -------------------------------------------------------------------
+
+LOCAL: dict[str, Any] = {"client": ("127.0.0.1", 5), "server": ("127.0.0.1", 3000)}
+
+
+@pytest.fixture
+def ask_local(call: Callable, inside: Inside, events: list[AuditEvent]) -> Callable:
+    def ask_local(headers: Pairs = (), query: bytes = b"", **changes: Any) -> Any:
+        app = pair(inside, LocalIdentity(ALL), events, "admin")
+        return call(sending(app, headers, query, **{**LOCAL, **changes}))
+
+    return ask_local
+
+
+@pytest.mark.parametrize(
+    ("headers", "changes"),
+    [
+        pytest.param([], {}, id="IPv4"),
+        pytest.param([], {"client": ("127.8.0.1", 5)}, id="another of 127/8"),
+        pytest.param([], {"client": ("::1", 5), "server": ("::1", 3000)}, id="IPv6"),
+        pytest.param([], {"client": ("::ffff:127.0.0.1", 5)}, id="IPv4 in IPv6"),
+        pytest.param([("Host", "localhost:3000")], {}, id="localhost"),
+        pytest.param([("Host", "LOCALHOST")], {}, id="LOCALHOST"),
+        pytest.param([("Host", "127.0.0.1:3000")], {}, id="address and port"),
+        pytest.param([("Host", "[::1]:3000")], {}, id="IPv6 and port"),
+        pytest.param([("X-API-Key", "anything")], {}, id="a key that nobody asked for"),
+    ],
+)
+def test_without_authentication_this_machine_may_do_everything(
+    ask_local: Callable, inside: Inside, headers: Pairs, changes: dict[str, Any]
+) -> None:
+    assert ask_local(headers, **changes).status == 200
+    assert inside.callers == [Caller("local", "local", "unlimited", ALL, True, ADDRESS)]
+
+
+@pytest.mark.parametrize(
+    ("headers", "changes"),
+    [
+        pytest.param([], {"client": ("192.0.2.1", 5)}, id="peer elsewhere"),
+        pytest.param([], {"server": ("192.0.2.2", 3000)}, id="connected to another address"),
+        pytest.param([], {"client": ("::ffff:192.0.2.1", 5)}, id="elsewhere in IPv6"),
+        pytest.param([], {"client": None}, id="no peer"),
+        pytest.param([], {"server": ("/run/mlrf.sock", None)}, id="Unix socket"),
+        pytest.param([], {"server": None}, id="no address"),
+        pytest.param([("X-Forwarded-For", "127.0.0.1")], {}, id="X-Forwarded-For"),
+        pytest.param([("X-Forwarded-Proto", "https")], {}, id="X-Forwarded-Proto"),
+        pytest.param([("Forwarded", "for=127.0.0.1")], {}, id="Forwarded"),
+        pytest.param([("X-Real-IP", "127.0.0.1")], {}, id="X-Real-IP"),
+        pytest.param([("Via", "1.1 proxy")], {}, id="Via"),
+        pytest.param([("Host", "evil.example:3000")], {}, id="name that was rebound"),
+        pytest.param([("Host", "127.0.0.1.evil.example")], {}, id="name like an address"),
+        pytest.param([("Host", "localhost"), ("Host", "evil.example")], {}, id="two names"),
+    ],
+)
+def test_without_authentication_everybody_else_is_refused(
+    ask_local: Callable, inside: Inside, headers: Pairs, changes: dict[str, Any]
+) -> None:
+    sent = ask_local(headers, **changes)
+    assert (sent.status, sent.problem["code"]) == (401, "AUTH_REQUIRED")
+    assert "answers its own machine alone" in sent.problem["detail"]
+    assert inside.callers == []
+
+
+def test_without_authentication_a_key_in_the_query_is_refused_too(ask_local: Callable) -> None:
+    assert ask_local(query=b"api_key=x").problem["code"] == "KEY_IN_QUERY"
+
+
+def test_what_holds_a_secret_does_not_show_it(identity: CredentialIdentity) -> None:
+    environment = EnvironmentKey(ENVIRONMENT, tier="unlimited", scopes=ALL)
+    presented = key_module.parse(KEY.text)
+    told = "".join(map(repr, (environment, vars(environment), identity, presented, record(KEY))))
+    assert ENVIRONMENT not in told
+    assert KEY.secret not in told
+    assert str(Refused("a_reason", None)) == "a_reason"  # type: ignore[arg-type]

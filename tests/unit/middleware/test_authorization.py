@@ -1,0 +1,163 @@
+"""Authorization: which call needs what, and who is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from errors import Code, Problem
+from middleware.authorization import ANY, AuthorizationMiddleware
+from middleware.caller import CALLER_KEY, REFUSAL_KEY, Caller
+from middleware.problems import ProblemMiddleware
+from middleware.request_id import RequestIdMiddleware
+from storage.audit import AuditEvent
+
+ADDRESS = "203.0.113.7"
+REQUIRED = {"/livez": None, "/meta": ANY, "/predict": "forecast", "/admin/keys": "admin"}
+
+
+def known(*scopes: str) -> Caller:
+    return Caller("key:abc", "a shop", "standard", frozenset(scopes), True, ADDRESS)
+
+
+@pytest.fixture
+def events() -> list[AuditEvent]:
+    return []
+
+
+@pytest.fixture
+def ask(call: Callable, answering: Callable, events: list[AuditEvent]) -> Callable:
+    """Asks for a path as a caller whom authentication has found, or has refused."""
+
+    def ask(path: str, caller: Caller | None, refusal: Problem | None = None) -> Any:
+        inner = AuthorizationMiddleware(
+            answering(200, b"done"), lambda scope: REQUIRED[scope["path"]], record=events.append
+        )
+        return call(
+            RequestIdMiddleware(ProblemMiddleware(found(inner, caller, refusal))), path=path
+        )
+
+    return ask
+
+
+def found(app: ASGIApp, caller: Caller | None, refusal: Problem | None) -> ASGIApp:
+    async def identified(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"][CALLER_KEY] = caller or Caller.unknown(ADDRESS, "anonymous")
+        scope["state"][REFUSAL_KEY] = refusal
+        await app(scope, receive, send)
+
+    return identified
+
+
+@pytest.mark.parametrize(
+    ("path", "scopes"),
+    [
+        pytest.param("/livez", [], id="open"),
+        pytest.param("/meta", [], id="any, without a scope"),
+        pytest.param("/meta", ["monitor"], id="any"),
+        pytest.param("/predict", ["forecast"], id="the scope"),
+        pytest.param("/predict", ["admin", "forecast"], id="and others"),
+        pytest.param("/admin/keys", ["admin"], id="admin"),
+    ],
+)
+def test_a_caller_with_the_scope_passes(
+    ask: Callable, events: list[AuditEvent], path: str, scopes: list[str]
+) -> None:
+    assert ask(path, known(*scopes)).body == b"done"
+    assert events == []
+
+
+@pytest.mark.parametrize(
+    ("path", "scopes", "needed"),
+    [
+        pytest.param("/predict", [], "forecast", id="none"),
+        pytest.param("/predict", ["forecasts"], "forecast", id="like it"),
+        pytest.param("/predict", ["admin"], "forecast", id="admin does not include the others"),
+        pytest.param("/predict", ["any"], "forecast", id="any is no scope"),
+        pytest.param("/admin/keys", ["forecast", "monitor"], "admin", id="others"),
+    ],
+)
+def test_a_caller_without_the_scope_is_told_which(
+    ask: Callable, events: list[AuditEvent], path: str, scopes: list[str], needed: str
+) -> None:
+    sent = ask(path, known(*scopes))
+    assert (sent.status, sent.problem["code"]) == (403, "FORBIDDEN")
+    assert f"the scope {needed}," in sent.problem["detail"]
+    challenge = f'Bearer realm="mlrf", error="insufficient_scope", scope="{needed}"'
+    assert sent.headers["www-authenticate"] == challenge
+    (event,) = events
+    assert (event.action, event.actor) == (f"refused.lacks_{needed}", "key:abc")
+    assert (event.address, event.detail) == (ADDRESS, f"GET {path}")
+
+
+@pytest.mark.parametrize("path", ["/meta", "/predict", "/admin/keys"])
+@pytest.mark.parametrize(
+    "code", [Code.AUTH_REQUIRED, Code.AUTH_INVALID, Code.KEYS_UNAVAILABLE, Code.KEY_IN_QUERY]
+)
+def test_a_caller_who_is_not_known_gets_the_refusal(ask: Callable, path: str, code: Code) -> None:
+    refusal = Problem(code, "Refused.", headers={"WWW-Authenticate": "Bearer", "Retry-After": "5"})
+    sent = ask(path, None, refusal)
+    assert (sent.status, sent.problem["code"]) == (code.status, code.name)
+    assert (sent.headers["www-authenticate"], sent.headers["retry-after"]) == ("Bearer", "5")
+
+
+@pytest.mark.parametrize(
+    ("code", "recorded"),
+    [
+        pytest.param(Code.AUTH_REQUIRED, ["refused.missing"], id="without a key"),
+        pytest.param(Code.AUTH_INVALID, [], id="recorded by authentication"),
+    ],
+)
+def test_a_refusal_is_recorded_once(
+    ask: Callable, events: list[AuditEvent], code: Code, recorded: list[str]
+) -> None:
+    ask("/predict", None, Problem(code, "Refused."))
+    assert [event.action for event in events] == recorded
+
+
+@pytest.mark.parametrize("code", [Code.AUTH_REQUIRED, Code.AUTH_INVALID, Code.KEYS_UNAVAILABLE])
+def test_an_open_call_answers_whoever_asks(
+    ask: Callable, events: list[AuditEvent], code: Code
+) -> None:
+    assert ask("/livez", None, Problem(code, "Refused.")).status == 200
+    assert events == []
+
+
+def test_an_open_call_with_a_key_in_its_address_is_refused(ask: Callable) -> None:
+    assert ask("/livez", None, Problem(Code.KEY_IN_QUERY, "Refused.")).status == 400
+
+
+def test_an_unidentified_request_fails_rather_than_passes(
+    call: Callable, answering: Callable, events: list[AuditEvent], log_lines: Callable
+) -> None:
+    """Somebody has left authentication out of the composition."""
+    inner = AuthorizationMiddleware(answering(200), lambda scope: ANY, record=events.append)
+    assert call(RequestIdMiddleware(ProblemMiddleware(inner))).status == 500
+
+
+def drive(kind: str) -> tuple[list[str], list[Message]]:
+    """What the application behind sees of a connection of a kind, and what is sent."""
+    seen: list[str] = []
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["type"])
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    middleware = AuthorizationMiddleware(app, lambda scope: ANY, record=lambda event: None)
+    anyio.run(middleware, {"type": kind}, send, send)
+    return seen, sent
+
+
+def test_startup_and_shutdown_pass() -> None:
+    assert drive("lifespan") == (["lifespan"], [])
+
+
+def test_a_websocket_does_not_get_around_the_checks() -> None:
+    assert drive("websocket") == ([], [{"type": "websocket.close", "code": 1008}])

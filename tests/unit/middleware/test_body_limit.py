@@ -1,0 +1,357 @@
+"""Bodies: bounded in size and in time, whatever the caller announces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from middleware.body_limit import BodyLimitMiddleware
+from middleware.problems import ProblemMiddleware
+from middleware.request_id import RequestIdMiddleware
+
+LIMIT = 10
+GONE: Message = {"type": "http.disconnect"}
+
+
+def chunks(*parts: bytes, complete: bool = True) -> list[Message]:
+    return [
+        {"type": "http.request", "body": part, "more_body": number < len(parts) or not complete}
+        for number, part in enumerate(parts, start=1)
+    ]
+
+
+@dataclass
+class Exchange:
+    """One request and what came of it.
+
+    Attributes:
+        seen: the body's parts that reached the application.
+        asked: how many messages were taken from the server.
+        sent: what was sent to the server.
+    """
+
+    seen: list[bytes] = field(default_factory=list)
+    asked: int = 0
+    sent: list[Message] = field(default_factory=list)
+
+    @property
+    def status(self) -> int:
+        (start,) = [item for item in self.sent if item["type"] == "http.response.start"]
+        status: int = start["status"]
+        return status
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {name.decode(): value.decode() for name, value in self.sent[0]["headers"]}
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(item.get("body", b"") for item in self.sent)
+
+    def echo(self) -> ASGIApp:
+        """Answers with the length of the body that it has read, as our routes read it."""
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            async for part in Request(scope, receive).stream():
+                self.seen.append(part)
+            await answer(send, str(sum(map(len, self.seen))).encode())
+
+        return app
+
+    def run(
+        self,
+        messages: Iterable[Message],
+        *headers: tuple[str, str],
+        app: ASGIApp | None = None,
+        max_bytes: int = LIMIT,
+        timeout_seconds: float = 10.0,
+    ) -> Exchange:
+        """Send a request; when the messages are used up the caller says no more, and stays."""
+        waiting = iter(messages)
+
+        async def receive() -> Message:
+            for message in waiting:
+                self.asked += 1
+                return message
+            return await anyio.sleep_forever()
+
+        async def send(message: Message) -> None:
+            self.sent.append(message)
+
+        limited = BodyLimitMiddleware(
+            app or self.echo(), max_bytes=max_bytes, timeout_seconds=timeout_seconds
+        )
+        raw = [(name.encode(), value.encode()) for name, value in headers]
+        scope = {"type": "http", "method": "POST", "path": "/predict", "headers": raw}
+        anyio.run(RequestIdMiddleware(ProblemMiddleware(limited)), scope, receive, send)
+        return self
+
+
+async def answer(send: Send, body: bytes, status: int = 200) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+# --- size -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param((b"",), id="empty"),
+        pytest.param((b"x" * LIMIT,), id="the limit"),
+        pytest.param((b"x" * 5, b"x" * 5), id="the limit in chunks"),
+        pytest.param((b"x" * LIMIT, b""), id="the limit and an empty chunk"),
+    ],
+)
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "chunked"])
+def test_a_body_up_to_the_limit_passes(parts: tuple[bytes, ...], announced: bool) -> None:
+    length = str(sum(map(len, parts)))
+    headers = [("content-length", length)] if announced else []
+    exchange = Exchange().run(chunks(*parts), *headers)
+    assert exchange.status == 200
+    assert exchange.body.decode() == length
+
+
+@pytest.mark.parametrize(
+    "announced",
+    [
+        pytest.param(str(LIMIT + 1), id="one more"),
+        pytest.param("1073741824", id="a GiB"),
+        pytest.param("9" * 30, id="more than 64 bits"),
+        pytest.param("9" * 6000, id="more digits than int takes"),
+        pytest.param("0" * 30 + "11", id="zeros in front"),
+    ],
+)
+def test_what_is_announced_as_too_large_is_refused_unread(announced: str) -> None:
+    exchange = Exchange().run(chunks(b"x" * 100), ("content-length", announced))
+    assert exchange.status == 413
+    assert b'"code":"PAYLOAD_TOO_LARGE"' in exchange.body
+    assert exchange.headers["connection"] == "close"
+    assert exchange.asked == 0
+
+
+def test_a_body_without_end_is_read_no_further_than_the_limit() -> None:
+    """Two chunks are taken, one is passed on."""
+    endless = (message for _ in range(1000) for message in chunks(b"x" * 6, complete=False))
+    exchange = Exchange().run(endless)
+    assert exchange.status == 413
+    assert exchange.headers["connection"] == "close"
+    assert exchange.asked == 2
+    assert exchange.seen == [b"x" * 6]
+
+
+def test_a_body_that_is_longer_than_announced_is_counted() -> None:
+    exchange = Exchange().run(chunks(b"x" * 5, b"x" * 6), ("content-length", "5"))
+    assert exchange.status == 413
+
+
+@given(parts=st.lists(st.binary(max_size=8), min_size=1, max_size=8), limit=st.integers(0, 32))
+def test_any_chunking_passes_if_and_only_if_the_sum_is_within_the_limit(
+    parts: Sequence[bytes], limit: int
+) -> None:
+    """What passes is seen unchanged; of what does not, never more than the limit."""
+    exchange = Exchange().run(chunks(*parts), max_bytes=limit)
+    whole = b"".join(parts)
+    if len(whole) <= limit:
+        assert exchange.status == 200
+        assert b"".join(exchange.seen) == whole
+    else:
+        assert exchange.status == 413
+        seen = b"".join(exchange.seen)
+        assert len(seen) <= limit
+        assert whole.startswith(seen)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(("",), id="empty"),
+        pytest.param(("ten",), id="no number"),
+        pytest.param(("-1",), id="negative"),
+        pytest.param(("+1",), id="signed"),
+        pytest.param(("1.0",), id="a fraction"),
+        pytest.param(("1_0",), id="underscore"),
+        pytest.param(("0x1",), id="hexadecimal"),
+        pytest.param(("1, 1",), id="a list"),
+        pytest.param(("1", "1"), id="twice the same"),
+        pytest.param(("1", "2"), id="two lengths"),
+        pytest.param(("²",), id="a digit that is none of ASCII"),
+    ],
+)
+def test_a_length_that_is_none_is_refused(values: tuple[str, ...]) -> None:
+    headers = [("content-length", value) for value in values]
+    exchange = Exchange().run(chunks(b"x"), *headers)
+    assert exchange.status == 400
+    assert b'"code":"INVALID_REQUEST"' in exchange.body
+    assert exchange.headers["connection"] == "close"
+    assert exchange.asked == 0
+
+
+# --- time -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        pytest.param([], id="nothing comes"),
+        pytest.param(chunks(b"x", b"x", complete=False), id="the end does not come"),
+    ],
+)
+def test_a_body_that_does_not_arrive_in_time_is_refused(messages: list[Message]) -> None:
+    exchange = Exchange().run(messages, ("content-length", "3"), timeout_seconds=0.01)
+    assert exchange.status == 408
+    assert b'"code":"REQUEST_TIMEOUT"' in exchange.body
+    assert exchange.headers["connection"] == "close"
+
+
+def test_the_time_is_that_of_the_whole_body() -> None:
+    """A chunk now and then does not extend it."""
+    sent: list[Message] = []
+
+    async def drip() -> Message:
+        await anyio.sleep(0.01)
+        return chunks(b"", complete=False)[0]
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def run() -> None:
+        limited = BodyLimitMiddleware(Exchange().echo(), timeout_seconds=0.05)
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+        with anyio.fail_after(5):
+            await RequestIdMiddleware(ProblemMiddleware(limited))(scope, drip, send)
+
+    anyio.run(run)
+    assert sent[0]["status"] == 408
+
+
+def test_the_time_does_not_run_before_the_body_is_asked_for() -> None:
+    """What goes on inside before is not the caller's fault."""
+
+    async def busy(scope: Scope, receive: Receive, send: Send) -> None:
+        await anyio.sleep(0.03)
+        await exchange.echo()(scope, receive, send)
+
+    exchange = Exchange()
+    exchange.run(chunks(b"x"), app=busy, timeout_seconds=0.01)
+    assert exchange.status == 200
+
+
+def test_a_complete_body_leaves_time_to_answer() -> None:
+    """After it an application waits for the caller to go, which is no body that is late."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        with anyio.move_on_after(0.05):
+            await receive()
+        await answer(send, b"done")
+
+    exchange = Exchange().run(chunks(b"x"), app=app, timeout_seconds=0.01)
+    assert (exchange.status, exchange.body) == (200, b"done")
+
+
+# --- what the application inside makes of it --------------------------------------------------
+
+
+def _swallowing(answers: bool) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            while True:
+                await receive()
+        except Exception:
+            if answers:
+                await answer(send, b"Internal Server Error", 500)
+
+    return app
+
+
+def _translating() -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            while True:
+                await receive()
+        except Exception as error:
+            raise RuntimeError("cannot read") from error
+
+    return app
+
+
+@pytest.mark.parametrize(
+    "app",
+    [
+        pytest.param(_swallowing(answers=True), id="answers in its own way"),
+        pytest.param(_swallowing(answers=False), id="says nothing"),
+        pytest.param(_translating(), id="raises something else"),
+    ],
+)
+def test_a_refusal_stands_whatever_is_made_of_it_inside(app: ASGIApp, log_lines: Callable) -> None:
+    """A framework inside turns every exception into a 500 of its own."""
+    exchange = Exchange().run(chunks(b"x" * 11), app=app)
+    assert exchange.status == 413
+    assert log_lines() == []
+
+
+def test_an_exception_that_has_nothing_to_do_with_the_body_passes(log_lines: Callable) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        raise RuntimeError("a fault")
+
+    assert Exchange().run(chunks(b"x"), app=app).status == 500
+    assert [line["event"] for line in log_lines()] == ["request_failed"]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        pytest.param([GONE], id="before the body"),
+        pytest.param([*chunks(b"x", complete=False), GONE], id="in its middle"),
+    ],
+)
+@pytest.mark.parametrize("ignores", [False, True], ids=["noticed", "answered all the same"])
+def test_a_caller_who_goes_while_sending_is_not_answered(
+    messages: list[Message], ignores: bool, log_lines: Callable
+) -> None:
+    async def ignoring(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await answer(send, b"to nobody")
+
+    exchange = Exchange().run(messages, app=ignoring if ignores else None)
+    assert exchange.sent == []
+    assert log_lines() == []
+
+
+def test_an_answer_before_the_body_is_read_passes() -> None:
+    """Whoever refuses without reading does not wait for the body."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await answer(send, b"early")
+
+    exchange = Exchange().run([], ("content-length", "5"), app=app)
+    assert (exchange.body, exchange.asked) == (b"early", 0)
+
+
+@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
+def test_what_is_no_request_passes_untouched(kind: str) -> None:
+    seen: list[object] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.extend((scope, receive, send))
+
+    async def send(message: Message) -> None: ...
+
+    scope = {"type": kind}
+    anyio.run(BodyLimitMiddleware(app), scope, _never, send)
+    assert seen == [scope, _never, send]
+
+
+async def _never() -> Message:
+    return await anyio.sleep_forever()

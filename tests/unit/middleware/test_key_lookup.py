@@ -1,0 +1,511 @@
+"""The cache over the database of keys: how old an answer may be, and what an outage costs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from middleware.key_lookup import KeyLookup, KeysUnavailableError
+from storage.database import open_database
+from storage.errors import StorageError
+from storage.key_store import Actor
+from storage.key_store import KeyStore as Database
+from storage.keys import ApiKey, Scope
+from storage.migrations import upgrade
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+PATIENCE = 10.0
+"""Seconds after which a test has failed."""
+
+
+def key(public_id: str) -> ApiKey:
+    return ApiKey(
+        id=public_id,
+        client="a shop",
+        scopes=frozenset({Scope.FORECAST}),
+        tier="standard",
+        created_at=NOW,
+        expires_at=None,
+        revoked_at=None,
+        last_used_at=None,
+        digest="0" * 64,
+    )
+
+
+class Store:
+    """Keys in memory; can be made to fail, and to wait."""
+
+    def __init__(self) -> None:
+        self.keys = {name: key(name) for name in ("one", "two")}
+        self.asked: list[str] = []
+        self.fails: Exception | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+        self.writing = threading.Event()
+        self.times: dict[str, datetime] = {}
+        self.threads: set[threading.Thread] = set()
+
+    def find(self, public_id: str) -> ApiKey | None:
+        self.asked.append(public_id)
+        self.threads.add(threading.current_thread())
+        assert self.gate.wait(PATIENCE)
+        if self.fails:
+            raise self.fails
+        return self.keys.get(public_id)
+
+    def used(self, times: Mapping[str, datetime]) -> None:
+        self.writing.set()
+        assert self.gate.wait(PATIENCE)
+        if self.fails:
+            raise self.fails
+        self.times.update(times)
+
+
+class Bench:
+    """A lookup with its store, its clock and what it was observed to do."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.time = 1000.0
+        self.outcomes: list[str] = []
+
+    def lookup(self, **options: Any) -> KeyLookup:
+        return KeyLookup(
+            self.store,
+            clock=lambda: self.time,
+            now=lambda: NOW + timedelta(seconds=self.time),
+            observe=self.outcomes.append,
+            **options,
+        )
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Let others run until something is so."""
+        with anyio.fail_after(PATIENCE):
+            while not condition():
+                await anyio.sleep(0.001)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    anyio.run(test)
+
+
+def immediately(lookup: KeyLookup, public_id: str) -> ApiKey | None:
+    """What a call answers that never awaits; fails if it does."""
+    call = lookup.find(public_id)
+    try:
+        call.send(None)
+    except StopIteration as done:
+        found: ApiKey | None = done.value
+        return found
+    raise AssertionError("the call awaits something")
+
+
+# --- age --------------------------------------------------------------------------------------
+
+
+def test_a_key_that_was_just_read_costs_no_await(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup()
+        assert await lookup.find("one") == key("one")
+        bench.time += 1.99
+        assert immediately(lookup, "one") == key("one")
+        assert bench.store.asked == ["one"]
+        assert bench.outcomes == ["miss", "hit"]
+
+    run(test)
+
+
+def test_a_revocation_takes_effect_after_the_time_to_live(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup()
+        await lookup.find("one")
+        del bench.store.keys["one"]
+        bench.time += 1.99
+        assert await lookup.find("one") == key("one")
+        bench.time += 0.01
+        assert await lookup.find("one") is None
+        assert immediately(lookup, "one") is None
+
+    run(test)
+
+
+def test_an_id_without_a_key_is_remembered_as_briefly(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup()
+        assert await lookup.find("new") is None
+        bench.store.keys["new"] = key("new")
+        assert immediately(lookup, "new") is None
+        bench.time += 2
+        assert await lookup.find("new") == key("new")
+        assert immediately(lookup, "new") == key("new")
+
+    run(test)
+
+
+def test_an_answer_is_as_old_as_its_question(bench: Bench) -> None:
+    """The database may have read the key long before a slow answer arrives."""
+
+    async def test() -> None:
+        lookup = bench.lookup()
+        bench.store.gate.clear()
+        async with anyio.create_task_group() as group:
+            group.start_soon(lookup.find, "one")
+            await bench.until(lambda: bench.store.asked == ["one"])
+            bench.time += 1.5
+            bench.store.gate.set()
+        bench.time += 0.5
+        await lookup.find("one")
+        assert bench.store.asked == ["one", "one"]
+
+    run(test)
+
+
+# --- load -------------------------------------------------------------------------------------
+
+
+def test_an_id_is_read_by_one_request_at_a_time(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup()
+        bench.store.gate.clear()
+        found: list[ApiKey | None] = []
+
+        async def find() -> None:
+            found.append(await lookup.find("one"))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(find)
+            await bench.until(lambda: bench.store.asked != [])
+            await anyio.wait_all_tasks_blocked()
+            bench.store.gate.set()
+        assert found == [key("one")] * 20
+        assert bench.store.asked == ["one"]
+
+    run(test)
+
+
+def test_a_request_that_is_cancelled_does_not_take_the_others_with_it(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup()
+        bench.store.gate.clear()
+        found: list[ApiKey | None] = []
+
+        async def find(scope: anyio.CancelScope) -> None:
+            with scope:
+                found.append(await lookup.find("one"))
+
+        first, second = anyio.CancelScope(), anyio.CancelScope()
+        async with anyio.create_task_group() as group:
+            group.start_soon(find, first)
+            group.start_soon(find, second)
+            await bench.until(lambda: bench.store.asked != [])
+            first.cancel()
+            await anyio.wait_all_tasks_blocked()
+            bench.store.gate.set()
+        assert found == [key("one")]
+        assert bench.store.asked == ["one"]
+
+    run(test)
+
+
+def test_the_store_is_asked_in_other_threads_and_in_few(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup(threads=2)
+        bench.store.gate.clear()
+        async with anyio.create_task_group() as group:
+            for number in range(10):
+                group.start_soon(lookup.find, f"{number}")
+            await bench.until(lambda: len(bench.store.asked) == 2)
+            await anyio.wait_all_tasks_blocked()
+            assert len(bench.store.asked) == 2
+            bench.store.gate.set()
+        assert len(bench.store.asked) == 10
+        assert threading.main_thread() not in bench.store.threads
+
+    run(test)
+
+
+def test_made_up_ids_do_not_displace_keys(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup(known=2, unknown=3)
+        await lookup.find("one")
+        for number in range(20):
+            await lookup.find(f"made up {number}")
+        assert immediately(lookup, "one") == key("one")
+        assert (len(lookup._known), len(lookup._unknown)) == (1, 3)
+
+    run(test)
+
+
+def test_the_key_that_was_used_least_lately_makes_room(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup(known=2)
+        bench.store.keys["three"] = key("three")
+        for name in ("one", "two", "one", "three", "one", "two"):
+            await lookup.find(name)
+        assert bench.store.asked == ["one", "two", "three", "two"]
+
+    run(test)
+
+
+def test_a_queue_of_made_up_ids_is_refused_and_delays_no_known_key(bench: Bench) -> None:
+    """Nor does it extend one: who has a revoked key could else keep it working by a flood."""
+
+    async def test() -> None:
+        lookup = bench.lookup(reading=2)
+        await lookup.find("one")
+        del bench.store.keys["one"]
+        bench.time += 5
+        bench.store.gate.clear()
+        found: list[ApiKey | None] = []
+
+        async def find() -> None:
+            found.append(await lookup.find("one"))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(lookup.find, "a")
+            group.start_soon(lookup.find, "b")
+            await bench.until(lambda: len(bench.store.asked) == 3)
+            with pytest.raises(KeysUnavailableError):
+                await lookup.find("c")
+            group.start_soon(find)
+            await bench.until(lambda: len(bench.store.asked) == 4)
+            bench.store.gate.set()
+        assert found == [None]
+        assert not lookup.away
+
+    run(test)
+
+
+# --- the database is away ---------------------------------------------------------------------
+
+
+AWAY = StorageError("the database on db.internal cannot be used")
+
+
+def test_keys_that_were_read_before_work_for_the_grace(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup(grace=300)
+        await lookup.find("one")
+        bench.store.fails = AWAY
+        for age in (2, 100, 299.9):
+            bench.time = 1000 + age
+            assert await lookup.find("one") == key("one")
+        bench.time = 1300
+        with pytest.raises(KeysUnavailableError):
+            await lookup.find("one")
+        assert bench.outcomes == ["miss", "stale", "stale", "stale", "unavailable"]
+
+    run(test)
+
+
+@pytest.mark.parametrize("name", ["two", "made up"])
+def test_a_key_that_was_not_read_before_is_unavailable(bench: Bench, name: str) -> None:
+    async def test() -> None:
+        lookup = bench.lookup()
+        await lookup.find("one")
+        bench.store.fails = AWAY
+        with pytest.raises(KeysUnavailableError):
+            await lookup.find(name)
+
+    run(test)
+
+
+def test_an_id_without_a_key_gets_no_grace(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup()
+        await lookup.find("made up")
+        bench.store.fails = AWAY
+        bench.time += 2
+        with pytest.raises(KeysUnavailableError):
+            await lookup.find("made up")
+
+    run(test)
+
+
+def test_a_revoked_key_is_still_revoked_during_the_grace(bench: Bench) -> None:
+    """What was found to be gone is not remembered as it was before."""
+
+    async def test() -> None:
+        lookup = bench.lookup()
+        await lookup.find("one")
+        del bench.store.keys["one"]
+        bench.time += 2
+        assert await lookup.find("one") is None
+        bench.store.fails = AWAY
+        bench.time += 2
+        with pytest.raises(KeysUnavailableError):
+            await lookup.find("one")
+
+    run(test)
+
+
+def test_a_store_that_fails_is_asked_once_a_second(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup()
+        await lookup.find("one")
+        bench.store.fails = AWAY
+        bench.time += 2
+        for _ in range(3):
+            before = len(bench.store.asked)
+            for name in ("one", "two", "three", "one", "four") * 4:
+                try:
+                    await lookup.find(name)
+                except KeysUnavailableError:
+                    assert name != "one"
+            await bench.until(lambda: lookup._reads == {})
+            assert len(bench.store.asked) == before + 1
+            bench.time += 1
+
+    run(test)
+
+
+def test_keys_are_found_again_when_the_store_is_back(bench: Bench, log_lines: Callable) -> None:
+    """A key that was in use makes the attempt, and does not wait for it."""
+
+    async def test() -> None:
+        lookup = bench.lookup()
+        await lookup.find("one")
+        bench.store.fails = AWAY
+        bench.time += 2
+        await lookup.find("one")
+        assert lookup.away
+        bench.store.fails = None
+        del bench.store.keys["one"]
+        bench.time += 1
+        assert immediately(lookup, "one") == key("one")
+        await bench.until(lambda: not lookup.away)
+        assert await lookup.find("one") is None
+        assert await lookup.find("two") == key("two")
+
+    run(test)
+    lines = log_lines()
+    assert [line["event"] for line in lines] == ["keys_unavailable", "keys_available"]
+    assert "db.internal" not in str(lines)
+
+
+def test_a_store_that_hangs_counts_as_away(bench: Bench) -> None:
+    """One request waits for the time-out; a key that is known waits for nothing after that."""
+
+    async def test() -> None:
+        lookup = bench.lookup(timeout=0.05)
+        await lookup.find("one")
+        bench.time += 2
+        bench.store.gate.clear()
+        assert await lookup.find("one") == key("one")
+        assert lookup.away
+        for _ in range(5):
+            bench.time += 1
+            assert immediately(lookup, "one") == key("one")
+        assert bench.store.asked == ["one", "one"]
+        bench.store.gate.set()
+        await bench.until(lambda: not lookup.away)
+        assert await lookup.find("two") == key("two")
+
+    run(test)
+
+
+def test_a_fault_in_the_program_is_no_outage(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup()
+        bench.store.fails = ZeroDivisionError()
+        with pytest.raises(ZeroDivisionError):
+            await lookup.find("one")
+        assert not lookup.away
+
+    run(test)
+
+
+# --- when keys were used ----------------------------------------------------------------------
+
+
+def test_uses_are_written_together_and_once(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup()
+        lookup.used("one")
+        bench.time += 5
+        lookup.used("two")
+        lookup.used("one")
+        assert bench.store.times == {}
+        await lookup.flush()
+        at = NOW + timedelta(seconds=1005)
+        assert bench.store.times == {"one": at, "two": at}
+        bench.store.times.clear()
+        await lookup.flush()
+        assert bench.store.times == {}
+
+    run(test)
+
+
+def test_uses_that_cannot_be_written_wait_for_the_next_time(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup()
+        lookup.used("one")
+        lookup.used("two")
+        bench.store.fails = AWAY
+        bench.store.gate.clear()
+        async with anyio.create_task_group() as group:
+            group.start_soon(lookup.flush)
+            await bench.until(bench.store.writing.is_set)
+            bench.time += 5
+            lookup.used("one")
+            bench.store.gate.set()
+        bench.store.fails = None
+        await lookup.flush()
+        old, new = (NOW + timedelta(seconds=second) for second in (1000, 1005))
+        assert bench.store.times == {"one": new, "two": old}
+
+    run(test)
+
+
+# --- the real database ------------------------------------------------------------------------
+
+
+def test_a_key_of_the_database_is_found_used_and_revoked(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'keys.db'}")
+    upgrade(engine)
+    database = Database(engine)
+    by = Actor("a test")
+    made = database.create("a-shop", [Scope.FORECAST], "standard", by=by)
+    clock = Counter(now=0)
+
+    async def test() -> None:
+        lookup = KeyLookup(database, clock=lambda: float(clock["now"]))
+        found = await lookup.find(made.record.id)
+        assert found == made.record
+        lookup.used(made.record.id)
+        await lookup.flush()
+        database.revoke(made.record.id, by=by)
+        clock["now"] += 2
+        found = await lookup.find(made.record.id)
+        assert found is not None
+        assert found.revoked_at is not None
+        assert found.last_used_at is not None
+
+    run(test)
+    engine.dispose()
+
+
+def test_a_warm_key_is_found_in_microseconds(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup()
+        await lookup.find("one")
+        began = time.perf_counter()
+        for _ in range(1000):
+            await lookup.find("one")
+        assert (time.perf_counter() - began) / 1000 < 500e-6
+
+    run(test)

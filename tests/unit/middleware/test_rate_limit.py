@@ -1,0 +1,266 @@
+"""Rate limiting over HTTP: who is charged what, when, and what every answer says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from errors import Code, Problem
+from middleware.caller import CALLER_KEY, Caller
+from middleware.limits.limiter import Limiter
+from middleware.limits.local import LocalLimits
+from middleware.problems import ProblemMiddleware
+from middleware.rate_limit import RateHeadersMiddleware, RateLimitMiddleware
+from middleware.request_id import RequestIdMiddleware
+from tiers import TIERS
+
+RATE_HEADERS = {
+    "ratelimit-policy",
+    "ratelimit",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+}
+NOW = 1_000_000.0
+
+
+@dataclass
+class Known:
+    """Sets a caller, as authentication does."""
+
+    app: ASGIApp
+    tier: str = "free"
+    subject: str = "key:a"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller = Caller(self.subject, "a", self.tier, frozenset(), True, "192.0.2.1")
+        scope.setdefault("state", {})[CALLER_KEY] = caller
+        await self.app(scope, receive, send)
+
+
+def served(app: ASGIApp, *, cost: int = 1, tier: str = "free", limiter: Any = None) -> Known:
+    """An application behind everything that rate limiting needs, with a stopped clock."""
+    limited = RateLimitMiddleware(
+        app,
+        limiter=limiter or Limiter(None, clock=lambda: 0.0),
+        tiers=TIERS,
+        default_tier="standard",
+        cost_of=lambda scope: cost,
+    )
+    with_problems = RateHeadersMiddleware(ProblemMiddleware(limited), clock=lambda: NOW)
+    return Known(RequestIdMiddleware(with_problems), tier)
+
+
+def charging(*costs: int) -> ASGIApp:
+    """A route that charges what it has found in the body, and says that it is done."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for cost in costs:
+            await scope["state"]["charge"](cost)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    return app
+
+
+def raising(error: Exception) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        raise error
+
+    return app
+
+
+# --- the flat cost ----------------------------------------------------------------------------
+
+
+def test_a_success_says_what_is_left(call: Callable) -> None:
+    sent = call(served(charging(), cost=3))
+    assert (sent.status, sent.body) == (200, b"done")
+    assert {name: sent.headers[name] for name in RATE_HEADERS} == {
+        "ratelimit-policy": '"free";q=100;w=3600;mlrf-burst=10',
+        "ratelimit": '"free";r=7;t=108',
+        "x-ratelimit-limit": "10",
+        "x-ratelimit-remaining": "7",
+        "x-ratelimit-reset": "1000108",
+    }
+    assert "retry-after" not in sent.headers
+
+
+def test_a_caller_who_has_spent_all_is_told_when_to_come_back(call: Callable) -> None:
+    app = served(charging(), cost=6)
+    call(app)
+    sent = call(app)
+    assert (sent.status, sent.problem["code"]) == (429, "RATE_LIMITED")
+    assert sent.problem["detail"] == (
+        "This request needs 6 units and 4 are left; the tier free gets 100 every 3600 seconds. "
+        "Try again in 72 seconds."
+    )
+    assert sent.headers["retry-after"] == "72"
+    assert sent.headers["ratelimit"] == '"free";r=4;t=72'
+    assert sent.headers["x-ratelimit-remaining"] == "4"
+    assert sent.headers["x-ratelimit-reset"] == "1000072"
+
+
+def test_a_refused_request_does_not_reach_the_route(call: Callable) -> None:
+    app = served(raising(AssertionError("reached")), cost=10)
+    call(app)
+    assert call(app).status == 429
+
+
+@pytest.mark.parametrize("tier", ["unlimited", "free"])
+def test_what_is_free_says_nothing(call: Callable, tier: str) -> None:
+    """The headers would tell a valid key from others, and nobody would count the tries."""
+    cost = 0 if tier == "free" else 10**6
+    sent = call(served(charging(), cost=cost, tier=tier))
+    assert sent.status == 200
+    assert not RATE_HEADERS & sent.headers.keys()
+
+
+def test_callers_are_charged_apart(call: Callable) -> None:
+    app = served(charging(), cost=10)
+    assert call(app).status == 200
+    assert call(app).status == 429
+    app.subject = "ip:192.0.2.7"
+    assert call(app).status == 200
+
+
+def test_an_unknown_tier_is_the_default_and_logged_once(
+    call: Callable, log_lines: Callable
+) -> None:
+    app = served(charging(), tier="gold")
+    for _ in range(3):
+        assert call(app).headers["x-ratelimit-limit"] == "200"
+    (line,) = log_lines()
+    assert (line["event"], line["tier"], line["used"]) == ("unknown_tier", "gold", "standard")
+
+
+def test_the_default_must_be_a_tier() -> None:
+    with pytest.raises(ValueError, match="'gold'"):
+        RateLimitMiddleware(
+            charging(),
+            limiter=Limiter(None),
+            tiers=TIERS,
+            default_tier="gold",
+            cost_of=lambda scope: 1,
+        )
+
+
+# --- every answer -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        pytest.param(Problem(Code.AUTH_INVALID, "no"), 401, id="401"),
+        pytest.param(Problem(Code.FORBIDDEN, "no"), 403, id="403"),
+        pytest.param(Problem(Code.MODEL_UNAVAILABLE, "no"), 503, id="503"),
+        pytest.param(RuntimeError("no"), 500, id="an exception"),
+    ],
+)
+def test_errors_are_charged_and_say_what_is_left(
+    call: Callable, error: Exception, status: int
+) -> None:
+    app = served(raising(error), cost=4)
+    sent = call(app)
+    assert sent.status == status
+    assert sent.headers["x-ratelimit-remaining"] == "6"
+    assert call(app).headers["x-ratelimit-remaining"] == "2"
+    assert call(app).status == 429
+
+
+def test_an_error_of_the_framework_says_what_is_left(call: Callable, answering: Callable) -> None:
+    sent = call(served(answering(404, b"Not Found"), cost=4))
+    assert (sent.status, sent.headers["x-ratelimit-remaining"]) == (404, "6")
+
+
+def test_an_answer_cannot_contradict_the_limiter(call: Callable, answering: Callable) -> None:
+    sent = call(served(answering(200, headers={"x-ratelimit-remaining": "99"})))
+    assert sent.headers["x-ratelimit-remaining"] == "9"
+
+
+@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
+def test_what_is_no_request_passes_through(kind: str) -> None:
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope)
+
+    async def nothing(*message: Any) -> None: ...
+
+    scope = {"type": kind}
+    anyio.run(served(app).app, scope, nothing, nothing)
+    assert seen == [{"type": kind}]
+
+
+# --- what the route charges -------------------------------------------------------------------
+
+
+def test_the_route_charges_the_rest(call: Callable) -> None:
+    sent = call(served(charging(2, 3), cost=1))
+    assert (sent.status, sent.headers["x-ratelimit-remaining"]) == (200, "4")
+
+
+def test_the_route_may_charge_where_the_call_is_free(call: Callable) -> None:
+    sent = call(served(charging(2), cost=0))
+    assert sent.headers["x-ratelimit-remaining"] == "8"
+
+
+@pytest.mark.parametrize("cost", [0, -5])
+def test_the_rest_may_be_nothing(call: Callable, cost: int) -> None:
+    sent = call(served(charging(cost), cost=1))
+    assert (sent.status, sent.headers["x-ratelimit-remaining"]) == (200, "9")
+
+
+def test_too_little_for_the_rest_is_a_refusal(call: Callable) -> None:
+    app = served(charging(5), cost=2)
+    assert call(app).headers["x-ratelimit-remaining"] == "3"
+    sent = call(app)
+    assert (sent.status, sent.problem["code"]) == (429, "RATE_LIMITED")
+    assert sent.headers["retry-after"] == "144"  # four units more, at 36 seconds each
+    assert sent.headers["x-ratelimit-remaining"] == "1"  # the flat cost stays charged
+
+
+def test_a_request_dearer_than_the_burst_is_no_matter_of_waiting(call: Callable) -> None:
+    sent = call(served(charging(9), cost=2))
+    assert (sent.status, sent.problem["code"]) == (400, "COST_TOO_HIGH")
+    assert sent.problem["detail"] == (
+        "This request costs 11 units, and the tier free allows 10 at once; "
+        "ask for less in one request."
+    )
+    assert "retry-after" not in sent.headers
+    assert sent.headers["x-ratelimit-remaining"] == "8"
+
+
+def test_as_dear_as_the_burst_is_allowed(call: Callable) -> None:
+    assert call(served(charging(8), cost=2)).status == 200
+
+
+def test_a_call_that_costs_more_than_the_burst_is_not_free_to_try(call: Callable) -> None:
+    """Or the answer would tell valid keys from others at no cost."""
+    app = served(raising(AssertionError("reached")), cost=11)
+    assert call(app).problem["code"] == "COST_TOO_HIGH"
+    assert call(app).problem["code"] == "RATE_LIMITED"
+
+
+def test_nothing_is_too_dear_without_a_limit(call: Callable) -> None:
+    assert call(served(charging(10**6), cost=10**6, tier="unlimited")).status == 200
+
+
+def test_the_limiter_is_asked_for_the_caller(call: Callable) -> None:
+    class Recorded:
+        def __init__(self) -> None:
+            self.asked: list[tuple[str, str, int]] = []
+            self.limits = LocalLimits(clock=lambda: 0.0)
+
+        async def charge(self, subject: str, tier: Any, cost: int) -> Any:
+            self.asked.append((subject, tier.name, cost))
+            return self.limits.charge(subject, tier, cost)
+
+    recorded = Recorded()
+    call(served(charging(3), cost=2, limiter=recorded))
+    assert recorded.asked == [("key:a", "free", 2), ("key:a", "free", 3)]

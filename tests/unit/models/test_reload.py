@@ -1,0 +1,261 @@
+"""Starting reloads: which sources are read, what a job's file says, and how long it is kept."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from artifacts import ArtifactError, Store
+from errors import InputError
+from models import reload
+from models.faults import told
+from models.jobs import INTERRUPTED, START_SECONDS, Job, Jobs, State, now
+from models.reload import (
+    InvalidSourceError,
+    Reloader,
+    ReloadRunningError,
+    ReloadUnavailableError,
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "artifacts")
+
+
+@pytest.fixture
+def jobs(store: Store) -> Jobs:
+    store.root.joinpath("jobs").mkdir(parents=True)
+    return Jobs(store)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    for name in ("may", "june", "deep/july", ".hidden"):
+        (folder / name).mkdir(parents=True)
+    (folder / "file").touch()
+    return folder
+
+
+@pytest.fixture
+def idle(tmp_path: Path) -> Iterator[str]:
+    """A python that builds nothing until the test is over."""
+    over = tmp_path / "over"
+    script = tmp_path / "python"
+    script.write_text(f"#!/bin/sh\nwhile [ ! -e {over} ]; do sleep 0.05; done\n")
+    script.chmod(0o755)
+    yield str(script)
+    over.touch()
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def ended(reloader: Reloader, name: str) -> Job:
+    wait(lambda: (job := reloader.job(name)) is not None and job.ended)
+    job = reloader.job(name)
+    assert job is not None
+    return job
+
+
+# --- sources ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["may", "deep/july", ".hidden"])
+def test_a_folder_below_the_data_is_a_source(
+    store: Store, data: Path, idle: str, source: str
+) -> None:
+    job = Reloader(store, data, python=idle).start(source, force=True)
+    assert (job.state, job.source, job.force) == (State.QUEUED, source, True)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param(".", id="the data folder"),
+        pytest.param("..", id="above it"),
+        pytest.param("may/../../secret", id="up from a folder"),
+        pytest.param("may/../june", id="up and down"),
+        pytest.param("/etc", id="absolute"),
+        pytest.param("//etc", id="absolute twice"),
+        pytest.param("./may", id="a dot"),
+        pytest.param("may/", id="a slash too many"),
+        pytest.param("deep//july", id="a slash amid"),
+        pytest.param("..\\secret", id="backslash"),
+        pytest.param("may\0", id="NUL"),
+        pytest.param("\ud800", id="not a text"),
+        pytest.param("m" * 5000, id="too long"),
+        pytest.param("august", id="missing"),
+        pytest.param("file", id="a file"),
+        pytest.param("out", id="a link out"),
+        pytest.param("out/secret", id="through a link out"),
+        pytest.param("holding", id="a table that is a link out"),
+        pytest.param("circle", id="a link to itself"),
+    ],
+)
+def test_anything_else_is_not(store: Store, data: Path, tmp_path: Path, source: str) -> None:
+    (tmp_path / "outside" / "secret").mkdir(parents=True)
+    (data / "out").symlink_to(tmp_path / "outside")
+    (data / "circle").symlink_to(data / "circle")
+    (data / "holding").mkdir()
+    (data / "holding" / "train.csv").symlink_to("/etc/passwd")
+    with pytest.raises(InvalidSourceError) as refused:
+        Reloader(store, data).start(source)
+    assert "'june', 'may'" in str(refused.value)
+    assert str(tmp_path) not in str(refused.value)
+    assert not store.root.exists()
+
+
+def test_a_link_within_the_data_is_a_source(store: Store, data: Path, idle: str) -> None:
+    """Mounted volumes are made of such links."""
+    (data / "newest").symlink_to(data / "june")
+    assert Reloader(store, data, python=idle).start("newest").source == "newest"
+
+
+def test_the_folders_that_there_are_are_listed(store: Store, data: Path) -> None:
+    assert Reloader(store, data).sources() == ["deep", "june", "may"]
+    assert Reloader(store, data / "none").sources() == []
+
+
+# --- jobs -------------------------------------------------------------------------------------
+
+
+def test_another_reload_waits_for_the_first(store: Store, data: Path, idle: str) -> None:
+    first = Reloader(store, data, python=idle).start("may")
+    for source in ("may", "june"):
+        with pytest.raises(ReloadRunningError, match=f"{first.id} is reloading may") as refused:
+            Reloader(store, data).start(source)
+        assert refused.value.job == first
+
+
+def test_a_build_that_ends_at_once_has_failed(store: Store, data: Path) -> None:
+    """The table library is not installed, say: nobody waits a minute for its start."""
+    reloader = Reloader(store, data, python="/bin/false")
+    job = ended(reloader, reloader.start("may").id)
+    assert job.state is State.FAILED
+    assert "exit code 1" in (job.detail or "")
+
+
+def test_a_build_that_cannot_be_started_has_failed(store: Store, data: Path) -> None:
+    job = Reloader(store, data, python="/nowhere/python").start("may")
+    assert job.state is State.FAILED
+    assert job.detail == "Its process cannot be started (No such file or directory)."
+
+
+def test_where_nothing_can_be_written_nothing_starts(store: Store, data: Path) -> None:
+    store.root.parent.mkdir(parents=True, exist_ok=True)
+    store.root.touch()  # no folder can be made in a file
+    with pytest.raises(ReloadUnavailableError, match="cannot be written") as refused:
+        Reloader(store, data).start("may")
+    assert str(store.root) not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "20240601T000000-00000000", "../CURRENT", "20240601T000000-0000000/", "a\0"]
+)
+def test_there_is_no_job_of_another_name(store: Store, data: Path, name: str) -> None:
+    assert Reloader(store, data).job(name) is None
+    assert Reloader(store, data).jobs() == []
+
+
+def test_the_newest_jobs_are_kept(
+    store: Store, data: Path, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "KEPT_JOBS", 3)
+    monkeypatch.setattr("models.jobs.now", iter(_days()).__next__)
+    old = [jobs.save(jobs.add("may", force=False).failed("")) for _ in range(5)]
+    jobs.log(old[0].id).touch()
+    reloader = Reloader(store, data, python="/nowhere/python")
+    new = reloader.start("june")
+    assert reloader.jobs() == [new, old[4], old[3]]
+    assert {path.stem for path in jobs.folder.glob("2*")} == {new.id, old[4].id, old[3].id}
+
+
+def _days() -> Iterator[datetime]:
+    """Ever later: now, in an hour, and so on."""
+    when = now()
+    while True:
+        yield when
+        when += timedelta(hours=1)
+
+
+def test_a_running_job_whose_lock_is_free_was_interrupted(jobs: Jobs) -> None:
+    job = jobs.save(
+        jobs.add("may", force=False).model_copy(
+            update={"state": State.RUNNING, "phase": "forecasting"}
+        )
+    )
+    with jobs.building():
+        assert Jobs(Store(jobs.folder.parent)).read(job.id) == job
+    found = jobs.find(job.id)
+    assert found is not None
+    assert (found.state, found.detail, found.phase) == (State.FAILED, INTERRUPTED, "forecasting")
+    assert jobs.read(job.id) == found
+
+
+def test_a_queued_job_has_time_to_begin(jobs: Jobs) -> None:
+    job = jobs.add("may", force=False)
+    assert jobs.find(job.id) == job
+    long_ago = now() - timedelta(seconds=START_SECONDS + 1)
+    jobs.save(job.model_copy(update={"queued_at": long_ago}))
+    found = jobs.find(job.id)
+    assert found is not None
+    assert found.state is State.FAILED
+
+
+def test_a_damaged_file_is_no_job(jobs: Jobs) -> None:
+    job = jobs.add("may", force=False)
+    (jobs.folder / f"{job.id}.json").write_text("{")
+    assert jobs.find(job.id) is None
+    assert jobs.all() == []
+
+
+# --- what is said -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        pytest.param(
+            ArtifactError(Path("/srv/store/bundles/b"), "is missing"),
+            "bundles/b: is missing",
+            id="an artifact",
+        ),
+        pytest.param(
+            InputError("/srv/data/may/train.csv, row 3: wrong\nvalue"),
+            "may/train.csv, row 3: wrong value",
+            id="a table",
+        ),
+        pytest.param(InputError("in /srv/store and /srv/data"), "in store and data", id="a root"),
+        pytest.param(FileNotFoundError(2, "No such file", "/srv/x"), "No such file", id="a file"),
+        pytest.param(OSError(), "the volume failed", id="a failure without a name"),
+        pytest.param(KeyError("/srv/x"), "unexpected KeyError", id="anything"),
+    ],
+)
+def test_a_fault_is_told_without_paths(error: Exception, line: str) -> None:
+    assert told(error, Path("/srv/store"), Path("/srv/data")) == line
+
+
+def test_the_cause_of_a_fault_is_told() -> None:
+    error = InputError("cannot be read")
+    error.__cause__ = ValueError("in /srv/store/x: 3")
+    assert told(error, Path("/srv/store")) == "cannot be read (in x: 3)"
+
+
+def test_a_process_that_reloads_loads_no_table_library() -> None:
+    """Only the process that builds does."""
+    script = "import sys, models.reload, models.watcher; assert 'polars' not in sys.modules"
+    root = Path(reload.__file__).parents[1]
+    subprocess.run([sys.executable, "-c", script], cwd=root, check=True, timeout=60)

@@ -1,0 +1,278 @@
+"""Following `CURRENT`: what is loaded when, what a refusal changes, and how often it is said."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import pytest
+from structlog.testing import capture_logs
+
+from artifacts import ArtifactError, Pair, Store
+from models.watcher import PairWatcher
+
+ONE, TWO, BAD = (Pair("bundle", name) for name in ("one", "two", "bad"))
+
+
+@dataclass(eq=False)
+class Loaded:
+    """What a pair becomes."""
+
+    pair: Pair
+
+
+@dataclass
+class World:
+    """A store, a loader that refuses what it is told to, and a clock."""
+
+    store: Store
+    faults: dict[Pair, Exception] = field(default_factory=dict)
+    loads: list[Pair] = field(default_factory=list)
+    swaps: list[Pair] = field(default_factory=list)
+    threads: list[threading.Thread] = field(default_factory=list)
+    time: float = 0.0
+
+    def load(self, store: Store, pair: Pair) -> Loaded:
+        self.loads.append(pair)
+        self.threads.append(threading.current_thread())
+        if pair in self.faults:
+            raise self.faults[pair]
+        return Loaded(pair)
+
+    def watcher(self, **how: float) -> PairWatcher[Loaded]:
+        return PairWatcher(
+            self.store,
+            self.load,
+            on_swap=lambda loaded: self.swaps.append(loaded.pair),
+            clock=lambda: self.time,
+            **how,
+        )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(Store(tmp_path / "artifacts").promote(ONE))
+
+
+def serves(watcher: PairWatcher[Loaded]) -> Pair | None:
+    return None if watcher.serving is None else watcher.serving.pair
+
+
+def refused(world: World, error: Exception | None = None) -> PairWatcher[Loaded]:
+    """A watcher that serves ONE and has just refused BAD."""
+    bad = ArtifactError(world.store.snapshots / "bad" / "oil.npy", "is missing")
+    world.faults[BAD] = error or bad
+    watcher = world.watcher()
+    watcher.look()
+    world.store.promote(BAD)
+    watcher.look()
+    return watcher
+
+
+def test_the_current_pair_serves(world: World) -> None:
+    watcher = world.watcher()
+    assert watcher.serving is None
+    watcher.look()
+    assert serves(watcher) == ONE
+    assert world.swaps == [ONE]
+
+
+def test_a_pair_is_loaded_once(world: World) -> None:
+    """However often it is looked at, or written anew."""
+    watcher = world.watcher()
+    for _ in range(3):
+        watcher.look()
+    held = watcher.serving
+    world.store.promote(ONE)
+    watcher.look()
+    assert watcher.serving is held
+    assert (world.loads, world.swaps) == ([ONE], [ONE])
+
+
+def test_a_new_pair_replaces_the_one_before(world: World) -> None:
+    watcher = world.watcher()
+    watcher.look()
+    world.store.promote(TWO)
+    watcher.look()
+    assert serves(watcher) == TWO
+    assert world.swaps == [ONE, TWO]
+
+
+def test_the_pair_before_is_let_go(world: World) -> None:
+    """But for those who hold it; also where collection passes over what is loaded."""
+    watcher = world.watcher()
+    watcher.look()
+    held = watcher.serving
+    assert held is not None
+    old = weakref.ref(held)
+    gc.freeze()
+    try:
+        world.store.promote(TWO)
+        watcher.look()
+        assert old() is held
+        del held
+        assert old() is None
+    finally:
+        gc.unfreeze()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        pytest.param(None, "snapshots/bad/oil.npy: is missing", id="an artifact"),
+        pytest.param(PermissionError(13, "Permission denied", "/x"), "Permission denied", id="I/O"),
+        pytest.param(MemoryError(), "unexpected MemoryError", id="anything"),
+    ],
+)
+def test_a_refused_pair_leaves_the_one_before(
+    world: World, error: Exception | None, said: str
+) -> None:
+    watcher = refused(world, error)
+    assert serves(watcher) == ONE
+    assert watcher.refusal == said
+    assert [said in reason for reason in watcher.degraded] == [True]
+    assert world.swaps == [ONE]
+
+
+def test_a_worker_without_any_pair_says_why_and_is_not_called_degraded(world: World) -> None:
+    world.faults[ONE] = ArtifactError(world.store.bundles / "bundle", "does not exist")
+    watcher = world.watcher()
+    watcher.look()
+    assert (serves(watcher), watcher.degraded) == (None, ())
+    assert watcher.refusal == "bundles/bundle: does not exist"
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        pytest.param(lambda pointer: pointer.unlink(), id="removed"),
+        pytest.param(lambda pointer: pointer.write_text("bundle=x\n"), id="half of it"),
+        pytest.param(lambda pointer: pointer.write_bytes(b"\xff\xfe"), id="not text"),
+    ],
+)
+def test_a_broken_pointer_leaves_the_pair(world: World, break_it: Callable[[Path], object]) -> None:
+    """And the same pair, named again, is not loaded again."""
+    watcher = world.watcher()
+    watcher.look()
+    break_it(world.store.pointer)
+    watcher.look()
+    assert serves(watcher) == ONE
+    assert (watcher.refusal or "").startswith("CURRENT: ")
+    world.store.promote(ONE)
+    watcher.look()
+    assert (watcher.degraded, world.loads) == ((), [ONE])
+
+
+def test_a_refused_pair_is_tried_again_ever_later(world: World) -> None:
+    """After 1, 2, 4, … seconds, and every 30 in the end: its files may arrive late."""
+    refused(world)
+    watcher = world.watcher()
+    watcher.look()
+    begun = len(world.loads)
+    tried: list[int] = []
+    for second in range(1, 130):
+        world.time = float(second)
+        watcher.look()
+        if len(world.loads) > begun + len(tried):
+            tried.append(second)
+    assert tried == [1, 3, 7, 15, 31, 61, 91, 121]
+
+
+def test_the_next_refused_pair_is_tried_again_soon(world: World) -> None:
+    """However long the one before it was waited for."""
+    watcher = refused(world)
+    for second in range(1, 100):
+        world.time = float(second)
+        watcher.look()
+    world.store.promote(TWO)
+    world.faults[TWO] = world.faults.pop(BAD)
+    watcher.look()
+    world.faults.clear()
+    world.time += 1
+    watcher.look()
+    assert serves(watcher) == TWO
+
+
+def test_a_pair_whose_files_arrive_later_serves(world: World) -> None:
+    watcher = refused(world)
+    world.faults.clear()
+    watcher.look()
+    assert serves(watcher) == ONE  # not yet
+    world.time = 1.0
+    watcher.look()
+    assert serves(watcher) == BAD
+    assert (watcher.refusal, watcher.degraded) == (None, ())
+
+
+def test_a_pointer_that_is_written_anew_is_tried_at_once(world: World) -> None:
+    watcher = refused(world)
+    world.store.promote(TWO)
+    watcher.look()
+    assert serves(watcher) == TWO
+    assert watcher.refusal is None
+
+
+def test_a_refusal_is_logged_once(world: World) -> None:
+    """With its cause and without the paths of the machine; another one is logged again."""
+    with capture_logs() as logs:
+        watcher = refused(world)
+        for second in range(1, 100):
+            world.time = float(second)
+            watcher.look()
+        world.faults[BAD] = ArtifactError(world.store.bundles / "bundle", "does not exist")
+        world.time = 200.0
+        watcher.look()
+    said = [line["reason"] for line in logs if line["event"] == "pair_refused"]
+    assert said == ["snapshots/bad/oil.npy: is missing", "bundles/bundle: does not exist"]
+    assert str(world.store.root) not in str(logs)
+
+
+def test_watching_loads_in_a_thread_and_swaps_in_the_loop(world: World) -> None:
+    """Requests are answered while a pair is verified."""
+
+    async def watch() -> None:
+        watcher = world.watcher(interval=0.001)
+        watcher.look()
+        swapped: list[threading.Thread] = []
+        watcher._on_swap = lambda loaded: swapped.append(threading.current_thread())
+        async with anyio.create_task_group() as group:
+            group.start_soon(watcher.watch)
+            world.store.promote(TWO)
+            with anyio.fail_after(10):
+                while serves(watcher) != TWO:
+                    await anyio.sleep(0.001)
+            group.cancel_scope.cancel()
+        assert swapped == [threading.main_thread()]
+
+    anyio.run(watch)
+    assert world.threads[0] is threading.main_thread()
+    assert world.threads[1] is not threading.main_thread()
+
+
+def test_watching_outlives_who_it_calls(world: World) -> None:
+    """A fault in what follows a swap does not end the following."""
+
+    def fail(loaded: Loaded) -> None:
+        raise RuntimeError
+
+    async def watch() -> None:
+        watcher = PairWatcher(world.store, world.load, interval=0.001)
+        watcher.look()
+        watcher._on_swap = fail
+        async with anyio.create_task_group() as group:
+            group.start_soon(watcher.watch)
+            for pair in (TWO, ONE):
+                world.store.promote(pair)
+                with anyio.fail_after(10):
+                    while serves(watcher) != pair:
+                        await anyio.sleep(0.001)
+            group.cancel_scope.cancel()
+
+    with capture_logs() as logs:
+        anyio.run(watch)
+    assert [line["event"] for line in logs].count("watch_failed") == 2
