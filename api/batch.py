@@ -21,7 +21,7 @@ async def predict_batch(forecaster: Forecaster, request: Request) -> Response:
     """Results and problems, in the order of the items; as JSON, or as CSV if it came as such."""
     if media_type_of(request) == batch_csv.MEDIA_TYPE:
         return await batch_csv.predict_csv(forecaster, request)
-    asked = await read_json(request, BatchRequest)
+    asked = await read_json(request, BatchRequest, or_else=batch_csv.MEDIA_TYPE)
     count = len(asked.predictions)
     if count > MAX_ITEMS:
         detail = f"A batch holds up to {MAX_ITEMS} items, not {count}"

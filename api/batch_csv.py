@@ -12,11 +12,13 @@ import io
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import anyio.lowlevel
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.costs import charge
 from api.items import Computed, Planned, compute, cost_of, plan, results
+from api.schemas.requests import number_of_text
 from errors import Code, FieldError, Problem
 from models.forecaster import Forecaster
 
@@ -37,8 +39,11 @@ async def predict_csv(forecaster: Forecaster, request: Request) -> Response:
     planned = plan(forecaster, documents)
     await charge(request, cost_of(forecaster, planned) - 1)
     computed = await compute(forecaster, planned)
+    engine = forecaster.pair.engine
     return StreamingResponse(
-        _lines(forecaster, documents, planned, computed), media_type=f"{MEDIA_TYPE}; header=present"
+        _lines(forecaster, documents, planned, computed),
+        media_type=f"{MEDIA_TYPE}; header=present",
+        headers={"x-model-version": engine.bundle.name, "x-snapshot": engine.snapshot.name},
     )
 
 
@@ -94,9 +99,9 @@ def _document(header: list[str], values: list[str], number: int) -> dict[str, An
     return document
 
 
-def _value(name: str, text: str) -> str | int:
+def _value(name: str, text: str) -> object:
     """A text as JSON would have it; one that is no number stays a text, and is then refused."""
-    return int(text) if name in ("store_nbr", "horizon") and text.isdecimal() else text
+    return number_of_text(text) if name in ("store_nbr", "horizon") else text
 
 
 async def _lines(
@@ -115,6 +120,7 @@ async def _lines(
         yield out.getvalue()
         out.seek(0)
         out.truncate()
+        await anyio.lowlevel.checkpoint()  # what was written may have gone out without a wait
 
 
 def _of_row(

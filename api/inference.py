@@ -91,6 +91,8 @@ def _rows(tensor: Tensor) -> np.ndarray:
         detail = f"The shape is [n, {len(NAMES)}] with 1 to {MAX_ROWS:,} rows, not {tensor.shape}"
         raise _refused("/inputs/0/shape", detail)
     try:
+        if len(tensor.data) not in (count, count * len(NAMES)):
+            raise ValueError
         values = np.array(tensor.data, dtype=object).reshape(count, len(NAMES))
     except ValueError:
         detail = f"There are not {count} × {len(NAMES)} values"
@@ -100,9 +102,11 @@ def _rows(tensor: Tensor) -> np.ndarray:
     with np.errstate(over="ignore"):
         rows = values.astype(np.float64).astype(np.float32)
     horizon = rows[:, _HORIZON]
-    if np.isinf(rows).any() or not ((horizon >= 1) & (horizon <= MAX_HORIZON)).all():
+    whole = (horizon >= 1) & (horizon <= MAX_HORIZON) & (horizon == np.floor(horizon))
+    if np.isinf(rows).any() or not whole.all():
         detail = (
-            f"Values are finite float32, and column {_HORIZON}, the horizon, is 1 to {MAX_HORIZON}"
+            f"Values are finite float32, and column {_HORIZON}, the horizon, is a whole number "
+            f"from 1 to {MAX_HORIZON}"
         )
         raise _refused("/inputs/0/data", detail)
     return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.parsing import nearest
+from api.parsing import nearest, shortened
 from errors import Code, FieldError, Problem
 from features.hierarchy import TOTAL, bottom_id
 from features.snapshot import Snapshot
@@ -52,7 +52,7 @@ def _no_store(store_nbr: int) -> Problem:
 
 def _no_family(snapshot: Snapshot, family: str) -> Problem:
     families = dict.fromkeys(snapshot.hierarchy.bottoms["family"])
-    detail = f"There is no family {family!r}.{nearest(family, families)}"
+    detail = f"There is no family {shortened(family)!r}.{nearest(family, families)}"
     return _unknown(Code.INVALID_FAMILY, "family", detail)
 
 

@@ -14,8 +14,12 @@ from errors import Code, FieldError, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_LONGEST_NAME = 100
+
 _CODE_OF_FIELD = {
     "date": Code.INVALID_DATE,
+    "from": Code.INVALID_DATE,
+    "to": Code.INVALID_DATE,
     "horizon": Code.INVALID_HORIZON,
     "store_nbr": Code.INVALID_STORE,
     "family": Code.INVALID_FAMILY,
@@ -29,8 +33,11 @@ def media_type_of(request: Request) -> str:
     return given.partition(";")[0].strip().lower()
 
 
-async def read_json(request: Request, model: type[Model]) -> Model:
+async def read_json(request: Request, model: type[Model], *, or_else: str = "") -> Model:
     """The request's body as `model`.
+
+    Args:
+        or_else: another media type that the call takes, for the problem.
 
     Raises:
         Problem: the media type is not JSON, the body cannot be parsed, or a field is wrong.
@@ -39,7 +46,8 @@ async def read_json(request: Request, model: type[Model]) -> Model:
     if media_type != "application/json":
         raise Problem(
             Code.UNSUPPORTED_MEDIA_TYPE,
-            f"The body is {media_type!r}; send it as application/json.",
+            f"The body is {shortened(media_type)!r}; send it as application/json"
+            + (f" or {or_else}." if or_else else "."),
         )
     try:
         document = orjson.loads(await request.body())
@@ -82,27 +90,60 @@ def checked(document: Any, model: type[Model], *, prefix: str = "/") -> Model:
         raise _problem(faults, prefix) from None
 
 
+MOST_FAULTS = 20
+"""Faults of one request that are told; a client that has mended those learns the others."""
+
+_WORDED = {
+    "model_type": "An object is expected",
+    "model_attributes_type": "An object is expected",
+    "dict_type": "An object is expected",
+    "list_type": "A list is expected",
+    "tuple_type": "A list is expected",
+    "int_type": "A whole number is expected, not a text",
+    "int_parsing": "A whole number is expected",
+    "int_parsing_size": "A smaller number is expected",
+    "extra_forbidden": "There is no such field",
+}
+"""What faults are called here, where pydantic's words speak of Python."""
+
+
 def _problem(faults: list[Any], prefix: str) -> Problem:
     errors = [
         FieldError(
-            prefix * bool(fault["loc"]) + "/".join(_escaped(part) for part in fault["loc"]),
-            fault["msg"].removeprefix("Value error, "),
+            prefix * bool(fault["loc"])
+            + "/".join(escaped(shortened(str(part))) for part in fault["loc"]),
+            _WORDED.get(fault["type"], fault["msg"].removeprefix("Value error, ")),
         )
-        for fault in faults
+        for fault in faults[:MOST_FAULTS]
     ]
-    fields = {str(fault["loc"][0]) if fault["loc"] else "" for fault in faults}
-    only = fields.pop() if len(fields) == 1 else ""
-    code = _CODE_OF_FIELD.get(only, Code.INVALID_REQUEST)
+    codes = {_code_of(fault) for fault in faults}
+    code = codes.pop() if len(codes) == 1 else Code.INVALID_REQUEST
     detail = "; ".join(f"{error.pointer or 'request'}: {error.detail}" for error in errors)
-    return Problem(code, f"{detail}.", errors=errors)
+    more = f"; and {len(faults) - MOST_FAULTS} more" if len(faults) > MOST_FAULTS else ""
+    return Problem(code, f"{detail}{more}.", errors=errors)
 
 
-def _escaped(part: object) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")
+def _code_of(fault: Any) -> Code:
+    """The code of a fault: the field's own, but for a field that there is not."""
+    if fault["type"] == "extra_forbidden" or len(fault["loc"]) != 1:
+        return Code.INVALID_REQUEST
+    return _CODE_OF_FIELD.get(str(fault["loc"][0]), Code.INVALID_REQUEST)
+
+
+def shortened(text: str, length: int = 100) -> str:
+    """A text that a caller gave, short enough to be told back."""
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+def escaped(part: str) -> str:
+    """A part of a JSON pointer (RFC 6901)."""
+    return part.replace("~", "~0").replace("/", "~1")
 
 
 def nearest(value: str, known: Mapping[str, Any]) -> str:
     """A hint with the names that a misspelt one may have meant, or an empty text."""
+    if len(value) > _LONGEST_NAME:  # no name is so long, and comparing takes time
+        return ""
     folded = {name.casefold(): name for name in known}
     found = [folded[name] for name in get_close_matches(value.casefold(), folded, n=3)]
     return f" Did you mean {' or '.join(repr(name) for name in found)}?" if found else ""

@@ -96,6 +96,8 @@ async def predict(forecaster: Forecaster, request: Request) -> Response:
     engine = forecaster.pair.engine
     snapshot, contract = engine.snapshot, engine.bundle.contract
     origin = None
+    if isinstance(asked.features, list) and asked.date is not None:
+        raise _not_both()
     if asked.store_nbr is None and asked.family is None:
         row, filled = whole_row(contract, asked.features), []
     elif asked.store_nbr is None or asked.family is None:

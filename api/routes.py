@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from starlette.requests import Request
@@ -55,8 +57,19 @@ class Routes:
     def table(self) -> list[Route]:
         return [
             *Documentation(CALLS).table(),
-            *(Route(call.path, self._endpoint(call), methods=[call.method]) for call in CALLS),
+            *(self._route(path, list(calls)) for path, calls in _by_path()),
         ]
+
+    def _route(self, path: str, calls: list[Call]) -> Route:
+        """One route for all methods of a path, so that its 405 allows them all."""
+        endpoints = {call.method: self._endpoint(call) for call in calls}
+        if "GET" in endpoints:
+            endpoints["HEAD"] = endpoints["GET"]
+
+        async def endpoint(request: Request) -> Response:
+            return await endpoints[request.method](request)
+
+        return Route(path, endpoint, methods=list(endpoints))
 
     def _endpoint(self, call: Call) -> Endpoint:
         """A call with what it needs, taken when it comes and held to its end."""
@@ -78,6 +91,11 @@ class Routes:
                 return (self._administration,)
             case Need.NOTHING:
                 return ()
+
+
+def _by_path() -> Iterator[tuple[str, Iterator[Call]]]:
+    path = attrgetter("path")
+    return groupby(sorted(CALLS, key=path), key=path)
 
 
 class Policy(NamedTuple):
@@ -106,14 +124,9 @@ class Policies:
         self._plain: dict[tuple[str, str], Policy] = {}
         self._patterns: list[tuple[BaseRoute, Policy]] = []
         for path in PAGES:
-            self._plain["GET", path] = Policy(path, None, 1)
+            self._add("GET", Policy(path, None, 1))
         for call in calls:
-            policy = Policy(call.path, _scope_of(call), call.cost)
-            if "{" in call.path:
-                route = Route(call.path, _nowhere, methods=[call.method])
-                self._patterns.append((route, policy))
-            else:
-                self._plain[call.method, call.path] = policy
+            self._add(call.method, Policy(call.path, _scope_of(call), call.cost))
         self._of_path = {path: policy for (_, path), policy in self._plain.items()}
 
     def of(self, scope: Scope) -> Policy:
@@ -122,10 +135,18 @@ class Policies:
         found = self._plain.get((method, scope["path"])) or self._of_path.get(scope["path"])
         if found is not None:
             return found
-        for route, policy in self._patterns:
-            if route.matches(scope)[0] is not Match.NONE:
-                return policy
-        return _ELSEWHERE
+        return self._matched(scope)
+
+    def _add(self, method: str, policy: Policy) -> None:
+        if "{" not in policy.route:
+            self._plain[method, policy.route] = policy
+        self._patterns.append((Route(policy.route, _nowhere, methods=[method]), policy))
+
+    def _matched(self, scope: Scope) -> Policy:
+        """By what the router goes by, which is more than equal paths: a pattern matches a path
+        with a line break after it too, and what answers there must ask what it asks elsewhere."""
+        found = {route.matches(scope)[0]: policy for route, policy in reversed(self._patterns)}
+        return found.get(Match.FULL) or found.get(Match.PARTIAL) or _ELSEWHERE
 
 
 def _scope_of(call: Call) -> str | None:

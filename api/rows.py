@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from api.parsing import nearest
+from api.parsing import MOST_FAULTS, escaped, nearest, shortened
 from errors import Code, FieldError, Problem
 from features.contract import Contract
 from features.snapshot import MAX_HORIZON
@@ -58,8 +58,11 @@ def filled_row(contract: Contract, features: Mapping[str, Any], base: Row) -> Ro
     if strangers := [name for name in features if name not in known]:
         raise _refused(
             [
-                FieldError(f"/features/{name}", f"There is no such feature.{nearest(name, known)}")
-                for name in strangers
+                FieldError(
+                    f"/features/{escaped(shortened(name))}",
+                    f"There is no such feature.{nearest(name, known)}",
+                )
+                for name in strangers[:MOST_FAULTS]
             ]
         )
     return _row(
@@ -87,18 +90,22 @@ def _number(contract: Contract, name: str, value: Any) -> float:
     if isinstance(value, str) and name in contract.categories:
         known = dict.fromkeys(contract.categories[name])
         if value not in known:
-            raise ValueError(f"There is no {name} {value!r}.{nearest(value, known)}")
+            raise ValueError(f"There is no {name} {shortened(value)!r}.{nearest(value, known)}")
         return float(contract.code(name, [value])[0])
     if isinstance(value, bool) or not isinstance(value, int | float):
         expected = "a number, a name or null" if name in contract.categories else "a number or null"
+        expected = "a whole number" if name == "horizon" else expected
         raise ValueError(f"{name} must be {expected}")
     if abs(value) > _LARGEST:  # an infinite value too
         raise ValueError(f"{name} must be a float32, at most {_LARGEST:.3g}")
     if name == "horizon" and (value != int(value) or not 1 <= value <= MAX_HORIZON):
         raise ValueError(f"horizon must be a whole number of days, 1 to {MAX_HORIZON}")
+    if name in contract.categories and value not in range(-1, len(contract.categories[name])):
+        raise ValueError(f"{name} is the name of one, or its code in the model, -1 where it is new")
     return float(value)
 
 
 def _refused(faults: Sequence[FieldError]) -> Problem:
+    faults = faults[:MOST_FAULTS]
     detail = "; ".join(f"{fault.pointer}: {fault.detail.rstrip('.')}" for fault in faults)
     return Problem(Code.INVALID_FEATURES, f"{detail}.", errors=faults)

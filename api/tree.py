@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from api.parsing import nearest
+from api.parsing import nearest, shortened
 from api.schemas.forecasts import NodeForecast
 from api.schemas.requests import HierarchyQuery
 from errors import Code, FieldError, Problem
@@ -25,7 +25,7 @@ def way_of(hierarchy: Hierarchy, query: HierarchyQuery) -> tuple[str, int]:
     node = TOTAL if query.node is None else query.node
     row = hierarchy.index.get(node)
     if row is None:
-        detail = f"There is no node {node!r}.{nearest(node, hierarchy.index)}"
+        detail = f"There is no node {shortened(node)!r}.{nearest(node, hierarchy.index)}"
         raise Problem(Code.INVALID_NODE, detail, errors=[FieldError("node", detail)])
     level = hierarchy.nodes[row].level
     own = level if level not in (TOTAL, BOTTOM) else None

@@ -52,7 +52,8 @@ def window_of(
     last_start = newest + MAX_HORIZON - days + 1
     if not FIRST_ORIGIN + 1 <= start <= last_start:
         earliest, latest = snapshot.date_at(FIRST_ORIGIN + 1), snapshot.date_at(last_start)
-        detail = f"A forecast of {days} days may begin from {earliest} to {latest}, not on {first}."
+        length = "one day" if days == 1 else f"{days} days"
+        detail = f"A forecast of {length} may begin from {earliest} to {latest}, not on {first}."
         raise Problem(Code.INVALID_DATE, detail, errors=[FieldError(pointer, detail)])
     return Window(origin=origin, horizons=np.arange(start - origin, start - origin + days))
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from features.calendar import NO_HOLIDAY
 from features.snapshot import Snapshot
 
-FEATURES_VERSION = 2
+FEATURES_VERSION = 3
 """Raised whenever a feature of the same name gets other values, so that a bundle whose model
 learnt the old ones is refused. A test notices such a change."""
 

@@ -55,8 +55,7 @@ class Covariates:
 
         Shape (nodes, 96); the day h after the origin is column h + 2.
         """
-        known = slice(self.origin + 1 - _WEEK_AROUND, self.origin + 1)
-        before = self.snapshot.onpromotion[:, known]
+        before = self.snapshot.planned(slice(self.origin + 1 - _WEEK_AROUND, self.origin + 1))
         unknown = np.full((len(before), _WEEK_AROUND), np.nan, dtype=np.float32)
         items = np.concatenate((before, self.onpromotion, unknown), axis=1)
         logs: Floats = np.log1p(self.snapshot.hierarchy.aggregate(items)).astype(np.float32)
@@ -75,7 +74,7 @@ def known_covariates(
     """
     lead = snapshot.promotion_lead if promotion_lead is None else promotion_lead
     onpromotion = np.full((snapshot.hierarchy.n_bottom, MAX_HORIZON), np.nan, dtype=np.float32)
-    onpromotion[:, :lead] = snapshot.onpromotion[:, origin + 1 : origin + 1 + lead]
+    onpromotion[:, :lead] = snapshot.planned(slice(origin + 1, origin + 1 + lead))
     return Covariates(snapshot, origin, onpromotion, snapshot.calendar)
 
 

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from artifacts import Artifact, ArtifactError, verify
 from features.calendar import Calendar, Dates, Holiday, Place, build_calendar
 from features.hierarchy import Hierarchy
+from features.plan import days_of_plan
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -125,10 +126,8 @@ class Snapshot:
     @cached_property
     def store_share(self) -> NDArray[np.float64]:
         """Share of each store in each node's bottom series; shape (nodes, stores)."""
-        row = {str(store.store_nbr): number for number, store in enumerate(self.stores)}
         members = np.zeros((self.hierarchy.n_bottom, len(self.stores)))
-        for bottom, store_nbr in enumerate(self.hierarchy.bottoms["store_nbr"]):
-            members[bottom, row[store_nbr]] = 1
+        members[np.arange(len(members)), self._store_of] = 1
         counts = self.hierarchy.aggregate(members)
         shares: NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
         return shares
@@ -141,6 +140,25 @@ class Snapshot:
         keys = [*alone, *((-1, family) for family in families)]
         code = {key: number for number, key in enumerate(dict.fromkeys(keys))}
         return np.array([code[key] for key in keys], dtype=np.intp)
+
+    def planned(self, days: slice) -> NDArray[np.float32]:
+        """Items on promotion as they were planned (see `features.plan`), shape (bottoms, days)."""
+        items = np.array(self.onpromotion[:, days])
+        of_store = self._plan[:, days]
+        for column in np.flatnonzero((of_store != np.arange(days.start, days.stop)).any(axis=0)):
+            source = of_store[self._store_of, column]
+            items[:, column] = self.onpromotion[np.arange(len(items)), source]
+        return items
+
+    @cached_property
+    def _plan(self) -> NDArray[np.intp]:
+        return days_of_plan(self.onpromotion, self._store_of)
+
+    @cached_property
+    def _store_of(self) -> NDArray[np.intp]:
+        """Number of the store of each bottom series, shape (bottoms,)."""
+        row = {str(store.store_nbr): number for number, store in enumerate(self.stores)}
+        return np.array([row[store] for store in self.hierarchy.bottoms["store_nbr"]])
 
     @property
     def promotion_lead(self) -> int:

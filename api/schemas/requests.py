@@ -23,6 +23,7 @@ Horizon = Literal[15, 30, 60, 90]
 DEFAULT_INTERVALS = (80, 95)
 Nominal = Annotated[int, Field(strict=True, ge=MIN_NOMINAL, le=MAX_NOMINAL)]
 """Nominal coverage of an interval, in percent."""
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -33,13 +34,13 @@ def _calendar_day(value: object) -> object:
     raise ValueError("a date is written YYYY-MM-DD")
 
 
-def _number_of_text(value: object) -> object:
-    """A query parameter is always text."""
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
+def number_of_text(value: object) -> object:
+    """The number that a text is, as JSON would write it; anything else as it is."""
+    return int(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
 
 
 Day = Annotated[dt.date, BeforeValidator(_calendar_day)]
-QueryHorizon = Annotated[Horizon, BeforeValidator(_number_of_text)]
+QueryHorizon = Annotated[Horizon, BeforeValidator(number_of_text)]
 
 
 class Request(BaseModel):
@@ -57,7 +58,7 @@ class SimpleRequest(Request):
     """First day to forecast; if left out, the day after the newest sales."""
     horizon: Horizon
     """Days to forecast."""
-    intervals: tuple[Nominal, ...] = DEFAULT_INTERVALS
+    intervals: Annotated[tuple[Nominal, ...], Field(max_length=50)] = DEFAULT_INTERVALS
     """Nominal coverage of the intervals that are wanted, in percent."""
 
     @field_validator("intervals")

@@ -274,7 +274,7 @@ def test_equal_questions_at_one_time_are_computed_once(
         pytest.param({"date": "2030-01-01"}, Code.INVALID_DATE, "/date", id="too late"),
         pytest.param({"date": "1 July"}, Code.INVALID_DATE, "/date", id="no date"),
         pytest.param({"horizon": 16}, Code.INVALID_HORIZON, "/horizon", id="other horizon"),
-        pytest.param({"node": "total"}, Code.INVALID_NODE, "/node", id="unknown field"),
+        pytest.param({"node": "total"}, Code.INVALID_REQUEST, "/node", id="unknown field"),
     ],
 )
 def test_what_cannot_be_explained_is_refused_with_its_place(

@@ -70,7 +70,7 @@ def test_without_dates_it_tells_the_newest_90_days(client: Any, newest: date) ->
         pytest.param(
             {"from": "2024-03-02", "to": "2024-03-01"}, Code.INVALID_DATE, "/to", id="backwards"
         ),
-        pytest.param({"from": 19000}, Code.INVALID_REQUEST, "/from", id="no date"),
+        pytest.param({"from": 19000}, Code.INVALID_DATE, "/from", id="no date"),
         pytest.param({"limit": 0}, Code.INVALID_REQUEST, "/limit", id="empty page"),
         pytest.param({"limit": 1001}, Code.INVALID_REQUEST, "/limit", id="too long a page"),
         pytest.param({"store_nbr": 99}, Code.INVALID_STORE, "/store_nbr", id="no such store"),

@@ -70,6 +70,8 @@ def test_ready_means_that_a_model_is_loaded(
         pytest.param({"data": [1e300] * WIDTH}, "/inputs/0/data", id="no float32"),
         pytest.param({"data": [0.0] * WIDTH}, "/inputs/0/data", id="horizon 0"),
         pytest.param({"data": [None] * WIDTH}, "/inputs/0/data", id="no horizon"),
+        pytest.param({"data": [1.5] * WIDTH}, "/inputs/0/data", id="half a horizon"),
+        pytest.param({"data": [[["x"]]] * 100_000}, "/inputs/0/data", id="far too many values"),
     ],
 )
 def test_a_tensor_that_is_no_rows_is_refused(

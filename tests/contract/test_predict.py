@@ -111,6 +111,27 @@ def test_a_category_is_given_by_name_or_code(contract: Contract) -> None:
         ),
         *(
             pytest.param(
+                {"features": {"store": code}, **SERIES},
+                Code.INVALID_FEATURES,
+                "/features/store",
+                id=f"store code {code}",
+            )
+            for code in (999, -5.5)
+        ),
+        pytest.param(
+            {"features": {"a/b~": 1}, **SERIES},
+            Code.INVALID_FEATURES,
+            "/features/a~1b~0",
+            id="a name that a pointer must escape",
+        ),
+        pytest.param(
+            {"features": [1.0] * 90, "date": "9999-12-31"},
+            Code.INVALID_FEATURES,
+            "/features",
+            id="array and date",
+        ),
+        *(
+            pytest.param(
                 {"features": {"horizon": horizon}, **SERIES},
                 Code.INVALID_FEATURES,
                 "/features/horizon",
@@ -140,6 +161,30 @@ def test_a_row_that_is_none_is_refused(
 ) -> None:
     told = client.problem(client.post("/predict", **asked), code)
     assert [error["pointer"] for error in told["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        pytest.param("/predict", {"features": {f"f{n}": 1 for n in range(5000)}}, id="features"),
+        pytest.param("/predict/simple", {f"f{n}": 1 for n in range(5000)}, id="fields"),
+        pytest.param(
+            "/predict/simple", {**SERIES, "horizon": 15, "intervals": [7] * 49}, id="intervals"
+        ),
+        pytest.param(
+            "/predict/simple", {"store_nbr": 1, "family": "x" * 10**6, "horizon": 15}, id="a name"
+        ),
+        pytest.param(
+            "/predict/batch",
+            {"predictions": [{f"f{n}": 1 for n in range(500)}] * 100},
+            id="items",
+        ),
+    ],
+)
+def test_a_wrong_body_is_answered_in_few_words(client: Any, path: str, body: Any) -> None:
+    """However many faults it has: what comes back costs the server as well."""
+    response = client.request("POST", path, json={**SERIES, **body} if "f0" not in body else body)
+    assert len(response.content) < 5_000 * (100 if path == "/predict/batch" else 1)
 
 
 def test_every_fault_of_an_array_is_named_by_its_place(client: Any) -> None:

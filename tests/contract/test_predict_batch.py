@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from api.batch import MAX_ITEMS
 from api.batch_csv import MAX_ROWS
 from api.items import MAX_PAST_ORIGINS
+from artifacts import Pair
 from errors import Code
 
 GOOD = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
@@ -133,6 +135,43 @@ def test_a_table_has_a_line_for_each_day_of_each_row(client: Any) -> None:
 def test_the_order_of_the_columns_is_the_callers(client: Any) -> None:
     text = 'horizon,family,store_nbr\n15,"LIQUOR,WINE,BEER",1\n\n'
     assert len(rows_of(send_csv(client, "\ufeff" + text))) == 15
+
+
+def test_a_table_names_the_model_and_the_data_that_it_rests_on(client: Any, pair: Pair) -> None:
+    response = send_csv(client, 'horizon,family,store_nbr\n15,"LIQUOR,WINE,BEER",1\n')
+    told = (response.headers["x-model-version"], response.headers["x-snapshot"])
+    assert told == (pair.bundle, pair.snapshot)
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "１５", "015", "+15", "1_5"])
+@pytest.mark.parametrize("column", ["store_nbr", "horizon"])
+def test_what_json_would_not_take_for_a_number_is_none_in_a_table(
+    client: Any, column: str, number: str
+) -> None:
+    given = {"store_nbr": "1", "family": "DAIRY", "horizon": "15"}
+    first, second = ({**given, **changed} for changed in ({column: number}, {}))
+    lines = [",".join(row.values()) for row in (first, second)]
+    rows = rows_of(send_csv(client, "\n".join(("store_nbr,family,horizon", *lines))))
+    assert rows[0]["code"] in (Code.INVALID_STORE.name, Code.INVALID_HORIZON.name)
+    assert [row["code"] for row in rows[1:]] == [""] * 15, "the other row is answered"
+
+
+def test_others_are_answered_while_a_table_is_written(client: Any) -> None:
+    """The socket may take everything at once; the event loop must turn nevertheless."""
+    table = "store_nbr,family,horizon\n" + "1,DAIRY,15\n" * 200
+    turns = []
+
+    async def both() -> None:
+        transport = httpx.ASGITransport(client.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://mlrf") as http:
+            writing = asyncio.create_task(
+                http.post("/predict/batch", content=table, headers={"Content-Type": "text/csv"})
+            )
+            while not writing.done():
+                turns.append(await asyncio.sleep(0))
+
+    asyncio.run(both())
+    assert len(turns) > 4, "a turn for each 50 rows at least"
 
 
 def test_a_table_is_as_long_as_is_allowed(client: Any) -> None:

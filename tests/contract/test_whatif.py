@@ -535,3 +535,10 @@ def test_the_last_days_that_can_be_forecast_can_be_adjusted(ask: Callable, newes
     answer = told(ask(date=iso(newest, MAX_HORIZON - 14), adjustments=adjustments))
     assert answer["days"][-1]["date"] == iso(newest, MAX_HORIZON)
     assert answer["days"][-1]["delta"] != 0
+
+
+def test_a_store_without_promotions_still_sells(client: Any) -> None:
+    """A closed day has no promotions in the table; that no promotions close a store is not so."""
+    for asked in ({"store_nbr": 1}, {"family": "DAIRY"}, {}):
+        told = client.post("/whatif", horizon=15, adjustments={"onpromotion": 0}, **asked).json()
+        assert -35 < told["delta_pct"] < 0, asked

@@ -21,13 +21,22 @@ from tests.e2e.conftest import Server, running
 
 pytestmark = pytest.mark.e2e
 
+KEY = "an-openapi-test-key"
 EXAMPLES = os.environ.get("MLRF_EXAMPLES", "8")
 CONFIGURATION = ROOT / "tests" / "contract" / "schemathesis.toml"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("openapi"), trained) as started:
+    folder = tmp_path_factory.mktemp("openapi")
+    (folder / "data").mkdir()
+    settings = {
+        "AUTH_MODE": "required",
+        "API_KEY": KEY,
+        "DATA_DIR": str(folder / "data"),
+        "TIERS": '{"anonymous": {"quota": 100000, "window": 10, "burst": 100000}}',
+    }
+    with running(folder, trained, **settings) as started:
         started.wait_for("/readyz")
         yield started
 
@@ -38,6 +47,7 @@ def try_out(document: str, *options: str) -> None:
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)),
             *("run", document, "--checks", "all", "--max-examples", EXAMPLES),
+            *("--header", f"X-API-Key: {KEY}", "--header", f"Authorization: Bearer {KEY}"),
             *("--seed", "1", "--generation-database", "none", "--continue-on-failure", *options),
         ],
         capture_output=True,
@@ -61,7 +71,8 @@ def test_requests_of_values_that_exist_are_answered_as_described(
 
 def with_known_values(server: Server) -> dict[str, Any]:
     """The document, narrowed to stores, families and days that the server knows."""
-    meta = server.get("/meta").json()
+    with_key = {"headers": {"X-API-Key": KEY}}
+    meta = server.request("GET", "/meta", **with_key).json()
     values: dict[str, list[Any]] = {
         "store_nbr": [store["store_nbr"] for store in meta["stores"]],
         "family": meta["families"],

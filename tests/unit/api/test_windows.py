@@ -118,8 +118,9 @@ def test_other_days_are_refused_with_those_that_would_do(
     with pytest.raises(Problem) as refusal:
         window_of(snapshot, asked, days)
     assert refusal.value.code is Code.INVALID_DATE
+    length = "one day" if days == 1 else f"{days} days"
     assert refusal.value.detail == (
-        f"A forecast of {days} days may begin from {first_day} to {last_day}, not on {asked}."
+        f"A forecast of {length} may begin from {first_day} to {last_day}, not on {asked}."
     )
     assert [error.pointer for error in refusal.value.errors] == ["/date"]
 

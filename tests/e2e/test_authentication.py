@@ -1,0 +1,271 @@
+"""Keys and tokens on a real server with two workers, and servers without any."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+
+from artifacts import Store
+from settings import ROOT, Settings
+from storage.keys import mint, parse
+from tests.e2e.conftest import Server, _end, running
+from tests.e2e.workers import Worker, wait, workers_of
+
+pytestmark = pytest.mark.e2e
+
+KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+SECRET = "a-secret-that-signs-tokens-of-32-characters"
+AUDIENCE = "mlrf-tests"
+ADMIN = {"X-API-Key": KEY}
+ASKED = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
+UNLIMITED = '{"anonymous": {"quota": 100000, "window": 10, "burst": 100000}}'
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("authentication")
+    settings = {
+        "WORKERS": "2",
+        "AUTH_MODE": "required",
+        "API_KEY": KEY,
+        "JWT_SECRET": SECRET,
+        "JWT_AUDIENCE": AUDIENCE,
+        "TIERS": UNLIMITED,
+    }
+    with running(folder, trained, **settings) as started:
+        started.wait_for("/readyz")
+        wait(lambda: len(workers_of(started)) == 2)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def workers(server: Server) -> list[Worker]:
+    return workers_of(server)
+
+
+def forecast(worker: Worker | Server, key: str) -> int:
+    asked = {"json": ASKED, "headers": {"X-API-Key": key}}
+    return worker.request("POST", "/predict/simple", **asked).status_code
+
+
+def created(worker: Worker, client: str, **headers: str) -> httpx.Response:
+    how = {"json": {"client": client}, "headers": {**ADMIN, **headers}}
+    return worker.post("/admin/keys", **how)
+
+
+def token(secret: str = SECRET, **claims: Any) -> str:
+    usual = {"sub": "anna", "aud": AUDIENCE, "exp": int(time.time()) + 600, "scope": "forecast"}
+    return jwt.encode({**usual, **claims}, secret, algorithm="HS256")
+
+
+# --- keys -------------------------------------------------------------------------------------
+
+
+def test_a_key_works_on_every_worker_at_once_and_ends_on_all_of_them_soon(
+    workers: list[Worker],
+) -> None:
+    made = created(workers[0], "shop").json()
+    assert [forecast(worker, made["key"]) for worker in workers] == [200, 200]
+
+    rotated = workers[1].post(
+        f"/admin/keys/{made['id']}/rotate", json={"grace_seconds": 3600}, headers=ADMIN
+    )
+    new = rotated.json()
+    both = (made["key"], new["key"])
+    assert [forecast(worker, key) for worker in workers for key in both] == [200] * 4
+
+    ended = workers[0].request("DELETE", f"/admin/keys/{made['id']}", headers=ADMIN)
+    assert ended.json()["state"] == "revoked"
+    took = wait(lambda: {forecast(worker, made["key"]) for worker in workers} == {401})
+    assert took < 5
+    assert [forecast(worker, new["key"]) for worker in workers] == [200, 200]
+
+
+def test_a_request_that_is_repeated_at_another_worker_makes_no_second_key(
+    workers: list[Worker],
+) -> None:
+    named = {"Idempotency-Key": "5b2f0c1e"}
+    first, again = (created(worker, "repeater", **named) for worker in workers)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == {**first.json(), "key": None}
+    assert forecast(workers[1], first.json()["key"]) == 200
+    other = created(workers[1], "another", **named)
+    assert (other.status_code, other.json()["code"]) == (409, "CONFLICT")
+
+
+def test_a_token_of_the_single_sign_on_may_do_what_its_scopes_say(server: Server) -> None:
+    def status(text: str, method: str, path: str, **how: Any) -> int:
+        headers = {"Authorization": f"Bearer {text}"}
+        return server.request(method, path, headers=headers, **how).status_code
+
+    assert status(token(), "POST", "/predict/simple", json=ASKED) == 200
+    assert status(token(), "POST", "/explain", json=ASKED) == 403
+    assert status(token(), "GET", "/admin/keys") == 403
+    assert status(token(scope="admin forecast"), "GET", "/admin/keys") == 200
+    unsigned = jwt.encode({"sub": "anna", "aud": AUDIENCE, "exp": 2**33}, None, algorithm="none")
+    for wrong in (
+        token("another-secret-of-more-than-32-characters"),
+        token(aud="another"),
+        token(exp=int(time.time()) - 600),
+        unsigned,
+    ):
+        assert status(wrong, "GET", "/health") == 401
+
+
+def test_what_was_presented_is_in_no_line_and_in_no_entry(
+    server: Server, workers: list[Worker]
+) -> None:
+    """Wherever it was put; refusals are in the audit log in less than half a minute."""
+    key = created(workers[0], "careless").json()["key"]
+    wrong, bearer = mint(), token()
+    for path in (f"/admin/keys/{key}", f"/{key}", f"/health?api_key={key}", f"/health?key={KEY}"):
+        server.request("DELETE", path, headers=ADMIN)
+    for headers in (
+        {"X-API-Key": wrong.text},
+        {"X-API-Key": key[:-1]},
+        {"X-API-Key": bearer},
+        {"Authorization": key},
+        {"Authorization": f"Basic {key}"},
+        {"X-API-Key": key, "Authorization": f"Bearer {bearer}"},
+        {"User-Agent": key},
+    ):
+        server.request("GET", "/admin/keys", headers=headers)
+    # written when their ten seconds are over
+    expected = {"refused.unknown_key", "refused.malformed", "refused.no_key"}
+    expected |= {"refused.key_in_query", "refused.misplaced_token", "refused.missing"}
+    expected |= {"refused.wrong_scheme", "refused.ambiguous", "key.create"}
+    expected -= {"refused.malformed"}
+
+    def audit() -> str:
+        return server.request("GET", "/admin/audit?limit=1000", headers=ADMIN).text
+
+    def actions() -> set[str]:
+        return {entry["action"] for entry in json.loads(audit())["entries"]}
+
+    wait(lambda: expected <= actions(), 30)
+    refused = [entry for entry in json.loads(audit())["entries"] if "unknown" in entry["action"]]
+    assert refused[0]["subject"] == wrong.public_id
+    assert refused[0]["address"] == "127.0.0.1"
+    presented = parse(key)
+    assert presented is not None
+    for written in (server.log.read_text(), audit()):
+        for secret in (presented.secret, presented.secret[:20], wrong.secret, KEY, SECRET, bearer):
+            assert secret not in written
+    assert presented.public_id in server.log.read_text()
+
+
+AROUND = (
+    *("//", "//docs", "//admin/keys", "/admin//keys", "/admin/keys/", "/admin/./keys"),
+    *("/livez/../admin/keys", "/docs/%2e%2e/admin/keys", "/%2e/admin/keys", "/admin/keys%0A"),
+    *("/admin/keys%0a", "/admin/audit%0A", "/metrics%0A", "/ADMIN/KEYS", "/admin%2Fkeys%2F"),
+    *("/admin/keys%00", "/admin/keys;x", "/docs.json", "/schema.json", "/metrics/", "/v2/"),
+    *("/static_content/index.css", "/favicon.ico", "/infer", "/Livez", "/livez/", "*"),
+)
+
+
+def test_no_way_of_writing_a_path_leads_around_its_scope(server: Server) -> None:
+    """Sent as written, since a client library would tidy them up."""
+    for path in AROUND:
+        for method in ("GET", "POST", "HEAD", "OPTIONS"):
+            assert _status(server, method, path) == 401, (method, path)
+            allowed = _status(server, method, path, f"Authorization: Bearer {token()}")
+            assert allowed in (400, 403, 404, 405), (method, path)
+
+
+def _status(server: Server, method: str, path: str, *headers: str) -> int:
+    host, port = server.url.removeprefix("http://").split(":")
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close", *headers]
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        return int(connection.makefile("rb").readline().split()[1])
+
+
+# --- without keys -----------------------------------------------------------------------------
+
+
+def test_a_server_that_nobody_could_call_does_not_start(tmp_path: Path, trained: Store) -> None:
+    with running(tmp_path, trained, AUTH_MODE="required") as server:
+        assert server.process.wait(60) != 0
+        told = server.log.read_text()
+    assert "calls need a key, and there is none. Make one with `mlrf keys create <client>`" in told
+    assert "Traceback" not in told
+
+
+@contextmanager
+def mlrf_serve(folder: Path, store: Store, **settings: str) -> Iterator[Server]:
+    """`mlrf serve` with nothing configured but where things are."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ours = {name.upper() for name in Settings.model_fields}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    own = {
+        "BENTOML_HOME": str(folder / "bentoml"),
+        "ARTIFACTS_DIR": str(store.root),
+        "PORT": str(port),
+        "DATABASE_URL": f"sqlite:///{folder}/mlrf.db",
+        **settings,
+    }
+    log = folder / "server.log"
+    command = [str(Path(sys.executable).with_name("mlrf")), "serve"]
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**kept, **own}, stdout=written, stderr=written
+        )
+    try:
+        yield Server(process, f"http://127.0.0.1:{port}", log)
+    finally:
+        _end(process)
+
+
+def test_on_a_laptop_it_serves_its_own_machine_without_a_key_and_says_so(
+    tmp_path: Path, trained: Store
+) -> None:
+    with mlrf_serve(tmp_path, trained) as server:
+        server.wait_for("/health")
+        assert "Without authentication" in server.log.read_text()
+        port = server.url.rpartition(":")[2]
+        for headers in ({}, {"Host": f"localhost:{port}"}, {"Host": f"[::1]:{port}"}):
+            asked = server.request("GET", "/admin/keys", headers=headers)
+            assert asked.status_code == 200, headers
+        for headers in (
+            {"Host": "shop.example"},
+            {"Host": f"127.0.0.1.shop.example:{port}"},
+            {"Host": "192.0.2.1"},
+            {"X-Forwarded-For": "127.0.0.1"},
+            {"X-Forwarded-Host": "localhost"},
+            {"Forwarded": "for=127.0.0.1"},
+            {"Origin": "https://shop.example"},
+        ):
+            refused = server.request("GET", "/admin/keys", headers=headers)
+            assert (refused.status_code, refused.json()["code"]) == (401, "AUTH_REQUIRED"), headers
+            assert "AUTH_MODE" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "configured",
+    [
+        pytest.param(lambda folder: {"API_KEY": KEY}, id="a key in the environment"),
+        pytest.param(lambda folder: {"AUTH_MODE": "required", "API_KEY": KEY}, id="and said so"),
+    ],
+)
+def test_with_a_key_configured_it_is_needed_on_a_laptop_too(
+    tmp_path: Path, trained: Store, configured: Callable[[Path], dict[str, str]]
+) -> None:
+    with mlrf_serve(tmp_path, trained, **configured(tmp_path)) as server:
+        server.wait_for("/readyz")
+        assert "Without authentication" not in server.log.read_text()
+        assert server.get("/health").status_code == 401
+        assert server.request("GET", "/health", headers=ADMIN).status_code == 200
