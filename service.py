@@ -17,6 +17,7 @@ import anyio
 import anyio.to_thread
 import bentoml
 import numpy as np
+from pydantic import ValidationError
 from starlette.types import ASGIApp
 
 from application import Application, refuse_open_server
@@ -25,14 +26,17 @@ from errors import Code, Problem
 from models.forecaster import Forecaster
 from models.pair import ServingPair, load_engine, load_serving_pair
 from models.watcher import PairWatcher
-from settings import Runners, get_settings
+from settings import Runners, get_settings, told
 from telemetry import metrics
 from telemetry.logs import configure_logging
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # a forecast service calls nobody
 # uvicorn would believe what a caller says of its own address; `middleware.address` decides
 os.environ["FORWARDED_ALLOW_IPS"] = ""
-settings = get_settings()
+try:
+    settings = get_settings()
+except ValidationError as wrong:  # a line that names the variable, as the command has it
+    raise SystemExit(f"mlrf: {told(wrong)}") from None
 configure_logging(settings.log_level)
 
 

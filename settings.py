@@ -281,3 +281,9 @@ class Settings(_Environment):
 def get_settings() -> Settings:
     """The settings of this process."""
     return Settings()
+
+
+def told(error: ValidationError) -> str:
+    """What is wrong with the settings, in one line that names variables and shows no values."""
+    faults = [(str(fault["loc"][0]).upper(), fault["msg"]) for fault in error.errors()]
+    return "; ".join(f"{variable}: {wrong}" for variable, wrong in faults)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -297,4 +297,4 @@ def _entry(entry: AuditEntry) -> AuditEntryAnswer:
 
 
 def _job(job: Job) -> dict[str, Any]:
-    return {name: getattr(job, name) for name in JobAnswer.__dataclass_fields__}
+    return {field.name: getattr(job, field.name) for field in fields(JobAnswer)}

@@ -43,7 +43,6 @@ class Call:
         scope: that the caller's key must have.
         cost: in units, charged before the function runs; it charges the rest itself. 0 is free.
         body, query: what the request holds, if anything.
-        optional: whether the body may be left out.
         headers: of the request that it reads, with what they are for.
         tables: whether body and answer may be `text/csv` too.
         lasting: whether the answer has an ETag, because it changes with model and data alone.
@@ -60,7 +59,6 @@ class Call:
     cost: int = 1
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
-    optional: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     tables: bool = False
     lasting: bool = False

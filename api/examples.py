@@ -38,13 +38,14 @@ class Example(NamedTuple):
 @cache
 def examples() -> tuple[Example, ...]:
     """Every one that is shown, page by page."""
-    return tuple(example for page in PAGES for example in _read(DOCUMENTS / page))
+    return tuple(example for page in PAGES for example in examples_of(page))
 
 
-def _read(page: Path) -> Iterator[Example]:
-    for shown in _SHOWN.finditer(page.read_text(encoding="utf-8")):
+def examples_of(page: str) -> Iterator[Example]:
+    """Those of a page, in their order."""
+    for shown in _SHOWN.finditer((DOCUMENTS / page).read_text(encoding="utf-8")):
         target, body = _TARGET.search(shown["command"]), _BODY.search(shown["command"])
-        assert target, f"{page.name} shows a call of no path: {shown['command']}"
+        assert target, f"{page} shows a call of no path: {shown['command']}"
         yield Example(
             method="POST" if body else "GET",
             path=target["path"],

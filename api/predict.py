@@ -107,6 +107,7 @@ async def predict(forecaster: Forecaster, request: Request) -> Response:
     else:
         node = bottom_row(snapshot, asked.store_nbr, asked.family)
         window = window_of(snapshot, asked.date, 1)
+        await charge_origin(request, snapshot, window)
         known = await anyio.to_thread.run_sync(_row_of, forecaster, node, window)
         row = filled_row(contract, asked.features, known)
         filled = [name for name in contract.names if name not in asked.features]

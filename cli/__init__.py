@@ -18,6 +18,7 @@ from cli.model import demo, forecast, train
 from cli.progress import err
 from cli.serving import serve
 from errors import InputError
+from settings import told
 from storage.errors import StorageError
 
 app = typer.Typer(
@@ -44,8 +45,7 @@ def main() -> None:
 
 def _told(error: Exception) -> str:
     if isinstance(error, ValidationError):  # of the settings
-        faults = [(str(fault["loc"][0]).upper(), fault["msg"]) for fault in error.errors()]
-        return "; ".join(f"{variable}: {wrong}" for variable, wrong in faults)
+        return told(error)
     if isinstance(error, StorageError):  # names what matters of its cause, and no more
         return str(error)
     return f"{error} ({error.__cause__})" if error.__cause__ else str(error)

@@ -65,7 +65,7 @@ def seal(
 
     pair = seal_backtest(folder, get_settings().store)
     err.print(
-        f"Bundle {pair.bundle} holds the backtest and is served from the next start on.",
+        f"Bundle {pair.bundle} holds the backtest and is served from now on.",
         highlight=False,
     )
 

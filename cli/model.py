@@ -99,8 +99,8 @@ def train_model(
     ):
         pair = run(folder, store, recipe, threads=count, engine=fitting, reporter=reporter)
     err.print(
-        f"Bundle {pair.bundle} and snapshot {pair.snapshot} in {store.root} are served from the "
-        "next start on."
+        f"Bundle {pair.bundle} and snapshot {pair.snapshot} in {store.root} are served from "
+        "now on, by servers that are running too."
     )
 
 

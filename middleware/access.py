@@ -1,7 +1,7 @@
 """One log line and one set of metrics for each request, refused ones included.
 
 The line says who asked for what and what came of it. It never holds what was sent: no query
-string, where keys are put by mistake, no header and no body.
+string, where keys are put by mistake, no header and no body; of a key in the path, its public id.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from middleware.caller import CALLER_KEY
+from storage.keys import masked
 from telemetry import metrics
 
 ROUTE_KEY = "route"
@@ -99,7 +100,7 @@ def _line(scope: Scope, answer: _Answer, route: str, seconds: float) -> dict[str
     line = {
         "method": scope["method"],
         "route": route,
-        "path": scope["path"][:_PATH_CHARACTERS],
+        "path": masked(scope["path"][:_PATH_CHARACTERS]),
         "status": answer.status,
         "duration_ms": round(seconds * 1000, 2),
         "bytes": 0 if scope["method"] == "HEAD" else answer.bytes,

@@ -25,7 +25,8 @@ class LocalIdentity:
 
     Both ends of the connection must be, so that a port that is forwarded to another address is
     not open; nobody may have forwarded the request; and it must have been sent to a loopback
-    name, as a page from elsewhere whose name was made to resolve to 127.0.0.1 has not.
+    name, as a page from elsewhere whose name was made to resolve to 127.0.0.1 has not. Nor may a
+    page from elsewhere have sent it (Origin): a browser lets it, and only hides the answer.
     """
 
     def __init__(self, scopes: Collection[str], *, tier: str = UNLIMITED) -> None:
@@ -64,6 +65,8 @@ def _headers_are_local(scope: Scope) -> bool:
         if name in _FORWARDED or name.startswith(b"x-forwarded-"):
             return False
         if name == b"host" and not _is_local_name(value.decode("latin-1")):
+            return False
+        if name == b"origin" and not _is_local_name(value.decode("latin-1").partition("://")[2]):
             return False
     return True
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import Code, Problem, code_of_status
 from middleware.request_id import request_id_of
+from storage.keys import masked
 
 MEDIA_TYPE = "application/problem+json"
 _KEPT_HEADERS = ("allow", "retry-after", "www-authenticate")
@@ -60,7 +61,7 @@ class ProblemMiddleware:
 
 
 def _of(scope: Scope) -> dict[str, str]:
-    return {"method": scope["method"], "path": scope["path"]}
+    return {"method": scope["method"], "path": masked(scope["path"])}
 
 
 class _Responder:

@@ -17,6 +17,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import Code, Problem
+from middleware.access import COST_KEY
 from middleware.caller import caller_of
 from middleware.limits.verdict import Verdict, headers_of
 from tiers import Tier
@@ -70,6 +71,9 @@ class RateHeadersMiddleware:
 class RateLimitMiddleware:
     """Charges the flat cost of a call, and gives the route ``scope["state"]["charge"]``.
 
+    A caller who is not identified is charged one unit, whatever they asked for: they are refused.
+    What has been charged is in ``scope["state"]["cost"]``, for the log.
+
     Needs `AuthenticationMiddleware` around it, which finds the caller.
     """
 
@@ -105,8 +109,10 @@ class RateLimitMiddleware:
         if scope["type"] == "http":
             caller = caller_of(scope)
             bill = _Bill(scope, self._limiter, caller.subject, self._tier(caller.tier))
-            if cost := self._cost_of(scope):
-                await bill.charge(cost)
+            cost = self._cost_of(scope)
+            # who is not known is refused, which costs the same wherever they knock: a dear call
+            # would else say that it is too dear, and not that it needs a key
+            await bill.charge(cost if caller.authenticated else min(cost, 1))
             scope["state"][CHARGE_KEY] = bill.charge
         await self.app(scope, receive, send)
 
@@ -151,7 +157,7 @@ class _Bill:
             raise _limited(verdict, cost)
         if too_high:
             raise _too_high(self._tier, total)
-        self._total = total
+        self._total = self._state[COST_KEY] = total
 
 
 def _too_high(tier: Tier, total: int) -> Problem:

@@ -54,6 +54,6 @@ class TooManyKeysError(InputError):
         self.client = client
         self.public_ids = tuple(public_ids)
         super().__init__(
-            f"{client} has the active keys {' and '.join(self.public_ids)}: "
+            f"client {client} has the active keys {' and '.join(self.public_ids)}: "
             "revoke one of them first, or wait until it expires"
         )

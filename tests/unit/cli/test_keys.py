@@ -122,7 +122,7 @@ def test_an_unknown_tier_is_refused_and_the_known_are_named(run: Run, store: Key
 def test_a_third_key_is_refused_and_the_two_are_named(run: Run) -> None:
     ids = [run("keys", "create", "shop").key.public_id for _ in range(2)]
     told = run("keys", "create", "shop").told
-    assert told.startswith("mlrf: shop has the active keys ")
+    assert told.startswith("mlrf: client shop has the active keys ")
     assert all(public_id in told for public_id in ids)
 
 

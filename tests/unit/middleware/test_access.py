@@ -20,6 +20,7 @@ from middleware.access import AccessMiddleware
 from middleware.caller import CALLER_KEY, Caller
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
+from storage.keys import mint
 from telemetry.metrics import REGISTRY
 
 SECRET = "mlrf_live_hunter2"
@@ -155,9 +156,19 @@ def test_nothing_that_was_sent_is_logged(call: Callable, log_lines: Lines) -> No
 
 
 def test_a_long_path_is_cut(call: Callable, answering: Callable, log_lines: Lines) -> None:
-    call(served(answering(404)), path="/" + "x" * 5000)
+    call(served(answering(404)), path="/x" * 2500)
     (line,) = log_lines()
-    assert line["path"] == "/" + "x" * 255
+    assert line["path"] == "/x" * 128
+
+
+def test_of_a_key_in_the_path_the_public_id_is_logged(
+    call: Callable, answering: Callable, log_lines: Lines
+) -> None:
+    key = mint()
+    for path in (f"/admin/keys/{key.text}", f"/{key.secret}/rotate"):
+        call(served(answering(404)), path=path)
+    logged = [line["path"] for line in log_lines()]
+    assert logged == [f"/admin/keys/mlrf_{key.public_id}_***", "/***/rotate"]
 
 
 def test_a_path_cannot_write_a_line_of_its_own(

@@ -589,6 +589,8 @@ def ask_local(call: Callable, inside: Inside, events: list[AuditEvent]) -> Calla
         pytest.param([("Host", "127.0.0.1:3000")], {}, id="address and port"),
         pytest.param([("Host", "[::1]:3000")], {}, id="IPv6 and port"),
         pytest.param([("X-API-Key", "anything")], {}, id="a key that nobody asked for"),
+        pytest.param([("Origin", "http://localhost:5173")], {}, id="page of this machine"),
+        pytest.param([("Origin", "http://[::1]:5173")], {}, id="page of this machine, IPv6"),
     ],
 )
 def test_without_authentication_this_machine_may_do_everything(
@@ -615,6 +617,10 @@ def test_without_authentication_this_machine_may_do_everything(
         pytest.param([("Host", "evil.example:3000")], {}, id="name that was rebound"),
         pytest.param([("Host", "127.0.0.1.evil.example")], {}, id="name like an address"),
         pytest.param([("Host", "localhost"), ("Host", "evil.example")], {}, id="two names"),
+        # a body without a Content-Type needs no preflight, and is read as JSON
+        pytest.param([("Origin", "https://evil.example")], {}, id="page from elsewhere"),
+        pytest.param([("Origin", "null")], {}, id="page without an origin"),
+        pytest.param([("Origin", "https://localhost.evil.example")], {}, id="origin like ours"),
     ],
 )
 def test_without_authentication_everybody_else_is_refused(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
@@ -36,10 +36,13 @@ class Known:
     app: ASGIApp
     tier: str = "free"
     subject: str = "key:a"
+    authenticated: bool = True
+    scope: Scope = field(default_factory=dict)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = Caller(self.subject, "a", self.tier, frozenset(), True, "192.0.2.1")
+        caller = Caller(self.subject, "a", self.tier, frozenset(), self.authenticated, "192.0.2.1")
         scope.setdefault("state", {})[CALLER_KEY] = caller
+        self.scope = scope
         await self.app(scope, receive, send)
 
 
@@ -245,6 +248,22 @@ def test_a_call_that_costs_more_than_the_burst_is_not_free_to_try(call: Callable
     app = served(raising(AssertionError("reached")), cost=11)
     assert call(app).problem["code"] == "COST_TOO_HIGH"
     assert call(app).problem["code"] == "RATE_LIMITED"
+
+
+def test_who_is_not_known_is_charged_for_a_refusal_alone(call: Callable) -> None:
+    """Else a call dearer than their burst would be too dear, and not in want of a key."""
+    refused = raising(Problem(Code.AUTH_REQUIRED, "A key is needed."))
+    app = served(refused, cost=25, tier="anonymous")
+    app.authenticated = False
+    sent = call(app)
+    assert (sent.status, sent.problem["code"]) == (401, "AUTH_REQUIRED")
+    assert sent.headers["x-ratelimit-remaining"] == "19"
+
+
+def test_what_a_request_has_cost_is_left_for_the_log(call: Callable) -> None:
+    app = served(charging(3), cost=2)
+    call(app)
+    assert app.scope["state"]["cost"] == 5
 
 
 def test_nothing_is_too_dear_without_a_limit(call: Callable) -> None:

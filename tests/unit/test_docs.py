@@ -1,0 +1,135 @@
+"""The pages for people: links lead somewhere, and tables say what the code does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+from api import costs
+from api.call import Call, Open
+from api.calls import CALLS
+from api.documentation import PAGES
+from models.explanation import MAX_ROWS
+from settings import ROOT
+from telemetry import metrics
+from tests.unit.test_imports import MAY_IMPORT
+from tiers import TIERS
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+EVERY_DOCUMENT = pytest.mark.parametrize(
+    "document", [pytest.param(path, id=str(path.relative_to(ROOT))) for path in DOCUMENTS]
+)
+
+_CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#{1,6} (.+?) *$", re.MULTILINE)
+
+
+@lru_cache
+def text_of(document: Path) -> str:
+    return document.read_text(encoding="utf-8")
+
+
+@lru_cache
+def anchors(document: Path) -> set[str]:
+    """What can follow # in a link to a page: its headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", text_of(document), flags=re.MULTILINE | re.DOTALL)
+    slugs = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in _HEADING.findall(text)]
+    return {slug.replace(" ", "-") for slug in slugs}
+
+
+def broken_links(document: Path) -> Iterator[str]:
+    for link in _LINK.findall(_CODE.sub("`code`", text_of(document))):
+        if re.match(r"[a-z]+:", link):
+            continue  # elsewhere
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            yield link
+
+
+@EVERY_DOCUMENT
+def test_every_link_leads_somewhere(document: Path) -> None:
+    assert list(broken_links(document)) == []
+
+
+def test_a_link_that_leads_nowhere_is_seen(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# A `head`, 2\n[a](#a-head-2) [b](#b) [c](none.md) [d](https://e)\n`[f](g)`\n")
+    assert list(broken_links(page)) == ["#b", "none.md"]
+
+
+# --- tables -----------------------------------------------------------------------------------
+
+
+def table(page: str, first_cell: str) -> list[list[str]]:
+    """The rows of the table whose header begins with a cell, without backticks and commas."""
+    lines = text_of(ROOT / "docs" / page).split("\n")
+    start = next(at for at, line in enumerate(lines) if line.startswith(f"| {first_cell} |")) + 2
+    rows = []
+    for line in lines[start:]:
+        if not line.startswith("|"):
+            break
+        cells = [cell.strip() for cell in line.strip("|").split(" |")]
+        rows.append([cell.replace("`", "") for cell in cells])
+    return rows
+
+
+def number(cell: str) -> int:
+    return int(cell.replace(",", ""))
+
+
+def scope_of(call: Call) -> str:
+    match call.scope:
+        case Open.TO_ALL:
+            return "open"
+        case Open.TO_CALLERS:
+            return "any key"
+        case scope:
+            return str(scope)
+
+
+def test_every_call_is_listed_with_its_scope_and_cost() -> None:
+    listed = {name: (scope, number(units)) for name, scope, units in table("security.md", "call")}
+    calls = {call.name: (scope_of(call), call.cost) for call in CALLS}
+    assert listed == {**calls, **{f"GET {page}": ("open", 1) for page in PAGES}}
+
+
+def test_every_tier_is_listed_with_its_limits() -> None:
+    listed = {name: limits for name, *limits in table("security.md", "tier")}
+    for name, tier in TIERS.items():
+        limits = listed.pop(name)
+        if tier.quota is None:
+            assert limits[0] == "no limit"
+        else:
+            assert tuple(map(number, limits)) == (tier.quota, tier.window, tier.burst)
+    assert listed == {}
+
+
+def test_what_costs_more_is_listed_as_it_is_charged() -> None:
+    told = dict(table("security.md", "part of a request"))
+    (past,) = (units for part, units in told.items() if "date of the past" in part)
+    assert number(past) == costs.PAST_ORIGIN - 1
+    assert any(f"up to {MAX_ROWS} rows" in part for part in told)
+    assert any(f"full {costs.SERIES_OF_A_UNIT} series" in part for part in told)
+    assert any(f"further {costs.ROWS_OF_A_UNIT} rows" in part for part in told)
+
+
+def test_every_metric_is_listed() -> None:
+    named = {metric.name for metric in metrics.REGISTRY.collect()}
+    named.add("mlrf_data_origin_timestamp_seconds")  # there once a model is served
+    assert {name.removesuffix("_total") for name, *_ in table("api.md", "metric")} == named
+
+
+def test_every_room_is_listed_with_what_it_may_import() -> None:
+    listed = {
+        re.sub(r"\.py$|/$", "", room): {
+            re.sub(r"\.py$|/$", "", other) for other in rooms.split(", ") if other
+        }
+        for room, _, rooms in table("architecture.md", "room")
+    }
+    assert listed == MAY_IMPORT
