@@ -115,8 +115,8 @@ def reconcile_study(
             reporter=reporter,
         )
     levels = list(next(iter(result["means"].values()))["rmsse"])
-    columns = ("RMSLE", "WRMSSE", *levels, "negative")
-    table = Table(Column("method", no_wrap=True), *columns, caption="RMSSE by level")
+    columns = [Column(name, no_wrap=True) for name in ("RMSLE", "WRMSSE", *levels, "negative")]
+    table = Table("method", *columns, caption="RMSSE by level")  # a figure is not to be cut
     for name, scores in result["means"].items():
         figures = [scores["rmsle"], scores["wrmsse"], *(scores["rmsse"][level] for level in levels)]
         table.add_row(name, *(f"{figure:.4f}" for figure in figures), f"{scores['clipped']:.2%}")

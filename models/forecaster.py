@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+import anyio
 import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,10 @@ from models.pair import ServingPair
 from models.scenario import Adjustment, ScenarioRows, scenario_rows
 
 FIRST_ORIGIN = MIN_HISTORY_DAYS - 1
+
+AT_ONCE = 2
+"""Computations over the whole hierarchy that go on at a time: each holds the rows of all its days,
+58 MB for 1,782 series and 90 days, and takes a core. The others wait."""
 
 
 class Inferring(Protocol):
@@ -60,6 +65,9 @@ class Forecaster:
     pair: ServingPair
     onnx: Inferring
     reconciler: Reconciling
+    turns: anyio.Semaphore = field(
+        default_factory=lambda: anyio.Semaphore(AT_ONCE), repr=False, compare=False
+    )
 
     async def forecast(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
         """Coherent forecasts of all nodes in units, shape (nodes, horizons).
@@ -80,9 +88,10 @@ class Forecaster:
             covariates = known_covariates(engine.snapshot, origin)
             return state, engine.rows(state, covariates, horizons)
 
-        state, rows = await anyio.to_thread.run_sync(prepare)
-        outputs = await self._infer(origin, rows)
-        return await self._reconcile(origin, engine.base(state, horizons, outputs))
+        async with self.turns:
+            state, rows = await anyio.to_thread.run_sync(prepare)
+            outputs = await self._infer(origin, rows)
+            return await self._reconcile(origin, engine.base(state, horizons, outputs))
 
     async def base(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Base forecasts in units, shape (n,), of rows of shape (n, features).
@@ -111,11 +120,20 @@ class Forecaster:
             AdjustmentError: an adjustment cannot be made.
             RunnerError: see `forecast`.
         """
-        engine = self.pair.engine
-        predicted = np.zeros(len(engine.snapshot.hierarchy), dtype=np.bool_)
         if not adjustments:
             baseline = await self.forecast(origin, horizons)
-            return Comparison(baseline, baseline, predicted)
+            return Comparison(baseline, baseline, np.zeros(len(baseline), dtype=np.bool_))
+        async with self.turns:
+            return await self._compared(origin, horizons, node, adjustments)
+
+    async def _compared(
+        self,
+        origin: int,
+        horizons: NDArray[np.intp],
+        node: int,
+        adjustments: Sequence[Adjustment],
+    ) -> Comparison:
+        engine = self.pair.engine
 
         def prepare() -> tuple[ScenarioRows, NDArray[np.bool_], NDArray[np.float32]]:
             rows = scenario_rows(engine, origin, horizons, node, adjustments)
@@ -133,6 +151,7 @@ class Forecaster:
         if days.any():  # a day on which no row changes keeps its very numbers
             base = engine.base(rows.state, horizons[days], after[:, days])
             scenario[:, days] = await self._reconcile(origin, base)
+        predicted = np.zeros(len(engine.snapshot.hierarchy), dtype=np.bool_)
         predicted[needed] = rows.changed.any(axis=1)
         return Comparison(baseline, scenario, predicted)
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import anyio
+import httpx
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from errors import Code
 from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import MIN_HISTORY_DAYS
 from models.engine import ForecastEngine
+from models.forecaster import AT_ONCE
 from models.methods import Method
 from models.pair import ServingPair
 from settings import ROOT
@@ -322,3 +325,38 @@ def test_an_interval_that_is_not_offered_is_refused(simple: Callable, wrong: obj
 def test_no_interval_may_be_asked_for(simple: Callable) -> None:
     day = simple(horizon=15, intervals=[]).json()["forecast"][0]
     assert set(day) == {"date", "prediction", "actual"}
+
+
+def test_few_past_origins_are_computed_at_a_time(
+    client_with: Callable[..., Any], runners: Any, newest: date
+) -> None:
+    """Each holds the rows of the whole hierarchy; the others wait for their turn."""
+    running, most = 0, 0
+
+    class Counting:
+        async def infer(self, *asked: Any) -> Any:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            await anyio.sleep(0.01)  # long enough for the others to come, were they let
+            running -= 1
+            return await runners.infer(*asked)
+
+    client = client_with(onnx=Counting())
+
+    async def ask() -> list[int]:
+        codes: list[int] = []
+        transport = httpx.ASGITransport(client.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://mlrf") as http:
+
+            async def one(ago: int) -> None:
+                body = {**SERIES, "horizon": 15, "date": (newest - timedelta(ago)).isoformat()}
+                codes.append((await http.post("/predict/simple", json=body)).status_code)
+
+            async with anyio.create_task_group() as group:
+                for ago in range(6):
+                    group.start_soon(one, ago)
+        return codes
+
+    assert anyio.run(ask) == [200] * 6
+    assert most == AT_ONCE
