@@ -6,12 +6,13 @@ One for each worker. It is put together from the settings here; `service` gives 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 import anyio
 import anyio.to_thread
 import structlog
+from redis.exceptions import RedisError
 from sqlalchemy import Engine
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,7 +22,7 @@ from api.routes import Policies, Routes, Serving
 from api.schemas.facts import DegradedReason
 from api.status import newest_expected
 from cache.answers import AnswerCache
-from cache.redis import RedisLink
+from cache.redis import RedisLink, RedisUnavailableError
 from middleware.access import AccessMiddleware
 from middleware.address import client_address
 from middleware.audit_buffer import AuditBuffer
@@ -191,9 +192,10 @@ class _Conditions:
         return [DegradedReason(name, detail) for name, detail in self._parts().items() if detail]
 
     async def observe(self) -> None:
-        """Tell the metrics, and ask Redis, which is otherwise known by the requests that use it."""
-        if self._redis is not None and not self._redis.available:
-            await _answers(self._redis)
+        """Tell the metrics, having asked: requests may need no Redis, or come to other workers."""
+        if self._redis is not None:
+            await _ask(self._redis)
+        self._keys.look()
         for name, detail in self._parts().items():
             metrics.degraded(name, bool(detail))
 
@@ -290,14 +292,10 @@ async def _migrated(database: Engine, *, retry: float = 5.0) -> None:
             return
 
 
-async def _answers(redis: RedisLink) -> bool:
-    from cache.redis import RedisUnavailableError
-
-    try:
+async def _ask(redis: RedisLink) -> None:
+    """Find out whether Redis answers, whatever it answers; the link remembers."""
+    with suppress(RedisUnavailableError, RedisError):
         await redis.run(lambda client: client.ping())
-    except RedisUnavailableError:
-        return False
-    return True
 
 
 def refuse_open_server(settings: Settings) -> None:

@@ -11,11 +11,13 @@ import gc
 import os
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import bentoml
+import bentoml._internal.utils.circus as circus
 import numpy as np
 from pydantic import ValidationError
 from starlette.types import ASGIApp
@@ -157,3 +159,5 @@ class MLRF:
 
 if sys.argv[1:2] == ["serve"]:  # the process that starts the workers, which cannot stop it
     refuse_open_server(settings)
+    # looks after its workers every 10 s by itself: for so long a dead one would not be replaced
+    circus.create_standalone_arbiter = partial(circus.create_standalone_arbiter, check_delay=1)

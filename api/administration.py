@@ -51,7 +51,7 @@ from storage.errors import (
     UnknownKeyError,
 )
 from storage.key_store import KeyStore, NewKey, Once
-from storage.keys import ApiKey
+from storage.keys import ApiKey, masked
 
 Result = TypeVar("Result")
 
@@ -181,7 +181,9 @@ async def _stored(act: Callable[..., Result], *arguments: Any) -> Result:
             headers={"Retry-After": "5"},
         ) from error
     except UnknownKeyError as error:
-        raise Problem(Code.NOT_FOUND, f"There is no key {error.public_id[:40]!r}.") from None
+        raise Problem(
+            Code.NOT_FOUND, f"There is no key {masked(error.public_id)[:40]!r}."
+        ) from None
     except (TooManyKeysError, InactiveKeyError, OnceReusedError) as error:
         raise Problem(Code.CONFLICT, _sentence(error)) from None
     except InputError as error:

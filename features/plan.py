@@ -3,7 +3,7 @@
 A table of the past has no promotion on a day on which a store was closed. Taken for the plan, that
 says the day was closed before it came, and a model learns from it that a store without promotions
 sells nothing: asked what would sell without them, it answers next to nothing. So on a day without
-any promotion in a store that practically always has some, the plan is taken to be that of the same
+any promotion in a store that usually has some, the plan is taken to be that of the same
 weekday before. Only promotions are looked at, which are known in advance, and no sales.
 """
 
@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-DAYS, ALWAYS = 28, 25
-"""A store that had promotions on so many of so many days practically always has some."""
+DAYS, ALWAYS = 28, 20
+"""A store that had promotions on so many of so many days usually has some, on that weekday too."""
 
 LONGEST = 91
 """Days for which the plan of the last week with promotions goes on: as far as a forecast reaches,

@@ -142,17 +142,21 @@ class Snapshot:
         return np.array([code[key] for key in keys], dtype=np.intp)
 
     def planned(self, days: slice) -> NDArray[np.float32]:
-        """Items on promotion as they were planned (see `features.plan`), shape (bottoms, days)."""
+        """Items on promotion as they were planned (see `features.plan`), shape (bottoms, days).
+
+        What is planned for days after the newest origin is believed as it is.
+        """
         items = np.array(self.onpromotion[:, days])
         of_store = self._plan[:, days]
-        for column in np.flatnonzero((of_store != np.arange(days.start, days.stop)).any(axis=0)):
+        own = np.arange(days.start, days.start + of_store.shape[1])
+        for column in np.flatnonzero((of_store != own).any(axis=0)):
             source = of_store[self._store_of, column]
             items[:, column] = self.onpromotion[np.arange(len(items)), source]
         return items
 
     @cached_property
     def _plan(self) -> NDArray[np.intp]:
-        return days_of_plan(self.onpromotion, self._store_of)
+        return days_of_plan(self.onpromotion[:, : self.n_days], self._store_of)
 
     @cached_property
     def _store_of(self) -> NDArray[np.intp]:

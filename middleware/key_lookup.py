@@ -122,6 +122,11 @@ class KeyLookup:
         self._observe("miss")
         return answer.key
 
+    def look(self) -> None:
+        """Ask a database that is away whether it is back, for nobody; waits for no answer."""
+        if self.away:
+            self._read("")
+
     def used(self, public_id: str) -> None:
         """Remember that a key was used now, until the next `flush`."""
         self._used[public_id] = self._now()

@@ -29,6 +29,9 @@ MOST_ACTIVE = 2
 GRACE = timedelta(hours=24)
 """How long a rotated key goes on working unless something else is asked for."""
 
+LONGEST = timedelta(days=100 * 365)
+"""How far off a key may expire; one that never does has no such time."""
+
 _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,99}")
 
 
@@ -98,7 +101,7 @@ class KeyStore:
         Raises:
             OnceReusedError: a request of this name had another content.
             InputError: the client's name cannot be used, there is no scope, or the key would
-                expire before it is made.
+                expire before it is made, or more than `LONGEST` after.
             TooManyKeysError: the client has two active keys.
         """
         now = self._clock()
@@ -193,8 +196,12 @@ def _check(
         )
     if not scopes:
         raise InputError("scopes: at least one is expected")
-    if expires_at is not None and expires_at <= now:
-        raise InputError(f"expiry {_told(expires_at)}: a time after now is expected")
+    if expires_at is not None and not now < expires_at <= now + LONGEST:
+        # told as it was given: the first and the last hours of the calendar are none in UTC
+        raise InputError(
+            f"expiry {expires_at.isoformat(timespec='seconds')}: a time after now is expected, "
+            "within 100 years"
+        )
 
 
 def _new(

@@ -1,4 +1,4 @@
-"""Asking one worker of a server: they accept from one socket, so which of them answers is chance."""
+"""Asks one worker of a server: all accept from one socket, so which of them answers is chance."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_a_store_that_closes_goes_on_with_its_last_week_as_far_as_a_forecast_rea
     "alter",
     [
         pytest.param(lambda given: given[0, NOW : NOW + 1].fill(0), id="one series of it"),
-        pytest.param(lambda given: given[:2, ::4].fill(0), id="now and then without any"),
+        pytest.param(lambda given: given[:2, ::3].fill(0), id="now and then without any"),
         pytest.param(lambda given: given[:2, NOW:].fill(np.nan), id="not known"),
         pytest.param(lambda given: given[:2, :NOW].fill(0), id="not since long"),
     ],
@@ -84,5 +85,14 @@ def test_a_closed_day_of_the_demo_has_promotions_as_a_covariate(snapshot: Snapsh
 
 def test_what_is_planned_is_read_without_sales(snapshot: Snapshot) -> None:
     """Else a forecast would know which days are closed before they come."""
-    source = days_of_plan(snapshot.onpromotion, snapshot._store_of)
-    assert (source == snapshot._plan).all()
+    past = snapshot.onpromotion[:, : snapshot.n_days]
+    assert (days_of_plan(past, snapshot._store_of) == snapshot._plan).all()
+
+
+def test_what_is_planned_for_days_to_come_is_believed(snapshot: Snapshot) -> None:
+    """Also that there is to be no promotion."""
+    onpromotion = np.array(snapshot.onpromotion)
+    onpromotion[:, snapshot.n_days + 2] = 0
+    ahead = replace(snapshot, onpromotion=onpromotion)
+    days = slice(snapshot.n_days, snapshot.n_days + 5)
+    assert np.array_equal(ahead.planned(days), onpromotion[:, days])

@@ -397,6 +397,27 @@ def test_keys_are_found_again_when_the_store_is_back(bench: Bench, log_lines: Ca
     assert "db.internal" not in str(lines)
 
 
+def test_a_look_finds_a_store_that_is_back_though_nobody_brings_a_key(bench: Bench) -> None:
+    """And asks nothing of one that is there, or that was asked just now."""
+
+    async def test() -> None:
+        lookup = bench.lookup()
+        lookup.look()
+        assert bench.store.asked == []
+        bench.store.fails = AWAY
+        with pytest.raises(KeysUnavailableError):
+            await lookup.find("one")
+        bench.store.fails = None
+        lookup.look()
+        assert bench.store.asked == ["one"]
+        bench.time += 1
+        lookup.look()
+        await bench.until(lambda: not lookup.away)
+        assert len(bench.store.asked) == 2
+
+    run(test)
+
+
 def test_a_store_that_hangs_counts_as_away(bench: Bench) -> None:
     """One request waits for the time-out; a key that is known waits for nothing after that."""
 

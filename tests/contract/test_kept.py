@@ -1,0 +1,261 @@
+"""Answers that are kept: what the cache says, and that it never changes an answer."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import anyio
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from errors import Code
+from models.engine import ForecastEngine
+from models.forecaster import Forecaster
+from models.pair import ServingPair
+from tests.contract.conftest import Client, LocalRunners, client_of
+
+SERIES: dict[str, Any] = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
+PROMOTED = {"adjustments": {"onpromotion": {"op": "add", "value": 3}}}
+Asked = tuple[str, str, dict[str, Any]]
+
+
+def asked_of(newest: date) -> dict[str, Asked]:
+    """Each call that is kept, at the newest origin and at one that is computed."""
+    past = {"date": (newest - timedelta(30)).isoformat()}
+    week = {**SERIES, "horizon": 15}
+    return {
+        "simple": ("POST", "/predict/simple", week),
+        "simple, past": ("POST", "/predict/simple", {**week, **past}),
+        "hierarchy": ("GET", "/hierarchy", {"horizon": 15}),
+        "hierarchy, past": ("GET", "/hierarchy", {"horizon": 15, **past}),
+        "explain": ("POST", "/explain", SERIES),
+        "explain, past": ("POST", "/explain", {**SERIES, **past}),
+        "whatif": ("POST", "/whatif", {**week, **PROMOTED}),
+        "whatif, past": ("POST", "/whatif", {**week, **PROMOTED, **past}),
+    }
+
+
+CALLS = [*asked_of(date.min + timedelta(60))]
+
+
+@pytest.fixture
+def asked(newest: date) -> dict[str, Asked]:
+    return asked_of(newest)
+
+
+def send(client: Client, asked: Asked, **headers: str) -> httpx.Response:
+    method, path, given = asked
+    how: dict[str, Any] = {"params": given} if method == "GET" else {"json": given}
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return client.request(method, path, headers=named, **how)
+
+
+def outcomes(*responses: httpx.Response) -> list[str | None]:
+    return [response.headers.get("x-cache") for response in responses]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_kept_and_computed_answers_are_byte_identical(
+    client: Client, asked: dict[str, Asked], call: str
+) -> None:
+    missed, hit = send(client, asked[call]), send(client, asked[call])
+    computed = send(client, asked[call], Cache_Control="no-cache")
+    assert outcomes(missed, hit, computed) == ["miss", "hit", "bypass"]
+    assert missed.status_code == 200
+    assert missed.content == hit.content == computed.content
+    assert missed.headers["content-type"] == hit.headers["content-type"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_answer_that_was_asked_for_anew_is_not_kept(
+    client: Client, asked: dict[str, Asked], call: str
+) -> None:
+    """So that it can be compared with the kept one."""
+    anew = send(client, asked[call], Cache_Control="max-age=0, no-cache")
+    assert outcomes(anew, send(client, asked[call])) == ["bypass", "miss"]
+
+
+def test_a_hit_computes_nothing(
+    client: Client, runners: LocalRunners, asked: dict[str, Asked]
+) -> None:
+    send(client, asked["simple, past"])
+    computed = len(runners.inferred)
+    assert computed > 0
+    send(client, asked["simple, past"])
+    assert len(runners.inferred) == computed
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param({"family": "LIQUOR,WINE,BEER", "store_nbr": 1, "horizon": 15}, id="order"),
+        pytest.param({**SERIES, "horizon": 15, "intervals": [80, 95]}, id="a default written out"),
+        pytest.param({**SERIES, "horizon": 15, "date": None}, id="null for what is left out"),
+    ],
+)
+def test_one_request_in_other_words_is_a_hit(
+    client: Client, asked: dict[str, Asked], given: dict[str, Any]
+) -> None:
+    send(client, asked["simple"])
+    again = send(client, ("POST", "/predict/simple", given))
+    assert outcomes(again) == ["hit"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param({"store_nbr": 2}, id="store"),
+        pytest.param({"family": "DAIRY"}, id="family"),
+        pytest.param({"horizon": 30}, id="horizon"),
+        pytest.param({"intervals": [80]}, id="intervals"),
+        pytest.param({"intervals": []}, id="no intervals"),
+    ],
+)
+def test_another_request_is_a_miss(
+    client: Client, asked: dict[str, Asked], given: dict[str, Any]
+) -> None:
+    method, path, usual = asked["simple"]
+    first = send(client, asked["simple"])
+    other = send(client, (method, path, {**usual, **given}))
+    assert outcomes(other) == ["miss"]
+    assert other.content != first.content
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_problem_is_never_kept(
+    client_with: Callable[..., Client],
+    runners: LocalRunners,
+    asked: dict[str, Asked],
+    call: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither one of the request, nor one of a runner that comes back."""
+    runner = Fails(runners)
+    client = client_with(onnx=runner)
+    method, path, given = asked[call]
+    wrong = {**given, "horizon": 7_000}
+    for _ in range(2):
+        refused = send(client, (method, path, wrong))
+        assert (refused.status_code, outcomes(refused)) == (400, [None])
+    runner.failing = True
+    failed = send(client, asked[call])
+    runner.failing = False
+    answered = send(client, asked[call])
+    assert answered.status_code == 200
+    if failed.status_code == 200:  # the newest forecasts are stored, and need no runner
+        assert (call in NEED_NO_RUNNER, outcomes(answered)) == (True, ["hit"])
+        return
+    client.problem(failed, Code.INFERENCE_FAILED)
+    assert (outcomes(failed), outcomes(answered)) == ([None], ["miss"])
+
+
+NEED_NO_RUNNER = ("simple", "hierarchy", "explain")
+
+
+@dataclasses.dataclass
+class Fails:
+    """A model runner that can be made to fail."""
+
+    runners: LocalRunners
+    failing: bool = False
+
+    async def infer(
+        self, bundle: str, snapshot: str, rows: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        if self.failing:
+            raise ConnectionError("the runner is gone")
+        return await self.runners.infer(bundle, snapshot, rows)
+
+
+@dataclasses.dataclass
+class Waits:
+    """A model runner that answers when it is told to."""
+
+    runners: LocalRunners
+    go: anyio.Event
+    calls: int = 0
+
+    async def infer(
+        self, bundle: str, snapshot: str, rows: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        self.calls += 1
+        await self.go.wait()
+        return await self.runners.infer(bundle, snapshot, rows)
+
+
+def test_equal_requests_at_the_same_time_are_computed_once(
+    client_with: Callable[..., Client], runners: LocalRunners, asked: dict[str, Asked]
+) -> None:
+    _, path, given = asked["simple, past"]
+    answers: list[httpx.Response] = []
+
+    async def together() -> int:
+        runner = Waits(runners, anyio.Event())
+        transport = httpx.ASGITransport(client_with(onnx=runner).app)
+
+        async def one(client: httpx.AsyncClient) -> None:
+            answers.append(await client.post(path, json=given))
+
+        async with (
+            httpx.AsyncClient(transport=transport, base_url="http://mlrf") as client,
+            anyio.create_task_group() as tasks,
+        ):
+            for _ in range(50):
+                tasks.start_soon(one, client)
+            await anyio.wait_all_tasks_blocked()
+            runner.go.set()
+        return runner.calls
+
+    calls = anyio.run(together)
+    alone = send(client_with(), asked["simple, past"])
+    assert calls == 1
+    assert {answer.content for answer in answers} == {alone.content}
+    assert Counter(outcomes(*answers)) == {"miss": 1, "hit": 49}
+
+
+@dataclasses.dataclass
+class Swaps:
+    """Serves one forecaster after the other."""
+
+    given: Forecaster
+
+    def forecaster(self) -> Forecaster:
+        return self.given
+
+
+def test_an_answer_of_another_snapshot_is_not_given(
+    serving_pair: ServingPair, runners: LocalRunners, asked: dict[str, Asked]
+) -> None:
+    """Not by the same cache, and the first one's is a hit again when that one serves again."""
+    engine, forecasts = serving_pair.engine, serving_pair.forecasts
+    other = ServingPair(
+        ForecastEngine(engine.bundle, dataclasses.replace(engine.snapshot, name="another")),
+        serving_pair.intervals,
+        dataclasses.replace(forecasts, mean=forecasts.mean * 2),
+    )
+    first, second = (Forecaster(pair, runners, runners) for pair in (serving_pair, other))
+    serving = Swaps(first)
+    client = client_of(serving)
+    answers = []
+    for forecaster in (first, second, first):
+        serving.given = forecaster
+        answers.append(send(client, asked["simple"]))
+    assert outcomes(*answers) == ["miss", "miss", "hit"]
+    assert answers[1].json()["prediction"] == 2 * answers[0].json()["prediction"]
+    assert answers[2].content == answers[0].content
+
+
+def test_a_kept_answer_has_the_etag_of_the_computed_one(
+    client: Client, asked: dict[str, Asked]
+) -> None:
+    first, again = (send(client, asked["hierarchy"]) for _ in range(2))
+    assert outcomes(first, again) == ["miss", "hit"]
+    assert first.headers["etag"] == again.headers["etag"]
+    same = send(client, asked["hierarchy"], If_None_Match=first.headers["etag"])
+    assert (same.status_code, same.content, outcomes(same)) == (304, b"", ["hit"])

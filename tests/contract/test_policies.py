@@ -1,0 +1,231 @@
+"""Who may make which call: every call of the contract, and every way around its path."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+import anyio
+import pytest
+from starlette.types import Message
+
+from api.call import Call, Open
+from api.calls import CALLS
+from api.documentation import PAGES
+from application import Application
+from artifacts import Store
+from models.forecaster import Forecaster
+from models.pair import ServingPair
+from storage.keys import Scope
+from tests.contract.composed import BEHIND, EVERY_SCOPE, KEY, Asked, Told, ask, bearer, composed
+from tests.contract.conftest import LocalRunners, Serves
+
+OPEN = {
+    *("/", "/docs", "/docs/errors", "/docs/style.css", "/openapi.json"),
+    *("/livez", "/readyz", "/healthz"),
+    *("/v2/health/live", "/v2/health/ready", "/v2/models/mlrf/ready"),
+}
+"""The paths that answer whoever asks; one that joins them is written down here."""
+
+SCOPES = {
+    "/predict/batch": "batch",
+    "/explain": "explain",
+    "/whatif": "whatif",
+    "/metrics": "monitor",
+    "/metrics/prometheus": "monitor",
+    "/admin/keys": "admin",
+    "/admin/keys/{id}": "admin",
+    "/admin/keys/{id}/rotate": "admin",
+    "/admin/audit": "admin",
+    "/admin/reload-features": "admin",
+    "/admin/reload-features/{id}": "admin",
+}
+"""What the key must be for; `/health` takes any key, and the others take one for forecasts."""
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
+ALL_BUT_ADMIN = EVERY_SCOPE - {Scope.ADMIN}
+ALL = [pytest.param(call, id=call.name) for call in CALLS]
+CLOSED = [pytest.param(call, id=call.name) for call in CALLS if call.path not in OPEN]
+SCOPED = [pytest.param(call, id=call.name) for call in CALLS if isinstance(call.scope, Scope)]
+
+
+@pytest.fixture(scope="module")
+def app(
+    tmp_path_factory: pytest.TempPathFactory, trained: Store, serving_pair: ServingPair
+) -> Application:
+    runners = LocalRunners(serving_pair.engine)
+    serving = Serves(Forecaster(serving_pair, runners, runners))
+    return composed(tmp_path_factory.mktemp("policies"), trained, serving_pair, serving)
+
+
+def asked(call: Call, headers: dict[str, str] | None = None) -> Asked:
+    return Asked(call.method, call.path.replace("{id}", "0123456789ab"), headers or {})
+
+
+def one(app: Application, request: Asked) -> Told:
+    (told,) = ask(app, request)
+    return told
+
+
+# --- calls ------------------------------------------------------------------------------------
+
+
+def test_these_are_the_open_paths_and_no_others() -> None:
+    assert {call.path for call in CALLS if call.scope is Open.TO_ALL} | {*PAGES} == OPEN
+
+
+def test_every_call_asks_for_its_own_scope() -> None:
+    closed = [call for call in CALLS if call.path not in OPEN | {"/health"}]
+    wrong = [call for call in closed if call.scope != SCOPES.get(call.path, "forecast")]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", sorted(OPEN))
+def test_an_open_path_answers_without_a_key(app: Application, path: str) -> None:
+    assert one(app, Asked("GET", path)).status == 200
+
+
+@pytest.mark.parametrize("call", CLOSED)
+def test_a_call_without_a_key_is_refused(app: Application, call: Call) -> None:
+    told = one(app, asked(call))
+    assert (told.status, told.code) == (401, "AUTH_REQUIRED")
+    assert told.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("call", SCOPED)
+def test_a_call_without_its_scope_is_refused(app: Application, call: Call) -> None:
+    """Every other scope together is not the one that is needed."""
+    told = one(app, asked(call, bearer(EVERY_SCOPE - {str(call.scope)})))
+    assert (told.status, told.code) == (403, "FORBIDDEN")
+    assert f'scope="{call.scope}"' in told.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize("call", SCOPED)
+def test_a_call_with_its_scope_alone_is_answered(app: Application, call: Call) -> None:
+    assert one(app, asked(call, bearer({str(call.scope)}))).status not in (401, 403)
+
+
+def test_a_call_for_any_caller_takes_a_key_without_scopes(app: Application) -> None:
+    calls = [call for call in CALLS if call.scope is Open.TO_CALLERS]
+    assert [call.path for call in calls] == ["/health"]
+    assert one(app, asked(calls[0], bearer(()))).status == 200
+
+
+@pytest.mark.parametrize("call", ALL)
+def test_the_key_of_the_environment_may_do_everything(app: Application, call: Call) -> None:
+    assert one(app, asked(call, {"X-API-Key": KEY})).status not in (401, 403)
+
+
+# --- other methods ----------------------------------------------------------------------------
+
+
+def every_method(headers: dict[str, str] | None = None) -> list[tuple[Call, Asked]]:
+    """Each path of the contract with each method."""
+    first = {call.path: call for call in CALLS}
+    return [
+        (call, Asked(method, asked(call).path, headers or {}))
+        for call in first.values()
+        for method in METHODS
+    ]
+
+
+def test_no_method_opens_a_closed_path(app: Application) -> None:
+    tried = [request for call, request in every_method() if call.path not in OPEN]
+    answers = zip(tried, ask(app, *tried), strict=True)
+    assert [request for request, told in answers if told.status != 401] == []
+
+
+def test_no_method_spares_the_scope(app: Application) -> None:
+    tried = [
+        request
+        for call, request in every_method(bearer(ALL_BUT_ADMIN))
+        if call.scope is Scope.ADMIN
+    ]
+    answers = zip(tried, ask(app, *tried), strict=True)
+    assert [request for request, told in answers if told.status != 403] == []
+
+
+def test_a_method_that_a_path_does_not_offer_is_told_those_that_it_does(app: Application) -> None:
+    offered = {
+        path: {call.method for call in calls}
+        for path, calls in groupby(sorted(CALLS, key=attrgetter("path")), attrgetter("path"))
+    }
+    for call, request in every_method({"X-API-Key": KEY}):
+        methods = offered[call.path] | ({"HEAD"} if "GET" in offered[call.path] else set())
+        if request.method in methods:
+            continue
+        told = one(app, request)
+        assert told.status == 405, request
+        assert {*told.headers["allow"].split(", ")} == methods, request
+
+
+def test_a_preflight_needs_no_key_and_is_told_nothing(app: Application) -> None:
+    """A browser sends it without one; the request that follows needs it."""
+    origin = {"Origin": "http://localhost:5173", "Access-Control-Request-Method": "POST"}
+    told = one(app, Asked("OPTIONS", "/admin/keys", origin))
+    assert (told.status, told.body) == (200, b"OK")
+    assert one(app, Asked("OPTIONS", "/admin/keys", {"Origin": origin["Origin"]})).status == 401
+
+
+# --- other paths ------------------------------------------------------------------------------
+
+OF_BENTOML = (
+    *("/docs.json", "/schema.json", "/static/x.js", "/static_content/index.css", "/metrics/"),
+    *("/favicon.ico", "/ui", "/__call__", "/infer", "/reconcile", "/mlrf/infer", "/tasks"),
+)
+LIKE_OPEN = (
+    *("//", "///", "//docs", "/docs/", "/docs//errors", "/DOCS", "/Livez", "/livez/", "/livez/x"),
+    *("/docs/../admin/keys", "/./docs", "/livez/../metrics", "/docs/..", "/%64ocs", "/docs%2e"),
+    *("/docs;admin", "/docs?x", "/docs#x", "/docs\x00", "/docs ", "/docs\\..\\admin"),
+    *("/v2/", "/v2/health", "/v2/health/live/", "/v2/models/other/ready", "/openapi.json/"),
+    *("", "*", "docs", "livez", "http://mlrf/livez"),
+)
+LIKE_ADMIN = (
+    *("/admin", "/admin/", "/admin/keys/", "//admin/keys", "/admin//keys", "/ADMIN/keys"),
+    *(
+        "/admin/./keys",
+        "/livez/../admin/keys",
+        "/admin/keys\n",
+        "/admin/keys\r\n",
+        "/admin/keys\x00",
+    ),
+    *("/admin/keys/0123456789ab/", "/admin/keys/0123456789ab\n", "/admin/keys/a/b/rotate"),
+    *("/admin/keys/0123456789ab/rotate\n", "/admin/keys/\n", "/admin/audit\n", "/admin/audit/"),
+    *("/admin/reload-features\n", "/admin/reload-features/x\n", "/metrics\n", "/explain\n"),
+    *("/whatif\n", "/predict/batch\n", "/metrics/prometheus\n"),
+)
+
+
+@pytest.mark.parametrize("path", [*OF_BENTOML, *LIKE_OPEN, *LIKE_ADMIN])
+def test_a_path_that_is_not_of_the_contract_is_not_open(app: Application, path: str) -> None:
+    tried = [Asked(method, path) for method in METHODS]
+    assert [told.code for told in ask(app, *tried)] == ["AUTH_REQUIRED"] * len(METHODS)
+
+
+@pytest.mark.parametrize("path", LIKE_ADMIN)
+def test_a_path_that_is_written_otherwise_needs_the_same_scope(app: Application, path: str) -> None:
+    """Or it is not answered by the contract: the router must not take what the policy does not."""
+    tried = [Asked(method, path, bearer(())) for method in METHODS]
+    for request, told in zip(tried, ask(app, *tried), strict=True):
+        assert told.code == "FORBIDDEN" or told.body == BEHIND, request
+
+
+def test_a_path_that_is_written_otherwise_costs_the_same(app: Application) -> None:
+    headers = bearer({"explain"}, tier="standard", subject="payer")
+    told = one(app, Asked("POST", "/explain\n", headers))
+    assert int(told.headers["x-ratelimit-remaining"]) <= 200 - 25
+
+
+def test_websockets_are_closed_and_do_not_reach_the_framework_behind(app: Application) -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {"type": "websocket", "path": "/", "headers": [], "client": None}
+    anyio.run(app, scope, receive, send)
+    assert [message["type"] for message in sent] == ["websocket.close"]

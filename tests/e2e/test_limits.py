@@ -1,0 +1,232 @@
+"""Limits on a real server: two workers that share them in a real Valkey."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from datetime import date, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from artifacts import Store
+from features.snapshot import Snapshot
+from tests.e2e.conftest import Server, running
+from tests.e2e.workers import wait, workers_of
+from tests.integration.cache.conftest import Server as Valkey
+
+pytestmark = pytest.mark.e2e
+
+KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+TIERS = {
+    "metered": {"quota": 100, "window": 1, "burst": 50},
+    "bill": {"quota": 1, "window": 3600, "burst": 1000},  # nothing comes back during a test
+    "small": {"quota": 60, "window": 60, "burst": 30},
+    "anonymous": {"quota": 60, "window": 60, "burst": 20},
+}
+SECONDS = 4.0
+CLIENTS = 8
+PROXY, STRANGER = "127.0.0.2", "127.0.0.3"
+"""Two addresses of this machine: one of the proxy that the server trusts."""
+
+SERIES: dict[str, Any] = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("limits")
+    valkey = Valkey()
+    settings = {
+        "WORKERS": "2",
+        "AUTH_MODE": "required",
+        "API_KEY": KEY,
+        "REDIS_URL": valkey.url(),
+        "TIERS": json.dumps(TIERS),
+        "TRUSTED_PROXIES": f"{PROXY}/32",
+    }
+    try:
+        with running(folder, trained, **settings) as started:
+            started.wait_for("/readyz")
+            wait(lambda: len(workers_of(started)) == 2)
+            yield started
+    finally:
+        valkey.kill()
+
+
+def key_of(server: Server, tier: str) -> dict[str, str]:
+    """Headers of a new client in a tier."""
+    asked = {"client": f"{tier}-{time.monotonic_ns()}", "tier": tier}
+    made = server.request("POST", "/admin/keys", json=asked, headers={"X-API-Key": KEY})
+    assert made.status_code == 201, made.text
+    return {"X-API-Key": made.json()["key"]}
+
+
+def remaining(response: httpx.Response) -> int:
+    return int(response.headers["x-ratelimit-remaining"])
+
+
+# --- the rate ---------------------------------------------------------------------------------
+
+
+async def hammer(url: str, headers: dict[str, str]) -> tuple[Counter[int], float]:
+    """Statuses of what clients ask as often as they can, and how long they asked."""
+    statuses: Counter[int] = Counter()
+
+    async def ask(client: httpx.AsyncClient, until: float) -> None:
+        while time.monotonic() < until:
+            response = await client.get("/v2")
+            statuses[response.status_code] += 1
+            assert all(name in response.headers for name in HEADERS), response.headers
+            assert ("retry-after" in response.headers) == (response.status_code == 429)
+
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(
+                httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False)
+            )
+            for _ in range(CLIENTS)
+        ]
+        # a probe is free: what takes time at first does not keep the burst waiting
+        await asyncio.gather(*(client.get("/livez") for client in clients))
+        began = time.monotonic()
+        await asyncio.gather(*(ask(client, began + SECONDS) for client in clients))
+        return statuses, time.monotonic() - began
+
+
+HEADERS = (
+    *("ratelimit", "ratelimit-policy"),
+    *("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"),
+)
+
+
+def test_two_workers_accept_together_what_the_tier_allows(server: Server) -> None:
+    """Rate × time + burst, within two parts in a hundred."""
+    headers = key_of(server, "metered")
+    statuses, seconds = asyncio.run(hammer(server.url, headers))
+    assert statuses.keys() == {200, 429}
+    allowed = 100 * seconds + 50
+    assert sum(statuses.values()) > 1.3 * allowed, "the clients asked for too little to tell"
+    assert 0.98 * allowed - CLIENTS <= statuses[200] <= 1.02 * allowed + CLIENTS
+
+
+def test_a_caller_is_told_where_they_stand(server: Server) -> None:
+    headers = key_of(server, "small")
+    first = server.request("GET", "/meta", headers=headers)
+    assert first.headers["ratelimit-policy"] == '"small";q=60;w=60;mlrf-burst=30'
+    assert first.headers["ratelimit"] == '"small";r=29;t=1'
+    assert (first.headers["x-ratelimit-limit"], remaining(first)) == ("30", 29)
+    assert abs(int(first.headers["x-ratelimit-reset"]) - time.time()) < 5
+
+    missing = server.request("GET", "/nowhere", headers=headers)
+    assert (missing.status_code, remaining(missing)) == (404, 28), "problems are charged too"
+    refused = server.request("GET", "/admin/keys", headers=headers)
+    assert (refused.status_code, "ratelimit" in refused.headers) == (403, True)
+
+    last = first
+    while last.status_code == 200:
+        last = server.request("POST", "/explain", json=SERIES, headers=headers)
+    assert (last.status_code, last.json()["code"]) == (429, "RATE_LIMITED")
+    seconds = int(last.headers["retry-after"])
+    assert 1 <= seconds <= 30
+    assert last.headers["ratelimit"] == f'"small";r={remaining(last)};t={seconds}'
+
+
+# --- what things cost -------------------------------------------------------------------------
+
+
+def test_calls_cost_what_they_take(server: Server, snapshot: Snapshot) -> None:
+    headers = key_of(server, "bill")
+    left = 1000
+    day = snapshot.facts.origin
+    past = {"date": (day - timedelta(30)).isoformat()}
+    week = {**SERIES, "horizon": 15}
+    items = [{**week, "store_nbr": store} for store in (1, 2, 3, 1, 2)]
+
+    def cost(method: str, path: str, **how: Any) -> int:
+        nonlocal left
+        response = server.request(method, path, headers=headers, **how)
+        assert response.status_code == 200, response.text
+        before, left = left, remaining(response)
+        return before - left
+
+    assert cost("POST", "/predict/simple", json=week) == 1
+    assert cost("POST", "/predict/simple", json={**week, **past}) == 20
+    assert cost("POST", "/predict/simple", json={**week, **past}) == 20, "kept or not"
+    assert cost("GET", "/hierarchy", params={"horizon": 15}) == 1
+    assert cost("GET", "/hierarchy", params={"horizon": 15, **past}) == 20
+    assert cost("POST", "/explain", json=SERIES) == 25
+    assert cost("POST", "/whatif", json={**week, "adjustments": {"onpromotion": 3}}) >= 20
+    assert cost("POST", "/predict/batch", json={"predictions": items}) == 5
+    with_past = [{**items[0], "date": _days_before(day, 40)}, *items]
+    assert cost("POST", "/predict/batch", json={"predictions": with_past}) == 5 + 20
+    free = server.request("GET", "/livez", headers=headers)
+    assert "ratelimit" not in free.headers
+
+
+def _days_before(day: date, count: int) -> str:
+    return (day - timedelta(count)).isoformat()
+
+
+def test_what_nobody_could_pay_is_refused_for_its_cost(server: Server) -> None:
+    """And charged, or asking for it again and again would be free."""
+    headers = {**key_of(server, "small"), "Content-Type": "text/csv"}
+    lines = ["store_nbr,family,horizon", *['1,"LIQUOR,WINE,BEER",15'] * 31]
+    asked = {"content": "\n".join(lines), "headers": headers}
+    refused = server.request("POST", "/predict/batch", **asked)
+    assert (refused.status_code, refused.json()["code"]) == (400, "COST_TOO_HIGH")
+    assert "31 units" in refused.json()["detail"]
+    assert "30 at once" in refused.json()["detail"]
+    assert remaining(refused) < 30
+    fewer = "\n".join(lines[:11])
+    answered = server.request("POST", "/predict/batch", content=fewer, headers=headers)
+    assert answered.status_code == 200
+
+
+# --- who is nobody ----------------------------------------------------------------------------
+
+
+def guesses(server: Server, address: str, *forwarded: str) -> Counter[int]:
+    """Statuses of 40 guesses at a key from an address, in the name of others."""
+    transport = httpx.HTTPTransport(local_address=address)
+    statuses: Counter[int] = Counter()
+    with httpx.Client(base_url=server.url, transport=transport) as client:
+        for number in range(40):
+            headers = {"X-API-Key": f"a-guess-{number}"}
+            if forwarded:
+                headers["X-Forwarded-For"] = forwarded[number % len(forwarded)]
+            response = client.get("/meta", headers=headers)
+            statuses[response.status_code] += 1
+            assert ("retry-after" in response.headers) == (response.status_code == 429)
+    return statuses
+
+
+@pytest.mark.parametrize("address", [STRANGER, "127.0.0.1"])
+def test_who_guesses_keys_runs_out_of_requests_first(server: Server, address: str) -> None:
+    """At all workers together; and claiming to be others does not help who is no proxy.
+
+    uvicorn by itself would believe what 127.0.0.1 claims.
+    """
+    began = time.monotonic()
+    statuses = guesses(server, address, *(f"198.51.100.{number}" for number in range(40)))
+    seconds = time.monotonic() - began
+    assert statuses.keys() == {401, 429}
+    assert 20 <= statuses[401] <= 21 + seconds
+    transport = httpx.HTTPTransport(local_address=address)
+    with httpx.Client(base_url=server.url, transport=transport) as client:
+        known = client.get("/meta", headers=key_of(server, "small"))
+        assert known.status_code == 200, "who has a key is not kept out by a neighbour"
+        assert client.get("/livez").status_code == 200
+
+
+def test_a_proxy_that_is_trusted_is_believed_as_far_as_it_is_known(server: Server) -> None:
+    """Each caller behind it has limits of their own; what a caller wrote there is not read."""
+    first = guesses(server, PROXY, "203.0.113.1")
+    assert first[429] > 0
+    assert guesses(server, PROXY, "203.0.113.2")[401] >= 20
+    spoofed = guesses(server, PROXY, *(f"10.0.0.{number}, 203.0.113.1" for number in range(40)))
+    assert spoofed[401] <= 20 // 2, "still the first caller, whose limit is spent"

@@ -1,0 +1,223 @@
+"""Clients that ask a server all the time, in a thread beside the test, and remember all answers."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, NamedTuple, Self
+
+import httpx
+import numpy as np
+import orjson
+
+PROBLEM = "application/problem+json"
+
+
+class Ask(NamedTuple):
+    """A POST request, of a JSON document or of any bytes."""
+
+    path: str
+    document: Mapping[str, Any] | bytes
+    media_type: str = "application/json"
+
+    @property
+    def content(self) -> bytes:
+        return self.document if isinstance(self.document, bytes) else orjson.dumps(self.document)
+
+
+class Sent(NamedTuple):
+    """A request and what came of it.
+
+    Attributes:
+        began: monotonic seconds.
+        status: 0 where there was no answer, or not all of it.
+        code: of the problem, or the kind of the connection's error; empty for a success.
+    """
+
+    ask: Ask
+    began: float
+    seconds: float
+    status: int
+    code: str = ""
+    headers: Mapping[str, str] = {}
+
+
+@dataclass
+class Sends:
+    """Requests that were sent, with what is asked of them after a fault."""
+
+    all: list[Sent] = field(default_factory=list)
+
+    def between(self, begin: float, end: float = float("inf")) -> Sends:
+        """Those that began in a time."""
+        return Sends([sent for sent in self.all if begin <= sent.began < end])
+
+    def of(self, status: int) -> list[Sent]:
+        return [sent for sent in self.all if sent.status == status]
+
+    def outcomes(self) -> Counter[tuple[int, str]]:
+        return Counter((sent.status, sent.code) for sent in self.all)
+
+    def p95(self) -> float:
+        """Seconds; of all that were answered."""
+        return float(np.quantile([sent.seconds for sent in self.all if sent.status], 0.95))
+
+    def __str__(self) -> str:
+        outcomes = {f"{status} {code}".strip(): n for (status, code), n in self.outcomes().items()}
+        return f"{len(self.all)} requests, p95 {self.p95() * 1000:.0f} ms, {outcomes}"
+
+
+class Mix:
+    """Draws requests: of the newest and of past origins, what-ifs and explanations."""
+
+    def __init__(self, meta: Mapping[str, Any], kinds: Sequence[str] = (), seed: int = 1) -> None:
+        """Draw from what `/meta` says that there is.
+
+        Args:
+            kinds: names of methods, in turn; those of everyday requests where none is named.
+        """
+        self._random = random.Random(seed)
+        self._stores = [store["store_nbr"] for store in meta["stores"]]
+        self._families = list(meta["families"])
+        self._newest = date.fromisoformat(meta["data"]["last"])
+        self._kinds = tuple(kinds) or ("newest", "past", "newest", "whatif", "newest", "explain")
+        self._turn = 0
+
+    def __call__(self) -> Ask:
+        kind = self._kinds[self._turn % len(self._kinds)]
+        self._turn += 1
+        made: Ask = getattr(self, kind)()
+        return made
+
+    def newest(self) -> Ask:
+        return Ask("/predict/simple", {**self._series(), "horizon": 15})
+
+    def past(self, horizon: int = 15) -> Ask:
+        asked = {**self._series(), "horizon": horizon, "date": self._day()}
+        return Ask("/predict/simple", asked)
+
+    def long(self) -> Ask:
+        """What takes longest to answer."""
+        return self.past(90)
+
+    def whatif(self) -> Ask:
+        altered = {"onpromotion": {"op": "add", "value": self._random.randint(1, 50)}}
+        return Ask("/whatif", {**self._series(), "horizon": 15, "adjustments": altered})
+
+    def explain(self) -> Ask:
+        return Ask("/explain", {**self._series(), "date": self._day()})
+
+    def _series(self) -> dict[str, Any]:
+        store, family = self._random.choice(self._stores), self._random.choice(self._families)
+        return {"store_nbr": store, "family": family}
+
+    def _day(self) -> str:
+        return (self._newest - timedelta(self._random.randint(0, 300))).isoformat()
+
+
+class Load:
+    """Clients that each send one request after another, until the block ends.
+
+    Attributes:
+        sends: what was sent until now.
+        bodies: the different successful bodies of each request.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        draw: Callable[[], Ask],
+        *,
+        key: str = "",
+        clients: int = 4,
+        pause: float = 0.0,
+        reconnecting: float = 0.1,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            draw: makes the next request, whichever client sends it.
+            pause: seconds of each client between an answer and the next request.
+            reconnecting: part of the requests after which a client connects anew, so that every
+                worker is met.
+        """
+        self.sends = Sends()
+        self.bodies: dict[str, set[bytes]] = defaultdict(set)
+        self._url = url
+        self._draw = draw
+        self._headers = {"X-API-Key": key} if key else {}
+        self._clients = clients
+        self._pause = pause
+        self._reconnecting = reconnecting
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._all()), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.until(lambda: len(self.sends.all) >= self._clients)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join(60)
+        assert not self._thread.is_alive(), "a request had no end"
+
+    def until(self, holds: Callable[[], object], seconds: float = 15.0) -> float:
+        """Go on until a condition holds, and give the seconds that it took."""
+        return wait_until(holds, seconds)
+
+    def more(self, count: int, seconds: float = 15.0) -> None:
+        """Go on until so many requests more were answered."""
+        goal = len(self.sends.all) + count
+        wait_until(lambda: len(self.sends.all) >= goal, seconds)
+
+    async def _all(self) -> None:
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        async with httpx.AsyncClient(
+            base_url=self._url,
+            headers=self._headers,
+            limits=limits,
+            timeout=30,
+            trust_env=False,
+            verify=False,
+        ) as client:
+            await asyncio.gather(*(self._one(client) for _ in range(self._clients)))
+
+    async def _one(self, client: httpx.AsyncClient) -> None:
+        while not self._ending.is_set():
+            sent = await self._send(client, self._draw())
+            self.sends.all.append(sent)
+            # who finds nobody does not ask a thousand times a second
+            await asyncio.sleep(self._pause if sent.status else 0.02)
+
+    async def _send(self, client: httpx.AsyncClient, ask: Ask) -> Sent:
+        began = time.monotonic()
+        leave = {"Connection": "close"} if random.random() < self._reconnecting else {}
+        headers = {"Content-Type": ask.media_type, **leave}
+        try:
+            response = await client.post(ask.path, content=ask.content, headers=headers)
+        except httpx.TransportError as error:
+            cut = "complete message body" in str(error)
+            kind = "Truncated" if cut else type(error).__name__
+            return Sent(ask, began, time.monotonic() - began, 0, kind)
+        seconds = time.monotonic() - began
+        if response.is_success:
+            self.bodies[str(ask)].add(response.content)
+            return Sent(ask, began, seconds, response.status_code)
+        code = response.json()["code"] if response.headers["content-type"] == PROBLEM else "?"
+        return Sent(ask, began, seconds, response.status_code, code, dict(response.headers))
+
+
+def wait_until(holds: Callable[[], object], seconds: float = 15.0) -> float:
+    """Wait for a condition, and give the seconds that it took."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() < began + seconds, f"not within {seconds} s"
+        time.sleep(0.02)
+    return time.monotonic() - began

