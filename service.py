@@ -22,7 +22,8 @@ import numpy as np
 from pydantic import ValidationError
 from starlette.types import ASGIApp
 
-from application import Application, refuse_open_server
+from application import Application
+from application.identity import refuse_open_server
 from artifacts import ArtifactError, Pair
 from errors import Code, Problem
 from models.forecaster import Forecaster

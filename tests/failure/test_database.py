@@ -17,7 +17,7 @@ import pytest
 from artifacts import Store
 from storage.keys import mint
 from tests.failure.conftest import Target, two_workers
-from tests.failure.load import Ask
+from tests.failure.load import Ask, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -102,12 +102,13 @@ def test_a_server_that_starts_before_its_database_migrates_it_later(
     postgresql.stop()
     with two_workers(tmp_path, trained, DATABASE_URL=postgresql.url) as target:
         assert target.post(newest(target)).status_code == 200
+        wait_until(lambda: target.degraded("database"), 10)
         assert target.post(newest(target), mint().text).json()["code"] == "KEYS_UNAVAILABLE"
         with target.load() as load:
             postgresql.start()
             made = Ask("/admin/keys", {"client": "first", "scopes": ["forecast"]})
             took = load.until(lambda: target.post(made).status_code == 201, MIGRATED_SECONDS)
-            load.until(lambda: target.well("database"), 5)
+            load.until(lambda: target.well("database"), MIGRATED_SECONDS)
         print(f"migrated after {took:.2f} s; {load.sends}")
         assert len(load.sends.of(200)) == len(load.sends.all)
         assert target.post(newest(target), target.new_key("second")).status_code == 200

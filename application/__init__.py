@@ -1,0 +1,169 @@
+"""The application in front of BentoML: middleware in order, routes, and what runs beside them.
+
+One for each worker. It is put together from the settings here; `service` gives it what serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+from starlette.routing import Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.administration import Administration
+from api.routes import Policies, Routes, Serving
+from application.background import every, migrated
+from application.conditions import Conditions
+from application.identity import identity_of
+from cache.answers import AnswerCache
+from cache.redis import RedisLink
+from middleware.access import AccessMiddleware
+from middleware.address import client_address
+from middleware.audit_buffer import AuditBuffer
+from middleware.authentication import AuthenticationMiddleware
+from middleware.authorization import AuthorizationMiddleware
+from middleware.body_limit import BodyLimitMiddleware
+from middleware.cors import CorsMiddleware
+from middleware.deadline import DeadlineMiddleware
+from middleware.key_lookup import KeyLookup
+from middleware.limits.limiter import Limiter
+from middleware.problems import ProblemMiddleware
+from middleware.rate_limit import RateHeadersMiddleware, RateLimitMiddleware
+from middleware.request_id import RequestIdMiddleware
+from middleware.security_headers import SecurityHeadersMiddleware
+from models.pair import ServingPair
+from models.reload import Reloader
+from models.watcher import PairWatcher
+from settings import Settings
+from storage.audit import AuditLog
+from storage.database import open_database
+from storage.key_store import KeyStore
+from telemetry import metrics
+
+AUDIT_SECONDS = 2.0
+"""How long a refusal waits to be written."""
+
+USES_SECONDS = 30.0
+"""How long the time of a key's last use waits to be written."""
+
+
+class Application:
+    """What answers requests in one worker.
+
+    Args:
+        watcher: holds the pair that serves, and follows CURRENT.
+        serving: gives what serves when a request comes.
+        behind: BentoML's own application, for what is not answered here.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        watcher: PairWatcher[ServingPair],
+        serving: Callable[[], Serving],
+        behind: ASGIApp,
+    ) -> None:
+        self._watcher = watcher
+        self._redis = _redis_of(settings)
+        self._database = open_database(settings.database_url.get_secret_value())
+        self._keys = KeyLookup(
+            KeyStore(self._database),
+            ttl=settings.key_cache_seconds,
+            grace=settings.key_grace_seconds,
+            observe=metrics.key_lookup,
+        )
+        self._audit = AuditBuffer(AuditLog(self._database).record)
+        self.answers = AnswerCache(
+            max_bytes=settings.cache_max_bytes,
+            ttl=settings.cache_ttl_seconds,
+            redis=self._redis,
+            observe=metrics.cache_outcome,
+        )
+        conditions = Conditions(watcher, self._redis, self._keys, settings.max_data_age_days)
+        administration = Administration(
+            keys=KeyStore(self._database),
+            audit=AuditLog(self._database),
+            reloader=Reloader(settings.store, settings.data_dir) if settings.data_dir else None,
+            tiers=tuple(settings.tiers),
+            default_tier=settings.default_tier,
+        )
+        routes = Routes(serving, self.answers, administration, conditions)
+        front = Router(routes.table(), default=behind, redirect_slashes=False)
+        self._app = self._wrapped(settings, front)
+        self._behind = behind
+        self._conditions = conditions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        async with self._running():
+            await self._behind(scope, receive, send)
+
+    def _wrapped(self, settings: Settings, front: ASGIApp) -> ASGIApp:
+        """The middleware, innermost first."""
+        policies = Policies()
+        limiter = Limiter(
+            self._redis,
+            share=settings.replicas * settings.workers,
+            observe=metrics.limiter_decision,
+        )
+        app: ASGIApp = AuthorizationMiddleware(
+            front, lambda scope: policies.of(scope).scope, record=self._audit.record
+        )
+        app = RateLimitMiddleware(
+            app,
+            limiter=limiter,
+            tiers=settings.tiers,
+            default_tier=settings.default_tier,
+            cost_of=lambda scope: policies.of(scope).cost,
+        )
+        app = AuthenticationMiddleware(
+            app,
+            identity_of(settings, self._keys),
+            address_of=lambda scope: client_address(scope, settings.trusted_proxies),
+            record=self._audit.record,
+        )
+        app = DeadlineMiddleware(app, limit_of=lambda scope: settings.request_timeout_seconds)
+        app = BodyLimitMiddleware(
+            app,
+            max_bytes=settings.max_body_bytes,
+            timeout_seconds=settings.body_timeout_seconds,
+        )
+        app = RateHeadersMiddleware(ProblemMiddleware(app))
+        app = CorsMiddleware(app, origins=settings.cors_origins)
+        app = SecurityHeadersMiddleware(app, tls_in_front=settings.tls_in_front)
+        app = AccessMiddleware(app, route_of=lambda scope: policies.of(scope).route)
+        return RequestIdMiddleware(app)
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
+        """Everything that goes on beside requests, from the start of a worker to its end."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(migrated, self._database, self._conditions.note_database)
+            tasks.start_soon(self._watcher.watch)
+            tasks.start_soon(every, AUDIT_SECONDS, self._audit.flush)
+            tasks.start_soon(every, USES_SECONDS, self._keys.flush)
+            tasks.start_soon(every, 1.0, self._conditions.observe)
+            try:
+                yield
+            finally:
+                tasks.cancel_scope.cancel()
+        with anyio.move_on_after(2, shield=True):
+            await self._audit.flush(everything=True)
+            await self._keys.flush()
+            if self._redis is not None:
+                await self._redis.aclose()
+        self._database.dispose()
+
+
+def _redis_of(settings: Settings) -> RedisLink | None:
+    if settings.redis_url is None:
+        return None
+    return RedisLink(
+        settings.redis_url.get_secret_value(),
+        on_change=metrics.redis_available,
+        on_error=metrics.redis_error,
+    )

@@ -1,0 +1,85 @@
+"""What is not as it should be around the model, for /health and for the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from redis.exceptions import RedisError
+
+from api.schemas.facts import DegradedReason
+from api.status import newest_expected
+from cache.redis import RedisLink, RedisUnavailableError
+from middleware.key_lookup import KeyLookup
+from models.pair import ServingPair
+from models.watcher import PairWatcher
+from telemetry import metrics
+
+
+class Conditions:
+    """What is not as it should be around the model."""
+
+    def __init__(
+        self,
+        watcher: PairWatcher[ServingPair],
+        redis: RedisLink | None,
+        keys: KeyLookup,
+        max_data_age_days: int,
+    ) -> None:
+        self._watcher = watcher
+        self._redis = redis
+        self._keys = keys
+        self._max_data_age_days = max_data_age_days
+        self._database_ready = True
+
+    def note_database(self, ready: bool) -> None:
+        """Whether the database could be brought up to date."""
+        self._database_ready = ready
+
+    def reasons(self) -> Sequence[DegradedReason]:
+        return [DegradedReason(name, detail) for name, detail in self._parts().items() if detail]
+
+    async def observe(self) -> None:
+        """Tell the metrics, having asked: requests may need no Redis, or come to other workers."""
+        if self._redis is not None:
+            await _ask(self._redis)
+        self._keys.look()
+        for name, detail in self._parts().items():
+            metrics.degraded(name, bool(detail))
+
+    def _parts(self) -> dict[str, str]:
+        return {
+            "redis": self._redis_away(),
+            "database": self._database_away(),
+            "data": self._stale(),
+            "offered_pair": " ".join(self._watcher.degraded),
+        }
+
+    def _redis_away(self) -> str:
+        if self._redis is None or self._redis.available:
+            return ""
+        return (
+            "Redis does not answer: limits are each worker's fair share, and workers do not share "
+            "what they have computed."
+        )
+
+    def _database_away(self) -> str:
+        if not self._keys.away and self._database_ready:
+            return ""
+        return "The database does not answer: keys that were in use go on working for a while."
+
+    def _stale(self) -> str:
+        pair = self._watcher.serving
+        if pair is None:
+            return ""
+        newest = pair.engine.snapshot.facts.origin
+        age = (newest_expected() - newest).days
+        if age <= self._max_data_age_days:
+            return ""
+        return f"The newest sales are of {newest}, {age} days before the newest expected day."
+
+
+async def _ask(redis: RedisLink) -> None:
+    """Find out whether Redis answers, whatever it answers; the link remembers."""
+    with suppress(RedisUnavailableError, RedisError):
+        await redis.run(lambda client: client.ping())

@@ -1,0 +1,81 @@
+"""Who may call, as the settings say; and why a server that nobody could call does not start."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import structlog
+
+from middleware.authentication import Identity
+from middleware.identity import CredentialIdentity, EnvironmentKey
+from middleware.key_lookup import KeyLookup
+from middleware.local import LocalIdentity
+from middleware.token_keys import PublicKeys, SharedSecret
+from middleware.tokens import TokenVerifier
+from settings import AuthMode, Settings
+from storage.database import open_database
+from storage.errors import StorageError
+from storage.key_store import KeyStore
+from storage.keys import Scope
+from storage.migrations import upgrade
+
+_ALL_SCOPES = frozenset(map(str, Scope))
+_log = structlog.get_logger(__name__)
+
+NO_KEY = (
+    "mlrf: calls need a key, and there is none. Make one with `mlrf keys create <client>`, or set "
+    "API_KEY, or JWT_SECRET or JWT_KEYS_FILE; or set AUTH_MODE=disabled to answer this machine "
+    "alone without keys."
+)
+
+
+def identity_of(settings: Settings, keys: KeyLookup) -> Identity:
+    """What tells who a request comes from."""
+    if settings.auth_mode is AuthMode.DISABLED:
+        return LocalIdentity(_ALL_SCOPES)
+    environment = None
+    if settings.api_key is not None:
+        environment = EnvironmentKey(
+            settings.api_key.get_secret_value(), tier=settings.api_key_tier, scopes=_ALL_SCOPES
+        )
+    return CredentialIdentity(keys, environment=environment, tokens=_tokens_of(settings))
+
+
+def _tokens_of(settings: Settings) -> TokenVerifier | None:
+    keys: SharedSecret | PublicKeys
+    if settings.jwt_secret is not None:
+        keys = SharedSecret(settings.jwt_secret.get_secret_value())
+    elif settings.jwt_keys_file is not None:
+        keys = PublicKeys(settings.jwt_keys_file)
+    else:
+        return None
+    assert settings.jwt_audience, "the settings need one wherever tokens are accepted"
+    return TokenVerifier(
+        keys,
+        audience=settings.jwt_audience,
+        issuer=settings.jwt_issuer,
+        scopes=_ALL_SCOPES,
+        tiers=settings.tiers,
+        default_tier=settings.default_tier,
+    )
+
+
+def refuse_open_server(settings: Settings) -> None:
+    """Refuse to start a server that nobody could call.
+
+    Raises:
+        SystemExit: calls need a key, and there is none, nor a way to get one.
+    """
+    if settings.auth_mode is AuthMode.DISABLED or settings.api_key or _tokens_of(settings):
+        return
+    database = open_database(settings.database_url.get_secret_value())
+    try:
+        upgrade(database)
+        keys = KeyStore(database).list()
+    except StorageError as error:
+        _log.error("database_not_ready", reason=str(error))
+        return  # keys may be in it; until it is back, calls are answered by 503
+    finally:
+        database.dispose()
+    if not any(key.usable(datetime.now(UTC)) for key in keys):
+        raise SystemExit(NO_KEY)
