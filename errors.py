@@ -106,6 +106,15 @@ class Problem(Exception):
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
 
+    @classmethod
+    def in_field(cls, code: Code, pointer: str, detail: str) -> Problem:
+        """A problem with one fault, which is in one place.
+
+        Args:
+            detail: a phrase, without a full stop.
+        """
+        return cls(code, f"{pointer}: {detail}.", errors=[FieldError(pointer, detail)])
+
     def at(self, pointer: str) -> Problem:
         """The same problem of a part of the request, to which `pointer` leads."""
         errors = [FieldError(pointer + error.pointer, error.detail) for error in self.errors]

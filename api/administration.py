@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -95,7 +95,11 @@ async def create_key(admin: Administration, request: Request) -> Response:
     asked = await read_json(request, KeyRequest)
     tier = admin.default_tier if asked.tier is None else asked.tier
     if tier not in admin.tiers:
-        raise _wrong("/tier", f"There is no tier {tier!r}; there is {', '.join(admin.tiers)}")
+        raise Problem.in_field(
+            Code.INVALID_REQUEST,
+            "/tier",
+            f"There is no tier {tier!r}; there is {', '.join(admin.tiers)}",
+        )
     new = await _stored(
         partial(
             admin.keys.create,
@@ -247,15 +251,11 @@ def _once(request: Request, fingerprint: str) -> Once | None:
     if given is None:
         return None
     if not 1 <= len(given.strip()) <= 255:
-        raise _wrong(IDEMPOTENCY, "It is 1 to 255 characters, such as a UUID")
+        raise Problem.in_field(
+            Code.INVALID_REQUEST, IDEMPOTENCY, "It is 1 to 255 characters, such as a UUID"
+        )
     named = f"{_actor(request).name}\n{given.strip()}"
     return Once(*(hashlib.sha256(text.encode()).hexdigest() for text in (named, fingerprint)))
-
-
-def _wrong(pointer: str, detail: str) -> Problem:
-    return Problem(
-        Code.INVALID_REQUEST, f"{pointer}: {detail}.", errors=[FieldError(pointer, detail)]
-    )
 
 
 def _sentence(error: Exception) -> str:
@@ -270,11 +270,10 @@ def _new(new: NewKey) -> Response:
 
 
 def _told(key: ApiKey) -> dict[str, Any]:
-    usable = "active" if key.usable(datetime.now(UTC)) else "expired"
     return {
         "id": key.id,
         "client": key.client,
-        "state": "revoked" if key.revoked_at else usable,
+        "state": key.state(datetime.now(UTC)),
         "scopes": sorted(key.scopes),
         "tier": key.tier,
         "created_at": key.created_at,
@@ -285,17 +284,7 @@ def _told(key: ApiKey) -> dict[str, Any]:
 
 
 def _entry(entry: AuditEntry) -> AuditEntryAnswer:
-    event = entry.event
-    return AuditEntryAnswer(
-        entry.id,
-        event.at,
-        event.actor,
-        event.action,
-        event.subject,
-        event.address,
-        event.request_id,
-        event.detail,
-    )
+    return AuditEntryAnswer(id=entry.id, **asdict(entry.event))
 
 
 def _job(job: Job) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.schemas.answer import SnapshotRef
+from api.windows import Window
 from features.snapshot import Snapshot
+from models.engine import ForecastEngine
 
 JSON = "application/json"
 
@@ -41,6 +44,33 @@ def lasting_bytes(request: Request, body: bytes, *, media_type: str) -> Response
     if tag in held or known.strip() == "*":
         return Response(status_code=304, headers={"etag": tag})
     return Response(body, media_type=media_type, headers={"etag": tag})
+
+
+class Basis(TypedDict):
+    """What a computed forecast rests on, as every answer that tells one has it."""
+
+    model_version: str
+    model_trained_through: date
+    in_sample: bool
+    known_through: dict[str, date]
+    snapshot: SnapshotRef
+    degraded: bool
+
+
+def basis_of(engine: ForecastEngine, window: Window) -> Basis:
+    """What the forecasts of a window rest on."""
+    snapshot, bundle = engine.snapshot, engine.bundle
+    trained_through = bundle.facts.trained_through
+    return {
+        "model_version": bundle.name,
+        "model_trained_through": trained_through,
+        "in_sample": snapshot.date_at(int(window.days[0])) <= trained_through,
+        "known_through": {
+            "onpromotion": snapshot.date_at(window.origin + snapshot.promotion_lead),
+        },
+        "snapshot": reference(snapshot),
+        "degraded": False,
+    }
 
 
 def reference(snapshot: Snapshot) -> SnapshotRef:

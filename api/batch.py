@@ -13,7 +13,7 @@ from api.costs import charge
 from api.items import compute, cost_of, plan, results
 from api.parsing import media_type_of, read_json
 from api.schemas.requests import MAX_ITEMS, BatchRequest
-from errors import Code, FieldError, Problem
+from errors import Code, Problem
 from models.forecaster import Forecaster
 
 
@@ -25,8 +25,7 @@ async def predict_batch(forecaster: Forecaster, request: Request) -> Response:
     count = len(asked.predictions)
     if count > MAX_ITEMS:
         detail = f"A batch holds up to {MAX_ITEMS} items, not {count}"
-        faults = [FieldError("/predictions", detail)]
-        raise Problem(Code.BATCH_TOO_LARGE, f"/predictions: {detail}.", errors=faults)
+        raise Problem.in_field(Code.BATCH_TOO_LARGE, "/predictions", detail)
     planned = plan(forecaster, asked.predictions)
     await charge(request, cost_of(forecaster, planned) - 1)
     told = results(forecaster, planned, await compute(forecaster, planned))

@@ -66,7 +66,6 @@ from errors import Code
 from storage.keys import Scope
 
 _COMPUTED = frozenset({Code.INFERENCE_FAILED})
-_STORED = frozenset({Code.INVALID_REQUEST})
 _RELOAD = frozenset({Code.RELOAD_UNAVAILABLE})
 
 
@@ -204,7 +203,6 @@ CALLS: tuple[Call, ...] = (
         needs=Need.CONDITIONS,
         answer=HealthAnswer,
         scope=Open.TO_CALLERS,
-        problems=frozenset({Code.MODEL_UNAVAILABLE}),
     ),
     _probe("/livez", alive, StatusAnswer, needs=Need.NOTHING),
     _probe("/readyz", ready, StatusAnswer),
@@ -228,7 +226,7 @@ CALLS: tuple[Call, ...] = (
         body=KeyRequest,
         status=201,
         headers=((administration.IDEMPOTENCY, "Made by the caller: repeated, no second key."),),
-        problems=_STORED | {Code.CONFLICT},
+        problems=frozenset({Code.CONFLICT}),
     ),
     _admin(
         "POST",
@@ -237,14 +235,14 @@ CALLS: tuple[Call, ...] = (
         NewKeyAnswer,
         body=RotateRequest,
         status=201,
-        problems=_STORED | {Code.CONFLICT, Code.NOT_FOUND},
+        problems=frozenset({Code.CONFLICT, Code.NOT_FOUND}),
     ),
     _admin(
         "DELETE",
         "/admin/keys/{id}",
         administration.revoke_key,
         KeyAnswer,
-        problems=_STORED | {Code.NOT_FOUND},
+        problems=frozenset({Code.NOT_FOUND}),
     ),
     _admin("GET", "/admin/audit", administration.audit_log, AuditAnswer, query=AuditQuery),
     _admin(

@@ -8,7 +8,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import reference
+from api.answers import basis_of
 from api.costs import charge, charge_origin
 from api.days import forecast
 from api.kept import kept
@@ -85,12 +85,10 @@ def _told(
     engine = forecaster.pair.engine
     snapshot = engine.snapshot
     node = snapshot.hierarchy.nodes[row]
-    first = snapshot.date_at(int(window.days[0]))
-    trained_through = engine.bundle.facts.trained_through
     return ExplainAnswer(
         node=node.id,
         level=node.level,
-        date=first,
+        date=snapshot.date_at(int(window.days[0])),
         horizon=len(window.horizons),
         prediction=explanation.prediction,
         space=explanation.space,
@@ -106,14 +104,7 @@ def _told(
         missing=explanation.missing,
         origin=snapshot.date_at(window.origin),
         method=engine.methods(window.origin, np.array([row]))[0],
-        model_version=engine.bundle.name,
-        model_trained_through=trained_through,
-        in_sample=first <= trained_through,
-        known_through={
-            "onpromotion": snapshot.date_at(window.origin + snapshot.promotion_lead),
-        },
-        snapshot=reference(snapshot),
-        degraded=False,
+        **basis_of(engine, window),
     )
 
 

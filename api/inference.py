@@ -25,7 +25,7 @@ from api.schemas.inference import (
     Tensor,
     TensorShape,
 )
-from errors import Code, FieldError, Problem
+from errors import Code, Problem
 from features.contract import NAMES
 from features.snapshot import MAX_HORIZON
 from models.forecaster import Forecaster
@@ -85,20 +85,26 @@ def _rows(tensor: Tensor) -> np.ndarray:
         Problem: INVALID_FEATURES.
     """
     if tensor.name != INPUT:
-        raise _refused("/inputs/0/name", f"The input is named {INPUT!r}")
+        raise Problem.in_field(
+            Code.INVALID_FEATURES, "/inputs/0/name", f"The input is named {INPUT!r}"
+        )
     count = tensor.shape[0] if tensor.shape else 0
     if tensor.shape[1:] != [len(NAMES)] or not 1 <= count <= MAX_ROWS:
         detail = f"The shape is [n, {len(NAMES)}] with 1 to {MAX_ROWS:,} rows, not {tensor.shape}"
-        raise _refused("/inputs/0/shape", detail)
+        raise Problem.in_field(Code.INVALID_FEATURES, "/inputs/0/shape", detail)
     try:
         if len(tensor.data) not in (count, count * len(NAMES)):
             raise ValueError
         values = np.array(tensor.data, dtype=object).reshape(count, len(NAMES))
     except ValueError:
         detail = f"There are not {count} × {len(NAMES)} values"
-        raise _refused("/inputs/0/data", detail) from None
+        raise Problem.in_field(Code.INVALID_FEATURES, "/inputs/0/data", detail) from None
     if not all(value is None or type(value) in (int, float) for value in values.flat):
-        raise _refused("/inputs/0/data", "A value is a number, or null where it is missing")
+        raise Problem.in_field(
+            Code.INVALID_FEATURES,
+            "/inputs/0/data",
+            "A value is a number, or null where it is missing",
+        )
     with np.errstate(over="ignore"):
         rows = values.astype(np.float64).astype(np.float32)
     horizon = rows[:, _HORIZON]
@@ -108,11 +114,5 @@ def _rows(tensor: Tensor) -> np.ndarray:
             f"Values are finite float32, and column {_HORIZON}, the horizon, is a whole number "
             f"from 1 to {MAX_HORIZON}"
         )
-        raise _refused("/inputs/0/data", detail)
+        raise Problem.in_field(Code.INVALID_FEATURES, "/inputs/0/data", detail)
     return rows
-
-
-def _refused(pointer: str, detail: str) -> Problem:
-    return Problem(
-        Code.INVALID_FEATURES, f"{pointer}: {detail}.", errors=[FieldError(pointer, detail)]
-    )

@@ -16,7 +16,7 @@ from api.parsing import checked
 from api.predict import Series, simple_answers
 from api.schemas.requests import SimpleRequest
 from api.windows import Window, window_of
-from errors import Code, FieldError, Problem
+from errors import Code, Problem
 from models.forecaster import Forecaster
 
 MAX_PAST_ORIGINS = 4
@@ -71,9 +71,7 @@ def _planned(forecaster: Forecaster, document: Any, origins: set[int]) -> Planne
             f"A batch takes up to {MAX_PAST_ORIGINS} different dates of the past; send this one "
             "in another batch"
         )
-        return Problem(
-            Code.BATCH_TOO_LARGE, f"/date: {detail}.", errors=[FieldError("/date", detail)]
-        )
+        return Problem.in_field(Code.BATCH_TOO_LARGE, "/date", detail)
     origins.add(window.origin)
     return Item(asked, row, window)
 

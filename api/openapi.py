@@ -79,8 +79,6 @@ def problems_of(call: Call) -> frozenset[Code]:
     codes |= _OF_MODEL if call.needs in _MODEL_NEEDS else frozenset()
     codes |= _OF_CHARGED if call.cost else frozenset()
     codes |= _OF_CALLER if call.scope is not Open.TO_ALL else frozenset()
-    if call.needs is Need.ADMINISTRATION:
-        codes |= {Code.KEYS_UNAVAILABLE}
     asked = call.body or call.query
     if asked:
         codes |= _OF_INPUT

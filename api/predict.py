@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import answer, reference
+from api.answers import answer, basis_of, reference
 from api.costs import charge_origin, is_past
 from api.days import base, days_of, forecast
 from api.kept import kept
@@ -21,7 +21,7 @@ from api.rows import Row, filled_row, whole_row
 from api.schemas.forecasts import RowAnswer
 from api.schemas.requests import RowRequest, SimpleRequest
 from api.windows import Window, window_of
-from errors import Code, FieldError, Problem
+from errors import Code, Problem
 from features.matrix import known_covariates
 from models.forecaster import Forecaster
 
@@ -61,17 +61,7 @@ def simple_answers(
     rows = np.array([row for _, row in series])
     days = days_of(forecaster, window, rows, mean, series[0].asked.intervals)
     first = snapshot.date_at(int(window.days[0]))
-    trained_through = engine.bundle.facts.trained_through
-    shared = {
-        "model_version": engine.bundle.name,
-        "model_trained_through": trained_through,
-        "in_sample": first <= trained_through,
-        "known_through": {
-            "onpromotion": snapshot.date_at(window.origin + snapshot.promotion_lead),
-        },
-        "snapshot": reference(snapshot),
-        "degraded": False,
-    }
+    basis = basis_of(engine, window)
     return [
         {
             **{name: value for name, value in of_days[0].items() if name != "actual"},
@@ -82,7 +72,7 @@ def simple_answers(
             "forecast": of_days,
             "origin": snapshot.date_at(window.origin),
             "method": method,
-            **shared,
+            **basis,
         }
         for (asked, _), of_days, method in zip(
             series, days, engine.methods(window.origin, rows), strict=True
@@ -138,13 +128,9 @@ def _row_of(forecaster: Forecaster, node: int, window: Window) -> Row:
 
 def _alone(missing: str) -> Problem:
     detail = "Give store_nbr and family both, or neither and all features"
-    return Problem(
-        Code.INVALID_REQUEST, f"/{missing}: {detail}.", errors=[FieldError(f"/{missing}", detail)]
-    )
+    return Problem.in_field(Code.INVALID_REQUEST, f"/{missing}", detail)
 
 
 def _not_both() -> Problem:
     detail = "An array is the whole row: give it without store_nbr, family and date, or give names"
-    return Problem(
-        Code.INVALID_FEATURES, f"/features: {detail}.", errors=[FieldError("/features", detail)]
-    )
+    return Problem.in_field(Code.INVALID_FEATURES, "/features", detail)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import reference
+from api.answers import basis_of
 from api.costs import SERIES_OF_A_UNIT, charge, charge_origin
 from api.days import failing
 from api.kept import kept
@@ -58,12 +58,10 @@ def _told(
     engine = forecaster.pair.engine
     snapshot = engine.snapshot
     node, of_node = snapshot.hierarchy.nodes[row], changes.node(row)
-    first = snapshot.date_at(int(window.days[0]))
-    trained_through = engine.bundle.facts.trained_through
     return WhatifAnswer(
         node=node.id,
         level=node.level,
-        date=first,
+        date=snapshot.date_at(int(window.days[0])),
         horizon=len(window.horizons),
         origin=snapshot.date_at(window.origin),
         baseline=of_node.baseline,
@@ -76,12 +74,7 @@ def _told(
         applied=[_applied(snapshot, row, adjustment) for adjustment in adjustments],
         moved_by_reconciliation=changes.moved_by_reconciliation(),
         moved_by_shared_features=changes.moved_by_shared_features(row),
-        model_version=engine.bundle.name,
-        model_trained_through=trained_through,
-        in_sample=first <= trained_through,
-        known_through={"onpromotion": snapshot.date_at(window.origin + snapshot.promotion_lead)},
-        snapshot=reference(snapshot),
-        degraded=False,
+        **basis_of(engine, window),
     )
 
 

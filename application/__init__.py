@@ -68,13 +68,14 @@ class Application:
         self._watcher = watcher
         self._redis = _redis_of(settings)
         self._database = open_database(settings.database_url.get_secret_value())
+        keys, audit = KeyStore(self._database), AuditLog(self._database)
         self._keys = KeyLookup(
-            KeyStore(self._database),
+            keys,
             ttl=settings.key_cache_seconds,
             grace=settings.key_grace_seconds,
             observe=metrics.key_lookup,
         )
-        self._audit = AuditBuffer(AuditLog(self._database).record)
+        self._audit = AuditBuffer(audit.record)
         self.answers = AnswerCache(
             max_bytes=settings.cache_max_bytes,
             ttl=settings.cache_ttl_seconds,
@@ -83,8 +84,8 @@ class Application:
         )
         conditions = Conditions(watcher, self._redis, self._keys, settings.max_data_age_days)
         administration = Administration(
-            keys=KeyStore(self._database),
-            audit=AuditLog(self._database),
+            keys=keys,
+            audit=audit,
             reloader=Reloader(settings.store, settings.data_dir) if settings.data_dir else None,
             tiers=tuple(settings.tiers),
             default_tier=settings.default_tier,

@@ -168,11 +168,10 @@ def _show(new: NewKey) -> None:
 
 
 def _document(key: ApiKey, now: datetime) -> dict[str, Any]:
-    state = "revoked" if key.revoked_at else "active" if key.usable(now) else "expired"
     return {
         "id": key.id,
         "client": key.client,
-        "state": state,
+        "state": key.state(now),
         "scopes": sorted(key.scopes),
         "tier": key.tier,
         "created_at": _time(key.created_at),

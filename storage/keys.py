@@ -20,7 +20,7 @@ import zlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 PREFIX = "mlrf"
 ID_LENGTH = 12
@@ -48,6 +48,9 @@ class Scope(StrEnum):
     BATCH = "batch"
     MONITOR = "monitor"
     ADMIN = "admin"
+
+
+KeyState = Literal["active", "expired", "revoked"]
 
 
 class Minted(NamedTuple):
@@ -96,6 +99,12 @@ class ApiKey:
     def usable(self, now: datetime) -> bool:
         """Whether it is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+    def state(self, now: datetime) -> KeyState:
+        """What has become of it, for a person."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "active" if self.usable(now) else "expired"
 
     def matches(self, secret: str) -> bool:
         """Whether `secret` is the key's; takes as long whatever the answer."""

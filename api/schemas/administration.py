@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
 from api.schemas.answer import Answer
 from api.schemas.requests import Request
 from models.jobs import State
-from storage.keys import Scope
+from storage.keys import KeyState, Scope
 
 MOST_GRACE_SECONDS = 30 * 86_400
 
@@ -73,7 +73,7 @@ class KeyAnswer(Answer):
     id: str
     """The public id."""
     client: str
-    state: Literal["active", "expired", "revoked"]
+    state: KeyState
     scopes: list[Scope]
     tier: str
     created_at: dt.datetime
