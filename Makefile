@@ -43,7 +43,8 @@ models/artifacts/CURRENT: | $(VENV)/train.done
 	@$(BIN)/mlrf train
 
 lock: ## Resolve the locks anew (needs uv)
-	uv pip compile -q pyproject.toml --universal --generate-hashes --extra dev -o requirements/dev.txt
+	uv pip compile -q pyproject.toml --universal --generate-hashes --extra bench -o requirements/bench.txt
+	uv pip compile -q pyproject.toml --universal --generate-hashes --extra dev -c requirements/bench.txt -o requirements/dev.txt
 	uv pip compile -q pyproject.toml --universal --generate-hashes --extra train -c requirements/dev.txt -o requirements/train.txt
 	uv pip compile -q pyproject.toml --universal --generate-hashes -c requirements/dev.txt -o requirements/serve.txt
 
