@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Route
-from starlette.types import Scope
+from starlette.routing import BaseRoute, Match, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import kept
 from api.administration import Administration
@@ -65,11 +65,7 @@ class Routes:
         endpoints = {call.method: self._endpoint(call) for call in calls}
         if "GET" in endpoints:
             endpoints["HEAD"] = endpoints["GET"]
-
-        async def endpoint(request: Request) -> Response:
-            return await endpoints[request.method](request)
-
-        return Route(path, endpoint, methods=list(endpoints))
+        return Route(path, _Methods(endpoints), methods=list(endpoints))
 
     def _endpoint(self, call: Call) -> Endpoint:
         """A call with what it needs, taken when it comes and held to its end."""
@@ -93,6 +89,41 @@ class Routes:
                 return ()
 
 
+class _Methods:
+    """The endpoints of a path, by method.
+
+    An ASGI application, and not a function of a request: Starlette would put a handler of its own
+    exceptions around that, and all of ours are answered further out.
+    """
+
+    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._endpoints[scope["method"]](Request(scope, receive, send))
+        await response(scope, receive, send)
+
+
+class Front:
+    """Answers the paths of a table, and passes on every other.
+
+    A path without parameters is found at once; Starlette's router would try one route after the
+    other.
+    """
+
+    def __init__(self, table: Sequence[Route], behind: ASGIApp) -> None:
+        self._plain = {route.path: route for route in table if "{" not in route.path}
+        self._router = Router(table, default=behind, redirect_slashes=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._plain.get(scope["path"]) if scope["type"] == "http" else None
+        if route is None:
+            await self._router(scope, receive, send)
+            return
+        scope["path_params"] = {}
+        await route.handle(scope, receive, send)
+
+
 def _by_path() -> Iterator[tuple[str, Iterator[Call]]]:
     path = attrgetter("path")
     return groupby(sorted(CALLS, key=path), key=path)
@@ -113,6 +144,7 @@ class Policy(NamedTuple):
 
 
 ANY = "any"
+_POLICY_KEY = "policy"
 _ELSEWHERE = Policy("other", ANY, 1)
 """Of paths that there are not, and of what the framework behind answers: nothing is open."""
 
@@ -130,12 +162,16 @@ class Policies:
         self._of_path = {path: policy for (_, path), policy in self._plain.items()}
 
     def of(self, scope: Scope) -> Policy:
-        """What a request asks. One of another method asks as much as the path's own do."""
+        """What a request asks, found once. One of another method asks what the path's own do."""
+        found: Policy | None = scope["state"].get(_POLICY_KEY)
+        if found is None:
+            found = scope["state"][_POLICY_KEY] = self._found(scope)
+        return found
+
+    def _found(self, scope: Scope) -> Policy:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        found = self._plain.get((method, scope["path"])) or self._of_path.get(scope["path"])
-        if found is not None:
-            return found
-        return self._matched(scope)
+        plain = self._plain.get((method, scope["path"])) or self._of_path.get(scope["path"])
+        return plain or self._matched(scope)
 
     def _add(self, method: str, policy: Policy) -> None:
         if "{" not in policy.route:

@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import anyio
-from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.administration import Administration
-from api.routes import Policies, Routes, Serving
+from api.routes import Front, Policies, Routes, Serving
 from application.background import every, migrated
 from application.conditions import Conditions
 from application.identity import identity_of
@@ -91,8 +90,7 @@ class Application:
             default_tier=settings.default_tier,
         )
         routes = Routes(serving, self.answers, administration, conditions)
-        front = Router(routes.table(), default=behind, redirect_slashes=False)
-        self._app = self._wrapped(settings, front)
+        self._app = self._wrapped(settings, Front(routes.table(), behind))
         self._behind = behind
         self._conditions = conditions
 

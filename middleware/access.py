@@ -35,7 +35,6 @@ _PATH_CHARACTERS = 256
 _PATIENCE_SECONDS = 0.1
 
 _log = structlog.get_logger(__name__)
-_is_logged = logging.getLogger(__name__).isEnabledFor
 
 
 def route_of(scope: Scope) -> str:
@@ -84,7 +83,7 @@ class AccessMiddleware:
         status = answer.status
         metrics.request_ended(route, metrics.method_label(scope["method"]), status, seconds)
         level = self._level(route, answer)
-        if _is_logged(level):
+        if _log.is_enabled_for(level):
             _log.log(level, "request", **_line(scope, answer, route, seconds))
 
     def _level(self, route: str, answer: _Answer) -> int:

@@ -130,11 +130,12 @@ def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Our own logging, as the server sets it up; gives the lines written so far."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    written = io.StringIO()
+    written = io.TextIOWrapper(io.BytesIO())
     with redirect_stderr(written):
         configure_logging("INFO")
+    structlog.configure(cache_logger_on_first_use=False)  # the next test writes elsewhere
     try:
-        yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+        yield lambda: [json.loads(line) for line in written.buffer.getvalue().splitlines()]
     finally:
         root.handlers = handlers
         root.setLevel(level)

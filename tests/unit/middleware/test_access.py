@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
@@ -127,7 +128,8 @@ def test_the_level_follows_the_outcome(
     status: int,
     level: str,
 ) -> None:
-    logging.getLogger().setLevel("DEBUG")
+    everything = structlog.make_filtering_bound_logger(logging.DEBUG)
+    structlog.configure(wrapper_class=everything)
     call(AccessMiddleware(at(route, answering(status))))
     lines = [line for line in log_lines() if line["event"] == "request"]
     assert [(line["status"], line["level"]) for line in lines] == [(status, level)]
