@@ -41,6 +41,9 @@ from storage.database import open_database
 from storage.key_store import KeyStore
 from telemetry import metrics
 
+METRICS_SECONDS = 0.25
+"""How long what was counted waits for other workers to see it."""
+
 AUDIT_SECONDS = 2.0
 """How long a refusal waits to be written."""
 
@@ -146,9 +149,11 @@ class Application:
             tasks.start_soon(every, AUDIT_SECONDS, self._audit.flush)
             tasks.start_soon(every, USES_SECONDS, self._keys.flush)
             tasks.start_soon(every, 1.0, self._conditions.observe)
+            tasks.start_soon(every, METRICS_SECONDS, _flush_metrics)
             try:
                 yield
             finally:
+                metrics.flush()
                 tasks.cancel_scope.cancel()
         with anyio.move_on_after(2, shield=True):
             await self._audit.flush(everything=True)
@@ -166,3 +171,7 @@ def _redis_of(settings: Settings) -> RedisLink | None:
         on_change=metrics.redis_available,
         on_error=metrics.redis_error,
     )
+
+
+async def _flush_metrics() -> None:
+    metrics.flush()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from starlette.types import Scope
+
+from middleware.headers import values_of
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -40,7 +43,7 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
 
 def _hops(scope: Scope) -> Iterator[Address | None]:
     """What X-Forwarded-For names, the nearest first; None for what is no address."""
-    lines = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    lines = values_of(scope, b"x-forwarded-for")
     for part in reversed(b",".join(lines).decode("latin-1").split(",")):
         yield _parsed(_without_port(part.strip()))
 
@@ -52,6 +55,7 @@ def _without_port(text: str) -> str:
     return host if colon and text.count(":") == 1 else text
 
 
+@lru_cache(maxsize=1024)
 def _parsed(text: str) -> Address | None:
     try:
         address = ip_address(text)
@@ -65,6 +69,7 @@ def _is_in(address: Address, networks: Sequence[Network]) -> bool:
     return any(address in network for network in networks)
 
 
+@lru_cache(maxsize=1024)
 def _grouped(address: Address) -> str:
     if isinstance(address, IPv4Address):
         return str(address)

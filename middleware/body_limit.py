@@ -7,11 +7,14 @@ hold more than the limit.
 
 from __future__ import annotations
 
+import asyncio
+
 import anyio
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import Code, Problem
+from middleware.headers import values_of
 
 MAX_BYTES = 10_000_000
 TIMEOUT_SECONDS = 10.0
@@ -102,12 +105,15 @@ class _Body:
         """The next message; sets `refusal` where there is none in time, or it is too much."""
         if self._until is None:
             self._until = anyio.current_time() + self._seconds
-        message: Message = {}
-        with anyio.CancelScope(deadline=self._until) as patience:
-            message = await self._receive()
-        if patience.cancelled_caught:
+        patience = asyncio.timeout_at(self._until)  # half as dear as a cancel scope of anyio
+        try:
+            async with patience:
+                message = await self._receive()
+        except TimeoutError:
+            if not patience.expired():
+                raise
             self.refusal = _too_slow(self._seconds)
-            return message
+            return {}
         if message["type"] == "http.disconnect":
             self.abandoned = True
             return message
@@ -124,7 +130,7 @@ def _declared_bytes(scope: Scope) -> int:
     Raises:
         Problem: it is no number, or given twice (RFC 9110 section 8.6, RFC 9112 section 6.3).
     """
-    given = [value for name, value in scope["headers"] if name == b"content-length"]
+    given = values_of(scope, b"content-length")
     if not given:
         return 0
     if len(given) > 1 or not given[0].isdigit():

@@ -9,6 +9,7 @@ from urllib.parse import unquote_plus
 from starlette.types import Scope
 
 from middleware import refusals
+from middleware.headers import values_of
 
 MAX_LENGTH = 4096
 """Characters of a key or token."""
@@ -36,8 +37,8 @@ def credential_of(scope: Scope) -> Credential | None:
     Raises:
         Refused: there is more than one, or something that cannot be one.
     """
-    value = _value_of(scope, "X-API-Key")
-    authorization = _value_of(scope, "Authorization")
+    value = _value_of(scope, b"x-api-key", "X-API-Key")
+    authorization = _value_of(scope, b"authorization", "Authorization")
     key = None if value is None else _checked(value, "X-API-Key")
     bearer = None if authorization is None else _bearer(authorization)
     if key is not None and bearer is not None and key != bearer:
@@ -58,10 +59,9 @@ def refuse_keys_in_query(scope: Scope) -> None:
             raise refusals.in_query(name)
 
 
-def _value_of(scope: Scope, header: str) -> bytes | None:
+def _value_of(scope: Scope, name: bytes, header: str) -> bytes | None:
     """The value of a header that may be there once."""
-    name = header.lower().encode()
-    values = [value for given, value in scope["headers"] if given == name]
+    values = values_of(scope, name)
     if len(values) > 1:
         raise refusals.ambiguous(f"The header {header} is there {len(values)} times; send it once.")
     return values[0].strip(b" \t") if values else None

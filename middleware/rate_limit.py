@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import Code, Problem
@@ -60,9 +59,9 @@ class RateHeadersMiddleware:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start" and VERDICT_KEY in state:
-                message.setdefault("headers", [])
-                headers = MutableHeaders(scope=message)
-                headers.update(headers_of(state[VERDICT_KEY], self._clock()))
+                said = headers_of(state[VERDICT_KEY], self._clock()).items()
+                ours = ((name.lower().encode(), value.encode()) for name, value in said)
+                message = {**message, "headers": [*message.get("headers", ()), *ours]}
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

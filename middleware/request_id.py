@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import uuid
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars
+
+from middleware.headers import values_of
 
 HEADER = "X-Request-ID"
+_RAW = HEADER.lower().encode()
 STATE_KEY = "request_id"
 
 _SANE = re.compile(r"[A-Za-z0-9._~-]{1,128}")
@@ -29,18 +31,19 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
+        given = b"".join(values_of(scope, _RAW)[:1]).decode("latin-1")
         request_id = given if _SANE.fullmatch(given) else uuid.uuid4().hex
+        raw = request_id.encode()
         scope.setdefault("state", {})[STATE_KEY] = request_id
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message.setdefault("headers", [])
-                MutableHeaders(scope=message)[HEADER] = request_id
+                others = (pair for pair in message.get("headers", ()) if pair[0].lower() != _RAW)
+                message = {**message, "headers": [*others, (_RAW, raw)]}
             await send(message)
 
-        with bound_contextvars(request_id=request_id):
-            await self.app(scope, receive, send_with_id)
+        bind_contextvars(request_id=request_id)  # of the task, and servers make one a request
+        await self.app(scope, receive, send_with_id)
 
 
 def request_id_of(scope: Scope) -> str:

@@ -62,6 +62,7 @@ class SecurityHeadersMiddleware:
         self.app = app
         pairs = [*HEADERS.items(), *([HSTS] if tls_in_front else [])]
         self._all = tuple((name.encode(), value.encode()) for name, value in pairs)
+        self._names = frozenset(name for name, _ in self._all)
         # what a cache has stays under the rules it came with (RFC 9110 section 15.4.5)
         self._not_modified = tuple(pair for pair in self._all if pair[0] != b"cache-control")
 
@@ -79,6 +80,8 @@ class SecurityHeadersMiddleware:
 
     def _added_to(self, start: Message) -> list[Raw]:
         said: list[Raw] = list(start.get("headers", ()))
-        names = {name.lower() for name, _ in said}
         ours = self._not_modified if start["status"] == 304 else self._all
+        names = {name.lower() for name, _ in said}
+        if self._names.isdisjoint(names):
+            return [*said, *ours]
         return [*said, *(pair for pair in ours if pair[0] not in names)]

@@ -94,8 +94,10 @@ def test_every_metric_has_its_name_and_type() -> None:
 def test_an_observer_counts_one(
     observe: Callable[[], None], name: str, labels: dict[str, str]
 ) -> None:
+    metrics.flush()
     before = metrics.REGISTRY.get_sample_value(name, labels) or 0
     observe()
+    metrics.flush()
     assert metrics.REGISTRY.get_sample_value(name, labels) == before + 1
 
 
@@ -181,6 +183,7 @@ metrics.degraded("old_data", number == 1)
 metrics.serving("v1", "s", date(2024, 6, number))
 if number == 1:
     metrics.serving("v2", "s", date(2024, 6, 10))
+metrics.flush()
 print("ready", flush=True)
 sys.stdin.read()
 """
