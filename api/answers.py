@@ -17,6 +17,9 @@ from models.engine import ForecastEngine
 
 JSON = "application/json"
 
+Raw = list[tuple[bytes, bytes]]
+"""Headers as ASGI has them."""
+
 
 def body_of(content: Any) -> bytes:
     """Content as JSON; dataclasses, dates and arrays are written as they are."""
@@ -38,12 +41,22 @@ def lasting_bytes(request: Request, body: bytes, *, media_type: str) -> Response
 
     A client that has it already is told so by a 304 without a body.
     """
-    tag = f'"{blake2b(body, digest_size=16).hexdigest()}"'
-    known = request.headers.get("if-none-match", "")
-    held = {part.strip().removeprefix("W/") for part in known.split(",")}
-    if tag in held or known.strip() == "*":
+    tag = etag_of(body)
+    if is_held(request, tag):
         return Response(status_code=304, headers={"etag": tag})
     return Response(body, media_type=media_type, headers={"etag": tag})
+
+
+def etag_of(body: bytes) -> str:
+    """The entity tag of a body."""
+    return f'"{blake2b(body, digest_size=16).hexdigest()}"'
+
+
+def is_held(request: Request, tag: str) -> bool:
+    """Whether If-None-Match says that the client has what the tag stands for."""
+    known = request.headers.get("if-none-match", "")
+    held = {part.strip().removeprefix("W/") for part in known.split(",")}
+    return tag in held or known.strip() == "*"
 
 
 class Basis(TypedDict):

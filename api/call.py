@@ -45,6 +45,7 @@ class Call:
         body, query: what the request holds, if anything.
         headers: of the request that it reads, with what they are for.
         tables: whether body and answer may be `text/csv` too.
+        kept: whether answers are kept (see `api.kept`).
         lasting: whether the answer has an ETag, because it changes with model and data alone.
         problems: codes of its own, beside those that follow from the rest.
     """
@@ -61,6 +62,7 @@ class Call:
     query: type[BaseModel] | None = None
     headers: tuple[tuple[str, str], ...] = ()
     tables: bool = False
+    kept: bool = False
     lasting: bool = False
     problems: frozenset[Code] = frozenset()
 

@@ -26,6 +26,8 @@ SERIES_OF_A_UNIT = 50
 ROWS_OF_A_UNIT = 100
 """Rows of raw features that cost one unit."""
 
+_EXTRA_KEY = "extra_units"
+
 
 async def charge(request: Request, units: int) -> None:
     """Charge so many units more for a request.
@@ -33,9 +35,18 @@ async def charge(request: Request, units: int) -> None:
     Raises:
         Problem: RATE_LIMITED or COST_TOO_HIGH.
     """
-    charging = request.scope["state"].get("charge")
-    if charging is not None and units > 0:
-        await charging(units)
+    state = request.scope["state"]
+    charging = state.get("charge")
+    if units > 0:
+        state[_EXTRA_KEY] = charged(request) + units
+        if charging is not None:
+            await charging(units)
+
+
+def charged(request: Request) -> int:
+    """Units that a request was charged beside its flat cost."""
+    units: int = request.scope["state"].get(_EXTRA_KEY, 0)
+    return units
 
 
 async def charge_origin(request: Request, snapshot: Snapshot, window: Window) -> None:

@@ -1,21 +1,165 @@
-"""Answers that are kept: a successful body depends on model, data and request alone."""
+"""Answers that are kept: a successful body depends on model, data and request alone.
+
+What a request means is kept too, by the bytes of the request: one that came before is answered
+without being parsed, checked and named again, and a large answer that was compressed before is
+not compressed again.
+"""
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import anyio.to_thread
+from cachetools import LRUCache
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import JSON, body_of, lasting_bytes
-from cache.answers import AnswerCache
-from cache.keys import key_of
+from api.answers import JSON, Raw, body_of, etag_of, is_held
+from api.costs import charge, charged
+from cache.answers import AnswerCache, Outcome
+from cache.keys import CacheKey, key_of
 from models.forecaster import Forecaster
 
-STATE_KEY = "answers"
-"""Where a request finds the cache."""
+STATE_KEY = "kept"
+"""Where a request finds them."""
+
+MEANINGS_BYTES = 8 * 2**20
+"""Of the requests whose meaning is kept; the least recently sent give way."""
+
+LARGE = 8_192
+"""Bytes from which a body is sent compressed to who takes that."""
+
+ENCODED_BYTES = 16 * 2**20
+"""Of compressed bodies that are kept."""
+
+_SENT_KEY = "sent"
+_ENTRY_BYTES = 512
+_LEVEL = 6
+
+_Sent = tuple[str, str, bytes, bytes, bytes]
+"""Version, path, query, media type and body: all that an answer depends on."""
+
+
+class Meaning(NamedTuple):
+    """What a request that was answered before asks for.
+
+    Attributes:
+        key: of the answer.
+        extra: units that it costs beside the call's flat cost.
+        tag: of an answer that has an ETag.
+    """
+
+    key: CacheKey
+    extra: int
+    tag: str | None
+
+
+class Kept:
+    """The kept answers of a worker, as requests reach them."""
+
+    def __init__(self, answers: AnswerCache) -> None:
+        self._answers = answers
+        self._meanings: LRUCache[_Sent, Meaning] = LRUCache(
+            MEANINGS_BYTES, getsizeof=lambda meaning: _ENTRY_BYTES
+        )
+        self._encoded: LRUCache[CacheKey, bytes] = LRUCache(ENCODED_BYTES, getsizeof=len)
+
+    async def at_once(self, version: str, request: Request) -> Response | None:
+        """The answer to a request whose like was answered before, if this process holds it.
+
+        Args:
+            version: of what answers.
+
+        Raises:
+            Problem: the caller cannot pay for it.
+        """
+        scope = request.scope
+        media_type = b""
+        for name, value in scope["headers"]:
+            if name == b"cache-control":
+                return None
+            if name == b"content-type":
+                media_type = value
+        body = await request.body()
+        if len(body) > _ENTRY_BYTES:
+            return None
+        sent = (version, scope["path"], scope["query_string"], media_type, body)
+        meaning = self._meanings.get(sent)
+        held = None if meaning is None else self._answers.held(meaning.key)
+        if meaning is None or held is None:
+            scope["state"][_SENT_KEY] = sent
+            return None
+        await charge(request, meaning.extra)
+        return await self._told(request, meaning, held, Outcome.HIT)
+
+    async def answer(
+        self,
+        forecaster: Forecaster,
+        request: Request,
+        asked: BaseModel,
+        compute: Callable[[], Awaitable[Any]],
+        *,
+        shared: bool,
+        lasting: bool,
+    ) -> Response:
+        """See `kept`."""
+
+        async def body() -> bytes:
+            return body_of(await compute())
+
+        key = key_of(
+            forecaster.pair.engine.version,
+            request.scope["path"],
+            asked.model_dump_json(by_alias=True, warnings=False).encode(),
+        )
+        bypass = "no-cache" in request.headers.get("cache-control", "")
+        found = await self._answers.get(key, body, shared=shared, bypass=bypass)
+        meaning = Meaning(key, charged(request), etag_of(found.body) if lasting else None)
+        sent = request.scope["state"].get(_SENT_KEY)
+        if sent is not None:
+            self._meanings[sent] = meaning
+        return await self._told(request, meaning, found.body, found.outcome)
+
+    async def _told(
+        self, request: Request, meaning: Meaning, body: bytes, outcome: Outcome
+    ) -> Response:
+        headers: Raw = [(b"x-cache", outcome.encode())]
+        large, tag = len(body) >= LARGE, meaning.tag
+        gzipped = large and _takes_gzip(request)
+        if large:
+            headers.append((b"vary", b"Accept-Encoding"))
+        if tag is not None:
+            tag = f'{tag[:-1]}-gzip"' if gzipped else tag  # other bytes (RFC 9110 section 8.8.3)
+            headers.append((b"etag", tag.encode()))
+            if is_held(request, tag):
+                return Finished(b"", headers, status=304)
+        headers.append((b"content-type", JSON.encode()))
+        if gzipped:
+            body = await self._compressed(meaning.key, body, outcome)
+            headers.append((b"content-encoding", b"gzip"))
+        return Finished(body, headers)
+
+    async def _compressed(self, key: CacheKey, body: bytes, outcome: Outcome) -> bytes:
+        encoded = None if outcome is Outcome.BYPASS else self._encoded.get(key)
+        if encoded is None:
+            encoded = await anyio.to_thread.run_sync(_zipped, body)
+            if outcome is not Outcome.BYPASS and len(encoded) < ENCODED_BYTES:
+                self._encoded[key] = encoded
+        return encoded
+
+
+class Finished(Response):
+    """A body with headers as they are sent; Starlette would encode them for each answer."""
+
+    def __init__(self, body: bytes, headers: Raw, *, status: int = 200) -> None:
+        self.status_code = status
+        self.background = None
+        self.body = body
+        length = [] if status == 304 else [(b"content-length", b"%d" % len(body))]
+        self.raw_headers = [*length, *headers]
 
 
 async def kept(
@@ -37,25 +181,18 @@ async def kept(
         shared: whether computing takes so long that other workers should be asked first.
         lasting: whether the answer gets an ETag.
     """
-    cache: AnswerCache = request.scope["state"][STATE_KEY]
-    engine = forecaster.pair.engine
+    answers: Kept = request.scope["state"][STATE_KEY]
+    return await answers.answer(forecaster, request, asked, compute, shared=shared, lasting=lasting)
 
-    async def body() -> bytes:
-        return body_of(await compute())
 
-    found = await cache.get(
-        key_of(
-            f"{engine.bundle.name}.{engine.snapshot.name}",
-            request.scope["path"],
-            asked.model_dump_json(by_alias=True, warnings=False).encode(),
-        ),
-        body,
-        shared=shared,
-        bypass="no-cache" in request.headers.get("cache-control", ""),
-    )
-    if lasting:
-        told = lasting_bytes(request, found.body, media_type=JSON)
-    else:
-        told = Response(found.body, media_type=JSON)
-    told.headers["x-cache"] = found.outcome
-    return told
+def _takes_gzip(request: Request) -> bool:
+    """Whether Accept-Encoding names gzip, other than to refuse it (RFC 9110 section 12.5.3)."""
+    for part in request.headers.get("accept-encoding", "").split(","):
+        coding, _, weight = part.partition(";")
+        if coding.strip().lower() == "gzip":
+            return weight.replace(" ", "").lower() not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
+
+
+def _zipped(body: bytes) -> bytes:
+    return gzip.compress(body, _LEVEL, mtime=0)

@@ -50,7 +50,7 @@ class Routes:
         conditions: Conditions,
     ) -> None:
         self._serving = serving
-        self._answers = answers
+        self._kept = kept.Kept(answers)
         self._administration = administration
         self._conditions = conditions
 
@@ -71,11 +71,16 @@ class Routes:
         """A call with what it needs, taken when it comes and held to its end."""
 
         async def endpoint(request: Request) -> Response:
-            request.scope.setdefault("state", {})[kept.STATE_KEY] = self._answers
             told: Response = await call.function(*self._needed(call), request)
             return told
 
-        return endpoint
+        async def kept_endpoint(request: Request) -> Response:
+            forecaster = self._serving().forecaster()
+            request.scope.setdefault("state", {})[kept.STATE_KEY] = self._kept
+            told = await self._kept.at_once(forecaster.pair.engine.version, request)
+            return told or await call.function(forecaster, request)
+
+        return kept_endpoint if call.kept else endpoint
 
     def _needed(self, call: Call) -> tuple[object, ...]:
         match call.needs:

@@ -138,6 +138,13 @@ class AnswerCache:
         self._observe(cached.tier, cached.outcome)
         return cached
 
+    def held(self, key: CacheKey) -> bytes | None:
+        """The answer, if this process holds it."""
+        body = self._memory.get(key)
+        if body is not None:
+            self._observe(Tier.MEMORY, Outcome.HIT)
+        return body
+
     def clear(self) -> None:
         """Free this process's memory, such as when another pair begins to serve."""
         self._memory.clear()

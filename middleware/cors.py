@@ -6,7 +6,7 @@ Preflights are answered here, before authentication: a browser sends them withou
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware as StarletteCors
@@ -72,11 +72,11 @@ class CorsMiddleware:
             await self._inside(scope, receive, self._varying(send))
 
     def _varying(self, send: Send) -> Send:
-        async def send_varying(message: Message) -> None:
+        def send_varying(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 headers = [*message.get("headers", ()), *self._vary]
                 message = {**message, "headers": headers}
-            await send(message)
+            return send(message)
 
         return send_varying if self._vary else send
 

@@ -57,12 +57,13 @@ class RateHeadersMiddleware:
             return
         state = scope.setdefault("state", {})
 
-        async def send_with_headers(message: Message) -> None:
+        def send_with_headers(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start" and VERDICT_KEY in state:
                 said = headers_of(state[VERDICT_KEY], self._clock()).items()
-                ours = ((name.lower().encode(), value.encode()) for name, value in said)
-                message = {**message, "headers": [*message.get("headers", ()), *ours]}
-            await send(message)
+                ours = {name.lower().encode(): value.encode() for name, value in said}
+                others = (p for p in message.get("headers", ()) if p[0].lower() not in ours)
+                message = {**message, "headers": [*others, *ours.items()]}
+            return send(message)
 
         await self.app(scope, receive, send_with_headers)
 

@@ -7,7 +7,8 @@ the line that explains it.
 from __future__ import annotations
 
 import re
-import uuid
+import secrets
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
@@ -32,15 +33,15 @@ class RequestIdMiddleware:
             await self.app(scope, receive, send)
             return
         given = b"".join(values_of(scope, _RAW)[:1]).decode("latin-1")
-        request_id = given if _SANE.fullmatch(given) else uuid.uuid4().hex
+        request_id = given if _SANE.fullmatch(given) else secrets.token_hex(16)
         raw = request_id.encode()
         scope.setdefault("state", {})[STATE_KEY] = request_id
 
-        async def send_with_id(message: Message) -> None:
+        def send_with_id(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 others = (pair for pair in message.get("headers", ()) if pair[0].lower() != _RAW)
                 message = {**message, "headers": [*others, (_RAW, raw)]}
-            await send(message)
+            return send(message)  # no coroutine of its own: each would cost every message
 
         bind_contextvars(request_id=request_id)  # of the task, and servers make one a request
         await self.app(scope, receive, send_with_id)

@@ -51,6 +51,11 @@ class ForecastEngine:
         self._unseen = self._unseen_nodes()
 
     @cached_property
+    def version(self) -> str:
+        """Names what answers: ``<bundle>.<snapshot>``."""
+        return f"{self.bundle.name}.{self.snapshot.name}"
+
+    @cached_property
     def _newest_state(self) -> State:
         return state_at(self.snapshot, self.snapshot.newest_origin)
 

@@ -61,16 +61,12 @@ def load_or_make(
     return Forecasts(mean=mean, clipped=int(artifact.facts["clipped"]))
 
 
-def _label(engine: ForecastEngine) -> str:
-    return f"{engine.bundle.name}.{engine.snapshot.name}"
-
-
 def _find(engine: ForecastEngine, store: Store) -> Path | None:
-    return next(iter(store.forecasts.glob(f"{_label(engine)}-*")), None)
+    return next(iter(store.forecasts.glob(f"{engine.version}-*")), None)
 
 
 def _make(engine: ForecastEngine, store: Store, progress: Progress) -> Artifact:
     coherent = engine.forecast(engine.snapshot.newest_origin, progress=progress)
     with staging(store.forecasts) as folder:
         np.save(folder / MEAN_FILE, coherent.values)
-        return seal(folder, kind=KIND, label=_label(engine), facts={"clipped": coherent.clipped})
+        return seal(folder, kind=KIND, label=engine.version, facts={"clipped": coherent.clipped})

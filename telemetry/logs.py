@@ -24,13 +24,13 @@ def configure_logging(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     )
-    lines = structlog.processors.JSONRenderer(serializer=_line)
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            lines,
-            lambda logger, name, line: line.decode(),
+            structlog.processors.JSONRenderer(
+                serializer=lambda event, **options: _line(event, **options).decode()
+            ),
         ],
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -42,7 +42,7 @@ def configure_logging(level: str) -> None:
     logging.getLogger("uvicorn.access").propagate = False
     out = sys.stderr.buffer
     structlog.configure(
-        processors=[*shared, lines],
+        processors=[*shared, structlog.processors.JSONRenderer(serializer=_line)],
         logger_factory=lambda *name: structlog.BytesLogger(out, name=name[0] if name else None),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         cache_logger_on_first_use=True,

@@ -229,8 +229,9 @@ def serving(version: str, snapshot: str, origin: date) -> None:
 
 
 def exposition() -> tuple[bytes, str]:
-    """Our metrics of all workers, the others' as they were last flushed, in the text format of Prometheus, and
-    its media type.
+    """Our metrics of all workers in the text format of Prometheus, and its media type.
+
+    Those of the others are as they were last flushed.
 
     Reads the files of all workers: some milliseconds.
     """

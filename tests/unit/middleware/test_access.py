@@ -22,6 +22,7 @@ from middleware.caller import CALLER_KEY, Caller
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
 from storage.keys import mint
+from telemetry import metrics
 from telemetry.metrics import REGISTRY
 
 SECRET = "mlrf_live_hunter2"
@@ -59,6 +60,7 @@ class Counted:
         self.before = self._now()
 
     def _now(self) -> float:
+        metrics.flush()
         return REGISTRY.get_sample_value(f"mlrf_{self.name}", self.labels) or 0.0
 
     @property
