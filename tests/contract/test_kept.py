@@ -13,8 +13,10 @@ import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from starlette.types import Receive, Scope, Send
 
-from errors import Code
+from api.kept import LARGE
+from errors import Code, Problem
 from models.engine import ForecastEngine
 from models.forecaster import Forecaster
 from models.pair import ServingPair
@@ -259,3 +261,87 @@ def test_a_kept_answer_has_the_etag_of_the_computed_one(
     assert first.headers["etag"] == again.headers["etag"]
     same = send(client, asked["hierarchy"], If_None_Match=first.headers["etag"])
     assert (same.status_code, same.content, outcomes(same)) == (304, b"", ["hit"])
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_hit_is_charged_like_a_miss(client: Client, asked: dict[str, Asked], call: str) -> None:
+    """Also one that is known by its bytes, whose request is not read again."""
+    charged: list[int] = []
+
+    async def charge(units: int) -> None:
+        charged.append(units)
+
+    async def billed(scope: Scope, receive: Receive, send_: Send) -> None:
+        scope.setdefault("state", {})["charge"] = charge
+        await client.app(scope, receive, send_)
+
+    missed = send(Client(billed), asked[call])
+    once = sum(charged)
+    hit = send(Client(billed), asked[call])
+    assert outcomes(missed, hit) == ["miss", "hit"]
+    assert sum(charged) == 2 * once
+    assert (once > 0) == ("past" in call)
+
+
+def test_who_cannot_pay_for_a_kept_answer_does_not_get_it(
+    client: Client, asked: dict[str, Asked]
+) -> None:
+    send(client, asked["simple, past"])
+
+    async def refuse(units: int) -> None:
+        raise Problem(Code.RATE_LIMITED, "Not now.")
+
+    async def poor(scope: Scope, receive: Receive, send_: Send) -> None:
+        scope.setdefault("state", {})["charge"] = refuse
+        await client.app(scope, receive, send_)
+
+    client.problem(send(Client(poor), asked["simple, past"]), Code.RATE_LIMITED)
+
+
+def test_equal_bytes_of_another_type_are_not_taken_for_a_request(
+    client: Client, asked: dict[str, Asked]
+) -> None:
+    send(client, asked["simple"])
+    refused = send(client, asked["simple"], Content_Type="text/plain")
+    client.problem(refused, Code.UNSUPPORTED_MEDIA_TYPE)
+
+
+# --- compression ------------------------------------------------------------------------------
+
+LARGE_ANSWER = ("POST", "/predict/simple", {**SERIES, "horizon": 90})
+WHOLE_TREE = ("GET", "/hierarchy", {"horizon": 90})
+
+
+@pytest.mark.parametrize("large", [LARGE_ANSWER, WHOLE_TREE], ids=["simple", "hierarchy"])
+def test_a_large_answer_is_compressed_for_who_takes_it(client: Client, large: Asked) -> None:
+    plain = send(client, large, Accept_Encoding="identity")
+    assert len(plain.content) >= LARGE
+    for _ in range(2):
+        gzipped = send(client, large, Accept_Encoding="br;q=1.0, GZIP;q=0.5")
+        assert gzipped.headers["content-encoding"] == "gzip"
+        assert int(gzipped.headers["content-length"]) < len(plain.content) / 2
+        assert gzipped.content == plain.content
+    for answer in (plain, gzipped):
+        assert "Accept-Encoding" in answer.headers["vary"]
+
+
+@pytest.mark.parametrize(
+    ("large", "takes"),
+    [
+        pytest.param(LARGE_ANSWER, "identity", id="takes none"),
+        pytest.param(LARGE_ANSWER, "br, gzip; q=0", id="refuses gzip"),
+        pytest.param(("POST", "/predict/simple", {**SERIES, "horizon": 15}), "gzip", id="small"),
+    ],
+)
+def test_other_answers_are_sent_as_they_are(client: Client, large: Asked, takes: str) -> None:
+    assert "content-encoding" not in send(client, large, Accept_Encoding=takes).headers
+
+
+def test_a_compressed_answer_has_a_tag_of_its_own(client: Client) -> None:
+    plain = send(client, WHOLE_TREE, Accept_Encoding="identity").headers["etag"]
+    gzipped = send(client, WHOLE_TREE, Accept_Encoding="gzip").headers["etag"]
+    assert plain != gzipped
+    same = send(client, WHOLE_TREE, Accept_Encoding="gzip", If_None_Match=gzipped)
+    assert (same.status_code, same.content) == (304, b"")
+    other = send(client, WHOLE_TREE, Accept_Encoding="gzip", If_None_Match=plain)
+    assert other.status_code == 200
