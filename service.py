@@ -11,7 +11,6 @@ import gc
 import os
 import sys
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import anyio
@@ -34,6 +33,9 @@ from telemetry import metrics
 from telemetry.logs import configure_logging
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # a forecast service calls nobody
+# for the workers, which inherit it: waking a second thread takes far longer on a busy machine
+# than the products of matrices that a request needs
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # uvicorn would believe what a caller says of its own address; `middleware.address` decides
 os.environ["FORWARDED_ALLOW_IPS"] = ""
 try:
@@ -49,7 +51,7 @@ def warm() -> None:
         load_engine(settings.store, settings.store.current())
 
 
-INLINE_ROWS = 64
+INLINE_ROWS = 128
 """A call of up to this many rows takes less time than handing it to a thread."""
 
 # The client of a remote runner closes its session after 100 requests by default, and fails those
@@ -158,7 +160,18 @@ class MLRF:
         return self._forecaster
 
 
+def supervised(watchers: list[Any], **how: Any) -> Any:
+    """BentoML's arbiter, which starts the workers and the runners, but one that replaces the dead.
+
+    BentoML looks after them every 10 s: for so long a dead one would not be replaced. In a
+    container it replaces none: the others go on without it, and with the last one it ends.
+    """
+    for each in watchers:
+        each.respawn = True
+    return _arbiter(watchers, check_delay=1, **how)
+
+
+_arbiter = circus.create_standalone_arbiter
 if sys.argv[1:2] == ["serve"]:  # the process that starts the workers, which cannot stop it
     refuse_open_server(settings)
-    # looks after its workers every 10 s by itself: for so long a dead one would not be replaced
-    circus.create_standalone_arbiter = partial(circus.create_standalone_arbiter, check_delay=1)
+    circus.create_standalone_arbiter = supervised

@@ -7,6 +7,8 @@ problems like everywhere; their `error` is what the protocol's clients read.
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +17,7 @@ from api.answers import answer
 from api.costs import ROWS_OF_A_UNIT, charge
 from api.days import base
 from api.parsing import read_json
+from api.rows import numbers_of
 from api.schemas.inference import (
     InferAnswer,
     InferRequest,
@@ -92,21 +95,22 @@ def _rows(tensor: Tensor) -> np.ndarray:
     if tensor.shape[1:] != [len(NAMES)] or not 1 <= count <= MAX_ROWS:
         detail = f"The shape is [n, {len(NAMES)}] with 1 to {MAX_ROWS:,} rows, not {tensor.shape}"
         raise Problem.in_field(Code.INVALID_FEATURES, "/inputs/0/shape", detail)
-    try:
-        if len(tensor.data) not in (count, count * len(NAMES)):
-            raise ValueError
-        values = np.array(tensor.data, dtype=object).reshape(count, len(NAMES))
-    except ValueError:
+    values = tensor.data
+    if len(values) == count and all(type(row) is list for row in values):
+        lengths = set(map(len, values))
+        values = [*chain.from_iterable(values)] if lengths == {len(NAMES)} else []
+    if len(values) != count * len(NAMES):
         detail = f"There are not {count} × {len(NAMES)} values"
-        raise Problem.in_field(Code.INVALID_FEATURES, "/inputs/0/data", detail) from None
-    if not all(value is None or type(value) in (int, float) for value in values.flat):
+        raise Problem.in_field(Code.INVALID_FEATURES, "/inputs/0/data", detail)
+    numbers = numbers_of(values)
+    if numbers is None:
         raise Problem.in_field(
             Code.INVALID_FEATURES,
             "/inputs/0/data",
             "A value is a number, or null where it is missing",
         )
     with np.errstate(over="ignore"):
-        rows = values.astype(np.float64).astype(np.float32)
+        rows = numbers.reshape(count, len(NAMES)).astype(np.float32)
     horizon = rows[:, _HORIZON]
     whole = (horizon >= 1) & (horizon <= MAX_HORIZON) & (horizon == np.floor(horizon))
     if np.isinf(rows).any() or not whole.all():

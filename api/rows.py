@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
 from api.parsing import MOST_FAULTS, escaped, nearest, shortened
@@ -16,7 +18,29 @@ from features.snapshot import MAX_HORIZON
 
 Row = NDArray[np.float32]
 
+Bound = NDArray[np.float64]
+
 _LARGEST = float(np.finfo(np.float32).max)
+
+
+def numbers_of(values: Sequence[Any]) -> NDArray[np.float64] | None:
+    """Values of JSON as numbers, NaN for null; None where one is neither.
+
+    A whole number that is too large for a float is infinite.
+    """
+    if not set(map(type, values)) <= {int, float, NoneType}:
+        return None
+    try:
+        return np.array(values, dtype=np.float64)
+    except OverflowError:
+        return np.array([math.nan if v is None else _float(v) for v in values])
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def whole_row(contract: Contract, features: Sequence[Any] | Mapping[str, Any]) -> Row:
@@ -45,7 +69,31 @@ def whole_row(contract: Contract, features: Sequence[Any] | Mapping[str, Any]) -
             "the features of /meta"
         )
         raise _refused([FieldError("/features", detail)])
+    numbers = numbers_of(features)
+    if numbers is not None and _are_allowed(contract, numbers):
+        return numbers.astype(np.float32)
     return _row(contract, dict(enumerate(features)), np.zeros(len(names), dtype=np.float32))
+
+
+def _are_allowed(contract: Contract, row: NDArray[np.float64]) -> bool:
+    """Whether numbers are a row as they are: all at once what `_number` says of one."""
+    least, most, whole = _bounds(contract.digest, contract)
+    missing = np.isnan(row)
+    inside = (row >= least) & (row <= most) & (~whole | (row == np.floor(row)))
+    return bool((inside | missing).all()) and not missing[contract.names.index("horizon")]
+
+
+@cached(LRUCache(8), key=lambda digest, contract: digest)
+def _bounds(digest: str, contract: Contract) -> tuple[Bound, Bound, NDArray[np.bool_]]:
+    """Least and most that each column may hold, and whether it must be whole."""
+    least, most = np.full(len(contract.names), -_LARGEST), np.full(len(contract.names), _LARGEST)
+    whole = np.zeros(len(contract.names), dtype=bool)
+    limits = {name: (-1, len(known) - 1) for name, known in contract.categories.items()}
+    limits["horizon"] = (1, MAX_HORIZON)
+    for name, (low, high) in limits.items():
+        column = contract.names.index(name)
+        least[column], most[column], whole[column] = low, high, True
+    return least, most, whole
 
 
 def filled_row(contract: Contract, features: Mapping[str, Any], base: Row) -> Row:

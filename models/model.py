@@ -24,10 +24,9 @@ def segments_of(
         rows: shape (n, features).
     """
     wanted = np.searchsorted(lasts[:-1], rows[:, _HORIZON])
-    present = np.unique(wanted)
-    if len(present) == 1:
-        return [(int(present[0]), slice(None))]  # no copy of the rows
-    return [(int(segment), wanted == segment) for segment in present]
+    if len(wanted) and (wanted == wanted[0]).all():
+        return [(int(wanted[0]), slice(None))]  # no copy of the rows
+    return [(int(segment), wanted == segment) for segment in np.unique(wanted)]
 
 
 class SegmentedModel:
@@ -43,7 +42,10 @@ class SegmentedModel:
 
     def predict(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Base forecasts in units, shape (n,), of rows of shape (n, features)."""
+        segments = segments_of(self._lasts, rows)
+        if len(segments) == 1:
+            return self._graphs[segments[0][0]].predict(rows)
         outputs = np.empty(len(rows), dtype=np.float32)
-        for segment, chosen in segments_of(self._lasts, rows):
+        for segment, chosen in segments:
             outputs[chosen] = self._graphs[segment].predict(rows[chosen])
         return outputs

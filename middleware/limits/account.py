@@ -12,6 +12,9 @@ from tiers import Tier
 MEMORY_SECONDS = 1.0
 """How long a lease, or a refusal, holds without asking again."""
 
+EARLY_UNITS = 100
+"""Leases from this size on are filled before they are spent: many requests would wait for one."""
+
 _LEASE_SECONDS = 10
 _LEASE_PART = 0.005
 
@@ -43,6 +46,13 @@ class Account:
     _refused_cost: int = 0
     _refused_until: float = 0.0
     _passes_at: float = 0.0
+
+    def lacks(self, lease: int, now: float) -> int:
+        """Units that would fill a large lease, once half of it is spent; 0 before that."""
+        if lease < EARLY_UNITS:
+            return 0
+        held = self._held if now < self._held_until else 0
+        return lease - held if held * 2 < lease else 0
 
     def take(self, now: float) -> int:
         """Empty the lease, and give what could be spent of it."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 from cachetools import LRUCache
@@ -58,6 +60,7 @@ class Limiter:
         self._clock = clock
         self._observe = observe
         self._script_refused = False
+        self._renewals: set[asyncio.Task[None]] = set()
 
     async def charge(self, subject: str, tier: Tier, cost: int) -> Verdict:
         """Charge a caller.
@@ -78,7 +81,9 @@ class Limiter:
         if self._shared is None:
             return self._local.charge(subject, tier, cost), "local"
         account = self._account(subject, tier)
-        if verdict := account.verdict(tier, cost, self._clock()):
+        if verdict := account.verdict(tier, cost, now := self._clock()):
+            if verdict.allowed and account.lacks(lease_of(tier), now):
+                self._renew_soon(self._shared, account, subject, tier)
             return verdict, "lease"
         try:
             return await self._asked(self._shared, account, subject, tier, cost)
@@ -106,6 +111,25 @@ class Limiter:
             held = account.take(now)  # others must not spend it meanwhile
             decision = await shared.charge(subject, tier, cost - held, max(cost, lease) - held)
             return account.settle(tier, cost, decision, now, held), "redis"
+
+    def _renew_soon(self, shared: SharedLimits, account: Account, subject: str, tier: Tier) -> None:
+        """Fill a lease before it is spent, for nobody: those who found it empty would wait."""
+        if account.lock.locked():  # it is on its way
+            return
+        task = asyncio.get_running_loop().create_task(self._renewed(shared, account, subject, tier))
+        self._renewals.add(task)
+        task.add_done_callback(self._renewals.discard)
+
+    async def _renewed(
+        self, shared: SharedLimits, account: Account, subject: str, tier: Tier
+    ) -> None:
+        async with account.lock:
+            now = self._clock()
+            want = account.lacks(lease_of(tier), now)
+            if not want:
+                return
+            with suppress(RedisUnavailableError, ResponseError):  # the next charge will say so
+                account.settle(tier, 0, await shared.charge(subject, tier, 1, want), now)
 
     def _account(self, subject: str, tier: Tier) -> Account:
         key = (subject, tier.name)

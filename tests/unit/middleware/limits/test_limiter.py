@@ -214,6 +214,38 @@ def test_a_lease_is_fetched_once_and_spent_here(setting: Setting) -> None:
     }
 
 
+LARGE = Tier(name="large", quota=10_000, window=1, burst=20_000)
+
+
+def test_a_large_lease_is_filled_before_it_is_spent(setting: Setting) -> None:
+    """So that nobody waits for it; it never grows beyond its size."""
+
+    async def run() -> None:
+        for _ in range(20):
+            await setting.limiter.charge("key:a", LARGE, 100)
+            await asyncio.sleep(0)  # what nobody waits for comes in between
+
+    asyncio.run(run())
+    assert lease_of(LARGE) == 500
+    assert setting.redis.asked[:3] == [(100, 500), (1, 300), (1, 300)]
+    assert setting.reported[("large", "allowed", "redis")] == 1
+    assert setting.reported[("large", "allowed", "lease")] == 19
+
+
+def test_a_lease_that_cannot_be_filled_is_spent_to_its_end(setting: Setting) -> None:
+    async def run() -> list[bool]:
+        first = await setting.limiter.charge("key:a", LARGE, 100)
+        setting.redis.error = RedisUnavailableError("away")
+        others = []
+        for _ in range(4):
+            others.append(await setting.limiter.charge("key:a", LARGE, 100))
+            await asyncio.sleep(0)
+        return [verdict.allowed for verdict in (first, *others)]
+
+    assert asyncio.run(run()) == [True] * 5
+    assert setting.reported[("large", "allowed", "lease")] == 4
+
+
 def test_the_limit_is_spent_to_the_last_unit(setting: Setting) -> None:
     assert allowed(setting.charge(STANDARD, *[1] * 300)) == 200
 
