@@ -108,7 +108,9 @@ def build_calendar(dates: Dates, holidays: Sequence[Holiday], places: Sequence[P
     days_to, days_since = _distances(dates, national_off)
     months = dates.astype("datetime64[M]")
     day_of_month = _days(dates - months.astype("datetime64[D]")) + 1
-    month_length = _days((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]"))
+    month_length = _days(
+        (months + np.timedelta64(1, "M")).astype("datetime64[D]") - months.astype("datetime64[D]")
+    )
     to_payday, since_payday = _payday_distances(day_of_month, month_length)
     names = np.full(len(dates), NO_HOLIDAY, dtype=object)
     national = [h for h in holidays if h.locale == NATIONAL and h.type != WORK_DAY]

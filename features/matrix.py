@@ -27,6 +27,7 @@ _OF_ANCESTORS = {
 """Values of a node's store and family, less noisy than its own, that are features too."""
 _OF_TOTAL = ("event_effect", "event_level")
 """Values of the total that are features of every node: what a holiday did to all."""
+_TOTAL = np.zeros(1, dtype=np.intp)
 _WEEK_AROUND = 3
 
 Floats = NDArray[np.float32]
@@ -127,13 +128,12 @@ class MatrixBuilder:
         ):
             of_ancestors = _OF_ANCESTORS[kind]
             for name, values in getattr(state, kind).items():
-                at = values[:, None] if columns is None else values[:, columns]
-                blocks[name] = at[nodes]
+                blocks[name] = _at(values, nodes, columns)
                 if name in of_ancestors:
-                    blocks[f"store_{name}"] = at[self._store[nodes]]
-                    blocks[f"family_{name}"] = at[self._family[nodes]]
+                    blocks[f"store_{name}"] = _at(values, self._store[nodes], columns)
+                    blocks[f"family_{name}"] = _at(values, self._family[nodes], columns)
                 if name in _OF_TOTAL:
-                    blocks[f"total_{name}"] = at[:1]
+                    blocks[f"total_{name}"] = _at(values, _TOTAL, columns)
         blocks["expected"] = _expected(blocks)
         blocks |= self._calendar(covariates.calendar, nodes, days)
         blocks |= self._planned_promotions(state, covariates, nodes, horizons)
@@ -158,29 +158,45 @@ class MatrixBuilder:
     def _planned_promotions(
         self, state: State, covariates: Covariates, nodes: Rows, horizons: Rows
     ) -> dict[str, NDArray[np.floating]]:
-        every = covariates.promotions
-        at = horizons + _WEEK_AROUND - 1
-        planned = every[:, at]
+        items, at = covariates.promotions, horizons + _WEEK_AROUND - 1
         around = at[:, None] + np.arange(-_WEEK_AROUND, _WEEK_AROUND + 1)
-        week = every[:, around].mean(axis=2)
         weekday = covariates.calendar.weekday[state.origin + horizons]
-        usual = state.node["promo_28"][:, None]
-        change = planned - usual
+
+        def planned(rows: Rows) -> Floats:
+            return _at(items, rows, at)
+
+        def change(rows: Rows) -> Floats:
+            return planned(rows) - state.node["promo_28"][rows][:, None]
+
+        own, usual = planned(nodes), _at(state.weekday["promo_weekday_8"], nodes, weekday)
+        own_change = change(nodes)
         store, family = self._store[nodes], self._family[nodes]
         return {
-            "promo": planned[nodes],
-            "promo_change": change[nodes],
-            "promo_weekday_change": (planned - state.weekday["promo_weekday_8"][:, weekday])[nodes],
-            "promo_before": every[:, at - 1][nodes],
-            "promo_after": every[:, at + 1][nodes],
-            "promo_week": week[nodes],
-            "promo_family_effect": change[nodes] * state.node["promo_family_slope"][nodes][:, None],
-            "promo_effect": change[nodes] * state.node["promo_slope"][nodes][:, None],
-            "promo_store": planned[store],
-            "promo_store_change": change[store],
-            "promo_family": planned[family],
-            "promo_family_change": change[family],
+            "promo": own,
+            "promo_change": own_change,
+            "promo_weekday_change": own - usual,
+            "promo_before": _at(items, nodes, at - 1),
+            "promo_after": _at(items, nodes, at + 1),
+            "promo_week": items[nodes][:, around].mean(axis=2),
+            "promo_family_effect": own_change * state.node["promo_family_slope"][nodes][:, None],
+            "promo_effect": own_change * state.node["promo_slope"][nodes][:, None],
+            "promo_store": planned(store),
+            "promo_store_change": change(store),
+            "promo_family": planned(family),
+            "promo_family_change": change(family),
         }
+
+
+def _at(values: Floats, rows: Rows, columns: Rows | None) -> Floats:
+    """Rows of values at some columns, shape (rows, columns); one column for those without any.
+
+    Cut first where most is left out: a request is about few nodes of many.
+    """
+    if columns is None:
+        return values[rows][:, None]
+    if len(rows) * values.shape[1] < len(values) * len(columns):
+        return values[rows][:, columns]
+    return values[:, columns][rows]
 
 
 def _expected(blocks: Mapping[str, NDArray[np.floating]]) -> NDArray[np.floating]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.calendar import NO_HOLIDAY
-from features.past import TAIL_DAYS, YEAR, Tail, Values
+from features.past import TAIL_DAYS, YEAR, Tail, Values, running_sums
 from features.snapshot import MAX_HORIZON, Snapshot
 
 _MONTHDAYS = 31
@@ -32,8 +32,7 @@ class Unusual:
         self.logs = logs
         self.ordinary = ordinary
         self.masked = logs.values * ordinary
-        self.sums = np.zeros((len(logs.age), TAIL_DAYS + 1))
-        np.cumsum(self.masked, axis=1, out=self.sums[:, 1:])
+        self.sums = running_sums(self.masked)
         self.counts = np.concatenate(([0], np.cumsum(ordinary)))
 
     def effect(self, at: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -52,8 +51,7 @@ class Unusual:
         end = np.minimum(at + _AROUND_DAYS + 1, TAIL_DAYS)
         count = np.maximum(self.counts[end] - self.counts[start], 1)
         mean = (self.sums[:, end] - self.sums[:, start]) / count
-        values: NDArray[np.float64] = self.logs.values[:, at] - mean
-        return values
+        return np.ascontiguousarray(self.logs.values[:, at] - mean)
 
     def by_monthday(self, snapshot: Snapshot, origin: int) -> NDArray[np.float64]:
         """Mean effect in a year on each day of the month and the two beside it; (nodes, 31)."""
@@ -107,7 +105,7 @@ def same_dates(snapshot: Snapshot, origin: int) -> Values:
     total = np.zeros((len(selling), MAX_HORIZON))
     years = np.zeros_like(total)
     for back in _YEARS_BACK:
-        date = (months - 12 * back).astype("datetime64[D]") + (ahead - months)
+        date = (months - np.timedelta64(12 * back, "M")).astype("datetime64[D]") + (ahead - months)
         at = (date - snapshot.dates[0]).astype(np.intp)
         inside = np.maximum(at, _FORTNIGHT)
         around = sums[:, inside + _FORTNIGHT + 1] - sums[:, inside - _FORTNIGHT]

@@ -37,8 +37,7 @@ class Tail:
         """`values` has shape (nodes, days), the origin last; `age` counts days since opening."""
         self.values = values
         self.age = age
-        self.sums = np.zeros((values.shape[0], values.shape[1] + 1))
-        np.cumsum(values, axis=1, out=self.sums[:, 1:])
+        self.sums = running_sums(values)
 
     def mean(self, days: int, *, ago: int = 0) -> NDArray[np.float64]:
         """Mean over `days` days that end `ago` days before the origin, since the opening.
@@ -50,6 +49,18 @@ class Tail:
         lived = np.clip(self.age - ago, 1, days)
         mean: NDArray[np.float64] = np.where(self.age > ago, total / lived, 0.0)
         return mean
+
+
+def running_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums of the first 0, 1, 2, … days, shape (nodes, days + 1) for values of (nodes, days).
+
+    The additions of a cumulative sum, in its order, but a day of all nodes at a time: within one
+    series each would wait for the one before.
+    """
+    sums = np.zeros((values.shape[1] + 1, values.shape[0]))
+    for day, of_day in enumerate(values.T):
+        np.add(sums[day], of_day, out=sums[day + 1])
+    return sums.T
 
 
 def padded(values: NDArray[np.floating], days: int) -> NDArray[np.float64]:

@@ -105,4 +105,4 @@ def state_at(snapshot: Snapshot, origin: int) -> State:
 
 
 def _rounded(values: Mapping[str, NDArray[np.float64]]) -> dict[str, Floats]:
-    return {name: value.astype(np.float32) for name, value in values.items()}
+    return {name: value.astype(np.float32, order="C") for name, value in values.items()}
