@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,26 +15,18 @@ import psutil
 import pytest
 
 from artifacts import Store
-from settings import ROOT, Settings
+from load import server as processes
+from load.server import GRACE_SECONDS, STOP_SECONDS
+from load.server import end as _end
 
-START_SECONDS = 60.0
-STOP_SECONDS = 15.0
-GRACE_SECONDS = 5
+__all__ = ["GRACE_SECONDS", "Server", "_end", "running"]
+
 _INSIDE = re.compile(r"Traceback|File \"|\.py\b|/(work|tmp|srv|root|home|usr)/")
 
 
 @dataclass(frozen=True)
-class Server:
-    """A running server.
-
-    Attributes:
-        process: its supervisor, which starts the workers and the runners.
-        log: what all of them write.
-    """
-
-    process: subprocess.Popen[bytes]
-    url: str
-    log: Path
+class Server(processes.Server):
+    """A running server, whose every refusal is a problem."""
 
     def get(self, path: str, **params: object) -> httpx.Response:
         return self.request("GET", path, params=params)
@@ -57,19 +44,6 @@ class Server:
             assert document["request_id"] == response.headers["x-request-id"]
             assert not _INSIDE.search(response.text), response.text
         return response
-
-    def wait_for(self, path: str) -> None:
-        """Wait until a path answers 200; the process must not end meanwhile."""
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.log.read_text()
-            try:
-                if self.get(path).is_success:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.05)
-        pytest.fail(f"{path} was not 200 in time:\n{self.log.read_text()}")
 
     def child(self, service: str) -> psutil.Process:
         """The process of one of the services."""
@@ -94,49 +68,9 @@ def running(
 
     Without authentication, unless `settings`, environment variables, say otherwise.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    own = {
-        "BENTOML_HOME": str(folder / "bentoml"),
-        "ARTIFACTS_DIR": str(store.root),
-        "PORT": str(port),
-        "RUNNERS": runners,
-        "DATABASE_URL": f"sqlite:///{folder}/mlrf.db",
-        "AUTH_MODE": "disabled",
-        **settings,
-    }
-    ours = {name.upper() for name in Settings.model_fields}
-    kept = {name: value for name, value in os.environ.items() if name not in ours}
-    command = [
-        *(sys.executable, "-m", "bentoml", "serve", "service:MLRF"),
-        *("--working-dir", str(ROOT), "--host", "127.0.0.1", "--port", str(port)),
-        *("--timeout-graceful-shutdown", str(GRACE_SECONDS)),
-    ]
-    log = folder / "server.log"
-    with log.open("wb") as written:
-        process = subprocess.Popen(
-            command, cwd=folder, env={**kept, **own}, stdout=written, stderr=written
-        )
-    try:
-        yield Server(process, f"http://127.0.0.1:{port}", log)
-    finally:
-        _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is not None:
-        return
-    children = psutil.Process(process.pid).children(recursive=True)
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    for child in children:
-        if child.is_running():
-            child.kill()
+    own = {"RUNNERS": runners, "AUTH_MODE": "disabled", **settings}
+    with processes.started(folder, store.root, **own) as server:
+        yield Server(server.process, server.url, server.log)
 
 
 @pytest.fixture

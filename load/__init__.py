@@ -1,0 +1,1 @@
+"""Load scenarios and benchmarks: what measures the product, and is no part of it."""

@@ -1,0 +1,10 @@
+// 25, 50, then 100 users. What 100 users get is the floor below which nothing is released.
+
+import { closed } from './lib/scenario.js'
+export { handleSummary, setup, visit, warmUp } from './lib/scenario.js'
+
+export const options = closed('ramp', [
+  { users: 25, seconds: 60 },
+  { users: 50, seconds: 60 },
+  { users: 100, seconds: 120 },
+])

@@ -1,0 +1,6 @@
+// 50 users, while newer data are loaded: what do they notice of it?
+
+import { closed } from './lib/scenario.js'
+export { handleSummary, setup, visit, warmUp } from './lib/scenario.js'
+
+export const options = closed('reload', [{ users: 50, seconds: 120 }])

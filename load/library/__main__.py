@@ -1,0 +1,92 @@
+"""``python -m load.library [NAME ...]``: measure, show, and with ``--record`` keep what it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from load import page, record
+from load.library import (
+    features,
+    growth,
+    matrix,
+    reconciliation,
+    refresh,
+    runner,
+    startup,
+    training,
+)
+from load.library.subject import Advance, Subject, subject_of
+from load.record import Table
+
+Benchmark = Callable[[Subject, Advance], list[Table]]
+
+BENCHMARKS: Mapping[str, Benchmark] = {
+    "matrix": lambda subject, advance: [matrix.table(subject, advance)],
+    "runner": lambda subject, advance: [runner.table(subject, advance)],
+    "reconciliation": lambda _, advance: reconciliation.tables(advance),
+    "features": lambda subject, advance: [features.table(subject, advance)],
+    "refresh": lambda subject, advance: [refresh.table(subject, advance)],
+    "startup": startup.tables,
+    "training": lambda subject, advance: [training.table(subject, advance)],
+    "growth": growth.tables,
+}
+LONG = ("training",)
+"""Left out on a retailer's tables unless asked for: minutes."""
+_COMMAND = "python -m load.library"
+
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME ...]", help=f"Of {', '.join(BENCHMARKS)}.")
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Folder with the retailer's tables; the demo's if left out.", exists=True),
+]
+Artifacts = Annotated[
+    Path | None,
+    typer.Option(help="Of a pair trained on them; trained anew if left out.", exists=True),
+]
+
+
+def main(
+    names: Names = None,
+    *,
+    data: Data = None,
+    artifacts: Artifacts = None,
+    keep: Annotated[bool, typer.Option("--record", help="Keep results for the page.")] = False,
+) -> None:
+    """Measure the parts below the HTTP calls; tables go to standard output."""
+    chosen = names or [name for name in BENCHMARKS if data is None or name not in LONG]
+    if strangers := set(chosen) - BENCHMARKS.keys():
+        raise typer.BadParameter(f"no benchmark {', '.join(sorted(strangers))}")
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task, done = progress.add_task("beginning"), 0
+
+        def advance(what: str) -> None:
+            nonlocal done
+            done += 1
+            progress.update(task, description=f"{what} ({done} measured)")
+
+        with subject_of(data, artifacts, advance) as subject:
+            for name in chosen:
+                progress.update(task, description=name)
+                _shown(BENCHMARKS[name](subject, advance), name, data, keep)
+
+
+def _shown(tables: list[Table], name: str, data: Path | None, keep: bool) -> None:
+    for table in tables:
+        Console(width=160).print(Markdown(page.markdown(table)))
+    if keep:
+        given = "" if data is None else " --data <tables> --artifacts <artifacts>"
+        record.write(name, f"{_COMMAND} {name}{given}", tables)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,55 @@
+"""Rows of the model: how long they take to make, for how many of them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from features.matrix import known_covariates
+from features.snapshot import MAX_HORIZON
+from features.state import state_at
+from load.library.subject import Advance, Subject, in_unit
+from load.record import Table
+from load.rounds import interleaved, seconds
+
+_SERIES = 100
+
+
+def table(subject: Subject, advance: Advance, *, rounds: int = 5, least: float = 0.05) -> Table:
+    """Milliseconds for one row, one series, a batch and all of them; and of the state."""
+    engine, origin = subject.engine, subject.engine.snapshot.newest_origin
+    state, covariates = engine.state(origin), known_covariates(engine.snapshot, origin)
+    bottoms = np.arange(engine.snapshot.hierarchy.n_upper, len(engine.snapshot.hierarchy))
+    every = np.arange(1, MAX_HORIZON + 1)
+    many = bottoms[:_SERIES]
+    cases = {
+        "one series, one day": (bottoms[:1], every[:1]),
+        f"one series, {MAX_HORIZON} days": (bottoms[:1], every),
+        f"{len(many)} series, {MAX_HORIZON} days": (many, every),
+        f"all {len(bottoms):,} series, {MAX_HORIZON} days": (bottoms, every),
+    }
+    ways = {
+        name: seconds(partial(engine.builder.matrix, state, covariates, *asked), least=least)
+        for name, asked in cases.items()
+    }
+    of_state = "state of all nodes at an origin"
+    ways[of_state] = seconds(lambda: state_at(engine.snapshot, origin))
+    times = interleaved(ways, rounds=rounds, advance=partial(advance, "matrix"))
+    rows = {name: len(nodes) * len(days) for name, (nodes, days) in cases.items()}
+    width = len(engine.bundle.contract.names)
+    return Table(
+        id="matrix",
+        caption=f"Time to make the rows of the model ({width} features), medians of {rounds} "
+        f"rounds. {subject.size}.",
+        columns=("rows of", "rows", "ms", "least ms", "most ms", "µs per row"),
+        rows=tuple(
+            (
+                name,
+                rows.get(name),
+                *in_unit(spread, 1e3),
+                spread.median * 1e6 / rows[name] if name in rows else None,
+            )
+            for name, spread in times.items()
+        ),
+    )

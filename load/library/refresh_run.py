@@ -1,0 +1,63 @@
+"""One refresh, in a process of its own: ``python -m load.library.refresh_run`` ``<artifacts>``
+``<data>`` prints seconds by phase and the peak of memory as JSON."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+from load.library.stopwatch import Stopwatch
+
+IMPORTING, READING, BUILDING = "imports", "read the tables", "build the snapshot"
+SNAPSHOT, BUNDLE, STATE, ROWS = "load the snapshot", "load the bundle", "state", "rows of the model"
+MODEL, RECONCILING, WRITING, REST = "model", "reconciliation", "write the forecasts", "the rest"
+INTERVALS = "intervals, one nominal (at a request)"
+PHASES = (
+    *(IMPORTING, READING, BUILDING, SNAPSHOT, BUNDLE, STATE, ROWS, MODEL, RECONCILING, WRITING),
+    *(REST, INTERVALS),
+)
+_NOMINAL = 80
+
+
+def main(root: Path, data: Path) -> None:
+    """Refresh, and count the intervals of all nodes beside it: they are made at a request."""
+    watch = Stopwatch()
+    with watch.phase(IMPORTING):
+        import numpy as np
+
+        from artifacts import Store
+        from features.matrix import MatrixBuilder
+        from models import engine, forecasts, pair, refresh
+        from models.model import SegmentedModel
+        from models.reconciliation import Reconciliation
+    for owner, name, phase in (
+        (refresh, "read_tables", READING),
+        (refresh, "build_snapshot", BUILDING),
+        (refresh, "load_snapshot", SNAPSHOT),
+        (pair, "load_snapshot", SNAPSHOT),
+        (pair, "_load_bundle", BUNDLE),
+        (engine, "state_at", STATE),
+        (MatrixBuilder, "matrix", ROWS),
+        (SegmentedModel, "predict", MODEL),
+        (Reconciliation, "reconcile", RECONCILING),
+        (forecasts, "seal", WRITING),
+    ):
+        watch.wrap(owner, name, phase)
+    store = Store(root)
+    with watch.phase(REST):
+        _, current = refresh.refresh(store, data, force=True)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    serving = pair.load_serving_pair(store, current)
+    every = np.arange(len(serving.engine.snapshot.hierarchy))
+    sold = serving.engine.snapshot.first_sale <= serving.engine.snapshot.newest_origin
+    with watch.phase(INTERVALS):
+        serving.intervals.bounds(
+            every, serving.forecasts.mean, engine.ALL_HORIZONS, _NOMINAL, sold=sold
+        )
+    print(json.dumps({"seconds": watch.seconds, "peak": most}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,79 @@
+"""From nothing to a server that is ready: its parts in one process, and the whole from outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+from load.library import startup_run
+from load.library.processes import told
+from load.library.startup_run import PHASES
+from load.library.subject import Advance, Subject
+from load.record import Table
+from load.server import started
+
+LIVE, READY, ANSWER = "spawned to alive", "spawned to ready", "first forecast, from then"
+
+
+def tables(subject: Subject, advance: Advance, *, rounds: int = 3) -> list[Table]:
+    """Phases of a start in one process, and of a real server with one worker."""
+    parts = []
+    servers = []
+    for number in range(rounds + 1):  # the first fills the caches of the file system
+        part = told(startup_run.__name__, str(subject.store.root.resolve()))
+        advance("start-up: phases")
+        server = _server(subject)
+        advance("start-up: server")
+        if number:
+            parts.append(part)
+            servers.append(server)
+    return [
+        _table(
+            "phases",
+            "Parts of a start in one process, without a server around it",
+            PHASES,
+            parts,
+            subject,
+        ),
+        _table(
+            "start",
+            "A server with one worker, asked every 50 ms",
+            (LIVE, READY, ANSWER),
+            servers,
+            subject,
+        ),
+    ]
+
+
+def _server(subject: Subject) -> dict[str, float]:
+    with TemporaryDirectory(prefix="mlrf-load-") as scratch:
+        began = perf_counter()
+        settings = {"AUTH_MODE": "disabled", "WORKERS": "1"}
+        with started(Path(scratch), subject.store.root.resolve(), **settings) as server:
+            server.wait_for("/livez")
+            alive = perf_counter()
+            server.wait_for("/readyz")
+            ready = perf_counter()
+            server.get("/hierarchy", horizon=30, depth=1).raise_for_status()
+            answered = perf_counter()
+    return {LIVE: alive - began, READY: ready - began, ANSWER: answered - ready}
+
+
+def _table(
+    name: str,
+    caption: str,
+    phases: tuple[str, ...],
+    runs: list[dict[str, float]],
+    subject: Subject,
+) -> Table:
+    every = {phase: [run[phase] for run in runs] for phase in phases}
+    return Table(
+        id=name,
+        caption=f"{caption}; medians of {len(runs)} rounds. {subject.size}.",
+        columns=("phase", "s", "least s", "most s"),
+        rows=tuple(
+            (phase, median(times), min(times), max(times)) for phase, times in every.items()
+        ),
+    )

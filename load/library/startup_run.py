@@ -1,0 +1,47 @@
+"""One start without a server, in a process of its own: ``python -m load.library.startup_run``
+``<artifacts>`` prints seconds by phase as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from load.library.stopwatch import Stopwatch
+
+IMPORTS, BUNDLE, SNAPSHOT, STORED = "imports", "bundle", "snapshot", "stored forecasts"
+SESSIONS, BINDING, ANSWER = "sessions of onnxruntime", "binding", "first forecast"
+PHASES = (IMPORTS, SESSIONS, BUNDLE, SNAPSHOT, BINDING, STORED, ANSWER)
+
+
+def main(root: Path) -> None:
+    """Do what a worker does before it is ready, and then what it does for one first answer."""
+    watch = Stopwatch()
+    os.environ["ARTIFACTS_DIR"] = str(root)
+    with watch.phase(IMPORTS):
+        import service  # noqa: F401 - all that a worker imports
+        from artifacts import Store
+        from models import bundle, forecasts, pair
+        from models.engine import ALL_HORIZONS, ForecastEngine
+        from models.onnx import OnnxModel
+    for owner, name, phase in (
+        (OnnxModel, "__init__", SESSIONS),
+        (bundle, "load_bundle", BUNDLE),
+        (pair, "load_bundle", BUNDLE),
+        (pair, "load_snapshot", SNAPSHOT),
+        (ForecastEngine, "__init__", BINDING),
+        (pair, "load_or_make", STORED),
+        (forecasts, "load_or_make", STORED),
+    ):
+        watch.wrap(owner, name, phase)
+    store = Store(root)
+    serving = pair.load_serving_pair(store, store.current())
+    with watch.phase(ANSWER):
+        snapshot = serving.engine.snapshot
+        serving.engine.forecast(snapshot.newest_origin, ALL_HORIZONS[:1])
+    print(json.dumps({phase: watch.seconds[phase] for phase in PHASES}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,74 @@
+"""What the benchmarks measure on: a trained pair, and the tables that it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from artifacts import Store
+from load.rounds import Spread
+from models.engine import ForecastEngine
+from models.pair import load_engine
+from training.demo import write_demo
+from training.pipeline import train
+from training.recipe import DEFAULT, DEMO, Recipe
+
+Advance = Callable[[str], object]
+"""Called with what has just been measured."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A pair and its tables.
+
+    Attributes:
+        store: artifacts with a serving pair; nothing is written into it.
+        data: the folder of tables that it was trained on.
+        recipe: that they are trained with.
+    """
+
+    store: Store
+    data: Path
+    recipe: Recipe
+
+    @cached_property
+    def engine(self) -> ForecastEngine:
+        return load_engine(self.store, self.store.current())
+
+    @property
+    def size(self) -> str:
+        """What was measured on, as a caption says it."""
+        snapshot = self.engine.snapshot
+        lasts = self.engine.bundle.facts.segments
+        return (
+            f"{len(snapshot.hierarchy):,} nodes, of which {snapshot.hierarchy.n_bottom:,} at the "
+            f"bottom; {snapshot.n_days:,} days of sales; models for the horizons up to "
+            f"{' and '.join(map(str, lasts))}"
+        )
+
+
+@contextmanager
+def subject_of(data: Path | None, artifacts: Path | None, advance: Advance) -> Iterator[Subject]:
+    """The pair of some artifacts; where there are none, one is trained for the time being.
+
+    Args:
+        data: folder of tables, the demo's if left out.
+        artifacts: of a pair that was trained on them.
+    """
+    with TemporaryDirectory(prefix="mlrf-load-") as scratch:
+        folder = Path(scratch)
+        tables, recipe = (write_demo(folder / "demo"), DEMO) if data is None else (data, DEFAULT)
+        store = Store(artifacts or folder / "artifacts")
+        if artifacts is None:
+            train(tables, store, recipe, threads=2)
+            advance("trained")
+        yield Subject(store, tables, recipe)
+
+
+def in_unit(spread: Spread, scale: float) -> tuple[float, float, float]:
+    """Median, least and most, times a scale."""
+    return spread.median * scale, spread.least * scale, spread.most * scale

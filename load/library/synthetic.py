@@ -1,0 +1,107 @@
+"""Invented panels and hierarchies of any size, for what depends on size alone."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.calendar import Holiday
+from features.hierarchy import Hierarchy
+from features.snapshot import MAX_HORIZON, Facts, Snapshot, StoreRow
+
+STORES, FAMILIES = 54, 33
+"""Of the Favorita data: 1,782 bottom series, 1,870 nodes."""
+_SEED = 20170730
+_FIRST = date(2015, 1, 1)
+_CHRISTMAS = (12, 25)
+_CITIES, _CLUSTERS = 20, 17
+_PLANNED_DAYS = 16
+
+
+def hierarchy_of(stores: int, families: int) -> Hierarchy:
+    """Every store sells every family."""
+    rows = [row for row in _stores(stores) for _ in range(families)]
+    return Hierarchy(
+        {
+            "store_nbr": [str(row.store_nbr) for row in rows],
+            "family": [f"FAMILY {family}" for _ in range(stores) for family in range(families)],
+            "city": [row.city for row in rows],
+            "state": [row.state for row in rows],
+            "type": [row.type for row in rows],
+            "cluster": [row.cluster for row in rows],
+        }
+    )
+
+
+def snapshot_of(stores: int, families: int, days: int) -> Snapshot:
+    """Sales of skewed sizes with a week and noise, promotions, and one holiday a year."""
+    draw = np.random.default_rng(_SEED)
+    hierarchy = hierarchy_of(stores, families)
+    bottoms, last = hierarchy.n_bottom, _FIRST + timedelta(days=days - 1)
+    week = 1 + 0.3 * np.sin(2 * np.pi * np.arange(days) / 7)
+    units = draw.poisson(draw.lognormal(1.5, 1.5, (bottoms, 1)) * week).astype(np.float64)
+    items = draw.poisson(0.3, (bottoms, days + MAX_HORIZON)).astype(np.float32)
+    items[:, days + _PLANNED_DAYS :] = np.nan
+    years = range(_FIRST.year, last.year + 2)
+    return Snapshot(
+        name=f"{stores}x{families}",
+        facts=Facts(
+            first_date=_FIRST,
+            origin=last,
+            promotions_known_through=last + timedelta(days=_PLANNED_DAYS),
+        ),
+        hierarchy=hierarchy,
+        stores=_stores(stores),
+        holidays=tuple(_christmas(year) for year in years),
+        sales=hierarchy.aggregate(units),
+        onpromotion=items,
+        oil=np.full(days, 50.0),
+        transactions=draw.poisson(1500, (stores, days)).astype(np.float32),
+    )
+
+
+def base_forecasts(
+    hierarchy: Hierarchy, days: int, noise: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Base forecasts that do not add up, and the variances of their errors.
+
+    Args:
+        noise: standard deviation of the errors over the root of a node's mean, as of counts;
+            small ones give no negative values to remove.
+
+    Returns:
+        Shape (nodes, days) and (nodes,).
+    """
+    draw = np.random.default_rng(_SEED)
+    bottoms = draw.lognormal(3, 2, (hierarchy.n_bottom, 1)) * draw.lognormal(
+        0, 0.3, (hierarchy.n_bottom, days)
+    )
+    values = hierarchy.aggregate(bottoms)
+    deviation = noise * (np.sqrt(values.mean(axis=1)) + 0.1)
+    return values + deviation[:, None] * draw.standard_normal(values.shape), deviation**2
+
+
+def _stores(count: int) -> tuple[StoreRow, ...]:
+    return tuple(
+        StoreRow(
+            store_nbr=store,
+            city=f"City {store % _CITIES}",
+            state=f"State {store % _CITIES}",
+            type="ABCD"[store % 4],
+            cluster=str(store % _CLUSTERS),
+        )
+        for store in range(count)
+    )
+
+
+def _christmas(year: int) -> Holiday:
+    return Holiday(
+        date=date(year, *_CHRISTMAS),
+        type="Holiday",
+        locale="National",
+        locale_name="Country",
+        description="Christmas",
+        transferred=False,
+    )

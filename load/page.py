@@ -1,0 +1,107 @@
+"""The tables of recorded runs, as Markdown in a page between markers.
+
+    <!-- table: library/reconciliation -->
+    …
+    <!-- end -->
+
+holds the table ``reconciliation`` of ``docs/metrics/performance/library.json``; the table
+``machine`` of every record says what it was measured on, and by which command. Rewrite the page
+with ``python -m load.page``; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from load import record
+from load.record import Cell, Record, Table
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+MACHINE = "machine"
+NOTHING = "–"
+_DIGITS = 3
+
+_MARKED = re.compile(r"(<!-- table: (\S+)/(\S+) -->\n)(.*?)(<!-- (end|table: \S+) -->)", re.DOTALL)
+_OPENED = re.compile(r"<!-- table: ")
+
+
+def rendered(page: str, *, folder: Path = record.FOLDER) -> str:
+    """A page with every marked table as it was recorded.
+
+    Raises:
+        FileNotFoundError: a marker names a record that does not exist.
+        KeyError: or a table that the record has not.
+        ValueError: a marker is not closed.
+    """
+    opened, marked = len(_OPENED.findall(page)), list(_MARKED.finditer(page))
+    if opened != len(marked) or any(match[6] != "end" for match in marked):
+        raise ValueError("a marked table has no end")
+
+    def table(match: re.Match[str]) -> str:
+        run = record.read(match[2], folder=folder)
+        found = machine_table(run) if match[3] == MACHINE else run.table(match[3])
+        return f"{match[1]}{markdown(found)}{match[5]}"
+
+    return _MARKED.sub(table, page)
+
+
+def machine_table(run: Record) -> Table:
+    """What a run was measured on."""
+    machine = run.machine
+    libraries = ", ".join(f"{name} {number}" for name, number in machine.libraries.items())
+    return Table(
+        id=MACHINE,
+        caption=f"Measured by `{run.command}`.",
+        columns=("machine", ""),
+        rows=(
+            ("processor", machine.cpu),
+            ("cores", machine.cores),
+            ("memory", f"{machine.memory_gib} GiB"),
+            ("kernel", machine.kernel),
+            ("Python", machine.python),
+            ("libraries", libraries),
+        ),
+    )
+
+
+def markdown(table: Table) -> str:
+    """Caption and table; columns of numbers are set to the right."""
+    columns = list(zip(*table.rows, strict=True)) or [()] * len(table.columns)
+    rules = ["---:" if _numeric(cells) else "---" for cells in columns]
+    body = [[shown(cell) for cell in row] for row in table.rows]
+    lines = [_line(row) for row in ([_escaped(name) for name in table.columns], rules, *body)]
+    return f"\n{table.caption}\n\n{''.join(lines)}\n"
+
+
+def shown(cell: Cell) -> str:
+    """A cell as text: numbers to three significant digits, none cut before the point."""
+    match cell:
+        case None:
+            return NOTHING
+        case bool() | str():
+            return _escaped(str(cell))
+        case int():
+            return f"{cell:,}"
+    if abs(cell) < 1:
+        return f"{cell:.{_DIGITS}g}"
+    return f"{cell:,.{max(_DIGITS - len(str(int(abs(cell)))), 0)}f}"
+
+
+def _numeric(cells: Sequence[Cell]) -> bool:
+    return any(cell is not None for cell in cells) and not any(
+        isinstance(cell, str) for cell in cells
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", r"\|").replace("\n", " ")
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

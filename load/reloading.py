@@ -1,0 +1,228 @@
+"""Reloads of the retailer's data while load is put on the server, and what requests notice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import numpy as np
+
+from load.outcome import ALL, MEASURED, Verdict, limits
+from load.record import Cell, Table
+from load.serving import ADMIN, Product
+from tiers import UNLIMITED
+
+RELOADS = 3
+"""One after the other: small data are reloaded too fast to meet many requests."""
+
+LOOKS = 20
+"""Connections in a row that meet newer data when all workers have them, more likely than not."""
+
+RATIO = "p95 during ÷ before"
+
+_POINT = '{"metric":"http_req_duration"'
+
+
+class ReloadFailedError(RuntimeError):
+    """The data were not reloaded, or not before the load ended."""
+
+
+class Request(NamedTuple):
+    """A request that was counted: when it began and ended, in seconds since 1970."""
+
+    call: str
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True)
+class Span:
+    """A reload that was made, in seconds since 1970.
+
+    Attributes:
+        began: when it was asked for.
+        built: when the newer snapshot and its forecasts were there.
+        ended: when the last worker that had not followed was met.
+    """
+
+    began: float
+    built: float
+    ended: float
+
+
+def newer_tables(tables: Path | None, folder: Path) -> Path:
+    """A DATA_DIR in a folder, with a source for each reload.
+
+    Their tables are those given, but for some units more in every row of the last day of sales,
+    so that each makes another snapshot.
+
+    Args:
+        tables: of the retailer whose pair serves; those of the demo if left out.
+    """
+    import polars as pl  # no other scenario needs it
+
+    if tables is None:
+        tables = folder / ".demo"
+        mlrf = str(Path(sys.executable).with_name("mlrf"))
+        subprocess.run([mlrf, "demo", str(tables)], check=True, capture_output=True)
+    for number, source in enumerate(_sources(), 1):
+        shutil.copytree(tables, folder / source)
+        train = sorted((folder / source).glob("train.*"))[-1]  # Parquet is read before CSV
+        is_csv = train.suffix == ".csv"
+        frame = pl.read_csv(train) if is_csv else pl.read_parquet(train)
+        more = pl.when(pl.col("date") == pl.col("date").max()).then(float(number)).otherwise(0.0)
+        frame = frame.with_columns(sales=pl.col("sales") + more)
+        if is_csv:
+            frame.write_csv(train)
+        else:
+            frame.write_parquet(train)
+    return folder
+
+
+def _sources() -> list[str]:
+    return [f"newer-{number}" for number in range(1, RELOADS + 1)]
+
+
+class Reload:
+    """Reloads, one after the other, a while after the load has begun.
+
+    Attributes:
+        spans: those that were made until now.
+    """
+
+    def __init__(self, product: Product, *, scenario: str, after: float) -> None:
+        self.spans: list[Span] = []
+        self._product = product
+        self._scenario = scenario
+        self._after = after
+        self._course = self._run()
+
+    def look(self, elapsed: float) -> None:
+        """Go on with them, once their time has come."""
+        if elapsed >= self._after:
+            next(self._course, None)
+
+    def _run(self) -> Iterator[None]:
+        for source in _sources():
+            before = self._snapshot()
+            began = time.time()
+            job = self._ask("POST", "/admin/reload-features", json={"source": source})
+            while job["state"] not in ("succeeded", "failed"):
+                yield
+                job = self._ask("GET", f"/admin/reload-features/{job['id']}")
+            if job["state"] == "failed":
+                raise ReloadFailedError(f"The reload failed while {job['phase']}: {job['detail']}")
+            built = last_old = time.time()
+            looks = 0
+            while looks < LOOKS:
+                looks += 1
+                if self._snapshot() == before:
+                    last_old, looks = time.time(), 0
+                    yield
+            self.spans.append(Span(began, built, last_old))
+            yield
+
+    def table(self, requests: Sequence[Request]) -> Table:
+        """Times of requests before, during and after the reloads, by call.
+
+        Raises:
+            ReloadFailedError: none had ended when the load did.
+        """
+        if not self.spans:
+            raise ReloadFailedError("No reload had ended when the load did; give more seconds.")
+        calls = [*dict.fromkeys(request.call for request in requests), ALL]
+        building = _range([span.built - span.began for span in self.spans])
+        following = _range([span.ended - span.began for span in self.spans])
+        return Table(
+            id=f"{self._scenario}-during",
+            caption=f"Scenario `{self._scenario}`: requests before, during and after "
+            f"{len(self.spans)} reloads. Each made snapshot and forecasts in {building}; after "
+            f"{following} every worker answered from them.",
+            columns=(
+                *("call", "requests before", "requests during", "before p50 ms", "before p95 ms"),
+                *("during p50 ms", "during p95 ms", RATIO, "after p95 ms"),
+            ),
+            rows=tuple(
+                self._row(call, [r for r in requests if call in (ALL, r.call)]) for call in calls
+            ),
+        )
+
+    def verdicts(self, requests: Sequence[Request]) -> list[Verdict]:
+        """Whether running requests noticed no more of it than they may."""
+        limit = limits("reload", self._scenario)["p95_during_over_before"]
+        table = self.table(requests)
+        ratio = table.column(RATIO)[table.column("call").index(ALL)]
+        measured = float(ratio) if isinstance(ratio, int | float) else None
+        held = measured is not None and measured < limit
+        return [Verdict(f"{ALL}, p95 during reloads ÷ before", f"<{limit}", measured, held)]
+
+    def _row(self, call: str, requests: Sequence[Request]) -> tuple[Cell, ...]:
+        first, last = self.spans[0].began, self.spans[-1].ended
+        before = [r for r in requests if r.ended < first]
+        during = [
+            r
+            for r in requests
+            if any(r.ended >= s.began and r.began <= s.ended for s in self.spans)
+        ]
+        # one that had not ended when the load did disturbs what came after the others
+        complete = len(self.spans) == RELOADS
+        after = [r for r in requests if r.began > last and complete]
+        (b50, b95), (d50, d95), (_, a95) = map(_quantiles, (before, during, after))
+        ratio = None if b95 is None or d95 is None else d95 / b95
+        return call, len(before), len(during), b50, b95, d50, d95, ratio, a95
+
+    def _snapshot(self) -> Any:
+        """The snapshot that whoever takes a new connection answers from."""
+        return self._ask("GET", "/meta", key=UNLIMITED)["snapshot"]
+
+    def _ask(self, method: str, path: str, *, key: str = ADMIN, **how: Any) -> Mapping[str, Any]:
+        headers = {"X-API-Key": self._product.keys[key]}
+        url = self._product.url + path
+        answer = httpx.request(method, url, headers=headers, timeout=30, trust_env=False, **how)
+        if not answer.is_success:
+            raise ReloadFailedError(f"{method} {path}: {answer.status_code} {answer.text}")
+        told: Mapping[str, Any] = answer.json()
+        return told
+
+
+def read_requests(points: Path) -> list[Request]:
+    """The counted requests, of the file that k6 wrote."""
+    with points.open(encoding="utf-8") as lines:
+        return [request for line in lines if (request := _request(line)) is not None]
+
+
+def _request(line: str) -> Request | None:
+    if not line.startswith(_POINT):
+        return None
+    point = json.loads(line)
+    if point["type"] != "Point":
+        return None
+    data = point["data"]
+    name, _, value = MEASURED.partition(":")
+    if data["tags"].get(name) != value:
+        return None
+    ended = datetime.fromisoformat(data["time"]).timestamp()
+    return Request(data["tags"]["call"], ended - data["value"] / 1000, ended)
+
+
+def _quantiles(requests: Sequence[Request]) -> tuple[float | None, float | None]:
+    """Median and p95, milliseconds."""
+    if not requests:
+        return None, None
+    times = [(request.ended - request.began) * 1000 for request in requests]
+    p50, p95 = np.quantile(times, (0.5, 0.95)).tolist()
+    return p50, p95
+
+
+def _range(seconds: Sequence[float]) -> str:
+    least, most = f"{min(seconds):.1f}", f"{max(seconds):.1f}"
+    return f"{least} s" if least == most else f"{least} to {most} s"

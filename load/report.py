@@ -1,0 +1,101 @@
+"""A load run as one page that a person reads, with nothing fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from load.memory import Sample
+from load.outcome import Verdict
+from load.page import shown
+from load.record import Table
+
+WIDTH, HEIGHT = 800, 220
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 10, 10, 10
+_MARKS = 4
+_MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        facts: what it was run with, in words.
+        tables: of times.
+        wrong: checks that failed, and how often.
+        memory, samples: of the workers.
+    """
+
+    scenario: str
+    facts: Mapping[str, str]
+    verdicts: Sequence[Verdict]
+    tables: Sequence[Table]
+    wrong: Mapping[str, int]
+    memory: Table
+    samples: Mapping[int, Sequence[Sample]] = field(repr=False)
+
+    @property
+    def failed(self) -> list[Verdict]:
+        return [verdict for verdict in self.verdicts if not verdict.holds]
+
+
+def write(outcome: Outcome, path: Path) -> None:
+    path.write_text(page(outcome), encoding="utf-8")
+
+
+def page(outcome: Outcome) -> str:
+    """The page as HTML; the same outcome gives the same page."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(shown=shown, plain=plain)
+    return environment.get_template("report.html").render(
+        scenario=outcome.scenario,
+        facts=outcome.facts,
+        verdicts=outcome.verdicts,
+        failed=outcome.failed,
+        tables=outcome.tables,
+        wrong=outcome.wrong,
+        memory=outcome.memory if outcome.memory.rows else None,
+        curves=_curves([samples for samples in outcome.samples.values() if len(samples) > 1]),
+        width=WIDTH,
+        height=HEIGHT,
+    )
+
+
+def plain(caption: str) -> str:
+    """A caption without the marks of Markdown."""
+    return caption.replace("`", "")
+
+
+def _curves(workers: Sequence[Sequence[Sample]]) -> dict[str, Any] | None:
+    """Lines of memory over time, from zero, so that a flat one looks flat."""
+    if not workers:
+        return None
+    seconds = max(samples[-1].at for samples in workers)
+    most = max(sample.bytes for samples in workers for sample in samples) / _MIB * 1.1
+
+    def across(at: float) -> float:
+        return _LEFT + at / seconds * (WIDTH - _LEFT - _RIGHT)
+
+    def down(mib: float) -> float:
+        return HEIGHT - _BOTTOM - mib / most * (HEIGHT - _TOP - _BOTTOM)
+
+    marks = [most * number / _MARKS for number in range(_MARKS + 1)]
+    return {
+        "seconds": round(seconds),
+        "marks": [{"place": round(down(mark), 1), "label": f"{mark:.0f}"} for mark in marks],
+        "lines": [
+            " ".join(f"{across(s.at):.1f},{down(s.bytes / _MIB):.1f}" for s in samples)
+            for samples in workers
+        ],
+    }

@@ -1,0 +1,31 @@
+# LitServe as its documentation begins:
+#
+#     MODEL=… PORT=… python -m load.rivals.litserve_app
+#
+# without annotations, which LitServe would read: it takes what they name for FastAPI's.
+# mypy: ignore-errors
+import os
+
+import litserve as ls
+import numpy as np
+
+from load.rivals.session import Model
+
+
+class Predictor(ls.LitAPI):
+    def setup(self, device):
+        self.model = Model()
+
+    def decode_request(self, request):
+        return np.array(request["rows"], dtype=np.float32)
+
+    def predict(self, x):
+        return self.model.predict(x)
+
+    def encode_response(self, output):
+        return {"predictions": output.tolist()}
+
+
+if __name__ == "__main__":
+    server = ls.LitServer(Predictor(), accelerator="cpu", workers_per_device=2)
+    server.run(host="127.0.0.1", port=int(os.environ["PORT"]), generate_client_file=False)

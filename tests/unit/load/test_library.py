@@ -1,0 +1,343 @@
+"""Benchmarks compare things that say the same, and leave nothing out. Times are not tested."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from artifacts import Pair, Store
+from features.snapshot import Snapshot
+from load import pictures, record
+from load.library import __main__ as command
+from load.library import (
+    features,
+    growth,
+    matrix,
+    memory,
+    processes,
+    reconciliation,
+    refresh,
+    runner,
+    startup,
+    stopwatch,
+    subject,
+    synthetic,
+    training,
+)
+from load.library.reconciliation_ways import OURS, SPARSE_NON_NEGATIVE, WAYS, measure, residuals
+from load.library.refresh_run import PHASES as REFRESH_PHASES
+from load.library.startup_run import PHASES as START_PHASES
+from load.library.subject import Subject
+from load.record import Table
+from training.recipe import DEMO, Recipe
+
+
+@pytest.fixture(scope="module")
+def small(trained: Store, demo_folder: Path, recipe: Recipe) -> Subject:
+    return Subject(trained, demo_folder, recipe)
+
+
+def silent(what: str) -> None: ...
+
+
+def numbers(table: Table, *columns: str) -> list[float]:
+    """The cells below some names; fails where one is no number above zero."""
+    cells = [cell for name in columns for cell in table.column(name)]
+    kept = [cell for cell in cells if isinstance(cell, int | float)]
+    assert len(kept) == len(cells)
+    assert min(kept) > 0
+    return [float(cell) for cell in kept]
+
+
+# --- what is measured -------------------------------------------------------------------------
+
+
+def test_rows_are_measured_for_one_many_and_all_series(small: Subject) -> None:
+    table = matrix.table(small, silent, rounds=1, least=0)
+    bottoms = small.engine.snapshot.hierarchy.n_bottom
+    assert table.column("rows") == [1, 90, 90 * bottoms, 90 * bottoms, None]
+    numbers(table, "ms", "least ms", "most ms")
+
+
+def test_the_runner_says_what_onnxruntime_says(small: Subject) -> None:
+    table = runner.table(small, silent, sizes=(1, 300), rounds=1, least=0)
+    assert table.column("rows") == [1, 300]
+    numbers(table, "ours µs", "onnxruntime µs", "ours / onnxruntime")
+
+
+def test_a_runner_that_says_otherwise_is_not_measured(
+    small: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = type(small.engine.bundle.model).predict
+
+    def wrong(model: Any, rows: Any) -> Any:
+        return right(model, rows) + np.float32(1)
+
+    monkeypatch.setattr(type(small.engine.bundle.model), "predict", wrong)
+    with pytest.raises(AssertionError, match="changes what the model says"):
+        runner.table(small, silent, sizes=(1,), rounds=1, least=0)
+
+
+def test_columns_of_the_past_are_those_of_mlforecast(small: Subject) -> None:
+    """The benchmark compares them itself, at three origins; here with another error too."""
+    table = features.table(small, silent, rounds=1, step=91)
+    assert table.column("columns")[:2] == [len(features.COMPARED)] * 2
+    numbers(table, "ms", "time / mlforecast's")
+
+
+@pytest.mark.parametrize("name", features.COMPARED)
+def test_a_column_that_differs_is_noticed(snapshot: Snapshot, name: str) -> None:
+    origin = snapshot.newest_origin
+    own = features.ours(snapshot, origin)
+    features.check(own, own, snapshot, origin)
+    off = {**own, name: own[name] + 1e-5}
+    with pytest.raises(AssertionError, match=f"{name} differs"):
+        features.check(own, off, snapshot, origin)
+
+
+def test_a_refresh_is_told_by_phase(small: Subject) -> None:
+    before = sorted(small.store.root.rglob("*"))
+    table = refresh.table(small, silent, rounds=1)
+    assert table.column("phase") == [*REFRESH_PHASES, "all"]
+    numbers(table, "s")
+    assert sorted(small.store.root.rglob("*")) == before
+
+
+@pytest.mark.e2e
+def test_a_start_is_told_by_phase_and_as_a_whole(small: Subject) -> None:
+    phases, start = startup.tables(small, silent, rounds=1)
+    assert phases.column("phase") == list(START_PHASES)
+    numbers(phases, "s")
+    assert start.column("phase") == [startup.LIVE, startup.READY, startup.ANSWER]
+    numbers(start, "s")
+
+
+def test_a_training_is_told_by_step(small: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    def trained(data: Path, store: Store, recipe: Recipe, **_: object) -> Pair:
+        assert (data, recipe) == (small.data, small.recipe)
+        assert store.root != small.store.root
+        shutil.copytree(small.store.builds, store.builds)
+        return small.store.current()
+
+    monkeypatch.setattr(training, "train", trained)
+    table = training.table(small, silent)
+    steps = table.column("step")
+    assert {"read tables", "make rows", "fit", "export", "the rest", "all"} == set(steps) - {
+        *("build snapshot", "calibrate", "forecast all nodes")
+    }
+    *parts, whole = [second for second in table.column("s") if isinstance(second, float)]
+    assert sum(parts) == pytest.approx(whole)
+
+
+# --- reconciliation ---------------------------------------------------------------------------
+
+
+def test_every_way_of_reconciling_finds_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def here(_: str, way: str, weights: str, inputs: str, output: str) -> dict[str, float]:
+        return asdict(measure(way, weights, Path(inputs), Path(output)))
+
+    monkeypatch.setattr(reconciliation, "told", here)
+    tables = reconciliation.tables(silent, stores=3, families=4, days=5, rounds=1)
+    assert [table.id for table in tables] == ["reconciliation", "structural", "non-negative"]
+    for table in tables[:2]:
+        assert len(table.rows) == 3
+        (_, dense, sparse) = table.column("largest difference")
+        assert isinstance(dense, float)
+        assert isinstance(sparse, float)
+        assert dense <= reconciliation.SAME
+        assert sparse <= reconciliation.ROUGHLY_SAME
+    for table in tables:
+        numbers(table, "set-up ms", "each ms", "each / ours", "both / ours")
+
+
+def test_a_way_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
+    inputs, output = tmp_path / "inputs.npz", tmp_path / "output.npy"
+    hierarchy = synthetic.hierarchy_of(2, 3)
+    base, variances = synthetic.base_forecasts(hierarchy, 4, noise=0.02)
+    np.savez(inputs, stores=2, families=3, variances=variances, base=base)
+    run = processes.told(
+        "load.library.reconciliation_ways", OURS, "wls_var", str(inputs), str(output)
+    )
+    assert run.keys() == {"set_up", "each", "peak"}
+    np.testing.assert_array_equal(np.load(output), WAYS[OURS](hierarchy, variances, "")()(base))
+
+
+def test_another_result_is_noticed() -> None:
+    values = np.ones((3, 2))
+    reconciliation.check({OURS: values, "dense": values})
+    with pytest.raises(AssertionError, match="MinTrace differs"):
+        reconciliation.check({OURS: values, "dense": values + 1e-9})
+
+
+def test_the_nearest_non_negative_point_is_not_farther_than_ours() -> None:
+    """Ours scales what it keeps, which is not the nearest; the table says how near it is."""
+    hierarchy = synthetic.hierarchy_of(4, 5)
+    base, variances = synthetic.base_forecasts(hierarchy, 6, noise=2)
+
+    def result(way: str) -> float:
+        values = WAYS[way](hierarchy, variances, "wls_var")()(base)
+        assert values.min() >= 0
+        return float(((values - np.maximum(base, 0)) ** 2 / variances[:, None]).sum())
+
+    assert result(SPARSE_NON_NEGATIVE) <= result(OURS) * (1 + 1e-6)
+
+
+def test_residuals_have_the_variances_that_they_stand_for() -> None:
+    variances = np.array([1e-2, 1, 1e6])
+    errors = residuals(variances)
+    np.testing.assert_allclose((errors**2).mean(axis=1) + 2e-8, variances)
+    np.testing.assert_allclose(errors.var(axis=1, ddof=1), 2 * variances, rtol=2e-4)
+
+
+# --- growth -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def grown(small: Subject) -> list[Table]:
+    return growth.tables(
+        small, silent, stores=2, families=2, factors=(1, 4), horizons=(3, 5), rounds=1
+    )
+
+
+def test_growth_is_measured_for_every_size_work_and_number_of_days(grown: list[Table]) -> None:
+    nodes, days = grown
+    assert nodes.column("nodes") == [9] * 3 + [25] * 3
+    assert nodes.column("work") == list(growth.WORKS) * 2
+    assert list(zip(days.column("days"), days.column("work"), strict=True)) == [
+        (count, work) for count in (3, 5) for work in growth.WORKS[1:]
+    ]
+    for table in grown:
+        numbers(table, "s", "least s", "most s")
+        assert all(isinstance(cell, float) for cell in table.column("MiB"))
+
+
+def test_pictures_are_those_of_the_tables(grown: list[Table], tmp_path: Path) -> None:
+    record.write(pictures.RUN, "measure", grown, folder=tmp_path)
+    run = record.read(pictures.RUN, folder=tmp_path)
+    first, again = list(pictures.pictures_of(run)), list(pictures.pictures_of(run))
+    assert first == again
+    pictures.draw(tmp_path / "pictures", tmp_path)
+    for name, svg in first:
+        assert (tmp_path / "pictures" / name).read_text(encoding="utf-8") == svg
+        assert len(svg) < 60_000
+        assert "prefers-color-scheme" in svg
+        shown = growth.WORKS if "nodes" in name else growth.WORKS[1:]
+        assert [work for work in growth.WORKS if work in svg] == list(shown)
+
+
+def test_the_committed_pictures_are_those_of_the_recorded_run() -> None:
+    """`python -m load.pictures` draws them anew."""
+    drawn = dict(pictures.pictures_of(record.read(pictures.RUN)))
+    kept = {path.name: path.read_text(encoding="utf-8") for path in pictures.FOLDER.glob("*.svg")}
+    assert kept == drawn
+
+
+@pytest.mark.parametrize(("stores", "families"), [(1, 1), (3, 5)])
+def test_an_invented_panel_is_a_panel(stores: int, families: int) -> None:
+    snapshot = synthetic.snapshot_of(stores, families, 120)
+    hierarchy = snapshot.hierarchy
+    assert len(hierarchy) == 1 + stores + families + stores * families
+    np.testing.assert_array_equal(
+        hierarchy.aggregate(snapshot.sales[hierarchy.n_upper :]), snapshot.sales
+    )
+    assert snapshot.onpromotion.shape == (hierarchy.n_bottom, 120 + 90)
+
+
+def test_the_size_that_is_multiplied_is_the_favorita_data_s() -> None:
+    assert len(synthetic.hierarchy_of(synthetic.STORES, synthetic.FAMILIES)) == 1870
+
+
+# --- tools ------------------------------------------------------------------------------------
+
+
+def test_memory_at_its_peak_is_seen_though_it_is_given_back() -> None:
+    size = 64 * memory.MIB
+
+    def work() -> int:
+        return int(np.ones(size // 8).sum())
+
+    for _ in range(3):  # what was taken before is no reserve
+        result, most = memory.peak(work)
+        assert result == size // 8
+        assert 0.9 * size < most < 1.5 * size
+    assert memory.peak(lambda: None)[1] < 0.1 * size
+
+
+def test_a_phase_inside_another_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 1.0, 4.0, 10.0])
+    monkeypatch.setattr(stopwatch, "perf_counter", lambda: next(now))
+    watch = stopwatch.Stopwatch()
+    with watch.phase("outer"), watch.phase("inner"):
+        pass
+    assert watch.seconds == {"outer": 7.0, "inner": 3.0}
+
+
+def test_a_wrapped_function_does_what_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Adder:
+        def add(self, a: int, *, b: int) -> int:
+            return a + b
+
+    watch = stopwatch.Stopwatch()
+    watch.wrap(Adder, "add", "adding")
+    assert Adder().add(1, b=2) == 3
+    assert watch.seconds.keys() == {"adding"}
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def app() -> Any:
+    import typer
+
+    own = typer.Typer()
+    own.command()(command.main)
+    return own
+
+
+def test_the_command_measures_what_is_named_and_keeps_it_when_asked(
+    app: Any,
+    small: Subject,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = Table(id="one", caption="Of one.", columns=("way", "ms"), rows=(("ours", 1.0),))
+    monkeypatch.setattr(command, "BENCHMARKS", {"one": lambda *_: [table], "two": lambda *_: 1 / 0})
+    monkeypatch.setattr(record.write, "__kwdefaults__", {"folder": tmp_path})
+    asked = ["one", "--artifacts", str(small.store.root), "--data", str(small.data)]
+    told = CliRunner().invoke(app, asked)
+    assert told.exit_code == 0, told.output
+    assert "ours" in told.output
+    assert list(tmp_path.iterdir()) == []
+    assert CliRunner().invoke(app, [*asked, "--record"]).exit_code == 0
+    run = record.read("one", folder=tmp_path)
+    assert run.tables == (table,)
+    assert not re.search(r"/(tmp|work|home|root)/", run.command)
+
+
+def test_a_name_that_no_benchmark_has_is_refused(app: Any) -> None:
+    told = CliRunner().invoke(app, ["nothing"])
+    assert told.exit_code == 2
+    assert "no benchmark nothing" in told.output
+
+
+def test_where_no_artifacts_are_named_a_pair_is_trained_for_the_time_being(
+    monkeypatch: pytest.MonkeyPatch, trained: Store
+) -> None:
+    def copied(tables: Path, store: Store, recipe: Recipe, **_: object) -> None:
+        assert (tables / "train.parquet").exists()
+        shutil.copytree(trained.root, store.root)
+
+    monkeypatch.setattr(subject, "train", copied)
+    with subject.subject_of(None, None, silent) as own:
+        root = own.store.root
+        assert own.recipe is DEMO
+        assert own.size.startswith(f"{len(own.engine.snapshot.hierarchy):,} nodes")
+    assert not root.exists()
