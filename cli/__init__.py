@@ -6,6 +6,7 @@ One module for each topic; each imports what a command needs when it runs.
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from artifacts import ArtifactError
 from cli import keys
 from cli.database import migrate
 from cli.evaluation import backtest, card, reconcile_study, seal
+from cli.inputs import without_training
 from cli.model import demo, forecast, train
 from cli.progress import err
 from cli.serving import serve
@@ -36,11 +38,17 @@ def main() -> None:
     """Entry point: errors that a person can mend are one line, not a traceback."""
     try:
         app()
+    except ModuleNotFoundError as error:
+        if not without_training(error):
+            raise
+        _end("this image serves and does not train: for that there is the image mlrf-train")
     except (ArtifactError, InputError, StorageError, ValidationError) as error:
-        err.print(
-            f"mlrf: {_told(error)}", style="red", markup=False, highlight=False, soft_wrap=True
-        )
-        sys.exit(1)
+        _end(_told(error))
+
+
+def _end(reason: str) -> NoReturn:
+    err.print(f"mlrf: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(1)
 
 
 def _told(error: Exception) -> str:

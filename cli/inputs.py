@@ -31,14 +31,22 @@ def extra(name: str) -> Iterator[None]:
 
     Raises:
         InputError: one of them is not installed.
+        ModuleNotFoundError: it is `training` itself, which the image that serves is without.
     """
     try:
         yield
     except ModuleNotFoundError as error:
+        if without_training(error):
+            raise
         raise InputError(
             f"{error.name} is not installed: this needs the extra `{name}` of this project, "
             f"pip install -e '.[{name}]'"
         ) from error
+
+
+def without_training(error: ModuleNotFoundError) -> bool:
+    """Whether an import failed because this tree serves only."""
+    return (error.name or "").partition(".")[0] == "training"
 
 
 @contextmanager

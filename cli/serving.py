@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from ipaddress import ip_address
 
+from artifacts import Store
 from cli.database import database
 from cli.model import train_model
 from cli.progress import err
@@ -13,12 +15,16 @@ from settings import ROOT, AuthMode, Settings, get_settings
 
 
 def serve() -> None:
-    """Serve the current model; trains one on the demo data if there is none."""
+    """Serve the current model; trains one on the demo data if there is none.
+
+    In an image that cannot train it serves without one, and is not ready until there is one.
+    """
     settings = get_settings()
-    if not settings.store.pointer.exists():  # a damaged one is an error, not a reason to train
+    trained = settings.store.pointer.exists()  # a damaged one is an error, not a reason to train
+    if not trained and find_spec("training"):
         err.print("No model yet: training one on the built-in demo data.")
         train_model(None, None)
-    current = settings.store.current()
+    served = _served(settings.store)
     if _alone(settings):
         os.environ["AUTH_MODE"] = AuthMode.DISABLED
         err.print(
@@ -26,7 +32,7 @@ def serve() -> None:
             "it runs on and nobody else. Set API_KEY, or AUTH_MODE=required, to change that."
         )
     url = f"http://{settings.host}:{settings.port}"
-    err.print(f"Serving bundle [bold]{current.bundle}[/] at [bold]{url}[/]. Try:\n")
+    err.print(f"Serving {served} at [bold]{url}[/]. Try:\n")
     err.print(
         f"  curl {url}/health\n"
         f"  curl -X POST {url}/predict/simple -H 'Content-Type: application/json' \\\n"
@@ -44,6 +50,12 @@ def serve() -> None:
     ]
     os.environ["ARTIFACTS_DIR"] = str(settings.artifacts_dir.resolve())  # the server is in ROOT
     os.execv(sys.executable, command)  # signals reach the server itself
+
+
+def _served(store: Store) -> str:
+    if not store.pointer.exists():
+        return "no model, and not ready, until one is trained,"
+    return f"bundle [bold]{store.current().bundle}[/]"
 
 
 def _alone(settings: Settings) -> bool:

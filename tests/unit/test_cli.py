@@ -449,6 +449,7 @@ def test_demo_writes_tables_to_start_from(run: Run, tmp_path: Path) -> None:
 def executed(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The commands that would have replaced this process."""
     commands: list[list[str]] = []
+    monkeypatch.setenv("AUTH_MODE", "")  # which `mlrf serve` sets for the server that it becomes
     monkeypatch.setattr("os.execv", lambda path, command: commands.append(command))
     return commands
 

@@ -1,0 +1,138 @@
+"""Builds the images of the Bento that `make build` has built: mlrf serves, mlrf-train trains.
+
+    .venv/bin/python scripts/build_image.py                      # mlrf:<version>
+    .venv/bin/python scripts/build_image.py --name registry.example/mlrf --tag 1.2.0 --train
+
+With docker where its daemon answers, else with buildah or podman. `--opt` goes to the builder as
+it is: `--opt platform=linux/amd64,linux/arm64 --opt push --builder buildx`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml  # type: ignore[import-untyped]
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts.build_bento import BENTOML, REVISION, TAG, git, revision
+from settings import ROOT
+from version import __version__
+
+BUILDERS = {
+    "docker": ("docker", "build"),
+    "buildx": ("docker", "buildx", "build"),
+    "buildah": ("buildah", "build"),
+    "podman": ("podman", "build"),
+}
+TRAIN_CONTEXT = ("training", "requirements/train.txt", "deploy/image/train.Dockerfile")
+
+
+def main() -> None:
+    asked = _arguments()
+    builder = asked.builder or found_builder()
+    options = [*asked.opt]
+    if builder in ("buildah", "podman"):
+        options += ["format=docker", "layers"]  # OCI's own format has no HEALTHCHECK
+    image = f"{asked.name}:{asked.tag}"
+    arguments = {
+        "VERSION": __version__,
+        "REVISION": built_revision(),
+        "CREATED": git("show", "-s", "--format=%cI", "HEAD"),
+        "SOURCE": asked.source,
+    }
+    base = {"PYTHON_IMAGE": asked.python_image} if asked.python_image else {}
+    containerize(builder, image, arguments | base, options)
+    if asked.train:
+        trains = f"{asked.name}-train:{asked.tag}"
+        build_train(builder, trains, {"MLRF_IMAGE": image} | base, options)
+
+
+def built_revision() -> str:
+    """The commit of the Bento, which is built if there is none; it must be this checkout's."""
+    where = [*BENTOML, "get", TAG, "--output", "path"]
+    if not _succeeds(*where):
+        subprocess.run(["make", "build"], cwd=ROOT, check=True)
+    told = subprocess.run(where, check=True, capture_output=True, text=True)
+    document = yaml.safe_load(Path(told.stdout.strip(), "bento.yaml").read_text(encoding="utf-8"))
+    built: str = document["labels"][REVISION]
+    if built != revision():
+        raise SystemExit(f"image: {TAG} was built of {built}, and this is {revision()}: make build")
+    return built
+
+
+def found_builder() -> str:
+    """The builder of this machine."""
+    if shutil.which("docker") and _succeeds("docker", "info"):
+        return "docker"
+    for name in ("buildah", "podman"):
+        if shutil.which(name):
+            return name
+    raise SystemExit("image: neither a docker daemon, nor buildah, nor podman is here")
+
+
+def containerize(
+    builder: str, image: str, arguments: dict[str, str], options: Sequence[str]
+) -> None:
+    """Build the image that serves."""
+    given = [*options, *(f"build-arg={name}={value}" for name, value in arguments.items())]
+    command = [*BENTOML, "containerize", TAG, "--image-tag", image, "--backend", builder]
+    for option in given:
+        command += ["--opt", option]
+    # BentoML refuses a template outside of the working directory, and reads it in a temporary
+    # folder: github.com/bentoml/BentoML/issues/5566
+    with tempfile.TemporaryDirectory(prefix="mlrf-image-") as folder:
+        environment = {**os.environ, "TMPDIR": folder}
+        subprocess.run(command, cwd=folder, env=environment, check=True)
+
+
+def build_train(
+    builder: str, image: str, arguments: dict[str, str], options: Sequence[str]
+) -> None:
+    """Build the image that trains, on top of that which serves."""
+    command = [*BUILDERS[builder], "--tag", image]
+    for name, value in arguments.items():
+        command += ["--build-arg", f"{name}={value}"]
+    command += [f"--{option}" for option in options]
+    with tempfile.TemporaryDirectory(prefix="mlrf-train-") as folder:
+        for name in TRAIN_CONTEXT:
+            copy_to(Path(folder), name)
+        command += ["--file", str(Path(folder, TRAIN_CONTEXT[-1])), folder]
+        subprocess.run(command, check=True)
+
+
+def copy_to(context: Path, name: str) -> None:
+    destination = context / name
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    if (ROOT / name).is_dir():
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, destination, ignore=ignored)
+    else:
+        shutil.copyfile(ROOT / name, destination)
+
+
+def _succeeds(*command: str) -> bool:
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--name", default="mlrf", help="name, with a registry if there is one")
+    parser.add_argument("--tag", default=__version__, help="tag; the project's version")
+    parser.add_argument("--train", action="store_true", help="build NAME-train too")
+    parser.add_argument("--python-image", help="base image; CI gives name@sha256:…")
+    parser.add_argument("--source", default="unknown", help="address of the sources, as a label")
+    parser.add_argument("--builder", choices=sorted(BUILDERS))
+    parser.add_argument("--opt", action="append", default=[], help="option of the builder")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,258 @@
+"""The Bento of `make build`: what it carries, that two builds do the same, and that it serves."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from artifacts import ArtifactError, Pair, Store
+from load.server import free_port
+from scripts import build_bento
+from scripts.bento_digest import Content, digest_of
+from settings import ROOT, Settings
+from tests.e2e.conftest import Server
+from tests.unit.test_imports import imports_of, room_of
+from version import __version__
+
+pytestmark = pytest.mark.e2e
+
+EXPECTED = {
+    *("application", "api", "artifacts.py", "bentofile.yaml", "cache", "cli", "deploy"),
+    *("docs", "errors.py", "features", "middleware", "models", "requirements", "service.py"),
+    *("secret_sources.py", "setting_values.py", "settings.py", "storage", "telemetry"),
+    *("tiers.py", "version.py"),
+}
+SUFFIXES = {
+    *("", ".py", ".yaml", ".lua", ".md", ".html", ".css", ".mako", ".txt"),
+    *(".json", ".npy", ".npz", ".onnx"),
+}
+KEY = "a-key-of-the-tests-for-nothing-else"
+
+
+@pytest.fixture(scope="module")
+def cluttered(trained: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Artifacts beside whose serving pair others lie, and what a killed process has left."""
+    folder = tmp_path_factory.mktemp("cluttered")
+    store = Store(Path(shutil.copytree(trained.root, folder / "artifacts")))
+    pair = store.current()
+    for parent in (store.bundles, store.snapshots, store.forecasts):
+        shutil.copytree(next(parent.glob("2*")), parent / "2023-01-01-0123456789abcdef")
+        (parent / ".staging-left").mkdir()
+    real = folder / "elsewhere"
+    (store.bundles / pair.bundle).rename(real)
+    (store.bundles / pair.bundle).symlink_to(real)
+    return store
+
+
+def built(home: Path, store: Store, *arguments: str) -> Path:
+    """The folder of a Bento that is built anew, in a store of its own."""
+    environment = {**os.environ, "BENTOML_HOME": str(home), "ARTIFACTS_DIR": str(store.root)}
+    subprocess.run(
+        [sys.executable, str(ROOT / "scripts/build_bento.py"), *arguments],
+        cwd=home,
+        env=environment,
+        check=True,
+        timeout=120,
+        capture_output=True,
+    )
+    return home / "bentos" / "mlrf" / __version__
+
+
+@pytest.fixture(scope="module")
+def bento(cluttered: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(tmp_path_factory.mktemp("bentoml"), cluttered)
+
+
+def files_of(bento: Path) -> list[Path]:
+    sources = bento / "src"
+    return sorted(path.relative_to(sources) for path in sources.rglob("*") if path.is_file())
+
+
+# --- what it carries --------------------------------------------------------------------------
+
+
+def test_it_carries_the_serving_pair_and_no_other(bento: Path, pair: Pair) -> None:
+    store = Store(bento / "src" / "models" / "artifacts")
+    assert store.current() == pair
+    (forecasts,) = store.forecasts.iterdir()
+    assert forecasts.name.startswith(f"{pair.bundle}.{pair.snapshot}-")
+    assert [path.name for path in store.bundles.iterdir()] == [pair.bundle]
+    assert [path.name for path in store.snapshots.iterdir()] == [pair.snapshot]
+
+
+def test_all_in_it_are_real_files(bento: Path) -> None:
+    """BentoML drops links."""
+    assert [path for path in (bento / "src").rglob("*") if path.is_symlink()] == []
+    assert (bento / "src" / "deploy/image/mlrf").stat().st_mode & 0o111
+
+
+def test_it_carries_what_serves_and_nothing_else(bento: Path) -> None:
+    """Neither tests, training, a retailer's tables, nor secrets."""
+    files = files_of(bento)
+    assert {path.parts[0] for path in files} == EXPECTED
+    assert {path.suffix for path in files} <= SUFFIXES
+    assert [path for path in files if path.name.startswith(".")] == []
+
+
+def test_what_it_imports_of_ours_is_in_it(bento: Path) -> None:
+    """An editable install would find in the checkout what the image will miss."""
+    ours = {path.stem for path in ROOT.glob("*.py")}
+    ours |= {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    files = files_of(bento)
+    here = {path.parts[0].removesuffix(".py") for path in files}
+    met = {
+        room_of(name)
+        for path in files
+        if path.suffix == ".py"
+        for name in imports_of(bento / "src" / path)
+    }
+    assert met & ours - here == {"training"}, "which only commands import, when they run"
+
+
+def test_every_module_of_its_rooms_is_in_it(bento: Path) -> None:
+    rooms = [name for name in EXPECTED if (ROOT / name / "__init__.py").exists()]
+    expected = {path.relative_to(ROOT) for room in rooms for path in (ROOT / room).rglob("*.py")}
+    assert expected <= set(files_of(bento))
+
+
+def test_its_only_lock_is_that_of_serving(bento: Path) -> None:
+    assert [path.name for path in (bento / "src" / "requirements").iterdir()] == ["serve.txt"]
+    lock = (bento / "src" / "requirements" / "serve.txt").read_text()
+    assert not re.search(r"^(onnx|onnxmltools|pytest|matplotlib)==", lock, flags=re.MULTILINE)
+
+
+def test_it_says_what_it_was_built_from(bento: Path) -> None:
+    told = (bento / "bento.yaml").read_text()
+    assert f"version: {__version__}" in told
+    assert f"org.opencontainers.image.revision: {build_bento.revision()}" in told
+
+
+def test_everything_that_it_includes_exists() -> None:
+    """A pattern that matches nothing any more would lose files in silence."""
+    assert len(list(build_bento.included())) > 100
+
+
+# --- two builds -------------------------------------------------------------------------------
+
+
+def test_two_builds_carry_the_same(bento: Path, trained: Store, tmp_path: Path, pair: Pair) -> None:
+    """Also where one of them lay among others, behind a link."""
+    content = digest_of(bento)
+    assert (content.bundle, content.snapshot) == (pair.bundle, pair.snapshot)
+    assert content == digest_of(built(tmp_path, trained))
+
+
+@pytest.mark.parametrize("change", ["alter", "add", "rename"])
+def test_the_digest_sees_every_change(bento: Path, tmp_path: Path, change: str) -> None:
+    before: Content = digest_of(bento)
+    copy = Path(shutil.copytree(bento, tmp_path / "bento"))
+    assert digest_of(copy) == before
+    path = copy / "src" / "docs" / "errors.md"
+    match change:
+        case "alter":
+            path.write_bytes(path.read_bytes() + b" ")
+        case "add":
+            path.with_name("new.md").touch()
+        case "rename":
+            path.rename(path.with_name("other.md"))
+    after = digest_of(copy)
+    assert after.sha256 != before.sha256
+    assert replace(after, sha256="", files=0) == replace(before, sha256="", files=0)
+
+
+# --- which pair -------------------------------------------------------------------------------
+
+
+def test_another_pair_may_be_named(own_store: Store, pair: Pair, tmp_path: Path) -> None:
+    own_store.promote(Pair("gone", "gone"))
+    bento = built(tmp_path, own_store, "--bundle", pair.bundle, "--snapshot", pair.snapshot)
+    assert digest_of(bento).bundle == pair.bundle
+
+
+@pytest.mark.parametrize(
+    ("bundle", "snapshot", "expected"),
+    [
+        pytest.param(None, None, Pair("b", "s"), id="neither"),
+        pytest.param("x", None, Pair("x", "s"), id="a bundle"),
+        pytest.param(None, "y", Pair("b", "y"), id="a snapshot"),
+        pytest.param("x", "y", Pair("x", "y"), id="both"),
+    ],
+)
+def test_what_is_not_named_is_of_the_serving_pair(
+    tmp_path: Path, bundle: str | None, snapshot: str | None, expected: Pair
+) -> None:
+    store = Store(tmp_path).promote(Pair("b", "s"))
+    assert build_bento.chosen(store, bundle, snapshot) == expected
+
+
+def test_forecasts_that_are_missing_are_made(own_store: Store, pair: Pair, tmp_path: Path) -> None:
+    """So that no server has to, which cannot write them in a read-only image."""
+    shutil.rmtree(own_store.forecasts)
+    staged = Store(tmp_path / "staged")
+    build_bento.stage_pair(own_store, pair, staged)
+    assert len(list(staged.forecasts.glob("2*"))) == 1
+    assert not own_store.forecasts.exists()
+
+
+def test_a_damaged_bundle_is_not_built(own_store: Store, pair: Pair, tmp_path: Path) -> None:
+    path = own_store.bundles / pair.bundle / "contract.json"
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(ArtifactError, match=r"contract\.json"):
+        build_bento.stage_pair(own_store, pair, Store(tmp_path / "staged"))
+
+
+def test_a_bundle_that_is_not_there_is_named(own_store: Store, pair: Pair, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="2020-no-such: does not exist"):
+        build_bento.stage_pair(own_store, Pair("2020-no-such", pair.snapshot), Store(tmp_path))
+
+
+# --- that it serves ---------------------------------------------------------------------------
+
+
+@contextmanager
+def serving(bento: Path, folder: Path) -> Iterator[Server]:
+    """`bentoml serve` of a Bento in its store, from a folder where nothing else lies."""
+    port = free_port()
+    ours = {name.upper() for name in Settings.model_fields}
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    environment |= {
+        "BENTOML_HOME": str(bento.parents[2]),
+        "DATABASE_URL": f"sqlite:///{folder}/mlrf.db",
+        "API_KEY": KEY,
+        "PORT": str(port),
+    }
+    command = [sys.executable, "-m", "bentoml", "serve", build_bento.TAG]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--timeout-graceful-shutdown", "5"]
+    log = folder / "server.log"
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=written, stderr=written
+        )
+    server = Server(process, f"http://127.0.0.1:{port}", log)
+    try:
+        server.wait_for("/readyz")
+        yield server
+    finally:
+        if process.poll() is None:
+            server.stop()
+
+
+def test_it_serves_what_it_carries(bento: Path, pair: Pair, tmp_path: Path) -> None:
+    with serving(bento, tmp_path) as server:
+        body = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
+        asked = {"json": body, "headers": {"X-API-Key": KEY}}
+        answer = server.request("POST", "/predict/simple", **asked)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["model_version"] == pair.bundle
+        for path in ("/docs", "/docs/errors", "/openapi.json"):
+            assert server.get(path).status_code == 200, "pages are carried too"
+        assert server.stop() == 0
