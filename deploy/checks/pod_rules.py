@@ -1,0 +1,125 @@
+"""Rules of a pod by itself: security, resources, images, probes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deploy.checks.findings import Finding
+from deploy.checks.manifests import LASTING, Manifests, Object, Pod
+
+_VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral"} | {
+    *("persistentVolumeClaim", "projected", "secret")
+}
+"""Volumes that the restricted profile allows."""
+
+_LEAST_USER = 10_000
+"""Below it a user of the node may have the same number."""
+
+
+def restricted(manifests: Manifests) -> Iterator[Finding]:
+    """The restricted profile (Pod Security Standards), a read-only root, and no token."""
+    for pod in manifests.pods:
+        yield from (Finding(pod.owner, what) for what in _pod_faults(pod))
+        for container in pod.containers:
+            where = f"{pod.owner} {container['name']}"
+            yield from (Finding(where, what) for what in _container_faults(pod, container))
+
+
+def _pod_faults(pod: Pod) -> Iterator[str]:
+    spec = pod.spec
+    context = spec.get("securityContext", {})
+    if context.get("runAsNonRoot") is not True:
+        yield "runAsNonRoot is not true"
+    if context.get("runAsUser", 0) < _LEAST_USER:
+        yield f"runAsUser is below {_LEAST_USER}"
+    if context.get("seccompProfile", {}).get("type") not in ("RuntimeDefault", "Localhost"):
+        yield "the seccomp profile is not RuntimeDefault"
+    for name in ("hostNetwork", "hostPID", "hostIPC"):
+        if spec.get(name):
+            yield f"{name} is set"
+    if spec.get("automountServiceAccountToken") is not False:
+        yield "gets a token for the API server"
+    if spec.get("serviceAccountName", "default") == "default":
+        yield "has no service account of its own"
+    for volume in spec.get("volumes", []):
+        for kind in set(volume) - {"name"} - _VOLUMES:
+            yield f"volume {volume['name']} is a {kind}"
+
+
+def _container_faults(pod: Pod, container: Object) -> Iterator[str]:
+    context = container.get("securityContext", {})
+    capabilities = context.get("capabilities", {})
+    if context.get("privileged"):
+        yield "is privileged"
+    if context.get("allowPrivilegeEscalation") is not False:
+        yield "allowPrivilegeEscalation is not false"
+    if context.get("readOnlyRootFilesystem") is not True:
+        yield "the root file system can be written"
+    if capabilities.get("drop") != ["ALL"] or capabilities.get("add"):
+        yield "has capabilities"
+    if context.get("runAsNonRoot") is False or "runAsUser" in context:
+        yield "is another user than the pod"
+    if any("hostPort" in port for port in container.get("ports", [])):
+        yield "takes a port of the node"
+
+
+def resources(manifests: Manifests) -> Iterator[Finding]:
+    """Requests and limits of CPU and memory; a size for every volume in memory or on the node."""
+    for pod in manifests.pods:
+        for container in pod.containers:
+            for kind in ("requests", "limits"):
+                given = container.get("resources", {}).get(kind, {})
+                for name in {"cpu", "memory", "ephemeral-storage"} - set(given):
+                    yield Finding(f"{pod.owner} {container['name']}", f"{kind} no {name}")
+        for volume in pod.spec.get("volumes", []):
+            if "emptyDir" in volume and "sizeLimit" not in (volume["emptyDir"] or {}):
+                yield Finding(pod.owner, f"volume {volume['name']} has no size limit")
+
+
+def images(manifests: Manifests) -> Iterator[Finding]:
+    """Every image is named by a version or a digest."""
+    for pod in manifests.pods:
+        for container in pod.containers:
+            image = container["image"]
+            last = image.rpartition("/")[2]
+            tag = last.partition("@")[0].partition(":")[2]
+            if "@sha256:" not in last and tag in ("", "latest"):
+                yield Finding(f"{pod.owner} {container['name']}", f"image {image} has no version")
+
+
+def probes(manifests: Manifests) -> Iterator[Finding]:
+    """What is to run forever is asked whether it does, on ports that it has."""
+    for pod in manifests.pods:
+        for container in pod.containers:
+            where = f"{pod.owner} {container['name']}"
+            wanted = ["livenessProbe", "readinessProbe"] if pod.kind in LASTING else []
+            if pod.kind == "Deployment":
+                wanted.append("startupProbe")
+            yield from (
+                Finding(where, f"has no {name}") for name in wanted if name not in container
+            )
+            for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+                port = container.get(name, {}).get("httpGet", {}).get("port")
+                if isinstance(port, str) and port not in pod.ports():
+                    yield Finding(where, f"{name} asks port {port}, which it does not have")
+            if "readinessProbe" in container and (
+                container["readinessProbe"].get("httpGet", {}).get("path")
+                == container.get("livenessProbe", {}).get("httpGet", {}).get("path", "")
+            ):
+                yield Finding(where, "is restarted where it should only get no requests")
+
+
+def draining(manifests: Manifests) -> Iterator[Finding]:
+    """A server hears of its end before it comes, and has time to finish what it does."""
+    for pod in manifests.pods:
+        if pod.kind != "Deployment":
+            continue
+        for container in pod.containers:
+            before = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {})
+            if not before.get("seconds"):
+                yield Finding(pod.owner, "gets SIGTERM while requests still come")
+            needed = before.get("seconds", 0) + int(
+                manifests.settings()["GRACEFUL_SHUTDOWN_SECONDS"]
+            )
+            if pod.spec.get("terminationGracePeriodSeconds", 30) <= needed:
+                yield Finding(pod.owner, f"is killed before its {needed} seconds are over")

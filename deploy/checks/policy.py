@@ -1,0 +1,65 @@
+"""Judges rendered manifests by our rules.
+
+kubectl kustomize deploy/kubernetes/overlays/production | python -m deploy.checks.policy
+python -m deploy.checks.policy             # every overlay, and every component on production
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from deploy.checks import network_rules, pod_rules, reference_rules, setting_rules
+from deploy.checks.findings import Finding, Rule
+from deploy.checks.manifests import COMPONENTS, OVERLAYS, Manifests, overlays, read, render
+
+RULES: tuple[Rule, ...] = (
+    *(pod_rules.restricted, pod_rules.resources, pod_rules.images),
+    *(pod_rules.probes, pod_rules.draining),
+    *(reference_rules.selectors, reference_rules.ports, reference_rules.names),
+    *(reference_rules.scaling, reference_rules.schedules),
+    *(network_rules.default_deny, network_rules.coverage),
+    *(network_rules.openings, network_rules.needs),
+    *(setting_rules.known, setting_rules.valid, setting_rules.no_secrets),
+)
+
+
+def findings(manifests: Manifests) -> list[Finding]:
+    """What is wrong, if anything."""
+    return [finding for rule in RULES for finding in rule(manifests)]
+
+
+def renderings() -> Iterator[tuple[str, str]]:
+    """Every way in which the manifests are meant to be applied: a name, and YAML."""
+    for name in overlays():
+        yield name, render(OVERLAYS / name)
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder).resolve()
+        document = {  # kustomize takes no absolute paths
+            "resources": [os.path.relpath(OVERLAYS / "production", here)],
+            "components": [os.path.relpath(each, here) for each in sorted(COMPONENTS.iterdir())],
+        }
+        (here / "kustomization.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+        yield "production with every component", render(here)
+
+
+def main() -> int:
+    """Print what is wrong, and give 1 if anything is."""
+    files = [(name, Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:]]
+    failed = 0
+    for name, text in files or renderings():
+        found = findings(read(text))
+        failed += len(found)
+        print(f"{name}: {len(found) or 'no'} findings")
+        for finding in found:
+            print(f"  {finding}")
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""The manifests: valid, by our rules, and with every setting that is read."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from deploy.checks.manifests import Manifests, Object, Pod, overlays, read, selects
+from deploy.checks.policy import findings, renderings
+from secret_sources import FILE_SUFFIX
+from settings import SecretManager, Settings
+from settings_doc import variables
+from version import __version__
+
+if not (shutil.which("kubectl") or shutil.which("kustomize")):
+    pytest.skip("needs kubectl or kustomize", allow_module_level=True)
+
+RENDERED = dict(renderings())
+CUSTOM = {"ExternalSecret"}
+"""Kinds that Kubernetes does not know by itself."""
+
+
+@pytest.fixture(scope="module")
+def production() -> Manifests:
+    return read(RENDERED["production"])
+
+
+def server(manifests: Manifests) -> Object:
+    spec: Object = manifests.one("Deployment", "mlrf")["spec"]["template"]["spec"]
+    return spec
+
+
+def container(manifests: Manifests) -> Object:
+    found: Object = server(manifests)["containers"][0]
+    return found
+
+
+def pod(manifests: Manifests, kind: str, name: str) -> Pod:
+    (found,) = (each for each in manifests.pods if (each.kind, each.name) == (kind, name))
+    return found
+
+
+@pytest.mark.parametrize("name", RENDERED)
+@pytest.mark.parametrize("release", ["1.30.0", "newest"])
+def test_every_object_is_what_kubernetes_knows(name: str, release: str) -> None:
+    """From the oldest release in which all that is used is on by default."""
+    validate = pytest.importorskip("kubernetes_validate")
+    version = validate.latest_version() if release == "newest" else release
+    for each in read(RENDERED[name]).objects:
+        if each["kind"] not in CUSTOM:
+            validate.validate(each, version, strict=True)
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_no_rule_is_broken(name: str) -> None:
+    assert findings(read(RENDERED[name])) == []
+
+
+def test_there_is_an_overlay_for_each_environment() -> None:
+    assert overlays() == ["local", "production", "staging"]
+    places = [read(RENDERED[name]).of("Namespace")[0]["metadata"]["name"] for name in overlays()]
+    assert places == ["mlrf-local", "mlrf", "mlrf-staging"]
+
+
+@pytest.mark.parametrize("name", overlays())
+def test_every_setting_is_in_the_configmap_or_from_the_secret(name: str) -> None:
+    """But those of a manager of secrets, whose place a cluster takes, and secrets as files."""
+    manifests = read(RENDERED[name])
+    manager = {field.upper() for field in SecretManager.model_fields}
+    files = {name + FILE_SUFFIX for name in (*Settings.secrets(), *manager)}
+    secrets = {each["name"] for each in container(manifests)["env"]}
+    assert secrets == set(Settings.secrets())
+    assert set(manifests.settings()) == {*variables()} - secrets - manager - files
+
+
+@pytest.mark.parametrize("name", ["staging", "production"])
+def test_releases_are_of_this_version(name: str) -> None:
+    images = {
+        each["image"]
+        for found in read(RENDERED[name]).pods
+        for each in found.containers
+        if "mlrf" in each["image"]
+    }
+    assert {image.rpartition(":")[2] for image in images} == {__version__}
+
+
+def test_retraining_writes_what_servers_only_read(production: Manifests) -> None:
+    shared = {}
+    for kind, name in (("Deployment", "mlrf"), ("CronJob", "mlrf-retrain")):
+        found = pod(production, kind, name)
+        (volume,) = (
+            each["name"]
+            for each in found.spec["volumes"]
+            if each.get("persistentVolumeClaim", {}).get("claimName") == "mlrf-artifacts"
+        )
+        (mount,) = (each for each in found.containers[0]["volumeMounts"] if each["name"] == volume)
+        shared[kind] = (mount["mountPath"], mount.get("readOnly", False))
+    path = production.settings()["ARTIFACTS_DIR"]
+    assert shared == {"Deployment": (path, True), "CronJob": (path, False)}
+    claim = production.one("PersistentVolumeClaim", "mlrf-artifacts")
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def test_retraining_runs_at_three_utc_on_as_many_threads_as_it_has_cores(
+    production: Manifests,
+) -> None:
+    job = production.one("CronJob", "mlrf-retrain")["spec"]
+    assert (job["schedule"], job["timeZone"]) == ("0 3 * * *", "Etc/UTC")
+    (found,) = pod(production, "CronJob", "mlrf-retrain").containers
+    threads = found["command"][found["command"].index("--threads") + 1]
+    assert threads == found["resources"]["limits"]["cpu"]
+
+
+def test_retraining_has_neither_secret_nor_network(production: Manifests) -> None:
+    found = pod(production, "CronJob", "mlrf-retrain")
+    assert not any("secretKeyRef" in entry["valueFrom"] for entry in found.environment())
+    for policy in production.of("NetworkPolicy"):
+        if selects(policy["spec"]["podSelector"], found.labels):
+            assert not policy["spec"].get("ingress")
+            assert not policy["spec"].get("egress")
