@@ -1,6 +1,7 @@
 # Thin over the mlrf command: every target works in a clean checkout.
 .DEFAULT_GOAL := help
-.PHONY: help serve test check train backtest forecast bento lock clean
+.PHONY: help serve test coverage check security train backtest forecast load bench bench-library \
+	build image sbom smoke smoke-image manifests play workflows deploy lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,10 +11,15 @@ ENGINE ?=
 OUT ?= forecast.csv
 LEVELS ?=
 DAYS ?=
+RECORD ?=
+NAME ?= mlrf
+IMAGE ?= $(NAME):$(shell scripts/version show)
+SBOM ?= sbom.json
+OVERLAY ?= production
 export HOST PORT
 
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(VENV)/train.done ## Serve on HOST:PORT (127.0.0.1:3000); trains on the demo data the first time
 	@$(BIN)/mlrf serve
@@ -31,22 +37,72 @@ forecast: $(VENV)/train.done ## Forecast DATA=<folder> into OUT=forecast.csv; LE
 test: $(VENV)/dev.done ## Run the tests
 	@$(BIN)/pytest -n auto
 
+coverage: $(VENV)/dev.done ## Run the tests and count what they reach; below 85 % fails
+	@$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered --cov-fail-under=85
+
 check: $(VENV)/dev.done ## Lint, format check and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bento: models/artifacts/CURRENT ## Build the Bento with the model that is served now
-	@$(BIN)/bentoml build
+security: $(VENV)/dev.done ## Look for unsafe code, and for secrets in files
+	@$(BIN)/bandit -q -c pyproject.toml -ll -r . scripts/version scripts/smoke
+	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --disable-plugin HexHighEntropyString \
+		--disable-plugin Base64HighEntropyString --disable-plugin KeywordDetector --disable-plugin BasicAuthDetector
+	@git ls-files -z -- . ':!tests' ':!requirements' ':!docs' ':!load/rivals' ':!*.md' | \
+		xargs -0 $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector
+
+load: $(VENV)/dev.done models/artifacts/CURRENT ## Put load on the product: SCENARIO=ramp (smoke short spike stress soak open reload), KEY=large, DURATION=seconds, RECORD=1
+	@$(BIN)/python -m load.run $(or $(SCENARIO),ramp) $(if $(KEY),--key $(KEY)) \
+		$(if $(DURATION),--seconds $(DURATION)) $(if $(DATA),--data "$(DATA)") $(if $(RECORD),--record)
+
+bench: $(VENV)/bench.done models/artifacts/CURRENT ## Measure our server beside others over the same model (needs wrk); RECORD=1
+	@$(BIN)/python -m load.side_by_side $(if $(RECORD),--record)
+
+bench-library: $(VENV)/bench.done ## Measure the parts, beside other libraries: DATA=<folder>, WHAT="matrix growth", RECORD=1
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m load.library $(WHAT) $(if $(DATA),--data "$(DATA)") $(if $(RECORD),--record)
+
+build: models/artifacts/CURRENT ## Build the Bento with the pair that is served now, or BUNDLE= and SNAPSHOT=
+	@$(BIN)/python scripts/build_bento.py $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(SNAPSHOT),--snapshot "$(SNAPSHOT)")
+
+image: $(VENV)/train.done ## Build the image of the Bento: NAME=mlrf TAG=<version> BASE=<python image>; TRAIN=1 for the one that trains too
+	@$(BIN)/python scripts/build_image.py --name "$(NAME)" $(if $(TAG),--tag "$(TAG)") $(if $(TRAIN),--train) \
+		$(if $(BASE),--python-image "$(BASE)") $(if $(SOURCE),--source "$(SOURCE)") $(OPTIONS)
+
+sbom: $(VENV)/train.done ## Write what IMAGE is made of to SBOM=sbom.json
+	@$(BIN)/python scripts/sbom.py "$(IMAGE)" --out "$(SBOM)"
+
+smoke: $(VENV)/train.done ## Serve the built Bento and ask it for forecasts
+	@scripts/smoke http://127.0.0.1:3999 -- $(BIN)/bentoml serve mlrf:$$(scripts/version show) --host 127.0.0.1 --port 3999
+
+smoke-image: ## Run IMAGE as production does, and ask it (docker or podman)
+	@scripts/smoke http://127.0.0.1:3999 -- $(or $(shell command -v docker),podman) run --rm --read-only --tmpfs /tmp \
+		--cap-drop all --security-opt no-new-privileges --memory 768m -e API_KEY -p 127.0.0.1:3999:3000 $(IMAGE)
+
+manifests: $(VENV)/dev.done ## Judge the Kubernetes manifests by our rules (needs kubectl)
+	@$(BIN)/python -m deploy.checks.policy
+
+play: $(VENV)/dev.done ## Run the manifests of OVERLAY with podman and haproxy, without a cluster (as root)
+	@$(BIN)/python -m deploy.checks.play --overlay $(OVERLAY) --image $(IMAGE) \
+		$(if $(TRAIN_IMAGE),--train-image $(TRAIN_IMAGE)) $(if $(REDIS_IMAGE),--redis-image $(REDIS_IMAGE))
+
+workflows: $(VENV)/dev.done ## Check workflows, the configuration of Dependabot, and compose.yaml
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	@$(BIN)/zizmor --offline --no-progress --quiet .github
+
+deploy: ## Roll IMAGE=<name@digest> out to OVERLAY=staging or production
+	@scripts/deploy "$(OVERLAY)" "$(IMAGE)" $(TRAIN_IMAGE)
 
 models/artifacts/CURRENT: | $(VENV)/train.done
 	@$(BIN)/mlrf train
 
-lock: ## Resolve the locks anew (needs uv)
-	uv pip compile -q pyproject.toml --universal --generate-hashes --extra bench -o requirements/bench.txt
-	uv pip compile -q pyproject.toml --universal --generate-hashes --extra dev -c requirements/bench.txt -o requirements/dev.txt
-	uv pip compile -q pyproject.toml --universal --generate-hashes --extra train -c requirements/dev.txt -o requirements/train.txt
-	uv pip compile -q pyproject.toml --universal --generate-hashes -c requirements/dev.txt -o requirements/serve.txt
+lock: ## Resolve the locks anew (needs uv); UPGRADE=1 for newer versions
+	uv pip compile -q $(if $(UPGRADE),--upgrade) pyproject.toml --universal --generate-hashes --extra bench -o requirements/bench.txt
+	uv pip compile -q $(if $(UPGRADE),--upgrade) pyproject.toml --universal --generate-hashes --extra dev -c requirements/bench.txt -o requirements/dev.txt
+	uv pip compile -q $(if $(UPGRADE),--upgrade) pyproject.toml --universal --generate-hashes --extra train -c requirements/dev.txt -o requirements/train.txt
+	uv pip compile -q $(if $(UPGRADE),--upgrade) pyproject.toml --universal --generate-hashes -c requirements/dev.txt -o requirements/serve.txt
 
 clean: ## Remove the environment and caches; trained models stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

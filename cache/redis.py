@@ -222,6 +222,7 @@ def _parsed(url: str) -> dict[str, Any]:
         given = parse_url(url)
     except ValueError:
         raise InputError(  # without what was given: parts of a password may be in it
+            # pragma: allowlist nextline secret
             "The address of Redis cannot be read; write redis://user:password@host:6379/0, "
             "with special characters percent-encoded."
         ) from None

