@@ -15,6 +15,7 @@ from load import page, record
 from load.library import (
     features,
     growth,
+    layers,
     matrix,
     reconciliation,
     refresh,
@@ -33,6 +34,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "reconciliation": lambda _, advance: reconciliation.tables(advance),
     "features": lambda subject, advance: [features.table(subject, advance)],
     "refresh": lambda subject, advance: [refresh.table(subject, advance)],
+    "layers": lambda subject, advance: [layers.table(subject, advance)],
     "startup": startup.tables,
     "training": lambda subject, advance: [training.table(subject, advance)],
     "growth": growth.tables,

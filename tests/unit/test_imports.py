@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "service": {"artifacts", "errors", "settings", "telemetry", "models", "application"},
     "load": {
         *("artifacts", "errors", "features", "models", "training"),
-        *("service", "settings", "storage", "tiers"),
+        *("application", "service", "settings", "storage", "tiers"),
     },
 }
 """For each room, the rooms that its modules may import beside their own."""

@@ -19,6 +19,8 @@ from load.library import __main__ as command
 from load.library import (
     features,
     growth,
+    layers,
+    layers_run,
     matrix,
     memory,
     processes,
@@ -57,6 +59,14 @@ def numbers(table: Table, *columns: str) -> list[float]:
 
 
 # --- what is measured -------------------------------------------------------------------------
+
+
+def test_every_layer_of_the_application_is_measured(small: Subject) -> None:
+    table = layers.table(small, silent)
+    named = [str(name) for name in table.column("layer, from outside")]
+    assert named[0] == "RequestId"
+    assert {"Access", "Deadline", "Authentication", "RateLimit", "Authorization"} <= set(named)
+    assert named[-2:] == [layers_run.ANSWER, "all"]
 
 
 def test_rows_are_measured_for_one_many_and_all_series(small: Subject) -> None:
