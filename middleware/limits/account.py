@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from middleware.limits.gcra import MICROSECONDS, Decision
 from middleware.limits.verdict import Verdict
@@ -32,13 +34,16 @@ class Account:
     A refusal is remembered because it cannot be wrong: what a caller owes only grows with other
     charges, so what would pass in two seconds does not pass in one.
 
+    Attributes:
+        asking: set when the question to Redis that is on its way is answered; None without one.
+
     Invariants:
         The lease is never above `lease_of` the tier, and is worth nothing `MEMORY_SECONDS` after
         Redis gave the last of it. Times are those before Redis was asked, which is on the safe
         side for leases, and asks a little too early after refusals.
     """
 
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    asking: asyncio.Event | None = None
     _held: int = 0
     _held_until: float = 0.0
     _shared: int = 0  # units that Redis had left
@@ -46,6 +51,17 @@ class Account:
     _refused_cost: int = 0
     _refused_until: float = 0.0
     _passes_at: float = 0.0
+
+    @contextmanager
+    def asks(self) -> Iterator[None]:
+        """While Redis is asked. Those who wait for the end of it all go on at once: a lock would
+        let them go one by one, and those who came later would spend the lease before them."""
+        self.asking = event = asyncio.Event()
+        try:
+            yield
+        finally:
+            self.asking = None
+            event.set()
 
     def lacks(self, lease: int, now: float) -> int:
         """Units that would fill a large lease, once half of it is spent; 0 before that."""

@@ -104,17 +104,19 @@ class Limiter:
             now = self._clock()
             decision = await shared.charge(subject, tier, cost, cost)
             return account.settle(tier, cost, decision, now), "redis"
-        async with account.lock:
-            now = self._clock()
-            if verdict := account.verdict(tier, cost, now):  # of what another request has fetched
+        while account.asking is not None:
+            await account.asking.wait()
+            if verdict := account.verdict(tier, cost, self._clock()):  # of what another has fetched
                 return verdict, "lease"
+        with account.asks():
+            now = self._clock()
             held = account.take(now)  # others must not spend it meanwhile
             decision = await shared.charge(subject, tier, cost - held, max(cost, lease) - held)
             return account.settle(tier, cost, decision, now, held), "redis"
 
     def _renew_soon(self, shared: SharedLimits, account: Account, subject: str, tier: Tier) -> None:
         """Fill a lease before it is spent, for nobody: those who found it empty would wait."""
-        if account.lock.locked():  # it is on its way
+        if account.asking is not None:
             return
         task = asyncio.get_running_loop().create_task(self._renewed(shared, account, subject, tier))
         self._renewals.add(task)
@@ -123,13 +125,12 @@ class Limiter:
     async def _renewed(
         self, shared: SharedLimits, account: Account, subject: str, tier: Tier
     ) -> None:
-        async with account.lock:
-            now = self._clock()
-            want = account.lacks(lease_of(tier), now)
-            if not want:
-                return
-            with suppress(RedisUnavailableError, ResponseError):  # the next charge will say so
-                account.settle(tier, 0, await shared.charge(subject, tier, 1, want), now)
+        now = self._clock()
+        want = account.lacks(lease_of(tier), now)
+        if account.asking is not None or not want:
+            return
+        with account.asks(), suppress(RedisUnavailableError, ResponseError):  # the next will say so
+            account.settle(tier, 0, await shared.charge(subject, tier, 1, want), now)
 
     def _account(self, subject: str, tier: Tier) -> Account:
         key = (subject, tier.name)
