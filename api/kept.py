@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from api.answers import JSON, Raw, body_of, etag_of, is_held
 from api.costs import charge, charged
+from api.parsing import sent_body
 from cache.answers import AnswerCache, Outcome
 from cache.keys import CacheKey, key_of
 from models.forecaster import Forecaster
@@ -83,7 +84,7 @@ class Kept:
                 return None
             if name == b"content-type":
                 media_type = value
-        body = await request.body()
+        body = await sent_body(request)
         if len(body) > _ENTRY_BYTES:
             return None
         sent = (version, scope["path"], scope["query_string"], media_type, body)

@@ -99,7 +99,8 @@ def _line(scope: Scope, answer: _Answer, route: str, seconds: float) -> dict[str
     line = {
         "method": scope["method"],
         "route": route,
-        "path": masked(scope["path"][:_PATH_CHARACTERS]),
+        # what is a route holds nothing that was made up by a caller
+        "path": route if scope["path"] == route else masked(scope["path"][:_PATH_CHARACTERS]),
         "status": answer.status,
         "duration_ms": round(seconds * 1000, 2),
         "bytes": 0 if scope["method"] == "HEAD" else answer.bytes,
