@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import bentoml
 import yaml  # type: ignore[import-untyped]
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -107,8 +108,7 @@ def _build(context: Path) -> Path:
     subprocess.run(
         [*BENTOML, "build", "--version", __version__, "--label", label], cwd=context, check=True
     )
-    where = [*BENTOML, "get", TAG, "--output", "path"]
-    return Path(subprocess.run(where, check=True, capture_output=True, text=True).stdout.strip())
+    return Path(bentoml.get(TAG).path)  # what the command prints is broken into lines
 
 
 BENTOML = (sys.executable, "-m", "bentoml")

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import bentoml
 import yaml  # type: ignore[import-untyped]
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -57,11 +58,10 @@ def main() -> None:
 
 def built_revision() -> str:
     """The commit of the Bento, which is built if there is none; it must be this checkout's."""
-    where = [*BENTOML, "get", TAG, "--output", "path"]
-    if not _succeeds(*where):
+    if not _succeeds(*BENTOML, "get", TAG):
         subprocess.run(["make", "build"], cwd=ROOT, check=True)
-    told = subprocess.run(where, check=True, capture_output=True, text=True)
-    document = yaml.safe_load(Path(told.stdout.strip(), "bento.yaml").read_text(encoding="utf-8"))
+    bento = Path(bentoml.get(TAG).path)  # what the command prints is broken into lines
+    document = yaml.safe_load((bento / "bento.yaml").read_text(encoding="utf-8"))
     built: str = document["labels"][REVISION]
     if built != revision():
         raise SystemExit(f"image: {TAG} was built of {built}, and this is {revision()}: make build")

@@ -56,14 +56,15 @@ def cluttered(trained: Store, tmp_path_factory: pytest.TempPathFactory) -> Store
 def built(home: Path, store: Store, *arguments: str) -> Path:
     """The folder of a Bento that is built anew, in a store of its own."""
     environment = {**os.environ, "BENTOML_HOME": str(home), "ARTIFACTS_DIR": str(store.root)}
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, str(ROOT / "scripts/build_bento.py"), *arguments],
         cwd=home,
         env=environment,
-        check=True,
         timeout=120,
         capture_output=True,
+        text=True,
     )
+    assert done.returncode == 0, done.stderr
     return home / "bentos" / "mlrf" / __version__
 
 

@@ -41,7 +41,7 @@ def test_a_killed_worker_takes_with_it_what_it_was_answering_and_no_more(target:
         died = time.monotonic()
         load.until(lambda: victim not in target.workers())
         load.more(100)
-        serving = '"event": "serving"'
+        serving = '"event":"serving"'
         load.until(lambda: target.server.log.read_text().count(serving) == 3, REPLACED_SECONDS)
         replaced = time.monotonic() - died
         target.met(load)

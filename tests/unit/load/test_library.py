@@ -97,6 +97,7 @@ def test_a_runner_that_says_otherwise_is_not_measured(
 
 def test_columns_of_the_past_are_those_of_mlforecast(small: Subject) -> None:
     """The benchmark compares them itself, at three origins; here with another error too."""
+    pytest.importorskip("mlforecast")
     table = features.table(small, silent, rounds=1, step=91)
     assert table.column("columns")[:2] == [len(features.COMPARED)] * 2
     numbers(table, "ms", "time / mlforecast's")
