@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import bentoml
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
