@@ -67,18 +67,18 @@ class Account:
         """Units that would fill a large lease, once half of it is spent; 0 before that."""
         if lease < EARLY_UNITS:
             return 0
-        held = self._held if now < self._held_until else 0
+        held = self._left(now)
         return lease - held if held * 2 < lease else 0
 
     def take(self, now: float) -> int:
         """Empty the lease, and give what could be spent of it."""
-        held = self._held if now < self._held_until else 0
+        held = self._left(now)
         self._held = 0
         return held
 
     def verdict(self, tier: Tier, cost: int, now: float) -> Verdict | None:
         """Spend from the lease, or refuse as Redis has; None where Redis has to be asked."""
-        if now < self._held_until and self._held >= cost:
+        if self._left(now) >= cost:
             self._held -= cost
             return self._said(tier, now)
         if cost >= self._refused_cost and now < self._refused_until:
@@ -101,8 +101,12 @@ class Account:
         self._held_until = asked_at + MEMORY_SECONDS
         return self._said(tier, asked_at)
 
+    def _left(self, now: float) -> int:
+        """Units of the lease that are worth something."""
+        return self._held if now < self._held_until else 0
+
     def _said(self, tier: Tier, now: float, retry_after: float | None = None) -> Verdict:
-        held = self._held if now < self._held_until else 0
+        held = self._left(now)
         return Verdict(
             tier,
             retry_after is None,

@@ -6,11 +6,12 @@ import shutil
 
 import pytest
 
-from deploy.checks.manifests import Manifests, Object, Pod, overlays, read, selects
+from deploy.checks.manifests import Manifests, Pod, overlays, read, selects
 from deploy.checks.policy import findings, renderings
 from secret_sources import FILE_SUFFIX
 from settings import SecretManager, Settings
 from settings_doc import variables
+from tests.deploy.served import container
 from version import __version__
 
 if not (shutil.which("kubectl") or shutil.which("kustomize")):
@@ -24,16 +25,6 @@ CUSTOM = {"ExternalSecret"}
 @pytest.fixture(scope="module")
 def production() -> Manifests:
     return read(RENDERED["production"])
-
-
-def server(manifests: Manifests) -> Object:
-    spec: Object = manifests.one("Deployment", "mlrf")["spec"]["template"]["spec"]
-    return spec
-
-
-def container(manifests: Manifests) -> Object:
-    found: Object = server(manifests)["containers"][0]
-    return found
 
 
 def pod(manifests: Manifests, kind: str, name: str) -> Pod:

@@ -12,6 +12,7 @@ import pytest
 from deploy.checks.kube import Cluster, PlayError
 from deploy.checks.manifests import OVERLAYS, Manifests, Object, read, render, selects
 from deploy.checks.policy import RULES
+from tests.deploy.served import container, server
 
 if not (shutil.which("kubectl") or shutil.which("kustomize")):
     pytest.skip("needs kubectl or kustomize", allow_module_level=True)
@@ -20,16 +21,6 @@ if not (shutil.which("kubectl") or shutil.which("kustomize")):
 @pytest.fixture(scope="module")
 def production() -> Manifests:
     return read(render(OVERLAYS / "production"))
-
-
-def server(manifests: Manifests) -> Object:
-    spec: Object = manifests.one("Deployment", "mlrf")["spec"]["template"]["spec"]
-    return spec
-
-
-def container(manifests: Manifests) -> Object:
-    found: Object = server(manifests)["containers"][0]
-    return found
 
 
 Break = Callable[[Manifests], Any]
