@@ -27,8 +27,11 @@ from models.forecaster import Forecaster
 STATE_KEY = "kept"
 """Where a request finds them."""
 
-MEANINGS_BYTES = 8 * 2**20
-"""Of the requests whose meaning is kept; the least recently sent give way."""
+MEANINGS = 16_384
+"""Requests whose meaning is kept; the least recently sent give way."""
+
+LONGEST = 512
+"""Bytes of a body up to which a request's meaning is kept."""
 
 LARGE = 8_192
 """Bytes from which a body is sent compressed to who takes that."""
@@ -37,7 +40,6 @@ ENCODED_BYTES = 16 * 2**20
 """Of compressed bodies that are kept."""
 
 _SENT_KEY = "sent"
-_ENTRY_BYTES = 512
 _LEVEL = 6
 
 _Sent = tuple[str, str, bytes, bytes, bytes]
@@ -63,9 +65,7 @@ class Kept:
 
     def __init__(self, answers: AnswerCache) -> None:
         self._answers = answers
-        self._meanings: LRUCache[_Sent, Meaning] = LRUCache(
-            MEANINGS_BYTES, getsizeof=lambda meaning: _ENTRY_BYTES
-        )
+        self._meanings: LRUCache[_Sent, Meaning] = LRUCache(MEANINGS)
         self._encoded: LRUCache[CacheKey, bytes] = LRUCache(ENCODED_BYTES, getsizeof=len)
 
     async def at_once(self, version: str, request: Request) -> Response | None:
@@ -82,10 +82,10 @@ class Kept:
         for name, value in scope["headers"]:
             if name == b"cache-control":
                 return None
-            if name == b"content-type":
+            if name == b"content-type" and not media_type:  # the first counts, as when it is read
                 media_type = value
         body = await sent_body(request)
-        if len(body) > _ENTRY_BYTES:
+        if len(body) > LONGEST:
             return None
         sent = (version, scope["path"], scope["query_string"], media_type, body)
         meaning = self._meanings.get(sent)

@@ -306,6 +306,16 @@ def test_equal_bytes_of_another_type_are_not_taken_for_a_request(
     client.problem(refused, Code.UNSUPPORTED_MEDIA_TYPE)
 
 
+def test_of_two_types_the_first_counts_for_a_kept_answer_too(
+    client: Client, asked: dict[str, Asked]
+) -> None:
+    _, path, _ = asked["simple"]
+    body = send(client, asked["simple"]).request.content
+    types = [("Content-Type", "text/plain"), ("Content-Type", "application/json")]
+    refused = client.request("POST", path, content=body, headers=types)
+    client.problem(refused, Code.UNSUPPORTED_MEDIA_TYPE)
+
+
 # --- compression ------------------------------------------------------------------------------
 
 LARGE_ANSWER = ("POST", "/predict/simple", {**SERIES, "horizon": 90})
