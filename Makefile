@@ -1,7 +1,7 @@
 # Thin over the mlrf command: every target works in a clean checkout.
 .DEFAULT_GOAL := help
 .PHONY: help serve test coverage check security train backtest forecast load bench bench-library \
-	build image sbom smoke smoke-image manifests play workflows deploy lock clean
+	build image sbom smoke smoke-image manifests play workflows deploy lock locks clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -16,6 +16,8 @@ NAME ?= mlrf
 IMAGE ?= $(NAME):$(shell scripts/version show)
 SBOM ?= sbom.json
 OVERLAY ?= production
+# Extras stay in a lock, for a pip that resolves it
+COMPILE := uv pip compile -q pyproject.toml --universal --generate-hashes --no-strip-extras
 export HOST PORT
 
 help: ## Show what there is
@@ -24,10 +26,10 @@ help: ## Show what there is
 serve: $(VENV)/train.done ## Serve on HOST:PORT (127.0.0.1:3000); trains on the demo data the first time
 	@$(BIN)/mlrf serve
 
-train: $(VENV)/$(if $(filter dask,$(ENGINE)),dev,train).done ## Train on DATA=<folder> (the demo data if left out) and serve that model from the next start on
+train: $(VENV)/$(if $(filter dask,$(ENGINE)),dask,train).done ## Train on DATA=<folder> (the demo data if left out) and serve that model from the next start on
 	@$(BIN)/mlrf train $(if $(DATA),"$(DATA)") $(if $(ENGINE),--engine $(ENGINE))
 
-backtest: $(VENV)/dev.done ## Score windows of the past of DATA=<folder>; to read: backtest/report.html
+backtest: $(VENV)/backtest.done ## Score windows of the past of DATA=<folder>; to read: backtest/report.html
 	@$(BIN)/mlrf backtest $(if $(DATA),"$(DATA)")
 
 forecast: $(VENV)/train.done ## Forecast DATA=<folder> into OUT=forecast.csv; LEVELS=1 for all nodes, DAYS=n without a test table
@@ -99,19 +101,21 @@ models/artifacts/CURRENT: | $(VENV)/train.done
 	@$(BIN)/mlrf train
 
 lock: ## Resolve the locks anew (needs uv); UPGRADE=1 for newer versions
-	uv pip compile -q $(if $(UPGRADE),--upgrade) pyproject.toml --universal --generate-hashes --extra bench -o requirements/bench.txt
-	uv pip compile -q $(if $(UPGRADE),--upgrade) pyproject.toml --universal --generate-hashes --extra dev -c requirements/bench.txt -o requirements/dev.txt
-	uv pip compile -q $(if $(UPGRADE),--upgrade) pyproject.toml --universal --generate-hashes --extra train -c requirements/dev.txt -o requirements/train.txt
-	uv pip compile -q $(if $(UPGRADE),--upgrade) pyproject.toml --universal --generate-hashes -c requirements/dev.txt -o requirements/serve.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra bench -o requirements/bench.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements/bench.txt -o requirements/dev.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra train -c requirements/dev.txt -o requirements/train.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra backtest -c requirements/dev.txt -o requirements/backtest.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra train --extra dask -c requirements/dev.txt -o requirements/dask.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements/dev.txt -o requirements/serve.txt
+
+locks: ## Prove that every lock can be installed, by the oldest pip and by the newest (needs the index)
+	@$(PYTHON) scripts/check_locks.py requirements/*.txt
 
 clean: ## Remove the environment and caches; trained models stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -exec rm -rf {} +
 
-# An environment for one lock; dev holds all that train does, so either may come first.
-$(VENV)/%.done: requirements/%.txt pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing $< into $(VENV), about a minute the first time"
-	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $<
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+# An environment for one lock; dev holds all that the others do, so any may come first.
+$(VENV)/%.done: requirements/%.txt pyproject.toml scripts/install.py
+	@$(PYTHON) scripts/install.py $(VENV) $<
 	@touch $@

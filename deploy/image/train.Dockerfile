@@ -13,7 +13,7 @@ COPY training /opt/train/src/training
 # With --prefix pip passes over what the venv has already: only the rest is installed
 RUN python3 -m pip --python /opt/mlrf/venv/bin/python install --prefix /opt/train/venv \
         --no-compile --no-warn-script-location \
-        --only-binary :all: --require-hashes -r /tmp/train.txt \
+        --only-binary :all: --no-deps --require-hashes -r /tmp/train.txt \
     && find /opt/train/venv -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + \
     && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash \
         -s /opt/train -p /opt/mlrf /opt/train/venv \
