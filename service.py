@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from contextlib import suppress
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import bentoml
-import bentoml._internal.utils.circus as circus
 import numpy as np
 from pydantic import ValidationError
 from starlette.types import ASGIApp
 
-from application import Application
+from application import Application, supervisor
 from application.identity import refuse_open_server
 from artifacts import ArtifactError, Pair
 from errors import Code, Problem
@@ -160,18 +158,6 @@ class MLRF:
         return self._forecaster
 
 
-def supervised(watchers: list[Any], **how: Any) -> Any:
-    """BentoML's arbiter, which starts the workers and the runners, but one that replaces the dead.
-
-    BentoML looks after them every 10 s: for so long a dead one would not be replaced. In a
-    container it replaces none: the others go on without it, and with the last one it ends.
-    """
-    for each in watchers:
-        each.respawn = True
-    return _arbiter(watchers, check_delay=1, **how)
-
-
-_arbiter = circus.create_standalone_arbiter
-if sys.argv[1:2] == ["serve"]:  # the process that starts the workers, which cannot stop it
+if supervisor.is_supervisor():  # workers could not stop it
     refuse_open_server(settings)
-    circus.create_standalone_arbiter = supervised
+    supervisor.install()
