@@ -100,13 +100,14 @@ deploy: ## Roll IMAGE=<name@digest> out to OVERLAY=staging or production
 models/artifacts/CURRENT: | $(VENV)/train.done
 	@$(BIN)/mlrf train
 
-lock: ## Resolve the locks anew (needs uv); UPGRADE=1 for newer versions
+lock: ## Resolve the locks anew (needs uv: pip install --no-deps --require-hashes -r requirements/tools/uv.txt); UPGRADE=1 for newer versions
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra bench -o requirements/bench.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements/bench.txt -o requirements/dev.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra train -c requirements/dev.txt -o requirements/train.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra backtest -c requirements/dev.txt -o requirements/backtest.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra train --extra dask -c requirements/dev.txt -o requirements/dask.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements/dev.txt -o requirements/serve.txt
+	uv pip compile -q --universal --generate-hashes $(if $(UPGRADE),--upgrade) --group lock -o requirements/tools/uv.txt
 
 locks: ## Prove that every lock can be installed, by the oldest pip and by the newest (needs the index)
 	@$(PYTHON) scripts/check_locks.py requirements/*.txt

@@ -29,15 +29,20 @@ def environment(folder: Path, release: str) -> Path:
     subprocess.run(
         [python, "-m", "pip", "install", "--quiet", "--upgrade", release],
         check=True,
-        stdout=sys.stderr,
+        stderr=subprocess.DEVNULL,
     )
     return python
 
 
-def accepted(python: Path, lock: str, options: tuple[str, ...]) -> bool:
-    """Whether pip would install the lock; what it says otherwise goes to the terminal."""
+def refusal(python: Path, lock: str, options: tuple[str, ...]) -> str:
+    """Return what pip says against installing the lock; nothing where it would."""
     command = [python, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
-    return not subprocess.run([*command, *options, "--require-hashes", "-r", lock]).returncode
+    done = subprocess.run(
+        [*command, *options, "--require-hashes", "-r", lock],
+        capture_output=True,
+        text=True,
+    )
+    return done.stderr if done.returncode else ""
 
 
 def main(locks: list[str]) -> int:
@@ -47,9 +52,10 @@ def main(locks: list[str]) -> int:
         for number, (release, options) in enumerate(PIPS.items()):
             python = environment(Path(work) / str(number), release)
             for lock in locks:
-                ok = accepted(python, lock, options)
-                refused += not ok
-                print(f"{lock}: {'accepted' if ok else 'REFUSED'} by {release}", flush=True)
+                reason = refusal(python, lock, options)
+                refused += bool(reason)
+                print(f"{lock}: {'REFUSED' if reason else 'accepted'} by {release}", flush=True)
+                print(reason, end="", file=sys.stderr)
     return int(refused > 0)
 
 

@@ -97,9 +97,25 @@ def test_a_checkout_leaves_no_credentials_behind() -> None:
     assert all(step["with"]["persist-credentials"] is False for step in kept)
 
 
-def test_actions_are_github_s_own_and_of_a_version() -> None:
-    used = {step["uses"] for *_, step in steps() if "uses" in step}
-    assert all(re.fullmatch(r"actions/[a-z-]+@(v\d+|[0-9a-f]{40})", action) for action in used)
+def test_actions_are_github_s_own_and_pinned_to_a_commit() -> None:
+    """A tag can be moved to other code; the version beside the commit is for people."""
+    used = [
+        line.strip().removeprefix("- ").removeprefix("uses: ")
+        for path in FOLDER.glob("*.yml")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "uses: " in line and "uses: ./" not in line
+    ]
+    assert used
+    pinned = r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+"
+    assert [action for action in used if not re.fullmatch(pinned, action)] == []
+    assert len(set(used)) == len({action.partition("@")[0] for action in used}), "one version each"
+
+
+def test_packages_are_installed_by_their_hashes_alone() -> None:
+    lines = [line for *_, step in steps() for line in step.get("run", "").splitlines()]
+    installing = [line for line in lines if re.search(r"\b(pip|uv|npm|npx)\b.* install", line)]
+    assert installing
+    assert [line for line in installing if "--no-deps --require-hashes" not in line] == []
 
 
 def test_every_target_is_one_of_the_makefile() -> None:
