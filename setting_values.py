@@ -6,6 +6,7 @@ import json
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
@@ -49,6 +50,33 @@ def _network(value: Any) -> Any:
         return ip_network(value)
     except ValueError:
         raise fault(f"`{value}` is not a network, such as 10.0.0.0/8, or an address") from None
+
+
+def redis_url_fault(url: str) -> str | None:
+    """Return what is wrong with the URL of a Redis, without showing any of it; None if nothing.
+
+    A character of the password that a URL gives a meaning to cuts it off there, and what is left
+    may still be a URL: of another host.
+    """
+    expected = "redis://:password@host:6379/0 is expected, or rediss://, or unix:///socket"
+    escape = "in a password write # as %23, / as %2F, ? as %3F and @ as %40"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return f"cannot be read as a URL: {expected}; {escape}"
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        return f"has no scheme that is known: {expected}"
+    if parts.fragment:
+        return f"has a #, which ends a URL: {escape}"
+    if parts.scheme == "unix":
+        return None if parts.path.strip("/") else f"names no socket: {expected}"
+    if not host or port == 0:
+        return f"names no host, or the port 0: {expected}; {escape}"
+    database = parts.path.strip("/")
+    if database and not database.isdecimal():
+        return f"names a database that is no number: {expected}; {escape}"
+    return None
 
 
 Json = BeforeValidator(_from_json)

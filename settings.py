@@ -24,7 +24,7 @@ from pydantic_settings import (
 
 from artifacts import Store
 from secret_sources import FileSecrets, VaultAccess, read_manager
-from setting_values import Json, Listed, Network, Origin, fault
+from setting_values import Json, Listed, Network, Origin, fault, redis_url_fault
 from tiers import TIERS, TierTable
 
 ROOT = Path(__file__).resolve().parent
@@ -256,6 +256,8 @@ class Settings(_Environment):
         ):
             if secret is not None and len(secret) < least:
                 yield name, f"at least {least} characters are needed"
+        if self.redis_url and (wrong := redis_url_fault(self.redis_url.get_secret_value())):
+            yield "redis_url", wrong
         if self.jwt_secret and self.jwt_keys_file:
             yield "jwt_keys_file", "JWT_SECRET is set too; leave one of them out"
         if (self.jwt_secret or self.jwt_keys_file) and not self.jwt_audience:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from errors import InputError
 from middleware.authentication import Identity
 from middleware.identity import CredentialIdentity, EnvironmentKey
 from middleware.key_lookup import KeyLookup
@@ -61,15 +62,23 @@ def _tokens_of(settings: Settings) -> TokenVerifier | None:
 
 
 def refuse_open_server(settings: Settings) -> None:
-    """Refuse to start a server that nobody could call.
+    """Refuse to start a server that nobody could call, or whose workers could not start.
 
     Raises:
-        SystemExit: calls need a key, and there is none, nor a way to get one.
+        SystemExit: calls need a key, and there is none, nor a way to get one; or what the
+            settings name for keys and tokens cannot be used.
     """
-    if settings.auth_mode is AuthMode.DISABLED or settings.api_key or _tokens_of(settings):
-        return
-    database = open_database(settings.database_url.get_secret_value())
     try:
+        tokens = _tokens_of(settings)
+    except InputError as error:
+        raise SystemExit(f"mlrf: JWT_KEYS_FILE: {error}") from None
+    try:
+        database = open_database(settings.database_url.get_secret_value())
+    except StorageError as error:
+        raise SystemExit(f"mlrf: DATABASE_URL: {error}") from None
+    try:
+        if settings.auth_mode is AuthMode.DISABLED or settings.api_key or tokens:
+            return
         upgrade(database)
         keys = KeyStore(database).list()
     except StorageError as error:

@@ -17,6 +17,7 @@ from cli.database import migrate
 from cli.evaluation import backtest, card, reconcile_study, seal
 from cli.inputs import without_training
 from cli.model import demo, forecast, train
+from cli.preflight import PreflightError
 from cli.progress import err
 from cli.serving import serve
 from errors import InputError
@@ -42,12 +43,15 @@ def main() -> None:
         if not without_training(error):
             raise
         _end("this image serves and does not train: for that there is the image mlrf-train")
+    except PreflightError as error:
+        _end(*error.faults)
     except (ArtifactError, InputError, StorageError, ValidationError) as error:
         _end(_told(error))
 
 
-def _end(reason: str) -> NoReturn:
-    err.print(f"mlrf: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
+def _end(*reasons: str) -> NoReturn:
+    for reason in reasons:
+        err.print(f"mlrf: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(1)
 
 
@@ -55,5 +59,5 @@ def _told(error: Exception) -> str:
     if isinstance(error, ValidationError):  # of the settings
         return told(error)
     if isinstance(error, StorageError):  # names what matters of its cause, and no more
-        return str(error)
+        return f"DATABASE_URL: {error}"
     return f"{error} ({error.__cause__})" if error.__cause__ else str(error)

@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from artifacts import Store
 from cli.database import database
 from cli.model import train_model
+from cli.preflight import preflight, resolve
 from cli.progress import err
 from settings import ROOT, AuthMode, Settings, get_settings
 
@@ -20,36 +21,63 @@ def serve() -> None:
     In an image that cannot train it serves without one, and is not ready until there is one.
     """
     settings = get_settings()
+    for warning in preflight(settings):
+        err.print(f"mlrf: warning: {warning}", style="yellow", markup=False, soft_wrap=True)
     trained = settings.store.pointer.exists()  # a damaged one is an error, not a reason to train
     if not trained and find_spec("training"):
         err.print("No model yet: training one on the built-in demo data.")
         train_model(None, None)
     served = _served(settings.store)
-    if _alone(settings):
+    alone = _alone(settings)
+    if alone:
         os.environ["AUTH_MODE"] = AuthMode.DISABLED
         err.print(
             "[bold]Without authentication[/]: no key is configured, so this answers the machine "
             "it runs on and nobody else. Set API_KEY, or AUTH_MODE=required, to change that."
         )
-    url = f"http://{settings.host}:{settings.port}"
-    err.print(f"Serving {served} at [bold]{url}[/]. Try:\n")
-    err.print(
-        f"  curl {url}/health\n"
-        f"  curl -X POST {url}/predict/simple -H 'Content-Type: application/json' \\\n"
-        """    -d '{"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}'\n"""
-        f"  curl '{url}/hierarchy?horizon=30&depth=1'\n",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+    needs_key = not alone and settings.auth_mode is AuthMode.REQUIRED
+    _announce(settings, served, credential_header(settings) if needs_key else None)
+    # the name was resolved here; the supervisor takes numbers alone
+    _, address = resolve(settings.host, settings.port)
     command = [
         *(sys.executable, "-m", "bentoml", "serve", "service:MLRF"),
         *("--working-dir", str(ROOT)),
-        *("--host", settings.host, "--port", str(settings.port)),
+        *("--host", address, "--port", str(settings.port)),
         *("--timeout-graceful-shutdown", str(settings.graceful_shutdown_seconds)),
     ]
     os.environ["ARTIFACTS_DIR"] = str(settings.artifacts_dir.resolve())  # the server is in ROOT
     os.execv(sys.executable, command)  # signals reach the server itself
+
+
+def _announce(settings: Settings, served: str, header: str | None) -> None:
+    """Say what is served, where, and three requests to begin with that will be answered."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{settings.port}"
+    with_key = f" -H {header}" if header else ""
+    err.print(f"Serving {served} at [bold]{url}[/]. Try:\n")
+    err.print(
+        f"  curl {url}/health{with_key}\n"
+        f"  curl -X POST {url}/predict/simple{with_key} -H 'Content-Type: application/json' \\\n"
+        """    -d '{"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}'\n"""
+        f"  curl '{url}/hierarchy?horizon=30&depth=1'{with_key}\n",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def credential_header(settings: Settings) -> str:
+    """Return the header that a request needs, quoted for a shell.
+
+    Secrets are named and not shown: a terminal is read by others, and its text is kept.
+    """
+    if os.environ.get("API_KEY"):
+        return '"X-API-Key: $API_KEY"'
+    if os.environ.get("API_KEY_FILE"):
+        return '"X-API-Key: $(cat "$API_KEY_FILE")"'
+    if settings.api_key is None and (settings.jwt_secret or settings.jwt_keys_file):
+        return "'Authorization: Bearer <token>'"
+    return "'X-API-Key: <key>'"
 
 
 def _served(store: Store) -> str:
@@ -67,10 +95,7 @@ def _alone(settings: Settings) -> bool:
 
 
 def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return ip_address(resolve(host, 0)[1]).is_loopback
 
 
 def _has_keys() -> bool:

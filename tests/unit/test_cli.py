@@ -26,6 +26,8 @@ from training.document import Document, write_document
 from training.model_card import model_card
 from training.recipe import Recipe
 
+_JSON = "-H 'Content-Type: application/json'"
+
 
 @dataclass(frozen=True)
 class Done:
@@ -498,6 +500,78 @@ def test_a_damaged_pointer_is_an_error_and_no_reason_to_train(
     assert run("serve").told == f"mlrf: {own_settings.pointer}: names no snapshot"
     assert own_settings.pointer.read_text(encoding="utf-8") == "bundle=mine\n"
     assert executed == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        pytest.param("HOST", "x86_64-conda-linux-gnu", id="a host that there is not"),
+        pytest.param("REDIS_URL", "redis://:pa#ss@127.0.0.1:6399/0", id="# in a password"),
+        pytest.param("DATABASE_URL", "mysql://host/db", id="a database that is not taken"),
+        pytest.param("BENTOML_HOME", "/proc/nowhere", id="a folder that cannot be written"),
+        pytest.param("PORT", "http", id="a port that is no number"),
+    ],
+)
+def test_serve_says_in_one_line_what_it_cannot_start_with_and_announces_nothing(
+    run: Run,
+    executed: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    own_settings: Store,
+    variable: str,
+    value: str,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    done = run("serve")
+    assert done.told.startswith(f"mlrf: {variable}: ")
+    assert "Serving" not in done.err
+    assert not own_settings.pointer.exists(), "nothing is trained for a server that cannot start"
+    assert executed == []
+
+
+def test_serve_names_every_fault_on_a_line_of_its_own(
+    run: Run, executed: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOST", "nowhere.invalid")
+    monkeypatch.setenv("DATABASE_URL", "mysql://host/db")
+    done = run("serve")
+    assert done.status == 1
+    assert re.findall(r"(?m)^mlrf: ([A-Z_]+): ", done.err) == ["HOST", "DATABASE_URL"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "header"),
+    [
+        pytest.param({"API_KEY": "k" * 32}, '-H "X-API-Key: $API_KEY"', id="key"),
+        pytest.param({"AUTH_MODE": "required"}, "-H 'X-API-Key: <key>'", id="keys of a database"),
+        pytest.param(
+            {"JWT_SECRET": "s" * 32, "JWT_AUDIENCE": "mlrf"},
+            "-H 'Authorization: Bearer <token>'",
+            id="tokens",
+        ),
+        pytest.param({"AUTH_MODE": "disabled", "API_KEY": "k" * 32}, "", id="none needed"),
+        pytest.param({}, "", id="none configured"),
+    ],
+)
+def test_the_requests_to_begin_with_carry_what_the_server_asks_for(
+    run: Run,
+    executed: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    trained: Store,
+    tmp_path: Path,
+    variables: dict[str, str],
+    header: str,
+) -> None:
+    own = {"ARTIFACTS_DIR": str(trained.root), "DATABASE_URL": f"sqlite:///{tmp_path}/keys.db"}
+    for variable, value in {**own, **variables}.items():
+        monkeypatch.setenv(variable, value)
+    done = run("serve")
+    assert done.status == 0
+    calls = [line for line in done.err.splitlines() if line.startswith("  curl ")]
+    assert len(calls) == 3
+    for call in calls:
+        headers = re.findall(r"-H (?:'[^']*'|\"[^\"]*\")", call.replace(_JSON, ""))
+        assert headers == ([header] if header else [])
+    assert "k" * 32 not in done.err
 
 
 def test_a_relative_artifacts_folder_is_the_same_for_the_server(

@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api": {"errors", "version", "telemetry", "features", "models", "storage", "cache"},
     "cli": {
         *("artifacts", "errors", "settings", "telemetry"),
-        *("features", "models", "training", "storage"),
+        *("features", "middleware", "models", "training", "storage"),
     },
     "application": {
         *("errors", "settings", "telemetry", "models"),

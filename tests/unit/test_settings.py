@@ -300,12 +300,18 @@ def written(folder: Path, text: str) -> str:
     return str(folder / "secret")
 
 
+def secret_for(name: str) -> str:
+    """A secret that the setting of that name takes."""
+    return f"redis://:{LONG}@host" if name == "REDIS_URL" else LONG
+
+
 @pytest.mark.parametrize("name", Settings.secrets())
 def test_a_secret_may_stand_in_a_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
-    texts = {f"{name}_FILE": written(tmp_path, LONG), "JWT_AUDIENCE": "mlrf"}
-    assert getattr(setting(monkeypatch, **texts), name.lower()) == SecretStr(LONG)
+    secret = secret_for(name)
+    texts = {f"{name}_FILE": written(tmp_path, secret), "JWT_AUDIENCE": "mlrf"}
+    assert getattr(setting(monkeypatch, **texts), name.lower()) == SecretStr(secret)
 
 
 def test_a_file_of_a_secret_that_is_not_there_stops_the_start(
@@ -383,7 +389,7 @@ def test_a_required_secret_may_come_from_anywhere(
 def test_secrets_are_masked_wherever_settings_are_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    secrets = {name: f"{LONG}-{name}" for name in Settings.secrets()}
+    secrets = {name: secret_for(name) for name in Settings.secrets()}
     read = setting(monkeypatch, JWT_AUDIENCE="mlrf", **secrets)
     for shown in (repr(read), str(read), read.model_dump_json(), str(read.model_dump())):
         assert LONG not in shown
@@ -413,3 +419,46 @@ def test_a_short_secret_is_not_shown_in_its_refusal(monkeypatch: pytest.MonkeyPa
     with pytest.raises(ValidationError) as refusal:
         setting(monkeypatch, API_KEY="hunter2")
     assert "hunter2" not in str(refusal.value) + str(refusal.value.errors())
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        pytest.param("redis://:pa#ss@host:6379/0", "cannot be read", id="# in a password"),
+        pytest.param("redis://:12#ss@host:6379/0", "has a #", id="# behind figures"),
+        pytest.param("redis://:pa/ss@host:6379/0", "cannot be read", id="/ in a password"),
+        pytest.param("redis://:pa?ss@host:6379/0", "cannot be read", id="? in a password"),
+        pytest.param("redis://:12?ss@host", "names no host", id="? behind figures"),
+        pytest.param("redis://host:port/0", "cannot be read", id="a port that is no number"),
+        pytest.param("redis://host:99999/0", "cannot be read", id="a port that is none"),
+        pytest.param("redis://[::1/0", "cannot be read", id="half an address"),
+        pytest.param("redis://", "names no host", id="nothing but a scheme"),
+        pytest.param("redis://host/cache", "no number", id="a database by name"),
+        pytest.param("host:6379", "no scheme", id="no scheme"),
+        pytest.param("http://host:6379", "no scheme", id="another scheme"),
+        pytest.param("unix://", "names no socket", id="no socket"),
+    ],
+)
+def test_a_redis_url_that_names_another_place_or_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, url: str, reason: str
+) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        setting(monkeypatch, REDIS_URL=url)
+    line = settings.told(refusal.value)
+    assert line.startswith("REDIS_URL: ")
+    assert reason in line
+    assert "ss@host" not in line
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://host",
+        "rediss://user:p%23a%40ss@host:6380/3?ssl_cert_reqs=none",  # pragma: allowlist secret
+        "redis://:p@ss@host:6379/0",  # pragma: allowlist secret
+        "redis://[::1]:6379/0",
+        "unix:///run/redis.sock?db=1",
+    ],
+)
+def test_a_redis_url_that_clients_take_is_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    assert setting(monkeypatch, REDIS_URL=url).redis_url == SecretStr(url)

@@ -1,0 +1,207 @@
+"""Checks that `mlrf serve` makes before it announces or trains anything.
+
+What cannot work is told in one line that names the variable to change. Without these checks the
+supervisor would end in a traceback, or start its workers again and again. Servers that may come
+back (PostgreSQL, Redis) are a warning: a server starts without them and takes them when they
+answer.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from errors import InputError
+from settings import Settings
+
+_CONNECT_SECONDS = 2.0
+
+
+class PreflightError(InputError):
+    """The server cannot start.
+
+    Attributes:
+        faults: what is wrong, a line each, beginning with the variable to change.
+    """
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def preflight(settings: Settings) -> list[str]:
+    """Check what the server needs from its machine; return warnings, a line each.
+
+    Raises:
+        PreflightError: the server could not start, or not for long.
+    """
+    faults = [
+        *_address_faults(settings),
+        *_folder_faults(settings),
+        *_database_faults(settings),
+        *_token_faults(settings),
+        *_redis_faults(settings),
+    ]
+    if faults:
+        raise PreflightError(faults)
+    return [*_database_warnings(settings), *_redis_warnings(settings), *_data_warnings(settings)]
+
+
+def resolve(host: str, port: int) -> tuple[socket.AddressFamily, str]:
+    """Return the family and the numeric address of a host to listen at.
+
+    Raises:
+        OSError: the name is not known here.
+    """
+    family, _, _, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    return family, str(address[0])
+
+
+def _address_faults(settings: Settings) -> Iterator[str]:
+    host, port = settings.host, settings.port
+    try:
+        family, address = resolve(host, port)
+    except (OSError, UnicodeError):
+        yield (
+            f"HOST: this machine knows no host {host!r}; set HOST=127.0.0.1 to answer this machine "
+            "alone, or HOST=0.0.0.0 for all (conda's compilers export a HOST of their own)"
+        )
+        return
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will
+        try:
+            probe.bind((address, port))
+            probe.listen(1)
+        except OSError as error:
+            yield _bind_fault(error, host, port)
+
+
+def _bind_fault(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"PORT: {port} at {host} is in use by another process; choose another, or end that"
+    if error.errno == errno.EACCES:
+        return f"PORT: {port} needs rights that this user does not have; choose one above 1023"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"HOST: {host} is not an address of this machine; 0.0.0.0 stands for all that are"
+    return f"HOST: nothing can listen at {host}, port {port}: {error.strerror}"
+
+
+def _folder_faults(settings: Settings) -> Iterator[str]:
+    artifacts = settings.store
+    if artifacts.pointer.exists():
+        if not os.access(artifacts.root, os.R_OK | os.X_OK):
+            yield f"ARTIFACTS_DIR: {artifacts.root} cannot be read by this user"
+    elif find_spec("training") and (reason := unwritable(artifacts.root)):
+        yield f"ARTIFACTS_DIR: {artifacts.root} cannot be written: {reason}"
+    for variable, folder in (
+        ("BENTOML_HOME", Path(os.environ.get("BENTOML_HOME") or "~/bentoml").expanduser()),
+        ("TMPDIR", _temporary()),
+    ):
+        if folder is None:
+            yield f"{variable}: no folder for temporary files can be written"
+        elif reason := unwritable(folder):
+            yield f"{variable}: {folder} cannot be written: {reason}"
+
+
+def _temporary() -> Path | None:
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        return None
+
+
+def unwritable(folder: Path) -> str | None:
+    """Return why no file can be made in a folder; None where one can. Makes the folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
+def _database_faults(settings: Settings) -> Iterator[str]:
+    """Judge the URL, and a file of SQLite as a whole: no other process will mend that."""
+    from storage.database import open_database
+    from storage.errors import StorageError
+    from storage.migrations import upgrade
+
+    try:
+        engine = open_database(settings.database_url.get_secret_value())
+        try:
+            if engine.dialect.name == "sqlite":
+                upgrade(engine)
+        finally:
+            engine.dispose()
+    except StorageError as error:
+        yield f"DATABASE_URL: {error}"
+
+
+def _database_warnings(settings: Settings) -> Iterator[str]:
+    from storage.database import open_database, reading
+    from storage.errors import StorageError
+
+    engine = open_database(settings.database_url.get_secret_value())
+    try:
+        with reading(engine):
+            pass
+    except StorageError as error:
+        yield f"DATABASE_URL: {error}; keys in it are refused until it answers"
+    finally:
+        engine.dispose()
+
+
+def _token_faults(settings: Settings) -> Iterator[str]:
+    from middleware.token_keys import PublicKeys
+
+    if settings.jwt_keys_file is None:
+        return
+    try:
+        PublicKeys(settings.jwt_keys_file)
+    except InputError as error:
+        yield f"JWT_KEYS_FILE: {error}"
+
+
+def _redis_faults(settings: Settings) -> Iterator[str]:
+    """Have the client judge the options of the URL; its words could show parts of a password."""
+    from redis.connection import parse_url
+
+    if settings.redis_url is None:
+        return
+    try:
+        parse_url(settings.redis_url.get_secret_value())
+    except ValueError:
+        yield "REDIS_URL: has an option after the ? whose value is not of its kind"
+
+
+def _redis_warnings(settings: Settings) -> Iterator[str]:
+    if settings.redis_url is None:
+        return
+    from redis import Redis, RedisError
+
+    client = Redis.from_url(
+        settings.redis_url.get_secret_value(),
+        socket_connect_timeout=_CONNECT_SECONDS,
+        socket_timeout=_CONNECT_SECONDS,
+    )
+    try:
+        with client:
+            client.ping()
+    except (RedisError, OSError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        yield (
+            f"REDIS_URL: Redis does not answer ({reason}); until it does, limits are each worker's "
+            "share and workers share no answers"
+        )
+
+
+def _data_warnings(settings: Settings) -> Iterator[str]:
+    if settings.data_dir is not None and not settings.data_dir.is_dir():
+        yield f"DATA_DIR: {settings.data_dir} is not a folder; reloads are refused until it is one"
