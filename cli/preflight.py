@@ -171,12 +171,12 @@ def _token_faults(settings: Settings) -> Iterator[str]:
 
 def _redis_faults(settings: Settings) -> Iterator[str]:
     """Have the client judge the options of the URL; its words could show parts of a password."""
-    from redis.connection import parse_url
+    from redis import ConnectionPool
 
     if settings.redis_url is None:
         return
     try:
-        parse_url(settings.redis_url.get_secret_value())
+        ConnectionPool.from_url(settings.redis_url.get_secret_value())
     except ValueError:
         yield "REDIS_URL: has an option after the ? whose value is not of its kind"
 

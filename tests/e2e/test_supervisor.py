@@ -17,9 +17,14 @@ pytestmark = pytest.mark.e2e
 
 STRANGER = 65534
 ASK = """
-import json, sys, zmq
+import json, os, sys, zmq  # before the user changes: another one may not read the interpreter
+user = int(sys.argv[1])
+if user != os.getuid():
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
 answers = []
-for address in sys.argv[1:]:
+for address in sys.argv[2:]:
     socket = zmq.Context.instance().socket(zmq.DEALER)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.RCVTIMEO, 2000)
@@ -33,13 +38,10 @@ print(json.dumps(answers))
 """
 
 
-def ask(addresses: list[str], user: int | None = None) -> list[str]:
+def ask(addresses: list[str], user: int) -> list[str]:
     """How the supervisor answers a command at each address, to a process of that user."""
     done = subprocess.run(
-        [sys.executable, "-c", ASK, *addresses],
-        user=user,
-        group=user,
-        extra_groups=None if user is None else [],
+        [sys.executable, "-c", ASK, str(user), *addresses],
         cwd="/",
         capture_output=True,
         text=True,
@@ -80,7 +82,7 @@ def test_its_sockets_stand_in_a_folder_that_its_user_alone_can_enter(server: Ser
 @pytest.mark.skipif(os.getuid() != 0, reason="another user's process can be started by root alone")
 def test_another_user_gets_no_answer_where_its_own_user_does(server: Server) -> None:
     addresses = [f"ipc://{path}" for path in control_sockets(server) if path.name == "control"]
-    assert ask(addresses) == ["ok"]
+    assert ask(addresses, os.getuid()) == ["ok"]
     assert ask(addresses, STRANGER) == ["Again"]
 
 
