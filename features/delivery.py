@@ -25,7 +25,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-MAX_DAYS = 14
+from features.snapshot import LATE_DAYS
+
+MAX_DAYS = LATE_DAYS
 WINDOW_DAYS = 28
 
 _NEARLY_EVERY = 0.9

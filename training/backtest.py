@@ -182,8 +182,8 @@ class Backtest:
     def _score(self, window: Window) -> Document:
         snapshot, hierarchy = self.snapshot, self.snapshot.hierarchy
         horizons = np.arange(1, window.days + 1)
-        history = snapshot.sales[:, : window.origin + 1]
-        actual = snapshot.sales[:, window.origin + horizons]
+        history = snapshot.history[:, : window.origin + 1]
+        actual = snapshot.targets(slice(None), window.origin + horizons)
         engine = self._engine(window.origin)
         with self._clock.step(f"score {window.name(snapshot)}"):
             forecasts = {

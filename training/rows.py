@@ -53,7 +53,8 @@ def training_rows(
     from. At every origin the series are split at random into groups that draw horizons of their
     own. The number of days with planned promotions is drawn too, and those beyond it are hidden,
     so that one model serves forecasts with and without them. Days of a long event, such as those
-    after an earthquake, are no targets: nothing is to be learnt from them for other days.
+    after an earthquake, are no targets: nothing is to be learnt from them for other days. Nor are
+    days of a series that are not delivered or hold an outlier.
 
     Args:
         share: bottom nodes to make rows of, all if left out. Nothing that is drawn depends on it:
@@ -110,8 +111,10 @@ class _Draws:
         for group in np.array_split(series, self.recipe.groups):
             horizons = np.sort(draw.choice(reach, count, replace=False))
             nodes = group if self.share is None else group[np.isin(group, self.share)]
-            units = snapshot.sales[np.ix_(nodes, origin + horizons)].reshape(-1)
+            units = snapshot.targets(nodes, origin + horizons).reshape(-1)
             rows = self.builder.matrix(state, covariates, nodes, horizons)
+            if not (known := ~np.isnan(units)).all():
+                rows, units = rows[known], units[known]
             parts.append(TrainingSet(rows, units, np.full(len(units), origin)))
         return _joined(parts)
 
