@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from errors import InputError
 from features.occasions import Unusual, events, ordinary_days, same_dates
 from features.past import (
     PROMOTION_DAYS,
@@ -63,6 +64,19 @@ class State:
     def sold(self) -> NDArray[np.bool_]:
         """Which nodes have sold anything up to the origin; shape (nodes,)."""
         return self.snapshot.first_sale <= self.origin
+
+
+def check_days(snapshot: Snapshot) -> None:
+    """Refuse a snapshot that is too short for any forecast.
+
+    Raises:
+        InputError: it holds fewer than `MIN_HISTORY_DAYS` days.
+    """
+    if snapshot.n_days < MIN_HISTORY_DAYS:
+        raise InputError(
+            f"The tables hold {snapshot.n_days} days of sales; a forecast needs "
+            f"{MIN_HISTORY_DAYS}. A source holds the whole past, not its newest days."
+        )
 
 
 def state_at(snapshot: Snapshot, origin: int) -> State:

@@ -29,12 +29,13 @@ from features.state import state_at
 from features.tables import read_tables
 from models.engine import ForecastEngine
 from training.calibration import weekly_origins
+from training.clock import Clock, Reporter
 from training.document import Document, write_document
 from training.engine import Engine, LocalEngine
-from training.pipeline import Clock, Reporter, engine_of, fit_model
+from training.history import TooLittleHistoryError
+from training.pipeline import engine_of, fit_model
 from training.recipe import Recipe
 from training.reconciliation_methods import METHODS, Reconcile, Values
-from training.rows import TooLittleHistoryError
 from training.scores import point_scores
 from training.windows import SHORT_DAYS, TUNING, windows_of
 
