@@ -28,11 +28,10 @@ def first_day(snapshot: Snapshot) -> int:
 
 
 def check_history(snapshot: Snapshot) -> None:
-    """Refuse data that a model cannot be trained on and judged by.
+    """Refuse data with too few days of sales to train a model and to judge it.
 
     Raises:
-        TooLittleHistoryError: nothing was sold, or for too few days, or nearly all days belong to
-            events from which nothing is to be learnt.
+        TooLittleHistoryError: nothing was sold, or for too few days.
     """
     begin, days = first_day(snapshot), snapshot.n_days
     span = f"{snapshot.facts.first_date} to {snapshot.facts.origin}"
@@ -46,14 +45,25 @@ def check_history(snapshot: Snapshot) -> None:
         raise TooLittleHistoryError(
             f"training needs {NEEDED_DAYS} days of sales, not {days - begin}{why}"
         )
-    ordinary = ~snapshot.calendar.singular[:days]
-    newest = days - NEEDED_DAYS + MIN_TRAINING_DAYS
-    learnt, judged = ordinary[begin + MIN_HISTORY_DAYS : newest], ordinary[newest:]
-    least = int(min(np.count_nonzero(learnt), np.count_nonzero(judged)))
+
+
+def check_ordinary_days(snapshot: Snapshot, first_origin: int) -> None:
+    """Refuse data of which nearly all days belong to events that nothing is learnt from.
+
+    Args:
+        first_origin: of the calibration: the first frozen model learns from the days up to it,
+            and is judged on those after it.
+
+    Raises:
+        TooLittleHistoryError: fewer than `MIN_ORDINARY_DAYS` of either are ordinary.
+    """
+    ordinary = ~snapshot.calendar.singular[: snapshot.n_days]
+    learnt = ordinary[first_day(snapshot) + MIN_HISTORY_DAYS : first_origin + 1]
+    least = int(min(np.count_nonzero(learnt), np.count_nonzero(ordinary[first_origin + 1 :])))
     if least < MIN_ORDINARY_DAYS:
         raise TooLittleHistoryError(
-            f"training needs {MIN_ORDINARY_DAYS} ordinary days of sales among those it learns from "
-            f"and among those it is judged on, not {least}: events of more than {LONG_EVENT_DAYS} "
-            f"days take {np.count_nonzero(~ordinary)} of the {days} days from {span}. List an "
-            "event in holidays_events only on the days on which it moves sales"
+            f"training needs {MIN_ORDINARY_DAYS} ordinary days of sales up to "
+            f"{snapshot.date_at(first_origin)} and after it, not {least}: events of more than "
+            f"{LONG_EVENT_DAYS} days take {np.count_nonzero(~ordinary)} of the {snapshot.n_days} "
+            "days. List an event in holidays_events only on the days on which it moves sales"
         )

@@ -35,7 +35,7 @@ from training.calibration import Errors, calibrate, collect, in_turn, weekly_ori
 from training.clock import Clock, PlannedStep, Reporter, Silent
 from training.engine import Engine, LocalEngine
 from training.export import round_thresholds, to_onnx
-from training.history import MIN_TRAINING_DAYS, check_history, first_day
+from training.history import MIN_TRAINING_DAYS, check_history, check_ordinary_days, first_day
 from training.recipe import Recipe
 from training.scores import calibration_scores
 
@@ -88,6 +88,7 @@ def train(
     with clock.step("build snapshot"):
         snapshot = load_snapshot(build_snapshot(tables, store.snapshots, levels=levels).path)
     check_history(snapshot)
+    check_ordinary_days(snapshot, int(_frozen_origins(snapshot)[0].min()))
     clock.plan(_planned_steps(snapshot, recipe))
     calibration, metrics = _calibrate(snapshot, recipe, engine=engine, threads=threads, clock=clock)
     fitted = fit_model(
