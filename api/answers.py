@@ -70,20 +70,30 @@ class Basis(TypedDict):
     degraded: bool
 
 
-def basis_of(engine: ForecastEngine, window: Window) -> Basis:
-    """What the forecasts of a window rest on."""
+def basis_of(engine: ForecastEngine, window: Window, row: int) -> Basis:
+    """Return what the forecasts of a node in a window rest on."""
     snapshot, bundle = engine.snapshot, engine.bundle
     trained_through = bundle.facts.trained_through
     return {
         "model_version": bundle.name,
         "model_trained_through": trained_through,
         "in_sample": snapshot.date_at(int(window.days[0])) <= trained_through,
-        "known_through": {
-            "onpromotion": snapshot.date_at(window.origin + snapshot.promotion_lead),
-        },
+        "known_through": known_through(snapshot, window.origin, row),
         "snapshot": reference(snapshot),
         "degraded": False,
     }
+
+
+def known_through(snapshot: Snapshot, origin: int, row: int) -> dict[str, date]:
+    """Return the last day up to which the promotions of a node were known at an origin.
+
+    The sales have a day of their own only where they are not delivered up to the origin.
+    """
+    days = {"onpromotion": snapshot.date_at(origin + int(snapshot.known_lead[row]))}
+    delivered = int(snapshot.sales_known_through[row])
+    if delivered < origin:
+        days["sales"] = snapshot.date_at(delivered)
+    return days
 
 
 def reference(snapshot: Snapshot) -> SnapshotRef:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,8 @@ def days_of(
     names.append("actual")
     dates = [snapshot.date_at(day) for day in window.days.tolist()]
     past = window.days[window.days < snapshot.n_days]
-    actual = snapshot.sales[np.ix_(rows, past)].tolist()
+    sales = snapshot.sales[np.ix_(rows, past)].tolist()
+    actual = [[None if isnan(units) else units for units in of_node] for of_node in sales]
     not_known = [None] * (len(dates) - len(past))
     of_nodes = np.stack(columns, axis=1).tolist()
     return [

@@ -104,7 +104,7 @@ def _told(
         missing=explanation.missing,
         origin=snapshot.date_at(window.origin),
         method=engine.methods(window.origin, np.array([row]))[0],
-        **basis_of(engine, window),
+        **basis_of(engine, window, row),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -35,15 +36,20 @@ async def historical(forecaster: Forecaster, request: Request) -> Response:
             node=node.id,
             level=node.level,
             days=[
-                PastDay(snapshot.date_at(int(day)), units, None if np.isnan(promoted) else promoted)
+                PastDay(snapshot.date_at(int(day)), units, promoted)
                 for day, units, promoted in zip(
-                    page, snapshot.sales[row, page].tolist(), items.tolist(), strict=True
+                    page, _known(snapshot.sales[row, page]), _known(items), strict=True
                 )
             ],
             next=snapshot.date_at(int(page[-1]) + 1) if page[-1] < last else None,
             snapshot=reference(snapshot),
         )
     )
+
+
+def _known(values: NDArray[np.float64]) -> list[float | None]:
+    """Return values with None in the place of those that are not known."""
+    return [None if np.isnan(value) else value for value in values.tolist()]
 
 
 def _span(snapshot: Snapshot, asked: HistoricalRequest) -> tuple[int, int]:

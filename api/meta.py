@@ -26,7 +26,9 @@ async def meta(forecaster: Forecaster, request: Request) -> Response:
             data={
                 "first": snapshot.facts.first_date,
                 "last": snapshot.facts.origin,
-                "promotions_known_through": snapshot.facts.promotions_known_through,
+                "promotions_known_through": snapshot.date_at(
+                    snapshot.newest_origin + int(snapshot.known_lead[0])
+                ),
             },
             forecast={
                 "first": snapshot.date_at(FIRST_ORIGIN + 1),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import answer, basis_of, reference
+from api.answers import answer, basis_of, known_through, reference
 from api.costs import charge_origin, is_past
 from api.days import base, days_of, forecast
 from api.kept import kept
@@ -61,7 +61,7 @@ def simple_answers(
     rows = np.array([row for _, row in series])
     days = days_of(forecaster, window, rows, mean, series[0].asked.intervals)
     first = snapshot.date_at(int(window.days[0]))
-    basis = basis_of(engine, window)
+    basis = basis_of(engine, window, series[0].row)
     return [
         {
             **{name: value for name, value in of_days[0].items() if name != "actual"},
@@ -73,8 +73,9 @@ def simple_answers(
             "origin": snapshot.date_at(window.origin),
             "method": method,
             **basis,
+            "known_through": known_through(snapshot, window.origin, row),
         }
-        for (asked, _), of_days, method in zip(
+        for (asked, row), of_days, method in zip(
             series, days, engine.methods(window.origin, rows), strict=True
         )
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +43,8 @@ class Tree:
 
     Attributes:
         values: forecasts in units, shape (nodes,).
-        previous: what the nodes sold in the period before, shape (nodes,); None where that is
-            not known.
+        previous: what the nodes sold in the period before, shape (nodes,); NaN where a day of it
+            is not delivered, None where the period is not known.
         way: level between total and bottom.
     """
 
@@ -61,6 +62,8 @@ class Tree:
             rows = self.hierarchy.children(node.level, down[node.level]).get(row, [])
         value = float(self.values[row])
         previous = None if self.previous is None else float(self.previous[row])
+        if previous is not None and isnan(previous):
+            previous = None
         return NodeForecast(
             id=node.id,
             name=_name(self.way, node.level, node.key),

@@ -74,7 +74,7 @@ def _told(
         applied=[_applied(snapshot, row, adjustment) for adjustment in adjustments],
         moved_by_reconciliation=changes.moved_by_reconciliation(),
         moved_by_shared_features=changes.moved_by_shared_features(row),
-        **basis_of(engine, window),
+        **basis_of(engine, window, row),
     )
 
 

@@ -1,8 +1,12 @@
 """From checked tables to a snapshot: the dense date × store × family grid and its covariates.
 
-Days without a row (25 December, a store before it opened) are days without sales: zeros. Oil is
+Days without a row (25 December, a store before it opened) are days without sales: zeros. Days at
+the end that have not been delivered yet (see `features.delivery`) are not known: NaN. Oil is
 filled forward only; interpolation would look ahead. Planned promotions come from the ``test``
 table; where it says nothing they are not known (NaN), which is not the same as none.
+
+Outliers (see `features.outliers`) stay in the sales as they were delivered. Neither they nor
+undelivered days are learnt from: `features.history` makes the sales that features read.
 """
 
 from __future__ import annotations
@@ -19,7 +23,10 @@ from numpy.typing import NDArray
 from artifacts import Artifact, seal, staging
 from features import snapshot as layout
 from features.calendar import Holiday
+from features.delivery import undelivered_days
 from features.hierarchy import BOTTOM, DEFAULT_LEVELS, Hierarchy, Levels
+from features.history import Cells, with_estimates
+from features.outliers import promotion_outliers, sales_outliers, transaction_outliers
 from features.snapshot import MAX_HORIZON, Facts, StoreRow, dump_rows
 from features.tables import Tables
 
@@ -44,17 +51,23 @@ def build_snapshot(
     hierarchy = _hierarchy(series, stores, levels)
 
     bottoms = _place(train, series, "sales", first, np.zeros((series.height, n_days)))
+    late = _cells(undelivered_days(train), series, first)
+    bottoms[late] = np.nan
+    history = with_estimates(bottoms, late, _cells(sales_outliers(train), series, first))
     onpromotion = np.full((series.height, n_days + MAX_HORIZON), np.nan, dtype=np.float32)
     onpromotion[:, :n_days] = 0
-    _place(train, series, "onpromotion", first, onpromotion)
+    onpromotion[late] = np.nan
     known_through = origin
+    reached = None
     if test is not None:
         reached = test.filter(pl.col("date") <= origin + pl.duration(days=MAX_HORIZON))
-        _place(reached, series, "onpromotion", first, onpromotion)
         known_through = _span(reached)[1] if reached.height else origin
+    _place_promotions([train] if reached is None else [train, reached], series, first, onpromotion)
 
     with staging(destination) as folder:
         np.save(folder / layout.SALES_FILE, hierarchy.aggregate(bottoms))
+        if history is not bottoms:
+            np.save(folder / layout.ESTIMATED_FILE, hierarchy.aggregate(history))
         np.save(folder / layout.PROMOTIONS_FILE, onpromotion)
         np.save(folder / layout.OIL_FILE, _oil(tables.oil, first, n_days))
         np.save(
@@ -62,7 +75,7 @@ def build_snapshot(
             _transactions(tables.transactions, stores, first, n_days),
         )
         dump_rows(folder / layout.STORES_FILE, [StoreRow(**row) for row in stores.to_dicts()])
-        holidays = tables.holidays_events.sort(tables.holidays_events.columns).to_dicts()
+        holidays = tables.holidays_events.unique().sort(pl.all()).to_dicts()
         dump_rows(folder / layout.HOLIDAYS_FILE, [Holiday(**row) for row in holidays])
         (folder / layout.HIERARCHY_FILE).write_bytes(
             orjson.dumps({"levels": hierarchy.levels, "bottoms": hierarchy.bottoms})
@@ -96,6 +109,24 @@ def _place(
     return out
 
 
+def _place_promotions(
+    tables: list[pl.DataFrame], series: pl.DataFrame, first: date, out: NDArray[np.float32]
+) -> None:
+    """Put the promotions of all tables into their places; outliers among them are not known."""
+    for table in tables:
+        _place(table, series, "onpromotion", first, out)
+        out[_cells(promotion_outliers(table, *tables), series, first)] = np.nan
+
+
+def _cells(frame: pl.DataFrame, series: pl.DataFrame, first: date) -> Cells:
+    """Return series and day of the rows of a table; without a family, all those of the store."""
+    whole = frame.filter(pl.col("family").is_null()).drop("family").join(series, on="store_nbr")
+    placed = pl.concat(
+        [part.select("series", "date") for part in (whole, frame.join(series, on=_SERIES))]
+    ).unique(maintain_order=True)
+    return placed["series"].to_numpy().astype(np.intp), _day(placed, first)
+
+
 def _day(frame: pl.DataFrame, first: date) -> NDArray[np.int64]:
     return frame.select((pl.col("date") - first).dt.total_days()).to_series().to_numpy()
 
@@ -111,7 +142,9 @@ def _transactions(
     transactions: pl.DataFrame, stores: pl.DataFrame, first: date, n_days: int
 ) -> NDArray[np.float32]:
     rows = stores.select("store_nbr").with_row_index("store")
-    placed = transactions.join(rows, on="store_nbr").with_columns(
+    absurd = transaction_outliers(transactions)
+    believed = transactions.join(absurd, on=["date", "store_nbr"], how="anti")
+    placed = believed.join(rows, on="store_nbr").with_columns(
         day=(pl.col("date") - first).dt.total_days()
     )
     placed = placed.filter(pl.col("day").is_between(0, n_days - 1))

@@ -8,8 +8,9 @@ Days off are those of type Holiday, Additional, Transfer and Bridge.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
 
@@ -26,6 +27,11 @@ NATIONAL, REGIONAL, LOCAL = LOCALES = ("National", "Regional", "Local")
 NO_HOLIDAY = ""
 
 LONG_EVENT_DAYS = 7
+"""An event of more days in a year is long: nothing is to be learnt from it for other days."""
+STANDING_EVENT_DAYS = 90
+"""One of more days in a year is no exception any more but how things are."""
+STANDING_SHARE = 0.25
+"""Nor are the long events of a calendar, once their days are more than this share of it."""
 FAR_DAYS = 30
 """Distances in days beyond this one say no more."""
 
@@ -86,7 +92,9 @@ class Calendar:
         names: shape (dates,): name of the national holiday or event, or `NO_HOLIDAY`; the date
             of a transferred holiday keeps it.
         singular: shape (dates,): whether the day belongs to a long event, such as an
-            earthquake, from which nothing is to be learnt for other days.
+            earthquake, from which nothing is to be learnt for other days. An event that stands
+            for most of a year, such as a lockdown, is not one: its days are ordinary days, which
+            it does not name; only ``event`` of `day` tells them.
     """
 
     dates: Dates
@@ -113,7 +121,12 @@ def build_calendar(dates: Dates, holidays: Sequence[Holiday], places: Sequence[P
     )
     to_payday, since_payday = _payday_distances(day_of_month, month_length)
     names = np.full(len(dates), NO_HOLIDAY, dtype=object)
-    national = [h for h in holidays if h.locale == NATIONAL and h.type != WORK_DAY]
+    long, standing = _long_events(dates, events)
+    national = [
+        h
+        for h in holidays
+        if h.locale == NATIONAL and h.type != WORK_DAY and not _is_event(h, standing)
+    ]
     for holiday in sorted(national, key=_precedence):
         if (at := _position(dates, holiday)) is not None:
             names[at] = holiday.name
@@ -138,7 +151,7 @@ def build_calendar(dates: Dates, holidays: Sequence[Holiday], places: Sequence[P
             )
         },
         names=names.astype(np.str_),
-        singular=_flags(dates, _long(events)) > 0,
+        singular=_flags(dates, (event for event in events if _is_event(event, long))) > 0,
     )
 
 
@@ -147,10 +160,35 @@ def _precedence(holiday: Holiday) -> int:
     return {TRANSFER: 0, EVENT: 1}.get(holiday.type, 2)
 
 
-def _long(events: Sequence[Holiday]) -> list[Holiday]:
-    """Days of national events that took more than `LONG_EVENT_DAYS` days of a year."""
-    days = Counter((e.name, e.date.year) for e in events if e.locale == NATIONAL)
-    return [e for e in events if days[e.name, e.date.year] > LONG_EVENT_DAYS]
+Events = frozenset[tuple[str, int]]
+"""Events by name and year."""
+
+
+def _long_events(dates: Dates, events: Sequence[Holiday]) -> tuple[Events, Events]:
+    """Tell apart national events that take many days of a year: long ones and standing ones.
+
+    Days are counted, not rows: a table may list a day of an event several times. An event that
+    stands in one year does so in all: it may have begun at the end of the year before. Where the
+    long events left would be more than `STANDING_SHARE` of the dates, they stand too: a model
+    that learns nothing from a quarter of the days would know little of the rest.
+    """
+    days: dict[tuple[str, int], set[date]] = defaultdict(set)
+    for event in events:
+        if event.locale == NATIONAL:
+            days[event.name, event.date.year].add(event.date)
+    standing_names = {name for (name, _), of in days.items() if len(of) > STANDING_EVENT_DAYS}
+    standing = {key for key in days if key[0] in standing_names}
+    long = {key for key, of in days.items() if len(of) > LONG_EVENT_DAYS} - standing
+    taken = _flags(dates, (event for event in events if _is_event(event, long)))
+    if taken.sum() > STANDING_SHARE * len(dates):
+        standing, long = standing | long, set()
+    return frozenset(long), frozenset(standing)
+
+
+def _is_event(holiday: Holiday, events: AbstractSet[tuple[str, int]]) -> bool:
+    """Return whether a row is of a national event among some, given by name and year."""
+    national = holiday.type == EVENT and holiday.locale == NATIONAL
+    return national and (holiday.name, holiday.date.year) in events
 
 
 def _days(delta: NDArray[np.timedelta64]) -> NDArray[np.int64]:

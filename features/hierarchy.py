@@ -168,6 +168,20 @@ class Hierarchy:
         return tuple(result)
 
 
+def in_order(levels: Levels) -> Levels:
+    """Return levels as a hierarchy takes them: the total first, the bottom last.
+
+    A manifest keeps the names of levels in no order. Between the two come those of
+    `DEFAULT_LEVELS` as they are there, and then others by name.
+    """
+    default = list(DEFAULT_LEVELS)
+    between = sorted(
+        levels.keys() - {TOTAL, BOTTOM},
+        key=lambda name: (default.index(name) if name in default else len(default), name),
+    )
+    return {name: tuple(levels[name]) for name in (TOTAL, *between, BOTTOM) if name in levels}
+
+
 def bottom_id(store_nbr: int | str, family: str) -> str:
     """Id of a bottom node."""
     return _node_id(DEFAULT_LEVELS[BOTTOM], (str(store_nbr), family))

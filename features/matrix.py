@@ -69,13 +69,15 @@ def known_covariates(
     """Covariates as they were known at an origin.
 
     Args:
-        promotion_lead: days after the origin whose promotions count as planned; by default as
-            many as the snapshot has after its newest origin, so that a forecast from a past
-            origin knows no more than one made then.
+        promotion_lead: days after the origin whose promotions count as planned, for all series;
+            by default those that the snapshot has for each series after its newest origin, so
+            that a forecast from a past origin knows no more than one made then.
     """
     lead = snapshot.promotion_lead if promotion_lead is None else promotion_lead
     onpromotion = np.full((snapshot.hierarchy.n_bottom, MAX_HORIZON), np.nan, dtype=np.float32)
     onpromotion[:, :lead] = snapshot.planned(slice(origin + 1, origin + 1 + lead))
+    if promotion_lead is None:
+        onpromotion[~snapshot.plan_known] = np.nan
     return Covariates(snapshot, origin, onpromotion, snapshot.calendar)
 
 

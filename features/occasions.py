@@ -14,13 +14,19 @@ _AROUND_WEEKS = (-2, -1, 1, 2)
 _AROUND_DAYS = 28
 _YEARS_BACK = (1, 2, 3)
 _FORTNIGHT = 14
+_MOST = 0.5
 
 
 def ordinary_days(snapshot: Snapshot, origin: int) -> NDArray[np.bool_]:
-    """Which of the last `TAIL_DAYS` days are neither holiday nor event nor before the data."""
+    """Which of the last `TAIL_DAYS` days are neither holiday nor event nor before the data.
+
+    Where most of them have a name, a name sets no day apart, and all are ordinary.
+    """
     named = snapshot.calendar.names[: origin + 1] != NO_HOLIDAY
     ordinary = np.zeros(TAIL_DAYS, dtype=np.bool_)
     known = min(origin + 1, TAIL_DAYS)
+    if named[-known:].mean() > _MOST:
+        named = np.zeros_like(named)
     ordinary[-known:] = ~named[-known:]
     return ordinary
 

@@ -21,15 +21,21 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from artifacts import Artifact, ArtifactError, verify
 from features.calendar import Calendar, Dates, Holiday, Place, build_calendar
 from features.hierarchy import Hierarchy
+from features.history import without_gaps
 from features.plan import days_of_plan
 
 Row = TypeVar("Row", bound=BaseModel)
+Floats = NDArray[np.float64]
 
 KIND = "snapshot"
 MAX_HORIZON = 90
 """Days after the origin that a forecast reaches."""
+LATE_DAYS = 14
+"""Days before the newest origin whose sales may not be delivered yet (see `features.delivery`)."""
 
 SALES_FILE = "sales.npy"
+ESTIMATED_FILE = "estimated.npy"
+"""Only where features read other sales than those of the tables (see `features.history`)."""
 PROMOTIONS_FILE = "onpromotion.npy"
 OIL_FILE = "oil.npy"
 TRANSACTIONS_FILE = "transactions.npy"
@@ -70,13 +76,17 @@ class Snapshot:
         hierarchy: nodes and how they add up.
         stores: one per store, in the order of the arrays' store axis.
         holidays: the holidays table.
-        sales: units, shape (nodes, days up to the origin), float64.
+        sales: units as the tables have them, shape (nodes, days up to the origin), float64; NaN
+            where not delivered yet, and for a node above where a part is not.
         onpromotion: items on promotion, shape (bottoms, days up to origin + 90), float32;
             NaN where not known.
         oil: price as last known each day, shape (days,), float64; NaN before the first.
         transactions: of each store, shape (stores, days), float32; NaN where not known.
+        estimated: ``sales`` with estimates in the place of what is not delivered and of outliers
+            (see `features.history`), of the same shape; None where there is nothing of the kind.
 
-    Invariants: ``sales`` of a node is the sum of its bottoms'; no array is writable.
+    Invariants: ``sales`` and ``estimated`` of a node are the sums of its bottoms'; ``estimated``
+    has no NaN; no array is writable.
     """
 
     name: str
@@ -88,6 +98,12 @@ class Snapshot:
     onpromotion: NDArray[np.float32]
     oil: NDArray[np.float64]
     transactions: NDArray[np.float32]
+    estimated: NDArray[np.float64] | None = None
+
+    @property
+    def history(self) -> NDArray[np.float64]:
+        """The sales that features read, shape (nodes, days up to the origin); no NaN."""
+        return self.sales if self.estimated is None else self.estimated
 
     @property
     def n_days(self) -> int:
@@ -113,15 +129,38 @@ class Snapshot:
     @cached_property
     def first_sale(self) -> NDArray[np.int64]:
         """Index of each node's first day with sales; `n_days` where there is none."""
-        sold = self.sales > 0
+        sold = self.history > 0
         return np.where(sold.any(axis=1), sold.argmax(axis=1), self.n_days)
 
     @cached_property
     def selling(self) -> NDArray[np.float64]:
         """How many bottom series below each upper node sold, each day; shape (upper, days)."""
         upper = self.hierarchy.n_upper
-        counts: NDArray[np.float64] = self.hierarchy.summing[:upper] @ (self.sales[upper:] > 0)
+        counts: NDArray[np.float64] = self.hierarchy.summing[:upper] @ (self.history[upper:] > 0)
         return counts
+
+    def targets(self, nodes: NDArray[np.intp] | slice, days: NDArray[np.intp]) -> Floats:
+        """Return the sales that may be learnt from and judged by, shape (nodes, days).
+
+        NaN where they are not delivered or hold an outlier.
+        """
+        rows = np.arange(len(self.hierarchy))[nodes] if isinstance(nodes, slice) else nodes
+        cells = np.ix_(rows, days)
+        sales = self.sales[cells]
+        if self.estimated is None:
+            return sales
+        return np.where(sales == self.estimated[cells], sales, np.nan)
+
+    def past_promotions(self, days: slice) -> NDArray[np.float32]:
+        """Return items on promotion for features of the past, shape (bottoms, days).
+
+        Estimates stand for days on which they are not known, as in `history`.
+        """
+        return self._past_promotions[:, days]
+
+    @cached_property
+    def _past_promotions(self) -> NDArray[np.float32]:
+        return without_gaps(self.onpromotion[:, : self.n_days])
 
     @cached_property
     def store_share(self) -> NDArray[np.float64]:
@@ -166,8 +205,29 @@ class Snapshot:
 
     @property
     def promotion_lead(self) -> int:
-        """Days after the newest origin for which promotions are planned."""
+        """Days after the newest origin up to the last for which any promotion is planned."""
         return (self.facts.promotions_known_through - self.facts.origin).days
+
+    @cached_property
+    def plan_known(self) -> NDArray[np.bool_]:
+        """For which days after the newest origin promotions are planned, shape (bottoms, 90)."""
+        return ~np.isnan(self.onpromotion[:, self.n_days :])
+
+    @cached_property
+    def known_lead(self) -> NDArray[np.intp]:
+        """Days after the newest origin up to which all promotions of a node are planned.
+
+        Shape (nodes,). Those of a node above are known as far as those of all its series are.
+        """
+        unknown = self.hierarchy.aggregate(np.where(self.plan_known, 0.0, 1.0)) > 0
+        return np.where(unknown.any(axis=1), unknown.argmax(axis=1), MAX_HORIZON)
+
+    @cached_property
+    def sales_known_through(self) -> NDArray[np.intp]:
+        """Index of the last day up to which the sales of each node are delivered; (nodes,)."""
+        late = np.isnan(self.sales[:, -LATE_DAYS:])
+        first = self.n_days - late.shape[1] + late.argmax(axis=1)
+        return np.where(late.any(axis=1), first - 1, self.newest_origin)
 
     def index_of(self, day: date) -> int:
         """Position of a date on the date axis; may lie outside it."""
@@ -203,6 +263,7 @@ def _assemble(artifact: Artifact) -> Snapshot:
         structure["bottoms"],
         {level: tuple(columns) for level, columns in structure["levels"].items()},
     )
+    has_estimates = ESTIMATED_FILE in artifact.manifest.files
     snapshot = Snapshot(
         name=artifact.name,
         facts=Facts.model_validate(artifact.facts),
@@ -210,6 +271,7 @@ def _assemble(artifact: Artifact) -> Snapshot:
         stores=_rows(folder / STORES_FILE, StoreRow),
         holidays=_rows(folder / HOLIDAYS_FILE, Holiday),
         sales=mapped(SALES_FILE),
+        estimated=mapped(ESTIMATED_FILE) if has_estimates else None,
         onpromotion=mapped(PROMOTIONS_FILE),
         oil=mapped(OIL_FILE),
         transactions=mapped(TRANSACTIONS_FILE),
@@ -217,6 +279,7 @@ def _assemble(artifact: Artifact) -> Snapshot:
     days = (snapshot.facts.origin - snapshot.facts.first_date).days + 1
     shapes = {
         SALES_FILE: (snapshot.sales.shape, (len(hierarchy), days)),
+        ESTIMATED_FILE: (snapshot.history.shape, (len(hierarchy), days)),
         PROMOTIONS_FILE: (snapshot.onpromotion.shape, (hierarchy.n_bottom, days + MAX_HORIZON)),
         OIL_FILE: (snapshot.oil.shape, (days,)),
         TRANSACTIONS_FILE: (snapshot.transactions.shape, (len(snapshot.stores), days)),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from errors import InputError
 from features.occasions import Unusual, events, ordinary_days, same_dates
 from features.past import (
     PROMOTION_DAYS,
@@ -65,6 +66,19 @@ class State:
         return self.snapshot.first_sale <= self.origin
 
 
+def check_days(snapshot: Snapshot) -> None:
+    """Refuse a snapshot that is too short for any forecast.
+
+    Raises:
+        InputError: it holds fewer than `MIN_HISTORY_DAYS` days.
+    """
+    if snapshot.n_days < MIN_HISTORY_DAYS:
+        raise InputError(
+            f"The tables hold {snapshot.n_days} days of sales; a forecast needs "
+            f"{MIN_HISTORY_DAYS}. A source holds the whole past, not its newest days."
+        )
+
+
 def state_at(snapshot: Snapshot, origin: int) -> State:
     """Describe the past of every node at an origin.
 
@@ -79,14 +93,14 @@ def state_at(snapshot: Snapshot, origin: int) -> State:
             f"origin {origin} is not between {MIN_HISTORY_DAYS - 1} and {snapshot.newest_origin}"
         )
     past = slice(max(origin + 1 - TAIL_DAYS, 0), origin + 1)
-    units = padded(snapshot.sales[:, past], TAIL_DAYS)
+    units = padded(snapshot.history[:, past], TAIL_DAYS)
     age = np.maximum(origin + 1 - snapshot.first_sale, 0)
     logs = Tail(np.log1p(units), age)
     node = history(units, logs)
     node |= traffic(snapshot, origin)
     weekday = weekdays(snapshot, origin, logs)
     promoted = slice(max(origin + 1 - PROMOTION_DAYS, 0), origin + 1)
-    items = padded(snapshot.hierarchy.aggregate(snapshot.onpromotion[:, promoted]), PROMOTION_DAYS)
+    items = padded(snapshot.hierarchy.aggregate(snapshot.past_promotions(promoted)), PROMOTION_DAYS)
     node["sunday_index"] = weekday["weekday_index"][:, _SUNDAY]
     node |= promotions(snapshot, items, logs.values[:, -PROMOTION_DAYS:])
     weekday["promo_weekday_8"] = np.log1p(weekday_means(snapshot, origin, items, 8))

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from artifacts import Artifact, ArtifactError, seal, staging, verify
 from features.contract import FEATURES_VERSION, NAMES, Contract
+from features.hierarchy import Levels, in_order
 from features.snapshot import Snapshot
 from models.intervals import Calibration
 from models.model import SegmentedModel
@@ -160,6 +161,19 @@ def with_metrics(folder: Path, destination: Path, metrics: Mapping[str, Any]) ->
             shutil.copyfile(folder / name, copy / name)
         (copy / METRICS_FILE).write_bytes(orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
         return seal(copy, kind=KIND, label=source.manifest.label, facts=source.facts)
+
+
+def read_levels(folder: Path) -> Levels:
+    """Return the levels that a bundle was trained for, in the order of `in_order`.
+
+    Raises:
+        ArtifactError: the bundle was altered.
+    """
+    facts = verify(folder, kind=KIND).facts
+    try:
+        return in_order(Facts.model_validate(facts).levels)
+    except (ValueError, ValidationError) as error:
+        raise ArtifactError(folder, "does not hold a bundle") from error
 
 
 def load_bundle(folder: Path, *, threads: int = 1) -> Bundle:

@@ -68,7 +68,7 @@ def methods_at(
         unseen: whether the model has not seen their store or family, shape (n,).
     """
     first_sale = snapshot.first_sale[nodes]
-    recent = snapshot.sales[nodes, max(origin + 1 - IDLE_DAYS, 0) : origin + 1]
+    recent = snapshot.history[nodes, max(origin + 1 - IDLE_DAYS, 0) : origin + 1]
     cases = (  # the first that is true counts
         (nodes < snapshot.hierarchy.n_upper, Method.SUM),
         (first_sale > origin, Method.ZERO_NEVER_SOLD),

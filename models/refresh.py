@@ -17,8 +17,9 @@ from artifacts import ArtifactError, Pair, Store
 from errors import InputError
 from features.build import build_snapshot
 from features.snapshot import Snapshot, load_snapshot
-from features.state import MIN_HISTORY_DAYS
+from features.state import check_days
 from features.tables import read_tables
+from models.bundle import read_levels
 from models.faults import told
 from models.jobs import START_SECONDS, Job, Jobs, State, now
 from models.pair import load_serving_pair
@@ -54,18 +55,15 @@ def refresh(
         InputError: a table is wrong, or the data must not be served.
         ArtifactError: there is no bundle, or it does not fit the data.
     """
-    store.current()  # where there is none, the tables need not be read
+    # where there is no bundle, the tables need not be read
+    levels = read_levels(store.bundles / store.current().bundle)
     enter(READING)
     tables = read_tables(folder)
     enter(BUILDING)
-    artifact = build_snapshot(tables, store.snapshots)
+    artifact = build_snapshot(tables, store.snapshots, levels=levels)
     del tables  # nothing below needs them, and forecasting takes memory too
     snapshot = load_snapshot(artifact.path)
-    if snapshot.n_days < MIN_HISTORY_DAYS:
-        raise RefusedError(
-            f"The tables hold {snapshot.n_days} days of sales; a forecast needs "
-            f"{MIN_HISTORY_DAYS}. A source holds the whole past, not its newest days."
-        )
+    check_days(snapshot)
     enter(FORECASTING)
     return _promote(store, snapshot, force=force)
 

@@ -28,6 +28,7 @@ from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
 from training.baselines import BASELINES
 from training.calibration import KNOTS, Errors, collect, in_turn, weekly_origins
+from training.clock import Clock, Reporter
 from training.coverage import interval_scores
 from training.document import (
     OURS,
@@ -38,10 +39,10 @@ from training.document import (
     write_document,
 )
 from training.engine import LocalEngine
-from training.pipeline import CALIBRATION_ORIGINS, Clock, Reporter, bundle_of, fit_model
+from training.history import TooLittleHistoryError, first_day
+from training.pipeline import CALIBRATION_ORIGINS, bundle_of, fit_model
 from training.recipe import Recipe
 from training.report import REPORT_FILE, write_report
-from training.rows import TooLittleHistoryError
 from training.scores import incoherence, point_scores
 from training.windows import TUNING, Window, windows_of
 
@@ -132,10 +133,11 @@ class Backtest:
     def _check_history(self, chosen: Sequence[Window]) -> None:
         earlier, _ = self._interval_origins()
         first = min(int(earlier.min()), *(window.origin for window in chosen))
-        if first < MIN_HISTORY_DAYS:
-            days = self.snapshot.n_days
+        begin, days = first_day(self.snapshot), self.snapshot.n_days
+        if first < begin + MIN_HISTORY_DAYS:
             raise TooLittleHistoryError(
-                f"the backtest needs {days + MIN_HISTORY_DAYS - first} days of sales, not {days}"
+                f"the backtest needs {days + MIN_HISTORY_DAYS - first} days of sales, "
+                f"not {days - begin}"
             )
 
     def _window(self, window: Window) -> Document:
@@ -182,8 +184,8 @@ class Backtest:
     def _score(self, window: Window) -> Document:
         snapshot, hierarchy = self.snapshot, self.snapshot.hierarchy
         horizons = np.arange(1, window.days + 1)
-        history = snapshot.sales[:, : window.origin + 1]
-        actual = snapshot.sales[:, window.origin + horizons]
+        history = snapshot.history[:, : window.origin + 1]
+        actual = snapshot.targets(slice(None), window.origin + horizons)
         engine = self._engine(window.origin)
         with self._clock.step(f"score {window.name(snapshot)}"):
             forecasts = {

@@ -42,7 +42,7 @@ class Errors:
         origins: indices, shape (origins,).
         horizons: days after them, shape (horizons,).
         forecast: coherent, in units; shape (origins, nodes, horizons).
-        actual: of the same shape.
+        actual: of the same shape; NaN where it is not delivered or an outlier.
         sold: whether the node had sold by the origin, shape (origins, nodes).
         ordinary: whether the day teaches anything for other days, as those of a long event such
             as an earthquake do not; shape (origins, horizons).
@@ -111,7 +111,7 @@ def collect(
     forecast, actual, sold, ordinary = [], [], [], []
     for number, origin in enumerate(origins):
         forecast.append(engine.forecast(int(origin), horizons).values)
-        actual.append(snapshot.sales[:, origin + horizons])
+        actual.append(snapshot.targets(slice(None), origin + horizons))
         sold.append(snapshot.first_sale <= origin)
         ordinary.append(~snapshot.calendar.singular[origin + horizons])
         progress(number + 1, len(origins))
@@ -122,8 +122,9 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
     """Scales of the nodes and quantiles of the groups (see `models.intervals`)."""
     root = np.sqrt(errors.forecast)
     residual = np.sqrt(errors.actual) - root
-    counted = errors.sold[:, :, None] & errors.ordinary[:, None, :]
-    unsold = ~errors.sold[:, :, None] & errors.ordinary[:, None, :]
+    judged = errors.ordinary[:, None, :] & ~np.isnan(errors.actual)
+    counted = errors.sold[:, :, None] & judged
+    unsold = ~errors.sold[:, :, None] & judged
     bucket = bucket_of(errors.horizons)
     scale = np.empty((len(hierarchy), len(BUCKETS)))
     level_scale = np.empty((len(hierarchy.levels), len(BUCKETS)))

@@ -72,7 +72,7 @@ def _normal_bounds(calibration: Errors, evaluation: Errors) -> Bounds:
     bucket = bucket_of(calibration.horizons)
     spread = np.stack(
         [
-            np.sqrt(squares[:, :, bucket == number].mean(axis=(0, 2)))
+            np.sqrt(np.nanmean(squares[:, :, bucket == number], axis=(0, 2)))
             for number in range(len(BUCKETS))
         ],
         axis=1,
@@ -98,14 +98,18 @@ def _cell(
     ours: Bounds, normal: Bounds, forecast: Values, actual: Values, *, bootstrap: bool
 ) -> dict[str, Any]:
     cell: dict[str, Any] = {
-        "wis": float(metrics.weighted_interval_score(forecast, ours, actual).mean()),
-        "wis_normal": float(metrics.weighted_interval_score(forecast, normal, actual).mean()),
+        "wis": metrics.known_mean(metrics.weighted_interval_score(forecast, ours, actual)),
+        "wis_normal": metrics.known_mean(metrics.weighted_interval_score(forecast, normal, actual)),
     }
     for nominal, (lower, upper) in ours.items():
-        within = (lower <= actual) & (actual <= upper)
-        entry = {"coverage": float(within.mean()), "width": float((upper - lower).mean())}
+        within = metrics.within(lower, upper, actual)
+        entry = {
+            "coverage": metrics.known_mean(within),
+            "width": float((upper - lower).mean()),
+        }
         if bootstrap:
-            entry["coverage_low"], entry["coverage_high"] = _bootstrap(within.mean(axis=(1, 2)))
+            by_origin = np.array([metrics.known_mean(origin) for origin in within])
+            entry["coverage_low"], entry["coverage_high"] = _bootstrap(by_origin)
         cell[f"{nominal:.0%}"] = entry
     return cell
 

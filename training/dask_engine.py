@@ -35,9 +35,9 @@ from features.hierarchy import Hierarchy
 from features.matrix import MatrixBuilder, Rows
 from features.snapshot import load_snapshot
 from models.engine import Progress
+from training.clock import Clock
 from training.engine import SAMPLE_ROWS, FittedSegment, spread
 from training.fit import parameters_of, target_of, weight_of
-from training.pipeline import Clock
 from training.recipe import Member, Recipe, Segment
 from training.rows import TrainingSet, training_rows
 

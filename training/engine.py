@@ -19,7 +19,7 @@ from training.recipe import Recipe, Segment
 from training.rows import training_rows
 
 if TYPE_CHECKING:
-    from training.pipeline import Clock
+    from training.clock import Clock
 
 SAMPLE_ROWS = 256
 """Rows of the training matrix that a bundle keeps as its golden rows, for each segment."""

@@ -18,6 +18,9 @@ _DETERMINISM = {
     "force_row_wise": True,  # the automatic choice depends on a timing
     "verbosity": -1,
 }
+MAX_WEIGHT = 1000.0
+"""Medians that a row weighs at most: whatever a series sells, the others are learnt too. The
+largest of the Favorita tables weighs 40, with the power of 0.6."""
 _OBJECTIVE: dict[str, dict[str, Any]] = {
     "log": {"objective": "regression"},
     "mean": {"objective": "tweedie"},
@@ -61,13 +64,16 @@ def parameters_of(member: Member, *, seed: int) -> dict[str, Any]:
 
 
 def weight_of(member: Member, rows: TrainingSet) -> NDArray[np.float64] | None:
-    """Weights, shape (n,), yet to be scaled to a mean of 1; None where all rows weigh alike."""
+    """Weights, shape (n,), yet to be scaled to a mean of 1; None where all rows weigh alike.
+
+    None is above `MAX_WEIGHT` medians.
+    """
     if not member.volume_power:
         return None
     # the feature is log1p of the mean units over 28 days
     log_units = rows.rows[:, NAMES.index("units_28")].astype(np.float64)
     weight: NDArray[np.float64] = np.exp(member.volume_power * log_units)
-    return weight
+    return np.minimum(weight, MAX_WEIGHT * np.median(weight)) if len(weight) else weight
 
 
 def target_of(member: Member, rows: TrainingSet) -> NDArray[np.float64]:

@@ -23,17 +23,20 @@ from artifacts import Pair, Store
 from errors import InputError
 from features.build import build_snapshot
 from features.hierarchy import Hierarchy
-from features.snapshot import MAX_HORIZON, Snapshot
+from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
+from features.state import check_days
 from features.tables import check_reach, last_id, read_tables
+from models.bundle import read_levels
 from models.engine import Progress
 from models.pair import ServingPair, load_serving_pair
-from training.pipeline import Clock, Reporter, Silent
+from training.clock import Clock, PlannedStep, Reporter, Silent
 
 DEFAULT_DAYS = 16
 NOMINALS = (80, 95)
 """Nominal coverage of the intervals, in percent."""
 
 _ROWS_AT_ONCE = 50_000
+_STEPS = ("read tables", "build snapshot", "forecast all nodes", "write file")
 _LINE_END = "\r\n"
 
 
@@ -77,7 +80,9 @@ def forecast_file(
     if days is not None and not 1 <= days <= MAX_HORIZON:
         raise InputError(f"{days} days cannot be forecast, but 1 to {MAX_HORIZON}")
     bundle = store.current().bundle
+    bundle_levels = read_levels(store.bundles / bundle)
     clock = Clock(reporter or Silent())
+    clock.plan([PlannedStep(name) for name in _STEPS])
     with clock.step("read tables"):
         tables = read_tables(data)
         check_reach(data, tables, MAX_HORIZON)
@@ -85,7 +90,9 @@ def forecast_file(
             raise InputError(f"{data}: test says which days to forecast; leave out --days (DAYS)")
         newest_id = last_id(data) if tables.test is None else None
     with clock.step("build snapshot"):
-        pair = Pair(bundle=bundle, snapshot=build_snapshot(tables, store.snapshots).name)
+        artifact = build_snapshot(tables, store.snapshots, levels=bundle_levels)
+        pair = Pair(bundle=bundle, snapshot=artifact.name)
+        check_days(load_snapshot(artifact.path))
     test = tables.test
     del tables  # the largest part of the memory by far
     with clock.step("forecast all nodes"):

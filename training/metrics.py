@@ -5,6 +5,8 @@ competition", IJF 2022), WAPE and bias. Intervals: coverage, width, and the weig
 score (Bracher, Ray, Gneiting and Reich, PLOS Computational Biology 2021), which for many
 quantiles approaches twice the CRPS. Smaller is better for all but coverage, which should equal
 the nominal share, and bias, which should be 0.
+
+An actual that is NaN is not known, and takes no part in any measure.
 """
 
 from __future__ import annotations
@@ -24,19 +26,19 @@ WEIGHT_DAYS = 28
 
 def rmsle(forecast: Values, actual: Values) -> float:
     """Root of the mean squared difference of log1p, over all values."""
-    return float(np.sqrt(np.mean((np.log1p(forecast) - np.log1p(actual)) ** 2)))
+    return float(np.sqrt(known_mean((np.log1p(forecast) - np.log1p(actual)) ** 2)))
 
 
 def wape(forecast: Values, actual: Values) -> float:
     """Sum of absolute errors as a share of the units sold; NaN where nothing was."""
-    sold = actual.sum()
-    return float(np.abs(forecast - actual).sum() / sold) if sold else float("nan")
+    sold = np.nansum(actual)
+    return float(np.nansum(np.abs(forecast - actual)) / sold) if sold else float("nan")
 
 
 def bias(forecast: Values, actual: Values) -> float:
     """Units forecast too many as a share of the units sold; NaN where nothing was."""
-    sold = actual.sum()
-    return float((forecast - actual).sum() / sold) if sold else float("nan")
+    sold = np.nansum(actual)
+    return float(np.nansum(forecast - actual) / sold) if sold else float("nan")
 
 
 def m5_scale(sales: Values) -> Values:
@@ -61,8 +63,18 @@ def m5_scale(sales: Values) -> Values:
 
 
 def rmsse(forecast: Values, actual: Values, scale: Values) -> Values:
-    """Root of each node's mean squared error over its scale; shape (nodes,)."""
-    root: Values = np.sqrt(np.mean((forecast - actual) ** 2, axis=1) / scale)
+    """Root of each node's mean squared error over its scale; shape (nodes,).
+
+    NaN for a node of which no day is known.
+    """
+    squares = (forecast - actual) ** 2
+    known = ~np.isnan(squares)
+    if known.all():
+        mean = np.mean(squares, axis=1)
+    else:
+        days = known.sum(axis=1)
+        mean = np.where(days > 0, np.nansum(squares, axis=1) / np.maximum(days, 1), np.nan)
+    root: Values = np.sqrt(mean / scale)
     return root
 
 
@@ -89,7 +101,13 @@ def wrmsse(by_level: Mapping[str, float]) -> float:
 
 def coverage(lower: Values, upper: Values, actual: Values) -> float:
     """Share of the values within their intervals, bounds included."""
-    return float(np.mean((lower <= actual) & (actual <= upper)))
+    return known_mean(within(lower, upper, actual))
+
+
+def within(lower: Values, upper: Values, actual: Values) -> Values:
+    """1 where an actual lies within its interval, 0 where not, NaN where it is not known."""
+    inside = (lower <= actual) & (actual <= upper)
+    return np.where(np.isnan(actual), np.nan, inside)
 
 
 def interval_score(lower: Values, upper: Values, actual: Values, nominal: float) -> Values:
@@ -113,6 +131,14 @@ def weighted_interval_score(
         total = total + (1 - nominal) / 2 * interval_score(lower, upper, actual, nominal)
     score: Values = total / (len(intervals) + 0.5)
     return score
+
+
+def known_mean(values: Values) -> float:
+    """The mean of the values that are not NaN; NaN where there is none."""
+    known = ~np.isnan(values)
+    if known.all():
+        return float(np.mean(values)) if values.size else float("nan")
+    return float(np.nanmean(values)) if known.any() else float("nan")
 
 
 def _weighted_mean(values: Values, weights: Values) -> float:

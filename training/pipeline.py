@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import platform
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 from artifacts import Artifact, Pair, Store
 from features.build import build_snapshot
 from features.contract import Contract, contract_of
+from features.hierarchy import DEFAULT_LEVELS, Levels
 from features.matrix import MatrixBuilder
 from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
 from features.tables import read_tables
@@ -33,52 +32,17 @@ from models.intervals import Calibration
 from models.pair import load_serving_pair
 from training.blend import blend
 from training.calibration import Errors, calibrate, collect, in_turn, weekly_origins
+from training.clock import Clock, PlannedStep, Reporter, Silent
 from training.engine import Engine, LocalEngine
 from training.export import round_thresholds, to_onnx
+from training.history import MIN_TRAINING_DAYS, check_history, check_ordinary_days, first_day
 from training.recipe import Recipe
-from training.rows import TooLittleHistoryError
 from training.scores import calibration_scores
 
 BOTTOM_UP = "bottom_up"
 CALIBRATION_ORIGINS = 40
-MIN_CALIBRATION_ORIGINS = 8
-MIN_TRAINING_DAYS = 240
-"""Days that the first frozen model needs before the first origin of the calibration."""
 
 _LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxmltools", "onnxruntime", "polars", "scipy")
-
-
-class Reporter(Protocol):
-    """Shows how far a long task has come."""
-
-    def start(self, task: str) -> None:
-        """A step begins; the one before has ended."""
-
-    def advance(self, done: int, total: int) -> None:
-        """The step has done `done` of `total` parts."""
-
-
-class Silent:
-    """Shows nothing."""
-
-    def start(self, task: str) -> None: ...
-
-    def advance(self, done: int, total: int) -> None: ...
-
-
-@dataclass
-class Clock:
-    """Seconds of each step; kept beside the bundle, whose digest must not depend on them."""
-
-    reporter: Reporter
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        self.reporter.start(name)
-        began = time.perf_counter()
-        yield
-        self.seconds[name] = round(self.seconds.get(name, 0) + time.perf_counter() - began, 3)
 
 
 @dataclass(frozen=True)
@@ -104,23 +68,28 @@ def train(
     threads: int,
     engine: Engine | None = None,
     reporter: Reporter | None = None,
+    levels: Levels = DEFAULT_LEVELS,
 ) -> Pair:
     """Train a model on a folder of tables and make it the serving pair.
 
     Args:
+        levels: of the hierarchy; forecasts of newer tables have the same.
         threads: of the fit on this machine, and of the forecasts that calibrate the intervals.
         engine: that fits it, if not this machine.
 
     Raises:
         DataError: a table is wrong.
-        TooLittleHistoryError: the data begin too late.
+        TooLittleHistoryError: there is too little to learn from; said before the long steps.
     """
     clock = Clock(reporter or Silent())
     engine = engine or LocalEngine(threads)
     with clock.step("read tables"):
         tables = read_tables(data)
     with clock.step("build snapshot"):
-        snapshot = load_snapshot(build_snapshot(tables, store.snapshots).path)
+        snapshot = load_snapshot(build_snapshot(tables, store.snapshots, levels=levels).path)
+    check_history(snapshot)
+    check_ordinary_days(snapshot, int(_frozen_origins(snapshot)[0].min()))
+    clock.plan(_planned_steps(snapshot, recipe))
     calibration, metrics = _calibrate(snapshot, recipe, engine=engine, threads=threads, clock=clock)
     fitted = fit_model(
         snapshot, recipe, last_target=snapshot.newest_origin, engine=engine, clock=clock
@@ -134,6 +103,39 @@ def train(
     store.promote(pair)
     _record(store, bundle, clock)
     return pair
+
+
+def _planned_steps(snapshot: Snapshot, recipe: Recipe) -> list[PlannedStep]:
+    """Return the steps of a training after the snapshot was built."""
+    frozen = [
+        *_fit_steps(snapshot, recipe.lighter()),
+        PlannedStep("export", 1),
+        PlannedStep("calibrate", 1),
+    ]
+    return [
+        *frozen * len(_frozen_origins(snapshot)),
+        *_fit_steps(snapshot, recipe),
+        PlannedStep("export", 1),
+        PlannedStep("forecast all nodes"),
+    ]
+
+
+def _fit_steps(snapshot: Snapshot, recipe: Recipe) -> list[PlannedStep]:
+    """Return the steps that fit the segments; rows and trees are their work."""
+    steps = []
+    for segment in recipe.segments:
+        cells = snapshot.hierarchy.n_bottom * snapshot.n_days // segment.origin_step
+        rows = min(segment.max_rows, cells * segment.last_horizon)
+        trees = sum(member.trees for member in segment.members)
+        steps += [PlannedStep("make rows", rows), PlannedStep("fit", rows * trees)]
+    return steps
+
+
+def _frozen_origins(snapshot: Snapshot) -> list[NDArray[np.int64]]:
+    """Return the origins of each frozen model of the calibration."""
+    last = snapshot.newest_origin - MAX_HORIZON
+    weeks = (last - first_day(snapshot) - MIN_TRAINING_DAYS) // 7
+    return in_turn(weekly_origins(last, min(CALIBRATION_ORIGINS, weeks)))
 
 
 def fit_model(
@@ -207,14 +209,9 @@ def _calibrate(
     snapshot: Snapshot, recipe: Recipe, *, engine: Engine, threads: int, clock: Clock
 ) -> tuple[Calibration, dict[str, Any]]:
     """Intervals and short metrics, from frozen models that have seen none of the days."""
-    last = snapshot.newest_origin - MAX_HORIZON
-    count = min(CALIBRATION_ORIGINS, (last - MIN_TRAINING_DAYS) // 7)
-    if count < MIN_CALIBRATION_ORIGINS:
-        needed = MAX_HORIZON + MIN_TRAINING_DAYS + 7 * MIN_CALIBRATION_ORIGINS + 1
-        raise TooLittleHistoryError(f"training needs {needed} days of sales, not {snapshot.n_days}")
     light = recipe.lighter()
     parts = []
-    for origins in in_turn(weekly_origins(last, count)):
+    for origins in _frozen_origins(snapshot):
         fitted = fit_model(
             snapshot, light, last_target=int(origins.min()), engine=engine, clock=clock
         )

@@ -29,12 +29,13 @@ from features.state import state_at
 from features.tables import read_tables
 from models.engine import ForecastEngine
 from training.calibration import weekly_origins
+from training.clock import Clock, Reporter
 from training.document import Document, write_document
 from training.engine import Engine, LocalEngine
-from training.pipeline import Clock, Reporter, engine_of, fit_model
+from training.history import TooLittleHistoryError
+from training.pipeline import engine_of, fit_model
 from training.recipe import Recipe
 from training.reconciliation_methods import METHODS, Reconcile, Values
-from training.rows import TooLittleHistoryError
 from training.scores import point_scores
 from training.windows import SHORT_DAYS, TUNING, windows_of
 
@@ -259,27 +260,29 @@ def _upper_rows(
     state = state_at(snapshot, origin)
     covariates = known_covariates(snapshot, origin, promotion_lead=SHORT_DAYS)
     nodes = np.flatnonzero(state.sold[: snapshot.hierarchy.n_upper])
-    units = snapshot.sales[np.ix_(nodes, origin + horizons)].reshape(-1)
-    return builder.matrix(state, covariates, nodes, horizons), units
+    units = snapshot.targets(nodes, origin + horizons).reshape(-1)
+    known = ~np.isnan(units)
+    return builder.matrix(state, covariates, nodes, horizons)[known], units[known]
 
 
 def _residuals(
     snapshot: Snapshot, base: BaseForecasts, origins: NDArray[np.int64], clock: Clock
 ) -> Values:
-    """Actual less base forecast, shape (nodes, origins × 16)."""
+    """Actual less base forecast, shape (nodes, days that are known of all nodes)."""
     parts = []
     for number, origin in enumerate(origins.tolist()):
-        parts.append(snapshot.sales[:, origin + _HORIZONS] - base.at(origin))
+        parts.append(snapshot.targets(slice(None), origin + _HORIZONS) - base.at(origin))
         clock.reporter.advance(number + 1, len(origins))
-    return np.concatenate(parts, axis=1)
+    residuals = np.concatenate(parts, axis=1)
+    return residuals[:, ~np.isnan(residuals).any(axis=0)]
 
 
 def _score(
     snapshot: Snapshot, origin: int, base: Values, reconciles: dict[str, Reconcile]
 ) -> Document:
     hierarchy = snapshot.hierarchy
-    history = snapshot.sales[:, : origin + 1]
-    actual = snapshot.sales[:, origin + _HORIZONS]
+    history = snapshot.history[:, : origin + 1]
+    actual = snapshot.targets(slice(None), origin + _HORIZONS)
 
     def scores(forecast: Values, clipped: int) -> Document:
         found = point_scores(forecast, actual, history, hierarchy, _HORIZONS)

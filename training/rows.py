@@ -9,17 +9,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from errors import InputError
 from features.matrix import MatrixBuilder, Rows, known_covariates
 from features.past import YEAR
 from features.snapshot import MAX_HORIZON
 from features.state import MIN_HISTORY_DAYS, state_at
 from models.engine import Progress
+from training.history import TooLittleHistoryError, first_day
 from training.recipe import Recipe, Segment
-
-
-class TooLittleHistoryError(InputError):
-    """The data begin too late for what is asked of them."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,8 @@ def training_rows(
     from. At every origin the series are split at random into groups that draw horizons of their
     own. The number of days with planned promotions is drawn too, and those beyond it are hidden,
     so that one model serves forecasts with and without them. Days of a long event, such as those
-    after an earthquake, are no targets: nothing is to be learnt from them for other days.
+    after an earthquake, are no targets: nothing is to be learnt from them for other days. Nor are
+    days of a series that are not delivered or hold an outlier.
 
     Args:
         share: bottom nodes to make rows of, all if left out. Nothing that is drawn depends on it:
@@ -63,10 +60,12 @@ def training_rows(
     Raises:
         TooLittleHistoryError: there is not enough for a single row.
     """
-    origins = _origins(segment, last_target - 1)
+    begin = min(first_day(builder.snapshot), last_target)
+    origins = _origins(segment, last_target - 1, begin=begin)
     if not len(origins):
         raise TooLittleHistoryError(
-            f"training needs at least {MIN_HISTORY_DAYS + 1} days of sales, not {last_target + 1}"
+            f"training needs at least {MIN_HISTORY_DAYS + 1} days of sales, "
+            f"not {last_target + 1 - begin}"
         )
     bottoms = builder.snapshot.hierarchy.n_bottom
     draws = _Draws(
@@ -82,7 +81,12 @@ def training_rows(
         for part in pool.map(draws.at, origins.tolist()):
             parts.append(part)
             progress(len(parts), len(origins))
-    return _joined(parts)
+    rows = _joined(parts)
+    if not len(rows.units) and share is None:
+        raise TooLittleHistoryError(
+            f"there is no day of sales to learn from up to {builder.snapshot.date_at(last_target)}"
+        )
+    return rows
 
 
 @dataclass(frozen=True)
@@ -110,8 +114,10 @@ class _Draws:
         for group in np.array_split(series, self.recipe.groups):
             horizons = np.sort(draw.choice(reach, count, replace=False))
             nodes = group if self.share is None else group[np.isin(group, self.share)]
-            units = snapshot.sales[np.ix_(nodes, origin + horizons)].reshape(-1)
+            units = snapshot.targets(nodes, origin + horizons).reshape(-1)
             rows = self.builder.matrix(state, covariates, nodes, horizons)
+            if not (known := ~np.isnan(units)).all():
+                rows, units = rows[known], units[known]
             parts.append(TrainingSet(rows, units, np.full(len(units), origin)))
         return _joined(parts)
 
@@ -125,13 +131,13 @@ def _joined(parts: Sequence[TrainingSet]) -> TrainingSet:
     )
 
 
-def _origins(segment: Segment, last: int) -> NDArray[np.int64]:
+def _origins(segment: Segment, last: int, *, begin: int) -> NDArray[np.int64]:
     """Origins, oldest first, counted back from `last`, the newest that has a target.
 
-    They begin a year into the data, where features of the year before exist, unless the data
-    are too short for that.
+    They begin a year after the first day with sales (`begin`), where features of the year before
+    exist, unless the data are too short for that.
     """
-    start = YEAR if last > YEAR + MAX_HORIZON else MIN_HISTORY_DAYS - 1
+    start = begin + (YEAR if last > begin + YEAR + MAX_HORIZON else MIN_HISTORY_DAYS - 1)
     start = max(start, last - round(segment.years * YEAR))
     return np.arange(last, start - 1, -segment.origin_step)[::-1]
 

@@ -32,7 +32,7 @@ def point_scores(
     """Point measures of a window.
 
     Args:
-        forecast, actual: units, shape (nodes, days).
+        forecast, actual: units, shape (nodes, days); an actual that is NaN is not known.
         history: units up to the origin, shape (nodes, days before).
         horizons: of the days, shape (days,).
     """

@@ -45,7 +45,8 @@ class PastDay(Answer):
     """What a node sold on a day."""
 
     date: dt.date
-    units: float
+    units: float | None
+    """Null where the day of the node, or of a part of it, is not delivered yet."""
     onpromotion: float | None
     """Items on promotion; null where not known."""
 

@@ -78,7 +78,8 @@ class SimpleAnswer(Answer):
     in_sample: bool
     """Whether the model has seen a day that is forecast here."""
     known_through: dict[str, dt.date]
-    """Last day up to which each covariate was known."""
+    """Last day up to which the promotions of the node were known; and its `sales`, where they
+    are not delivered up to `origin`."""
     snapshot: SnapshotRef
     degraded: bool
     """Whether this forecast was computed otherwise than it should."""
@@ -93,7 +94,8 @@ class NodeForecast(Answer):
     level: str
     prediction: float
     previous: float | None
-    """Units sold in the period before (see `previous_date`)."""
+    """Units sold in the period before (see `previous_date`); null where they are not known, or
+    not delivered yet."""
     trend: float | None
     """By which share of those the prediction is more; null where nothing was sold."""
     children: list[NodeForecast]

@@ -86,7 +86,7 @@ def table(
 
 def ours(snapshot: Snapshot, origin: int) -> Columns:
     """The compared columns as `features.state` computes them, before they are rounded."""
-    units = padded(snapshot.sales[:, max(origin + 1 - TAIL_DAYS, 0) : origin + 1], TAIL_DAYS)
+    units = padded(snapshot.history[:, max(origin + 1 - TAIL_DAYS, 0) : origin + 1], TAIL_DAYS)
     logs = Tail(np.log1p(units), np.maximum(origin + 1 - snapshot.first_sale, 0))
     values = history(units, logs)
     tomorrow = int(snapshot.calendar.weekday[origin + 1])
@@ -175,7 +175,7 @@ def _frame(snapshot: Snapshot, first: int) -> pl.DataFrame:
     days = np.arange(snapshot.n_days)
     known = days >= starts[:, None]
     nodes, at = np.nonzero(known)
-    return pl.DataFrame({_ID: nodes, _DAY: at, _VALUE: np.log1p(snapshot.sales[known])})
+    return pl.DataFrame({_ID: nodes, _DAY: at, _VALUE: np.log1p(snapshot.history[known])})
 
 
 def _rows(

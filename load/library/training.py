@@ -11,6 +11,7 @@ import orjson
 from artifacts import Store
 from load.library.subject import Advance, Subject
 from load.record import Table
+from training.clock import Step
 from training.pipeline import train
 
 THREADS = 2
@@ -22,10 +23,12 @@ class _Steps:
     def __init__(self, advance: Advance) -> None:
         self._advance = advance
 
-    def start(self, task: str) -> None:
-        self._advance(f"training: {task}")
+    def start(self, step: Step) -> None:
+        self._advance(f"training: {step.name}")
 
     def advance(self, done: int, total: int) -> None: ...
+
+    def end(self, step: Step, seconds: float) -> None: ...
 
 
 def table(subject: Subject, advance: Advance) -> Table:

@@ -13,8 +13,8 @@ from filelock import FileLock
 from features.snapshot import Snapshot
 from training import backtest as module
 from training.backtest import Backtest
+from training.clock import Clock, Silent
 from training.document import RESULT_FILE, Document, load_document
-from training.pipeline import Clock, Silent
 from training.recipe import Recipe
 from training.windows import windows_of
 

@@ -84,7 +84,7 @@ def test_the_newest_days_alone_are_refused(own_store: Store, data: Path) -> None
     before = own_store.current()
     days = pl.col("date") > pl.col("date").max() - timedelta(days=7)
     edit(data / "newer", "train", lambda train: train.filter(days))
-    with pytest.raises(RefusedError, match="hold 7 days of sales; a forecast needs 56"):
+    with pytest.raises(InputError, match="hold 7 days of sales; a forecast needs 56"):
         refresh(own_store, data / "newer")
     assert own_store.current() == before
 

@@ -318,3 +318,118 @@ def test_csv_and_parquet_give_the_same_snapshot(tables: Tables, tmp_path: Path) 
     assert files(artifacts["csv"].path) == files(artifacts["parquet"].path)
     ids = load_snapshot(artifacts["csv"].path).hierarchy.index
     assert TWO_WINE in ids
+
+
+def regular_tables(tables: Tables, *, change: pl.Expr | None = None) -> Tables:
+    """Sixty days of the two families of stores 2 and 10; every day sells 20 units more."""
+    rows = [
+        (FIRST + timedelta(day), store, family, 20.0 * (day + 1), 1.0)
+        for day in range(60)
+        for store in (2, 10)
+        for family in (WINE, MILK)
+    ]
+    train = pl.DataFrame(
+        rows,
+        schema={column.name: column.dtype for column in SCHEMAS["train"]},
+        orient="row",
+    )
+    return replace(tables, train=train if change is None else train.with_columns(change), test=None)
+
+
+def test_days_of_a_store_that_are_not_delivered_are_not_known(
+    tables: Tables, tmp_path: Path
+) -> None:
+    whole = regular_tables(tables)
+    newest = FIRST + timedelta(59)
+    late = whole.train.filter((pl.col("store_nbr") != 2) | (pl.col("date") < newest - timedelta(1)))
+    snapshot, complete = build(replace(whole, train=late), tmp_path), build(whole, tmp_path)
+    assert np.isnan(sales(snapshot, TWO_WINE)[-2:]).all()
+    assert sales(snapshot, TWO_WINE)[:-2] == sales(complete, TWO_WINE)[:-2]
+    assert sales(snapshot, TEN_WINE) == sales(complete, TEN_WINE)
+    for node in ("store:2", f"family:{WINE}", TOTAL):
+        assert np.isnan(sales(snapshot, node)[-2:]).all(), "a part is not a sum"
+    assert np.isnan(promotions(snapshot, TWO_WINE)[58:60]).all()
+    assert promotions(snapshot, TEN_WINE)[58:60] == [1, 1]
+
+    row = snapshot.hierarchy.index[TWO_WINE]
+    assert snapshot.history[row, -1] == np.mean([20 * (60 - 7 * week) for week in (1, 2, 3, 4)])
+    np.testing.assert_array_equal(
+        snapshot.history, snapshot.hierarchy.aggregate(snapshot.history[5:])
+    )
+    days = np.array([57, 58, 59])
+    targets = snapshot.targets(np.array([row, row + 2]), days)
+    assert targets.tolist()[1] == [58 * 20, 59 * 20, 60 * 20]
+    np.testing.assert_array_equal(targets[0], [58 * 20, np.nan, np.nan])
+    assert snapshot.sales_known_through[[row, row + 2]].tolist() == [57, 59]
+    assert snapshot.sales_known_through[0] == 57
+
+
+def test_an_outlier_is_kept_as_it_is_and_not_learnt_from(tables: Tables, tmp_path: Path) -> None:
+    is_cell = (
+        (pl.col("date") == FIRST + timedelta(40))
+        & (pl.col("store_nbr") == 2)
+        & (pl.col("family") == MILK)
+    )
+    absurd = pl.when(is_cell).then(7501031311309.0).otherwise("sales").alias("sales")
+    snapshot = build(regular_tables(tables, change=absurd), tmp_path)
+    row = snapshot.hierarchy.index[TWO_MILK]
+    assert snapshot.sales[row, 40] == 7501031311309
+    assert snapshot.history[row, 40] == np.mean([20 * (41 - 7 * week) for week in (1, 2, 3, 4)])
+    assert snapshot.history.max() < 10_000
+    targets = snapshot.targets(slice(None), np.arange(snapshot.n_days))
+    unusable = {snapshot.hierarchy.nodes[at].id for at in np.flatnonzero(np.isnan(targets[:, 40]))}
+    assert unusable == {TOTAL, "store:2", f"family:{MILK}", TWO_MILK}
+    assert not np.isnan(np.delete(targets, 40, axis=1)).any()
+
+
+def test_outliers_of_promotions_and_transactions_are_not_known(
+    tables: Tables, tmp_path: Path
+) -> None:
+    on = (pl.col("date") == FIRST + timedelta(40)) & (pl.col("store_nbr") == 2)
+    absurd = pl.when(on).then(1e9).otherwise("onpromotion").alias("onpromotion")
+    visits = frame(
+        "transactions",
+        {
+            "date": days(*range(60)),
+            "store_nbr": [2] * 60,
+            "transactions": [1e9 if day == 50 else 300.0 for day in range(60)],
+        },
+    )
+    changed = replace(regular_tables(tables, change=absurd), transactions=visits)
+    snapshot = build(changed, tmp_path)
+    assert np.isnan(promotions(snapshot, TWO_WINE)[40])
+    assert promotions(snapshot, TEN_WINE)[40] == 1
+    assert snapshot.past_promotions(slice(40, 41)).tolist() == [[1]] * 4
+    assert np.isnan(snapshot.transactions[0, 50])
+    assert np.nanmax(snapshot.transactions) == 300
+
+
+def test_complete_tables_have_no_estimates(tables: Tables, tmp_path: Path) -> None:
+    artifact = build_snapshot(regular_tables(tables), tmp_path)
+    assert "estimated.npy" not in files(artifact.path)
+    snapshot = load_snapshot(artifact.path)
+    assert snapshot.history is snapshot.sales
+
+
+def test_holidays_that_say_the_same_twice_change_nothing(tables: Tables, tmp_path: Path) -> None:
+    twice = replace(tables, holidays_events=pl.concat([tables.holidays_events] * 8))
+    assert build_snapshot(twice, tmp_path).name == build_snapshot(tables, tmp_path).name
+
+
+def test_promotions_are_known_of_each_series_as_far_as_test_names_it(snapshot: Snapshot) -> None:
+    """Milk of store 2 has rows on the 1st and 3rd day after the origin, wine of store 10 on the
+    1st, wine of store 2 on none."""
+    lead = {
+        node.id: int(days)
+        for node, days in zip(snapshot.hierarchy.nodes, snapshot.known_lead, strict=True)
+    }
+    assert lead == {
+        TOTAL: 0,
+        "store:2": 0,
+        "store:10": 1,
+        f"family:{WINE}": 0,
+        f"family:{MILK}": 1,
+        TWO_WINE: 0,
+        TWO_MILK: 1,
+        TEN_WINE: 1,
+    }

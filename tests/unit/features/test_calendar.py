@@ -262,3 +262,59 @@ def test_values_have_the_stated_shapes_and_dtypes() -> None:
     assert {(values.shape, values.dtype.name) for values in calendar.store.values()} == {
         ((3, 11), "float32")
     }
+
+
+def event(day: date, name: str, **values: object) -> Holiday:
+    return holiday(day, type=EVENT, description=name, **values)
+
+
+def events_on(first: date, days: int, name: str) -> list[Holiday]:
+    return [event(first + timedelta(day), name) for day in range(days)]
+
+
+YEAR = span(date(2023, 1, 1), 730)
+START = date(2023, 3, 1)
+
+
+def test_rows_that_repeat_a_day_do_not_make_an_event_long() -> None:
+    calendar = build_calendar(YEAR, [event(START, "Sale")] * 8, PLACES)
+    assert not calendar.singular.any()
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        pytest.param(7, 0, id="a week is learnt from"),
+        pytest.param(8, 8, id="a long event is not"),
+        pytest.param(90, 90, id="nor is a season"),
+        pytest.param(91, 0, id="what is longer is how things are"),
+        pytest.param(600, 0, id="such as a lockdown"),
+    ],
+)
+def test_days_that_nothing_is_learnt_from(days: int, expected: int) -> None:
+    calendar = build_calendar(YEAR, events_on(START, days, "Lockdown"), PLACES)
+    assert calendar.singular.sum() == expected
+    named = 0 if days > 90 else days
+    assert np.count_nonzero(calendar.names != NO_HOLIDAY) == named
+    assert calendar.day["event"].sum() == days
+
+
+def test_an_event_that_stands_in_one_year_does_so_in_the_one_before() -> None:
+    lockdown = events_on(date(2023, 12, 1), 300, "Lockdown")
+    assert not build_calendar(YEAR, lockdown, PLACES).singular.any()
+
+
+def test_long_events_that_take_a_quarter_of_the_days_are_ordinary() -> None:
+    events = [
+        row
+        for number in range(4)
+        for row in events_on(START + timedelta(100 * number), 60, f"Wave {'abcd'[number]}")
+    ]
+    assert build_calendar(YEAR, events[:120], PLACES).singular.sum() == 120
+    assert not build_calendar(YEAR, events, PLACES).singular.any()
+
+
+def test_a_holiday_within_a_standing_event_keeps_its_name() -> None:
+    rows = [*events_on(START, 200, "Lockdown"), holiday(START + timedelta(10))]
+    names = build_calendar(YEAR, rows, PLACES).names
+    assert names[names != NO_HOLIDAY].tolist() == ["Founders' Day"]

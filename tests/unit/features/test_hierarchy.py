@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from features.hierarchy import BOTTOM, DEFAULT_LEVELS, TOTAL, Hierarchy, Levels, bottom_id
+from features.hierarchy import (
+    BOTTOM,
+    DEFAULT_LEVELS,
+    TOTAL,
+    Hierarchy,
+    Levels,
+    bottom_id,
+    in_order,
+)
 
 WINE, MILK = "LIQUOR,WINE,BEER", "MILK"
 BOTTOMS = {
@@ -219,3 +227,9 @@ def test_levels_must_go_from_the_total_to_the_bottom(levels: Levels) -> None:
 def test_bottoms_must_differ() -> None:
     with pytest.raises(ValueError, match="two bottom series have the same key"):
         Hierarchy({"store_nbr": ["1", "1"], "family": [MILK, MILK]})
+
+
+def test_levels_that_were_kept_in_no_order_are_put_in_order() -> None:
+    kept = dict(sorted({**DEFAULT_LEVELS, "city": ("city",)}.items()))
+    assert list(in_order(kept)) == [TOTAL, "store", "family", "city", BOTTOM]
+    assert in_order(dict(sorted(DEFAULT_LEVELS.items()))) == DEFAULT_LEVELS

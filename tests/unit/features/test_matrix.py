@@ -136,3 +136,43 @@ def test_two_bottoms_of_one_store_share_what_is_the_stores(
     for name in ("promo_store", "local_day_off", "city", "traffic_28"):
         column = NAMES.index(name)
         np.testing.assert_array_equal(rows[a, :, column], rows[b, :, column], err_msg=name)
+
+
+def planned_for_some(snapshot: Snapshot) -> Snapshot:
+    """The snapshot without the plans of one series, and with those of another for five days."""
+    items = snapshot.onpromotion.copy()
+    items[0, snapshot.n_days :] = np.nan
+    items[1, snapshot.n_days + 5 :] = np.nan
+    return replace(snapshot, onpromotion=items)
+
+
+@pytest.mark.parametrize("origin", [ORIGIN, -1], ids=["past", "newest"])
+def test_promotions_of_a_series_are_known_as_far_as_its_own_plan(
+    snapshot: Snapshot, contract: Contract, origin: int
+) -> None:
+    some = planned_for_some(snapshot)
+    origin = origin % snapshot.n_days
+    planned = np.isfinite(known_covariates(some, origin).onpromotion)
+    assert planned.sum(axis=1)[:3].tolist() == [0, 5, 16]
+    rows = rows_at(some, contract, origin)
+    bottom = snapshot.hierarchy.n_upper
+    promo = np.isfinite(rows[:, :, NAMES.index("promo")]).sum(axis=1)
+    assert promo[bottom : bottom + 3].tolist() == [0, 5, 16]
+    assert promo[0] == 0, "the total is unknown where a part is"
+    of_store = np.isfinite(rows[:, :, NAMES.index("promo_store")]).sum(axis=1)
+    assert of_store[bottom + 2] == 0, "the plan of the store is not that of a part of it"
+
+
+def test_undelivered_days_leave_no_gap_in_the_features_of_the_past(
+    snapshot: Snapshot, contract: Contract
+) -> None:
+    late = snapshot.hierarchy.summing[:, [0]].toarray()[:, 0] > 0
+    sales, items = snapshot.sales.copy(), snapshot.onpromotion.copy()
+    sales[late, -3:] = np.nan
+    items[0, snapshot.n_days - 3 : snapshot.n_days] = np.nan
+    some = replace(snapshot, sales=sales, estimated=snapshot.sales, onpromotion=items)
+    newest = snapshot.newest_origin
+    rows, whole = (rows_at(data, contract, newest, 0) for data in (some, snapshot))
+    around = [NAMES.index(name) for name in ("promo_before", "promo_week")]
+    rest = np.setdiff1d(np.arange(len(NAMES)), around)
+    np.testing.assert_array_equal(np.isnan(rows[:, :, rest]), np.isnan(whole[:, :, rest]))

@@ -17,10 +17,10 @@ from features.snapshot import MAX_HORIZON, Snapshot
 from models.bundle import Bundle, load_bundle
 from training import backtest as module
 from training.backtest import Backtest, means
+from training.clock import Clock, Silent
 from training.document import OURS, PREVIOUS, RESULT_FILE, Document
-from training.pipeline import Clock, Silent
+from training.history import TooLittleHistoryError
 from training.recipe import Recipe
-from training.rows import TooLittleHistoryError
 from training.scores import point_scores
 from training.windows import APART, HOLDOUT, SHORT_DAYS, TUNING, Window, windows_of
 

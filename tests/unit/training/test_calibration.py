@@ -305,3 +305,15 @@ def test_a_wider_nominal_holds_a_narrower_one(
     slack = 1e-9 * (1 + mean)
     assert (low <= inner_low + slack).all()
     assert (inner_high <= high + slack).all()
+
+
+def test_what_is_not_known_calibrates_nothing(errors: Errors, hierarchy: Hierarchy) -> None:
+    """Nor does it make the rest unknown."""
+    later = errors.between(int(errors.origins[20]), int(errors.origins[-1]))
+    actual = errors.actual.copy()
+    actual[:20] = np.nan
+    partly = calibrate(replace(errors, actual=actual), hierarchy)
+    expected = calibrate(later, hierarchy)
+    np.testing.assert_allclose(partly.scale, expected.scale)
+    for level, of_level in expected.levels.items():
+        np.testing.assert_allclose(partly.levels[level].quantiles, of_level.quantiles)

@@ -15,12 +15,14 @@ from features.contract import NAMES
 from features.matrix import MatrixBuilder
 from features.snapshot import Snapshot
 from models.engine import ForecastEngine
+from training.clock import Clock, Silent
 from training.dask_engine import DaskEngine, dask_engine, shares
 from training.engine import Engine, LocalEngine
+from training.history import TooLittleHistoryError
 from training.metrics import rmsle
-from training.pipeline import Clock, Silent, engine_of, fit_model
+from training.pipeline import engine_of, fit_model
 from training.recipe import DEMO, Recipe
-from training.rows import TooLittleHistoryError, training_rows
+from training.rows import training_rows
 
 WORKERS = 2
 DAYS = 16

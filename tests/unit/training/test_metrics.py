@@ -220,3 +220,25 @@ def test_wis_is_twice_their_mean_quantile_loss(case: Forecasts, table: pl.DataFr
     loss = losses.mqloss(table, {"m": columns}, np.array(shares))
     ours = metrics.weighted_interval_score(case["forecast"], case["intervals"], case["actual"])
     np.testing.assert_allclose(ours.mean(axis=1), 2 * theirs(loss))
+
+
+# --- actuals that are not known ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("measure", [metrics.rmsle, metrics.wape, metrics.bias])
+def test_a_day_that_is_not_known_takes_no_part(measure: Any) -> None:
+    forecast, actual = units([12, 5, 7], [3, 1, 2]), units([10, 8, 9], [1, 4, 2])
+    actual[:, 1] = np.nan
+    known = [0, 2]
+    assert measure(forecast, actual) == pytest.approx(measure(forecast[:, known], actual[:, known]))
+
+
+def test_a_node_without_a_known_day_has_no_rmsse() -> None:
+    forecast, actual = units([1, 2], [1, 2]), units([3, math.nan], [math.nan, math.nan])
+    root = metrics.rmsse(forecast, actual, np.array([4.0, 4.0]))
+    np.testing.assert_array_equal(root, [1, math.nan])
+
+
+def test_coverage_is_that_of_the_known_days() -> None:
+    lower, upper = units([0, 0, 0]), units([1, 1, 1])
+    assert metrics.coverage(lower, upper, units([0.5, 2, math.nan])) == 0.5

@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from artifacts import ArtifactError, Pair, Store
-from features.snapshot import Snapshot
+from features.hierarchy import BOTTOM, DEFAULT_LEVELS
+from features.snapshot import Snapshot, load_snapshot
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
 from models.pair import load_serving_pair
+from models.refresh import refresh
+from training.forecast_file import forecast_file
 from training.pipeline import train
 from training.recipe import Recipe
 
@@ -87,3 +91,33 @@ def test_a_model_that_computes_otherwise_is_refused(
     with pytest.raises(ArtifactError, match="does not reproduce its golden rows") as caught:
         load_bundle(own_store.bundles / bundle.name)
     assert caught.value.path.name == bundle.name
+
+
+@pytest.fixture(scope="module")
+def by_city(demo_folder: Path, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Artifacts of a model that was trained with a level of cities."""
+    levels = dict(DEFAULT_LEVELS)
+    bottom = levels.pop(BOTTOM)
+    store = Store(tmp_path_factory.mktemp("by-city"))
+    train(
+        demo_folder, store, recipe, threads=1, levels={**levels, "city": ("city",), BOTTOM: bottom}
+    )
+    return store
+
+
+def test_forecasts_of_a_model_with_other_levels_have_those_levels(
+    by_city: Store, demo_folder: Path, tmp_path: Path
+) -> None:
+    before = by_city.current()
+    out = tmp_path / "forecast.csv"
+    written = forecast_file(demo_folder, by_city, out, levels=True)
+    assert written.pair == before, "the same tables and levels make the same snapshot"
+    nodes = set(pl.read_csv(out)["node"])
+    assert any(node.startswith("city:") for node in nodes)
+
+
+def test_a_reload_keeps_the_levels_of_the_model(by_city: Store, demo_folder: Path) -> None:
+    before = by_city.current()
+    assert refresh(by_city, demo_folder) == (before, before)
+    levels = load_snapshot(by_city.snapshots / before.snapshot).hierarchy.levels
+    assert list(levels) == ["total", "store", "family", "city", "bottom"]

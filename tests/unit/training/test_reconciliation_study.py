@@ -11,8 +11,9 @@ from hierarchicalforecast.methods import BottomUp, MinTrace, TopDown
 
 from features.hierarchy import BOTTOM, Hierarchy
 from features.snapshot import Snapshot
+from training.clock import Clock, Silent
 from training.document import Document
-from training.pipeline import Clock, Silent
+from training.history import TooLittleHistoryError
 from training.recipe import Recipe
 from training.reconciliation_methods import (
     METHODS,
@@ -24,7 +25,6 @@ from training.reconciliation_methods import (
     wls_variance,
 )
 from training.reconciliation_study import BASE, Plan, chosen, plan_of, reduced, study
-from training.rows import TooLittleHistoryError
 
 STORES = ("1", "1", "1", "2", "2", "3")
 GROUPED = Hierarchy({"store_nbr": STORES, "family": ("A", "B", "C", "A", "C", "B")})

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from features.contract import NAMES
 from features.matrix import MatrixBuilder
+from features.past import YEAR
 from features.snapshot import MAX_HORIZON
+from training.history import TooLittleHistoryError
 from training.recipe import Recipe, Segment
 from training.rows import TrainingSet, training_rows
 
@@ -87,3 +91,38 @@ def test_rows_do_not_depend_on_the_number_of_threads(
     threaded = training_rows(builder, recipe, far(recipe), last_target=LAST, threads=3)
     assert threaded.rows.tobytes() == rows.rows.tobytes()
     assert threaded.units.tobytes() == rows.units.tobytes()
+
+
+def test_days_that_are_not_delivered_or_hold_an_outlier_are_no_targets(
+    builder: MatrixBuilder, recipe: Recipe, rows: TrainingSet
+) -> None:
+    snapshot = builder.snapshot
+    bottom = snapshot.hierarchy.n_upper
+    sales = snapshot.sales.copy()
+    sales[bottom, LAST - 2 : LAST + 1] = np.nan
+    sales[bottom + 1, LAST - 30] = 1e12
+    some = replace(snapshot, sales=sales, estimated=snapshot.sales)
+    fewer = training_rows(
+        MatrixBuilder(some, builder.contract), recipe, far(recipe), last_target=LAST
+    )
+    assert np.isfinite(fewer.units).all()
+    assert fewer.units.max() < 1e12
+    assert 0 < len(rows.units) - len(fewer.units) < 500
+
+
+def test_origins_begin_a_year_after_the_first_sale(builder: MatrixBuilder, recipe: Recipe) -> None:
+    """Days before it, as a panel that was filled with zeros has them, are no past."""
+    begin = 500
+    sales = builder.snapshot.sales.copy()
+    sales[:, :begin] = 0
+    late = MatrixBuilder(replace(builder.snapshot, sales=sales), builder.contract)
+    rows = training_rows(late, recipe, far(recipe), last_target=LAST)
+    assert begin + YEAR <= rows.origin.min() < begin + YEAR + far(recipe).origin_step
+
+
+def test_where_nothing_was_sold_there_is_nothing_to_learn(
+    builder: MatrixBuilder, recipe: Recipe
+) -> None:
+    empty = replace(builder.snapshot, sales=np.zeros_like(builder.snapshot.sales))
+    with pytest.raises(TooLittleHistoryError):
+        training_rows(MatrixBuilder(empty, builder.contract), recipe, far(recipe), last_target=LAST)

@@ -1,0 +1,148 @@
+"""Days that are not delivered and promotions that are not planned are told as what they are."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from artifacts import Store
+from models.forecaster import Forecaster
+from models.pair import ServingPair, load_serving_pair
+from models.refresh import refresh
+from tests.contract.conftest import Client, LocalRunners, Serves, client_of
+
+LATE_STORE, LATE_DAYS = 2, 3
+PLANNED_STORE, PLANNED_DAYS = 1, 10
+FAMILY = "LIQUOR,WINE,BEER"
+
+
+@pytest.fixture(scope="module")
+def late_pair(trained: Store, demo_folder: Path, tmp_path_factory: Any) -> ServingPair:
+    """The demo without the last days of one store, and with the plans of another store alone."""
+    root = tmp_path_factory.mktemp("late")
+    store = Store(Path(shutil.copytree(trained.root, root / "artifacts")))
+    folder = Path(shutil.copytree(demo_folder, root / "tables"))
+    train, test = (pl.read_parquet(folder / f"{name}.parquet") for name in ("train", "test"))
+    newest = train["date"].max()
+    late = (pl.col("store_nbr") == LATE_STORE) & (pl.col("date") > newest - timedelta(LATE_DAYS))
+    train.filter(~late).write_parquet(folder / "train.parquet")
+    planned = (pl.col("store_nbr") == PLANNED_STORE) & (
+        pl.col("date") <= newest + timedelta(PLANNED_DAYS)
+    )
+    test.filter(planned).write_parquet(folder / "test.parquet")
+    _, pair = refresh(store, folder)
+    return load_serving_pair(store, pair)
+
+
+@pytest.fixture
+def client(late_pair: ServingPair) -> Client:
+    runners = LocalRunners(late_pair.engine)
+    return client_of(Serves(Forecaster(late_pair, runners, runners)))
+
+
+@pytest.fixture
+def delivered(newest: date) -> date:
+    """The last day of the late store."""
+    return newest - timedelta(LATE_DAYS)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        pytest.param({"store_nbr": LATE_STORE, "family": FAMILY}, id="bottom"),
+        pytest.param({"store_nbr": LATE_STORE}, id="store"),
+        pytest.param({"family": FAMILY}, id="family"),
+        pytest.param({}, id="total"),
+    ],
+)
+def test_sales_that_are_not_delivered_are_null(
+    client: Client, node: dict[str, Any], newest: date, delivered: date
+) -> None:
+    first = (delivered - timedelta(1)).isoformat()
+    days = client.post("/historical", **node, **{"from": first}).json()["days"]
+    assert [day["units"] is None for day in days] == [False] * 2 + [True] * LATE_DAYS
+    assert [day["onpromotion"] is None for day in days] == [False] * 2 + [True] * LATE_DAYS
+
+
+def test_sales_of_other_stores_are_told(client: Client) -> None:
+    days = client.post("/historical", store_nbr=PLANNED_STORE).json()["days"]
+    assert all(day["units"] is not None for day in days)
+
+
+def test_a_forecast_of_late_days_has_no_actual(client: Client, delivered: date) -> None:
+    response = client.post(
+        "/predict/simple",
+        store_nbr=LATE_STORE,
+        family=FAMILY,
+        date=delivered.isoformat(),
+        horizon=15,
+    )
+    known = [day["actual"] is not None for day in response.json()["forecast"]]
+    assert known == [True] + [False] * 14
+
+
+def test_known_through_is_that_of_the_series(client: Client, newest: date, delivered: date) -> None:
+    def known_through(store: int) -> dict[str, str]:
+        asked = {"store_nbr": store, "family": FAMILY, "horizon": 15}
+        alone = client.post("/predict/simple", **asked).json()["known_through"]
+        explained = client.post("/explain", **asked).json()["known_through"]
+        adjusted = {"onpromotion": {"op": "set", "value": 1}}
+        compared = client.post("/whatif", **asked, adjustments=adjusted).json()["known_through"]
+        assert alone == explained == compared
+        return dict(alone)
+
+    planned = (newest + timedelta(PLANNED_DAYS)).isoformat()
+    assert known_through(PLANNED_STORE) == {"onpromotion": planned}
+    assert known_through(3) == {"onpromotion": newest.isoformat()}
+    assert known_through(LATE_STORE) == {
+        "onpromotion": newest.isoformat(),
+        "sales": delivered.isoformat(),
+    }
+
+
+def test_series_of_one_batch_have_each_their_own(client: Client, newest: date) -> None:
+    items = [{"store_nbr": store, "family": FAMILY, "horizon": 15} for store in (LATE_STORE, 3, 1)]
+    answers = client.post("/predict/batch", predictions=items).json()["predictions"]
+    planned = [date.fromisoformat(answer["known_through"]["onpromotion"]) for answer in answers]
+    assert planned == [newest, newest, newest + timedelta(PLANNED_DAYS)]
+    assert ["sales" in answer["known_through"] for answer in answers] == [True, False, False]
+
+
+def test_all_promotions_are_known_as_far_as_those_of_every_series(
+    client: Client, newest: date
+) -> None:
+    meta = client.get("/meta").json()
+    assert meta["data"]["promotions_known_through"] == newest.isoformat()
+
+
+def test_a_trend_that_rests_on_late_days_is_null(client: Client) -> None:
+    tree = client.get("/hierarchy", horizon=15, depth=1, by="store").json()["tree"]
+    previous = {node["id"]: node["previous"] for node in (tree, *tree["children"])}
+    assert previous["total"] is None
+    assert previous[f"store:{LATE_STORE}"] is None
+    assert previous[f"store:{PLANNED_STORE}"] > 0
+
+
+def test_forecasts_are_near_those_with_the_missing_days(
+    late_pair: ServingPair, serving_pair: ServingPair
+) -> None:
+    """Estimates differ from what was sold, but not by whole days, as zeros do."""
+    index = late_pair.engine.snapshot.hierarchy.index
+    rows = [index[f"store:{LATE_STORE}"], index["total"]]
+    late, whole = (pair.forecasts.mean[rows, :7].sum(axis=1) for pair in (late_pair, serving_pair))
+    np.testing.assert_allclose(late, whole, rtol=0.05)
+    assert (late != whole).all()
+
+
+def test_a_node_knows_promotions_as_far_as_all_its_series_do(late_pair: ServingPair) -> None:
+    engine = late_pair.engine
+    hierarchy = engine.snapshot.hierarchy
+    lead = engine.snapshot.known_lead
+    assert lead[hierarchy.index[f"store:{PLANNED_STORE}"]] == PLANNED_DAYS
+    assert lead[hierarchy.index["total"]] == lead[hierarchy.index[f"family:{FAMILY}"]] == 0
