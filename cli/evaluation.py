@@ -114,12 +114,12 @@ def reconcile_study(
             reporter=reporter,
         )
     levels = list(next(iter(result["means"].values()))["rmsse"])
-    rows = []
+    table = []
     for name, scores in result["means"].items():
         figures = [scores["rmsle"], scores["wrmsse"], *(scores["rmsse"][level] for level in levels)]
-        rows.append((name, *(f"{figure:.4f}" for figure in figures), f"{scores['clipped']:.2%}"))
+        table.append((name, *(f"{figure:.4f}" for figure in figures), f"{scores['clipped']:.2%}"))
     headings = ("method", "RMSLE", "WRMSSE", *levels, "negative")
-    print_table(headings, rows, caption="RMSSE by level")
+    print_table(headings, table, caption="RMSSE by level")
     err.print(
         f"The best that costs bottom RMSLE little: {result['chosen']}. All of it is in {out}."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -73,12 +74,24 @@ def forecast(
     )
 
 
-def demo(folder: Annotated[Path, typer.Argument(help="Where to write the tables.")]) -> None:
-    """Write the built-in demo tables, to look at or to start from."""
-    from training.demo import write_demo
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to write the tables.")],
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV, to open in a spreadsheet.")] = False,
+) -> None:
+    """Write the built-in demo tables, to look at or to start from; as Parquet, or as CSV."""
+    with extra("train"):
+        from features.tables import SCHEMAS
+        from training.demo import write_demo
 
-    write_demo(folder)
-    err.print(f"Wrote the demo tables to {folder}.")
+    write_demo(folder, csv=csv)
+    suffix = "csv" if csv else "parquet"
+    err.print(
+        f"Wrote {', '.join(f'{name}.{suffix}' for name in SCHEMAS)} to {folder}. "
+        f"To train on them: mlrf train {shlex.quote(str(folder))}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def train_model(

@@ -19,6 +19,7 @@ import pytest
 import cli
 from artifacts import Store
 from cli import inputs
+from features.tables import SCHEMAS
 from models.pair import load_serving_pair
 from settings import ROOT, Settings, get_settings
 from training import recipe as recipes
@@ -435,11 +436,31 @@ def test_make_forecast_is_thin_over_the_command(given: tuple[str, ...], options:
 # --- demo -------------------------------------------------------------------------------------
 
 
-def test_demo_writes_tables_to_start_from(run: Run, tmp_path: Path) -> None:
-    done = run("demo", tmp_path / "tables")
+@pytest.mark.parametrize(
+    ("options", "suffix"), [((), "parquet"), (("--csv",), "csv")], ids=["parquet", "csv"]
+)
+def test_demo_writes_tables_and_names_files_and_next_command(
+    run: Run, tmp_path: Path, options: tuple[str, ...], suffix: str
+) -> None:
+    folder = tmp_path / "my tables"
+    done = run("demo", folder, *options)
     assert done.status == 0
-    assert str(tmp_path / "tables") in done.err.replace("\n", "")
-    assert (tmp_path / "tables" / "train.parquet").is_file()
+    written = sorted(path.name for path in folder.iterdir())
+    assert written == sorted(f"{name}.{suffix}" for name in SCHEMAS)
+    assert all(name in done.err for name in written)
+    assert done.err.rstrip().endswith(f"mlrf train '{folder}'")
+
+
+def test_demo_is_not_written_beside_tables_of_the_other_format(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("mine")
+    assert str(tmp_path / "train.csv") in run("demo", tmp_path).told
+    assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
+
+
+def test_demo_says_which_folder_cannot_be_written(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    told = run("demo", tmp_path / "file" / "tables").told
+    assert told.startswith(f"mlrf: {tmp_path / 'file' / 'tables'} cannot be written: ")
 
 
 # --- serve ------------------------------------------------------------------------------------
