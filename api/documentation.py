@@ -188,14 +188,8 @@ def _schema(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _rows(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     needed = schema.get("required", ())
-    named = {**schema.get("properties", {}), **_patterns(schema)}
-    return [_row(name, of_field, needed) for name, of_field in named.items()]
-
-
-def _patterns(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Bounds of intervals, whose names hold their nominal coverage."""
-    patterns = schema.get("patternProperties")
-    return {"lower_N, upper_N": next(iter(patterns.values()))} if patterns else {}
+    fields = schema.get("properties", {})
+    return [_row(name, of_field, needed) for name, of_field in fields.items()]
 
 
 def _row(name: str, schema: Mapping[str, Any], needed: Sequence[str]) -> dict[str, Any]:
