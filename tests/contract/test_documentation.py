@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import jsonschema_rs
 import orjson
@@ -17,6 +19,7 @@ from api.examples import Example, examples
 from api.openapi import openapi, problems_of
 from api.schemas.facts import DegradedReason
 from api.schemas.requests import Override
+from api.try_form import form_of
 from errors import Code
 from models.forecaster import Forecaster
 from models.pair import ServingPair
@@ -203,10 +206,57 @@ def test_the_page_of_calls_shows_every_call_and_loads_nothing_from_elsewhere(cli
     for call in CALLS:
         assert f'{call.method}</span> <a href="#' in page
         assert f">{call.path}</a>" in page
-    assert "<script" not in page
-    assert 'src="' not in page
-    assert "default-src 'none'" in response.headers["content-security-policy"]
+    loaded = re.findall(r'src="([^"]*)"', page)
+    assert loaded == ["docs/try.js"]
+    assert not re.search(r'(href|src)="(?!#|data:,)[^"]*(^/|//)', page)
     assert client.get("/docs/style.css").headers["content-type"].startswith("text/css")
+
+
+def test_the_page_of_calls_runs_one_script_of_this_server_and_nothing_inline(client: Any) -> None:
+    response = client.get("/docs")
+    policy = dict(
+        part.strip().split(" ", 1)
+        for part in response.headers["content-security-policy"].split(";")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["connect-src"] == policy["style-src"] == "'self'"
+    assert policy["form-action"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+    assert re.findall(r"<script[^>]*>(.*?)</script>", response.text) == [""]
+    assert not re.search(r"<[^>]* (on\w+|style)=", response.text)
+    script = client.get("/docs/try.js")
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert not re.search(r"localStorage|sessionStorage|cookie|innerHTML|eval\(", script.text)
+
+
+def test_other_pages_run_no_script(client: Any) -> None:
+    response = client.get("/docs/errors")
+    assert "script-src" not in response.headers["content-security-policy"]
+    assert "<script" not in response.text
+
+
+@pytest.mark.parametrize("page", ["/docs", "/docs/errors"])
+def test_links_of_a_page_stay_below_a_prefix(client: Any, page: str) -> None:
+    """A proxy may serve all of this below /mlrf/: then /openapi.json is somebody else's."""
+    for target in re.findall(r'(?:href|src)="([^"]*)"', client.get(page).text):
+        assert not target.startswith("/"), target
+        if not target.startswith(("#", "data:", "https:")):
+            path = urljoin(f"http://mlrf{page}", target).removeprefix("http://mlrf")
+            assert client.get(path.partition("#")[0]).status_code == 200, target
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_every_call_has_a_form_that_holds_what_it_takes(call: Any) -> None:
+    operation = DOCUMENT["paths"][call.path][call.method.lower()]
+    schemas = DOCUMENT["components"]["schemas"]
+    form = form_of(call.method, call.path, operation, schemas)
+    assert (form["method"], form["path"]) == (call.method, call.path)
+    assert [field["name"] for field in form["parameters"]] == [
+        parameter["name"] for parameter in operation["parameters"]
+    ]
+    if call.body:
+        body = orjson.loads(form["bodies"][0]["text"])
+        schema = operation["requestBody"]["content"][JSON]["schema"]
+        assert set(body) >= set(schemas[schema["$ref"].rpartition("/")[2]].get("required", ()))
 
 
 @pytest.mark.parametrize("code", Code, ids=lambda code: code.name)

@@ -84,7 +84,7 @@ def test_the_answer_says_what_it_rests_on(
     explain: Callable, pair: Pair, newest: date, snapshot: Snapshot
 ) -> None:
     answer = explain(**SERIES).json()
-    steps = ("features", "prediction", "base_value", "base_units", "missing")
+    steps = ("groups", "features", "prediction", "base_value", "base_units", "missing")
     assert all(answer.pop(step) is not None for step in steps)
     assert answer == {
         "node": NODE,
