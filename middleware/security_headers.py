@@ -39,7 +39,8 @@ HEADERS: Mapping[str, str] = {
     "cross-origin-embedder-policy": "require-corp",
     # plug-ins that read cross-domain policy files find none
     "x-permitted-cross-domain-policies": "none",
-    # forecasts are a retailer's business: no cache keeps one unless the answer allows it
+    # forecasts are a retailer's business: no cache keeps one unless the answer allows it, as
+    # those with an ETag do
     "cache-control": "no-store",
 }
 """Header and value of every answer that does not say otherwise."""
