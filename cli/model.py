@@ -110,7 +110,15 @@ def train_model(
         _engine(engine, scheduler, store, count) as fitting,
         progress() as reporter,
     ):
-        pair = run(folder, store, recipe, threads=count, engine=fitting, reporter=reporter)
+        pair = run(
+            folder,
+            store,
+            recipe,
+            threads=count,
+            engine=fitting,
+            reporter=reporter,
+            demo=data is None,
+        )
     err.print(
         f"Bundle {pair.bundle} and snapshot {pair.snapshot} in {store.root} are served from "
         "now on, by servers that are running too."

@@ -104,12 +104,14 @@ def train(
     threads: int,
     engine: Engine | None = None,
     reporter: Reporter | None = None,
+    demo: bool = False,
 ) -> Pair:
     """Train a model on a folder of tables and make it the serving pair.
 
     Args:
         threads: of the fit on this machine, and of the forecasts that calibrate the intervals.
         engine: that fits it, if not this machine.
+        demo: whether the tables are the built-in demo's.
 
     Raises:
         DataError: a table is wrong.
@@ -120,7 +122,7 @@ def train(
     with clock.step("read tables"):
         tables = read_tables(data)
     with clock.step("build snapshot"):
-        snapshot = load_snapshot(build_snapshot(tables, store.snapshots).path)
+        snapshot = load_snapshot(build_snapshot(tables, store.snapshots, demo=demo).path)
     calibration, metrics = _calibrate(snapshot, recipe, engine=engine, threads=threads, clock=clock)
     fitted = fit_model(
         snapshot, recipe, last_target=snapshot.newest_origin, engine=engine, clock=clock

@@ -19,6 +19,7 @@ import pytest
 import cli
 from artifacts import Store
 from cli import inputs
+from features.snapshot import load_snapshot
 from features.tables import SCHEMAS
 from models.pair import load_serving_pair
 from settings import ROOT, Settings, get_settings
@@ -135,6 +136,8 @@ cli.main()
 
 def test_train_makes_a_pair_that_serves(run: Run, demo_folder: Path, own_settings: Store) -> None:
     done = run("train", demo_folder)
+    snapshot = load_snapshot(own_settings.snapshots / own_settings.current().snapshot)
+    assert not snapshot.facts.demo, "tables that are given are nobody's demo"
     assert done.status == 0
     pair = own_settings.current()
     assert load_serving_pair(own_settings, pair).engine.bundle.name == pair.bundle
@@ -507,6 +510,7 @@ def test_serve_trains_on_the_demo_data_when_there_is_no_model(
     assert done.status == 0
     assert "training one on the built-in demo data" in done.err
     assert own_settings.current().bundle in done.err
+    assert load_snapshot(own_settings.snapshots / own_settings.current().snapshot).facts.demo
     assert len(executed) == 1
 
 

@@ -318,3 +318,15 @@ def test_csv_and_parquet_give_the_same_snapshot(tables: Tables, tmp_path: Path) 
     assert files(artifacts["csv"].path) == files(artifacts["parquet"].path)
     ids = load_snapshot(artifacts["csv"].path).hierarchy.index
     assert TWO_WINE in ids
+
+
+def test_only_a_snapshot_of_the_demo_says_so(demo_folder: Path, tmp_path: Path) -> None:
+    """The manifest of other data is as it was, and so is their name."""
+    tables = read_tables(demo_folder)
+    plain = build_snapshot(tables, tmp_path)
+    demo = build_snapshot(tables, tmp_path, demo=True)
+    assert "demo" not in plain.facts
+    assert not load_snapshot(plain.path).facts.demo
+    assert demo.facts["demo"] is True
+    assert load_snapshot(demo.path).facts.demo
+    assert demo.name != plain.name
