@@ -266,7 +266,7 @@ def _read_manifest(folder: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "document"
-        raise ArtifactError(path, f"is not a manifest ({where}: {first['msg']})") from None
+        raise ArtifactError(path, f"is not a manifest: its {where} is not as expected") from None
     if manifest.to_bytes() != text:
         raise ArtifactError(path, "is not in the form that it was written in: it was altered")
     return manifest
