@@ -62,7 +62,7 @@ def seal(
     """Join a backtest to the current bundle, as a new version that is served from then on."""
     from training.seal import seal_backtest
 
-    pair = seal_backtest(folder, get_settings().store)
+    pair = seal_backtest(folder, inputs.writable_store())
     err.print(
         f"Bundle {pair.bundle} holds the backtest and is served from now on.",
         highlight=False,

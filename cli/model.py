@@ -15,7 +15,6 @@ from artifacts import Store
 from cli import inputs
 from cli.inputs import Data, Threads, extra, tables
 from cli.progress import err, progress
-from settings import get_settings
 
 if TYPE_CHECKING:
     from training.engine import Engine
@@ -63,7 +62,7 @@ def forecast(
     with extra("train"):
         from training.forecast_file import forecast_file
 
-    store = get_settings().store
+    store = inputs.writable_store()
     with progress() as reporter:
         done = forecast_file(data, store, out, days=days, levels=levels, reporter=reporter)
     err.print(
@@ -103,7 +102,7 @@ def train_model(
     with extra("train"):
         from training.pipeline import train as run
 
-    store = get_settings().store
+    store = inputs.writable_store()
     count = threads or inputs.cores()
     with (
         tables(data) as (folder, recipe),

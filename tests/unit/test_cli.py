@@ -537,3 +537,24 @@ def test_a_relative_artifacts_folder_is_the_same_for_the_server(
     assert run("serve").status == 0
     assert Path(os.environ["ARTIFACTS_DIR"]) == trained.root.resolve()
     assert len(executed) == 1
+
+
+# --- ARTIFACTS_DIR ----------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["root", "snapshots"])
+def unwritable(request: pytest.FixtureRequest, own_settings: Store) -> Path:
+    """A file where a folder of artifacts should be: not even root can write below it."""
+    path = own_settings.root if request.param == "root" else own_settings.snapshots
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("")
+    return path
+
+
+@pytest.mark.parametrize("command", ["train", "forecast", "seal"])
+def test_an_unwritable_folder_of_artifacts_is_one_line_before_any_work(
+    run: Run, unwritable: Path, demo_folder: Path, command: str
+) -> None:
+    told = run(command, demo_folder).told
+    assert told.startswith(f"mlrf: ARTIFACTS_DIR: {unwritable}: cannot be written: ")
+    assert told.endswith("Let this user write there, or name another folder")

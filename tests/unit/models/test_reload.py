@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from artifacts import ArtifactError, Store
 from errors import InputError
@@ -252,6 +253,16 @@ def test_the_cause_of_a_fault_is_told() -> None:
     error = InputError("cannot be read")
     error.__cause__ = ValueError("in /srv/store/x: 3")
     assert told(error, Path("/srv/store")) == "cannot be read (in x: 3)"
+
+
+def test_the_words_of_a_library_are_not_told() -> None:
+    error = ArtifactError(Path("/srv/store/b"), "does not hold a bundle")
+    try:
+        Job.model_validate({"id": 1})
+    except ValidationError as cause:
+        error.__cause__ = cause
+    line = told(error, Path("/srv/store"))
+    assert line == "b: does not hold a bundle (its id is not as expected)"
 
 
 def test_a_process_that_reloads_loads_no_table_library() -> None:
