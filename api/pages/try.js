@@ -30,7 +30,6 @@ function requestOf(form) {
     method: form.dataset.method,
     headers,
     body: body ? body.value : undefined,
-    cache: "no-store",
     credentials: "omit",
   }];
 }
