@@ -78,8 +78,7 @@ def test_a_python_client_is_generated_and_forecasts(
         *("--output-path", "mlrf_client"),
     )
     assert written.count("WARNING") == written.count("Unsupported content type text/csv") == 1
-    script = (CLIENTS / "use_client.py").read_text().replace("# mypy: ignore-errors\n", "")
-    (tmp_path / "use_client.py").write_text(script)
+    shutil.copy(CLIENTS / "use_client.py", tmp_path)
     # silent: the generator's own part of the client is not strict
     options = ("--strict", "--follow-imports=silent", f"--config-file={os.devnull}")
     run(tmp_path, "mypy", *options, "use_client.py")

@@ -1,8 +1,5 @@
 """What a caller writes with a client made by openapi-python-client; run by a test."""
 
-# mypy: ignore-errors
-# (the client exists where the test generates it: there this file is checked without these lines)
-
 import json
 import os
 
