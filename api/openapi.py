@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from http import HTTPStatus
 from inspect import getdoc
 from typing import Any
 
@@ -300,8 +299,7 @@ def _problems(calls: Iterable[Call]) -> dict[str, Any]:
 
 
 def _problem_name(status: int) -> str:
-    """Return the name of a status as RFC 9110 has it, without blanks: `BadRequest`."""
-    return re.sub(r"\W", "", HTTPStatus(status).phrase)
+    return f"Problem{status}"
 
 
 def _explained(codes: Iterable[Code]) -> str:
