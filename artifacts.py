@@ -49,6 +49,24 @@ class ArtifactError(Exception):
         return type(self), (self.path, self.reason)  # a Dask worker raises it across processes
 
 
+class UnwritableError(ArtifactError):
+    """A folder of artifacts that cannot be written to."""
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn the failure of writing below a folder into one line that says where and why.
+
+    Raises:
+        UnwritableError: permissions, a full or read-only volume, a file in the folder's place.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        raise UnwritableError(folder, f"cannot be written: {reason}") from None
+
+
 class FileEntry(BaseModel):
     """Size in bytes and SHA-256 of one file of an artifact."""
 
@@ -102,14 +120,19 @@ class Artifact:
 
 @contextmanager
 def staging(parent: Path) -> Iterator[Path]:
-    """Yield an empty folder beside the artifacts; it is removed unless `seal` moved it."""
-    parent.mkdir(parents=True, exist_ok=True)
-    _sweep(parent)
-    folder = Path(tempfile.mkdtemp(prefix=_STAGING, dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """Yield an empty folder beside the artifacts; it is removed unless `seal` moved it.
+
+    Raises:
+        UnwritableError: it cannot be made, or not be filled.
+    """
+    with writing(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        _sweep(parent)
+        folder = Path(tempfile.mkdtemp(prefix=_STAGING, dir=parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def seal(folder: Path, *, kind: str, label: str, facts: Mapping[str, Any]) -> Artifact:
@@ -242,16 +265,33 @@ class Store:
             raise ArtifactError(self.pointer, f"names no {missing.args[0]}") from None
 
     def promote(self, pair: Pair) -> Self:
-        """Make a pair the serving one, by one atomic rename."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=_STAGING, dir=self.root)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(f"bundle={pair.bundle}\nsnapshot={pair.snapshot}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(self.pointer)
+        """Make a pair the serving one, by one atomic rename.
+
+        Raises:
+            UnwritableError: the folder cannot be written.
+        """
+        with writing(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=_STAGING, dir=self.root)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(f"bundle={pair.bundle}\nsnapshot={pair.snapshot}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(self.pointer)
         return self
+
+    def check_writable(self) -> None:
+        """Try to write into the folder and those below it, before hours of work are lost.
+
+        Raises:
+            UnwritableError: one of them cannot be written.
+        """
+        for folder in (self.root, self.snapshots, self.bundles, self.forecasts, self.builds):
+            with writing(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folder):
+                    pass
 
 
 def _read_manifest(folder: Path) -> Manifest:
@@ -266,7 +306,7 @@ def _read_manifest(folder: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "document"
-        raise ArtifactError(path, f"is not a manifest ({where}: {first['msg']})") from None
+        raise ArtifactError(path, f"is not a manifest: its {where} is not as expected") from None
     if manifest.to_bytes() != text:
         raise ArtifactError(path, "is not in the form that it was written in: it was altered")
     return manifest

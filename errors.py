@@ -27,7 +27,7 @@ class Code(Enum):
 
     INVALID_REQUEST = _Kind(400, "The request is not valid")
     PARSE_ERROR = _Kind(400, "The body cannot be read")
-    INVALID_DATE = _Kind(400, "The date cannot be forecast")
+    INVALID_DATE = _Kind(400, "The date cannot be used")
     INVALID_HORIZON = _Kind(400, "The horizon is not offered")
     INVALID_STORE = _Kind(400, "The store is not known")
     INVALID_FAMILY = _Kind(400, "The family is not known")
@@ -35,7 +35,7 @@ class Code(Enum):
     INVALID_FEATURES = _Kind(400, "The features are not those of the model")
     BATCH_TOO_LARGE = _Kind(400, "The batch holds too much")
     INVALID_ADJUSTMENT = _Kind(400, "The adjustment cannot be made")
-    KEY_IN_QUERY = _Kind(400, "A key does not belong into the address")
+    KEY_IN_QUERY = _Kind(400, "A key does not belong in the address")
     COST_TOO_HIGH = _Kind(400, "The request costs more than may be spent at once")
     INVALID_SOURCE = _Kind(400, "The source cannot be read from")
     AUTH_REQUIRED = _Kind(401, "A key or token is needed")

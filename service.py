@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from starlette.types import ASGIApp
 
 from application import Application, supervisor
+from application.framework_logs import log_framework_as_json
 from application.identity import refuse_open_server
 from artifacts import ArtifactError, Pair
 from errors import Code, Problem
@@ -41,6 +42,7 @@ try:
 except ValidationError as wrong:  # a line that names the variable, as the command has it
     raise SystemExit(f"mlrf: {told(wrong)}") from None
 configure_logging(settings.log_level)
+log_framework_as_json()
 
 
 def warm() -> None:

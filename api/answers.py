@@ -17,6 +17,10 @@ from models.engine import ForecastEngine
 
 JSON = "application/json"
 
+REVALIDATE = "private, no-cache"
+"""Cache-Control of an answer with an ETag: a browser may keep it, a shared cache may not, and
+either asks before each use whether it is still right (RFC 9111 section 5.2.2)."""
+
 Raw = list[tuple[bytes, bytes]]
 """Headers as ASGI has them."""
 
@@ -42,9 +46,10 @@ def lasting_bytes(request: Request, body: bytes, *, media_type: str) -> Response
     A client that has it already is told so by a 304 without a body.
     """
     tag = etag_of(body)
+    headers = {"etag": tag, "cache-control": REVALIDATE}
     if is_held(request, tag):
-        return Response(status_code=304, headers={"etag": tag})
-    return Response(body, media_type=media_type, headers={"etag": tag})
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=media_type, headers=headers)
 
 
 def etag_of(body: bytes) -> str:

@@ -12,6 +12,7 @@ from api.answers import answer
 from api.costs import charge
 from api.items import compute, cost_of, plan, results
 from api.parsing import media_type_of, read_json
+from api.predict import simple_answers
 from api.schemas.requests import MAX_ITEMS, BatchRequest
 from errors import Code, Problem
 from models.forecaster import Forecaster
@@ -28,7 +29,7 @@ async def predict_batch(forecaster: Forecaster, request: Request) -> Response:
         raise Problem.in_field(Code.BATCH_TOO_LARGE, "/predictions", detail)
     planned = plan(forecaster, asked.predictions)
     await charge(request, cost_of(forecaster, planned) - 1)
-    told = results(forecaster, planned, await compute(forecaster, planned))
+    told = results(forecaster, planned, await compute(forecaster, planned), simple_answers)
     return answer({"predictions": [_document(*numbered) for numbered in enumerate(told)]})
 
 

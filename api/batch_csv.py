@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import anyio.lowlevel
+import numpy as np
+from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.costs import charge
+from api.days import days_of
 from api.items import Computed, Planned, compute, cost_of, plan, results
-from api.schemas.requests import number_of_text
+from api.predict import Series
+from api.schemas.requests import DEFAULT_INTERVALS, number_of_text
+from api.windows import Window
 from errors import Code, FieldError, Problem
 from models.forecaster import Forecaster
 
@@ -27,7 +32,7 @@ MAX_ROWS = 10_000
 
 _NEEDED = ("store_nbr", "family", "horizon")
 _COLUMNS = (*_NEEDED, "date")
-_BOUNDS = ("lower_80", "upper_80", "lower_95", "upper_95")
+_BOUNDS = tuple(f"{side}_{each}" for each in DEFAULT_INTERVALS for side in ("lower", "upper"))
 _HEADER = ("row", "store_nbr", "family", "date", "prediction", *_BOUNDS, "code", "detail")
 _ROWS_AT_ONCE = 50
 """Rows that are written before others get the processor."""
@@ -115,7 +120,7 @@ async def _lines(
     writer.writerow(_HEADER)
     for first in range(0, len(planned), _ROWS_AT_ONCE):
         some = planned[first : first + _ROWS_AT_ONCE]
-        for number, told in enumerate(results(forecaster, some, computed), start=first):
+        for number, told in enumerate(results(forecaster, some, computed, _days), start=first):
             writer.writerows(_of_row(number + 1, documents[number], told))
         yield out.getvalue()
         out.seek(0)
@@ -123,14 +128,28 @@ async def _lines(
         await anyio.lowlevel.checkpoint()  # what was written may have gone out without a wait
 
 
+def _days(
+    forecaster: Forecaster, window: Window, series: Sequence[Series], mean: NDArray[np.float64]
+) -> list[list[list[Any]]]:
+    """Return the cells of each series and day: store, family, date, prediction and bounds."""
+    rows = np.array([row for _, row in series])
+    days = days_of(forecaster, window, rows, mean, DEFAULT_INTERVALS)
+    return [
+        [
+            [asked.store_nbr, asked.family, *cells]
+            for cells in ([day, *row] for day, row in zip(days.dates, of_node, strict=True))
+        ]
+        for (asked, _), of_node in zip(series, days.values.tolist(), strict=True)
+    ]
+
+
 def _of_row(
-    number: int, document: dict[str, Any], told: dict[str, Any] | Problem
+    number: int, document: dict[str, Any], told: list[list[Any]] | Problem
 ) -> Iterator[list[Any]]:
     if isinstance(told, Problem):
         given = [document.get(name, "") for name in ("store_nbr", "family", "date")]
         blanks = [""] * (1 + len(_BOUNDS))
         yield [number, *given, *blanks, told.code.name, told.detail]
         return
-    for day in told["forecast"]:
-        values = [day[name] for name in ("date", "prediction", *_BOUNDS)]
-        yield [number, told["store_nbr"], told["family"], *values, "", ""]
+    for cells in told:
+        yield [number, *cells, "", ""]

@@ -1,4 +1,8 @@
-"""/openapi.json, and pages for a person made from it: no script, nothing from elsewhere."""
+"""/openapi.json, and pages for a person made from it, with nothing from elsewhere.
+
+The page of calls has one script, of this server, with which they can be tried. Links are relative,
+so that pages work where a proxy puts the server below a prefix.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +23,14 @@ from api.answers import JSON, lasting_bytes
 from api.call import Call
 from api.examples import DOCUMENTS, PAGES_FOLDER
 from api.openapi import openapi
+from api.try_form import form_of
 
-PAGES = ("/openapi.json", "/docs", "/docs/errors", "/docs/style.css")
-_POLICY = "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'none'"
+PAGES = ("/openapi.json", "/docs", "/docs/errors", "/docs/style.css", "/docs/try.js")
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+_POLICY_WITH_SCRIPT = f"{_POLICY}; script-src 'self'; connect-src 'self'"
 _OTHER_PAGE = re.compile(r'<a href="(?!#|/|https?:)[^"]*">(.*?)</a>')
 _HEADING = re.compile(r"<h2>(.*?)</h2>")
 
@@ -39,9 +48,10 @@ class Documentation:
                 PAGES,
                 (
                     self._document,
-                    self._page(lambda: self._calls_page),
-                    self._page(lambda: self._errors_page),
-                    self._style,
+                    self._page(lambda: self._calls_page, _POLICY_WITH_SCRIPT),
+                    self._page(lambda: self._errors_page, _POLICY),
+                    self._file("style.css", "text/css"),
+                    self._file("try.js", "text/javascript"),
                 ),
                 strict=True,
             )
@@ -60,6 +70,7 @@ class Documentation:
         paths, components = self.document["paths"], self.document["components"]["schemas"]
         return _rendered(
             "calls.html",
+            root="",
             title="Calls",
             info=self.document["info"],
             calls=[
@@ -75,18 +86,22 @@ class Documentation:
         text = (DOCUMENTS / "errors.md").read_text(encoding="utf-8")
         html = _HEADING.sub(r'<h2 id="\1"><a href="#\1">\1</a></h2>', _MARKDOWN.render(text))
         html = _OTHER_PAGE.sub(r"\1", html)  # a link to a page that is not served keeps its words
-        return _rendered("page.html", title="Problems", content=Markup(html))  # nosec B704
+        content = Markup(html)  # nosec B704
+        return _rendered("page.html", root="../", title="Problems", content=content)
 
     async def _document(self, request: Request) -> Response:
         return lasting_bytes(request, self._document_bytes, media_type=JSON)
 
-    async def _style(self, request: Request) -> Response:
-        style = (PAGES_FOLDER / "style.css").read_bytes()
-        return lasting_bytes(request, style, media_type="text/css")
-
-    def _page(self, made: Callable[[], bytes]) -> Callable[[Request], Any]:
+    def _file(self, name: str, media_type: str) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
-            return HTMLResponse(made(), headers={"content-security-policy": _POLICY})
+            content = (PAGES_FOLDER / name).read_bytes()
+            return lasting_bytes(request, content, media_type=media_type)
+
+        return endpoint
+
+    def _page(self, made: Callable[[], bytes], policy: str) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            return HTMLResponse(made(), headers={"content-security-policy": policy})
 
         return endpoint
 
@@ -110,7 +125,8 @@ _PAGES.filters.update(markdown=_inline, markdown_blocks=_blocks)
 
 
 def _rendered(template: str, **values: Any) -> bytes:
-    return _PAGES.get_template(template).render(**values).encode()
+    page = _PAGES.get_template(template).render(**values)
+    return page.replace('href="/', f'href="{values["root"]}').encode()  # of texts
 
 
 def _call(
@@ -133,6 +149,7 @@ def _call(
         ],
         "body": _rows(_resolved(content[JSON]["schema"], components)) if content else [],
         "answer": _type(next(iter(told["content"].values()))["schema"]),
+        "form": form_of(method, path, operation, components),
         "examples": _examples(method, path, operation),
         "problems": [
             {"status": status, "description": response["description"]}
@@ -188,14 +205,8 @@ def _schema(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _rows(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
     needed = schema.get("required", ())
-    named = {**schema.get("properties", {}), **_patterns(schema)}
-    return [_row(name, of_field, needed) for name, of_field in named.items()]
-
-
-def _patterns(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Bounds of intervals, whose names hold their nominal coverage."""
-    patterns = schema.get("patternProperties")
-    return {"lower_N, upper_N": next(iter(patterns.values()))} if patterns else {}
+    fields = schema.get("properties", {})
+    return [_row(name, of_field, needed) for name, of_field in fields.items()]
 
 
 def _row(name: str, schema: Mapping[str, Any], needed: Sequence[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from api.days import forecast
 from api.kept import kept
 from api.nodes import node_row
 from api.parsing import read_json
-from api.schemas.reasons import ExplainAnswer, FeatureStep, NotExplained
+from api.schemas.reasons import ExplainAnswer, FeatureStep, GroupStep, NotExplained
 from api.schemas.requests import ExplainRequest
 from api.windows import Window, window_of
 from errors import Code, Problem
@@ -94,6 +94,7 @@ def _told(
         space=explanation.space,
         base_value=explanation.base,
         base_units=explanation.base_units,
+        groups=_groups(explanation),
         features=_features(explanation),
         cut=explanation.cut,
         reconciliation=explanation.reconciliation,
@@ -108,6 +109,20 @@ def _told(
     )
 
 
+def _groups(explanation: Explanation) -> list[GroupStep]:
+    one_row = explanation.space is Space.LINK
+    return [
+        GroupStep(
+            name=group,
+            contribution=step.contribution,
+            factor=float(np.exp(step.contribution)) if one_row else None,
+            units=step.units,
+            features=[FEATURES[column].name for column in step.columns],
+        )
+        for group, step in explanation.of_groups().items()
+    ]
+
+
 def _features(explanation: Explanation) -> list[FeatureStep]:
     """Every feature's step, the largest first."""
     contributions = explanation.contributions
@@ -116,6 +131,7 @@ def _features(explanation: Explanation) -> list[FeatureStep]:
     return [
         FeatureStep(
             name=FEATURES[column].name,
+            group=FEATURES[column].group,
             description=FEATURES[column].description,
             unit=FEATURES[column].unit,
             value=values[column],

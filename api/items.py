@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from api.costs import PAST_ORIGIN
 from api.days import forecast
 from api.nodes import bottom_row
 from api.parsing import checked
-from api.predict import Series, simple_answers
+from api.predict import Series
 from api.schemas.requests import SimpleRequest
 from api.windows import Window, window_of
 from errors import Code, Problem
@@ -101,24 +101,35 @@ async def compute(forecaster: Forecaster, planned: Sequence[Planned]) -> Compute
     return computed
 
 
+Result = TypeVar("Result")
+Make = Callable[[Forecaster, Window, Sequence[Series], NDArray[np.float64]], Sequence[Result]]
+"""Makes the results of series of one window, of their forecasts in units, shape (series, days)."""
+
+
 def results(
-    forecaster: Forecaster, planned: Sequence[Planned], computed: Computed
-) -> list[dict[str, Any] | Problem]:
-    """What is told of each item; items of one window and the same intervals are told together."""
-    told: list[dict[str, Any] | Problem] = []
-    alike: dict[Any, list[tuple[int, Item]]] = {}
+    forecaster: Forecaster, planned: Sequence[Planned], computed: Computed, make: Make[Result]
+) -> list[Result | Problem]:
+    """Return a result or a problem for each item, in their order.
+
+    Items of one window and the same intervals are made together.
+    """
+    done: dict[int, Result | Problem] = {}
+    together: dict[Any, list[tuple[int, Item]]] = {}
     for number, item in enumerate(planned):
-        found = item if isinstance(item, Problem) else computed[item.window.origin]
-        told.append(found if isinstance(found, Problem) else {})
-        if isinstance(item, Item) and not isinstance(found, Problem):
-            key = (item.window.origin, *item.window.horizons[[0, -1]], item.asked.intervals)
-            alike.setdefault(key, []).append((number, item))
-    for (origin, *_), items in alike.items():
+        if isinstance(item, Problem):
+            done[number] = item
+            continue
+        of_origin = computed[item.window.origin]
+        if isinstance(of_origin, Problem):
+            done[number] = of_origin
+            continue
+        key = (item.window.origin, *item.window.horizons[[0, -1]], item.asked.intervals)
+        together.setdefault(key, []).append((number, item))
+    for (origin, *_), items in together.items():
         found = computed[origin]
         assert isinstance(found, OfOrigin), "the others have their problem already"
         series = [Series(item.asked, item.row) for _, item in items]
         window = items[0][1].window
-        answers = simple_answers(forecaster, window, series, found.of(series, window))
-        for (number, _), one in zip(items, answers, strict=True):
-            told[number] = one
-    return told
+        made = make(forecaster, window, series, found.of(series, window))
+        done |= {number: one for (number, _), one in zip(items, made, strict=True)}
+    return [done[number] for number in range(len(planned))]

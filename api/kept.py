@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import JSON, Raw, body_of, etag_of, is_held
+from api.answers import JSON, REVALIDATE, Raw, body_of, etag_of, is_held
 from api.costs import charge, charged
 from api.parsing import sent_body
 from cache.answers import AnswerCache, Outcome
@@ -134,7 +134,7 @@ class Kept:
             headers.append((b"vary", b"Accept-Encoding"))
         if tag is not None:
             tag = f'{tag[:-1]}-gzip"' if gzipped else tag  # other bytes (RFC 9110 section 8.8.3)
-            headers.append((b"etag", tag.encode()))
+            headers += [(b"etag", tag.encode()), (b"cache-control", REVALIDATE.encode())]
             if is_held(request, tag):
                 return Finished(b"", headers, status=304)
         headers.append((b"content-type", JSON.encode()))

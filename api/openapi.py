@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from inspect import getdoc
 from typing import Any
@@ -14,7 +14,9 @@ from pydantic.json_schema import JsonSchemaMode
 from api.answers import JSON
 from api.call import Call, Need, Open
 from api.examples import Example, examples
+from api.json_schema import Plain
 from api.schemas.answer import ProblemAnswer
+from api.tags import Tag, tag_of
 from errors import Code
 from version import __version__
 
@@ -57,9 +59,11 @@ _OF_FIELD = {
 def openapi(calls: Sequence[Call]) -> dict[str, Any]:
     """The document of these calls, as a JSON object."""
     schemas, components = _schemas(calls)
+    identifiers = operation_ids(calls)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for call in calls:
-        paths[call.path][call.method.lower()] = _operation(call, schemas)
+        operation = {"operationId": identifiers[call.name], **_operation(call, schemas)}
+        paths[call.path][call.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -68,9 +72,33 @@ def openapi(calls: Sequence[Call]) -> dict[str, Any]:
             "description": _ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        "servers": [{"url": "/", "description": "The server that this document came from."}],
+        "tags": [{"name": tag.label, "description": tag.description} for tag in Tag],
         "paths": dict(paths),
-        "components": {"schemas": components, "securitySchemes": _SECURITY},
+        "components": {
+            "schemas": components,
+            "responses": _problems(calls),
+            "headers": _HEADERS,
+            "securitySchemes": _SECURITY,
+        },
     }
+
+
+def operation_ids(calls: Sequence[Call]) -> dict[str, str]:
+    """Return the name that generated clients give to each call, by the call's name.
+
+    It is the function's where no other call has it, and otherwise made of the path. A change of
+    one breaks every generated client.
+    """
+    functions = Counter(call.function.__name__ for call in calls)
+
+    def identifier(call: Call) -> str:
+        name, tag = call.function.__name__, tag_of(call.path)
+        if functions[name] > 1 or tag is Tag.MONITORING:
+            return re.sub(r"\W+", "_", call.path).strip("_")
+        return f"v2_{name}" if tag is Tag.INFERENCE else name
+
+    return {call.name: identifier(call) for call in calls}
 
 
 def problems_of(call: Call) -> frozenset[Code]:
@@ -105,7 +133,7 @@ _SECURITY = {
 Schemas = Mapping[tuple[Any, JsonSchemaMode], Mapping[str, Any]]
 
 
-def _schemas(calls: Iterable[Call]) -> tuple[Schemas, dict[str, Any]]:
+def _schemas(calls: Sequence[Call]) -> tuple[Schemas, dict[str, Any]]:
     """Schemas of all that is taken and given, and the parts that they refer to."""
     wanted: dict[tuple[Any, JsonSchemaMode], TypeAdapter[Any]] = {}
     for call in calls:
@@ -116,18 +144,23 @@ def _schemas(calls: Iterable[Call]) -> tuple[Schemas, dict[str, Any]]:
     schemas, shared = TypeAdapter.json_schemas(
         [(key, key[1], adapter) for key, adapter in wanted.items()],
         ref_template=_SCHEMAS + "{model}",
+        schema_generator=Plain,
     )
+    components = shared["$defs"]
     found = {key: schema for (key, _), schema in schemas.items()}
-    return found, shared["$defs"]
+    for call in calls:
+        if call.query:  # is a list of parameters, and no object
+            found[call.query, "validation"] = components.pop(call.query.__name__)
+    return found, components
 
 
 def _operation(call: Call, schemas: Schemas) -> dict[str, Any]:
     summary, _, more = (getdoc(call.function) or "").partition("\n\n")
     operation: dict[str, Any] = {
-        "operationId": _identifier(call),
+        "tags": [tag_of(call.path).label],
         "summary": summary,
         "security": _security(call),
-        "parameters": _parameters(call),
+        "parameters": _parameters(call, schemas),
         "responses": _responses(call, schemas),
     }
     if more and "Raises:" not in more:
@@ -145,12 +178,6 @@ def _security(call: Call) -> list[dict[str, list[str]]]:
     return [{scheme: scopes} for scheme in _SECURITY]
 
 
-def _identifier(call: Call) -> str:
-    words = [call.method.lower(), *re.sub(r"[-{}]", "_", call.path).strip("/").split("/")]
-    words = [word.strip("_") for word in words]
-    return "_".join(filter(None, words))
-
-
 def _request_body(call: Call, body: type[BaseModel], schemas: Schemas) -> dict[str, Any]:
     content: dict[str, Any] = {JSON: {"schema": schemas[body, "validation"]}}
     shown = {_named(example): {"value": example.body} for example in _of(call)}
@@ -164,7 +191,7 @@ def _request_body(call: Call, body: type[BaseModel], schemas: Schemas) -> dict[s
     return {"required": True, "content": content}
 
 
-def _parameters(call: Call) -> list[dict[str, Any]]:
+def _parameters(call: Call, schemas: Schemas) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = [
         {
             "name": name,
@@ -186,15 +213,15 @@ def _parameters(call: Call) -> list[dict[str, Any]]:
         for name, description in call.headers
     ]
     if call.query:
-        schema = call.query.model_json_schema(ref_template=_SCHEMAS + "{model}")
+        schema = schemas[call.query, "validation"]
         needed = schema.get("required", ())
         parameters += [
             {
                 "name": name,
                 "in": "query",
                 "required": name in needed,
-                "description": of_field.pop("description", ""),
-                "schema": _without_null(of_field),
+                "description": of_field.get("description", ""),
+                "schema": {key: of_field[key] for key in of_field if key != "description"},
             }
             for name, of_field in schema["properties"].items()
         ]
@@ -211,13 +238,6 @@ def _parameters(call: Call) -> list[dict[str, Any]]:
     return parameters
 
 
-def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A query parameter that is left out is not null."""
-    kinds = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]
-    schema.pop("default", None)
-    return {**schema, **kinds[0]} if len(kinds) == 1 else schema
-
-
 def _responses(call: Call, schemas: Schemas) -> dict[str, Any]:
     content: dict[str, Any] = {JSON: {"schema": schemas[call.answer, "serialization"]}}
     shown = {_named(example): {"value": example.answer} for example in _of(call)}
@@ -225,21 +245,23 @@ def _responses(call: Call, schemas: Schemas) -> dict[str, Any]:
         content[JSON]["examples"] = shown
     if call.tables:
         content[CSV] = {"schema": {"type": "string"}}
-    told: dict[str, Any] = {"description": "The answer.", "content": content, "headers": _HEADERS}
+    told: dict[str, Any] = {"description": "The answer.", "content": content, "headers": _headers()}
     if call.answer is str:
         told["content"] = {"text/plain": {"schema": {"type": "string"}}}
     responses: dict[str, Any] = {str(call.status): told}
     if call.headers:
         responses["200"] = {**told, "description": "The answer of the request that this repeats."}
     if call.lasting:
-        tag = {"ETag": {"schema": {"type": "string"}, "description": "Of this very body."}}
-        told["headers"] = {**_HEADERS, **tag}
+        told["headers"] = _headers("ETag")
         responses["304"] = {"description": "The client has the answer.", "headers": told["headers"]}
     by_status: dict[int, list[Code]] = defaultdict(list)
     for code in sorted(problems_of(call), key=lambda code: code.name):
         by_status[code.status].append(code)
     for status, codes in sorted(by_status.items()):
-        responses[str(status)] = _problem(codes)
+        responses[str(status)] = {
+            "$ref": f"#/components/responses/{_problem_name(status)}",
+            "description": _explained(codes),
+        }
     return responses
 
 
@@ -247,16 +269,41 @@ _HEADERS = {
     "X-Request-ID": {
         "schema": {"type": "string"},
         "description": "The caller's, or a new one; in the log.",
-    }
+    },
+    "ETag": {"schema": {"type": "string"}, "description": "Of this very body."},
 }
 
 
-def _problem(codes: Sequence[Code]) -> dict[str, Any]:
-    told = "; ".join(f"[{code.name}]({code.anchor}): {code.title}" for code in codes)
-    named = {"properties": {"code": {"enum": [code.name for code in codes]}}}
-    schema = {"allOf": [{"$ref": f"{_SCHEMAS}{ProblemAnswer.__name__}"}, named]}
-    content = {PROBLEM: {"schema": schema}}
-    return {"description": f"{told}.", "content": content, "headers": _HEADERS}
+def _headers(*more: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *more)}
+
+
+def _problems(calls: Iterable[Call]) -> dict[str, Any]:
+    """Return the response of each status that a call can be refused with.
+
+    The `code` of a problem is an open list: a client must not fail at one that it does not know.
+    """
+    by_status: dict[int, set[Code]] = defaultdict(set)
+    for call in calls:
+        for code in problems_of(call):
+            by_status[code.status].add(code)
+    schema = {"$ref": f"{_SCHEMAS}{ProblemAnswer.__name__}"}
+    return {
+        _problem_name(status): {
+            "description": _explained(sorted(codes, key=lambda code: code.name)),
+            "content": {PROBLEM: {"schema": schema}},
+            "headers": _headers(),
+        }
+        for status, codes in sorted(by_status.items())
+    }
+
+
+def _problem_name(status: int) -> str:
+    return f"Problem{status}"
+
+
+def _explained(codes: Iterable[Code]) -> str:
+    return "; ".join(f"[{code.name}]({code.anchor}): {code.title}" for code in codes) + "."
 
 
 def _of(call: Call) -> list[Example]:

@@ -10,6 +10,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
+from api.wording import wording
 from errors import Code, FieldError, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -110,25 +111,12 @@ def checked(document: Any, model: type[Model], *, prefix: str = "/") -> Model:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False)
+        faults = error.errors(include_url=False)
         raise _problem(faults, prefix) from None
 
 
 MOST_FAULTS = 20
 """Faults of one request that are told; a client that has mended those learns the others."""
-
-_WORDED = {
-    "model_type": "An object is expected",
-    "model_attributes_type": "An object is expected",
-    "dict_type": "An object is expected",
-    "list_type": "A list is expected",
-    "tuple_type": "A list is expected",
-    "int_type": "A whole number is expected, not a text",
-    "int_parsing": "A whole number is expected",
-    "int_parsing_size": "A smaller number is expected",
-    "extra_forbidden": "There is no such field",
-}
-"""What faults are called here, where pydantic's words speak of Python."""
 
 
 def _problem(faults: list[Any], prefix: str) -> Problem:
@@ -136,7 +124,7 @@ def _problem(faults: list[Any], prefix: str) -> Problem:
         FieldError(
             prefix * bool(fault["loc"])
             + "/".join(escaped(shortened(str(part))) for part in fault["loc"]),
-            _WORDED.get(fault["type"], fault["msg"].removeprefix("Value error, ")),
+            wording(fault),
         )
         for fault in faults[:MOST_FAULTS]
     ]

@@ -64,7 +64,7 @@ def simple_answers(
     basis = basis_of(engine, window, series[0].row)
     return [
         {
-            **{name: value for name, value in of_days[0].items() if name != "actual"},
+            **days.first_day(number),
             "store_nbr": asked.store_nbr,
             "family": asked.family,
             "date": first,
@@ -75,8 +75,8 @@ def simple_answers(
             **basis,
             "known_through": known_through(snapshot, window.origin, row),
         }
-        for (asked, row), of_days, method in zip(
-            series, days, engine.methods(window.origin, rows), strict=True
+        for number, ((asked, row), of_days, method) in enumerate(
+            zip(series, days.as_json(), engine.methods(window.origin, rows), strict=True)
         )
     ]
 

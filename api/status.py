@@ -37,6 +37,7 @@ async def health(forecaster: Forecaster, conditions: Conditions, request: Reques
             snapshot=reference(snapshot),
             newest_expected=expected,
             data_age_days=(expected - snapshot.facts.origin).days,
+            demo=snapshot.facts.demo,
             nodes=len(snapshot.hierarchy),
             degraded=bool(reasons),
             reasons=reasons,

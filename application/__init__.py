@@ -16,6 +16,7 @@ from api.routes import Front, Policies, Routes, Serving
 from application.background import every, migrated
 from application.conditions import Conditions
 from application.identity import identity_of
+from application.reloads import ReloadWatch, report_end
 from cache.answers import AnswerCache
 from cache.redis import RedisLink
 from middleware.access import AccessMiddleware
@@ -49,6 +50,10 @@ AUDIT_SECONDS = 2.0
 
 USES_SECONDS = 30.0
 """How long the time of a key's last use waits to be written."""
+
+
+RELOADS_SECONDS = 10.0
+"""How long a reload that another process ran waits to be seen in the metrics."""
 
 
 class Application:
@@ -85,10 +90,15 @@ class Application:
             observe=metrics.cache_outcome,
         )
         conditions = Conditions(watcher, self._redis, self._keys, settings.max_data_age_days)
+        self._reloader = (
+            Reloader(settings.store, settings.data_dir, on_end=report_end)
+            if settings.data_dir
+            else None
+        )
         administration = Administration(
             keys=keys,
             audit=audit,
-            reloader=Reloader(settings.store, settings.data_dir) if settings.data_dir else None,
+            reloader=self._reloader,
             tiers=tuple(settings.tiers),
             default_tier=settings.default_tier,
         )
@@ -150,6 +160,8 @@ class Application:
             tasks.start_soon(every, USES_SECONDS, self._keys.flush)
             tasks.start_soon(every, 1.0, self._conditions.observe)
             tasks.start_soon(every, METRICS_SECONDS, _flush_metrics)
+            if self._reloader is not None:
+                tasks.start_soon(every, RELOADS_SECONDS, ReloadWatch(self._reloader).observe)
             try:
                 yield
             finally:

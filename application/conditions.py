@@ -70,7 +70,7 @@ class Conditions:
 
     def _stale(self) -> str:
         pair = self._watcher.serving
-        if pair is None:
+        if pair is None or pair.engine.snapshot.facts.demo:  # the demo's data never get newer
             return ""
         newest = pair.engine.snapshot.facts.origin
         age = (newest_expected() - newest).days

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
 from artifacts import ArtifactError
 from cli import inputs
 from cli.inputs import Data, Threads, extra, tables
+from cli.output import print_table
 from cli.progress import err, progress
 from settings import get_settings
 
@@ -46,12 +45,12 @@ def backtest(
             reporter=reporter,
             previous=_current_bundle(),
         )
-    table = Table("windows", "model", "RMSLE", "WRMSSE")
-    for group, models in result["means"].items():
-        for name, scores in models.items():
-            label = f"{group} (mean of {scores['windows']})"
-            table.add_row(label, name, number(scores["rmsle"]), number(scores["wrmsse"]))
-    Console().print(table)
+    rows = [
+        (f"{group} (mean of {of['windows']})", name, number(of["rmsle"]), number(of["wrmsse"]))
+        for group, models in result["means"].items()
+        for name, of in models.items()
+    ]
+    print_table(("windows", "model", "RMSLE", "WRMSSE"), rows)
     err.print(f"All of it is in {out}; to read: {out / REPORT_FILE}.", highlight=False)
 
 
@@ -63,7 +62,7 @@ def seal(
     """Join a backtest to the current bundle, as a new version that is served from then on."""
     from training.seal import seal_backtest
 
-    pair = seal_backtest(folder, get_settings().store)
+    pair = seal_backtest(folder, inputs.writable_store())
     err.print(
         f"Bundle {pair.bundle} holds the backtest and is served from now on.",
         highlight=False,
@@ -115,12 +114,12 @@ def reconcile_study(
             reporter=reporter,
         )
     levels = list(next(iter(result["means"].values()))["rmsse"])
-    columns = [Column(name, no_wrap=True) for name in ("RMSLE", "WRMSSE", *levels, "negative")]
-    table = Table("method", *columns, caption="RMSSE by level")  # a figure is not to be cut
+    table = []
     for name, scores in result["means"].items():
         figures = [scores["rmsle"], scores["wrmsse"], *(scores["rmsse"][level] for level in levels)]
-        table.add_row(name, *(f"{figure:.4f}" for figure in figures), f"{scores['clipped']:.2%}")
-    Console().print(table)
+        table.append((name, *(f"{figure:.4f}" for figure in figures), f"{scores['clipped']:.2%}"))
+    headings = ("method", "RMSLE", "WRMSSE", *levels, "negative")
+    print_table(headings, table, caption="RMSSE by level")
     err.print(
         f"The best that costs bottom RMSLE little: {result['chosen']}. All of it is in {out}."
     )

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from artifacts import Store, UnwritableError
 from errors import InputError
+from settings import get_settings
 
 if TYPE_CHECKING:
     from training.recipe import Recipe
@@ -60,6 +62,22 @@ def tables(data: Path | None) -> Iterator[tuple[Path, Recipe]]:
         return
     with tempfile.TemporaryDirectory(prefix="mlrf-demo-") as folder:
         yield write_demo(Path(folder)), DEMO
+
+
+def writable_store() -> Store:
+    """Return the artifacts of ARTIFACTS_DIR, into which a command is going to write.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    store = get_settings().store
+    try:
+        store.check_writable()
+    except UnwritableError as error:
+        raise InputError(
+            f"ARTIFACTS_DIR: {error}. Let this user write there, or name another folder"
+        ) from None
+    return store
 
 
 def cores() -> int:

@@ -6,7 +6,6 @@ A key that is made goes to standard output, alone, so that it can be piped to wh
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import re
 import socket
@@ -16,10 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from cli.database import database
+from cli.output import print_json, print_table
 from cli.progress import err
 from errors import InputError
 from settings import get_settings
@@ -47,6 +45,7 @@ def duration(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Id = Annotated[str, typer.Argument(help="The key's public id, as `mlrf keys list` shows it.")]
 
 
@@ -69,36 +68,30 @@ def create(
             parser=duration, metavar="TIME", help="When it expires, such as 90d; never if left out."
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a key and print it, this once."""
     named = _checked_tier(tier)
     until = datetime.now(UTC) + expires if expires is not None else None
     with _keys() as keys:
         new = keys.create(client, scope or _DEFAULT_SCOPES, named, until, by=_actor())
-    _show(new)
+    _show(new, as_json=as_json)
 
 
 @app.command("list")
 def list_keys(
     client: Annotated[str | None, typer.Option(help="Only the keys of this client.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the keys: what they are for and when they end, never the keys themselves."""
     now = datetime.now(UTC)
     with _keys() as keys:
         found = [_document(key, now) for key in keys.list(client)]
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
-    table = Table("id", "client", "state", "scopes", "tier", "created", "expires", "last used")
-    for key in found:
-        times = [(key[name] or "never")[:16] for name in ("created_at", "expires_at")]
-        used = (key["last_used_at"] or "never")[:16]
-        table.add_row(
-            *(key["id"], key["client"], key["state"], " ".join(key["scopes"]), key["tier"]),
-            *(*times, used),
-        )
-    Console().print(table)
+    headings = ("id", "client", "state", "scopes", "tier", "created", "expires", "last used")
+    print_table(headings, [_cells(key) for key in found])
 
 
 @app.command()
@@ -108,21 +101,25 @@ def rotate(
         timedelta,
         typer.Option(parser=duration, metavar="TIME", help="How long the old key goes on working."),
     ] = "24h",  # type: ignore[assignment]  # is parsed, like what a person gives
+    as_json: AsJson = False,
 ) -> None:
     """Make a key in the place of another, which expires a while later, and print it, this once."""
     with _keys() as keys:
         new = keys.rotate(public_id, grace=grace, by=_actor())
         old = keys.find(public_id)
-    _show(new)
+    _show(new, as_json=as_json)
     if old is not None:
         err.print(f"Key {old.id} expires {_time(old.expires_at)}.", highlight=False, markup=False)
 
 
 @app.command()
-def revoke(public_id: Id) -> None:
+def revoke(public_id: Id, as_json: AsJson = False) -> None:
     """End a key; servers refuse it within seconds."""
     with _keys() as keys:
         key = keys.revoke(public_id, by=_actor())
+    if as_json:
+        print_json(_document(key, datetime.now(UTC)))
+        return
     err.print(f"Key {key.id} of {key.client} is revoked.", highlight=False, markup=False)
 
 
@@ -154,8 +151,11 @@ def _actor() -> Actor:
     return Actor(f"cli:{name}", address=socket.gethostname())
 
 
-def _show(new: NewKey) -> None:
+def _show(new: NewKey, *, as_json: bool) -> None:
     key = new.record
+    if as_json:
+        print_json({**_document(key, datetime.now(UTC)), "key": new.text})
+        return
     until = f"expires {_time(key.expires_at)}" if key.expires_at else "never expires"
     err.print(
         f"Key {key.id} for {key.client}: {', '.join(sorted(key.scopes))}; tier {key.tier}; "
@@ -165,6 +165,11 @@ def _show(new: NewKey) -> None:
         soft_wrap=True,
     )
     typer.echo(new.text)
+
+
+def _cells(key: dict[str, Any]) -> tuple[str, ...]:
+    times = ((key[name] or "never")[:16] for name in ("created_at", "expires_at", "last_used_at"))
+    return (key["id"], key["client"], key["state"], " ".join(key["scopes"]), key["tier"], *times)
 
 
 def _document(key: ApiKey, now: datetime) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -14,7 +15,6 @@ from artifacts import Store
 from cli import inputs
 from cli.inputs import Data, Threads, extra, tables
 from cli.progress import err, progress
-from settings import get_settings
 
 if TYPE_CHECKING:
     from training.engine import Engine
@@ -62,7 +62,7 @@ def forecast(
     with extra("train"):
         from training.forecast_file import forecast_file
 
-    store = get_settings().store
+    store = inputs.writable_store()
     with progress() as reporter:
         done = forecast_file(data, store, out, days=days, levels=levels, reporter=reporter)
     err.print(
@@ -73,12 +73,24 @@ def forecast(
     )
 
 
-def demo(folder: Annotated[Path, typer.Argument(help="Where to write the tables.")]) -> None:
-    """Write the built-in demo tables, to look at or to start from."""
-    from training.demo import write_demo
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to write the tables.")],
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV, to open in a spreadsheet.")] = False,
+) -> None:
+    """Write the built-in demo tables, to look at or to start from; as Parquet, or as CSV."""
+    with extra("train"):
+        from features.tables import SCHEMAS
+        from training.demo import write_demo
 
-    write_demo(folder)
-    err.print(f"Wrote the demo tables to {folder}.")
+    write_demo(folder, csv=csv)
+    suffix = "csv" if csv else "parquet"
+    err.print(
+        f"Wrote {', '.join(f'{name}.{suffix}' for name in SCHEMAS)} to {folder}. "
+        f"To train on them: mlrf train {shlex.quote(str(folder))}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def train_model(
@@ -90,14 +102,22 @@ def train_model(
     with extra("train"):
         from training.pipeline import train as run
 
-    store = get_settings().store
+    store = inputs.writable_store()
     count = threads or inputs.cores()
     with (
         tables(data) as (folder, recipe),
         _engine(engine, scheduler, store, count) as fitting,
         progress() as reporter,
     ):
-        pair = run(folder, store, recipe, threads=count, engine=fitting, reporter=reporter)
+        pair = run(
+            folder,
+            store,
+            recipe,
+            threads=count,
+            engine=fitting,
+            reporter=reporter,
+            demo=data is None,
+        )
     err.print(
         f"Bundle {pair.bundle} and snapshot {pair.snapshot} in {store.root} are served from "
         "now on, by servers that are running too."

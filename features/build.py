@@ -36,12 +36,15 @@ _SERIES = ["store_nbr", "family"]
 
 
 def build_snapshot(
-    tables: Tables, destination: Path, *, levels: Levels = DEFAULT_LEVELS
+    tables: Tables, destination: Path, *, levels: Levels = DEFAULT_LEVELS, demo: bool = False
 ) -> Artifact:
     """Write the snapshot of `tables` into the folder `destination`.
 
     The series are those that occur in train, ordered by store and family. The same tables make
     the same snapshot, byte for byte.
+
+    Args:
+        demo: whether they are the built-in demo's, which the snapshot then says.
     """
     train, test = tables.train, tables.test
     first, origin = _span(train)
@@ -80,10 +83,11 @@ def build_snapshot(
         (folder / layout.HIERARCHY_FILE).write_bytes(
             orjson.dumps({"levels": hierarchy.levels, "bottoms": hierarchy.bottoms})
         )
-        facts = Facts(first_date=first, origin=origin, promotions_known_through=known_through)
-        return seal(
-            folder, kind=layout.KIND, label=origin.isoformat(), facts=facts.model_dump(mode="json")
+        facts = Facts(
+            first_date=first, origin=origin, promotions_known_through=known_through, demo=demo
         )
+        said = facts.model_dump(mode="json", exclude_defaults=True)
+        return seal(folder, kind=layout.KIND, label=origin.isoformat(), facts=said)
 
 
 def _span(frame: pl.DataFrame) -> tuple[date, date]:

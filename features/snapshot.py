@@ -57,13 +57,19 @@ class StoreRow(BaseModel):
 
 
 class Facts(BaseModel):
-    """What a snapshot's manifest says of the data."""
+    """What a snapshot's manifest says of the data.
+
+    Attributes:
+        demo: whether they are the built-in demo's, which end on a fixed day: their age says
+            nothing. Left out of the manifest of other data.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     first_date: date
     origin: date
     promotions_known_through: date
+    demo: bool = False
 
 
 @dataclass(frozen=True)

@@ -39,13 +39,16 @@ HEADERS: Mapping[str, str] = {
     "cross-origin-embedder-policy": "require-corp",
     # plug-ins that read cross-domain policy files find none
     "x-permitted-cross-domain-policies": "none",
-    # forecasts are a retailer's business: no cache keeps one unless the answer allows it
+    # forecasts are a retailer's business: no cache keeps one unless the answer allows it, as
+    # those with an ETag do
     "cache-control": "no-store",
 }
 """Header and value of every answer that does not say otherwise."""
 
 HSTS = ("strict-transport-security", "max-age=31536000; includeSubDomains")
 """A browser that has seen this comes back over TLS only, for a year (RFC 6797)."""
+
+_CACHE_CONTROL = frozenset({b"cache-control"})
 
 Raw = tuple[bytes, bytes]
 
@@ -64,7 +67,7 @@ class SecurityHeadersMiddleware:
         self._all = tuple((name.encode(), value.encode()) for name, value in pairs)
         self._names = frozenset(name for name, _ in self._all)
         # what a cache has stays under the rules it came with (RFC 9110 section 15.4.5)
-        self._not_modified = tuple(pair for pair in self._all if pair[0] != b"cache-control")
+        self._not_modified = tuple(pair for pair in self._all if pair[0] not in _CACHE_CONTROL)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -84,4 +87,6 @@ class SecurityHeadersMiddleware:
         names = {name.lower() for name, _ in said}
         if self._names.isdisjoint(names):
             return [*said, *ours]
+        if ours is self._all and self._names & names == _CACHE_CONTROL:  # what has an ETag
+            return [*said, *self._not_modified]
         return [*said, *(pair for pair in ours if pair[0] not in names)]

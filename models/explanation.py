@@ -9,18 +9,18 @@ possible to add the steps of several days, and of the bottom series below a node
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.contract import NAMES, UNKNOWN_CODE, Contract
+from features.contract import COLUMNS_OF_GROUP, NAMES, UNKNOWN_CODE, Contract, Group
 from features.matrix import known_covariates
 from models.bundle import booster_file
 from models.engine import ForecastEngine
@@ -116,6 +116,20 @@ class Space(StrEnum):
     UNITS = "units"
 
 
+class GroupStep(NamedTuple):
+    """What the features of one group do together.
+
+    Attributes:
+        columns: of the features, the largest contribution first.
+        contribution: in the explanation's space.
+        units: by which they move the forecast.
+    """
+
+    columns: Sequence[int]
+    contribution: float
+    units: float
+
+
 @dataclass(frozen=True)
 class Explanation:
     """The steps from what the model says without looking at features to a forecast.
@@ -148,6 +162,22 @@ class Explanation:
     series_not_explained: int
     prediction: float
     values: tuple[Value, ...] | None
+
+    def of_groups(self) -> dict[Group, GroupStep]:
+        """Return the steps of the features of each group, added up; the largest first.
+
+        Contributions add up in either space, so those of a group may be summed, and a group's
+        factor is the product of its features'.
+        """
+        steps = {
+            group: GroupStep(
+                columns=sorted(columns, key=lambda column: -abs(self.contributions[column])),
+                contribution=float(self.contributions[list(columns)].sum()),
+                units=float(self.units[list(columns)].sum()),
+            )
+            for group, columns in COLUMNS_OF_GROUP.items()
+        }
+        return dict(sorted(steps.items(), key=lambda step: -abs(step[1].contribution)))
 
     @property
     def missing(self) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from artifacts import ArtifactError
 from errors import InputError
 
@@ -15,7 +17,7 @@ def told(error: Exception, *roots: Path) -> str:
         roots: folders whose paths are left out; what lies below them is named from there.
     """
     if isinstance(error, ArtifactError | InputError):
-        text = f"{error} ({error.__cause__})" if error.__cause__ else str(error)
+        text = f"{error} ({_reason(error.__cause__)})" if error.__cause__ else str(error)
     elif isinstance(error, OSError):
         text = error.strerror or "the volume failed"  # its own text names the path
     else:
@@ -23,3 +25,10 @@ def told(error: Exception, *roots: Path) -> str:
     for root in roots:
         text = text.replace(f"{root}/", "").replace(str(root), root.name)
     return " ".join(text.split())
+
+
+def _reason(cause: BaseException) -> str:
+    if isinstance(cause, ValidationError):  # its own words are for who wrote the schema
+        where = ".".join(map(str, cause.errors()[0]["loc"])) or "document"
+        return f"its {where} is not as expected"
+    return str(cause)

@@ -13,7 +13,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from artifacts import Artifact, ArtifactError, Store, seal, staging, verify
+from artifacts import Artifact, ArtifactError, Store, UnwritableError, seal, staging, verify
 from features.snapshot import MAX_HORIZON
 from models.engine import ForecastEngine, Progress
 
@@ -50,7 +50,7 @@ def load_or_make(
             store.forecasts.mkdir(parents=True, exist_ok=True)
             with FileLock(store.forecasts / ".lock"):
                 folder = _find(engine, store) or _make(engine, store, progress).path
-        except OSError:
+        except (OSError, UnwritableError):
             coherent = engine.forecast(engine.snapshot.newest_origin, progress=progress)
             return Forecasts(mean=coherent.values, clipped=coherent.clipped)
     artifact = verify(folder, kind=KIND)

@@ -17,7 +17,7 @@ Quantiles do not add up: the interval of a store is not the sum of those of its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -146,18 +146,39 @@ class Intervals:
 
         Invariants: 0 <= lower <= mean <= upper; a wider nominal contains a narrower one.
         """
-        tail = (1 - nominal / 100) / 2
-        lower, upper = np.zeros_like(mean), np.empty_like(mean)
+        return self.bounds_of(nodes, mean, horizons, (nominal,), sold=sold)[0]
+
+    def bounds_of(
+        self,
+        nodes: NDArray[np.intp],
+        mean: Values,
+        horizons: NDArray[np.intp],
+        nominals: Sequence[int],
+        *,
+        sold: NDArray[np.bool_],
+    ) -> list[tuple[Values, Values]]:
+        """Return the bounds of several nominal coverages, each as `bounds` does.
+
+        They differ in the quantiles alone: where a forecast lies among the groups of its level is
+        found once for all of them.
+        """
+        if not nominals:
+            return []
+        tails = [(1 - nominal / 100) / 2 for nominal in nominals]
+        values = np.zeros((2 * len(tails), *mean.shape))  # the lower bounds, then the upper
         root, spread = np.sqrt(mean), self._spread[np.ix_(nodes, horizons - 1)]
         levels = self._hierarchy.level_of[nodes]
         for code in np.unique(levels):
-            of_level = levels == code
-            table = self._tables[code]
-            at = np.flatnonzero(of_level & sold)
-            for bound, share in ((lower, tail), (upper, 1 - tail)):
-                bound[at] = _reach(root[at], spread[at], horizons, table.sizes, table.at(share))
-            upper[of_level & ~sold] = table.unsold(1 - tail)[horizons - 1]
-        return np.minimum(lower, mean), np.maximum(upper, mean)
+            of_level, table = levels == code, self._tables[code]
+            at, unsold = np.flatnonzero(of_level & sold), np.flatnonzero(of_level & ~sold)
+            shares = [*tails, *(1 - tail for tail in tails)]
+            quantiles = np.stack([table.at(share) for share in shares])
+            values[:, at] = _reach(root[at], spread[at], horizons, table.sizes, quantiles)
+            if len(unsold):
+                for number, tail in enumerate(tails, len(tails)):
+                    values[number, unsold] = table.unsold(1 - tail)[horizons - 1]
+        lower, upper = values[: len(tails)], values[len(tails) :]
+        return list(zip(np.minimum(lower, mean), np.maximum(upper, mean), strict=True))
 
 
 class _Table:
@@ -193,13 +214,18 @@ def _reach(
     sizes: Values,
     quantiles: Values,
 ) -> Values:
-    """The value that a share of the outcomes stay below; shape (n, h), units."""
-    low = np.clip(np.searchsorted(sizes, root, side="right") - 1, 0, len(sizes) - 1)
-    high = np.minimum(low + 1, len(sizes) - 1)
+    """Return the values that shares of the outcomes stay below, shape (shares, n, h), units.
+
+    Args:
+        quantiles: of the groups at each share, shape (shares, every horizon, groups).
+    """
+    last = len(sizes) - 1
+    low = np.minimum(np.maximum(np.searchsorted(sizes, root, side="right") - 1, 0), last)
+    high = np.minimum(low + 1, last)
     gap = sizes[high] - sizes[low]
-    part = np.clip((root - sizes[low]) / np.where(gap > 0, gap, 1), 0, 1)
+    part = np.minimum(np.maximum((root - sizes[low]) / np.where(gap > 0, gap, 1), 0), 1)
     rows = horizons - 1
-    below, above = quantiles[rows, low], quantiles[rows, high]
+    below, above = quantiles[:, rows, low], quantiles[:, rows, high]
     value: Values = np.maximum(root + spread * (below + part * (above - below)), 0) ** 2
     return value
 

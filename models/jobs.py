@@ -8,6 +8,7 @@ has not ended while the lock is free was interrupted.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -82,10 +83,14 @@ class Jobs:
     """The jobs of one store, newest first.
 
     Every method may raise OSError: the volume cannot be read or written.
+
+    Args:
+        on_end: called with a job that this process finds to be interrupted.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, on_end: Callable[[Job], object] = lambda job: None) -> None:
         self.folder = store.root / "jobs"
+        self._on_end = on_end
 
     def building(self, *, timeout: float = _LOCK_SECONDS) -> FileLock:
         """The lock of the one process that builds; Timeout, an OSError, if it is not had."""
@@ -156,5 +161,9 @@ class Jobs:
         with suppress(OSError), self.building(timeout=0):
             # nobody builds while the lock is held here, so what was written last is the last
             last = self.read(job.id) or job
-            return last if last.ended else self.save(last.failed(INTERRUPTED))
+            if last.ended:
+                return last
+            interrupted = self.save(last.failed(INTERRUPTED))
+            self._on_end(interrupted)
+            return interrupted
         return job

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from threading import Thread
@@ -16,7 +17,7 @@ from threading import Thread
 from artifacts import Store
 from errors import InputError
 from models.faults import told
-from models.jobs import Job, Jobs
+from models.jobs import INTERRUPTED, Job, Jobs
 
 KEPT_JOBS = 50
 _ROOT = Path(__file__).resolve().parents[1]
@@ -54,13 +55,23 @@ class Reloader:
     Args:
         data: the folder below which sources lie (``DATA_DIR``).
         python: that runs the build.
+        on_end: called once, in any thread, with each job that this process started and that has
+            ended, and with those that it finds to be interrupted.
     """
 
-    def __init__(self, store: Store, data: Path, *, python: str = sys.executable) -> None:
+    def __init__(
+        self,
+        store: Store,
+        data: Path,
+        *,
+        python: str = sys.executable,
+        on_end: Callable[[Job], object] = lambda job: None,
+    ) -> None:
         self._store = Store(store.root.resolve())
         self._data = data.resolve()
-        self._jobs = Jobs(self._store)
+        self._jobs = Jobs(self._store, on_end)
         self._python = python
+        self._on_end = on_end
 
     def start(self, source: str, *, force: bool = False) -> Job:
         """Begin to make a snapshot of the tables of a source, and to serve it.
@@ -111,7 +122,9 @@ class Reloader:
                     command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
                 )
         except OSError as error:
-            return self._jobs.save(job.failed(f"Its process cannot be started ({told(error)})."))
+            failed = job.failed(f"Its process cannot be started ({told(error)}).")
+            self._on_end(failed)
+            return self._jobs.save(failed)
         Thread(target=self._reap, args=(process, job.id), daemon=True).start()
         return job
 
@@ -120,6 +133,9 @@ class Reloader:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         with suppress(OSError):
             self._jobs.close(name, f"The build was interrupted: its process ended with {how}.")
+            job = self._jobs.read(name)
+            if job is not None and job.detail != INTERRUPTED:  # whoever found that has told it
+                self._on_end(job)
 
     def _check(self, source: str) -> None:
         parts = PurePosixPath(source).parts

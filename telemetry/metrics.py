@@ -127,6 +127,20 @@ _model = Labelled(
 )
 
 
+_reloads = _counter("reloads_total", "Reloads of data that have ended.", "outcome")
+for _outcome in ("succeeded", "failed"):
+    _reloads.of(_outcome)  # zero from the start, so that the first failure is an increase
+_last_reload = Labelled(
+    Gauge(
+        f"{PREFIX}reload_last_timestamp_seconds",
+        "When the last reload with this outcome ended; absent until there was one.",
+        ["outcome"],
+        registry=REGISTRY,
+        multiprocess_mode="livemax",
+    )
+)
+
+
 @cache
 def _data_origin() -> Gauge:
     # made when it is first set: until then it would say 1970
@@ -207,6 +221,15 @@ def key_lookup(outcome: str) -> None:
 
 def degraded(reason: str, active: bool) -> None:
     _degraded.of(reason).set(active)
+
+
+def reload_ended(outcome: str) -> None:
+    """Count a reload; may be called in any thread."""
+    _reloads.of(outcome).inc()
+
+
+def last_reload(outcome: str, at: datetime) -> None:
+    _last_reload.of(outcome).set(at.timestamp())
 
 
 _served: list[tuple[str, str]] = []

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from errors import InputError
 from features.calendar import (
     EVENT,
     LOCAL,
@@ -237,14 +238,27 @@ _UNITS_PER_BASKET, _BASKET_NOISE = 4.5, 0.03
 _OIL_START, _OIL_STEP, _OIL_NULLS = 52.0, 0.012, 0.03
 
 
-def write_demo(folder: Path, *, seed: int = SEED) -> Path:
-    """Write the demo tables as Parquet files into `folder`, and return it.
+def write_demo(folder: Path, *, seed: int = SEED, csv: bool = False) -> Path:
+    """Write the demo tables into `folder`, as Parquet or CSV files, and return it.
 
     The same seed writes the same bytes. Files of those names are replaced.
+
+    Raises:
+        InputError: the folder holds one of the tables in the other format, or cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, frame in _frames(seed).items():
-        frame.write_parquet(folder / f"{name}.parquet")
+    suffix, other = (".csv", ".parquet") if csv else (".parquet", ".csv")
+    for name in SCHEMAS:
+        if (path := folder / f"{name}{other}").exists():
+            raise InputError(
+                f"{path} is there already, and a table is read from one file; name another folder"
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, frame in _frames(seed).items():
+            path = folder / f"{name}{suffix}"
+            frame.write_csv(path) if csv else frame.write_parquet(path)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror or error}") from None
     return folder
 
 

@@ -69,6 +69,7 @@ def train(
     engine: Engine | None = None,
     reporter: Reporter | None = None,
     levels: Levels = DEFAULT_LEVELS,
+    demo: bool = False,
 ) -> Pair:
     """Train a model on a folder of tables and make it the serving pair.
 
@@ -76,6 +77,7 @@ def train(
         levels: of the hierarchy; forecasts of newer tables have the same.
         threads: of the fit on this machine, and of the forecasts that calibrate the intervals.
         engine: that fits it, if not this machine.
+        demo: whether the tables are the built-in demo's.
 
     Raises:
         DataError: a table is wrong.
@@ -86,7 +88,8 @@ def train(
     with clock.step("read tables"):
         tables = read_tables(data)
     with clock.step("build snapshot"):
-        snapshot = load_snapshot(build_snapshot(tables, store.snapshots, levels=levels).path)
+        artifact = build_snapshot(tables, store.snapshots, levels=levels, demo=demo)
+        snapshot = load_snapshot(artifact.path)
     check_history(snapshot)
     check_ordinary_days(snapshot, int(_frozen_origins(snapshot)[0].min()))
     clock.plan(_planned_steps(snapshot, recipe))

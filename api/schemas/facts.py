@@ -33,6 +33,8 @@ class HealthAnswer(Answer):
     """The newest day whose sales may be known now: yesterday, in UTC."""
     data_age_days: int
     """Days from the newest sales that are known to those."""
+    demo: bool
+    """Whether the data are the built-in demo's, which are always old and never degraded by it."""
     nodes: int
     """Of the hierarchy."""
     degraded: bool

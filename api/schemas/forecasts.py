@@ -6,60 +6,75 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, WithJsonSchema
+from pydantic import ConfigDict, Field
 
 from api.schemas.answer import Answer, ProblemPart, SnapshotRef
+from api.schemas.requests import DEFAULT_INTERVALS
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 from models.methods import Method
 
-_UNITS: dict[str, Any] = {"type": "number", "minimum": 0}
+Units = Annotated[float, Field(ge=0)]
 _ONE_OF = "|".join(str(nominal) for nominal in range(MIN_NOMINAL, MAX_NOMINAL + 1))
-_BOUNDS: dict[str, Any] = {
-    f"^(lower|upper)_({_ONE_OF})$": {**_UNITS, "description": "Bound of an interval, in units."}
-}
 
 
-def _of_first_day(schema: dict[str, Any]) -> None:
-    described = {**_UNITS, "description": "Of the first day; so are the bounds beside it."}
-    schema["properties"] = {"prediction": described, **schema["properties"]}
-    schema["required"] = ["prediction", *schema["required"]]
-    schema["patternProperties"] = _BOUNDS
+def _with_bounds(schema: dict[str, Any]) -> None:
+    """Describe the bounds that stand beside the fields.
 
-
-DayForecast = Annotated[
-    dict[str, dt.date | float | None],
-    WithJsonSchema(
-        {
-            "type": "object",
-            "title": "DayForecast",
-            "description": "Forecast of one day, with the bounds of every interval asked for.",
-            "properties": {
-                "date": {"type": "string", "format": "date"},
-                "prediction": _UNITS,
-                "actual": {
-                    "type": ["number", "null"],
-                    "description": "Units sold; null where not known.",
-                },
-            },
-            "patternProperties": _BOUNDS,
-            "additionalProperties": False,
-            "required": ["date", "prediction", "actual"],
+    Those of the usual intervals are fields that may be missing. Of the others the names alone are
+    described, and not by a pattern for properties: generators make of that a type for *every*
+    field.
+    """
+    del schema["additionalProperties"]
+    names = [f"{side}_{nominal}" for nominal in DEFAULT_INTERVALS for side in ("lower", "upper")]
+    schema["properties"] |= {
+        name: {
+            "type": "number",
+            "minimum": 0,
+            "description": "As in `intervals`; so have other levels, as `lower_N` and `upper_N`.",
         }
-    ),
-]
+        for name in names
+    }
+    fields = "|".join(schema["properties"])
+    schema["propertyNames"] = {"pattern": f"^({fields}|(lower|upper)_({_ONE_OF}))$"}
+
+
+_WITH_BOUNDS = ConfigDict(**Answer.__pydantic_config__, json_schema_extra=_with_bounds)
+"""Of an answer whose intervals also stand beside its fields, as `lower_80`, `upper_80`, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionInterval(Answer):
+    """An interval that the sales lie in with a probability of `level` percent."""
+
+    level: Annotated[int, Field(ge=MIN_NOMINAL, le=MAX_NOMINAL)]
+    """Nominal coverage, in percent."""
+    lower: Units
+    upper: Units
+
+
+@dataclass(frozen=True, slots=True)
+class DayForecast(Answer):
+    """Forecast of one day, with the bounds of every interval asked for."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _WITH_BOUNDS
+
+    date: dt.date
+    prediction: Units
+    intervals: list[PredictionInterval]
+    """In the order in which the request names them."""
+    actual: float | None
+    """Units sold; null where not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimpleAnswer(Answer):
-    """A bottom series, day by day.
+    """A bottom series, day by day; `prediction` and the intervals are those of the first day."""
 
-    `prediction`, `lower_N` and `upper_N` of the first day are added to these.
-    """
+    __pydantic_config__: ClassVar[ConfigDict] = _WITH_BOUNDS
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
-        **Answer.__pydantic_config__, json_schema_extra=_of_first_day
-    )
-
+    prediction: Units
+    intervals: list[PredictionInterval]
+    """Of the first day, in the order in which the request names them."""
     store_nbr: int
     family: str
     date: dt.date

@@ -8,8 +8,26 @@ from dataclasses import dataclass
 from typing_extensions import TypedDict
 
 from api.schemas.answer import Answer, SnapshotRef
+from features.contract import Group
 from models.explanation import Space
 from models.methods import Method
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStep(Answer):
+    """What the features of one kind do to a forecast together."""
+
+    name: Group
+    """`level`: how much is sold of late; `weekday`; `season`: time of month and year;
+    `holiday`; `promotion`; `store`: what the series is."""
+    contribution: float
+    """In the explanation's space; the sum of the features'."""
+    factor: float | None
+    """By which they multiply the forecast + 1; null in units."""
+    units: float
+    """By which they move the forecast."""
+    features: list[str]
+    """Names of its features, the largest contribution first; `features` of the answer has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +35,8 @@ class FeatureStep(Answer):
     """What one feature does to a forecast."""
 
     name: str
+    group: Group
+    """Which of `groups` it belongs to."""
     description: str
     unit: str
     """Of the value."""
@@ -43,7 +63,7 @@ class NotExplained(Answer):
 class ExplainAnswer(Answer):
     """Why a forecast is what it is: `horizon` days from `date` on, added up.
 
-    ``base_units``, the features' ``units``, ``cut``, ``reconciliation`` and
+    ``base_units``, the groups' (or the features') ``units``, ``cut``, ``reconciliation`` and
     ``not_explained.units`` add up to ``prediction``, but for ``missing``.
     """
 
@@ -58,6 +78,8 @@ class ExplainAnswer(Answer):
     sums."""
     base_value: float
     base_units: float
+    groups: list[GroupStep]
+    """The features' steps by kind, the largest contribution first: they add up to the same."""
     features: list[FeatureStep]
     """The largest contribution first."""
     cut: float

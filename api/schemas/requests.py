@@ -15,11 +15,15 @@ from pydantic import (
     WithJsonSchema,
     field_validator,
 )
+from typing_extensions import TypeAliasType
 
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 
 HORIZONS = (15, 30, 60, 90)
-Horizon = Literal[15, 30, 60, 90]
+# aliases with a name of their own, under which the OpenAPI document describes them once
+Horizon = TypeAliasType("Horizon", Literal[15, 30, 60, 90])
+Grouping = TypeAliasType("Grouping", Literal["store", "family"])
+Operation = TypeAliasType("Operation", Literal["set", "add", "multiply"])
 DEFAULT_INTERVALS = (80, 95)
 Nominal = Annotated[int, Field(strict=True, ge=MIN_NOMINAL, le=MAX_NOMINAL)]
 """Nominal coverage of an interval, in percent."""
@@ -74,7 +78,7 @@ class HierarchyQuery(Request):
     """First day; if left out, the day after the newest sales."""
     horizon: QueryHorizon | None = None
     """Days to add up; one day if left out."""
-    by: Literal["store", "family"] | None = None
+    by: Grouping | None = None
     """What the total is divided by first; `store` if left out."""
     node: str | None = None
     """Where to begin, such as `store:1` or `family:DAIRY`; the total if left out."""
@@ -104,8 +108,9 @@ class RowRequest(Request):
 
 
 MAX_ITEMS = 100
-_ITEM = {"anyOf": [{"$ref": "#/components/schemas/SimpleRequest"}, {}]}
-"""What is wrong with an item is told in its place: the batch is valid whatever it holds."""
+_ITEM = {"$ref": "#/components/schemas/SimpleRequest"}
+"""What clients should send. What is wrong with an item is told in its place, so a batch is valid
+whatever it holds."""
 
 
 class BatchRequest(Request):
@@ -154,7 +159,7 @@ def _bare(value: object) -> object:
 class Override(Request):
     """What is assumed of a covariate, on the days from `from` to `to`."""
 
-    op: Literal["set", "add", "multiply"] = "set"
+    op: Operation = "set"
     """What the value does; a holiday can only be set."""
     value: SkipValidation[float | str | None]
     """Items on promotion of each series; or the name of a holiday, null for a day that is none."""
@@ -182,7 +187,7 @@ class WhatifRequest(Request):
         str, Annotated[Override, BeforeValidator(_bare, json_schema_input_type=_OverrideOrBare)]
     ] = Field(default_factory=dict)
     """By covariate: `onpromotion` or `holiday`. A value that stands alone is set on all days."""
-    by: Literal["store", "family"] | None = None
+    by: Grouping | None = None
     """What the total is divided by first; `store` if left out."""
     depth: Annotated[int, Field(strict=True, ge=0, le=2)] = 1
     """Levels to show below the node."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import jsonschema_rs
 import orjson
@@ -15,6 +18,8 @@ from api.documentation import Documentation
 from api.examples import Example, examples
 from api.openapi import openapi, problems_of
 from api.schemas.facts import DegradedReason
+from api.schemas.requests import Override
+from api.try_form import form_of
 from errors import Code
 from models.forecaster import Forecaster
 from models.pair import ServingPair
@@ -100,6 +105,77 @@ def test_an_operation_tells_what_it_does_and_every_problem(call: Any) -> None:
     assert {code for code in Code if f"{code.anchor})" in told} == problems_of(call)
 
 
+def test_operation_ids_are_those_that_generated_clients_know() -> None:
+    """A change of one renames a function of every client: it is a change of the contract."""
+    identifiers = [
+        operation["operationId"] for of in DOCUMENT["paths"].values() for operation in of.values()
+    ]
+    assert identifiers == [
+        *("predict_simple", "predict_batch", "predict", "explain", "whatif", "hierarchy"),
+        *("historical", "accuracy", "model_metrics", "meta"),
+        *("v2_server", "v2_live", "v2_health_ready", "v2_model", "v2_models_mlrf_ready"),
+        *("v2_infer", "health", "livez", "readyz", "healthz", "index"),
+        *("metrics_prometheus", "metrics", "list_keys", "create_key", "rotate_key"),
+        *("revoke_key", "audit_log", "reload_features", "reload_jobs", "reload_job"),
+    ]
+
+
+def test_every_operation_has_a_tag_that_is_explained() -> None:
+    explained = {tag["name"] for tag in DOCUMENT["tags"] if tag["description"]}
+    of_operations = {
+        tag for of in DOCUMENT["paths"].values() for each in of.values() for tag in each["tags"]
+    }
+    assert of_operations == explained
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_a_refusal_is_one_of_the_shared_responses(call: Any) -> None:
+    responses = DOCUMENT["paths"][call.path][call.method.lower()]["responses"]
+    for status in {str(code.status) for code in problems_of(call)}:
+        name = responses[status]["$ref"].removeprefix("#/components/responses/")
+        shared = DOCUMENT["components"]["responses"][name]
+        schema = shared["content"]["application/problem+json"]["schema"]
+        assert schema == {"$ref": "#/components/schemas/ProblemAnswer"}
+
+
+def parts_of(node: Any) -> Iterator[dict[str, Any]]:
+    """Every object inside a document, examples left out."""
+    if isinstance(node, dict):
+        yield node
+        for name, value in node.items():
+            if name not in ("example", "examples"):
+                yield from parts_of(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from parts_of(value)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    references = {part["$ref"] for part in parts_of(DOCUMENT) if "$ref" in part}
+    for reference in references:
+        found: Any = DOCUMENT
+        for name in reference.removeprefix("#/").split("/"):
+            found = found[name]
+
+
+def test_nothing_has_null_as_its_default() -> None:
+    assert not [part for part in parts_of(DOCUMENT) if part.get("default", "") is None]
+
+
+def test_a_field_that_may_be_left_out_of_a_request_is_not_described_as_null() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    for model in {call.body for call in CALLS if call.body} | {Override}:
+        described = schemas[model.__name__]
+        for name, field in described["properties"].items():
+            if name not in described.get("required", ()):
+                assert {"type": "null"} not in field.get("anyOf", ()), f"{model.__name__}.{name}"
+
+
+def test_a_field_has_no_title_that_repeats_its_name() -> None:
+    for schema in DOCUMENT["components"]["schemas"].values():
+        assert not [name for name, of in schema.get("properties", {}).items() if "title" in of]
+
+
 def test_every_field_of_a_request_is_described() -> None:
     requests = {call.body or call.query for call in CALLS if call.body or call.query}
     for request in requests:
@@ -130,10 +206,57 @@ def test_the_page_of_calls_shows_every_call_and_loads_nothing_from_elsewhere(cli
     for call in CALLS:
         assert f'{call.method}</span> <a href="#' in page
         assert f">{call.path}</a>" in page
-    assert "<script" not in page
-    assert 'src="' not in page
-    assert "default-src 'none'" in response.headers["content-security-policy"]
+    loaded = re.findall(r'src="([^"]*)"', page)
+    assert loaded == ["docs/try.js"]
+    assert not re.search(r'(href|src)="(?!#|data:,)[^"]*(^/|//)', page)
     assert client.get("/docs/style.css").headers["content-type"].startswith("text/css")
+
+
+def test_the_page_of_calls_runs_one_script_of_this_server_and_nothing_inline(client: Any) -> None:
+    response = client.get("/docs")
+    policy = dict(
+        part.strip().split(" ", 1)
+        for part in response.headers["content-security-policy"].split(";")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["connect-src"] == policy["style-src"] == "'self'"
+    assert policy["form-action"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+    assert re.findall(r"<script[^>]*>(.*?)</script>", response.text) == [""]
+    assert not re.search(r"<[^>]* (on\w+|style)=", response.text)
+    script = client.get("/docs/try.js")
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert not re.search(r"localStorage|sessionStorage|cookie|innerHTML|eval\(", script.text)
+
+
+def test_other_pages_run_no_script(client: Any) -> None:
+    response = client.get("/docs/errors")
+    assert "script-src" not in response.headers["content-security-policy"]
+    assert "<script" not in response.text
+
+
+@pytest.mark.parametrize("page", ["/docs", "/docs/errors"])
+def test_links_of_a_page_stay_below_a_prefix(client: Any, page: str) -> None:
+    """A proxy may serve all of this below /mlrf/: then /openapi.json is somebody else's."""
+    for target in re.findall(r'(?:href|src)="([^"]*)"', client.get(page).text):
+        assert not target.startswith("/"), target
+        if not target.startswith(("#", "data:", "https:")):
+            path = urljoin(f"http://mlrf{page}", target).removeprefix("http://mlrf")
+            assert client.get(path.partition("#")[0]).status_code == 200, target
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_every_call_has_a_form_that_holds_what_it_takes(call: Any) -> None:
+    operation = DOCUMENT["paths"][call.path][call.method.lower()]
+    schemas = DOCUMENT["components"]["schemas"]
+    form = form_of(call.method, call.path, operation, schemas)
+    assert (form["method"], form["path"]) == (call.method, call.path)
+    assert [field["name"] for field in form["parameters"]] == [
+        parameter["name"] for parameter in operation["parameters"]
+    ]
+    if call.body:
+        body = orjson.loads(form["bodies"][0]["text"])
+        schema = operation["requestBody"]["content"][JSON]["schema"]
+        assert set(body) >= set(schemas[schema["$ref"].rpartition("/")[2]].get("required", ()))
 
 
 @pytest.mark.parametrize("code", Code, ids=lambda code: code.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
+from math import prod
 from typing import Any
 
 import anyio
@@ -83,7 +84,7 @@ def test_the_answer_says_what_it_rests_on(
     explain: Callable, pair: Pair, newest: date, snapshot: Snapshot
 ) -> None:
     answer = explain(**SERIES).json()
-    steps = ("features", "prediction", "base_value", "base_units", "missing")
+    steps = ("groups", "features", "prediction", "base_value", "base_units", "missing")
     assert all(answer.pop(step) is not None for step in steps)
     assert answer == {
         "node": NODE,
@@ -120,6 +121,28 @@ def test_contributions_of_a_day_add_up_and_multiply_to_the_forecast(
     )
     assert np.expm1(answer["base_value"]) == pytest.approx(answer["base_units"])
     assert by_name(answer)["horizon"]["value"] == ahead
+
+
+@pytest.mark.parametrize("asked", [{}, {"horizon": 15}], ids=["a day", "a sum of days"])
+def test_groups_unfold_to_all_features_and_add_up_to_the_same(
+    explain: Callable, asked: dict[str, int]
+) -> None:
+    answer = explain(**SERIES, **asked).json()
+    by_name = {feature["name"]: feature for feature in answer["features"]}
+    unfolded = [name for group in answer["groups"] for name in group["features"]]
+    assert sorted(unfolded) == sorted(by_name)
+    for group in answer["groups"]:
+        parts = [by_name[name] for name in group["features"]]
+        assert {part["group"] for part in parts} == {group["name"]}
+        assert group["units"] == pytest.approx(sum(part["units"] for part in parts), abs=1e-9)
+        if asked:
+            assert group["factor"] is None
+        else:
+            factor = prod(part["factor"] for part in parts)
+            assert group["factor"] == pytest.approx(factor, rel=1e-9)
+    steps = [answer["base_units"], *(group["units"] for group in answer["groups"])]
+    steps += [answer["cut"], answer["reconciliation"], answer["not_explained"]["units"]]
+    assert sum(steps) == pytest.approx(answer["prediction"], abs=answer["missing"] + 1e-9)
 
 
 def test_values_are_readable_and_described(explain: Callable, newest: date) -> None:

@@ -55,6 +55,7 @@ def test_health_says_what_is_loaded_and_how_old_the_data_are(
         "model_version": pair.bundle,
         "model_trained_through": newest.isoformat(),
         "snapshot": {"origin": newest.isoformat(), "digest": pair.snapshot.rpartition("-")[2]},
+        "demo": False,
         "nodes": len(snapshot.hierarchy),
         "degraded": False,
         "reasons": [],

@@ -83,3 +83,9 @@ def test_what_cannot_be_told_is_refused(
 ) -> None:
     told = client.problem(client.post("/historical", **asked), code)
     assert [error["pointer"] for error in told["errors"]] == [pointer]
+
+
+def test_a_refusal_speaks_of_sales_and_not_of_forecasts(client: Any) -> None:
+    document = client.post("/historical", **{"from": "1990-01-01"}).json()
+    assert document["code"] == "INVALID_DATE"
+    assert "forecast" not in f"{document['title']} {document['detail']}"

@@ -261,6 +261,8 @@ def test_a_kept_answer_has_the_etag_of_the_computed_one(
     assert first.headers["etag"] == again.headers["etag"]
     same = send(client, asked["hierarchy"], If_None_Match=first.headers["etag"])
     assert (same.status_code, same.content, outcomes(same)) == (304, b"", ["hit"])
+    for answer in (first, again, same):
+        assert answer.headers["cache-control"] == "private, no-cache"
 
 
 @pytest.mark.parametrize("call", CALLS)

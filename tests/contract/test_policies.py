@@ -22,7 +22,7 @@ from tests.contract.composed import BEHIND, EVERY_SCOPE, KEY, Asked, Told, ask, 
 from tests.contract.conftest import LocalRunners, Serves
 
 OPEN = {
-    *("/", "/docs", "/docs/errors", "/docs/style.css", "/openapi.json"),
+    *("/", "/docs", "/docs/errors", "/docs/style.css", "/docs/try.js", "/openapi.json"),
     *("/livez", "/readyz", "/healthz"),
     *("/v2/health/live", "/v2/health/ready", "/v2/models/mlrf/ready"),
 }

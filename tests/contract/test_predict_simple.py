@@ -324,7 +324,21 @@ def test_an_interval_that_is_not_offered_is_refused(simple: Callable, wrong: obj
 
 def test_no_interval_may_be_asked_for(simple: Callable) -> None:
     day = simple(horizon=15, intervals=[]).json()["forecast"][0]
-    assert set(day) == {"date", "prediction", "actual"}
+    assert set(day) == {"date", "prediction", "intervals", "actual"}
+    assert day["intervals"] == []
+
+
+@pytest.mark.parametrize("asked", [None, [99, 50, 80]], ids=["usual", "in an order of its own"])
+def test_the_list_of_intervals_holds_the_named_bounds(
+    simple: Callable, asked: list[int] | None
+) -> None:
+    answer = simple(horizon=15, **({} if asked is None else {"intervals": asked})).json()
+    for shown in (answer, *answer["forecast"]):
+        assert shown["intervals"] == [
+            {"level": level, "lower": shown[f"lower_{level}"], "upper": shown[f"upper_{level}"]}
+            for level in asked or [80, 95]
+        ]
+    assert answer["intervals"] == answer["forecast"][0]["intervals"]
 
 
 def test_few_past_origins_are_computed_at_a_time(

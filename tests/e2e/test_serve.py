@@ -166,3 +166,22 @@ def test_without_a_model_it_stays_alive_and_says_why_it_is_not_ready(
     assert server.process.poll() is None
     assert "pair_refused" in server.log.read_text()
     assert server.stop() == 0
+
+
+# --- log --------------------------------------------------------------------------------------
+
+
+def test_every_line_of_the_log_is_json(serve: Callable[..., Any], trained: Store) -> None:
+    """From the start to the end, with a worker that is killed and one that replaces it."""
+    server = serve(trained)
+    server.wait_for("/readyz")
+    server.get("/predict/simple")
+    worker = server.child("mlrf")
+    worker.kill()
+    worker.wait(10)
+    server.wait_for("/readyz")
+    assert server.stop() == 0
+    lines = server.log.read_text().splitlines()
+    assert len(lines) > 3
+    for line in lines:
+        assert {"event", "level", "timestamp"} <= json.loads(line).keys(), line

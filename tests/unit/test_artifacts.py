@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -18,7 +19,17 @@ import numpy as np
 import pytest
 
 import artifacts
-from artifacts import MANIFEST, Artifact, ArtifactError, Pair, Store, seal, staging, verify
+from artifacts import (
+    MANIFEST,
+    Artifact,
+    ArtifactError,
+    Pair,
+    Store,
+    UnwritableError,
+    seal,
+    staging,
+    verify,
+)
 from features import snapshot as snapshots
 from models import bundle as bundles
 from models import forecasts
@@ -368,7 +379,7 @@ def test_an_exception_while_sealing_leaves_nothing(
         raise OSError("the disk is full")
 
     monkeypatch.setattr(artifacts, "_sync", fail)
-    with pytest.raises(OSError, match="the disk is full"):
+    with pytest.raises(UnwritableError, match="the disk is full"):
         write(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -534,3 +545,31 @@ def test_a_reader_sees_one_pair_or_the_other_during_promotions(tmp_path: Path) -
     reader.join()
     assert wrong == []
     assert reads > 0
+
+
+# --- what cannot be written -------------------------------------------------------------------
+
+
+def test_a_volume_that_fails_while_an_artifact_is_written_is_one_line(tmp_path: Path) -> None:
+    reason = os.strerror(errno.ENOSPC)
+    with pytest.raises(UnwritableError) as refusal, staging(tmp_path):
+        raise OSError(errno.ENOSPC, reason)
+    assert str(refusal.value) == f"{tmp_path}: cannot be written: {reason}"
+
+
+@pytest.mark.parametrize("folder", ["snapshots", "bundles", "forecasts", "builds", ""])
+def test_every_folder_that_is_written_to_is_tried(tmp_path: Path, folder: str) -> None:
+    store = Store(tmp_path / "artifacts")
+    store.check_writable()
+    path = store.root / folder
+    shutil.rmtree(path)
+    path.write_text("")
+    with pytest.raises(UnwritableError) as refusal:
+        store.check_writable()
+    assert refusal.value.path == path
+
+
+def test_a_pair_cannot_be_promoted_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "artifacts").write_text("")
+    with pytest.raises(UnwritableError):
+        Store(tmp_path / "artifacts").promote(Pair(bundle="b", snapshot="s"))

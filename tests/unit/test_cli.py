@@ -19,6 +19,8 @@ import pytest
 import cli
 from artifacts import Store
 from cli import inputs
+from features.snapshot import load_snapshot
+from features.tables import SCHEMAS
 from models.pair import load_serving_pair
 from settings import ROOT, Settings, get_settings
 from training import recipe as recipes
@@ -136,6 +138,8 @@ cli.main()
 
 def test_train_makes_a_pair_that_serves(run: Run, demo_folder: Path, own_settings: Store) -> None:
     done = run("train", demo_folder)
+    snapshot = load_snapshot(own_settings.snapshots / own_settings.current().snapshot)
+    assert not snapshot.facts.demo, "tables that are given are nobody's demo"
     assert done.status == 0
     pair = own_settings.current()
     assert load_serving_pair(own_settings, pair).engine.bundle.name == pair.bundle
@@ -437,11 +441,31 @@ def test_make_forecast_is_thin_over_the_command(given: tuple[str, ...], options:
 # --- demo -------------------------------------------------------------------------------------
 
 
-def test_demo_writes_tables_to_start_from(run: Run, tmp_path: Path) -> None:
-    done = run("demo", tmp_path / "tables")
+@pytest.mark.parametrize(
+    ("options", "suffix"), [((), "parquet"), (("--csv",), "csv")], ids=["parquet", "csv"]
+)
+def test_demo_writes_tables_and_names_files_and_next_command(
+    run: Run, tmp_path: Path, options: tuple[str, ...], suffix: str
+) -> None:
+    folder = tmp_path / "my tables"
+    done = run("demo", folder, *options)
     assert done.status == 0
-    assert str(tmp_path / "tables") in done.err.replace("\n", "")
-    assert (tmp_path / "tables" / "train.parquet").is_file()
+    written = sorted(path.name for path in folder.iterdir())
+    assert written == sorted(f"{name}.{suffix}" for name in SCHEMAS)
+    assert all(name in done.err for name in written)
+    assert done.err.rstrip().endswith(f"mlrf train '{folder}'")
+
+
+def test_demo_is_not_written_beside_tables_of_the_other_format(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("mine")
+    assert str(tmp_path / "train.csv") in run("demo", tmp_path).told
+    assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
+
+
+def test_demo_says_which_folder_cannot_be_written(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    told = run("demo", tmp_path / "file" / "tables").told
+    assert told.startswith(f"mlrf: {tmp_path / 'file' / 'tables'} cannot be written: ")
 
 
 # --- serve ------------------------------------------------------------------------------------
@@ -488,6 +512,7 @@ def test_serve_trains_on_the_demo_data_when_there_is_no_model(
     assert done.status == 0
     assert "training one on the built-in demo data" in done.err
     assert own_settings.current().bundle in done.err
+    assert load_snapshot(own_settings.snapshots / own_settings.current().snapshot).facts.demo
     assert len(executed) == 1
 
 
@@ -586,3 +611,24 @@ def test_a_relative_artifacts_folder_is_the_same_for_the_server(
     assert run("serve").status == 0
     assert Path(os.environ["ARTIFACTS_DIR"]) == trained.root.resolve()
     assert len(executed) == 1
+
+
+# --- ARTIFACTS_DIR ----------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["root", "snapshots"])
+def unwritable(request: pytest.FixtureRequest, own_settings: Store) -> Path:
+    """A file where a folder of artifacts should be: not even root can write below it."""
+    path = own_settings.root if request.param == "root" else own_settings.snapshots
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("")
+    return path
+
+
+@pytest.mark.parametrize("command", ["train", "forecast", "seal"])
+def test_an_unwritable_folder_of_artifacts_is_one_line_before_any_work(
+    run: Run, unwritable: Path, demo_folder: Path, command: str
+) -> None:
+    told = run(command, demo_folder).told
+    assert told.startswith(f"mlrf: ARTIFACTS_DIR: {unwritable}: cannot be written: ")
+    assert told.endswith("Let this user write there, or name another folder")

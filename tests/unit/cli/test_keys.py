@@ -196,6 +196,40 @@ def test_list_of_nobody_is_empty(run: Run) -> None:
     assert json.loads(run("keys", "list", "--client", "nobody", "--json").out) == []
 
 
+@pytest.mark.parametrize("width", ["20", "80", "300"])
+def test_list_shows_ids_and_clients_whole_whatever_the_width(
+    run: Run, monkeypatch: pytest.MonkeyPatch, width: str
+) -> None:
+    client = "a-client:smile:with-a-long-name@" + "x" * 60
+    public_id = run("keys", "create", client).key.public_id
+    monkeypatch.setenv("COLUMNS", width)
+    out = run("keys", "list").out
+    assert public_id in out
+    assert client in out
+    assert "…" not in out
+
+
+@pytest.mark.parametrize("command", ["create", "rotate"])
+def test_a_new_key_as_json_holds_the_key_and_its_id(
+    run: Run, store: KeyStore, command: str
+) -> None:
+    subject = "shop" if command == "create" else run("keys", "create", "shop").key.public_id
+    document = json.loads(run("keys", command, subject, "--json").out)
+    presented = parse(document["key"])
+    assert presented is not None
+    key = store.find(document["id"])
+    assert key is not None
+    assert key.matches(presented.secret)
+    assert (document["client"], document["state"]) == ("shop", "active")
+
+
+def test_a_revoked_key_as_json_says_when(run: Run) -> None:
+    public_id = run("keys", "create", "shop").key.public_id
+    document = json.loads(run("keys", "revoke", public_id, "--json").out)
+    assert (document["id"], document["state"]) == (public_id, "revoked")
+    assert document["revoked_at"] is not None
+
+
 # --- rotate, revoke ---------------------------------------------------------------------------
 
 

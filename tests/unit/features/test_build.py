@@ -433,3 +433,15 @@ def test_promotions_are_known_of_each_series_as_far_as_test_names_it(snapshot: S
         TWO_MILK: 1,
         TEN_WINE: 1,
     }
+
+
+def test_only_a_snapshot_of_the_demo_says_so(demo_folder: Path, tmp_path: Path) -> None:
+    """The manifest of other data is as it was, and so is their name."""
+    tables = read_tables(demo_folder)
+    plain = build_snapshot(tables, tmp_path)
+    demo = build_snapshot(tables, tmp_path, demo=True)
+    assert "demo" not in plain.facts
+    assert not load_snapshot(plain.path).facts.demo
+    assert demo.facts["demo"] is True
+    assert load_snapshot(demo.path).facts.demo
+    assert demo.name != plain.name

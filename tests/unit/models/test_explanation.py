@@ -69,9 +69,28 @@ def assert_adds_up(found: Explanation) -> None:
     total = sum([*steps, found.not_explained])
     assert total == pytest.approx(found.prediction, rel=GRAPH_ROUNDING, abs=GRAPH_ROUNDING)
     assert found.missing == pytest.approx(abs(total - found.prediction), abs=1e-9)
+    assert_groups_add_up(found)
     if found.space is Space.UNITS:
         np.testing.assert_array_equal(found.contributions, found.units)
         assert found.base == found.base_units
+
+
+def assert_groups_add_up(found: Explanation) -> None:
+    """The groups' steps are the features' steps: in units, in the space, and as factors."""
+    groups = found.of_groups()
+    columns = [column for step in groups.values() for column in step.columns]
+    assert sorted(columns) == list(range(len(NAMES)))
+    by_units = sum(step.units for step in groups.values())
+    by_space = sum(step.contribution for step in groups.values())
+    assert by_units == pytest.approx(found.units.sum(), rel=1e-9, abs=1e-9)
+    assert by_space == pytest.approx(found.contributions.sum(), rel=1e-9, abs=1e-9)
+    sizes = [abs(step.contribution) for step in groups.values()]
+    assert sizes == sorted(sizes, reverse=True)
+    for group, step in groups.items():
+        assert {FEATURES[column].group for column in step.columns} == {group}
+        moved = found.contributions[list(step.columns)]
+        assert step.contribution == pytest.approx(moved.sum(), rel=1e-9, abs=1e-9)
+        assert list(np.abs(moved)) == sorted(np.abs(moved), reverse=True)
 
 
 # --- TreeSHAP of the boosters -----------------------------------------------------------------

@@ -51,6 +51,20 @@ def test_many_nodes_have_the_bounds_that_each_has_alone(
             assert bound[at].tolist() == one[0].tolist()
 
 
+def test_several_coverages_together_have_the_bounds_that_each_has_alone(
+    engine: ForecastEngine, intervals: Intervals, draw: np.random.Generator
+) -> None:
+    nodes = np.arange(len(engine.snapshot.hierarchy))
+    horizons = np.arange(3, 33)
+    mean = draw.gamma(1, 100, (len(nodes), len(horizons)))
+    sold = draw.random(len(nodes)) < 0.8
+    nominals = (80, 50, 99)
+    together = intervals.bounds_of(nodes, mean, horizons, nominals, sold=sold)
+    for nominal, bounds in zip(nominals, together, strict=True):
+        alone = intervals.bounds(nodes, mean, horizons, nominal, sold=sold)
+        assert np.array_equal(bounds, alone)
+
+
 @pytest.mark.parametrize(
     ("root", "quantile"),
     [
@@ -63,7 +77,7 @@ def test_many_nodes_have_the_bounds_that_each_has_alone(
 def test_a_forecast_between_two_sizes_takes_what_lies_between_their_quantiles(
     root: float, quantile: float
 ) -> None:
-    table = np.tile([1.0, 3.0], (90, 1))
+    table = np.tile([1.0, 3.0], (1, 90, 1))
     reached = _reach(
         np.array([[root]]), np.array([[0.5]]), np.array([7]), np.array([2.0, 4.0]), table
     )

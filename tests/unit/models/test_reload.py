@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from artifacts import ArtifactError, Store
 from errors import InputError
@@ -254,8 +255,52 @@ def test_the_cause_of_a_fault_is_told() -> None:
     assert told(error, Path("/srv/store")) == "cannot be read (in x: 3)"
 
 
+def test_the_words_of_a_library_are_not_told() -> None:
+    error = ArtifactError(Path("/srv/store/b"), "does not hold a bundle")
+    try:
+        Job.model_validate({"id": 1})
+    except ValidationError as cause:
+        error.__cause__ = cause
+    line = told(error, Path("/srv/store"))
+    assert line == "b: does not hold a bundle (its id is not as expected)"
+
+
 def test_a_process_that_reloads_loads_no_table_library() -> None:
     """Only the process that builds does."""
     script = "import sys, models.reload, models.watcher; assert 'polars' not in sys.modules"
     root = Path(reload.__file__).parents[1]
     subprocess.run([sys.executable, "-c", script], cwd=root, check=True, timeout=60)
+
+
+# --- what is told of the end ------------------------------------------------------------------
+
+
+def test_the_end_of_a_reload_is_told_once_with_its_reason(
+    store: Store, data: Path, jobs: Jobs
+) -> None:
+    """No model is there, so the build fails at once."""
+    told: list[Job] = []
+    reloader = Reloader(store, data, on_end=told.append)
+    job = ended(reloader, reloader.start("may").id)
+    wait(lambda: bool(told))
+    assert told == [job]
+    assert job.state is State.FAILED
+    assert job.detail
+
+
+def test_a_process_that_cannot_be_started_is_told(store: Store, data: Path) -> None:
+    told: list[Job] = []
+    Reloader(store, data, python="/no/python", on_end=told.append).start("may")
+    assert [job.state for job in told] == [State.FAILED]
+
+
+def test_a_job_whose_process_is_gone_is_told_by_who_looks(
+    store: Store, data: Path, jobs: Jobs
+) -> None:
+    job = jobs.add("may", force=False)
+    jobs.save(job.model_copy(update={"state": State.RUNNING}))
+    told: list[Job] = []
+    reloader = Reloader(store, data, on_end=told.append)
+    assert [each.detail for each in reloader.jobs()] == [INTERRUPTED]
+    reloader.jobs()
+    assert [(each.id, each.detail) for each in told] == [(job.id, INTERRUPTED)]

@@ -28,6 +28,8 @@ NAMES = {
     "mlrf_dependency_available": "gauge",
     "mlrf_degraded": "gauge",
     "mlrf_model_info": "gauge",
+    "mlrf_reloads": "counter",
+    "mlrf_reload_last_timestamp_seconds": "gauge",
     "mlrf_data_origin_timestamp_seconds": "gauge",
 }
 

@@ -125,6 +125,12 @@ def test_folder_is_made_and_returned(tmp_path: Path) -> None:
     )
 
 
+def test_csv_files_are_read_as_the_same_tables(tmp_path: Path) -> None:
+    tables, expected = read_tables(write_demo(tmp_path, csv=True)), demo_tables()
+    for field in fields(Tables):
+        assert_frame_equal(getattr(tables, field.name), getattr(expected, field.name))
+
+
 def test_same_seed_writes_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     again = write_demo(tmp_path)
     for name in SCHEMAS:

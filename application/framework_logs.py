@@ -1,0 +1,37 @@
+"""Log lines of BentoML, uvicorn and circus in the shape of our own, on standard error.
+
+BentoML configures `logging` from a dictionary, in the supervisor after it has imported the
+service and in each worker before. So the dictionary is altered for what comes, and the loggers
+for what has been: both end at the one handler of the root logger.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import bentoml._internal.log as bentoml_log
+
+from telemetry.logs import json_formatter
+
+_HANDLER = "json"
+
+
+def log_framework_as_json() -> None:
+    """Make the framework log as we do, now and whenever it configures logging again."""
+    configuration: dict[str, Any] = bentoml_log.SERVER_LOGGING_CONFIG
+    configuration["disable_existing_loggers"] = False
+    configuration["formatters"] = {_HANDLER: {"()": json_formatter}}
+    configuration["filters"] = {}
+    configuration["handlers"] = {
+        _HANDLER: {
+            "class": "logging.StreamHandler",
+            "formatter": _HANDLER,
+            "stream": "ext://sys.stderr",
+        }
+    }
+    configuration["root"]["handlers"] = [_HANDLER]
+    for name, of_logger in configuration["loggers"].items():
+        of_logger.update(handlers=[], propagate=True)
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True

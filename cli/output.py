@@ -1,0 +1,36 @@
+"""Results on standard output: tables whose words are never cut, and JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str | None = None
+) -> None:
+    """Print a table as wide as its words need, however narrow the terminal is.
+
+    A cell may break between words, never within one: an id or a figure is there to be copied.
+    """
+    table = Table(caption=caption)
+    for heading, *cells in zip(headings, *rows, strict=True):
+        longest = max(len(word) for cell in (heading, *cells) for word in cell.split() or [""])
+        table.add_column(heading, min_width=longest, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))  # as it is: no markup, and no picture for `:name:`
+    borders = 3 * len(headings) + 1
+    least = borders + sum(column.min_width or 0 for column in table.columns)
+    console = Console()
+    console.print(table, width=max(console.width, least), crop=False)
+
+
+def print_json(document: Any) -> None:
+    """Print a document as indented JSON."""
+    typer.echo(json.dumps(document, indent=2))

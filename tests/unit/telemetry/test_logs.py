@@ -1,0 +1,72 @@
+"""Whatever a process writes to standard error is one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from settings import ROOT
+
+_START = "from telemetry.logs import configure_logging; configure_logging('INFO'); "
+
+
+def lines_of(code: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-c", _START + code], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout == ""
+    return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("code", "level", "text"),
+    [
+        pytest.param(
+            "raise ValueError('of the main thread')", "critical", "main thread", id="main"
+        ),
+        pytest.param(
+            "import threading; t = threading.Thread(target=lambda: 1 / 0); t.start(); t.join()",
+            "critical",
+            "ZeroDivisionError",
+            id="thread",
+        ),
+        pytest.param(
+            "exec('class A:\\n def __del__(self): raise ValueError(\\'of a finaliser\\')'); A()",
+            "critical",
+            "of a finaliser",
+            id="finaliser",
+        ),
+        pytest.param(
+            "import warnings; warnings.warn('odd', stacklevel=1)", "warning", "odd", id="warning"
+        ),
+        pytest.param(
+            "import logging; logging.getLogger('some.library').error('two\\nlines')",
+            "error",
+            "two",
+            id="library",
+        ),
+    ],
+)
+def test_what_no_code_of_ours_writes_is_a_line_of_json(code: str, level: str, text: str) -> None:
+    (line,) = lines_of(code)
+    assert line["level"] == level
+    assert text in json.dumps(line)
+    assert line["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize("name", ["bentoml.cli", "uvicorn.error", "circus"])
+@pytest.mark.parametrize("again", ["", "bentoml_log.configure_server_logging(); "])
+def test_the_framework_logs_as_json_once(name: str, again: str) -> None:
+    """Whether it configured logging before we did, or does so again after."""
+    lines = lines_of(
+        "import logging, bentoml._internal.log as bentoml_log; "
+        "bentoml_log.configure_server_logging(); "
+        f"{_START}from application.framework_logs import log_framework_as_json; "
+        f"log_framework_as_json(); {again}logging.getLogger('{name}').warning('%s', 'said')"
+    )
+    said = [(line["level"], line["logger"]) for line in lines if line["event"] == "said"]
+    assert said == [("warning", name)]
