@@ -42,6 +42,16 @@ def check_keys(table: ReadTable, report: Report) -> None:
     report.add(*findings, total=repeated.height)
 
 
+def distinct_rows(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return each distinct row once."""
+    codes = _codes(frame)
+    if codes.min() < 0 or codes.max() >= _MAX_CELLS:
+        return frame.unique(maintain_order=True)
+    position = np.full(int(codes.max()) + 1, -1, dtype=np.int64)
+    position[codes] = np.arange(len(codes))
+    return frame[position[position >= 0]]
+
+
 def _codes(frame: pl.DataFrame) -> NDArray[np.int64]:
     """Return one whole number for each row, equal where the rows are."""
     code = np.zeros(frame.height, dtype=np.int64)

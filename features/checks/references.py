@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 import polars as pl
 
+from features.checks.keys import distinct_rows
 from features.findings import SHOWN, Report, Severity
 from features.reading.names import folded
 from features.reading.reader import ReadTable
@@ -21,7 +22,7 @@ def check_references(tables: Mapping[str, ReadTable], report: Report) -> None:
             if name in tables:
                 _check(tables[name], ["store_nbr"], stores, "the stores table", report)
     if "test" in tables and "train" in tables:
-        series = tables["train"].frame.select("store_nbr", "family").unique()
+        series = distinct_rows(tables["train"].frame.select("store_nbr", "family"))
         _check(tables["test"], ["store_nbr", "family"], series, "the train table", report)
         _check_order(tables["train"], tables["test"], report)
 

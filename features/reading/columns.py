@@ -155,15 +155,17 @@ def _label_text(raw: pl.Series) -> pl.Series:
 
 
 def _warn_of_leading_zeros(converted: Converted, text: pl.Series) -> None:
-    zeros = text.str.contains(r"^\s*\+?0[0-9]").fill_null(value=False)
-    if zeros.any() and not zeros.all():
-        others = converted.values.filter(~zeros).unique()
-        both = zeros & converted.values.is_in(others.implode())
-        if both.any():
-            said = "is read as the same number as the one without leading zeros"
-            converted.faults.append(
-                Fault("leading-zeros", both, said, "write each number once", Severity.WARNING)
-            )
+    distinct = text.drop_nulls().unique()
+    zeros = distinct.filter(distinct.str.contains(r"^\s*\+?0[0-9]"))
+    if not zeros.len():
+        return
+    bare = set(distinct)
+    both = [name for name in zeros if name.strip().lstrip("+0") in bare]
+    if both:
+        said = "is read as the same number as the one without leading zeros"
+        rows = text.is_in(both).fill_null(value=False)
+        advice = "write each number in one way"
+        converted.faults.append(Fault("leading-zeros", rows, said, advice, Severity.WARNING))
 
 
 def _mark_missing(result: Converted, raw: pl.Series, column: Column) -> None:

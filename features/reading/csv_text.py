@@ -15,6 +15,7 @@ import polars as pl
 
 from features.findings import Finding, Report, Severity
 from features.reading.csv_lines import read_lines
+from features.reading.csv_marks import count_marks
 from features.reading.headers import Header, read_header
 from features.reading.layout import TableLayout
 from features.reading.schema import Column
@@ -67,11 +68,8 @@ def _first_record(data: bytes, layout: TableLayout) -> list[str]:
 def _parse(data: bytes, header: Header, layout: TableLayout) -> pl.DataFrame | None:
     """Return the columns if every row is proven to be whole and to take one line."""
     delimiter = layout.delimiter.character.encode()
-    quotes = data.count(b'"')
-    if quotes and not _quotes_whole_fields(data, delimiter, quotes):
-        return None
-    returns = data.count(b"\r")
-    if returns and returns != data.count(b"\r\n"):
+    marks = count_marks(data, delimiter)
+    if not marks.every_row_takes_a_line:
         return None
     try:
         frame = pl.read_csv(
@@ -79,31 +77,23 @@ def _parse(data: bytes, header: Header, layout: TableLayout) -> pl.DataFrame | N
         )
     except pl.exceptions.PolarsError:
         return None
-    if frame.width != header.width:
-        return None
-    lines = data.count(b"\n") + (not data.endswith(b"\n"))
-    if lines != frame.height + 1:
-        return None
-    expected = (frame.height + 1) * (frame.width - 1)
-    inside = header.delimiters_inside + (_count_inside(frame, delimiter) if quotes else 0)
-    if data.count(delimiter) != expected + inside:
-        return None
-    if frame.filter(pl.all_horizontal(pl.all().is_null())).height:
+    inside = header.delimiters_inside + (_count_inside(frame, delimiter) if marks.quotes else 0)
+    whole = (
+        frame.width == header.width
+        and frame.height + 1 == marks.lines
+        and (frame.height + 1) * (frame.width - 1) + inside == marks.delimiters
+        and not _has_empty_row(frame)
+    )
+    if not whole:
         return None
     wanted = [frame.to_series(index).alias(name) for name, index in header.positions.items()]
     return pl.DataFrame(wanted).with_row_index(ROW, offset=2)
 
 
-def _quotes_whole_fields(data: bytes, delimiter: bytes, quotes: int) -> bool:
-    """Return whether each quote opens or closes a field: none is doubled, none is stray."""
-    opening = data.count(delimiter + b'"') + data.count(b'\n"') + data.startswith(b'"')
-    closing = (
-        data.count(b'"' + delimiter)
-        + data.count(b'"\n')
-        + data.count(b'"\r\n')
-        + data.endswith(b'"')
-    )
-    return opening == closing and quotes == 2 * opening
+def _has_empty_row(frame: pl.DataFrame) -> bool:
+    if any(not column.null_count() for column in frame):
+        return False
+    return bool(frame.select(pl.all_horizontal(pl.all().is_null()).any()).item())
 
 
 def _count_inside(frame: pl.DataFrame, delimiter: bytes) -> int:

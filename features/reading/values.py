@@ -130,12 +130,8 @@ def _number_of_text(
     if odd.len():
         values = values.scatter(odd, _number_of_odd_text(spelled.gather(odd), column))
     converted = Converted(values)
-    converted.mark(
-        values.is_null() & _not_blank(text),
-        "number",
-        expected,
-        _number_advice(text.filter(values.is_null()), layout),
-    )
+    lost = _lost(text, values)
+    converted.mark(lost, "number", expected, _number_advice(text.filter(lost), layout))
     return converted
 
 
@@ -190,14 +186,14 @@ def to_boolean(raw: pl.Series) -> Converted:
         raise ColumnKindError(NO_BOOLEAN)
     values = map_distinct(text, lambda word: _BOOLEANS.get(word.strip().lower()), pl.Boolean)
     converted = Converted(values)
-    converted.mark(values.is_null() & _not_blank(text), "boolean", NO_BOOLEAN)
+    converted.mark(_lost(text, values), "boolean", NO_BOOLEAN)
     return converted
 
 
-def _not_blank(text: pl.Series) -> pl.Series:
-    """Return which values are texts with something in them."""
-    candidates = text.is_not_null()
-    return candidates & (text.str.strip_chars() != "") if candidates.any() else candidates
+def _lost(text: pl.Series, values: pl.Series) -> pl.Series:
+    """Return which texts with something in them have become no value."""
+    lost = values.is_null() & text.is_not_null()
+    return lost & (text.str.strip_chars() != "") if lost.any() else lost
 
 
 def _decoded(raw: pl.Series) -> pl.Series:
