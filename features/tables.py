@@ -15,9 +15,13 @@ from pathlib import Path
 import polars as pl
 
 from errors import InputError
+from features.checks.coverage import warn_of_holes, warn_of_missing
 from features.checks.keys import check_keys
+from features.checks.panel import panel_of
+from features.checks.places import warn_of_events, warn_of_places, warn_of_slips
 from features.checks.references import check_references
 from features.checks.spans import check_spans
+from features.checks.spikes import warn_of_spikes
 from features.findings import Finding, Report, Severity
 from features.reading.layout import STANDARD, TableLayout
 from features.reading.reader import ReadTable, read_table
@@ -125,6 +129,14 @@ def _check(tables: Mapping[str, ReadTable], report: Report, today: date) -> None
         check_keys(table, report)
     check_spans(tables, report, today=today)
     check_references(tables, report)
+    warn_of_places(tables, report)
+    warn_of_events(tables, report)
+    warn_of_slips(tables, report)
+    if "train" in tables:
+        warn_of_missing(tables, report)
+        if (panel := panel_of(tables["train"])) is not None:
+            warn_of_holes(panel, tables.get("holidays_events"), report)
+            warn_of_spikes(panel, report)
 
 
 def last_id(folder: Path, layout: TableLayout = STANDARD) -> int | None:
