@@ -7,7 +7,7 @@ on the clock or on where the tables lie, so a snapshot that keeps its report sta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -179,6 +179,10 @@ class Report:
                 yield f"  … and {kind.count - len(kind.findings):,} more"
             if first.advice:
                 yield f"  → {first.advice}"
+
+
+OnReport = Callable[[Report], object]
+"""Receives what a check of tables found."""
 
 
 def _kind_to_dict(kind: Kind) -> dict[str, Any]:

@@ -22,7 +22,9 @@ import polars as pl
 from artifacts import Pair, Store
 from errors import InputError
 from features.build import build_snapshot
+from features.findings import OnReport, Report
 from features.hierarchy import Hierarchy
+from features.reading.layout import STANDARD, TableLayout
 from features.snapshot import MAX_HORIZON, Snapshot
 from features.tables import check_reach, last_id, read_tables
 from models.engine import Progress
@@ -55,6 +57,8 @@ def forecast_file(
     days: int | None = None,
     levels: bool = False,
     reporter: Reporter | None = None,
+    layout: TableLayout = STANDARD,
+    on_report: OnReport = lambda report: None,
 ) -> Written:
     """Forecast a folder of tables with the current bundle, into the file `out`.
 
@@ -66,6 +70,8 @@ def forecast_file(
         levels: add the column `node`, and after those rows every other node on every day that
             they forecast, without an id. Bottom series that test leaves out are among them, so
             that the nodes of the file always add up.
+        layout: how the text of the tables is written.
+        on_report: called with what the check of the tables found, unless there is an error.
 
     Raises:
         DataError: a table is wrong, or test reaches beyond 90 days.
@@ -79,13 +85,16 @@ def forecast_file(
     bundle = store.current().bundle
     clock = Clock(reporter or Silent())
     with clock.step("read tables"):
-        tables = read_tables(data)
-        check_reach(data, tables, MAX_HORIZON)
+        report = Report()
+        tables = read_tables(data, layout, report=report)
+        check_reach(data, tables, MAX_HORIZON, layout)
+        on_report(report)
         if tables.test is not None and days is not None:
             raise InputError(f"{data}: test says which days to forecast; leave out --days (DAYS)")
-        newest_id = last_id(data) if tables.test is None else None
+        newest_id = last_id(data, layout) if tables.test is None else None
     with clock.step("build snapshot"):
-        pair = Pair(bundle=bundle, snapshot=build_snapshot(tables, store.snapshots).name)
+        artifact = build_snapshot(tables, store.snapshots, report=report, text_layout=layout)
+        pair = Pair(bundle=bundle, snapshot=artifact.name)
     test = tables.test
     del tables  # the largest part of the memory by far
     with clock.step("forecast all nodes"):

@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 from artifacts import Artifact, Pair, Store
 from features.build import build_snapshot
 from features.contract import Contract, contract_of
+from features.findings import OnReport, Report
 from features.matrix import MatrixBuilder
+from features.reading.layout import STANDARD, TableLayout
 from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
 from features.tables import read_tables
 from models.bundle import Facts, SegmentFiles, load_bundle, write_bundle
@@ -104,12 +106,16 @@ def train(
     threads: int,
     engine: Engine | None = None,
     reporter: Reporter | None = None,
+    layout: TableLayout = STANDARD,
+    on_report: OnReport = lambda report: None,
 ) -> Pair:
     """Train a model on a folder of tables and make it the serving pair.
 
     Args:
         threads: of the fit on this machine, and of the forecasts that calibrate the intervals.
         engine: that fits it, if not this machine.
+        layout: how the text of the tables is written.
+        on_report: called with what the check of the tables found, unless there is an error.
 
     Raises:
         DataError: a table is wrong.
@@ -118,9 +124,12 @@ def train(
     clock = Clock(reporter or Silent())
     engine = engine or LocalEngine(threads)
     with clock.step("read tables"):
-        tables = read_tables(data)
+        report = Report()
+        tables = read_tables(data, layout, report=report)
+        on_report(report)
     with clock.step("build snapshot"):
-        snapshot = load_snapshot(build_snapshot(tables, store.snapshots).path)
+        artifact = build_snapshot(tables, store.snapshots, report=report, text_layout=layout)
+        snapshot = load_snapshot(artifact.path)
     calibration, metrics = _calibrate(snapshot, recipe, engine=engine, threads=threads, clock=clock)
     fitted = fit_model(
         snapshot, recipe, last_target=snapshot.newest_origin, engine=engine, clock=clock

@@ -30,15 +30,14 @@ Grid = NDArray[np.bool_]
 def warn_of_holes(panel: Panel, holidays: ReadTable | None, report: Report) -> None:
     """Warn of days on which the retailer, a store or a series has no rows."""
     present = panel.present
-    open_days = present.any(axis=0)
+    open_days: Grid = np.asarray(present.any(axis=0))
     off = set(holidays.frame["date"]) if holidays is not None else set()
-    closed = [(first, last) for first, last in _runs(~open_days)]
-    for first, last in closed:
+    for first, last in _runs(np.asarray(~open_days)):
         if not (first == last and _is_usual(panel, open_days, first, off)):
             _warn(panel, "no row of any store", first, last, "gap-retailer", report)
     stores = panel.series["store_nbr"].to_numpy()
     for store in np.unique(stores):
-        rows = present[stores == store].any(axis=0)
+        rows: Grid = np.asarray(present[stores == store].any(axis=0))
         for first, last in _inner_gaps(rows, open_days):
             _warn(panel, f"no row of store_nbr {store}", first, last, "gap-store", report)
     _warn_of_series(panel, present, stores, report)

@@ -1,4 +1,4 @@
-"""Holidays that no store keeps, that are listed twice, or that are no single days; slips in names."""
+"""Holidays that no store keeps or that are listed twice, long events, and slips in names."""
 
 from __future__ import annotations
 
