@@ -19,12 +19,10 @@ from numpy.typing import NDArray
 from artifacts import Artifact, seal, staging
 from features import snapshot as layout
 from features.calendar import Holiday
-from features.findings import Report
 from features.hierarchy import BOTTOM, DEFAULT_LEVELS, Hierarchy, Levels
-from features.reading.layout import STANDARD, TableLayout
 from features.snapshot import MAX_HORIZON, Facts, StoreRow, dump_rows
 from features.table_report import write_report
-from features.tables import Tables
+from features.tables import CheckedTables, Tables
 
 Float = TypeVar("Float", bound=np.floating)
 
@@ -32,21 +30,12 @@ _SERIES = ["store_nbr", "family"]
 
 
 def build_snapshot(
-    tables: Tables,
-    destination: Path,
-    *,
-    levels: Levels = DEFAULT_LEVELS,
-    report: Report | None = None,
-    text_layout: TableLayout = STANDARD,
+    tables: Tables, destination: Path, *, levels: Levels = DEFAULT_LEVELS
 ) -> Artifact:
     """Write the snapshot of `tables` into the folder `destination`.
 
     The series are those that occur in train, ordered by store and family. The same tables make
-    the same snapshot, byte for byte.
-
-    Args:
-        report: what the check of the tables found; kept in the snapshot.
-        text_layout: of the tables; kept beside the report.
+    the same snapshot, byte for byte; what their check found is part of it.
     """
     train, test = tables.train, tables.test
     first, origin = _span(train)
@@ -79,8 +68,8 @@ def build_snapshot(
         (folder / layout.HIERARCHY_FILE).write_bytes(
             orjson.dumps({"levels": hierarchy.levels, "bottoms": hierarchy.bottoms})
         )
-        if report is not None:
-            write_report(folder, report, text_layout)
+        if isinstance(tables, CheckedTables):
+            write_report(folder, tables.report, tables.layout)
         facts = Facts(first_date=first, origin=origin, promotions_known_through=known_through)
         return seal(
             folder, kind=layout.KIND, label=origin.isoformat(), facts=facts.model_dump(mode="json")

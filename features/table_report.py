@@ -22,11 +22,16 @@ CLOCK_BOUND = ("future-rows",)
 
 
 def write_report(folder: Path, report: Report, layout: TableLayout) -> None:
-    """Write the warnings of checked tables, and their layout, into a snapshot's folder."""
+    """Write the warnings of checked tables, and their layout, into a snapshot's folder.
+
+    Nothing is written where there is nothing to say.
+    """
     placeless = Report()
     for kind in report.without(CLOCK_BOUND).kinds:
         findings = [replace(f, file=f.file.partition(".")[0], row=None) for f in kind.findings]
         placeless.add(*findings, total=kind.count)
+    if layout == STANDARD and not placeless.kinds:
+        return
     document = {"layout": layout.model_dump(), **placeless.to_dict()}
     (folder / REPORT_FILE).write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
 

@@ -8,7 +8,7 @@ after the last day of sales. Columns beyond those of `SCHEMAS` are ignored.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +27,18 @@ from features.reading.layout import STANDARD, TableLayout
 from features.reading.reader import ReadTable, read_table
 from features.reading.schema import SCHEMAS, UNIQUE, Column, key_column
 
-__all__ = ["SCHEMAS", "UNIQUE", "Column", "DataError", "Tables", "check_tables", "read_tables"]
+__all__ = [
+    "SCHEMAS",
+    "UNIQUE",
+    "CheckedTables",
+    "Column",
+    "DataError",
+    "Tables",
+    "check_reach",
+    "check_tables",
+    "last_id",
+    "read_tables",
+]
 
 
 class DataError(InputError):
@@ -79,29 +90,35 @@ class Tables:
     test: pl.DataFrame | None = None
 
 
-def read_tables(
-    folder: Path, layout: TableLayout = STANDARD, *, report: Report | None = None
-) -> Tables:
-    """Read and check the tables of a folder.
+@dataclass(frozen=True)
+class CheckedTables(Tables):
+    """Tables that were read from files.
 
-    Args:
-        report: takes up what was found, warnings too.
+    Attributes:
+        report: warnings of their check; there is no error.
+        layout: in which their text is written.
+    """
+
+    report: Report = field(default_factory=Report)
+    layout: TableLayout = STANDARD
+
+
+def read_tables(folder: Path, layout: TableLayout = STANDARD) -> CheckedTables:
+    """Read and check the tables of a folder.
 
     Raises:
         DataError: something is wrong with them; names the first fault and counts the others.
     """
-    found = Report()
-    tables = check_tables(folder, layout, found)
-    if report is not None:
-        report.extend(found)
+    report = Report()
+    tables = check_tables(folder, layout, report)
     if tables is None:
-        raise DataError.of_report(folder, found)
+        raise DataError.of_report(folder, report)
     return tables
 
 
 def check_tables(
     folder: Path, layout: TableLayout, report: Report, *, today: date | None = None
-) -> Tables | None:
+) -> CheckedTables | None:
     """Read all tables of a folder and report everything that is wrong with them.
 
     A fault does not end the check: rows at fault are left out, and the rest is looked at.
@@ -121,7 +138,8 @@ def check_tables(
     _check(tables, report, today or datetime.now(UTC).date())
     if report.errors:
         return None
-    return Tables(**{name: table.data for name, table in tables.items()})
+    frames = {name: table.data for name, table in tables.items()}
+    return CheckedTables(**frames, report=report, layout=layout)
 
 
 def _check(tables: Mapping[str, ReadTable], report: Report, today: date) -> None:

@@ -61,11 +61,10 @@ def refresh(
     serving = store.current()  # where there is none, the tables need not be read
     enter(READING)
     layout = recorded_layout(store.snapshots / serving.snapshot)
-    report = Report()
-    tables = read_tables(folder, layout, report=report)
-    on_report(report)
+    tables = read_tables(folder, layout)
+    on_report(tables.report)
     enter(BUILDING)
-    artifact = build_snapshot(tables, store.snapshots, report=report, text_layout=layout)
+    artifact = build_snapshot(tables, store.snapshots)
     del tables  # nothing below needs them, and forecasting takes memory too
     snapshot = load_snapshot(artifact.path)
     if snapshot.n_days < MIN_HISTORY_DAYS:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from artifacts import ArtifactError
 from features.build import build_snapshot
 from features.contract import FEATURES_VERSION, NAMES
-from features.findings import OnReport, Report
+from features.findings import OnReport
 from features.reading.layout import STANDARD, TableLayout
 from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
 from features.state import MIN_HISTORY_DAYS
@@ -77,10 +77,9 @@ def backtest(
     """
     clock = Clock(reporter)
     with clock.step("build snapshot"):
-        report = Report()
-        tables = read_tables(data, layout, report=report)
-        on_report(report)
-        artifact = build_snapshot(tables, folder / "snapshots", report=report, text_layout=layout)
+        tables = read_tables(data, layout)
+        on_report(tables.report)
+        artifact = build_snapshot(tables, folder / "snapshots")
         snapshot = load_snapshot(artifact.path)
     run = Backtest(snapshot, recipe, folder, threads=threads, clock=clock, previous=previous)
     return run.run(windows_of(snapshot, short=short, long=long))

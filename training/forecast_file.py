@@ -22,7 +22,7 @@ import polars as pl
 from artifacts import Pair, Store
 from errors import InputError
 from features.build import build_snapshot
-from features.findings import OnReport, Report
+from features.findings import OnReport
 from features.hierarchy import Hierarchy
 from features.reading.layout import STANDARD, TableLayout
 from features.snapshot import MAX_HORIZON, Snapshot
@@ -85,15 +85,14 @@ def forecast_file(
     bundle = store.current().bundle
     clock = Clock(reporter or Silent())
     with clock.step("read tables"):
-        report = Report()
-        tables = read_tables(data, layout, report=report)
+        tables = read_tables(data, layout)
         check_reach(data, tables, MAX_HORIZON, layout)
-        on_report(report)
+        on_report(tables.report)
         if tables.test is not None and days is not None:
             raise InputError(f"{data}: test says which days to forecast; leave out --days (DAYS)")
         newest_id = last_id(data, layout) if tables.test is None else None
     with clock.step("build snapshot"):
-        artifact = build_snapshot(tables, store.snapshots, report=report, text_layout=layout)
+        artifact = build_snapshot(tables, store.snapshots)
         pair = Pair(bundle=bundle, snapshot=artifact.name)
     test = tables.test
     del tables  # the largest part of the memory by far

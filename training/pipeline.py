@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from artifacts import Artifact, Pair, Store
 from features.build import build_snapshot
 from features.contract import Contract, contract_of
-from features.findings import OnReport, Report
+from features.findings import OnReport
 from features.matrix import MatrixBuilder
 from features.reading.layout import STANDARD, TableLayout
 from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
@@ -124,11 +124,10 @@ def train(
     clock = Clock(reporter or Silent())
     engine = engine or LocalEngine(threads)
     with clock.step("read tables"):
-        report = Report()
-        tables = read_tables(data, layout, report=report)
-        on_report(report)
+        tables = read_tables(data, layout)
+        on_report(tables.report)
     with clock.step("build snapshot"):
-        artifact = build_snapshot(tables, store.snapshots, report=report, text_layout=layout)
+        artifact = build_snapshot(tables, store.snapshots)
         snapshot = load_snapshot(artifact.path)
     calibration, metrics = _calibrate(snapshot, recipe, engine=engine, threads=threads, clock=clock)
     fitted = fit_model(
