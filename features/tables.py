@@ -17,6 +17,7 @@ import polars as pl
 from errors import InputError
 from features.checks.coverage import warn_of_holes, warn_of_missing
 from features.checks.keys import check_keys
+from features.checks.late import warn_of_outliers, warn_of_undelivered
 from features.checks.panel import panel_of
 from features.checks.places import warn_of_events, warn_of_places, warn_of_slips
 from features.checks.references import check_references
@@ -150,7 +151,9 @@ def _check(tables: Mapping[str, ReadTable], report: Report, today: date) -> None
     warn_of_places(tables, report)
     warn_of_events(tables, report)
     warn_of_slips(tables, report)
+    warn_of_outliers(tables, report)
     if "train" in tables:
+        warn_of_undelivered(tables["train"], report)
         warn_of_missing(tables, report)
         if (panel := panel_of(tables["train"])) is not None:
             warn_of_holes(panel, tables.get("holidays_events"), report)

@@ -43,6 +43,13 @@ def parse_day(text: str, order: DateOrder = DateOrder.YMD) -> date | None:
         return None
 
 
+def describe_form(text: str) -> str | None:
+    """Return how a text that is no day is written, if that can be told."""
+    if _YEAR_LAST.fullmatch(text):
+        return "it is written day first or month first"
+    return next((description for form, description in _FORMS if form.fullmatch(text)), None)
+
+
 def advice_for(texts: Iterable[str]) -> str:
     """Return what to do about texts that are no days, by how the first of them are written."""
     year_last = [match for text in texts if (match := _YEAR_LAST.fullmatch(text))]
@@ -57,8 +64,5 @@ def advice_for(texts: Iterable[str]) -> str:
             f"{example} is written day first or month first: pass --dates dmy or --dates mdy, "
             "whichever it is, or write YYYY-MM-DD"
         )
-    for text in texts:
-        for form, description in _FORMS:
-            if form.fullmatch(text):
-                return f"{description}; write YYYY-MM-DD"
-    return "write YYYY-MM-DD"
+    described = next(filter(None, map(describe_form, texts)), None)
+    return f"{described}; write YYYY-MM-DD" if described else "write YYYY-MM-DD"
