@@ -146,18 +146,18 @@ def check_tables(
 def _check(tables: Mapping[str, ReadTable], report: Report, today: date) -> None:
     for table in tables.values():
         check_keys(table, report)
-    check_spans(tables, report, today=today)
+    tables = check_spans(tables, report, today=today)
     check_references(tables, report)
     warn_of_places(tables, report)
     warn_of_events(tables, report)
     warn_of_slips(tables, report)
-    warn_of_outliers(tables, report)
+    outliers = warn_of_outliers(tables, report)
     if "train" in tables:
         warn_of_undelivered(tables["train"], report)
         warn_of_missing(tables, report)
         if (panel := panel_of(tables["train"])) is not None:
             warn_of_holes(panel, tables.get("holidays_events"), report)
-            warn_of_spikes(panel, report)
+            warn_of_spikes(panel, report, known=outliers)
 
 
 def last_id(folder: Path, layout: TableLayout = STANDARD) -> int | None:

@@ -34,18 +34,20 @@ def warn_of_undelivered(train: ReadTable, report: Report) -> None:
     report.add(*findings)
 
 
-def warn_of_outliers(tables: Mapping[str, ReadTable], report: Report) -> None:
-    """Warn of values so large that they are taken for mistakes."""
+def warn_of_outliers(tables: Mapping[str, ReadTable], report: Report) -> set[int]:
+    """Warn of values so large that they are taken for mistakes; return their rows in train."""
+    rows: set[int] = set()
     if "train" in tables:
-        _warn(tables["train"], sales_outliers, "sales", report)
+        rows = _warn(tables["train"], sales_outliers, "sales", report)
         _warn(tables["train"], promotion_outliers, "onpromotion", report)
     if "transactions" in tables:
         _warn(tables["transactions"], transaction_outliers, "transactions", report)
+    return rows
 
 
 def _warn(
     table: ReadTable, rule: Callable[[pl.DataFrame], pl.DataFrame], column: str, report: Report
-) -> None:
+) -> set[int]:
     outliers = rule(table.frame.with_row_index("_position"))
     keys = [key for key in ("store_nbr", "family") if key in outliers.columns]
     findings = []
@@ -64,3 +66,4 @@ def _warn(
             )
         )
     report.add(*findings, total=outliers.height)
+    return set(outliers["_position"])

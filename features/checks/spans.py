@@ -7,9 +7,11 @@ which everything is forecast.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from features.findings import SHOWN, Report, Severity
@@ -30,17 +32,22 @@ FEW_ROWS = 0.2
 FUTURE = "future-rows"
 
 
-def check_spans(tables: Mapping[str, ReadTable], report: Report, *, today: date) -> None:
-    """Report dates that cannot be right, and leave their rows out of `tables` no further."""
+def check_spans(
+    tables: Mapping[str, ReadTable], report: Report, *, today: date
+) -> dict[str, ReadTable]:
+    """Report dates that cannot be right, and return the tables without their rows."""
+    plausible = dict(tables)
     for name, table in tables.items():
         if "date" in table.frame.columns:
-            _check_bounds(table, _bounds(name, today), report)
+            plausible[name] = _check_bounds(table, _bounds(name, today), report)
     for name in ("train", "transactions"):
-        if name in tables:
-            _check_isolated(tables[name], report)
-            _warn_of_future(tables[name], today, report)
-    if "test" in tables and "train" in tables:
-        _check_test(tables["train"], tables["test"], report)
+        if name in plausible and plausible[name].frame.height:
+            plausible[name] = _check_isolated(plausible[name], report)
+            _warn_of_future(plausible[name], today, report)
+    plausible = {name: table for name, table in plausible.items() if table.frame.height}
+    if "test" in plausible and "train" in plausible:
+        plausible["test"] = _check_test(plausible["train"], plausible["test"], report)
+    return {name: table for name, table in plausible.items() if table.frame.height}
 
 
 def _bounds(name: str, today: date) -> tuple[date, date]:
@@ -51,41 +58,42 @@ def _bounds(name: str, today: date) -> tuple[date, date]:
     return FIRST_PLAUSIBLE, today + timedelta(ahead)
 
 
-def _check_bounds(table: ReadTable, bounds: tuple[date, date], report: Report) -> None:
+def _check_bounds(table: ReadTable, bounds: tuple[date, date], report: Report) -> ReadTable:
     first, last = bounds
     rows = ~table.frame["date"].is_between(first, last)
     expected = f"a date from {first} to {last} is expected"
-    _refuse(table, rows.to_numpy(), f"where {expected}", report)
+    return _refuse(table, rows.to_numpy(), f"where {expected}", report)
 
 
-def _check_isolated(table: ReadTable, report: Report) -> None:
+def _check_isolated(table: ReadTable, report: Report) -> ReadTable:
     """Report a few rows at either end that are far away from all others."""
     days = table.frame["date"].to_physical().to_numpy()
     distinct, counts = np.unique(days, return_counts=True)
     usual = float(np.median(counts))
+    isolated = np.zeros(len(days), dtype=np.bool_)
     for gap in np.flatnonzero(np.diff(distinct) > APART_DAYS):
         length = int(distinct[gap + 1] - distinct[gap])
-        before, after = distinct[: gap + 1], distinct[gap + 1 :]
-        earlier = len(before) < len(after)
+        earlier = gap + 1 < len(distinct) - gap - 1
         side = slice(None, gap + 1) if earlier else slice(gap + 1, None)
         few_days = len(distinct[side]) <= FEW_DAYS
         few_rows = counts[side].max() < FEW_ROWS * usual
         far = length > FAR_DAYS and len(distinct[side]) <= 4 * FEW_DAYS
         if far or (few_days and few_rows):
-            rows = days <= distinct[gap] if earlier else days >= distinct[gap + 1]
-            side_of = "before" if earlier else "after"
-            _refuse(table, rows, f"is {length} days {side_of} all other dates", report)
+            isolated |= days <= distinct[gap] if earlier else days >= distinct[gap + 1]
+    said = f"is more than {APART_DAYS} days away from nearly all other dates"
+    return _refuse(table, isolated, said, report)
 
 
-def _check_test(train: ReadTable, test: ReadTable, report: Report) -> None:
+def _check_test(train: ReadTable, test: ReadTable, report: Report) -> ReadTable:
     last = train.frame["date"].max()
     assert isinstance(last, date)
     rows = test.frame["date"] > last + timedelta(3 * FAR_DAYS)
     said = f"is years after the last day of train ({last})"
-    _refuse(test, rows.to_numpy(), said, report)
+    return _refuse(test, rows.to_numpy(), said, report)
 
 
-def _refuse(table: ReadTable, rows: NDArray[np.bool_], said: str, report: Report) -> None:
+def _refuse(table: ReadTable, rows: NDArray[np.bool_], said: str, report: Report) -> ReadTable:
+    """Report rows, and return the table without them."""
     positions = np.flatnonzero(rows)
     findings = [
         table.find(
@@ -99,8 +107,10 @@ def _refuse(table: ReadTable, rows: NDArray[np.bool_], said: str, report: Report
         )
         for at in positions[:SHOWN]
     ]
-    if findings:
-        report.add(*findings, total=len(positions))
+    if not findings:
+        return table
+    report.add(*findings, total=len(positions))
+    return replace(table, frame=table.frame.filter(pl.Series(~rows)))
 
 
 def _warn_of_future(table: ReadTable, today: date, report: Report) -> None:

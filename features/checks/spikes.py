@@ -15,6 +15,8 @@ What is so large that the model must not learn from it is decided elsewhere, and
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,10 +33,15 @@ _MAD_TO_DEVIATION = 1.4826
 _YEAR, _AROUND_YEAR, _AROUND = 365, 10, 3
 
 
-def warn_of_spikes(panel: Panel, report: Report) -> None:
-    """Warn of sales that are far above what their series usually reaches."""
+def warn_of_spikes(panel: Panel, report: Report, *, known: Container[int] = ()) -> None:
+    """Warn of sales that are far above what their series usually reaches.
+
+    Args:
+        known: rows of train that have been warned of.
+    """
     sales = panel.values("sales")
-    cells = sorted(unusual_cells(sales), key=lambda cell: -sales[cell])
+    unusual = (cell for cell in unusual_cells(sales) if int(panel.row[cell]) not in known)
+    cells = sorted(unusual, key=lambda cell: -sales[cell])
     report.add(*(_finding(panel, sales, series, day) for series, day in cells))
 
 

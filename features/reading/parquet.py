@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import polars as pl
 
@@ -13,6 +16,9 @@ from features.reading.layout import TableLayout
 
 _ROW = "_row"
 _MAGIC = b"PAR1"
+_STDERR = 2
+_FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What a damaged file ends in; a panic is a BaseException."""
 
 
 def read_parquet(
@@ -30,9 +36,8 @@ def read_parquet(
     if (reason := _not_parquet(part)) is not None:
         refuse("unreadable", f"cannot be read: {reason}")
         return None
-    try:
-        names = pl.scan_parquet(part.path, hive_partitioning=False).collect_schema().names()
-    except (pl.exceptions.PolarsError, OSError):
+    names = _names(part)
+    if names is None:
         refuse("unreadable", "cannot be read: it is damaged, or not Parquet")
         return None
     if both := [name for name in part.partition if name in names]:
@@ -76,16 +81,42 @@ def _not_parquet(part: Part) -> str | None:
     return None if last == _MAGIC else "it is cut short"
 
 
+def _names(part: Part) -> list[str] | None:
+    with suppress(*_FAILURES), _quiet_panics():
+        return pl.scan_parquet(part.path, hive_partitioning=False).collect_schema().names()
+    return None
+
+
 def _height(part: Part) -> int:
-    height: int = (
-        pl.scan_parquet(part.path, hive_partitioning=False).select(pl.len()).collect().item()
-    )
-    return height
+    with suppress(*_FAILURES), _quiet_panics():
+        table = pl.scan_parquet(part.path, hive_partitioning=False)
+        height: int = table.select(pl.len()).collect().item()
+        return height
+    return 0
 
 
 def _read_column(part: Part, source: str, name: str) -> pl.Series | None:
-    try:
+    with suppress(*_FAILURES), _quiet_panics():
         frame = pl.read_parquet(part.path, columns=[source], hive_partitioning=False)
-    except (pl.exceptions.PolarsError, OSError):
-        return None
-    return frame.to_series().alias(name)
+        return frame.to_series().alias(name)
+    return None
+
+
+@contextmanager
+def _quiet_panics() -> Iterator[None]:
+    """Keep a panic of the table library from writing pages to standard error.
+
+    It writes to the descriptor itself, beyond the reach of `sys.stderr`, before it raises.
+    """
+    try:
+        kept = os.dup(_STDERR)
+    except OSError:  # closed
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), _STDERR)
+        yield
+    finally:
+        os.dup2(kept, _STDERR)
+        os.close(kept)
