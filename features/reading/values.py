@@ -111,10 +111,13 @@ def to_number(raw: pl.Series, column: Column, layout: TableLayout) -> Converted:
         converted.mark(
             values.is_infinite() | values.is_nan(), "not-finite", "a finite number is expected"
         )
-        converted.values = converted.values + 0.0  # -0.0 is 0.0
     if column.minimum is not None:
         least = f"a number of at least {column.minimum:g} is expected"
         converted.mark(values < column.minimum, "too-small", least)
+    if column.dtype.is_float():  # -0.0 is 0.0
+        positive = column.minimum == 0
+        kept = converted.values
+        converted.values = kept.abs() if positive else kept.set(kept == 0, 0.0)
     return converted
 
 
