@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from api.batch_cells import cell_value, column_names, other_delimiter
 from api.costs import charge
 from api.days import days_of
 from api.items import Computed, Planned, compute, cost_of, plan, results
 from api.predict import Series
-from api.schemas.requests import DEFAULT_INTERVALS, number_of_text
+from api.schemas.requests import DEFAULT_INTERVALS
 from api.windows import Window
 from errors import Code, FieldError, Problem
 from models.forecaster import Forecaster
@@ -80,13 +81,17 @@ def _documents(body: bytes) -> list[dict[str, Any]]:
     return documents
 
 
-def _checked_header(header: list[str]) -> list[str]:
+def _checked_header(written: list[str]) -> list[str]:
+    header = column_names(written)
+    if (delimiter := other_delimiter(written, _NEEDED)) is not None:
+        detail = f"The table uses {delimiter}; separate the values with commas"
+        raise Problem(Code.PARSE_ERROR, f"{detail}.", errors=[FieldError("header", detail)])
     missing = [name for name in _NEEDED if name not in header]
     strange = [name for name in header if name not in _COLUMNS]
     if missing or strange or len(set(header)) != len(header):
         detail = (
             f"The first line must name the columns {', '.join(_NEEDED)} and may name date, each "
-            f"once; it is {','.join(header)!r}"
+            f"once; it is {','.join(written)!r}"
         )
         raise Problem(Code.INVALID_REQUEST, f"{detail}.", errors=[FieldError("header", detail)])
     return header
@@ -97,16 +102,11 @@ def _document(header: list[str], values: list[str], number: int) -> dict[str, An
         detail = f"Row {number} has {len(values)} values, {len(header)} are expected"
         raise Problem(Code.PARSE_ERROR, f"{detail}.", errors=[FieldError(f"/{number}", detail)])
     document: dict[str, Any] = {
-        name: _value(name, text) for name, text in zip(header, values, strict=True)
+        name: cell_value(name, text) for name, text in zip(header, values, strict=True)
     }
     if document.get("date") == "":
         del document["date"]
     return document
-
-
-def _value(name: str, text: str) -> object:
-    """A text as JSON would have it; one that is no number stays a text, and is then refused."""
-    return number_of_text(text) if name in ("store_nbr", "horizon") else text
 
 
 async def _lines(

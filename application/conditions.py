@@ -74,6 +74,11 @@ class Conditions:
             return ""
         newest = pair.engine.snapshot.facts.origin
         age = (newest_expected() - newest).days
+        if age < -1:
+            return (
+                f"The newest sales are of {newest}, which is in the future: a date in the tables "
+                "is wrong, and forecasts begin after it. Check the tables and reload them."
+            )
         if age <= self._max_data_age_days:
             return ""
         return f"The newest sales are of {newest}, {age} days before the newest expected day."

@@ -1,4 +1,4 @@
-"""The `mlrf` command: serve, train, backtest, forecast, demo, keys.
+"""The `mlrf` command: serve, check, train, backtest, forecast, demo, keys.
 
 One module for each topic; each imports what a command needs when it runs.
 """
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from artifacts import ArtifactError
 from cli import keys
+from cli.check import check
 from cli.database import migrate
 from cli.evaluation import backtest, card, reconcile_study, seal
 from cli.inputs import without_training
@@ -30,7 +31,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (serve, train, backtest, seal, card, forecast, reconcile_study, demo, migrate):
+for command in (
+    serve,
+    check,
+    train,
+    backtest,
+    seal,
+    card,
+    forecast,
+    reconcile_study,
+    demo,
+    migrate,
+):
     app.command()(command)
 app.add_typer(keys.app, name="keys")
 

@@ -11,8 +11,10 @@ import typer
 from artifacts import ArtifactError
 from cli import inputs
 from cli.inputs import Data, Threads, extra, tables
+from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.output import print_table
 from cli.progress import err, progress
+from features.reading.layout import STANDARD, DateOrder, Decimal, Delimiter
 from settings import get_settings
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ def backtest(
     short: Annotated[int, typer.Option(min=1, help="Windows of 16 days, beside the newest.")] = 5,
     long: Annotated[int, typer.Option(min=1, help="Windows of 90 days.")] = 3,
     threads: Threads = None,
+    delimiter: DelimiterOption = Delimiter.COMMA,
+    decimal: DecimalOption = Decimal.POINT,
+    dates: DatesOption = DateOrder.YMD,
 ) -> None:
     """Fit before every window of the past, forecast it, and compare with what was sold."""
     with extra("backtest"):
@@ -44,6 +49,8 @@ def backtest(
             threads=threads or inputs.cores(),
             reporter=reporter,
             previous=_current_bundle(),
+            layout=layout_of(delimiter, decimal, dates) if data else STANDARD,
+            on_report=show_warnings,
         )
     rows = [
         (f"{group} (mean of {of['windows']})", name, number(of["rmsle"]), number(of["wrmsse"]))
@@ -99,6 +106,9 @@ def reconcile_study(
     rows: Annotated[int, typer.Option(min=1, help="Rows of each fit, at most.")] = 600_000,
     trees: Annotated[int, typer.Option(min=1, help="Trees of each booster, at most.")] = 200,
     threads: Threads = None,
+    delimiter: DelimiterOption = Delimiter.COMMA,
+    decimal: DecimalOption = Decimal.POINT,
+    dates: DatesOption = DateOrder.YMD,
 ) -> None:
     """Compare ways to make forecasts add up, on the backtest's windows of 16 days."""
     with extra("backtest"):
@@ -109,6 +119,7 @@ def reconcile_study(
             folder,
             reduced(recipe, rows=rows, trees=trees),
             out,
+            layout=layout_of(delimiter, decimal, dates) if data else STANDARD,
             frozen=frozen.date() if frozen else None,
             threads=threads or inputs.cores(),
             reporter=reporter,

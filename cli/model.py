@@ -14,7 +14,9 @@ import typer
 from artifacts import Store
 from cli import inputs
 from cli.inputs import Data, Threads, extra, tables
+from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.progress import err, progress
+from features.reading.layout import STANDARD, DateOrder, Decimal, Delimiter, TableLayout
 
 if TYPE_CHECKING:
     from training.engine import Engine
@@ -40,9 +42,13 @@ def train(
             "if left out, a cluster is started on this machine."
         ),
     ] = None,
+    delimiter: DelimiterOption = Delimiter.COMMA,
+    decimal: DecimalOption = Decimal.POINT,
+    dates: DatesOption = DateOrder.YMD,
 ) -> None:
     """Train a model on tables, and make it and their snapshot the serving pair."""
-    train_model(data, threads, engine, scheduler)
+    layout = layout_of(delimiter, decimal, dates)
+    train_model(data, threads, engine, scheduler, layout)
 
 
 def forecast(
@@ -57,6 +63,9 @@ def forecast(
         int | None,
         typer.Option(min=1, help="Days to forecast where there is no test table; 16."),
     ] = None,
+    delimiter: DelimiterOption = Delimiter.COMMA,
+    decimal: DecimalOption = Decimal.POINT,
+    dates: DatesOption = DateOrder.YMD,
 ) -> None:
     """Write the current model's forecasts for tables: for the rows of test, or the next days."""
     with extra("train"):
@@ -64,7 +73,16 @@ def forecast(
 
     store = inputs.writable_store()
     with progress() as reporter:
-        done = forecast_file(data, store, out, days=days, levels=levels, reporter=reporter)
+        done = forecast_file(
+            data,
+            store,
+            out,
+            days=days,
+            levels=levels,
+            reporter=reporter,
+            layout=layout_of(delimiter, decimal, dates),
+            on_report=show_warnings,
+        )
     err.print(
         f"Wrote {done.rows:,} forecasts from {done.first} to {done.last} to {out}, of bundle "
         f"{done.pair.bundle} and snapshot {done.pair.snapshot}.",
@@ -98,6 +116,7 @@ def train_model(
     threads: int | None,
     engine: EngineName = EngineName.LOCAL,
     scheduler: str | None = None,
+    layout: TableLayout = STANDARD,
 ) -> None:
     with extra("train"):
         from training.pipeline import train as run
@@ -117,6 +136,8 @@ def train_model(
             engine=fitting,
             reporter=reporter,
             demo=data is None,
+            layout=STANDARD if data is None else layout,
+            on_report=show_warnings,
         )
     err.print(
         f"Bundle {pair.bundle} and snapshot {pair.snapshot} in {store.root} are served from "

@@ -28,7 +28,8 @@ from features.hierarchy import BOTTOM, DEFAULT_LEVELS, Hierarchy, Levels
 from features.history import Cells, with_estimates
 from features.outliers import promotion_outliers, sales_outliers, transaction_outliers
 from features.snapshot import MAX_HORIZON, Facts, StoreRow, dump_rows
-from features.tables import Tables
+from features.table_report import write_report
+from features.tables import CheckedTables, Tables
 
 Float = TypeVar("Float", bound=np.floating)
 
@@ -41,7 +42,7 @@ def build_snapshot(
     """Write the snapshot of `tables` into the folder `destination`.
 
     The series are those that occur in train, ordered by store and family. The same tables make
-    the same snapshot, byte for byte.
+    the same snapshot, byte for byte; what their check found is part of it.
 
     Args:
         demo: whether they are the built-in demo's, which the snapshot then says.
@@ -83,6 +84,8 @@ def build_snapshot(
         (folder / layout.HIERARCHY_FILE).write_bytes(
             orjson.dumps({"levels": hierarchy.levels, "bottoms": hierarchy.bottoms})
         )
+        if isinstance(tables, CheckedTables):
+            write_report(folder, tables.report, tables.layout)
         facts = Facts(
             first_date=first, origin=origin, promotions_known_through=known_through, demo=demo
         )

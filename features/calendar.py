@@ -77,7 +77,7 @@ class Place:
 
     def keeps(self, holiday: Holiday) -> bool:
         place = {NATIONAL: holiday.locale_name, REGIONAL: self.state, LOCAL: self.city}
-        return place[holiday.locale] == holiday.locale_name
+        return place[holiday.locale].casefold() == holiday.locale_name.casefold()
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,10 @@ from pathlib import Path
 from artifacts import ArtifactError, Pair, Store
 from errors import InputError
 from features.build import build_snapshot
+from features.findings import OnReport, Report, Severity
 from features.snapshot import Snapshot, load_snapshot
 from features.state import check_days
+from features.table_report import recorded_layout
 from features.tables import read_tables
 from models.bundle import read_levels
 from models.faults import told
@@ -41,12 +43,14 @@ def refresh(
     *,
     force: bool = False,
     enter: Callable[[str], object] = lambda phase: None,
+    on_report: OnReport = lambda report: None,
 ) -> tuple[Pair, Pair]:
     """Serve the tables of a folder with the bundle that serves now.
 
     Args:
         force: also where their last day is before the serving snapshot's.
         enter: called with each phase as it begins.
+        on_report: called with what the check of the tables found, unless there is an error.
 
     Returns:
         The pair before and the pair that serves from now on.
@@ -55,10 +59,12 @@ def refresh(
         InputError: a table is wrong, or the data must not be served.
         ArtifactError: there is no bundle, or it does not fit the data.
     """
-    # where there is no bundle, the tables need not be read
-    levels = read_levels(store.bundles / store.current().bundle)
+    serving = store.current()  # where there is none, the tables need not be read
+    levels = read_levels(store.bundles / serving.bundle)
     enter(READING)
-    tables = read_tables(folder)
+    layout = recorded_layout(store.snapshots / serving.snapshot)
+    tables = read_tables(folder, layout)
+    on_report(tables.report)
     enter(BUILDING)
     artifact = build_snapshot(tables, store.snapshots, levels=levels)
     del tables  # nothing below needs them, and forecasting takes memory too
@@ -126,7 +132,11 @@ def _do(jobs: Jobs, job: Job, store: Store, data: Path) -> None:
 
     update(state=State.RUNNING, started_at=now())
     before, pair = refresh(
-        store, data / job.source, force=job.force, enter=lambda phase: update(phase=phase)
+        store,
+        data / job.source,
+        force=job.force,
+        enter=lambda phase: update(phase=phase),
+        on_report=_log_warnings,
     )
     update(
         state=State.SUCCEEDED,
@@ -135,6 +145,12 @@ def _do(jobs: Jobs, job: Job, store: Store, data: Path) -> None:
         bundle=pair.bundle,
         snapshot=pair.snapshot,
     )
+
+
+def _log_warnings(report: Report) -> None:
+    """Write a line for each kind of warning to standard error, which is the job's log."""
+    for line in report.summary_lines(Severity.WARNING):
+        print(f"warning: {line}", file=sys.stderr)
 
 
 def main(root: str, data: str, name: str) -> None:

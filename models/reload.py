@@ -148,7 +148,7 @@ class Reloader:
             raise self._invalid("is not the name of a folder below DATA_DIR")
         try:
             folder = (self._data / source).resolve(strict=True)
-            inside = [folder, *(path.resolve() for path in folder.iterdir())]
+            inside = [folder, *(path.resolve() for path in folder.rglob("*"))]
         except (OSError, RuntimeError, ValueError):  # missing, no folder, links in a circle, NUL
             raise self._invalid("is not a folder that can be read below DATA_DIR") from None
         if not all(path.is_relative_to(self._data) for path in inside):

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from artifacts import ArtifactError
 from features.build import build_snapshot
 from features.contract import FEATURES_VERSION, NAMES
+from features.findings import OnReport
+from features.reading.layout import STANDARD, TableLayout
 from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
 from features.state import MIN_HISTORY_DAYS
 from features.tables import read_tables
@@ -59,12 +61,16 @@ def backtest(
     threads: int,
     reporter: Reporter,
     previous: Bundle | None = None,
+    layout: TableLayout = STANDARD,
+    on_report: OnReport = lambda report: None,
 ) -> Document:
     """Run every window over a folder of tables, and keep all of it in `folder`.
 
     Args:
         short, long: windows of 16 and of 90 days.
         previous: the model that serves now; scored on the windows that it has not seen.
+        layout: how the text of the tables is written.
+        on_report: called with what the check of the tables found, unless there is an error.
 
     Raises:
         DataError: a table is wrong.
@@ -72,7 +78,9 @@ def backtest(
     """
     clock = Clock(reporter)
     with clock.step("build snapshot"):
-        artifact = build_snapshot(read_tables(data), folder / "snapshots")
+        tables = read_tables(data, layout)
+        on_report(tables.report)
+        artifact = build_snapshot(tables, folder / "snapshots")
         snapshot = load_snapshot(artifact.path)
     run = Backtest(snapshot, recipe, folder, threads=threads, clock=clock, previous=previous)
     return run.run(windows_of(snapshot, short=short, long=long))

@@ -22,7 +22,9 @@ import polars as pl
 from artifacts import Pair, Store
 from errors import InputError
 from features.build import build_snapshot
+from features.findings import OnReport
 from features.hierarchy import Hierarchy
+from features.reading.layout import STANDARD, TableLayout
 from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
 from features.state import check_days
 from features.tables import check_reach, last_id, read_tables
@@ -58,6 +60,8 @@ def forecast_file(
     days: int | None = None,
     levels: bool = False,
     reporter: Reporter | None = None,
+    layout: TableLayout = STANDARD,
+    on_report: OnReport = lambda report: None,
 ) -> Written:
     """Forecast a folder of tables with the current bundle, into the file `out`.
 
@@ -69,6 +73,8 @@ def forecast_file(
         levels: add the column `node`, and after those rows every other node on every day that
             they forecast, without an id. Bottom series that test leaves out are among them, so
             that the nodes of the file always add up.
+        layout: how the text of the tables is written.
+        on_report: called with what the check of the tables found, unless there is an error.
 
     Raises:
         DataError: a table is wrong, or test reaches beyond 90 days.
@@ -84,11 +90,12 @@ def forecast_file(
     clock = Clock(reporter or Silent())
     clock.plan([PlannedStep(name) for name in _STEPS])
     with clock.step("read tables"):
-        tables = read_tables(data)
-        check_reach(data, tables, MAX_HORIZON)
+        tables = read_tables(data, layout)
+        check_reach(data, tables, MAX_HORIZON, layout)
+        on_report(tables.report)
         if tables.test is not None and days is not None:
             raise InputError(f"{data}: test says which days to forecast; leave out --days (DAYS)")
-        newest_id = last_id(data) if tables.test is None else None
+        newest_id = last_id(data, layout) if tables.test is None else None
     with clock.step("build snapshot"):
         artifact = build_snapshot(tables, store.snapshots, levels=bundle_levels)
         pair = Pair(bundle=bundle, snapshot=artifact.name)

@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 from artifacts import Artifact, Pair, Store
 from features.build import build_snapshot
 from features.contract import Contract, contract_of
+from features.findings import OnReport
 from features.hierarchy import DEFAULT_LEVELS, Levels
 from features.matrix import MatrixBuilder
+from features.reading.layout import STANDARD, TableLayout
 from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
 from features.tables import read_tables
 from models.bundle import Facts, SegmentFiles, load_bundle, write_bundle
@@ -70,6 +72,8 @@ def train(
     reporter: Reporter | None = None,
     levels: Levels = DEFAULT_LEVELS,
     demo: bool = False,
+    layout: TableLayout = STANDARD,
+    on_report: OnReport = lambda report: None,
 ) -> Pair:
     """Train a model on a folder of tables and make it the serving pair.
 
@@ -78,6 +82,8 @@ def train(
         threads: of the fit on this machine, and of the forecasts that calibrate the intervals.
         engine: that fits it, if not this machine.
         demo: whether the tables are the built-in demo's.
+        layout: how the text of the tables is written.
+        on_report: called with what the check of the tables found, unless there is an error.
 
     Raises:
         DataError: a table is wrong.
@@ -86,7 +92,8 @@ def train(
     clock = Clock(reporter or Silent())
     engine = engine or LocalEngine(threads)
     with clock.step("read tables"):
-        tables = read_tables(data)
+        tables = read_tables(data, layout)
+        on_report(tables.report)
     with clock.step("build snapshot"):
         artifact = build_snapshot(tables, store.snapshots, levels=levels, demo=demo)
         snapshot = load_snapshot(artifact.path)

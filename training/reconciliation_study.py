@@ -24,6 +24,7 @@ from features.build import build_snapshot
 from features.contract import NAMES
 from features.matrix import MatrixBuilder, known_covariates
 from features.past import YEAR
+from features.reading.layout import STANDARD, TableLayout
 from features.snapshot import Snapshot, load_snapshot
 from features.state import state_at
 from features.tables import read_tables
@@ -157,6 +158,7 @@ def run_study(
     frozen: date | None = None,
     threads: int,
     reporter: Reporter,
+    layout: TableLayout = STANDARD,
 ) -> Document:
     """Study a folder of tables and write the document.
 
@@ -170,7 +172,8 @@ def run_study(
     clock = Clock(reporter)
     with tempfile.TemporaryDirectory(prefix="mlrf-study-") as scratch:
         with clock.step("build snapshot"):
-            snapshot = load_snapshot(build_snapshot(read_tables(data), Path(scratch)).path)
+            tables = read_tables(data, layout)
+            snapshot = load_snapshot(build_snapshot(tables, Path(scratch)).path)
         plan = plan_of(snapshot, frozen=None if frozen is None else snapshot.index_of(frozen))
         document = study(snapshot, recipe, plan, threads=threads, clock=clock)
     return write_document(out, document)

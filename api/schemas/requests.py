@@ -17,6 +17,7 @@ from pydantic import (
 )
 from typing_extensions import TypeAliasType
 
+from features.reading.days import describe_form
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 
 HORIZONS = (15, 30, 60, 90)
@@ -35,7 +36,8 @@ def _calendar_day(value: object) -> object:
     """Only YYYY-MM-DD is a date here: pydantic would take seconds since 1970 and times too."""
     if isinstance(value, dt.date) or (isinstance(value, str) and _DAY.fullmatch(value)):
         return value
-    raise ValueError("a date is written YYYY-MM-DD")
+    form = describe_form(value[:40]) if isinstance(value, str) else None
+    raise ValueError("a date is written YYYY-MM-DD" + (f"; {form}" if form else ""))
 
 
 def number_of_text(value: object) -> object:

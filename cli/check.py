@@ -1,0 +1,51 @@
+"""Command that checks tables: mlrf check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of
+from features.findings import Report, Severity
+from features.reading.layout import DateOrder, Decimal, Delimiter
+
+
+def check(
+    data: Annotated[Path, typer.Argument(help="Folder with the retailer's tables.")],
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail the check too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    delimiter: DelimiterOption = Delimiter.COMMA,
+    decimal: DecimalOption = Decimal.POINT,
+    dates: DatesOption = DateOrder.YMD,
+) -> None:
+    """Check tables and list everything that is wrong with them, or looks wrong.
+
+    Ends with 0 if they can be used, 1 if there is an error (or, with --strict, a warning), 2 if
+    the command is not called rightly.
+    """
+    from features.tables import check_tables
+
+    report = Report()
+    check_tables(data, layout_of(delimiter, decimal, dates), report)
+    if as_json:
+        typer.echo(orjson.dumps(_document(report), option=orjson.OPT_INDENT_2).decode())
+    else:
+        for line in report.text_lines():
+            typer.echo(line)
+        typer.echo(_verdict(data, report))
+    failed = report.errors or (strict and report.warnings)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _document(report: Report) -> dict[str, object]:
+    counts = {f"{severity}s": report.count(severity) for severity in Severity}
+    return {"counts": counts, **report.to_dict()}
+
+
+def _verdict(data: Path, report: Report) -> str:
+    errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
+    usable = "cannot be used" if errors else "can be used"
+    return f"{data} {usable}: {errors:,} errors, {warnings:,} warnings."

@@ -1,0 +1,81 @@
+"""Rows that refer to a store or a series that another table does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from difflib import get_close_matches
+
+import polars as pl
+
+from features.checks.keys import distinct_rows
+from features.findings import SHOWN, Report, Severity
+from features.reading.names import folded
+from features.reading.reader import ReadTable
+
+
+def check_references(tables: Mapping[str, ReadTable], report: Report) -> None:
+    """Report rows of stores that are not in stores, and series of test that are not in train."""
+    if "stores" in tables:
+        stores = tables["stores"].frame.select("store_nbr").unique()
+        for name in ("train", "transactions", "test"):
+            if name in tables:
+                _check(tables[name], ["store_nbr"], stores, "the stores table", report)
+    if "test" in tables and "train" in tables:
+        series = distinct_rows(tables["train"].frame.select("store_nbr", "family"))
+        _check(tables["test"], ["store_nbr", "family"], series, "the train table", report)
+        _check_order(tables["train"], tables["test"], report)
+
+
+def _check(
+    table: ReadTable, keys: Sequence[str], known: pl.DataFrame, where: str, report: Report
+) -> None:
+    rows = table.frame.select(keys).with_row_index("_at")
+    strangers = rows.join(known, on=list(keys), how="anti", maintain_order="left")
+    if strangers.is_empty():
+        return
+    names = known[keys[-1]].unique().cast(pl.String).to_list()
+    findings = []
+    for row in strangers.head(SHOWN).iter_rows(named=True):
+        shown = ", ".join(f"{key} {row[key]}" for key in keys)
+        message = f"{shown} is not in {where}"
+        value = str(row[keys[-1]])
+        findings.append(
+            table.find(
+                Severity.ERROR,
+                "unknown-" + ("store" if len(keys) == 1 else "series"),
+                message,
+                at=row["_at"],
+                column=keys[-1],
+                value=value,
+                advice=None if len(keys) == 1 else _nearest(value, names),
+            )
+        )
+    report.add(*findings, total=strangers.height)
+
+
+def _nearest(value: str, names: Sequence[str]) -> str | None:
+    by_fold = {folded(name): name for name in names}
+    matches = get_close_matches(folded(value), by_fold, n=3)
+    others = [by_fold[match] for match in matches if by_fold[match] != value]
+    return f"did you mean {' or '.join(map(repr, others))}?" if others else None
+
+
+def _check_order(train: ReadTable, test: ReadTable, report: Report) -> None:
+    """Report rows of test that are not after the last day of train."""
+    last = train.frame["date"].max()
+    assert isinstance(last, date)
+    early = test.frame.select("date").with_row_index("_at").filter(pl.col("date") <= last)
+    findings = [
+        test.find(
+            Severity.ERROR,
+            "test-before-origin",
+            f"{day} is not after the last day of train ({last})",
+            at=at,
+            column="date",
+            value=day,
+        )
+        for at, day in early.head(SHOWN).rows()
+    ]
+    if findings:
+        report.add(*findings, total=early.height)

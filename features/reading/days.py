@@ -1,0 +1,68 @@
+"""Texts that are a day, and what those look like that are written in another way.
+
+YYYY-MM-DD is a day, and so is midnight of one: what a database writes for a day that it keeps as
+a timestamp. Whatever has another time of day is an instant, and which day it belongs to depends
+on a place, so it is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+
+from features.reading.layout import DateOrder
+
+_MIDNIGHT = r"(?:[T ]00:00(?::00(?:\.0+)?)?(?: ?(?:Z|UTC|[+-][0-9]{2}:?[0-9]{2}))?)?"
+_ISO = re.compile(rf"([0-9]{{4}})-([0-9]{{2}})-([0-9]{{2}}){_MIDNIGHT}")
+_YEAR_LAST = re.compile(rf"([0-9]{{1,2}})([./-])([0-9]{{1,2}})\2([0-9]{{4}}){_MIDNIGHT}")
+_FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ].*"), "it has a time of day"),
+    (re.compile(r"[0-9]{8}"), "it looks like YYYYMMDD"),
+    (re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"), "month and day need two digits"),
+    (re.compile(r"[0-9]{4}[/.][0-9]{1,2}[/.][0-9]{1,2}.*"), "its parts are joined by other marks"),
+    (re.compile(r"[0-9]{1,3}-[0-9]{1,2}-[0-9]{1,2}"), "its year does not have four digits"),
+    (re.compile(r"[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{1,3}"), "its year does not have four digits"),
+    (re.compile(r"[0-9]{5}(\.[0-9]+)?"), "it looks like a serial number of a spreadsheet"),
+    (re.compile(r"[0-9]{10}|[0-9]{13}|[0-9]{16}|[0-9]{19}"), "it looks like seconds since 1970"),
+)
+
+
+def parse_day(text: str, order: DateOrder = DateOrder.YMD) -> date | None:
+    """Return the day that a text is, or None where it is none in this order."""
+    if match := _ISO.fullmatch(text):
+        year, month, day = match.groups()
+    elif order is not DateOrder.YMD and (match := _YEAR_LAST.fullmatch(text)):
+        first, _, second, year = match.groups()
+        day, month = (first, second) if order is DateOrder.DMY else (second, first)
+    else:
+        return None
+    try:
+        return date(int(year), int(month), int(day))
+    except ValueError:
+        return None
+
+
+def describe_form(text: str) -> str | None:
+    """Return how a text that is no day is written, if that can be told."""
+    if _YEAR_LAST.fullmatch(text):
+        return "it is written day first or month first"
+    return next((description for form, description in _FORMS if form.fullmatch(text)), None)
+
+
+def advice_for(texts: Iterable[str]) -> str:
+    """Return what to do about texts that are no days, by how the first of them are written."""
+    year_last = [match for text in texts if (match := _YEAR_LAST.fullmatch(text))]
+    if year_last:
+        firsts, seconds = ([int(match[part]) for match in year_last] for part in (1, 3))
+        example = year_last[0][0]
+        if max(firsts) > 12 >= max(seconds):
+            return f"{example} is written day first: pass --dates dmy, or write YYYY-MM-DD"
+        if max(seconds) > 12 >= max(firsts):
+            return f"{example} is written month first: pass --dates mdy, or write YYYY-MM-DD"
+        return (
+            f"{example} is written day first or month first: pass --dates dmy or --dates mdy, "
+            "whichever it is, or write YYYY-MM-DD"
+        )
+    described = next(filter(None, map(describe_form, texts)), None)
+    return f"{described}; write YYYY-MM-DD" if described else "write YYYY-MM-DD"
