@@ -189,7 +189,7 @@ def test_intervals_hold_the_forecast_and_lie_within_each_other(
         *(f"upper_{percent}" for percent in sorted(asked)),
     ]
     for day in answer["forecast"]:
-        assert day.keys() == {"date", "actual", *bounds}
+        assert day.keys() == {"date", "intervals", "actual", *bounds}
         assert all(low <= high for low, high in pairwise([0, *(day[name] for name in bounds)])), day
     first = answer["forecast"][0]
     assert {name: answer[name] for name in ("date", *bounds)} == {
