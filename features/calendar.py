@@ -105,8 +105,15 @@ class Calendar:
     singular: NDArray[np.bool_]
 
 
-def build_calendar(dates: Dates, holidays: Sequence[Holiday], places: Sequence[Place]) -> Calendar:
-    """Describe consecutive `dates` for the stores at `places`."""
+def build_calendar(
+    dates: Dates, holidays: Sequence[Holiday], places: Sequence[Place], *, known: int | None = None
+) -> Calendar:
+    """Describe consecutive `dates` for the stores at `places`.
+
+    Args:
+        known: how many of the dates have passed; all if left out. They alone say which events
+            stand, so that a scenario for the days ahead does not change what the past was.
+    """
     kept = [holiday for holiday in holidays if not holiday.transferred]
     off = [holiday for holiday in kept if holiday.type in DAY_OFF_TYPES]
     national_off = [holiday for holiday in off if holiday.locale == NATIONAL]
@@ -121,7 +128,7 @@ def build_calendar(dates: Dates, holidays: Sequence[Holiday], places: Sequence[P
     )
     to_payday, since_payday = _payday_distances(day_of_month, month_length)
     names = np.full(len(dates), NO_HOLIDAY, dtype=object)
-    long, standing = _long_events(dates, events)
+    long, standing = _long_events(dates[:known], events)
     national = [
         h
         for h in holidays
@@ -164,23 +171,28 @@ Events = frozenset[tuple[str, int]]
 """Events by name and year."""
 
 
-def _long_events(dates: Dates, events: Sequence[Holiday]) -> tuple[Events, Events]:
+def _long_events(passed: Dates, events: Sequence[Holiday]) -> tuple[Events, Events]:
     """Tell apart national events that take many days of a year: long ones and standing ones.
 
     Days are counted, not rows: a table may list a day of an event several times. An event that
     stands in one year does so in all: it may have begun at the end of the year before. Where the
-    long events left would be more than `STANDING_SHARE` of the dates, they stand too: a model
-    that learns nothing from a quarter of the days would know little of the rest.
+    long events left would be more than `STANDING_SHARE` of the days passed, they stand too: a
+    model that learns nothing from a quarter of the days would know little of the rest.
     """
     days: dict[tuple[str, int], set[date]] = defaultdict(set)
     for event in events:
         if event.locale == NATIONAL:
             days[event.name, event.date.year].add(event.date)
-    standing_names = {name for (name, _), of in days.items() if len(of) > STANDING_EVENT_DAYS}
+    last = passed[-1].astype(date)
+    standing_names = {
+        name
+        for (name, _), of in days.items()
+        if sum(day <= last for day in of) > STANDING_EVENT_DAYS
+    }
     standing = {key for key in days if key[0] in standing_names}
     long = {key for key, of in days.items() if len(of) > LONG_EVENT_DAYS} - standing
-    taken = _flags(dates, (event for event in events if _is_event(event, long)))
-    if taken.sum() > STANDING_SHARE * len(dates):
+    taken = _flags(passed, (event for event in events if _is_event(event, long)))
+    if taken.sum() > STANDING_SHARE * len(passed):
         standing, long = standing | long, set()
     return frozenset(long), frozenset(standing)
 

@@ -130,7 +130,7 @@ class Snapshot:
     @cached_property
     def calendar(self) -> Calendar:
         places = [Place(city=store.city, state=store.state) for store in self.stores]
-        return build_calendar(self.dates, self.holidays, places)
+        return build_calendar(self.dates, self.holidays, places, known=self.n_days)
 
     @cached_property
     def first_sale(self) -> NDArray[np.int64]:

@@ -318,3 +318,11 @@ def test_a_holiday_within_a_standing_event_keeps_its_name() -> None:
     rows = [*events_on(START, 200, "Lockdown"), holiday(START + timedelta(10))]
     names = build_calendar(YEAR, rows, PLACES).names
     assert names[names != NO_HOLIDAY].tolist() == ["Founders' Day"]
+
+
+def test_days_ahead_do_not_say_which_events_stand() -> None:
+    """A scenario of ninety days of a sale is ninety days of a sale."""
+    rows = [event(START, "Sale"), *events_on(YEAR[500].astype(date), 95, "Sale")]
+    calendar = build_calendar(YEAR, rows, PLACES, known=500)
+    assert np.count_nonzero(calendar.names == "Sale") == 96
+    assert np.count_nonzero(build_calendar(YEAR, rows, PLACES).names == "Sale") == 0
