@@ -285,6 +285,14 @@ def get_settings() -> Settings:
     return Settings()
 
 
+class Shell(_Environment):
+    """Variables that `mlrf serve` looks at, as the shell has them, and that set nothing of ours."""
+
+    api_key: str | None = None
+    api_key_file: str | None = None
+    bentoml_home: Path = Path("~/bentoml")
+
+
 def told(error: ValidationError) -> str:
     """What is wrong with the settings, in one line that names variables and shows no values."""
     faults = [(str(fault["loc"][0]).upper(), fault["msg"]) for fault in error.errors()]

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from errors import InputError
-from settings import Settings
+from settings import Settings, Shell
 
 _CONNECT_SECONDS = 2.0
 
@@ -101,7 +101,7 @@ def _folder_faults(settings: Settings) -> Iterator[str]:
     elif find_spec("training") and (reason := unwritable(artifacts.root)):
         yield f"ARTIFACTS_DIR: {artifacts.root} cannot be written: {reason}"
     for variable, folder in (
-        ("BENTOML_HOME", Path(os.environ.get("BENTOML_HOME") or "~/bentoml").expanduser()),
+        ("BENTOML_HOME", Shell().bentoml_home.expanduser()),
         ("TMPDIR", _temporary()),
     ):
         if folder is None:

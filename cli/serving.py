@@ -12,7 +12,7 @@ from cli.database import database
 from cli.model import train_model
 from cli.preflight import preflight, resolve
 from cli.progress import err
-from settings import ROOT, AuthMode, Settings, get_settings
+from settings import ROOT, AuthMode, Settings, Shell, get_settings
 
 
 def serve() -> None:
@@ -71,9 +71,10 @@ def credential_header(settings: Settings) -> str:
 
     Secrets are named and not shown: a terminal is read by others, and its text is kept.
     """
-    if os.environ.get("API_KEY"):
+    shell = Shell()
+    if shell.api_key:
         return '"X-API-Key: $API_KEY"'
-    if os.environ.get("API_KEY_FILE"):
+    if shell.api_key_file:
         return '"X-API-Key: $(cat "$API_KEY_FILE")"'
     if settings.api_key is None and (settings.jwt_secret or settings.jwt_keys_file):
         return "'Authorization: Bearer <token>'"
