@@ -109,8 +109,8 @@ lock: ## Resolve the locks anew (needs uv: pip install --no-deps --require-hashe
 	$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements/dev.txt -o requirements/serve.txt
 	uv pip compile -q --universal --generate-hashes $(if $(UPGRADE),--upgrade) --group lock -o requirements/tools/uv.txt
 
-locks: ## Prove that every lock can be installed, by the oldest pip and by the newest (needs the index)
-	@$(PYTHON) scripts/check_locks.py requirements/*.txt
+locks: ## Prove that LOCKS (all) can be installed, by the oldest pip and by the newest (needs the index)
+	@$(PYTHON) scripts/check_locks.py $(or $(LOCKS),$(wildcard requirements/*.txt))
 
 clean: ## Remove the environment and caches; trained models stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
