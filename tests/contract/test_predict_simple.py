@@ -346,12 +346,17 @@ def test_few_past_origins_are_computed_at_a_time(
 ) -> None:
     """Each holds the rows of the whole hierarchy; the others wait for their turn."""
     running, most = 0, 0
+    full = anyio.Event()
 
     class Counting:
         async def infer(self, *asked: Any) -> Any:
             nonlocal running, most
             running += 1
             most = max(most, running)
+            if running == AT_ONCE:
+                full.set()
+            with anyio.move_on_after(30):  # on a busy machine the second comes late
+                await full.wait()
             await anyio.sleep(0.01)  # long enough for the others to come, were they let
             running -= 1
             return await runners.infer(*asked)
