@@ -70,7 +70,7 @@ class Conditions:
 
     def _stale(self) -> str:
         pair = self._watcher.serving
-        if pair is None or pair.engine.snapshot.facts.demo:  # the demo's data never get newer
+        if pair is None:
             return ""
         newest = pair.engine.snapshot.facts.origin
         age = (newest_expected() - newest).days
@@ -79,8 +79,8 @@ class Conditions:
                 f"The newest sales are of {newest}, which is in the future: a date in the tables "
                 "is wrong, and forecasts begin after it. Check the tables and reload them."
             )
-        if age <= self._max_data_age_days:
-            return ""
+        if age <= self._max_data_age_days or pair.engine.snapshot.facts.demo:
+            return ""  # the demo's data never get newer
         return f"The newest sales are of {newest}, {age} days before the newest expected day."
 
 

@@ -46,6 +46,9 @@ def _document(report: Report) -> dict[str, object]:
 
 
 def _verdict(data: Path, report: Report) -> str:
-    errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
-    usable = "cannot be used" if errors else "can be used"
-    return f"{data} {usable}: {errors:,} errors, {warnings:,} warnings."
+    usable = "cannot be used" if report.errors else "can be used"
+    counts = (
+        f"{report.count(severity):,} {severity}{'' if report.count(severity) == 1 else 's'}"
+        for severity in Severity
+    )
+    return f"{data} {usable}: {', '.join(counts)}."

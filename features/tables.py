@@ -127,9 +127,8 @@ def check_tables(
     Returns:
         None where there is an error.
     """
-    if not folder.is_dir():
-        message = "is not a folder; DATA must name the folder that holds the tables"
-        report.add(Finding(Severity.ERROR, "no-folder", "", message))
+    if (fault := _unusable_folder(folder)) is not None:
+        report.add(Finding(Severity.ERROR, "no-folder", "", fault))
         return None
     tables = {
         name: table
@@ -141,6 +140,17 @@ def check_tables(
         return None
     frames = {name: table.data for name, table in tables.items()}
     return CheckedTables(**frames, report=report, layout=layout)
+
+
+def _unusable_folder(folder: Path) -> str | None:
+    """Return why the folder of tables cannot be looked into."""
+    try:
+        if not folder.is_dir():
+            return "is not a folder; DATA must name the folder that holds the tables"
+        next(folder.iterdir(), None)
+    except OSError as error:
+        return f"cannot be read: {(error.strerror or 'the volume failed').lower()}"
+    return None
 
 
 def _check(tables: Mapping[str, ReadTable], report: Report, today: date) -> None:

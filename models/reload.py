@@ -25,6 +25,24 @@ _BUILDER = "models.refresh"
 _LISTED = 20
 
 
+def _leads_out(folder: Path, root: Path) -> bool:
+    """Return whether a folder or anything below it lies, through links, outside of `root`.
+
+    Raises:
+        OSError: a folder cannot be read, is none, or links lead in a circle.
+    """
+    seen = {folder}
+    waiting = list(folder.iterdir())
+    while waiting:
+        path = waiting.pop().resolve()
+        if not path.is_relative_to(root):
+            return True
+        if path not in seen and path.is_dir():
+            seen.add(path)
+            waiting.extend(path.iterdir())
+    return not folder.is_relative_to(root)
+
+
 class InvalidSourceError(InputError):
     """There are no tables at a source that may be read."""
 
@@ -148,10 +166,10 @@ class Reloader:
             raise self._invalid("is not the name of a folder below DATA_DIR")
         try:
             folder = (self._data / source).resolve(strict=True)
-            inside = [folder, *(path.resolve() for path in folder.rglob("*"))]
+            outside = _leads_out(folder, self._data)
         except (OSError, RuntimeError, ValueError):  # missing, no folder, links in a circle, NUL
             raise self._invalid("is not a folder that can be read below DATA_DIR") from None
-        if not all(path.is_relative_to(self._data) for path in inside):
+        if outside:
             raise self._invalid("leads out of DATA_DIR")
 
     def _invalid(self, what: str) -> InvalidSourceError:

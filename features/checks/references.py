@@ -34,6 +34,7 @@ def _check(
     strangers = rows.join(known, on=list(keys), how="anti", maintain_order="left")
     if strangers.is_empty():
         return
+    code = "unknown-store" if len(keys) == 1 else "unknown-series"
     names = known[keys[-1]].unique().cast(pl.String).to_list()
     findings = []
     for row in strangers.head(SHOWN).iter_rows(named=True):
@@ -43,7 +44,7 @@ def _check(
         findings.append(
             table.find(
                 Severity.ERROR,
-                "unknown-" + ("store" if len(keys) == 1 else "series"),
+                code,
                 message,
                 at=row["_at"],
                 column=keys[-1],

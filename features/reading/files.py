@@ -144,7 +144,7 @@ def _parts_of_folder(path: Path, report: Report) -> list[Part]:
 
 def _walk(path: Path) -> Iterator[Path]:
     for entry in sorted(path.iterdir()):
-        if entry.is_dir():
+        if entry.is_dir() and not entry.is_symlink():
             yield from _walk(entry)
         else:
             yield entry

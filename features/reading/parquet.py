@@ -38,7 +38,7 @@ def read_parquet(
         return None
     names = _names(part)
     if names is None:
-        refuse("unreadable", "cannot be read: it is damaged, or not Parquet")
+        refuse("unreadable", "cannot be read: it is damaged, or no parquet file")
         return None
     if both := [name for name in part.partition if name in names]:
         refuse("column-twice", "is in the file and in the name of its folder", both[0])
@@ -71,13 +71,13 @@ def _not_parquet(part: Part) -> str | None:
             first = file.read(4)
             file.seek(0, 2)
             if file.tell() < 12:
-                return "it is too short to be Parquet"
+                return "it is too short to be a parquet file"
             file.seek(-4, 2)
             last = file.read(4)
     except OSError as error:
         return (error.strerror or "the volume failed").lower()
     if first != _MAGIC:
-        return f"it is not Parquet (it begins with {first!r})"
+        return f"it is no parquet file (it begins with {first!r})"
     return None if last == _MAGIC else "it is cut short"
 
 

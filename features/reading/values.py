@@ -24,8 +24,8 @@ NO_BOOLEAN = "true or false is expected"
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 _WHOLE = r"^[+-]?[0-9]+(?:\.0*)?$"
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
-_EXACT = 2.0**53
-"""Up to here a float holds every whole number."""
+_EXACT, _EXACT_SINGLE = 2.0**53, 2.0**24
+"""Up to here a float of double or single precision holds every whole number."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def to_number(raw: pl.Series, column: Column, layout: TableLayout) -> Converted:
     expected = f"{NO_NUMBER}: a whole one" if whole else NO_NUMBER
     if carries_text(raw.dtype):
         converted = _number_of_text(as_text(raw), column, layout, expected)
-    elif isinstance(raw.dtype, pl.Decimal) or raw.dtype == pl.Float32:
+    elif isinstance(raw.dtype, pl.Decimal) or (raw.dtype == pl.Float32 and not whole):
         # the decimal that it stands for, as a CSV file would say it: 12.345, not 12.345000267
         converted = _number_of_text(raw.cast(pl.String), column, TableLayout(), expected)
     elif not raw.dtype.is_numeric():
@@ -104,7 +104,8 @@ def to_number(raw: pl.Series, column: Column, layout: TableLayout) -> Converted:
     else:
         converted = Converted(raw.cast(column.dtype, strict=False))
         if raw.dtype.is_float() and whole:
-            converted.mark((raw != raw.floor()) | (raw.abs() > _EXACT), "number", expected)
+            exact = _EXACT_SINGLE if raw.dtype == pl.Float32 else _EXACT
+            converted.mark((raw != raw.floor()) | (raw.abs() > exact), "number", expected)
         converted.mark(raw.is_not_null() & converted.values.is_null(), "number", expected)
     values = converted.values
     if column.dtype.is_float():

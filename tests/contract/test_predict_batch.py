@@ -137,6 +137,25 @@ def test_the_order_of_the_columns_is_the_callers(client: Any) -> None:
     assert len(rows_of(send_csv(client, "\ufeff" + text))) == 15
 
 
+def test_cells_mean_what_they_mean_in_the_tables(client: Any) -> None:
+    text = "Store_Nbr, family ,horizon,date\n1.0, DAIRY\u00a0,15.0,2024-07-01 00:00:00\n"
+    plain = "store_nbr,family,horizon,date\n1,DAIRY,15,2024-07-01\n"
+    assert rows_of(send_csv(client, text)) == rows_of(send_csv(client, plain))
+
+
+def test_store_numbers_are_as_long_as_json_has_them(client: Any) -> None:
+    (row,) = rows_of(send_csv(client, "store_nbr,family,horizon\n5012345678900,DAIRY,15\n"))
+    assert (row["code"], row["store_nbr"]) == (Code.INVALID_STORE.name, "5012345678900")
+    assert "There is no store 5012345678900" in row["detail"]
+
+
+def test_dates_in_another_form_are_refused_by_its_name(client: Any) -> None:
+    header = "store_nbr,family,horizon,date\n"
+    (row,) = rows_of(send_csv(client, f"{header}1,DAIRY,15,01.07.2024\n"))
+    assert row["code"] == Code.INVALID_DATE.name
+    assert "day first or month first" in row["detail"]
+
+
 def test_a_table_names_the_model_and_the_data_that_it_rests_on(client: Any, pair: Pair) -> None:
     response = send_csv(client, 'horizon,family,store_nbr\n15,"LIQUOR,WINE,BEER",1\n')
     told = (response.headers["x-model-version"], response.headers["x-snapshot"])
@@ -202,6 +221,12 @@ def test_a_table_is_as_long_as_is_allowed(client: Any) -> None:
         ),
         pytest.param(
             'store_nbr,family,horizon\n1,"DAIRY,15\n', Code.PARSE_ERROR, "Row 1", id="open quote"
+        ),
+        pytest.param(
+            "store_nbr;family;horizon\n1;DAIRY;15\n",
+            Code.PARSE_ERROR,
+            "uses semicolons; separate the values with commas",
+            id="semicolons",
         ),
         pytest.param(b"store_nbr,\xff\n", Code.PARSE_ERROR, "UTF-8", id="no text"),
     ],

@@ -101,6 +101,7 @@ def test_help_lists_every_command(run: Run) -> None:
     assert done.status == 0
     for command in (
         "serve",
+        "check",
         "train",
         "backtest",
         "seal",
@@ -220,7 +221,7 @@ def test_too_little_history_is_said_so(run: Run, tables: Path) -> None:
 
 
 def test_a_cause_is_part_of_the_line(run: Run, tables: Path) -> None:
-    """A file that polars cannot read says why in polars' words."""
+    """A file that cannot be read says why, in plain words."""
     (tables / "oil.parquet").write_bytes(b"no parquet")
     told = run("train", tables).told
     assert "oil.parquet" in told

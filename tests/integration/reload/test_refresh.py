@@ -14,8 +14,11 @@ import pytest
 
 from artifacts import ArtifactError, Pair, Store
 from errors import InputError
+from features.build import build_snapshot
+from features.findings import Report
+from features.reading.layout import Delimiter, TableLayout
 from features.snapshot import Snapshot, load_snapshot
-from features.tables import DataError
+from features.tables import DataError, read_tables
 from models.bundle import with_metrics
 from models.pair import load_engine, load_serving_pair
 from models.refresh import FORECASTING, READING, RefusedError, refresh
@@ -60,6 +63,29 @@ def test_the_forecasts_are_there_before_the_pair_serves(own_store: Store, data: 
 
 def test_the_same_tables_change_nothing(own_store: Store, data: Path, pair: Pair) -> None:
     assert refresh(own_store, data / "same") == (pair, pair)
+
+
+def test_newer_tables_are_read_as_the_serving_ones_were_written(
+    own_store: Store, data: Path, pair: Pair
+) -> None:
+    folder = data / "newer"
+    for path in folder.glob("*.parquet"):
+        pl.read_parquet(path).write_csv(path.with_suffix(".csv"), separator=";")
+        path.unlink()
+    with pytest.raises(DataError, match="pass --delimiter ';'"):
+        refresh(own_store, folder)
+    layout = TableLayout(delimiter=Delimiter.SEMICOLON)
+    written = build_snapshot(read_tables(folder, layout), own_store.snapshots)
+    own_store.promote(replace(pair, snapshot=written.name))
+    assert refresh(own_store, folder)[1].snapshot == written.name
+
+
+def test_what_looks_wrong_is_told_and_served(own_store: Store, data: Path) -> None:
+    edit(data / "newer", "oil", lambda oil: oil.head(10))
+    reports: list[Report] = []
+    _, pair = refresh(own_store, data / "newer", on_report=reports.append)
+    assert own_store.current() == pair
+    assert [kind.first.code for kind in reports[0].warnings] == ["stale"]
 
 
 def test_a_damaged_snapshot_is_replaced_by_its_tables(

@@ -103,6 +103,7 @@ def test_a_folder_below_the_data_is_a_source(
         pytest.param("out", id="a link out"),
         pytest.param("out/secret", id="through a link out"),
         pytest.param("holding", id="a table that is a link out"),
+        pytest.param("parts", id="a part that is a link out"),
         pytest.param("circle", id="a link to itself"),
     ],
 )
@@ -112,6 +113,8 @@ def test_anything_else_is_not(store: Store, data: Path, tmp_path: Path, source: 
     (data / "circle").symlink_to(data / "circle")
     (data / "holding").mkdir()
     (data / "holding" / "train.csv").symlink_to("/etc/passwd")
+    (data / "parts" / "train.parquet" / "day=1").mkdir(parents=True)
+    (data / "parts" / "train.parquet" / "day=1" / "a.parquet").symlink_to("/etc/passwd")
     with pytest.raises(InvalidSourceError) as refused:
         Reloader(store, data).start(source)
     assert "'june', 'may'" in str(refused.value)

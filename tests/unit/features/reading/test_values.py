@@ -67,6 +67,22 @@ def test_a_number_is_written_in_one_way(
     assert [str(value) for value in table.frame["dcoilwtico"]] == [str(v) for v in expected]
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(pl.Series([5012345678900.0], dtype=pl.Float32), id="single precision"),
+        pytest.param(pl.Series([2.0**60]), id="double precision"),
+        pytest.param(pl.Series([2**63], dtype=pl.UInt64), id="without sign"),
+        pytest.param(pl.Series(["9223372036854775808"]), id="text"),
+    ],
+)
+def test_a_number_that_its_carrier_cannot_hold_exactly_is_refused(
+    tmp_path: Path, number: pl.Series
+) -> None:
+    _, report = read(tmp_path, STORES[:1].with_columns(store_nbr=number), "stores")
+    assert [(k.first.code, k.first.row) for k in report.errors] == [("number", 1)]
+
+
 def _instants(hours: Sequence[int], zone: str | None) -> pl.Series:
     texts = [f"2024-03-{number + 1:02} {hour:02}:00" for number, hour in enumerate(hours)]
     return pl.Series(texts).str.to_datetime("%Y-%m-%d %H:%M").dt.replace_time_zone(zone)
