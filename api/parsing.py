@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, TypeVar
 
-import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
+from api.call import MIB
+from api.json_body import parse_json
 from errors import Code, FieldError, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _LONGEST_NAME = 100
 _BODY_KEY = "body"
+_LIMIT_KEY = "max_body_bytes"  # set by middleware.body_limit
+_MOST_BYTES = 4 * MIB  # where there is no such middleware
 
 _CODE_OF_FIELD = {
     "date": Code.INVALID_DATE,
@@ -73,11 +78,9 @@ async def read_json(request: Request, model: type[Model], *, or_else: str = "") 
             f"The body is {shortened(media_type)!r}; send it as application/json"
             + (f" or {or_else}." if or_else else "."),
         )
-    try:
-        document = orjson.loads(await sent_body(request))
-    except orjson.JSONDecodeError as error:
-        raise Problem(Code.PARSE_ERROR, f"The body is not JSON: {error}.") from None
-    return checked(document, model)
+    body = await sent_body(request)
+    max_bytes = request.scope["state"].get(_LIMIT_KEY, _MOST_BYTES)
+    return checked(await parse_json(body, max_bytes), model)
 
 
 def read_query(request: Request, model: type[Model]) -> Model:
@@ -89,7 +92,8 @@ def read_query(request: Request, model: type[Model]) -> Model:
     pairs = request.query_params.multi_items()
     values = dict(pairs)
     if len(values) != len(pairs):
-        repeated = next(name for name, _ in pairs if [n for n, _ in pairs].count(name) > 1)
+        (repeated, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        repeated = shortened(repeated)
         raise Problem(
             Code.INVALID_REQUEST,
             f"{repeated} is given more than once.",
@@ -107,6 +111,7 @@ def checked(document: Any, model: type[Model], *, prefix: str = "/") -> Model:
     Raises:
         Problem: it is not one.
     """
+    _check_names(document, model, prefix)
     try:
         return model.model_validate(document)
     except ValidationError as error:
@@ -117,13 +122,33 @@ def checked(document: Any, model: type[Model], *, prefix: str = "/") -> Model:
 MOST_FAULTS = 20
 """Faults of one request that are told; a client that has mended those learns the others."""
 
+
+def _check_names(document: Any, model: type[BaseModel], prefix: str) -> None:
+    """Refuse an object of far more members than there are fields, before each becomes a fault."""
+    known = _names_of(model)
+    if type(document) is not dict or len(document) <= len(known) + MOST_FAULTS:
+        return
+    if model.model_config.get("extra") == "forbid":
+        strangers = [name for name in document if name not in known]
+        raise _problem([_stranger(name) for name in strangers], prefix)
+
+
+@cache
+def _names_of(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
+
+
+def _stranger(name: str) -> dict[str, Any]:
+    """A fault as pydantic would report it of a field that there is not."""
+    return {"type": "extra_forbidden", "loc": (name,), "msg": "", "input": None}
+
+
 _WORDED = {
     "model_type": "An object is expected",
     "model_attributes_type": "An object is expected",
     "dict_type": "An object is expected",
     "list_type": "A list is expected",
     "tuple_type": "A list is expected",
-    "int_type": "A whole number is expected, not a text",
     "int_parsing": "A whole number is expected",
     "int_parsing_size": "A smaller number is expected",
     "extra_forbidden": "There is no such field",
@@ -136,7 +161,7 @@ def _problem(faults: list[Any], prefix: str) -> Problem:
         FieldError(
             prefix * bool(fault["loc"])
             + "/".join(escaped(shortened(str(part))) for part in fault["loc"]),
-            _WORDED.get(fault["type"], fault["msg"].removeprefix("Value error, ")),
+            _wording(fault),
         )
         for fault in faults[:MOST_FAULTS]
     ]
@@ -145,6 +170,33 @@ def _problem(faults: list[Any], prefix: str) -> Problem:
     detail = "; ".join(f"{error.pointer or 'request'}: {error.detail}" for error in errors)
     more = f"; and {len(faults) - MOST_FAULTS} more" if len(faults) > MOST_FAULTS else ""
     return Problem(code, f"{detail}{more}.", errors=errors)
+
+
+def _wording(fault: Any) -> str:
+    """Return what is wrong in one place, for a person."""
+    if fault["type"] == "int_type":
+        return _not_whole(fault["input"])
+    message: str = fault["msg"]
+    return _WORDED.get(fault["type"], message.removeprefix("Value error, "))
+
+
+def _not_whole(value: object) -> str:
+    match value:
+        case bool():
+            kind = "true or false"
+        case float() if value.is_integer():
+            return "A whole number of at most 15 digits is expected"
+        case float():
+            kind = f"{value:.15g}"
+        case str():
+            kind = "a text"
+        case list():
+            kind = "a list"
+        case dict():
+            kind = "an object"
+        case _:
+            kind = "null"
+    return f"A whole number is expected, not {kind}"
 
 
 def _code_of(fault: Any) -> Code:

@@ -1,62 +1,74 @@
 """Bounds what a request's body may cost: its size, and the time that it takes to arrive.
 
 A body that is announced as too large is refused before any of it is read; one that comes in
-chunks is counted, and no chunk past the limit is passed on. So nothing inside can be made to
-hold more than the limit.
+chunks is counted, and so is what a compressed one stands for. No chunk past the limit is passed
+on, so nothing inside can be made to hold more than the limit.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import anyio
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import Code, Problem
-from middleware.headers import values_of
+from middleware.content_coding import Decoder, decoder_for
+from middleware.malformed import refusal_of_protocol
 
 MAX_BYTES = 10_000_000
 TIMEOUT_SECONDS = 10.0
+LIMIT_KEY = "max_body_bytes"
+"""Where a route finds the limit of its request in the scope's state."""
 
 # What is left of the body would be read as the next request.
 _CLOSE = {"Connection": "close"}
 
 
+def _same(scope: Scope) -> int:
+    return MAX_BYTES
+
+
 class BodyLimitMiddleware:
     """Refuses bodies that are too large or too slow; needs `ProblemMiddleware` around it.
 
-    A caller who goes away while sending gets no answer, and that is no error.
+    It also decodes a body that is sent compressed, and raises the problem of a request that could
+    not be parsed. It stands inside the rate limit, so that what it refuses is charged. A caller
+    who goes away while sending gets no answer, and that is no error.
 
     Args:
-        max_bytes: largest body that passes.
+        limit_of: bytes of the largest body that passes, by a request's scope.
         timeout_seconds: time until the body is complete, from when it is first asked for; a
             server keeps what has come before that.
 
     Raises:
-        Problem: PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, or INVALID_REQUEST for a Content-Length
-            that is no number of bytes. Also in place of what the application inside has made
-            of it.
+        Problem: PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE for a coding that is
+            not known, PARSE_ERROR for a body that is not of its coding, or INVALID_REQUEST for a
+            Content-Length that is no number of bytes. Also in place of what the application
+            inside has made of it.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        max_bytes: int = MAX_BYTES,
+        limit_of: Callable[[Scope], int] = _same,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self.app = app
-        self.max_bytes = max_bytes
+        self.limit_of = limit_of
         self.timeout_seconds = timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if _declared_bytes(scope) > self.max_bytes:
-            raise _too_large(self.max_bytes)
-        body = _Body(receive, send, self.max_bytes, self.timeout_seconds)
+        if (problem := refusal_of_protocol(scope)) is not None:
+            raise problem
+        limit = scope["state"][LIMIT_KEY] = self.limit_of(scope)
+        body = _Body(scope, receive, send, _checked_decoder(scope, limit), self.timeout_seconds)
         try:
             await self.app(scope, body.receive, body.send)
         except ClientDisconnect:
@@ -77,10 +89,18 @@ class _Body:
         abandoned: whether the caller has gone before it was complete.
     """
 
-    def __init__(self, receive: Receive, send: Send, max_bytes: int, seconds: float) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        decoder: Decoder | None,
+        seconds: float,
+    ) -> None:
+        self._state = scope["state"]
         self._receive = receive
         self._send = send
-        self._max_bytes = max_bytes
+        self._decoder = decoder
         self._seconds = seconds
         self._until: float | None = None
         self._received = 0
@@ -117,29 +137,60 @@ class _Body:
         if message["type"] == "http.disconnect":
             self.abandoned = True
             return message
+        return self._taken(message)
+
+    def _taken(self, message: Message) -> Message:
+        """A part of the body, decoded and counted; sets `refusal` where it is too much."""
+        limit = self._state[LIMIT_KEY]
         self._received += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)
-        if self._received > self._max_bytes:
-            self.refusal = _too_large(self._max_bytes)
+        self.refusal = refusal_of_protocol({"state": self._state})
+        if self._received > limit:
+            self.refusal = _too_large(limit)
+        elif self._decoder is not None and self.refusal is None:
+            try:
+                message = {**message, "body": self._decoder.feed(message.get("body", b""))}
+                if self._complete:
+                    self._decoder.finish()
+            except Problem as problem:
+                self.refusal = problem
+            if self._decoder.decoded > limit:
+                self.refusal = _too_large(limit)
         return message
 
 
-def _declared_bytes(scope: Scope) -> int:
-    """What Content-Length says; 0 without one.
+def _checked_decoder(scope: Scope, limit: int) -> Decoder | None:
+    """The decoder for the body that the headers announce; None where none is needed.
 
     Raises:
-        Problem: it is no number, or given twice (RFC 9110 section 8.6, RFC 9112 section 6.3).
+        Problem: the body is announced as too large, Content-Length is no number or given twice
+            (RFC 9110 section 8.6, RFC 9112 section 6.3), or the coding is not known.
     """
-    given = values_of(scope, b"content-length")
-    if not given:
-        return 0
-    if len(given) > 1 or not given[0].isdigit():
+    lengths, codings = [], []
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            lengths.append(value)
+        elif name == b"content-encoding":
+            codings.append(value)
+    if lengths and _declared_bytes(lengths) > limit:
+        raise _too_large(limit)
+    if not codings:
+        return None
+    decoder = decoder_for(codings, limit)
+    if decoder is not None:  # what is read inside is neither encoded nor of this length
+        dropped = (b"content-length", b"content-encoding")
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in dropped]
+    return decoder
+
+
+def _declared_bytes(lengths: list[bytes]) -> int:
+    if len(lengths) > 1 or not lengths[0].isdigit():
         raise Problem(
             Code.INVALID_REQUEST,
             "Content-Length must be given once, as the number of bytes of the body.",
             headers=_CLOSE,
         )
-    return int(given[0].lstrip(b"0")[:18] or b"0")  # 18 digits are more than any limit
+    return int(lengths[0].lstrip(b"0")[:18] or b"0")  # 18 digits are more than any limit
 
 
 def _too_large(max_bytes: int) -> Problem:
