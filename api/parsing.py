@@ -111,7 +111,8 @@ def checked(document: Any, model: type[Model], *, prefix: str = "/") -> Model:
     Raises:
         Problem: it is not one.
     """
-    _check_names(document, model, prefix)
+    if type(document) is dict and len(document) > MOST_FAULTS:
+        _check_names(document, model, prefix)
     try:
         return model.model_validate(document)
     except ValidationError as error:
@@ -123,12 +124,11 @@ MOST_FAULTS = 20
 """Faults of one request that are told; a client that has mended those learns the others."""
 
 
-def _check_names(document: Any, model: type[BaseModel], prefix: str) -> None:
+def _check_names(document: dict[str, Any], model: type[BaseModel], prefix: str) -> None:
     """Refuse an object of far more members than there are fields, before each becomes a fault."""
     known = _names_of(model)
-    if type(document) is not dict or len(document) <= len(known) + MOST_FAULTS:
-        return
-    if model.model_config.get("extra") == "forbid":
+    many = len(document) > len(known) + MOST_FAULTS
+    if many and model.model_config.get("extra") == "forbid":
         strangers = [name for name in document if name not in known]
         raise _problem([_stranger(name) for name in strangers], prefix)
 

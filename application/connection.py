@@ -22,25 +22,25 @@ class LingeringTransport:
     """What uvicorn's protocol uses of a transport, with a `close` that lingers.
 
     Args:
-        unread: whether a part of the current request has not been read.
+        on_close: called when the connection is closed from here; returns whether a part of the
+            current request has not been read.
     """
 
     def __init__(
         self,
         transport: asyncio.Transport,
         loop: asyncio.AbstractEventLoop,
-        unread: Callable[[], bool],
+        on_close: Callable[[], bool],
     ) -> None:
         self._transport = transport
         self._loop = loop
-        self._unread = unread
+        self._on_close = on_close
         self._closing = False
         self._discarded = 0
         self._timer: asyncio.TimerHandle | None = None
+        # the transport's own methods until it is closed: both are called for every response
         self.write: Callable[[bytes], object] = transport.write
-
-    def is_closing(self) -> bool:
-        return self._closing or self._transport.is_closing()
+        self.is_closing: Callable[[], bool] = transport.is_closing
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return self._transport.get_extra_info(name, default)
@@ -49,8 +49,8 @@ class LingeringTransport:
         """Write what is buffered, then close; a client that does not take it is cut off."""
         if self._closing:
             return
-        self._closing, self.write = True, _discard
-        lingering = self._unread() and not self._transport.is_closing()
+        self._end_writing()
+        lingering = self._on_close() and not self._transport.is_closing()
         if lingering and self._transport.can_write_eof():
             self._transport.write_eof()
             self._transport.resume_reading()
@@ -61,18 +61,22 @@ class LingeringTransport:
             seconds = LINGER_SECONDS if flushed else FLUSH_SECONDS
             self._timer = self._loop.call_later(seconds, self._transport.abort)
 
-    def discard(self, data: bytes) -> None:
+    def discard(self, size: int) -> None:
         """Count bytes that arrive after the response, and close when they are too many."""
-        self._discarded += len(data)
+        self._discarded += size
         if self._discarded > LINGER_BYTES:
-            self._closing, self.write = True, _discard
+            self._end_writing()
             self._transport.close()
 
     def lost(self) -> None:
         """Forget a connection that is closed already."""
-        self._closing, self.write = True, _discard
+        self._end_writing()
         if self._timer is not None:
             self._timer.cancel()
+
+
+    def _end_writing(self) -> None:
+        self._closing, self.write, self.is_closing = True, _discard, lambda: True
 
 
 def _discard(data: bytes) -> None:

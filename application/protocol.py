@@ -17,19 +17,21 @@ does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any, ClassVar
 
 import httptools
 import uvicorn.config
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from application.connection import LingeringTransport
 from application.request_head import (
-    check_framing,
+    Header,
+    check_host,
+    check_transfer_coding,
     check_upgrade,
+    check_version,
     malformed,
     origin_form,
     unparsable,
@@ -55,7 +57,6 @@ class Limits:
         head_seconds: from the start of a connection, or of a request on it, to the end of the
             request's head.
         head_bytes: of the request line and all header fields.
-        field_bytes: of one header field's value.
         fields: number of header fields.
         target_bytes: of the request target.
         pipelined: requests that may wait on a connection while another is answered.
@@ -63,19 +64,16 @@ class Limits:
 
     head_seconds: float = 10.0
     head_bytes: int = 32 * 1024
-    field_bytes: int = 16 * 1024
     fields: int = 100
     target_bytes: int = 8 * 1024
     pipelined: int = 64
 
 
-class _Reading(IntEnum):
-    """The part of a request that is read next."""
+_FRAMING = frozenset((b"host", b"transfer-encoding"))
+"""Headers that say where a request goes and where it ends."""
 
-    NOTHING = 0
-    HEAD = 1
-    BODY = 2
-
+# What of a request is read next. Not an enumeration: these are compared for every request.
+_NOTHING, _HEAD, _BODY = range(3)
 
 class _Stop(Exception):
     """Makes the parser end, from within one of its callbacks."""
@@ -89,19 +87,21 @@ class HttpProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.ws_protocol_class = None
-        self._reading = _Reading.NOTHING
+        if isinstance(self.app, ProxyHeadersMiddleware):
+            self.app = self.app.app  # `middleware.address` decides which proxies are believed
+        self._reading = _NOTHING
         self._stopped = False
         self._problem: Problem | None = None
-        self._head_bytes = 0
-        self._body_bytes = 0
-        self._raw_bytes = 0
+        self._framing: list[Header] = []
+        self._head_is_small = True
+        self._head_bytes = self._body_bytes = self._raw_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
 
     # --- the connection -----------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.transport = LingeringTransport(transport, self.loop, self._is_unread)  # type: ignore[assignment]
+        self.transport = LingeringTransport(transport, self.loop, self._on_close)  # type: ignore[assignment]
         self._start_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -111,92 +111,88 @@ class HttpProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
+        size = len(data)
+        if size > _PART:  # no part of what was received may take long to parse
+            for start in range(0, size, _PART):
+                self.data_received(data[start : start + _PART])
+            return
         self._unset_keepalive_if_required()
-        for part in _parts(data):
-            if self._stopped or self.transport.is_closing():
-                self._lingering.discard(part)
-                continue
-            began = self._reading
-            try:
-                self.parser.feed_data(part)
-            except httptools.HttpParserUpgrade:
-                self._stopped = True  # what follows is not HTTP/1.1 any more
-            except httptools.HttpParserError as error:
-                self._refuse(self._problem or unparsable(part, error))
-            else:
-                self._count(len(part), began)
+        if self._stopped:
+            self._lingering.discard(size)
+            return
+        began = self._reading
+        self._head_is_small = began == _NOTHING and size <= self.limits.head_bytes
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._stopped = True  # what follows is not HTTP/1.1 any more
+        except httptools.HttpParserError as error:
+            self._refuse(self._problem or unparsable(data, error))
+        else:
+            if self._reading != _NOTHING or self._is_idle():
+                self._count(size, began)
 
     def shutdown(self) -> None:
         """Close at once what has no request, and the others after their response."""
-        self._reading = _Reading.NOTHING if self._is_idle() else self._reading
+        if self._is_idle():
+            self._reading = _NOTHING
         super().shutdown()
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self._reading is _Reading.BODY and not self.pipeline:
+        HttpToolsProtocol.on_response_complete(self)
+        if self._reading == _BODY and not self.pipeline:
             self.transport.close()  # the rest of a body is not waited for
 
-    # --- what the parser finds ----------------------------------------------------------------
+    # --- what the parser finds; `super()` takes a while, and these are called for every request ---
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._reading = _Reading.HEAD
-        self._head_bytes = 0
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._reading is not _Reading.HEAD:
-            return  # a trailer
-        headers = self.headers
-        if len(headers) >= self.limits.fields or len(value) > self.limits.field_bytes:
-            self._stop(self._too_large())
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        headers.append((name, value))
+        HttpToolsProtocol.on_message_begin(self)
+        self._reading = _HEAD
 
     def on_headers_complete(self) -> None:
-        self._check_target()
-        super().on_headers_complete()
-        self._reading = _Reading.BODY
-        self._body_bytes = self._raw_bytes = 0
+        if self.url[:1] != b"/" or len(self.url) > self.limits.target_bytes:
+            self._check_target()
+        HttpToolsProtocol.on_headers_complete(self)
+        self._reading = _BODY
+        self._head_bytes = self._body_bytes = self._raw_bytes = 0
         if self._head_timer is not None:
             self._stop_head_timer()
         try:
-            self._check_head()
+            self._check_head(self.headers)
         except Problem as problem:
             self._answer_with(problem)
             raise _Stop from None
+        self.headers = []  # what `on_header` adds from here on, trailers, is read by nobody
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
-        super().on_body(body)
+        HttpToolsProtocol.on_body(self, body)
 
     def on_message_complete(self) -> None:
-        self._reading = _Reading.NOTHING
-        super().on_message_complete()
+        self._reading = _NOTHING
+        HttpToolsProtocol.on_message_complete(self)
 
     # --- bounds -------------------------------------------------------------------------------
 
-    def _count(self, size: int, began: _Reading) -> None:
+    def _count(self, size: int, began: int) -> None:
         """Hold what has been parsed so far to the bounds that the callbacks cannot see."""
-        if self._reading is _Reading.HEAD:
+        if self._reading == _HEAD:
             # where the head began within these bytes is not known: they count from the next on
-            self._head_bytes += size if began is _Reading.HEAD else 0
-            if self._head_bytes > self.limits.head_bytes:
+            self._head_bytes += size if began == _HEAD else 0
+            many = len(self.headers) > self.limits.fields
+            if many or self._head_bytes > self.limits.head_bytes:
                 self._refuse(self._too_large())
-        elif self._reading is _Reading.BODY and began is _Reading.BODY:
+        elif self._reading == began == _BODY:
             self._raw_bytes += size
             if self._raw_bytes > 2 * self._body_bytes + _FRAMING_BYTES:
                 self._refuse(malformed("its body has more framing than content"))
-        if self._reading is not _Reading.BODY and self._head_timer is None and self._is_idle():
+        if self._reading != _BODY and self._head_timer is None and self._is_idle():
             self._start_head_timer()
 
     def _check_target(self) -> None:
         """Bring the request target into the form that uvicorn reads."""
         if len(self.url) > self.limits.target_bytes:
             self._stop(self._too_large())
-        if self.url.startswith(b"/"):
-            return
         try:
             self.url, authority = origin_form(self.parser.get_method().decode(), self.url)
         except Problem as problem:
@@ -205,13 +201,20 @@ class HttpProtocol(HttpToolsProtocol):
             others = [pair for pair in self.headers if pair[0] != b"host"]
             self.headers[:] = [(b"host", authority), *others]
 
-    def _check_head(self) -> None:
+    def _check_head(self, headers: list[Header]) -> None:
         """Raise the problem of a head that is not answered as it is."""
-        check_framing(self.scope["http_version"], self.headers)
+        version = self.scope["http_version"]
+        framing = [header for header in headers if header[0] in _FRAMING]
+        if framing != self._framing or version != "1.1":  # the same as before on this connection?
+            check_version(version)
+            check_host(version, framing)
+            check_transfer_coding(version, framing)
+            self._framing = framing
         if self.parser.should_upgrade():
-            check_upgrade(self.headers)
+            check_upgrade(headers)
             self.cycle.keep_alive = False
-        if sum(len(name) + len(value) for name, value in self.headers) > self.limits.head_bytes:
+        small = self._head_is_small or sum(map(_size_of, headers)) <= self.limits.head_bytes
+        if len(headers) > self.limits.fields or not small:
             raise self._too_large()
         if len(self.pipeline) > self.limits.pipelined:
             raise malformed(
@@ -229,8 +232,8 @@ class HttpProtocol(HttpToolsProtocol):
             )
         return Problem(
             Code.HEADERS_TOO_LARGE,
-            f"The head of the request is too large: {limits.head_bytes} bytes, {limits.fields} "
-            f"fields and {limits.field_bytes} bytes a field are read; send fewer or shorter ones.",
+            f"The head of the request is larger than {limits.head_bytes} bytes or {limits.fields} "
+            "header fields; send fewer or shorter ones.",
         )
 
     # --- time ---------------------------------------------------------------------------------
@@ -245,7 +248,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _head_is_late(self) -> None:
         self._head_timer = None
-        if self._reading is _Reading.HEAD:
+        if self._reading == _HEAD:
             seconds = self.limits.head_seconds
             detail = f"The head of the request was not complete after {seconds:g} s; send it again."
             self._refuse(Problem(Code.REQUEST_TIMEOUT, detail))
@@ -263,10 +266,10 @@ class HttpProtocol(HttpToolsProtocol):
         """Answer the current request with a problem, and read no other on this connection."""
         if self._stopped:
             return
-        if self._reading is _Reading.BODY:
+        if self._reading == _BODY:
             self._break_off(problem)
             return
-        if self._reading is _Reading.NOTHING:
+        if self._reading == _NOTHING:
             self.on_message_begin()
         method = self.parser.get_method().decode() if self.url else "-"
         self.url, self.expect_100_continue = _path_of(self.url), False
@@ -305,17 +308,16 @@ class HttpProtocol(HttpToolsProtocol):
         """Whether no request is being answered."""
         return self.cycle is None or self.cycle.response_complete
 
-    def _is_unread(self) -> bool:
-        return self._stopped or self._reading is not _Reading.NOTHING
+    def _on_close(self) -> bool:
+        """Read no further request, and tell whether there may be more of the current one."""
+        unread = self._stopped or self._reading != _NOTHING
+        self._stopped = True
+        return unread
 
 
-def _parts(data: bytes) -> Iterator[bytes]:
-    """Split what was received, so that no part takes long to parse."""
-    if len(data) <= _PART:
-        yield data
-        return
-    for start in range(0, len(data), _PART):
-        yield data[start : start + _PART]
+def _size_of(header: Header) -> int:
+    name, value = header
+    return len(name) + len(value)
 
 
 def _path_of(target: bytes) -> bytes:

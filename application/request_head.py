@@ -54,21 +54,25 @@ def origin_form(method: str, target: bytes) -> tuple[bytes, bytes | None]:
     return (url.path or b"/") + query, authority
 
 
-def check_framing(version: str, headers: list[Header]) -> None:
-    """Refuse a head from which two readers could draw different conclusions.
-
-    Raises:
-        Problem: the version, Host or Transfer-Encoding is not one that is answered.
-    """
+def check_version(version: str) -> None:
+    """Raise a problem for a version of HTTP that is not answered."""
     if version not in _VERSIONS:
         raise malformed(f"HTTP/{version} is not offered; use HTTP/1.1")
+
+
+def check_host(version: str, headers: list[Header]) -> None:
+    """Raise a problem unless there is one Host header that is a host (RFC 9112 section 3.2)."""
     hosts = [value for name, value in headers if name == b"host"]
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         raise malformed(f"it has {len(hosts)} Host headers; exactly one is needed")
     if hosts and not _HOST.fullmatch(hosts[0].strip(b" \t")):
         raise malformed("its Host header is not a host name with an optional port")
-    codings = [value for name, value in headers if name == b"transfer-encoding"]
-    if codings and (version == "1.0" or [each.lower() for each in codings] != [b"chunked"]):
+
+
+def check_transfer_coding(version: str, headers: list[Header]) -> None:
+    """Raise a problem for a body whose end two readers could see in different places."""
+    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
+    if codings and (version == "1.0" or codings != [b"chunked"]):
         raise malformed("its Transfer-Encoding is not chunked alone, the only one that is read")
 
 

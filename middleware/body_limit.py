@@ -23,6 +23,8 @@ TIMEOUT_SECONDS = 10.0
 LIMIT_KEY = "max_body_bytes"
 """Where a route finds the limit of its request in the scope's state."""
 
+_ANNOUNCING = frozenset((b"content-length", b"content-encoding"))
+
 # What is left of the body would be read as the next request.
 _CLOSE = {"Connection": "close"}
 
@@ -67,8 +69,7 @@ class BodyLimitMiddleware:
             return
         if (problem := refusal_of_protocol(scope)) is not None:
             raise problem
-        limit = scope["state"][LIMIT_KEY] = self.limit_of(scope)
-        body = _Body(scope, receive, send, _checked_decoder(scope, limit), self.timeout_seconds)
+        body = _Body(scope, receive, send, self.limit_of, self.timeout_seconds)
         try:
             await self.app(scope, body.receive, body.send)
         except ClientDisconnect:
@@ -94,19 +95,29 @@ class _Body:
         scope: Scope,
         receive: Receive,
         send: Send,
-        decoder: Decoder | None,
+        limit_of: Callable[[Scope], int],
         seconds: float,
     ) -> None:
-        self._state = scope["state"]
+        """Look at what the headers announce.
+
+        Raises:
+            Problem: the body is announced as too large, Content-Length is no number or given
+                twice (RFC 9110 section 8.6, RFC 9112 section 6.3), or the coding is not known.
+        """
+        self._scope = scope
         self._receive = receive
         self._send = send
-        self._decoder = decoder
+        self._limit_of = limit_of
         self._seconds = seconds
         self._until: float | None = None
         self._received = 0
         self._complete = False
+        self._decoder: Decoder | None = None
         self.refusal: Problem | None = None
         self.abandoned = False
+        announced = [header for header in scope["headers"] if header[0] in _ANNOUNCING]
+        if announced:
+            self._check(announced)
 
     async def receive(self) -> Message:
         if self._complete or self.abandoned:
@@ -141,46 +152,48 @@ class _Body:
 
     def _taken(self, message: Message) -> Message:
         """A part of the body, decoded and counted; sets `refusal` where it is too much."""
-        limit = self._state[LIMIT_KEY]
-        self._received += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)
-        self.refusal = refusal_of_protocol({"state": self._state})
-        if self._received > limit:
-            self.refusal = _too_large(limit)
-        elif self._decoder is not None and self.refusal is None:
-            try:
-                message = {**message, "body": self._decoder.feed(message.get("body", b""))}
-                if self._complete:
-                    self._decoder.finish()
-            except Problem as problem:
-                self.refusal = problem
-            if self._decoder.decoded > limit:
-                self.refusal = _too_large(limit)
-        return message
+        self.refusal = refusal_of_protocol(self._scope)
+        part = message.get("body", b"")
+        if part:
+            self._received += len(part)
+            if self._received > self._limit:
+                self.refusal = _too_large(self._limit)
+        if self._decoder is None or self.refusal is not None:
+            return message
+        return {**message, "body": self._decoded(self._decoder, part)}
 
+    def _decoded(self, decoder: Decoder, part: bytes) -> bytes:
+        try:
+            decoded = decoder.feed(part)
+            if self._complete:
+                decoder.finish()
+        except Problem as problem:
+            self.refusal = problem
+            return b""
+        if decoder.decoded > self._limit:
+            self.refusal = _too_large(self._limit)
+        return decoded
 
-def _checked_decoder(scope: Scope, limit: int) -> Decoder | None:
-    """The decoder for the body that the headers announce; None where none is needed.
+    @property
+    def _limit(self) -> int:
+        """Bytes that the body may have, looked up when there is one."""
+        state = self._scope["state"]
+        limit: int | None = state.get(LIMIT_KEY)
+        if limit is None:
+            limit = state[LIMIT_KEY] = self._limit_of(self._scope)
+        return limit
 
-    Raises:
-        Problem: the body is announced as too large, Content-Length is no number or given twice
-            (RFC 9110 section 8.6, RFC 9112 section 6.3), or the coding is not known.
-    """
-    lengths, codings = [], []
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            lengths.append(value)
-        elif name == b"content-encoding":
-            codings.append(value)
-    if lengths and _declared_bytes(lengths) > limit:
-        raise _too_large(limit)
-    if not codings:
-        return None
-    decoder = decoder_for(codings, limit)
-    if decoder is not None:  # what is read inside is neither encoded nor of this length
-        dropped = (b"content-length", b"content-encoding")
-        scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in dropped]
-    return decoder
+    def _check(self, announced: list[tuple[bytes, bytes]]) -> None:
+        lengths = [value for name, value in announced if name == b"content-length"]
+        if lengths and _declared_bytes(lengths) > self._limit:
+            raise _too_large(self._limit)
+        if len(announced) > len(lengths):
+            codings = [value for name, value in announced if name == b"content-encoding"]
+            self._decoder = decoder_for(codings, self._limit)
+        if self._decoder is not None:  # what is read inside is neither encoded nor of this length
+            headers = self._scope["headers"]
+            self._scope["headers"] = [pair for pair in headers if pair[0] not in _ANNOUNCING]
 
 
 def _declared_bytes(lengths: list[bytes]) -> int:
