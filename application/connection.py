@@ -74,7 +74,6 @@ class LingeringTransport:
         if self._timer is not None:
             self._timer.cancel()
 
-
     def _end_writing(self) -> None:
         self._closing, self.write, self.is_closing = True, _discard, lambda: True
 

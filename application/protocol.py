@@ -75,6 +75,7 @@ _FRAMING = frozenset((b"host", b"transfer-encoding"))
 # What of a request is read next. Not an enumeration: these are compared for every request.
 _NOTHING, _HEAD, _BODY = range(3)
 
+
 class _Stop(Exception):
     """Makes the parser end, from within one of its callbacks."""
 
@@ -92,7 +93,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._reading = _NOTHING
         self._stopped = False
         self._problem: Problem | None = None
-        self._framing: list[Header] = []
+        self._framing: list[Header] | None = None
         self._head_is_small = True
         self._head_bytes = self._body_bytes = self._raw_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -140,7 +141,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         HttpToolsProtocol.on_response_complete(self)
-        if self._reading == _BODY and not self.pipeline:
+        if self._reading == _BODY and self.cycle.response_complete:
             self.transport.close()  # the rest of a body is not waited for
 
     # --- what the parser finds; `super()` takes a while, and these are called for every request ---
@@ -209,7 +210,7 @@ class HttpProtocol(HttpToolsProtocol):
             check_version(version)
             check_host(version, framing)
             check_transfer_coding(version, framing)
-            self._framing = framing
+            self._framing = framing if version == "1.1" else None
         if self.parser.should_upgrade():
             check_upgrade(headers)
             self.cycle.keep_alive = False
@@ -285,14 +286,14 @@ class HttpProtocol(HttpToolsProtocol):
         self.headers.clear()
         self.cycle.keep_alive = self.cycle.more_body = False
         self.cycle.waiting_for_100_continue = False
-        refuse_later(self.scope, problem)
+        refuse_later(self.scope["state"], problem)
         self._stopped = True
 
     def _break_off(self, problem: Problem) -> None:
         """Tell the application, which may be reading, that the body will not be complete."""
         self._stopped = True
         self.cycle.keep_alive = False
-        refuse_later(self.cycle.scope, problem)
+        refuse_later(self.cycle.scope["state"], problem)
         self.cycle.message_event.set()
         if self.cycle.response_complete:
             self.transport.close()

@@ -14,9 +14,13 @@ from errors import Problem
 _KEY = "malformed"
 
 
-def refuse_later(scope: MutableMapping[str, Any], problem: Problem) -> None:
-    """Have a request answered with a problem; one whose body is being read is, too."""
-    scope.setdefault("state", {})[_KEY] = problem
+def refuse_later(state: MutableMapping[str, Any], problem: Problem) -> None:
+    """Have a request, even one whose body is being read, answered with a problem.
+
+    Args:
+        state: of the request's scope.
+    """
+    state[_KEY] = problem
 
 
 def is_malformed(scope: MutableMapping[str, Any]) -> bool:
