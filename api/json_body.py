@@ -83,7 +83,7 @@ def _members(document: Any) -> int:
         Problem: PARSE_ERROR: lists and objects are nested too deeply.
     """
     members, level = 0, [document]
-    for _ in range(MOST_DEPTH + 1):
+    for _ in range(MOST_DEPTH):
         below: list[Any] = []
         for value in level:
             if type(value) is dict:
