@@ -19,8 +19,8 @@ import psutil
 import pytest
 
 from artifacts import Store
-from load.hostile import Hostile
 from tests.e2e.conftest import Server, running
+from tests.e2e.hostile import Hostile
 from tests.e2e.workers import wait, workers_of
 
 pytestmark = pytest.mark.e2e
