@@ -13,6 +13,10 @@ from typing import Any, NamedTuple
 DOCUMENTATION = "/docs/errors#"
 
 
+_MOST_DETAIL, _MOST_OF_FAULT = 4_000, 1_000
+"""Characters of a problem's detail and of one fault's: long input is cut, not sent back whole."""
+
+
 class InputError(ValueError):
     """What a person gave cannot be used: the message says what, where, and what would do."""
 
@@ -46,8 +50,10 @@ class Code(Enum):
     REQUEST_TIMEOUT = _Kind(408, "The body did not arrive in time")
     CONFLICT = _Kind(409, "This conflicts with what is there")
     PAYLOAD_TOO_LARGE = _Kind(413, "The body is too large")
+    URI_TOO_LONG = _Kind(414, "The request target is too long")
     UNSUPPORTED_MEDIA_TYPE = _Kind(415, "The body's media type is not accepted")
     RATE_LIMITED = _Kind(429, "Too many requests")
+    HEADERS_TOO_LARGE = _Kind(431, "The headers are too large")
     INTERNAL_ERROR = _Kind(500, "The server failed")
     INFERENCE_FAILED = _Kind(500, "The model failed")
     MODEL_UNAVAILABLE = _Kind(503, "No model is being served")
@@ -100,10 +106,14 @@ class Problem(Exception):
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        detail = _cut(detail, _MOST_DETAIL)
         super().__init__(f"{code.name}: {detail}")
         self.code = code
         self.detail = detail
-        self.errors = tuple(errors)
+        self.errors = tuple(
+            FieldError(_cut(pointer, _MOST_OF_FAULT), _cut(wrong, _MOST_OF_FAULT))
+            for pointer, wrong in errors
+        )
         self.headers = dict(headers or {})
 
     @classmethod
@@ -139,6 +149,10 @@ class Problem(Exception):
             **named,
             "errors": [error._asdict() for error in self.errors],
         }
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def code_of_status(status: int) -> Code:

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from application import Application, supervisor
 from application.framework_logs import log_framework_as_json
 from application.identity import refuse_open_server
+from application.protocol import Limits, use_http_protocol
 from artifacts import ArtifactError, Pair
 from errors import Code, Problem
 from models.forecaster import Forecaster
@@ -127,6 +128,7 @@ class FrontedService(bentoml.Service):
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         behind: ASGIApp = super().to_asgi(is_main=is_main)
+        use_http_protocol(Limits(head_seconds=settings.header_timeout_seconds))
         return Application(settings, watcher, bentoml.get_current_service, behind)
 
 

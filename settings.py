@@ -203,7 +203,15 @@ class Settings(_Environment):
     )
     default_tier: str = Field("standard", description="Tier of keys and tokens that name none.")
 
-    max_body_bytes: int = Field(10_000_000, ge=1, description="Largest request body.")
+    max_body_bytes: int = Field(
+        10_000_000, ge=1, description="Largest request body; most calls take far less."
+    )
+    header_timeout_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="Time in which a new connection, or one with a new request, must send the "
+        "request's headers.",
+    )
     body_timeout_seconds: float = Field(
         10.0, gt=0, description="Time in which a request's body must arrive."
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio.lowlevel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api import batch_csv
-from api.answers import answer
+from api.answers import JSON, body_of
 from api.costs import charge
-from api.items import compute, cost_of, plan, results
+from api.items import compute, cost_of, plan, results, slices
 from api.parsing import media_type_of, read_json
 from api.predict import simple_answers
 from api.schemas.requests import MAX_ITEMS, BatchRequest
@@ -27,10 +28,16 @@ async def predict_batch(forecaster: Forecaster, request: Request) -> Response:
     if count > MAX_ITEMS:
         detail = f"A batch holds up to {MAX_ITEMS} items, not {count}"
         raise Problem.in_field(Code.BATCH_TOO_LARGE, "/predictions", detail)
-    planned = plan(forecaster, asked.predictions)
+    planned = await plan(forecaster, asked.predictions)
     await charge(request, cost_of(forecaster, planned) - 1)
-    told = results(forecaster, planned, await compute(forecaster, planned), simple_answers)
-    return answer({"predictions": [_document(*numbered) for numbered in enumerate(told)]})
+    computed = await compute(forecaster, planned)
+    written: list[bytes] = []
+    for some in slices(planned):
+        if written:
+            await anyio.lowlevel.checkpoint()
+        for told in results(forecaster, some, computed, simple_answers):
+            written.append(body_of(_document(len(written), told)))
+    return Response(b'{"predictions":[%b]}' % b",".join(written), media_type=JSON)
 
 
 def _document(number: int, told: dict[str, Any] | Problem) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from api.batch_cells import cell_value, column_names, other_delimiter
 from api.costs import charge
 from api.days import days_of
 from api.items import Computed, Planned, compute, cost_of, plan, results
+from api.parsing import shortened
 from api.predict import Series
 from api.schemas.requests import DEFAULT_INTERVALS
 from api.windows import Window
@@ -35,14 +36,17 @@ _NEEDED = ("store_nbr", "family", "horizon")
 _COLUMNS = (*_NEEDED, "date")
 _BOUNDS = tuple(f"{side}_{each}" for each in DEFAULT_INTERVALS for side in ("lower", "upper"))
 _HEADER = ("row", "store_nbr", "family", "date", "prediction", *_BOUNDS, "code", "detail")
+_ROW_HOLDS = "a store, a family, a horizon and perhaps a date"
+_LINE_CHARACTERS = 1_000
+_ROWS_READ_AT_ONCE = 500
 _ROWS_AT_ONCE = 50
 """Rows that are written before others get the processor."""
 
 
 async def predict_csv(forecaster: Forecaster, request: Request) -> Response:
     """Results and problems, in the order of the rows, while they are written."""
-    documents = _documents(await request.body())
-    planned = plan(forecaster, documents)
+    documents = await _documents(await request.body())
+    planned = await plan(forecaster, documents)
     await charge(request, cost_of(forecaster, planned) - 1)
     computed = await compute(forecaster, planned)
     engine = forecaster.pair.engine
@@ -53,8 +57,8 @@ async def predict_csv(forecaster: Forecaster, request: Request) -> Response:
     )
 
 
-def _documents(body: bytes) -> list[dict[str, Any]]:
-    """The rows as the JSON form would have them.
+async def _documents(body: bytes) -> list[dict[str, Any]]:
+    """The rows as the JSON form would have them; other requests go on in between.
 
     Raises:
         Problem: PARSE_ERROR or BATCH_TOO_LARGE, with the row's number.
@@ -63,22 +67,39 @@ def _documents(body: bytes) -> list[dict[str, Any]]:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Problem(Code.PARSE_ERROR, f"The body is not UTF-8: {error}.") from None
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines = csv.reader(_short_lines(text), strict=True)
     documents: list[dict[str, Any]] = []
     header: list[str] = []
     try:
         header = _checked_header(next(lines, []))
-        for values in lines:
-            if len(documents) == MAX_ROWS:
+        for number, values in enumerate(lines, start=1):
+            if len(documents) == MAX_ROWS or number > 2 * MAX_ROWS:
                 raise Problem(Code.BATCH_TOO_LARGE, f"The table has more than {MAX_ROWS:,} rows.")
             if values:  # an empty line is none
                 documents.append(_document(header, values, len(documents) + 1))
+            if number % _ROWS_READ_AT_ONCE == 0:
+                await anyio.lowlevel.checkpoint()
     except csv.Error as error:
         detail = f"Row {len(documents) + 1} is not CSV: {error}"
         raise Problem(Code.PARSE_ERROR, f"{detail}.") from None
     if not documents:
         raise Problem(Code.INVALID_REQUEST, "The table has no rows.")
     return documents
+
+
+def _short_lines(text: str) -> Iterator[str]:
+    """Yield the lines of a table; raise a problem at one that no row of ours can be as long as.
+
+    A line of a megabyte would be a million values before anything could be said about it.
+    """
+    for number, line in enumerate(io.StringIO(text, newline="")):
+        if len(line) > _LINE_CHARACTERS:
+            place = f"Row {number}" if number else "The first line"
+            raise Problem(
+                Code.PARSE_ERROR,
+                f"{place} is longer than {_LINE_CHARACTERS} characters; a row holds {_ROW_HOLDS}.",
+            )
+        yield line
 
 
 def _checked_header(written: list[str]) -> list[str]:
@@ -91,7 +112,7 @@ def _checked_header(written: list[str]) -> list[str]:
     if missing or strange or len(set(header)) != len(header):
         detail = (
             f"The first line must name the columns {', '.join(_NEEDED)} and may name date, each "
-            f"once; it is {','.join(written)!r}"
+            f"once; it is {shortened(','.join(written))!r}"
         )
         raise Problem(Code.INVALID_REQUEST, f"{detail}.", errors=[FieldError("header", detail)])
     return header

@@ -29,6 +29,9 @@ class Open(Enum):
     TO_CALLERS = auto()
 
 
+KIB, MIB = 1024, 1024**2
+
+
 @dataclass(frozen=True, kw_only=True)
 class Call:
     """One method of one path.
@@ -43,6 +46,8 @@ class Call:
         scope: that the caller's key must have.
         cost: in units, charged before the function runs; it charges the rest itself. 0 is free.
         body, query: what the request holds, if anything.
+        max_body: bytes of the largest body, decompressed.
+        max_table: the same for a body of `text/csv`.
         headers: of the request that it reads, with what they are for.
         tables: whether body and answer may be `text/csv` too.
         kept: whether answers are kept (see `api.kept`).
@@ -60,6 +65,8 @@ class Call:
     cost: int = 1
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
+    max_body: int = 16 * KIB
+    max_table: int = 16 * KIB
     headers: tuple[tuple[str, str], ...] = ()
     tables: bool = False
     kept: bool = False

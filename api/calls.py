@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api import administration, inference
 from api.answers import answer
 from api.batch import predict_batch
-from api.call import Call, Need, Open
+from api.call import KIB, MIB, Call, Need, Open
 from api.costs import EXPLANATION, SCENARIO
 from api.explain import explain
 from api.hierarchy import hierarchy
@@ -126,6 +126,8 @@ CALLS: tuple[Call, ...] = (
         path="/predict/batch",
         function=predict_batch,
         body=BatchRequest,
+        max_body=256 * KIB,
+        max_table=2 * MIB,
         answer=BatchAnswer,
         tables=True,
         problems=_COMPUTED | {Code.BATCH_TOO_LARGE},
@@ -197,6 +199,7 @@ CALLS: tuple[Call, ...] = (
         path="/v2/models/mlrf/infer",
         function=inference.infer,
         body=InferRequest,
+        max_body=4 * MIB,
         answer=InferAnswer,
         problems=_COMPUTED | {Code.INVALID_FEATURES},
     ),

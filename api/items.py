@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import anyio.lowlevel
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +22,13 @@ from models.forecaster import Forecaster
 
 MAX_PAST_ORIGINS = 4
 """Distinct past origins of a batch: each costs a run of the model over all series."""
+
+
+_ITEMS_AT_ONCE = 20
+"""Items that are checked before other requests get the processor."""
+
+_NUMBERS_AT_ONCE = 10_000
+"""Numbers of an answer that are written before other requests get the processor."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +60,33 @@ class OfOrigin:
         return values
 
 
-def plan(forecaster: Forecaster, documents: Sequence[Any]) -> list[Planned]:
-    """What each item asks for, or what is wrong with it."""
+async def plan(forecaster: Forecaster, documents: Sequence[Any]) -> list[Planned]:
+    """What each item asks for, or what is wrong with it; other requests go on in between."""
     origins: set[int] = {forecaster.pair.engine.snapshot.newest_origin}
-    return [_planned(forecaster, document, origins) for document in documents]
+    planned: list[Planned] = []
+    for number, document in enumerate(documents, start=1):
+        planned.append(_planned(forecaster, document, origins))
+        if number % _ITEMS_AT_ONCE == 0:
+            await anyio.lowlevel.checkpoint()
+    return planned
+
+
+def slices(planned: Sequence[Planned]) -> Iterator[Sequence[Planned]]:
+    """Yield the items in runs whose results are so few numbers that they are made at once."""
+    start, numbers = 0, 0
+    for end, item in enumerate(planned):
+        wanted = _numbers_of(item)
+        if end > start and numbers + wanted > _NUMBERS_AT_ONCE:
+            yield planned[start:end]
+            start, numbers = end, 0
+        numbers += wanted
+    yield planned[start:]
+
+
+def _numbers_of(item: Planned) -> int:
+    if isinstance(item, Problem):
+        return 1
+    return len(item.window.horizons) * (2 + 2 * len(item.asked.intervals))
 
 
 def _planned(forecaster: Forecaster, document: Any, origins: set[int]) -> Planned:

@@ -27,7 +27,12 @@ _ABOUT = """Coherent, probabilistic daily sales forecasts for a retail hierarchy
 Quantities are in units, dates are written `YYYY-MM-DD`. A successful body depends on model, data
 and request alone. Everything else is a [problem](/docs/errors)."""
 
-_OF_ANY = frozenset({Code.INTERNAL_ERROR, Code.TIMEOUT, Code.KEY_IN_QUERY})
+_OF_ANY = frozenset(
+    {
+        *(Code.INTERNAL_ERROR, Code.TIMEOUT, Code.KEY_IN_QUERY),
+        *(Code.URI_TOO_LONG, Code.HEADERS_TOO_LARGE),
+    }
+)
 _OF_CHARGED = frozenset({Code.RATE_LIMITED, Code.COST_TOO_HIGH})
 _OF_CALLER = frozenset(
     {
@@ -188,7 +193,13 @@ def _request_body(call: Call, body: type[BaseModel], schemas: Schemas) -> dict[s
             "schema": {"type": "string"},
             "example": 'store_nbr,family,horizon\r\n1,"LIQUOR,WINE,BEER",15\r\n',
         }
-    return {"required": True, "content": content}
+    return {"required": True, "description": _sizes(call), "content": content}
+
+
+def _sizes(call: Call) -> str:
+    """What a body may be, for a person: its size, decompressed, and its encodings."""
+    table = f" ({call.max_table:,} as {CSV})" if call.tables else ""
+    return f"Up to {call.max_body:,} bytes{table}; as it is, or with Content-Encoding: gzip."
 
 
 def _parameters(call: Call, schemas: Schemas) -> list[dict[str, Any]]:

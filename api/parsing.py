@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, TypeVar
 
-import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
+from api.call import MIB
+from api.json_body import parse_json
 from api.wording import wording
 from errors import Code, FieldError, Problem
 
@@ -17,6 +20,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _LONGEST_NAME = 100
 _BODY_KEY = "body"
+_LIMIT_KEY = "max_body_bytes"  # set by middleware.body_limit
+_MOST_BYTES = 4 * MIB  # where there is no such middleware
 
 _CODE_OF_FIELD = {
     "date": Code.INVALID_DATE,
@@ -74,11 +79,9 @@ async def read_json(request: Request, model: type[Model], *, or_else: str = "") 
             f"The body is {shortened(media_type)!r}; send it as application/json"
             + (f" or {or_else}." if or_else else "."),
         )
-    try:
-        document = orjson.loads(await sent_body(request))
-    except orjson.JSONDecodeError as error:
-        raise Problem(Code.PARSE_ERROR, f"The body is not JSON: {error}.") from None
-    return checked(document, model)
+    body = await sent_body(request)
+    max_bytes = request.scope["state"].get(_LIMIT_KEY, _MOST_BYTES)
+    return checked(await parse_json(body, max_bytes), model)
 
 
 def read_query(request: Request, model: type[Model]) -> Model:
@@ -90,7 +93,8 @@ def read_query(request: Request, model: type[Model]) -> Model:
     pairs = request.query_params.multi_items()
     values = dict(pairs)
     if len(values) != len(pairs):
-        repeated = next(name for name, _ in pairs if [n for n, _ in pairs].count(name) > 1)
+        (repeated, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        repeated = shortened(repeated)
         raise Problem(
             Code.INVALID_REQUEST,
             f"{repeated} is given more than once.",
@@ -108,6 +112,8 @@ def checked(document: Any, model: type[Model], *, prefix: str = "/") -> Model:
     Raises:
         Problem: it is not one.
     """
+    if type(document) is dict and len(document) > MOST_FAULTS:
+        _check_names(document, model, prefix)
     try:
         return model.model_validate(document)
     except ValidationError as error:
@@ -117,6 +123,25 @@ def checked(document: Any, model: type[Model], *, prefix: str = "/") -> Model:
 
 MOST_FAULTS = 20
 """Faults of one request that are told; a client that has mended those learns the others."""
+
+
+def _check_names(document: dict[str, Any], model: type[BaseModel], prefix: str) -> None:
+    """Refuse an object of far more members than there are fields, before each becomes a fault."""
+    known = _names_of(model)
+    many = len(document) > len(known) + MOST_FAULTS
+    if many and model.model_config.get("extra") == "forbid":
+        strangers = [name for name in document if name not in known]
+        raise _problem([_stranger(name) for name in strangers], prefix)
+
+
+@cache
+def _names_of(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
+
+
+def _stranger(name: str) -> dict[str, Any]:
+    """A fault as pydantic would report it of a field that there is not."""
+    return {"type": "extra_forbidden", "loc": (name,), "msg": "", "input": None}
 
 
 def _problem(faults: list[Any], prefix: str) -> Problem:

@@ -17,6 +17,8 @@ from api.administration import Administration
 from api.call import Call, Need, Open
 from api.calls import CALLS
 from api.documentation import PAGES, Documentation
+from api.openapi import CSV
+from api.parsing import media_type_of
 from api.status import Conditions
 from cache.answers import AnswerCache
 from models.forecaster import Forecaster
@@ -141,11 +143,14 @@ class Policy(NamedTuple):
         route: the path's template; `other` for one that there is not.
         scope: that the key must have; "any" for none in particular, None where all may call.
         cost: in units.
+        max_body, max_table: bytes of the largest body, and of the largest one of `text/csv`.
     """
 
     route: str
     scope: str | None
     cost: int
+    max_body: int = Call.max_body
+    max_table: int = Call.max_table
 
 
 ANY = "any"
@@ -163,7 +168,7 @@ class Policies:
         for path in PAGES:
             self._add("GET", Policy(path, None, 1))
         for call in calls:
-            self._add(call.method, Policy(call.path, _scope_of(call), call.cost))
+            self._add(call.method, _policy_of(call))
         self._of_path = {path: policy for (_, path), policy in self._plain.items()}
 
     def of(self, scope: Scope) -> Policy:
@@ -172,6 +177,13 @@ class Policies:
         if found is None:
             found = scope["state"][_POLICY_KEY] = self._found(scope)
         return found
+
+    def max_body_of(self, scope: Scope) -> int:
+        """Return the bytes of the largest body that a request may have."""
+        policy = self.of(scope)
+        if policy.max_table != policy.max_body and media_type_of(Request(scope)) == CSV:
+            return policy.max_table
+        return policy.max_body
 
     def _found(self, scope: Scope) -> Policy:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
@@ -188,6 +200,10 @@ class Policies:
         with a line break after it too, and what answers there must ask what it asks elsewhere."""
         found = {route.matches(scope)[0]: policy for route, policy in reversed(self._patterns)}
         return found.get(Match.FULL) or found.get(Match.PARTIAL) or _ELSEWHERE
+
+
+def _policy_of(call: Call) -> Policy:
+    return Policy(call.path, _scope_of(call), call.cost, call.max_body, call.max_table)
 
 
 def _scope_of(call: Call) -> str | None:

@@ -29,6 +29,7 @@ from middleware.cors import CorsMiddleware
 from middleware.deadline import DeadlineMiddleware
 from middleware.key_lookup import KeyLookup
 from middleware.limits.limiter import Limiter
+from middleware.malformed import is_malformed
 from middleware.problems import ProblemMiddleware
 from middleware.rate_limit import RateHeadersMiddleware, RateLimitMiddleware
 from middleware.request_id import RequestIdMiddleware
@@ -125,12 +126,17 @@ class Application:
         app: ASGIApp = AuthorizationMiddleware(
             front, lambda scope: policies.of(scope).scope, record=self._audit.record
         )
+        app = BodyLimitMiddleware(
+            app,
+            limit_of=lambda scope: min(policies.max_body_of(scope), settings.max_body_bytes),
+            timeout_seconds=settings.body_timeout_seconds,
+        )
         app = RateLimitMiddleware(
             app,
             limiter=limiter,
             tiers=settings.tiers,
             default_tier=settings.default_tier,
-            cost_of=lambda scope: policies.of(scope).cost,
+            cost_of=lambda scope: 1 if is_malformed(scope) else policies.of(scope).cost,
         )
         app = AuthenticationMiddleware(
             app,
@@ -139,11 +145,6 @@ class Application:
             record=self._audit.record,
         )
         app = DeadlineMiddleware(app, limit_of=lambda scope: settings.request_timeout_seconds)
-        app = BodyLimitMiddleware(
-            app,
-            max_bytes=settings.max_body_bytes,
-            timeout_seconds=settings.body_timeout_seconds,
-        )
         app = RateHeadersMiddleware(ProblemMiddleware(app))
         app = CorsMiddleware(app, origins=settings.cors_origins)
         app = SecurityHeadersMiddleware(app, tls_in_front=settings.tls_in_front)

@@ -17,6 +17,7 @@ from middleware.request_id import request_id_of
 from storage.keys import masked
 
 MEDIA_TYPE = "application/problem+json"
+_PATH_CHARACTERS = 1024
 _KEPT_HEADERS = ("allow", "retry-after", "www-authenticate")
 _FOREIGN_DETAIL = {
     Code.NOT_FOUND: "There is no such path; /hierarchy and /predict/simple are two that exist.",
@@ -88,7 +89,8 @@ class _Responder:
     async def fail(self, problem: Problem, status: int | None = None) -> None:
         self.started = True
         document = problem.document(
-            instance=self._scope["path"], request_id=request_id_of(self._scope)
+            instance=self._scope["path"][:_PATH_CHARACTERS],
+            request_id=request_id_of(self._scope),
         )
         if status is not None and status != 422:  # 422 is what frameworks say for our 400
             document["status"] = status

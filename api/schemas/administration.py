@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from api.schemas.answer import Answer
-from api.schemas.requests import Request
+from api.schemas.requests import Request, WholeNumber
 from models.jobs import State
 from storage.keys import KeyState, Scope
 
@@ -37,7 +37,7 @@ class KeyRequest(Request):
 class RotateRequest(Request):
     """How a key is to be replaced."""
 
-    grace_seconds: Annotated[int, Field(strict=True, ge=0, le=MOST_GRACE_SECONDS)] = 86_400
+    grace_seconds: Annotated[WholeNumber, Field(ge=0, le=MOST_GRACE_SECONDS)] = 86_400
     """How long the old key goes on working."""
 
 

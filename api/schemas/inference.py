@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
 from typing_extensions import TypedDict
 
 from api.schemas.answer import Answer
+from api.schemas.requests import WholeNumber
 
 
 class _Part(BaseModel):
@@ -20,7 +21,7 @@ class Tensor(_Part):
     """A tensor; its data are in row-major order, nested or flat."""
 
     name: str
-    shape: list[Annotated[int, Field(strict=True, ge=0)]]
+    shape: Annotated[list[Annotated[WholeNumber, Field(ge=0)]], Field(max_length=8), FailFast()]
     datatype: Literal["FP32", "FP64"]
     data: list[Any]
 
@@ -29,7 +30,7 @@ class InferRequest(_Part):
     """Rows of the model."""
 
     id: str | None = None
-    inputs: Annotated[list[Tensor], Field(min_length=1, max_length=1)]
+    inputs: Annotated[list[Tensor], Field(min_length=1, max_length=1), FailFast()]
 
 
 @dataclass(frozen=True, slots=True)

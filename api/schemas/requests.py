@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     SkipValidation,
     WithJsonSchema,
@@ -20,13 +21,25 @@ from typing_extensions import TypeAliasType
 from features.reading.days import describe_form
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 
+_EXACT = 2**53
+"""A number in JSON is exact below this; from here on two whole numbers can be written alike."""
+
+
+def _whole_number(value: object) -> object:
+    """Return 1 for 1.0, which JSON Schema calls an integer too; anything else as it is."""
+    is_whole = type(value) is float and abs(value) < _EXACT and value.is_integer()
+    return int(value) if is_whole else value  # type: ignore[call-overload]
+
+
+WholeNumber = Annotated[int, BeforeValidator(_whole_number), Field(strict=True)]
+
 HORIZONS = (15, 30, 60, 90)
 # aliases with a name of their own, under which the OpenAPI document describes them once
 Horizon = TypeAliasType("Horizon", Literal[15, 30, 60, 90])
 Grouping = TypeAliasType("Grouping", Literal["store", "family"])
 Operation = TypeAliasType("Operation", Literal["set", "add", "multiply"])
 DEFAULT_INTERVALS = (80, 95)
-Nominal = Annotated[int, Field(strict=True, ge=MIN_NOMINAL, le=MAX_NOMINAL)]
+Nominal = Annotated[WholeNumber, Field(ge=MIN_NOMINAL, le=MAX_NOMINAL)]
 """Nominal coverage of an interval, in percent."""
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -56,7 +69,7 @@ class Request(BaseModel):
 class SimpleRequest(Request):
     """A bottom series: a family in a store."""
 
-    store_nbr: int = Field(strict=True)
+    store_nbr: WholeNumber
     """As in the tables; `/meta` lists the stores."""
     family: str
     """As in the tables; `/meta` lists the families."""
@@ -64,7 +77,7 @@ class SimpleRequest(Request):
     """First day to forecast; if left out, the day after the newest sales."""
     horizon: Horizon
     """Days to forecast."""
-    intervals: Annotated[tuple[Nominal, ...], Field(max_length=50)] = DEFAULT_INTERVALS
+    intervals: Annotated[tuple[Nominal, ...], Field(max_length=50), FailFast()] = DEFAULT_INTERVALS
     """Nominal coverage of the intervals that are wanted, in percent."""
 
     @field_validator("intervals")
@@ -94,7 +107,7 @@ class RowRequest(Request):
     features: list[Any] | dict[str, Any]
     """The whole row in the order of `/meta`, or names and values. A value is a number, null where
     not known, or the name of a category."""
-    store_nbr: Annotated[int, Field(strict=True)] | None = None
+    store_nbr: WholeNumber | None = None
     """With `family`: features that are not given are taken from the data."""
     family: str | None = None
     """See `store_nbr`."""
@@ -128,7 +141,7 @@ class BatchRequest(Request):
 class HistoricalRequest(Request):
     """Days of a bottom series, a store, a family, or all of it."""
 
-    store_nbr: Annotated[int, Field(strict=True)] | None = None
+    store_nbr: WholeNumber | None = None
     """All stores if left out."""
     family: str | None = None
     """All families if left out."""
@@ -136,14 +149,14 @@ class HistoricalRequest(Request):
     """First day; if left out, 89 days before the last."""
     last: Annotated[Day | None, Field(alias="to")] = None
     """Last day; the newest if left out."""
-    limit: Annotated[int, Field(strict=True, ge=1, le=1000)] = 365
+    limit: Annotated[WholeNumber, Field(ge=1, le=1000)] = 365
     """Days of a page."""
 
 
 class ExplainRequest(Request):
     """A bottom series, a store, a family, or all of it."""
 
-    store_nbr: Annotated[int, Field(strict=True)] | None = None
+    store_nbr: WholeNumber | None = None
     """All stores if left out."""
     family: str | None = None
     """All families if left out."""
@@ -177,7 +190,7 @@ _OverrideOrBare = Override | float | str | None
 class WhatifRequest(Request):
     """Assumptions on a bottom series, a store, a family, or all of it."""
 
-    store_nbr: Annotated[int, Field(strict=True)] | None = None
+    store_nbr: WholeNumber | None = None
     """All stores if left out."""
     family: str | None = None
     """All families if left out."""
@@ -191,5 +204,5 @@ class WhatifRequest(Request):
     """By covariate: `onpromotion` or `holiday`. A value that stands alone is set on all days."""
     by: Grouping | None = None
     """What the total is divided by first; `store` if left out."""
-    depth: Annotated[int, Field(strict=True, ge=0, le=2)] = 1
+    depth: Annotated[WholeNumber, Field(ge=0, le=2)] = 1
     """Levels to show below the node."""

@@ -66,10 +66,11 @@ def test_a_link_that_leads_nowhere_is_seen(tmp_path: Path) -> None:
 # --- tables -----------------------------------------------------------------------------------
 
 
-def table(page: str, first_cell: str) -> list[list[str]]:
+def table(page: str, first_cell: str, second_begins: str = "") -> list[list[str]]:
     """The rows of the table whose header begins with a cell, without backticks and commas."""
     lines = text_of(ROOT / "docs" / page).split("\n")
-    start = next(at for at, line in enumerate(lines) if line.startswith(f"| {first_cell} |")) + 2
+    begin = f"| {first_cell} | {second_begins}".rstrip()
+    start = next(at for at, line in enumerate(lines) if line.startswith(begin)) + 2
     rows = []
     for line in lines[start:]:
         if not line.startswith("|"):
@@ -117,6 +118,23 @@ def test_what_costs_more_is_listed_as_it_is_charged() -> None:
     assert any(f"up to {MAX_ROWS} rows" in part for part in told)
     assert any(f"full {costs.SERIES_OF_A_UNIT} series" in part for part in told)
     assert any(f"further {costs.ROWS_OF_A_UNIT} rows" in part for part in told)
+
+
+def test_every_limit_of_a_body_is_listed() -> None:
+    sizes = {
+        name: (size(json), size(csv)) for name, json, csv in table("api.md", "call", "largest")
+    }
+    for call in CALLS:
+        json, csv = sizes.get(call.name, sizes["every other"])
+        assert call.max_body == json, call.name
+        if call.tables:
+            assert call.max_table == csv, call.name
+
+
+def size(cell: str) -> int | None:
+    """A size in KiB or MiB, in bytes."""
+    count, _, unit = cell.partition(" ")
+    return int(count) * {"KiB": 1024, "MiB": 1024**2}[unit] if cell else None
 
 
 def test_every_metric_is_listed() -> None:

@@ -40,7 +40,7 @@ def body(content: bytes, model: type[BaseModel], **headers: str) -> Any:
         return {"type": "http.request", "body": content}
 
     pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": pairs}
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": pairs, "state": {}}
     return anyio.run(read_json, Request(scope, receive), model)
 
 
@@ -101,6 +101,46 @@ def test_what_is_not_json_is_refused(content: bytes) -> None:
         body(content, SimpleRequest)
     assert refusal.value.code is Code.PARSE_ERROR
     assert "Traceback" not in refusal.value.detail
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        pytest.param(80.5, "not 80.5", id="half a number"),
+        pytest.param("1", "not a text", id="a text"),
+        pytest.param(True, "not true or false", id="true"),
+        pytest.param(None, "not null", id="null"),
+        pytest.param([1], "not a list", id="a list"),
+        pytest.param({}, "not an object", id="an object"),
+        pytest.param(1.2345678901234568e29, "at most 15 digits", id="many digits"),
+    ],
+)
+def test_what_is_no_whole_number_is_called_what_it_is(number: object, told: str) -> None:
+    with pytest.raises(Problem, match=f"/store_nbr: A whole number .*{told}"):
+        document({**SIMPLE, "store_nbr": number})
+
+
+def test_a_whole_number_may_be_written_with_a_fraction_of_zero() -> None:
+    """JSON Schema 2020-12, section 4.2.3."""
+    content = b'{"store_nbr": 1.0, "family": "DAIRY", "horizon": 15.0, "intervals": [8e1]}'
+    asked = body(content, SimpleRequest)
+    expected = SimpleRequest(store_nbr=1, family="DAIRY", horizon=15, intervals=(80,))
+    assert asked.model_dump_json() == expected.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("change", "faults"),
+    [
+        pytest.param({"intervals": ["a"] * 800}, 1, id="a list of wrong items"),
+        pytest.param({"intervals": [80] * 800}, 1, id="a list that is too long"),
+        pytest.param({f"k{n}": 1 for n in range(800)}, 20, id="unknown fields"),
+    ],
+)
+def test_of_many_faults_the_first_are_reported(change: dict[str, object], faults: int) -> None:
+    with pytest.raises(Problem) as refusal:
+        document({**SIMPLE, **change})
+    assert len(refusal.value.errors) == faults
+    assert len(refusal.value.detail) < 2000
 
 
 @pytest.mark.parametrize("content", [[], "text", 5, None, [SIMPLE]])
@@ -221,6 +261,11 @@ def test_a_repeated_parameter_is_refused_by_name() -> None:
         query("by=store&horizon=15&horizon=30")
     assert refusal.value.code is Code.INVALID_REQUEST
     assert [error.pointer for error in refusal.value.errors] == ["horizon"]
+
+
+def test_many_repeated_parameters_are_refused_by_one_name() -> None:
+    with pytest.raises(Problem, match="a is given more than once"):
+        query("&".join(["b=1", *4000 * ["a=1"]]))
 
 
 # --- hints ------------------------------------------------------------------------------------

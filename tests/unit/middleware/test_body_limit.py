@@ -86,7 +86,7 @@ class Exchange:
             self.sent.append(message)
 
         limited = BodyLimitMiddleware(
-            app or self.echo(), max_bytes=max_bytes, timeout_seconds=timeout_seconds
+            app or self.echo(), limit_of=lambda scope: max_bytes, timeout_seconds=timeout_seconds
         )
         raw = [(name.encode(), value.encode()) for name, value in headers]
         scope = {"type": "http", "method": "POST", "path": "/predict", "headers": raw}

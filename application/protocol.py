@@ -1,0 +1,338 @@
+"""HTTP/1.1 on a connection: uvicorn's httptools protocol, with limits.
+
+uvicorn by itself counts neither header fields nor their bytes, waits for the rest of a request
+for ever, takes trailers for headers, and answers what it cannot parse in a shape of its own. Here
+
+- a request's head is bounded in bytes, in fields and in time;
+- trailers are discarded: authentication, addresses and framing must not depend on what follows
+  a body (RFC 9110 section 6.5.1);
+- what cannot be parsed becomes a request without headers that carries its problem
+  (`middleware.malformed`), so it is charged, logged and answered like any other;
+- WebSockets are refused, other upgrades are ignored.
+
+`tests/unit/application/test_protocol.py` holds the methods that are overridden to what uvicorn
+does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import httptools
+import uvicorn.config
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from application.connection import LingeringTransport
+from application.request_head import (
+    Header,
+    check_host,
+    check_transfer_coding,
+    check_upgrade,
+    check_version,
+    malformed,
+    origin_form,
+    unparsable,
+)
+from errors import Code, Problem
+from middleware.malformed import refuse_later
+
+_PART = 2**16
+"""Bytes that are parsed before the bounds are looked at again."""
+
+_PATH_BYTES = 1024
+"""Bytes of a request target that the log of a refused request gets."""
+
+_FRAMING_BYTES = 2**16
+"""Bytes of chunk sizes, extensions and trailers that a body may have beside its own number."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of what a client may send ahead of a body.
+
+    Attributes:
+        head_seconds: from the start of a connection, or of a request on it, to the end of the
+            request's head.
+        head_bytes: of the request line and all header fields.
+        fields: number of header fields.
+        target_bytes: of the request target.
+        pipelined: requests that may wait on a connection while another is answered.
+    """
+
+    head_seconds: float = 10.0
+    head_bytes: int = 32 * 1024
+    fields: int = 100
+    target_bytes: int = 8 * 1024
+    pipelined: int = 64
+
+
+_FRAMING = frozenset((b"host", b"transfer-encoding"))
+"""Headers that say where a request goes and where it ends."""
+
+# What of a request is read next. Not an enumeration: these are compared for every request.
+_NOTHING, _HEAD, _BODY = range(3)
+
+
+class _Stop(Exception):
+    """Makes the parser end, from within one of its callbacks."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection of a client."""
+
+    limits: ClassVar[Limits] = Limits()
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.ws_protocol_class = None
+        if isinstance(self.app, ProxyHeadersMiddleware):
+            self.app = self.app.app  # `middleware.address` decides which proxies are believed
+        self._reading = _NOTHING
+        self._stopped = False
+        self._problem: Problem | None = None
+        self._framing: list[Header] | None = None
+        self._head_is_small = True
+        self._head_bytes = self._body_bytes = self._raw_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    # --- the connection -----------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.transport = LingeringTransport(transport, self.loop, self._on_close)  # type: ignore[assignment]
+        self._start_head_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lingering.lost()
+        self._stop_head_timer()
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+
+    def data_received(self, data: bytes) -> None:
+        size = len(data)
+        if size > _PART:  # no part of what was received may take long to parse
+            for start in range(0, size, _PART):
+                self.data_received(data[start : start + _PART])
+            return
+        self._unset_keepalive_if_required()
+        if self._stopped:
+            self._lingering.discard(size)
+            return
+        began = self._reading
+        self._head_is_small = began == _NOTHING and size <= self.limits.head_bytes
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._stopped = True  # what follows is not HTTP/1.1 any more
+        except httptools.HttpParserError as error:
+            self._refuse(self._problem or unparsable(data, error))
+        else:
+            if self._reading != _NOTHING or self._is_idle():
+                self._count(size, began)
+
+    def shutdown(self) -> None:
+        """Close at once what has no request, and the others after their response."""
+        if self._is_idle():
+            self._reading = _NOTHING
+        super().shutdown()
+
+    def on_response_complete(self) -> None:
+        HttpToolsProtocol.on_response_complete(self)
+        if self._reading == _BODY and self.cycle.response_complete:
+            self.transport.close()  # the rest of a body is not waited for
+
+    # --- what the parser finds; `super()` takes a while, and these are called for every request ---
+
+    def on_message_begin(self) -> None:
+        HttpToolsProtocol.on_message_begin(self)
+        self._reading = _HEAD
+
+    def on_headers_complete(self) -> None:
+        if self.url[:1] != b"/" or len(self.url) > self.limits.target_bytes:
+            self._check_target()
+        HttpToolsProtocol.on_headers_complete(self)
+        self._reading = _BODY
+        self._head_bytes = self._body_bytes = self._raw_bytes = 0
+        if self._head_timer is not None:
+            self._stop_head_timer()
+        try:
+            self._check_head(self.headers)
+        except Problem as problem:
+            self._answer_with(problem)
+            raise _Stop from None
+        self.headers = []  # what `on_header` adds from here on, trailers, is read by nobody
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        HttpToolsProtocol.on_body(self, body)
+
+    def on_message_complete(self) -> None:
+        self._reading = _NOTHING
+        HttpToolsProtocol.on_message_complete(self)
+
+    # --- bounds -------------------------------------------------------------------------------
+
+    def _count(self, size: int, began: int) -> None:
+        """Hold what has been parsed so far to the bounds that the callbacks cannot see."""
+        if self._reading == _HEAD:
+            # where the head began within these bytes is not known: they count from the next on
+            self._head_bytes += size if began == _HEAD else 0
+            many = len(self.headers) > self.limits.fields
+            if many or self._head_bytes > self.limits.head_bytes:
+                self._refuse(self._too_large())
+        elif self._reading == began == _BODY:
+            self._raw_bytes += size
+            if self._raw_bytes > 2 * self._body_bytes + _FRAMING_BYTES:
+                self._refuse(malformed("its body has more framing than content"))
+        if self._reading != _BODY and self._head_timer is None and self._is_idle():
+            self._start_head_timer()
+
+    def _check_target(self) -> None:
+        """Bring the request target into the form that uvicorn reads."""
+        if len(self.url) > self.limits.target_bytes:
+            self._stop(self._too_large())
+        try:
+            self.url, authority = origin_form(self.parser.get_method().decode(), self.url)
+        except Problem as problem:
+            self._stop(problem)
+        if authority is not None:
+            others = [pair for pair in self.headers if pair[0] != b"host"]
+            self.headers[:] = [(b"host", authority), *others]
+
+    def _check_head(self, headers: list[Header]) -> None:
+        """Raise the problem of a head that is not answered as it is."""
+        version = self.scope["http_version"]
+        framing = [header for header in headers if header[0] in _FRAMING]
+        if framing != self._framing or version != "1.1":  # the same as before on this connection?
+            check_version(version)
+            check_host(version, framing)
+            check_transfer_coding(version, framing)
+            self._framing = framing if version == "1.1" else None
+        if self.parser.should_upgrade():
+            check_upgrade(headers)
+            self.cycle.keep_alive = False
+        small = self._head_is_small or sum(map(_size_of, headers)) <= self.limits.head_bytes
+        if len(headers) > self.limits.fields or not small:
+            raise self._too_large()
+        if len(self.pipeline) > self.limits.pipelined:
+            raise malformed(
+                f"more than {self.limits.pipelined} requests wait on this connection; wait for "
+                "their responses first"
+            )
+
+    def _too_large(self) -> Problem:
+        limits = self.limits
+        if len(self.url) > limits.target_bytes:
+            return Problem(
+                Code.URI_TOO_LONG,
+                f"The request target is longer than {limits.target_bytes} bytes; send less in the "
+                "query.",
+            )
+        return Problem(
+            Code.HEADERS_TOO_LARGE,
+            f"The head of the request is larger than {limits.head_bytes} bytes or {limits.fields} "
+            "header fields; send fewer or shorter ones.",
+        )
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def _start_head_timer(self) -> None:
+        self._head_timer = self.loop.call_later(self.limits.head_seconds, self._head_is_late)
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if self._reading == _HEAD:
+            seconds = self.limits.head_seconds
+            detail = f"The head of the request was not complete after {seconds:g} s; send it again."
+            self._refuse(Problem(Code.REQUEST_TIMEOUT, detail))
+        elif self._is_idle():
+            self.transport.close()
+
+    # --- refusals -----------------------------------------------------------------------------
+
+    def _stop(self, problem: Problem) -> None:
+        """End the parser, from within a callback, with a problem."""
+        self._problem = problem
+        raise _Stop
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer the current request with a problem, and read no other on this connection."""
+        if self._stopped:
+            return
+        if self._reading == _BODY:
+            self._break_off(problem)
+            return
+        if self._reading == _NOTHING:
+            self.on_message_begin()
+        method = self.parser.get_method().decode() if self.url else "-"
+        self.url, self.expect_100_continue = _path_of(self.url), False
+        super().on_headers_complete()
+        self.scope["method"] = method
+        self._answer_with(problem)
+
+    def _answer_with(self, problem: Problem) -> None:
+        """Let the application answer the request that was just begun with a problem.
+
+        Its headers are not passed on: nothing may follow from a request that is not understood.
+        """
+        self.headers.clear()
+        self.cycle.keep_alive = self.cycle.more_body = False
+        self.cycle.waiting_for_100_continue = False
+        refuse_later(self.scope["state"], problem)
+        self._stopped = True
+
+    def _break_off(self, problem: Problem) -> None:
+        """Tell the application, which may be reading, that the body will not be complete."""
+        self._stopped = True
+        self.cycle.keep_alive = False
+        refuse_later(self.cycle.scope["state"], problem)
+        self.cycle.message_event.set()
+        if self.cycle.response_complete:
+            self.transport.close()
+
+    # --- state --------------------------------------------------------------------------------
+
+    @property
+    def _lingering(self) -> LingeringTransport:
+        assert isinstance(self.transport, LingeringTransport)
+        return self.transport
+
+    def _is_idle(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _on_close(self) -> bool:
+        """Read no further request, and tell whether there may be more of the current one."""
+        unread = self._stopped or self._reading != _NOTHING
+        self._stopped = True
+        return unread
+
+
+def _size_of(header: Header) -> int:
+    name, value = header
+    return len(name) + len(value)
+
+
+def _path_of(target: bytes) -> bytes:
+    """Return the path of a request target for the log, without its query."""
+    try:
+        return httptools.parse_url(target[:_PATH_BYTES]).path or b"/"
+    except (httptools.HttpParserInvalidURLError, TypeError):
+        return b"/"
+
+
+def use_http_protocol(limits: Limits) -> None:
+    """Have every uvicorn server of this process speak `HttpProtocol`.
+
+    BentoML starts uvicorn itself and leaves the choice to uvicorn.
+    """
+    HttpProtocol.limits = limits
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{HttpProtocol.__name__}"

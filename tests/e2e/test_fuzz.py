@@ -1,0 +1,143 @@
+"""Hostile requests for a while: no 500, problems only, workers that stay small and answer others.
+
+FUZZ_SECONDS says for how long (10).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import orjson
+import psutil
+import pytest
+
+from artifacts import Store
+from tests.e2e.conftest import Server, running
+from tests.e2e.hostile import Hostile
+from tests.e2e.workers import wait, workers_of
+
+pytestmark = pytest.mark.e2e
+
+KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "10"))
+CLIENTS = 4
+GENEROUS_SECONDS = 2.0
+"""Longest wait of a probe on a machine that does other things too."""
+
+GROWTH_BYTES = 150 * 2**20
+ANONYMOUS = {"quota": 10_000, "window": 1, "burst": 10_000}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator[Server]:
+    settings = {
+        "AUTH_MODE": "required",
+        "API_KEY": KEY,
+        "WORKERS": "2",
+        "HEADER_TIMEOUT_SECONDS": "1",
+        "BODY_TIMEOUT_SECONDS": "1",
+        "TIERS": orjson.dumps({"anonymous": ANONYMOUS}).decode(),
+        "LOG_LEVEL": "ERROR",
+        "DATA_DIR": str(tmp_path_factory.mktemp("data")),
+    }
+    with running(tmp_path_factory.mktemp("fuzz"), trained, **settings) as started:
+        started.wait_for("/readyz")
+        wait(lambda: len(workers_of(started)) == 2)
+        yield started
+
+
+@dataclass
+class Record:
+    """What came of everything that was sent."""
+
+    statuses: Counter[int | str] = field(default_factory=Counter)
+    faults: list[tuple[bytes, bytes]] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    most_bytes: int = 0
+
+
+def connect(server: Server) -> socket.socket:
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    return socket.create_connection((host, int(port)), timeout=10)
+
+
+def exchange(server: Server, sent: bytes) -> bytes:
+    """What a server answers to bytes after which the client says no more."""
+    received = b""
+    with connect(server) as connection, suppress(OSError):
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        while part := connection.recv(65536):
+            received += part
+            if len(received) > 2**20:
+                break
+    return received
+
+
+def judge(record: Record, sent: bytes, received: bytes) -> None:
+    """Count a reply; note one that no caller should get."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    status = int(head[9:12]) if head.startswith(b"HTTP/1.1 ") else 0
+    if status == 100:
+        judge(record, sent, body)
+        return
+    record.statuses[status or "closed"] += 1
+    problem = b"application/problem+json" in head and b"x-request-id" in head
+    if status >= 500 or (status >= 400 and not problem):
+        record.faults.append((sent[:3000], received[:1000]))
+
+
+def test_hostile_requests_do_no_harm(server: Server) -> None:
+    record, over = Record(), threading.Event()
+    workers = [worker.process for worker in workers_of(server)]
+    warm = Hostile(CLIENTS, KEY)
+    for _ in range(100):  # what is loaded at first use does not count as growth
+        exchange(server, warm.valid())
+    before = max(process.memory_info().rss for process in workers)
+
+    def attack(seed: int) -> None:
+        draw = Hostile(seed, KEY)
+        while not over.is_set():
+            sent = draw()
+            judge(record, sent, exchange(server, sent))
+
+    def probe() -> None:
+        request = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        while not over.wait(0.02):
+            began = time.perf_counter()
+            assert exchange(server, request).startswith(b"HTTP/1.1 200")
+            record.waits.append(time.perf_counter() - began)
+
+    threads = [threading.Thread(target=attack, args=(seed,)) for seed in range(CLIENTS)]
+    threads += [threading.Thread(target=probe) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        record.most_bytes = max(record.most_bytes, *(p.memory_info().rss for p in workers))
+        over.wait(0.2)
+    over.set()
+    for thread in threads:
+        thread.join()
+    report(record, before, workers)
+    assert record.faults == []
+    assert all(process.is_running() for process in workers)
+    assert max(record.waits) < GENEROUS_SECONDS
+    assert record.most_bytes - before < GROWTH_BYTES
+    assert len(record.statuses) > 5, "requests of more than one kind"
+
+
+def report(record: Record, before: int, workers: list[psutil.Process]) -> None:
+    waits = sorted(record.waits)
+    shown = {f"p{p}": round(1000 * waits[int(len(waits) * p / 100)], 1) for p in (50, 95, 99)}
+    print(f"{sum(record.statuses.values())} requests: {record.statuses.most_common()}")
+    print(f"/livez, ms: {shown}, most {1000 * waits[-1]:.1f}, of {len(waits)}")
+    now = max(process.memory_info().rss for process in workers)
+    print(f"largest worker, MB: {before >> 20} before, {record.most_bytes >> 20} most, {now >> 20}")

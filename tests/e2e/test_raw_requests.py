@@ -1,0 +1,190 @@
+"""Bytes that no client library would send, to a server that really runs."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pytest
+
+from artifacts import Store
+from middleware.security_headers import HEADERS
+from tests.e2e.conftest import Server, running
+
+pytestmark = pytest.mark.e2e
+
+KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+SIMPLE = b'{"store_nbr":1,"family":"DAIRY","horizon":15}'
+MEGABYTE = 2**20
+ANONYMOUS = {"quota": 36_000, "window": 3600, "burst": 10_000}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator[Server]:
+    settings = {
+        "AUTH_MODE": "required",
+        "API_KEY": KEY,
+        "TRUSTED_PROXIES": "127.0.0.1/32",
+        "HEADER_TIMEOUT_SECONDS": "1",
+        "TIERS": orjson.dumps({"anonymous": ANONYMOUS}).decode(),
+    }
+    with running(tmp_path_factory.mktemp("raw"), trained, **settings) as started:
+        started.wait_for("/readyz")
+        yield started
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a server sent until it closed the connection."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        """The problem that it is, with what every answer has."""
+        assert self.headers["content-type"] == "application/problem+json"
+        assert self.headers.items() >= HEADERS.items()
+        document: dict[str, Any] = orjson.loads(self.body)
+        assert document["status"] == self.status
+        assert document["request_id"] == self.headers["x-request-id"]
+        return document
+
+
+def send(server: Server, *parts: bytes) -> Reply:
+    """Send bytes on a connection of their own, and read until its end."""
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        for part in parts:
+            connection.sendall(part)
+        received = b""
+        while part := connection.recv(65536):
+            received += part
+    head, _, body = received.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    return Reply(int(first.split()[1]), headers, body)
+
+
+def post(body: bytes = SIMPLE, *headers: str, key: str | None = KEY) -> bytes:
+    lines = [
+        "POST /predict/simple HTTP/1.1",
+        "Host: x",
+        "Content-Type: application/json",
+        "Connection: close",
+        *([f"X-API-Key: {key}"] if key else []),
+        *headers,
+    ]
+    return "".join(f"{line}\r\n" for line in lines).encode() + b"\r\n" + body
+
+
+GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        pytest.param(b"GET /livez HTTP/1.1\r\n\r\n", 400, "INVALID_REQUEST", id="no Host"),
+        pytest.param(GET + b"Host: y\r\n\r\n", 400, "INVALID_REQUEST", id="two Hosts"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01", 400, "INVALID_REQUEST", id="TLS"),
+        pytest.param(b"nonsense\r\n\r\n", 400, "INVALID_REQUEST", id="nonsense"),
+        pytest.param(
+            GET + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+            400,
+            "INVALID_REQUEST",
+            id="a WebSocket",
+        ),
+        pytest.param(GET + MEGABYTE * b"a:b\r\n", 431, "HEADERS_TOO_LARGE", id="many headers"),
+        pytest.param(
+            GET + b"a: " + MEGABYTE * b"b", 431, "HEADERS_TOO_LARGE", id="a header without end"
+        ),
+        pytest.param(b"GET /" + MEGABYTE * b"a", 414, "URI_TOO_LONG", id="a path without end"),
+        pytest.param(GET + b"A: ", 408, "REQUEST_TIMEOUT", id="half a head"),
+        pytest.param(
+            post(8 * MEGABYTE * b"x", f"Content-Length: {8 * MEGABYTE}"),
+            413,
+            "PAYLOAD_TOO_LARGE",
+            id="a body that is announced as too large",
+        ),
+        pytest.param(
+            post(100 * (b"10000\r\n" + 65536 * b"x" + b"\r\n"), "Transfer-Encoding: chunked"),
+            413,
+            "PAYLOAD_TOO_LARGE",
+            id="a body that is too large in chunks",
+        ),
+        pytest.param(
+            post(b"zz\r\n", "Transfer-Encoding: chunked"), 400, "INVALID_REQUEST", id="a bad chunk"
+        ),
+        pytest.param(
+            post(
+                gzip.compress(bytes(30 * MEGABYTE)),
+                f"Content-Length: {len(gzip.compress(bytes(30 * MEGABYTE)))}",
+                "Content-Encoding: gzip",
+            ),
+            413,
+            "PAYLOAD_TOO_LARGE",
+            id="a bomb",
+        ),
+        pytest.param(
+            post(b"x", "Content-Length: 1", "Content-Encoding: br"),
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            id="another coding",
+        ),
+    ],
+)
+def test_what_is_refused_can_be_read_and_is_a_problem(
+    server: Server, sent: bytes, status: int, code: str
+) -> None:
+    """Also by a client that sends all of it before it reads."""
+    reply = send(server, sent)
+    assert (reply.status, reply.problem["code"]) == (status, code)
+    log = server.log.read_text(encoding="utf-8")
+    assert reply.headers["x-request-id"] in log, "it has its line in the log"
+
+
+def test_a_connection_that_says_nothing_is_closed(server: Server) -> None:
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize("encoded", [False, True], ids=["as it is", "gzip"])
+def test_a_body_is_read_in_either_encoding(server: Server, encoded: bool) -> None:
+    body = gzip.compress(SIMPLE) if encoded else SIMPLE
+    coding = ["Content-Encoding: gzip"] if encoded else []
+    reply = send(server, post(body, f"Content-Length: {len(body)}", *coding))
+    assert (reply.status, orjson.loads(reply.body)["store_nbr"]) == (200, 1)
+
+
+def chunked(trailer: str, *headers: str, key: str | None = None) -> bytes:
+    body = b"%x\r\n%b\r\n0\r\n%b\r\n\r\n" % (len(SIMPLE), SIMPLE, trailer.encode())
+    return post(body, "Transfer-Encoding: chunked", *headers, key=key)
+
+
+def test_a_key_in_a_trailer_opens_nothing(server: Server) -> None:
+    reply = send(server, chunked(f"X-API-Key: {KEY}"))
+    assert (reply.status, reply.problem["code"]) == (401, "AUTH_REQUIRED")
+    assert send(server, chunked("Key: none", key=KEY)).status == 200
+
+
+def test_an_address_in_a_trailer_is_not_believed(server: Server) -> None:
+    """The proxy, which is trusted, has written another one: that one is charged."""
+    left: Counter[str] = Counter()
+    for number in range(5):
+        forwarded = f"X-Forwarded-For: 6.6.{number}.6"
+        reply = send(server, chunked(forwarded, "X-Forwarded-For: 5.5.5.5"))
+        left[reply.headers["x-ratelimit-remaining"]] += 1
+    assert len(left) >= 4, f"one caller has less and less: {left}"
+
+
+def test_what_cannot_be_parsed_is_charged_to_its_address(server: Server) -> None:
+    reply = send(server, b"nonsense\r\n\r\n")
+    assert reply.headers["ratelimit"].startswith('"anonymous"')
+    assert int(reply.headers["x-ratelimit-remaining"]) < ANONYMOUS["burst"]
