@@ -275,6 +275,7 @@ def _told(key: ApiKey) -> dict[str, Any]:
         "client": key.client,
         "state": key.state(datetime.now(UTC)),
         "scopes": sorted(key.scopes),
+        "unknown_scopes": sorted(key.unknown_scopes),
         "tier": key.tier,
         "created_at": key.created_at,
         "expires_at": key.expires_at,

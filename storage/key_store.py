@@ -154,7 +154,7 @@ class KeyStore:
             _refuse_third(old.client, keys, now)
             lifetime = key_rows.lifetime_of(connection, public_id)
             expires_at = None if lifetime is None else now + lifetime
-            new = _new(old.client, old.scopes, old.tier, now, expires_at)
+            new = _new(old.client, old.scopes, old.tier, now, expires_at, old.unknown_scopes)
             end = min(now + grace, old.expires_at or now + grace)
             key_rows.add(connection, new.record)
             key_rows.alter(connection, public_id, expires_at=end)
@@ -210,6 +210,7 @@ def _new(
     tier: str,
     now: datetime,
     expires_at: datetime | None,
+    unknown_scopes: frozenset[str] = frozenset(),
 ) -> NewKey:
     public_id, secret, text = mint()
     record = ApiKey(
@@ -222,6 +223,7 @@ def _new(
         revoked_at=None,
         last_used_at=None,
         digest=digest_of(secret),
+        unknown_scopes=unknown_scopes,
     )
     return NewKey(record, text)
 
