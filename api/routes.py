@@ -147,6 +147,11 @@ class Policy(NamedTuple):
     scope: str | None
     cost: int
 
+    @property
+    def asks_who_calls(self) -> bool:
+        """Return whether the answer or its charge depends on the caller."""
+        return self.scope is not None or self.cost > 0
+
 
 ANY = "any"
 _POLICY_KEY = "policy"

@@ -124,9 +124,10 @@ class Application:
         )
         app = AuthenticationMiddleware(
             app,
-            identity_of(settings, self._keys),
+            identity_of(settings, self._keys, limiter),
             address_of=lambda scope: client_address(scope, settings.trusted_proxies),
             record=self._audit.record,
+            needed=lambda scope: policies.of(scope).asks_who_calls,
         )
         app = DeadlineMiddleware(app, limit_of=lambda scope: settings.request_timeout_seconds)
         app = BodyLimitMiddleware(

@@ -81,9 +81,13 @@ class Account:
         if self._left(now) >= cost:
             self._held -= cost
             return self._said(tier, now)
-        if cost >= self._refused_cost and now < self._refused_until:
+        if self.refuses(cost, now):
             return self._said(tier, now, self._passes_at - now)
         return None
+
+    def refuses(self, cost: int, now: float) -> bool:
+        """Return whether Redis is known to refuse a charge now."""
+        return cost >= self._refused_cost and now < self._refused_until
 
     def settle(
         self, tier: Tier, cost: int, decision: Decision, asked_at: float, taken: int = 0
