@@ -25,11 +25,14 @@ class Conditions:
         redis: RedisLink | None,
         keys: KeyLookup,
         max_data_age_days: int,
+        *,
+        shares_answers: bool = True,
     ) -> None:
         self._watcher = watcher
         self._redis = redis
         self._keys = keys
         self._max_data_age_days = max_data_age_days
+        self._shares_answers = shares_answers
         self._database_ready = True
 
     def note_database(self, ready: bool) -> None:
@@ -50,6 +53,7 @@ class Conditions:
     def _parts(self) -> dict[str, str]:
         return {
             "redis": self._redis_away(),
+            "shared_cache": self._not_shared(),
             "database": self._database_away(),
             "data": self._stale(),
             "offered_pair": " ".join(self._watcher.degraded),
@@ -61,6 +65,14 @@ class Conditions:
         return (
             "Redis does not answer: limits are each worker's fair share, and workers do not share "
             "what they have computed."
+        )
+
+    def _not_shared(self) -> str:
+        if self._redis is None or self._shares_answers:
+            return ""
+        return (
+            "Workers do not share what they have computed: no secret authenticates it in Redis. "
+            "Set CACHE_SECRET, the same for all servers."
         )
 
     def _database_away(self) -> str:

@@ -116,3 +116,46 @@ def test_a_clock_that_is_set_back_locks_nobody_out(script: Script) -> None:
         *(0, 0),
         *(36 * MICROSECONDS, 360 * MICROSECONDS),
     ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("nan", id="nan"),
+        pytest.param("-inf", id="minus infinity"),
+        pytest.param("-1e300", id="long ago"),
+        pytest.param("a text", id="text"),
+        pytest.param("", id="empty"),
+        pytest.param("9" * 100_000 + "x", id="long text"),
+        pytest.param(["a"], id="list"),
+        pytest.param({"a": "b"}, id="hash"),
+    ],
+)
+def test_a_planted_value_that_is_no_time_counts_for_nothing_and_is_replaced(
+    script: Script, value: str | list[str] | dict[str, str]
+) -> None:
+    key, rate = uuid.uuid4().hex, rate_of(TIERS["free"])
+    plant(script, key, value)
+    assert script.charge(key, rate, 10, 10)[:2] == [10, 0]
+    assert script.charge(key, rate, 1, 1)[0] == 0
+    assert 360 < script.client.pttl(key) / 1000 <= 370
+
+
+@pytest.mark.parametrize("value", ["inf", "1e308", "9" * 400])
+def test_a_planted_time_shuts_nobody_out_for_longer_than_the_burst_takes(
+    script: Script, value: str
+) -> None:
+    key, rate = uuid.uuid4().hex, rate_of(TIERS["free"])
+    plant(script, key, value)
+    assert script.charge(key, rate, 1, 1, START)[:3] == [0, 0, 36 * MICROSECONDS]
+    assert script.charge(key, rate, 1, 1, START + 36 * MICROSECONDS)[0] == 1
+
+
+def plant(script: Script, key: str, value: str | list[str] | dict[str, str]) -> None:
+    """Write what somebody else would, without an expiry."""
+    if isinstance(value, str):
+        script.client.set(key, value)
+    elif isinstance(value, list):
+        script.client.rpush(key, *value)
+    else:
+        script.client.hset(key, mapping=value)
