@@ -57,6 +57,7 @@ class Conditions:
             "database": self._database_away(),
             "data": self._stale(),
             "offered_pair": " ".join(self._watcher.degraded),
+            "artifacts": self._watcher.stalled,
         }
 
     def _redis_away(self) -> str:
