@@ -9,8 +9,7 @@ from starlette.responses import Response
 
 from api import batch_csv
 from api.answers import answer
-from api.costs import charge
-from api.items import compute, cost_of, plan, results
+from api.items import charge_origins, charge_rows, compute, plan, results
 from api.parsing import media_type_of, read_json
 from api.schemas.requests import MAX_ITEMS, BatchRequest
 from errors import Code, Problem
@@ -26,8 +25,9 @@ async def predict_batch(forecaster: Forecaster, request: Request) -> Response:
     if count > MAX_ITEMS:
         detail = f"A batch holds up to {MAX_ITEMS} items, not {count}"
         raise Problem.in_field(Code.BATCH_TOO_LARGE, "/predictions", detail)
+    await charge_rows(request, count)
     planned = plan(forecaster, asked.predictions)
-    await charge(request, cost_of(forecaster, planned) - 1)
+    await charge_origins(request, forecaster, planned)
     told = results(forecaster, planned, await compute(forecaster, planned))
     return answer({"predictions": [_document(*numbered) for numbered in enumerate(told)]})
 

@@ -16,8 +16,7 @@ import anyio.lowlevel
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.costs import charge
-from api.items import Computed, Planned, compute, cost_of, plan, results
+from api.items import Computed, Planned, charge_origins, charge_rows, compute, plan, results
 from api.schemas.requests import number_of_text
 from errors import Code, FieldError, Problem
 from models.forecaster import Forecaster
@@ -36,8 +35,9 @@ _ROWS_AT_ONCE = 50
 async def predict_csv(forecaster: Forecaster, request: Request) -> Response:
     """Results and problems, in the order of the rows, while they are written."""
     documents = _documents(await request.body())
+    await charge_rows(request, len(documents))
     planned = plan(forecaster, documents)
-    await charge(request, cost_of(forecaster, planned) - 1)
+    await charge_origins(request, forecaster, planned)
     computed = await compute(forecaster, planned)
     engine = forecaster.pair.engine
     return StreamingResponse(

@@ -105,6 +105,13 @@ class Account:
         self._held_until = asked_at + MEMORY_SECONDS
         return self._said(tier, asked_at)
 
+    def refunded(self, tier: Tier, decision: Decision, asked_at: float) -> Verdict:
+        """Take in what Redis said when units were given back to it."""
+        self._shared = decision.remaining
+        self._whole_at = asked_at + decision.reset / MICROSECONDS
+        self._refused_until = 0.0
+        return self._said(tier, asked_at)
+
     def _left(self, now: float) -> int:
         """Units of the lease that are worth something."""
         return self._held if now < self._held_until else 0

@@ -4,6 +4,7 @@
 -- ARGV     need and want (units; at least need or nothing is granted, at most want),
 --          quota (units), period (microseconds), burst (units),
 --          and now (microseconds), which tests give; else it is the clock of this server
+--          A negative need is given back.
 -- Returns  granted (units), remaining (units), retry and reset (microseconds)
 
 local need, want = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -33,6 +34,12 @@ tat = math.max(tat, now)
 -- server's clock was set back, or by somebody else
 local ahead = tat > now + tolerance
 if ahead then tat = now + tolerance end
+
+if need < 0 then  -- units are given back
+  tat = math.max(tat - time_of(-need), now)
+  remember(tat)
+  return {need, units_in(now + tolerance - tat), 0, tat - now}
+end
 
 local room = now + tolerance - tat
 local available = units_in(room)

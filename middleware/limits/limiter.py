@@ -80,6 +80,17 @@ class Limiter:
         self._observe(tier.name, "allowed" if verdict.allowed else "refused", backend)
         return verdict
 
+    async def refund(self, subject: str, tier: Tier, units: int) -> Verdict:
+        """Give back units that a caller was charged for a request that is not answered."""
+        if tier.quota is None:
+            return Verdict(tier, allowed=True)
+        if self._shared is not None:
+            account, now = self._account(subject, tier), self._clock()
+            with suppress(RedisUnavailableError, ResponseError):  # then only this process knows
+                decision = await self._shared.charge(subject, tier, -units, -units)
+                return account.refunded(tier, decision, now)
+        return self._local.refund(subject, tier, units)
+
     def is_exhausted(self, subject: str, tier: Tier) -> bool:
         """Return whether a charge of one unit is known to be refused now; asks nobody."""
         if tier.quota is None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from cache.bounded import ByteBoundedCache
-from middleware.limits.gcra import MICROSECONDS, charge, rate_of
+from middleware.limits.gcra import MICROSECONDS, charge, rate_of, refund
 from middleware.limits.verdict import Verdict
 from tiers import Tier
 
@@ -69,6 +69,17 @@ class LocalLimits:
             decision.reset / MICROSECONDS,
             decision.retry / MICROSECONDS,
         )
+
+    def refund(self, subject: str, tier: Tier, units: int) -> Verdict:
+        """Give back units of a limited tier that were charged before."""
+        now = int(self._clock() * MICROSECONDS)
+        key = (subject, tier.name)
+        known = self._tats.get(key)
+        decision, tat = refund(
+            now if known is None else known, now, rate_of(tier, self._share), units
+        )
+        self._tats.put(key, tat)
+        return Verdict(tier, True, decision.remaining, decision.reset / MICROSECONDS)
 
     def is_exhausted(self, subject: str, tier: Tier) -> bool:
         """Return whether a charge of one unit would be refused now; charges nothing."""

@@ -11,7 +11,7 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from middleware.limits.gcra import MICROSECONDS, Rate, charge, rate_of
+from middleware.limits.gcra import MICROSECONDS, Rate, charge, rate_of, refund
 from middleware.limits.shared import SCRIPT
 from tiers import TIERS
 
@@ -159,3 +159,27 @@ def plant(script: Script, key: str, value: str | list[str] | dict[str, str]) -> 
         script.client.rpush(key, *value)
     else:
         script.client.hset(key, mapping=value)
+
+
+def test_units_that_are_given_back_can_be_spent_again_and_are_no_more_than_were_charged(
+    script: Script,
+) -> None:
+    key, rate = uuid.uuid4().hex, rate_of(TIERS["free"])
+    script.charge(key, rate, 10, 10, START)
+    assert script.charge(key, rate, -4, -4, START)[:2] == [-4, 4]
+    assert script.charge(key, rate, 4, 4, START)[:2] == [4, 0]
+    assert script.charge(key, rate, -99, -99, START)[1] == 10
+    assert script.charge(key, rate, 11, 11, START)[0] == 0
+
+
+@settings(deadline=None)
+@given(RATES, st.integers(1, 10_000), st.integers(1, 10_000))
+def test_redis_and_the_process_give_back_alike(
+    script: Script, rate: Rate, cost: int, units: int
+) -> None:
+    key = uuid.uuid4().hex
+    cost = min(cost, rate.burst)
+    _, tat = charge(START, START, rate, cost)
+    script.charge(key, rate, cost, cost, START)
+    decision, _ = refund(tat, START, rate, units)
+    assert script.charge(key, rate, -units, -units, START) == list(decision)
