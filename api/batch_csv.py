@@ -19,6 +19,7 @@ from starlette.responses import Response, StreamingResponse
 from api.items import Computed, Planned, charge_origins, charge_rows, compute, plan, results
 from api.schemas.requests import number_of_text
 from errors import Code, FieldError, Problem
+from features.cells import safe_cell
 from models.forecaster import Forecaster
 
 MEDIA_TYPE = "text/csv"
@@ -123,14 +124,20 @@ async def _lines(
         await anyio.lowlevel.checkpoint()  # what was written may have gone out without a wait
 
 
+def _text(value: Any) -> Any:
+    """Return a value as a cell: a text as spreadsheets show it, anything else as it is."""
+    return safe_cell(value) if isinstance(value, str) else value
+
+
 def _of_row(
     number: int, document: dict[str, Any], told: dict[str, Any] | Problem
 ) -> Iterator[list[Any]]:
     if isinstance(told, Problem):
-        given = [document.get(name, "") for name in ("store_nbr", "family", "date")]
+        given = [_text(document.get(name, "")) for name in ("store_nbr", "family", "date")]
         blanks = [""] * (1 + len(_BOUNDS))
-        yield [number, *given, *blanks, told.code.name, told.detail]
+        yield [number, *given, *blanks, told.code.name, _text(told.detail)]
         return
+    family = safe_cell(told["family"])
     for day in told["forecast"]:
         values = [day[name] for name in ("date", "prediction", *_BOUNDS)]
-        yield [number, told["store_nbr"], told["family"], *values, "", ""]
+        yield [number, told["store_nbr"], family, *values, "", ""]
