@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 import structlog
@@ -39,7 +40,7 @@ from models.reload import Reloader
 from models.watcher import PairWatcher
 from settings import Settings
 from storage.audit import AuditLog
-from storage.database import open_database
+from storage.database import is_full, open_database
 from storage.key_store import KeyStore
 from telemetry import metrics
 
@@ -96,6 +97,7 @@ class Application:
             self._keys,
             settings.max_data_age_days,
             shares_answers=cache_key is not None,
+            is_full=partial(is_full, self._database),
         )
         administration = Administration(
             keys=keys,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from redis.exceptions import RedisError
@@ -27,12 +27,14 @@ class Conditions:
         max_data_age_days: int,
         *,
         shares_answers: bool = True,
+        is_full: Callable[[], bool] = lambda: False,
     ) -> None:
         self._watcher = watcher
         self._redis = redis
         self._keys = keys
         self._max_data_age_days = max_data_age_days
         self._shares_answers = shares_answers
+        self._is_full = is_full
         self._database_ready = True
 
     def note_database(self, ready: bool) -> None:
@@ -78,7 +80,7 @@ class Conditions:
 
     def _database_away(self) -> str:
         if not self._keys.away and self._database_ready:
-            return ""
+            return _FULL if self._is_full() else ""
         return "The database does not answer: keys that were in use go on working for a while."
 
     def _stale(self) -> str:
@@ -90,6 +92,12 @@ class Conditions:
         if age <= self._max_data_age_days:
             return ""
         return f"The newest sales are of {newest}, {age} days before the newest expected day."
+
+
+_FULL = (
+    "The database cannot be written: its disk is full. Keys work on and can be revoked; none can "
+    "be made, and refusals are not recorded."
+)
 
 
 async def _ask(redis: RedisLink) -> None:
