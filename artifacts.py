@@ -12,9 +12,12 @@ complete; a killed process leaves a staging folder behind and nothing else.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -30,6 +33,14 @@ MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
 _STAGING = ".staging-"
 _STAGING_LIFETIME_SECONDS = 24 * 3600
+
+
+_LONGEST_POINTER, _LONGEST_MANIFEST = 4_096, 16 * 2**20
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_EXPECTED = (
+    "two lines are expected, bundle=<name> and snapshot=<name>, which name folders in bundles/ "
+    "and snapshots/"
+)
 
 
 class ArtifactError(Exception):
@@ -248,21 +259,35 @@ class Store:
         """The serving pair.
 
         Raises:
-            ArtifactError: there is no ``CURRENT``, or it cannot be read.
+            ArtifactError: there is no ``CURRENT``, it cannot be read, or what it names is not in
+                this store.
         """
         try:
-            lines = self.pointer.read_text(encoding="utf-8").splitlines()
+            lines = read_regular(self.pointer, _LONGEST_POINTER).decode().splitlines()
         except FileNotFoundError:
             raise ArtifactError(
                 self.pointer, "does not exist: train a model first (make train, or mlrf train)"
             ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise ArtifactError(self.pointer, "cannot be read") from error
-        named = dict(line.split("=", 1) for line in lines if "=" in line)
-        try:
-            return Pair(bundle=named["bundle"], snapshot=named["snapshot"])
-        except KeyError as missing:
-            raise ArtifactError(self.pointer, f"names no {missing.args[0]}") from None
+        named = dict(line.strip().split("=", 1) for line in lines if "=" in line)
+        return Pair(
+            bundle=self._named(named, "bundle", self.bundles),
+            snapshot=self._named(named, "snapshot", self.snapshots),
+        )
+
+    def _named(self, named: Mapping[str, str], kind: str, parent: Path) -> str:
+        """The name of a folder in `parent`, as ``CURRENT`` has it; a name leads nowhere else."""
+        if kind not in named:
+            raise ArtifactError(self.pointer, f"names no {kind}; {_EXPECTED}")
+        name = named[kind]
+        if not _NAME.fullmatch(name):
+            raise ArtifactError(self.pointer, f"{kind}={name[:80]!r} is not a name; {_EXPECTED}")
+        if not (parent / name).resolve().is_relative_to(self.root.resolve()):
+            raise ArtifactError(
+                self.pointer, f"{kind}={name} is a link that leads out of this folder; {_EXPECTED}"
+            )
+        return name
 
     def promote(self, pair: Pair) -> Self:
         """Make a pair the serving one, by one atomic rename.
@@ -294,10 +319,30 @@ class Store:
                     pass
 
 
+def read_regular(path: Path, most: int) -> bytes:
+    """Read a small file; never wait for one that is a pipe, a device or a socket.
+
+    Args:
+        most: bytes that it may have.
+
+    Raises:
+        OSError: it is not there, no regular file, or larger.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"larger than {most:,} bytes")
+    return content
+
+
 def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
-        text = path.read_bytes()
+        text = read_regular(path, _LONGEST_MANIFEST)
         manifest = Manifest.model_validate_json(text)
     except FileNotFoundError:
         raise ArtifactError(path, "is missing") from None

@@ -181,6 +181,11 @@ class Settings(_Environment):
     redis_url: SecretStr | None = Field(
         None, description="Redis that shares limits and cache between processes."
     )
+    cache_secret: SecretStr | None = Field(
+        None,
+        description="Secret of 32 characters or more that authenticates answers in Redis, the same "
+        "for all servers that share it; left out, one is derived from `JWT_SECRET` or `API_KEY`.",
+    )
 
     cors_origins: Annotated[tuple[Origin, ...], NoDecode, Listed] = Field(
         ("http://localhost:5173", "http://127.0.0.1:5173"),
@@ -261,6 +266,7 @@ class Settings(_Environment):
         for name, secret, least in (
             ("api_key", self.api_key, MIN_KEY),
             ("jwt_secret", self.jwt_secret, MIN_JWT_SECRET),
+            ("cache_secret", self.cache_secret, MIN_JWT_SECRET),
         ):
             if secret is not None and len(secret) < least:
                 yield name, f"at least {least} characters are needed"
@@ -281,6 +287,14 @@ class Settings(_Environment):
                 yield "required_secrets", f"`{name}` is not one of {', '.join(self.secrets())}"
             elif name.lower() not in self.model_fields_set:
                 yield name.lower(), "REQUIRED_SECRETS names it, and no source has a value for it"
+
+    @property
+    def answer_secret(self) -> SecretStr | None:
+        """Return the secret that answers in Redis are authenticated with, if there is one.
+
+        Not the password of a database or of Redis: what is in Redis could be used to guess it.
+        """
+        return self.cache_secret or self.jwt_secret or self.api_key
 
     @property
     def store(self) -> Store:

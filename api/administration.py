@@ -47,6 +47,7 @@ from storage.errors import (
     InactiveKeyError,
     OnceReusedError,
     StorageError,
+    StorageFullError,
     TooManyKeysError,
     UnknownKeyError,
 )
@@ -179,9 +180,12 @@ async def _stored(act: Callable[..., Result], *arguments: Any) -> Result:
         return await anyio.to_thread.run_sync(act, *arguments, limiter=_threads)
     except StorageError as error:
         _log.error("database_failed", reason=str(error))
+        full = isinstance(error, StorageFullError)
         raise Problem(
             Code.KEYS_UNAVAILABLE,
-            "The database cannot be reached; try again shortly.",
+            "The database cannot be written: its disk is full. Free space there, then try again."
+            if full
+            else "The database cannot be reached; try again shortly.",
             headers={"Retry-After": "5"},
         ) from error
     except UnknownKeyError as error:
@@ -275,6 +279,7 @@ def _told(key: ApiKey) -> dict[str, Any]:
         "client": key.client,
         "state": key.state(datetime.now(UTC)),
         "scopes": sorted(key.scopes),
+        "unknown_scopes": sorted(key.unknown_scopes),
         "tier": key.tier,
         "created_at": key.created_at,
         "expires_at": key.expires_at,

@@ -10,8 +10,7 @@ from starlette.responses import Response
 
 from api import batch_csv
 from api.answers import JSON, body_of
-from api.costs import charge
-from api.items import compute, cost_of, plan, results, slices
+from api.items import charge_origins, charge_rows, compute, plan, results, slices
 from api.parsing import media_type_of, read_json
 from api.predict import simple_answers
 from api.schemas.requests import MAX_ITEMS, BatchRequest
@@ -28,8 +27,9 @@ async def predict_batch(forecaster: Forecaster, request: Request) -> Response:
     if count > MAX_ITEMS:
         detail = f"A batch holds up to {MAX_ITEMS} items, not {count}"
         raise Problem.in_field(Code.BATCH_TOO_LARGE, "/predictions", detail)
+    await charge_rows(request, count)
     planned = await plan(forecaster, asked.predictions)
-    await charge(request, cost_of(forecaster, planned) - 1)
+    await charge_origins(request, forecaster, planned)
     computed = await compute(forecaster, planned)
     written: list[bytes] = []
     for some in slices(planned):

@@ -19,14 +19,14 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.batch_cells import cell_value, column_names, other_delimiter
-from api.costs import charge
 from api.days import days_of
-from api.items import Computed, Planned, compute, cost_of, plan, results
+from api.items import Computed, Planned, charge_origins, charge_rows, compute, plan, results
 from api.parsing import shortened
 from api.predict import Series
 from api.schemas.requests import DEFAULT_INTERVALS
 from api.windows import Window
 from errors import Code, FieldError, Problem
+from features.cells import safe_cell
 from models.forecaster import Forecaster
 
 MEDIA_TYPE = "text/csv"
@@ -46,8 +46,9 @@ _ROWS_AT_ONCE = 50
 async def predict_csv(forecaster: Forecaster, request: Request) -> Response:
     """Results and problems, in the order of the rows, while they are written."""
     documents = await _documents(await request.body())
+    await charge_rows(request, len(documents))
     planned = await plan(forecaster, documents)
-    await charge(request, cost_of(forecaster, planned) - 1)
+    await charge_origins(request, forecaster, planned)
     computed = await compute(forecaster, planned)
     engine = forecaster.pair.engine
     return StreamingResponse(
@@ -157,20 +158,25 @@ def _days(
     days = days_of(forecaster, window, rows, mean, DEFAULT_INTERVALS)
     return [
         [
-            [asked.store_nbr, asked.family, *cells]
+            [asked.store_nbr, safe_cell(asked.family), *cells]
             for cells in ([day, *row] for day, row in zip(days.dates, of_node, strict=True))
         ]
         for (asked, _), of_node in zip(series, days.values.tolist(), strict=True)
     ]
 
 
+def _text(value: Any) -> Any:
+    """Return a value as a cell: a text as spreadsheets show it, anything else as it is."""
+    return safe_cell(value) if isinstance(value, str) else value
+
+
 def _of_row(
     number: int, document: dict[str, Any], told: list[list[Any]] | Problem
 ) -> Iterator[list[Any]]:
     if isinstance(told, Problem):
-        given = [document.get(name, "") for name in ("store_nbr", "family", "date")]
+        given = [_text(document.get(name, "")) for name in ("store_nbr", "family", "date")]
         blanks = [""] * (1 + len(_BOUNDS))
-        yield [number, *given, *blanks, told.code.name, told.detail]
+        yield [number, *given, *blanks, told.code.name, _text(told.detail)]
         return
     for cells in told:
         yield [number, *cells, "", ""]

@@ -26,11 +26,21 @@ SERIES_OF_A_UNIT = 50
 ROWS_OF_A_UNIT = 100
 """Rows of raw features that cost one unit."""
 
+PARSED_ROWS_OF_A_UNIT = 100
+"""Rows of CSV that were read for one unit, where the table is refused then."""
+
+PLANNED_ROWS_OF_A_UNIT = 10
+"""Good rows of a batch that were checked for one unit, where the batch is refused then."""
+
 _EXTRA_KEY = "extra_units"
 
 
-async def charge(request: Request, units: int) -> None:
+async def charge(request: Request, units: int, *, spent: int = 0) -> None:
     """Charge so many units more for a request.
+
+    Args:
+        spent: units' worth of work that was done before, which is what the request costs if it is
+            refused here.
 
     Raises:
         Problem: RATE_LIMITED or COST_TOO_HIGH.
@@ -40,7 +50,7 @@ async def charge(request: Request, units: int) -> None:
     if units > 0:
         state[_EXTRA_KEY] = charged(request) + units
         if charging is not None:
-            await charging(units)
+            await (charging(units, spent) if spent else charging(units))
 
 
 def charged(request: Request) -> int:

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import anyio.lowlevel
 import numpy as np
 from numpy.typing import NDArray
+from starlette.requests import Request
 
-from api.costs import PAST_ORIGIN
+from api.costs import PARSED_ROWS_OF_A_UNIT, PAST_ORIGIN, PLANNED_ROWS_OF_A_UNIT, charge
 from api.days import forecast
 from api.nodes import bottom_row
 from api.parsing import checked
@@ -107,11 +108,31 @@ def _planned(forecaster: Forecaster, document: Any, origins: set[int]) -> Planne
     return Item(asked, row, window)
 
 
-def cost_of(forecaster: Forecaster, planned: Sequence[Planned]) -> int:
-    """Units: one for each item, wrong ones too, and what every past origin costs."""
+async def charge_rows(request: Request, count: int) -> None:
+    """Charge one unit for each item, wrong ones too, before any is checked.
+
+    Raises:
+        Problem: RATE_LIMITED or COST_TOO_HIGH.
+    """
+    await charge(request, count - 1, spent=count // PARSED_ROWS_OF_A_UNIT)
+
+
+async def charge_origins(
+    request: Request, forecaster: Forecaster, planned: Sequence[Planned]
+) -> None:
+    """Charge what the past origins of a batch cost, which only its items tell.
+
+    A batch that is refused for them keeps what its items were charged only as far as checking
+    them was work: a misspelt one takes as long as a forecast, because near names are looked for.
+
+    Raises:
+        Problem: RATE_LIMITED or COST_TOO_HIGH.
+    """
     newest = forecaster.pair.engine.snapshot.newest_origin
-    origins = {item.window.origin for item in planned if isinstance(item, Item)}
-    return len(planned) + (PAST_ORIGIN - 1) * len(origins - {newest})
+    good = [item for item in planned if isinstance(item, Item)]
+    origins = {item.window.origin for item in good} - {newest}
+    spent = len(planned) - len(good) + -(-len(good) // PLANNED_ROWS_OF_A_UNIT)
+    await charge(request, (PAST_ORIGIN - 1) * len(origins), spent=spent)
 
 
 async def compute(forecaster: Forecaster, planned: Sequence[Planned]) -> Computed:

@@ -8,11 +8,11 @@ not compressed again.
 from __future__ import annotations
 
 import gzip
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 import anyio.to_thread
-from cachetools import LRUCache
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,17 +21,19 @@ from api.answers import JSON, REVALIDATE, Raw, body_of, etag_of, is_held
 from api.costs import charge, charged
 from api.parsing import sent_body
 from cache.answers import AnswerCache, Outcome
+from cache.bounded import ByteBoundedCache
 from cache.keys import CacheKey, key_of
 from models.forecaster import Forecaster
 
 STATE_KEY = "kept"
 """Where a request finds them."""
 
-MEANINGS = 16_384
-"""Requests whose meaning is kept; the least recently sent give way."""
+MEANINGS_BYTES = 16 * 2**20
+"""Of remembered requests with their meanings; the least recently sent give way."""
 
 LONGEST = 512
-"""Bytes of a body up to which a request's meaning is kept."""
+"""Bytes of query, media type and body together up to which a request is remembered: its sender
+chooses them, and may choose ever other ones."""
 
 LARGE = 8_192
 """Bytes from which a body is sent compressed to who takes that."""
@@ -39,6 +41,7 @@ LARGE = 8_192
 ENCODED_BYTES = 16 * 2**20
 """Of compressed bodies that are kept."""
 
+_MEANING_BYTES = 250  # of the two tuples and the number
 _SENT_KEY = "sent"
 _LEVEL = 6
 
@@ -65,8 +68,12 @@ class Kept:
 
     def __init__(self, answers: AnswerCache) -> None:
         self._answers = answers
-        self._meanings: LRUCache[_Sent, Meaning] = LRUCache(MEANINGS)
-        self._encoded: LRUCache[CacheKey, bytes] = LRUCache(ENCODED_BYTES, getsizeof=len)
+        self._meanings: ByteBoundedCache[_Sent, Meaning] = ByteBoundedCache(
+            MEANINGS_BYTES, _meaning_bytes
+        )
+        self._encoded: ByteBoundedCache[CacheKey, bytes] = ByteBoundedCache(
+            ENCODED_BYTES, _encoded_bytes
+        )
 
     async def at_once(self, version: str, request: Request) -> Response | None:
         """The answer to a request whose like was answered before, if this process holds it.
@@ -85,9 +92,10 @@ class Kept:
             if name == b"content-type" and not media_type:  # the first counts, as when it is read
                 media_type = value
         body = await sent_body(request)
-        if len(body) > LONGEST:
+        query = scope["query_string"]
+        if len(body) + len(query) + len(media_type) > LONGEST:
             return None
-        sent = (version, scope["path"], scope["query_string"], media_type, body)
+        sent = (version, scope["path"], query, media_type, body)
         meaning = self._meanings.get(sent)
         held = None if meaning is None else self._answers.held(meaning.key)
         if meaning is None or held is None:
@@ -121,7 +129,7 @@ class Kept:
         meaning = Meaning(key, charged(request), etag_of(found.body) if lasting else None)
         sent = request.scope["state"].get(_SENT_KEY)
         if sent is not None:
-            self._meanings[sent] = meaning
+            self._meanings.put(sent, meaning)
         return await self._told(request, meaning, found.body, found.outcome)
 
     async def _told(
@@ -147,8 +155,8 @@ class Kept:
         encoded = None if outcome is Outcome.BYPASS else self._encoded.get(key)
         if encoded is None:
             encoded = await anyio.to_thread.run_sync(_zipped, body)
-            if outcome is not Outcome.BYPASS and len(encoded) < ENCODED_BYTES:
-                self._encoded[key] = encoded
+            if outcome is not Outcome.BYPASS:
+                self._encoded.put(key, encoded)
         return encoded
 
 
@@ -193,6 +201,15 @@ def _takes_gzip(request: Request) -> bool:
         if coding.strip().lower() == "gzip":
             return weight.replace(" ", "").lower() not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
     return False
+
+
+def _meaning_bytes(sent: _Sent, meaning: Meaning) -> int:
+    texts = (*sent, meaning.key, meaning.tag or "")
+    return _MEANING_BYTES + sum(map(sys.getsizeof, texts))
+
+
+def _encoded_bytes(key: CacheKey, encoded: bytes) -> int:
+    return sys.getsizeof(key) + sys.getsizeof(encoded)
 
 
 def _zipped(body: bytes) -> bytes:

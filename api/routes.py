@@ -8,9 +8,9 @@ from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import kept
 from api.administration import Administration
@@ -112,15 +112,17 @@ class _Methods:
 
 
 class Front:
-    """Answers the paths of a table, and passes on every other.
+    """Answers the paths of a table, and passes those of the framework behind on to it.
 
-    A path without parameters is found at once; Starlette's router would try one route after the
-    other.
+    Only the framework's own pages are, and they redirect nowhere: what it makes of other paths is
+    no part of the contract. A path without parameters is found at once; Starlette's router would
+    try one route after the other.
     """
 
     def __init__(self, table: Sequence[Route], behind: ASGIApp) -> None:
         self._plain = {route.path: route for route in table if "{" not in route.path}
-        self._router = Router(table, default=behind, redirect_slashes=False)
+        self._router = Router(table, default=self._elsewhere, redirect_slashes=False)
+        self._behind = behind
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         route = self._plain.get(scope["path"]) if scope["type"] == "http" else None
@@ -130,10 +132,37 @@ class Front:
         scope["path_params"] = {}
         await route.handle(scope, receive, send)
 
+    async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not is_of_framework(scope["path"]):
+            await _NOT_FOUND(scope, receive, send)
+            return
+        redirected = False
+
+        async def send_no_redirect(message: Message) -> None:
+            nonlocal redirected
+            if message["type"] == "http.response.start" and message["status"] in _REDIRECTS:
+                redirected = True
+                await _NOT_FOUND(scope, receive, send)
+            elif not redirected:
+                await send(message)
+
+        await self._behind(scope, receive, send_no_redirect)
+
 
 def _by_path() -> Iterator[tuple[str, Iterator[Call]]]:
     path = attrgetter("path")
     return groupby(sorted(CALLS, key=path), key=path)
+
+
+def is_of_framework(path: str) -> bool:
+    """Return whether a path is one of BentoML's own pages."""
+    return path in _FRAMEWORK_PAGES or path.startswith(_FRAMEWORK_FOLDERS)
+
+
+_FRAMEWORK_PAGES = frozenset({"/docs.json", "/schema.json", "/static_content", "/assets"})
+_FRAMEWORK_FOLDERS = ("/static_content/", "/assets/")
+_REDIRECTS = frozenset({300, 301, 302, 303, 305, 307, 308})
+_NOT_FOUND = PlainTextResponse(status_code=404)  # `middleware.problems` words it
 
 
 class Policy(NamedTuple):
@@ -152,11 +181,18 @@ class Policy(NamedTuple):
     max_body: int = Call.max_body
     max_table: int = Call.max_table
 
+    @property
+    def asks_who_calls(self) -> bool:
+        """Return whether the answer or its charge depends on the caller."""
+        return self.scope is not None or self.cost > 0
+
 
 ANY = "any"
 _POLICY_KEY = "policy"
 _ELSEWHERE = Policy("other", ANY, 1)
-"""Of paths that there are not, and of what the framework behind answers: nothing is open."""
+"""Of paths that there are not: nothing is open."""
+_FRAMEWORK = Policy("other", str(KeyScope.ADMIN), 1)
+"""Of the pages of the framework behind, which tell how the service is built."""
 
 
 class Policies:
@@ -188,6 +224,8 @@ class Policies:
     def _found(self, scope: Scope) -> Policy:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         plain = self._plain.get((method, scope["path"])) or self._of_path.get(scope["path"])
+        if plain is None and is_of_framework(scope["path"]):
+            return _FRAMEWORK
         return plain or self._matched(scope)
 
     def _add(self, method: str, policy: Policy) -> None:

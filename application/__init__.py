@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
+import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.administration import Administration
@@ -18,6 +20,7 @@ from application.conditions import Conditions
 from application.identity import identity_of
 from application.reloads import ReloadWatch, report_end
 from cache.answers import AnswerCache
+from cache.encoding import derive_key
 from cache.redis import RedisLink
 from middleware.access import AccessMiddleware
 from middleware.address import client_address
@@ -39,9 +42,11 @@ from models.reload import Reloader
 from models.watcher import PairWatcher
 from settings import Settings
 from storage.audit import AuditLog
-from storage.database import open_database
+from storage.database import is_full, open_database
 from storage.key_store import KeyStore
 from telemetry import metrics
+
+_log = structlog.get_logger(__name__)
 
 METRICS_SECONDS = 0.25
 """How long what was counted waits for other workers to see it."""
@@ -84,13 +89,22 @@ class Application:
             observe=metrics.key_lookup,
         )
         self._audit = AuditBuffer(audit.record)
+        cache_key = _cache_key_of(settings)
         self.answers = AnswerCache(
             max_bytes=settings.cache_max_bytes,
             ttl=settings.cache_ttl_seconds,
             redis=self._redis,
+            secret=cache_key,
             observe=metrics.cache_outcome,
         )
-        conditions = Conditions(watcher, self._redis, self._keys, settings.max_data_age_days)
+        conditions = Conditions(
+            watcher,
+            self._redis,
+            self._keys,
+            settings.max_data_age_days,
+            shares_answers=cache_key is not None,
+            is_full=partial(is_full, self._database),
+        )
         self._reloader = (
             Reloader(settings.store, settings.data_dir, on_end=report_end)
             if settings.data_dir
@@ -140,9 +154,10 @@ class Application:
         )
         app = AuthenticationMiddleware(
             app,
-            identity_of(settings, self._keys),
+            identity_of(settings, self._keys, limiter),
             address_of=lambda scope: client_address(scope, settings.trusted_proxies),
             record=self._audit.record,
+            needed=lambda scope: policies.of(scope).asks_who_calls,
         )
         app = DeadlineMiddleware(app, limit_of=lambda scope: settings.request_timeout_seconds)
         app = RateHeadersMiddleware(ProblemMiddleware(app))
@@ -184,6 +199,20 @@ def _redis_of(settings: Settings) -> RedisLink | None:
         on_change=metrics.redis_available,
         on_error=metrics.redis_error,
     )
+
+
+def _cache_key_of(settings: Settings) -> bytes | None:
+    """Return the key of answers in Redis; without a secret, say that none are shared."""
+    secret = settings.answer_secret
+    if secret is not None:
+        return derive_key(secret.get_secret_value())
+    if settings.redis_url is not None:
+        _log.warning(
+            "shared_cache_off",
+            reason="no secret authenticates answers in Redis: set CACHE_SECRET, the same for all "
+            "servers that share it",
+        )
+    return None
 
 
 async def _flush_metrics() -> None:

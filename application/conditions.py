@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from redis.exceptions import RedisError
@@ -25,11 +25,16 @@ class Conditions:
         redis: RedisLink | None,
         keys: KeyLookup,
         max_data_age_days: int,
+        *,
+        shares_answers: bool = True,
+        is_full: Callable[[], bool] = lambda: False,
     ) -> None:
         self._watcher = watcher
         self._redis = redis
         self._keys = keys
         self._max_data_age_days = max_data_age_days
+        self._shares_answers = shares_answers
+        self._is_full = is_full
         self._database_ready = True
 
     def note_database(self, ready: bool) -> None:
@@ -50,9 +55,11 @@ class Conditions:
     def _parts(self) -> dict[str, str]:
         return {
             "redis": self._redis_away(),
+            "shared_cache": self._not_shared(),
             "database": self._database_away(),
             "data": self._stale(),
             "offered_pair": " ".join(self._watcher.degraded),
+            "artifacts": self._watcher.stalled,
         }
 
     def _redis_away(self) -> str:
@@ -63,9 +70,17 @@ class Conditions:
             "what they have computed."
         )
 
+    def _not_shared(self) -> str:
+        if self._redis is None or self._shares_answers:
+            return ""
+        return (
+            "Workers do not share what they have computed: no secret authenticates it in Redis. "
+            "Set CACHE_SECRET, the same for all servers."
+        )
+
     def _database_away(self) -> str:
         if not self._keys.away and self._database_ready:
-            return ""
+            return _FULL if self._is_full() else ""
         return "The database does not answer: keys that were in use go on working for a while."
 
     def _stale(self) -> str:
@@ -82,6 +97,12 @@ class Conditions:
         if age <= self._max_data_age_days or pair.engine.snapshot.facts.demo:
             return ""  # the demo's data never get newer
         return f"The newest sales are of {newest}, {age} days before the newest expected day."
+
+
+_FULL = (
+    "The database cannot be written: its disk is full. Keys work on and can be revoked; none can "
+    "be made, and refusals are not recorded."
+)
 
 
 async def _ask(redis: RedisLink) -> None:

@@ -8,8 +8,10 @@ import structlog
 
 from errors import InputError
 from middleware.authentication import Identity
+from middleware.caller import Caller
 from middleware.identity import CredentialIdentity, EnvironmentKey
 from middleware.key_lookup import KeyLookup
+from middleware.limits.limiter import Limiter
 from middleware.local import LocalIdentity
 from middleware.token_keys import PublicKeys, SharedSecret
 from middleware.tokens import TokenVerifier
@@ -19,6 +21,7 @@ from storage.errors import StorageError
 from storage.key_store import KeyStore
 from storage.keys import Scope
 from storage.migrations import upgrade
+from tiers import ANONYMOUS
 
 _ALL_SCOPES = frozenset(map(str, Scope))
 _log = structlog.get_logger(__name__)
@@ -30,7 +33,7 @@ NO_KEY = (
 )
 
 
-def identity_of(settings: Settings, keys: KeyLookup) -> Identity:
+def identity_of(settings: Settings, keys: KeyLookup, limiter: Limiter) -> Identity:
     """What tells who a request comes from."""
     if settings.auth_mode is AuthMode.DISABLED:
         return LocalIdentity(_ALL_SCOPES)
@@ -39,7 +42,15 @@ def identity_of(settings: Settings, keys: KeyLookup) -> Identity:
         environment = EnvironmentKey(
             settings.api_key.get_secret_value(), tier=settings.api_key_tier, scopes=_ALL_SCOPES
         )
-    return CredentialIdentity(keys, environment=environment, tokens=_tokens_of(settings))
+    anonymous = settings.tiers[ANONYMOUS]
+
+    def is_exhausted(address: str) -> bool:
+        subject = Caller.unknown(address, ANONYMOUS).subject
+        return limiter.is_exhausted(subject, anonymous)
+
+    return CredentialIdentity(
+        keys, environment=environment, tokens=_tokens_of(settings), is_exhausted=is_exhausted
+    )
 
 
 def _tokens_of(settings: Settings) -> TokenVerifier | None:

@@ -12,7 +12,7 @@ from cachetools import TTLCache
 
 from cache.keys import CacheKey
 from cache.redis import RedisLink
-from cache.shared import SharedAnswers, new_token
+from cache.shared import SharedAnswers
 
 LARGEST_PART = 8
 """A body that would take more than this part (one in …) of the memory is not kept there."""
@@ -84,6 +84,7 @@ class AnswerCache:
         max_bytes: int = 64 * 2**20,
         ttl: float = 3600.0,
         redis: RedisLink | None = None,
+        secret: bytes | None = None,
         namespace: str = "mlrf",
         lease: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
@@ -95,6 +96,8 @@ class AnswerCache:
             max_bytes: of the tier in this process; the least recently used answers give way.
             ttl: seconds that a tier keeps an answer.
             redis: without it there is one tier.
+            secret: that authenticates what is stored in Redis, of `cache.encoding.KEY_BYTES`;
+                without it Redis is not used.
             namespace: how the names in Redis begin.
             lease: seconds that one worker has for a computation before others begin it too.
             clock: seconds that only grow.
@@ -105,7 +108,9 @@ class AnswerCache:
         )
         self._largest = max_bytes // LARGEST_PART
         self._shared = (
-            SharedAnswers(redis, namespace=namespace, ttl=ttl, lease=lease) if redis else None
+            SharedAnswers(redis, secret, namespace=namespace, ttl=ttl, lease=lease)
+            if redis and secret
+            else None
         )
         self._flights: dict[CacheKey, _Flight] = {}
         self._observe = observe
@@ -182,7 +187,7 @@ class AnswerCache:
     async def _through_redis(
         self, shared: SharedAnswers, key: CacheKey, compute: Compute
     ) -> Cached:
-        token = new_token()
+        token = shared.new_token(key)
         try:
             found = await shared.find(key, token)
             if found is not None:

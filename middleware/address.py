@@ -16,6 +16,7 @@ Network = IPv4Network | IPv6Network
 UNKNOWN = "unknown"
 """The address of whoever has none, such as the other end of a Unix socket."""
 
+_LONGEST = 64  # characters of an address in any notation, a zone included
 _IPV6_PREFIX = 64  # what one customer gets at the least (RFC 6177): more addresses are no other one
 
 
@@ -55,8 +56,13 @@ def _without_port(text: str) -> str:
     return host if colon and text.count(":") == 1 else text
 
 
-@lru_cache(maxsize=1024)
 def _parsed(text: str) -> Address | None:
+    """Return the address that a text is; None where it is none, or too long to be one."""
+    return _parsed_short(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=1024)  # of texts that are short: their sender chooses them
+def _parsed_short(text: str) -> Address | None:
     try:
         address = ip_address(text)
     except ValueError:

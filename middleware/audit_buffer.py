@@ -32,6 +32,7 @@ Record = Callable[[AuditEvent], None]
 WINDOW = 10.0
 SIZE = 256
 MAX_PATH = 200
+MAX_METHOD = 20
 
 _log = structlog.get_logger(__name__)
 
@@ -51,7 +52,7 @@ def refused_event(scope: Scope, reason: str, *, at: datetime, subject: str = "")
         subject=subject,
         address=caller.address,
         request_id=request_id_of(scope),
-        detail=f"{scope['method']} {scope['path'][:MAX_PATH]}",
+        detail=f"{scope['method'][:MAX_METHOD]} {scope['path'][:MAX_PATH]}",
     )
 
 

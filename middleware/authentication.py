@@ -36,6 +36,8 @@ class AuthenticationMiddleware:
     Args:
         address_of: the address of a request's client, proxies that are trusted considered.
         record: takes every credential that was given and refused; must not block.
+        needed: whether it matters who a request comes from. Where it does not, as for a probe that
+            is open and free, nobody is looked up: made-up keys would cost their sender nothing.
         anonymous_tier: of a caller who is not identified.
         now: the time of day, aware, of what is recorded.
     """
@@ -47,6 +49,7 @@ class AuthenticationMiddleware:
         *,
         address_of: Callable[[Scope], str],
         record: Record,
+        needed: Callable[[Scope], bool] = lambda scope: True,
         anonymous_tier: str = ANONYMOUS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -54,6 +57,7 @@ class AuthenticationMiddleware:
         self._identity = identity
         self._address_of = address_of
         self._record = record
+        self._needed = needed
         self._anonymous_tier = anonymous_tier
         self._now = now
 
@@ -68,7 +72,10 @@ class AuthenticationMiddleware:
         state[REFUSAL_KEY] = None
         try:
             refuse_keys_in_query(scope)
-            state[CALLER_KEY] = await self._identity.identify(scope, address)
+            if self._needed(scope):
+                state[CALLER_KEY] = await self._identity.identify(scope, address)
+            else:
+                state[CALLER_KEY] = Caller.unknown(address, self._anonymous_tier)
         except Refused as refused:
             state[CALLER_KEY] = Caller.unknown(address, self._anonymous_tier)
             state[REFUSAL_KEY] = refused.problem

@@ -20,7 +20,7 @@ from errors import InputError
 from middleware import refusals
 from middleware.caller import Caller
 from middleware.credentials import Credential, credential_of
-from middleware.key_lookup import KeysUnavailableError
+from middleware.key_lookup import KeysUnavailableError, LookupsExhaustedError
 from middleware.tokens import TokenError, Verified, looks_like_token
 from storage.keys import PREFIX, ApiKey, Presented, parse
 
@@ -50,8 +50,12 @@ class Keys(Protocol):
         """Whether the database failed when it was last asked."""
         ...
 
-    async def find(self, public_id: str) -> ApiKey | None:
-        """Raises KeysUnavailableError."""
+    def knows(self, public_id: str) -> bool:
+        """Return whether a key of this id was read before."""
+        ...
+
+    async def find(self, public_id: str, address: str) -> ApiKey | None:
+        """Raises KeysUnavailableError, LookupsExhaustedError."""
         ...
 
     def used(self, public_id: str) -> None: ...
@@ -94,6 +98,8 @@ class CredentialIdentity:
     Args:
         environment: None where API_KEY is not set.
         tokens: None where no single sign-on is configured.
+        is_exhausted: tells whether an address has spent its allowance, without waiting. Its
+            unknown keys are refused before the database is asked.
         now: the time of day, aware.
     """
 
@@ -103,9 +109,11 @@ class CredentialIdentity:
         *,
         environment: EnvironmentKey | None = None,
         tokens: Tokens | None = None,
+        is_exhausted: Callable[[str], bool] = lambda address: False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._keys = keys
+        self._is_exhausted = is_exhausted
         self._environment = environment
         self._tokens = tokens
         self._now = now
@@ -122,16 +130,20 @@ class CredentialIdentity:
         presented = parse(credential.text)
         if presented is None:
             raise refusals.invalid("no_key", _not_a_key(credential.text))
-        key = await self._key_of(presented)
+        key = await self._key_of(presented, address)
         return Caller(f"key:{key.id}", key.client, key.tier, key.scopes, True, address)
 
-    async def _key_of(self, presented: Presented) -> ApiKey:
+    async def _key_of(self, presented: Presented, address: str) -> ApiKey:
         """The key that is presented, if its secret is right and it may be used."""
         subject = presented.public_id
+        if not self._keys.knows(subject) and self._is_exhausted(address):
+            raise refusals.not_looked_up(subject)
         try:
-            key = await self._keys.find(subject)
+            key = await self._keys.find(subject, address)
         except KeysUnavailableError:
             raise refusals.unavailable(subject) from None
+        except LookupsExhaustedError:
+            raise refusals.not_looked_up(subject) from None
         matches = (key or _NO_KEY).matches(presented.secret)
         if key is None or not matches:
             if key is not None and self._keys.away:  # as for an id that is not known now

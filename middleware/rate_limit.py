@@ -26,7 +26,8 @@ CHARGE_KEY = "charge"
 
 VERDICT_KEY = "rate_verdict"
 
-Charge = Callable[[int], Awaitable[None]]
+Charge = Callable[..., Awaitable[None]]
+"""See `_Bill.charge`."""
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +37,10 @@ class Limiter(Protocol):
 
     async def charge(self, subject: str, tier: Tier, cost: int) -> Verdict:
         """Charge from 1 unit to the tier's burst."""
+        ...
+
+    async def refund(self, subject: str, tier: Tier, units: int) -> Verdict:
+        """Give back units that were charged before."""
         ...
 
 
@@ -136,28 +141,48 @@ class _Bill:
         self._tier = tier
         self._total = 0
 
-    async def charge(self, cost: int) -> None:
+    async def charge(self, cost: int, spent: int = 0) -> None:
         """Charge so many units more for this request; 0 or less is nothing.
 
+        Args:
+            spent: units' worth of work that was done for the request before it is refused here,
+                which is then what it costs.
+
         Raises:
-            Problem: COST_TOO_HIGH if the request as a whole costs more than the tier's burst,
-                RATE_LIMITED if there is not enough now.
+            Problem: COST_TOO_HIGH if the request as a whole costs more than the tier's burst: it
+                can never be paid, and so costs one unit, or what was spent. RATE_LIMITED if there
+                is not enough now.
         """
         if cost <= 0:
             return
         total = self._total + cost
-        too_high = self._tier.quota is not None and total > self._tier.burst
-        if too_high and self._total:
+        if self._tier.quota is not None and total > self._tier.burst:
+            owed = min(max(spent, 1), self._tier.burst)  # or asking would be free
+            if owed > self._total:
+                await self._pay(owed - self._total)
+            await self._give_back(owed)
             raise _too_high(self._tier, total)
-        # what nobody could pay is charged as far as it can be, or asking for it would be free
-        paid = self._tier.burst if too_high else cost
-        verdict = await self._limiter.charge(self._subject, self._tier, paid)
+        try:
+            await self._pay(cost)
+        except Problem:
+            if spent:
+                await self._give_back(spent)
+            raise
+
+    async def _pay(self, cost: int) -> None:
+        verdict = await self._limiter.charge(self._subject, self._tier, cost)
         self._state[VERDICT_KEY] = verdict
         if not verdict.allowed:
             raise _limited(verdict, cost)
-        if too_high:
-            raise _too_high(self._tier, total)
-        self._total = self._state[COST_KEY] = total
+        self._total += cost
+        self._state[COST_KEY] = self._total
+
+    async def _give_back(self, keep: int) -> None:
+        """Give back what was charged beyond `keep` units."""
+        units = self._total - keep
+        if units > 0:
+            self._state[VERDICT_KEY] = await self._limiter.refund(self._subject, self._tier, units)
+            self._total = self._state[COST_KEY] = keep
 
 
 def _too_high(tier: Tier, total: int) -> Problem:

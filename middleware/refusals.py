@@ -83,6 +83,17 @@ def unavailable(subject: str) -> Refused:
     return Refused("unavailable", problem, subject)
 
 
+def not_looked_up(subject: str) -> Refused:
+    """The address has sent too many unknown keys for this one to be looked up now."""
+    problem = Problem(
+        Code.RATE_LIMITED,
+        "Too many keys that are not known came from this address, so this one was not looked up. "
+        f"Try again in {RETRY_SECONDS} seconds.",
+        headers={"Retry-After": str(RETRY_SECONDS)},
+    )
+    return Refused("not_looked_up", problem, subject)
+
+
 def forbidden(needed: str) -> Problem:
     """The caller is known, and lacks a scope."""
     return Problem(

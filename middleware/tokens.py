@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from middleware.token_keys import TokenKeys
 LEEWAY = 30.0
 """Seconds by which the clocks of two machines may differ."""
 CACHE_SECONDS = 60.0
+_ENTRY_BYTES = 1_200
 MAX_SUBJECT = 128
 
 _SHAPE = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
@@ -75,6 +77,7 @@ class TokenVerifier:
         scopes: those that exist; others in a token are ignored.
         tiers: those that a token may name in its claim `tier`.
         default_tier: of a token that names none of them.
+        cached_bytes: how much is kept of tokens that were verified.
         clock: seconds since 1970, for the cache.
     """
 
@@ -88,7 +91,7 @@ class TokenVerifier:
         default_tier: str,
         issuer: str | None = None,
         leeway: float = LEEWAY,
-        cached: int = 4096,
+        cached_bytes: int = 4 * 2**20,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
@@ -98,7 +101,9 @@ class TokenVerifier:
         self._tiers = frozenset(tiers)
         self._default_tier = default_tier
         self._leeway = leeway
-        self._cache: TLRUCache[bytes, Verified] = TLRUCache(cached, ttu=_until, timer=clock)
+        self._cache: TLRUCache[bytes, Verified] = TLRUCache(
+            cached_bytes, ttu=_until, timer=clock, getsizeof=_size_of
+        )
         self._generation = keys.generation
 
     def verify(self, token: str) -> Verified:
@@ -184,6 +189,11 @@ _REFUSALS: tuple[tuple[type[Exception], str, str], ...] = (
 def _until(_: bytes, verified: Verified, now: float) -> float:
     """When a token is to be verified again."""
     return min(now + CACHE_SECONDS, verified.expires_at)
+
+
+def _size_of(verified: Verified) -> int:
+    """Return the bytes of an entry: its key is a digest, its scopes and tier are ours."""
+    return _ENTRY_BYTES + sys.getsizeof(verified.subject)
 
 
 def _scopes_of(claims: Mapping[str, Any]) -> set[str]:

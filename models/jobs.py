@@ -18,12 +18,13 @@ from secrets import token_hex
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from artifacts import Store
+from artifacts import Store, read_regular
 
 START_SECONDS = 60
 """Time that the process of a job has until it holds the lock."""
 
 INTERRUPTED = "The build was interrupted: its process ended before it was done. Ask again."
+_LONGEST_JOB = 2**20
 _ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 _LOCK_SECONDS = 10
 
@@ -125,7 +126,7 @@ class Jobs:
         if not _ID.fullmatch(name):  # a name comes from a caller and becomes a path
             return None
         try:
-            return Job.model_validate_json(self._file(name).read_bytes())
+            return Job.model_validate_json(read_regular(self._file(name), _LONGEST_JOB))
         except (FileNotFoundError, ValidationError):
             return None
 

@@ -1,11 +1,13 @@
 """Follows ``CURRENT``: what it names is verified, loaded and served, in place of the pair before.
 
 Every worker of every replica looks by itself, once a second: network volumes do not tell of
-changes. A pair that is refused changes nothing but what is said of the worker's health.
+changes. A pair that is refused changes nothing but what is said of the worker's health, and so
+does a volume that does not answer: a look that does not come back is waited for, and reported.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import time
@@ -23,6 +25,10 @@ from models.faults import told
 Loaded = TypeVar("Loaded")
 
 INTERVAL_SECONDS = 1.0
+PATIENCE_SECONDS = 10.0
+"""After which a look that has not come back is reported."""
+LOADING_FACTOR = 30
+"""How much longer a look may take that loads a pair: verifying, and forecasting all nodes."""
 LONGEST_WAIT_SECONDS = 30.0
 
 _log = structlog.get_logger(__name__)
@@ -50,6 +56,7 @@ class PairWatcher(Generic[Loaded]):
         load: verifies and loads a pair (such as `models.pair.load_serving_pair`).
         on_swap: called with what serves from now on.
         interval: seconds between two looks.
+        patience: seconds after which a look that has not come back is reported.
         longest_wait: seconds between two attempts at the same refused pair, at most.
         clock: seconds that only grow.
     """
@@ -61,6 +68,7 @@ class PairWatcher(Generic[Loaded]):
         *,
         on_swap: Callable[[Loaded], object] = lambda loaded: None,
         interval: float = INTERVAL_SECONDS,
+        patience: float = PATIENCE_SECONDS,
         longest_wait: float = LONGEST_WAIT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -71,8 +79,11 @@ class PairWatcher(Generic[Loaded]):
         self._load = load
         self._on_swap = on_swap
         self._interval = interval
+        self._patience = patience
         self._longest_wait = longest_wait
         self._clock = clock
+        self._loading = False
+        self._stalled = False
         self._seen: tuple[int, ...] | None = None
         self._wait = interval
         self._again = -math.inf
@@ -84,23 +95,57 @@ class PairWatcher(Generic[Loaded]):
             return ()
         return (f"What is to be served was refused, the pair before it serves: {self.refusal}",)
 
+    @property
+    def stalled(self) -> str:
+        """Why newer pairs are not followed, for a person; empty where they are."""
+        if not self._stalled:
+            return ""
+        return (
+            "The volume of artifacts does not answer: CURRENT could not be read for more than "
+            f"{self._patience:g} seconds, so newer pairs are not followed."
+        )
+
     def look(self) -> None:
         """Look once, here and now: at the start, before there is an event loop."""
         self._take(self._offered())
 
     async def watch(self) -> None:
         """Look again and again, until cancelled; files are read and loaded in a thread."""
-        limiter = anyio.CapacityLimiter(1)
         while True:
             await anyio.sleep(self._interval)
             try:
-                self._take(
-                    await anyio.to_thread.run_sync(
-                        self._offered, limiter=limiter, abandon_on_cancel=True
-                    )
-                )
+                self._take(await self._polled())
             except Exception:  # whatever it was, the next pair must be followed
                 _log.exception("watch_failed")
+
+    async def _polled(self) -> _Offer[Loaded] | None:
+        """Look in a thread; say so if it does not come back, and go on waiting for it.
+
+        Another thread would hang as well, so there is never more than one.
+        """
+        look = asyncio.ensure_future(
+            anyio.to_thread.run_sync(
+                self._offered, limiter=anyio.CapacityLimiter(1), abandon_on_cancel=True
+            )
+        )
+        waits = 0
+        try:
+            while not look.done():
+                await asyncio.wait({look}, timeout=self._patience)
+                waits += 1
+                if not look.done() and waits >= (LOADING_FACTOR if self._loading else 1):
+                    self._note_stalled(True)
+        finally:
+            look.cancel()
+        self._note_stalled(False)
+        return look.result()
+
+    def _note_stalled(self, stalled: bool) -> None:
+        if stalled and not self._stalled:
+            _log.error("watch_stalled", seconds=self._patience)
+        elif self._stalled and not stalled:
+            _log.info("watch_resumed")
+        self._stalled = stalled
 
     def _take(self, offer: _Offer[Loaded] | None) -> None:
         if offer is None:
@@ -119,7 +164,7 @@ class PairWatcher(Generic[Loaded]):
         self._seen = mark
         try:
             pair = self._store.current()
-            offer = None if pair == self._pair else _Offer(pair, self._load(self._store, pair))
+            offer = None if pair == self._pair else self._loaded(pair)
         except Exception as error:  # reading and running what others wrote: anything may happen
             self._refuse(error)
             return None
@@ -127,14 +172,25 @@ class PairWatcher(Generic[Loaded]):
         self._again = math.inf
         return offer
 
+    def _loaded(self, pair: Pair) -> _Offer[Loaded]:
+        self._loading = True
+        try:
+            return _Offer(pair, self._load(self._store, pair))
+        finally:
+            self._loading = False
+
     def _mark(self) -> tuple[int, ...] | None:
         """What tells one writing of ``CURRENT`` from another; None where it cannot be read."""
         try:
-            # opened, for a network volume may answer from a cache until a file is
-            with self._store.pointer.open("rb") as file:
-                status = os.fstat(file.fileno())
+            # opened, for a network volume may answer from a cache until a file is; a pipe in its
+            # place must not be waited for
+            handle = os.open(self._store.pointer, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             return None
+        try:
+            status = os.fstat(handle)
+        finally:
+            os.close(handle)
         return status.st_mtime_ns, status.st_ino, status.st_size
 
     def _refuse(self, error: Exception) -> None:

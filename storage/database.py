@@ -5,19 +5,22 @@ SQLite and PostgreSQL. Calls block; an event loop makes them in a thread.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
 from filelock import FileLock
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from storage.errors import StorageError
+from storage.errors import StorageError, StorageFullError
+from storage.reserve import SpaceReserve
 
 BUSY_SECONDS = 5
 """How long a transaction of SQLite waits for another that writes."""
@@ -32,6 +35,11 @@ _POSTGRESQL_OPTIONS = {
     "tcp_user_timeout": "5000",
     "application_name": "mlrf",
 }
+
+
+_DISK_FULL = "53100"  # PostgreSQL's SQLSTATE
+_reserves: WeakKeyDictionary[Engine, SpaceReserve] = WeakKeyDictionary()
+_full: WeakSet[Engine] = WeakSet()
 
 
 def open_database(url: str) -> Engine:
@@ -76,8 +84,39 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """
     # SQLite cannot turn a reading transaction into a writing one if another has written since
     immediate = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-    with _told(engine), immediate.begin() as connection:
-        yield connection
+    try:
+        with _told(engine), immediate.begin() as connection:
+            yield connection
+    except StorageFullError:
+        _full.add(engine)
+        raise
+    _full.discard(engine)
+
+
+def is_full(engine: Engine) -> bool:
+    """Return whether the database's disk was full when it was last written.
+
+    A full one is looked at again, where that can be done without writing into it: in SQLite.
+    """
+    if engine not in _full:
+        return False
+    reserve = _reserves.get(engine)
+    if reserve is not None and reserve.has_room_beside():
+        _full.discard(engine)
+    return engine in _full
+
+
+@contextmanager
+def last_resort(engine: Engine) -> Iterator[None]:
+    """Give up the space that was set aside for this block, and set it aside again."""
+    reserve = _reserves.get(engine)
+    if reserve is not None:
+        reserve.give_up()
+    try:
+        yield
+    finally:
+        if reserve is not None and not reserve.set_aside():
+            _full.add(engine)  # though the block may have found room
 
 
 def alone(connection: Connection, name: str) -> None:
@@ -109,12 +148,14 @@ def _parsed(url: str) -> URL:
 
 def _sqlite(url: URL) -> Engine:
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+    _reserves[engine] = SpaceReserve(Path(url.database or ""))
 
     @event.listens_for(engine, "do_connect")
     def prepare(*_: Any) -> None:
         file = Path(url.database or "")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)  # one that exists keeps its mode; the files beside it get the same
+        _reserves[engine].set_aside()
 
     @event.listens_for(engine, "connect")
     def configure(raw: sqlite3.Connection, _: Any) -> None:
@@ -136,8 +177,22 @@ def _told(engine: Engine) -> Iterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeoutError, OSError) as error:
+        if _is_full(error):
+            raise StorageFullError(
+                f"{_name(engine)} cannot be written: its disk is full; free space there"
+            ) from error
         cause = " ".join(str(getattr(error, "orig", None) or error).split())
         raise StorageError(f"{_name(engine)} cannot be used: {cause}") from error
+
+
+def _is_full(error: Exception) -> bool:
+    """Return whether SQLite, PostgreSQL or the file system says that there is no space left."""
+    cause = getattr(error, "orig", None) or error
+    return (
+        getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        or getattr(cause, "sqlstate", None) == _DISK_FULL
+        or getattr(cause, "errno", None) in {errno.ENOSPC, errno.EDQUOT}
+    )
 
 
 def _name(engine: Engine) -> str:

@@ -11,6 +11,10 @@ class StorageError(Exception):
     """The database cannot be used. The message names no password, and says what to do."""
 
 
+class StorageFullError(StorageError):
+    """The database cannot be written, because its disk is full; it can still be read."""
+
+
 class UnknownKeyError(InputError):
     """There is no key of this id.
 

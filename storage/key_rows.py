@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 
+import structlog
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, or_, select, update
 
 from storage.database import alone
@@ -13,7 +15,11 @@ from storage.errors import UnknownKeyError
 from storage.keys import ApiKey, Scope
 from storage.tables import API_KEYS, IDEMPOTENCY
 
-_RECORD = [API_KEYS.c[name] for name in ApiKey.__dataclass_fields__]
+_COLUMNS = tuple(name for name in ApiKey.__dataclass_fields__ if name in API_KEYS.c)
+_RECORD = [API_KEYS.c[name] for name in _COLUMNS]
+_SCOPES = frozenset(map(str, Scope))
+
+_log = structlog.get_logger(__name__)
 
 
 def find(connection: Connection, public_id: str) -> ApiKey | None:
@@ -51,8 +57,9 @@ def claim(connection: Connection, client: str) -> tuple[ApiKey, ...]:
 
 def add(connection: Connection, key: ApiKey) -> None:
     lifetime = key.expires_at and math.ceil((key.expires_at - key.created_at).total_seconds())
-    row = {name: getattr(key, name) for name in ApiKey.__dataclass_fields__}
-    row |= {"scopes": " ".join(sorted(key.scopes)), "lifetime_seconds": lifetime}
+    row = {name: getattr(key, name) for name in _COLUMNS}
+    scopes = " ".join(sorted(key.scopes | key.unknown_scopes))
+    row |= {"scopes": scopes, "lifetime_seconds": lifetime}
     connection.execute(insert(API_KEYS), row)
 
 
@@ -91,4 +98,15 @@ def note_once(connection: Connection, name: str, fingerprint: str, key: ApiKey) 
 
 
 def _record(row: RowMapping) -> ApiKey:
-    return ApiKey(**{**row, "scopes": frozenset(map(Scope, row["scopes"].split()))})
+    stored = frozenset(row["scopes"].split())
+    unknown = stored - _SCOPES
+    if unknown:
+        _warn_once(row["id"], " ".join(sorted(unknown)))
+    scopes = frozenset(map(Scope, stored & _SCOPES))
+    return ApiKey(**{**row, "scopes": scopes, "unknown_scopes": unknown})
+
+
+@lru_cache(maxsize=256)
+def _warn_once(public_id: str, unknown: str) -> None:
+    """Log the scopes of a key that this release does not know, once a process."""
+    _log.warning("unknown_scopes_ignored", key=public_id, scopes=unknown)

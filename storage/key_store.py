@@ -3,7 +3,8 @@
 *Invariants*
 
 - A client has at most two active keys, also when they are asked for at the same moment.
-- An act and its entry in the audit log are one transaction.
+- An act and its entry in the audit log are one transaction; but for a revocation that has not
+  even the space for its entry, which the process logs.
 - The text of a key is in its `NewKey`, and can be had nowhere else.
 """
 
@@ -14,13 +15,19 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import structlog
 from sqlalchemy import Connection, Engine
 
 from errors import InputError
 from storage import key_rows
 from storage.audit import Actor, write
-from storage.database import alone, reading, writing
-from storage.errors import InactiveKeyError, OnceReusedError, TooManyKeysError
+from storage.database import alone, last_resort, reading, writing
+from storage.errors import (
+    InactiveKeyError,
+    OnceReusedError,
+    StorageFullError,
+    TooManyKeysError,
+)
 from storage.keys import ApiKey, Scope, digest_of, mint
 
 MOST_ACTIVE = 2
@@ -31,6 +38,8 @@ GRACE = timedelta(hours=24)
 
 LONGEST = timedelta(days=100 * 365)
 """How far off a key may expire; one that never does has no such time."""
+
+_log = structlog.get_logger(__name__)
 
 _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,99}")
 
@@ -154,7 +163,7 @@ class KeyStore:
             _refuse_third(old.client, keys, now)
             lifetime = key_rows.lifetime_of(connection, public_id)
             expires_at = None if lifetime is None else now + lifetime
-            new = _new(old.client, old.scopes, old.tier, now, expires_at)
+            new = _new(old.client, old.scopes, old.tier, now, expires_at, old.unknown_scopes)
             end = min(now + grace, old.expires_at or now + grace)
             key_rows.add(connection, new.record)
             key_rows.alter(connection, public_id, expires_at=end)
@@ -165,9 +174,24 @@ class KeyStore:
     def revoke(self, public_id: str, *, by: Actor) -> ApiKey:
         """End a key now; one that is revoked already stays as it is.
 
+        Also on a full disk: space is set aside for that. Where even that is used up, the key is
+        ended without its entry in the audit log, and the log of the process says so.
+
         Raises:
             UnknownKeyError: there is no such key.
         """
+        try:
+            return self._revoke(public_id, by)
+        except StorageFullError:
+            with last_resort(self._engine):
+                try:
+                    return self._revoke(public_id, by)
+                except StorageFullError:
+                    key = self._revoke(public_id, by, audited=False)
+            _log.error("audit_not_written", action="key.revoke", key=public_id, actor=by.name)
+            return key
+
+    def _revoke(self, public_id: str, by: Actor, *, audited: bool = True) -> ApiKey:
         now = self._clock()
         with writing(self._engine) as connection:
             key, _ = _claimed(connection, public_id)
@@ -176,7 +200,8 @@ class KeyStore:
                 key_rows.alter(connection, public_id, revoked_at=now)
             else:
                 detail += f"; revoked before, at {_told(key.revoked_at)}"
-            write(connection, [by.did("key.revoke", public_id, detail, at=now)])
+            if audited:
+                write(connection, [by.did("key.revoke", public_id, detail, at=now)])
             return key_rows.known(connection, public_id)
 
     def used(self, times: Mapping[str, datetime]) -> None:
@@ -210,6 +235,7 @@ def _new(
     tier: str,
     now: datetime,
     expires_at: datetime | None,
+    unknown_scopes: frozenset[str] = frozenset(),
 ) -> NewKey:
     public_id, secret, text = mint()
     record = ApiKey(
@@ -222,6 +248,7 @@ def _new(
         revoked_at=None,
         last_used_at=None,
         digest=digest_of(secret),
+        unknown_scopes=unknown_scopes,
     )
     return NewKey(record, text)
 

@@ -84,6 +84,9 @@ class ApiKey:
         expires_at: from then on it is not valid; None means never.
         last_used_at: as last written; seconds to minutes behind.
         digest: of the secret, as `digest_of` makes it.
+        unknown_scopes: names in the database that this release does not know, as after a
+            rollback. They permit nothing here, and a rotation keeps them for the release that
+            knows them.
     """
 
     id: str
@@ -95,6 +98,7 @@ class ApiKey:
     revoked_at: datetime | None
     last_used_at: datetime | None
     digest: str = field(repr=False)
+    unknown_scopes: frozenset[str] = frozenset()
 
     def usable(self, now: datetime) -> bool:
         """Whether it is neither revoked nor expired."""

@@ -22,6 +22,7 @@ import polars as pl
 from artifacts import Pair, Store
 from errors import InputError
 from features.build import build_snapshot
+from features.cells import safe_cell
 from features.findings import OnReport
 from features.hierarchy import Hierarchy
 from features.reading.layout import STANDARD, TableLayout
@@ -135,7 +136,10 @@ def write_rows(
         InputError: `out` cannot be written.
     """
     hierarchy = serving.engine.snapshot.hierarchy
-    labels = _labels(hierarchy) if levels else _labels(hierarchy).drop("node")
+    labels = _labels(hierarchy).with_columns(
+        pl.col("family", "node").map_elements(safe_cell, return_dtype=pl.String)
+    )
+    labels = labels if levels else labels.drop("node")
     total = wanted["horizon"].n_unique() * len(hierarchy) if levels else wanted.height
     written = 0
     with _replacing(out) as file:

@@ -75,6 +75,8 @@ class KeyAnswer(Answer):
     client: str
     state: KeyState
     scopes: list[Scope]
+    unknown_scopes: list[str]
+    """Scopes in the database that this release does not know, and ignores."""
     tier: str
     created_at: dt.datetime
     expires_at: dt.datetime | None

@@ -15,8 +15,8 @@ class DegradedReason(Answer):
     """One thing that is not as it should be, though forecasts are answered."""
 
     name: str
-    """Of the part: `redis`, `database`, `data` or `offered_pair`; the metric `mlrf_degraded` has it
-    as a label."""
+    """Of the part: `redis`, `shared_cache`, `database`, `data`, `offered_pair` or `artifacts`; the
+    metric `mlrf_degraded` has it as a label."""
     detail: str
     """What is the matter and what it means, for a person."""
 

@@ -81,9 +81,13 @@ class Account:
         if self._left(now) >= cost:
             self._held -= cost
             return self._said(tier, now)
-        if cost >= self._refused_cost and now < self._refused_until:
+        if self.refuses(cost, now):
             return self._said(tier, now, self._passes_at - now)
         return None
+
+    def refuses(self, cost: int, now: float) -> bool:
+        """Return whether Redis is known to refuse a charge now."""
+        return cost >= self._refused_cost and now < self._refused_until
 
     def settle(
         self, tier: Tier, cost: int, decision: Decision, asked_at: float, taken: int = 0
@@ -99,6 +103,13 @@ class Account:
             return self._said(tier, asked_at, self._passes_at - asked_at)
         self._held += taken + decision.granted - cost
         self._held_until = asked_at + MEMORY_SECONDS
+        return self._said(tier, asked_at)
+
+    def refunded(self, tier: Tier, decision: Decision, asked_at: float) -> Verdict:
+        """Take in what Redis said when units were given back to it."""
+        self._shared = decision.remaining
+        self._whole_at = asked_at + decision.reset / MICROSECONDS
+        self._refused_until = 0.0
         return self._said(tier, asked_at)
 
     def _left(self, now: float) -> int:

@@ -4,6 +4,7 @@
 -- ARGV     need and want (units; at least need or nothing is granted, at most want),
 --          quota (units), period (microseconds), burst (units),
 --          and now (microseconds), which tests give; else it is the clock of this server
+--          A negative need is given back.
 -- Returns  granted (units), remaining (units), retry and reset (microseconds)
 
 local need, want = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -17,21 +18,37 @@ end
 local function time_of(units) return math.ceil(units * period / quota) end
 local function units_in(time) return math.floor(time * quota / period) end
 
+local function remember(tat)
+  -- paid back means forgotten; ten seconds more keep nothing that matters
+  local milliseconds = math.ceil((tat - now) / 1000) + 10000
+  redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', string.format('%.0f', milliseconds))
+end
+
 local tolerance = time_of(burst)
-local tat = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
--- nobody can be further ahead than the burst: this was written under another tier, or before the
--- server's clock was set back
-tat = math.min(tat, now + tolerance)
+-- what is no number, or of another type, was not written here and counts for nothing
+local stored = redis.pcall('GET', KEYS[1])
+local tat = type(stored) == 'string' and tonumber(stored) or now
+if tat ~= tat then tat = now end
+tat = math.max(tat, now)
+-- nobody can be further ahead than the burst: this was written under another tier, before the
+-- server's clock was set back, or by somebody else
+local ahead = tat > now + tolerance
+if ahead then tat = now + tolerance end
+
+if need < 0 then  -- units are given back
+  tat = math.max(tat - time_of(-need), now)
+  remember(tat)
+  return {need, units_in(now + tolerance - tat), 0, tat - now}
+end
 
 local room = now + tolerance - tat
 local available = units_in(room)
 if available < need then
+  if ahead then remember(tat) end  -- else it would refuse for as long as it stays ahead
   return {0, available, time_of(need) - room, tat - now}
 end
 
 local granted = math.min(want, available)
 tat = tat + time_of(granted)
--- paid back means forgotten; ten seconds more keep nothing that matters
-local milliseconds = math.ceil((tat - now) / 1000) + 10000
-redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', string.format('%.0f', milliseconds))
+remember(tat)
 return {granted, units_in(now + tolerance - tat), 0, tat - now}

@@ -66,6 +66,13 @@ def rate_of(tier: Tier, share: int = 1) -> Rate:
     return Rate(tier.quota, tier.window * MICROSECONDS * share, max(1, tier.burst // share))
 
 
+def refund(tat: int, now: int, rate: Rate, units: int) -> tuple[Decision, int]:
+    """Give back units that a caller was charged before; returns as `charge` does."""
+    tat = max(tat - rate.time_of(units), now)
+    left = max(0, rate.units_in(now + rate.time_of(rate.burst) - tat))
+    return Decision(-units, left, 0, tat - now), tat
+
+
 def charge(tat: int, now: int, rate: Rate, cost: int) -> tuple[Decision, int]:
     """Charge `cost` units at the time `now` to a caller whose TAT is `tat`.
 

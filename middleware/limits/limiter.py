@@ -8,18 +8,21 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
-from cachetools import LRUCache
 from redis.exceptions import ResponseError
 
+from cache.bounded import ByteBoundedCache
 from cache.redis import RedisUnavailableError
 from middleware.limits.account import Account, lease_of
-from middleware.limits.local import LocalLimits
+from middleware.limits.local import MOST_BYTES, LocalLimits, subject_bytes
 from middleware.limits.shared import Link, SharedLimits
 from middleware.limits.verdict import Verdict
 from tiers import Tier
 
 Observe = Callable[[str, str, str], None]
 """Told tier, outcome (`allowed`, `refused`) and backend (`none`, `lease`, `redis`, `local`)."""
+
+ACCOUNT_BYTES = 400
+"""What an account takes, its numbers and the event of a question to Redis included."""
 
 _log = structlog.get_logger(__name__)
 
@@ -41,7 +44,7 @@ class Limiter:
         link: Link | None,
         *,
         share: int = 1,
-        max_subjects: int = 65_536,
+        max_bytes: int = MOST_BYTES,
         clock: Callable[[], float] = time.monotonic,
         observe: Observe = lambda tier, outcome, backend: None,
     ) -> None:
@@ -50,13 +53,15 @@ class Limiter:
         Args:
             link: to Redis, if there is one.
             share: processes (replicas × workers) among which a limit is divided without Redis.
-            max_subjects: callers that are remembered in this process at once.
+            max_bytes: of what this process remembers of callers, twice where Redis is used.
             clock: seconds that only grow.
             observe: told of every charge.
         """
         self._shared = None if link is None else SharedLimits(link)
-        self._local = LocalLimits(share, max_subjects=max_subjects, clock=clock)
-        self._accounts: LRUCache[tuple[str, str], Account] = LRUCache(max_subjects)
+        self._local = LocalLimits(share, max_bytes=max_bytes, clock=clock)
+        self._accounts: ByteBoundedCache[tuple[str, str], Account] = ByteBoundedCache(
+            max_bytes, lambda key, _: subject_bytes(key) + ACCOUNT_BYTES
+        )
         self._clock = clock
         self._observe = observe
         self._script_refused = False
@@ -74,6 +79,26 @@ class Limiter:
         verdict, backend = await self._charged(subject, tier, cost)
         self._observe(tier.name, "allowed" if verdict.allowed else "refused", backend)
         return verdict
+
+    async def refund(self, subject: str, tier: Tier, units: int) -> Verdict:
+        """Give back units that a caller was charged for a request that is not answered."""
+        if tier.quota is None:
+            return Verdict(tier, allowed=True)
+        if self._shared is not None:
+            account, now = self._account(subject, tier), self._clock()
+            with suppress(RedisUnavailableError, ResponseError):  # then only this process knows
+                decision = await self._shared.charge(subject, tier, -units, -units)
+                return account.refunded(tier, decision, now)
+        return self._local.refund(subject, tier, units)
+
+    def is_exhausted(self, subject: str, tier: Tier) -> bool:
+        """Return whether a charge of one unit is known to be refused now; asks nobody."""
+        if tier.quota is None:
+            return False
+        account = self._accounts.get((subject, tier.name))
+        if account is not None and account.refuses(1, self._clock()):
+            return True
+        return self._local.is_exhausted(subject, tier)
 
     async def _charged(self, subject: str, tier: Tier, cost: int) -> tuple[Verdict, str]:
         if tier.quota is None:
@@ -136,5 +161,6 @@ class Limiter:
         key = (subject, tier.name)
         account = self._accounts.get(key)
         if account is None:
-            account = self._accounts[key] = Account()
+            account = Account()
+            self._accounts.put(key, account)
         return account

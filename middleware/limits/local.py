@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 
-from cachetools import LRUCache
-
-from middleware.limits.gcra import MICROSECONDS, charge, rate_of
+from cache.bounded import ByteBoundedCache
+from middleware.limits.gcra import MICROSECONDS, charge, rate_of, refund
 from middleware.limits.verdict import Verdict
 from tiers import Tier
+
+MOST_BYTES = 16 * 2**20
+"""For some ten thousands of callers."""
+
+_TAT_BYTES = 40
+
+
+def subject_bytes(key: tuple[str, str]) -> int:
+    """Return the bytes of a caller's place, which is a subject and the shared name of a tier."""
+    return sys.getsizeof(key) + sys.getsizeof(key[0])
 
 
 class LocalLimits:
@@ -18,17 +28,17 @@ class LocalLimits:
     Invariants:
         All processes together accept no more than the tier allows, given that there are no more
         than `share` of them; the bursts are 1 at least.
-        No more than `max_subjects` are remembered. The one that was charged, or refused, least
-        recently is forgotten first: to be forgotten while it has something to pay back, a caller
-        has to bring that many other keys or addresses, each of which has an allowance of its own
-        and is worth more than the burst that is won.
+        What is remembered takes no more than `max_bytes`. The caller that was charged, or refused,
+        least recently is forgotten first: to be forgotten while it has something to pay back, it
+        has to bring tens of thousands of other keys or addresses, each of which has an allowance
+        of its own and is worth more than the burst that is won.
     """
 
     def __init__(
         self,
         share: int = 1,
         *,
-        max_subjects: int = 65_536,
+        max_bytes: int = MOST_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Remember nobody.
@@ -39,14 +49,19 @@ class LocalLimits:
         """
         self._share = share
         self._clock = clock
-        self._tats: LRUCache[tuple[str, str], int] = LRUCache(max_subjects)
+        self._tats: ByteBoundedCache[tuple[str, str], int] = ByteBoundedCache(
+            max_bytes, lambda key, _: subject_bytes(key) + _TAT_BYTES
+        )
 
     def charge(self, subject: str, tier: Tier, cost: int) -> Verdict:
         """Charge `cost` units to a caller in a limited tier."""
         now = int(self._clock() * MICROSECONDS)
         key = (subject, tier.name)
-        decision, tat = charge(self._tats.get(key, now), now, rate_of(tier, self._share), cost)
-        self._tats[key] = tat
+        known = self._tats.get(key)
+        decision, tat = charge(
+            now if known is None else known, now, rate_of(tier, self._share), cost
+        )
+        self._tats.put(key, tat)
         return Verdict(
             tier,
             decision.granted >= cost,
@@ -54,3 +69,23 @@ class LocalLimits:
             decision.reset / MICROSECONDS,
             decision.retry / MICROSECONDS,
         )
+
+    def refund(self, subject: str, tier: Tier, units: int) -> Verdict:
+        """Give back units of a limited tier that were charged before."""
+        now = int(self._clock() * MICROSECONDS)
+        key = (subject, tier.name)
+        known = self._tats.get(key)
+        decision, tat = refund(
+            now if known is None else known, now, rate_of(tier, self._share), units
+        )
+        self._tats.put(key, tat)
+        return Verdict(tier, True, decision.remaining, decision.reset / MICROSECONDS)
+
+    def is_exhausted(self, subject: str, tier: Tier) -> bool:
+        """Return whether a charge of one unit would be refused now; charges nothing."""
+        tat = self._tats.get((subject, tier.name))
+        if tat is None:
+            return False
+        now = int(self._clock() * MICROSECONDS)
+        decision, _ = charge(tat, now, rate_of(tier, self._share), 1)
+        return not decision.granted

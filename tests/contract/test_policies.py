@@ -8,11 +8,13 @@ from typing import Any
 
 import anyio
 import pytest
-from starlette.types import Message
+from starlette.responses import RedirectResponse
+from starlette.types import Message, Receive, Send
 
 from api.call import Call, Open
 from api.calls import CALLS
 from api.documentation import PAGES
+from api.routes import Front
 from application import Application
 from artifacts import Store
 from models.forecaster import Forecaster
@@ -174,6 +176,7 @@ OF_BENTOML = (
     *("/docs.json", "/schema.json", "/static/x.js", "/static_content/index.css", "/metrics/"),
     *("/favicon.ico", "/ui", "/__call__", "/infer", "/reconcile", "/mlrf/infer", "/tasks"),
 )
+FRAMEWORK_PAGES = ("/docs.json", "/schema.json", "/static_content/index.css", "/assets/x.js")
 LIKE_OPEN = (
     *("//", "///", "//docs", "/docs/", "/docs//errors", "/DOCS", "/Livez", "/livez/", "/livez/x"),
     *("/docs/../admin/keys", "/./docs", "/livez/../metrics", "/docs/..", "/%64ocs", "/docs%2e"),
@@ -208,7 +211,40 @@ def test_a_path_that_is_written_otherwise_needs_the_same_scope(app: Application,
     """Or it is not answered by the contract: the router must not take what the policy does not."""
     tried = [Asked(method, path, bearer(())) for method in METHODS]
     for request, told in zip(tried, ask(app, *tried), strict=True):
-        assert told.code == "FORBIDDEN" or told.body == BEHIND, request
+        assert told.code in {"FORBIDDEN", "NOT_FOUND"}, request
+
+
+@pytest.mark.parametrize("path", FRAMEWORK_PAGES)
+def test_the_pages_of_the_framework_need_the_scope_admin(app: Application, path: str) -> None:
+    others = Asked("GET", path, bearer(EVERY_SCOPE - {"admin"}))
+    assert one(app, others).code == "FORBIDDEN"
+    assert one(app, Asked("GET", path, bearer({"admin"}))).body == BEHIND
+
+
+@pytest.mark.parametrize("path", sorted({*OF_BENTOML, *LIKE_OPEN} - {*FRAMEWORK_PAGES}))
+def test_no_other_path_reaches_the_framework(app: Application, path: str) -> None:
+    told = one(app, Asked("GET", path, bearer(EVERY_SCOPE)))
+    assert (told.status, told.code) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_the_framework_redirects_nowhere(status: int) -> None:
+    async def behind(scope: Any, receive: Receive, send: Send) -> None:
+        await RedirectResponse("https://elsewhere.example/", status)(scope, receive, send)
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    scope = {"type": "http", "method": "GET", "path": "/static_content", "headers": []}
+    anyio.run(Front([], behind), scope, receive, send)
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert sent[0]["status"] == 404
+    assert b"elsewhere" not in str(sent).encode()
 
 
 def test_a_path_that_is_written_otherwise_costs_the_same(app: Application) -> None:

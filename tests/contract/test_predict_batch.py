@@ -156,6 +156,14 @@ def test_dates_in_another_form_are_refused_by_its_name(client: Any) -> None:
     assert "day first or month first" in row["detail"]
 
 
+def test_a_cell_that_a_spreadsheet_would_compute_is_written_as_text(client: Any) -> None:
+    """Names and requests are written by others than those who open the file."""
+    lines = ["store_nbr,family,horizon,date", "=1+1,@SUM(A1),15,+cmd|x", "-5,DAIRY,15,"]
+    first, second = rows_of(send_csv(client, "\n".join(lines)))
+    assert (first["store_nbr"], first["family"], first["date"]) == ("'=1+1", "'@SUM(A1)", "'+cmd|x")
+    assert second["store_nbr"] == "-5"
+
+
 def test_a_table_names_the_model_and_the_data_that_it_rests_on(client: Any, pair: Pair) -> None:
     response = send_csv(client, 'horizon,family,store_nbr\n15,"LIQUOR,WINE,BEER",1\n')
     told = (response.headers["x-model-version"], response.headers["x-snapshot"])

@@ -500,15 +500,68 @@ def test_without_a_current_pair_the_error_says_how_to_get_one(tmp_path: Path) ->
         pytest.param(b"", "names no bundle", id="empty"),
         pytest.param(b"bundle=a\n", "names no snapshot", id="half"),
         pytest.param(b"a, b\n", "names no bundle", id="other words"),
+        pytest.param(b"bundle=a\nsnapshot=b", None, id="no last line break"),
+        pytest.param(b" bundle=a \r\nsnapshot=b\r\n", None, id="other line breaks"),
+        pytest.param(b"bundle=../../x\nsnapshot=b\n", "'../../x' is not a name", id="upwards"),
+        pytest.param(b"bundle=a\nsnapshot=..\n", "'..' is not a name", id="parent"),
+        pytest.param(b"bundle=/etc\nsnapshot=b\n", "'/etc' is not a name", id="absolute"),
+        pytest.param(b"bundle=a/b\nsnapshot=b\n", "'a/b' is not a name", id="below"),
+        pytest.param(b"bundle=\nsnapshot=b\n", "'' is not a name", id="no name"),
+        pytest.param(b"bundle=a\x00\nsnapshot=b\n", "is not a name", id="NUL"),
+        pytest.param(b"bundle=a\nsnapshot=b\n" * 999, "cannot be read", id="large"),
         pytest.param(b"\xff\xfe\x00", "cannot be read", id="no text"),
     ],
 )
-def test_a_current_that_names_no_pair_is_refused(tmp_path: Path, text: bytes, reason: str) -> None:
+def test_a_current_that_names_no_pair_of_this_store_is_refused(
+    tmp_path: Path, text: bytes, reason: str | None
+) -> None:
     store = Store(tmp_path)
     store.pointer.write_bytes(text)
+    if reason is None:
+        assert store.current() == Pair("a", "b")
+        return
     with pytest.raises(ArtifactError, match=reason) as refusal:
         store.current()
     assert refusal.value.path == store.pointer
+
+
+def test_a_refused_current_shows_what_is_expected(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.pointer.write_text("2024-06-30-0123\n2024-06-30-4567\n")
+    with pytest.raises(ArtifactError, match="bundle=<name> and snapshot=<name>"):
+        store.current()
+
+
+@pytest.mark.parametrize("kind", ["bundles", "snapshots"])
+def test_a_name_that_is_a_link_out_of_the_store_is_refused(tmp_path: Path, kind: str) -> None:
+    store = Store(tmp_path / "store")
+    (store.root / kind).mkdir(parents=True)
+    (store.root / kind / "away").symlink_to(tmp_path)
+    (store.root / kind / "here").symlink_to(store.root / kind)
+    for name, allowed in (("away", False), ("here", True)):
+        pair = Pair(name, "b") if kind == "bundles" else Pair("a", name)
+        store.promote(pair)
+        if allowed:
+            assert store.current() == pair
+        else:
+            with pytest.raises(ArtifactError, match="away is a link that leads out"):
+                store.current()
+
+
+@pytest.mark.parametrize("writer", [False, True], ids=["nobody writes", "somebody writes"])
+def test_a_pipe_in_the_place_of_current_or_a_manifest_is_not_waited_for(
+    tmp_path: Path, writer: bool
+) -> None:
+    store = Store(tmp_path)
+    folder = write(tmp_path).path
+    (folder / "manifest.json").unlink()
+    for path in (store.pointer, folder / "manifest.json"):
+        os.mkfifo(path)
+        end = os.open(path, os.O_RDWR) if writer else None
+        with pytest.raises(ArtifactError, match="cannot be read"):
+            store.current() if path == store.pointer else verify(folder, kind=KIND)
+        if end is not None:
+            os.close(end)
 
 
 def test_a_current_that_is_a_folder_is_refused(tmp_path: Path) -> None:

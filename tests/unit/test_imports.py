@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "application": {
         *("errors", "settings", "telemetry", "models"),
-        *("storage", "cache", "middleware", "api"),
+        *("storage", "cache", "middleware", "api", "tiers"),
     },
     "service": {"artifacts", "errors", "settings", "telemetry", "models", "application"},
     "load": {

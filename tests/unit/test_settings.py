@@ -63,6 +63,7 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         "key_grace_seconds": 300,
         "database_url": SecretStr(f"sqlite:///{ROOT}/var/mlrf.db"),
         "redis_url": None,
+        "cache_secret": None,
         "cors_origins": ("http://localhost:5173", "http://127.0.0.1:5173"),
         "trusted_proxies": (),
         "tls_in_front": False,

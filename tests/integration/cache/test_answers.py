@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from cache.answers import AnswerCache, Cached, Outcome, Tier, Unkept
-from cache.keys import key_of
+from cache.encoding import KEY_BYTES, LARGEST_BODY, encode
+from cache.keys import CacheKey, key_of
 from cache.redis import RedisLink
-from cache.shared import LARGEST_VALUE
+from cache.shared import LARGEST_VALUE, SharedAnswers, Token
 
 Server = Any
 Worker = Callable[..., AnswerCache]
@@ -21,6 +22,7 @@ KEY = key_of("bundle.snapshot", "whatif", b"{}")
 NAME = f"mlrf:answer:{KEY}"
 BODY = b'{"prediction":[' + b"12.5," * 1000 + b"0]}"
 LEASE = 20.0
+SECRET = bytes(range(KEY_BYTES))
 
 
 class Computations:
@@ -50,9 +52,16 @@ def worker(valkey: Server) -> Worker:
 
     def worker(**settings: Any) -> AnswerCache:
         link = RedisLink(valkey.url(), timeout=0.5, retry_after=0.05)
-        return AnswerCache(redis=link, **{"lease": LEASE, **settings})
+        return AnswerCache(redis=link, **{"lease": LEASE, "secret": SECRET, **settings})
 
     return worker
+
+
+def token_of_another(worker: Worker, key: CacheKey = KEY) -> Token:
+    """A lease that another worker would have taken."""
+    shared = worker()._shared
+    assert isinstance(shared, SharedAnswers)
+    return shared.new_token(key)
 
 
 async def within(seconds: float, condition: Callable[[], Awaitable[bool]]) -> None:
@@ -187,7 +196,7 @@ def test_a_cancelled_computation_gives_its_lease_back(valkey: Server, worker: Wo
 
 
 def test_a_lease_whose_holder_died_runs_out(valkey: Server, worker: Worker) -> None:
-    valkey.ask("SET", f"{NAME}:lock", "dead", "PX", "300")
+    valkey.ask("SET", f"{NAME}:lock", token_of_another(worker), "PX", "300")
 
     async def run() -> None:
         begin = time.monotonic()
@@ -198,17 +207,48 @@ def test_a_lease_whose_holder_died_runs_out(valkey: Server, worker: Worker) -> N
     assert valkey.keys() == [NAME]
 
 
-def test_nobody_waits_longer_than_a_lease_and_nobody_takes_the_lease_of_another(
-    valkey: Server, worker: Worker
-) -> None:
-    valkey.ask("SET", f"{NAME}:lock", "another", "EX", "60")
+def test_nobody_takes_the_lease_of_another(valkey: Server, worker: Worker) -> None:
+    valkey.ask("SET", f"{NAME}:lock", token_of_another(worker), "PX", "19000")
 
     async def run() -> None:
-        cached = await worker(lease=0.3).get(KEY, Computations(), shared=True)
-        assert cached.outcome == Outcome.MISS
+        one = asyncio.create_task(worker().get(KEY, Computations(), shared=True))
+        await asyncio.sleep(0.3)
+        assert not one.done()
+        one.cancel()
 
     asyncio.run(run())
-    assert valkey.keys() == [NAME, f"{NAME}:lock"]
+    assert valkey.keys() == [f"{NAME}:lock"]
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        pytest.param(("SET", f"{NAME}:lock", "another", "PX", "5000"), id="foreign"),
+        pytest.param(("SET", f"{NAME}:lock", "another"), id="foreign, for ever"),
+        pytest.param(("SET", f"{NAME}:lock", "{token}"), id="ours, made to last for ever"),
+        pytest.param(("SET", f"{NAME}:lock", "{token}", "EX", "60"), id="ours, lengthened"),
+        pytest.param(("SET", f"{NAME}:lock", "{other}", "EX", "5"), id="of another answer"),
+        pytest.param(("SET", f"{NAME}:lock", "\u20ac" * 20, "EX", "5"), id="no text of ours"),
+        pytest.param(("SET", f"{NAME}:lock", "x" * 100_000), id="long"),
+        pytest.param(("SET", f"{NAME}:lock", ""), id="empty"),
+        pytest.param(("LPUSH", f"{NAME}:lock", "a"), id="list"),
+        pytest.param(("HSET", f"{NAME}:lock", "a", "b"), id="hash"),
+    ],
+)
+def test_a_planted_lease_delays_no_answer(
+    valkey: Server, worker: Worker, plant: tuple[str, ...]
+) -> None:
+    other = token_of_another(worker, key_of("bundle.snapshot", "whatif", b"{1}"))
+    valkey.ask(*(part.format(token=token_of_another(worker), other=other) for part in plant))
+
+    async def run() -> None:
+        begin = time.monotonic()
+        for _ in range(2):
+            assert (await worker().get(KEY, Computations(), shared=True)).body == BODY
+        assert time.monotonic() - begin < LEASE / 4
+        assert (await worker().get(KEY, Computations(), shared=True)).tier == Tier.REDIS
+
+    asyncio.run(run())
 
 
 def test_another_version_does_not_find_the_answer(valkey: Server, worker: Worker) -> None:
@@ -230,6 +270,7 @@ def test_another_version_does_not_find_the_answer(valkey: Server, worker: Worker
         pytest.param(("SETRANGE", NAME, "9999", "x"), id="longer"),
         pytest.param(("SET", NAME, ""), id="empty"),
         pytest.param(("SET", NAME, "{}"), id="foreign"),
+        pytest.param(("SET", NAME, "x" * (LARGEST_VALUE + 1)), id="too large to be ours"),
     ],
 )
 def test_a_spoilt_value_is_a_miss_and_is_replaced(
@@ -245,11 +286,51 @@ def test_a_spoilt_value_is_a_miss_and_is_replaced(
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "value",
     [
-        pytest.param(("LPUSH", NAME, "a"), id="another type"),
-        pytest.param(("ACL", "SETUSER", "default", "-eval"), id="no permission"),
+        pytest.param(encode(bytes(KEY_BYTES), KEY, b"forged"), id="forged"),
+        pytest.param(encode(bytes(KEY_BYTES), KEY, bytes(2 * LARGEST_BODY)), id="bomb"),
+        pytest.param(encode(SECRET, key_of("b.s", "whatif", b"{}"), b"old"), id="of another name"),
+        pytest.param(encode(SECRET, KEY, bytes(2 * LARGEST_BODY)), id="ours, and too large"),
     ],
+)
+def test_a_planted_value_is_computed_anew_and_replaced(
+    valkey: Server, worker: Worker, value: bytes
+) -> None:
+    valkey.ask("SET", NAME, value)  # type: ignore[arg-type]  # the client takes bytes too
+
+    async def run() -> None:
+        computed = await worker().get(KEY, Computations(), shared=True)
+        assert computed == Cached(BODY, Outcome.MISS, Tier.NONE)
+        assert (await worker().get(KEY, Computations(), shared=True)).tier == Tier.REDIS
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("plant", [("LPUSH", NAME, "a"), ("HSET", NAME, "a", "b")], ids=str)
+def test_a_value_of_another_type_is_a_miss_and_is_replaced(
+    valkey: Server, worker: Worker, plant: tuple[str, ...]
+) -> None:
+    valkey.ask(*plant)
+
+    async def run() -> None:
+        assert (await worker().get(KEY, Computations(), shared=True)).outcome == Outcome.MISS
+        assert (await worker().get(KEY, Computations(), shared=True)).tier == Tier.REDIS
+
+    asyncio.run(run())
+
+
+def test_without_a_secret_nothing_is_shared(valkey: Server, worker: Worker) -> None:
+    async def run() -> None:
+        assert (await worker(secret=None).get(KEY, Computations(), shared=True)).body == BODY
+
+    asyncio.run(run())
+    assert valkey.keys() == []
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [pytest.param(("ACL", "SETUSER", "default", "-eval"), id="no permission")],
 )
 def test_a_redis_that_refuses_is_done_without(
     valkey: Server, worker: Worker, spoil: tuple[str, ...]

@@ -11,7 +11,7 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from middleware.limits.gcra import MICROSECONDS, Rate, charge, rate_of
+from middleware.limits.gcra import MICROSECONDS, Rate, charge, rate_of, refund
 from middleware.limits.shared import SCRIPT
 from tiers import TIERS
 
@@ -116,3 +116,70 @@ def test_a_clock_that_is_set_back_locks_nobody_out(script: Script) -> None:
         *(0, 0),
         *(36 * MICROSECONDS, 360 * MICROSECONDS),
     ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("nan", id="nan"),
+        pytest.param("-inf", id="minus infinity"),
+        pytest.param("-1e300", id="long ago"),
+        pytest.param("a text", id="text"),
+        pytest.param("", id="empty"),
+        pytest.param("9" * 100_000 + "x", id="long text"),
+        pytest.param(["a"], id="list"),
+        pytest.param({"a": "b"}, id="hash"),
+    ],
+)
+def test_a_planted_value_that_is_no_time_counts_for_nothing_and_is_replaced(
+    script: Script, value: str | list[str] | dict[str, str]
+) -> None:
+    key, rate = uuid.uuid4().hex, rate_of(TIERS["free"])
+    plant(script, key, value)
+    assert script.charge(key, rate, 10, 10)[:2] == [10, 0]
+    assert script.charge(key, rate, 1, 1)[0] == 0
+    assert 360 < script.client.pttl(key) / 1000 <= 370
+
+
+@pytest.mark.parametrize("value", ["inf", "1e308", "9" * 400])
+def test_a_planted_time_shuts_nobody_out_for_longer_than_the_burst_takes(
+    script: Script, value: str
+) -> None:
+    key, rate = uuid.uuid4().hex, rate_of(TIERS["free"])
+    plant(script, key, value)
+    assert script.charge(key, rate, 1, 1, START)[:3] == [0, 0, 36 * MICROSECONDS]
+    assert script.charge(key, rate, 1, 1, START + 36 * MICROSECONDS)[0] == 1
+
+
+def plant(script: Script, key: str, value: str | list[str] | dict[str, str]) -> None:
+    """Write what somebody else would, without an expiry."""
+    if isinstance(value, str):
+        script.client.set(key, value)
+    elif isinstance(value, list):
+        script.client.rpush(key, *value)
+    else:
+        script.client.hset(key, mapping=value)
+
+
+def test_units_that_are_given_back_can_be_spent_again_and_are_no_more_than_were_charged(
+    script: Script,
+) -> None:
+    key, rate = uuid.uuid4().hex, rate_of(TIERS["free"])
+    script.charge(key, rate, 10, 10, START)
+    assert script.charge(key, rate, -4, -4, START)[:2] == [-4, 4]
+    assert script.charge(key, rate, 4, 4, START)[:2] == [4, 0]
+    assert script.charge(key, rate, -99, -99, START)[1] == 10
+    assert script.charge(key, rate, 11, 11, START)[0] == 0
+
+
+@settings(deadline=None)
+@given(RATES, st.integers(1, 10_000), st.integers(1, 10_000))
+def test_redis_and_the_process_give_back_alike(
+    script: Script, rate: Rate, cost: int, units: int
+) -> None:
+    key = uuid.uuid4().hex
+    cost = min(cost, rate.burst)
+    _, tat = charge(START, START, rate, cost)
+    script.charge(key, rate, cost, cost, START)
+    decision, _ = refund(tat, START, rate, units)
+    assert script.charge(key, rate, -units, -units, START) == list(decision)

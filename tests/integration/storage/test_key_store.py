@@ -10,6 +10,7 @@ from threading import Barrier
 
 import pytest
 from sqlalchemy import Engine, event, inspect, text
+from structlog.testing import capture_logs
 
 from errors import InputError
 from storage import key_store
@@ -269,6 +270,36 @@ def test_an_act_on_an_unknown_key_is_refused(
     with pytest.raises(UnknownKeyError, match="'nothing'"):
         act(keys, "nothing", by=ANN)
     assert logged(engine) == []
+
+
+def store_scopes(engine: Engine, key: NewKey, scopes: str) -> None:
+    """Write scopes into a row as a newer release would."""
+    statement = text("update api_keys set scopes = :scopes where id = :id")
+    with writing(engine) as connection:
+        connection.execute(statement, {"scopes": scopes, "id": key.record.id})
+
+
+def test_a_scope_of_a_newer_release_is_ignored_and_reported(keys: KeyStore, engine: Engine) -> None:
+    """After a rollback every key can still be found, listed and revoked."""
+    new, other = made(keys), made(keys, "other")
+    store_scopes(engine, new, "forecast reports")
+    with capture_logs() as lines:
+        record = found(keys, new)
+    assert (record.scopes, record.unknown_scopes) == ({Scope.FORECAST}, {"reports"})
+    assert [(line["event"], line["key"], line["scopes"]) for line in lines] == [
+        ("unknown_scopes_ignored", new.record.id, "reports")
+    ]
+    assert {key.id for key in keys.list()} == {new.record.id, other.record.id}
+    assert keys.revoke(new.record.id, by=ANN).revoked_at is not None
+
+
+def test_a_rotation_keeps_the_scopes_that_only_a_newer_release_knows(
+    keys: KeyStore, engine: Engine
+) -> None:
+    new = made(keys)
+    store_scopes(engine, new, "forecast reports")
+    rotated = found(keys, keys.rotate(new.record.id, by=ANN))
+    assert (rotated.scopes, rotated.unknown_scopes) == ({Scope.FORECAST}, {"reports"})
 
 
 def test_the_last_use_never_moves_backwards(keys: KeyStore, clock: Clock) -> None:

@@ -184,12 +184,22 @@ def test_list_as_json_can_be_read_by_a_program(
         "client": "revoked",
         "state": "revoked",
         "scopes": ["batch", "explain", "forecast", "whatif"],
+        "unknown_scopes": [],
         "tier": "standard",
         "created_at": key.created_at.isoformat(timespec="seconds"),
         "expires_at": None,
         "revoked_at": key.revoked_at.isoformat(timespec="seconds"),
         "last_used_at": None,
     }
+
+
+def test_list_marks_a_scope_that_this_release_does_not_know(run: Run, url: str) -> None:
+    run("keys", "create", "newer", "--scope", "forecast")
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        database.execute("update api_keys set scopes = 'forecast reports'")
+    assert "reports(unknown)" in run("keys", "list").out
+    (document,) = json.loads(run("keys", "list", "--json").out)
+    assert (document["scopes"], document["unknown_scopes"]) == (["forecast"], ["reports"])
 
 
 def test_list_of_nobody_is_empty(run: Run) -> None:

@@ -73,7 +73,10 @@ class Keys:
             REVOKED.public_id: record(REVOKED, revoked_at=NOW - timedelta(days=1)),
         }
 
-    async def find(self, public_id: str) -> ApiKey | None:
+    def knows(self, public_id: str) -> bool:
+        return public_id in self._keys
+
+    async def find(self, public_id: str, address: str) -> ApiKey | None:
         self.asked.append(public_id)
         if public_id == GONE.public_id:
             raise KeysUnavailableError
@@ -451,6 +454,36 @@ def test_an_open_call_ignores_a_key_that_is_not_valid_and_records_it(
     assert caller == Caller(f"ip:{ADDRESS}", ADDRESS, "anonymous", frozenset(), False, ADDRESS)
     (event,) = events
     assert (event.action, event.subject) == ("refused.wrong_secret", KEY.public_id)
+
+
+def test_an_exhausted_address_is_refused_before_the_database_is_asked(
+    call: Callable, keys: Keys, inside: Inside, events: list[AuditEvent]
+) -> None:
+    """But for a key that is known: others at the address must not shut its holder out."""
+    identity = CredentialIdentity(keys, is_exhausted=lambda address: address == ADDRESS)
+    app = pair(inside, identity, events)
+    refused = call(sending(app, [("X-API-Key", STRANGER.text)]))
+    assert (refused.status, refused.problem["code"]) == (429, "RATE_LIMITED")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert keys.asked == []
+    assert [event.action for event in events] == ["refused.not_looked_up"]
+    assert call(sending(app, [("X-API-Key", KEY.text)])).status == 200
+
+
+def test_a_call_that_asks_nobody_who_they_are_looks_nobody_up(
+    call: Callable, keys: Keys, inside: Inside, identity: CredentialIdentity
+) -> None:
+    """An open probe that is free: made-up keys would make the database work for nothing."""
+    app = AuthenticationMiddleware(
+        inside,
+        identity,
+        address_of=lambda scope: ADDRESS,
+        record=lambda event: None,
+        needed=lambda scope: False,
+    )
+    assert call(sending(RequestIdMiddleware(app), [("X-API-Key", STRANGER.text)])).status == 200
+    assert keys.asked == []
+    assert [caller.authenticated for caller in inside.callers] == [False]
 
 
 def test_an_open_call_without_a_key_is_nothing_to_record(

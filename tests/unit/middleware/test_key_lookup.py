@@ -13,7 +13,8 @@ from typing import Any
 import anyio
 import pytest
 
-from middleware.key_lookup import KeyLookup, KeysUnavailableError
+from cache.bounded import ENTRY_BYTES
+from middleware.key_lookup import KeyLookup, KeysUnavailableError, LookupsExhaustedError
 from storage.database import open_database
 from storage.errors import StorageError
 from storage.key_store import Actor
@@ -240,7 +241,7 @@ def test_the_store_is_asked_in_other_threads_and_in_few(bench: Bench) -> None:
 
 def test_made_up_ids_do_not_displace_keys(bench: Bench) -> None:
     async def test() -> None:
-        lookup = bench.lookup(known=2, unknown=3)
+        lookup = bench.lookup(known_bytes=4_000, unknown_bytes=3 * (ENTRY_BYTES + 180))
         await lookup.find("one")
         for number in range(20):
             await lookup.find(f"made up {number}")
@@ -252,7 +253,7 @@ def test_made_up_ids_do_not_displace_keys(bench: Bench) -> None:
 
 def test_the_key_that_was_used_least_lately_makes_room(bench: Bench) -> None:
     async def test() -> None:
-        lookup = bench.lookup(known=2)
+        lookup = bench.lookup(known_bytes=2 * 1_800)
         bench.store.keys["three"] = key("three")
         for name in ("one", "two", "one", "three", "one", "two"):
             await lookup.find(name)
@@ -261,30 +262,89 @@ def test_the_key_that_was_used_least_lately_makes_room(bench: Bench) -> None:
     run(test)
 
 
-def test_a_queue_of_made_up_ids_is_refused_and_delays_no_known_key(bench: Bench) -> None:
-    """Nor does it extend one: who has a revoked key could else keep it working by a flood."""
+def test_made_up_ids_delay_neither_revocations_nor_keys_from_elsewhere(bench: Bench) -> None:
+    """Nor do they keep a revoked key working: what is waited for is a thread, not the store."""
 
     async def test() -> None:
-        lookup = bench.lookup(reading=2)
+        lookup = bench.lookup(threads=1, timeout=0.05)
         await lookup.find("one")
         del bench.store.keys["one"]
-        bench.time += 5
+        bench.time += 2
         bench.store.gate.clear()
-        found: list[ApiKey | None] = []
+        found: dict[str, ApiKey | None] = {}
 
-        async def find() -> None:
-            found.append(await lookup.find("one"))
+        async def find(name: str, address: str) -> None:
+            found[name] = await lookup.find(name, address)
 
         async with anyio.create_task_group() as group:
-            group.start_soon(lookup.find, "a")
-            group.start_soon(lookup.find, "b")
-            await bench.until(lambda: len(bench.store.asked) == 3)
-            with pytest.raises(KeysUnavailableError):
-                await lookup.find("c")
-            group.start_soon(find)
-            await bench.until(lambda: len(bench.store.asked) == 4)
+            for number in range(20):
+                group.start_soon(find, f"made up {number}", "6.6.6.6")
+            await bench.until(lambda: len(bench.store.asked) == 2)
+            group.start_soon(find, "two", "9.9.9.9")
+            group.start_soon(find, "one", "8.8.8.8")
+            await bench.until(lambda: bench.store.asked[2:] == ["one"])
             bench.store.gate.set()
-        assert found == [None]
+        assert (found["one"], found["two"]) == (None, key("two"))
+        # the second in line of the unknown, whoever else was before it
+        assert bench.store.asked.index("two") <= 4
+        assert not lookup.away
+
+    run(test)
+
+
+def test_an_address_may_have_so_many_ids_waiting_and_another_is_not_refused(
+    bench: Bench,
+) -> None:
+    async def test() -> None:
+        lookup = bench.lookup(threads=1, queue=2)
+        bench.store.gate.clear()
+        async with anyio.create_task_group() as group:
+            for name in ("a", "b", "c"):
+                group.start_soon(lookup.find, name, "6.6.6.6")
+            await bench.until(lambda: bench.store.asked == ["a"])
+            with pytest.raises(LookupsExhaustedError):
+                await lookup.find("d", "6.6.6.6")
+            group.start_soon(lookup.find, "two", "9.9.9.9")
+            await anyio.wait_all_tasks_blocked()
+            bench.store.gate.set()
+        assert sorted(bench.store.asked) == ["a", "b", "c", "two"]
+        assert not lookup.away
+
+    run(test)
+
+
+def test_an_answer_that_the_event_loop_comes_to_late_is_no_outage(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup(timeout=0.02)
+
+        async def hold_up() -> None:
+            await bench.until(lambda: bench.store.asked == ["two"])
+            time.sleep(0.1)  # as a flood of requests does
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(hold_up)
+            assert await lookup.find("two") == key("two")
+        assert not lookup.away
+
+    run(test)
+
+
+def test_who_waits_for_a_turn_learns_that_the_store_hangs(bench: Bench) -> None:
+    async def test() -> None:
+        lookup = bench.lookup(threads=1, timeout=0.05)
+        bench.store.gate.clear()
+        async with anyio.create_task_group() as group:
+            for name in ("a", "b"):
+
+                async def refused(name: str = name) -> None:
+                    with pytest.raises(KeysUnavailableError):
+                        await lookup.find(name)
+
+                group.start_soon(refused)
+        assert lookup.away
+        assert bench.store.asked == ["a"]
+        bench.store.gate.set()
+        await bench.until(lambda: lookup._reads == {})
         assert not lookup.away
 
     run(test)

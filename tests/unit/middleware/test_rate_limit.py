@@ -236,7 +236,7 @@ def test_a_request_dearer_than_the_burst_is_no_matter_of_waiting(call: Callable)
         "ask for less in one request."
     )
     assert "retry-after" not in sent.headers
-    assert sent.headers["x-ratelimit-remaining"] == "8"
+    assert sent.headers["x-ratelimit-remaining"] == "9"
 
 
 def test_as_dear_as_the_burst_is_allowed(call: Callable) -> None:
@@ -246,8 +246,47 @@ def test_as_dear_as_the_burst_is_allowed(call: Callable) -> None:
 def test_a_call_that_costs_more_than_the_burst_is_not_free_to_try(call: Callable) -> None:
     """Or the answer would tell valid keys from others at no cost."""
     app = served(raising(AssertionError("reached")), cost=11)
-    assert call(app).problem["code"] == "COST_TOO_HIGH"
+    sent = call(app)
+    assert sent.problem["code"] == "COST_TOO_HIGH"
+    assert sent.headers["x-ratelimit-remaining"] == "9"  # nor does it use up what is left
+    for _ in range(9):
+        call(app)
     assert call(app).problem["code"] == "RATE_LIMITED"
+
+
+@pytest.mark.parametrize(
+    ("extra", "spent", "status", "remaining"),
+    [
+        pytest.param(9, 0, 400, "9", id="never payable, nothing done"),
+        pytest.param(9, 1, 400, "9", id="never payable, less done than charged"),
+        pytest.param(9, 6, 400, "4", id="never payable, more done than charged"),
+        pytest.param(99, 50, 400, "0", id="never payable, more done than the burst"),
+        pytest.param(8, 1, 200, "0", id="payable"),
+    ],
+)
+def test_a_refused_request_costs_the_work_that_it_was(
+    call: Callable, extra: int, spent: int, status: int, remaining: str
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["state"]["charge"](extra, spent)
+        await charging()(scope, receive, send)
+
+    served_app = served(app, cost=2)
+    sent = call(served_app)
+    assert (sent.status, sent.headers["x-ratelimit-remaining"]) == (status, remaining)
+    assert served_app.scope["state"]["cost"] == 10 - int(remaining)
+
+
+def test_a_request_that_must_wait_keeps_no_more_than_its_work(call: Callable) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["state"]["charge"](3)
+        await scope["state"]["charge"](4, 1)
+        await charging()(scope, receive, send)
+
+    limiter = Limiter(None, clock=lambda: 0.0)
+    call(served(charging(), cost=4, limiter=limiter))
+    sent = call(served(app, cost=1, limiter=limiter))  # of the 6 left it spends 4, and lacks 2
+    assert (sent.status, sent.headers["x-ratelimit-remaining"]) == (429, "5")
 
 
 def test_who_is_not_known_is_charged_for_a_refusal_alone(call: Callable) -> None:
@@ -279,6 +318,9 @@ def test_the_limiter_is_asked_for_the_caller(call: Callable) -> None:
         async def charge(self, subject: str, tier: Any, cost: int) -> Any:
             self.asked.append((subject, tier.name, cost))
             return self.limits.charge(subject, tier, cost)
+
+        async def refund(self, subject: str, tier: Any, units: int) -> Any:
+            raise AssertionError("nothing is given back here")
 
     recorded = Recorded()
     call(served(charging(3), cost=2, limiter=recorded))

@@ -275,7 +275,7 @@ def test_an_expired_token_is_refused_though_it_was_cached() -> None:
 
 
 def test_refusals_are_not_cached_and_the_cache_is_bounded(decodings: list[str]) -> None:
-    using = verifier(cached=2)
+    using = verifier(cached_bytes=2_700)  # of two
     for number in range(5):
         using.verify(signed(sub=f"{number}"))
     assert len(using._cache) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -276,3 +277,85 @@ def test_watching_outlives_who_it_calls(world: World) -> None:
     with capture_logs() as logs:
         anyio.run(watch)
     assert [line["event"] for line in logs].count("watch_failed") == 2
+
+
+def test_a_pipe_in_the_place_of_current_is_refused_and_the_next_pair_is_followed(
+    world: World,
+) -> None:
+    watcher = world.watcher()
+    watcher.look()
+    world.store.pointer.unlink()
+    os.mkfifo(world.store.pointer)
+    watcher.look()
+    assert serves(watcher) == ONE
+    assert (watcher.refusal or "").startswith("CURRENT: cannot be read")
+    world.store.promote(TWO)
+    watcher.look()
+    assert serves(watcher) == TWO
+
+
+def test_a_look_that_does_not_come_back_is_reported_until_it_does(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a network volume that hangs; no further look is begun meanwhile."""
+    answers = threading.Event()
+    looks: list[int] = []
+    current = Store.current
+
+    def hangs(store: Store) -> Pair:
+        looks.append(1)
+        assert answers.wait(10)
+        return current(store)
+
+    async def watch() -> None:
+        watcher = world.watcher(interval=0.001, patience=0.02)
+        watcher.look()
+        assert watcher.stalled == ""
+        monkeypatch.setattr(Store, "current", hangs)
+        world.store.promote(TWO)
+        async with anyio.create_task_group() as group:
+            group.start_soon(watcher.watch)
+            with anyio.fail_after(10):
+                while not watcher.stalled:
+                    await anyio.sleep(0.001)
+                await anyio.sleep(0.1)
+                assert looks == [1]
+                answers.set()
+                while serves(watcher) != TWO or watcher.stalled:
+                    await anyio.sleep(0.001)
+            group.cancel_scope.cancel()
+
+    with capture_logs() as logs:
+        anyio.run(watch)
+    events = [line["event"] for line in logs]
+    assert [event for event in events if event.startswith("watch_")] == [
+        "watch_stalled",
+        "watch_resumed",
+    ]
+
+
+def test_a_pair_that_takes_long_to_load_is_no_volume_that_hangs(world: World) -> None:
+    loaded = threading.Event()
+
+    async def watch() -> None:
+        watcher = world.watcher(interval=0.001, patience=0.02)
+        watcher.look()
+        load = watcher._load
+
+        def slowly(store: Store, pair: Pair) -> Loaded:
+            assert loaded.wait(10)
+            return load(store, pair)
+
+        watcher._load = slowly
+        world.store.promote(TWO)
+        async with anyio.create_task_group() as group:
+            group.start_soon(watcher.watch)
+            await anyio.sleep(0.1)
+            assert watcher.stalled == ""
+            loaded.set()
+            with anyio.fail_after(10):
+                while serves(watcher) != TWO:
+                    await anyio.sleep(0.001)
+            group.cancel_scope.cancel()
+
+    anyio.run(watch)

@@ -217,6 +217,19 @@ def test_the_file_is_what_rfc_4180_says(demo_folder: Path, trained: Store, out: 
     assert b',"LIQUOR,WINE,BEER",' in wine
 
 
+def test_a_name_that_a_spreadsheet_would_compute_is_written_as_text(
+    tables: Path, own_store: Store, out: Path
+) -> None:
+    renamed = pl.col("family").replace("DAIRY", "=DAIRY")
+    for name in ("train", "test"):
+        change(tables, name, lambda frame: frame.with_columns(family=renamed))
+    forecast_file(tables, own_store, out, levels=True)
+    frame = read(out)
+    assert "'=DAIRY" in frame["family"].to_list()
+    assert "=DAIRY" not in frame["family"].to_list()
+    assert "family:=DAIRY" in frame["node"].to_list()
+
+
 # --- what is refused --------------------------------------------------------------------------
 
 

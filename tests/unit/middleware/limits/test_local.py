@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from middleware.limits.local import LocalLimits
+from cache.bounded import ENTRY_BYTES
+from middleware.limits.local import LocalLimits, subject_bytes
 from tiers import TIERS, Tier
 
 STANDARD = TIERS["standard"]
 SLOW = Tier(name="slow", quota=1, window=1, burst=4)
+
+
+ENTRY = ENTRY_BYTES + subject_bytes(("ip:a", "slow")) + 40
+"""Bytes of a caller whose subject has four characters."""
 
 
 class Clock:
@@ -68,7 +73,8 @@ def test_callers_do_not_pay_for_each_other() -> None:
 
 
 def test_to_be_forgotten_takes_as_many_other_callers_as_are_remembered() -> None:
-    limits = LocalLimits(max_subjects=10, clock=Clock())
+    limits = LocalLimits(max_bytes=10 * ENTRY, clock=Clock())
+    assert subject_bytes(("ip:a", "slow")) == subject_bytes(("ip:0", "slow"))
     assert accepted(limits, SLOW, 9, "ip:a") == 4
     for other in range(9):
         limits.charge(f"ip:{other}", SLOW, 1)
@@ -79,3 +85,15 @@ def test_to_be_forgotten_takes_as_many_other_callers_as_are_remembered() -> None
     for other in range(10):
         limits.charge(f"ip:{other}", SLOW, 1)
     assert accepted(limits, SLOW, 9, "ip:a") == 4
+
+
+def test_a_caller_is_exhausted_until_one_unit_is_back() -> None:
+    clock = Clock()
+    limits = LocalLimits(clock=clock)
+    assert not limits.is_exhausted("ip:a", SLOW)
+    assert accepted(limits, SLOW, 9) == 4
+    assert limits.is_exhausted("key:a", SLOW)
+    assert not limits.is_exhausted("ip:a", SLOW)
+    clock.now += 1
+    assert not limits.is_exhausted("key:a", SLOW)
+    assert accepted(limits, SLOW, 9) == 1  # asking has charged nothing

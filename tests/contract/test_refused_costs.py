@@ -1,0 +1,93 @@
+"""What a request costs that is refused because it costs too much."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api import items
+from artifacts import Store
+from errors import Code
+from models.forecaster import Forecaster
+from models.pair import ServingPair
+from tests.contract.composed import KeyClient, bearer, composed
+from tests.contract.conftest import LocalRunners, Serves
+
+ROW = "1,DAIRYY,15"
+HEADER = "store_nbr,family,horizon"
+
+
+@pytest.fixture
+def client(tmp_path: Path, trained: Store, serving_pair: ServingPair) -> KeyClient:
+    runners = LocalRunners(serving_pair.engine)
+    serving = Serves(Forecaster(serving_pair, runners, runners))
+    tiers = {
+        "small": {"quota": 1, "window": 1000, "burst": 20},
+        "middle": {"quota": 1, "window": 1000, "burst": 200},
+        "large": {"quota": 1, "window": 1000, "burst": 10_100},
+    }
+    return KeyClient(composed(tmp_path, trained, serving_pair, serving, tiers=tiers))
+
+
+def table(client: KeyClient, tier: str, rows: list[str], header: str = HEADER) -> httpx.Response:
+    headers = {**bearer(["batch"], tier=tier), "Content-Type": "text/csv"}
+    return client.request(
+        "POST", "/predict/batch", content="\n".join([header, *rows]), headers=headers
+    )
+
+
+def left(response: httpx.Response) -> int:
+    return int(response.headers["x-ratelimit-remaining"])
+
+
+def test_a_table_that_can_never_be_paid_is_not_checked_and_costs_its_reading(
+    client: KeyClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def checked(*_: Any) -> None:
+        raise AssertionError("a row was checked")
+
+    monkeypatch.setattr(items, "checked", checked)
+    refused = table(client, "middle", [ROW] * 10_000)
+    client.problem(refused, Code.COST_TOO_HIGH)
+    assert left(refused) == 200 - 10_000 // 100
+
+
+def test_misspelt_rows_cost_as_much_as_good_ones(client: KeyClient) -> None:
+    answered = table(client, "large", [f"{row},F{row},15" for row in range(300)])
+    assert answered.status_code == 200
+    assert left(answered) == 10_100 - 300
+
+
+@pytest.mark.parametrize(
+    ("good", "misspelt", "cost"), [(190, 0, 19), (100, 90, 100)], ids=["good", "misspelt"]
+)
+def test_a_batch_refused_for_its_past_dates_costs_the_checking_of_its_rows(
+    client: KeyClient, newest: date, good: int, misspelt: int, cost: int
+) -> None:
+    past = newest - timedelta(20)
+    rows = [f"1,DAIRY,15,{past}"] * good + [f"1,DAIRYY,15,{past}"] * misspelt
+    refused = table(client, "middle", rows, f"{HEADER},date")
+    client.problem(refused, Code.COST_TOO_HIGH)
+    assert left(refused) == 200 - cost
+
+
+@pytest.mark.parametrize(
+    ("path", "scope"), [("/explain", "explain"), ("/whatif", "whatif")], ids=["explain", "whatif"]
+)
+def test_a_call_that_can_never_be_paid_costs_one_unit(
+    client: KeyClient, newest: date, path: str, scope: str, serving_pair: ServingPair
+) -> None:
+    """Whether that shows before or after its body was read."""
+    family = serving_pair.engine.snapshot.hierarchy.bottoms["family"][0]
+    body: dict[str, Any] = {"store_nbr": 1, "family": family}
+    if path == "/whatif":
+        body |= {"horizon": 15, "adjustments": {"onpromotion": {"op": "add", "value": 3}}}
+        body["date"] = (newest - timedelta(20)).isoformat()
+    headers = bearer([scope], tier="small")
+    refused = client.request("POST", path, json=body, headers=headers)
+    client.problem(refused, Code.COST_TOO_HIGH)
+    assert left(refused) == 19

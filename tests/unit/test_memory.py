@@ -1,0 +1,225 @@
+"""Everything in a worker that callers can fill: filled with the worst that they can send.
+
+Each is given a bound of 1 MiB, because measuring takes long, and several times as much to hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import tracemalloc
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.types import Scope
+
+from api import kept
+from api.kept import Kept, Meaning
+from cache.answers import AnswerCache
+from cache.keys import key_of
+from middleware import address
+from middleware.audit_buffer import AuditBuffer, refused_event
+from middleware.caller import CALLER_KEY, Caller
+from middleware.key_lookup import MOST_USES, KeyLookup, _Entry
+from middleware.limits.limiter import Limiter
+from middleware.limits.local import LocalLimits
+from middleware.token_keys import SharedSecret
+from middleware.tokens import TokenVerifier, Verified
+from storage.keys import ApiKey
+from tiers import TIERS
+
+MIB = 2**20
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+SLACK = 128 * 1024
+"""What the measuring itself, and the tables of the containers between two sizes, may take."""
+
+
+@pytest.fixture
+def growth() -> Iterator[Callable[[], int]]:
+    """How many bytes are held that were not at the beginning of the test."""
+    gc.collect()
+    tracemalloc.start()
+    begin = tracemalloc.get_traced_memory()[0]
+
+    def grown() -> int:
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0] - begin
+
+    yield grown
+    tracemalloc.stop()
+
+
+def text(number: int, length: int) -> str:
+    return f"{number:0{length}d}"
+
+
+class NoKeys:
+    """A database in which there are as many keys as are asked for, or none."""
+
+    def __init__(self, *, holds: bool) -> None:
+        self.holds = holds
+
+    def find(self, public_id: str) -> ApiKey | None:
+        if not self.holds:
+            return None
+        return ApiKey(
+            id=public_id,
+            client=public_id.rjust(100, "c"),
+            scopes=frozenset(),
+            tier="standard",
+            created_at=NOW,
+            expires_at=None,
+            revoked_at=None,
+            last_used_at=None,
+            digest=public_id.rjust(64, "0"),
+        )
+
+    def used(self, times: object) -> None: ...
+
+
+@pytest.mark.parametrize("part", ["query", "type", "body"])
+@pytest.mark.parametrize("length", [1, 500, 5_000], ids=["short", "long", "too long"])
+def test_remembered_requests(
+    growth: Callable[[], int], monkeypatch: pytest.MonkeyPatch, part: str, length: int
+) -> None:
+    monkeypatch.setattr(kept, "MEANINGS_BYTES", MIB)
+    answers = Kept(AnswerCache())
+
+    async def fill() -> None:
+        for number in range(4_000 if length < 5_000 else 500):
+            value = text(number, max(length, 5)).encode()
+            query, media_type, body = (
+                value if part == name else b"" for name in ("query", "type", "body")
+            )
+            scope = {
+                "path": text(number, 30),
+                "query_string": query,
+                "headers": [(b"content-type", media_type)],
+                "state": {"body": body},
+            }
+            await remember(answers, scope, number)
+
+    asyncio.run(fill())
+    assert growth() < MIB + SLACK
+    assert answers._meanings.nbytes <= MIB
+    assert (len(answers._meanings) == 0) is (length == 5_000)
+
+
+async def remember(answers: Kept, scope: dict[str, Any], number: int) -> None:
+    """Send a request, and have its meaning remembered as an answer does."""
+    assert (
+        await answers.at_once(f"{'v' * 40}{number % 3}", Request({"type": "http", **scope})) is None
+    )
+    sent = scope["state"].get(kept._SENT_KEY)
+    if sent is not None:
+        key = key_of("v" * 40, "/predict/simple", text(number, 20).encode())
+        answers._meanings.put(sent, Meaning(key, 19, f'"{number:032d}"'))
+
+
+@pytest.mark.parametrize("length", [10, 100_000], ids=["small", "large"])
+def test_compressed_answers(
+    growth: Callable[[], int], monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    monkeypatch.setattr(kept, "ENCODED_BYTES", MIB)
+    answers = Kept(AnswerCache())
+    for number in range(5_000 if length == 10 else 40):
+        answers._encoded.put(key_of("v", "c", text(number, 9).encode()), bytes(length))
+    assert growth() < MIB + SLACK
+
+
+@pytest.mark.parametrize("length", [10, 100_000], ids=["small", "large"])
+def test_answers(growth: Callable[[], int], length: int) -> None:
+    cache = AnswerCache(max_bytes=MIB)
+
+    async def fill() -> None:
+        for number in range(5_000 if length == 10 else 40):
+
+            async def compute() -> bytes:
+                return bytes(length)
+
+            await cache.get(key_of("v", "c", text(number, 9).encode()), compute, shared=False)
+
+    asyncio.run(fill())
+    assert growth() < MIB + SLACK
+    assert cache._flights == {}
+
+
+@pytest.mark.parametrize("holds", [True, False], ids=["keys", "ids"])
+def test_keys_and_ids_without_one(growth: Callable[[], int], holds: bool) -> None:
+    store = NoKeys(holds=holds)
+    lookup = KeyLookup(store, known_bytes=MIB, unknown_bytes=MIB)
+    for number in range(6_000):
+        public_id = text(number, 12)
+        lookup._remember(public_id, _Entry(store.find(public_id), float(number)))
+    assert growth() < MIB + SLACK
+
+
+def test_uses_that_wait_to_be_written(growth: Callable[[], int]) -> None:
+    lookup = KeyLookup(NoKeys(holds=True))
+    for number in range(2 * MOST_USES):
+        lookup.used(text(number, 12))
+    assert len(lookup._used) == MOST_USES
+    assert growth() < 4 * MIB
+
+
+def test_verified_tokens(growth: Callable[[], int]) -> None:
+    verifier = TokenVerifier(
+        SharedSecret("s" * 32),
+        audience="a",
+        scopes=["forecast"],
+        tiers=TIERS,
+        default_tier="free",
+        cached_bytes=MIB,
+    )
+    for number in range(2_000):
+        subject = text(number, 9) + "\U0001f600" * 119
+        digest = number.to_bytes(32)
+        verifier._cache[digest] = Verified(subject, frozenset({"forecast"}), "free", 4e9 + number)
+    assert growth() < MIB + SLACK
+
+
+def test_times_of_callers(growth: Callable[[], int]) -> None:
+    limits = LocalLimits(max_bytes=MIB)
+    for number in range(5_000):
+        limits.charge(f"jwt:{text(number, 9)}{'ü' * 119}", TIERS["standard"], 1)
+    assert growth() < MIB + SLACK
+
+
+def test_leases_of_callers(growth: Callable[[], int]) -> None:
+    class Away:
+        async def run(self, operation: object) -> Any:
+            raise AssertionError("only accounts are made here")
+
+    limiter = Limiter(Away(), max_bytes=MIB)
+    for number in range(5_000):
+        account = limiter._account(f"jwt:{text(number, 9)}{'ü' * 119}", TIERS["standard"])
+        account._held, account._held_until, account._whole_at = number, 1e9 + number, 2e9 + number
+        account._refused_until, account._passes_at = 3e9 + number, 4e9 + number
+    assert growth() < MIB + SLACK
+
+
+def test_refusals_that_wait_to_be_written(growth: Callable[[], int]) -> None:
+    buffer = AuditBuffer(lambda events: None)
+    for number in range(2_000):
+        subject, place = f"jwt:{text(number, 9)}{'ü' * 119}", text(number, 40)
+        caller = Caller(subject, subject, "free", frozenset(), True, place)
+        scope: Scope = {
+            "method": "M" * 10_000,
+            "path": text(number, 100_000),
+            "state": {CALLER_KEY: caller, "request_id": "r" * 128},
+        }
+        buffer.record(refused_event(scope, "unknown_key", at=NOW, subject=text(number, 12)))
+    assert len(buffer._waiting) == 256
+    assert growth() < 256 * 2_048
+
+
+def test_addresses(growth: Callable[[], int]) -> None:
+    for number in range(2_000):
+        headers = [(b"x-forwarded-for", text(number, 50_000).encode())]
+        scope = {"client": ("127.0.0.1", 1), "headers": headers}
+        address.client_address(scope, [ip_network("127.0.0.0/8")])
+    assert growth() < MIB
