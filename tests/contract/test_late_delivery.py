@@ -122,7 +122,7 @@ def test_all_promotions_are_known_as_far_as_those_of_every_series(
 
 
 def test_a_trend_that_rests_on_late_days_is_null(client: Client) -> None:
-    tree = client.get("/hierarchy", horizon=15, depth=1, by="store").json()["tree"]
+    tree = client.get("/hierarchy", horizon=90, depth=1, by="store").json()["tree"]
     previous = {node["id"]: node["previous"] for node in (tree, *tree["children"])}
     assert previous["total"] is None
     assert previous[f"store:{LATE_STORE}"] is None
