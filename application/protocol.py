@@ -96,20 +96,22 @@ class HttpProtocol(HttpToolsProtocol):
         self._framing: list[Header] | None = None
         self._head_is_small = True
         self._head_bytes = self._body_bytes = self._raw_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     # --- the connection -----------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.transport = LingeringTransport(transport, self.loop, self._on_close)  # type: ignore[assignment]
-        self._start_head_timer()
+        self._deadline = self.loop.time() + self.limits.head_seconds
+        self._start_timer(self.limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lingering.lost()
-        self._stop_head_timer()
+        if self._timer is not None:
+            self._timer.cancel()
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
         size = len(data)
@@ -117,7 +119,6 @@ class HttpProtocol(HttpToolsProtocol):
             for start in range(0, size, _PART):
                 self.data_received(data[start : start + _PART])
             return
-        self._unset_keepalive_if_required()
         if self._stopped:
             self._lingering.discard(size)
             return
@@ -140,9 +141,17 @@ class HttpProtocol(HttpToolsProtocol):
         super().shutdown()
 
     def on_response_complete(self) -> None:
-        HttpToolsProtocol.on_response_complete(self)
-        if self._reading == _BODY and self.cycle.response_complete:
+        """Begin with the next request; uvicorn would set a timer here for every response."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._reading == _BODY:
             self.transport.close()  # the rest of a body is not waited for
+        else:
+            self._deadline = self.loop.time() + self.timeout_keep_alive
 
     # --- what the parser finds; `super()` takes a while, and these are called for every request ---
 
@@ -156,8 +165,7 @@ class HttpProtocol(HttpToolsProtocol):
         HttpToolsProtocol.on_headers_complete(self)
         self._reading = _BODY
         self._head_bytes = self._body_bytes = self._raw_bytes = 0
-        if self._head_timer is not None:
-            self._stop_head_timer()
+        self._deadline = None
         try:
             self._check_head(self.headers)
         except Problem as problem:
@@ -178,6 +186,8 @@ class HttpProtocol(HttpToolsProtocol):
     def _count(self, size: int, began: int) -> None:
         """Hold what has been parsed so far to the bounds that the callbacks cannot see."""
         if self._reading == _HEAD:
+            if began == _NOTHING:
+                self._deadline = self.loop.time() + self.limits.head_seconds
             # where the head began within these bytes is not known: they count from the next on
             self._head_bytes += size if began == _HEAD else 0
             many = len(self.headers) > self.limits.fields
@@ -187,8 +197,6 @@ class HttpProtocol(HttpToolsProtocol):
             self._raw_bytes += size
             if self._raw_bytes > 2 * self._body_bytes + _FRAMING_BYTES:
                 self._refuse(malformed("its body has more framing than content"))
-        if self._reading != _BODY and self._head_timer is None and self._is_idle():
-            self._start_head_timer()
 
     def _check_target(self) -> None:
         """Bring the request target into the form that uvicorn reads."""
@@ -239,17 +247,21 @@ class HttpProtocol(HttpToolsProtocol):
 
     # --- time ---------------------------------------------------------------------------------
 
-    def _start_head_timer(self) -> None:
-        self._head_timer = self.loop.call_later(self.limits.head_seconds, self._head_is_late)
+    # One timer for each connection looks at a deadline that requests move, because setting a
+    # timer costs more than moving it. It comes at least as often as the shortest deadline is long,
+    # so none is missed.
 
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _start_timer(self, seconds: float) -> None:
+        shortest = min(self.limits.head_seconds, self.timeout_keep_alive)
+        self._timer = self.loop.call_later(min(seconds, shortest), self._look_at_deadline)
 
-    def _head_is_late(self) -> None:
-        self._head_timer = None
-        if self._reading == _HEAD:
+    def _look_at_deadline(self) -> None:
+        left = self.limits.head_seconds
+        if self._deadline is not None:
+            left = self._deadline - self.loop.time()
+        if left > 0.001:  # of a timer that came a little early
+            self._start_timer(left)
+        elif self._reading == _HEAD:
             seconds = self.limits.head_seconds
             detail = f"The head of the request was not complete after {seconds:g} s; send it again."
             self._refuse(Problem(Code.REQUEST_TIMEOUT, detail))

@@ -228,6 +228,16 @@ def test_a_connection_without_a_whole_head_is_closed(
     assert (got.statuses, got.closed) == (statuses, True)
 
 
+def test_a_head_that_trickles_has_no_more_time(exchange: Send) -> None:
+    got = exchange(*(GET[at : at + 1] for at in range(len(GET))), limits=SOON, seconds=0.2)
+    assert got.statuses == [408]
+
+
+def test_a_connection_that_is_used_again_stays_open(exchange: Send) -> None:
+    got = exchange(*(3 * [GET + b"\r\n"]), limits=SOON, seconds=0.2)
+    assert (got.statuses, got.closed) == ([200, 200, 200], False), "uvicorn gives it 5 s"
+
+
 def test_a_request_that_is_being_answered_is_not_cut(exchange: Send) -> None:
     """The body's time is the application's to bound."""
     got = exchange(POST + b"Content-Length: 9\r\n\r\na", limits=SOON, seconds=0.2)
@@ -259,7 +269,7 @@ def test_uvicorn_takes_the_protocol_where_nothing_is_chosen(registered: None) ->
     [
         *("connection_made", "connection_lost", "data_received", "shutdown"),
         *("on_response_complete", "on_message_begin", "on_headers_complete"),
-        *("on_body", "on_message_complete", "_unset_keepalive_if_required"),
+        *("on_body", "on_message_complete", "_start_asgi_task"),
     ],
 )
 def test_what_is_overridden_is_there_in_uvicorn(name: str) -> None:
