@@ -7,7 +7,7 @@ from functools import partial
 
 import polars as pl
 
-from features.findings import Finding, Report, Severity
+from features.findings import SHOWN, Finding, Report, Severity
 from features.reading.days import advice_for, parse_day
 from features.reading.layout import TableLayout
 from features.reading.names import canonical, is_no_value
@@ -53,7 +53,7 @@ def convert_columns(
             report.add(_wrong_kind(raw, column, file, str(error)))
             result = Converted(pl.Series(column.name, [None] * frame.height, dtype=column.dtype))
         else:
-            _mark_missing(result, raw, column)
+            _mark_missing(result, column)
             for fault in result.faults:
                 _report(fault, raw, rows, column, file, report)
         if not column.nullable:
@@ -109,7 +109,7 @@ def _to_name(raw: pl.Series, column: Column) -> Converted:
     if any(name != clean or not clean for name, clean in distinct.items()):
         values = map_distinct(text, lambda name: distinct[name] or None, pl.String)
     converted = Converted(values)
-    _mark_names(converted, text, column, set(distinct.values()))
+    _mark_names(converted, column, set(distinct.values()))
     changed = (values != text) & values.is_not_null()
     if changed.any():
         said = "is read without blanks or invisible characters, in Unicode's form NFC"
@@ -119,7 +119,7 @@ def _to_name(raw: pl.Series, column: Column) -> Converted:
     return converted
 
 
-def _mark_names(converted: Converted, text: pl.Series, column: Column, names: set[str]) -> None:
+def _mark_names(converted: Converted, column: Column, names: set[str]) -> None:
     """Mark names that are none: words for no value, control characters, unknown choices."""
 
     def mark(faulty: Callable[[str], bool], code: str, expected: str, advice: str | None) -> None:
@@ -168,7 +168,7 @@ def _warn_of_leading_zeros(converted: Converted, text: pl.Series) -> None:
         converted.faults.append(Fault("leading-zeros", rows, said, advice, Severity.WARNING))
 
 
-def _mark_missing(result: Converted, raw: pl.Series, column: Column) -> None:
+def _mark_missing(result: Converted, column: Column) -> None:
     """Mark values that are absent or blank where the column must hold one."""
     if column.nullable:
         return
@@ -180,7 +180,6 @@ def _mark_missing(result: Converted, raw: pl.Series, column: Column) -> None:
             absent &= ~fault.rows
     expected = {pl.Date: NO_DATE, pl.Boolean: NO_BOOLEAN, pl.String: NO_TEXT}
     words = expected.get(type(column.dtype), NO_NUMBER)
-    result.faults = [*result.faults]
     if absent.any():
         result.faults.insert(0, Fault("no-value", absent, words))
 
@@ -195,7 +194,7 @@ def _report(
     fault: Fault, raw: pl.Series, rows: pl.Series, column: Column, file: str, report: Report
 ) -> None:
     positions = fault.rows.arg_true()
-    first = positions.head(20).to_list()
+    first = positions.head(SHOWN).to_list()
     findings = []
     for position, value in zip(first, shown_values(raw, first), strict=True):
         shown = "no value" if value is None or fault.code == "no-value" else repr(_short(value))
