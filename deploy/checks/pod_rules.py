@@ -61,6 +61,16 @@ def _container_faults(pod: Pod, container: Object) -> Iterator[str]:
         yield "is another user than the pod"
     if any("hostPort" in port for port in container.get("ports", [])):
         yield "takes a port of the node"
+    words = [*container.get("command", []), *container.get("args", [])]
+    for name in _secret_variables(container):
+        if any(f"$({name})" in word for word in words):
+            yield f"{name} is written into its arguments, which every process can read"
+
+
+def _secret_variables(container: Object) -> Iterator[str]:
+    for variable in container.get("env", []):
+        if "secretKeyRef" in variable.get("valueFrom", {}):
+            yield variable["name"]
 
 
 def resources(manifests: Manifests) -> Iterator[Finding]:

@@ -57,6 +57,12 @@ BROKEN: dict[str, tuple[str, Break]] = {
     "no request": ("resources", lambda m: container(m)["resources"]["requests"].pop("cpu")),
     "no size": ("resources", lambda m: server(m)["volumes"][1]["emptyDir"].pop("sizeLimit")),
     "no tag": ("images", lambda m: container(m).update(image="registry.example:5000/mlrf")),
+    "secret in arguments": (
+        "restricted",
+        lambda m: m.one("StatefulSet", "mlrf-redis")["spec"]["template"]["spec"]["containers"][0][
+            "args"
+        ].append("--requirepass=$(REDIS_PASSWORD)"),
+    ),
     "latest": ("images", lambda m: container(m).update(image="mlrf:latest")),
     "no readiness": ("probes", lambda m: container(m).pop("readinessProbe")),
     "no startup": ("probes", lambda m: container(m).pop("startupProbe")),
@@ -228,10 +234,11 @@ def played(manifests: Manifests, **secrets: str) -> Object:
 
 
 def test_what_is_played_has_its_secrets_filled_in(production: Manifests) -> None:
-    prepared = played(production, REDIS_PASSWORD="p")
+    prepared = played(production, REDIS_PASSWORD="p-secret")
     assert prepared["image"] == "localhost/valkey"
-    assert prepared["args"][-2:] == ["--requirepass", "p"]
-    assert prepared["env"][0] == {"name": "REDIS_PASSWORD", "value": "p"}
+    assert prepared["env"][0] == {"name": "REDIS_PASSWORD", "value": "p-secret"}
+    words = [*prepared["command"], *prepared["args"]]
+    assert not any("p-secret" in word for word in words), "every process can read arguments"
 
 
 def test_what_is_played_misses_no_secret(production: Manifests) -> None:
