@@ -15,6 +15,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import bentoml
+import bentoml._internal.log as bentoml_log
 import numpy as np
 from pydantic import ValidationError
 from starlette.types import ASGIApp
@@ -43,7 +44,7 @@ try:
 except ValidationError as wrong:  # a line that names the variable, as the command has it
     raise SystemExit(f"mlrf: {told(wrong)}") from None
 configure_logging(settings.log_level)
-log_framework_as_json()
+log_framework_as_json(bentoml_log.SERVER_LOGGING_CONFIG)
 
 
 def warm() -> None:

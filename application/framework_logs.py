@@ -10,16 +10,17 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import bentoml._internal.log as bentoml_log
-
 from telemetry.logs import json_formatter
 
 _HANDLER = "json"
 
 
-def log_framework_as_json() -> None:
-    """Make the framework log as we do, now and whenever it configures logging again."""
-    configuration: dict[str, Any] = bentoml_log.SERVER_LOGGING_CONFIG
+def log_framework_as_json(configuration: dict[str, Any]) -> None:
+    """Make the framework log as we do, now and whenever it configures logging again.
+
+    Args:
+        configuration: the dictionary that it configures `logging` from, which is altered.
+    """
     configuration["disable_existing_loggers"] = False
     configuration["formatters"] = {_HANDLER: {"()": json_formatter}}
     configuration["filters"] = {}

@@ -17,6 +17,7 @@ from cli.inputs import Data, Threads, extra, tables
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.progress import err, progress
 from features.reading.layout import STANDARD, DateOrder, Decimal, Delimiter, TableLayout
+from settings import get_settings
 
 if TYPE_CHECKING:
     from training.engine import Engine
@@ -121,13 +122,14 @@ def train_model(
     with extra("train"):
         from training.pipeline import train as run
 
-    store = inputs.writable_store()
+    store = get_settings().store
     count = threads or inputs.cores()
     with (
         tables(data) as (folder, recipe),
         _engine(engine, scheduler, store, count) as fitting,
         progress() as reporter,
     ):
+        inputs.writable_store()  # once nothing else is missing, for it makes the folders
         pair = run(
             folder,
             store,

@@ -66,7 +66,8 @@ def test_the_framework_logs_as_json_once(name: str, again: str) -> None:
         "import logging, bentoml._internal.log as bentoml_log; "
         "bentoml_log.configure_server_logging(); "
         f"{_START}from application.framework_logs import log_framework_as_json; "
-        f"log_framework_as_json(); {again}logging.getLogger('{name}').warning('%s', 'said')"
+        f"log_framework_as_json(bentoml_log.SERVER_LOGGING_CONFIG); {again}"
+        f"logging.getLogger('{name}').warning('%s', 'said')"
     )
     said = [(line["level"], line["logger"]) for line in lines if line["event"] == "said"]
     assert said == [("warning", name)]
