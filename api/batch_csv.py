@@ -37,7 +37,7 @@ _COLUMNS = (*_NEEDED, "date")
 _BOUNDS = tuple(f"{side}_{each}" for each in DEFAULT_INTERVALS for side in ("lower", "upper"))
 _HEADER = ("row", "store_nbr", "family", "date", "prediction", *_BOUNDS, "code", "detail")
 _ROW_HOLDS = "a store, a family, a horizon and perhaps a date"
-_LINE_CHARACTERS = 1_000
+_LINE_CHARACTERS = 16_000
 _ROWS_READ_AT_ONCE = 500
 _ROWS_AT_ONCE = 50
 """Rows that are written before others get the processor."""
