@@ -132,12 +132,12 @@ def test_what_forecasts_knows_nothing_of_http(path: Path) -> None:
     assert {name for name in names if name.startswith("errors.")} <= {"errors.InputError"}
 
 
-BENTOML = {"service", "application.framework_logs", "application.supervisor"}
-"""Who knows BentoML: the service, and what mends its logs and its supervisor."""
+BENTOML = {"service", "application.supervisor"}
+"""Who knows BentoML: the service, and what makes its supervisor safe."""
 
 
 @pytest.mark.parametrize("path", [param for param in MODULES if param.id not in BENTOML])
-def test_only_the_service_and_what_mends_the_framework_know_bentoml(path: Path) -> None:
+def test_only_the_service_and_its_supervisor_know_bentoml(path: Path) -> None:
     assert "bentoml" not in {room_of(name) for name in imports_of(path)}
 
 
