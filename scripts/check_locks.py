@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 PIPS = {
@@ -45,18 +46,26 @@ def refusal(python: Path, lock: str, options: tuple[str, ...]) -> str:
     return done.stderr if done.returncode else ""
 
 
-def main(locks: list[str]) -> int:
-    """Try every lock with every pip; return 1 where one is refused."""
+def judge(folder: Path, release: str, options: tuple[str, ...], locks: list[str]) -> int:
+    """Try every lock with one pip; return how many it refuses."""
+    python = environment(folder, release)
     refused = 0
-    with tempfile.TemporaryDirectory() as work:
-        for number, (release, options) in enumerate(PIPS.items()):
-            python = environment(Path(work) / str(number), release)
-            for lock in locks:
-                reason = refusal(python, lock, options)
-                refused += bool(reason)
-                print(f"{lock}: {'REFUSED' if reason else 'accepted'} by {release}", flush=True)
-                print(reason, end="", file=sys.stderr)
-    return int(refused > 0)
+    for lock in locks:
+        reason = refusal(python, lock, options)
+        refused += bool(reason)
+        print(f"{lock}: {'REFUSED' if reason else 'accepted'} by {release}", flush=True)
+        print(reason, end="", file=sys.stderr)
+    return refused
+
+
+def main(locks: list[str]) -> int:
+    """Try every lock with every pip, side by side; return 1 where one is refused."""
+    with tempfile.TemporaryDirectory() as work, ThreadPoolExecutor() as pool:
+        tries = [
+            pool.submit(judge, Path(work) / str(number), release, options, locks)
+            for number, (release, options) in enumerate(PIPS.items())
+        ]
+        return int(any(each.result() for each in tries))
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ def test_a_table_names_the_model_and_the_data_that_it_rests_on(client: Any, pair
     assert told == (pair.bundle, pair.snapshot)
 
 
-@pytest.mark.parametrize("number", ["9" * 5000, "１５", "015", "+15", "1_5"])
+@pytest.mark.parametrize("number", ["9" * 500, "１５", "015", "+15", "1_5"])
 @pytest.mark.parametrize("column", ["store_nbr", "horizon"])
 def test_what_json_would_not_take_for_a_number_is_none_in_a_table(
     client: Any, column: str, number: str

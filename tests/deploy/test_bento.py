@@ -47,7 +47,7 @@ def cluttered(trained: Store, tmp_path_factory: pytest.TempPathFactory) -> Store
     for parent in (store.bundles, store.snapshots, store.forecasts):
         shutil.copytree(next(parent.glob("2*")), parent / "2023-01-01-0123456789abcdef")
         (parent / ".staging-left").mkdir()
-    real = folder / "elsewhere"
+    real = store.root / "elsewhere"
     (store.bundles / pair.bundle).rename(real)
     (store.bundles / pair.bundle).symlink_to(real)
     return store

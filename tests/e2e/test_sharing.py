@@ -53,7 +53,12 @@ def shared(
     (data / "wrong" / "oil.parquet").unlink()
     (data / "wrong" / "oil.csv").write_text("date,dcoilwtico\n2024-06-01,70.5\n2024-06-02,much\n")
     valkey = Valkey()
-    settings = {"WORKERS": "2", "REDIS_URL": valkey.url(), "DATA_DIR": str(data)}
+    settings = {
+        "WORKERS": "2",
+        "REDIS_URL": valkey.url(),
+        "CACHE_SECRET": "a secret of the cache, shared by the workers",
+        "DATA_DIR": str(data),
+    }
     try:
         with running(folder, store, **settings) as server:
             server.wait_for("/readyz")

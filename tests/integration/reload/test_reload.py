@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 import pytest
@@ -15,6 +16,7 @@ from filelock import FileLock
 
 from artifacts import Store
 from features.snapshot import Snapshot
+from models import refresh as building
 from models.jobs import Job, Jobs, State
 from models.refresh import FORECASTING
 from models.reload import Reloader, ReloadRunningError
@@ -93,17 +95,33 @@ def test_a_refused_bundle_is_named_from_the_artifacts_on(own_store: Store, done:
     assert (job.detail or "").startswith(f"bundles/{bundle}/metrics.json: has 2 bytes")
 
 
-def test_what_nobody_expected_is_in_the_log_of_the_job(
-    own_store: Store, done: Done, wait: Wait
-) -> None:
+def test_a_store_that_cannot_be_written_is_said_so(own_store: Store, done: Done) -> None:
     for folder in own_store.snapshots.iterdir():  # a file where the folder should be
         folder.rename(own_store.root / folder.name)
     own_store.snapshots.rmdir()
     own_store.snapshots.touch()
     job = done("newer")
     assert job.state is State.FAILED
-    assert job.detail == f"File exists; jobs/{job.id}.log, beside the artifacts, has more"
-    wait(lambda: "FileExistsError" in Jobs(own_store).log(job.id).read_text())
+    assert job.detail == "snapshots: cannot be written: File exists"
+
+
+def test_what_nobody_expected_ends_the_job_and_is_raised_into_its_log(
+    own_store: Store, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise KeyError("nobody expected this")
+
+    monkeypatch.setattr(building, "refresh", fail)
+    jobs = Jobs(own_store)
+    with jobs.starting():
+        queued = jobs.add("newer", force=False)
+    with pytest.raises(KeyError, match="nobody expected this"):
+        building.run(own_store, data, queued.id)
+    job = jobs.read(queued.id)
+    assert job is not None
+    assert job.state is State.FAILED
+    assert (job.detail or "").startswith("unexpected KeyError")
+    assert (job.detail or "").endswith(f"jobs/{job.id}.log, beside the artifacts, has more")
 
 
 @pytest.fixture

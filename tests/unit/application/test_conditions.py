@@ -21,7 +21,7 @@ def details(origin: date, *, demo: bool = False) -> list[str]:
         first_date=date(2021, 1, 1), origin=origin, promotions_known_through=origin, demo=demo
     )
     serving = SimpleNamespace(engine=SimpleNamespace(snapshot=SimpleNamespace(facts=facts)))
-    watcher: Any = SimpleNamespace(serving=serving, degraded=())
+    watcher: Any = SimpleNamespace(serving=serving, degraded=(), stalled="")
     keys: Any = SimpleNamespace(away=False)
     reasons = Conditions(watcher, None, keys, MAX_AGE).reasons()
     assert {reason.name for reason in reasons} <= {"data"}

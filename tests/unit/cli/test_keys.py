@@ -307,11 +307,13 @@ def test_a_newer_database_is_refused_in_one_line(run: Run, url: str) -> None:
     [
         pytest.param(
             "postgresql://ann:hunter2@127.0.0.1:1/keys",
-            "mlrf: the PostgreSQL database keys on 127.0.0.1 cannot be used: ",
+            "mlrf: DATABASE_URL: the PostgreSQL database keys on 127.0.0.1 cannot be used: ",
             id="unreachable",
         ),
         pytest.param(
-            "mysql://ann:hunter2@host/keys", "mlrf: the database URL is of 'mysql'; ", id="kind"
+            "mysql://ann:hunter2@host/keys",
+            "mlrf: DATABASE_URL: the database URL is of 'mysql'; ",
+            id="kind",
         ),
     ],
 )
