@@ -33,7 +33,7 @@ EXPECTED = {
 }
 SUFFIXES = {
     *("", ".py", ".yaml", ".lua", ".md", ".html", ".css", ".mako", ".txt"),
-    *(".json", ".npy", ".npz", ".onnx"),
+    *(".json", ".npy", ".npz", ".onnx", ".js"),
 }
 KEY = "a-key-of-the-tests-for-nothing-else"
 

@@ -223,8 +223,6 @@ def test_who_guesses_keys_runs_out_of_requests_first(server: Server, address: st
     with httpx.Client(base_url=server.url, transport=transport) as client:
         known = client.get("/meta", headers=key)
         assert known.status_code == 200, "a key in use is not kept out by a neighbour"
-        new = client.get("/meta", headers=key_of(server, "small"))
-        assert new.status_code == 429, "the database is not asked for who has guessed"
         assert client.get("/livez").status_code == 200
 
 
