@@ -25,7 +25,7 @@ def test_a_row_weighs_a_power_of_what_its_series_sells() -> None:
     np.testing.assert_allclose(weight, [10**0.6, 100**0.6, 10_000**0.6], rtol=1e-6)
 
 
-def test_no_row_weighs_more_than_a_bounded_number_of_medians() -> None:
+def test_the_weight_of_a_row_is_at_most_so_many_medians() -> None:
     """One series does not take the whole of the model."""
     weight = weight_of(MEMBER, rows_of(9, 9, 9, 9, 1e12))
     assert weight is not None
