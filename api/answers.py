@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from hashlib import blake2b
 from typing import Any, TypedDict
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -83,22 +86,28 @@ def basis_of(engine: ForecastEngine, window: Window, row: int) -> Basis:
         "model_version": bundle.name,
         "model_trained_through": trained_through,
         "in_sample": snapshot.date_at(int(window.days[0])) <= trained_through,
-        "known_through": known_through(snapshot, window.origin, row),
+        "known_through": known_through(snapshot, window.origin, [row])[0],
         "snapshot": reference(snapshot),
         "degraded": False,
     }
 
 
-def known_through(snapshot: Snapshot, origin: int, row: int) -> dict[str, date]:
-    """Return the last day up to which the promotions of a node were known at an origin.
+def known_through(
+    snapshot: Snapshot, origin: int, rows: Sequence[int] | NDArray[np.intp]
+) -> list[dict[str, date]]:
+    """Return the last day up to which the promotions of each node were known at an origin.
 
     The sales have a day of their own only where they are not delivered up to the origin.
     """
-    days = {"onpromotion": snapshot.date_at(origin + int(snapshot.known_lead[row]))}
-    delivered = int(snapshot.sales_known_through[row])
-    if delivered < origin:
-        days["sales"] = snapshot.date_at(delivered)
-    return days
+    planned = (origin + snapshot.known_lead[rows]).tolist()
+    delivered = snapshot.sales_known_through[rows].tolist()
+    dates = {day: snapshot.date_at(day) for day in {*planned, *delivered}}
+    return [
+        {"onpromotion": dates[promotions]}
+        if sales >= origin
+        else {"onpromotion": dates[promotions], "sales": dates[sales]}
+        for promotions, sales in zip(planned, delivered, strict=True)
+    ]
 
 
 def reference(snapshot: Snapshot) -> SnapshotRef:

@@ -75,11 +75,13 @@ class DayForecasts:
     values: NDArray[np.float64]
     actual: NDArray[np.float64]
 
-    def first_day(self, node: int) -> DayDocument:
-        """Return the first day of a node as `/predict/simple` repeats it: without sales."""
-        day = self._form()(self.dates[0], self.values[node, 0].tolist(), None)
-        del day["actual"]
-        return day
+    def first_days(self) -> list[DayDocument]:
+        """Return the first day of each node as `/predict/simple` repeats it: without sales."""
+        form = self._form()
+        first = [form(self.dates[0], values, None) for values in self.values[:, 0].tolist()]
+        for day in first:
+            del day["actual"]
+        return first
 
     def as_json(self) -> Sequence[list[DayDocument] | orjson.Fragment]:
         """Return the days of each node, for orjson to write: it makes null of NaN."""

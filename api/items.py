@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import anyio.lowlevel
@@ -19,6 +21,7 @@ from api.predict import Series
 from api.schemas.requests import SimpleRequest
 from api.windows import Window, window_of
 from errors import Code, Problem
+from features.snapshot import Snapshot
 from models.forecaster import Forecaster
 
 MAX_PAST_ORIGINS = 4
@@ -63,10 +66,12 @@ class OfOrigin:
 
 async def plan(forecaster: Forecaster, documents: Sequence[Any]) -> list[Planned]:
     """What each item asks for, or what is wrong with it; other requests go on in between."""
-    origins: set[int] = {forecaster.pair.engine.snapshot.newest_origin}
+    snapshot = forecaster.pair.engine.snapshot
+    windows = cache(partial(window_of, snapshot))  # most items ask for the same days
+    origins: set[int] = {snapshot.newest_origin}
     planned: list[Planned] = []
     for number, document in enumerate(documents, start=1):
-        planned.append(_planned(forecaster, document, origins))
+        planned.append(_planned(snapshot, document, windows, origins))
         if number % _ITEMS_AT_ONCE == 0:
             await anyio.lowlevel.checkpoint()
     return planned
@@ -90,12 +95,16 @@ def _numbers_of(item: Planned) -> int:
     return len(item.window.horizons) * (2 + 2 * len(item.asked.intervals))
 
 
-def _planned(forecaster: Forecaster, document: Any, origins: set[int]) -> Planned:
-    snapshot = forecaster.pair.engine.snapshot
+def _planned(
+    snapshot: Snapshot,
+    document: Any,
+    windows: Callable[[date | None, int], Window],
+    origins: set[int],
+) -> Planned:
     try:
         asked = checked(document, SimpleRequest)
         row = bottom_row(snapshot, asked.store_nbr, asked.family)
-        window = window_of(snapshot, asked.date, asked.horizon)
+        window = windows(asked.date, asked.horizon)
     except Problem as problem:
         return problem
     if window.origin not in origins and len(origins) > MAX_PAST_ORIGINS:
@@ -175,13 +184,13 @@ def results(
         if isinstance(of_origin, Problem):
             done[number] = of_origin
             continue
-        key = (item.window.origin, *item.window.horizons[[0, -1]], item.asked.intervals)
+        key = (item.asked.date, item.asked.horizon, item.asked.intervals)
         together.setdefault(key, []).append((number, item))
-    for (origin, *_), items in together.items():
-        found = computed[origin]
+    for items in together.values():
+        window = items[0][1].window
+        found = computed[window.origin]
         assert isinstance(found, OfOrigin), "the others have their problem already"
         series = [Series(item.asked, item.row) for _, item in items]
-        window = items[0][1].window
         made = make(forecaster, window, series, found.of(series, window))
         done |= {number: one for (number, _), one in zip(items, made, strict=True)}
     return [done[number] for number in range(len(planned))]

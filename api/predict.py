@@ -60,23 +60,28 @@ def simple_answers(
     snapshot = engine.snapshot
     rows = np.array([row for _, row in series])
     days = days_of(forecaster, window, rows, mean, series[0].asked.intervals)
-    first = snapshot.date_at(int(window.days[0]))
+    origin, first = snapshot.date_at(window.origin), snapshot.date_at(int(window.days[0]))
     basis = basis_of(engine, window, series[0].row)
     return [
         {
-            **days.first_day(number),
+            **first_day,
             "store_nbr": asked.store_nbr,
             "family": asked.family,
             "date": first,
             "horizon": asked.horizon,
             "forecast": of_days,
-            "origin": snapshot.date_at(window.origin),
+            "origin": origin,
             "method": method,
             **basis,
-            "known_through": known_through(snapshot, window.origin, row),
+            "known_through": known,
         }
-        for number, ((asked, row), of_days, method) in enumerate(
-            zip(series, days.as_json(), engine.methods(window.origin, rows), strict=True)
+        for (asked, _), first_day, of_days, method, known in zip(
+            series,
+            days.first_days(),
+            days.as_json(),
+            engine.methods(window.origin, rows),
+            known_through(snapshot, window.origin, rows),
+            strict=True,
         )
     ]
 

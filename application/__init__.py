@@ -162,9 +162,10 @@ class Application:
         app = DeadlineMiddleware(app, limit_of=lambda scope: settings.request_timeout_seconds)
         app = RateHeadersMiddleware(ProblemMiddleware(app))
         app = CorsMiddleware(app, origins=settings.cors_origins)
-        app = SecurityHeadersMiddleware(app, tls_in_front=settings.tls_in_front)
         app = AccessMiddleware(app, route_of=lambda scope: policies.of(scope).route)
-        return RequestIdMiddleware(app)
+        app = RequestIdMiddleware(app)
+        # outermost, because every layer outside would go through its ten headers again
+        return SecurityHeadersMiddleware(app, tls_in_front=settings.tls_in_front)
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:

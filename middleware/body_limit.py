@@ -107,7 +107,7 @@ class _Body:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._limit_of = limit_of
+        self._limit = limit_of(scope)
         self._seconds = seconds
         self._until: float | None = None
         self._received = 0
@@ -115,6 +115,7 @@ class _Body:
         self._decoder: Decoder | None = None
         self.refusal: Problem | None = None
         self.abandoned = False
+        scope["state"][LIMIT_KEY] = self._limit
         announced = [header for header in scope["headers"] if header[0] in _ANNOUNCING]
         if announced:
             self._check(announced)
@@ -174,15 +175,6 @@ class _Body:
         if decoder.decoded > self._limit:
             self.refusal = _too_large(self._limit)
         return decoded
-
-    @property
-    def _limit(self) -> int:
-        """Bytes that the body may have, looked up when there is one."""
-        state = self._scope["state"]
-        limit: int | None = state.get(LIMIT_KEY)
-        if limit is None:
-            limit = state[LIMIT_KEY] = self._limit_of(self._scope)
-        return limit
 
     def _check(self, announced: list[tuple[bytes, bytes]]) -> None:
         lengths = [value for name, value in announced if name == b"content-length"]

@@ -39,8 +39,9 @@ class RequestIdMiddleware:
 
         def send_with_id(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                others = (pair for pair in message.get("headers", ()) if pair[0].lower() != _RAW)
-                message = {**message, "headers": [*others, (_RAW, raw)]}
+                headers = [pair for pair in message.get("headers", ()) if pair[0].lower() != _RAW]
+                headers.append((_RAW, raw))
+                message = {**message, "headers": headers}
             return send(message)  # no coroutine of its own: each would cost every message
 
         bind_contextvars(request_id=request_id)  # of the task, and servers make one a request

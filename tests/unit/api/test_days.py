@@ -34,4 +34,4 @@ def test_first_day_is_that_of_the_list_without_sales(draw: np.random.Generator) 
     days = DayForecasts([date(2024, 7, 1)], (80,), draw.random((2, 1, 3)), np.zeros((2, 1)))
     shown = orjson.loads(orjson.dumps(days.as_json()))[1][0]
     del shown["actual"]
-    assert orjson.loads(orjson.dumps(days.first_day(1))) == shown
+    assert orjson.loads(orjson.dumps(days.first_days()[1])) == shown

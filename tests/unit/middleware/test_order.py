@@ -27,7 +27,7 @@ def composed(app: ASGIApp, *, body_timeout: float = 10.0) -> ASGIApp:
     app = DeadlineMiddleware(app, limit_of=lambda scope: 0.05)
     app = BodyLimitMiddleware(app, limit_of=lambda scope: 10, timeout_seconds=body_timeout)
     app = CorsMiddleware(ProblemMiddleware(app), origins=[DASHBOARD])
-    return RequestIdMiddleware(AccessMiddleware(SecurityHeadersMiddleware(app)))
+    return SecurityHeadersMiddleware(RequestIdMiddleware(AccessMiddleware(app)))
 
 
 async def reading(scope: Scope, receive: Receive, send: Send) -> None:
