@@ -8,7 +8,7 @@ for seconds. So counts are looked at before anything is parsed, and members are 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio.lowlevel
 import orjson
@@ -27,11 +27,38 @@ _LEAST_CONTAINERS = 64
 _BYTES_OF_A_VALUE = 20
 _BYTES_OF_A_CONTAINER = 800
 
-_COUNTED = b'[{,":'
-_NOT_COUNTED = bytes(set(range(256)).difference(_COUNTED))
+_NOT_COUNTED = bytes(set(range(256)).difference(b'[{:",'))
 
 _TOKEN = re.compile(rb'[^"{}]*+(?:([{}])|"((?:[^"\\]++|\\.)*+)"(\s*+:)?)', re.DOTALL)
 """What follows next of an opening or closing brace and a string, perhaps the name of a member."""
+
+
+class _Counts(NamedTuple):
+    """How often each kind of punctuation stands in a body, within texts too."""
+
+    containers: int
+    colons: int
+    quotes: int
+    commas: int
+
+    @classmethod
+    def of(cls, body: bytes) -> _Counts:
+        """Count in one pass over what may be megabytes, and a few over what is left of it."""
+        left = body.translate(None, _NOT_COUNTED)
+        containers = left.count(b"[") + left.count(b"{")
+        colons, quotes = left.count(b":"), left.count(b'"')
+        return cls(containers, colons, quotes, len(left) - containers - colons - quotes)
+
+    def check(self, max_bytes: int) -> None:
+        """Refuse a body by what its punctuation says that it holds, before any of it is made."""
+        most_values = max_bytes // _BYTES_OF_A_VALUE
+        most_containers = max(_LEAST_CONTAINERS, max_bytes // _BYTES_OF_A_CONTAINER)
+        if self.containers > most_containers:
+            raise _too_much(f"more than {most_containers} lists and objects")
+        if self.commas > most_values:
+            raise _too_much(f"more than {most_values} values")
+        if self.quotes > 2 * MOST_STRINGS or self.colons > MOST_STRINGS:
+            raise _too_much(f"more than {MOST_STRINGS} texts and names")
 
 
 async def parse_json(body: bytes, max_bytes: int) -> Any:
@@ -45,34 +72,21 @@ async def parse_json(body: bytes, max_bytes: int) -> Any:
         Problem: PARSE_ERROR: it is not JSON, or holds too much; INVALID_REQUEST: an object has
             two members of one name.
     """
-    counted = body.translate(None, _NOT_COUNTED)  # one pass over what may be megabytes
-    containers = counted.count(b"[") + counted.count(b"{")
+    counts = _Counts.of(body)
     if len(body) > KIB:
-        _check_counts(counted, containers, max_bytes)
+        counts.check(max_bytes)
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Problem(Code.PARSE_ERROR, f"The body is not JSON: {error}.") from None
     # Each member has a colon. If there are no others, none of them was lost; else the members
     # have to be looked at one by one, which takes longer than parsing.
-    all_members = _members(document, containers) == counted.count(b":")
+    all_members = _members(document, counts.containers) == counts.colons
     if len(body) > _LARGE:
         await anyio.lowlevel.checkpoint()
     if not all_members:
         _refuse_doubled_members(body)
     return document
-
-
-def _check_counts(counted: bytes, containers: int, max_bytes: int) -> None:
-    """Refuse a body by what its punctuation says that it holds, before any of it is made."""
-    most_values = max_bytes // _BYTES_OF_A_VALUE
-    most_containers = max(_LEAST_CONTAINERS, max_bytes // _BYTES_OF_A_CONTAINER)
-    if containers > most_containers:
-        raise _too_much(f"more than {most_containers} lists and objects")
-    if counted.count(b",") > most_values:
-        raise _too_much(f"more than {most_values} values")
-    if counted.count(b'"') > 2 * MOST_STRINGS or counted.count(b":") > MOST_STRINGS:
-        raise _too_much(f"more than {MOST_STRINGS} texts and names")
 
 
 def _too_much(what: str) -> Problem:
