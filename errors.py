@@ -130,6 +130,15 @@ class Problem(Exception):
         errors = [FieldError(pointer + error.pointer, error.detail) for error in self.errors]
         return Problem(self.code, self.detail, errors=errors, headers=self.headers)
 
+    def as_value(self) -> Problem:
+        """Forget where the problem was raised, so that it can be kept, and return it.
+
+        The frames of a traceback may hold the problem itself. Such a cycle keeps a whole request
+        in memory until a full collection, which stops the worker.
+        """
+        self.__traceback__ = self.__context__ = None
+        return self
+
     def document(self, *, instance: str, request_id: str | None = None) -> dict[str, Any]:
         """The problem as a JSON object; `error` repeats `detail` for clients of old.
 

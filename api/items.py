@@ -106,7 +106,7 @@ def _planned(
         row = bottom_row(snapshot, asked.store_nbr, asked.family)
         window = windows(asked.date, asked.horizon)
     except Problem as problem:
-        return problem
+        return problem.as_value()
     if window.origin not in origins and len(origins) > MAX_PAST_ORIGINS:
         detail = (
             f"A batch takes up to {MAX_PAST_ORIGINS} different dates of the past; send this one "
@@ -156,7 +156,7 @@ async def compute(forecaster: Forecaster, planned: Sequence[Planned]) -> Compute
         try:
             values = await forecast(forecaster, Window(origin, horizons))
         except Problem as problem:
-            computed[origin] = problem
+            computed[origin] = problem.as_value()
         else:
             computed[origin] = OfOrigin(horizons, values)
     return computed

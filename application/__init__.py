@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.administration import Administration
 from api.routes import Front, Policies, Routes, Serving
-from application.background import every, migrated
+from application.background import every, freeze_loaded_modules, migrated
 from application.conditions import Conditions
 from application.identity import identity_of
 from application.reloads import ReloadWatch, report_end
@@ -172,6 +172,7 @@ class Application:
         """Everything that goes on beside requests, from the start of a worker to its end."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(migrated, self._database, self._conditions.note_database)
+            tasks.start_soon(freeze_loaded_modules)
             tasks.start_soon(self._watcher.watch)
             tasks.start_soon(every, AUDIT_SECONDS, self._audit.flush)
             tasks.start_soon(every, USES_SECONDS, self._keys.flush)

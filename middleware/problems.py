@@ -49,6 +49,7 @@ class ProblemMiddleware:
             if responder.started:
                 raise
             await responder.fail(problem)
+            problem.as_value()
         except Exception:
             _log.exception("request_failed", **_of(scope))
             if responder.started:

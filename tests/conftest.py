@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 from filelock import FileLock
 
 from artifacts import Pair, Store
+from errors import Problem
 from features.build import build_snapshot
 from features.contract import Contract, contract_of
 from features.matrix import MatrixBuilder
@@ -169,3 +172,17 @@ def odd_snapshot(odd_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def draw() -> np.random.Generator:
     """Random numbers, the same in every run."""
     return np.random.default_rng(20240630)
+
+
+@pytest.fixture
+def uncollected_problems() -> Iterator[Callable[[], int]]:
+    """How many problems of this test are left for the collector, which does not run meanwhile."""
+
+    def living() -> int:
+        return sum(isinstance(found, Problem) for found in gc.get_objects())
+
+    gc.collect()
+    before = living()
+    gc.disable()
+    yield lambda: living() - before
+    gc.enable()

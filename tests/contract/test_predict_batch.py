@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -51,6 +52,14 @@ def test_an_item_has_the_answer_of_the_single_call(client: Any) -> None:
     ]
     singles = [client.post("/predict/simple", **item).json() for item in items]
     assert batch(client, *items) == singles
+
+
+def test_items_that_are_refused_leave_nothing_for_a_full_collection(
+    client: Any, uncollected_problems: Callable[[], int]
+) -> None:
+    """A table of 3,000 misspelt rows would leave 33,000 objects."""
+    batch(client, *20 * [{**GOOD, "family": "DIARY"}])
+    assert uncollected_problems() == 0
 
 
 def test_problems_stand_in_the_place_of_their_items(client: Any) -> None:

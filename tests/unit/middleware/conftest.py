@@ -70,7 +70,12 @@ def call() -> Call:
     """Sends one request to an application."""
 
     def call(
-        app: ASGIApp, *, method: str = "GET", path: str = "/somewhere", **headers: str
+        app: ASGIApp,
+        *,
+        method: str = "GET",
+        path: str = "/somewhere",
+        body: bytes = b"",
+        **headers: str,
     ) -> Sent:
         scope: Scope = {
             "type": "http",
@@ -84,7 +89,7 @@ def call() -> Call:
         sent = Sent()
 
         async def receive() -> Message:
-            return {"type": "http.request", "body": b""}
+            return {"type": "http.request", "body": body}
 
         async def send(message: Message) -> None:
             sent.messages.append(message)

@@ -104,6 +104,23 @@ def test_every_answer_is_identified_secured_readable_and_logged(
     assert "hunter2" not in sent.body.decode() + str(line)
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param({"path": "/refused"}, id="by the application"),
+        pytest.param({"Content_Length": "11"}, id="for what it announces"),
+        pytest.param({"body": 11 * b"a"}, id="for its body"),
+        pytest.param({"path": "/slow"}, id="for its time"),
+    ],
+)
+def test_a_refused_request_leaves_nothing_for_a_full_collection(
+    call: Callable, uncollected_problems: Callable[[], int], request_: dict[str, Any]
+) -> None:
+    """Full collections stop a worker, and hostile requests would bring one every second."""
+    assert call(composed(reading), **request_).status >= 400
+    assert uncollected_problems() == 0
+
+
 def test_a_body_that_is_too_slow_is_refused_before_the_deadline(
     log_lines: Callable[[], list[dict[str, Any]]],
 ) -> None:
