@@ -64,7 +64,7 @@ bench: $(VENV)/bench.done models/artifacts/CURRENT ## Measure our server beside 
 bench-library: $(VENV)/bench.done ## Measure the parts, beside other libraries: DATA=<folder>, WHAT="matrix growth", RECORD=1
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m load.library $(WHAT) $(if $(DATA),--data "$(DATA)") $(if $(RECORD),--record)
 
-build: models/artifacts/CURRENT ## Build the Bento with the pair that is served now, or BUNDLE= and SNAPSHOT=
+build: models/artifacts/CURRENT ## Build the Bento with the release that is served now, or BUNDLE= and SNAPSHOT=
 	@$(BIN)/python scripts/build_bento.py $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(SNAPSHOT),--snapshot "$(SNAPSHOT)")
 
 image: $(VENV)/train.done ## Build the image of the Bento: NAME=mlrf TAG=<version> BASE=<python image>; TRAIN=1 for the one that trains too

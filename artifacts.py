@@ -220,7 +220,7 @@ def verify(folder: Path, *, kind: str) -> Artifact:
 
 
 @dataclass(frozen=True)
-class Pair:
+class Release:
     """The names of the bundle and the snapshot that serve together."""
 
     bundle: str
@@ -255,8 +255,8 @@ class Store:
     def pointer(self) -> Path:
         return self.root / "CURRENT"
 
-    def current(self) -> Pair:
-        """The serving pair.
+    def current(self) -> Release:
+        """The serving release.
 
         Raises:
             ArtifactError: there is no ``CURRENT``, it cannot be read, or what it names is not in
@@ -271,7 +271,7 @@ class Store:
         except (OSError, UnicodeDecodeError) as error:
             raise ArtifactError(self.pointer, "cannot be read") from error
         named = dict(line.strip().split("=", 1) for line in lines if "=" in line)
-        return Pair(
+        return Release(
             bundle=self._named(named, "bundle", self.bundles),
             snapshot=self._named(named, "snapshot", self.snapshots),
         )
@@ -289,8 +289,8 @@ class Store:
             )
         return name
 
-    def promote(self, pair: Pair) -> Self:
-        """Make a pair the serving one, by one atomic rename.
+    def promote(self, release: Release) -> Self:
+        """Make a release the serving one, by one atomic rename.
 
         Raises:
             UnwritableError: the folder cannot be written.
@@ -299,7 +299,7 @@ class Store:
             self.root.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(prefix=_STAGING, dir=self.root)
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(f"bundle={pair.bundle}\nsnapshot={pair.snapshot}\n")
+                file.write(f"bundle={release.bundle}\nsnapshot={release.snapshot}\n")
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).chmod(0o644)

@@ -24,11 +24,11 @@ from application import Application, supervisor
 from application.framework_logs import log_framework_as_json
 from application.identity import refuse_open_server
 from application.protocol import Limits, use_http_protocol
-from artifacts import ArtifactError, Pair
+from artifacts import ArtifactError, Release
 from errors import Code, Problem
 from models.forecaster import Forecaster
-from models.pair import ServingPair, load_engine, load_serving_pair
-from models.watcher import PairWatcher
+from models.release import LoadedRelease, load_engine, load_release
+from models.watcher import ReleaseWatcher
 from settings import Runners, get_settings, told
 from telemetry import metrics
 from telemetry.logs import configure_logging
@@ -48,7 +48,7 @@ log_framework_as_json(bentoml_log.SERVER_LOGGING_CONFIG)
 
 
 def warm() -> None:
-    """Load the current pair before the first request does; without one there is nothing to do."""
+    """Load the current release, if there is one, before the first request does."""
     with suppress(ArtifactError):
         load_engine(settings.store, settings.store.current())
 
@@ -77,7 +77,7 @@ class OnnxRunner:
     @bentoml.api
     async def infer(self, bundle: str, snapshot: str, rows: np.ndarray) -> np.ndarray:
         """Base forecasts, shape (n,), of rows of shape (n, features), by the bundle's model."""
-        predict = load_engine(settings.store, Pair(bundle, snapshot)).bundle.model.predict
+        predict = load_engine(settings.store, Release(bundle, snapshot)).bundle.model.predict
         if len(rows) <= INLINE_ROWS:
             return predict(rows)
         return await anyio.to_thread.run_sync(predict, rows, limiter=self._threads)
@@ -93,7 +93,7 @@ class Reconciler:
     @bentoml.api
     async def reconcile(self, bundle: str, snapshot: str, base: np.ndarray) -> np.ndarray:
         """Coherent forecasts, shape (nodes, dates), of base forecasts of that shape."""
-        engine = load_engine(settings.store, Pair(bundle, snapshot))
+        engine = load_engine(settings.store, Release(bundle, snapshot))
         coherent = await anyio.to_thread.run_sync(engine.reconciliation.reconcile, base)
         return coherent.values
 
@@ -112,15 +112,15 @@ def depends(runner: Any) -> RunnerDependency:
     return RunnerDependency(runner, url=INPROC if settings.runners is Runners.INPROC else None)
 
 
-def serve_pair(pair: ServingPair) -> None:
-    """What follows when a pair begins to serve."""
-    engine = pair.engine
+def activate(release: LoadedRelease) -> None:
+    """What follows when a release begins to serve."""
+    engine = release.engine
     metrics.serving(engine.bundle.name, engine.snapshot.name, engine.snapshot.facts.origin)
     gc.collect()
     gc.freeze()  # what is loaded stays: no collection needs to walk it again
 
 
-watcher = PairWatcher(settings.store, load_serving_pair, on_swap=serve_pair)
+watcher = ReleaseWatcher(settings.store, load_release, on_swap=activate)
 """Of this worker."""
 
 
@@ -144,7 +144,7 @@ class FrontedService(bentoml.Service):
     metrics={"enabled": False},  # its labels are raw paths; /metrics is ours
 )
 class MLRF:
-    """Serves the current pair through its runners."""
+    """Serves the current release through its runners."""
 
     onnx = depends(OnnxRunner)
     reconciler = depends(Reconciler)
@@ -154,12 +154,12 @@ class MLRF:
         watcher.look()
 
     def forecaster(self) -> Forecaster:
-        """The forecaster of the pair that serves now; raises a Problem where there is none."""
-        pair = watcher.serving
-        if pair is None:
+        """The forecaster of the release that serves now; raises a Problem where there is none."""
+        release = watcher.serving
+        if release is None:
             raise Problem(Code.MODEL_UNAVAILABLE, f"No model is loaded: {watcher.refusal}.")
-        if self._forecaster is None or self._forecaster.pair is not pair:
-            self._forecaster = Forecaster(pair, self.onnx.to_async, self.reconciler.to_async)
+        if self._forecaster is None or self._forecaster.release is not release:
+            self._forecaster = Forecaster(release, self.onnx.to_async, self.reconciler.to_async)
         return self._forecaster
 
 

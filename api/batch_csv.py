@@ -50,7 +50,7 @@ async def predict_csv(forecaster: Forecaster, request: Request) -> Response:
     planned = await plan(forecaster, documents)
     await charge_origins(request, forecaster, planned)
     computed = await compute(forecaster, planned)
-    engine = forecaster.pair.engine
+    engine = forecaster.release.engine
     return StreamingResponse(
         _lines(forecaster, documents, planned, computed),
         media_type=f"{MEDIA_TYPE}; header=present",

@@ -144,9 +144,11 @@ def days_of(
         rows: of the nodes, shape (n,).
         mean: their forecasts in units, shape (n, days).
     """
-    snapshot = forecaster.pair.engine.snapshot
+    snapshot = forecaster.release.engine.snapshot
     sold = snapshot.first_sale[rows] <= window.origin
-    bounds = forecaster.pair.intervals.bounds_of(rows, mean, window.horizons, nominals, sold=sold)
+    bounds = forecaster.release.intervals.bounds_of(
+        rows, mean, window.horizons, nominals, sold=sold
+    )
     past = window.days[window.days < snapshot.n_days]
     actual = np.full(mean.shape, np.nan)
     actual[:, : len(past)] = snapshot.sales[np.ix_(rows, past)]

@@ -36,7 +36,7 @@ _turn = anyio.CapacityLimiter(1)  # the boosters run one call at a time anyway
 async def explain(forecaster: Forecaster, request: Request) -> Response:
     """Why a node's forecast is what it is, for a day or for a sum of days."""
     asked = await read_json(request, ExplainRequest)
-    snapshot = forecaster.pair.engine.snapshot
+    snapshot = forecaster.release.engine.snapshot
     row = node_row(snapshot, asked.store_nbr, asked.family)
     window = window_of(snapshot, asked.date, asked.horizon or 1)
     bottoms = len(bottoms_below(snapshot.hierarchy, row))
@@ -59,7 +59,12 @@ async def _explanation(forecaster: Forecaster, window: Window, row: int) -> Expl
         coherent = await forecast(forecaster, window)
         try:
             return await anyio.to_thread.run_sync(
-                explain_node, forecaster.pair.engine, window.origin, row, window.horizons, coherent
+                explain_node,
+                forecaster.release.engine,
+                window.origin,
+                row,
+                window.horizons,
+                coherent,
             )
         except (ExplainerMissingError, ExplanationError) as error:
             raise _unavailable(error) from error
@@ -82,7 +87,7 @@ def _unavailable(error: Exception) -> Problem:
 def _told(
     forecaster: Forecaster, window: Window, row: int, explanation: Explanation
 ) -> ExplainAnswer:
-    engine = forecaster.pair.engine
+    engine = forecaster.release.engine
     snapshot = engine.snapshot
     node = snapshot.hierarchy.nodes[row]
     return ExplainAnswer(

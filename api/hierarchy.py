@@ -20,7 +20,7 @@ from models.forecaster import Forecaster
 async def hierarchy(forecaster: Forecaster, request: Request) -> Response:
     """The coherent tree for a day, or for a sum of days."""
     asked = read_query(request, HierarchyQuery)
-    engine = forecaster.pair.engine
+    engine = forecaster.release.engine
     snapshot = engine.snapshot
     way, row = way_of(snapshot.hierarchy, asked)
     window = window_of(snapshot, asked.date, asked.horizon or 1, pointer="date")

@@ -23,7 +23,7 @@ _DAYS = 90
 async def historical(forecaster: Forecaster, request: Request) -> Response:
     """Sales of a node, day by day, a page at a time."""
     asked = await read_json(request, HistoricalRequest)
-    snapshot = forecaster.pair.engine.snapshot
+    snapshot = forecaster.release.engine.snapshot
     row = node_row(snapshot, asked.store_nbr, asked.family)
     first, last = _span(snapshot, asked)
     page = np.arange(first, min(first + asked.limit, last + 1))

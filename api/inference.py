@@ -45,7 +45,9 @@ _HORIZON = NAMES.index("horizon")
 
 async def server(forecaster: Forecaster, request: Request) -> Response:
     """What this server is."""
-    return answer({"name": MODEL, "version": forecaster.pair.engine.bundle.name, "extensions": []})
+    return answer(
+        {"name": MODEL, "version": forecaster.release.engine.bundle.name, "extensions": []}
+    )
 
 
 async def model(forecaster: Forecaster, request: Request) -> Response:
@@ -53,7 +55,7 @@ async def model(forecaster: Forecaster, request: Request) -> Response:
     return answer(
         ModelAnswer(
             name=MODEL,
-            versions=[forecaster.pair.engine.bundle.name],
+            versions=[forecaster.release.engine.bundle.name],
             platform="onnxruntime_onnx",
             inputs=[TensorShape(INPUT, "FP32", [-1, len(NAMES)])],
             outputs=[TensorShape(OUTPUT, "FP32", [-1, 1])],
@@ -83,7 +85,7 @@ async def infer(forecaster: Forecaster, request: Request) -> Response:
     units = await base(forecaster, rows)
     told: InferAnswer = {
         "model_name": MODEL,
-        "model_version": forecaster.pair.engine.bundle.name,
+        "model_version": forecaster.release.engine.bundle.name,
         "outputs": [OutputTensor(OUTPUT, "FP32", [len(units), 1], units)],
     }
     return answer(told if asked.id is None else {**told, "id": asked.id})

@@ -66,7 +66,7 @@ class OfOrigin:
 
 async def plan(forecaster: Forecaster, documents: Sequence[Any]) -> list[Planned]:
     """What each item asks for, or what is wrong with it; other requests go on in between."""
-    snapshot = forecaster.pair.engine.snapshot
+    snapshot = forecaster.release.engine.snapshot
     windows = cache(partial(window_of, snapshot))  # most items ask for the same days
     origins: set[int] = {snapshot.newest_origin}
     planned: list[Planned] = []
@@ -137,7 +137,7 @@ async def charge_origins(
     Raises:
         Problem: RATE_LIMITED or COST_TOO_HIGH.
     """
-    newest = forecaster.pair.engine.snapshot.newest_origin
+    newest = forecaster.release.engine.snapshot.newest_origin
     good = [item for item in planned if isinstance(item, Item)]
     origins = {item.window.origin for item in good} - {newest}
     spent = len(planned) - len(good) + -(-len(good) // PLANNED_ROWS_OF_A_UNIT)

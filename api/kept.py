@@ -120,7 +120,7 @@ class Kept:
             return body_of(await compute())
 
         key = key_of(
-            forecaster.pair.engine.version,
+            forecaster.release.engine.version,
             request.scope["path"],
             asked.model_dump_json(by_alias=True, warnings=False).encode(),
         )

@@ -15,7 +15,7 @@ from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 
 async def meta(forecaster: Forecaster, request: Request) -> Response:
     """Stores, families, dates, and what the model is."""
-    engine = forecaster.pair.engine
+    engine = forecaster.release.engine
     snapshot, hierarchy = engine.snapshot, engine.snapshot.hierarchy
     return lasting(
         request,

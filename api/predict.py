@@ -29,7 +29,7 @@ from models.forecaster import Forecaster
 async def predict_simple(forecaster: Forecaster, request: Request) -> Response:
     """One bottom series, day by day."""
     asked = await read_json(request, SimpleRequest)
-    snapshot = forecaster.pair.engine.snapshot
+    snapshot = forecaster.release.engine.snapshot
     row = bottom_row(snapshot, asked.store_nbr, asked.family)
     window = window_of(snapshot, asked.date, asked.horizon)
     await charge_origin(request, snapshot, window)
@@ -56,7 +56,7 @@ def simple_answers(
     Args:
         series: with one window and the same intervals; together they cost little more than one.
     """
-    engine = forecaster.pair.engine
+    engine = forecaster.release.engine
     snapshot = engine.snapshot
     rows = np.array([row for _, row in series])
     days = days_of(forecaster, window, rows, mean, series[0].asked.intervals)
@@ -89,7 +89,7 @@ def simple_answers(
 async def predict(forecaster: Forecaster, request: Request) -> Response:
     """One row of the model with features that the caller gives: a base forecast."""
     asked = await read_json(request, RowRequest)
-    engine = forecaster.pair.engine
+    engine = forecaster.release.engine
     snapshot, contract = engine.snapshot, engine.bundle.contract
     origin = None
     if isinstance(asked.features, list) and asked.date is not None:
@@ -125,7 +125,7 @@ async def predict(forecaster: Forecaster, request: Request) -> Response:
 
 def _row_of(forecaster: Forecaster, node: int, window: Window) -> Row:
     """The row of a bottom series and a day, as the snapshot knows it."""
-    engine = forecaster.pair.engine
+    engine = forecaster.release.engine
     covariates = known_covariates(engine.snapshot, window.origin)
     state = engine.state(window.origin)
     row: Row = engine.builder.matrix(state, covariates, np.array([node]), window.horizons)[0]

@@ -20,13 +20,13 @@ _OURS, _TUNING = "mlrf", "tuning"
 
 async def model_metrics(forecaster: Forecaster, request: Request) -> Response:
     """The bundle's metrics.json as it is: the only source of quality figures there is."""
-    bundle = forecaster.pair.engine.bundle
+    bundle = forecaster.release.engine.bundle
     return lasting(request, MetricsAnswer(bundle.name, bundle.metrics))
 
 
 async def accuracy(forecaster: Forecaster, request: Request) -> Response:
     """Errors by level and days ahead."""
-    bundle = forecaster.pair.engine.bundle
+    bundle = forecaster.release.engine.bundle
     backtest = bundle.metrics.get("backtest")
     groups = _of_backtest(backtest) if backtest else [_of_calibration(bundle.metrics)]
     return lasting(

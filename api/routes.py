@@ -79,7 +79,7 @@ class Routes:
         async def kept_endpoint(request: Request) -> Response:
             forecaster = self._serving().forecaster()
             request.scope.setdefault("state", {})[kept.STATE_KEY] = self._kept
-            told = await self._kept.at_once(forecaster.pair.engine.version, request)
+            told = await self._kept.at_once(forecaster.release.engine.version, request)
             return told or await call.function(forecaster, request)
 
         return kept_endpoint if call.kept else endpoint

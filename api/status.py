@@ -25,7 +25,7 @@ class Conditions(Protocol):
 
 async def health(forecaster: Forecaster, conditions: Conditions, request: Request) -> Response:
     """What is loaded, how old the data are, and what is degraded."""
-    engine = forecaster.pair.engine
+    engine = forecaster.release.engine
     snapshot = engine.snapshot
     reasons = list(conditions.reasons())
     expected = newest_expected()

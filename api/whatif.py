@@ -30,7 +30,7 @@ from models.scenario import Adjustment, AdjustmentError, bottoms_below
 async def whatif(forecaster: Forecaster, request: Request) -> Response:
     """A node's forecast without and with adjustments, and what else they move."""
     asked = await read_json(request, WhatifRequest)
-    snapshot = forecaster.pair.engine.snapshot
+    snapshot = forecaster.release.engine.snapshot
     row = node_row(snapshot, asked.store_nbr, asked.family)
     way = _way(snapshot.hierarchy.nodes[row].level, asked.by)
     window = window_of(snapshot, asked.date, asked.horizon)
@@ -55,7 +55,7 @@ def _told(
     way: str,
     depth: int,
 ) -> WhatifAnswer:
-    engine = forecaster.pair.engine
+    engine = forecaster.release.engine
     snapshot = engine.snapshot
     node, of_node = snapshot.hierarchy.nodes[row], changes.node(row)
     return WhatifAnswer(
@@ -86,7 +86,7 @@ async def _compared(
     Raises:
         Problem: INVALID_ADJUSTMENT or INFERENCE_FAILED.
     """
-    snapshot = forecaster.pair.engine.snapshot
+    snapshot = forecaster.release.engine.snapshot
     try:
         adjustments = [
             _adjustment(snapshot, window, name, override) for name, override in asked.items()

@@ -37,9 +37,9 @@ from middleware.problems import ProblemMiddleware
 from middleware.rate_limit import RateHeadersMiddleware, RateLimitMiddleware
 from middleware.request_id import RequestIdMiddleware
 from middleware.security_headers import SecurityHeadersMiddleware
-from models.pair import ServingPair
+from models.release import LoadedRelease
 from models.reload import Reloader
-from models.watcher import PairWatcher
+from models.watcher import ReleaseWatcher
 from settings import Settings
 from storage.audit import AuditLog
 from storage.database import is_full, open_database
@@ -66,7 +66,7 @@ class Application:
     """What answers requests in one worker.
 
     Args:
-        watcher: holds the pair that serves, and follows CURRENT.
+        watcher: holds the release that serves, and follows CURRENT.
         serving: gives what serves when a request comes.
         behind: BentoML's own application, for what is not answered here.
     """
@@ -74,7 +74,7 @@ class Application:
     def __init__(
         self,
         settings: Settings,
-        watcher: PairWatcher[ServingPair],
+        watcher: ReleaseWatcher[LoadedRelease],
         serving: Callable[[], Serving],
         behind: ASGIApp,
     ) -> None:

@@ -11,8 +11,8 @@ from api.schemas.facts import DegradedReason
 from api.status import newest_expected
 from cache.redis import RedisLink, RedisUnavailableError
 from middleware.key_lookup import KeyLookup
-from models.pair import ServingPair
-from models.watcher import PairWatcher
+from models.release import LoadedRelease
+from models.watcher import ReleaseWatcher
 from telemetry import metrics
 
 
@@ -21,7 +21,7 @@ class Conditions:
 
     def __init__(
         self,
-        watcher: PairWatcher[ServingPair],
+        watcher: ReleaseWatcher[LoadedRelease],
         redis: RedisLink | None,
         keys: KeyLookup,
         max_data_age_days: int,
@@ -84,17 +84,17 @@ class Conditions:
         return "The database does not answer: keys that were in use go on working for a while."
 
     def _stale(self) -> str:
-        pair = self._watcher.serving
-        if pair is None:
+        release = self._watcher.serving
+        if release is None:
             return ""
-        newest = pair.engine.snapshot.facts.origin
+        newest = release.engine.snapshot.facts.origin
         age = (newest_expected() - newest).days
         if age < -1:
             return (
                 f"The newest sales are of {newest}, which is in the future: a date in the tables "
                 "is wrong, and forecasts begin after it. Check the tables and reload them."
             )
-        if age <= self._max_data_age_days or pair.engine.snapshot.facts.demo:
+        if age <= self._max_data_age_days or release.engine.snapshot.facts.demo:
             return ""  # the demo's data never get newer
         return f"The newest sales are of {newest}, {age} days before the newest expected day."
 

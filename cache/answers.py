@@ -68,7 +68,7 @@ class AnswerCache:
     """Two tiers of answers: this process, and Redis where there is one.
 
     An answer is a pure function of its key, which names the version of bundle and snapshot.
-    So nothing has to be deleted when another pair begins to serve, in no worker and on no
+    So nothing has to be deleted when another release begins to serve, in no worker and on no
     replica: its requests have other keys, and what is left of the old ones runs out.
 
     Invariants:
@@ -151,7 +151,7 @@ class AnswerCache:
         return body
 
     def clear(self) -> None:
-        """Free this process's memory, such as when another pair begins to serve."""
+        """Free this process's memory, such as when another release begins to serve."""
         self._memory.clear()
 
     def _start(self, key: CacheKey, compute: Compute, shared: bool) -> _Flight:

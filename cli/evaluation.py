@@ -69,9 +69,9 @@ def seal(
     """Join a backtest to the current bundle, as a new version that is served from then on."""
     from training.seal import seal_backtest
 
-    pair = seal_backtest(folder, inputs.writable_store())
+    release = seal_backtest(folder, inputs.writable_store())
     err.print(
-        f"Bundle {pair.bundle} holds the backtest and is served from now on.",
+        f"Bundle {release.bundle} holds the backtest and is served from now on.",
         highlight=False,
     )
 

@@ -47,7 +47,7 @@ def train(
     decimal: DecimalOption = Decimal.POINT,
     dates: DatesOption = DateOrder.YMD,
 ) -> None:
-    """Train a model on tables, and make it and their snapshot the serving pair."""
+    """Train a model on tables, and make it and their snapshot the serving release."""
     layout = layout_of(delimiter, decimal, dates)
     train_model(data, threads, engine, scheduler, layout)
 
@@ -86,7 +86,7 @@ def forecast(
         )
     err.print(
         f"Wrote {done.rows:,} forecasts from {done.first} to {done.last} to {out}, of bundle "
-        f"{done.pair.bundle} and snapshot {done.pair.snapshot}.",
+        f"{done.release.bundle} and snapshot {done.release.snapshot}.",
         highlight=False,
         markup=False,
     )
@@ -130,7 +130,7 @@ def train_model(
         progress() as reporter,
     ):
         inputs.writable_store()  # once nothing else is missing, for it makes the folders
-        pair = run(
+        release = run(
             folder,
             store,
             recipe,
@@ -142,7 +142,7 @@ def train_model(
             on_report=show_warnings,
         )
     err.print(
-        f"Bundle {pair.bundle} and snapshot {pair.snapshot} in {store.root} are served from "
+        f"Bundle {release.bundle} and snapshot {release.snapshot} in {store.root} are served from "
         "now on, by servers that are running too."
     )
 

@@ -15,7 +15,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from artifacts import Pair
+from artifacts import Release
 from load import record
 from load.generator import CROSSED, LOG, POINTS, SUMMARY, GeneratorError, Plan, begin
 from load.memory import SETTLING, Memory
@@ -61,7 +61,7 @@ class Run:
     workers: int
     key: str
     artifacts: Path
-    pair: Pair | None
+    release: Release | None
     told: Mapping[str, str]
     data: Path | None
     folder: Path
@@ -78,7 +78,7 @@ class Run:
             if self._reloads:
                 settings["DATA_DIR"] = str(newer_tables(self.data, Path(tables)))
             with serving(
-                self.artifacts, workers=self.workers, pair=self.pair, **settings
+                self.artifacts, workers=self.workers, release=self.release, **settings
             ) as product:
                 try:
                     return self._load(product)
@@ -126,7 +126,7 @@ class Run:
     def _reloads(self) -> bool:
         return self.plan.scenario == _RELOAD
 
-    def _facts(self, pair: Pair) -> dict[str, str]:
+    def _facts(self, release: Release) -> dict[str, str]:
         machine, plan = record.machine(), self.plan
         rate = plan.steps[0].rate
         load = " → ".join(str(step.users) for step in plan.steps)
@@ -141,8 +141,8 @@ class Run:
             "access log; on the same machine as k6"
             + "".join(f"; {name}={value}" for name, value in settings.items()),
             "key": f"tier {self.key}",
-            "bundle": pair.bundle,
-            "snapshot": pair.snapshot,
+            "bundle": release.bundle,
+            "snapshot": release.snapshot,
             "machine": f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB",
         }
 

@@ -66,7 +66,7 @@ def newer_tables(tables: Path | None, folder: Path) -> Path:
     so that each makes another snapshot.
 
     Args:
-        tables: of the retailer whose pair serves; those of the demo if left out.
+        tables: of the retailer whose release serves; those of the demo if left out.
     """
     import polars as pl  # no other scenario needs it
 

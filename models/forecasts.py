@@ -37,7 +37,7 @@ class Forecasts:
 def load_or_make(
     engine: ForecastEngine, store: Store, *, progress: Progress = lambda done, total: None
 ) -> Forecasts:
-    """The forecasts of an engine's pair, from its artifact, which is made if there is none.
+    """The forecasts of an engine's release, from its artifact, which is made if there is none.
 
     Where the folder cannot be written, as in a read-only image, they are kept in memory.
 

@@ -10,7 +10,7 @@ from artifacts import Store
 
 KEEP = 3
 AGE_SECONDS = 7 * 24 * 3600
-"""A replica that has refused every newer pair still maps an old one; a week is time to notice."""
+"""A replica that has rejected newer releases still maps an old one; a week is time to notice."""
 
 _REMOVED = ".staging-removed-"  # what is left of one is swept like any staging folder
 

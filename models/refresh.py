@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
-from artifacts import ArtifactError, Pair, Store
+from artifacts import ArtifactError, Release, Store
 from errors import InputError
 from features.build import build_snapshot
 from features.findings import OnReport, Report, Severity
@@ -24,8 +24,8 @@ from features.tables import read_tables
 from models.bundle import read_levels
 from models.faults import told
 from models.jobs import START_SECONDS, Job, Jobs, State, now
-from models.pair import load_serving_pair
 from models.prune import prune
+from models.release import load_release
 
 READING = "reading the tables"
 BUILDING = "building the snapshot"
@@ -44,7 +44,7 @@ def refresh(
     force: bool = False,
     enter: Callable[[str], object] = lambda phase: None,
     on_report: OnReport = lambda report: None,
-) -> tuple[Pair, Pair]:
+) -> tuple[Release, Release]:
     """Serve the tables of a folder with the bundle that serves now.
 
     Args:
@@ -53,7 +53,7 @@ def refresh(
         on_report: called with what the check of the tables found, unless there is an error.
 
     Returns:
-        The pair before and the pair that serves from now on.
+        The release before and the release that serves from now on.
 
     Raises:
         InputError: a table is wrong, or the data must not be served.
@@ -74,7 +74,7 @@ def refresh(
     return _promote(store, snapshot, force=force)
 
 
-def _promote(store: Store, snapshot: Snapshot, *, force: bool) -> tuple[Pair, Pair]:
+def _promote(store: Store, snapshot: Snapshot, *, force: bool) -> tuple[Release, Release]:
     """Serve a snapshot with the bundle that serves when its forecasts are there."""
     while True:
         before = store.current()
@@ -84,13 +84,13 @@ def _promote(store: Store, snapshot: Snapshot, *, force: bool) -> tuple[Pair, Pa
                 f"The last day of sales is {snapshot.facts.origin}, and data up to {serving} are "
                 "being served; going back must be asked for (force)."
             )
-        pair = Pair(bundle=before.bundle, snapshot=snapshot.name)
-        load_serving_pair(store, pair)
-        if not any(store.forecasts.glob(f"{pair.bundle}.{pair.snapshot}-*")):
+        release = Release(bundle=before.bundle, snapshot=snapshot.name)
+        load_release(store, release)
+        if not any(store.forecasts.glob(f"{release.bundle}.{release.snapshot}-*")):
             raise ArtifactError(store.forecasts, "cannot be written: is the volume full?")
         if store.current() == before:  # otherwise a training or a rollback came in between
-            store.promote(pair)
-            return before, pair
+            store.promote(release)
+            return before, release
 
 
 def _origin(snapshot: str) -> date | None:
@@ -131,7 +131,7 @@ def _do(jobs: Jobs, job: Job, store: Store, data: Path) -> None:
         job = jobs.save(job.model_copy(update=values))
 
     update(state=State.RUNNING, started_at=now())
-    before, pair = refresh(
+    before, release = refresh(
         store,
         data / job.source,
         force=job.force,
@@ -142,8 +142,8 @@ def _do(jobs: Jobs, job: Job, store: Store, data: Path) -> None:
         state=State.SUCCEEDED,
         finished_at=now(),
         previous_snapshot=before.snapshot,
-        bundle=pair.bundle,
-        snapshot=pair.snapshot,
+        bundle=release.bundle,
+        snapshot=release.snapshot,
     )
 
 

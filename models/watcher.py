@@ -1,7 +1,7 @@
-"""Follows ``CURRENT``: what it names is verified, loaded and served, in place of the pair before.
+"""Follow ``CURRENT``: verify and load the release that it names, and serve it from then on.
 
 Every worker of every replica looks by itself, once a second: network volumes do not tell of
-changes. A pair that is refused changes nothing but what is said of the worker's health, and so
+changes. A release that is refused changes nothing but what is said of the worker's health, and so
 does a volume that does not answer: a look that does not come back is waited for, and reported.
 """
 
@@ -19,7 +19,7 @@ import anyio
 import anyio.to_thread
 import structlog
 
-from artifacts import ArtifactError, Pair, Store
+from artifacts import ArtifactError, Release, Store
 from models.faults import told
 
 Loaded = TypeVar("Loaded")
@@ -28,7 +28,7 @@ INTERVAL_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
 """After which a look that has not come back is reported."""
 LOADING_FACTOR = 30
-"""How much longer a look may take that loads a pair: verifying, and forecasting all nodes."""
+"""How much longer a look may take that loads a release: verifying, and forecasting all nodes."""
 LONGEST_WAIT_SECONDS = 30.0
 
 _log = structlog.get_logger(__name__)
@@ -36,35 +36,35 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class _Offer(Generic[Loaded]):
-    pair: Pair
+    release: Release
     loaded: Loaded
 
 
-class PairWatcher(Generic[Loaded]):
-    """Holds the pair that serves, which is replaced as a whole.
+class ReleaseWatcher(Generic[Loaded]):
+    """Holds the release that serves, which is replaced as a whole.
 
-    A request takes `serving` once and keeps it to its end; a pair that was replaced lives for as
-    long as a request holds it. A pair is refused for as long as it cannot be loaded, and tried
+    A request takes `serving` once and keeps it to its end; a release that was replaced lives for as
+    long as a request holds it. A release is refused for as long as it cannot be loaded, and tried
     again: at once when ``CURRENT`` is written anew, and otherwise after a while, ever longer,
     because a network volume may show ``CURRENT`` before the files that it names.
 
     Attributes:
-        serving: what serves now; None until there was a pair that could be loaded.
+        serving: what serves now; None until there was a release that could be loaded.
         refusal: why what ``CURRENT`` names now does not serve, or None.
 
     Args:
-        load: verifies and loads a pair (such as `models.pair.load_serving_pair`).
+        load: verifies and loads a release (such as `models.release.load_release`).
         on_swap: called with what serves from now on.
         interval: seconds between two looks.
         patience: seconds after which a look that has not come back is reported.
-        longest_wait: seconds between two attempts at the same refused pair, at most.
+        longest_wait: seconds between two attempts at the same refused release, at most.
         clock: seconds that only grow.
     """
 
     def __init__(
         self,
         store: Store,
-        load: Callable[[Store, Pair], Loaded],
+        load: Callable[[Store, Release], Loaded],
         *,
         on_swap: Callable[[Loaded], object] = lambda loaded: None,
         interval: float = INTERVAL_SECONDS,
@@ -74,7 +74,7 @@ class PairWatcher(Generic[Loaded]):
     ) -> None:
         self.serving: Loaded | None = None
         self.refusal: str | None = None
-        self._pair: Pair | None = None
+        self._release: Release | None = None
         self._store = store
         self._load = load
         self._on_swap = on_swap
@@ -93,16 +93,16 @@ class PairWatcher(Generic[Loaded]):
         """Why a worker that serves is not as it should be, for a person."""
         if self.serving is None or self.refusal is None:
             return ()
-        return (f"What is to be served was refused, the pair before it serves: {self.refusal}",)
+        return (f"What is to be served was refused, the release before it serves: {self.refusal}",)
 
     @property
     def stalled(self) -> str:
-        """Why newer pairs are not followed, for a person; empty where they are."""
+        """Why newer releases are not followed, for a person; empty where they are."""
         if not self._stalled:
             return ""
         return (
             "The volume of artifacts does not answer: CURRENT could not be read for more than "
-            f"{self._patience:g} seconds, so newer pairs are not followed."
+            f"{self._patience:g} seconds, so newer releases are not followed."
         )
 
     def look(self) -> None:
@@ -115,7 +115,7 @@ class PairWatcher(Generic[Loaded]):
             await anyio.sleep(self._interval)
             try:
                 self._take(await self._polled())
-            except Exception:  # whatever it was, the next pair must be followed
+            except Exception:  # whatever it was, the next release must be followed
                 _log.exception("watch_failed")
 
     async def _polled(self) -> _Offer[Loaded] | None:
@@ -150,12 +150,12 @@ class PairWatcher(Generic[Loaded]):
     def _take(self, offer: _Offer[Loaded] | None) -> None:
         if offer is None:
             return
-        self._pair, self.serving = offer.pair, offer.loaded
-        _log.info("serving", bundle=offer.pair.bundle, snapshot=offer.pair.snapshot)
+        self._release, self.serving = offer.release, offer.loaded
+        _log.info("serving", bundle=offer.release.bundle, snapshot=offer.release.snapshot)
         self._on_swap(offer.loaded)
 
     def _offered(self) -> _Offer[Loaded] | None:
-        """What is to replace the serving pair, loaded; None where nothing is, or it is refused."""
+        """Load the release that ``CURRENT`` names; None if it serves already, or is rejected."""
         mark = self._mark()
         if mark != self._seen:
             self._wait = self._interval
@@ -163,8 +163,8 @@ class PairWatcher(Generic[Loaded]):
             return None
         self._seen = mark
         try:
-            pair = self._store.current()
-            offer = None if pair == self._pair else self._loaded(pair)
+            release = self._store.current()
+            offer = None if release == self._release else self._loaded(release)
         except Exception as error:  # reading and running what others wrote: anything may happen
             self._refuse(error)
             return None
@@ -172,10 +172,10 @@ class PairWatcher(Generic[Loaded]):
         self._again = math.inf
         return offer
 
-    def _loaded(self, pair: Pair) -> _Offer[Loaded]:
+    def _loaded(self, release: Release) -> _Offer[Loaded]:
         self._loading = True
         try:
-            return _Offer(pair, self._load(self._store, pair))
+            return _Offer(release, self._load(self._store, release))
         finally:
             self._loading = False
 
@@ -201,4 +201,4 @@ class PairWatcher(Generic[Loaded]):
             return  # it has been said
         self.refusal = refusal
         unexpected = None if isinstance(error, ArtifactError) else error
-        _log.error("pair_refused", reason=refusal, exc_info=unexpected)
+        _log.error("release_rejected", reason=refusal, exc_info=unexpected)

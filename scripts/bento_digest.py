@@ -40,16 +40,16 @@ def digest_of(bento: Path) -> Content:
     """The content of a Bento's folder.
 
     Raises:
-        ArtifactError: it names no pair.
+        ArtifactError: it names no release.
     """
     sources = bento / SOURCES
-    pair = Store(sources / "models" / "artifacts").current()
+    release = Store(sources / "models" / "artifacts").current()
     paths = sorted(path for path in sources.rglob("*") if path.is_file())
     total = hashlib.sha256()
     for path in paths:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         total.update(f"{content}  {path.relative_to(sources).as_posix()}\n".encode())
-    return Content(pair.bundle, pair.snapshot, len(paths), total.hexdigest())
+    return Content(release.bundle, release.snapshot, len(paths), total.hexdigest())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Builds the Bento: what bentofile.yaml includes of this checkout, with one bundle and snapshot.
 
-    .venv/bin/python scripts/build_bento.py                      # the pair that is served now
+    .venv/bin/python scripts/build_bento.py                      # the release that is served now
     .venv/bin/python scripts/build_bento.py --bundle NAME --snapshot NAME
 
 The Bento is put together in a folder of its own, so that what else lies in ARTIFACTS_DIR, or
@@ -23,8 +23,8 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from artifacts import ArtifactError, Pair, Store
-from models.pair import load_serving_pair
+from artifacts import ArtifactError, Release, Store
+from models.release import load_release
 from scripts.bento_digest import digest_of
 from settings import ROOT, get_settings
 from version import __version__
@@ -40,27 +40,27 @@ def main() -> None:
     asked = _arguments()
     store = get_settings().store
     try:
-        pair = chosen(store, asked.bundle, asked.snapshot)
+        release = chosen(store, asked.bundle, asked.snapshot)
         with tempfile.TemporaryDirectory(prefix="mlrf-bento-") as folder:
             context = Path(folder)
             stage_sources(context)
-            stage_pair(store, pair, Store(context / ARTIFACTS))
+            stage_release(store, release, Store(context / ARTIFACTS))
             bento = _build(context)
     except ArtifactError as error:
         raise SystemExit(f"build: {error}") from None
     print(digest_of(bento))
 
 
-def chosen(store: Store, bundle: str | None, snapshot: str | None) -> Pair:
-    """The pair to carry: what is named, and of the serving pair what is not.
+def chosen(store: Store, bundle: str | None, snapshot: str | None) -> Release:
+    """The release to carry: what is named, and of the serving release what is not.
 
     Raises:
         ArtifactError: nothing is served, and not both are named.
     """
     if bundle and snapshot:
-        return Pair(bundle, snapshot)
+        return Release(bundle, snapshot)
     current = store.current()
-    return Pair(bundle or current.bundle, snapshot or current.snapshot)
+    return Release(bundle or current.bundle, snapshot or current.snapshot)
 
 
 def stage_sources(context: Path) -> None:
@@ -84,21 +84,21 @@ def included() -> Iterator[Path]:
         yield from (path.relative_to(ROOT) for path in found)
 
 
-def stage_pair(store: Store, pair: Pair, staged: Store) -> None:
-    """Copy a pair with its forecasts, make it the serving one there, and load it as a server does.
+def stage_release(store: Store, release: Release, staged: Store) -> None:
+    """Copy a release with its forecasts, make it the serving one there, and load it like a server.
 
     Forecasts that are not there yet are made, so that no server has to.
 
     Raises:
         ArtifactError: a part is missing or altered, or they do not fit each other.
     """
-    for parent, name in ((store.bundles, pair.bundle), (store.snapshots, pair.snapshot)):
+    for parent, name in ((store.bundles, release.bundle), (store.snapshots, release.snapshot)):
         if not (parent / name).is_dir():
             raise ArtifactError(parent / name, "does not exist")
         shutil.copytree(parent / name, staged.root / parent.name / name)
-    for made in store.forecasts.glob(f"{pair.bundle}.{pair.snapshot}-*"):
+    for made in store.forecasts.glob(f"{release.bundle}.{release.snapshot}-*"):
         shutil.copytree(made, staged.forecasts / made.name)
-    load_serving_pair(staged.promote(pair), pair)
+    load_release(staged.promote(release), release)
 
 
 def _build(context: Path) -> Path:

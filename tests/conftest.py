@@ -1,4 +1,4 @@
-"""What many tests need: the demo data, and a small but real serving pair trained on them."""
+"""What many tests need: the demo data, and a small but real serving release trained on them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from filelock import FileLock
 
-from artifacts import Pair, Store
+from artifacts import Release, Store
 from errors import Problem
 from features.build import build_snapshot
 from features.contract import Contract, contract_of
@@ -77,7 +77,7 @@ def recipe() -> Recipe:
 
 @pytest.fixture(scope="session")
 def trained(shared_folder: Path, demo_folder: Path, recipe: Recipe) -> Store:
-    """Artifacts with a serving pair. Tests that alter them take `own_store`."""
+    """Artifacts with a serving release. Tests that alter them take `own_store`."""
     store = Store(shared_folder / "artifacts")
     with FileLock(shared_folder / "artifacts.lock"):
         if not store.pointer.exists():
@@ -92,18 +92,18 @@ def own_store(trained: Store, tmp_path: Path) -> Store:
 
 
 @pytest.fixture(scope="session")
-def pair(trained: Store) -> Pair:
+def release(trained: Store) -> Release:
     return trained.current()
 
 
 @pytest.fixture(scope="session")
-def snapshot(trained: Store, pair: Pair) -> Snapshot:
-    return load_snapshot(trained.snapshots / pair.snapshot)
+def snapshot(trained: Store, release: Release) -> Snapshot:
+    return load_snapshot(trained.snapshots / release.snapshot)
 
 
 @pytest.fixture(scope="session")
-def bundle(trained: Store, pair: Pair) -> Bundle:
-    return load_bundle(trained.bundles / pair.bundle)
+def bundle(trained: Store, release: Release) -> Bundle:
+    return load_bundle(trained.bundles / release.bundle)
 
 
 @pytest.fixture(scope="session")

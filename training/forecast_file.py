@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 import polars as pl
 
-from artifacts import Pair, Store
+from artifacts import Release, Store
 from errors import InputError
 from features.build import build_snapshot
 from features.cells import safe_cell
@@ -31,7 +31,7 @@ from features.state import check_days
 from features.tables import check_reach, last_id, read_tables
 from models.bundle import read_levels
 from models.engine import Progress
-from models.pair import ServingPair, load_serving_pair
+from models.release import LoadedRelease, load_release
 from training.clock import Clock, PlannedStep, Reporter, Silent
 
 DEFAULT_DAYS = 16
@@ -45,9 +45,9 @@ _LINE_END = "\r\n"
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: the pair that it is of, rows without the header, and the days."""
+    """What was written: the release that it is of, rows without the header, and the days."""
 
-    pair: Pair
+    release: Release
     rows: int
     first: date
     last: date
@@ -99,12 +99,12 @@ def forecast_file(
         newest_id = last_id(data, layout) if tables.test is None else None
     with clock.step("build snapshot"):
         artifact = build_snapshot(tables, store.snapshots, levels=bundle_levels)
-        pair = Pair(bundle=bundle, snapshot=artifact.name)
+        release = Release(bundle=bundle, snapshot=artifact.name)
         check_days(load_snapshot(artifact.path))
     test = tables.test
     del tables  # the largest part of the memory by far
     with clock.step("forecast all nodes"):
-        serving = load_serving_pair(store, pair, progress=clock.reporter.advance)
+        serving = load_release(store, release, progress=clock.reporter.advance)
     snapshot = serving.engine.snapshot
     wanted = (
         _of_days(snapshot, days or DEFAULT_DAYS, first_id=0 if newest_id is None else newest_id + 1)
@@ -115,11 +115,11 @@ def forecast_file(
         rows = write_rows(serving, wanted, out, levels=levels, progress=clock.reporter.advance)
     horizons = wanted["horizon"].unique().sort()
     first, last = (snapshot.date_at(snapshot.newest_origin + horizons[end]) for end in (0, -1))
-    return Written(pair=pair, rows=rows, first=first, last=last)
+    return Written(release=release, rows=rows, first=first, last=last)
 
 
 def write_rows(
-    serving: ServingPair,
+    serving: LoadedRelease,
     wanted: pl.DataFrame,
     out: Path,
     *,
@@ -199,7 +199,7 @@ def _labels(hierarchy: Hierarchy) -> pl.DataFrame:
     ).with_columns(pl.col("store_nbr").cast(pl.Int64))
 
 
-def _lines(serving: ServingPair, wanted: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+def _lines(serving: LoadedRelease, wanted: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     """The lines of the file for some rows."""
     snapshot = serving.engine.snapshot
     nodes, horizons = (wanted[name].to_numpy() for name in ("node", "horizon"))

@@ -1,4 +1,4 @@
-"""From the retailer's tables to a serving pair.
+"""From the retailer's tables to a serving release.
 
 Tables → snapshot → frozen models of older days, whose errors on later ones calibrate the
 intervals → the model of all days → bundle → forecasts.
@@ -19,7 +19,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from artifacts import Artifact, Pair, Store
+from artifacts import Artifact, Release, Store
 from features.build import build_snapshot
 from features.contract import Contract, contract_of
 from features.findings import OnReport
@@ -31,7 +31,7 @@ from features.tables import read_tables
 from models.bundle import Facts, SegmentFiles, load_bundle, write_bundle
 from models.engine import ForecastEngine
 from models.intervals import Calibration
-from models.pair import load_serving_pair
+from models.release import load_release
 from training.blend import blend
 from training.calibration import Errors, calibrate, collect, in_turn, weekly_origins
 from training.clock import Clock, PlannedStep, Reporter, Silent
@@ -74,8 +74,8 @@ def train(
     demo: bool = False,
     layout: TableLayout = STANDARD,
     on_report: OnReport = lambda report: None,
-) -> Pair:
-    """Train a model on a folder of tables and make it the serving pair.
+) -> Release:
+    """Train a model on a folder of tables and make it the serving release.
 
     Args:
         levels: of the hierarchy; forecasts of newer tables have the same.
@@ -107,12 +107,12 @@ def train(
     bundle = bundle_of(
         fitted, snapshot, recipe, store.bundles, calibration=calibration, metrics=metrics
     )
-    pair = Pair(bundle=bundle.name, snapshot=snapshot.name)
+    release = Release(bundle=bundle.name, snapshot=snapshot.name)
     with clock.step("forecast all nodes"):
-        load_serving_pair(store, pair)
-    store.promote(pair)
+        load_release(store, release)
+    store.promote(release)
     _record(store, bundle, clock)
-    return pair
+    return release
 
 
 def _planned_steps(snapshot: Snapshot, recipe: Recipe) -> list[PlannedStep]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from artifacts import ArtifactError, Pair, Store
+from artifacts import ArtifactError, Release, Store
 from models.bundle import Bundle, load_bundle, with_metrics
-from models.pair import load_serving_pair
+from models.release import load_release
 from training.document import RESULT_FILE, Document, read_backtest
 
 
-def seal_backtest(folder: Path, store: Store) -> Pair:
+def seal_backtest(folder: Path, store: Store) -> Release:
     """Add the backtest in `folder` to the metrics of the serving bundle, and serve the result.
 
     A backtest that it has already is replaced. The model's files, and so its forecasts, are the
-    same; the serving pair changes only when the new one is complete.
+    same; the serving release changes only when the new one is complete.
 
     Raises:
-        ArtifactError: there is no finished backtest or no serving pair, or the backtest is of
+        ArtifactError: there is no finished backtest or no serving release, or the backtest is of
             other data or of another recipe than the bundle.
     """
     path = folder / RESULT_FILE
@@ -26,10 +26,10 @@ def seal_backtest(folder: Path, store: Store) -> Pair:
     bundle = load_bundle(store.bundles / current.bundle)
     _check_is_of(bundle, document, path)
     sealed = with_metrics(bundle.path, store.bundles, {**bundle.metrics, "backtest": document})
-    pair = Pair(bundle=sealed.name, snapshot=current.snapshot)
-    load_serving_pair(store, pair)
-    store.promote(pair)
-    return pair
+    release = Release(bundle=sealed.name, snapshot=current.snapshot)
+    load_release(store, release)
+    store.promote(release)
+    return release
 
 
 def _check_is_of(bundle: Bundle, document: Document, path: Path) -> None:

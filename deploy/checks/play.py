@@ -71,7 +71,7 @@ class Play:
         told(f"the migration ended well in {job.finished(60):.1f} s")
 
     def fill_artifacts(self) -> None:
-        """Copy the pair of the image to the volume, as a first training would put one there."""
+        """Copy the release of the image to the volume, as a first training would put one there."""
         mount = f"{self.cluster.volume('mlrf-artifacts')}:/to"
         code = "import shutil; shutil.copytree('models/artifacts', '/to', dirs_exist_ok=True)"
         podman(

@@ -52,7 +52,7 @@ Data = Annotated[
 ]
 Artifacts = Annotated[
     Path | None,
-    typer.Option(help="Of a pair trained on them; trained anew if left out.", exists=True),
+    typer.Option(help="Of a release trained on them; trained anew if left out.", exists=True),
 ]
 
 

@@ -41,7 +41,7 @@ def main(artifacts: Path, folder: Path) -> None:
 
     served: Any = service.MLRF.inner()  # type: ignore[attr-defined]  # BentoML's, without types
     application = Application(service.settings, service.watcher, lambda: served, _behind)
-    hierarchy = served.forecaster().pair.engine.snapshot.hierarchy
+    hierarchy = served.forecaster().release.engine.snapshot.hierarchy
     asked = {
         "store_nbr": int(hierarchy.bottoms["store_nbr"][0]),
         "family": hierarchy.bottoms["family"][0],

@@ -46,7 +46,7 @@ def table(subject: Subject, advance: Advance, *, rounds: int = 3) -> Table:
 
 def _without_forecasts(store: Store, folder: Path) -> Store:
     """Artifacts with the bundle that serves and nothing that the refresh would find made."""
-    own, pair = Store(folder / "artifacts"), store.current()
-    shutil.copytree(store.bundles / pair.bundle, own.bundles / pair.bundle)
+    own, release = Store(folder / "artifacts"), store.current()
+    shutil.copytree(store.bundles / release.bundle, own.bundles / release.bundle)
     shutil.copyfile(store.pointer, own.pointer)
     return own

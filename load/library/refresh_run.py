@@ -29,15 +29,15 @@ def main(root: Path, data: Path) -> None:
 
         from artifacts import Store
         from features.matrix import MatrixBuilder
-        from models import engine, forecasts, pair, refresh
+        from models import engine, forecasts, refresh, release
         from models.model import SegmentedModel
         from models.reconciliation import Reconciliation
     for owner, name, phase in (
         (refresh, "read_tables", READING),
         (refresh, "build_snapshot", BUILDING),
         (refresh, "load_snapshot", SNAPSHOT),
-        (pair, "load_snapshot", SNAPSHOT),
-        (pair, "_load_bundle", BUNDLE),
+        (release, "load_snapshot", SNAPSHOT),
+        (release, "_load_bundle", BUNDLE),
         (engine, "state_at", STATE),
         (MatrixBuilder, "matrix", ROWS),
         (SegmentedModel, "predict", MODEL),
@@ -49,7 +49,7 @@ def main(root: Path, data: Path) -> None:
     with watch.phase(REST):
         _, current = refresh.refresh(store, data, force=True)
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    serving = pair.load_serving_pair(store, current)
+    serving = release.load_release(store, current)
     every = np.arange(len(serving.engine.snapshot.hierarchy))
     sold = serving.engine.snapshot.first_sale <= serving.engine.snapshot.newest_origin
     with watch.phase(INTERVALS):

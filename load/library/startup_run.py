@@ -22,21 +22,21 @@ def main(root: Path) -> None:
     with watch.phase(IMPORTS):
         import service  # noqa: F401 - all that a worker imports
         from artifacts import Store
-        from models import bundle, forecasts, pair
+        from models import bundle, forecasts, release
         from models.engine import ALL_HORIZONS, ForecastEngine
         from models.onnx import OnnxModel
     for owner, name, phase in (
         (OnnxModel, "__init__", SESSIONS),
         (bundle, "load_bundle", BUNDLE),
-        (pair, "load_bundle", BUNDLE),
-        (pair, "load_snapshot", SNAPSHOT),
+        (release, "load_bundle", BUNDLE),
+        (release, "load_snapshot", SNAPSHOT),
         (ForecastEngine, "__init__", BINDING),
-        (pair, "load_or_make", STORED),
+        (release, "load_or_make", STORED),
         (forecasts, "load_or_make", STORED),
     ):
         watch.wrap(owner, name, phase)
     store = Store(root)
-    serving = pair.load_serving_pair(store, store.current())
+    serving = release.load_release(store, store.current())
     with watch.phase(ANSWER):
         snapshot = serving.engine.snapshot
         serving.engine.forecast(snapshot.newest_origin, ALL_HORIZONS[:1])

@@ -1,4 +1,4 @@
-"""What the benchmarks measure on: a trained pair, and the tables that it comes from."""
+"""What the benchmarks measure on: a trained release, and the tables that it comes from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from artifacts import Store
 from load.rounds import Spread
 from models.engine import ForecastEngine
-from models.pair import load_engine
+from models.release import load_engine
 from training.demo import write_demo
 from training.pipeline import train
 from training.recipe import DEFAULT, DEMO, Recipe
@@ -23,10 +23,10 @@ Advance = Callable[[str], object]
 
 @dataclass(frozen=True)
 class Subject:
-    """A pair and its tables.
+    """A release and its tables.
 
     Attributes:
-        store: artifacts with a serving pair; nothing is written into it.
+        store: artifacts with a serving release; nothing is written into it.
         data: the folder of tables that it was trained on.
         recipe: that they are trained with.
     """
@@ -53,11 +53,11 @@ class Subject:
 
 @contextmanager
 def subject_of(data: Path | None, artifacts: Path | None, advance: Advance) -> Iterator[Subject]:
-    """The pair of some artifacts; where there are none, one is trained for the time being.
+    """The release of some artifacts; where there are none, one is trained for the time being.
 
     Args:
         data: folder of tables, the demo's if left out.
-        artifacts: of a pair that was trained on them.
+        artifacts: of a release that was trained on them.
     """
     with TemporaryDirectory(prefix="mlrf-load-") as scratch:
         folder = Path(scratch)

@@ -36,9 +36,11 @@ def table(subject: Subject, advance: Advance) -> Table:
     with TemporaryDirectory(prefix="mlrf-load-") as scratch:
         store = Store(Path(scratch))
         began = perf_counter()
-        pair = train(subject.data, store, subject.recipe, threads=THREADS, reporter=_Steps(advance))
+        release = train(
+            subject.data, store, subject.recipe, threads=THREADS, reporter=_Steps(advance)
+        )
         whole = perf_counter() - began
-        build = orjson.loads((store.builds / f"{pair.bundle}.json").read_bytes())
+        build = orjson.loads((store.builds / f"{release.bundle}.json").read_bytes())
     seconds: dict[str, float] = build["seconds"]
     seconds["the rest"] = whole - sum(seconds.values())
     rows = [(step, value, value / whole) for step, value in seconds.items()]

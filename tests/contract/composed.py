@@ -1,4 +1,4 @@
-"""The whole application as a worker composes it, in this process and over a real pair.
+"""The whole application as a worker composes it, in this process and over a real release.
 
 What BentoML would answer is answered by a stub, which takes every path: a call that gets there
 without a key has been left open.
@@ -22,8 +22,8 @@ from starlette.types import Message, Receive, Scope, Send
 from api.routes import Serving
 from application import Application
 from artifacts import Store
-from models.pair import ServingPair
-from models.watcher import PairWatcher
+from models.release import LoadedRelease
+from models.watcher import ReleaseWatcher
 from settings import Settings
 from storage.database import open_database
 from storage.keys import Scope as KeyScope
@@ -55,7 +55,7 @@ async def behind(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def composed(
-    folder: Path, store: Store, pair: ServingPair, serving: Serving, **settings: Any
+    folder: Path, store: Store, release: LoadedRelease, serving: Serving, **settings: Any
 ) -> Application:
     """A worker with its database in `folder`; nobody is limited unless `settings` say so."""
     url = f"sqlite:///{folder}/mlrf.db"
@@ -71,7 +71,7 @@ def composed(
     database = open_database(url)
     upgrade(database)
     database.dispose()
-    watcher: PairWatcher[ServingPair] = PairWatcher(store, lambda store, name: pair)
+    watcher: ReleaseWatcher[LoadedRelease] = ReleaseWatcher(store, lambda store, name: release)
     watcher.look()
     return Application(Settings(**given), watcher, lambda: serving, behind)
 

@@ -1,4 +1,4 @@
-"""The routes over a real pair, in this process and without BentoML."""
+"""The routes over a real release, in this process and without BentoML."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 from api.administration import Administration
 from api.routes import Routes, Serving
 from api.schemas.facts import DegradedReason
-from artifacts import Pair, Store
+from artifacts import Release, Store
 from cache.answers import AnswerCache
 from errors import Code, Problem
 from features.snapshot import Snapshot
@@ -29,7 +29,7 @@ from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
 from models.engine import ForecastEngine
 from models.forecaster import Forecaster
-from models.pair import ServingPair, load_serving_pair
+from models.release import LoadedRelease, load_release
 
 _TRACE_OF_INSIDE = re.compile(r"Traceback|File \"|\.py\b|/(work|tmp|srv|root|home|usr)/|<[a-z]+>")
 
@@ -115,7 +115,7 @@ class Serves:
 
 
 class Refuses:
-    """What the service is when no pair could be loaded."""
+    """What the service is when no release could be loaded."""
 
     def forecaster(self) -> Forecaster:
         raise Problem(Code.MODEL_UNAVAILABLE, "No model is loaded: CURRENT does not exist.")
@@ -163,27 +163,27 @@ def client_of(
 
 
 @pytest.fixture(scope="session")
-def serving_pair(trained: Store, pair: Pair) -> ServingPair:
-    return load_serving_pair(trained, pair)
+def serving_release(trained: Store, release: Release) -> LoadedRelease:
+    return load_release(trained, release)
 
 
 @pytest.fixture
-def runners(serving_pair: ServingPair) -> LocalRunners:
-    return LocalRunners(serving_pair.engine)
+def runners(serving_release: LoadedRelease) -> LocalRunners:
+    return LocalRunners(serving_release.engine)
 
 
 @pytest.fixture
-def client(serving_pair: ServingPair, runners: LocalRunners) -> Client:
+def client(serving_release: LoadedRelease, runners: LocalRunners) -> Client:
     """A server with a model."""
-    return client_of(Serves(Forecaster(serving_pair, runners, runners)))
+    return client_of(Serves(Forecaster(serving_release, runners, runners)))
 
 
 @pytest.fixture
-def client_with(serving_pair: ServingPair, runners: LocalRunners) -> Callable[..., Client]:
-    """A server some of whose parts (pair, onnx, reconciler) are others than the real ones."""
+def client_with(serving_release: LoadedRelease, runners: LocalRunners) -> Callable[..., Client]:
+    """A server some of whose parts (release, onnx, reconciler) are others than the real ones."""
 
     def client_with(**others: Any) -> Client:
-        parts = {"pair": serving_pair, "onnx": runners, "reconciler": runners, **others}
+        parts = {"release": serving_release, "onnx": runners, "reconciler": runners, **others}
         return client_of(Serves(Forecaster(**parts)))
 
     return client_with

@@ -12,7 +12,7 @@ import pytest
 from artifacts import Store
 from errors import Code
 from models.forecaster import Forecaster
-from models.pair import ServingPair
+from models.release import LoadedRelease
 from storage.keys import Scope, parse
 from tests.contract.composed import KEY, KeyClient, bearer, composed
 from tests.contract.conftest import LocalRunners, Serves
@@ -22,13 +22,13 @@ FORECAST = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
 
 
 @pytest.fixture
-def compose(tmp_path: Path, trained: Store, serving_pair: ServingPair) -> Compose:
+def compose(tmp_path: Path, trained: Store, serving_release: LoadedRelease) -> Compose:
     """A server with a database of its own, and with the settings that are given."""
 
     def compose(**settings: Any) -> KeyClient:
-        runners = LocalRunners(serving_pair.engine)
-        serving = Serves(Forecaster(serving_pair, runners, runners))
-        return KeyClient(composed(tmp_path, trained, serving_pair, serving, **settings))
+        runners = LocalRunners(serving_release.engine)
+        serving = Serves(Forecaster(serving_release, runners, runners))
+        return KeyClient(composed(tmp_path, trained, serving_release, serving, **settings))
 
     return compose
 

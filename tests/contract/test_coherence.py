@@ -21,7 +21,7 @@ from models.engine import ForecastEngine
 from models.forecaster import FIRST_ORIGIN
 from models.forecasts import Forecasts
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
-from models.pair import ServingPair
+from models.release import LoadedRelease
 
 Json = dict[str, Any]
 WAYS = ("store", "family")
@@ -36,16 +36,16 @@ several = settings(
 
 
 @pytest.fixture(scope="module")
-def reconciled_pair(serving_pair: ServingPair) -> ServingPair:
-    """A pair whose upper nodes are believed as much as the series, so that all of them move."""
-    snapshot = serving_pair.engine.snapshot
+def reconciled_release(serving_release: LoadedRelease) -> LoadedRelease:
+    """A release whose upper nodes are believed as much as the series, so that all of them move."""
+    snapshot = serving_release.engine.snapshot
     variances = {node.id: 1.0 for node in snapshot.hierarchy.nodes}
-    bundle = replace(serving_pair.engine.bundle, name="reconciled", variances=variances)
+    bundle = replace(serving_release.engine.bundle, name="reconciled", variances=variances)
     engine = ForecastEngine(bundle, snapshot)
     coherent = engine.forecast(snapshot.newest_origin)
     assert coherent.clipped, "some series are raised to zero, too"
     stored = Forecasts(mean=coherent.values, clipped=coherent.clipped)
-    return replace(serving_pair, engine=engine, forecasts=stored)
+    return replace(serving_release, engine=engine, forecasts=stored)
 
 
 @pytest.fixture(params=["bottom-up", "reconciled"])
@@ -53,13 +53,13 @@ def server(
     request: pytest.FixtureRequest,
     client_with: Callable[..., Any],
     runners: Any,
-    reconciled_pair: ServingPair,
+    reconciled_release: LoadedRelease,
 ) -> Any:
     """A server whose forecasts add up because they were added, or because they were made to."""
     if request.param == "bottom-up":
         return client_with()
-    runner = type(runners)(reconciled_pair.engine)
-    return client_with(pair=reconciled_pair, onnx=runner, reconciler=runner)
+    runner = type(runners)(reconciled_release.engine)
+    return client_with(release=reconciled_release, onnx=runner, reconciler=runner)
 
 
 # --- what is asked ----------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from api.schemas.requests import Override
 from api.try_form import form_of
 from errors import Code
 from models.forecaster import Forecaster
-from models.pair import ServingPair
+from models.release import LoadedRelease
 from tests.contract.conftest import Client, LocalRunners, Serves, Told, client_of
 
 EXAMPLES = examples()
@@ -54,10 +54,10 @@ def described(example: Example) -> dict[str, Any]:
 
 
 @pytest.fixture
-def client(serving_pair: ServingPair, runners: LocalRunners) -> Client:
+def client(serving_release: LoadedRelease, runners: LocalRunners) -> Client:
     """A server whose data are old, as those of the demo are."""
     old = DegradedReason("data", "The newest sales are of 2024-06-30.")
-    serving = Serves(Forecaster(serving_pair, runners, runners))
+    serving = Serves(Forecaster(serving_release, runners, runners))
     return client_of(serving, conditions=Told([old]))
 
 

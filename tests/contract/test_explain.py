@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from api import explain as module
-from artifacts import Pair
+from artifacts import Release
 from errors import Code
 from features.contract import FEATURES, NAMES
 from features.snapshot import Snapshot
@@ -81,7 +81,7 @@ def node_of(tree: dict[str, Any], name: str) -> dict[str, Any] | None:
 
 
 def test_the_answer_says_what_it_rests_on(
-    explain: Callable, pair: Pair, newest: date, snapshot: Snapshot
+    explain: Callable, release: Release, newest: date, snapshot: Snapshot
 ) -> None:
     answer = explain(**SERIES).json()
     steps = ("groups", "features", "prediction", "base_value", "base_units", "missing")
@@ -98,11 +98,11 @@ def test_the_answer_says_what_it_rests_on(
         "explained_share": 1,
         "origin": newest.isoformat(),
         "method": "model",
-        "model_version": pair.bundle,
+        "model_version": release.bundle,
         "model_trained_through": newest.isoformat(),
         "in_sample": False,
         "known_through": {"onpromotion": snapshot.facts.promotions_known_through.isoformat()},
-        "snapshot": {"origin": newest.isoformat(), "digest": pair.snapshot.rpartition("-")[2]},
+        "snapshot": {"origin": newest.isoformat(), "digest": release.snapshot.rpartition("-")[2]},
         "degraded": False,
     }
 

@@ -10,11 +10,11 @@ import pytest
 from api.call import Need
 from api.calls import CALLS
 from api.schemas.facts import DegradedReason
-from artifacts import Pair
+from artifacts import Release
 from errors import Code
 from features.snapshot import Snapshot
 from models.forecaster import Forecaster
-from models.pair import ServingPair
+from models.release import LoadedRelease
 from tests.contract.conftest import Serves, Told, client_of
 
 SIMPLE = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
@@ -44,7 +44,7 @@ NEED_A_MODEL = [
 
 
 def test_health_says_what_is_loaded_and_how_old_the_data_are(
-    client: Any, pair: Pair, snapshot: Snapshot, newest: date
+    client: Any, release: Release, snapshot: Snapshot, newest: date
 ) -> None:
     answer = client.get("/health").json()
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
@@ -52,9 +52,9 @@ def test_health_says_what_is_loaded_and_how_old_the_data_are(
         "status": "ok",
         "newest_expected": yesterday.isoformat(),
         "data_age_days": (yesterday - newest).days,
-        "model_version": pair.bundle,
+        "model_version": release.bundle,
         "model_trained_through": newest.isoformat(),
-        "snapshot": {"origin": newest.isoformat(), "digest": pair.snapshot.rpartition("-")[2]},
+        "snapshot": {"origin": newest.isoformat(), "digest": release.snapshot.rpartition("-")[2]},
         "demo": False,
         "nodes": len(snapshot.hierarchy),
         "degraded": False,
@@ -62,9 +62,9 @@ def test_health_says_what_is_loaded_and_how_old_the_data_are(
     }
 
 
-def test_health_tells_what_is_degraded(serving_pair: ServingPair, runners: Any) -> None:
+def test_health_tells_what_is_degraded(serving_release: LoadedRelease, runners: Any) -> None:
     reason = DegradedReason("redis", "Redis does not answer.")
-    serving = Serves(Forecaster(serving_pair, runners, runners))
+    serving = Serves(Forecaster(serving_release, runners, runners))
     answer = client_of(serving, conditions=Told([reason])).get("/health").json()
     assert (answer["status"], answer["degraded"]) == ("degraded", True)
     assert answer["reasons"] == [{"name": "redis", "detail": "Redis does not answer."}]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from api.schemas.requests import HORIZONS
-from artifacts import Pair
+from artifacts import Release
 from errors import Code
 from features.hierarchy import BOTTOM
 from features.snapshot import MAX_HORIZON, Snapshot
@@ -97,7 +97,7 @@ def test_days_add_up_to_their_horizon(client: Any, newest: date) -> None:
     assert len(set(single)) == 15
 
 
-def test_the_answer_says_what_it_rests_on(client: Any, pair: Pair, newest: date) -> None:
+def test_the_answer_says_what_it_rests_on(client: Any, release: Release, newest: date) -> None:
     answer = client.get("/hierarchy", depth=0).json()
     tree = answer.pop("tree")
     assert answer == {
@@ -106,8 +106,8 @@ def test_the_answer_says_what_it_rests_on(client: Any, pair: Pair, newest: date)
         "previous_date": day(newest, -6),
         "by": "store",
         "origin": newest.isoformat(),
-        "model_version": pair.bundle,
-        "snapshot": {"origin": newest.isoformat(), "digest": pair.snapshot.rpartition("-")[2]},
+        "model_version": release.bundle,
+        "snapshot": {"origin": newest.isoformat(), "digest": release.snapshot.rpartition("-")[2]},
         "degraded": False,
     }
     assert tree.keys() == {

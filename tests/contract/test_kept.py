@@ -19,7 +19,7 @@ from api.kept import LARGE
 from errors import Code, Problem
 from models.engine import ForecastEngine
 from models.forecaster import Forecaster
-from models.pair import ServingPair
+from models.release import LoadedRelease
 from tests.contract.conftest import Client, LocalRunners, client_of
 
 SERIES: dict[str, Any] = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
@@ -232,16 +232,16 @@ class Swaps:
 
 
 def test_an_answer_of_another_snapshot_is_not_given(
-    serving_pair: ServingPair, runners: LocalRunners, asked: dict[str, Asked]
+    serving_release: LoadedRelease, runners: LocalRunners, asked: dict[str, Asked]
 ) -> None:
     """Not by the same cache, and the first one's is a hit again when that one serves again."""
-    engine, forecasts = serving_pair.engine, serving_pair.forecasts
-    other = ServingPair(
+    engine, forecasts = serving_release.engine, serving_release.forecasts
+    other = LoadedRelease(
         ForecastEngine(engine.bundle, dataclasses.replace(engine.snapshot, name="another")),
-        serving_pair.intervals,
+        serving_release.intervals,
         dataclasses.replace(forecasts, mean=forecasts.mean * 2),
     )
-    first, second = (Forecaster(pair, runners, runners) for pair in (serving_pair, other))
+    first, second = (Forecaster(release, runners, runners) for release in (serving_release, other))
     serving = Swaps(first)
     client = client_of(serving)
     answers = []

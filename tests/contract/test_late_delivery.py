@@ -13,8 +13,8 @@ import pytest
 
 from artifacts import Store
 from models.forecaster import Forecaster
-from models.pair import ServingPair, load_serving_pair
 from models.refresh import refresh
+from models.release import LoadedRelease, load_release
 from tests.contract.conftest import Client, LocalRunners, Serves, client_of
 
 LATE_STORE, LATE_DAYS = 2, 3
@@ -23,7 +23,7 @@ FAMILY = "LIQUOR,WINE,BEER"
 
 
 @pytest.fixture(scope="module")
-def late_pair(trained: Store, demo_folder: Path, tmp_path_factory: Any) -> ServingPair:
+def late_release(trained: Store, demo_folder: Path, tmp_path_factory: Any) -> LoadedRelease:
     """The demo without the last days of one store, and with the plans of another store alone."""
     root = tmp_path_factory.mktemp("late")
     store = Store(Path(shutil.copytree(trained.root, root / "artifacts")))
@@ -36,14 +36,14 @@ def late_pair(trained: Store, demo_folder: Path, tmp_path_factory: Any) -> Servi
         pl.col("date") <= newest + timedelta(PLANNED_DAYS)
     )
     test.filter(planned).write_parquet(folder / "test.parquet")
-    _, pair = refresh(store, folder)
-    return load_serving_pair(store, pair)
+    _, release = refresh(store, folder)
+    return load_release(store, release)
 
 
 @pytest.fixture
-def client(late_pair: ServingPair) -> Client:
-    runners = LocalRunners(late_pair.engine)
-    return client_of(Serves(Forecaster(late_pair, runners, runners)))
+def client(late_release: LoadedRelease) -> Client:
+    runners = LocalRunners(late_release.engine)
+    return client_of(Serves(Forecaster(late_release, runners, runners)))
 
 
 @pytest.fixture
@@ -130,18 +130,20 @@ def test_a_trend_that_rests_on_late_days_is_null(client: Client) -> None:
 
 
 def test_forecasts_are_near_those_with_the_missing_days(
-    late_pair: ServingPair, serving_pair: ServingPair
+    late_release: LoadedRelease, serving_release: LoadedRelease
 ) -> None:
     """Estimates differ from what was sold, but not by whole days, as zeros do."""
-    index = late_pair.engine.snapshot.hierarchy.index
+    index = late_release.engine.snapshot.hierarchy.index
     rows = [index[f"store:{LATE_STORE}"], index["total"]]
-    late, whole = (pair.forecasts.mean[rows, :7].sum(axis=1) for pair in (late_pair, serving_pair))
+    late, whole = (
+        release.forecasts.mean[rows, :7].sum(axis=1) for release in (late_release, serving_release)
+    )
     np.testing.assert_allclose(late, whole, rtol=0.05)
     assert (late != whole).all()
 
 
-def test_a_node_knows_promotions_as_far_as_all_its_series_do(late_pair: ServingPair) -> None:
-    engine = late_pair.engine
+def test_a_node_knows_promotions_as_far_as_all_its_series_do(late_release: LoadedRelease) -> None:
+    engine = late_release.engine
     hierarchy = engine.snapshot.hierarchy
     lead = engine.snapshot.known_lead
     assert lead[hierarchy.index[f"store:{PLANNED_STORE}"]] == PLANNED_DAYS

@@ -18,7 +18,7 @@ from api.routes import Front
 from application import Application
 from artifacts import Store
 from models.forecaster import Forecaster
-from models.pair import ServingPair
+from models.release import LoadedRelease
 from storage.keys import Scope
 from tests.contract.composed import BEHIND, EVERY_SCOPE, KEY, Asked, Told, ask, bearer, composed
 from tests.contract.conftest import LocalRunners, Serves
@@ -54,11 +54,11 @@ SCOPED = [pytest.param(call, id=call.name) for call in CALLS if isinstance(call.
 
 @pytest.fixture(scope="module")
 def app(
-    tmp_path_factory: pytest.TempPathFactory, trained: Store, serving_pair: ServingPair
+    tmp_path_factory: pytest.TempPathFactory, trained: Store, serving_release: LoadedRelease
 ) -> Application:
-    runners = LocalRunners(serving_pair.engine)
-    serving = Serves(Forecaster(serving_pair, runners, runners))
-    return composed(tmp_path_factory.mktemp("policies"), trained, serving_pair, serving)
+    runners = LocalRunners(serving_release.engine)
+    serving = Serves(Forecaster(serving_release, runners, runners))
+    return composed(tmp_path_factory.mktemp("policies"), trained, serving_release, serving)
 
 
 def asked(call: Call, headers: dict[str, str] | None = None) -> Asked:

@@ -14,7 +14,7 @@ import pytest
 from api.batch import MAX_ITEMS
 from api.batch_csv import MAX_ROWS
 from api.items import MAX_PAST_ORIGINS
-from artifacts import Pair
+from artifacts import Release
 from errors import Code
 
 GOOD = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
@@ -173,10 +173,12 @@ def test_a_cell_that_a_spreadsheet_would_compute_is_written_as_text(client: Any)
     assert second["store_nbr"] == "-5"
 
 
-def test_a_table_names_the_model_and_the_data_that_it_rests_on(client: Any, pair: Pair) -> None:
+def test_a_table_names_the_model_and_the_data_that_it_rests_on(
+    client: Any, release: Release
+) -> None:
     response = send_csv(client, 'horizon,family,store_nbr\n15,"LIQUOR,WINE,BEER",1\n')
     told = (response.headers["x-model-version"], response.headers["x-snapshot"])
-    assert told == (pair.bundle, pair.snapshot)
+    assert told == (release.bundle, release.snapshot)
 
 
 @pytest.mark.parametrize("number", ["9" * 500, "１５", "015", "+15", "1_5"])

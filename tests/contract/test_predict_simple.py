@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 from api.schemas.requests import HORIZONS
-from artifacts import Pair
+from artifacts import Release
 from errors import Code
 from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import MIN_HISTORY_DAYS
 from models.engine import ForecastEngine
 from models.forecaster import AT_ONCE
 from models.methods import Method
-from models.pair import ServingPair
+from models.release import LoadedRelease
 from settings import ROOT
 
 SERIES = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
@@ -54,7 +54,7 @@ def test_the_newest_forecast_is_that_of_the_engine(
 
 
 def test_the_answer_says_what_it_rests_on(
-    simple: Callable, pair: Pair, newest: date, snapshot: Snapshot
+    simple: Callable, release: Release, newest: date, snapshot: Snapshot
 ) -> None:
     answer = simple(horizon=15).json()
     days = answer.pop("forecast")
@@ -65,13 +65,13 @@ def test_the_answer_says_what_it_rests_on(
         **{key: value for key, value in days[0].items() if key != "actual"},
         "origin": newest.isoformat(),
         "method": "model",
-        "model_version": pair.bundle,
+        "model_version": release.bundle,
         "model_trained_through": newest.isoformat(),
         "in_sample": False,
         "known_through": {
             "onpromotion": snapshot.facts.promotions_known_through.isoformat(),
         },
-        "snapshot": {"origin": newest.isoformat(), "digest": pair.snapshot.rpartition("-")[2]},
+        "snapshot": {"origin": newest.isoformat(), "digest": release.snapshot.rpartition("-")[2]},
         "degraded": False,
     }
     assert [day["actual"] for day in days] == [None] * 15
@@ -183,17 +183,17 @@ def test_what_was_sold_later_does_not_change_a_past_forecast(
 @pytest.mark.parametrize(("offset", "in_sample"), [(-1, True), (0, True), (1, False), (20, False)])
 def test_a_past_forecast_says_whether_the_model_has_seen_its_days(
     client_with: Callable,
-    serving_pair: ServingPair,
+    serving_release: LoadedRelease,
     newest: date,
     offset: int,
     in_sample: bool,
 ) -> None:
     """Here the model was trained a while before the newest origin; days of neither are new."""
     trained_through = newest - timedelta(30)
-    engine = copy(serving_pair.engine)
+    engine = copy(serving_release.engine)
     facts = engine.bundle.facts.model_copy(update={"trained_through": trained_through})
     engine.bundle = replace(engine.bundle, facts=facts)
-    client = client_with(pair=replace(serving_pair, engine=engine))
+    client = client_with(release=replace(serving_release, engine=engine))
     first = trained_through + timedelta(offset)
     answer = client.post("/predict/simple", **SERIES, date=first.isoformat(), horizon=15).json()
     assert answer["model_trained_through"] == trained_through.isoformat()

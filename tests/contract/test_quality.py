@@ -11,7 +11,7 @@ import pytest
 
 from models.bundle import Bundle
 from models.intervals import BUCKETS
-from models.pair import ServingPair
+from models.release import LoadedRelease
 
 
 def test_metrics_are_those_of_the_bundle(client: Any, bundle: Bundle) -> None:
@@ -55,14 +55,14 @@ def backtest() -> dict[str, Any]:
 
 def test_a_sealed_backtest_is_averaged_over_its_windows(
     client_with: Callable[..., Any],
-    serving_pair: ServingPair,
+    serving_release: LoadedRelease,
     bundle: Bundle,
     backtest: dict[str, Any],
 ) -> None:
     """The holdout is in no average, and a figure that one window lacks has no mean."""
-    engine = copy(serving_pair.engine)
+    engine = copy(serving_release.engine)
     engine.bundle = replace(bundle, metrics={**bundle.metrics, "backtest": backtest})
-    told = client_with(pair=replace(serving_pair, engine=engine)).get("/accuracy").json()
+    told = client_with(release=replace(serving_release, engine=engine)).get("/accuracy").json()
     assert told["source"] == "backtest"
     short, long = told["groups"]
     assert (short["group"], short["windows"]) == ("16 days", 2)

@@ -13,7 +13,7 @@ from api import items
 from artifacts import Store
 from errors import Code
 from models.forecaster import Forecaster
-from models.pair import ServingPair
+from models.release import LoadedRelease
 from tests.contract.composed import KeyClient, bearer, composed
 from tests.contract.conftest import LocalRunners, Serves
 
@@ -22,15 +22,15 @@ HEADER = "store_nbr,family,horizon"
 
 
 @pytest.fixture
-def client(tmp_path: Path, trained: Store, serving_pair: ServingPair) -> KeyClient:
-    runners = LocalRunners(serving_pair.engine)
-    serving = Serves(Forecaster(serving_pair, runners, runners))
+def client(tmp_path: Path, trained: Store, serving_release: LoadedRelease) -> KeyClient:
+    runners = LocalRunners(serving_release.engine)
+    serving = Serves(Forecaster(serving_release, runners, runners))
     tiers = {
         "small": {"quota": 1, "window": 1000, "burst": 20},
         "middle": {"quota": 1, "window": 1000, "burst": 200},
         "large": {"quota": 1, "window": 1000, "burst": 10_100},
     }
-    return KeyClient(composed(tmp_path, trained, serving_pair, serving, tiers=tiers))
+    return KeyClient(composed(tmp_path, trained, serving_release, serving, tiers=tiers))
 
 
 def table(client: KeyClient, tier: str, rows: list[str], header: str = HEADER) -> httpx.Response:
@@ -79,10 +79,10 @@ def test_a_batch_refused_for_its_past_dates_costs_the_checking_of_its_rows(
     ("path", "scope"), [("/explain", "explain"), ("/whatif", "whatif")], ids=["explain", "whatif"]
 )
 def test_a_call_that_can_never_be_paid_costs_one_unit(
-    client: KeyClient, newest: date, path: str, scope: str, serving_pair: ServingPair
+    client: KeyClient, newest: date, path: str, scope: str, serving_release: LoadedRelease
 ) -> None:
     """Whether that shows before or after its body was read."""
-    family = serving_pair.engine.snapshot.hierarchy.bottoms["family"][0]
+    family = serving_release.engine.snapshot.hierarchy.bottoms["family"][0]
     body: dict[str, Any] = {"store_nbr": 1, "family": family}
     if path == "/whatif":
         body |= {"horizon": 15, "adjustments": {"onpromotion": {"op": "add", "value": 3}}}

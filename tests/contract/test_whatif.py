@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from artifacts import Pair
+from artifacts import Release
 from errors import Code
 from features.snapshot import MAX_HORIZON, Snapshot
 from models.engine import ForecastEngine
 from models.forecasts import Forecasts
-from models.pair import ServingPair
+from models.release import LoadedRelease
 
 FAMILY = "LIQUOR,WINE,BEER"
 NODES: dict[str, dict[str, Any]] = {
@@ -123,7 +123,7 @@ def test_a_node_that_never_sells_has_no_percentage(ask: Callable) -> None:
 
 
 def test_the_answer_says_what_it_rests_on_and_what_was_applied(
-    ask: Callable, pair: Pair, snapshot: Snapshot, newest: date
+    ask: Callable, release: Release, snapshot: Snapshot, newest: date
 ) -> None:
     answer = told(
         ask(
@@ -152,11 +152,11 @@ def test_the_answer_says_what_it_rests_on_and_what_was_applied(
             }
         ],
         "moved_by_reconciliation": [],
-        "model_version": pair.bundle,
+        "model_version": release.bundle,
         "model_trained_through": newest.isoformat(),
         "in_sample": False,
         "known_through": {"onpromotion": snapshot.facts.promotions_known_through.isoformat()},
-        "snapshot": {"origin": newest.isoformat(), "digest": pair.snapshot.rpartition("-")[2]},
+        "snapshot": {"origin": newest.isoformat(), "digest": release.snapshot.rpartition("-")[2]},
         "degraded": False,
     }
 
@@ -364,20 +364,20 @@ def test_only_the_rows_that_change_are_predicted(
 
 
 def test_what_moves_only_because_the_hierarchy_adds_up_is_named(
-    client_with: Callable, runners: Any, serving_pair: ServingPair, newest: date
+    client_with: Callable, runners: Any, serving_release: LoadedRelease, newest: date
 ) -> None:
     """Where the total is believed a little, the series that it moves follow."""
-    hierarchy = serving_pair.engine.snapshot.hierarchy
+    hierarchy = serving_release.engine.snapshot.hierarchy
     most = [node.id for node in hierarchy.nodes if node.key[1:] == ("GROCERY I",)]
     variances = {"total": 1000.0, **dict.fromkeys(most, 1.0)}
     engine = ForecastEngine(
-        replace(serving_pair.engine.bundle, variances=variances), serving_pair.engine.snapshot
+        replace(serving_release.engine.bundle, variances=variances), serving_release.engine.snapshot
     )
     coherent = engine.forecast(engine.snapshot.newest_origin)
     stored = Forecasts(mean=coherent.values, clipped=coherent.clipped)
     runner = type(runners)(engine)
     client = client_with(
-        pair=replace(serving_pair, engine=engine, forecasts=stored),
+        release=replace(serving_release, engine=engine, forecasts=stored),
         onnx=runner,
         reconciler=runner,
     )

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, make_url
 
 from artifacts import Store
-from models.pair import load_serving_pair
+from models.release import load_release
 from settings import ROOT
 from storage.audit import Actor
 from storage.database import open_database
@@ -137,4 +137,4 @@ def test_a_copy_of_the_artifacts_is_served_from(own_store: Store, tmp_path: Path
     run("artifacts: back up", checkout)
     copy = Store(checkout / "artifacts-backup")
     assert copy.current() == own_store.current()
-    load_serving_pair(copy, copy.current())
+    load_release(copy, copy.current())

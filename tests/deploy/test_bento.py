@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from artifacts import ArtifactError, Pair, Store
+from artifacts import ArtifactError, Release, Store
 from load.server import free_port
 from scripts import build_bento
 from scripts.bento_digest import Content, digest_of
@@ -40,16 +40,16 @@ KEY = "a-key-of-the-tests-for-nothing-else"
 
 @pytest.fixture(scope="module")
 def cluttered(trained: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Artifacts beside whose serving pair others lie, and what a killed process has left."""
+    """Artifacts beside whose serving release others lie, and what a killed process has left."""
     folder = tmp_path_factory.mktemp("cluttered")
     store = Store(Path(shutil.copytree(trained.root, folder / "artifacts")))
-    pair = store.current()
+    release = store.current()
     for parent in (store.bundles, store.snapshots, store.forecasts):
         shutil.copytree(next(parent.glob("2*")), parent / "2023-01-01-0123456789abcdef")
         (parent / ".staging-left").mkdir()
     real = store.root / "elsewhere"
-    (store.bundles / pair.bundle).rename(real)
-    (store.bundles / pair.bundle).symlink_to(real)
+    (store.bundles / release.bundle).rename(real)
+    (store.bundles / release.bundle).symlink_to(real)
     return store
 
 
@@ -81,13 +81,13 @@ def files_of(bento: Path) -> list[Path]:
 # --- what it carries --------------------------------------------------------------------------
 
 
-def test_it_carries_the_serving_pair_and_no_other(bento: Path, pair: Pair) -> None:
+def test_it_carries_the_serving_release_and_no_other(bento: Path, release: Release) -> None:
     store = Store(bento / "src" / "models" / "artifacts")
-    assert store.current() == pair
+    assert store.current() == release
     (forecasts,) = store.forecasts.iterdir()
-    assert forecasts.name.startswith(f"{pair.bundle}.{pair.snapshot}-")
-    assert [path.name for path in store.bundles.iterdir()] == [pair.bundle]
-    assert [path.name for path in store.snapshots.iterdir()] == [pair.snapshot]
+    assert forecasts.name.startswith(f"{release.bundle}.{release.snapshot}-")
+    assert [path.name for path in store.bundles.iterdir()] == [release.bundle]
+    assert [path.name for path in store.snapshots.iterdir()] == [release.snapshot]
 
 
 def test_all_in_it_are_real_files(bento: Path) -> None:
@@ -145,10 +145,12 @@ def test_everything_that_it_includes_exists() -> None:
 # --- two builds -------------------------------------------------------------------------------
 
 
-def test_two_builds_carry_the_same(bento: Path, trained: Store, tmp_path: Path, pair: Pair) -> None:
+def test_two_builds_carry_the_same(
+    bento: Path, trained: Store, tmp_path: Path, release: Release
+) -> None:
     """Also where one of them lay among others, behind a link."""
     content = digest_of(bento)
-    assert (content.bundle, content.snapshot) == (pair.bundle, pair.snapshot)
+    assert (content.bundle, content.snapshot) == (release.bundle, release.snapshot)
     assert content == digest_of(built(tmp_path, trained))
 
 
@@ -170,50 +172,56 @@ def test_the_digest_sees_every_change(bento: Path, tmp_path: Path, change: str) 
     assert replace(after, sha256="", files=0) == replace(before, sha256="", files=0)
 
 
-# --- which pair -------------------------------------------------------------------------------
+# --- which release -------------------------------------------------------------------------------
 
 
-def test_another_pair_may_be_named(own_store: Store, pair: Pair, tmp_path: Path) -> None:
-    own_store.promote(Pair("gone", "gone"))
-    bento = built(tmp_path, own_store, "--bundle", pair.bundle, "--snapshot", pair.snapshot)
-    assert digest_of(bento).bundle == pair.bundle
+def test_another_release_may_be_named(own_store: Store, release: Release, tmp_path: Path) -> None:
+    own_store.promote(Release("gone", "gone"))
+    bento = built(tmp_path, own_store, "--bundle", release.bundle, "--snapshot", release.snapshot)
+    assert digest_of(bento).bundle == release.bundle
 
 
 @pytest.mark.parametrize(
     ("bundle", "snapshot", "expected"),
     [
-        pytest.param(None, None, Pair("b", "s"), id="neither"),
-        pytest.param("x", None, Pair("x", "s"), id="a bundle"),
-        pytest.param(None, "y", Pair("b", "y"), id="a snapshot"),
-        pytest.param("x", "y", Pair("x", "y"), id="both"),
+        pytest.param(None, None, Release("b", "s"), id="neither"),
+        pytest.param("x", None, Release("x", "s"), id="a bundle"),
+        pytest.param(None, "y", Release("b", "y"), id="a snapshot"),
+        pytest.param("x", "y", Release("x", "y"), id="both"),
     ],
 )
-def test_what_is_not_named_is_of_the_serving_pair(
-    tmp_path: Path, bundle: str | None, snapshot: str | None, expected: Pair
+def test_what_is_not_named_is_of_the_serving_release(
+    tmp_path: Path, bundle: str | None, snapshot: str | None, expected: Release
 ) -> None:
-    store = Store(tmp_path).promote(Pair("b", "s"))
+    store = Store(tmp_path).promote(Release("b", "s"))
     assert build_bento.chosen(store, bundle, snapshot) == expected
 
 
-def test_forecasts_that_are_missing_are_made(own_store: Store, pair: Pair, tmp_path: Path) -> None:
+def test_forecasts_that_are_missing_are_made(
+    own_store: Store, release: Release, tmp_path: Path
+) -> None:
     """So that no server has to, which cannot write them in a read-only image."""
     shutil.rmtree(own_store.forecasts)
     staged = Store(tmp_path / "staged")
-    build_bento.stage_pair(own_store, pair, staged)
+    build_bento.stage_release(own_store, release, staged)
     assert len(list(staged.forecasts.glob("2*"))) == 1
     assert not own_store.forecasts.exists()
 
 
-def test_a_damaged_bundle_is_not_built(own_store: Store, pair: Pair, tmp_path: Path) -> None:
-    path = own_store.bundles / pair.bundle / "contract.json"
+def test_a_damaged_bundle_is_not_built(own_store: Store, release: Release, tmp_path: Path) -> None:
+    path = own_store.bundles / release.bundle / "contract.json"
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(ArtifactError, match=r"contract\.json"):
-        build_bento.stage_pair(own_store, pair, Store(tmp_path / "staged"))
+        build_bento.stage_release(own_store, release, Store(tmp_path / "staged"))
 
 
-def test_a_bundle_that_is_not_there_is_named(own_store: Store, pair: Pair, tmp_path: Path) -> None:
+def test_a_bundle_that_is_not_there_is_named(
+    own_store: Store, release: Release, tmp_path: Path
+) -> None:
     with pytest.raises(ArtifactError, match="2020-no-such: does not exist"):
-        build_bento.stage_pair(own_store, Pair("2020-no-such", pair.snapshot), Store(tmp_path))
+        build_bento.stage_release(
+            own_store, Release("2020-no-such", release.snapshot), Store(tmp_path)
+        )
 
 
 # --- that it serves ---------------------------------------------------------------------------
@@ -247,13 +255,13 @@ def serving(bento: Path, folder: Path) -> Iterator[Server]:
             server.stop()
 
 
-def test_it_serves_what_it_carries(bento: Path, pair: Pair, tmp_path: Path) -> None:
+def test_it_serves_what_it_carries(bento: Path, release: Release, tmp_path: Path) -> None:
     with serving(bento, tmp_path) as server:
         body = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
         asked = {"json": body, "headers": {"X-API-Key": KEY}}
         answer = server.request("POST", "/predict/simple", **asked)
         assert answer.status_code == 200, answer.text
-        assert answer.json()["model_version"] == pair.bundle
+        assert answer.json()["model_version"] == release.bundle
         for path in ("/docs", "/docs/errors", "/openapi.json"):
             assert server.get(path).status_code == 200, "pages are carried too"
         assert server.stop() == 0

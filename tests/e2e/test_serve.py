@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from artifacts import Pair, Store
+from artifacts import Release, Store
 from models.engine import ForecastEngine
 
 pytestmark = pytest.mark.e2e
@@ -36,10 +36,10 @@ def predictions(answer: dict[str, Any]) -> list[float]:
 # --- with a model -----------------------------------------------------------------------------
 
 
-def test_it_is_ready_with_the_pair_that_was_trained(server: Any, pair: Pair) -> None:
+def test_it_is_ready_with_the_release_that_was_trained(server: Any, release: Release) -> None:
     for probe in ("/livez", *PROBES):
         assert server.get(probe).status_code == 200
-    assert server.get("/health").json()["model_version"] == pair.bundle
+    assert server.get("/health").json()["model_version"] == release.bundle
 
 
 @pytest.mark.parametrize("ago", [None, 0, 120], ids=["newest", "yesterday", "120 days ago"])
@@ -83,11 +83,11 @@ def test_metrics_are_there_for_prometheus(server: Any) -> None:
     assert server.get("/metrics/prometheus").status_code == 200
 
 
-def test_the_log_says_once_what_is_served(server: Any, pair: Pair) -> None:
+def test_the_log_says_once_what_is_served(server: Any, release: Release) -> None:
     """Our own lines are JSON, one object a line."""
     lines = [line for line in server.log.read_text().splitlines() if line.startswith("{")]
     (serving,) = [line for line in map(json.loads, lines) if line["event"] == "serving"]
-    assert (serving["level"], serving["bundle"]) == ("info", pair.bundle)
+    assert (serving["level"], serving["bundle"]) == ("info", release.bundle)
 
 
 @pytest.mark.parametrize("server", ["remote"], indirect=True)
@@ -164,7 +164,7 @@ def test_without_a_model_it_stays_alive_and_says_why_it_is_not_ready(
         assert reason in answer.json()["detail"]
     assert server.get("/livez").status_code == 200
     assert server.process.poll() is None
-    assert "pair_refused" in server.log.read_text()
+    assert "release_rejected" in server.log.read_text()
     assert server.stop() == 0
 
 

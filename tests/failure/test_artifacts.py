@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from artifacts import MANIFEST, Pair, Store, seal, staging, verify
+from artifacts import MANIFEST, Release, Store, seal, staging, verify
 from models.bundle import with_metrics
 from tests.failure.conftest import Target, two_workers
 from tests.failure.load import Load
@@ -31,13 +31,13 @@ def target(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
         yield target
 
 
-def another_bundle(store: Store, of: Pair, note: str) -> Path:
-    """The model of a pair under another version."""
+def another_bundle(store: Store, of: Release, note: str) -> Path:
+    """The model of a release under another version."""
     return with_metrics(store.bundles / of.bundle, store.bundles, {"note": note}).path
 
 
-def another_snapshot(store: Store, of: Pair, note: str) -> Path:
-    """The data of a pair under another name."""
+def another_snapshot(store: Store, of: Release, note: str) -> Path:
+    """The data of a release under another name."""
     source = verify(store.snapshots / of.snapshot, kind="snapshot")
     with staging(store.snapshots) as copy:
         shutil.copytree(source.path, copy, dirs_exist_ok=True)
@@ -56,7 +56,7 @@ def corrupt_bundle(store: Store) -> None:
     now = store.current()
     bundle = another_bundle(store, now, "corrupt")
     spoil(next(bundle.glob("model*.onnx")))
-    store.promote(Pair(bundle.name, now.snapshot))
+    store.promote(Release(bundle.name, now.snapshot))
 
 
 def corrupt_snapshot(store: Store) -> None:
@@ -64,7 +64,7 @@ def corrupt_snapshot(store: Store) -> None:
     now = store.current()
     snapshot = another_snapshot(store, now, "corrupt")
     spoil(snapshot / "sales.npy")
-    store.promote(Pair(now.bundle, snapshot.name))
+    store.promote(Release(now.bundle, snapshot.name))
 
 
 def corrupt_forecasts(store: Store) -> None:
@@ -74,11 +74,11 @@ def corrupt_forecasts(store: Store) -> None:
     stored = next(store.forecasts.glob(f"{now.bundle}.{now.snapshot}-*"))
     renamed = stored.name.replace(now.bundle, bundle.name)
     shutil.copytree(stored, store.forecasts / renamed)
-    store.promote(Pair(bundle.name, now.snapshot))
+    store.promote(Release(bundle.name, now.snapshot))
 
 
 def missing_snapshot(store: Store) -> None:
-    store.promote(Pair(store.current().bundle, "2024-06-30-0123456789abcdef"))
+    store.promote(Release(store.current().bundle, "2024-06-30-0123456789abcdef"))
 
 
 def garbage(store: Store) -> None:
@@ -100,11 +100,11 @@ def without_pointer(store: Store) -> None:
         without_pointer,
     ],
 )
-def test_a_pair_that_cannot_serve_changes_nothing_and_the_next_good_one_does(
+def test_a_release_that_cannot_serve_changes_nothing_and_the_next_good_one_does(
     target: Target, store: Store, offer: Callable[[Store], None]
 ) -> None:
     before = store.current()
-    good = Pair(another_bundle(store, before, f"after {offer.__name__}").name, before.snapshot)
+    good = Release(another_bundle(store, before, f"after {offer.__name__}").name, before.snapshot)
     with target.load() as load:
         load.more(10)
         offer(store)

@@ -23,7 +23,7 @@ from artifacts import (
     MANIFEST,
     Artifact,
     ArtifactError,
-    Pair,
+    Release,
     Store,
     UnwritableError,
     seal,
@@ -70,12 +70,12 @@ def artifact(tmp_path: Path) -> Artifact:
 
 
 @pytest.fixture
-def folder_of(own_store: Store, pair: Pair) -> Callable[[str], Path]:
+def folder_of(own_store: Store, release: Release) -> Callable[[str], Path]:
     """The folder of the real artifact of a kind, which the test may damage."""
     (stored,) = own_store.forecasts.glob("2*")
     folders = {
-        "bundle": own_store.bundles / pair.bundle,
-        "snapshot": own_store.snapshots / pair.snapshot,
+        "bundle": own_store.bundles / release.bundle,
+        "snapshot": own_store.snapshots / release.snapshot,
         "forecasts": stored,
     }
     return folders.__getitem__
@@ -323,7 +323,7 @@ def test_a_manifest_that_cannot_be_read_is_refused(artifact: Artifact) -> None:
 
 
 def test_forecasts_of_another_shape_are_refused(own_store: Store, engine: ForecastEngine) -> None:
-    """They verify, but are not what the pair needs."""
+    """They verify, but are not what the release needs."""
     (stored,) = own_store.forecasts.glob("2*")
     label = stored.name.rpartition("-")[0]
     for path in stored.iterdir():
@@ -399,7 +399,7 @@ with staging(store.bundles) as folder:
 """
 PROMOTING = """
 os.replace = lambda *names: here()
-store.promote(Pair("new", "new"))
+store.promote(Release("new", "new"))
 """
 
 
@@ -410,7 +410,7 @@ def stopped_at(step: str, store: Store) -> Iterator[subprocess.Popen[str]]:
 import os, sys
 from pathlib import Path
 import artifacts
-from artifacts import Pair, Store, seal, staging
+from artifacts import Release, Store, seal, staging
 
 def here():
     print("here", flush=True)
@@ -438,7 +438,7 @@ store = Store(Path({str(store.root)!r}))
     "step", [pytest.param(WRITING, id="writing"), pytest.param(SEALING, id="sealing")]
 )
 def test_a_killed_writer_leaves_nothing_that_loads(tmp_path: Path, step: str) -> None:
-    store = Store(tmp_path).promote(Pair("old", "old"))
+    store = Store(tmp_path).promote(Release("old", "old"))
     with stopped_at(step, store) as process:
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
@@ -446,17 +446,17 @@ def test_a_killed_writer_leaves_nothing_that_loads(tmp_path: Path, step: str) ->
     assert staged(store.bundles) == [left.name]
     with pytest.raises(ArtifactError):
         verify(left, kind=KIND)
-    assert store.current() == Pair("old", "old")
+    assert store.current() == Release("old", "old")
     assert verify(write(store.bundles).path, kind=KIND), "the next writer is not in the way"
 
 
-def test_a_killed_promotion_leaves_the_pair_of_before(tmp_path: Path) -> None:
-    store = Store(tmp_path).promote(Pair("old", "old"))
+def test_a_killed_promotion_leaves_the_release_of_before(tmp_path: Path) -> None:
+    store = Store(tmp_path).promote(Release("old", "old"))
     with stopped_at(PROMOTING, store) as process:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    assert store.current() == Pair("old", "old")
-    assert store.promote(Pair("new", "new")).current() == Pair("new", "new")
+    assert store.current() == Release("old", "old")
+    assert store.promote(Release("new", "new")).current() == Release("new", "new")
 
 
 def test_old_staging_folders_are_swept_and_young_ones_kept(tmp_path: Path) -> None:
@@ -481,14 +481,14 @@ def test_a_staging_folder_that_vanishes_is_not_in_the_way(tmp_path: Path) -> Non
 # --- CURRENT ----------------------------------------------------------------------------------
 
 
-def test_the_promoted_pair_is_the_current_one(tmp_path: Path) -> None:
+def test_the_promoted_release_is_the_current_one(tmp_path: Path) -> None:
     store = Store(tmp_path / "new")
-    pair = Pair(bundle="2024-06-30-0123", snapshot="2024-06-30-4567")
-    assert store.promote(pair).current() == pair
+    release = Release(bundle="2024-06-30-0123", snapshot="2024-06-30-4567")
+    assert store.promote(release).current() == release
     assert [path.name for path in store.root.iterdir()] == ["CURRENT"]
 
 
-def test_without_a_current_pair_the_error_says_how_to_get_one(tmp_path: Path) -> None:
+def test_without_a_current_release_the_error_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="train a model first") as refusal:
         Store(tmp_path).current()
     assert refusal.value.path == tmp_path / "CURRENT"
@@ -512,13 +512,13 @@ def test_without_a_current_pair_the_error_says_how_to_get_one(tmp_path: Path) ->
         pytest.param(b"\xff\xfe\x00", "cannot be read", id="no text"),
     ],
 )
-def test_a_current_that_names_no_pair_of_this_store_is_refused(
+def test_a_current_that_names_no_release_of_this_store_is_refused(
     tmp_path: Path, text: bytes, reason: str | None
 ) -> None:
     store = Store(tmp_path)
     store.pointer.write_bytes(text)
     if reason is None:
-        assert store.current() == Pair("a", "b")
+        assert store.current() == Release("a", "b")
         return
     with pytest.raises(ArtifactError, match=reason) as refusal:
         store.current()
@@ -539,10 +539,10 @@ def test_a_name_that_is_a_link_out_of_the_store_is_refused(tmp_path: Path, kind:
     (store.root / kind / "away").symlink_to(tmp_path)
     (store.root / kind / "here").symlink_to(store.root / kind)
     for name, allowed in (("away", False), ("here", True)):
-        pair = Pair(name, "b") if kind == "bundles" else Pair("a", name)
-        store.promote(pair)
+        release = Release(name, "b") if kind == "bundles" else Release("a", name)
+        store.promote(release)
         if allowed:
-            assert store.current() == pair
+            assert store.current() == release
         else:
             with pytest.raises(ArtifactError, match="away is a link that leads out"):
                 store.current()
@@ -571,10 +571,10 @@ def test_a_current_that_is_a_folder_is_refused(tmp_path: Path) -> None:
         store.current()
 
 
-def test_a_reader_sees_one_pair_or_the_other_during_promotions(tmp_path: Path) -> None:
+def test_a_reader_sees_one_release_or_the_other_during_promotions(tmp_path: Path) -> None:
     """Never half a file, and never none."""
-    pairs = [Pair("one" * 50, "one"), Pair("two", "two" * 50)]
-    store = Store(tmp_path).promote(pairs[0])
+    releases = [Release("one" * 50, "one"), Release("two", "two" * 50)]
+    store = Store(tmp_path).promote(releases[0])
     done = threading.Event()
     wrong: list[object] = []
     reads = 0
@@ -586,14 +586,14 @@ def test_a_reader_sees_one_pair_or_the_other_during_promotions(tmp_path: Path) -
                 found: object = store.current()
             except Exception as error:
                 found = error
-            if found not in pairs:
+            if found not in releases:
                 wrong.append(found)
             reads += 1
 
     reader = threading.Thread(target=read)
     reader.start()
     for number in range(150):
-        store.promote(pairs[number % 2])
+        store.promote(releases[number % 2])
     done.set()
     reader.join()
     assert wrong == []
@@ -622,7 +622,7 @@ def test_every_folder_that_is_written_to_is_tried(tmp_path: Path, folder: str) -
     assert refusal.value.path == path
 
 
-def test_a_pair_cannot_be_promoted_where_nothing_can_be_written(tmp_path: Path) -> None:
+def test_a_release_cannot_be_promoted_where_nothing_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "artifacts").write_text("")
     with pytest.raises(UnwritableError):
-        Store(tmp_path / "artifacts").promote(Pair(bundle="b", snapshot="s"))
+        Store(tmp_path / "artifacts").promote(Release(bundle="b", snapshot="s"))

@@ -21,7 +21,7 @@ from artifacts import Store
 from cli import inputs
 from features.snapshot import load_snapshot
 from features.tables import SCHEMAS
-from models.pair import load_serving_pair
+from models.release import load_release
 from settings import ROOT, Settings, get_settings
 from training import recipe as recipes
 from training.document import Document, write_document
@@ -137,26 +137,28 @@ cli.main()
 # --- train ------------------------------------------------------------------------------------
 
 
-def test_train_makes_a_pair_that_serves(run: Run, demo_folder: Path, own_settings: Store) -> None:
+def test_train_makes_a_release_that_serves(
+    run: Run, demo_folder: Path, own_settings: Store
+) -> None:
     done = run("train", demo_folder)
     snapshot = load_snapshot(own_settings.snapshots / own_settings.current().snapshot)
     assert not snapshot.facts.demo, "tables that are given are nobody's demo"
     assert done.status == 0
-    pair = own_settings.current()
-    assert load_serving_pair(own_settings, pair).engine.bundle.name == pair.bundle
-    assert pair.bundle in done.err
-    assert pair.snapshot in done.err
+    release = own_settings.current()
+    assert load_release(own_settings, release).engine.bundle.name == release.bundle
+    assert release.bundle in done.err
+    assert release.snapshot in done.err
     assert "fit" in done.err, "the steps are shown"
     assert done.out == ""
 
 
-def test_train_on_dask_makes_a_pair_that_serves(
+def test_train_on_dask_makes_a_release_that_serves(
     run: Run, one_store: Path, own_settings: Store
 ) -> None:
     done = run("train", one_store, "--engine", "dask")
     assert done.status == 0
-    pair = own_settings.current()
-    assert load_serving_pair(own_settings, pair).engine.bundle.name == pair.bundle
+    release = own_settings.current()
+    assert load_release(own_settings, release).engine.bundle.name == release.bundle
 
 
 @pytest.mark.parametrize(
@@ -311,15 +313,15 @@ def test_seal_joins_a_backtest_to_the_bundle_that_serves(
     run: Run, trained: Store, own_settings: Store, document: Document, tmp_path: Path
 ) -> None:
     shutil.copytree(trained.root, own_settings.root)
-    bundle = load_serving_pair(trained, trained.current()).engine.bundle
+    bundle = load_release(trained, trained.current()).engine.bundle
     of_bundle = {"snapshot": bundle.facts.training_data, "recipe": bundle.facts.recipe}
     write_document(tmp_path / "done" / "backtest.json", document | of_bundle)
     done = run("seal", tmp_path / "done")
     assert done.status == 0
-    pair = own_settings.current()
-    assert pair != trained.current()
-    assert pair.bundle in done.err
-    assert "backtest" in load_serving_pair(own_settings, pair).engine.bundle.metrics
+    release = own_settings.current()
+    assert release != trained.current()
+    assert release.bundle in done.err
+    assert "backtest" in load_release(own_settings, release).engine.bundle.metrics
 
 
 def test_seal_refuses_a_backtest_of_another_model_in_one_line(

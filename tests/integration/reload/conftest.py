@@ -12,7 +12,7 @@ import pytest
 
 from artifacts import Store
 from models.jobs import Job
-from models.pair import load_engine
+from models.release import load_engine
 from models.reload import Reloader
 
 Wait = Callable[[Callable[[], bool]], None]

@@ -12,20 +12,20 @@ import anyio
 import numpy as np
 import pytest
 
-from artifacts import Pair, Store
+from artifacts import Release, Store
 from models.forecaster import Forecaster
-from models.pair import ServingPair, load_engine, load_serving_pair
 from models.refresh import refresh
+from models.release import LoadedRelease, load_engine, load_release
 from models.reload import Reloader
-from models.watcher import PairWatcher
+from models.watcher import ReleaseWatcher
 
-Watcher = PairWatcher[ServingPair]
+Watcher = ReleaseWatcher[LoadedRelease]
 WITHIN_SECONDS = 30.0
 
 
 def worker(store: Store, **how: Any) -> Watcher:
     """A worker that has started: it looked once."""
-    watcher = PairWatcher(store, load_serving_pair, interval=0.02, longest_wait=0.1, **how)
+    watcher = ReleaseWatcher(store, load_release, interval=0.02, longest_wait=0.1, **how)
     watcher.look()
     return watcher
 
@@ -45,15 +45,15 @@ async def until(condition: Callable[[], bool]) -> None:
             await anyio.sleep(0.01)
 
 
-def names(watcher: Watcher) -> Pair:
+def names(watcher: Watcher) -> Release:
     assert watcher.serving is not None
     engine = watcher.serving.engine
-    return Pair(engine.bundle.name, engine.snapshot.name)
+    return Release(engine.bundle.name, engine.snapshot.name)
 
 
 @pytest.fixture
-def newer(own_store: Store, data: Path) -> Pair:
-    """A pair with a newer snapshot, which does not serve yet."""
+def newer(own_store: Store, data: Path) -> Release:
+    """A release with a newer snapshot, which does not serve yet."""
     before, after = refresh(own_store, data / "newer")
     own_store.promote(before)
     load_engine.cache_clear()
@@ -72,39 +72,41 @@ def spoil(folder: Path) -> bytes:
     return whole
 
 
-def test_all_workers_follow_a_reload(own_store: Store, reloader: Reloader, pair: Pair) -> None:
+def test_all_workers_follow_a_reload(
+    own_store: Store, reloader: Reloader, release: Release
+) -> None:
     """Those of other replicas too, which have the volume in common and nothing else."""
 
     async def follow() -> None:
         workers = [worker(own_store), worker(own_store)]
-        assert [names(watcher) for watcher in workers] == [pair, pair]
+        assert [names(watcher) for watcher in workers] == [release, release]
         async with watching(*workers):
             job = reloader.start("newer")
-            await until(lambda: all(names(watcher) != pair for watcher in workers))
+            await until(lambda: all(names(watcher) != release for watcher in workers))
             await until(lambda: (found := reloader.job(job.id)) is not None and found.ended)
         assert [names(watcher) for watcher in workers] == [own_store.current()] * 2
-        assert own_store.current().snapshot != pair.snapshot
+        assert own_store.current().snapshot != release.snapshot
 
     anyio.run(follow)
 
 
-def test_a_worker_without_a_model_takes_the_first(own_store: Store, pair: Pair) -> None:
+def test_a_worker_without_a_model_takes_the_first(own_store: Store, release: Release) -> None:
     async def follow() -> None:
         own_store.pointer.unlink()
         watcher = worker(own_store)
         assert watcher.serving is None
         assert (watcher.refusal or "").startswith("CURRENT: does not exist")
         async with watching(watcher):
-            own_store.promote(pair)
+            own_store.promote(release)
             await until(lambda: watcher.serving is not None)
-        assert names(watcher) == pair
+        assert names(watcher) == release
         assert watcher.refusal is None
 
     anyio.run(follow)
 
 
-def test_a_corrupt_snapshot_is_refused_and_the_old_pair_serves(
-    own_store: Store, newer: Pair, pair: Pair
+def test_a_corrupt_snapshot_is_refused_and_the_old_release_serves(
+    own_store: Store, newer: Release, release: Release
 ) -> None:
     async def follow() -> None:
         spoil(own_store.snapshots / newer.snapshot)
@@ -112,20 +114,20 @@ def test_a_corrupt_snapshot_is_refused_and_the_old_pair_serves(
         async with watching(watcher):
             own_store.promote(newer)
             await until(lambda: watcher.refusal is not None)
-            assert names(watcher) == pair
+            assert names(watcher) == release
             (reason,) = watcher.degraded
             assert f"snapshots/{newer.snapshot}/sales.npy: does not have the SHA-256" in reason
             assert str(own_store.root) not in reason
-            own_store.promote(pair)  # the operator goes back
+            own_store.promote(release)  # the operator goes back
             await until(lambda: watcher.refusal is None)
         assert watcher.degraded == ()
-        assert names(watcher) == pair
+        assert names(watcher) == release
 
     anyio.run(follow)
 
 
 def test_files_that_arrive_after_the_pointer_are_taken(
-    own_store: Store, newer: Pair, pair: Pair
+    own_store: Store, newer: Release, release: Release
 ) -> None:
     """A network volume may show CURRENT first; nobody writes it again."""
 
@@ -136,7 +138,7 @@ def test_files_that_arrive_after_the_pointer_are_taken(
         async with watching(watcher):
             own_store.promote(newer)
             await until(lambda: watcher.refusal is not None)
-            assert names(watcher) == pair
+            assert names(watcher) == release
             away.rename(folder)
             await until(lambda: names(watcher) == newer)
         assert watcher.degraded == ()
@@ -147,24 +149,24 @@ def test_files_that_arrive_after_the_pointer_are_taken(
 class Local:
     """The runners, in this process."""
 
-    def __init__(self, pair: ServingPair) -> None:
-        self.pair = pair
+    def __init__(self, release: LoadedRelease) -> None:
+        self.release = release
 
     async def infer(self, bundle: str, snapshot: str, rows: Any) -> Any:
-        return self.pair.engine.bundle.model.predict(rows)
+        return self.release.engine.bundle.model.predict(rows)
 
     async def reconcile(self, bundle: str, snapshot: str, base: Any) -> Any:
-        return self.pair.engine.reconciliation.reconcile(base).values
+        return self.release.engine.reconciliation.reconcile(base).values
 
 
-def test_a_request_that_holds_the_old_pair_is_answered_from_it(
-    own_store: Store, newer: Pair, pair: Pair
+def test_a_request_that_holds_the_old_release_is_answered_from_it(
+    own_store: Store, newer: Release, release: Release
 ) -> None:
     """To the same numbers, for stored and for computed forecasts, even when its files are gone."""
 
     async def follow() -> None:
         watcher = worker(own_store)
-        held = cast(ServingPair, watcher.serving)
+        held = cast(LoadedRelease, watcher.serving)
         forecaster = Forecaster(held, Local(held), Local(held))
         origins = [held.engine.snapshot.newest_origin - days for days in (0, 30)]
         horizons = np.arange(1, 8)
@@ -172,7 +174,7 @@ def test_a_request_that_holds_the_old_pair_is_answered_from_it(
         async with watching(watcher):
             own_store.promote(newer)
             await until(lambda: names(watcher) == newer)
-        shutil.rmtree(own_store.snapshots / pair.snapshot)
+        shutil.rmtree(own_store.snapshots / release.snapshot)
         shutil.rmtree(own_store.forecasts)
         after = [await forecaster.forecast(origin, horizons) for origin in origins]
         np.testing.assert_array_equal(after, before)

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from artifacts import ArtifactError, Pair, Store
+from artifacts import ArtifactError, Release, Store
 from errors import InputError
 from features.build import build_snapshot
 from features.findings import Report
@@ -20,8 +20,8 @@ from features.reading.layout import Delimiter, TableLayout
 from features.snapshot import Snapshot, load_snapshot
 from features.tables import DataError, read_tables
 from models.bundle import with_metrics
-from models.pair import load_engine, load_serving_pair
 from models.refresh import FORECASTING, READING, RefusedError, refresh
+from models.release import load_engine, load_release
 
 Edit = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -45,28 +45,28 @@ def test_a_new_day_moves_the_origin(own_store: Store, data: Path, snapshot: Snap
     np.testing.assert_array_equal(newer.sales[:, :-1], snapshot.sales)
 
 
-def test_the_forecasts_are_there_before_the_pair_serves(own_store: Store, data: Path) -> None:
+def test_the_forecasts_are_there_before_the_release_serves(own_store: Store, data: Path) -> None:
     def look(phase: str) -> None:
         assert own_store.current() == before
         phases.append(phase)
 
     phases: list[str] = []
     before = own_store.current()
-    _, pair = refresh(own_store, data / "newer", enter=look)
+    _, release = refresh(own_store, data / "newer", enter=look)
     assert (phases[0], phases[-1]) == (READING, FORECASTING)
-    assert len(list(own_store.forecasts.glob(f"{pair.bundle}.{pair.snapshot}-*"))) == 1
+    assert len(list(own_store.forecasts.glob(f"{release.bundle}.{release.snapshot}-*"))) == 1
     load_engine.cache_clear()
-    loaded = load_serving_pair(own_store, pair)
+    loaded = load_release(own_store, release)
     forecast = loaded.engine.forecast(loaded.engine.snapshot.newest_origin)
     np.testing.assert_array_equal(loaded.forecasts.mean, forecast.values)
 
 
-def test_the_same_tables_change_nothing(own_store: Store, data: Path, pair: Pair) -> None:
-    assert refresh(own_store, data / "same") == (pair, pair)
+def test_the_same_tables_change_nothing(own_store: Store, data: Path, release: Release) -> None:
+    assert refresh(own_store, data / "same") == (release, release)
 
 
 def test_newer_tables_are_read_as_the_serving_ones_were_written(
-    own_store: Store, data: Path, pair: Pair
+    own_store: Store, data: Path, release: Release
 ) -> None:
     folder = data / "newer"
     for path in folder.glob("*.parquet"):
@@ -76,24 +76,24 @@ def test_newer_tables_are_read_as_the_serving_ones_were_written(
         refresh(own_store, folder)
     layout = TableLayout(delimiter=Delimiter.SEMICOLON)
     written = build_snapshot(read_tables(folder, layout), own_store.snapshots)
-    own_store.promote(replace(pair, snapshot=written.name))
+    own_store.promote(replace(release, snapshot=written.name))
     assert refresh(own_store, folder)[1].snapshot == written.name
 
 
 def test_what_looks_wrong_is_told_and_served(own_store: Store, data: Path) -> None:
     edit(data / "newer", "oil", lambda oil: oil.head(10))
     reports: list[Report] = []
-    _, pair = refresh(own_store, data / "newer", on_report=reports.append)
-    assert own_store.current() == pair
+    _, release = refresh(own_store, data / "newer", on_report=reports.append)
+    assert own_store.current() == release
     assert [kind.first.code for kind in reports[0].warnings] == ["stale"]
 
 
 def test_a_damaged_snapshot_is_replaced_by_its_tables(
-    own_store: Store, data: Path, pair: Pair
+    own_store: Store, data: Path, release: Release
 ) -> None:
-    (own_store.snapshots / pair.snapshot / "oil.npy").unlink()
-    assert refresh(own_store, data / "same") == (pair, pair)
-    load_snapshot(own_store.snapshots / pair.snapshot)
+    (own_store.snapshots / release.snapshot / "oil.npy").unlink()
+    assert refresh(own_store, data / "same") == (release, release)
+    load_snapshot(own_store.snapshots / release.snapshot)
 
 
 def test_going_back_must_be_asked_for(own_store: Store, data: Path, snapshot: Snapshot) -> None:
@@ -137,7 +137,7 @@ def test_data_of_strangers_are_refused(own_store: Store, data: Path) -> None:
 
 def test_a_bundle_that_came_meanwhile_stays(own_store: Store, data: Path) -> None:
     """A training that ended during the build is not undone by it."""
-    newer = Pair(other_bundle(own_store), own_store.current().snapshot)
+    newer = Release(other_bundle(own_store), own_store.current().snapshot)
 
     def promote(phase: str) -> None:
         if phase == FORECASTING:
@@ -151,20 +151,20 @@ def test_a_bundle_that_came_meanwhile_stays(own_store: Store, data: Path) -> Non
 def test_a_bundle_that_comes_while_forecasting_stays(
     own_store: Store, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    newer = Pair(other_bundle(own_store), own_store.current().snapshot)
-    loaded: list[Pair] = []
+    newer = Release(other_bundle(own_store), own_store.current().snapshot)
+    loaded: list[Release] = []
 
-    def load(store: Store, pair: Pair) -> object:
-        result = load_serving_pair(store, pair)
+    def load(store: Store, release: Release) -> object:
+        result = load_release(store, release)
         if not loaded:
             store.promote(newer)
-        loaded.append(pair)
+        loaded.append(release)
         return result
 
-    monkeypatch.setattr("models.refresh.load_serving_pair", load)
+    monkeypatch.setattr("models.refresh.load_release", load)
     _, after = refresh(own_store, data / "newer")
-    assert [pair.bundle for pair in loaded] == [loaded[0].bundle, newer.bundle]
-    assert own_store.current() == after == Pair(newer.bundle, after.snapshot)
+    assert [release.bundle for release in loaded] == [loaded[0].bundle, newer.bundle]
+    assert own_store.current() == after == Release(newer.bundle, after.snapshot)
 
 
 def test_forecasts_that_cannot_be_kept_are_not_served(
@@ -185,7 +185,7 @@ def test_forecasts_that_cannot_be_kept_are_not_served(
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param(lambda store: store.pointer.unlink(), id="no current pair"),
+        pytest.param(lambda store: store.pointer.unlink(), id="no current release"),
         pytest.param(lambda store: shutil.rmtree(store.bundles), id="no bundle"),
     ],
 )

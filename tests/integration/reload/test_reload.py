@@ -58,7 +58,7 @@ def test_a_job_that_ended_well_leaves_no_log(own_store: Store, done: Done, wait:
 
 
 def test_a_reload_clears_away_what_is_old(own_store: Store, done: Done) -> None:
-    """But neither the pair before, nor the newest of the others."""
+    """But neither the release before, nor the newest of the others."""
     for month in (1, 2, 3):
         folder = own_store.snapshots / f"2020-{month:02}-28-0123456789abcdef"
         folder.mkdir()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from artifacts import Pair, Store
+from artifacts import Release, Store
 from features.snapshot import Snapshot
 from load import pictures, record
 from load.library import __main__ as command
@@ -131,7 +131,7 @@ def test_a_start_is_told_by_phase_and_as_a_whole(small: Subject) -> None:
 
 
 def test_a_training_is_told_by_step(small: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
-    def trained(data: Path, store: Store, recipe: Recipe, **_: object) -> Pair:
+    def trained(data: Path, store: Store, recipe: Recipe, **_: object) -> Release:
         assert (data, recipe) == (small.data, small.recipe)
         assert store.root != small.store.root
         shutil.copytree(small.store.builds, store.builds)

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from artifacts import ArtifactError, Pair
+from artifacts import ArtifactError, Release
 from load import record, run
 from load.driver import Run
 from load.generator import GeneratorError
@@ -91,7 +91,7 @@ def test_what_is_asked_for_reaches_the_run(call: Callable[..., Result], runs: li
     call("open", "--key", "large", "--workers", "3", "--seconds", "4", "--rate", "200", *pair)
     (made,) = runs
     assert (made.key, made.workers, made.artifacts) == ("large", 3, Path("/srv/artifacts"))
-    assert made.pair == Pair("bundle-1", "snapshot-2")
+    assert made.pair == Release("bundle-1", "snapshot-2")
     assert made.plan.measured == 4
     assert made.plan.steps[0].rate == 200
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from artifacts import ArtifactError, Pair, Store
+from artifacts import ArtifactError, Release, Store
 from load.server import NotReadyError, Server, _variables
 from load.serving import KEYS, TIERS, copied, made_keys
-from models.pair import load_serving_pair
+from models.release import load_release
 from storage.database import open_database
 from storage.key_store import KeyStore
 from storage.keys import Scope
@@ -23,7 +23,7 @@ def test_the_copy_holds_one_pair_that_serves(trained: Store, tmp_path: Path) -> 
     copy = copied(trained, None, tmp_path / "artifacts")
     assert copy.current() == trained.current()
     forecasts = sorted(path.name for path in copy.forecasts.iterdir())
-    load_serving_pair(copy, copy.current())
+    load_release(copy, copy.current())
     made = [path.name for path in copy.forecasts.iterdir() if not path.name.startswith(".")]
     assert sorted(made) == forecasts
     assert [path.name for path in copy.bundles.iterdir()] == [trained.current().bundle]
@@ -31,7 +31,7 @@ def test_the_copy_holds_one_pair_that_serves(trained: Store, tmp_path: Path) -> 
 
 def test_a_pair_may_be_named(trained: Store, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="missing: does not exist"):
-        copied(trained, Pair("missing", trained.current().snapshot), tmp_path / "artifacts")
+        copied(trained, Release("missing", trained.current().snapshot), tmp_path / "artifacts")
 
 
 def test_keys_are_those_of_the_product(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from artifacts import ArtifactError, Pair, Store
+from artifacts import ArtifactError, Release, Store
 from models.prune import prune
 
 DAY = 24 * 3600
@@ -29,7 +29,7 @@ def store(tmp_path: Path) -> Store:
             (folder / "file").touch()
             os.utime(folder, (0, time.time() - days * DAY))
     (store.forecasts / ".lock").touch()
-    return store.promote(Pair("2024-06-30-x", "b"))
+    return store.promote(Release("2024-06-30-x", "b"))
 
 
 def left(store: Store) -> set[str]:

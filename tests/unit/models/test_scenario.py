@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from artifacts import Pair, Store
+from artifacts import Release, Store
 from features.calendar import NATIONAL
 from features.contract import NAMES
 from features.matrix import Covariates, known_covariates
@@ -22,7 +22,7 @@ from models.engine import ALL_HORIZONS, ForecastEngine
 from models.forecaster import Comparison, Forecaster
 from models.forecasts import Forecasts
 from models.intervals import Intervals
-from models.pair import ServingPair, load_serving_pair
+from models.release import LoadedRelease, load_release
 from models.scenario import (
     COVARIATES,
     Adjustment,
@@ -429,16 +429,20 @@ KINDS: dict[str, Callable[[Bundle, Snapshot], Bundle]] = {
 
 @pytest.fixture(scope="module", params=list(KINDS))
 def forecaster(
-    request: pytest.FixtureRequest, trained: Store, pair: Pair, bundle: Bundle, snapshot: Snapshot
+    request: pytest.FixtureRequest,
+    trained: Store,
+    release: Release,
+    bundle: Bundle,
+    snapshot: Snapshot,
 ) -> Forecaster:
-    """Of the trained pair, and of ones whose stored forecasts are not the base forecasts."""
+    """Of the trained release, and of ones whose stored forecasts are not the base forecasts."""
     engine = ForecastEngine(KINDS[request.param](bundle, snapshot), snapshot)
     newest = engine.forecast(snapshot.newest_origin)
     assert (newest.clipped > 0) is (request.param == "clipped")
-    intervals: Intervals = load_serving_pair(trained, pair).intervals
+    intervals: Intervals = load_release(trained, release).intervals
     runner = Runner(engine)
     stored = Forecasts(mean=newest.values, clipped=newest.clipped)
-    return Forecaster(ServingPair(engine, intervals, stored), runner, runner)
+    return Forecaster(LoadedRelease(engine, intervals, stored), runner, runner)
 
 
 @dataclass(frozen=True)
@@ -452,9 +456,9 @@ class Asked:
 def compare(
     forecaster: Forecaster, origin: int, horizons: NDArray[np.intp], node: str, *adjustments: Any
 ) -> Asked:
-    runner = Runner(forecaster.pair.engine)
+    runner = Runner(forecaster.release.engine)
     counted = replace(forecaster, onnx=runner, reconciler=runner)
-    row = row_of(forecaster.pair.engine.snapshot, node)
+    row = row_of(forecaster.release.engine.snapshot, node)
     compared = anyio.run(counted.compare, origin, horizons, row, list(adjustments))
     return Asked(compared, runner.inferred)
 
@@ -473,7 +477,7 @@ def test_both_sides_are_what_would_be_forecast(
     forecaster: Forecaster, window: str, node: str
 ) -> None:
     """The baseline is the forecast itself; the scenario is that of all rows, predicted anew."""
-    engine = forecaster.pair.engine
+    engine = forecaster.release.engine
     snapshot = engine.snapshot
     ago, horizons = WINDOWS[window]
     origin = snapshot.newest_origin - ago
@@ -498,7 +502,7 @@ def test_both_sides_are_what_would_be_forecast(
 @every_window
 def test_nothing_adjusted_changes_nothing(forecaster: Forecaster, window: str) -> None:
     ago, horizons = WINDOWS[window]
-    origin = forecaster.pair.engine.snapshot.newest_origin - ago
+    origin = forecaster.release.engine.snapshot.newest_origin - ago
     asked = compare(forecaster, origin, horizons, "total")
     np.testing.assert_array_equal(asked.compared.scenario, asked.compared.baseline)
     assert not asked.compared.predicted.any()
@@ -508,7 +512,7 @@ def test_nothing_adjusted_changes_nothing(forecaster: Forecaster, window: str) -
 @pytest.mark.parametrize("ago", [0, 100], ids=["newest", "past"])
 def test_setting_what_is_known_changes_nothing(forecaster: Forecaster, ago: int) -> None:
     """The plan of one series for one day, and the name of the day."""
-    snapshot = forecaster.pair.engine.snapshot
+    snapshot = forecaster.release.engine.snapshot
     origin = snapshot.newest_origin - ago
     number = row_of(snapshot, SERIES) - snapshot.hierarchy.n_upper
     items = float(snapshot.onpromotion[number, origin + 3])
@@ -536,13 +540,13 @@ def test_only_altered_rows_are_predicted(
     forecaster: Forecaster, promote: Callable, origin: int
 ) -> None:
     """And, where the stored forecasts are not the base forecasts, the baseline of those days."""
-    engine = forecaster.pair.engine
+    engine = forecaster.release.engine
     change = promote("set", 60, 20, 22)
     made = scenario_rows(
         engine, origin, np.arange(1, 31), row_of(engine.snapshot, SERIES), [change]
     )
     asked = compare(forecaster, origin, np.arange(1, 31), SERIES, change)
-    moved_after = len(engine.reconciliation.believed) or forecaster.pair.forecasts.clipped
+    moved_after = len(engine.reconciliation.believed) or forecaster.release.forecasts.clipped
     baseline = len(engine.reconciliation.needed) * int(made.days.sum()) if moved_after else 0
     assert asked.inferred == [int(made.changed.sum()) + baseline]
     assert 0 < made.changed.sum() < made.changed.size / 2
@@ -552,7 +556,7 @@ def test_only_altered_rows_are_predicted(
 def test_both_sides_add_up(
     forecaster: Forecaster, promote: Callable, origin: int, node: str
 ) -> None:
-    hierarchy = forecaster.pair.engine.snapshot.hierarchy
+    hierarchy = forecaster.release.engine.snapshot.hierarchy
     compared = compare(
         forecaster, origin, np.arange(1, 91), node, promote("set", 60, 20, 40)
     ).compared

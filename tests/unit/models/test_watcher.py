@@ -14,17 +14,17 @@ import anyio
 import pytest
 from structlog.testing import capture_logs
 
-from artifacts import ArtifactError, Pair, Store
-from models.watcher import PairWatcher
+from artifacts import ArtifactError, Release, Store
+from models.watcher import ReleaseWatcher
 
-ONE, TWO, BAD = (Pair("bundle", name) for name in ("one", "two", "bad"))
+ONE, TWO, BAD = (Release("bundle", name) for name in ("one", "two", "bad"))
 
 
 @dataclass(eq=False)
 class Loaded:
-    """What a pair becomes."""
+    """What a release becomes."""
 
-    pair: Pair
+    release: Release
 
 
 @dataclass
@@ -32,24 +32,24 @@ class World:
     """A store, a loader that refuses what it is told to, and a clock."""
 
     store: Store
-    faults: dict[Pair, Exception] = field(default_factory=dict)
-    loads: list[Pair] = field(default_factory=list)
-    swaps: list[Pair] = field(default_factory=list)
+    faults: dict[Release, Exception] = field(default_factory=dict)
+    loads: list[Release] = field(default_factory=list)
+    swaps: list[Release] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
     time: float = 0.0
 
-    def load(self, store: Store, pair: Pair) -> Loaded:
-        self.loads.append(pair)
+    def load(self, store: Store, release: Release) -> Loaded:
+        self.loads.append(release)
         self.threads.append(threading.current_thread())
-        if pair in self.faults:
-            raise self.faults[pair]
-        return Loaded(pair)
+        if release in self.faults:
+            raise self.faults[release]
+        return Loaded(release)
 
-    def watcher(self, **how: float) -> PairWatcher[Loaded]:
-        return PairWatcher(
+    def watcher(self, **how: float) -> ReleaseWatcher[Loaded]:
+        return ReleaseWatcher(
             self.store,
             self.load,
-            on_swap=lambda loaded: self.swaps.append(loaded.pair),
+            on_swap=lambda loaded: self.swaps.append(loaded.release),
             clock=lambda: self.time,
             **how,
         )
@@ -60,11 +60,11 @@ def world(tmp_path: Path) -> World:
     return World(Store(tmp_path / "artifacts").promote(ONE))
 
 
-def serves(watcher: PairWatcher[Loaded]) -> Pair | None:
-    return None if watcher.serving is None else watcher.serving.pair
+def serves(watcher: ReleaseWatcher[Loaded]) -> Release | None:
+    return None if watcher.serving is None else watcher.serving.release
 
 
-def refused(world: World, error: Exception | None = None) -> PairWatcher[Loaded]:
+def refused(world: World, error: Exception | None = None) -> ReleaseWatcher[Loaded]:
     """A watcher that serves ONE and has just refused BAD."""
     bad = ArtifactError(world.store.snapshots / "bad" / "oil.npy", "is missing")
     world.faults[BAD] = error or bad
@@ -75,7 +75,7 @@ def refused(world: World, error: Exception | None = None) -> PairWatcher[Loaded]
     return watcher
 
 
-def test_the_current_pair_serves(world: World) -> None:
+def test_the_current_release_serves(world: World) -> None:
     watcher = world.watcher()
     assert watcher.serving is None
     watcher.look()
@@ -83,7 +83,7 @@ def test_the_current_pair_serves(world: World) -> None:
     assert world.swaps == [ONE]
 
 
-def test_a_pair_is_loaded_once(world: World) -> None:
+def test_a_release_is_loaded_once(world: World) -> None:
     """However often it is looked at, or written anew."""
     watcher = world.watcher()
     for _ in range(3):
@@ -95,7 +95,7 @@ def test_a_pair_is_loaded_once(world: World) -> None:
     assert (world.loads, world.swaps) == ([ONE], [ONE])
 
 
-def test_a_new_pair_replaces_the_one_before(world: World) -> None:
+def test_a_new_release_replaces_the_one_before(world: World) -> None:
     watcher = world.watcher()
     watcher.look()
     world.store.promote(TWO)
@@ -104,7 +104,7 @@ def test_a_new_pair_replaces_the_one_before(world: World) -> None:
     assert world.swaps == [ONE, TWO]
 
 
-def test_the_pair_before_is_let_go(world: World) -> None:
+def test_the_release_before_is_let_go(world: World) -> None:
     """But for those who hold it; also where collection passes over what is loaded."""
     watcher = world.watcher()
     watcher.look()
@@ -130,7 +130,7 @@ def test_the_pair_before_is_let_go(world: World) -> None:
         pytest.param(MemoryError(), "unexpected MemoryError", id="anything"),
     ],
 )
-def test_a_refused_pair_leaves_the_one_before(
+def test_a_refused_release_leaves_the_one_before(
     world: World, error: Exception | None, said: str
 ) -> None:
     watcher = refused(world, error)
@@ -140,7 +140,7 @@ def test_a_refused_pair_leaves_the_one_before(
     assert world.swaps == [ONE]
 
 
-def test_a_worker_without_any_pair_says_why_and_is_not_called_degraded(world: World) -> None:
+def test_a_worker_without_any_release_says_why_and_is_not_called_degraded(world: World) -> None:
     world.faults[ONE] = ArtifactError(world.store.bundles / "bundle", "does not exist")
     watcher = world.watcher()
     watcher.look()
@@ -156,8 +156,10 @@ def test_a_worker_without_any_pair_says_why_and_is_not_called_degraded(world: Wo
         pytest.param(lambda pointer: pointer.write_bytes(b"\xff\xfe"), id="not text"),
     ],
 )
-def test_a_broken_pointer_leaves_the_pair(world: World, break_it: Callable[[Path], object]) -> None:
-    """And the same pair, named again, is not loaded again."""
+def test_a_broken_pointer_leaves_the_release(
+    world: World, break_it: Callable[[Path], object]
+) -> None:
+    """And the same release, named again, is not loaded again."""
     watcher = world.watcher()
     watcher.look()
     break_it(world.store.pointer)
@@ -169,7 +171,7 @@ def test_a_broken_pointer_leaves_the_pair(world: World, break_it: Callable[[Path
     assert (watcher.degraded, world.loads) == ((), [ONE])
 
 
-def test_a_refused_pair_is_tried_again_ever_later(world: World) -> None:
+def test_a_refused_release_is_tried_again_ever_later(world: World) -> None:
     """After 1, 2, 4, … seconds, and every 30 in the end: its files may arrive late."""
     refused(world)
     watcher = world.watcher()
@@ -184,7 +186,7 @@ def test_a_refused_pair_is_tried_again_ever_later(world: World) -> None:
     assert tried == [1, 3, 7, 15, 31, 61, 91, 121]
 
 
-def test_the_next_refused_pair_is_tried_again_soon(world: World) -> None:
+def test_the_next_refused_release_is_tried_again_soon(world: World) -> None:
     """However long the one before it was waited for."""
     watcher = refused(world)
     for second in range(1, 100):
@@ -199,7 +201,7 @@ def test_the_next_refused_pair_is_tried_again_soon(world: World) -> None:
     assert serves(watcher) == TWO
 
 
-def test_a_pair_whose_files_arrive_later_serves(world: World) -> None:
+def test_a_release_whose_files_arrive_later_serves(world: World) -> None:
     watcher = refused(world)
     world.faults.clear()
     watcher.look()
@@ -228,13 +230,13 @@ def test_a_refusal_is_logged_once(world: World) -> None:
         world.faults[BAD] = ArtifactError(world.store.bundles / "bundle", "does not exist")
         world.time = 200.0
         watcher.look()
-    said = [line["reason"] for line in logs if line["event"] == "pair_refused"]
+    said = [line["reason"] for line in logs if line["event"] == "release_rejected"]
     assert said == ["snapshots/bad/oil.npy: is missing", "bundles/bundle: does not exist"]
     assert str(world.store.root) not in str(logs)
 
 
 def test_watching_loads_in_a_thread_and_swaps_in_the_loop(world: World) -> None:
-    """Requests are answered while a pair is verified."""
+    """Requests are answered while a release is verified."""
 
     async def watch() -> None:
         watcher = world.watcher(interval=0.001)
@@ -262,15 +264,15 @@ def test_watching_outlives_who_it_calls(world: World) -> None:
         raise RuntimeError
 
     async def watch() -> None:
-        watcher = PairWatcher(world.store, world.load, interval=0.001)
+        watcher = ReleaseWatcher(world.store, world.load, interval=0.001)
         watcher.look()
         watcher._on_swap = fail
         async with anyio.create_task_group() as group:
             group.start_soon(watcher.watch)
-            for pair in (TWO, ONE):
-                world.store.promote(pair)
+            for release in (TWO, ONE):
+                world.store.promote(release)
                 with anyio.fail_after(10):
-                    while serves(watcher) != pair:
+                    while serves(watcher) != release:
                         await anyio.sleep(0.001)
             group.cancel_scope.cancel()
 
@@ -279,7 +281,7 @@ def test_watching_outlives_who_it_calls(world: World) -> None:
     assert [line["event"] for line in logs].count("watch_failed") == 2
 
 
-def test_a_pipe_in_the_place_of_current_is_refused_and_the_next_pair_is_followed(
+def test_a_pipe_in_the_place_of_current_is_refused_and_the_next_release_is_followed(
     world: World,
 ) -> None:
     watcher = world.watcher()
@@ -302,7 +304,7 @@ def test_a_look_that_does_not_come_back_is_reported_until_it_does(
     looks: list[int] = []
     current = Store.current
 
-    def hangs(store: Store) -> Pair:
+    def hangs(store: Store) -> Release:
         looks.append(1)
         assert answers.wait(10)
         return current(store)
@@ -334,7 +336,7 @@ def test_a_look_that_does_not_come_back_is_reported_until_it_does(
     ]
 
 
-def test_a_pair_that_takes_long_to_load_is_no_volume_that_hangs(world: World) -> None:
+def test_a_release_that_takes_long_to_load_is_no_volume_that_hangs(world: World) -> None:
     loaded = threading.Event()
 
     async def watch() -> None:
@@ -342,9 +344,9 @@ def test_a_pair_that_takes_long_to_load_is_no_volume_that_hangs(world: World) ->
         watcher.look()
         load = watcher._load
 
-        def slowly(store: Store, pair: Pair) -> Loaded:
+        def slowly(store: Store, release: Release) -> Loaded:
             assert loaded.wait(10)
-            return load(store, pair)
+            return load(store, release)
 
         watcher._load = slowly
         world.store.promote(TWO)

@@ -23,7 +23,7 @@ from features.snapshot import Snapshot
 from features.tables import DataError
 from models.forecasts import Forecasts
 from models.intervals import Intervals
-from models.pair import ServingPair, load_serving_pair
+from models.release import LoadedRelease, load_release
 from training import forecast_file as module
 from training.forecast_file import Written, forecast_file, write_rows
 
@@ -48,8 +48,8 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def serving(trained: Store) -> ServingPair:
-    return load_serving_pair(trained, trained.current())
+def serving(trained: Store) -> LoadedRelease:
+    return load_release(trained, trained.current())
 
 
 def change(tables: Path, name: str, how: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
@@ -75,7 +75,7 @@ def assert_adds_up(frame: pl.DataFrame, snapshot: Snapshot) -> None:
 
 
 def test_the_rows_are_those_of_test_with_the_numbers_that_are_served(
-    demo_folder: Path, trained: Store, out: Path, serving: ServingPair
+    demo_folder: Path, trained: Store, out: Path, serving: LoadedRelease
 ) -> None:
     done = forecast_file(demo_folder, trained, out)
     frame, test = read(out), pl.read_parquet(demo_folder / "test.parquet")
@@ -189,7 +189,7 @@ def test_odd_series_are_in_the_file(
 ) -> None:
     """Among them a store that the model has never seen, which test leaves out."""
     done = forecast_file(odd_folder, own_store, out, levels=True)
-    assert done.pair.snapshot == odd_snapshot.name
+    assert done.release.snapshot == odd_snapshot.name
     frame = read(out)
     numbers = frame.select(COLUMNS[4:]).to_numpy()
     assert np.isfinite(numbers).all()
@@ -284,7 +284,7 @@ def test_without_a_model_nothing_is_read(tmp_path: Path, out: Path) -> None:
 def test_the_model_is_not_trained_again_and_equal_tables_make_no_new_artifact(
     demo_folder: Path, own_store: Store, out: Path
 ) -> None:
-    load_serving_pair(own_store, own_store.current())
+    load_release(own_store, own_store.current())
     before = {path: path.stat().st_mtime_ns for path in own_store.root.glob("*/*/*")}
     forecast_file(demo_folder, own_store, out)
     after = {path: path.stat().st_mtime_ns for path in own_store.root.glob("*/*/*")}
@@ -296,11 +296,11 @@ def test_newer_tables_make_a_snapshot_beside_the_one_that_serves(
 ) -> None:
     serving = own_store.current()
     bundles = sorted(own_store.bundles.iterdir())
-    pair = forecast_file(odd_folder, own_store, out).pair
+    release = forecast_file(odd_folder, own_store, out).release
     assert own_store.current() == serving
-    assert pair.bundle == serving.bundle
-    assert pair.snapshot != serving.snapshot
-    assert (own_store.snapshots / pair.snapshot).is_dir()
+    assert release.bundle == serving.bundle
+    assert release.snapshot != serving.snapshot
+    assert (own_store.snapshots / release.snapshot).is_dir()
     assert sorted(own_store.bundles.iterdir()) == bundles
 
 
@@ -363,8 +363,8 @@ def test_a_wrong_place_is_said_before_anything_is_read(
 # --- memory -----------------------------------------------------------------------------------
 
 
-def many_series(serving: ServingPair, stores: int, families: int) -> ServingPair:
-    """A pair of stores × families series, all of it made up but the calibration."""
+def many_series(serving: LoadedRelease, stores: int, families: int) -> LoadedRelease:
+    """A release of stores × families series, all of it made up but the calibration."""
     names = [f"FAMILY {number}" for number in range(families)]
     hierarchy = Hierarchy(
         {
@@ -379,7 +379,7 @@ def many_series(serving: ServingPair, stores: int, families: int) -> ServingPair
     # as many days of sales as before, whose memory is that of one
     sales = np.broadcast_to(np.ones((len(hierarchy), 1)), (len(hierarchy), engine.snapshot.n_days))
     engine.snapshot = replace(engine.snapshot, hierarchy=hierarchy, sales=sales)
-    return ServingPair(
+    return LoadedRelease(
         engine=engine,
         intervals=Intervals(calibration, hierarchy),
         forecasts=Forecasts(mean=hierarchy.aggregate(bottoms), clipped=0),
@@ -397,7 +397,7 @@ def _peak_megabytes() -> float:
 
 @pytest.mark.skipif(not os.access(_CLEAR, os.W_OK), reason="the peak is reset by Linux alone")
 def test_memory_does_not_grow_with_the_file(
-    serving: ServingPair, out: Path, monkeypatch: pytest.MonkeyPatch
+    serving: LoadedRelease, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """28,512 series, 16 times those of the Favorita data.
 
@@ -409,9 +409,9 @@ def test_memory_does_not_grow_with_the_file(
     lines = module._lines
     parts: list[int] = []
 
-    def counted(pair: ServingPair, some: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    def counted(release: LoadedRelease, some: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
         parts.append(some.height)
-        return lines(pair, some, labels)
+        return lines(release, some, labels)
 
     monkeypatch.setattr(module, "_lines", counted)
     write_rows(serving, module._of_days(snapshot, 2, first_id=0), out, levels=True)

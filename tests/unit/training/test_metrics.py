@@ -171,8 +171,8 @@ def frame(first: int, **columns: Values) -> pl.DataFrame:
 def table(case: Forecasts) -> pl.DataFrame:
     bounds = {
         f"m-{side}-{nominal:.0%}".removesuffix("%"): bound
-        for nominal, pair in case["intervals"].items()
-        for side, bound in zip(("lo", "hi"), pair, strict=True)
+        for nominal, release in case["intervals"].items()
+        for side, bound in zip(("lo", "hi"), release, strict=True)
     }
     return frame(60, y=case["actual"], m=case["forecast"], **bounds)
 

@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from artifacts import ArtifactError, Pair, Store
+from artifacts import ArtifactError, Release, Store
 from features.hierarchy import BOTTOM, DEFAULT_LEVELS
 from features.snapshot import Snapshot, load_snapshot
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
-from models.pair import load_serving_pair
 from models.refresh import refresh
+from models.release import load_release
 from training.forecast_file import forecast_file
 from training.pipeline import train
 from training.recipe import Recipe
@@ -36,7 +36,7 @@ def test_another_recipe_gives_another_bundle_of_the_same_snapshot(
     assert other.bundle != trained.current().bundle
 
 
-def test_a_failed_training_leaves_the_serving_pair_in_place(
+def test_a_failed_training_leaves_the_serving_release_in_place(
     own_store: Store, tmp_path: Path, recipe: Recipe
 ) -> None:
     before = own_store.current()
@@ -46,9 +46,9 @@ def test_a_failed_training_leaves_the_serving_pair_in_place(
 
 
 def test_stored_forecasts_are_those_that_the_engine_computes(
-    trained: Store, pair: Pair, engine: ForecastEngine
+    trained: Store, release: Release, engine: ForecastEngine
 ) -> None:
-    stored = load_serving_pair(trained, pair).forecasts
+    stored = load_release(trained, release).forecasts
     computed = engine.forecast(engine.snapshot.newest_origin)
     np.testing.assert_array_equal(stored.mean, computed.values)
 
@@ -111,7 +111,7 @@ def test_forecasts_of_a_model_with_other_levels_have_those_levels(
     before = by_city.current()
     out = tmp_path / "forecast.csv"
     written = forecast_file(demo_folder, by_city, out, levels=True)
-    assert written.pair == before, "the same tables and levels make the same snapshot"
+    assert written.release == before, "the same tables and levels make the same snapshot"
     nodes = set(pl.read_csv(out)["node"])
     assert any(node.startswith("city:") for node in nodes)
 

@@ -9,7 +9,7 @@ import pytest
 
 from artifacts import ArtifactError, Store
 from models.bundle import METRICS_FILE, Bundle, load_bundle, with_metrics
-from models.pair import load_serving_pair
+from models.release import load_release
 from training.document import RESULT_FILE, Document, load_document, write_document
 from training.seal import seal_backtest
 
@@ -31,11 +31,13 @@ def test_the_new_version_has_the_backtest_and_the_same_model(
     own_store: Store, of_bundle: Path, document: Document
 ) -> None:
     before = own_store.current()
-    pair = seal_backtest(of_bundle, own_store)
-    assert own_store.current() == pair
-    assert pair.snapshot == before.snapshot
-    assert pair.bundle != before.bundle
-    sealed, old = (load_bundle(own_store.bundles / name) for name in (pair.bundle, before.bundle))
+    release = seal_backtest(of_bundle, own_store)
+    assert own_store.current() == release
+    assert release.snapshot == before.snapshot
+    assert release.bundle != before.bundle
+    sealed, old = (
+        load_bundle(own_store.bundles / name) for name in (release.bundle, before.bundle)
+    )
     assert sealed.metrics["calibration"] == old.metrics["calibration"]
     assert sealed.metrics["backtest"]["windows"] == document["windows"]
     assert sealed.facts == old.facts
@@ -50,16 +52,18 @@ def test_the_old_version_stays_as_it_was(own_store: Store, of_bundle: Path) -> N
     assert files_of(path) == before
 
 
-def test_the_new_pair_has_its_forecasts_before_it_serves(own_store: Store, of_bundle: Path) -> None:
-    old = load_serving_pair(own_store, own_store.current()).forecasts.mean
-    pair = seal_backtest(of_bundle, own_store)
-    assert list(own_store.forecasts.glob(f"{pair.bundle}.{pair.snapshot}-*"))
-    np.testing.assert_array_equal(load_serving_pair(own_store, pair).forecasts.mean, old)
+def test_the_new_release_has_its_forecasts_before_it_serves(
+    own_store: Store, of_bundle: Path
+) -> None:
+    old = load_release(own_store, own_store.current()).forecasts.mean
+    release = seal_backtest(of_bundle, own_store)
+    assert list(own_store.forecasts.glob(f"{release.bundle}.{release.snapshot}-*"))
+    np.testing.assert_array_equal(load_release(own_store, release).forecasts.mean, old)
 
 
 def test_sealing_again_changes_nothing(own_store: Store, of_bundle: Path) -> None:
-    pair = seal_backtest(of_bundle, own_store)
-    assert seal_backtest(of_bundle, own_store) == pair
+    release = seal_backtest(of_bundle, own_store)
+    assert seal_backtest(of_bundle, own_store) == release
 
 
 def test_a_later_backtest_takes_the_place_of_an_earlier_one(

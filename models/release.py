@@ -1,4 +1,4 @@
-"""The serving pair: the bundle and the snapshot that serve together, loaded and bound."""
+"""The serving release: the bundle and the snapshot that serve together, loaded and bound."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from artifacts import ArtifactError, Pair, Store
+from artifacts import ArtifactError, Release, Store
 from features.snapshot import load_snapshot
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine, Progress
@@ -15,7 +15,7 @@ from models.intervals import Intervals
 
 
 @dataclass(frozen=True)
-class ServingPair:
+class LoadedRelease:
     """What one worker answers from; replaced as a whole, never altered."""
 
     engine: ForecastEngine
@@ -23,15 +23,15 @@ class ServingPair:
     forecasts: Forecasts
 
 
-@lru_cache(maxsize=2)  # while one pair takes over from another, requests hold both
-def load_engine(store: Store, pair: Pair) -> ForecastEngine:
-    """Verify and load a pair; once a process, however many services in it ask.
+@lru_cache(maxsize=2)  # while one release takes over from another, requests hold both
+def load_engine(store: Store, release: Release) -> ForecastEngine:
+    """Verify and load a release; once a process, however many services in it ask.
 
     Raises:
         ArtifactError: a part is missing or altered, or they do not fit each other.
     """
-    bundle = _load_bundle(store.bundles / pair.bundle)
-    return ForecastEngine(bundle, load_snapshot(store.snapshots / pair.snapshot))
+    bundle = _load_bundle(store.bundles / release.bundle)
+    return ForecastEngine(bundle, load_snapshot(store.snapshots / release.snapshot))
 
 
 @lru_cache(maxsize=2)  # newer data are served by the bundle before, which is held once
@@ -39,18 +39,18 @@ def _load_bundle(folder: Path) -> Bundle:
     return load_bundle(folder)
 
 
-def load_serving_pair(
-    store: Store, pair: Pair, *, progress: Progress = lambda done, total: None
-) -> ServingPair:
-    """Load a pair with the forecasts of its newest origin.
+def load_release(
+    store: Store, release: Release, *, progress: Progress = lambda done, total: None
+) -> LoadedRelease:
+    """Load a release with the forecasts of its newest origin.
 
     Raises:
         ArtifactError: see `load_engine`.
     """
-    engine = load_engine(store, pair)
+    engine = load_engine(store, release)
     if engine.intervals is None:
         raise ArtifactError(engine.bundle.path, "has no intervals: it was made to be judged")
-    return ServingPair(
+    return LoadedRelease(
         engine=engine,
         intervals=engine.intervals,
         forecasts=load_or_make(engine, store, progress=progress),
