@@ -38,12 +38,12 @@ def answer(content: Any, status: int = 200) -> Response:
     return Response(body_of(content), status_code=status, media_type=JSON)
 
 
-def lasting(request: Request, content: Any) -> Response:
+def with_etag(request: Request, content: Any) -> Response:
     """A JSON answer that only changes with model, data and request: see `lasting_bytes`."""
-    return lasting_bytes(request, body_of(content), media_type=JSON)
+    return bytes_with_etag(request, body_of(content), media_type=JSON)
 
 
-def lasting_bytes(request: Request, body: bytes, *, media_type: str) -> Response:
+def bytes_with_etag(request: Request, body: bytes, *, media_type: str) -> Response:
     """An answer with an ETag (RFC 9110).
 
     A client that has it already is told so by a 304 without a body.

@@ -19,10 +19,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from api.answers import JSON, lasting_bytes
-from api.call import Call
+from api.answers import JSON, bytes_with_etag
 from api.examples import DOCUMENTS, PAGES_FOLDER
 from api.openapi import openapi
+from api.operation import Operation
 from api.try_form import form_of
 
 PAGES = ("/openapi.json", "/docs", "/docs/errors", "/docs/style.css", "/docs/try.js")
@@ -38,7 +38,7 @@ _HEADING = re.compile(r"<h2>(.*?)</h2>")
 class Documentation:
     """The document and the pages; each is made when it is first asked for."""
 
-    def __init__(self, calls: Sequence[Call]) -> None:
+    def __init__(self, calls: Sequence[Operation]) -> None:
         self._calls = calls
 
     def table(self) -> list[Route]:
@@ -90,12 +90,12 @@ class Documentation:
         return _rendered("page.html", root="../", title="Problems", content=content)
 
     async def _document(self, request: Request) -> Response:
-        return lasting_bytes(request, self._document_bytes, media_type=JSON)
+        return bytes_with_etag(request, self._document_bytes, media_type=JSON)
 
     def _file(self, name: str, media_type: str) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             content = (PAGES_FOLDER / name).read_bytes()
-            return lasting_bytes(request, content, media_type=media_type)
+            return bytes_with_etag(request, content, media_type=media_type)
 
         return endpoint
 

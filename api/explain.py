@@ -11,9 +11,9 @@ from starlette.responses import Response
 from api.answers import basis_of
 from api.costs import charge, charge_origin
 from api.days import forecast
-from api.kept import kept
 from api.nodes import node_row
 from api.parsing import read_json
+from api.response_cache import cached_response
 from api.schemas.reasons import ExplainAnswer, FeatureStep, GroupStep, NotExplained
 from api.schemas.requests import ExplainRequest
 from api.windows import Window, window_of
@@ -46,7 +46,7 @@ async def explain(forecaster: Forecaster, request: Request) -> Response:
     async def compute() -> ExplainAnswer:
         return _told(forecaster, window, row, await _explanation(forecaster, window, row))
 
-    return await kept(forecaster, request, asked, compute, shared=True)
+    return await cached_response(forecaster, request, asked, compute, shared=True)
 
 
 async def _explanation(forecaster: Forecaster, window: Window, row: int) -> Explanation:

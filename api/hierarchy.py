@@ -8,8 +8,8 @@ from starlette.responses import Response
 from api.answers import reference
 from api.costs import charge_origin, is_past
 from api.days import forecast
-from api.kept import kept
 from api.parsing import read_query
+from api.response_cache import cached_response
 from api.schemas.forecasts import HierarchyAnswer
 from api.schemas.requests import HierarchyQuery
 from api.tree import Tree, way_of
@@ -47,4 +47,4 @@ async def hierarchy(forecaster: Forecaster, request: Request) -> Response:
         )
 
     shared = is_past(snapshot, window)
-    return await kept(forecaster, request, asked, compute, shared=shared, lasting=True)
+    return await cached_response(forecaster, request, asked, compute, shared=shared, with_etag=True)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import anyio.lowlevel
 import orjson
 
-from api.call import KIB
+from api.operation import KIB
 from errors import Code, FieldError, Problem
 
 MOST_DEPTH = 16

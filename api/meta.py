@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import lasting, reference
+from api.answers import reference, with_etag
 from api.schemas.facts import MetaAnswer, StoreInfo
 from api.schemas.requests import HORIZONS
 from features.snapshot import MAX_HORIZON
@@ -17,7 +17,7 @@ async def meta(forecaster: Forecaster, request: Request) -> Response:
     """Stores, families, dates, and what the model is."""
     engine = forecaster.release.engine
     snapshot, hierarchy = engine.snapshot, engine.snapshot.hierarchy
-    return lasting(
+    return with_etag(
         request,
         MetaAnswer(
             stores=[StoreInfo(**store.model_dump()) for store in snapshot.stores],

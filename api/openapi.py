@@ -12,9 +12,9 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from api.answers import JSON
-from api.call import Call, Need, Open
 from api.examples import Example, examples
 from api.json_schema import Plain
+from api.operation import Access, Dependency, Operation
 from api.schemas.answer import ProblemAnswer
 from api.tags import Tag, tag_of
 from errors import Code
@@ -41,7 +41,7 @@ _OF_CALLER = frozenset(
     }
 )
 _OF_MODEL = frozenset({Code.MODEL_UNAVAILABLE})
-_MODEL_NEEDS = (Need.MODEL, Need.CONDITIONS)
+_MODEL_NEEDS = (Dependency.MODEL, Dependency.CONDITIONS)
 _OF_INPUT = frozenset({Code.INVALID_REQUEST})
 _OF_BODY = frozenset(
     {
@@ -61,7 +61,7 @@ _OF_FIELD = {
 }
 
 
-def openapi(calls: Sequence[Call]) -> dict[str, Any]:
+def openapi(calls: Sequence[Operation]) -> dict[str, Any]:
     """The document of these calls, as a JSON object."""
     schemas, components = _schemas(calls)
     identifiers = operation_ids(calls)
@@ -89,7 +89,7 @@ def openapi(calls: Sequence[Call]) -> dict[str, Any]:
     }
 
 
-def operation_ids(calls: Sequence[Call]) -> dict[str, str]:
+def operation_ids(calls: Sequence[Operation]) -> dict[str, str]:
     """Return the name that generated clients give to each call, by the call's name.
 
     It is the function's where no other call has it, and otherwise made of the path. A change of
@@ -97,7 +97,7 @@ def operation_ids(calls: Sequence[Call]) -> dict[str, str]:
     """
     functions = Counter(call.function.__name__ for call in calls)
 
-    def identifier(call: Call) -> str:
+    def identifier(call: Operation) -> str:
         name, tag = call.function.__name__, tag_of(call.path)
         if functions[name] > 1 or tag is Tag.MONITORING:
             return re.sub(r"\W+", "_", call.path).strip("_")
@@ -106,12 +106,12 @@ def operation_ids(calls: Sequence[Call]) -> dict[str, str]:
     return {call.name: identifier(call) for call in calls}
 
 
-def problems_of(call: Call) -> frozenset[Code]:
+def problems_of(call: Operation) -> frozenset[Code]:
     """Every code that a call can be refused with."""
-    codes = _OF_ANY | call.problems
+    codes = _OF_ANY | call.error_codes
     codes |= _OF_MODEL if call.needs in _MODEL_NEEDS else frozenset()
     codes |= _OF_CHARGED if call.cost else frozenset()
-    codes |= _OF_CALLER if call.scope is not Open.TO_ALL else frozenset()
+    codes |= _OF_CALLER if call.scope is not Access.PUBLIC else frozenset()
     asked = call.body or call.query
     if asked:
         codes |= _OF_INPUT
@@ -138,7 +138,7 @@ _SECURITY = {
 Schemas = Mapping[tuple[Any, JsonSchemaMode], Mapping[str, Any]]
 
 
-def _schemas(calls: Sequence[Call]) -> tuple[Schemas, dict[str, Any]]:
+def _schemas(calls: Sequence[Operation]) -> tuple[Schemas, dict[str, Any]]:
     """Schemas of all that is taken and given, and the parts that they refer to."""
     wanted: dict[tuple[Any, JsonSchemaMode], TypeAdapter[Any]] = {}
     for call in calls:
@@ -159,7 +159,7 @@ def _schemas(calls: Sequence[Call]) -> tuple[Schemas, dict[str, Any]]:
     return found, components
 
 
-def _operation(call: Call, schemas: Schemas) -> dict[str, Any]:
+def _operation(call: Operation, schemas: Schemas) -> dict[str, Any]:
     summary, _, more = (getdoc(call.function) or "").partition("\n\n")
     operation: dict[str, Any] = {
         "tags": [tag_of(call.path).label],
@@ -175,20 +175,20 @@ def _operation(call: Call, schemas: Schemas) -> dict[str, Any]:
     return operation
 
 
-def _security(call: Call) -> list[dict[str, list[str]]]:
+def _security(call: Operation) -> list[dict[str, list[str]]]:
     """Either a key or a token, with the scope; nothing for what is open."""
-    if call.scope is Open.TO_ALL:
+    if call.scope is Access.PUBLIC:
         return []
-    scopes = [] if call.scope is Open.TO_CALLERS else [str(call.scope)]
+    scopes = [] if call.scope is Access.AUTHENTICATED else [str(call.scope)]
     return [{scheme: scopes} for scheme in _SECURITY]
 
 
-def _request_body(call: Call, body: type[BaseModel], schemas: Schemas) -> dict[str, Any]:
+def _request_body(call: Operation, body: type[BaseModel], schemas: Schemas) -> dict[str, Any]:
     content: dict[str, Any] = {JSON: {"schema": schemas[body, "validation"]}}
     shown = {_named(example): {"value": example.body} for example in _of(call)}
     if shown:
         content[JSON]["examples"] = shown
-    if call.tables:
+    if call.accepts_csv:
         content[CSV] = {
             "schema": {"type": "string"},
             "example": 'store_nbr,family,horizon\r\n1,"LIQUOR,WINE,BEER",15\r\n',
@@ -196,13 +196,13 @@ def _request_body(call: Call, body: type[BaseModel], schemas: Schemas) -> dict[s
     return {"required": True, "description": _sizes(call), "content": content}
 
 
-def _sizes(call: Call) -> str:
+def _sizes(call: Operation) -> str:
     """What a body may be, for a person: its size, decompressed, and its encodings."""
-    table = f" ({call.max_table:,} as {CSV})" if call.tables else ""
+    table = f" ({call.max_table:,} as {CSV})" if call.accepts_csv else ""
     return f"Up to {call.max_body:,} bytes{table}; as it is, or with Content-Encoding: gzip."
 
 
-def _parameters(call: Call, schemas: Schemas) -> list[dict[str, Any]]:
+def _parameters(call: Operation, schemas: Schemas) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = [
         {
             "name": name,
@@ -236,7 +236,7 @@ def _parameters(call: Call, schemas: Schemas) -> list[dict[str, Any]]:
             }
             for name, of_field in schema["properties"].items()
         ]
-    if call.lasting:
+    if call.etag:
         parameters.append(
             {
                 "name": "If-None-Match",
@@ -249,12 +249,12 @@ def _parameters(call: Call, schemas: Schemas) -> list[dict[str, Any]]:
     return parameters
 
 
-def _responses(call: Call, schemas: Schemas) -> dict[str, Any]:
+def _responses(call: Operation, schemas: Schemas) -> dict[str, Any]:
     content: dict[str, Any] = {JSON: {"schema": schemas[call.answer, "serialization"]}}
     shown = {_named(example): {"value": example.answer} for example in _of(call)}
     if shown:
         content[JSON]["examples"] = shown
-    if call.tables:
+    if call.accepts_csv:
         content[CSV] = {"schema": {"type": "string"}}
     told: dict[str, Any] = {"description": "The answer.", "content": content, "headers": _headers()}
     if call.answer is str:
@@ -262,7 +262,7 @@ def _responses(call: Call, schemas: Schemas) -> dict[str, Any]:
     responses: dict[str, Any] = {str(call.status): told}
     if call.headers:
         responses["200"] = {**told, "description": "The answer of the request that this repeats."}
-    if call.lasting:
+    if call.etag:
         told["headers"] = _headers("ETag")
         responses["304"] = {"description": "The client has the answer.", "headers": told["headers"]}
     by_status: dict[int, list[Code]] = defaultdict(list)
@@ -289,7 +289,7 @@ def _headers(*more: str) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *more)}
 
 
-def _problems(calls: Iterable[Call]) -> dict[str, Any]:
+def _problems(calls: Iterable[Operation]) -> dict[str, Any]:
     """Return the response of each status that a call can be refused with.
 
     The `code` of a problem is an open list: a client must not fail at one that it does not know.
@@ -317,7 +317,7 @@ def _explained(codes: Iterable[Code]) -> str:
     return "; ".join(f"[{code.name}]({code.anchor}): {code.title}" for code in codes) + "."
 
 
-def _of(call: Call) -> list[Example]:
+def _of(call: Operation) -> list[Example]:
     return [shown for shown in examples() if (shown.method, shown.path) == (call.method, call.path)]
 
 

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
-from api.call import MIB
 from api.json_body import parse_json
+from api.operation import MIB
 from api.wording import wording
 from errors import Code, FieldError, Problem
 

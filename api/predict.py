@@ -14,9 +14,9 @@ from starlette.responses import Response
 from api.answers import answer, basis_of, known_through, reference
 from api.costs import charge_origin, is_past
 from api.days import base, days_of, forecast
-from api.kept import kept
 from api.nodes import bottom_row
 from api.parsing import read_json
+from api.response_cache import cached_response
 from api.rows import Row, filled_row, whole_row
 from api.schemas.forecasts import RowAnswer
 from api.schemas.requests import RowRequest, SimpleRequest
@@ -38,7 +38,9 @@ async def predict_simple(forecaster: Forecaster, request: Request) -> Response:
         mean = (await forecast(forecaster, window))[[row]]
         return simple_answers(forecaster, window, [Series(asked, row)], mean)[0]
 
-    return await kept(forecaster, request, asked, compute, shared=is_past(snapshot, window))
+    return await cached_response(
+        forecaster, request, asked, compute, shared=is_past(snapshot, window)
+    )
 
 
 class Series(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import lasting
+from api.answers import with_etag
 from api.schemas.facts import AccuracyAnswer, AccuracyGroup, LevelAccuracy, MetricsAnswer
 from models.forecaster import Forecaster
 
@@ -21,7 +21,7 @@ _OURS, _TUNING = "mlrf", "tuning"
 async def model_metrics(forecaster: Forecaster, request: Request) -> Response:
     """The bundle's metrics.json as it is: the only source of quality figures there is."""
     bundle = forecaster.release.engine.bundle
-    return lasting(request, MetricsAnswer(bundle.name, bundle.metrics))
+    return with_etag(request, MetricsAnswer(bundle.name, bundle.metrics))
 
 
 async def accuracy(forecaster: Forecaster, request: Request) -> Response:
@@ -29,7 +29,7 @@ async def accuracy(forecaster: Forecaster, request: Request) -> Response:
     bundle = forecaster.release.engine.bundle
     backtest = bundle.metrics.get("backtest")
     groups = _of_backtest(backtest) if backtest else [_of_calibration(bundle.metrics)]
-    return lasting(
+    return with_etag(
         request,
         AccuracyAnswer(
             source="backtest" if backtest else "calibration",

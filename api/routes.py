@@ -12,12 +12,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import kept
+from api import response_cache
 from api.administration import Administration
-from api.call import Call, Need, Open
-from api.calls import CALLS
 from api.documentation import PAGES, Documentation
 from api.openapi import CSV
+from api.operation import Access, Dependency, Operation
+from api.operations import OPERATIONS
 from api.parsing import media_type_of
 from api.status import Conditions
 from cache.answers import AnswerCache
@@ -52,47 +52,47 @@ class Routes:
         conditions: Conditions,
     ) -> None:
         self._serving = serving
-        self._kept = kept.Kept(answers)
+        self._cache = response_cache.ResponseCache(answers)
         self._administration = administration
         self._conditions = conditions
 
     def table(self) -> list[Route]:
         return [
-            *Documentation(CALLS).table(),
+            *Documentation(OPERATIONS).table(),
             *(self._route(path, list(calls)) for path, calls in _by_path()),
         ]
 
-    def _route(self, path: str, calls: list[Call]) -> Route:
+    def _route(self, path: str, calls: list[Operation]) -> Route:
         """One route for all methods of a path, so that its 405 allows them all."""
         endpoints = {call.method: self._endpoint(call) for call in calls}
         if "GET" in endpoints:
             endpoints["HEAD"] = endpoints["GET"]
         return Route(path, _Methods(endpoints), methods=list(endpoints))
 
-    def _endpoint(self, call: Call) -> Endpoint:
+    def _endpoint(self, call: Operation) -> Endpoint:
         """A call with what it needs, taken when it comes and held to its end."""
 
         async def endpoint(request: Request) -> Response:
             told: Response = await call.function(*self._needed(call), request)
             return told
 
-        async def kept_endpoint(request: Request) -> Response:
+        async def cached_endpoint(request: Request) -> Response:
             forecaster = self._serving().forecaster()
-            request.scope.setdefault("state", {})[kept.STATE_KEY] = self._kept
-            told = await self._kept.at_once(forecaster.release.engine.version, request)
+            request.scope.setdefault("state", {})[response_cache.STATE_KEY] = self._cache
+            told = await self._cache.at_once(forecaster.release.engine.version, request)
             return told or await call.function(forecaster, request)
 
-        return kept_endpoint if call.kept else endpoint
+        return cached_endpoint if call.cached else endpoint
 
-    def _needed(self, call: Call) -> tuple[object, ...]:
+    def _needed(self, call: Operation) -> tuple[object, ...]:
         match call.needs:
-            case Need.MODEL:
+            case Dependency.MODEL:
                 return (self._serving().forecaster(),)
-            case Need.CONDITIONS:
+            case Dependency.CONDITIONS:
                 return (self._serving().forecaster(), self._conditions)
-            case Need.ADMINISTRATION:
+            case Dependency.ADMINISTRATION:
                 return (self._administration,)
-            case Need.NOTHING:
+            case Dependency.NOTHING:
                 return ()
 
 
@@ -149,9 +149,9 @@ class Front:
         await self._behind(scope, receive, send_no_redirect)
 
 
-def _by_path() -> Iterator[tuple[str, Iterator[Call]]]:
+def _by_path() -> Iterator[tuple[str, Iterator[Operation]]]:
     path = attrgetter("path")
-    return groupby(sorted(CALLS, key=path), key=path)
+    return groupby(sorted(OPERATIONS, key=path), key=path)
 
 
 def is_of_framework(path: str) -> bool:
@@ -178,8 +178,8 @@ class Policy(NamedTuple):
     route: str
     scope: str | None
     cost: int
-    max_body: int = Call.max_body
-    max_table: int = Call.max_table
+    max_body: int = Operation.max_body
+    max_table: int = Operation.max_table
 
     @property
     def asks_who_calls(self) -> bool:
@@ -198,7 +198,7 @@ _FRAMEWORK = Policy("other", str(KeyScope.ADMIN), 1)
 class Policies:
     """Finds what requests ask of their callers."""
 
-    def __init__(self, calls: Sequence[Call] = CALLS) -> None:
+    def __init__(self, calls: Sequence[Operation] = OPERATIONS) -> None:
         self._plain: dict[tuple[str, str], Policy] = {}
         self._patterns: list[tuple[BaseRoute, Policy]] = []
         for path in PAGES:
@@ -240,15 +240,15 @@ class Policies:
         return found.get(Match.FULL) or found.get(Match.PARTIAL) or _ELSEWHERE
 
 
-def _policy_of(call: Call) -> Policy:
+def _policy_of(call: Operation) -> Policy:
     return Policy(call.path, _scope_of(call), call.cost, call.max_body, call.max_table)
 
 
-def _scope_of(call: Call) -> str | None:
+def _scope_of(call: Operation) -> str | None:
     match call.scope:
-        case Open.TO_ALL:
+        case Access.PUBLIC:
             return None
-        case Open.TO_CALLERS:
+        case Access.AUTHENTICATED:
             return ANY
         case KeyScope():
             return str(call.scope)

@@ -13,9 +13,9 @@ from starlette.responses import Response
 from api.answers import basis_of
 from api.costs import SERIES_OF_A_UNIT, charge, charge_origin
 from api.days import failing
-from api.kept import kept
 from api.nodes import node_row
 from api.parsing import read_json
+from api.response_cache import cached_response
 from api.schemas.reasons import Applied, ChildChange, DayChange, NodeChange, WhatifAnswer
 from api.schemas.requests import Override, WhatifRequest
 from api.tree import DEFAULT_WAY
@@ -43,7 +43,7 @@ async def whatif(forecaster: Forecaster, request: Request) -> Response:
         changes = Changes.of(snapshot.hierarchy, compared)
         return _told(forecaster, window, row, changes, adjustments, way, asked.depth)
 
-    return await kept(forecaster, request, asked, compute, shared=True)
+    return await cached_response(forecaster, request, asked, compute, shared=True)
 
 
 def _told(

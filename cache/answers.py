@@ -46,13 +46,13 @@ class Cached:
 
 
 @dataclass(frozen=True)
-class Unkept:
+class Uncacheable:
     """An answer for those who wait for it now, but nobody else: a part of it has failed."""
 
     body: bytes
 
 
-Compute = Callable[[], Awaitable[bytes | Unkept]]
+Compute = Callable[[], Awaitable[bytes | Uncacheable]]
 Observe = Callable[[Tier, Outcome], None]
 
 
@@ -195,7 +195,7 @@ class AnswerCache:
                 return Cached(found, Outcome.HIT, Tier.REDIS)
             computed = await compute()
             self._keep(key, computed)
-            if isinstance(computed, Unkept):
+            if isinstance(computed, Uncacheable):
                 await shared.give_back(key, token)
             else:
                 await shared.store(key, token, computed)
@@ -204,13 +204,13 @@ class AnswerCache:
             raise
         return Cached(_body(computed), Outcome.MISS, Tier.NONE)
 
-    def _keep(self, key: CacheKey, computed: bytes | Unkept) -> None:
+    def _keep(self, key: CacheKey, computed: bytes | Uncacheable) -> None:
         if isinstance(computed, bytes) and _size(computed) <= self._largest:
             self._memory[key] = computed
 
 
-def _body(computed: bytes | Unkept) -> bytes:
-    return computed.body if isinstance(computed, Unkept) else computed
+def _body(computed: bytes | Uncacheable) -> bytes:
+    return computed.body if isinstance(computed, Uncacheable) else computed
 
 
 def _size(body: bytes) -> int:

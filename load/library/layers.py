@@ -20,7 +20,7 @@ def table(subject: Subject, advance: Advance) -> Table:
         id="layers",
         caption=f"CPU of one `POST {layers_run.PATH}` that is kept, in the process and without a "
         f"server around it, everything switched on but Redis; least of {layers_run.ROUNDS} rounds "
-        f"of {layers_run.CALLS:,}. {subject.size}.",
+        f"of {layers_run.OPERATIONS:,}. {subject.size}.",
         columns=("layer, from outside", "µs", "share"),
         rows=(
             *((name, µs, µs / whole) for name, µs in layers.items()),

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from load.serving import made_keys
 from tiers import UNLIMITED
 
-CALLS, ROUNDS = 2_000, 7
+OPERATIONS, ROUNDS = 2_000, 7
 PATH = "/predict/simple"
 INSIDE = ("app", "_inside")
 """Where a layer holds the next one."""
@@ -62,9 +62,9 @@ async def _measured(application: Any, body: bytes, key: str) -> dict[str, float]
     for _ in range(ROUNDS):
         for place, (_, layer) in enumerate(layers):
             began = process_time()
-            for _ in range(CALLS):
+            for _ in range(OPERATIONS):
                 await _call(layer, body, key, dict(state) if place else {})
-            least[place] = min(least[place], (process_time() - began) / CALLS)
+            least[place] = min(least[place], (process_time() - began) / OPERATIONS)
     empty = await _harness(body, key, state)
     inside = [*least[1:], empty]
     names = [name for name, _ in layers[:-1]] + [ANSWER]
@@ -121,9 +121,9 @@ async def _harness(body: bytes, key: str, state: dict[str, Any]) -> float:
     least = float("inf")
     for _ in range(ROUNDS):
         began = process_time()
-        for _ in range(CALLS):
+        for _ in range(OPERATIONS):
             await _call(nothing, body, key, dict(state))
-        least = min(least, (process_time() - began) / CALLS)
+        least = min(least, (process_time() - began) / OPERATIONS)
     return least
 
 

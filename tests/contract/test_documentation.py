@@ -13,10 +13,10 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 
 from api.answers import JSON
-from api.calls import CALLS
 from api.documentation import Documentation
 from api.examples import Example, examples
 from api.openapi import openapi, problems_of
+from api.operations import OPERATIONS
 from api.schemas.facts import DegradedReason
 from api.schemas.requests import Override
 from api.try_form import form_of
@@ -26,7 +26,7 @@ from models.release import LoadedRelease
 from tests.contract.conftest import Client, LocalRunners, Serves, Told, client_of
 
 EXAMPLES = examples()
-DOCUMENT = openapi(CALLS)
+DOCUMENT = openapi(OPERATIONS)
 
 
 def assert_same_shape(shown: Any, told: Any, at: str) -> None:
@@ -92,12 +92,12 @@ def test_every_call_is_described_and_every_description_is_of_a_call(client: Any)
         for route in client.app.app.app.routes
         for method in (route.methods or set()) - {"HEAD"}
     }
-    pages = {("GET", route.path) for route in Documentation(CALLS).table()}
+    pages = {("GET", route.path) for route in Documentation(OPERATIONS).table()}
     operations = {(method.upper(), path) for path, of in DOCUMENT["paths"].items() for method in of}
     assert operations == routes - pages
 
 
-@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+@pytest.mark.parametrize("call", OPERATIONS, ids=lambda call: call.name)
 def test_an_operation_tells_what_it_does_and_every_problem(call: Any) -> None:
     operation = DOCUMENT["paths"][call.path][call.method.lower()]
     assert operation["summary"].endswith(".")
@@ -128,7 +128,7 @@ def test_every_operation_has_a_tag_that_is_explained() -> None:
     assert of_operations == explained
 
 
-@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+@pytest.mark.parametrize("call", OPERATIONS, ids=lambda call: call.name)
 def test_a_refusal_is_one_of_the_shared_responses(call: Any) -> None:
     responses = DOCUMENT["paths"][call.path][call.method.lower()]["responses"]
     for status in {str(code.status) for code in problems_of(call)}:
@@ -164,7 +164,7 @@ def test_nothing_has_null_as_its_default() -> None:
 
 def test_a_field_that_may_be_left_out_of_a_request_is_not_described_as_null() -> None:
     schemas = DOCUMENT["components"]["schemas"]
-    for model in {call.body for call in CALLS if call.body} | {Override}:
+    for model in {call.body for call in OPERATIONS if call.body} | {Override}:
         described = schemas[model.__name__]
         for name, field in described["properties"].items():
             if name not in described.get("required", ()):
@@ -177,7 +177,7 @@ def test_a_field_has_no_title_that_repeats_its_name() -> None:
 
 
 def test_every_field_of_a_request_is_described() -> None:
-    requests = {call.body or call.query for call in CALLS if call.body or call.query}
+    requests = {call.body or call.query for call in OPERATIONS if call.body or call.query}
     for request in requests:
         if not request.__module__.endswith("inference"):  # its terms are the protocol's
             assert all(field.description for field in request.model_fields.values()), request
@@ -185,7 +185,7 @@ def test_every_field_of_a_request_is_described() -> None:
 
 def test_calls_with_examples_are_the_planners_and_developers(client: Any) -> None:
     """What a probe or a protocol's client asks needs none."""
-    without = {call.path for call in CALLS} - {example.path for example in EXAMPLES}
+    without = {call.path for call in OPERATIONS} - {example.path for example in EXAMPLES}
     quiet = ("/v2", "/admin", "/metrics")
     assert all(path.startswith(quiet) or path in _PROBES for path in without), without
 
@@ -203,7 +203,7 @@ def test_the_document_is_served_and_has_an_etag(client: Any) -> None:
 def test_the_page_of_calls_shows_every_call_and_loads_nothing_from_elsewhere(client: Any) -> None:
     response = client.get("/docs")
     page = response.text
-    for call in CALLS:
+    for call in OPERATIONS:
         assert f'{call.method}</span> <a href="#' in page
         assert f">{call.path}</a>" in page
     loaded = re.findall(r'src="([^"]*)"', page)
@@ -244,7 +244,7 @@ def test_links_of_a_page_stay_below_a_prefix(client: Any, page: str) -> None:
             assert client.get(path.partition("#")[0]).status_code == 200, target
 
 
-@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+@pytest.mark.parametrize("call", OPERATIONS, ids=lambda call: call.name)
 def test_every_call_has_a_form_that_holds_what_it_takes(call: Any) -> None:
     operation = DOCUMENT["paths"][call.path][call.method.lower()]
     schemas = DOCUMENT["components"]["schemas"]

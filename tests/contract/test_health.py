@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.call import Need
-from api.calls import CALLS
+from api.operation import Dependency
+from api.operations import OPERATIONS
 from api.schemas.facts import DegradedReason
 from artifacts import Release
 from errors import Code
@@ -96,7 +96,9 @@ def test_without_a_model_the_process_is_alive(client_without_model: Any) -> None
 
 def test_those_are_all_calls_that_need_a_model() -> None:
     """A new route is added above, so that it is tried without a model."""
-    needing = {call.path for call in CALLS if call.needs in (Need.MODEL, Need.CONDITIONS)}
+    needing = {
+        call.path for call in OPERATIONS if call.needs in (Dependency.MODEL, Dependency.CONDITIONS)
+    }
     assert needing == {param.values[1] for param in NEED_A_MODEL}
 
 

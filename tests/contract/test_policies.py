@@ -11,9 +11,9 @@ import pytest
 from starlette.responses import RedirectResponse
 from starlette.types import Message, Receive, Send
 
-from api.call import Call, Open
-from api.calls import CALLS
 from api.documentation import PAGES
+from api.operation import Access, Operation
+from api.operations import OPERATIONS
 from api.routes import Front
 from application import Application
 from artifacts import Store
@@ -47,9 +47,9 @@ SCOPES = {
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 ALL_BUT_ADMIN = EVERY_SCOPE - {Scope.ADMIN}
-ALL = [pytest.param(call, id=call.name) for call in CALLS]
-CLOSED = [pytest.param(call, id=call.name) for call in CALLS if call.path not in OPEN]
-SCOPED = [pytest.param(call, id=call.name) for call in CALLS if isinstance(call.scope, Scope)]
+ALL = [pytest.param(call, id=call.name) for call in OPERATIONS]
+CLOSED = [pytest.param(call, id=call.name) for call in OPERATIONS if call.path not in OPEN]
+SCOPED = [pytest.param(call, id=call.name) for call in OPERATIONS if isinstance(call.scope, Scope)]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def app(
     return composed(tmp_path_factory.mktemp("policies"), trained, serving_release, serving)
 
 
-def asked(call: Call, headers: dict[str, str] | None = None) -> Asked:
+def asked(call: Operation, headers: dict[str, str] | None = None) -> Asked:
     return Asked(call.method, call.path.replace("{id}", "0123456789ab"), headers or {})
 
 
@@ -74,11 +74,11 @@ def one(app: Application, request: Asked) -> Told:
 
 
 def test_these_are_the_open_paths_and_no_others() -> None:
-    assert {call.path for call in CALLS if call.scope is Open.TO_ALL} | {*PAGES} == OPEN
+    assert {call.path for call in OPERATIONS if call.scope is Access.PUBLIC} | {*PAGES} == OPEN
 
 
 def test_every_call_asks_for_its_own_scope() -> None:
-    closed = [call for call in CALLS if call.path not in OPEN | {"/health"}]
+    closed = [call for call in OPERATIONS if call.path not in OPEN | {"/health"}]
     wrong = [call for call in closed if call.scope != SCOPES.get(call.path, "forecast")]
     assert wrong == []
 
@@ -89,14 +89,14 @@ def test_an_open_path_answers_without_a_key(app: Application, path: str) -> None
 
 
 @pytest.mark.parametrize("call", CLOSED)
-def test_a_call_without_a_key_is_refused(app: Application, call: Call) -> None:
+def test_a_call_without_a_key_is_refused(app: Application, call: Operation) -> None:
     told = one(app, asked(call))
     assert (told.status, told.code) == (401, "AUTH_REQUIRED")
     assert told.headers["www-authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize("call", SCOPED)
-def test_a_call_without_its_scope_is_refused(app: Application, call: Call) -> None:
+def test_a_call_without_its_scope_is_refused(app: Application, call: Operation) -> None:
     """Every other scope together is not the one that is needed."""
     told = one(app, asked(call, bearer(EVERY_SCOPE - {str(call.scope)})))
     assert (told.status, told.code) == (403, "FORBIDDEN")
@@ -104,27 +104,27 @@ def test_a_call_without_its_scope_is_refused(app: Application, call: Call) -> No
 
 
 @pytest.mark.parametrize("call", SCOPED)
-def test_a_call_with_its_scope_alone_is_answered(app: Application, call: Call) -> None:
+def test_a_call_with_its_scope_alone_is_answered(app: Application, call: Operation) -> None:
     assert one(app, asked(call, bearer({str(call.scope)}))).status not in (401, 403)
 
 
 def test_a_call_for_any_caller_takes_a_key_without_scopes(app: Application) -> None:
-    calls = [call for call in CALLS if call.scope is Open.TO_CALLERS]
+    calls = [call for call in OPERATIONS if call.scope is Access.AUTHENTICATED]
     assert [call.path for call in calls] == ["/health"]
     assert one(app, asked(calls[0], bearer(()))).status == 200
 
 
 @pytest.mark.parametrize("call", ALL)
-def test_the_key_of_the_environment_may_do_everything(app: Application, call: Call) -> None:
+def test_the_key_of_the_environment_may_do_everything(app: Application, call: Operation) -> None:
     assert one(app, asked(call, {"X-API-Key": KEY})).status not in (401, 403)
 
 
 # --- other methods ----------------------------------------------------------------------------
 
 
-def every_method(headers: dict[str, str] | None = None) -> list[tuple[Call, Asked]]:
+def every_method(headers: dict[str, str] | None = None) -> list[tuple[Operation, Asked]]:
     """Each path of the contract with each method."""
-    first = {call.path: call for call in CALLS}
+    first = {call.path: call for call in OPERATIONS}
     return [
         (call, Asked(method, asked(call).path, headers or {}))
         for call in first.values()
@@ -151,7 +151,7 @@ def test_no_method_spares_the_scope(app: Application) -> None:
 def test_a_method_that_a_path_does_not_offer_is_told_those_that_it_does(app: Application) -> None:
     offered = {
         path: {call.method for call in calls}
-        for path, calls in groupby(sorted(CALLS, key=attrgetter("path")), attrgetter("path"))
+        for path, calls in groupby(sorted(OPERATIONS, key=attrgetter("path")), attrgetter("path"))
     }
     for call, request in every_method({"X-API-Key": KEY}):
         methods = offered[call.path] | ({"HEAD"} if "GET" in offered[call.path] else set())

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import orjson
 
-from api.calls import CALLS
 from api.examples import examples
+from api.operations import OPERATIONS
 
 KIB, MIB = 1024, 1024**2
 
@@ -71,8 +71,8 @@ class Hostile:
         self._draw = random.Random(seed)
         self._key = key
         self._shapes = list(_shapes().values())
-        self._paths = [call.path.replace("{id}", "nobody") for call in CALLS]
-        self._posts = [call.path for call in CALLS if call.method == "POST"]
+        self._paths = [call.path.replace("{id}", "nobody") for call in OPERATIONS]
+        self._posts = [call.path for call in OPERATIONS if call.method == "POST"]
         self._bodies = {e.path: orjson.dumps(e.body) for e in examples() if e.body is not None}
         self._kinds: Sequence[Callable[[], bytes]] = (
             *(self.valid, self._altered, self._altered, self._random_document),

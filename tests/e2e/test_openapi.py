@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import pytest
 
-from api.calls import CALLS
+from api.operations import OPERATIONS
 from api.schemas.requests import Override
 from artifacts import Store
 from settings import ROOT
@@ -79,7 +79,7 @@ def as_accepted(document: dict[str, Any]) -> dict[str, Any]:
     Null stands for a field that is left out, and a wrong item of a batch is told in its place.
     """
     schemas = document["components"]["schemas"]
-    for model in {call.body for call in CALLS if call.body} | {Override}:
+    for model in {call.body for call in OPERATIONS if call.body} | {Override}:
         properties = schemas[model.__name__]["properties"]
         for name, field in model.model_fields.items():
             if not field.is_required() and field.default is None:

@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 import pytest
 
-from api.calls import CALLS
 from api.examples import examples
+from api.operations import OPERATIONS
 from artifacts import Store
 from tests.failure.conftest import KEY, Target, two_workers
 from tests.failure.load import Ask
@@ -27,7 +27,7 @@ HALVES, BODIES = 500, 10_000
 PART = b"1" * MEGABYTE
 SECONDS = 3.0
 GENEROUS_RATIO = 5.0
-POSTS = tuple(call.path.replace("{id}", "nobody") for call in CALLS if call.method == "POST")
+POSTS = tuple(call.path.replace("{id}", "nobody") for call in OPERATIONS if call.method == "POST")
 
 
 @pytest.fixture(scope="module")

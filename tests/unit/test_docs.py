@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from api import costs
-from api.call import Call, Open
-from api.calls import CALLS
 from api.documentation import PAGES
+from api.operation import Access, Operation
+from api.operations import OPERATIONS
 from models.explanation import MAX_ROWS
 from settings import ROOT
 from telemetry import metrics
@@ -84,11 +84,11 @@ def number(cell: str) -> int:
     return int(cell.replace(",", ""))
 
 
-def scope_of(call: Call) -> str:
+def scope_of(call: Operation) -> str:
     match call.scope:
-        case Open.TO_ALL:
+        case Access.PUBLIC:
             return "open"
-        case Open.TO_CALLERS:
+        case Access.AUTHENTICATED:
             return "any key"
         case scope:
             return str(scope)
@@ -96,7 +96,7 @@ def scope_of(call: Call) -> str:
 
 def test_every_call_is_listed_with_its_scope_and_cost() -> None:
     listed = {name: (scope, number(units)) for name, scope, units in table("security.md", "call")}
-    calls = {call.name: (scope_of(call), call.cost) for call in CALLS}
+    calls = {call.name: (scope_of(call), call.cost) for call in OPERATIONS}
     assert listed == {**calls, **{f"GET {page}": ("open", 1) for page in PAGES}}
 
 
@@ -124,7 +124,7 @@ def test_every_limit_of_a_body_is_listed() -> None:
     sizes = {
         name: (size(json), size(csv)) for name, json, csv in table("api.md", "call", "largest")
     }
-    for call in CALLS:
+    for call in OPERATIONS:
         json, csv = sizes.get(call.name, sizes["every other"])
         assert call.max_body == json, call.name
         if call.tables:

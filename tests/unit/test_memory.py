@@ -17,8 +17,8 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Scope
 
-from api import kept
-from api.kept import Kept, Meaning
+from api import response_cache
+from api.response_cache import CachedRequest, ResponseCache
 from cache.answers import AnswerCache
 from cache.keys import key_of
 from middleware import address
@@ -86,8 +86,8 @@ class NoKeys:
 def test_remembered_requests(
     growth: Callable[[], int], monkeypatch: pytest.MonkeyPatch, part: str, length: int
 ) -> None:
-    monkeypatch.setattr(kept, "MEANINGS_BYTES", MIB)
-    answers = Kept(AnswerCache())
+    monkeypatch.setattr(response_cache, "CACHED_REQUESTS_BYTES", MIB)
+    answers = ResponseCache(AnswerCache())
 
     async def fill() -> None:
         for number in range(4_000 if length < 5_000 else 500):
@@ -105,27 +105,27 @@ def test_remembered_requests(
 
     asyncio.run(fill())
     assert growth() < MIB + SLACK
-    assert answers._meanings.nbytes <= MIB
-    assert (len(answers._meanings) == 0) is (length == 5_000)
+    assert answers._requests.nbytes <= MIB
+    assert (len(answers._requests) == 0) is (length == 5_000)
 
 
-async def remember(answers: Kept, scope: dict[str, Any], number: int) -> None:
+async def remember(answers: ResponseCache, scope: dict[str, Any], number: int) -> None:
     """Send a request, and have its meaning remembered as an answer does."""
     assert (
         await answers.at_once(f"{'v' * 40}{number % 3}", Request({"type": "http", **scope})) is None
     )
-    sent = scope["state"].get(kept._SENT_KEY)
+    sent = scope["state"].get(response_cache._SENT_KEY)
     if sent is not None:
         key = key_of("v" * 40, "/predict/simple", text(number, 20).encode())
-        answers._meanings.put(sent, Meaning(key, 19, f'"{number:032d}"'))
+        answers._requests.put(sent, CachedRequest(key, 19, f'"{number:032d}"'))
 
 
 @pytest.mark.parametrize("length", [10, 100_000], ids=["small", "large"])
 def test_compressed_answers(
     growth: Callable[[], int], monkeypatch: pytest.MonkeyPatch, length: int
 ) -> None:
-    monkeypatch.setattr(kept, "ENCODED_BYTES", MIB)
-    answers = Kept(AnswerCache())
+    monkeypatch.setattr(response_cache, "ENCODED_BYTES", MIB)
+    answers = ResponseCache(AnswerCache())
     for number in range(5_000 if length == 10 else 40):
         answers._encoded.put(key_of("v", "c", text(number, 9).encode()), bytes(length))
     assert growth() < MIB + SLACK

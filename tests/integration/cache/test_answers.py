@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cache.answers import AnswerCache, Cached, Outcome, Tier, Unkept
+from cache.answers import AnswerCache, Cached, Outcome, Tier, Uncacheable
 from cache.encoding import KEY_BYTES, LARGEST_BODY, encode
 from cache.keys import CacheKey, key_of
 from cache.redis import RedisLink
@@ -28,7 +28,7 @@ SECRET = bytes(range(KEY_BYTES))
 class Computations:
     """Makes bodies for several workers, and counts."""
 
-    def __init__(self, *results: bytes | Unkept | Exception, waits: bool = False) -> None:
+    def __init__(self, *results: bytes | Uncacheable | Exception, waits: bool = False) -> None:
         self.results = list(results) or [BODY]
         self.begun = 0
         self.first = asyncio.Event()
@@ -36,7 +36,7 @@ class Computations:
         if not waits:
             self.gate.set()
 
-    async def __call__(self) -> bytes | Unkept:
+    async def __call__(self) -> bytes | Uncacheable:
         result = self.results[min(self.begun, len(self.results) - 1)]
         self.begun += 1
         self.first.set()
@@ -138,12 +138,12 @@ def test_what_is_not_shared_does_not_reach_redis(valkey: Server, worker: Worker)
     "result",
     [
         pytest.param(ValueError("no model"), id="failure"),
-        pytest.param(Unkept(b"partly"), id="partly failed"),
+        pytest.param(Uncacheable(b"partly"), id="partly failed"),
         pytest.param(b"%032d" % 0 * LARGEST_VALUE, id="large, and compressed well"),
     ],
 )
 def test_a_lease_is_given_back_whatever_the_computation_comes_to(
-    valkey: Server, worker: Worker, result: bytes | Unkept | Exception
+    valkey: Server, worker: Worker, result: bytes | Uncacheable | Exception
 ) -> None:
     async def run() -> None:
         await asyncio.gather(

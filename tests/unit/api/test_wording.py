@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 from pydantic_core._pydantic_core import list_all_errors
 
-from api.calls import CALLS
+from api.operations import OPERATIONS
 from api.parsing import checked
 from api.schemas.requests import Override
 from api.wording import _EXPECTED, _WHOLE_SENTENCES, shown, wording
@@ -16,7 +16,7 @@ from errors import Problem
 
 OF_PYDANTIC = ("Input should", "Field required", "Value error", "valid ", "should have", "parse")
 MODELS = sorted(
-    {model for call in CALLS for model in (call.body, call.query) if model} | {Override},
+    {model for call in OPERATIONS for model in (call.body, call.query) if model} | {Override},
     key=lambda model: model.__name__,
 )
 FIELDS = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cache.answers import AnswerCache, Cached, Outcome, Tier, Unkept
+from cache.answers import AnswerCache, Cached, Outcome, Tier, Uncacheable
 from cache.keys import CacheKey, key_of
 
 Clock = Any
@@ -22,7 +22,7 @@ class Computation:
     """Makes a body, or fails, when its gate is open; counts how often it was begun."""
 
     def __init__(
-        self, result: bytes | Unkept | Exception = b'{"a":1}', *, waits: bool = False
+        self, result: bytes | Uncacheable | Exception = b'{"a":1}', *, waits: bool = False
     ) -> None:
         self.result = result
         self.begun = 0
@@ -31,7 +31,7 @@ class Computation:
         if not waits:
             self.gate.set()
 
-    async def __call__(self) -> bytes | Unkept:
+    async def __call__(self) -> bytes | Uncacheable:
         self.begun += 1
         try:
             await self.gate.wait()
@@ -116,7 +116,7 @@ def test_a_computation_that_nobody_waits_for_is_cancelled() -> None:
         cache = AnswerCache()
         begun, ended = Computation(waits=True), asyncio.Event()
 
-        async def abandoned() -> bytes | Unkept:
+        async def abandoned() -> bytes | Uncacheable:
             try:
                 return await begun()
             finally:
@@ -182,7 +182,7 @@ def test_a_failure_that_nobody_waits_for_any_more_is_not_reported() -> None:
 def test_an_answer_a_part_of_which_failed_is_told_but_not_kept() -> None:
     async def run() -> None:
         cache = AnswerCache()
-        compute = Computation(Unkept(b"partly"), waits=True)
+        compute = Computation(Uncacheable(b"partly"), waits=True)
         calls = [asyncio.create_task(cache.get(KEY, compute, shared=True)) for _ in range(3)]
         await turns()
         compute.gate.set()
@@ -199,7 +199,7 @@ def test_a_bypass_computes_for_itself_and_leaves_the_cache_as_it_is() -> None:
         bypass = await cache.get(KEY, Computation(b"1"), shared=True, bypass=True)
         assert bypass == Cached(b"1", Outcome.BYPASS, Tier.NONE)
         assert (await cache.get(KEY, Computation(b"2"), shared=True)).outcome == Outcome.MISS
-        bypass = await cache.get(KEY, Computation(Unkept(b"3")), shared=True, bypass=True)
+        bypass = await cache.get(KEY, Computation(Uncacheable(b"3")), shared=True, bypass=True)
         assert bypass.body == b"3"
         assert (await cache.get(KEY, Computation(b"4"), shared=True)).body == b"2"
 

@@ -28,7 +28,7 @@ from models.forecaster import Forecaster
 STATE_KEY = "kept"
 """Where a request finds them."""
 
-MEANINGS_BYTES = 16 * 2**20
+CACHED_REQUESTS_BYTES = 16 * 2**20
 """Of remembered requests with their meanings; the least recently sent give way."""
 
 LONGEST = 512
@@ -49,7 +49,7 @@ _Sent = tuple[str, str, bytes, bytes, bytes]
 """Version, path, query, media type and body: all that an answer depends on."""
 
 
-class Meaning(NamedTuple):
+class CachedRequest(NamedTuple):
     """What a request that was answered before asks for.
 
     Attributes:
@@ -63,13 +63,13 @@ class Meaning(NamedTuple):
     tag: str | None
 
 
-class Kept:
+class ResponseCache:
     """The kept answers of a worker, as requests reach them."""
 
     def __init__(self, answers: AnswerCache) -> None:
         self._answers = answers
-        self._meanings: ByteBoundedCache[_Sent, Meaning] = ByteBoundedCache(
-            MEANINGS_BYTES, _meaning_bytes
+        self._requests: ByteBoundedCache[_Sent, CachedRequest] = ByteBoundedCache(
+            CACHED_REQUESTS_BYTES, _request_bytes
         )
         self._encoded: ByteBoundedCache[CacheKey, bytes] = ByteBoundedCache(
             ENCODED_BYTES, _encoded_bytes
@@ -96,13 +96,13 @@ class Kept:
         if len(body) + len(query) + len(media_type) > LONGEST:
             return None
         sent = (version, scope["path"], query, media_type, body)
-        meaning = self._meanings.get(sent)
-        held = None if meaning is None else self._answers.held(meaning.key)
-        if meaning is None or held is None:
+        known = self._requests.get(sent)
+        held = None if known is None else self._answers.held(known.key)
+        if known is None or held is None:
             scope["state"][_SENT_KEY] = sent
             return None
-        await charge(request, meaning.extra)
-        return await self._told(request, meaning, held, Outcome.HIT)
+        await charge(request, known.extra)
+        return await self._told(request, known, held, Outcome.HIT)
 
     async def answer(
         self,
@@ -112,7 +112,7 @@ class Kept:
         compute: Callable[[], Awaitable[Any]],
         *,
         shared: bool,
-        lasting: bool,
+        with_etag: bool,
     ) -> Response:
         """See `kept`."""
 
@@ -126,17 +126,17 @@ class Kept:
         )
         bypass = "no-cache" in request.headers.get("cache-control", "")
         found = await self._answers.get(key, body, shared=shared, bypass=bypass)
-        meaning = Meaning(key, charged(request), etag_of(found.body) if lasting else None)
+        known = CachedRequest(key, charged(request), etag_of(found.body) if with_etag else None)
         sent = request.scope["state"].get(_SENT_KEY)
         if sent is not None:
-            self._meanings.put(sent, meaning)
-        return await self._told(request, meaning, found.body, found.outcome)
+            self._requests.put(sent, known)
+        return await self._told(request, known, found.body, found.outcome)
 
     async def _told(
-        self, request: Request, meaning: Meaning, body: bytes, outcome: Outcome
+        self, request: Request, known: CachedRequest, body: bytes, outcome: Outcome
     ) -> Response:
         headers: Raw = [(b"x-cache", outcome.encode())]
-        large, tag = len(body) >= LARGE, meaning.tag
+        large, tag = len(body) >= LARGE, known.tag
         gzipped = large and _takes_gzip(request)
         if large:
             headers.append((b"vary", b"Accept-Encoding"))
@@ -144,12 +144,12 @@ class Kept:
             tag = f'{tag[:-1]}-gzip"' if gzipped else tag  # other bytes (RFC 9110 section 8.8.3)
             headers += [(b"etag", tag.encode()), (b"cache-control", REVALIDATE.encode())]
             if is_held(request, tag):
-                return Finished(b"", headers, status=304)
+                return RawResponse(b"", headers, status=304)
         headers.append((b"content-type", JSON.encode()))
         if gzipped:
-            body = await self._compressed(meaning.key, body, outcome)
+            body = await self._compressed(known.key, body, outcome)
             headers.append((b"content-encoding", b"gzip"))
-        return Finished(body, headers)
+        return RawResponse(body, headers)
 
     async def _compressed(self, key: CacheKey, body: bytes, outcome: Outcome) -> bytes:
         encoded = None if outcome is Outcome.BYPASS else self._encoded.get(key)
@@ -160,7 +160,7 @@ class Kept:
         return encoded
 
 
-class Finished(Response):
+class RawResponse(Response):
     """A body with headers as they are sent; Starlette would encode them for each answer."""
 
     def __init__(self, body: bytes, headers: Raw, *, status: int = 200) -> None:
@@ -171,14 +171,14 @@ class Finished(Response):
         self.raw_headers = [*length, *headers]
 
 
-async def kept(
+async def cached_response(
     forecaster: Forecaster,
     request: Request,
     asked: BaseModel,
     compute: Callable[[], Awaitable[Any]],
     *,
     shared: bool,
-    lasting: bool = False,
+    with_etag: bool = False,
 ) -> Response:
     """The answer to a request, from the cache if it is there.
 
@@ -190,8 +190,10 @@ async def kept(
         shared: whether computing takes so long that other workers should be asked first.
         lasting: whether the answer gets an ETag.
     """
-    answers: Kept = request.scope["state"][STATE_KEY]
-    return await answers.answer(forecaster, request, asked, compute, shared=shared, lasting=lasting)
+    answers: ResponseCache = request.scope["state"][STATE_KEY]
+    return await answers.answer(
+        forecaster, request, asked, compute, shared=shared, with_etag=with_etag
+    )
 
 
 def _takes_gzip(request: Request) -> bool:
@@ -203,8 +205,8 @@ def _takes_gzip(request: Request) -> bool:
     return False
 
 
-def _meaning_bytes(sent: _Sent, meaning: Meaning) -> int:
-    texts = (*sent, meaning.key, meaning.tag or "")
+def _request_bytes(sent: _Sent, known: CachedRequest) -> int:
+    texts = (*sent, known.key, known.tag or "")
     return _MEANING_BYTES + sum(map(sys.getsizeof, texts))
 
 

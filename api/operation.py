@@ -13,7 +13,7 @@ from errors import Code
 from storage.keys import Scope
 
 
-class Need(Enum):
+class Dependency(Enum):
     """What a call is answered with."""
 
     MODEL = auto()
@@ -22,18 +22,18 @@ class Need(Enum):
     NOTHING = auto()
 
 
-class Open(Enum):
+class Access(Enum):
     """Who may make a call that needs no scope in particular."""
 
-    TO_ALL = auto()
-    TO_CALLERS = auto()
+    PUBLIC = auto()
+    AUTHENTICATED = auto()
 
 
 KIB, MIB = 1024, 1024**2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class Operation:
     """One method of one path.
 
     Attributes:
@@ -49,29 +49,29 @@ class Call:
         max_body: bytes of the largest body, decompressed.
         max_table: the same for a body of `text/csv`.
         headers: of the request that it reads, with what they are for.
-        tables: whether body and answer may be `text/csv` too.
-        kept: whether answers are kept (see `api.kept`).
-        lasting: whether the answer has an ETag, because it changes with model and data alone.
-        problems: codes of its own, beside those that follow from the rest.
+        accepts_csv: whether body and answer may be `text/csv` too.
+        cached: whether answers are cached (see `api.response_cache`).
+        etag: whether the answer has an ETag, because it changes with model and data alone.
+        error_codes: codes of its own, beside those that follow from the rest.
     """
 
     method: str
     path: str
     function: Callable[..., Any]
     answer: Any
-    needs: Need = Need.MODEL
+    needs: Dependency = Dependency.MODEL
     status: int = 200
-    scope: Scope | Open = Scope.FORECAST
+    scope: Scope | Access = Scope.FORECAST
     cost: int = 1
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     max_body: int = 16 * KIB
     max_table: int = 16 * KIB
     headers: tuple[tuple[str, str], ...] = ()
-    tables: bool = False
-    kept: bool = False
-    lasting: bool = False
-    problems: frozenset[Code] = frozenset()
+    accepts_csv: bool = False
+    cached: bool = False
+    etag: bool = False
+    error_codes: frozenset[Code] = frozenset()
 
     @property
     def name(self) -> str:

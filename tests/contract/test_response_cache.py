@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from starlette.types import Receive, Scope, Send
 
-from api.kept import LARGE
+from api.response_cache import LARGE
 from errors import Code, Problem
 from models.engine import ForecastEngine
 from models.forecaster import Forecaster

@@ -11,12 +11,12 @@ from starlette.responses import Response
 from api import administration, inference
 from api.answers import answer
 from api.batch import predict_batch
-from api.call import KIB, MIB, Call, Need, Open
 from api.costs import EXPLANATION, SCENARIO
 from api.explain import explain
 from api.hierarchy import hierarchy
 from api.historical import historical
 from api.meta import meta
+from api.operation import KIB, MIB, Access, Dependency, Operation
 from api.predict import predict, predict_simple
 from api.quality import accuracy, model_metrics
 from api.schemas.administration import (
@@ -71,57 +71,61 @@ _RELOAD = frozenset({Code.RELOAD_UNAVAILABLE})
 
 async def index(request: Request) -> Response:
     """What there is."""
-    paths = dict.fromkeys(call.path for call in CALLS)
+    paths = dict.fromkeys(call.path for call in OPERATIONS)
     return answer(IndexAnswer("mlrf", ["/docs", "/openapi.json", *paths]))
 
 
-def _probe(path: str, function: Callable[..., Any], told: type, needs: Need = Need.MODEL) -> Call:
+def _probe(
+    path: str, function: Callable[..., Any], told: type, needs: Dependency = Dependency.MODEL
+) -> Operation:
     """A call for an orchestrator, which has no key and asks often."""
-    return Call(
+    return Operation(
         method="GET",
         path=path,
         function=function,
         needs=needs,
         answer=told,
-        scope=Open.TO_ALL,
+        scope=Access.PUBLIC,
         cost=0,
     )
 
 
-def _scraped(path: str) -> Call:
-    return Call(
+def _scraped(path: str) -> Operation:
+    return Operation(
         method="GET",
         path=path,
         function=metrics,
-        needs=Need.NOTHING,
+        needs=Dependency.NOTHING,
         answer=str,
         scope=Scope.MONITOR,
     )
 
 
-def _admin(method: str, path: str, function: Callable[..., Any], told: type, **more: Any) -> Call:
-    return Call(
+def _admin(
+    method: str, path: str, function: Callable[..., Any], told: type, **more: Any
+) -> Operation:
+    return Operation(
         method=method,
         path=path,
         function=function,
-        needs=Need.ADMINISTRATION,
+        needs=Dependency.ADMINISTRATION,
         answer=told,
         scope=Scope.ADMIN,
         **more,
     )
 
 
-CALLS: tuple[Call, ...] = (
-    Call(
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
         method="POST",
         path="/predict/simple",
         function=predict_simple,
         body=SimpleRequest,
         answer=SimpleAnswer,
-        kept=True,
-        problems=_COMPUTED,
+        cached=True,
+        error_codes=_COMPUTED,
     ),
-    Call(
+    Operation(
         method="POST",
         path="/predict/batch",
         function=predict_batch,
@@ -129,98 +133,98 @@ CALLS: tuple[Call, ...] = (
         max_body=256 * KIB,
         max_table=2 * MIB,
         answer=BatchAnswer,
-        tables=True,
-        problems=_COMPUTED | {Code.BATCH_TOO_LARGE},
+        accepts_csv=True,
+        error_codes=_COMPUTED | {Code.BATCH_TOO_LARGE},
         scope=Scope.BATCH,
     ),
-    Call(
+    Operation(
         method="POST",
         path="/predict",
         function=predict,
         body=RowRequest,
         answer=RowAnswer,
-        problems=_COMPUTED,
+        error_codes=_COMPUTED,
     ),
-    Call(
+    Operation(
         method="POST",
         path="/explain",
         function=explain,
         body=ExplainRequest,
         answer=ExplainAnswer,
-        kept=True,
-        problems=_COMPUTED | {Code.EXPLANATION_UNAVAILABLE},
+        cached=True,
+        error_codes=_COMPUTED | {Code.EXPLANATION_UNAVAILABLE},
         scope=Scope.EXPLAIN,
         cost=EXPLANATION,
     ),
-    Call(
+    Operation(
         method="POST",
         path="/whatif",
         function=whatif,
         body=WhatifRequest,
         answer=WhatifAnswer,
-        kept=True,
-        problems=_COMPUTED,
+        cached=True,
+        error_codes=_COMPUTED,
         scope=Scope.WHATIF,
         cost=SCENARIO,
     ),
-    Call(
+    Operation(
         method="GET",
         path="/hierarchy",
         function=hierarchy,
         query=HierarchyQuery,
         answer=HierarchyAnswer,
-        kept=True,
-        lasting=True,
-        problems=_COMPUTED,
+        cached=True,
+        etag=True,
+        error_codes=_COMPUTED,
     ),
-    Call(
+    Operation(
         method="POST",
         path="/historical",
         function=historical,
         body=HistoricalRequest,
         answer=HistoricalAnswer,
     ),
-    Call(method="GET", path="/accuracy", function=accuracy, answer=AccuracyAnswer, lasting=True),
-    Call(
+    Operation(method="GET", path="/accuracy", function=accuracy, answer=AccuracyAnswer, etag=True),
+    Operation(
         method="GET",
         path="/model-metrics",
         function=model_metrics,
         answer=MetricsAnswer,
-        lasting=True,
+        etag=True,
     ),
-    Call(method="GET", path="/meta", function=meta, answer=MetaAnswer, lasting=True),
-    Call(method="GET", path="/v2", function=inference.server, answer=ServerAnswer),
-    _probe("/v2/health/live", inference.live, LiveAnswer, needs=Need.NOTHING),
+    Operation(method="GET", path="/meta", function=meta, answer=MetaAnswer, etag=True),
+    Operation(method="GET", path="/v2", function=inference.server, answer=ServerAnswer),
+    _probe("/v2/health/live", inference.live, LiveAnswer, needs=Dependency.NOTHING),
     _probe("/v2/health/ready", inference.ready, ReadyAnswer),
-    Call(method="GET", path="/v2/models/mlrf", function=inference.model, answer=ModelAnswer),
+    Operation(method="GET", path="/v2/models/mlrf", function=inference.model, answer=ModelAnswer),
     _probe("/v2/models/mlrf/ready", inference.ready, ReadyAnswer),
-    Call(
+    Operation(
         method="POST",
         path="/v2/models/mlrf/infer",
         function=inference.infer,
         body=InferRequest,
         max_body=4 * MIB,
         answer=InferAnswer,
-        problems=_COMPUTED | {Code.INVALID_FEATURES},
+        error_codes=_COMPUTED | {Code.INVALID_FEATURES},
     ),
-    Call(
+    Operation(
         method="GET",
         path="/health",
         function=health,
-        needs=Need.CONDITIONS,
+        needs=Dependency.CONDITIONS,
         answer=HealthAnswer,
-        scope=Open.TO_CALLERS,
+        scope=Access.AUTHENTICATED,
     ),
-    _probe("/livez", alive, StatusAnswer, needs=Need.NOTHING),
+    _probe("/livez", alive, StatusAnswer, needs=Dependency.NOTHING),
     _probe("/readyz", ready, StatusAnswer),
     _probe("/healthz", ready, StatusAnswer),
-    Call(
+    Operation(
         method="GET",
         path="/",
         function=index,
-        needs=Need.NOTHING,
+        needs=Dependency.NOTHING,
         answer=IndexAnswer,
-        scope=Open.TO_ALL,
+        scope=Access.PUBLIC,
     ),
     _scraped("/metrics/prometheus"),
     _scraped("/metrics"),
@@ -233,7 +237,7 @@ CALLS: tuple[Call, ...] = (
         body=KeyRequest,
         status=201,
         headers=((administration.IDEMPOTENCY, "Made by the caller: repeated, no second key."),),
-        problems=frozenset({Code.CONFLICT}),
+        error_codes=frozenset({Code.CONFLICT}),
     ),
     _admin(
         "POST",
@@ -242,14 +246,14 @@ CALLS: tuple[Call, ...] = (
         NewKeyAnswer,
         body=RotateRequest,
         status=201,
-        problems=frozenset({Code.CONFLICT, Code.NOT_FOUND}),
+        error_codes=frozenset({Code.CONFLICT, Code.NOT_FOUND}),
     ),
     _admin(
         "DELETE",
         "/admin/keys/{id}",
         administration.revoke_key,
         KeyAnswer,
-        problems=frozenset({Code.NOT_FOUND}),
+        error_codes=frozenset({Code.NOT_FOUND}),
     ),
     _admin("GET", "/admin/audit", administration.audit_log, AuditAnswer, query=AuditQuery),
     _admin(
@@ -259,20 +263,20 @@ CALLS: tuple[Call, ...] = (
         JobAnswer,
         body=ReloadRequest,
         status=202,
-        problems=_RELOAD | {Code.CONFLICT, Code.INVALID_SOURCE},
+        error_codes=_RELOAD | {Code.CONFLICT, Code.INVALID_SOURCE},
     ),
     _admin(
         "GET",
         "/admin/reload-features",
         administration.reload_jobs,
         JobsAnswer,
-        problems=_RELOAD,
+        error_codes=_RELOAD,
     ),
     _admin(
         "GET",
         "/admin/reload-features/{id}",
         administration.reload_job,
         JobAnswer,
-        problems=_RELOAD | {Code.NOT_FOUND},
+        error_codes=_RELOAD | {Code.NOT_FOUND},
     ),
 )
