@@ -51,7 +51,7 @@ from storage.errors import (
     TooManyKeysError,
     UnknownKeyError,
 )
-from storage.key_store import KeyStore, NewKey, Once
+from storage.key_store import IdempotencyKey, KeyStore, NewKey
 from storage.keys import ApiKey, masked
 
 Result = TypeVar("Result")
@@ -245,7 +245,7 @@ def _actor(request: Request) -> Actor:
     return Actor(name, address, state.get("request_id"))
 
 
-def _once(request: Request, fingerprint: str) -> Once | None:
+def _once(request: Request, fingerprint: str) -> IdempotencyKey | None:
     """What makes a repeated request known, for this caller alone.
 
     Raises:
@@ -259,7 +259,9 @@ def _once(request: Request, fingerprint: str) -> Once | None:
             Code.INVALID_REQUEST, IDEMPOTENCY, "It is 1 to 255 characters, such as a UUID"
         )
     named = f"{_actor(request).name}\n{given.strip()}"
-    return Once(*(hashlib.sha256(text.encode()).hexdigest() for text in (named, fingerprint)))
+    return IdempotencyKey(
+        *(hashlib.sha256(text.encode()).hexdigest() for text in (named, fingerprint))
+    )
 
 
 def _sentence(error: Exception) -> str:

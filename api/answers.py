@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.schemas.answer import SnapshotRef
-from api.windows import Window
+from api.windows import ForecastWindow
 from features.snapshot import Snapshot
 from models.engine import ForecastEngine
 
@@ -78,7 +78,7 @@ class Basis(TypedDict):
     degraded: bool
 
 
-def basis_of(engine: ForecastEngine, window: Window, row: int) -> Basis:
+def basis_of(engine: ForecastEngine, window: ForecastWindow, row: int) -> Basis:
     """Return what the forecasts of a node in a window rest on."""
     snapshot, bundle = engine.snapshot, engine.bundle
     trained_through = bundle.facts.trained_through

@@ -24,7 +24,7 @@ from api.items import Computed, Planned, charge_origins, charge_rows, compute, p
 from api.parsing import shortened
 from api.predict import Series
 from api.schemas.requests import DEFAULT_INTERVALS
-from api.windows import Window
+from api.windows import ForecastWindow
 from errors import Code, FieldError, Problem
 from features.cells import safe_cell
 from models.forecaster import Forecaster
@@ -151,7 +151,10 @@ async def _lines(
 
 
 def _days(
-    forecaster: Forecaster, window: Window, series: Sequence[Series], mean: NDArray[np.float64]
+    forecaster: Forecaster,
+    window: ForecastWindow,
+    series: Sequence[Series],
+    mean: NDArray[np.float64],
 ) -> list[list[list[Any]]]:
     """Return the cells of each series and day: store, family, date, prediction and bounds."""
     rows = np.array([row for _, row in series])

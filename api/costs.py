@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from api.windows import Window
+from api.windows import ForecastWindow
 from features.snapshot import Snapshot
 
 PAST_ORIGIN = 20
@@ -59,11 +59,11 @@ def charged(request: Request) -> int:
     return units
 
 
-async def charge_origin(request: Request, snapshot: Snapshot, window: Window) -> None:
+async def charge_origin(request: Request, snapshot: Snapshot, window: ForecastWindow) -> None:
     """Charge for a past origin, whose forecasts are not stored."""
     if is_past(snapshot, window):
         await charge(request, PAST_ORIGIN - 1)
 
 
-def is_past(snapshot: Snapshot, window: Window) -> bool:
+def is_past(snapshot: Snapshot, window: ForecastWindow) -> bool:
     return window.origin != snapshot.newest_origin

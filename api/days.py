@@ -13,12 +13,12 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from api.windows import Window
+from api.windows import ForecastWindow
 from errors import Code, Problem
 from models.forecaster import Forecaster, RunnerError
 
 
-async def forecast(forecaster: Forecaster, window: Window) -> NDArray[np.float64]:
+async def forecast(forecaster: Forecaster, window: ForecastWindow) -> NDArray[np.float64]:
     """Coherent forecasts of all nodes in units, shape (nodes, days).
 
     Raises:
@@ -133,7 +133,7 @@ class DayForecasts:
 
 def days_of(
     forecaster: Forecaster,
-    window: Window,
+    window: ForecastWindow,
     rows: NDArray[np.intp],
     mean: NDArray[np.float64],
     nominals: Sequence[int],

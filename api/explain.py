@@ -16,7 +16,7 @@ from api.parsing import read_json
 from api.response_cache import cached_response
 from api.schemas.reasons import ExplainAnswer, FeatureStep, GroupStep, NotExplained
 from api.schemas.requests import ExplainRequest
-from api.windows import Window, window_of
+from api.windows import ForecastWindow, window_of
 from errors import Code, Problem
 from features.contract import FEATURES
 from models.explanation import (
@@ -49,7 +49,7 @@ async def explain(forecaster: Forecaster, request: Request) -> Response:
     return await cached_response(forecaster, request, asked, compute, shared=True)
 
 
-async def _explanation(forecaster: Forecaster, window: Window, row: int) -> Explanation:
+async def _explanation(forecaster: Forecaster, window: ForecastWindow, row: int) -> Explanation:
     """Made off the event loop, one at a time.
 
     Raises:
@@ -85,7 +85,7 @@ def _unavailable(error: Exception) -> Problem:
 
 
 def _told(
-    forecaster: Forecaster, window: Window, row: int, explanation: Explanation
+    forecaster: Forecaster, window: ForecastWindow, row: int, explanation: Explanation
 ) -> ExplainAnswer:
     engine = forecaster.release.engine
     snapshot = engine.snapshot

@@ -19,7 +19,7 @@ from api.nodes import bottom_row
 from api.parsing import checked
 from api.predict import Series
 from api.schemas.requests import SimpleRequest
-from api.windows import Window, window_of
+from api.windows import ForecastWindow, window_of
 from errors import Code, Problem
 from features.snapshot import Snapshot
 from models.forecaster import Forecaster
@@ -41,7 +41,7 @@ class Item:
 
     asked: SimpleRequest
     row: int
-    window: Window
+    window: ForecastWindow
 
 
 Planned = Item | Problem
@@ -56,7 +56,7 @@ class OfOrigin:
     horizons: NDArray[np.intp]
     values: NDArray[np.float64]
 
-    def of(self, series: Sequence[Series], window: Window) -> NDArray[np.float64]:
+    def of(self, series: Sequence[Series], window: ForecastWindow) -> NDArray[np.float64]:
         """The forecasts of some series and days, shape (series, days)."""
         at = np.searchsorted(self.horizons, window.horizons)
         rows = np.array([row for _, row in series])
@@ -98,7 +98,7 @@ def _numbers_of(item: Planned) -> int:
 def _planned(
     snapshot: Snapshot,
     document: Any,
-    windows: Callable[[date | None, int], Window],
+    windows: Callable[[date | None, int], ForecastWindow],
     origins: set[int],
 ) -> Planned:
     try:
@@ -154,7 +154,7 @@ async def compute(forecaster: Forecaster, planned: Sequence[Planned]) -> Compute
     for origin, each in wanted.items():
         horizons = np.unique(np.concatenate(each))
         try:
-            values = await forecast(forecaster, Window(origin, horizons))
+            values = await forecast(forecaster, ForecastWindow(origin, horizons))
         except Problem as problem:
             computed[origin] = problem.as_value()
         else:
@@ -163,7 +163,9 @@ async def compute(forecaster: Forecaster, planned: Sequence[Planned]) -> Compute
 
 
 Result = TypeVar("Result")
-Make = Callable[[Forecaster, Window, Sequence[Series], NDArray[np.float64]], Sequence[Result]]
+Make = Callable[
+    [Forecaster, ForecastWindow, Sequence[Series], NDArray[np.float64]], Sequence[Result]
+]
 """Makes the results of series of one window, of their forecasts in units, shape (series, days)."""
 
 

@@ -20,7 +20,7 @@ from api.response_cache import cached_response
 from api.rows import Row, filled_row, whole_row
 from api.schemas.forecasts import RowAnswer
 from api.schemas.requests import RowRequest, SimpleRequest
-from api.windows import Window, window_of
+from api.windows import ForecastWindow, window_of
 from errors import Code, Problem
 from features.matrix import known_covariates
 from models.forecaster import Forecaster
@@ -51,7 +51,10 @@ class Series(NamedTuple):
 
 
 def simple_answers(
-    forecaster: Forecaster, window: Window, series: Sequence[Series], mean: NDArray[np.float64]
+    forecaster: Forecaster,
+    window: ForecastWindow,
+    series: Sequence[Series],
+    mean: NDArray[np.float64],
 ) -> list[dict[str, Any]]:
     """What is told of bottom series with the forecasts `mean`, shape (n, days).
 
@@ -125,7 +128,7 @@ async def predict(forecaster: Forecaster, request: Request) -> Response:
     )
 
 
-def _row_of(forecaster: Forecaster, node: int, window: Window) -> Row:
+def _row_of(forecaster: Forecaster, node: int, window: ForecastWindow) -> Row:
     """The row of a bottom series and a day, as the snapshot knows it."""
     engine = forecaster.release.engine
     covariates = known_covariates(engine.snapshot, window.origin)

@@ -19,7 +19,7 @@ from api.openapi import CSV
 from api.operation import Access, Dependency, Operation
 from api.operations import OPERATIONS
 from api.parsing import media_type_of
-from api.status import Conditions
+from api.status import DegradationReport
 from cache.answers import AnswerCache
 from models.forecaster import Forecaster
 from storage.keys import Scope as KeyScope
@@ -49,7 +49,7 @@ class Routes:
         serving: Callable[[], Serving],
         answers: AnswerCache,
         administration: Administration,
-        conditions: Conditions,
+        conditions: DegradationReport,
     ) -> None:
         self._serving = serving
         self._cache = response_cache.ResponseCache(answers)

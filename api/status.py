@@ -15,7 +15,7 @@ from models.forecaster import Forecaster
 from telemetry.metrics import exposition
 
 
-class Conditions(Protocol):
+class DegradationReport(Protocol):
     """What is not as it should be around the model."""
 
     def reasons(self) -> Sequence[DegradedReason]:
@@ -23,7 +23,9 @@ class Conditions(Protocol):
         ...
 
 
-async def health(forecaster: Forecaster, conditions: Conditions, request: Request) -> Response:
+async def health(
+    forecaster: Forecaster, conditions: DegradationReport, request: Request
+) -> Response:
     """What is loaded, how old the data are, and what is degraded."""
     engine = forecaster.release.engine
     snapshot = engine.snapshot

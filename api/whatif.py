@@ -19,7 +19,7 @@ from api.response_cache import cached_response
 from api.schemas.reasons import Applied, ChildChange, DayChange, NodeChange, WhatifAnswer
 from api.schemas.requests import Override, WhatifRequest
 from api.tree import DEFAULT_WAY
-from api.windows import Window, window_of
+from api.windows import ForecastWindow, window_of
 from errors import Code, FieldError, Problem
 from features.hierarchy import BOTTOM, TOTAL, Hierarchy
 from features.snapshot import Snapshot
@@ -48,7 +48,7 @@ async def whatif(forecaster: Forecaster, request: Request) -> Response:
 
 def _told(
     forecaster: Forecaster,
-    window: Window,
+    window: ForecastWindow,
     row: int,
     changes: Changes,
     adjustments: Sequence[Adjustment],
@@ -79,7 +79,7 @@ def _told(
 
 
 async def _compared(
-    forecaster: Forecaster, window: Window, row: int, asked: Mapping[str, Override]
+    forecaster: Forecaster, window: ForecastWindow, row: int, asked: Mapping[str, Override]
 ) -> tuple[list[Adjustment], Comparison]:
     """The adjustments as they were understood, and forecasts of all nodes without and with them.
 
@@ -102,7 +102,7 @@ async def _compared(
 
 
 def _adjustment(
-    snapshot: Snapshot, window: Window, covariate: str, override: Override
+    snapshot: Snapshot, window: ForecastWindow, covariate: str, override: Override
 ) -> Adjustment:
     """An override with its days, which are all of the window where none are given."""
     first, last = override.first, override.last
@@ -174,7 +174,7 @@ class Changes:
         delta = hierarchy.aggregate(bottoms)
         return cls(hierarchy, compared.predicted, compared.baseline, compared.scenario, delta)
 
-    def days(self, snapshot: Snapshot, window: Window, row: int) -> list[DayChange]:
+    def days(self, snapshot: Snapshot, window: ForecastWindow, row: int) -> list[DayChange]:
         values = (self.baseline[row], self.scenario[row], self.delta[row])
         return [
             DayChange(snapshot.date_at(int(day)), *map(float, of_day))

@@ -15,7 +15,7 @@ from models.forecaster import FIRST_ORIGIN
 
 
 @dataclass(frozen=True)
-class Window:
+class ForecastWindow:
     """Days to forecast from an origin.
 
     Attributes:
@@ -34,7 +34,7 @@ class Window:
 
 def window_of(
     snapshot: Snapshot, first: date | None, days: Horizon | int, *, pointer: str = "/date"
-) -> Window:
+) -> ForecastWindow:
     """The window of `days` days that begins on `first`.
 
     A day whose sales are known is forecast from the day before it, as it would have been then;
@@ -55,10 +55,10 @@ def window_of(
         length = "one day" if days == 1 else f"{days} days"
         detail = f"A forecast of {length} may begin from {earliest} to {latest}, not on {first}."
         raise Problem(Code.INVALID_DATE, detail, errors=[FieldError(pointer, detail)])
-    return Window(origin=origin, horizons=np.arange(start - origin, start - origin + days))
+    return ForecastWindow(origin=origin, horizons=np.arange(start - origin, start - origin + days))
 
 
-def previous_days(snapshot: Snapshot, window: Window) -> slice | None:
+def previous_days(snapshot: Snapshot, window: ForecastWindow) -> slice | None:
     """The newest period before the window of as many days and beginning on the same weekday.
 
     None where its sales are not known, or not all: the window begins too late or too early.

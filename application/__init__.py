@@ -16,21 +16,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.administration import Administration
 from api.routes import Front, Policies, Routes, Serving
 from application.background import every, freeze_loaded_modules, migrated
-from application.conditions import Conditions
+from application.conditions import HealthMonitor
 from application.identity import identity_of
 from application.reloads import ReloadWatch, report_end
 from cache.answers import AnswerCache
 from cache.encoding import derive_key
-from cache.redis import RedisLink
+from cache.redis import RedisClient
 from middleware.access import AccessMiddleware
 from middleware.address import client_address
 from middleware.audit_buffer import AuditBuffer
 from middleware.authentication import AuthenticationMiddleware
 from middleware.authorization import AuthorizationMiddleware
 from middleware.body_limit import BodyLimitMiddleware
+from middleware.cached_key_store import CachedKeyStore
 from middleware.cors import CorsMiddleware
 from middleware.deadline import DeadlineMiddleware
-from middleware.key_lookup import KeyLookup
 from middleware.limits.limiter import Limiter
 from middleware.malformed import is_malformed
 from middleware.problems import ProblemMiddleware
@@ -82,7 +82,7 @@ class Application:
         self._redis = _redis_of(settings)
         self._database = open_database(settings.database_url.get_secret_value())
         keys, audit = KeyStore(self._database), AuditLog(self._database)
-        self._keys = KeyLookup(
+        self._keys = CachedKeyStore(
             keys,
             ttl=settings.key_cache_seconds,
             grace=settings.key_grace_seconds,
@@ -97,7 +97,7 @@ class Application:
             secret=cache_key,
             observe=metrics.cache_outcome,
         )
-        conditions = Conditions(
+        conditions = HealthMonitor(
             watcher,
             self._redis,
             self._keys,
@@ -193,10 +193,10 @@ class Application:
         self._database.dispose()
 
 
-def _redis_of(settings: Settings) -> RedisLink | None:
+def _redis_of(settings: Settings) -> RedisClient | None:
     if settings.redis_url is None:
         return None
-    return RedisLink(
+    return RedisClient(
         settings.redis_url.get_secret_value(),
         on_change=metrics.redis_available,
         on_error=metrics.redis_error,

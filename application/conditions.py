@@ -9,21 +9,21 @@ from redis.exceptions import RedisError
 
 from api.schemas.facts import DegradedReason
 from api.status import newest_expected
-from cache.redis import RedisLink, RedisUnavailableError
-from middleware.key_lookup import KeyLookup
+from cache.redis import RedisClient, RedisUnavailableError
+from middleware.cached_key_store import CachedKeyStore
 from models.release import LoadedRelease
 from models.watcher import ReleaseWatcher
 from telemetry import metrics
 
 
-class Conditions:
+class HealthMonitor:
     """What is not as it should be around the model."""
 
     def __init__(
         self,
         watcher: ReleaseWatcher[LoadedRelease],
-        redis: RedisLink | None,
-        keys: KeyLookup,
+        redis: RedisClient | None,
+        keys: CachedKeyStore,
         max_data_age_days: int,
         *,
         shares_answers: bool = True,
@@ -79,7 +79,7 @@ class Conditions:
         )
 
     def _database_away(self) -> str:
-        if not self._keys.away and self._database_ready:
+        if not self._keys.unavailable and self._database_ready:
             return _FULL if self._is_full() else ""
         return "The database does not answer: keys that were in use go on working for a while."
 
@@ -105,7 +105,7 @@ _FULL = (
 )
 
 
-async def _ask(redis: RedisLink) -> None:
+async def _ask(redis: RedisClient) -> None:
     """Find out whether Redis answers, whatever it answers; the link remembers."""
     with suppress(RedisUnavailableError, RedisError):
         await redis.run(lambda client: client.ping())

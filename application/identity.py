@@ -8,9 +8,9 @@ import structlog
 
 from errors import InputError
 from middleware.authentication import Identity
+from middleware.cached_key_store import CachedKeyStore
 from middleware.caller import Caller
 from middleware.identity import CredentialIdentity, EnvironmentKey
-from middleware.key_lookup import KeyLookup
 from middleware.limits.limiter import Limiter
 from middleware.local import LocalIdentity
 from middleware.token_keys import PublicKeys, SharedSecret
@@ -33,7 +33,7 @@ NO_KEY = (
 )
 
 
-def identity_of(settings: Settings, keys: KeyLookup, limiter: Limiter) -> Identity:
+def identity_of(settings: Settings, keys: CachedKeyStore, limiter: Limiter) -> Identity:
     """What tells who a request comes from."""
     if settings.auth_mode is AuthMode.DISABLED:
         return LocalIdentity(_ALL_SCOPES)

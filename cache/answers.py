@@ -11,7 +11,7 @@ from enum import StrEnum
 from cachetools import TTLCache
 
 from cache.keys import CacheKey
-from cache.redis import RedisLink
+from cache.redis import RedisClient
 from cache.shared import SharedAnswers
 
 LARGEST_PART = 8
@@ -83,7 +83,7 @@ class AnswerCache:
         *,
         max_bytes: int = 64 * 2**20,
         ttl: float = 3600.0,
-        redis: RedisLink | None = None,
+        redis: RedisClient | None = None,
         secret: bytes | None = None,
         namespace: str = "mlrf",
         lease: float = 10.0,

@@ -32,7 +32,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from cache.patience import patience
+from cache.stall_tolerant_timeout import stall_tolerant_timeout
 from errors import InputError
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class RedisUnavailableError(Exception):
     """Redis cannot be asked now; the caller does without it."""
 
 
-class RedisLink:
+class RedisClient:
     """One client for a process, with a circuit breaker.
 
     After an operation has failed or timed out, all calls fail at once for `retry_after` seconds.
@@ -152,7 +152,7 @@ class RedisLink:
         client, self._client = self._client, None
         if client is not None and self._loop is asyncio.get_running_loop():
             with suppress(RedisError, OSError):
-                async with patience(self._timeout):
+                async with stall_tolerant_timeout(self._timeout):
                     await client.aclose()
 
     def _admitted(self) -> bool:
@@ -179,14 +179,14 @@ class RedisLink:
             await self._slots.acquire()
             return
         try:
-            async with patience(self._timeout):
+            async with stall_tolerant_timeout(self._timeout):
                 await self._slots.acquire()
         except TimeoutError:
             raise RedisUnavailableError("all connections are in use") from None
 
     async def _asked(self, client: Redis, operation: Operation[T], probing: bool) -> T:
         try:
-            async with patience(self._timeout):
+            async with stall_tolerant_timeout(self._timeout):
                 if probing:  # what is left of older connections may lead nowhere
                     await client.connection_pool.disconnect(inuse_connections=False)
                 result = await operation(client)
@@ -228,7 +228,7 @@ def _parsed(url: str) -> dict[str, Any]:
         ) from None
     return {
         **given,
-        # `patience` bounds every operation; limits inside would only end it in another way
+        # `stall_tolerant_timeout` bounds every operation; limits inside would end it differently
         "socket_timeout": None,
         "socket_connect_timeout": None,
         "retry": Retry(NoBackoff(), 0),

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from cache.encoding import LARGEST_BODY, code_of, decode, encode
 from cache.keys import CacheKey
-from cache.redis import RedisLink, RedisUnavailableError
+from cache.redis import RedisClient, RedisUnavailableError
 
 Token = NewType("Token", str)
 """Names the one who computes, so that nobody gives back the lease of another."""
@@ -64,7 +64,7 @@ class SharedAnswers:
     """
 
     def __init__(
-        self, link: RedisLink, secret: bytes, *, namespace: str, ttl: float, lease: float
+        self, link: RedisClient, secret: bytes, *, namespace: str, ttl: float, lease: float
     ) -> None:
         """Store under names that begin with `namespace`.
 

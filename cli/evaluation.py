@@ -36,8 +36,8 @@ def backtest(
     """Fit before every window of the past, forecast it, and compare with what was sold."""
     with extra("backtest"):
         from training.backtest import backtest as run
-        from training.figures import number
         from training.report import REPORT_FILE
+        from training.report_tables import number
 
     with tables(data) as (folder, recipe), progress() as reporter:
         result = run(
@@ -83,7 +83,7 @@ def card(
     ] = None,
 ) -> None:
     """Make the model card from a backtest's document."""
-    from training.document import read_backtest
+    from training.backtest_result import read_backtest
     from training.model_card import model_card
 
     text = model_card(read_backtest(file))

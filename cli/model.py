@@ -20,7 +20,7 @@ from features.reading.layout import STANDARD, DateOrder, Decimal, Delimiter, Tab
 from settings import get_settings
 
 if TYPE_CHECKING:
-    from training.engine import Engine
+    from training.fitting_backend import FittingBackend
 
 
 class EngineName(StrEnum):
@@ -150,12 +150,12 @@ def train_model(
 @contextmanager
 def _engine(
     name: EngineName, scheduler: str | None, store: Store, workers: int
-) -> Iterator[Engine | None]:
+) -> Iterator[FittingBackend | None]:
     """The engine that fits; None for this machine's."""
     if name is EngineName.LOCAL:
         yield None
         return
     with extra("dask"):
-        from training.dask_engine import dask_engine
-    with dask_engine(store.snapshots, scheduler=scheduler, workers=workers) as engine:
+        from training.dask_backend import dask_backend
+    with dask_backend(store.snapshots, scheduler=scheduler, workers=workers) as engine:
         yield engine

@@ -27,7 +27,7 @@ from features.delivery import undelivered_days
 from features.hierarchy import BOTTOM, DEFAULT_LEVELS, Hierarchy, Levels
 from features.history import Cells, with_estimates
 from features.outliers import promotion_outliers, sales_outliers, transaction_outliers
-from features.snapshot import MAX_HORIZON, Facts, StoreRow, dump_rows
+from features.snapshot import MAX_HORIZON, SnapshotFacts, StoreRow, dump_rows
 from features.table_report import write_report
 from features.tables import CheckedTables, Tables
 
@@ -86,7 +86,7 @@ def build_snapshot(
         )
         if isinstance(tables, CheckedTables):
             write_report(folder, tables.report, tables.layout)
-        facts = Facts(
+        facts = SnapshotFacts(
             first_date=first, origin=origin, promotions_known_through=known_through, demo=demo
         )
         said = facts.model_dump(mode="json", exclude_defaults=True)

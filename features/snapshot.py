@@ -22,7 +22,7 @@ from artifacts import Artifact, ArtifactError, verify
 from features.calendar import Calendar, Dates, Holiday, Place, build_calendar
 from features.hierarchy import Hierarchy
 from features.history import without_gaps
-from features.plan import days_of_plan
+from features.promotion_plan import days_of_plan
 
 Row = TypeVar("Row", bound=BaseModel)
 Floats = NDArray[np.float64]
@@ -56,7 +56,7 @@ class StoreRow(BaseModel):
     cluster: str
 
 
-class Facts(BaseModel):
+class SnapshotFacts(BaseModel):
     """What a snapshot's manifest says of the data.
 
     Attributes:
@@ -96,7 +96,7 @@ class Snapshot:
     """
 
     name: str
-    facts: Facts
+    facts: SnapshotFacts
     hierarchy: Hierarchy
     stores: tuple[StoreRow, ...]
     holidays: tuple[Holiday, ...]
@@ -187,7 +187,7 @@ class Snapshot:
         return np.array([code[key] for key in keys], dtype=np.intp)
 
     def planned(self, days: slice) -> NDArray[np.float32]:
-        """Items on promotion as they were planned (see `features.plan`), shape (bottoms, days).
+        """Items on promotion as planned (see `features.promotion_plan`), shape (bottoms, days).
 
         What is planned for days after the newest origin is believed as it is.
         """
@@ -272,7 +272,7 @@ def _assemble(artifact: Artifact) -> Snapshot:
     has_estimates = ESTIMATED_FILE in artifact.manifest.files
     snapshot = Snapshot(
         name=artifact.name,
-        facts=Facts.model_validate(artifact.facts),
+        facts=SnapshotFacts.model_validate(artifact.facts),
         hierarchy=hierarchy,
         stores=_rows(folder / STORES_FILE, StoreRow),
         holidays=_rows(folder / HOLIDAYS_FILE, Holiday),

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import InputError
-from features.occasions import Unusual, events, ordinary_days, same_dates
-from features.past import (
+from features.events import Unusual, events, ordinary_days, same_dates
+from features.snapshot import Snapshot
+from features.trailing import (
     PROMOTION_DAYS,
     TAIL_DAYS,
     Tail,
@@ -27,7 +28,6 @@ from features.past import (
     weekdays,
     year_ago,
 )
-from features.snapshot import Snapshot
 
 Floats = NDArray[np.float32]
 

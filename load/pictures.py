@@ -13,13 +13,13 @@ from matplotlib.axes import Axes
 from load import record
 from load.library.growth import HORIZON, NODES, WORKS
 from load.record import Record, Table
-from training.drawing import drawing, line, panels
+from training.svg import drawing, line, panels
 
 RUN = "growth"
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "performance"
 
 
-def pictures_of(run: Record) -> Iterator[tuple[str, str]]:
+def charts_of(run: Record) -> Iterator[tuple[str, str]]:
     """File name and SVG of each curve; the same record gives the same bytes."""
     for table, of in ((run.table(NODES), "nodes"), (run.table(HORIZON), "days")):
         for unit, kind in (("s", "seconds"), ("MiB", "memory")):
@@ -30,7 +30,7 @@ def pictures_of(run: Record) -> Iterator[tuple[str, str]]:
 def draw(folder: Path = FOLDER, records: Path = record.FOLDER) -> None:
     """Write all pictures of the recorded growth."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, svg in pictures_of(record.read(RUN, folder=records)):
+    for name, svg in charts_of(record.read(RUN, folder=records)):
         (folder / name).write_text(svg, encoding="utf-8")
 
 

@@ -14,9 +14,9 @@ from typing import Protocol
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from middleware.audit_buffer import Record, refused_event
+from middleware.auth_failures import AuthenticationFailed
 from middleware.caller import CALLER_KEY, REFUSAL_KEY, Caller
 from middleware.credentials import refuse_keys_in_query
-from middleware.refusals import Refused
 from tiers import ANONYMOUS
 
 
@@ -76,7 +76,7 @@ class AuthenticationMiddleware:
                 state[CALLER_KEY] = await self._identity.identify(scope, address)
             else:
                 state[CALLER_KEY] = Caller.unknown(address, self._anonymous_tier)
-        except Refused as refused:
+        except AuthenticationFailed as refused:
             state[CALLER_KEY] = Caller.unknown(address, self._anonymous_tier)
             state[REFUSAL_KEY] = refused.problem
             if refused.given:

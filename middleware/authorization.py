@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from errors import Code
-from middleware import refusals
+from middleware import auth_failures
 from middleware.audit_buffer import Record, refused_event
 from middleware.caller import caller_of, refusal_of
 
@@ -66,7 +66,7 @@ class AuthorizationMiddleware:
             raise refusal
         if needed != ANY and needed not in caller_of(scope).scopes:
             self._refused(scope, f"lacks_{needed}")
-            raise refusals.forbidden(needed)
+            raise auth_failures.forbidden(needed)
 
     def _refused(self, scope: Scope, reason: str) -> None:
         self._record(refused_event(scope, reason, at=self._now()))

@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 
 from starlette.types import Scope
 
-from middleware import refusals
+from middleware import auth_failures
 from middleware.headers import values_of
 
 MAX_LENGTH = 4096
@@ -42,7 +42,7 @@ def credential_of(scope: Scope) -> Credential | None:
     key = None if value is None else _checked(value, "X-API-Key")
     bearer = None if authorization is None else _bearer(authorization)
     if key is not None and bearer is not None and key != bearer:
-        raise refusals.ambiguous(
+        raise auth_failures.ambiguous(
             "X-API-Key and Authorization name two different keys or tokens; send one of them."
         )
     if bearer is not None:
@@ -56,14 +56,16 @@ def refuse_keys_in_query(scope: Scope) -> None:
     for pair in query.decode("latin-1").split("&") if query else ():
         name = unquote_plus(pair.partition("=")[0]).strip()
         if re.sub("[-_]", "", name).lower() in _QUERY_NAMES:
-            raise refusals.in_query(name)
+            raise auth_failures.in_query(name)
 
 
 def _value_of(scope: Scope, name: bytes, header: str) -> bytes | None:
     """The value of a header that may be there once."""
     values = values_of(scope, name)
     if len(values) > 1:
-        raise refusals.ambiguous(f"The header {header} is there {len(values)} times; send it once.")
+        raise auth_failures.ambiguous(
+            f"The header {header} is there {len(values)} times; send it once."
+        )
     return values[0].strip(b" \t") if values else None
 
 
@@ -72,7 +74,7 @@ def _bearer(value: bytes) -> str:
     # the value is not quoted: who leaves "Bearer" out has the key in its place
     scheme, _, text = value.partition(b" ")
     if value and scheme.lower() != b"bearer":
-        raise refusals.wrong_scheme(
+        raise auth_failures.wrong_scheme(
             "Authorization must be the word Bearer, a space, and a key or token; no other scheme "
             "is accepted."
         )
@@ -82,18 +84,20 @@ def _bearer(value: bytes) -> str:
 def _checked(value: bytes, header: str) -> str:
     """What may be a key or token: one word of visible ASCII."""
     if not value:
-        raise refusals.invalid("malformed", f"{header} is there and holds no key. {refusals.HOW}")
+        raise auth_failures.invalid(
+            "malformed", f"{header} is there and holds no key. {auth_failures.HOW}"
+        )
     if len(value) > MAX_LENGTH:
-        raise refusals.invalid(
+        raise auth_failures.invalid(
             "malformed", f"{header} is longer than the {MAX_LENGTH} characters that are read."
         )
     if not value.isascii():
-        raise refusals.invalid(
+        raise auth_failures.invalid(
             "malformed", f"{header} holds bytes that are not ASCII; keys and tokens have none."
         )
     text = value.decode("ascii")
     if not _VISIBLE.fullmatch(text):
-        raise refusals.invalid(
+        raise auth_failures.invalid(
             "malformed",
             f"{header} holds a space or a control character; keys and tokens are one word.",
         )

@@ -17,10 +17,10 @@ from typing import Protocol
 from starlette.types import Scope
 
 from errors import InputError
-from middleware import refusals
+from middleware import auth_failures
+from middleware.cached_key_store import KeysUnavailableError, LookupsExhaustedError
 from middleware.caller import Caller
 from middleware.credentials import Credential, credential_of
-from middleware.key_lookup import KeysUnavailableError, LookupsExhaustedError
 from middleware.tokens import TokenError, Verified, looks_like_token
 from storage.keys import PREFIX, ApiKey, Presented, parse
 
@@ -46,7 +46,7 @@ class Keys(Protocol):
     """Finds keys, as `KeyLookup` does."""
 
     @property
-    def away(self) -> bool:
+    def unavailable(self) -> bool:
         """Whether the database failed when it was last asked."""
         ...
 
@@ -122,14 +122,14 @@ class CredentialIdentity:
         """Who a request comes from; raises Refused where that is nobody who is known."""
         credential = credential_of(scope)
         if credential is None:
-            raise refusals.missing()
+            raise auth_failures.missing()
         if self._environment is not None and self._environment.matches(credential.text):
             return self._environment.caller(address)
         if looks_like_token(credential.text):
             return self._of_token(credential, address)
         presented = parse(credential.text)
         if presented is None:
-            raise refusals.invalid("no_key", _not_a_key(credential.text))
+            raise auth_failures.invalid("no_key", _not_a_key(credential.text))
         key = await self._key_of(presented, address)
         return Caller(f"key:{key.id}", key.client, key.tier, key.scopes, True, address)
 
@@ -137,37 +137,41 @@ class CredentialIdentity:
         """The key that is presented, if its secret is right and it may be used."""
         subject = presented.public_id
         if not self._keys.knows(subject) and self._is_exhausted(address):
-            raise refusals.not_looked_up(subject)
+            raise auth_failures.not_looked_up(subject)
         try:
             key = await self._keys.find(subject, address)
         except KeysUnavailableError:
-            raise refusals.unavailable(subject) from None
+            raise auth_failures.unavailable(subject) from None
         except LookupsExhaustedError:
-            raise refusals.not_looked_up(subject) from None
+            raise auth_failures.not_looked_up(subject) from None
         matches = (key or _NO_KEY).matches(presented.secret)
         if key is None or not matches:
-            if key is not None and self._keys.away:  # as for an id that is not known now
-                raise refusals.unavailable(subject)
+            if key is not None and self._keys.unavailable:  # as for an id that is not known now
+                raise auth_failures.unavailable(subject)
             reason = "unknown_key" if key is None else "wrong_secret"
-            raise refusals.invalid(reason, _NOT_VALID, subject)
+            raise auth_failures.invalid(reason, _NOT_VALID, subject)
         if key.revoked_at is not None:
-            raise refusals.invalid("revoked", "The key was revoked; ask for a new one.", subject)
+            raise auth_failures.invalid(
+                "revoked", "The key was revoked; ask for a new one.", subject
+            )
         if not key.usable(self._now()):
-            raise refusals.invalid("expired", "The key has expired; ask for a new one.", subject)
+            raise auth_failures.invalid(
+                "expired", "The key has expired; ask for a new one.", subject
+            )
         self._keys.used(subject)
         return key
 
     def _of_token(self, credential: Credential, address: str) -> Caller:
         if self._tokens is None:
-            raise refusals.invalid("no_tokens", "Tokens are not accepted here; send a key.")
+            raise auth_failures.invalid("no_tokens", "Tokens are not accepted here; send a key.")
         if not credential.bearer:
-            raise refusals.invalid(
+            raise auth_failures.invalid(
                 "misplaced_token", "X-API-Key takes a key; send a token as Authorization: Bearer."
             )
         try:
             verified = self._tokens.verify(credential.text)
         except TokenError as error:
-            raise refusals.invalid(error.reason, error.detail) from None
+            raise auth_failures.invalid(error.reason, error.detail) from None
         subject = f"jwt:{verified.subject}"
         return Caller(subject, verified.subject, verified.tier, verified.scopes, True, address)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.types import Scope
 
-from middleware import refusals
+from middleware import auth_failures
 from middleware.caller import Caller
 from tiers import UNLIMITED
 
@@ -36,7 +36,7 @@ class LocalIdentity:
     async def identify(self, scope: Scope, address: str) -> Caller:
         """Raises Refused for a request that is not from this machine."""
         if not _is_local(scope):
-            raise refusals.missing(_REFUSAL)
+            raise auth_failures.missing(_REFUSAL)
         return Caller("local", "local", self._tier, self._scopes, True, address)
 
 

@@ -113,7 +113,7 @@ class RateLimitMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             caller = caller_of(scope)
-            bill = _Bill(scope, self._limiter, caller.subject, self._tier(caller.tier))
+            bill = RequestCharge(scope, self._limiter, caller.subject, self._tier(caller.tier))
             cost = self._cost_of(scope)
             # who is not known is refused, which costs the same wherever they knock: a dear call
             # would else say that it is too dear, and not that it needs a key
@@ -131,7 +131,7 @@ class RateLimitMiddleware:
         return self._default
 
 
-class _Bill:
+class RequestCharge:
     """What one request has cost so far."""
 
     def __init__(self, scope: Scope, limiter: Limiter, subject: str, tier: Tier) -> None:

@@ -44,7 +44,7 @@ def booster_file(last_horizon: int) -> str:
     return f"booster-{last_horizon}.txt"
 
 
-class Facts(BaseModel):
+class BundleFacts(BaseModel):
     """What a bundle's manifest says of the model.
 
     Attributes:
@@ -85,7 +85,7 @@ class Bundle:
 
     name: str
     path: Path
-    facts: Facts
+    facts: BundleFacts
     contract: Contract
     variances: Mapping[str, float]
     calibration: Calibration | None
@@ -119,7 +119,7 @@ class SegmentFiles:
 def write_bundle(
     destination: Path,
     *,
-    facts: Facts,
+    facts: BundleFacts,
     contract: Contract,
     segments: Mapping[int, SegmentFiles],
     golden_rows: NDArray[np.float32],
@@ -171,7 +171,7 @@ def read_levels(folder: Path) -> Levels:
     """
     facts = verify(folder, kind=KIND).facts
     try:
-        return in_order(Facts.model_validate(facts).levels)
+        return in_order(BundleFacts.model_validate(facts).levels)
     except (ValueError, ValidationError) as error:
         raise ArtifactError(folder, "does not hold a bundle") from error
 
@@ -185,7 +185,7 @@ def load_bundle(folder: Path, *, threads: int = 1) -> Bundle:
     """
     artifact = verify(folder, kind=KIND)
     try:
-        facts = Facts.model_validate(artifact.facts)
+        facts = BundleFacts.model_validate(artifact.facts)
         contract = Contract.model_validate_json((folder / CONTRACT_FILE).read_bytes())
         variances = TypeAdapter(dict[str, float]).validate_json(
             (folder / VARIANCES_FILE).read_bytes()
@@ -220,7 +220,7 @@ def load_bundle(folder: Path, *, threads: int = 1) -> Bundle:
     )
 
 
-def _load_model(folder: Path, facts: Facts, *, threads: int) -> SegmentedModel:
+def _load_model(folder: Path, facts: BundleFacts, *, threads: int) -> SegmentedModel:
     return SegmentedModel(
         {last: OnnxModel(folder / model_file(last), threads=threads) for last in facts.segments}
     )

@@ -69,7 +69,7 @@ class ForecastEngine:
         self, state: State, covariates: Covariates, horizons: NDArray[np.intp]
     ) -> NDArray[np.float32]:
         """Rows of all nodes that need a base forecast; shape (nodes × horizons, features)."""
-        return self.builder.matrix(state, covariates, self.reconciliation.needed, horizons)
+        return self.builder.matrix(state, covariates, self.reconciliation.modelled_nodes, horizons)
 
     def base(
         self, state: State, horizons: NDArray[np.intp], outputs: NDArray[np.float32]
@@ -79,10 +79,10 @@ class ForecastEngine:
         A node that has never sold is forecast to sell nothing. Upper nodes without a base
         forecast of their own have NaN.
         """
-        needed = self.reconciliation.needed
+        modelled = self.reconciliation.modelled_nodes
         base = np.full((len(self.snapshot.hierarchy), len(horizons)), np.nan)
-        base[needed] = outputs.reshape(len(needed), len(horizons))
-        base[needed[~state.sold[needed]]] = 0
+        base[modelled] = outputs.reshape(len(modelled), len(horizons))
+        base[modelled[~state.sold[modelled]]] = 0
         return base
 
     def forecast(
@@ -100,7 +100,7 @@ class ForecastEngine:
         """
         state = state_at(self.snapshot, origin)
         covariates = known_covariates(self.snapshot, origin, promotion_lead=promotion_lead)
-        days = max(_ROWS_AT_ONCE // len(self.reconciliation.needed), 1)
+        days = max(_ROWS_AT_ONCE // len(self.reconciliation.modelled_nodes), 1)
         parts = []
         for start in range(0, len(horizons), days):
             some = horizons[start : start + days]

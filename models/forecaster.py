@@ -142,8 +142,8 @@ class Forecaster:
 
         rows, missing, asked = await anyio.to_thread.run_sync(prepare)
         outputs = await self._infer(origin, asked) if len(asked) else asked[:, 0]
-        stored, needed = self._stored(horizons), engine.reconciliation.needed
-        before, after = rows.both(missing, outputs, stored[needed])
+        stored, modelled_nodes = self._stored(horizons), engine.reconciliation.modelled_nodes
+        before, after = rows.both(missing, outputs, stored[modelled_nodes])
         baseline = stored
         if origin != engine.snapshot.newest_origin:
             baseline = await self._reconcile(origin, engine.base(rows.state, horizons, before))
@@ -152,7 +152,7 @@ class Forecaster:
             base = engine.base(rows.state, horizons[days], after[:, days])
             scenario[:, days] = await self._reconcile(origin, base)
         predicted = np.zeros(len(engine.snapshot.hierarchy), dtype=np.bool_)
-        predicted[needed] = rows.changed.any(axis=1)
+        predicted[modelled_nodes] = rows.changed.any(axis=1)
         return Comparison(baseline, scenario, predicted)
 
     def _stored(self, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -170,7 +170,9 @@ class Forecaster:
         """
         if origin != self.release.engine.snapshot.newest_origin:
             return np.ones_like(changed)
-        moved = len(self.release.engine.reconciliation.believed) or self.release.forecasts.clipped
+        moved = (
+            len(self.release.engine.reconciliation.weighted_upper) or self.release.forecasts.clipped
+        )
         return changed if moved else np.zeros_like(changed)
 
     async def _infer(self, origin: int, rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -51,23 +51,23 @@ class Reconciliation:
         self.hierarchy = hierarchy
         upper = hierarchy.n_upper
         ids = [node.id for node in hierarchy.nodes]
-        self.believed = np.array(
+        self.weighted_upper = np.array(
             [row for row in range(upper) if ids[row] in variances], dtype=np.intp
         )
-        if len(self.believed):
-            summing: sparse.csr_array = hierarchy.summing[self.believed]
+        if len(self.weighted_upper):
+            summing: sparse.csr_array = hierarchy.summing[self.weighted_upper]
             spread = np.array([variances.get(node, 0.0) for node in ids[upper:]])
             moved = summing.multiply(spread).tocsr()  # A W_b
-            own = np.diag([variances[ids[row]] for row in self.believed])
+            own = np.diag([variances[ids[row]] for row in self.weighted_upper])
             self._summing = summing
             self._gain = moved.T.tocsr()
             self._factor = cho_factor(own + (moved @ summing.T).toarray())
 
     @property
-    def needed(self) -> NDArray[np.intp]:
+    def modelled_nodes(self) -> NDArray[np.intp]:
         """Rows of the nodes whose base forecasts `reconcile` reads."""
         return np.concatenate(
-            (self.believed, np.arange(self.hierarchy.n_upper, len(self.hierarchy)))
+            (self.weighted_upper, np.arange(self.hierarchy.n_upper, len(self.hierarchy)))
         )
 
     def reconcile(self, base: Forecasts) -> Coherent:
@@ -77,8 +77,8 @@ class Reconciliation:
             base: units, shape (nodes, dates); rows that are not `needed` are not read.
         """
         bottoms = base[self.hierarchy.n_upper :]
-        if len(self.believed):
-            gap = base[self.believed] - self._summing @ bottoms
+        if len(self.weighted_upper):
+            gap = base[self.weighted_upper] - self._summing @ bottoms
             bottoms = bottoms + self._gain @ cho_solve(self._factor, gap)
         kept, clipped = _non_negative(bottoms)
         return Coherent(values=self.hierarchy.aggregate(kept), clipped=clipped)

@@ -192,9 +192,9 @@ def scenario_rows(
     altered = baseline if promoted is covariates else rows(state, promoted)
     if held is not snapshot:
         elsewhere = replace(promoted, snapshot=held, calendar=held.calendar)
-        inside = _wholly_inside(snapshot, bottoms)[engine.reconciliation.needed]
+        inside = _wholly_inside(snapshot, bottoms)[engine.reconciliation.modelled_nodes]
         altered = np.where(inside[:, None, None], rows(state_at(held, origin), elsewhere), altered)
-    changed = _differ(baseline, altered) & state.sold[engine.reconciliation.needed, None]
+    changed = _differ(baseline, altered) & state.sold[engine.reconciliation.modelled_nodes, None]
     return ScenarioRows(state, baseline, changed, altered[changed])
 
 

@@ -119,7 +119,7 @@ def last_resort(engine: Engine) -> Iterator[None]:
             _full.add(engine)  # though the block may have found room
 
 
-def alone(connection: Connection, name: str) -> None:
+def advisory_lock(connection: Connection, name: str) -> None:
     """Wait until no other transaction has claimed `name`, and claim it until this one ends.
 
     A transaction that writes to SQLite is alone anyway.

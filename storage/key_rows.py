@@ -10,7 +10,7 @@ from functools import lru_cache
 import structlog
 from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, or_, select, update
 
-from storage.database import alone
+from storage.database import advisory_lock
 from storage.errors import UnknownKeyError
 from storage.keys import ApiKey, Scope
 from storage.tables import API_KEYS, IDEMPOTENCY
@@ -51,7 +51,7 @@ def of_client(connection: Connection, client: str | None) -> tuple[ApiKey, ...]:
 
 def claim(connection: Connection, client: str) -> tuple[ApiKey, ...]:
     """All keys of a client, to which nobody adds one until this transaction ends."""
-    alone(connection, f"keys of {client}")
+    advisory_lock(connection, f"keys of {client}")
     return of_client(connection, client)
 
 

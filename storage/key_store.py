@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine
 from errors import InputError
 from storage import key_rows
 from storage.audit import Actor, write
-from storage.database import alone, last_resort, reading, writing
+from storage.database import advisory_lock, last_resort, reading, writing
 from storage.errors import (
     InactiveKeyError,
     OnceReusedError,
@@ -49,7 +49,7 @@ ONCE_DAYS = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
+class IdempotencyKey:
     """What tells a repeated request from a new one.
 
     Attributes:
@@ -98,7 +98,7 @@ class KeyStore:
         expires_at: datetime | None = None,
         *,
         by: Actor,
-        once: Once | None = None,
+        once: IdempotencyKey | None = None,
     ) -> NewKey:
         """A new key.
 
@@ -121,7 +121,7 @@ class KeyStore:
         with writing(self._engine) as connection:
             claimed = key_rows.claim(connection, client)
             if once is not None:
-                alone(connection, once.name)
+                advisory_lock(connection, once.name)
                 made = key_rows.made_once(connection, once.name, now - timedelta(days=ONCE_DAYS))
                 if made is not None:
                     return _repeated(connection, once, *made)
@@ -253,7 +253,9 @@ def _new(
     return NewKey(record, text)
 
 
-def _repeated(connection: Connection, once: Once, fingerprint: str, key_id: str) -> NewKey:
+def _repeated(
+    connection: Connection, once: IdempotencyKey, fingerprint: str, key_id: str
+) -> NewKey:
     """The key that the first request of this name made, without its text."""
     if fingerprint != once.fingerprint:
         raise OnceReusedError

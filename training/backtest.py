@@ -28,11 +28,7 @@ from features.state import MIN_HISTORY_DAYS
 from features.tables import read_tables
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
-from training.baselines import BASELINES
-from training.calibration import KNOTS, Errors, collect, in_turn, weekly_origins
-from training.clock import Clock, Reporter
-from training.coverage import interval_scores
-from training.document import (
+from training.backtest_result import (
     OURS,
     PREVIOUS,
     RESULT_FILE,
@@ -40,13 +36,17 @@ from training.document import (
     load_document,
     write_document,
 )
-from training.engine import LocalEngine
+from training.baselines import BASELINES
+from training.calibration import KNOTS, Errors, chronological_blocks, collect, weekly_origins
+from training.clock import Clock, Reporter
+from training.coverage import interval_scores
+from training.fitting_backend import LocalBackend
 from training.history import TooLittleHistoryError, first_day
 from training.pipeline import CALIBRATION_ORIGINS, bundle_of, fit_model
 from training.recipe import Recipe
 from training.report import REPORT_FILE, write_report
 from training.scores import incoherence, point_scores
-from training.windows import TUNING, Window, windows_of
+from training.windows import TUNING, BacktestWindow, windows_of
 
 EVALUATION_ORIGINS = 20
 
@@ -113,7 +113,7 @@ class Backtest:
         features = [FEATURES_VERSION, *NAMES]
         return _digest([self.snapshot.name, recipe.model_dump(mode="json"), features])[:12]
 
-    def run(self, chosen: Sequence[Window]) -> Document:
+    def run(self, chosen: Sequence[BacktestWindow]) -> Document:
         """Score the windows and the intervals, and write the document and its report.
 
         Raises:
@@ -138,7 +138,7 @@ class Backtest:
             write_report(document, self.folder / REPORT_FILE)
         return document
 
-    def _check_history(self, chosen: Sequence[Window]) -> None:
+    def _check_history(self, chosen: Sequence[BacktestWindow]) -> None:
         earlier, _ = self._interval_origins()
         first = min(int(earlier.min()), *(window.origin for window in chosen))
         begin, days = first_day(self.snapshot), self.snapshot.n_days
@@ -148,7 +148,7 @@ class Backtest:
                 f"not {days - begin}"
             )
 
-    def _window(self, window: Window) -> Document:
+    def _window(self, window: BacktestWindow) -> Document:
         name = window.name(self.snapshot)
         if self._has_not_seen(window):
             assert self._previous is not None
@@ -175,7 +175,7 @@ class Backtest:
                     self.snapshot,
                     recipe,
                     last_target=last_target,
-                    engine=LocalEngine(self._threads),
+                    engine=LocalBackend(self._threads),
                     clock=self._clock,
                 )
                 bundle = bundle_of(fitted, self.snapshot, recipe, self.folder / "bundles")
@@ -189,7 +189,7 @@ class Backtest:
             self._engines = {key: ForecastEngine(bundle_loaded, self.snapshot)}
         return self._engines[key]
 
-    def _score(self, window: Window) -> Document:
+    def _score(self, window: BacktestWindow) -> Document:
         snapshot, hierarchy = self.snapshot, self.snapshot.hierarchy
         horizons = np.arange(1, window.days + 1)
         history = snapshot.history[:, : window.origin + 1]
@@ -221,7 +221,7 @@ class Backtest:
             },
         }
 
-    def _has_not_seen(self, window: Window) -> bool:
+    def _has_not_seen(self, window: BacktestWindow) -> bool:
         if self._previous is None:
             return False
         seen = self._previous.bundle.facts.trained_through
@@ -246,8 +246,8 @@ class Backtest:
             return [snapshot.date_at(int(origin)).isoformat() for origin in origins]
 
         return {
-            "calibration_frozen_at": dates(some[0] for some in in_turn(earlier)),
-            "evaluation_frozen_at": dates(some[0] for some in in_turn(later)),
+            "calibration_frozen_at": dates(some[0] for some in chronological_blocks(earlier)),
+            "evaluation_frozen_at": dates(some[0] for some in chronological_blocks(later)),
             "calibration_origins": dates(earlier),
             "evaluation_origins": dates(later),
             "horizons": KNOTS.tolist(),
@@ -256,7 +256,7 @@ class Backtest:
 
     def _errors(self, origins: NDArray[np.int64], recipe: Recipe) -> Errors:
         parts = []
-        for some in in_turn(origins):
+        for some in chronological_blocks(origins):
             engine = self._engine(int(some.min()), recipe)
             with self._clock.step("forecast weekly origins"):
                 parts.append(collect(engine, some, progress=self._clock.reporter.advance))

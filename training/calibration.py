@@ -86,7 +86,7 @@ def weekly_origins(last: int, count: int) -> NDArray[np.int64]:
     return (last - 7 * weeks - weeks % 7)[::-1].astype(np.int64)
 
 
-def in_turn(origins: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+def chronological_blocks(origins: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """The origins of each frozen model, about `ORIGINS_EACH`; it is frozen at its first."""
     return np.array_split(origins, -(-len(origins) // ORIGINS_EACH))
 

@@ -60,7 +60,7 @@ class Reporter(Protocol):
         """Show that a step has ended, after so many seconds."""
 
 
-class Silent:
+class NullReporter:
     """Shows nothing."""
 
     def start(self, step: Step) -> None: ...

@@ -70,7 +70,7 @@ def _normal_bounds(calibration: Errors, evaluation: Errors) -> Bounds:
     """Mean ± z times each node's root mean squared error in its bucket, cut at zero."""
     squares = (calibration.forecast - calibration.actual) ** 2
     bucket = bucket_of(calibration.horizons)
-    spread = np.stack(
+    evenly_spaced = np.stack(
         [
             np.sqrt(np.nanmean(squares[:, :, bucket == number], axis=(0, 2)))
             for number in range(len(BUCKETS))
@@ -79,7 +79,7 @@ def _normal_bounds(calibration: Errors, evaluation: Errors) -> Bounds:
     )[:, bucket_of(evaluation.horizons)]
     result: Bounds = {}
     for nominal in NOMINALS:
-        reach = norm.ppf(0.5 + nominal / 200) * spread
+        reach = norm.ppf(0.5 + nominal / 200) * evenly_spaced
         result[nominal / 100] = (
             np.maximum(evaluation.forecast - reach, 0),
             evaluation.forecast + reach,

@@ -109,7 +109,7 @@ class _Family:
     weekend: float
     payday: float
     day_off: float
-    spread: float
+    evenly_spaced: float
     season: _Season
     promotion: _Promotion = _Promotion()
     weighed: bool = False
@@ -134,7 +134,7 @@ _FAMILIES = (
         weekend=1.2,
         payday=1.2,
         day_off=0.9,
-        spread=0.8,
+        evenly_spaced=0.8,
         season=_Season(1.1, peak=60),
         promotion=_Promotion(0.3, weekdays=(2,), response=0.2),
     ),
@@ -145,7 +145,7 @@ _FAMILIES = (
         weekend=1.35,
         payday=1.25,
         day_off=1.25,
-        spread=0.008,
+        evenly_spaced=0.008,
         season=_Season(1.15, peak=355, width=12),
         promotion=_Promotion(24, weekdays=(4, 5, 6), response=0.1),
     ),
@@ -156,7 +156,7 @@ _FAMILIES = (
         weekend=1.4,
         payday=1.1,
         day_off=0.8,
-        spread=1.0,
+        evenly_spaced=1.0,
         season=_Season(1.8, peak=350, width=15),
     ),
     _Family(
@@ -166,7 +166,7 @@ _FAMILIES = (
         weekend=1.25,
         payday=1.15,
         day_off=1.05,
-        spread=0.008,
+        evenly_spaced=0.008,
         season=_Season(1.05, peak=200),
         promotion=_Promotion(12, weekdays=(2,), response=0.12),
     ),
@@ -177,7 +177,7 @@ _FAMILIES = (
         weekend=1.4,
         payday=1.3,
         day_off=1.15,
-        spread=0.006,
+        evenly_spaced=0.006,
         season=_Season(1.25, peak=357, width=10),
         promotion=_Promotion(40, weekdays=(3, 4, 5), response=0.1),
     ),
@@ -188,7 +188,7 @@ _FAMILIES = (
         weekend=1.7,
         payday=1.4,
         day_off=1.7,
-        spread=0.05,
+        evenly_spaced=0.05,
         season=_Season(2.2, peak=360, width=9),
         promotion=_Promotion(5, weekdays=(4, 5), response=0.2),
     ),
@@ -199,7 +199,7 @@ _FAMILIES = (
         weekend=1.2,
         payday=1.15,
         day_off=1.05,
-        spread=0.015,
+        evenly_spaced=0.015,
         season=_Season(1.1, peak=30),
         promotion=_Promotion(10, weekdays=(1, 2), response=0.15),
         weighed=True,
@@ -212,7 +212,7 @@ _FAMILIES = (
         weekend=0.9,
         payday=1.1,
         day_off=0.6,
-        spread=0.3,
+        evenly_spaced=0.3,
         season=_Season(12, peak=240, width=14),
         promotion=_Promotion(2, weekdays=(0, 3), response=0.25),
     ),
@@ -407,7 +407,7 @@ def _units(mean: Floats, draw: np.random.Generator) -> Floats:
     """
     units = np.empty_like(mean)
     for column, family in enumerate(_FAMILIES):
-        shape = 1 / family.spread
+        shape = 1 / family.evenly_spaced
         level = mean[:, :, column] * draw.gamma(shape, 1 / shape, mean.shape[:2])
         units[:, :, column] = np.round(level, 3) if family.weighed else draw.poisson(level)
     return units

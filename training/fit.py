@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from features.contract import NAMES
 from models.engine import Progress
 from training.recipe import Member, Segment
-from training.rows import TrainingSet
+from training.sampling import TrainingSet
 
 _DETERMINISM = {
     "deterministic": True,

@@ -32,7 +32,7 @@ from features.tables import check_reach, last_id, read_tables
 from models.bundle import read_levels
 from models.engine import Progress
 from models.release import LoadedRelease, load_release
-from training.clock import Clock, PlannedStep, Reporter, Silent
+from training.clock import Clock, NullReporter, PlannedStep, Reporter
 
 DEFAULT_DAYS = 16
 NOMINALS = (80, 95)
@@ -88,7 +88,7 @@ def forecast_file(
         raise InputError(f"{days} days cannot be forecast, but 1 to {MAX_HORIZON}")
     bundle = store.current().bundle
     bundle_levels = read_levels(store.bundles / bundle)
-    clock = Clock(reporter or Silent())
+    clock = Clock(reporter or NullReporter())
     clock.plan([PlannedStep(name) for name in _STEPS])
     with clock.step("read tables"):
         tables = read_tables(data, layout)

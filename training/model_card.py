@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from training import figures
-from training.document import OURS, Document
-from training.figures import Table
+from training import report_tables
+from training.backtest_result import OURS, Document
+from training.report_tables import Table
 from training.windows import HOLDOUT, SHORT_DAYS, TUNING
 
 _HEAD = """\
@@ -21,7 +21,7 @@ _HEAD = """\
 - [Data](#data)
 - [Training recipe](#training-recipe)
 - [Intended use](#intended-use)
-- [Figures](#figures)
+- [Figures](#report_tables)
 - [Limitations](#limitations)
 - [Reproduce](#reproduce)
 """
@@ -81,7 +81,7 @@ def _data(document: Document) -> str:
     return f"""\
 ## Data
 
-{_table(figures.data_table(document))}
+{_table(report_tables.data_table(document))}
 The name of the snapshot ends in a digest of all of it; the same tables give the same name.
 """
 
@@ -135,28 +135,28 @@ def _figures(document: Document) -> str:
         "## Figures\n",
         "From a backtest: the model is fitted anew before each window on the days up to its "
         "origin. What the measures are stands in [backtest.md](backtest.md).\n",
-        _table(figures.roles_table(document)),
+        _table(report_tables.roles_table(document)),
         "### Means\n",
         "Windows whose promotions are known, and the same windows with promotions hidden, show "
         "what planning is worth.\n",
-        _table(figures.means_table(document)),
+        _table(report_tables.means_table(document)),
         "### Holdout\n",
         _holdout(document),
-        _table(figures.holdout_table(document)),
+        _table(report_tables.holdout_table(document)),
     ]
-    if previous := figures.previous_table(document):
+    if previous := report_tables.previous_table(document):
         parts += ["### The bundle before\n", _table(previous)]
     parts.append("### By level and days ahead\n")
     for group in document["means"]:
-        parts.append(_table(figures.models_by_level_table(document, group)))
-        parts.append(_table(figures.levels_table(document, group)))
+        parts.append(_table(report_tables.models_by_level_table(document, group)))
+        parts.append(_table(report_tables.levels_table(document, group)))
     parts += ["### Intervals\n", _intervals(document)]
     parts += [
         _table(table)
         for table in (
-            figures.coverage_table(document),
-            figures.bootstrap_table(document),
-            figures.wis_table(document),
+            report_tables.coverage_table(document),
+            report_tables.bootstrap_table(document),
+            report_tables.wis_table(document),
         )
     ]
     return "\n".join(parts)
@@ -164,7 +164,7 @@ def _figures(document: Document) -> str:
 
 def _holdout(document: Document) -> str:
     text = "The newest days, scored once, at the end. They are in no average and chose nothing."
-    if shared := figures.sharing_holdout(document):
+    if shared := report_tables.sharing_holdout(document):
         text += (
             f" But {len(shared)} of the averaged windows hold some of these days too, so a choice "
             "made by those windows has seen them."
@@ -175,23 +175,30 @@ def _holdout(document: Document) -> str:
 def _intervals(document: Document) -> str:
     intervals = document["intervals"]
     evaluation = intervals["evaluation_origins"]
+    calibrated, judged = (
+        report_tables.freezing_dates(intervals[f"{role}_frozen_at"])
+        for role in ("calibration", "evaluation")
+    )
     return (
         f"Calibrated on {len(intervals['calibration_origins'])} weekly origins of "
-        f"{figures.frozen_in_turn(intervals['calibration_frozen_at'])}, judged on "
+        f"{calibrated}, judged on "
         f"{len(evaluation)} later ones, {evaluation[0]} to {evaluation[-1]}, of "
-        f"{figures.frozen_in_turn(intervals['evaluation_frozen_at'])}. The normal approximation "
+        f"{judged}. The normal approximation "
         "takes each node's mean squared error at the same origins as its variance.\n"
     )
 
 
 def _limitations(document: Document) -> str:
     planned = min(
-        (window["promotions_known_days"] for window in figures.chosen(document, role=HOLDOUT)),
+        (
+            window["promotions_known_days"]
+            for window in report_tables.chosen(document, role=HOLDOUT)
+        ),
         default=0,
     )
     frozen = document["intervals"]["calibration_frozen_at"][0]
     last = document["intervals"]["evaluation_origins"][-1]
-    wider, cells = figures.wider_than_nominal(document)
+    wider, cells = report_tables.wider_than_nominal(document)
     return f"""\
 ## Limitations
 
@@ -212,7 +219,7 @@ def _limitations(document: Document) -> str:
 
 
 def _reproduce(document: Document) -> str:
-    averaged = figures.chosen(document, role=TUNING)
+    averaged = report_tables.chosen(document, role=TUNING)
     short = [window for window in averaged if window["days"] == SHORT_DAYS]
     long = {window["origin"] for window in averaged if window not in short}
     return f"""\
@@ -228,7 +235,7 @@ $ mlrf seal backtest
 $ mlrf card backtest/backtest.json
 ```
 
-The same data, recipe and locked libraries give the same {OURS} figures on the same machine.
+The same data, recipe and locked libraries give the same {OURS} report_tables on the same machine.
 """
 
 

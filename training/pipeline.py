@@ -28,15 +28,15 @@ from features.matrix import MatrixBuilder
 from features.reading.layout import STANDARD, TableLayout
 from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
 from features.tables import read_tables
-from models.bundle import Facts, SegmentFiles, load_bundle, write_bundle
+from models.bundle import BundleFacts, SegmentFiles, load_bundle, write_bundle
 from models.engine import ForecastEngine
 from models.intervals import Calibration
 from models.release import load_release
 from training.blend import blend
-from training.calibration import Errors, calibrate, collect, in_turn, weekly_origins
-from training.clock import Clock, PlannedStep, Reporter, Silent
-from training.engine import Engine, LocalEngine
+from training.calibration import Errors, calibrate, chronological_blocks, collect, weekly_origins
+from training.clock import Clock, NullReporter, PlannedStep, Reporter
 from training.export import round_thresholds, to_onnx
+from training.fitting_backend import FittingBackend, LocalBackend
 from training.history import MIN_TRAINING_DAYS, check_history, check_ordinary_days, first_day
 from training.recipe import Recipe
 from training.scores import calibration_scores
@@ -68,7 +68,7 @@ def train(
     recipe: Recipe,
     *,
     threads: int,
-    engine: Engine | None = None,
+    engine: FittingBackend | None = None,
     reporter: Reporter | None = None,
     levels: Levels = DEFAULT_LEVELS,
     demo: bool = False,
@@ -89,8 +89,8 @@ def train(
         DataError: a table is wrong.
         TooLittleHistoryError: there is too little to learn from; said before the long steps.
     """
-    clock = Clock(reporter or Silent())
-    engine = engine or LocalEngine(threads)
+    clock = Clock(reporter or NullReporter())
+    engine = engine or LocalBackend(threads)
     with clock.step("read tables"):
         tables = read_tables(data, layout)
         on_report(tables.report)
@@ -145,11 +145,11 @@ def _frozen_origins(snapshot: Snapshot) -> list[NDArray[np.int64]]:
     """Return the origins of each frozen model of the calibration."""
     last = snapshot.newest_origin - MAX_HORIZON
     weeks = (last - first_day(snapshot) - MIN_TRAINING_DAYS) // 7
-    return in_turn(weekly_origins(last, min(CALIBRATION_ORIGINS, weeks)))
+    return chronological_blocks(weekly_origins(last, min(CALIBRATION_ORIGINS, weeks)))
 
 
 def fit_model(
-    snapshot: Snapshot, recipe: Recipe, *, last_target: int, engine: Engine, clock: Clock
+    snapshot: Snapshot, recipe: Recipe, *, last_target: int, engine: FittingBackend, clock: Clock
 ) -> Fitted:
     """Fit the members of all segments on the days up to `last_target`, blend and export them."""
     contract = contract_of(snapshot, through=last_target)
@@ -184,7 +184,7 @@ def bundle_of(
     metrics: Mapping[str, Any] | None = None,
 ) -> Artifact:
     """Write a fitted model as a bundle; without a calibration it can be judged, not served."""
-    facts = Facts(
+    facts = BundleFacts(
         trained_through=snapshot.date_at(fitted.last_target),
         training_data=snapshot.name,
         segments=tuple(fitted.segments),
@@ -216,7 +216,7 @@ def engine_of(
 
 
 def _calibrate(
-    snapshot: Snapshot, recipe: Recipe, *, engine: Engine, threads: int, clock: Clock
+    snapshot: Snapshot, recipe: Recipe, *, engine: FittingBackend, threads: int, clock: Clock
 ) -> tuple[Calibration, dict[str, Any]]:
     """Intervals and short metrics, from frozen models that have seen none of the days."""
     light = recipe.lighter()

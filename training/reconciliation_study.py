@@ -23,16 +23,16 @@ from numpy.typing import NDArray
 from features.build import build_snapshot
 from features.contract import NAMES
 from features.matrix import MatrixBuilder, known_covariates
-from features.past import YEAR
 from features.reading.layout import STANDARD, TableLayout
 from features.snapshot import Snapshot, load_snapshot
 from features.state import state_at
 from features.tables import read_tables
+from features.trailing import YEAR
 from models.engine import ForecastEngine
+from training.backtest_result import Document, write_document
 from training.calibration import weekly_origins
 from training.clock import Clock, Reporter
-from training.document import Document, write_document
-from training.engine import Engine, LocalEngine
+from training.fitting_backend import FittingBackend, LocalBackend
 from training.history import TooLittleHistoryError
 from training.pipeline import engine_of, fit_model
 from training.recipe import Recipe
@@ -227,7 +227,7 @@ def chosen(means: Document) -> str:
 def _base_forecasts(
     snapshot: Snapshot, recipe: Recipe, last: int, *, threads: int, clock: Clock
 ) -> BaseForecasts:
-    local: Engine = LocalEngine(threads)
+    local: FittingBackend = LocalBackend(threads)
     fitted = fit_model(snapshot, recipe, last_target=last, engine=local, clock=clock)
     engine = engine_of(fitted, snapshot, recipe, threads=threads)
     with clock.step("fit upper nodes"):

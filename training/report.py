@@ -6,10 +6,10 @@ import base64
 from html import escape
 from pathlib import Path
 
-from training import figures
-from training.document import Document
-from training.figures import Table
-from training.pictures import Picture, pictures_of
+from training import report_tables
+from training.backtest_result import Document
+from training.charts import Chart, charts_of
+from training.report_tables import Table
 
 REPORT_FILE = "report.html"
 
@@ -39,17 +39,17 @@ def write_report(document: Document, path: Path) -> None:
 def report(document: Document) -> str:
     """The page as HTML; the same document gives the same page."""
     title = f"Backtest of {document['snapshot']}"
-    rmsle, wape, coverage, wis = map(_figure, pictures_of(document))
+    rmsle, wape, coverage, wis = map(_figure, charts_of(document))
     sections = {
         "Data and windows": _windows(document),
         "Accuracy": rmsle + _accuracy(document),
         "By level and days ahead": wape + _levels(document),
         "Intervals": _about_intervals(document)
         + coverage
-        + _table(figures.coverage_table(document))
-        + _table(figures.bootstrap_table(document))
+        + _table(report_tables.coverage_table(document))
+        + _table(report_tables.bootstrap_table(document))
         + wis
-        + _table(figures.wis_table(document)),
+        + _table(report_tables.wis_table(document)),
     }
     links = "".join(
         f'<li><a href="#part-{place}">{escape(name)}</a></li>'
@@ -75,21 +75,25 @@ def _windows(document: Document) -> str:
         "nothing later. Incoherence is the largest difference of a node's forecast from the sum "
         "of its bottom series, relative to that sum."
     )
-    if shared := figures.sharing_holdout(document):
+    if shared := report_tables.sharing_holdout(document):
         text += _paragraph(
             f"Note: {len(shared)} averaged windows hold days of the holdout too; a choice that is "
             "made by them has seen those days."
         )
-    return text + _table(figures.data_table(document)) + _table(figures.roles_table(document))
+    return (
+        text
+        + _table(report_tables.data_table(document))
+        + _table(report_tables.roles_table(document))
+    )
 
 
 def _accuracy(document: Document) -> str:
-    previous = figures.previous_table(document)
+    previous = report_tables.previous_table(document)
     tables = [
-        figures.means_table(document),
-        figures.holdout_table(document),
-        figures.windows_table(document, "rmsle"),
-        figures.windows_table(document, "wrmsse"),
+        report_tables.means_table(document),
+        report_tables.holdout_table(document),
+        report_tables.windows_table(document, "rmsle"),
+        report_tables.windows_table(document, "wrmsse"),
         *([previous] if previous else []),
     ]
     return (
@@ -105,8 +109,8 @@ def _accuracy(document: Document) -> str:
 
 def _levels(document: Document) -> str:
     return "".join(
-        _table(figures.models_by_level_table(document, group))
-        + _table(figures.levels_table(document, group))
+        _table(report_tables.models_by_level_table(document, group))
+        + _table(report_tables.levels_table(document, group))
         for group in document["means"]
     )
 
@@ -114,11 +118,15 @@ def _levels(document: Document) -> str:
 def _about_intervals(document: Document) -> str:
     intervals = document["intervals"]
     calibration, evaluation = intervals["calibration_origins"], intervals["evaluation_origins"]
+    calibrated, judged = (
+        report_tables.freezing_dates(intervals[f"{role}_frozen_at"])
+        for role in ("calibration", "evaluation")
+    )
     return _paragraph(
         "The intervals are calibrated on the errors of "
-        f"{figures.frozen_in_turn(intervals['calibration_frozen_at'])}, at {len(calibration)} "
+        f"{calibrated}, at {len(calibration)} "
         f"origins ({calibration[0]} to {calibration[-1]}), and judged by those of "
-        f"{figures.frozen_in_turn(intervals['evaluation_frozen_at'])}, at {len(evaluation)} later "
+        f"{judged}, at {len(evaluation)} later "
         f"ones ({evaluation[0]} to {evaluation[-1]}). The normal approximation has each node's "
         "mean squared error at the same origins as its variance."
     )
@@ -128,7 +136,7 @@ def _paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
-def _figure(picture: Picture) -> str:
+def _figure(picture: Chart) -> str:
     data = base64.b64encode(picture.svg.encode()).decode()
     return (
         f'<figure><img src="data:image/svg+xml;base64,{data}" alt="{escape(picture.alt)}">'

@@ -11,7 +11,7 @@ from features.hierarchy import Hierarchy
 from features.snapshot import Snapshot
 from models.intervals import BUCKETS, bucket_of
 from training import metrics
-from training.calibration import Errors, in_turn
+from training.calibration import Errors, chronological_blocks
 
 Values = NDArray[np.float64]
 Document = dict[str, Any]
@@ -68,7 +68,8 @@ def calibration_scores(errors: Errors, snapshot: Snapshot) -> Document:
     first, last = (snapshot.date_at(int(errors.origins[end])) for end in (0, -1))
     return {
         "frozen_at": [
-            snapshot.date_at(int(origins[0])).isoformat() for origins in in_turn(errors.origins)
+            snapshot.date_at(int(origins[0])).isoformat()
+            for origins in chronological_blocks(errors.origins)
         ],
         "origins": {"first": first.isoformat(), "last": last.isoformat(), "n": len(errors.origins)},
         "levels": {

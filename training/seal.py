@@ -7,7 +7,7 @@ from pathlib import Path
 from artifacts import ArtifactError, Release, Store
 from models.bundle import Bundle, load_bundle, with_metrics
 from models.release import load_release
-from training.document import RESULT_FILE, Document, read_backtest
+from training.backtest_result import RESULT_FILE, Document, read_backtest
 
 
 def seal_backtest(folder: Path, store: Store) -> Release:

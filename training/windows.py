@@ -15,7 +15,7 @@ APART = "apart"
 
 
 @dataclass(frozen=True)
-class Window:
+class BacktestWindow:
     """Days to forecast from an origin with what was known then.
 
     Attributes:
@@ -38,7 +38,7 @@ class Window:
         return f"{snapshot.date_at(self.origin)}+{self.days}-{known}"
 
 
-def windows_of(snapshot: Snapshot, *, short: int = 5, long: int = 3) -> list[Window]:
+def windows_of(snapshot: Snapshot, *, short: int = 5, long: int = 3) -> list[BacktestWindow]:
     """Windows of 16 days with planned promotions, and of 90 days with and without them.
 
     The newest 16 days are the holdout; `short` windows follow it backwards, and one more is
@@ -47,13 +47,13 @@ def windows_of(snapshot: Snapshot, *, short: int = 5, long: int = 3) -> list[Win
     newest = snapshot.newest_origin
     roles = [HOLDOUT, *[TUNING] * short, APART]
     result = [
-        Window("16 days", role, newest - SHORT_DAYS * (number + 1), SHORT_DAYS, SHORT_DAYS)
+        BacktestWindow("16 days", role, newest - SHORT_DAYS * (number + 1), SHORT_DAYS, SHORT_DAYS)
         for number, role in enumerate(roles)
     ]
     for number in range(long):
         origin = newest - MAX_HORIZON * (number + 1)
         result += [
-            Window("90 days, promotions known", TUNING, origin, MAX_HORIZON, MAX_HORIZON),
-            Window("90 days, promotions not known", TUNING, origin, MAX_HORIZON, 0),
+            BacktestWindow("90 days, promotions known", TUNING, origin, MAX_HORIZON, MAX_HORIZON),
+            BacktestWindow("90 days, promotions not known", TUNING, origin, MAX_HORIZON, 0),
         ]
     return result

@@ -16,7 +16,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.past import (
+from features.snapshot import Snapshot
+from features.state import state_at
+from features.trailing import (
     TAIL_DAYS,
     YEAR,
     Tail,
@@ -25,8 +27,6 @@ from features.past import (
     weekdays,
     year_ago,
 )
-from features.snapshot import Snapshot
-from features.state import state_at
 from load.library.subject import Advance, Subject, in_unit
 from load.record import Cell, Table
 from load.rounds import Spread, interleaved, seconds
@@ -189,7 +189,13 @@ def _rows(
 
     def row(what: str, way: str, columns: int, name: str, other: str) -> tuple[Cell, ...]:
         spread = times[name]
-        return (what, way, columns, *in_unit(spread, 1e3), spread.median / times[other].median)
+        return (
+            what,
+            way,
+            columns,
+            *in_unit(spread, 1e3),
+            spread.median / times[other].median,
+        )
 
     return (
         row(one, "ours", count, "ours, one", "theirs, one"),

@@ -153,5 +153,5 @@ def _measured(
     spreads: dict[tuple[str, int], Spread] = interleaved(
         ways, rounds=rounds, advance=partial(advance, f"growth: {what}")
     )
-    for key, spread in spreads.items():
-        yield key, spread.median, spread.least, spread.most, peaks[key] / MIB
+    for key, evenly_spaced in spreads.items():
+        yield key, evenly_spaced.median, evenly_spaced.least, evenly_spaced.most, peaks[key] / MIB

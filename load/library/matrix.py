@@ -47,9 +47,9 @@ def table(subject: Subject, advance: Advance, *, rounds: int = 5, least: float =
             (
                 name,
                 rows.get(name),
-                *in_unit(spread, 1e3),
-                spread.median * 1e6 / rows[name] if name in rows else None,
+                *in_unit(evenly_spaced, 1e3),
+                evenly_spaced.median * 1e6 / rows[name] if name in rows else None,
             )
-            for name, spread in times.items()
+            for name, evenly_spaced in times.items()
         ),
     )

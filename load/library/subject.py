@@ -69,6 +69,6 @@ def subject_of(data: Path | None, artifacts: Path | None, advance: Advance) -> I
         yield Subject(store, tables, recipe)
 
 
-def in_unit(spread: Spread, scale: float) -> tuple[float, float, float]:
+def in_unit(evenly_spaced: Spread, scale: float) -> tuple[float, float, float]:
     """Median, least and most, times a scale."""
-    return spread.median * scale, spread.least * scale, spread.most * scale
+    return evenly_spaced.median * scale, evenly_spaced.least * scale, evenly_spaced.most * scale

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from features.calendar import Holiday
 from features.hierarchy import Hierarchy
-from features.snapshot import MAX_HORIZON, Facts, Snapshot, StoreRow
+from features.snapshot import MAX_HORIZON, Snapshot, SnapshotFacts, StoreRow
 
 STORES, FAMILIES = 54, 33
 """Of the Favorita data: 1,782 bottom series, 1,870 nodes."""
@@ -47,7 +47,7 @@ def snapshot_of(stores: int, families: int, days: int) -> Snapshot:
     years = range(_FIRST.year, last.year + 2)
     return Snapshot(
         name=f"{stores}x{families}",
-        facts=Facts(
+        facts=SnapshotFacts(
             first_date=_FIRST,
             origin=last,
             promotions_known_through=last + timedelta(days=_PLANNED_DAYS),

@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 
 from cache.bounded import ByteBoundedCache
 from cache.redis import RedisUnavailableError
-from middleware.limits.account import Account, lease_of
+from middleware.limits.lease import Lease, lease_of
 from middleware.limits.local import MOST_BYTES, LocalLimits, subject_bytes
 from middleware.limits.shared import Link, SharedLimits
 from middleware.limits.verdict import Verdict
@@ -59,7 +59,7 @@ class Limiter:
         """
         self._shared = None if link is None else SharedLimits(link)
         self._local = LocalLimits(share, max_bytes=max_bytes, clock=clock)
-        self._accounts: ByteBoundedCache[tuple[str, str], Account] = ByteBoundedCache(
+        self._accounts: ByteBoundedCache[tuple[str, str], Lease] = ByteBoundedCache(
             max_bytes, lambda key, _: subject_bytes(key) + ACCOUNT_BYTES
         )
         self._clock = clock
@@ -121,7 +121,7 @@ class Limiter:
         return self._local.charge(subject, tier, cost), "local"
 
     async def _asked(
-        self, shared: SharedLimits, account: Account, subject: str, tier: Tier, cost: int
+        self, shared: SharedLimits, account: Lease, subject: str, tier: Tier, cost: int
     ) -> tuple[Verdict, str]:
         """Raises what `SharedLimits.charge` does."""
         lease = lease_of(tier)
@@ -139,7 +139,7 @@ class Limiter:
             decision = await shared.charge(subject, tier, cost - held, max(cost, lease) - held)
             return account.settle(tier, cost, decision, now, held), "redis"
 
-    def _renew_soon(self, shared: SharedLimits, account: Account, subject: str, tier: Tier) -> None:
+    def _renew_soon(self, shared: SharedLimits, account: Lease, subject: str, tier: Tier) -> None:
         """Fill a lease before it is spent, for nobody: those who found it empty would wait."""
         if account.asking is not None:
             return
@@ -148,7 +148,7 @@ class Limiter:
         task.add_done_callback(self._renewals.discard)
 
     async def _renewed(
-        self, shared: SharedLimits, account: Account, subject: str, tier: Tier
+        self, shared: SharedLimits, account: Lease, subject: str, tier: Tier
     ) -> None:
         now = self._clock()
         want = account.lacks(lease_of(tier), now)
@@ -157,10 +157,10 @@ class Limiter:
         with account.asks(), suppress(RedisUnavailableError, ResponseError):  # the next will say so
             account.settle(tier, 0, await shared.charge(subject, tier, 1, want), now)
 
-    def _account(self, subject: str, tier: Tier) -> Account:
+    def _account(self, subject: str, tier: Tier) -> Lease:
         key = (subject, tier.name)
         account = self._accounts.get(key)
         if account is None:
-            account = Account()
+            account = Lease()
             self._accounts.put(key, account)
         return account

@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
-from storage.database import alone, writing
+from storage.database import advisory_lock, writing
 from storage.errors import StorageError
 
 _ALEMBIC = Lock()  # what its env.py speaks to is one for the whole process
@@ -33,7 +33,7 @@ def upgrade(engine: Engine) -> None:
     """
     config = _config()
     with _ALEMBIC, writing(engine) as connection:
-        alone(connection, "migrations")
+        advisory_lock(connection, "migrations")
         _refuse_newer(connection, config)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

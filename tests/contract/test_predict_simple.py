@@ -166,7 +166,7 @@ def test_a_past_day_takes_one_run_of_the_model(
     simple: Callable, runners: Any, engine: ForecastEngine, newest: date
 ) -> None:
     simple(date=newest.isoformat(), horizon=15)
-    assert runners.inferred == [len(engine.reconciliation.needed) * 15]
+    assert runners.inferred == [len(engine.reconciliation.modelled_nodes) * 15]
 
 
 def test_what_was_sold_later_does_not_change_a_past_forecast(

@@ -13,8 +13,8 @@ from filelock import FileLock
 from features.snapshot import Snapshot
 from training import backtest as module
 from training.backtest import Backtest
-from training.clock import Clock, Silent
-from training.document import RESULT_FILE, Document, load_document
+from training.backtest_result import RESULT_FILE, Document, load_document
+from training.clock import Clock, NullReporter
 from training.recipe import Recipe
 from training.windows import windows_of
 
@@ -59,7 +59,7 @@ def backtested(shared_folder: Path, snapshot: Snapshot, quick: Recipe) -> Path:
     with FileLock(shared_folder / "backtest.lock"):
         if not (folder / RESULT_FILE).exists():
             with _few():
-                run = Backtest(snapshot, quick, folder, threads=1, clock=Clock(Silent()))
+                run = Backtest(snapshot, quick, folder, threads=1, clock=Clock(NullReporter()))
                 run.run(windows_of(snapshot, short=2, long=1))
     return folder
 

@@ -24,7 +24,7 @@ from features.tables import SCHEMAS
 from models.release import load_release
 from settings import ROOT, Settings, get_settings
 from training import recipe as recipes
-from training.document import Document, write_document
+from training.backtest_result import Document, write_document
 from training.model_card import model_card
 from training.recipe import Recipe
 

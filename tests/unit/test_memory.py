@@ -23,8 +23,8 @@ from cache.answers import AnswerCache
 from cache.keys import key_of
 from middleware import address
 from middleware.audit_buffer import AuditBuffer, refused_event
+from middleware.cached_key_store import MOST_USES, CachedKeyStore, _Entry
 from middleware.caller import CALLER_KEY, Caller
-from middleware.key_lookup import MOST_USES, KeyLookup, _Entry
 from middleware.limits.limiter import Limiter
 from middleware.limits.local import LocalLimits
 from middleware.token_keys import SharedSecret
@@ -151,7 +151,7 @@ def test_answers(growth: Callable[[], int], length: int) -> None:
 @pytest.mark.parametrize("holds", [True, False], ids=["keys", "ids"])
 def test_keys_and_ids_without_one(growth: Callable[[], int], holds: bool) -> None:
     store = NoKeys(holds=holds)
-    lookup = KeyLookup(store, known_bytes=MIB, unknown_bytes=MIB)
+    lookup = CachedKeyStore(store, known_bytes=MIB, unknown_bytes=MIB)
     for number in range(6_000):
         public_id = text(number, 12)
         lookup._remember(public_id, _Entry(store.find(public_id), float(number)))
@@ -159,7 +159,7 @@ def test_keys_and_ids_without_one(growth: Callable[[], int], holds: bool) -> Non
 
 
 def test_uses_that_wait_to_be_written(growth: Callable[[], int]) -> None:
-    lookup = KeyLookup(NoKeys(holds=True))
+    lookup = CachedKeyStore(NoKeys(holds=True))
     for number in range(2 * MOST_USES):
         lookup.used(text(number, 12))
     assert len(lookup._used) == MOST_USES

@@ -13,7 +13,7 @@ import pytest
 from cache.answers import AnswerCache, Cached, Outcome, Tier, Uncacheable
 from cache.encoding import KEY_BYTES, LARGEST_BODY, encode
 from cache.keys import CacheKey, key_of
-from cache.redis import RedisLink
+from cache.redis import RedisClient
 from cache.shared import LARGEST_VALUE, SharedAnswers, Token
 
 Server = Any
@@ -51,7 +51,7 @@ def worker(valkey: Server) -> Worker:
     """Makes the cache of one more worker, with a connection of its own."""
 
     def worker(**settings: Any) -> AnswerCache:
-        link = RedisLink(valkey.url(), timeout=0.5, retry_after=0.05)
+        link = RedisClient(valkey.url(), timeout=0.5, retry_after=0.05)
         return AnswerCache(redis=link, **{"lease": LEASE, "secret": SECRET, **settings})
 
     return worker

@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from cache.redis import RedisLink, RedisUnavailableError
+from cache.redis import RedisClient, RedisUnavailableError
 
 Server = Any
 
@@ -36,8 +36,10 @@ def reasons() -> list[str]:
 
 
 @pytest.fixture
-def link(valkey: Server, clock: Clock, reasons: list[str]) -> RedisLink:
-    return RedisLink(valkey.url(), timeout=0.5, clock=clock, connections=4, on_error=reasons.append)
+def link(valkey: Server, clock: Clock, reasons: list[str]) -> RedisClient:
+    return RedisClient(
+        valkey.url(), timeout=0.5, clock=clock, connections=4, on_error=reasons.append
+    )
 
 
 async def get(redis: Redis) -> Any:
@@ -48,11 +50,11 @@ async def put(redis: Redis) -> Any:
     return await redis.set("a", b"1")
 
 
-async def many(link: RedisLink, count: int) -> list[Any]:
+async def many(link: RedisClient, count: int) -> list[Any]:
     return await asyncio.gather(*(link.run(get) for _ in range(count)), return_exceptions=True)
 
 
-def test_more_calls_than_connections_are_all_answered(valkey: Server, link: RedisLink) -> None:
+def test_more_calls_than_connections_are_all_answered(valkey: Server, link: RedisClient) -> None:
     async def run() -> None:
         await link.run(put)
         assert await many(link, 200) == [b"1"] * 200
@@ -63,7 +65,7 @@ def test_more_calls_than_connections_are_all_answered(valkey: Server, link: Redi
 
 
 def test_a_killed_server_is_away_until_it_is_back_on_its_port(
-    valkey: Server, link: RedisLink, clock: Clock, reasons: list[str]
+    valkey: Server, link: RedisClient, clock: Clock, reasons: list[str]
 ) -> None:
     async def run() -> None:
         await many(link, 10)
@@ -84,7 +86,7 @@ def test_a_killed_server_is_away_until_it_is_back_on_its_port(
 
 
 def test_a_server_that_was_restarted_between_two_calls_was_never_away(
-    valkey: Server, link: RedisLink, reasons: list[str]
+    valkey: Server, link: RedisClient, reasons: list[str]
 ) -> None:
     async def run() -> None:
         await many(link, 10)
@@ -98,7 +100,7 @@ def test_a_server_that_was_restarted_between_two_calls_was_never_away(
 
 
 def test_a_frozen_server_costs_one_time_out_and_then_nothing(
-    valkey: Server, link: RedisLink, clock: Clock, reasons: list[str]
+    valkey: Server, link: RedisClient, clock: Clock, reasons: list[str]
 ) -> None:
     """The answers to calls that were given up are not taken for those of later calls."""
 
@@ -144,7 +146,7 @@ def test_a_frozen_server_costs_one_time_out_and_then_nothing(
 )
 def test_a_server_that_takes_no_writes_is_away(
     valkey: Server,
-    link: RedisLink,
+    link: RedisClient,
     clock: Clock,
     reasons: list[str],
     setting: tuple[str, ...],
@@ -169,7 +171,7 @@ def test_a_server_that_takes_no_writes_is_away(
     asyncio.run(run())
 
 
-def test_a_command_that_redis_refuses_is_not_an_outage(link: RedisLink) -> None:
+def test_a_command_that_redis_refuses_is_not_an_outage(link: RedisClient) -> None:
     async def run() -> None:
         await link.run(put)
         with pytest.raises(ResponseError, match="WRONGTYPE"):
@@ -195,7 +197,7 @@ def test_without_the_password_redis_is_away(
     reasons: list[str] = []
 
     async def run() -> None:
-        link = RedisLink(valkey.url(credentials), timeout=5, on_error=reasons.append)
+        link = RedisClient(valkey.url(credentials), timeout=5, on_error=reasons.append)
         if answers:
             assert await link.run(put)
         else:
@@ -215,7 +217,7 @@ def test_connections_that_lead_nowhere_are_replaced(
 
     async def run() -> None:
         async with through(valkey.port) as lines:
-            link = RedisLink(
+            link = RedisClient(
                 f"redis://127.0.0.1:{lines.port}",
                 timeout=0.5,
                 clock=clock,
@@ -271,7 +273,7 @@ async def through(target: int) -> AsyncIterator[Lines]:
             writer.close()
 
 
-def test_closing_leaves_no_connection(valkey: Server, link: RedisLink) -> None:
+def test_closing_leaves_no_connection(valkey: Server, link: RedisClient) -> None:
     async def run() -> None:
         await many(link, 20)
         await link.aclose()

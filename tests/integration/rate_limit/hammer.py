@@ -12,7 +12,7 @@ import json
 import sys
 import time
 
-from cache.redis import RedisLink
+from cache.redis import RedisClient
 from middleware.limits.limiter import Limiter
 from tiers import Tier
 
@@ -24,7 +24,7 @@ async def hammer(url: str, tier: Tier, clients: int) -> dict[str, int]:
     def observe(tier: str, outcome: str, backend: str) -> None:
         seen[backend if outcome == "allowed" else "refused"] += 1
 
-    link = RedisLink(url, timeout=2.0)
+    link = RedisClient(url, timeout=2.0)
     limiter = Limiter(link, share=2, observe=observe)
     # the script and the connections are there before the first charge that counts
     await asyncio.gather(*(limiter.charge("key:warm", tier, 1) for _ in range(clients)))

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cache.redis import RedisLink
+from cache.redis import RedisClient
 from middleware.limits.limiter import Limiter
 from tiers import Tier
 
@@ -31,7 +31,7 @@ class Worker:
     """A limiter with its own connection, as each process has one."""
 
     def __init__(self, url: str) -> None:
-        self.link = RedisLink(url, timeout=2.0, retry_after=0.05)
+        self.link = RedisClient(url, timeout=2.0, retry_after=0.05)
         self.backends: set[str] = set()
         self.limiter = Limiter(
             self.link, share=2, observe=lambda tier, outcome, backend: self.backends.add(backend)

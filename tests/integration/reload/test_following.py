@@ -133,13 +133,13 @@ def test_files_that_arrive_after_the_pointer_are_taken(
 
     async def follow() -> None:
         folder = own_store.snapshots / newer.snapshot
-        away = folder.rename(own_store.root / "away")
+        unavailable = folder.rename(own_store.root / "away")
         watcher = worker(own_store)
         async with watching(watcher):
             own_store.promote(newer)
             await until(lambda: watcher.refusal is not None)
             assert names(watcher) == release
-            away.rename(folder)
+            unavailable.rename(folder)
             await until(lambda: names(watcher) == newer)
         assert watcher.degraded == ()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from api.schemas.requests import HORIZONS
-from api.windows import Window, window_of
+from api.windows import ForecastWindow, window_of
 from errors import Code, Problem
 from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import MIN_HISTORY_DAYS
@@ -27,7 +27,7 @@ def first_day(snapshot: Snapshot) -> date:
     return snapshot.facts.first_date + timedelta(MIN_HISTORY_DAYS)
 
 
-def dates_of(snapshot: Snapshot, window: Window) -> list[date]:
+def dates_of(snapshot: Snapshot, window: ForecastWindow) -> list[date]:
     return [snapshot.date_at(int(day)) for day in window.days]
 
 

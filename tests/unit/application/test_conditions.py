@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 
 from api.status import newest_expected
-from application.conditions import Conditions
-from features.snapshot import Facts
+from application.conditions import HealthMonitor
+from features.snapshot import SnapshotFacts
 
 MAX_AGE = 7
 
 
 def details(origin: date, *, demo: bool = False) -> list[str]:
     """The reasons of a server whose newest sales are of that day."""
-    facts = Facts(
+    facts = SnapshotFacts(
         first_date=date(2021, 1, 1), origin=origin, promotions_known_through=origin, demo=demo
     )
     serving = SimpleNamespace(engine=SimpleNamespace(snapshot=SimpleNamespace(facts=facts)))
     watcher: Any = SimpleNamespace(serving=serving, degraded=(), stalled="")
-    keys: Any = SimpleNamespace(away=False)
-    reasons = Conditions(watcher, None, keys, MAX_AGE).reasons()
+    keys: Any = SimpleNamespace(unavailable=False)
+    reasons = HealthMonitor(watcher, None, keys, MAX_AGE).reasons()
     assert {reason.name for reason in reasons} <= {"data"}
     return [reason.detail for reason in reasons]
 

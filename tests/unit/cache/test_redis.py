@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from structlog.testing import CapturingLogger
 
 import cache.redis
-from cache.redis import RedisLink, RedisUnavailableError
+from cache.redis import RedisClient, RedisUnavailableError
 from errors import InputError
 
 URL = "redis://user:geheim@localhost:6379/0"
@@ -54,13 +54,13 @@ def events() -> list[object]:
 
 
 @pytest.fixture
-def link(clock: Clock, events: list[object], log: CapturingLogger) -> RedisLink:
-    return RedisLink(
+def link(clock: Clock, events: list[object], log: CapturingLogger) -> RedisClient:
+    return RedisClient(
         URL, timeout=30, clock=clock, on_change=events.append, on_error=events.append, connections=8
     )
 
 
-async def fails(link: RedisLink, operation: Operation) -> None:
+async def fails(link: RedisClient, operation: Operation) -> None:
     with pytest.raises(RedisUnavailableError):
         await link.run(operation)
 
@@ -68,7 +68,7 @@ async def fails(link: RedisLink, operation: Operation) -> None:
 def scenario(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """Runs a test's coroutine."""
 
-    def run(link: RedisLink, clock: Clock, events: list[object], log: CapturingLogger) -> None:
+    def run(link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger) -> None:
         asyncio.run(test(link, clock, events, log))
 
     run.__doc__ = test.__doc__
@@ -97,7 +97,7 @@ def scenario(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., No
     ],
 )
 def test_an_outage_opens_the_breaker(
-    link: RedisLink, events: list[object], error: Exception, reason: str
+    link: RedisClient, events: list[object], error: Exception, reason: str
 ) -> None:
     operation = Operation(error)
     asyncio.run(fails(link, operation))
@@ -117,7 +117,7 @@ def test_an_outage_opens_the_breaker(
     ],
 )
 def test_a_fault_of_the_command_is_no_outage(
-    link: RedisLink, events: list[object], error: Exception
+    link: RedisClient, events: list[object], error: Exception
 ) -> None:
     with pytest.raises(type(error)) as raised:
         asyncio.run(link.run(Operation(error)))
@@ -128,7 +128,7 @@ def test_a_fault_of_the_command_is_no_outage(
 
 @scenario
 async def test_while_the_breaker_is_open_nothing_is_tried(
-    link: RedisLink, clock: Clock, events: list[object], log: CapturingLogger
+    link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger
 ) -> None:
     await fails(link, Operation(DOWN))
     operation = Operation()
@@ -140,7 +140,7 @@ async def test_while_the_breaker_is_open_nothing_is_tried(
 
 @scenario
 async def test_one_call_probes_while_the_others_still_fail_at_once(
-    link: RedisLink, clock: Clock, events: list[object], log: CapturingLogger
+    link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger
 ) -> None:
     await fails(link, Operation(DOWN))
     clock.now += 1
@@ -161,7 +161,7 @@ async def test_one_call_probes_while_the_others_still_fail_at_once(
 
 @scenario
 async def test_a_probe_that_fails_begins_the_time_anew(
-    link: RedisLink, clock: Clock, events: list[object], log: CapturingLogger
+    link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger
 ) -> None:
     await fails(link, Operation(DOWN))
     clock.now += 1
@@ -177,7 +177,7 @@ async def test_a_probe_that_fails_begins_the_time_anew(
 
 @scenario
 async def test_a_probe_that_is_cancelled_leaves_probing_to_the_next_call(
-    link: RedisLink, clock: Clock, events: list[object], log: CapturingLogger
+    link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger
 ) -> None:
     await fails(link, Operation(DOWN))
     clock.now += 1
@@ -194,7 +194,7 @@ async def test_a_probe_that_is_cancelled_leaves_probing_to_the_next_call(
 
 @scenario
 async def test_a_probe_whose_command_is_refused_has_found_redis(
-    link: RedisLink, clock: Clock, events: list[object], log: CapturingLogger
+    link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger
 ) -> None:
     await fails(link, Operation(DOWN))
     clock.now += 1
@@ -205,7 +205,7 @@ async def test_a_probe_whose_command_is_refused_has_found_redis(
 
 @scenario
 async def test_calls_that_wait_for_a_connection_fail_when_redis_goes_away(
-    link: RedisLink, clock: Clock, events: list[object], log: CapturingLogger
+    link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger
 ) -> None:
     """They are not sent after those that hang: each would cost a time-out of its own."""
     operation = Operation(DOWN)
@@ -222,7 +222,7 @@ async def test_calls_that_wait_for_a_connection_fail_when_redis_goes_away(
 
 
 def test_a_call_that_finds_all_connections_in_use_does_not_blame_redis(
-    link: RedisLink, monkeypatch: pytest.MonkeyPatch
+    link: RedisClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @asynccontextmanager
     async def none(seconds: float) -> AsyncIterator[None]:
@@ -235,7 +235,7 @@ def test_a_call_that_finds_all_connections_in_use_does_not_blame_redis(
         calls = [asyncio.create_task(link.run(operation)) for _ in range(8)]
         while operation.calls < 8:
             await asyncio.sleep(0)
-        monkeypatch.setattr(cache.redis, "patience", none)
+        monkeypatch.setattr(cache.redis, "stall_tolerant_timeout", none)
         await fails(link, operation)
         assert link.available
         operation.gate.set()
@@ -246,7 +246,7 @@ def test_a_call_that_finds_all_connections_in_use_does_not_blame_redis(
 
 @scenario
 async def test_the_log_says_once_that_redis_went_away_and_once_that_it_is_back(
-    link: RedisLink, clock: Clock, events: list[object], log: CapturingLogger
+    link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger
 ) -> None:
     for _ in range(3):
         await fails(link, Operation(DOWN))
@@ -262,7 +262,7 @@ async def test_the_log_says_once_that_redis_went_away_and_once_that_it_is_back(
 
 def test_an_operation_that_hangs_is_given_up(log: CapturingLogger) -> None:
     async def run() -> None:
-        link = RedisLink(URL, timeout=0.02)
+        link = RedisClient(URL, timeout=0.02)
         hanging = Operation()
         hanging.gate.clear()
         await asyncio.wait_for(fails(link, hanging), 10)
@@ -271,7 +271,7 @@ def test_an_operation_that_hangs_is_given_up(log: CapturingLogger) -> None:
     asyncio.run(run())
 
 
-def test_one_link_may_serve_one_loop_after_another(link: RedisLink) -> None:
+def test_one_link_may_serve_one_loop_after_another(link: RedisClient) -> None:
     clients: list[Redis] = []
 
     async def client(redis: Redis) -> None:
@@ -298,7 +298,7 @@ def test_one_link_may_serve_one_loop_after_another(link: RedisLink) -> None:
 )
 def test_an_address_that_cannot_be_read_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(InputError) as raised:
-        RedisLink(url)
+        RedisClient(url)
     assert "heim" not in str(raised.value)
     assert raised.value.__suppress_context__
 

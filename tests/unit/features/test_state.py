@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.past import YEAR
 from features.snapshot import Snapshot
 from features.state import MIN_HISTORY_DAYS, State, state_at
+from features.trailing import YEAR
 
 ORIGIN = 900
 

@@ -232,7 +232,7 @@ def test_growth_is_measured_for_every_size_work_and_number_of_days(grown: list[T
 def test_pictures_are_those_of_the_tables(grown: list[Table], tmp_path: Path) -> None:
     record.write(pictures.RUN, "measure", grown, folder=tmp_path)
     run = record.read(pictures.RUN, folder=tmp_path)
-    first, again = list(pictures.pictures_of(run)), list(pictures.pictures_of(run))
+    first, again = list(pictures.charts_of(run)), list(pictures.charts_of(run))
     assert first == again
     pictures.draw(tmp_path / "pictures", tmp_path)
     for name, svg in first:
@@ -245,7 +245,7 @@ def test_pictures_are_those_of_the_tables(grown: list[Table], tmp_path: Path) ->
 
 def test_the_committed_pictures_are_those_of_the_recorded_run() -> None:
     """`python -m load.pictures` draws them anew."""
-    drawn = dict(pictures.pictures_of(record.read(pictures.RUN)))
+    drawn = dict(pictures.charts_of(record.read(pictures.RUN)))
     committed = {path.name: path.read_text(encoding="utf-8") for path in pictures.FOLDER.glob("*")}
     assert {name: seen(svg) for name, svg in committed.items() if name.endswith(".svg")} == {
         name: seen(svg) for name, svg in drawn.items()

@@ -15,15 +15,15 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from errors import InputError
+from middleware.auth_failures import AuthenticationFailed
 from middleware.authentication import AuthenticationMiddleware, Identity
 from middleware.authorization import ANY, AuthorizationMiddleware
+from middleware.cached_key_store import KeysUnavailableError
 from middleware.caller import Caller, caller_of, refusal_of
 from middleware.credentials import MAX_LENGTH
 from middleware.identity import CredentialIdentity, EnvironmentKey
-from middleware.key_lookup import KeysUnavailableError
 from middleware.local import LocalIdentity
 from middleware.problems import ProblemMiddleware
-from middleware.refusals import Refused
 from middleware.request_id import RequestIdMiddleware
 from middleware.token_keys import SharedSecret
 from middleware.tokens import TokenVerifier
@@ -64,7 +64,7 @@ class Keys:
     """Keys in memory."""
 
     def __init__(self) -> None:
-        self.away = False
+        self.unavailable = False
         self.asked: list[str] = []
         self.were_used: list[str] = []
         self._keys = {
@@ -416,7 +416,7 @@ def test_while_the_database_is_away_a_wrong_secret_is_as_an_unknown_id(
     ask: Callable, keys: Keys
 ) -> None:
     """The ids that are cached would else be those that are refused with 401."""
-    keys.away = True
+    keys.unavailable = True
     assert ask(("X-API-Key", with_secret_of(KEY, STRANGER))).status == 503
     assert ask(("X-API-Key", KEY.text)).status == 200
 
@@ -675,4 +675,4 @@ def test_what_holds_a_secret_does_not_show_it(identity: CredentialIdentity) -> N
     told = "".join(map(repr, (environment, vars(environment), identity, presented, record(KEY))))
     assert ENVIRONMENT not in told
     assert KEY.secret not in told
-    assert str(Refused("a_reason", None)) == "a_reason"  # type: ignore[arg-type]
+    assert str(AuthenticationFailed("a_reason", None)) == "a_reason"  # type: ignore[arg-type]

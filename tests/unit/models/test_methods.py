@@ -162,7 +162,7 @@ def test_days_made_in_parts_are_those_made_at_once(
     done: list[tuple[int, int]] = []
     parts = engine.forecast(origin, horizons, progress=lambda *step: done.append(step)).values
     np.testing.assert_allclose(parts, whole, rtol=1e-6)
-    days = max(rows_at_once // len(engine.reconciliation.needed), 1)
+    days = max(rows_at_once // len(engine.reconciliation.modelled_nodes), 1)
     assert max(made) == days
     assert sum(made) == len(horizons)
     assert done[-1] == (len(horizons), len(horizons))

@@ -62,7 +62,7 @@ def test_an_upper_node_without_variance_is_not_read(draw: np.random.Generator) -
     base = nearly_coherent(draw)
     other = base.copy()
     other[0] = np.nan
-    assert 0 not in reconciliation.needed
+    assert 0 not in reconciliation.modelled_nodes
     np.testing.assert_array_equal(
         reconciliation.reconcile(base).values, reconciliation.reconcile(other).values
     )

@@ -215,7 +215,7 @@ def test_altered_rows_are_those_of_the_one_matrix(
     expected = engine.rows(state_at(snapshot, origin), covariates, ALL_HORIZONS)
     scenario = made.baseline.copy()
     scenario[made.changed] = made.altered
-    sold = made.state.sold[engine.reconciliation.needed]
+    sold = made.state.sold[engine.reconciliation.modelled_nodes]
     expected = expected.reshape(scenario.shape)
     np.testing.assert_array_equal(scenario[sold], expected[sold])
 
@@ -546,8 +546,10 @@ def test_only_altered_rows_are_predicted(
         engine, origin, np.arange(1, 31), row_of(engine.snapshot, SERIES), [change]
     )
     asked = compare(forecaster, origin, np.arange(1, 31), SERIES, change)
-    moved_after = len(engine.reconciliation.believed) or forecaster.release.forecasts.clipped
-    baseline = len(engine.reconciliation.needed) * int(made.days.sum()) if moved_after else 0
+    moved_after = len(engine.reconciliation.weighted_upper) or forecaster.release.forecasts.clipped
+    baseline = (
+        len(engine.reconciliation.modelled_nodes) * int(made.days.sum()) if moved_after else 0
+    )
     assert asked.inferred == [int(made.changed.sum()) + baseline]
     assert 0 < made.changed.sum() < made.changed.size / 2
 

@@ -17,12 +17,12 @@ from features.snapshot import MAX_HORIZON, Snapshot
 from models.bundle import Bundle, load_bundle
 from training import backtest as module
 from training.backtest import Backtest, means
-from training.clock import Clock, Silent
-from training.document import OURS, PREVIOUS, RESULT_FILE, Document
+from training.backtest_result import OURS, PREVIOUS, RESULT_FILE, Document
+from training.clock import Clock, NullReporter
 from training.history import TooLittleHistoryError
 from training.recipe import Recipe
 from training.scores import point_scores
-from training.windows import APART, HOLDOUT, SHORT_DAYS, TUNING, Window, windows_of
+from training.windows import APART, HOLDOUT, SHORT_DAYS, TUNING, BacktestWindow, windows_of
 
 Values = NDArray[np.float64]
 Make = Callable[..., Backtest]
@@ -35,7 +35,7 @@ def make(snapshot: Snapshot, quick: Recipe, few: None) -> Make:
     def make(
         folder: Path, *, data: Snapshot = snapshot, previous: Bundle | None = None
     ) -> Backtest:
-        clock = Clock(Silent())
+        clock = Clock(NullReporter())
         return Backtest(data, quick, folder, threads=1, clock=clock, previous=previous)
 
     return make
@@ -142,7 +142,7 @@ def test_sales_after_the_origin_change_no_forecast(
         oil=_noise_after(snapshot.oil, origin, draw),
         onpromotion=_noise_after(snapshot.onpromotion, origin + lead, draw),
     )
-    window = Window("16 days", TUNING, origin, SHORT_DAYS, lead)
+    window = BacktestWindow("16 days", TUNING, origin, SHORT_DAYS, lead)
     seen: dict[str, list[Values]] = {}
     for name, data in (("as it was", snapshot), ("altered", altered)):
         seen[name] = []
@@ -172,7 +172,7 @@ def _noise_after(values: NDArray[Any], origin: int, draw: np.random.Generator) -
 def test_too_little_history_is_said_before_the_first_fit(
     make: Make, snapshot: Snapshot, tmp_path: Path
 ) -> None:
-    early = Window("16 days", TUNING, 20, SHORT_DAYS, SHORT_DAYS)
+    early = BacktestWindow("16 days", TUNING, 20, SHORT_DAYS, SHORT_DAYS)
     with pytest.raises(TooLittleHistoryError, match=r"needs \d+ days of sales, not \d+"):
         make(tmp_path).run([*windows_of(snapshot), early])
     assert list(tmp_path.iterdir()) == []
@@ -226,7 +226,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     roles: list[str] = []
     score = Backtest._score
 
-    def keep(self: Backtest, window: Window) -> Document:
+    def keep(self: Backtest, window: BacktestWindow) -> Document:
         roles.append(window.role)
         return score(self, window)
 

@@ -17,7 +17,14 @@ from features.snapshot import Snapshot
 from models.bundle import load_bundle
 from models.engine import ForecastEngine
 from models.intervals import BUCKETS, Calibration, Intervals, bucket_of
-from training.calibration import KNOTS, Errors, calibrate, collect, in_turn, weekly_origins
+from training.calibration import (
+    KNOTS,
+    Errors,
+    calibrate,
+    chronological_blocks,
+    collect,
+    weekly_origins,
+)
 from training.coverage import NOMINALS
 
 Draw = np.random.Generator
@@ -36,8 +43,8 @@ def errors_of(hierarchy: Hierarchy, draw: Draw, *, origins: int, first: int = 0)
     sizes, noise = np.geomspace(2, 2000, count), np.linspace(0.1, 0.45, count)
     shape = (origins, count, len(KNOTS))
     forecast = sizes[:, None] * draw.uniform(0.7, 1.3, shape)
-    spread = noise[:, None] * (1 + KNOTS / 90)
-    actual = forecast * (1 + spread * draw.uniform(-1, 1, shape))
+    evenly_spaced = noise[:, None] * (1 + KNOTS / 90)
+    actual = forecast * (1 + evenly_spaced * draw.uniform(-1, 1, shape))
     return Errors(
         origins=first + 7 * np.arange(origins),
         horizons=KNOTS,
@@ -134,7 +141,7 @@ def test_an_origin_that_teaches_nothing_true_is_refused(
 @pytest.mark.parametrize(("count", "models"), [(8, 1), (10, 1), (11, 2), (40, 4)])
 def test_models_take_turns(count: int, models: int) -> None:
     origins = weekly_origins(1500, count)
-    turns = in_turn(origins)
+    turns = chronological_blocks(origins)
     assert len(turns) == models
     np.testing.assert_array_equal(np.concatenate(turns), origins)
 

@@ -8,7 +8,7 @@ import pytest
 from features.contract import NAMES
 from training.fit import MAX_WEIGHT, weight_of
 from training.recipe import Member
-from training.rows import TrainingSet
+from training.sampling import TrainingSet
 
 MEMBER = Member(name="volume", volume_power=0.6, trees=1, parameters={})
 

@@ -12,7 +12,7 @@ import pytest
 from artifacts import Store
 from features.calendar import EVENT, NATIONAL, Holiday
 from features.snapshot import Snapshot
-from training.clock import Silent, Step
+from training.clock import NullReporter, Step
 from training.history import (
     NEEDED_DAYS,
     TooLittleHistoryError,
@@ -85,7 +85,7 @@ def test_a_calendar_of_long_events_alone_is_refused(snapshot: Snapshot) -> None:
         check_ordinary_days(judged, snapshot.n_days - 151)
 
 
-class Steps(Silent):
+class Steps(NullReporter):
     """The names of the steps that began."""
 
     def __init__(self) -> None:

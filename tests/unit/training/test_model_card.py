@@ -10,9 +10,9 @@ import pytest
 
 from settings import ROOT
 from training import model_card as module
-from training.document import PREVIOUS, Document, read_backtest
-from training.figures import NOTHING, number, percent
+from training.backtest_result import PREVIOUS, Document, read_backtest
 from training.model_card import model_card
+from training.report_tables import NOTHING, number, percent
 
 METRICS = ROOT / "docs" / "metrics" / "favorita.json"
 CARD = ROOT / "docs" / "MODEL_CARD.md"

@@ -11,8 +11,8 @@ from hierarchicalforecast.methods import BottomUp, MinTrace, TopDown
 
 from features.hierarchy import BOTTOM, Hierarchy
 from features.snapshot import Snapshot
-from training.clock import Clock, Silent
-from training.document import Document
+from training.backtest_result import Document
+from training.clock import Clock, NullReporter
 from training.history import TooLittleHistoryError
 from training.recipe import Recipe
 from training.reconciliation_methods import (
@@ -166,7 +166,7 @@ def studied(snapshot: Snapshot, recipe: Recipe) -> Document:
     smaller = smaller.model_copy(update={"segments": tuple(segments)})
     plan = plan_of(snapshot)
     plan = replace(plan, frozen=int(plan.calibration.min()))
-    return study(snapshot, smaller, plan, threads=1, clock=Clock(Silent()))
+    return study(snapshot, smaller, plan, threads=1, clock=Clock(NullReporter()))
 
 
 def test_every_method_is_scored_on_every_window(document: Document, snapshot: Snapshot) -> None:

@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 import pytest
 
 from training import figures
-from training.document import OURS, Document
-from training.figures import NOTHING, number, percent
-from training.pictures import pictures_of
+from training.backtest_result import OURS, Document
+from training.charts import charts_of
 from training.report import REPORT_FILE, report, write_report
+from training.report_tables import NOTHING, number, percent
 
 
 class Page(HTMLParser):
@@ -136,7 +136,7 @@ def test_tables_are_as_wide_as_their_headers(document: Document) -> None:
 
 def test_figures_that_do_not_exist_are_said_so(gaps: Document) -> None:
     assert NOTHING in Page(report(gaps)).cells
-    assert len(pictures_of(gaps)) == 4
+    assert len(charts_of(gaps)) == 4
 
 
 def test_a_mean_is_over_the_figures_that_exist() -> None:

@@ -11,8 +11,8 @@ import pytest
 from redis.exceptions import NoScriptError, ResponseError
 
 from cache.redis import RedisUnavailableError
-from middleware.limits.account import MEMORY_SECONDS, lease_of
 from middleware.limits.gcra import MICROSECONDS, Rate, charge
+from middleware.limits.lease import MEMORY_SECONDS, lease_of
 from middleware.limits.limiter import Limiter
 from middleware.limits.verdict import Verdict
 from tiers import TIERS, Tier

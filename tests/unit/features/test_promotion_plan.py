@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from features.matrix import known_covariates
-from features.plan import ALWAYS, LONGEST, days_of_plan
+from features.promotion_plan import ALWAYS, LONGEST, days_of_plan
 from features.snapshot import Snapshot
 
 STORES = np.array([0, 0, 1])

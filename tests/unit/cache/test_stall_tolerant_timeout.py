@@ -7,14 +7,14 @@ import time
 
 import pytest
 
-from cache.patience import patience
+from cache.stall_tolerant_timeout import stall_tolerant_timeout
 
 
 def test_what_takes_too_long_is_cancelled() -> None:
     async def run() -> float:
         begin = time.monotonic()
         with pytest.raises(TimeoutError):
-            async with patience(0.04):
+            async with stall_tolerant_timeout(0.04):
                 await asyncio.Event().wait()
         return time.monotonic() - begin
 
@@ -24,7 +24,7 @@ def test_what_takes_too_long_is_cancelled() -> None:
 def test_a_loop_that_was_held_up_still_takes_what_came_meanwhile() -> None:
     async def ask(port: int) -> str:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        async with patience(0.1):
+        async with stall_tolerant_timeout(0.1):
             writer.write(b"?\n")
             time.sleep(0.3)  # holds up the loop; nothing can be awaited here
             answer = await reader.readline()
@@ -46,7 +46,7 @@ def test_leaving_in_time_leaves_nothing_behind() -> None:
 
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, what: reported.append(what))
-        async with patience(0.01):
+        async with stall_tolerant_timeout(0.01):
             pass
         await asyncio.sleep(0.05)  # a timer left over would end in here
 

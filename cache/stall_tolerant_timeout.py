@@ -10,7 +10,7 @@ STEPS = 4
 
 
 @asynccontextmanager
-async def patience(seconds: float) -> AsyncIterator[None]:
+async def stall_tolerant_timeout(seconds: float) -> AsyncIterator[None]:
     """Cancel the block after `seconds`, counted in steps that follow one another.
 
     An event loop that was held up, by a computation or by a busy machine, finds its timers

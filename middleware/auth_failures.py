@@ -14,7 +14,7 @@ RETRY_SECONDS = 5
 HOW = "Send a key as X-API-Key, or a key or token as Authorization: Bearer."
 
 
-class Refused(Exception):
+class AuthenticationFailed(Exception):
     """Authentication failed.
 
     Attributes:
@@ -41,38 +41,42 @@ def _challenge(error: str = "", **parameters: str) -> dict[str, str]:
     return {"WWW-Authenticate": f"Bearer {', '.join(pairs)}"}
 
 
-def missing(detail: str = f"This call needs a key or token. {HOW}") -> Refused:
+def missing(detail: str = f"This call needs a key or token. {HOW}") -> AuthenticationFailed:
     """Nothing was given; RFC 6750 wants no error code then."""
-    return Refused("missing", Problem(Code.AUTH_REQUIRED, detail, headers=_challenge()))
+    return AuthenticationFailed(
+        "missing", Problem(Code.AUTH_REQUIRED, detail, headers=_challenge())
+    )
 
 
-def invalid(reason: str, detail: str, subject: str = "") -> Refused:
+def invalid(reason: str, detail: str, subject: str = "") -> AuthenticationFailed:
     """What was given is not a valid key or token."""
     problem = Problem(Code.AUTH_INVALID, detail, headers=_challenge("invalid_token"))
-    return Refused(reason, problem, subject)
+    return AuthenticationFailed(reason, problem, subject)
 
 
-def wrong_scheme(detail: str) -> Refused:
+def wrong_scheme(detail: str) -> AuthenticationFailed:
     """Another way to authenticate was tried; RFC 6750 wants no error code then."""
-    return Refused("wrong_scheme", Problem(Code.AUTH_INVALID, detail, headers=_challenge()))
+    return AuthenticationFailed(
+        "wrong_scheme", Problem(Code.AUTH_INVALID, detail, headers=_challenge())
+    )
 
 
-def ambiguous(detail: str) -> Refused:
+def ambiguous(detail: str) -> AuthenticationFailed:
     """More was given than one key or token."""
     headers = _challenge("invalid_request")
-    return Refused("ambiguous", Problem(Code.INVALID_REQUEST, detail, headers=headers))
+    return AuthenticationFailed("ambiguous", Problem(Code.INVALID_REQUEST, detail, headers=headers))
 
 
-def in_query(parameter: str) -> Refused:
+def in_query(parameter: str) -> AuthenticationFailed:
     """A key is in the address, and with it in histories and logs, whether it is valid or not."""
     detail = (
         f"The query parameter {parameter} looks like a key. Addresses are kept in histories and "
         f"logs: treat a key that was sent so as known to others, and have it revoked. {HOW}"
     )
-    return Refused("key_in_query", Problem(Code.KEY_IN_QUERY, detail))
+    return AuthenticationFailed("key_in_query", Problem(Code.KEY_IN_QUERY, detail))
 
 
-def unavailable(subject: str) -> Refused:
+def unavailable(subject: str) -> AuthenticationFailed:
     """The key may be valid, and cannot be looked up."""
     problem = Problem(
         Code.KEYS_UNAVAILABLE,
@@ -80,10 +84,10 @@ def unavailable(subject: str) -> Refused:
         "try again later.",
         headers={"Retry-After": str(RETRY_SECONDS)},
     )
-    return Refused("unavailable", problem, subject)
+    return AuthenticationFailed("unavailable", problem, subject)
 
 
-def not_looked_up(subject: str) -> Refused:
+def not_looked_up(subject: str) -> AuthenticationFailed:
     """The address has sent too many unknown keys for this one to be looked up now."""
     problem = Problem(
         Code.RATE_LIMITED,
@@ -91,7 +95,7 @@ def not_looked_up(subject: str) -> Refused:
         f"Try again in {RETRY_SECONDS} seconds.",
         headers={"Retry-After": str(RETRY_SECONDS)},
     )
-    return Refused("not_looked_up", problem, subject)
+    return AuthenticationFailed("not_looked_up", problem, subject)
 
 
 def forbidden(needed: str) -> Problem:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from features.contract import NAMES
+from features.events import same_dates
 from features.matrix import MatrixBuilder, known_covariates
-from features.occasions import same_dates
 from features.snapshot import Snapshot
 from features.state import state_at
 

@@ -28,7 +28,7 @@ def lease_of(tier: Tier) -> int:
 
 
 @dataclass(slots=True)
-class Account:
+class Lease:
     """A lease of units that are charged in Redis already, and the last refusal.
 
     A refusal is remembered because it cannot be wrong: what a caller owes only grows with other

@@ -36,10 +36,10 @@ from features.matrix import MatrixBuilder, Rows
 from features.snapshot import load_snapshot
 from models.engine import Progress
 from training.clock import Clock
-from training.engine import SAMPLE_ROWS, FittedSegment, spread
 from training.fit import parameters_of, target_of, weight_of
+from training.fitting_backend import SAMPLE_ROWS, FittedSegment, evenly_spaced
 from training.recipe import Member, Recipe, Segment
-from training.rows import TrainingSet, training_rows
+from training.sampling import TrainingSet, training_rows
 
 _LOOPBACK = "127.0.0.1"
 _LOCAL = {
@@ -65,7 +65,7 @@ class _Task:
 
 
 @dataclass(frozen=True)
-class DaskEngine:
+class DaskBackend:
     """Fits on the workers of a cluster.
 
     The same data, recipe and number of workers give the same rows, but trees that differ from
@@ -142,7 +142,7 @@ class DaskEngine:
 
 
 @contextmanager
-def dask_engine(snapshots: Path, *, scheduler: str | None, workers: int) -> Iterator[DaskEngine]:
+def dask_backend(snapshots: Path, *, scheduler: str | None, workers: int) -> Iterator[DaskBackend]:
     """An engine on the cluster of a scheduler, or on one of its own that ends with it.
 
     Args:
@@ -169,7 +169,7 @@ def dask_engine(snapshots: Path, *, scheduler: str | None, workers: int) -> Iter
             raise InputError(f"the Dask scheduler at {scheduler} has no workers")
         _quiet()
         try:
-            yield DaskEngine(client, snapshots)
+            yield DaskBackend(client, snapshots)
         except KilledWorker as error:
             raise InputError(
                 "a worker of the Dask cluster died; if it lacked memory, use more workers"
@@ -221,7 +221,7 @@ def _mean(rows: TrainingSet, value: Callable[[TrainingSet], Any]) -> float:
 
 
 def _sample(rows: TrainingSet, *, count: int) -> Any:
-    return spread(rows.rows, count)
+    return evenly_spaced(rows.rows, count)
 
 
 def _array(

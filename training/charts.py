@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from training.document import OURS, Document
-from training.drawing import INK, drawing, line, panels
-from training.figures import (
+from training.backtest_result import OURS, Document
+from training.report_tables import (
     bucket_mean,
     buckets_of,
     chosen,
@@ -18,11 +17,12 @@ from training.figures import (
     ratio,
     share_of,
 )
+from training.svg import INK, drawing, line, panels
 from training.windows import TUNING
 
 
 @dataclass(frozen=True)
-class Picture:
+class Chart:
     """A drawing and what it says, for those who do not see it."""
 
     title: str
@@ -30,13 +30,13 @@ class Picture:
     svg: str
 
 
-def pictures_of(document: Document) -> list[Picture]:
+def charts_of(document: Document) -> list[Chart]:
     """All pictures of a backtest. The same document gives the same bytes."""
     with drawing():
         return [_rmsle(document), _wape(document), _coverage(document), _wis(document)]
 
 
-def _rmsle(document: Document) -> Picture:
+def _rmsle(document: Document) -> Chart:
     models = models_of(document)
     groups = groups_of(document)
 
@@ -55,7 +55,7 @@ def _rmsle(document: Document) -> Picture:
         )
         for window in windows
     )
-    return Picture(
+    return Chart(
         "RMSLE by window and model",
         f"One dot for each model in each window. {OURS} is the lowest in {best} of "
         f"{len(windows)} windows. The figures are in the table of the same name.",
@@ -63,7 +63,7 @@ def _rmsle(document: Document) -> Picture:
     )
 
 
-def _wape(document: Document) -> Picture:
+def _wape(document: Document) -> Chart:
     groups = groups_of(document)
 
     def draw(axes: Axes, group: str) -> None:
@@ -74,7 +74,7 @@ def _wape(document: Document) -> Picture:
             line(axes, buckets, values, place, level)
         axes.set_xlabel("days ahead")
 
-    return Picture(
+    return Chart(
         "WAPE by level and days ahead",
         f"One line for each level: the mean WAPE of {OURS} over the averaged windows, by days "
         "ahead. The figures are in the tables by level and days ahead.",
@@ -82,7 +82,7 @@ def _wape(document: Document) -> Picture:
     )
 
 
-def _coverage(document: Document) -> Picture:
+def _coverage(document: Document) -> Chart:
     levels = document["intervals"]["levels"]
     nominals = nominals_of(document)
 
@@ -103,7 +103,7 @@ def _coverage(document: Document) -> Picture:
         for nominal in nominals
     ]
     gap, level, bucket, nominal = max(gaps)
-    return Picture(
+    return Chart(
         "Coverage against nominal by level",
         "One panel for each level, one line for days ahead; a calibrated interval lies on the "
         f"dashed line. The farthest from it, by {gap:.1%}, is the {nominal} interval of {level} "
@@ -112,7 +112,7 @@ def _coverage(document: Document) -> Picture:
     )
 
 
-def _wis(document: Document) -> Picture:
+def _wis(document: Document) -> Chart:
     levels = document["intervals"]["levels"]
     ratios = {
         level: {bucket: ratio(cell["wis"], cell["wis_normal"]) for bucket, cell in buckets.items()}
@@ -126,7 +126,7 @@ def _wis(document: Document) -> Picture:
         axes.set_xlabel("days ahead")
 
     known = [value for buckets in ratios.values() for value in buckets.values() if value]
-    return Picture(
+    return Chart(
         "WIS of our intervals as a share of the normal approximation's",
         "One line for each level; below 1 ours are better. They are in "
         f"{sum(value < 1 for value in known)} of {len(known)} cells. The figures are in the table "

@@ -109,7 +109,7 @@ class _Read:
 def _unobserved(outcome: str) -> None: ...
 
 
-class KeyLookup:
+class CachedKeyStore:
     """Finds keys, and remembers which were used.
 
     Args:
@@ -157,7 +157,7 @@ class KeyLookup:
         self._clock, self._now, self._observe = clock, now, observe
         self._asked_at = -float("inf")
         self._used: dict[str, datetime] = {}
-        self.away = False
+        self.unavailable = False
 
     def knows(self, public_id: str) -> bool:
         """Return whether a key of this id was read before, however long ago."""
@@ -178,7 +178,7 @@ class KeyLookup:
             self._observe("hit")
             return entry.key
         known = entry is not None and entry.key is not None
-        if self.away and known:
+        if self.unavailable and known:
             self._read(public_id)  # nobody waits for it: a database that hangs would cost time
             return self._from_before(public_id)
         read = self._read(public_id, None if known else address)
@@ -192,7 +192,7 @@ class KeyLookup:
 
     def look(self) -> None:
         """Ask a database that is away whether it is back, for nobody; waits for no answer."""
-        if self.away:
+        if self.unavailable:
             self._read("")
 
     def used(self, public_id: str) -> None:
@@ -249,7 +249,7 @@ class KeyLookup:
         running = self._reads.get(public_id)
         if running is not None:
             return running
-        if self.away and self._clock() - self._asked_at < self._retry:
+        if self.unavailable and self._clock() - self._asked_at < self._retry:
             return None
         slots = self._known_slots if address is None else self._unknown_slots
         try:
@@ -258,7 +258,7 @@ class KeyLookup:
             self._observe("refused")
             raise LookupsExhaustedError from None
         self._asked_at = self._clock()
-        read = self._reads[public_id] = _Read(slots, turn, probes=self.away)
+        read = self._reads[public_id] = _Read(slots, turn, probes=self.unavailable)
         read.task = asyncio.get_running_loop().create_task(self._ask(public_id, read))
         read.task.add_done_callback(lambda _: self._reads.pop(public_id, None))
         return read
@@ -267,7 +267,7 @@ class KeyLookup:
         """Read an id when it is its turn, and keep the answer, which is as old as the question."""
         await read.turn
         try:
-            if self.away and not read.probes:  # it went away meanwhile
+            if self.unavailable and not read.probes:  # it went away meanwhile
                 return None
             asked_at = self._clock()
             key = await anyio.to_thread.run_sync(
@@ -283,14 +283,14 @@ class KeyLookup:
     def _remember(self, public_id: str, entry: _Entry) -> _Entry:
         self._known.discard(public_id)
         (self._unknown if entry.key is None else self._known).put(public_id, entry)
-        if self.away:
-            self.away = False
+        if self.unavailable:
+            self.unavailable = False
             _log.info("keys_available")
         return entry
 
     def _lost(self, error: str) -> None:
-        if not self.away:
-            self.away = True
+        if not self.unavailable:
+            self.unavailable = True
             _log.warning("keys_unavailable", error=error, grace_seconds=self._grace)
 
 

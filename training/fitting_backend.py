@@ -1,6 +1,6 @@
 """Where a segment is fitted: the interface, and the way of one machine.
 
-The other way is `training.dask_engine`. All that is not rows and trees (contract, blend,
+The other way is `training.dask_backend`. All that is not rows and trees (contract, blend,
 rounding, export, calibration) is the same for both and lies outside.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from features.matrix import MatrixBuilder
 from training.fit import fit
 from training.recipe import Recipe, Segment
-from training.rows import training_rows
+from training.sampling import training_rows
 
 if TYPE_CHECKING:
     from training.clock import Clock
@@ -38,7 +38,7 @@ class FittedSegment:
     sample: NDArray[np.float32]
 
 
-class Engine(Protocol):
+class FittingBackend(Protocol):
     """Makes a segment's rows and fits its members."""
 
     @property
@@ -62,7 +62,7 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class LocalEngine:
+class LocalBackend:
     """All rows in this process, which fits on some threads."""
 
     threads: int
@@ -89,10 +89,10 @@ class LocalEngine:
             )
         with clock.step("fit"):
             boosters = fit(rows, segment, seed=recipe.seed, threads=self.threads, progress=advance)
-        return FittedSegment(tuple(boosters), spread(rows.rows, SAMPLE_ROWS))
+        return FittedSegment(tuple(boosters), evenly_spaced(rows.rows, SAMPLE_ROWS))
 
 
-def spread(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+def evenly_spaced(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """At most `count` rows, evenly over all: planned, hidden and missing covariates all occur."""
     chosen = np.linspace(0, len(rows) - 1, min(count, len(rows)))
     sample: NDArray[np.float32] = rows[chosen.astype(int)]

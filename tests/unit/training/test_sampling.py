@@ -9,11 +9,11 @@ import pytest
 
 from features.contract import NAMES
 from features.matrix import MatrixBuilder
-from features.past import YEAR
 from features.snapshot import MAX_HORIZON
+from features.trailing import YEAR
 from training.history import TooLittleHistoryError
 from training.recipe import Recipe, Segment
-from training.rows import TrainingSet, training_rows
+from training.sampling import TrainingSet, training_rows
 
 LAST = 1100
 

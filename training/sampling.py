@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.matrix import MatrixBuilder, Rows, known_covariates
-from features.past import YEAR
 from features.snapshot import MAX_HORIZON
 from features.state import MIN_HISTORY_DAYS, state_at
+from features.trailing import YEAR
 from models.engine import Progress
 from training.history import TooLittleHistoryError, first_day
 from training.recipe import Recipe, Segment

@@ -10,7 +10,7 @@ from features.snapshot import MAX_HORIZON
 from features.state import state_at
 from models.engine import ForecastEngine
 from training.recipe import Recipe
-from training.rows import training_rows
+from training.sampling import training_rows
 
 
 @pytest.mark.parametrize("segment", [0, 1], ids=["near", "far"])

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.calendar import NO_HOLIDAY
-from features.past import TAIL_DAYS, YEAR, Tail, Values, running_sums
 from features.snapshot import MAX_HORIZON, Snapshot
+from features.trailing import TAIL_DAYS, YEAR, Tail, Values, running_sums
 
 _MONTHDAYS = 31
 _AROUND_WEEKS = (-2, -1, 1, 2)

@@ -15,32 +15,32 @@ from features.contract import NAMES
 from features.matrix import MatrixBuilder
 from features.snapshot import Snapshot
 from models.engine import ForecastEngine
-from training.clock import Clock, Silent
-from training.dask_engine import DaskEngine, dask_engine, shares
-from training.engine import Engine, LocalEngine
+from training.clock import Clock, NullReporter
+from training.dask_backend import DaskBackend, dask_backend, shares
+from training.fitting_backend import FittingBackend, LocalBackend
 from training.history import TooLittleHistoryError
 from training.metrics import rmsle
 from training.pipeline import engine_of, fit_model
 from training.recipe import DEMO, Recipe
-from training.rows import training_rows
+from training.sampling import training_rows
 
 WORKERS = 2
 DAYS = 16
 
 
 @pytest.fixture(scope="module")
-def cluster(trained: Store) -> Iterator[DaskEngine]:
-    with dask_engine(trained.snapshots, scheduler=None, workers=WORKERS) as engine:
+def cluster(trained: Store) -> Iterator[DaskBackend]:
+    with dask_backend(trained.snapshots, scheduler=None, workers=WORKERS) as engine:
         yield engine
 
 
-def forecaster(snapshot: Snapshot, engine: Engine) -> ForecastEngine:
+def forecaster(snapshot: Snapshot, engine: FittingBackend) -> ForecastEngine:
     fitted = fit_model(
         snapshot,
         DEMO,
         last_target=snapshot.newest_origin - DAYS,
         engine=engine,
-        clock=Clock(Silent()),
+        clock=Clock(NullReporter()),
     )
     return engine_of(fitted, snapshot, DEMO, threads=1)
 
@@ -52,18 +52,18 @@ def held_out(snapshot: Snapshot, engine: ForecastEngine) -> float:
     return rmsle(forecast, snapshot.sales[bottoms, origin + days])
 
 
-def test_the_model_is_as_good_as_one_machines(snapshot: Snapshot, cluster: DaskEngine) -> None:
-    here = held_out(snapshot, forecaster(snapshot, LocalEngine(threads=1)))
+def test_the_model_is_as_good_as_one_machines(snapshot: Snapshot, cluster: DaskBackend) -> None:
+    here = held_out(snapshot, forecaster(snapshot, LocalBackend(threads=1)))
     there = held_out(snapshot, forecaster(snapshot, cluster))
     assert there == pytest.approx(here, abs=0.005)
 
 
 def test_boosters_have_the_features_and_trees_of_the_recipe(
-    builder: MatrixBuilder, recipe: Recipe, cluster: DaskEngine
+    builder: MatrixBuilder, recipe: Recipe, cluster: DaskBackend
 ) -> None:
     segment = recipe.segments[0]
     last = builder.snapshot.newest_origin
-    fitted = cluster.fit(builder, recipe, segment, last_target=last, clock=Clock(Silent()))
+    fitted = cluster.fit(builder, recipe, segment, last_target=last, clock=Clock(NullReporter()))
     for booster, member in zip(fitted.boosters, segment.members, strict=True):
         assert booster.feature_name() == list(NAMES)
         assert booster.num_trees() == member.trees
@@ -71,13 +71,13 @@ def test_boosters_have_the_features_and_trees_of_the_recipe(
 
 
 def test_parameters_are_those_of_one_machine(
-    builder: MatrixBuilder, recipe: Recipe, cluster: DaskEngine
+    builder: MatrixBuilder, recipe: Recipe, cluster: DaskBackend
 ) -> None:
     """The regressor for Dask has defaults of its own, under other names."""
 
-    def parameters(engine: Engine) -> list[str]:
+    def parameters(engine: FittingBackend) -> list[str]:
         fitted = engine.fit(
-            builder, recipe, recipe.segments[0], last_target=1000, clock=Clock(Silent())
+            builder, recipe, recipe.segments[0], last_target=1000, clock=Clock(NullReporter())
         )
         text = fitted.boosters[0].model_to_string().partition("parameters:")[2]
         told = {line.strip("[]").split(": ")[0]: line for line in text.splitlines() if ": " in line}
@@ -85,15 +85,17 @@ def test_parameters_are_those_of_one_machine(
             told.pop(name, None)
         return sorted(told.values())
 
-    assert parameters(cluster) == parameters(LocalEngine(threads=1))
+    assert parameters(cluster) == parameters(LocalBackend(threads=1))
 
 
 def test_a_worker_that_does_not_see_the_snapshot_says_so(
-    builder: MatrixBuilder, recipe: Recipe, cluster: DaskEngine, tmp_path: Path
+    builder: MatrixBuilder, recipe: Recipe, cluster: DaskBackend, tmp_path: Path
 ) -> None:
-    elsewhere = DaskEngine(cluster.client, tmp_path)
+    elsewhere = DaskBackend(cluster.client, tmp_path)
     with pytest.raises(ArtifactError) as caught:
-        elsewhere.fit(builder, recipe, recipe.segments[0], last_target=1000, clock=Clock(Silent()))
+        elsewhere.fit(
+            builder, recipe, recipe.segments[0], last_target=1000, clock=Clock(NullReporter())
+        )
     assert caught.value.path.is_relative_to(tmp_path)
 
 
@@ -102,7 +104,7 @@ def test_a_worker_that_dies_ends_the_training_in_one_line(
 ) -> None:
     with (
         pytest.raises(InputError, match="died"),
-        dask_engine(trained.snapshots, scheduler=None, workers=1) as engine,
+        dask_backend(trained.snapshots, scheduler=None, workers=1) as engine,
     ):
         engine.client.submit(os._exit, 1).result()
 
@@ -126,10 +128,12 @@ def test_shares_are_whole_stores_and_make_the_rows_of_all_together(
 def test_a_worker_that_fails_is_heard_and_the_cluster_ends(
     trained: Store, builder: MatrixBuilder, recipe: Recipe
 ) -> None:
-    with dask_engine(trained.snapshots, scheduler=None, workers=1) as engine:
+    with dask_backend(trained.snapshots, scheduler=None, workers=1) as engine:
         client = engine.client
         with pytest.raises(TooLittleHistoryError):
-            engine.fit(builder, recipe, recipe.segments[0], last_target=20, clock=Clock(Silent()))
+            engine.fit(
+                builder, recipe, recipe.segments[0], last_target=20, clock=Clock(NullReporter())
+            )
     assert client.status == "closed"
 
 
@@ -137,7 +141,7 @@ def test_a_scheduler_that_is_not_there_is_named(trained: Store, unused_tcp_port:
     address = f"tcp://127.0.0.1:{unused_tcp_port}"
     with (
         pytest.raises(InputError, match=address),
-        dask_engine(trained.snapshots, scheduler=address, workers=1),
+        dask_backend(trained.snapshots, scheduler=address, workers=1),
     ):
         pass
 
@@ -146,7 +150,7 @@ def test_a_scheduler_that_is_not_there_is_named(trained: Store, unused_tcp_port:
 def unused_tcp_port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> int:
     import socket
 
-    monkeypatch.setattr("training.dask_engine._CONNECT", "1s")
+    monkeypatch.setattr("training.dask_backend._CONNECT", "1s")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from cache.bounded import ENTRY_BYTES
-from middleware.key_lookup import KeyLookup, KeysUnavailableError, LookupsExhaustedError
+from middleware.cached_key_store import CachedKeyStore, KeysUnavailableError, LookupsExhaustedError
 from storage.database import open_database
 from storage.errors import StorageError
 from storage.key_store import Actor
@@ -78,8 +78,8 @@ class Bench:
         self.time = 1000.0
         self.outcomes: list[str] = []
 
-    def lookup(self, **options: Any) -> KeyLookup:
-        return KeyLookup(
+    def lookup(self, **options: Any) -> CachedKeyStore:
+        return CachedKeyStore(
             self.store,
             clock=lambda: self.time,
             now=lambda: NOW + timedelta(seconds=self.time),
@@ -103,7 +103,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
     anyio.run(test)
 
 
-def immediately(lookup: KeyLookup, public_id: str) -> ApiKey | None:
+def immediately(lookup: CachedKeyStore, public_id: str) -> ApiKey | None:
     """What a call answers that never awaits; fails if it does."""
     call = lookup.find(public_id)
     try:
@@ -287,7 +287,7 @@ def test_made_up_ids_delay_neither_revocations_nor_keys_from_elsewhere(bench: Be
         assert (found["one"], found["two"]) == (None, key("two"))
         # the second in line of the unknown, whoever else was before it
         assert bench.store.asked.index("two") <= 4
-        assert not lookup.away
+        assert not lookup.unavailable
 
     run(test)
 
@@ -308,7 +308,7 @@ def test_an_address_may_have_so_many_ids_waiting_and_another_is_not_refused(
             await anyio.wait_all_tasks_blocked()
             bench.store.gate.set()
         assert sorted(bench.store.asked) == ["a", "b", "c", "two"]
-        assert not lookup.away
+        assert not lookup.unavailable
 
     run(test)
 
@@ -324,7 +324,7 @@ def test_an_answer_that_the_event_loop_comes_to_late_is_no_outage(bench: Bench) 
         async with anyio.create_task_group() as group:
             group.start_soon(hold_up)
             assert await lookup.find("two") == key("two")
-        assert not lookup.away
+        assert not lookup.unavailable
 
     run(test)
 
@@ -341,11 +341,11 @@ def test_who_waits_for_a_turn_learns_that_the_store_hangs(bench: Bench) -> None:
                         await lookup.find(name)
 
                 group.start_soon(refused)
-        assert lookup.away
+        assert lookup.unavailable
         assert bench.store.asked == ["a"]
         bench.store.gate.set()
         await bench.until(lambda: lookup._reads == {})
-        assert not lookup.away
+        assert not lookup.unavailable
 
     run(test)
 
@@ -442,12 +442,12 @@ def test_keys_are_found_again_when_the_store_is_back(bench: Bench, log_lines: Ca
         bench.store.fails = AWAY
         bench.time += 2
         await lookup.find("one")
-        assert lookup.away
+        assert lookup.unavailable
         bench.store.fails = None
         del bench.store.keys["one"]
         bench.time += 1
         assert immediately(lookup, "one") == key("one")
-        await bench.until(lambda: not lookup.away)
+        await bench.until(lambda: not lookup.unavailable)
         assert await lookup.find("one") is None
         assert await lookup.find("two") == key("two")
 
@@ -472,7 +472,7 @@ def test_a_look_finds_a_store_that_is_back_though_nobody_brings_a_key(bench: Ben
         assert bench.store.asked == ["one"]
         bench.time += 1
         lookup.look()
-        await bench.until(lambda: not lookup.away)
+        await bench.until(lambda: not lookup.unavailable)
         assert len(bench.store.asked) == 2
 
     run(test)
@@ -487,13 +487,13 @@ def test_a_store_that_hangs_counts_as_away(bench: Bench) -> None:
         bench.time += 2
         bench.store.gate.clear()
         assert await lookup.find("one") == key("one")
-        assert lookup.away
+        assert lookup.unavailable
         for _ in range(5):
             bench.time += 1
             assert immediately(lookup, "one") == key("one")
         assert bench.store.asked == ["one", "one"]
         bench.store.gate.set()
-        await bench.until(lambda: not lookup.away)
+        await bench.until(lambda: not lookup.unavailable)
         assert await lookup.find("two") == key("two")
 
     run(test)
@@ -505,7 +505,7 @@ def test_a_fault_in_the_program_is_no_outage(bench: Bench) -> None:
         bench.store.fails = ZeroDivisionError()
         with pytest.raises(ZeroDivisionError):
             await lookup.find("one")
-        assert not lookup.away
+        assert not lookup.unavailable
 
     run(test)
 
@@ -564,7 +564,7 @@ def test_a_key_of_the_database_is_found_used_and_revoked(tmp_path: Path) -> None
     clock = Counter(now=0)
 
     async def test() -> None:
-        lookup = KeyLookup(database, clock=lambda: float(clock["now"]))
+        lookup = CachedKeyStore(database, clock=lambda: float(clock["now"]))
         found = await lookup.find(made.record.id)
         assert found == made.record
         lookup.used(made.record.id)

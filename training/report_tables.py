@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from features.hierarchy import TOTAL
-from training.document import OURS, PREVIOUS, Document
+from training.backtest_result import OURS, PREVIOUS, Document
 from training.windows import APART, HOLDOUT, TUNING
 
 NOTHING = "n/a"
@@ -366,7 +366,7 @@ def _within(entry: Document, nominal: float) -> bool:
     return bool(entry["coverage_low"] <= nominal <= entry["coverage_high"])
 
 
-def frozen_in_turn(dates: Sequence[str]) -> str:
+def freezing_dates(dates: Sequence[str]) -> str:
     """How many models forecast one after the other, and when each stopped learning."""
     models = "a model" if len(dates) == 1 else f"{len(dates)} models"
     return f"{models} frozen at {', '.join(dates)}"
