@@ -1,13 +1,12 @@
-"""Folders that are written once, named by their content, and verified whenever they are read.
+"""Content-addressed folders: written once, named by their content, verified at every read.
 
 A bundle, a snapshot and a forecast store are each such a folder: files plus a
-``manifest.json`` that holds the size and SHA-256 of every file. The folder's name ends in
-the first 16 hexadecimal digits of the manifest's own SHA-256, so that no byte in it,
-the manifest's included, can change unnoticed. Nothing in a manifest depends on the time or
-the machine: equal content gets an equal name.
+``manifest.json`` with the size and SHA-256 of every file. The folder's name ends in the first
+16 hexadecimal digits of the manifest's own SHA-256, so that a change of any byte, in the manifest
+too, is detected. A manifest contains neither time nor machine: equal content gets an equal name.
 
-Writing happens in a staging folder beside the destination, which is renamed into place when
-complete; a killed process leaves a staging folder behind and nothing else.
+A folder is written under a staging name beside its destination and renamed when it is complete;
+a killed process leaves at most a staging folder behind.
 """
 
 from __future__ import annotations
@@ -57,7 +56,10 @@ class ArtifactError(Exception):
         self.reason = reason
 
     def __reduce__(self) -> tuple[type[ArtifactError], tuple[Path, str]]:
-        return type(self), (self.path, self.reason)  # a Dask worker raises it across processes
+        return type(self), (
+            self.path,
+            self.reason,
+        )  # picklable: a Dask worker raises it across processes
 
 
 class UnwritableError(ArtifactError):
@@ -66,7 +68,7 @@ class UnwritableError(ArtifactError):
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Turn the failure of writing below a folder into one line that says where and why.
+    """Turn an OSError of writing below a folder into one line with place and reason.
 
     Raises:
         UnwritableError: permissions, a full or read-only volume, a file in the folder's place.
@@ -88,7 +90,7 @@ class FileEntry(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What an artifact says of itself."""
+    """Manifest of an artifact: kind, label, facts, and a digest of each file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -134,11 +136,11 @@ def staging(parent: Path) -> Iterator[Path]:
     """Yield an empty folder beside the artifacts; it is removed unless `seal` moved it.
 
     Raises:
-        UnwritableError: it cannot be made, or not be filled.
+        UnwritableError: it cannot be created or filled.
     """
     with writing(parent):
         parent.mkdir(parents=True, exist_ok=True)
-        _sweep(parent)
+        _sweep_staging(parent)
         folder = Path(tempfile.mkdtemp(prefix=_STAGING, dir=parent))
         try:
             yield folder
@@ -149,8 +151,8 @@ def staging(parent: Path) -> Iterator[Path]:
 def seal(folder: Path, *, kind: str, label: str, facts: Mapping[str, Any]) -> Artifact:
     """Complete a staging folder with its manifest and rename it into place.
 
-    Content that exists already under its name is kept, and the staging folder is left to be
-    removed: artifacts never change. One that was damaged gives way to what it should be.
+    If an intact artifact of that name exists, it is kept and the staging folder is discarded by
+    `staging`: artifacts never change. A damaged one is moved aside and replaced.
     """
     files = {
         path.relative_to(folder).as_posix(): FileEntry(
@@ -163,19 +165,23 @@ def seal(folder: Path, *, kind: str, label: str, facts: Mapping[str, Any]) -> Ar
         schema_version=SCHEMA_VERSION, kind=kind, label=label, facts=dict(facts), files=files
     )
     (folder / MANIFEST).write_bytes(manifest.to_bytes())
-    folder.chmod(0o755)  # mkdtemp's 0700 would hide it from the server's user
+    folder.chmod(0o755)  # mkdtemp's 0700 would exclude the server's user
     destination = folder.parent / manifest.name
     if destination.exists() and not _is_whole(destination, kind):
-        destination.rename(folder.with_name(f"{folder.name}-damaged"))  # swept in a day
+        destination.rename(
+            folder.with_name(f"{folder.name}-damaged")
+        )  # `_sweep_staging` removes it
+    # Sync the files before the rename and the parent folder after it: after a power failure the
+    # name either does not exist or refers to complete files.
     if not destination.exists():
         for path in folder.rglob("*"):
-            _sync(path)
+            _sync_path(path)
         try:
             folder.rename(destination)
         except OSError:
             if not destination.exists():  # otherwise another process was first
                 raise
-        _sync(destination.parent)
+        _sync_path(destination.parent)
     return Artifact(destination, manifest)
 
 
@@ -184,7 +190,7 @@ def verify(folder: Path, *, kind: str) -> Artifact:
 
     Raises:
         ArtifactError: the folder or a file is missing, added, or differs from the manifest,
-            or the manifest is of another kind or schema. There is no way around it.
+            or the manifest is of another kind or schema. No option skips this check.
     """
     if not folder.is_dir():
         raise ArtifactError(folder, "does not exist")
@@ -247,8 +253,8 @@ class Store:
 
     @property
     def builds(self) -> Path:
-        """Records of how long each bundle took to make: outside the bundle, whose digest
-        must not depend on the clock."""
+        """Records of each bundle's build times: outside the bundle, whose digest must not
+        depend on the clock."""
         return self.root / "builds"
 
     @property
@@ -256,11 +262,11 @@ class Store:
         return self.root / "CURRENT"
 
     def current(self) -> Release:
-        """The serving release.
+        """Return the active release.
 
         Raises:
-            ArtifactError: there is no ``CURRENT``, it cannot be read, or what it names is not in
-                this store.
+            ArtifactError: ``CURRENT`` does not exist or cannot be read, or it names a folder
+                outside this store.
         """
         try:
             lines = read_regular(self.pointer, _LONGEST_POINTER).decode().splitlines()
@@ -270,17 +276,21 @@ class Store:
             ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise ArtifactError(self.pointer, "cannot be read") from error
-        named = dict(line.strip().split("=", 1) for line in lines if "=" in line)
+        names = dict(line.strip().split("=", 1) for line in lines if "=" in line)
         return Release(
-            bundle=self._named(named, "bundle", self.bundles),
-            snapshot=self._named(named, "snapshot", self.snapshots),
+            bundle=self._read_name(names, "bundle", self.bundles),
+            snapshot=self._read_name(names, "snapshot", self.snapshots),
         )
 
-    def _named(self, named: Mapping[str, str], kind: str, parent: Path) -> str:
-        """The name of a folder in `parent`, as ``CURRENT`` has it; a name leads nowhere else."""
-        if kind not in named:
+    def _read_name(self, names: Mapping[str, str], kind: str, parent: Path) -> str:
+        """Return a name of ``CURRENT``; refuse one that leads out of this store.
+
+        ``CURRENT`` may be written by others: a path or a symbolic link in it must not make the
+        server load a model from elsewhere.
+        """
+        if kind not in names:
             raise ArtifactError(self.pointer, f"names no {kind}; {_EXPECTED}")
-        name = named[kind]
+        name = names[kind]
         if not _NAME.fullmatch(name):
             raise ArtifactError(self.pointer, f"{kind}={name[:80]!r} is not a name; {_EXPECTED}")
         if not (parent / name).resolve().is_relative_to(self.root.resolve()):
@@ -290,7 +300,7 @@ class Store:
         return name
 
     def promote(self, release: Release) -> Self:
-        """Make a release the serving one, by one atomic rename.
+        """Make a release the active one, by one atomic rename.
 
         Raises:
             UnwritableError: the folder cannot be written.
@@ -307,7 +317,7 @@ class Store:
         return self
 
     def check_writable(self) -> None:
-        """Try to write into the folder and those below it, before hours of work are lost.
+        """Try to write into all folders of the store, before hours of work would be lost.
 
         Raises:
             UnwritableError: one of them cannot be written.
@@ -320,13 +330,13 @@ class Store:
 
 
 def read_regular(path: Path, most: int) -> bytes:
-    """Read a small file; never wait for one that is a pipe, a device or a socket.
+    """Read a small regular file; never block on a pipe, a device or a socket.
 
     Args:
-        most: bytes that it may have.
+        most: maximum of its bytes.
 
     Raises:
-        OSError: it is not there, no regular file, or larger.
+        OSError: it does not exist, is no regular file, or is larger.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
@@ -370,7 +380,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
+def _sync_path(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -378,9 +388,9 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _sweep(parent: Path) -> None:
-    """Remove what killed processes left behind, once it is too old to be in use."""
+def _sweep_staging(parent: Path) -> None:
+    """Remove staging folders of killed processes, once they are too old to be in use."""
     for folder in parent.glob(f"{_STAGING}*"):
-        with suppress(FileNotFoundError):  # its own process has just renamed or removed it
+        with suppress(FileNotFoundError):  # its process renamed or removed it meanwhile
             if time.time() - folder.stat().st_mtime > _STAGING_LIFETIME_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""The catalogue of problems: every way in which a request can fail, as RFC 9457 describes it.
+"""Catalogue of problems: every way in which a request can fail, as in RFC 9457.
 
-A `Problem` is raised anywhere below the HTTP contract and rendered once, by
+A `Problem` is raised anywhere below the HTTP contract and rendered in one place,
 `middleware.problems`. Codes are stable: clients compare them.
 """
 
@@ -14,11 +14,11 @@ DOCUMENTATION = "/docs/errors#"
 
 
 _MOST_DETAIL, _MOST_OF_FAULT = 4_000, 1_000
-"""Characters of a problem's detail and of one fault's: long input is cut, not sent back whole."""
+"""Maximum characters of a problem's detail and of one fault's: they may quote long input."""
 
 
 class InputError(ValueError):
-    """What a person gave cannot be used: the message says what, where, and what would do."""
+    """Input of a person cannot be used; the message has the fault, its place and a remedy."""
 
 
 class _Kind(NamedTuple):
@@ -72,12 +72,12 @@ class Code(Enum):
 
     @property
     def anchor(self) -> str:
-        """Where the documentation explains the problem."""
+        """URL path of the problem's documentation."""
         return DOCUMENTATION + self.name.lower().replace("_", "-")
 
 
 class FieldError(NamedTuple):
-    """One thing that is wrong with a request.
+    """One fault of a request.
 
     Attributes:
         pointer: JSON pointer into the body (RFC 6901), or the name of a query parameter.
@@ -93,8 +93,8 @@ class Problem(Exception):
 
     Attributes:
         code: of the catalogue.
-        detail: what happened and what to do, for a person.
-        errors: the single faults, where there are several or they have a place.
+        detail: what happened and what to do, for people.
+        errors: the single faults, if there are several or if they have a pointer.
         headers: of the response, such as Retry-After.
     """
 
@@ -106,19 +106,19 @@ class Problem(Exception):
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        detail = _cut(detail, _MOST_DETAIL)
+        detail = _truncate(detail, _MOST_DETAIL)
         super().__init__(f"{code.name}: {detail}")
         self.code = code
         self.detail = detail
         self.errors = tuple(
-            FieldError(_cut(pointer, _MOST_OF_FAULT), _cut(wrong, _MOST_OF_FAULT))
+            FieldError(_truncate(pointer, _MOST_OF_FAULT), _truncate(wrong, _MOST_OF_FAULT))
             for pointer, wrong in errors
         )
         self.headers = dict(headers or {})
 
     @classmethod
     def in_field(cls, code: Code, pointer: str, detail: str) -> Problem:
-        """A problem with one fault, which is in one place.
+        """Return a problem with one fault, at `pointer`.
 
         Args:
             detail: a phrase, without a full stop.
@@ -126,27 +126,27 @@ class Problem(Exception):
         return cls(code, f"{pointer}: {detail}.", errors=[FieldError(pointer, detail)])
 
     def at(self, pointer: str) -> Problem:
-        """The same problem of a part of the request, to which `pointer` leads."""
+        """Return the problem with `pointer` prepended to the pointers of its faults."""
         errors = [FieldError(pointer + error.pointer, error.detail) for error in self.errors]
         return Problem(self.code, self.detail, errors=errors, headers=self.headers)
 
     def as_value(self) -> Problem:
-        """Forget where the problem was raised, so that it can be kept, and return it.
+        """Drop the traceback and context, so that the problem can be stored, and return it.
 
-        The frames of a traceback may hold the problem itself. Such a cycle keeps a whole request
-        in memory until a full collection, which stops the worker.
+        The frames of a traceback may reference the problem itself. Such a cycle keeps a whole
+        request in memory until a full garbage collection, which stalls the worker.
         """
         self.__traceback__ = self.__context__ = None
         return self
 
     def document(self, *, instance: str, request_id: str | None = None) -> dict[str, Any]:
-        """The problem as a JSON object; `error` repeats `detail` for clients of old.
+        """Return the problem as a JSON object; `error` repeats `detail` for old clients.
 
         Args:
-            request_id: left out of a problem that is a part of an answer, which must be the same
-                for the same request.
+            request_id: None for a problem inside the body of a successful response, which must
+                be equal for equal requests.
         """
-        named = {} if request_id is None else {"request_id": request_id}
+        request_id_member = {} if request_id is None else {"request_id": request_id}
         return {
             "type": self.code.anchor,
             "title": self.code.title,
@@ -155,17 +155,17 @@ class Problem(Exception):
             "instance": instance,
             "code": self.code.name,
             "error": self.detail,
-            **named,
+            **request_id_member,
             "errors": [error._asdict() for error in self.errors],
         }
 
 
-def _cut(text: str, most: int) -> str:
+def _truncate(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
 def code_of_status(status: int) -> Code:
-    """The code for an error that came without one, by its HTTP status."""
+    """Return the code for a foreign error by its HTTP status."""
     return {
         404: Code.NOT_FOUND,
         405: Code.METHOD_NOT_ALLOWED,

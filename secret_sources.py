@@ -1,7 +1,7 @@
-"""Where secrets come from: files of their own, HashiCorp Vault, or AWS Secrets Manager.
+"""Sources of secrets: files, HashiCorp Vault, AWS Secrets Manager.
 
-Each source answers one call. What goes wrong is told by the name of a variable and the kind of
-the error, never by the text of a library's error: it may quote what was sent or found.
+Messages contain the name of a variable and the kind of an error, never the text of a library's
+error: it may quote a secret that was sent or received.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from errors import InputError
 
 FILE_SUFFIX = "_FILE"
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-"""Where Kubernetes puts the token of a pod's service account."""
+"""Path at which Kubernetes mounts the token of a pod's service account."""
 
 TIMEOUT_SECONDS = 10
-"""For each attempt to reach a manager of secrets."""
+"""Time-out of each attempt to reach a secret manager."""
 
 
 class Secrets(Protocol):
-    """A place where secrets are kept."""
+    """Protocol of a source of secrets."""
 
     def read(self) -> Mapping[str, Any]:
-        """The secrets, by the names of the environment variables that they stand in for.
+        """Return the secrets, by the names of their environment variables.
 
         Raises:
             InputError: they cannot be read.
@@ -38,32 +38,33 @@ class Secrets(Protocol):
 
 @dataclass(frozen=True)
 class FileSecrets:
-    """Secrets in files of their own, as Kubernetes and Docker mount them."""
+    """Secrets in one file each, as Kubernetes and Docker mount them."""
 
     paths: Mapping[str, Path]
 
     @classmethod
-    def named_by(cls, variables: Mapping[str, str], names: Collection[str]) -> FileSecrets:
-        """The files to which `<name>_FILE` leads.
+    def from_variables(cls, variables: Mapping[str, str], names: Collection[str]) -> FileSecrets:
+        """Return the source of the files that the variables `<name>_FILE` name.
 
         Raises:
-            InputError: a secret is given by both of its variables.
+            InputError: both variables of a secret are set.
         """
-        given = [name for name in names if variables.get(name + FILE_SUFFIX)]
-        for name in given:
+        from_files = [name for name in names if variables.get(name + FILE_SUFFIX)]
+        for name in from_files:
             if variables.get(name):
                 raise InputError(f"{name}: {name}{FILE_SUFFIX} is set too; leave one of them out")
-        return cls({name: Path(variables[name + FILE_SUFFIX]) for name in given})
+        return cls({name: Path(variables[name + FILE_SUFFIX]) for name in from_files})
 
     def read(self) -> Mapping[str, str]:
         return {
-            name: _text(path, f"{name}{FILE_SUFFIX}: its file") for name, path in self.paths.items()
+            name: _read_text(path, f"{name}{FILE_SUFFIX}: its file")
+            for name, path in self.paths.items()
         }
 
 
 @dataclass(frozen=True)
 class VaultAccess:
-    """How Vault is reached: by a token, or in the role of a Kubernetes service account."""
+    """Address of Vault, and the credential for it: a token, or a role for a service account."""
 
     address: str | None = None
     token: str | None = field(default=None, repr=False)
@@ -85,16 +86,16 @@ class VaultSecrets:
             raise InputError("VAULT_ADDR: is needed to read secrets from Vault, and is not set")
         if bool(self.access.token) == bool(self.access.role):
             raise InputError("VAULT_TOKEN: either it or VAULT_ROLE is needed, and not both")
-        hvac = _library("hvac", extra="vault")
-        with _reading(f"vault://{self.mount}/{self.path}"):
+        hvac = _import_library("hvac", extra="vault")
+        with _report_kind_only(f"vault://{self.mount}/{self.path}"):
             client = hvac.Client(
                 url=self.access.address,
-                token=self.access.token or "",  # with None, hvac looks for one by itself
+                token=self.access.token or "",  # with None, hvac would search for a token itself
                 namespace=self.access.namespace,
                 timeout=TIMEOUT_SECONDS,
             )
             if self.access.role:
-                jwt = _text(self.access.account, "VAULT_ROLE: the service account's token")
+                jwt = _read_text(self.access.account, "VAULT_ROLE: the service account's token")
                 client.auth.kubernetes.login(role=self.access.role, jwt=jwt)
             answer = client.secrets.kv.v2.read_secret_version(
                 path=self.path, mount_point=self.mount, raise_on_deleted_version=True
@@ -106,15 +107,18 @@ class VaultSecrets:
 class AwsSecrets:
     """One secret of AWS Secrets Manager, a JSON object of names and values.
 
-    Region and credentials are found by boto3, as everywhere on AWS.
+    boto3 determines region and credentials in its usual way.
     """
 
     secret_id: str
 
     def read(self) -> Mapping[str, Any]:
         location = f"aws://{self.secret_id}"
-        boto3, config = _library("boto3", extra="aws"), _library("botocore.config", extra="aws")
-        with _reading(location):
+        boto3, config = (
+            _import_library("boto3", extra="aws"),
+            _import_library("botocore.config", extra="aws"),
+        )
+        with _report_kind_only(location):
             client = boto3.client(
                 "secretsmanager",
                 config=config.Config(
@@ -124,14 +128,14 @@ class AwsSecrets:
                 ),
             )
             text = client.get_secret_value(SecretId=self.secret_id).get("SecretString", "")
-        return _object(text, location)
+        return _parse_object(text, location)
 
 
 def secrets_at(location: str, vault: VaultAccess) -> Secrets:
-    """The source that `SECRETS_FROM` names.
+    """Return the source for a value of `SECRETS_FROM`.
 
     Raises:
-        InputError: it names none.
+        InputError: the value has neither form.
     """
     scheme, _, rest = location.partition("://")
     mount, _, path = rest.partition("/")
@@ -143,20 +147,20 @@ def secrets_at(location: str, vault: VaultAccess) -> Secrets:
 
 
 def read_manager(location: str, vault: VaultAccess, names: Collection[str]) -> Mapping[str, Any]:
-    """Those of `names` that the source at `location` has a value for.
+    """Return the secrets among `names` for which the source at `location` has a value.
 
     Raises:
         InputError: it cannot be read, or has none of them.
     """
-    found = secrets_at(location, vault).read()
-    ours = {name: found[name] for name in names if found.get(name) not in (None, "")}
+    secrets = secrets_at(location, vault).read()
+    ours = {name: secrets[name] for name in names if secrets.get(name) not in (None, "")}
     if not ours:
         raise InputError(f"SECRETS_FROM: {location} has none of {', '.join(names)}")
     return ours
 
 
-def _text(path: Path, what: str) -> str:
-    """What a file holds, without the newline at its end; faults say `what`, not where it is."""
+def _read_text(path: Path, what: str) -> str:
+    """Read a file without its final newlines; errors contain `what` instead of its path."""
     try:
         text = path.read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as error:
@@ -168,18 +172,18 @@ def _text(path: Path, what: str) -> str:
     return text
 
 
-def _object(text: str, location: str) -> Mapping[str, Any]:
+def _parse_object(text: str, location: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        document = None
+    if not isinstance(document, dict):
         raise InputError(f"SECRETS_FROM: {location} is not a JSON object of names and values")
-    return found
+    return document
 
 
-def _library(name: str, *, extra: str) -> Any:
-    """A client library, which only those need who keep their secrets there."""
+def _import_library(name: str, *, extra: str) -> Any:
+    """Import a client library, which is an optional dependency."""
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
@@ -190,18 +194,18 @@ def _library(name: str, *, extra: str) -> Any:
 
 
 @contextmanager
-def _reading(location: str) -> Iterator[None]:
-    """Whatever a library raises, as an InputError that says its kind alone."""
+def _report_kind_only(location: str) -> Iterator[None]:
+    """Turn any exception of a library into an InputError with its kind only."""
     try:
         yield
     except InputError:
         raise
-    except Exception as error:  # also those that its transport or its codec lets through
-        raise InputError(f"SECRETS_FROM: {location} cannot be read: {_kind(error)}") from None
+    except Exception as error:  # of the library, its transport or a codec
+        raise InputError(f"SECRETS_FROM: {location} cannot be read: {_error_kind(error)}") from None
 
 
-def _kind(error: Exception) -> str:
-    """The name of an error, or the code that AWS gave it."""
+def _error_kind(error: Exception) -> str:
+    """Return the AWS code of an error, else the name of its class."""
     response = getattr(error, "response", None)
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
     return str(code or type(error).__name__)

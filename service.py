@@ -1,8 +1,8 @@
-"""Composition only: the Bento service, its two runners, and the application before them.
+"""Composition root: the Bento service, its two runners, and the application in front of them.
 
-`bentoml serve` runs `MLRF`. Its runners are Bento services of their own; they live in the same
-process unless RUNNERS=remote says otherwise. The HTTP contract is an ASGI application that
-stands in front of BentoML's whole stack and passes on what it does not answer itself.
+`bentoml serve` runs `MLRF`. Its runners are Bento services of their own; they run in the same
+process unless RUNNERS=remote. The HTTP contract is an ASGI application that wraps BentoML's
+whole stack and passes on requests that it has no route for.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ from errors import Code, Problem
 from models.forecaster import Forecaster
 from models.release import LoadedRelease, load_engine, load_release
 from models.watcher import ReleaseWatcher
-from settings import Runners, get_settings, told
+from settings import Runners, describe_faults, get_settings
 from telemetry import metrics
 from telemetry.logs import configure_logging
 
-os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # a forecast service calls nobody
-# for the workers, which inherit it: waking a second thread takes far longer on a busy machine
-# than the products of matrices that a request needs
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # no telemetry to third parties
+# inherited by the workers: on a busy machine, waking a second thread takes far longer than the
+# matrix products of a request
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# uvicorn would believe what a caller says of its own address; `middleware.address` decides
+# uvicorn must not evaluate X-Forwarded-For, which may be forged; `middleware.address` does
 os.environ["FORWARDED_ALLOW_IPS"] = ""
 try:
     settings = get_settings()
-except ValidationError as wrong:  # a line that names the variable, as the command has it
-    raise SystemExit(f"mlrf: {told(wrong)}") from None
+except ValidationError as wrong:  # one line that names the variable, as in the `mlrf` command
+    raise SystemExit(f"mlrf: {describe_faults(wrong)}") from None
 configure_logging(settings.log_level)
 log_framework_as_json(bentoml_log.SERVER_LOGGING_CONFIG)
 
 
 def warm() -> None:
-    """Load the current release, if there is one, before the first request does."""
+    """Load the current release, if there is one, before the first request needs it."""
     with suppress(ArtifactError):
         load_engine(settings.store, settings.store.current())
 
 
 INLINE_ROWS = 128
-"""A call of up to this many rows takes less time than handing it to a thread."""
+"""Up to this many rows are predicted on the event loop, faster than the handover to a thread."""
 
-# The client of a remote runner closes its session after 100 requests by default, and fails those
-# that are under way: keep it for a day.
+# By default the client of a remote runner closes its session after 100 requests, and fails those
+# in flight: keep it for a day.
 _RUNNER: dict[str, Any] = {
     "workers": 1,
     "runner_connection": {"max_requests": 10**9, "max_age": 86_400.0},
@@ -76,7 +76,7 @@ class OnnxRunner:
 
     @bentoml.api
     async def infer(self, bundle: str, snapshot: str, rows: np.ndarray) -> np.ndarray:
-        """Base forecasts, shape (n,), of rows of shape (n, features), by the bundle's model."""
+        """Return base forecasts, shape (n,), for rows, shape (n, features)."""
         predict = load_engine(settings.store, Release(bundle, snapshot)).bundle.model.predict
         if len(rows) <= INLINE_ROWS:
             return predict(rows)
@@ -85,14 +85,14 @@ class OnnxRunner:
 
 @bentoml.service(name="reconciler", **_RUNNER)
 class Reconciler:
-    """Makes base forecasts of whole hierarchies coherent."""
+    """Reconciles base forecasts of whole hierarchies."""
 
     def __init__(self) -> None:
         warm()
 
     @bentoml.api
     async def reconcile(self, bundle: str, snapshot: str, base: np.ndarray) -> np.ndarray:
-        """Coherent forecasts, shape (nodes, dates), of base forecasts of that shape."""
+        """Return coherent forecasts, shape (nodes, dates), for base forecasts of that shape."""
         engine = load_engine(settings.store, Release(bundle, snapshot))
         coherent = await anyio.to_thread.run_sync(engine.reconciliation.reconcile, base)
         return coherent.values
@@ -113,15 +113,17 @@ def depends(runner: Any) -> RunnerDependency:
 
 
 def activate(release: LoadedRelease) -> None:
-    """What follows when a release begins to serve."""
+    """Update metrics and garbage collection when a release becomes active."""
     engine = release.engine
-    metrics.serving(engine.bundle.name, engine.snapshot.name, engine.snapshot.facts.origin)
+    metrics.set_active_release(
+        engine.bundle.name, engine.snapshot.name, engine.snapshot.facts.origin
+    )
     gc.collect()
-    gc.freeze()  # what is loaded stays: no collection needs to walk it again
+    gc.freeze()  # the release is long-lived: exclude it from future collections
 
 
 watcher = ReleaseWatcher(settings.store, load_release, on_swap=activate)
-"""Of this worker."""
+"""The watcher of this worker."""
 
 
 class FrontedService(bentoml.Service):
@@ -154,7 +156,7 @@ class MLRF:
         watcher.look()
 
     def forecaster(self) -> Forecaster:
-        """The forecaster of the release that serves now; raises a Problem where there is none."""
+        """Return the forecaster of the active release; raise a Problem if there is none."""
         release = watcher.serving
         if release is None:
             raise Problem(Code.MODEL_UNAVAILABLE, f"No model is loaded: {watcher.refusal}.")
@@ -163,6 +165,6 @@ class MLRF:
         return self._forecaster
 
 
-if supervisor.is_supervisor():  # workers could not stop it
+if supervisor.is_supervisor():  # only here: an error in a worker would not stop the supervisor
     refuse_open_server(settings)
     supervisor.install()

@@ -1,4 +1,4 @@
-"""How the text of an environment variable becomes a value that is not a plain one."""
+"""Parsers and validators of environment variables whose values are not plain."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-# RFC 6454, 6.2: what a browser sends is in small letters and has no path, not even a slash
+# RFC 6454, 6.2: browsers send an origin in lower case and without a path, even without a slash
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]*A-Z]+)(:[0-9]{1,5})?")
 
 
 def fault(message: str) -> PydanticCustomError:
-    """A fault of a value; pydantic adds where it is."""
+    """Return the error of a value; pydantic adds its place."""
     return PydanticCustomError("setting", "{message}", {"message": message})
 
 
-def _from_json(value: Any) -> Any:
-    """The value that a text holds; what is not a text is one already."""
+def _parse_json(value: Any) -> Any:
+    """Parse a text as JSON; return any other value unchanged."""
     if not isinstance(value, str):
         return value
     try:
@@ -30,20 +30,20 @@ def _from_json(value: Any) -> Any:
         raise fault("Input should be valid JSON") from None
 
 
-def _listed(value: Any) -> Any:
-    """A list that is written with commas, or in JSON."""
+def _split_list(value: Any) -> Any:
+    """Parse a list from comma-separated text or JSON; return any other value unchanged."""
     if not isinstance(value, str) or value.lstrip().startswith("["):
-        return _from_json(value)
+        return _parse_json(value)
     return [part for part in map(str.strip, value.split(",")) if part]
 
 
-def _origin(text: str) -> str:
+def _check_origin(text: str) -> str:
     if text != "*" and not _ORIGIN.fullmatch(text):
         raise fault(f"`{text}` is not an origin: scheme://host or scheme://host:port is expected")
     return text
 
 
-def _network(value: Any) -> Any:
+def _parse_network(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
@@ -53,10 +53,10 @@ def _network(value: Any) -> Any:
 
 
 def redis_url_fault(url: str) -> str | None:
-    """Return what is wrong with the URL of a Redis, without showing any of it; None if nothing.
+    """Return the fault of a Redis URL, without quoting any of it; None if there is none.
 
-    A character of the password that a URL gives a meaning to cuts it off there, and what is left
-    may still be a URL: of another host.
+    An unescaped special character in the password ends the URL's user information early, and the
+    rest may still be a valid URL, of another host.
     """
     expected = "redis://:password@host:6379/0 is expected, or rediss://, or unix:///socket"
     escape = "in a password write # as %23, / as %2F, ? as %3F and @ as %40"
@@ -79,8 +79,8 @@ def redis_url_fault(url: str) -> str | None:
     return None
 
 
-Json = BeforeValidator(_from_json)
-Listed = BeforeValidator(_listed)
-Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
-Origin = Annotated[str, AfterValidator(_origin)]
-"""An origin as browsers name it, or `*` for all."""
+Json = BeforeValidator(_parse_json)
+Listed = BeforeValidator(_split_list)
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_parse_network)]
+Origin = Annotated[str, AfterValidator(_check_origin)]
+"""An origin as browsers send it, or `*` for all."""

@@ -1,6 +1,6 @@
-"""The only reader of the environment.
+"""Settings, read from the environment here only.
 
-Secrets may also stand in files or in a manager of secrets; docs/configuration.md says how.
+Secrets may also be in files or in a secret manager; see docs/configuration.md.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ ROOT = Path(__file__).resolve().parent
 
 
 class Runners(StrEnum):
-    """Where the two runners live."""
+    """Placement of the two runners."""
 
     INPROC = "inproc"
     REMOTE = "remote"
 
 
 class AuthMode(StrEnum):
-    """Whether callers must say who they are."""
+    """Mode of authentication."""
 
     REQUIRED = "required"
     DISABLED = "disabled"
@@ -52,13 +52,13 @@ class LogLevel(StrEnum):
 
 
 MIN_KEY, MIN_JWT_SECRET = 16, 32
-"""Characters; a shorter one could be guessed."""
+"""Minimum characters; a shorter secret could be guessed."""
 
 
 class _Environment(BaseSettings):
-    """Fields, each read from the environment variable of its name in capitals.
+    """Base class: each field is read from the environment variable of its name in capitals.
 
-    Secrets are read from the file that `<name>_FILE` leads to, too.
+    A secret may be read from the file that `<name>_FILE` names instead.
     """
 
     model_config = SettingsConfigDict(
@@ -67,7 +67,7 @@ class _Environment(BaseSettings):
 
     @classmethod
     def secrets(cls) -> tuple[str, ...]:
-        """Names of the variables that hold secrets."""
+        """Return the names of the variables of secrets."""
         fields = cls.model_fields.items()
         return tuple(
             name.upper()
@@ -84,19 +84,19 @@ class _Environment(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """First what a caller gives, then the environment, then files."""
+        """Return the sources by precedence: arguments, environment, files of secrets."""
         assert isinstance(env_settings, EnvSettingsSource)
         variables = {name.upper(): text or "" for name, text in env_settings.env_vars.items()}
-        files = FileSecrets.named_by(variables, cls.secrets()).read()
-        return init_settings, env_settings, _source(settings_cls, files)
+        files = FileSecrets.from_variables(variables, cls.secrets()).read()
+        return init_settings, env_settings, _init_source(settings_cls, files)
 
 
-def _source(cls: type[BaseSettings], values: Mapping[str, Any]) -> InitSettingsSource:
+def _init_source(cls: type[BaseSettings], values: Mapping[str, Any]) -> InitSettingsSource:
     return InitSettingsSource(cls, {name.lower(): value for name, value in values.items()})
 
 
 class SecretManager(_Environment):
-    """Where secrets are kept that stand neither in the environment nor in files."""
+    """Access to the manager of secrets that are neither in the environment nor in files."""
 
     secrets_from: str | None = Field(
         None,
@@ -115,7 +115,7 @@ class SecretManager(_Environment):
     )
 
     def read(self) -> Mapping[str, Any]:
-        """The secrets of the settings that are kept there, by their variables.
+        """Return the secrets of the manager, by their variables.
 
         Raises:
             InputError: they cannot be read, or there are none.
@@ -128,7 +128,7 @@ class SecretManager(_Environment):
 
 
 class Settings(_Environment):
-    """Every setting; whatever source it is from, it is checked here."""
+    """All settings, validated here whatever their source."""
 
     artifacts_dir: Path = Field(
         ROOT / "models" / "artifacts", description="Holds bundles, snapshots and CURRENT."
@@ -247,22 +247,22 @@ class Settings(_Environment):
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], *args: Any, **sources: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """As everywhere, and last what a manager of secrets keeps."""
+        """Return the sources of the base class, followed by the secret manager."""
         first = super().settings_customise_sources(settings_cls, *args, **sources)
-        return *first, _source(settings_cls, SecretManager().read())
+        return *first, _init_source(settings_cls, SecretManager().read())
 
     @model_validator(mode="after")
-    def _agree(self) -> Self:
-        """Refuse settings that do not go together, each by the name of the one to mend."""
+    def _check_agreement(self) -> Self:
+        """Refuse inconsistent settings; each fault names the variable to change."""
         faults = [
             InitErrorDetails(type=fault(wrong), loc=(name,), input=None)
-            for name, wrong in self._disagreements()
+            for name, wrong in self._find_disagreements()
         ]
         if faults:
             raise ValidationError.from_exception_data("Settings", faults, hide_input=True)
         return self
 
-    def _disagreements(self) -> Iterator[tuple[str, str]]:
+    def _find_disagreements(self) -> Iterator[tuple[str, str]]:
         for name, secret, least in (
             ("api_key", self.api_key, MIN_KEY),
             ("jwt_secret", self.jwt_secret, MIN_JWT_SECRET),
@@ -290,9 +290,10 @@ class Settings(_Environment):
 
     @property
     def answer_secret(self) -> SecretStr | None:
-        """Return the secret that answers in Redis are authenticated with, if there is one.
+        """Secret that authenticates cached responses in Redis, if there is one.
 
-        Not the password of a database or of Redis: what is in Redis could be used to guess it.
+        Never the password of a database or of Redis: values in Redis would allow guessing it
+        offline.
         """
         return self.cache_secret or self.jwt_secret or self.api_key
 
@@ -303,19 +304,19 @@ class Settings(_Environment):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process."""
+    """Return the settings of this process."""
     return Settings()
 
 
 class Shell(_Environment):
-    """Variables that `mlrf serve` looks at, as the shell has them, and that set nothing of ours."""
+    """Raw environment variables that `mlrf serve` inspects, which are no settings here."""
 
     api_key: str | None = None
     api_key_file: str | None = None
     bentoml_home: Path = Path("~/bentoml")
 
 
-def told(error: ValidationError) -> str:
-    """What is wrong with the settings, in one line that names variables and shows no values."""
+def describe_faults(error: ValidationError) -> str:
+    """Return the faults of settings in one line that names variables and shows no values."""
     faults = [(str(fault["loc"][0]).upper(), fault["msg"]) for fault in error.errors()]
     return "; ".join(f"{variable}: {wrong}" for variable, wrong in faults)

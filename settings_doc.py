@@ -1,4 +1,4 @@
-"""docs/configuration.md, from the settings themselves: `python settings_doc.py` writes it anew."""
+"""Generator of docs/configuration.md from the settings: run `python settings_doc.py`."""
 
 from __future__ import annotations
 
@@ -107,26 +107,27 @@ Without `burst` it is a tenth of the quota; `"quota": null` means no limit.
 
 
 def document() -> str:
-    """The page, as Markdown."""
-    settings, manager = _table(Settings), _table(SecretManager)
+    """Return the page as Markdown."""
+    settings, manager = _table_lines(Settings), _table_lines(SecretManager)
     return "".join([_INTRODUCTION, *settings, _SECRETS, *manager, _TIERS, *_tier_rows()])
 
 
 def variables() -> list[str]:
-    """Every environment variable that is read."""
+    """Return the names of all environment variables that are read."""
     classes = (Settings, SecretManager)
     own = [name.upper() for cls in classes for name in cls.model_fields]
     return own + [name + FILE_SUFFIX for cls in classes for name in cls.secrets()]
 
 
-def _table(cls: type[Settings] | type[SecretManager]) -> Iterator[str]:
+def _table_lines(cls: type[Settings] | type[SecretManager]) -> Iterator[str]:
     yield "| variable | value | default | meaning |\n|---|---|---|---|\n"
     for name, field in cls.model_fields.items():
         variable = name.upper()
-        shown = f"`{variable}`"
+        cell = f"`{variable}`"
         if variable in cls.secrets():
-            shown += f" or `{variable}{FILE_SUFFIX}`"
-        yield f"| {shown} | {_kind(field)} | {_default(field)} | {field.description} |\n"
+            cell += f" or `{variable}{FILE_SUFFIX}`"
+        value, default = _describe_kind(field), _describe_default(field)
+        yield f"| {cell} | {value} | {default} | {field.description} |\n"
 
 
 def _tier_rows() -> Iterator[str]:
@@ -137,8 +138,8 @@ def _tier_rows() -> Iterator[str]:
         yield f"| `{name}` | {' | '.join(map(str, limits))} |\n"
 
 
-def _kind(field: FieldInfo) -> str:
-    """What may be given, as a person would say it."""
+def _describe_kind(field: FieldInfo) -> str:
+    """Return the valid values of a setting in words."""
     origin = get_origin(field.annotation)
     if origin in _CONTAINERS:
         return _CONTAINERS[origin]
@@ -146,10 +147,10 @@ def _kind(field: FieldInfo) -> str:
     (kind,) = (part for part in parts if part is not NoneType)
     if issubclass(kind, Enum):
         return ", ".join(f"`{member.value}`" for member in kind)
-    return ", ".join([_KINDS[kind], *_bounds(field)])
+    return ", ".join([_KINDS[kind], *_describe_bounds(field)])
 
 
-def _bounds(field: FieldInfo) -> Iterator[str]:
+def _describe_bounds(field: FieldInfo) -> Iterator[str]:
     for bound in field.metadata:
         match bound:
             case Ge(ge=least):
@@ -160,8 +161,8 @@ def _bounds(field: FieldInfo) -> Iterator[str]:
                 yield f"at most {most}"
 
 
-def _default(field: FieldInfo) -> str:
-    """The default as it would be written into the variable; nothing where there is none."""
+def _describe_default(field: FieldInfo) -> str:
+    """Return the default as the text of its variable; empty if there is none."""
     default = field.default
     if isinstance(default, SecretStr):
         default = default.get_secret_value()

@@ -1,4 +1,4 @@
-"""Tiers: how much a caller may ask for. Imports nothing of the house, so that settings can."""
+"""Tiers: rate limits of callers. Imports no other module of the project: settings imports it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _LONGEST = 2**53 // 10**6  # burst × window: Lua's numbers are exact up to 2**5
 
 
 class Tier(BaseModel):
-    """A rate and how far a caller may run ahead of it, in units of cost.
+    """A sustained rate and a burst, in units of cost.
 
     Over any time t, no more than ``burst + quota × t ÷ window`` units are accepted.
 
     Attributes:
-        name: as keys and headers give it.
-        quota: units in a window; None means that there is no limit.
+        name: as in keys and headers.
+        quota: units in a window; None means no limit.
         window: seconds.
-        burst: units that may be spent at once after a pause, and the most that one request may
-            cost; a tenth of the quota where it is not given.
+        burst: units that may be spent at once after a pause, and the maximum cost of one request;
+            by default a tenth of the quota.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,14 +37,14 @@ class Tier(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _with_burst(cls, given: Any) -> Any:
-        if isinstance(given, Mapping) and "burst" not in given:
-            quota = given.get("quota")
-            return {**given, "burst": max(1, quota // 10) if isinstance(quota, int) else 1}
-        return given
+    def _add_default_burst(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "burst" not in value:
+            quota = value.get("quota")
+            return {**value, "burst": max(1, quota // 10) if isinstance(quota, int) else 1}
+        return value
 
     @model_validator(mode="after")
-    def _countable(self) -> Self:
+    def _check_countable(self) -> Self:
         if self.quota is not None and self.quota > _FASTEST * self.window:
             raise ValueError(f"quota is above {_FASTEST} a second; null means no limit")
         if self.burst * self.window > _LONGEST:
@@ -53,11 +53,11 @@ class Tier(BaseModel):
 
     @property
     def rate(self) -> float:
-        """Units a second."""
+        """Sustained rate in units a second; infinite without limit."""
         return float("inf") if self.quota is None else self.quota / self.window
 
 
-def _tier(name: str, quota: int | None, window: int, burst: int = 1) -> Tier:
+def _make_tier(name: str, quota: int | None, window: int, burst: int = 1) -> Tier:
     return Tier(name=name, quota=quota, window=window, burst=burst)
 
 
@@ -65,29 +65,29 @@ TIERS: Mapping[str, Tier] = MappingProxyType(
     {
         tier.name: tier
         for tier in (
-            _tier("free", 100, 3600, 10),
-            _tier("basic", 1_000, 3600, 100),
-            _tier("premium", 10_000, 3600, 1_000),
-            _tier("enterprise", 100_000, 3600, 10_000),
-            _tier("standard", 100, 1, 200),
-            _tier(ANONYMOUS, 60, 60, 20),  # an address without a valid key
-            _tier(UNLIMITED, None, 1),
+            _make_tier("free", 100, 3600, 10),
+            _make_tier("basic", 1_000, 3600, 100),
+            _make_tier("premium", 10_000, 3600, 1_000),
+            _make_tier("enterprise", 100_000, 3600, 10_000),
+            _make_tier("standard", 100, 1, 200),
+            _make_tier(ANONYMOUS, 60, 60, 20),  # an address without a valid key
+            _make_tier(UNLIMITED, None, 1),
         )
     }
 )
-"""The tiers where nothing else is configured."""
+"""The default tiers."""
 
 
-def _completed(given: Any) -> Any:
-    """Tiers by name, as they are configured: those that are not named stay as in `TIERS`."""
-    if not isinstance(given, Mapping):
-        return given
-    named = {
+def _merge_defaults(value: Any) -> Any:
+    """Return the configured tiers by name, completed by the others of `TIERS`."""
+    if not isinstance(value, Mapping):
+        return value
+    by_name = {
         name: {**tier, "name": name} if isinstance(tier, Mapping) else tier
-        for name, tier in given.items()
+        for name, tier in value.items()
     }
-    return {**TIERS, **named}
+    return {**TIERS, **by_name}
 
 
-TierTable = Annotated[dict[str, Tier], BeforeValidator(_completed)]
+TierTable = Annotated[dict[str, Tier], BeforeValidator(_merge_defaults)]
 """The type of a setting: ``{"free": {"quota": 100, "window": 3600, "burst": 10}, …}``."""

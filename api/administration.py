@@ -18,7 +18,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import answer
+from api.answers import json_response
 from api.parsing import read_json, read_query
 from api.schemas.administration import (
     AuditAnswer,
@@ -44,15 +44,15 @@ from models.reload import (
 )
 from storage.audit import Actor, AuditEntry, AuditLog
 from storage.errors import (
+    IdempotencyKeyReusedError,
     InactiveKeyError,
-    OnceReusedError,
     StorageError,
     StorageFullError,
     TooManyKeysError,
     UnknownKeyError,
 )
 from storage.key_store import IdempotencyKey, KeyStore, NewKey
-from storage.keys import ApiKey, masked
+from storage.keys import ApiKey, mask_keys
 
 Result = TypeVar("Result")
 
@@ -65,12 +65,12 @@ _threads = anyio.CapacityLimiter(4)
 
 @dataclass(frozen=True)
 class Administration:
-    """What administrative calls act on.
+    """Stores and services that administrative calls act on.
 
     Attributes:
         reloader: None where no folder of tables is configured.
         tiers: names that a key's tier may have.
-        default_tier: of a key for which none is given.
+        default_tier: of a key that is created without one.
     """
 
     keys: KeyStore
@@ -81,100 +81,106 @@ class Administration:
 
 
 async def list_keys(admin: Administration, request: Request) -> Response:
-    """Every key, without the keys themselves."""
-    asked = read_query(request, KeysQuery)
-    found = await _stored(admin.keys.list, asked.client)
-    return answer(KeysAnswer([KeyAnswer(**_told(key)) for key in found]))
+    """List keys, without the keys themselves."""
+    query = read_query(request, KeysQuery)
+    keys = await _call_database(admin.keys.list, query.client)
+    return json_response(KeysAnswer([KeyAnswer(**_key_document(key)) for key in keys]))
 
 
 async def create_key(admin: Administration, request: Request) -> Response:
-    """Make a key, which is told this once.
+    """Create a key, which only this response contains.
 
-    With an `Idempotency-Key` a request that is repeated makes no second key: it is answered with
-    the first one, `key` being null, because the key itself is not kept.
+    With an `Idempotency-Key` a repeated request creates no second key: it is answered with the
+    first one, `key` being null, because the key itself is not stored.
     """
-    asked = await read_json(request, KeyRequest)
-    tier = admin.default_tier if asked.tier is None else asked.tier
+    payload = await read_json(request, KeyRequest)
+    tier = admin.default_tier if payload.tier is None else payload.tier
     if tier not in admin.tiers:
         raise Problem.in_field(
             Code.INVALID_REQUEST,
             "/tier",
             f"There is no tier {tier!r}; there is {', '.join(admin.tiers)}",
         )
-    new = await _stored(
+    new = await _call_database(
         partial(
             admin.keys.create,
-            asked.client,
-            asked.scopes,
+            payload.client,
+            payload.scopes,
             tier,
-            asked.expires_at,
-            by=_actor(request),
-            once=_once(request, asked.model_dump_json()),
+            payload.expires_at,
+            by=_actor_of(request),
+            idempotency=_idempotency_key_of(request, payload.model_dump_json()),
         )
     )
-    return _new(new)
+    return _new_key_response(new)
 
 
 async def rotate_key(admin: Administration, request: Request) -> Response:
-    """Make a key in the place of another, which expires a while later."""
-    asked = await read_json(request, RotateRequest)
-    grace = timedelta(seconds=asked.grace_seconds)
+    """Replace a key by a new one; the old one expires after a grace period."""
+    payload = await read_json(request, RotateRequest)
+    grace = timedelta(seconds=payload.grace_seconds)
     name = request.path_params["id"]
-    return _new(await _stored(partial(admin.keys.rotate, name, by=_actor(request), grace=grace)))
+    return _new_key_response(
+        await _call_database(partial(admin.keys.rotate, name, by=_actor_of(request), grace=grace))
+    )
 
 
 async def revoke_key(admin: Administration, request: Request) -> Response:
-    """End a key; every worker refuses it within seconds."""
+    """Revoke a key; every worker refuses it within seconds."""
     name = request.path_params["id"]
-    key = await _stored(partial(admin.keys.revoke, name, by=_actor(request)))
-    return answer(KeyAnswer(**_told(key)))
+    key = await _call_database(partial(admin.keys.revoke, name, by=_actor_of(request)))
+    return json_response(KeyAnswer(**_key_document(key)))
 
 
 async def audit_log(admin: Administration, request: Request) -> Response:
-    """Administrative acts and refused authentications, the newest first."""
-    asked = read_query(request, AuditQuery)
-    entries = await _stored(admin.audit.latest, asked.limit, asked.before)
-    more = len(entries) == asked.limit and entries[-1].id > 1
-    return answer(
+    """List administrative acts and refused authentications, the newest first."""
+    query = read_query(request, AuditQuery)
+    entries = await _call_database(admin.audit.latest, query.limit, query.before)
+    more = len(entries) == query.limit and entries[-1].id > 1
+    return json_response(
         AuditAnswer(
-            entries=[_entry(entry) for entry in entries], next=entries[-1].id if more else None
+            entries=[_audit_entry_answer(entry) for entry in entries],
+            next=entries[-1].id if more else None,
         )
     )
 
 
 async def reload_features(admin: Administration, request: Request) -> Response:
-    """Begin to make a snapshot of newer tables, which every worker will serve.
+    """Start to build a snapshot of newer tables, which every worker will serve.
 
-    Until then, and if it fails, the data before go on being served; the job says how far it is.
+    Until it is complete, and if it fails, the previous data are served; the job reports progress.
     """
-    asked = await read_json(request, ReloadRequest)
-    job = await _reloading(partial(_reloader(admin).start, asked.source, force=asked.force))
-    await _note(admin, request, job)
-    told = answer(JobAnswer(**_job(job)), status=202)
-    told.headers["location"] = f"/admin/reload-features/{job.id}"
-    return told
+    payload = await read_json(request, ReloadRequest)
+    job = await _call_reloader(
+        partial(_require_reloader(admin).start, payload.source, force=payload.force)
+    )
+    await _record_reload(admin, request, job)
+    response = json_response(JobAnswer(**_job_document(job)), status=202)
+    response.headers["location"] = f"/admin/reload-features/{job.id}"
+    return response
 
 
 async def reload_job(admin: Administration, request: Request) -> Response:
-    """How far a reload is, and why it failed if it did."""
+    """Report the progress of a reload, and why it failed if it did."""
     name = request.path_params["id"]
-    job = await _reloading(partial(_reloader(admin).job, name))
+    job = await _call_reloader(partial(_require_reloader(admin).job, name))
     if job is None:
         raise Problem(Code.NOT_FOUND, f"There is no job {name[:100]!r}; the newest 50 are kept.")
-    return answer(JobAnswer(**_job(job)))
+    return json_response(JobAnswer(**_job_document(job)))
 
 
 async def reload_jobs(admin: Administration, request: Request) -> Response:
-    """The newest reloads."""
-    jobs = await _reloading(_reloader(admin).jobs)
-    return answer(JobsAnswer([JobAnswer(**_job(job)) for job in jobs]))
+    """List the newest reloads."""
+    jobs = await _call_reloader(_require_reloader(admin).jobs)
+    return json_response(JobsAnswer([JobAnswer(**_job_document(job)) for job in jobs]))
 
 
-async def _stored(act: Callable[..., Result], *arguments: Any) -> Result:
-    """What the database says.
+async def _call_database(act: Callable[..., Result], *arguments: Any) -> Result:
+    """Call the key store or the audit log in a thread and return its result.
 
     Raises:
-        Problem: it cannot be reached, or refuses.
+        Problem: KEYS_UNAVAILABLE where the database fails; NOT_FOUND, CONFLICT or
+            INVALID_REQUEST where it refuses the call.
     """
     try:
         return await anyio.to_thread.run_sync(act, *arguments, limiter=_threads)
@@ -190,16 +196,16 @@ async def _stored(act: Callable[..., Result], *arguments: Any) -> Result:
         ) from error
     except UnknownKeyError as error:
         raise Problem(
-            Code.NOT_FOUND, f"There is no key {masked(error.public_id)[:40]!r}."
+            Code.NOT_FOUND, f"There is no key {mask_keys(error.public_id)[:40]!r}."
         ) from None
-    except (TooManyKeysError, InactiveKeyError, OnceReusedError) as error:
-        raise Problem(Code.CONFLICT, _sentence(error)) from None
+    except (TooManyKeysError, InactiveKeyError, IdempotencyKeyReusedError) as error:
+        raise Problem(Code.CONFLICT, _as_sentence(error)) from None
     except InputError as error:
-        raise Problem(Code.INVALID_REQUEST, _sentence(error)) from None
+        raise Problem(Code.INVALID_REQUEST, _as_sentence(error)) from None
 
 
-async def _reloading(act: Callable[[], Result]) -> Result:
-    """What the reloader says.
+async def _call_reloader(act: Callable[[], Result]) -> Result:
+    """Call the reloader in a thread and return its result.
 
     Raises:
         Problem: INVALID_SOURCE, CONFLICT or RELOAD_UNAVAILABLE.
@@ -220,7 +226,7 @@ async def _reloading(act: Callable[[], Result]) -> Result:
         ) from error
 
 
-def _reloader(admin: Administration) -> Reloader:
+def _require_reloader(admin: Administration) -> Reloader:
     if admin.reloader is None:
         raise Problem(
             Code.RELOAD_UNAVAILABLE,
@@ -229,53 +235,58 @@ def _reloader(admin: Administration) -> Reloader:
     return admin.reloader
 
 
-async def _note(admin: Administration, request: Request, job: Job) -> None:
-    """Write a reload into the audit log; it runs already, so a failure is not the caller's."""
-    event = _actor(request).did("reload.start", job.id, job.source, at=datetime.now(UTC))
+async def _record_reload(admin: Administration, request: Request, job: Job) -> None:
+    """Record a reload in the audit log.
+
+    A failure is logged and not raised: the reload is running already, and is what was requested.
+    """
+    event = _actor_of(request).make_event("reload.start", job.id, job.source, at=datetime.now(UTC))
     try:
         await anyio.to_thread.run_sync(admin.audit.record, [event], limiter=_threads)
     except StorageError as error:
         _log.error("audit_not_written", action=event.action, job=job.id, reason=str(error))
 
 
-def _actor(request: Request) -> Actor:
+def _actor_of(request: Request) -> Actor:
     state = request.scope["state"]
     caller = state.get("caller")
     name, address = (caller.subject, caller.address) if caller else ("unknown", None)
     return Actor(name, address, state.get("request_id"))
 
 
-def _once(request: Request, fingerprint: str) -> IdempotencyKey | None:
-    """What makes a repeated request known, for this caller alone.
+def _idempotency_key_of(request: Request, fingerprint: str) -> IdempotencyKey | None:
+    """Return the key by which a repeated request of this caller is recognized, if it sent one.
 
     Raises:
         Problem: INVALID_REQUEST: the header is empty, or longer than 255 characters.
     """
-    given = request.headers.get(IDEMPOTENCY)
-    if given is None:
+    value = request.headers.get(IDEMPOTENCY)
+    if value is None:
         return None
-    if not 1 <= len(given.strip()) <= 255:
+    if not 1 <= len(value.strip()) <= 255:
         raise Problem.in_field(
             Code.INVALID_REQUEST, IDEMPOTENCY, "It is 1 to 255 characters, such as a UUID"
         )
-    named = f"{_actor(request).name}\n{given.strip()}"
+    scoped = f"{_actor_of(request).name}\n{value.strip()}"  # callers do not share keys
     return IdempotencyKey(
-        *(hashlib.sha256(text.encode()).hexdigest() for text in (named, fingerprint))
+        *(hashlib.sha256(text.encode()).hexdigest() for text in (scoped, fingerprint))
     )
 
 
-def _sentence(error: Exception) -> str:
+def _as_sentence(error: Exception) -> str:
     text = str(error)
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _new(new: NewKey) -> Response:
-    told = answer(NewKeyAnswer(**_told(new.record), key=new.text), status=201 if new.text else 200)
-    told.headers["cache-control"] = "no-store"
-    return told
+def _new_key_response(new: NewKey) -> Response:
+    response = json_response(
+        NewKeyAnswer(**_key_document(new.record), key=new.text), status=201 if new.text else 200
+    )
+    response.headers["cache-control"] = "no-store"
+    return response
 
 
-def _told(key: ApiKey) -> dict[str, Any]:
+def _key_document(key: ApiKey) -> dict[str, Any]:
     return {
         "id": key.id,
         "client": key.client,
@@ -290,9 +301,9 @@ def _told(key: ApiKey) -> dict[str, Any]:
     }
 
 
-def _entry(entry: AuditEntry) -> AuditEntryAnswer:
+def _audit_entry_answer(entry: AuditEntry) -> AuditEntryAnswer:
     return AuditEntryAnswer(id=entry.id, **asdict(entry.event))
 
 
-def _job(job: Job) -> dict[str, Any]:
+def _job_document(job: Job) -> dict[str, Any]:
     return {field.name: getattr(job, field.name) for field in fields(JobAnswer)}

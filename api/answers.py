@@ -1,4 +1,4 @@
-"""What all answers have in common."""
+"""Responses as JSON, ETags, and the fields that all forecasts share."""
 
 from __future__ import annotations
 
@@ -29,46 +29,43 @@ Raw = list[tuple[bytes, bytes]]
 
 
 def body_of(content: Any) -> bytes:
-    """Content as JSON; dataclasses, dates and arrays are written as they are."""
+    """Encode content as JSON; orjson takes dataclasses, dates and arrays as they are."""
     return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def answer(content: Any, status: int = 200) -> Response:
-    """A JSON answer."""
+def json_response(content: Any, status: int = 200) -> Response:
+    """Return a JSON response."""
     return Response(body_of(content), status_code=status, media_type=JSON)
 
 
-def with_etag(request: Request, content: Any) -> Response:
-    """A JSON answer that only changes with model, data and request: see `lasting_bytes`."""
-    return bytes_with_etag(request, body_of(content), media_type=JSON)
+def json_response_with_etag(request: Request, content: Any) -> Response:
+    """Return a JSON response with an ETag, for content that only model, data and request decide."""
+    return bytes_response_with_etag(request, body_of(content), media_type=JSON)
 
 
-def bytes_with_etag(request: Request, body: bytes, *, media_type: str) -> Response:
-    """An answer with an ETag (RFC 9110).
-
-    A client that has it already is told so by a 304 without a body.
-    """
+def bytes_response_with_etag(request: Request, body: bytes, *, media_type: str) -> Response:
+    """Return a response with an ETag, or 304 without a body if the client has it (RFC 9110)."""
     tag = etag_of(body)
     headers = {"etag": tag, "cache-control": REVALIDATE}
-    if is_held(request, tag):
+    if etag_matches(request, tag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=media_type, headers=headers)
 
 
 def etag_of(body: bytes) -> str:
-    """The entity tag of a body."""
+    """Return the strong entity tag of a body (RFC 9110 section 8.8.3)."""
     return f'"{blake2b(body, digest_size=16).hexdigest()}"'
 
 
-def is_held(request: Request, tag: str) -> bool:
-    """Whether If-None-Match says that the client has what the tag stands for."""
-    known = request.headers.get("if-none-match", "")
-    held = {part.strip().removeprefix("W/") for part in known.split(",")}
-    return tag in held or known.strip() == "*"
+def etag_matches(request: Request, tag: str) -> bool:
+    """Return whether If-None-Match names the tag, by weak comparison (RFC 9110 section 13.1.2)."""
+    condition = request.headers.get("if-none-match", "")
+    tags = {part.strip().removeprefix("W/") for part in condition.split(",")}
+    return tag in tags or condition.strip() == "*"
 
 
 class Basis(TypedDict):
-    """What a computed forecast rests on, as every answer that tells one has it."""
+    """Model and data that a computed forecast rests on: fields of every answer with one."""
 
     model_version: str
     model_trained_through: date
@@ -79,7 +76,7 @@ class Basis(TypedDict):
 
 
 def basis_of(engine: ForecastEngine, window: ForecastWindow, row: int) -> Basis:
-    """Return what the forecasts of a node in a window rest on."""
+    """Return the model and data that the forecasts of a node in a window rest on."""
     snapshot, bundle = engine.snapshot, engine.bundle
     trained_through = bundle.facts.trained_through
     return {
@@ -111,5 +108,5 @@ def known_through(
 
 
 def reference(snapshot: Snapshot) -> SnapshotRef:
-    """The data that an answer rests on."""
+    """Return the reference to a snapshot that answers contain."""
     return SnapshotRef(origin=snapshot.facts.origin, digest=snapshot.name.rpartition("-")[2])

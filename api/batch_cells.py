@@ -1,7 +1,7 @@
-"""Reads the header and the cells of a CSV batch as the reader of tables reads its files.
+"""Header and cells of a CSV batch, read by the rules of the table reader (`features.reading`).
 
-The same text means the same value here and there: 1.0 is the store 1, a name's blanks do not
-count, midnight of a day is that day. What is written in another way is refused and named.
+The same text means the same value in both: 1.0 is the store 1, blanks around a name do not count,
+midnight of a day is that day. Any other form is refused, and the problem names it.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ _WHOLE = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.0+)?")
 
 
 def column_names(header: Sequence[str]) -> list[str]:
-    """Return the names of columns without the blanks and the case that they are written in."""
+    """Return the column names of a header, without surrounding blanks and in lower case."""
     return [canonical(name).casefold() for name in header]
 
 
-def other_delimiter(header: Sequence[str], needed: Collection[str]) -> str | None:
-    """Return what separates the names of a header, in words, if it is not commas."""
+def other_delimiter(header: Sequence[str], required: Collection[str]) -> str | None:
+    """Return the delimiter of a header, in words, if its names are not separated by commas."""
     line = ",".join(header)[:1000]
     for delimiter in Delimiter:
         if delimiter is not Delimiter.COMMA:
             names = column_names(line.split(delimiter.character))
-            if all(name in names for name in needed):
+            if all(name in names for name in required):
                 return delimiter.plural
     return None
 
 
 def cell_value(column: str, text: str) -> object:
-    """Return a cell as JSON would have it; a text that is no such value stays, to be refused."""
+    """Return a cell as its JSON value; a text that is none stays, for validation to refuse it."""
     text = text.strip()
     if column in ("store_nbr", "horizon"):
         match = _WHOLE.fullmatch(text)

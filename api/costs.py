@@ -1,7 +1,7 @@
-"""What calls cost, in units: 1 is about what a slice of the stored forecasts takes.
+"""Costs of calls in units, of which one is about what a slice of the stored forecasts takes.
 
-The flat cost of a call is in `api.routes`. A route charges the rest when it has read the request
-and before it computes.
+The flat cost of a call is in `api.operations`. A handler charges the rest when it has read the
+request and before it computes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EXPLANATION = 25
 """TreeSHAP of one row, with the forecast that it explains."""
 
 SCENARIO = 20
-"""The features of a what-if made anew, and the rows that changed predicted."""
+"""The features of a what-if recomputed, and predictions of the rows that changed."""
 
 SERIES_OF_A_UNIT = 50
 """Series below the node of a what-if that cost one unit more."""
@@ -27,34 +27,34 @@ ROWS_OF_A_UNIT = 100
 """Rows of raw features that cost one unit."""
 
 PARSED_ROWS_OF_A_UNIT = 100
-"""Rows of CSV that were read for one unit, where the table is refused then."""
+"""Rows of CSV that are parsed for one unit, charged where the table is refused after that."""
 
 PLANNED_ROWS_OF_A_UNIT = 10
-"""Good rows of a batch that were checked for one unit, where the batch is refused then."""
+"""Valid rows of a batch that are planned for one unit, charged where it is refused after that."""
 
 _EXTRA_KEY = "extra_units"
 
 
 async def charge(request: Request, units: int, *, spent: int = 0) -> None:
-    """Charge so many units more for a request.
+    """Charge units for a request in addition to its flat cost.
 
     Args:
-        spent: units' worth of work that was done before, which is what the request costs if it is
-            refused here.
+        spent: units' worth of work done so far, which is what the request costs if it is refused
+            here.
 
     Raises:
         Problem: RATE_LIMITED or COST_TOO_HIGH.
     """
     state = request.scope["state"]
-    charging = state.get("charge")
+    charge_caller = state.get("charge")  # set by middleware.rate_limit
     if units > 0:
-        state[_EXTRA_KEY] = charged(request) + units
-        if charging is not None:
-            await (charging(units, spent) if spent else charging(units))
+        state[_EXTRA_KEY] = extra_units_of(request) + units
+        if charge_caller is not None:
+            await (charge_caller(units, spent) if spent else charge_caller(units))
 
 
-def charged(request: Request) -> int:
-    """Units that a request was charged beside its flat cost."""
+def extra_units_of(request: Request) -> int:
+    """Return the units that a request was charged in addition to its flat cost."""
     units: int = request.scope["state"].get(_EXTRA_KEY, 0)
     return units
 

@@ -1,4 +1,4 @@
-"""Forecasts of a window's days, as answers show them."""
+"""Forecasts of a window's days, in the form of the answers."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from models.forecaster import Forecaster, RunnerError
 
 
 async def forecast(forecaster: Forecaster, window: ForecastWindow) -> NDArray[np.float64]:
-    """Coherent forecasts of all nodes in units, shape (nodes, days).
+    """Return coherent forecasts of all nodes in units, shape (nodes, days).
 
     Raises:
         Problem: INFERENCE_FAILED.
     """
-    with failing():
+    with translate_runner_errors():
         return await forecaster.forecast(window.origin, window.horizons)
 
 
-async def base(forecaster: Forecaster, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Base forecasts in units, shape (n,), of rows of shape (n, features).
+async def forecast_base(forecaster: Forecaster, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return base forecasts in units, shape (n,), of rows of shape (n, features).
 
     Raises:
         Problem: INFERENCE_FAILED.
     """
-    with failing():
+    with translate_runner_errors():
         return await forecaster.base(rows)
 
 
 @contextmanager
-def failing() -> Iterator[None]:
-    """Turns the failure of a runner into a problem."""
+def translate_runner_errors() -> Iterator[None]:
+    """Raise the failure of a runner as the problem INFERENCE_FAILED."""
     try:
         yield
     except RunnerError as error:
@@ -55,7 +55,7 @@ DayDocument = dict[str, Any]
 """A day as `api.schemas.forecasts.DayForecast` describes it."""
 
 FEW_NODES = 4
-"""Nodes up to which making an object a day takes less time than filling in a text."""
+"""Nodes up to which building one object per day is faster than filling in a template."""
 
 
 @dataclass(frozen=True)
@@ -77,47 +77,57 @@ class DayForecasts:
 
     def first_days(self) -> list[DayDocument]:
         """Return the first day of each node as `/predict/simple` repeats it: without sales."""
-        form = self._form()
-        first = [form(self.dates[0], values, None) for values in self.values[:, 0].tolist()]
+        build_day = self._day_builder()
+        first = [build_day(self.dates[0], values, None) for values in self.values[:, 0].tolist()]
         for day in first:
             del day["actual"]
         return first
 
     def as_json(self) -> Sequence[list[DayDocument] | orjson.Fragment]:
         """Return the days of each node, for orjson to write: it makes null of NaN."""
-        return self._filled() if len(self.values) > FEW_NODES else self._objects()
+        return self._fill_templates() if len(self.values) > FEW_NODES else self._build_objects()
 
-    def _objects(self) -> list[list[DayDocument]]:
-        form = self._form()
+    def _build_objects(self) -> list[list[DayDocument]]:
+        build_day = self._day_builder()
         return [
-            list(map(form, self.dates, *of_node))
+            list(map(build_day, self.dates, *of_node))
             for of_node in zip(self.values.tolist(), self.actual.tolist(), strict=True)
         ]
 
-    def _filled(self) -> list[orjson.Fragment]:
-        """Write one list of days with a placeholder for each number, and fill it once a node.
+    def _fill_templates(self) -> list[orjson.Fragment]:
+        """Encode one list of days with a placeholder for each number, and fill it once per node.
 
-        Days of one window differ in their numbers alone, which orjson writes as one array. For a
-        hundred series that takes a third of the time of making and writing 1,500 objects.
+        Days of one window differ in their numbers alone, which orjson encodes as one array. For a
+        hundred series that takes a third of the time of building and encoding 1,500 objects.
         """
-        numbers, form = self.values.shape[2], self._form()
-        blank = [form(day, ["%b"] * numbers, "%b") for day in self.dates]
-        text = orjson.dumps(blank).replace(b'"%b"', b"%b")
-        of_day = [*range(numbers), *range(1, numbers), numbers]  # bounds are written twice
+        # The template is what `_build_objects` would yield, encoded with the text "%b" for every
+        # number; stripped of its quotes each "%b" is a bytes format field. The numbers of all
+        # nodes are encoded once, as a table with one row a node and, for each day, the prediction,
+        # the bounds and the sales, and the encoded rows are split into tokens. The fields of a day
+        # are in the order of `_day_builder`: first every value, then the bounds again (within
+        # `intervals`), then the sales; `pick` repeats the tokens in that order. A member that is
+        # added or moved in `_day_builder` must be so in `of_day`, and no text of a day but these
+        # placeholders may contain a percent sign.
+        numbers, build_day = self.values.shape[2], self._day_builder()
+        blank = [build_day(day, ["%b"] * numbers, "%b") for day in self.dates]
+        template = orjson.dumps(blank).replace(b'"%b"', b"%b")
+        of_day = [*range(numbers), *range(1, numbers), numbers]
         pick = itemgetter(
             *(at + (numbers + 1) * day for day in range(len(self.dates)) for at in of_day)
         )
         table = np.concatenate((self.values, self.actual[:, :, None]), axis=2)
         rows = orjson.dumps(table.reshape(len(table), -1), option=orjson.OPT_SERIALIZE_NUMPY)
-        return [orjson.Fragment(text % pick(row.split(b","))) for row in rows[2:-2].split(b"],[")]
+        return [
+            orjson.Fragment(template % pick(row.split(b","))) for row in rows[2:-2].split(b"],[")
+        ]
 
-    def _form(self) -> Callable[[date, Sequence[Any], Any], DayDocument]:
-        """Return what makes the object of a day: the one definition of its names and order."""
+    def _day_builder(self) -> Callable[[date, Sequence[Any], Any], DayDocument]:
+        """Return the function that builds the object of a day, which alone defines its members."""
         sides = [f"{side}_{each}" for each in self.nominals for side in ("lower", "upper")]
         names = ("prediction", *sides)
         places = [(nominal, 2 * at + 1) for at, nominal in enumerate(self.nominals)]
 
-        def form(day: date, values: Sequence[Any], actual: Any) -> DayDocument:
+        def build_day(day: date, values: Sequence[Any], actual: Any) -> DayDocument:
             return {
                 "date": day,
                 **dict(zip(names, values, strict=True)),
@@ -128,7 +138,7 @@ class DayForecasts:
                 "actual": actual,
             }
 
-        return form
+        return build_day
 
 
 def days_of(
@@ -138,7 +148,7 @@ def days_of(
     mean: NDArray[np.float64],
     nominals: Sequence[int],
 ) -> DayForecasts:
-    """Return the days of some nodes with their intervals, and the sales of those that have passed.
+    """Return the days of some nodes with their intervals, and the sales of past days.
 
     Args:
         rows: of the nodes, shape (n,).

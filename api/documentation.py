@@ -1,7 +1,7 @@
-"""/openapi.json, and pages for a person made from it, with nothing from elsewhere.
+"""/openapi.json, and HTML pages rendered from it, which load nothing from other servers.
 
-The page of calls has one script, of this server, with which they can be tried. Links are relative,
-so that pages work where a proxy puts the server below a prefix.
+The page of calls has one script of this server, which sends calls from the page. Links are
+relative, so that pages work where a proxy serves them below a prefix.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from api.answers import JSON, bytes_with_etag
+from api.answers import JSON, bytes_response_with_etag
 from api.examples import DOCUMENTS, PAGES_FOLDER
 from api.openapi import openapi
 from api.operation import Operation
@@ -36,7 +36,7 @@ _HEADING = re.compile(r"<h2>(.*?)</h2>")
 
 
 class Documentation:
-    """The document and the pages; each is made when it is first asked for."""
+    """The OpenAPI document and the pages; each is rendered at the first request for it."""
 
     def __init__(self, calls: Sequence[Operation]) -> None:
         self._calls = calls
@@ -47,11 +47,11 @@ class Documentation:
             for path, endpoint in zip(
                 PAGES,
                 (
-                    self._document,
-                    self._page(lambda: self._calls_page, _POLICY_WITH_SCRIPT),
-                    self._page(lambda: self._errors_page, _POLICY),
-                    self._file("style.css", "text/css"),
-                    self._file("try.js", "text/javascript"),
+                    self._openapi_endpoint,
+                    self._page_endpoint(lambda: self._calls_page, _POLICY_WITH_SCRIPT),
+                    self._page_endpoint(lambda: self._errors_page, _POLICY),
+                    self._file_endpoint("style.css", "text/css"),
+                    self._file_endpoint("try.js", "text/javascript"),
                 ),
                 strict=True,
             )
@@ -68,73 +68,75 @@ class Documentation:
     @cached_property
     def _calls_page(self) -> bytes:
         paths, components = self.document["paths"], self.document["components"]["schemas"]
-        return _rendered(
+        return _render_template(
             "calls.html",
             root="",
             title="Calls",
             info=self.document["info"],
             calls=[
-                _call(method, path, operation, components)
+                _describe_operation(method, path, operation, components)
                 for path, methods in paths.items()
                 for method, operation in methods.items()
             ],
-            schemas=[_schema(name, components[name]) for name in sorted(components)],
+            schemas=[_describe_schema(name, components[name]) for name in sorted(components)],
         )
 
     @cached_property
     def _errors_page(self) -> bytes:
         text = (DOCUMENTS / "errors.md").read_text(encoding="utf-8")
         html = _HEADING.sub(r'<h2 id="\1"><a href="#\1">\1</a></h2>', _MARKDOWN.render(text))
-        html = _OTHER_PAGE.sub(r"\1", html)  # a link to a page that is not served keeps its words
+        html = _OTHER_PAGE.sub(
+            r"\1", html
+        )  # a link to a page that is not served becomes plain text
         content = Markup(html)  # nosec B704
-        return _rendered("page.html", root="../", title="Problems", content=content)
+        return _render_template("page.html", root="../", title="Problems", content=content)
 
-    async def _document(self, request: Request) -> Response:
-        return bytes_with_etag(request, self._document_bytes, media_type=JSON)
+    async def _openapi_endpoint(self, request: Request) -> Response:
+        return bytes_response_with_etag(request, self._document_bytes, media_type=JSON)
 
-    def _file(self, name: str, media_type: str) -> Callable[[Request], Any]:
+    def _file_endpoint(self, name: str, media_type: str) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
             content = (PAGES_FOLDER / name).read_bytes()
-            return bytes_with_etag(request, content, media_type=media_type)
+            return bytes_response_with_etag(request, content, media_type=media_type)
 
         return endpoint
 
-    def _page(self, made: Callable[[], bytes], policy: str) -> Callable[[Request], Any]:
+    def _page_endpoint(self, render: Callable[[], bytes], policy: str) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
-            return HTMLResponse(made(), headers={"content-security-policy": policy})
+            return HTMLResponse(render(), headers={"content-security-policy": policy})
 
         return endpoint
 
 
-# The texts are our own, and their HTML is what a page consists of: nothing else gets into Markup.
+# Only texts of this project become Markup, which is not escaped: no value of a request does.
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
-def _inline(text: str) -> Markup:
+def _render_inline(text: str) -> Markup:
     return Markup(_MARKDOWN.renderInline(text))  # nosec B704
 
 
-def _blocks(text: str) -> Markup:
+def _render_blocks(text: str) -> Markup:
     return Markup(_MARKDOWN.render(text))  # nosec B704
 
 
 _PAGES = Environment(
     loader=FileSystemLoader(PAGES_FOLDER), autoescape=True, undefined=StrictUndefined
 )
-_PAGES.filters.update(markdown=_inline, markdown_blocks=_blocks)
+_PAGES.filters.update(markdown=_render_inline, markdown_blocks=_render_blocks)
 
 
-def _rendered(template: str, **values: Any) -> bytes:
+def _render_template(template: str, **values: Any) -> bytes:
     page = _PAGES.get_template(template).render(**values)
-    return page.replace('href="/', f'href="{values["root"]}').encode()  # of texts
+    return page.replace('href="/', f'href="{values["root"]}').encode()  # links within texts
 
 
-def _call(
+def _describe_operation(
     method: str, path: str, operation: Mapping[str, Any], components: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What the page shows of an operation."""
+    """Return the values with which the page's template shows an operation."""
     responses = operation["responses"]
-    told = _success(responses)
+    success = _success_response(responses)
     content = operation.get("requestBody", {}).get("content", {})
     return {
         "id": operation["operationId"],
@@ -142,15 +144,17 @@ def _call(
         "path": path,
         "summary": operation["summary"],
         "description": operation.get("description", ""),
-        "security": _security(operation["security"]),
+        "security": _describe_security(operation["security"]),
         "parameters": [
-            _row(each["name"], {**each["schema"], "description": each["description"]}, ())
+            _field_row(each["name"], {**each["schema"], "description": each["description"]}, ())
             for each in operation["parameters"]
         ],
-        "body": _rows(_resolved(content[JSON]["schema"], components)) if content else [],
-        "answer": _type(next(iter(told["content"].values()))["schema"]),
+        "body": _field_rows(_resolve_reference(content[JSON]["schema"], components))
+        if content
+        else [],
+        "answer": _describe_type(next(iter(success["content"].values()))["schema"]),
         "form": form_of(method, path, operation, components),
-        "examples": _examples(method, path, operation),
+        "examples": _example_requests(method, path, operation),
         "problems": [
             {"status": status, "description": response["description"]}
             for status, response in responses.items()
@@ -159,8 +163,8 @@ def _call(
     }
 
 
-def _success(responses: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The successful response that has content."""
+def _success_response(responses: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the successful response that has content, which a 304 has not."""
     return next(
         response
         for status, response in responses.items()
@@ -168,84 +172,86 @@ def _success(responses: Mapping[str, Any]) -> Mapping[str, Any]:
     )
 
 
-def _security(required: Sequence[Mapping[str, Sequence[str]]]) -> str:
+def _describe_security(required: Sequence[Mapping[str, Sequence[str]]]) -> str:
     if not required:
         return "Open to all."
     scopes = next(iter(required[0].values()))
     return f"Needs a key with the scope {scopes[0]}." if scopes else "Needs any valid key."
 
 
-def _examples(method: str, path: str, operation: Mapping[str, Any]) -> list[dict[str, str]]:
+def _example_requests(method: str, path: str, operation: Mapping[str, Any]) -> list[dict[str, str]]:
     content = operation.get("requestBody", {}).get("content", {})
     bodies = content.get(JSON, {}).get("examples", {})
-    answers = _success(operation["responses"])["content"].get(JSON, {}).get("examples", {})
+    answers = _success_response(operation["responses"])["content"].get(JSON, {}).get("examples", {})
     return [
         {
-            "curl": _curl(method, path, name, bodies.get(name, {}).get("value")),
-            "answer": orjson.dumps(shown["value"], option=orjson.OPT_INDENT_2).decode(),
+            "curl": _request_text(method, path, name, bodies.get(name, {}).get("value")),
+            "answer": orjson.dumps(example["value"], option=orjson.OPT_INDENT_2).decode(),
         }
-        for name, shown in answers.items()
+        for name, example in answers.items()
     ]
 
 
-def _curl(method: str, path: str, name: str, body: Any) -> str:
+def _request_text(method: str, path: str, name: str, body: Any) -> str:
     if method == "get":
         return f"GET {path}?{name}" if "=" in name else f"GET {path}"
     return f"{method.upper()} {path}\n{orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()}"
 
 
-def _schema(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+def _describe_schema(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "description": schema.get("description", ""),
-        "rows": _rows(schema),
-        "type": "" if "properties" in schema else _type(schema),
+        "rows": _field_rows(schema),
+        "type": "" if "properties" in schema else _describe_type(schema),
     }
 
 
-def _rows(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
-    needed = schema.get("required", ())
+def _field_rows(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+    required = schema.get("required", ())
     fields = schema.get("properties", {})
-    return [_row(name, of_field, needed) for name, of_field in fields.items()]
+    return [_field_row(name, of_field, required) for name, of_field in fields.items()]
 
 
-def _row(name: str, schema: Mapping[str, Any], needed: Sequence[str]) -> dict[str, Any]:
+def _field_row(name: str, schema: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any]:
     default = schema.get("default")
     return {
         "name": name,
-        "type": _type(schema),
-        "required": name in needed,
+        "type": _describe_type(schema),
+        "required": name in required,
         "description": schema.get("description", ""),
         "default": "" if default in (None, {}) else orjson.dumps(default).decode(),
     }
 
 
-def _resolved(schema: Mapping[str, Any], components: Mapping[str, Any]) -> Mapping[str, Any]:
+def _resolve_reference(
+    schema: Mapping[str, Any], components: Mapping[str, Any]
+) -> Mapping[str, Any]:
     reference = schema.get("$ref", "")
-    found: Mapping[str, Any] = components[reference.rpartition("/")[2]] if reference else schema
-    return found
+    resolved: Mapping[str, Any] = components[reference.rpartition("/")[2]] if reference else schema
+    return resolved
 
 
-def _type(schema: Mapping[str, Any]) -> Markup:
-    """A schema in a few words, with links to what it refers to."""
+def _describe_type(schema: Mapping[str, Any]) -> Markup:
+    """Return a schema in a few words, with links to the schemas that it refers to."""
     if reference := schema.get("$ref"):
         name = reference.rpartition("/")[2]
         return Markup('<a href="#schema-{0}">{0}</a>').format(name)
     if kinds := schema.get("anyOf") or schema.get("oneOf"):
-        return Markup(" or ").join(_type(kind) for kind in kinds)
+        return Markup(" or ").join(_describe_type(kind) for kind in kinds)
     if values := schema.get("enum"):
         return Markup(" or ").join(Markup("<code>{}</code>").format(str(value)) for value in values)
     if "const" in schema:
         return Markup("<code>{}</code>").format(orjson.dumps(schema["const"]).decode())
     if "items" in schema:
-        return Markup("list of ") + _type(schema["items"])
+        return Markup("list of ") + _describe_type(schema["items"])
     if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
-        return Markup("names to ") + _type(schema["additionalProperties"])
+        return Markup("names to ") + _describe_type(schema["additionalProperties"])
     kind = schema.get("format") or schema.get("type", "anything")
-    return escape(" or ".join(kind) if isinstance(kind, list) else kind) + _limits(schema)
+    return escape(" or ".join(kind) if isinstance(kind, list) else kind) + _describe_limits(schema)
 
 
-def _limits(schema: Mapping[str, Any]) -> str:
+def _describe_limits(schema: Mapping[str, Any]) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
     if low is not None and high is not None:
         return f", {low} to {high}"

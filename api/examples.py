@@ -1,4 +1,4 @@
-"""The requests and answers that the documentation shows; a test holds them to be true."""
+"""Requests and answers that the documentation shows; a test compares them with the server's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DOCUMENTS = Path(__file__).resolve().parent.parent / "docs"
 PAGES_FOLDER = Path(__file__).resolve().parent / "pages"
 PAGES = ("api.md", "api/explain.md", "api/whatif.md")
 
-_SHOWN = re.compile(
+_EXAMPLE = re.compile(
     r"```console\n\$ curl (?P<command>[^`]*?)\n```\n\n```json\n(?P<answer>[^`]*?)\n```"
 )
 _TARGET = re.compile(r"http://127\.0\.0\.1:3000(?P<path>[^' ?]*)\??(?P<query>[^' ]*)")
@@ -37,19 +37,19 @@ class Example(NamedTuple):
 
 @cache
 def examples() -> tuple[Example, ...]:
-    """Every one that is shown, page by page."""
+    """Return every example of the documentation, page by page."""
     return tuple(example for page in PAGES for example in examples_of(page))
 
 
 def examples_of(page: str) -> Iterator[Example]:
-    """Those of a page, in their order."""
-    for shown in _SHOWN.finditer((DOCUMENTS / page).read_text(encoding="utf-8")):
-        target, body = _TARGET.search(shown["command"]), _BODY.search(shown["command"])
-        assert target, f"{page} shows a call of no path: {shown['command']}"
+    """Yield the examples of a page, in their order."""
+    for match in _EXAMPLE.finditer((DOCUMENTS / page).read_text(encoding="utf-8")):
+        target, body = _TARGET.search(match["command"]), _BODY.search(match["command"])
+        assert target, f"{page} shows a call of no path: {match['command']}"
         yield Example(
             method="POST" if body else "GET",
             path=target["path"],
             query=target["query"],
             body=orjson.loads(body[1]) if body else None,
-            answer=orjson.loads(shown["answer"]),
+            answer=orjson.loads(match["answer"]),
         )

@@ -30,32 +30,36 @@ from models.explanation import explain as explain_node
 from models.forecaster import Forecaster
 from models.scenario import bottoms_below
 
-_turn = anyio.CapacityLimiter(1)  # the boosters run one call at a time anyway
+_one_at_a_time = anyio.CapacityLimiter(1)  # the boosters serialize calls anyway
 
 
 async def explain(forecaster: Forecaster, request: Request) -> Response:
-    """Why a node's forecast is what it is, for a day or for a sum of days."""
-    asked = await read_json(request, ExplainRequest)
+    """Explain a node's forecast for a day, or for a sum of days, by its features."""
+    payload = await read_json(request, ExplainRequest)
     snapshot = forecaster.release.engine.snapshot
-    row = node_row(snapshot, asked.store_nbr, asked.family)
-    window = window_of(snapshot, asked.date, asked.horizon or 1)
+    row = node_row(snapshot, payload.store_nbr, payload.family)
+    window = window_of(snapshot, payload.date, payload.horizon or 1)
     bottoms = len(bottoms_below(snapshot.hierarchy, row))
     await charge(request, min(bottoms * len(window.horizons), MAX_ROWS) - 1)
     await charge_origin(request, snapshot, window)
 
     async def compute() -> ExplainAnswer:
-        return _told(forecaster, window, row, await _explanation(forecaster, window, row))
+        return _explain_answer(
+            forecaster, window, row, await _compute_explanation(forecaster, window, row)
+        )
 
-    return await cached_response(forecaster, request, asked, compute, shared=True)
+    return await cached_response(forecaster, request, payload, compute, shared=True)
 
 
-async def _explanation(forecaster: Forecaster, window: ForecastWindow, row: int) -> Explanation:
-    """Made off the event loop, one at a time.
+async def _compute_explanation(
+    forecaster: Forecaster, window: ForecastWindow, row: int
+) -> Explanation:
+    """Compute an explanation in a thread, one at a time.
 
     Raises:
         Problem: INFERENCE_FAILED or EXPLANATION_UNAVAILABLE.
     """
-    async with _turn:
+    async with _one_at_a_time:
         coherent = await forecast(forecaster, window)
         try:
             return await anyio.to_thread.run_sync(
@@ -67,10 +71,10 @@ async def _explanation(forecaster: Forecaster, window: ForecastWindow, row: int)
                 coherent,
             )
         except (ExplainerMissingError, ExplanationError) as error:
-            raise _unavailable(error) from error
+            raise _explanation_problem(error) from error
 
 
-def _unavailable(error: Exception) -> Problem:
+def _explanation_problem(error: Exception) -> Problem:
     if isinstance(error, ExplainerMissingError):
         detail = (
             "Explanations need LightGBM, which this server cannot load: the extra that brings it "
@@ -84,7 +88,7 @@ def _unavailable(error: Exception) -> Problem:
     return Problem(Code.EXPLANATION_UNAVAILABLE, detail)
 
 
-def _told(
+def _explain_answer(
     forecaster: Forecaster, window: ForecastWindow, row: int, explanation: Explanation
 ) -> ExplainAnswer:
     engine = forecaster.release.engine
@@ -99,8 +103,8 @@ def _told(
         space=explanation.space,
         base_value=explanation.base,
         base_units=explanation.base_units,
-        groups=_groups(explanation),
-        features=_features(explanation),
+        groups=_group_steps(explanation),
+        features=_feature_steps(explanation),
         cut=explanation.cut,
         reconciliation=explanation.reconciliation,
         not_explained=NotExplained(
@@ -114,7 +118,7 @@ def _told(
     )
 
 
-def _groups(explanation: Explanation) -> list[GroupStep]:
+def _group_steps(explanation: Explanation) -> list[GroupStep]:
     one_row = explanation.space is Space.LINK
     return [
         GroupStep(
@@ -128,8 +132,8 @@ def _groups(explanation: Explanation) -> list[GroupStep]:
     ]
 
 
-def _features(explanation: Explanation) -> list[FeatureStep]:
-    """Every feature's step, the largest first."""
+def _feature_steps(explanation: Explanation) -> list[FeatureStep]:
+    """Return the step of every feature, the largest first."""
     contributions = explanation.contributions
     values = explanation.values or (None,) * len(FEATURES)
     one_row = explanation.space is Space.LINK

@@ -18,12 +18,12 @@ from models.forecaster import Forecaster
 
 
 async def hierarchy(forecaster: Forecaster, request: Request) -> Response:
-    """The coherent tree for a day, or for a sum of days."""
-    asked = read_query(request, HierarchyQuery)
+    """Forecast the coherent tree for a day, or for a sum of days."""
+    query = read_query(request, HierarchyQuery)
     engine = forecaster.release.engine
     snapshot = engine.snapshot
-    way, row = way_of(snapshot.hierarchy, asked)
-    window = window_of(snapshot, asked.date, asked.horizon or 1, pointer="date")
+    way, row = way_of(snapshot.hierarchy, query)
+    window = window_of(snapshot, query.date, query.horizon or 1, pointer="date")
     await charge_origin(request, snapshot, window)
     before = previous_days(snapshot, window)
 
@@ -40,11 +40,11 @@ async def hierarchy(forecaster: Forecaster, request: Request) -> Response:
             previous_date=None if before is None else snapshot.date_at(before.start),
             by=way,
             origin=snapshot.date_at(window.origin),
-            tree=tree.below(row, asked.depth),
+            tree=tree.below(row, query.depth),
             model_version=engine.bundle.name,
             snapshot=reference(snapshot),
             degraded=False,
         )
 
     shared = is_past(snapshot, window)
-    return await cached_response(forecaster, request, asked, compute, shared=shared, with_etag=True)
+    return await cached_response(forecaster, request, query, compute, shared=shared, with_etag=True)

@@ -1,8 +1,8 @@
 """The Open Inference Protocol, version 2, for the raw model: rows in, base forecasts out.
 
-As KServe and its clients speak it over HTTP
+It is the HTTP form that KServe and its clients implement
 (https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol). Errors are
-problems like everywhere; their `error` is what the protocol's clients read.
+problems as in all calls; their member `error` is the one that the protocol's clients read.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import answer
+from api.answers import json_response
 from api.costs import ROWS_OF_A_UNIT, charge
-from api.days import base
+from api.days import forecast_base
 from api.parsing import read_json
 from api.rows import numbers_of
 from api.schemas.inference import (
@@ -39,20 +39,20 @@ MODEL = "mlrf"
 MAX_ROWS = 2_000
 INPUT, OUTPUT = "rows", "units"
 _INLINE_VALUES = 20_000
-"""Values of a tensor up to which reading them takes less time than handing them to a thread."""
+"""Values of a tensor up to which parsing them is faster than passing them to a thread."""
 _HORIZON = NAMES.index("horizon")
 
 
 async def server(forecaster: Forecaster, request: Request) -> Response:
-    """What this server is."""
-    return answer(
+    """Return the server's name and version."""
+    return json_response(
         {"name": MODEL, "version": forecaster.release.engine.bundle.name, "extensions": []}
     )
 
 
 async def model(forecaster: Forecaster, request: Request) -> Response:
-    """What the model takes and gives."""
-    return answer(
+    """Describe the model's input and output tensors."""
+    return json_response(
         ModelAnswer(
             name=MODEL,
             versions=[forecaster.release.engine.bundle.name],
@@ -64,40 +64,40 @@ async def model(forecaster: Forecaster, request: Request) -> Response:
 
 
 async def ready(forecaster: Forecaster, request: Request) -> Response:
-    """Ready: see /readyz."""
-    return answer(ReadyAnswer(MODEL, True))
+    """Report that the model is ready, as /readyz does."""
+    return json_response(ReadyAnswer(MODEL, True))
 
 
 async def live(request: Request) -> Response:
-    """Live: see /livez."""
-    return answer(LiveAnswer(True))
+    """Report that the process answers, as /livez does."""
+    return json_response(LiveAnswer(True))
 
 
 async def infer(forecaster: Forecaster, request: Request) -> Response:
-    """Base forecasts of rows of the contract, which add up with no others."""
-    asked = await read_json(request, InferRequest)
-    tensor = asked.inputs[0]
-    if _size(tensor.data) <= _INLINE_VALUES:
-        rows = _rows(tensor)
+    """Forecast rows of the model's contract; these base forecasts are not reconciled."""
+    payload = await read_json(request, InferRequest)
+    tensor = payload.inputs[0]
+    if _approximate_size(tensor.data) <= _INLINE_VALUES:
+        rows = _parse_rows(tensor)
     else:
-        rows = await anyio.to_thread.run_sync(_rows, tensor)
+        rows = await anyio.to_thread.run_sync(_parse_rows, tensor)
     await charge(request, -(-len(rows) // ROWS_OF_A_UNIT) - 1)
-    units = await base(forecaster, rows)
-    told: InferAnswer = {
+    units = await forecast_base(forecaster, rows)
+    document: InferAnswer = {
         "model_name": MODEL,
         "model_version": forecaster.release.engine.bundle.name,
         "outputs": [OutputTensor(OUTPUT, "FP32", [len(units), 1], units)],
     }
-    return answer(told if asked.id is None else {**told, "id": asked.id})
+    return json_response(document if payload.id is None else {**document, "id": payload.id})
 
 
-def _size(data: list[Any]) -> int:
-    """Return about how many values there are: rows are as long as the first, or refused later."""
+def _approximate_size(data: list[Any]) -> int:
+    """Return the number of values, assuming rows as long as the first: others are refused later."""
     return len(data) * (len(data[0]) if data and isinstance(data[0], list) else 1)
 
 
-def _rows(tensor: Tensor) -> np.ndarray:
-    """The rows, shape (n, features), float32; null is a missing value.
+def _parse_rows(tensor: Tensor) -> np.ndarray:
+    """Return the rows of a tensor, shape (n, features), float32; null is a missing value.
 
     Raises:
         Problem: INVALID_FEATURES.

@@ -1,4 +1,4 @@
-"""Many series at once: at most one call of the model for each origin."""
+"""Forecasts of many series, with at most one call of the model for each origin."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from starlette.requests import Request
 from api.costs import PARSED_ROWS_OF_A_UNIT, PAST_ORIGIN, PLANNED_ROWS_OF_A_UNIT, charge
 from api.days import forecast
 from api.nodes import bottom_row
-from api.parsing import checked
+from api.parsing import validate_document
 from api.predict import Series
 from api.schemas.requests import SimpleRequest
 from api.windows import ForecastWindow, window_of
@@ -27,84 +27,83 @@ from models.forecaster import Forecaster
 MAX_PAST_ORIGINS = 4
 """Distinct past origins of a batch: each costs a run of the model over all series."""
 
+_ITEMS_PER_TURN = 20
+"""Items that are validated before other requests get the processor."""
 
-_ITEMS_AT_ONCE = 20
-"""Items that are checked before other requests get the processor."""
-
-_NUMBERS_AT_ONCE = 10_000
+_NUMBERS_PER_TURN = 10_000
 """Numbers of an answer that are written before other requests get the processor."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """A part of a batch that can be answered."""
+    """A valid item of a batch: its payload, its row in the hierarchy and its days."""
 
-    asked: SimpleRequest
+    payload: SimpleRequest
     row: int
     window: ForecastWindow
 
 
-Planned = Item | Problem
-Computed = Mapping[int, "OfOrigin | Problem"]
-"""What the model said for each origin."""
+PlannedItem = Item | Problem
+ForecastsByOrigin = Mapping[int, "OriginForecasts | Problem"]
+"""The forecasts of each origin, or the problem with which computing them failed."""
 
 
 @dataclass(frozen=True)
-class OfOrigin:
+class OriginForecasts:
     """Forecasts of all nodes from one origin; `values` of shape (nodes, horizons)."""
 
     horizons: NDArray[np.intp]
     values: NDArray[np.float64]
 
     def of(self, series: Sequence[Series], window: ForecastWindow) -> NDArray[np.float64]:
-        """The forecasts of some series and days, shape (series, days)."""
+        """Return the forecasts of some series and days, shape (series, days)."""
         at = np.searchsorted(self.horizons, window.horizons)
         rows = np.array([row for _, row in series])
         values: NDArray[np.float64] = self.values[np.ix_(rows, at)]
         return values
 
 
-async def plan(forecaster: Forecaster, documents: Sequence[Any]) -> list[Planned]:
-    """What each item asks for, or what is wrong with it; other requests go on in between."""
+async def plan_items(forecaster: Forecaster, documents: Sequence[Any]) -> list[PlannedItem]:
+    """Return each item validated, or its problem; yields to other requests in between."""
     snapshot = forecaster.release.engine.snapshot
-    windows = cache(partial(window_of, snapshot))  # most items ask for the same days
+    windows = cache(partial(window_of, snapshot))  # most items have the same days
     origins: set[int] = {snapshot.newest_origin}
-    planned: list[Planned] = []
+    planned: list[PlannedItem] = []
     for number, document in enumerate(documents, start=1):
-        planned.append(_planned(snapshot, document, windows, origins))
-        if number % _ITEMS_AT_ONCE == 0:
+        planned.append(_plan_item(snapshot, document, windows, origins))
+        if number % _ITEMS_PER_TURN == 0:
             await anyio.lowlevel.checkpoint()
     return planned
 
 
-def slices(planned: Sequence[Planned]) -> Iterator[Sequence[Planned]]:
-    """Yield the items in runs whose results are so few numbers that they are made at once."""
+def split_into_slices(planned: Sequence[PlannedItem]) -> Iterator[Sequence[PlannedItem]]:
+    """Yield the items in runs whose results are few enough numbers to build without a pause."""
     start, numbers = 0, 0
     for end, item in enumerate(planned):
-        wanted = _numbers_of(item)
-        if end > start and numbers + wanted > _NUMBERS_AT_ONCE:
+        wanted = _count_numbers(item)
+        if end > start and numbers + wanted > _NUMBERS_PER_TURN:
             yield planned[start:end]
             start, numbers = end, 0
         numbers += wanted
     yield planned[start:]
 
 
-def _numbers_of(item: Planned) -> int:
+def _count_numbers(item: PlannedItem) -> int:
     if isinstance(item, Problem):
         return 1
-    return len(item.window.horizons) * (2 + 2 * len(item.asked.intervals))
+    return len(item.window.horizons) * (2 + 2 * len(item.payload.intervals))
 
 
-def _planned(
+def _plan_item(
     snapshot: Snapshot,
     document: Any,
     windows: Callable[[date | None, int], ForecastWindow],
     origins: set[int],
-) -> Planned:
+) -> PlannedItem:
     try:
-        asked = checked(document, SimpleRequest)
-        row = bottom_row(snapshot, asked.store_nbr, asked.family)
-        window = windows(asked.date, asked.horizon)
+        payload = validate_document(document, SimpleRequest)
+        row = bottom_row(snapshot, payload.store_nbr, payload.family)
+        window = windows(payload.date, payload.horizon)
     except Problem as problem:
         return problem.as_value()
     if window.origin not in origins and len(origins) > MAX_PAST_ORIGINS:
@@ -114,11 +113,11 @@ def _planned(
         )
         return Problem.in_field(Code.BATCH_TOO_LARGE, "/date", detail)
     origins.add(window.origin)
-    return Item(asked, row, window)
+    return Item(payload, row, window)
 
 
 async def charge_rows(request: Request, count: int) -> None:
-    """Charge one unit for each item, wrong ones too, before any is checked.
+    """Charge one unit for each item, invalid ones too, before any is validated.
 
     Raises:
         Problem: RATE_LIMITED or COST_TOO_HIGH.
@@ -127,30 +126,37 @@ async def charge_rows(request: Request, count: int) -> None:
 
 
 async def charge_origins(
-    request: Request, forecaster: Forecaster, planned: Sequence[Planned]
+    request: Request, forecaster: Forecaster, planned: Sequence[PlannedItem]
 ) -> None:
-    """Charge what the past origins of a batch cost, which only its items tell.
+    """Charge the past origins of a batch, which are known once its items are validated.
 
-    A batch that is refused for them keeps what its items were charged only as far as checking
-    them was work: a misspelt one takes as long as a forecast, because near names are looked for.
+    A batch that is refused here costs the work of validating its items. That is less than they
+    were charged for valid ones, and all of it for invalid ones: a misspelt name takes as long as
+    a forecast, because similar names are searched for.
 
     Raises:
         Problem: RATE_LIMITED or COST_TOO_HIGH.
     """
     newest = forecaster.release.engine.snapshot.newest_origin
-    good = [item for item in planned if isinstance(item, Item)]
-    origins = {item.window.origin for item in good} - {newest}
-    spent = len(planned) - len(good) + -(-len(good) // PLANNED_ROWS_OF_A_UNIT)
+    valid = [item for item in planned if isinstance(item, Item)]
+    origins = {item.window.origin for item in valid} - {newest}
+    spent = len(planned) - len(valid) + -(-len(valid) // PLANNED_ROWS_OF_A_UNIT)
     await charge(request, (PAST_ORIGIN - 1) * len(origins), spent=spent)
 
 
-async def compute(forecaster: Forecaster, planned: Sequence[Planned]) -> Computed:
-    """One forecast for each origin, over the days that any item wants of it."""
+async def compute_forecasts(
+    forecaster: Forecaster, planned: Sequence[PlannedItem]
+) -> ForecastsByOrigin:
+    """Compute one forecast for each origin, over the days that any item wants of it."""
+    # One run of the model covers all nodes, and takes nearly as long for one day as for all: so
+    # the horizons of all items of an origin are united first, and each item then takes its rows
+    # and days from the result (`OriginForecasts.of`). One run per item would cost as many runs as
+    # items, though `charge_origins` charges one per origin.
     wanted: dict[int, list[NDArray[np.intp]]] = {}
     for item in planned:
         if isinstance(item, Item):
             wanted.setdefault(item.window.origin, []).append(item.window.horizons)
-    computed: dict[int, OfOrigin | Problem] = {}
+    computed: dict[int, OriginForecasts | Problem] = {}
     for origin, each in wanted.items():
         horizons = np.unique(np.concatenate(each))
         try:
@@ -158,41 +164,48 @@ async def compute(forecaster: Forecaster, planned: Sequence[Planned]) -> Compute
         except Problem as problem:
             computed[origin] = problem.as_value()
         else:
-            computed[origin] = OfOrigin(horizons, values)
+            computed[origin] = OriginForecasts(horizons, values)
     return computed
 
 
 Result = TypeVar("Result")
-Make = Callable[
+ResultBuilder = Callable[
     [Forecaster, ForecastWindow, Sequence[Series], NDArray[np.float64]], Sequence[Result]
 ]
-"""Makes the results of series of one window, of their forecasts in units, shape (series, days)."""
+"""Builds the results of series of one window from forecasts in units, shape (series, days)."""
 
 
-def results(
-    forecaster: Forecaster, planned: Sequence[Planned], computed: Computed, make: Make[Result]
+def build_results(
+    forecaster: Forecaster,
+    planned: Sequence[PlannedItem],
+    computed: ForecastsByOrigin,
+    make: ResultBuilder[Result],
 ) -> list[Result | Problem]:
     """Return a result or a problem for each item, in their order.
 
-    Items of one window and the same intervals are made together.
+    Items of one window and the same intervals are passed to `make` together.
     """
-    done: dict[int, Result | Problem] = {}
-    together: dict[Any, list[tuple[int, Item]]] = {}
+    # `make` works on arrays, so its cost is nearly one of a call and not of a series: items are
+    # grouped by all that it takes once for a whole group (the window, which date and horizon
+    # decide, and the intervals), and their numbers put the results back into the items' order. A
+    # parameter of an item that `make` reads from the first series only must be part of the key.
+    results: dict[int, Result | Problem] = {}
+    groups: dict[Any, list[tuple[int, Item]]] = {}
     for number, item in enumerate(planned):
         if isinstance(item, Problem):
-            done[number] = item
+            results[number] = item
             continue
         of_origin = computed[item.window.origin]
         if isinstance(of_origin, Problem):
-            done[number] = of_origin
+            results[number] = of_origin
             continue
-        key = (item.asked.date, item.asked.horizon, item.asked.intervals)
-        together.setdefault(key, []).append((number, item))
-    for items in together.values():
+        key = (item.payload.date, item.payload.horizon, item.payload.intervals)
+        groups.setdefault(key, []).append((number, item))
+    for items in groups.values():
         window = items[0][1].window
-        found = computed[window.origin]
-        assert isinstance(found, OfOrigin), "the others have their problem already"
-        series = [Series(item.asked, item.row) for _, item in items]
-        made = make(forecaster, window, series, found.of(series, window))
-        done |= {number: one for (number, _), one in zip(items, made, strict=True)}
-    return [done[number] for number in range(len(planned))]
+        of_origin = computed[window.origin]
+        assert isinstance(of_origin, OriginForecasts), "the others have their problem already"
+        series = [Series(item.payload, item.row) for _, item in items]
+        built = make(forecaster, window, series, of_origin.of(series, window))
+        results |= {number: result for (number, _), result in zip(items, built, strict=True)}
+    return [results[number] for number in range(len(planned))]

@@ -1,4 +1,4 @@
-"""JSON schemas as generators of clients read them best."""
+"""JSON schemas in the form that suits generators of clients."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ class Plain(GenerateJsonSchema):
     """Schemas without titles that repeat names, and without null for what may be left out."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        """A title that is the field's name again becomes the name of a type in some clients."""
+        """Leave out titles of fields: some generators make each the name of a type."""
         return False
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
         """Describe a field that may be left out by its values alone.
 
-        The server takes null for it too, as it always has. But a client that is told so has a
-        third state, beside left out and given, which means nothing.
+        The server accepts null for it too, with the same meaning as leaving it out. A schema that
+        said so would give generated clients a third state without a meaning of its own.
         """
         described = super().default_schema(schema)
         if "default" not in described or described["default"] is not None:
             return described
         del described["default"]
-        return _not_null(described)
+        return _without_null(described)
 
 
-def _not_null(schema: JsonSchemaValue) -> JsonSchemaValue:
+def _without_null(schema: JsonSchemaValue) -> JsonSchemaValue:
     kinds = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]
     if len(kinds) == 1:
         return {**kinds[0], **schema}

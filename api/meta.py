@@ -1,11 +1,11 @@
-"""GET /meta: what can be asked for."""
+"""GET /meta: stores, families, dates and horizons that requests may name."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import reference, with_etag
+from api.answers import json_response_with_etag, reference
 from api.schemas.facts import MetaAnswer, StoreInfo
 from api.schemas.requests import HORIZONS
 from features.snapshot import MAX_HORIZON
@@ -14,10 +14,10 @@ from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 
 
 async def meta(forecaster: Forecaster, request: Request) -> Response:
-    """Stores, families, dates, and what the model is."""
+    """Describe the stores, families and dates that requests may name, and the model."""
     engine = forecaster.release.engine
     snapshot, hierarchy = engine.snapshot, engine.snapshot.hierarchy
-    return with_etag(
+    return json_response_with_etag(
         request,
         MetaAnswer(
             stores=[StoreInfo(**store.model_dump()) for store in snapshot.stores],

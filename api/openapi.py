@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.1), made from calls and schemas."""
+"""The OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.1), from calls and schemas."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ from version import __version__
 
 CSV, PROBLEM = "text/csv", "application/problem+json"
 _SCHEMAS = "#/components/schemas/"
-_ABOUT = """Coherent, probabilistic daily sales forecasts for a retail hierarchy.
+_DESCRIPTION = """Coherent, probabilistic daily sales forecasts for a retail hierarchy.
 
 Quantities are in units, dates are written `YYYY-MM-DD`. A successful body depends on model, data
 and request alone. Everything else is a [problem](/docs/errors)."""
 
-_OF_ANY = frozenset(
+_CODES_OF_ALL = frozenset(
     {
         *(Code.INTERNAL_ERROR, Code.TIMEOUT, Code.KEY_IN_QUERY),
         *(Code.URI_TOO_LONG, Code.HEADERS_TOO_LARGE),
     }
 )
-_OF_CHARGED = frozenset({Code.RATE_LIMITED, Code.COST_TOO_HIGH})
-_OF_CALLER = frozenset(
+_CODES_OF_CHARGED = frozenset({Code.RATE_LIMITED, Code.COST_TOO_HIGH})
+_CODES_OF_AUTHENTICATED = frozenset(
     {
         *(Code.AUTH_REQUIRED, Code.AUTH_INVALID, Code.FORBIDDEN),
         *(Code.INVALID_REQUEST, Code.KEYS_UNAVAILABLE),
     }
 )
-_OF_MODEL = frozenset({Code.MODEL_UNAVAILABLE})
+_CODES_OF_MODEL = frozenset({Code.MODEL_UNAVAILABLE})
 _MODEL_NEEDS = (Dependency.MODEL, Dependency.CONDITIONS)
-_OF_INPUT = frozenset({Code.INVALID_REQUEST})
-_OF_BODY = frozenset(
+_CODES_OF_INPUT = frozenset({Code.INVALID_REQUEST})
+_CODES_OF_BODY = frozenset(
     {
         *(Code.PARSE_ERROR, Code.UNSUPPORTED_MEDIA_TYPE),
         *(Code.PAYLOAD_TOO_LARGE, Code.REQUEST_TIMEOUT),
     }
 )
-_OF_FIELD = {
+_CODES_OF_FIELD = {
     "store_nbr": {Code.INVALID_STORE},
     "family": {Code.INVALID_FAMILY},
     "date": {Code.INVALID_DATE},
@@ -62,19 +62,19 @@ _OF_FIELD = {
 
 
 def openapi(calls: Sequence[Operation]) -> dict[str, Any]:
-    """The document of these calls, as a JSON object."""
-    schemas, components = _schemas(calls)
+    """Return the OpenAPI document of these calls, as a JSON object."""
+    schemas, components = _collect_schemas(calls)
     identifiers = operation_ids(calls)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for call in calls:
-        operation = {"operationId": identifiers[call.name], **_operation(call, schemas)}
+        operation = {"operationId": identifiers[call.name], **_describe_operation(call, schemas)}
         paths[call.path][call.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "MLRF",
             "version": __version__,
-            "description": _ABOUT,
+            "description": _DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "The server that this document came from."}],
@@ -82,7 +82,7 @@ def openapi(calls: Sequence[Operation]) -> dict[str, Any]:
         "paths": dict(paths),
         "components": {
             "schemas": components,
-            "responses": _problems(calls),
+            "responses": _problem_responses(calls),
             "headers": _HEADERS,
             "securitySchemes": _SECURITY,
         },
@@ -92,8 +92,8 @@ def openapi(calls: Sequence[Operation]) -> dict[str, Any]:
 def operation_ids(calls: Sequence[Operation]) -> dict[str, str]:
     """Return the name that generated clients give to each call, by the call's name.
 
-    It is the function's where no other call has it, and otherwise made of the path. A change of
-    one breaks every generated client.
+    It is the handler's name where that is unique, and otherwise derived from the path. A changed
+    name breaks every generated client.
     """
     functions = Counter(call.function.__name__ for call in calls)
 
@@ -107,18 +107,18 @@ def operation_ids(calls: Sequence[Operation]) -> dict[str, str]:
 
 
 def problems_of(call: Operation) -> frozenset[Code]:
-    """Every code that a call can be refused with."""
-    codes = _OF_ANY | call.error_codes
-    codes |= _OF_MODEL if call.needs in _MODEL_NEEDS else frozenset()
-    codes |= _OF_CHARGED if call.cost else frozenset()
-    codes |= _OF_CALLER if call.scope is not Access.PUBLIC else frozenset()
-    asked = call.body or call.query
-    if asked:
-        codes |= _OF_INPUT
-        names = {field.alias or name for name, field in asked.model_fields.items()}
-        for name in names & _OF_FIELD.keys():
-            codes |= _OF_FIELD[name]
-    return codes | _OF_BODY if call.body else codes
+    """Return every code that a call can be refused with."""
+    codes = _CODES_OF_ALL | call.error_codes
+    codes |= _CODES_OF_MODEL if call.needs in _MODEL_NEEDS else frozenset()
+    codes |= _CODES_OF_CHARGED if call.cost else frozenset()
+    codes |= _CODES_OF_AUTHENTICATED if call.scope is not Access.PUBLIC else frozenset()
+    model = call.body or call.query
+    if model:
+        codes |= _CODES_OF_INPUT
+        names = {field.alias or name for name, field in model.model_fields.items()}
+        for name in names & _CODES_OF_FIELD.keys():
+            codes |= _CODES_OF_FIELD[name]
+    return codes | _CODES_OF_BODY if call.body else codes
 
 
 _SECURITY = {
@@ -138,13 +138,17 @@ _SECURITY = {
 Schemas = Mapping[tuple[Any, JsonSchemaMode], Mapping[str, Any]]
 
 
-def _schemas(calls: Sequence[Operation]) -> tuple[Schemas, dict[str, Any]]:
-    """Schemas of all that is taken and given, and the parts that they refer to."""
+def _collect_schemas(calls: Sequence[Operation]) -> tuple[Schemas, dict[str, Any]]:
+    """Return the schemas of all requests and answers, and the components that they refer to.
+
+    All are generated in one call of pydantic, so that a model has one component however many
+    calls use it. Answers are described as they are serialized, requests as they are validated.
+    """
     wanted: dict[tuple[Any, JsonSchemaMode], TypeAdapter[Any]] = {}
     for call in calls:
         wanted[call.answer, "serialization"] = TypeAdapter(call.answer)
-        for asked in filter(None, (call.body, call.query)):
-            wanted[asked, "validation"] = TypeAdapter(asked)
+        for model in filter(None, (call.body, call.query)):
+            wanted[model, "validation"] = TypeAdapter(model)
     wanted[ProblemAnswer, "serialization"] = TypeAdapter(ProblemAnswer)
     schemas, shared = TypeAdapter.json_schemas(
         [(key, key[1], adapter) for key, adapter in wanted.items()],
@@ -152,57 +156,61 @@ def _schemas(calls: Sequence[Operation]) -> tuple[Schemas, dict[str, Any]]:
         schema_generator=Plain,
     )
     components = shared["$defs"]
-    found = {key: schema for (key, _), schema in schemas.items()}
+    by_model = {key: schema for (key, _), schema in schemas.items()}
     for call in calls:
-        if call.query:  # is a list of parameters, and no object
-            found[call.query, "validation"] = components.pop(call.query.__name__)
-    return found, components
+        if call.query:  # described as a list of parameters, so no component is left of it
+            by_model[call.query, "validation"] = components.pop(call.query.__name__)
+    return by_model, components
 
 
-def _operation(call: Operation, schemas: Schemas) -> dict[str, Any]:
+def _describe_operation(call: Operation, schemas: Schemas) -> dict[str, Any]:
     summary, _, more = (getdoc(call.function) or "").partition("\n\n")
     operation: dict[str, Any] = {
         "tags": [tag_of(call.path).label],
         "summary": summary,
-        "security": _security(call),
-        "parameters": _parameters(call, schemas),
-        "responses": _responses(call, schemas),
+        "security": _security_of(call),
+        "parameters": _describe_parameters(call, schemas),
+        "responses": _describe_responses(call, schemas),
     }
     if more and "Raises:" not in more:
         operation["description"] = more
     if call.body:
-        operation["requestBody"] = _request_body(call, call.body, schemas)
+        operation["requestBody"] = _describe_request_body(call, call.body, schemas)
     return operation
 
 
-def _security(call: Operation) -> list[dict[str, list[str]]]:
-    """Either a key or a token, with the scope; nothing for what is open."""
+def _security_of(call: Operation) -> list[dict[str, list[str]]]:
+    """Return the alternatives, a key or a token, with the scope; none for an open call."""
     if call.scope is Access.PUBLIC:
         return []
     scopes = [] if call.scope is Access.AUTHENTICATED else [str(call.scope)]
     return [{scheme: scopes} for scheme in _SECURITY]
 
 
-def _request_body(call: Operation, body: type[BaseModel], schemas: Schemas) -> dict[str, Any]:
+def _describe_request_body(
+    call: Operation, body: type[BaseModel], schemas: Schemas
+) -> dict[str, Any]:
     content: dict[str, Any] = {JSON: {"schema": schemas[body, "validation"]}}
-    shown = {_named(example): {"value": example.body} for example in _of(call)}
-    if shown:
-        content[JSON]["examples"] = shown
+    example_values = {
+        _example_name(example): {"value": example.body} for example in _examples_of(call)
+    }
+    if example_values:
+        content[JSON]["examples"] = example_values
     if call.accepts_csv:
         content[CSV] = {
             "schema": {"type": "string"},
             "example": 'store_nbr,family,horizon\r\n1,"LIQUOR,WINE,BEER",15\r\n',
         }
-    return {"required": True, "description": _sizes(call), "content": content}
+    return {"required": True, "description": _describe_sizes(call), "content": content}
 
 
-def _sizes(call: Operation) -> str:
-    """What a body may be, for a person: its size, decompressed, and its encodings."""
+def _describe_sizes(call: Operation) -> str:
+    """Describe the largest decompressed size of a body and the encodings that it may have."""
     table = f" ({call.max_table:,} as {CSV})" if call.accepts_csv else ""
     return f"Up to {call.max_body:,} bytes{table}; as it is, or with Content-Encoding: gzip."
 
 
-def _parameters(call: Operation, schemas: Schemas) -> list[dict[str, Any]]:
+def _describe_parameters(call: Operation, schemas: Schemas) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = [
         {
             "name": name,
@@ -225,12 +233,12 @@ def _parameters(call: Operation, schemas: Schemas) -> list[dict[str, Any]]:
     ]
     if call.query:
         schema = schemas[call.query, "validation"]
-        needed = schema.get("required", ())
+        required = schema.get("required", ())
         parameters += [
             {
                 "name": name,
                 "in": "query",
-                "required": name in needed,
+                "required": name in required,
                 "description": of_field.get("description", ""),
                 "schema": {key: of_field[key] for key in of_field if key != "description"},
             }
@@ -249,29 +257,41 @@ def _parameters(call: Operation, schemas: Schemas) -> list[dict[str, Any]]:
     return parameters
 
 
-def _responses(call: Operation, schemas: Schemas) -> dict[str, Any]:
+def _describe_responses(call: Operation, schemas: Schemas) -> dict[str, Any]:
     content: dict[str, Any] = {JSON: {"schema": schemas[call.answer, "serialization"]}}
-    shown = {_named(example): {"value": example.answer} for example in _of(call)}
-    if shown:
-        content[JSON]["examples"] = shown
+    example_values = {
+        _example_name(example): {"value": example.answer} for example in _examples_of(call)
+    }
+    if example_values:
+        content[JSON]["examples"] = example_values
     if call.accepts_csv:
         content[CSV] = {"schema": {"type": "string"}}
-    told: dict[str, Any] = {"description": "The answer.", "content": content, "headers": _headers()}
+    success: dict[str, Any] = {
+        "description": "The answer.",
+        "content": content,
+        "headers": _header_references(),
+    }
     if call.answer is str:
-        told["content"] = {"text/plain": {"schema": {"type": "string"}}}
-    responses: dict[str, Any] = {str(call.status): told}
+        success["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    responses: dict[str, Any] = {str(call.status): success}
     if call.headers:
-        responses["200"] = {**told, "description": "The answer of the request that this repeats."}
+        responses["200"] = {
+            **success,
+            "description": "The answer of the request that this repeats.",
+        }
     if call.etag:
-        told["headers"] = _headers("ETag")
-        responses["304"] = {"description": "The client has the answer.", "headers": told["headers"]}
+        success["headers"] = _header_references("ETag")
+        responses["304"] = {
+            "description": "The client has the answer.",
+            "headers": success["headers"],
+        }
     by_status: dict[int, list[Code]] = defaultdict(list)
     for code in sorted(problems_of(call), key=lambda code: code.name):
         by_status[code.status].append(code)
     for status, codes in sorted(by_status.items()):
         responses[str(status)] = {
             "$ref": f"#/components/responses/{_problem_name(status)}",
-            "description": _explained(codes),
+            "description": _explain_codes(codes),
         }
     return responses
 
@@ -285,11 +305,11 @@ _HEADERS = {
 }
 
 
-def _headers(*more: str) -> dict[str, Any]:
+def _header_references(*more: str) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *more)}
 
 
-def _problems(calls: Iterable[Operation]) -> dict[str, Any]:
+def _problem_responses(calls: Iterable[Operation]) -> dict[str, Any]:
     """Return the response of each status that a call can be refused with.
 
     The `code` of a problem is an open list: a client must not fail at one that it does not know.
@@ -301,9 +321,9 @@ def _problems(calls: Iterable[Operation]) -> dict[str, Any]:
     schema = {"$ref": f"{_SCHEMAS}{ProblemAnswer.__name__}"}
     return {
         _problem_name(status): {
-            "description": _explained(sorted(codes, key=lambda code: code.name)),
+            "description": _explain_codes(sorted(codes, key=lambda code: code.name)),
             "content": {PROBLEM: {"schema": schema}},
-            "headers": _headers(),
+            "headers": _header_references(),
         }
         for status, codes in sorted(by_status.items())
     }
@@ -313,13 +333,13 @@ def _problem_name(status: int) -> str:
     return f"Problem{status}"
 
 
-def _explained(codes: Iterable[Code]) -> str:
+def _explain_codes(codes: Iterable[Code]) -> str:
     return "; ".join(f"[{code.name}]({code.anchor}): {code.title}" for code in codes) + "."
 
 
-def _of(call: Operation) -> list[Example]:
-    return [shown for shown in examples() if (shown.method, shown.path) == (call.method, call.path)]
+def _examples_of(call: Operation) -> list[Example]:
+    return [each for each in examples() if (each.method, each.path) == (call.method, call.path)]
 
 
-def _named(example: Example) -> str:
+def _example_name(example: Example) -> str:
     return example.query or "shown"

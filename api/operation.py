@@ -1,4 +1,4 @@
-"""A call of the HTTP contract: what answers it, who may make it, and what it costs."""
+"""The declaration of a call of the HTTP contract: its handler, access and cost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.keys import Scope
 
 
 class Dependency(Enum):
-    """What a call is answered with."""
+    """Dependency that a handler receives before the request."""
 
     MODEL = auto()
     ADMINISTRATION = auto()
@@ -23,7 +23,7 @@ class Dependency(Enum):
 
 
 class Access(Enum):
-    """Who may make a call that needs no scope in particular."""
+    """Access to a call that requires no particular scope."""
 
     PUBLIC = auto()
     AUTHENTICATED = auto()
@@ -37,22 +37,21 @@ class Operation:
     """One method of one path.
 
     Attributes:
-        function: answers it, as an async function of what it needs and the request (of the
-            request alone where it needs nothing); the first line of its docstring is the call's
-            summary.
-        needs: what the function takes.
+        function: async handler; takes its dependencies, then the request. The first line of its
+            docstring is the call's summary in the OpenAPI document, and the rest its description.
+        needs: dependency that the handler takes.
         answer: type of a successful body.
         status: of a successful answer.
         scope: that the caller's key must have.
-        cost: in units, charged before the function runs; it charges the rest itself. 0 is free.
-        body, query: what the request holds, if anything.
+        cost: in units, charged before the handler runs; it charges the rest itself. 0 is free.
+        body, query: models of the request's body and of its query parameters, if it has any.
         max_body: bytes of the largest body, decompressed.
         max_table: the same for a body of `text/csv`.
-        headers: of the request that it reads, with what they are for.
-        accepts_csv: whether body and answer may be `text/csv` too.
+        headers: names of request headers that the handler reads, with their descriptions.
+        accepts_csv: whether body and answer may be `text/csv` instead of JSON.
         cached: whether answers are cached (see `api.response_cache`).
         etag: whether the answer has an ETag, because it changes with model and data alone.
-        error_codes: codes of its own, beside those that follow from the rest.
+        error_codes: codes of the handler, in addition to those that the other attributes imply.
     """
 
     method: str

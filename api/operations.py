@@ -1,4 +1,4 @@
-"""Every call of the HTTP contract: what answers it, who may make it, what it costs."""
+"""All calls of the HTTP contract, with their handlers, access and costs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import administration, inference
-from api.answers import answer
+from api.answers import json_response
 from api.batch import predict_batch
 from api.costs import EXPLANATION, SCENARIO
 from api.explain import explain
@@ -70,27 +70,27 @@ _RELOAD = frozenset({Code.RELOAD_UNAVAILABLE})
 
 
 async def index(request: Request) -> Response:
-    """What there is."""
+    """List the paths of the service."""
     paths = dict.fromkeys(call.path for call in OPERATIONS)
-    return answer(IndexAnswer("mlrf", ["/docs", "/openapi.json", *paths]))
+    return json_response(IndexAnswer("mlrf", ["/docs", "/openapi.json", *paths]))
 
 
-def _probe(
-    path: str, function: Callable[..., Any], told: type, needs: Dependency = Dependency.MODEL
+def _probe_operation(
+    path: str, function: Callable[..., Any], content: type, needs: Dependency = Dependency.MODEL
 ) -> Operation:
-    """A call for an orchestrator, which has no key and asks often."""
+    """Return a probe: open and free, because orchestrators send it often and without a key."""
     return Operation(
         method="GET",
         path=path,
         function=function,
         needs=needs,
-        answer=told,
+        answer=content,
         scope=Access.PUBLIC,
         cost=0,
     )
 
 
-def _scraped(path: str) -> Operation:
+def _scrape_operation(path: str) -> Operation:
     return Operation(
         method="GET",
         path=path,
@@ -101,15 +101,15 @@ def _scraped(path: str) -> Operation:
     )
 
 
-def _admin(
-    method: str, path: str, function: Callable[..., Any], told: type, **more: Any
+def _admin_operation(
+    method: str, path: str, function: Callable[..., Any], content: type, **more: Any
 ) -> Operation:
     return Operation(
         method=method,
         path=path,
         function=function,
         needs=Dependency.ADMINISTRATION,
-        answer=told,
+        answer=content,
         scope=Scope.ADMIN,
         **more,
     )
@@ -194,10 +194,10 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(method="GET", path="/meta", function=meta, answer=MetaAnswer, etag=True),
     Operation(method="GET", path="/v2", function=inference.server, answer=ServerAnswer),
-    _probe("/v2/health/live", inference.live, LiveAnswer, needs=Dependency.NOTHING),
-    _probe("/v2/health/ready", inference.ready, ReadyAnswer),
+    _probe_operation("/v2/health/live", inference.live, LiveAnswer, needs=Dependency.NOTHING),
+    _probe_operation("/v2/health/ready", inference.ready, ReadyAnswer),
     Operation(method="GET", path="/v2/models/mlrf", function=inference.model, answer=ModelAnswer),
-    _probe("/v2/models/mlrf/ready", inference.ready, ReadyAnswer),
+    _probe_operation("/v2/models/mlrf/ready", inference.ready, ReadyAnswer),
     Operation(
         method="POST",
         path="/v2/models/mlrf/infer",
@@ -215,9 +215,9 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=HealthAnswer,
         scope=Access.AUTHENTICATED,
     ),
-    _probe("/livez", alive, StatusAnswer, needs=Dependency.NOTHING),
-    _probe("/readyz", ready, StatusAnswer),
-    _probe("/healthz", ready, StatusAnswer),
+    _probe_operation("/livez", alive, StatusAnswer, needs=Dependency.NOTHING),
+    _probe_operation("/readyz", ready, StatusAnswer),
+    _probe_operation("/healthz", ready, StatusAnswer),
     Operation(
         method="GET",
         path="/",
@@ -226,10 +226,10 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=IndexAnswer,
         scope=Access.PUBLIC,
     ),
-    _scraped("/metrics/prometheus"),
-    _scraped("/metrics"),
-    _admin("GET", "/admin/keys", administration.list_keys, KeysAnswer, query=KeysQuery),
-    _admin(
+    _scrape_operation("/metrics/prometheus"),
+    _scrape_operation("/metrics"),
+    _admin_operation("GET", "/admin/keys", administration.list_keys, KeysAnswer, query=KeysQuery),
+    _admin_operation(
         "POST",
         "/admin/keys",
         administration.create_key,
@@ -239,7 +239,7 @@ OPERATIONS: tuple[Operation, ...] = (
         headers=((administration.IDEMPOTENCY, "Made by the caller: repeated, no second key."),),
         error_codes=frozenset({Code.CONFLICT}),
     ),
-    _admin(
+    _admin_operation(
         "POST",
         "/admin/keys/{id}/rotate",
         administration.rotate_key,
@@ -248,15 +248,17 @@ OPERATIONS: tuple[Operation, ...] = (
         status=201,
         error_codes=frozenset({Code.CONFLICT, Code.NOT_FOUND}),
     ),
-    _admin(
+    _admin_operation(
         "DELETE",
         "/admin/keys/{id}",
         administration.revoke_key,
         KeyAnswer,
         error_codes=frozenset({Code.NOT_FOUND}),
     ),
-    _admin("GET", "/admin/audit", administration.audit_log, AuditAnswer, query=AuditQuery),
-    _admin(
+    _admin_operation(
+        "GET", "/admin/audit", administration.audit_log, AuditAnswer, query=AuditQuery
+    ),
+    _admin_operation(
         "POST",
         "/admin/reload-features",
         administration.reload_features,
@@ -265,14 +267,14 @@ OPERATIONS: tuple[Operation, ...] = (
         status=202,
         error_codes=_RELOAD | {Code.CONFLICT, Code.INVALID_SOURCE},
     ),
-    _admin(
+    _admin_operation(
         "GET",
         "/admin/reload-features",
         administration.reload_jobs,
         JobsAnswer,
         error_codes=_RELOAD,
     ),
-    _admin(
+    _admin_operation(
         "GET",
         "/admin/reload-features/{id}",
         administration.reload_job,

@@ -1,4 +1,4 @@
-"""Turns what a client sent into a checked request, or into a problem that says what is wrong."""
+"""Parsing and validation of requests, whose faults become problems with a pointer to each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from api.json_body import parse_json
 from api.operation import MIB
-from api.wording import wording
+from api.wording import describe_fault
 from errors import Code, FieldError, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -21,7 +21,7 @@ Model = TypeVar("Model", bound=BaseModel)
 _LONGEST_NAME = 100
 _BODY_KEY = "body"
 _LIMIT_KEY = "max_body_bytes"  # set by middleware.body_limit
-_MOST_BYTES = 4 * MIB  # where there is no such middleware
+_MOST_BYTES = 4 * MIB  # without that middleware, as in tests
 
 _CODE_OF_FIELD = {
     "date": Code.INVALID_DATE,
@@ -35,19 +35,19 @@ _CODE_OF_FIELD = {
 
 
 def media_type_of(request: Request) -> str:
-    """The media type of the body, without parameters; JSON where none is said."""
-    given = request.headers.get("content-type", "application/json")
-    return given.partition(";")[0].strip().lower()
+    """Return the media type of the body, without parameters; JSON where there is none."""
+    value = request.headers.get("content-type", "application/json")
+    return value.partition(";")[0].strip().lower()
 
 
 async def sent_body(request: Request) -> bytes:
-    """The whole body; it is read once, however often it is asked for.
+    """Return the whole body, which is read at the first call and stored with the request.
 
     Starlette's reader is a chain of generators, which for the one message of a small body cost
     more than parsing it.
 
     Raises:
-        ClientDisconnect: the caller went away before it was complete.
+        ClientDisconnect: the client disconnected before the body was complete.
     """
     state = request.scope.setdefault("state", {})
     body: bytes | None = state.get(_BODY_KEY)
@@ -64,10 +64,10 @@ async def sent_body(request: Request) -> bytes:
 
 
 async def read_json(request: Request, model: type[Model], *, or_else: str = "") -> Model:
-    """The request's body as `model`.
+    """Return the request's JSON body, validated as `model`.
 
     Args:
-        or_else: another media type that the call takes, for the problem.
+        or_else: another media type that the call takes, which the problem names.
 
     Raises:
         Problem: the media type is not JSON, the body cannot be parsed, or a field is wrong.
@@ -76,80 +76,80 @@ async def read_json(request: Request, model: type[Model], *, or_else: str = "") 
     if media_type != "application/json":
         raise Problem(
             Code.UNSUPPORTED_MEDIA_TYPE,
-            f"The body is {shortened(media_type)!r}; send it as application/json"
+            f"The body is {shorten(media_type)!r}; send it as application/json"
             + (f" or {or_else}." if or_else else "."),
         )
     body = await sent_body(request)
     max_bytes = request.scope["state"].get(_LIMIT_KEY, _MOST_BYTES)
-    return checked(await parse_json(body, max_bytes), model)
+    return validate_document(await parse_json(body, max_bytes), model)
 
 
 def read_query(request: Request, model: type[Model]) -> Model:
-    """The request's query parameters as `model`.
+    """Return the request's query parameters, validated as `model`.
 
     Raises:
-        Problem: a parameter is wrong, unknown, or given twice.
+        Problem: a parameter is invalid, unknown, or repeated.
     """
     pairs = request.query_params.multi_items()
     values = dict(pairs)
     if len(values) != len(pairs):
         (repeated, _), *_ = Counter(name for name, _ in pairs).most_common(1)
-        repeated = shortened(repeated)
+        repeated = shorten(repeated)
         raise Problem(
             Code.INVALID_REQUEST,
             f"{repeated} is given more than once.",
             errors=[FieldError(repeated, "Give it once.")],
         )
-    return checked(values, model, prefix="")
+    return validate_document(values, model, prefix="")
 
 
-def checked(document: Any, model: type[Model], *, prefix: str = "/") -> Model:
-    """A document as `model`.
+def validate_document(document: Any, model: type[Model], *, prefix: str = "/") -> Model:
+    """Return a document, validated as `model`.
 
     Args:
-        prefix: of the pointers to what is wrong with it.
+        prefix: of the pointers to its faults: "/" in a body, nothing in a query.
 
     Raises:
-        Problem: it is not one.
+        Problem: the document is invalid, with up to `MOST_FAULTS` faults.
     """
     if type(document) is dict and len(document) > MOST_FAULTS:
-        _check_names(document, model, prefix)
+        _refuse_unknown_names(document, model, prefix)
     try:
         return model.model_validate(document)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        raise _problem(faults, prefix) from None
+        raise _problem_of(faults, prefix) from None
 
 
 MOST_FAULTS = 20
-"""Faults of one request that are told; a client that has mended those learns the others."""
+"""Faults of one request that its problem lists; further ones are only counted."""
 
 
-def _check_names(document: dict[str, Any], model: type[BaseModel], prefix: str) -> None:
-    """Refuse an object of far more members than there are fields, before each becomes a fault."""
-    known = _names_of(model)
+def _refuse_unknown_names(document: dict[str, Any], model: type[BaseModel], prefix: str) -> None:
+    """Refuse an object with far more members than fields, before pydantic reports each."""
+    known = _field_names(model)
     many = len(document) > len(known) + MOST_FAULTS
     if many and model.model_config.get("extra") == "forbid":
-        strangers = [name for name in document if name not in known]
-        raise _problem([_stranger(name) for name in strangers], prefix)
+        unknown = [name for name in document if name not in known]
+        raise _problem_of([_unknown_field_fault(name) for name in unknown], prefix)
 
 
 @cache
-def _names_of(model: type[BaseModel]) -> frozenset[str]:
+def _field_names(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(field.alias or name for name, field in model.model_fields.items())
 
 
-def _stranger(name: str) -> dict[str, Any]:
-    """A fault as pydantic would report it of a field that there is not."""
+def _unknown_field_fault(name: str) -> dict[str, Any]:
+    """Return the fault that pydantic would report for a field that does not exist."""
     return {"type": "extra_forbidden", "loc": (name,), "msg": "", "input": None}
 
 
-def _problem(faults: list[Any], prefix: str) -> Problem:
+def _problem_of(faults: list[Any], prefix: str) -> Problem:
     errors = [
         FieldError(
             prefix * bool(fault["loc"])
-            + "/".join(escaped(shortened(str(part))) for part in fault["loc"]),
-            wording(fault),
+            + "/".join(escape_pointer(shorten(str(part))) for part in fault["loc"]),
+            describe_fault(fault),
         )
         for fault in faults[:MOST_FAULTS]
     ]
@@ -161,26 +161,26 @@ def _problem(faults: list[Any], prefix: str) -> Problem:
 
 
 def _code_of(fault: Any) -> Code:
-    """The code of a fault: the field's own, but for a field that there is not."""
+    """Return the code of a fault: that of its field, if the fault is in a known top-level one."""
     if fault["type"] == "extra_forbidden" or len(fault["loc"]) != 1:
         return Code.INVALID_REQUEST
     return _CODE_OF_FIELD.get(str(fault["loc"][0]), Code.INVALID_REQUEST)
 
 
-def shortened(text: str, length: int = 100) -> str:
-    """A text that a caller gave, short enough to be told back."""
+def shorten(text: str, length: int = 100) -> str:
+    """Return a caller's text, cut to a length that a problem may contain."""
     return text if len(text) <= length else f"{text[:length]}…"
 
 
-def escaped(part: str) -> str:
-    """A part of a JSON pointer (RFC 6901)."""
+def escape_pointer(part: str) -> str:
+    """Return a name, escaped as a part of a JSON pointer (RFC 6901)."""
     return part.replace("~", "~0").replace("/", "~1")
 
 
-def nearest(value: str, known: Mapping[str, Any]) -> str:
-    """A hint with the names that a misspelt one may have meant, or an empty text."""
+def did_you_mean(value: str, known: Mapping[str, Any]) -> str:
+    """Return a hint with the known names most similar to a misspelt one, or an empty text."""
     if len(value) > _LONGEST_NAME:  # no name is so long, and comparing takes time
         return ""
     folded = {name.casefold(): name for name in known}
-    found = [folded[name] for name in get_close_matches(value.casefold(), folded, n=3)]
-    return f" Did you mean {' or '.join(repr(name) for name in found)}?" if found else ""
+    similar = [folded[name] for name in get_close_matches(value.casefold(), folded, n=3)]
+    return f" Did you mean {' or '.join(repr(name) for name in similar)}?" if similar else ""

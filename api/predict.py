@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import answer, basis_of, known_through, reference
+from api.answers import basis_of, json_response, known_through, reference
 from api.costs import charge_origin, is_past
-from api.days import base, days_of, forecast
+from api.days import days_of, forecast, forecast_base
 from api.nodes import bottom_row
 from api.parsing import read_json
 from api.response_cache import cached_response
@@ -27,26 +27,26 @@ from models.forecaster import Forecaster
 
 
 async def predict_simple(forecaster: Forecaster, request: Request) -> Response:
-    """One bottom series, day by day."""
-    asked = await read_json(request, SimpleRequest)
+    """Forecast one bottom series, day by day."""
+    payload = await read_json(request, SimpleRequest)
     snapshot = forecaster.release.engine.snapshot
-    row = bottom_row(snapshot, asked.store_nbr, asked.family)
-    window = window_of(snapshot, asked.date, asked.horizon)
+    row = bottom_row(snapshot, payload.store_nbr, payload.family)
+    window = window_of(snapshot, payload.date, payload.horizon)
     await charge_origin(request, snapshot, window)
 
     async def compute() -> dict[str, Any]:
         mean = (await forecast(forecaster, window))[[row]]
-        return simple_answers(forecaster, window, [Series(asked, row)], mean)[0]
+        return simple_answers(forecaster, window, [Series(payload, row)], mean)[0]
 
     return await cached_response(
-        forecaster, request, asked, compute, shared=is_past(snapshot, window)
+        forecaster, request, payload, compute, shared=is_past(snapshot, window)
     )
 
 
 class Series(NamedTuple):
-    """A bottom series that is asked for, and its row in the hierarchy."""
+    """A requested bottom series, and its row in the hierarchy."""
 
-    asked: SimpleRequest
+    payload: SimpleRequest
     row: int
 
 
@@ -56,31 +56,31 @@ def simple_answers(
     series: Sequence[Series],
     mean: NDArray[np.float64],
 ) -> list[dict[str, Any]]:
-    """What is told of bottom series with the forecasts `mean`, shape (n, days).
+    """Return the answers for bottom series with the forecasts `mean`, shape (n, days).
 
     Args:
-        series: with one window and the same intervals; together they cost little more than one.
+        series: of one window and the same intervals; many cost little more than one.
     """
     engine = forecaster.release.engine
     snapshot = engine.snapshot
     rows = np.array([row for _, row in series])
-    days = days_of(forecaster, window, rows, mean, series[0].asked.intervals)
+    days = days_of(forecaster, window, rows, mean, series[0].payload.intervals)
     origin, first = snapshot.date_at(window.origin), snapshot.date_at(int(window.days[0]))
     basis = basis_of(engine, window, series[0].row)
     return [
         {
             **first_day,
-            "store_nbr": asked.store_nbr,
-            "family": asked.family,
+            "store_nbr": payload.store_nbr,
+            "family": payload.family,
             "date": first,
-            "horizon": asked.horizon,
+            "horizon": payload.horizon,
             "forecast": of_days,
             "origin": origin,
             "method": method,
             **basis,
             "known_through": known,
         }
-        for (asked, _), first_day, of_days, method, known in zip(
+        for (payload, _), first_day, of_days, method, known in zip(
             series,
             days.first_days(),
             days.as_json(),
@@ -92,29 +92,29 @@ def simple_answers(
 
 
 async def predict(forecaster: Forecaster, request: Request) -> Response:
-    """One row of the model with features that the caller gives: a base forecast."""
-    asked = await read_json(request, RowRequest)
+    """Forecast one row of the model, with features from the request: a base forecast."""
+    payload = await read_json(request, RowRequest)
     engine = forecaster.release.engine
     snapshot, contract = engine.snapshot, engine.bundle.contract
     origin = None
-    if isinstance(asked.features, list) and asked.date is not None:
-        raise _not_both()
-    if asked.store_nbr is None and asked.family is None:
-        row, filled = whole_row(contract, asked.features), []
-    elif asked.store_nbr is None or asked.family is None:
-        raise _alone("store_nbr" if asked.store_nbr is None else "family")
-    elif isinstance(asked.features, list):
-        raise _not_both()
+    if isinstance(payload.features, list) and payload.date is not None:
+        raise _array_with_series()
+    if payload.store_nbr is None and payload.family is None:
+        row, filled = whole_row(contract, payload.features), []
+    elif payload.store_nbr is None or payload.family is None:
+        raise _incomplete_series("store_nbr" if payload.store_nbr is None else "family")
+    elif isinstance(payload.features, list):
+        raise _array_with_series()
     else:
-        node = bottom_row(snapshot, asked.store_nbr, asked.family)
-        window = window_of(snapshot, asked.date, 1)
+        node = bottom_row(snapshot, payload.store_nbr, payload.family)
+        window = window_of(snapshot, payload.date, 1)
         await charge_origin(request, snapshot, window)
-        known = await anyio.to_thread.run_sync(_row_of, forecaster, node, window)
-        row = filled_row(contract, asked.features, known)
-        filled = [name for name in contract.names if name not in asked.features]
+        known = await anyio.to_thread.run_sync(_row_from_snapshot, forecaster, node, window)
+        row = filled_row(contract, payload.features, known)
+        filled = [name for name in contract.names if name not in payload.features]
         origin = snapshot.date_at(window.origin)
-    units = await base(forecaster, row[None])
-    return answer(
+    units = await forecast_base(forecaster, row[None])
+    return json_response(
         RowAnswer(
             prediction=float(units[0]),
             reconciled=False,
@@ -128,8 +128,8 @@ async def predict(forecaster: Forecaster, request: Request) -> Response:
     )
 
 
-def _row_of(forecaster: Forecaster, node: int, window: ForecastWindow) -> Row:
-    """The row of a bottom series and a day, as the snapshot knows it."""
+def _row_from_snapshot(forecaster: Forecaster, node: int, window: ForecastWindow) -> Row:
+    """Return the row of a bottom series and the first day of a window, from the snapshot."""
     engine = forecaster.release.engine
     covariates = known_covariates(engine.snapshot, window.origin)
     state = engine.state(window.origin)
@@ -137,11 +137,11 @@ def _row_of(forecaster: Forecaster, node: int, window: ForecastWindow) -> Row:
     return row
 
 
-def _alone(missing: str) -> Problem:
+def _incomplete_series(missing: str) -> Problem:
     detail = "Give store_nbr and family both, or neither and all features"
     return Problem.in_field(Code.INVALID_REQUEST, f"/{missing}", detail)
 
 
-def _not_both() -> Problem:
+def _array_with_series() -> Problem:
     detail = "An array is the whole row: give it without store_nbr, family and date, or give names"
     return Problem.in_field(Code.INVALID_FEATURES, "/features", detail)

@@ -1,4 +1,4 @@
-"""GET /accuracy and /model-metrics: how good the forecasts were, as the bundle says."""
+"""GET /accuracy and /model-metrics: accuracy of past forecasts, as recorded in the bundle."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import with_etag
+from api.answers import json_response_with_etag
 from api.schemas.facts import AccuracyAnswer, AccuracyGroup, LevelAccuracy, MetricsAnswer
 from models.forecaster import Forecaster
 
 _OURS, _TUNING = "mlrf", "tuning"
-"""How a backtest names the model itself, and the windows that are averaged."""
+"""Names in a backtest: of this model among the models, and of the windows that are averaged."""
 
 
 async def model_metrics(forecaster: Forecaster, request: Request) -> Response:
-    """The bundle's metrics.json as it is: the only source of quality figures there is."""
+    """Return the bundle's metrics.json, the only source of quality figures."""
     bundle = forecaster.release.engine.bundle
-    return with_etag(request, MetricsAnswer(bundle.name, bundle.metrics))
+    return json_response_with_etag(request, MetricsAnswer(bundle.name, bundle.metrics))
 
 
 async def accuracy(forecaster: Forecaster, request: Request) -> Response:
-    """Errors by level and days ahead."""
+    """Return the errors of past forecasts, by level and days ahead."""
     bundle = forecaster.release.engine.bundle
     backtest = bundle.metrics.get("backtest")
-    groups = _of_backtest(backtest) if backtest else [_of_calibration(bundle.metrics)]
-    return with_etag(
+    groups = _groups_of_backtest(backtest) if backtest else [_group_of_calibration(bundle.metrics)]
+    return json_response_with_etag(
         request,
         AccuracyAnswer(
             source="backtest" if backtest else "calibration",
@@ -39,7 +39,7 @@ async def accuracy(forecaster: Forecaster, request: Request) -> Response:
     )
 
 
-def _of_calibration(metrics: Mapping[str, Any]) -> AccuracyGroup:
+def _group_of_calibration(metrics: Mapping[str, Any]) -> AccuracyGroup:
     calibration = metrics["calibration"]
     return AccuracyGroup(
         group="calibration",
@@ -54,7 +54,7 @@ def _of_calibration(metrics: Mapping[str, Any]) -> AccuracyGroup:
     )
 
 
-def _of_backtest(backtest: Mapping[str, Any]) -> list[AccuracyGroup]:
+def _groups_of_backtest(backtest: Mapping[str, Any]) -> list[AccuracyGroup]:
     groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for window in backtest["windows"]:
         if window["role"] == _TUNING:
@@ -67,7 +67,7 @@ def _of_backtest(backtest: Mapping[str, Any]) -> list[AccuracyGroup]:
             rmsle=_mean([score["rmsle"] for score in scores]),
             wrmsse=_mean([score["wrmsse"] for score in scores]),
             levels=[
-                _level(level, days, scores, covered[level][days])
+                _level_accuracy(level, days, scores, covered[level][days])
                 for level, entry in scores[0]["levels"].items()
                 for days in entry["buckets"]
             ],
@@ -76,7 +76,7 @@ def _of_backtest(backtest: Mapping[str, Any]) -> list[AccuracyGroup]:
     ]
 
 
-def _level(
+def _level_accuracy(
     level: str, days: str, scores: Sequence[Mapping[str, Any]], covered: Mapping[str, Any]
 ) -> LevelAccuracy:
     cells = [score["levels"][level]["buckets"][days] for score in scores]
@@ -93,6 +93,6 @@ def _level(
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    """None where one of them does not exist: neither does their mean."""
+    """Return the mean, or None where one of the values does not exist."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if len(known) == len(values) else None

@@ -1,8 +1,8 @@
-"""Answers that are kept: a successful body depends on model, data and request alone.
+"""Responses from the answer cache: a successful body depends on model, data and request alone.
 
-What a request means is kept too, by the bytes of the request: one that came before is answered
-without being parsed, checked and named again, and a large answer that was compressed before is
-not compressed again.
+In front of that cache, whose keys are made of validated requests, are two of this module. One maps
+the bytes of a request to the key of its answer, so that a repeated request is answered without
+being parsed, validated and hashed again. The other has large answers in compressed form.
 """
 
 from __future__ import annotations
@@ -17,45 +17,45 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import JSON, REVALIDATE, Raw, body_of, etag_of, is_held
-from api.costs import charge, charged
+from api.answers import JSON, REVALIDATE, Raw, body_of, etag_matches, etag_of
+from api.costs import charge, extra_units_of
 from api.parsing import sent_body
 from cache.answers import AnswerCache, Outcome
 from cache.bounded import ByteBoundedCache
 from cache.keys import CacheKey, key_of
 from models.forecaster import Forecaster
 
-STATE_KEY = "kept"
-"""Where a request finds them."""
+STATE_KEY = "response_cache"
+"""Key of the cache in the state of a request."""
 
 CACHED_REQUESTS_BYTES = 16 * 2**20
-"""Of remembered requests with their meanings; the least recently sent give way."""
+"""Of requests that are mapped to their answers; the least recently used are evicted."""
 
 LONGEST = 512
-"""Bytes of query, media type and body together up to which a request is remembered: its sender
-chooses them, and may choose ever other ones."""
+"""Bytes of query, media type and body together up to which a request is cached: clients choose
+them, and could otherwise fill the cache with few large requests."""
 
 LARGE = 8_192
-"""Bytes from which a body is sent compressed to who takes that."""
+"""Bytes from which a body is compressed for clients that accept it."""
 
 ENCODED_BYTES = 16 * 2**20
-"""Of compressed bodies that are kept."""
+"""Of compressed bodies in the cache."""
 
-_MEANING_BYTES = 250  # of the two tuples and the number
-_SENT_KEY = "sent"
-_LEVEL = 6
+_ENTRY_BYTES = 250  # of an entry's two tuples and its number, without their texts
+_RAW_REQUEST_KEY = "sent"
+_GZIP_LEVEL = 6
 
-_Sent = tuple[str, str, bytes, bytes, bytes]
-"""Version, path, query, media type and body: all that an answer depends on."""
+_RawRequest = tuple[str, str, bytes, bytes, bytes]
+"""Version of the release, path, query, media type and body: all that an answer depends on."""
 
 
 class CachedRequest(NamedTuple):
-    """What a request that was answered before asks for.
+    """The result of parsing a request that was answered before.
 
     Attributes:
         key: of the answer.
-        extra: units that it costs beside the call's flat cost.
-        tag: of an answer that has an ETag.
+        extra: units that it costs in addition to the call's flat cost.
+        tag: entity tag of the answer, if it has one.
     """
 
     key: CacheKey
@@ -64,26 +64,31 @@ class CachedRequest(NamedTuple):
 
 
 class ResponseCache:
-    """The kept answers of a worker, as requests reach them."""
+    """The answer cache of a worker, with its requests and its compressed bodies."""
 
     def __init__(self, answers: AnswerCache) -> None:
         self._answers = answers
-        self._requests: ByteBoundedCache[_Sent, CachedRequest] = ByteBoundedCache(
+        self._requests: ByteBoundedCache[_RawRequest, CachedRequest] = ByteBoundedCache(
             CACHED_REQUESTS_BYTES, _request_bytes
         )
         self._encoded: ByteBoundedCache[CacheKey, bytes] = ByteBoundedCache(
             ENCODED_BYTES, _encoded_bytes
         )
 
-    async def at_once(self, version: str, request: Request) -> Response | None:
-        """The answer to a request whose like was answered before, if this process holds it.
+    async def find_cached(self, version: str, request: Request) -> Response | None:
+        """Return the response to a request that was answered before, if it is in this process.
 
         Args:
-            version: of what answers.
+            version: of the release that answers.
 
         Raises:
             Problem: the caller cannot pay for it.
         """
+        # The bytes of a request stand for its meaning only together with all else that decides the
+        # answer: the version of the release, path, query and media type; `_RawRequest` must have
+        # whatever a handler comes to depend on. A request with Cache-Control takes the other way,
+        # which knows `no-cache`. A repeated request is charged what it was charged when it was
+        # computed, so that a cache hit does not change what a caller pays.
         scope = request.scope
         media_type = b""
         for name, value in scope["headers"]:
@@ -95,26 +100,26 @@ class ResponseCache:
         query = scope["query_string"]
         if len(body) + len(query) + len(media_type) > LONGEST:
             return None
-        sent = (version, scope["path"], query, media_type, body)
-        known = self._requests.get(sent)
-        held = None if known is None else self._answers.held(known.key)
-        if known is None or held is None:
-            scope["state"][_SENT_KEY] = sent
+        raw = (version, scope["path"], query, media_type, body)
+        known = self._requests.get(raw)
+        cached = None if known is None else self._answers.get_local(known.key)
+        if known is None or cached is None:
+            scope["state"][_RAW_REQUEST_KEY] = raw
             return None
         await charge(request, known.extra)
-        return await self._told(request, known, held, Outcome.HIT)
+        return await self._respond(request, known, cached, Outcome.HIT)
 
     async def answer(
         self,
         forecaster: Forecaster,
         request: Request,
-        asked: BaseModel,
+        payload: BaseModel,
         compute: Callable[[], Awaitable[Any]],
         *,
         shared: bool,
         with_etag: bool,
     ) -> Response:
-        """See `kept`."""
+        """Return a response from the cache, or compute it: see `cached_response`."""
 
         async def body() -> bytes:
             return body_of(await compute())
@@ -122,46 +127,47 @@ class ResponseCache:
         key = key_of(
             forecaster.release.engine.version,
             request.scope["path"],
-            asked.model_dump_json(by_alias=True, warnings=False).encode(),
+            payload.model_dump_json(by_alias=True, warnings=False).encode(),
         )
         bypass = "no-cache" in request.headers.get("cache-control", "")
-        found = await self._answers.get(key, body, shared=shared, bypass=bypass)
-        known = CachedRequest(key, charged(request), etag_of(found.body) if with_etag else None)
-        sent = request.scope["state"].get(_SENT_KEY)
-        if sent is not None:
-            self._requests.put(sent, known)
-        return await self._told(request, known, found.body, found.outcome)
+        cached = await self._answers.get(key, body, shared=shared, bypass=bypass)
+        tag = etag_of(cached.body) if with_etag else None
+        known = CachedRequest(key, extra_units_of(request), tag)
+        raw = request.scope["state"].get(_RAW_REQUEST_KEY)
+        if raw is not None:
+            self._requests.put(raw, known)
+        return await self._respond(request, known, cached.body, cached.outcome)
 
-    async def _told(
+    async def _respond(
         self, request: Request, known: CachedRequest, body: bytes, outcome: Outcome
     ) -> Response:
         headers: Raw = [(b"x-cache", outcome.encode())]
         large, tag = len(body) >= LARGE, known.tag
-        gzipped = large and _takes_gzip(request)
+        gzipped = large and _accepts_gzip(request)
         if large:
             headers.append((b"vary", b"Accept-Encoding"))
         if tag is not None:
             tag = f'{tag[:-1]}-gzip"' if gzipped else tag  # other bytes (RFC 9110 section 8.8.3)
             headers += [(b"etag", tag.encode()), (b"cache-control", REVALIDATE.encode())]
-            if is_held(request, tag):
+            if etag_matches(request, tag):
                 return RawResponse(b"", headers, status=304)
         headers.append((b"content-type", JSON.encode()))
         if gzipped:
-            body = await self._compressed(known.key, body, outcome)
+            body = await self._compress_cached(known.key, body, outcome)
             headers.append((b"content-encoding", b"gzip"))
         return RawResponse(body, headers)
 
-    async def _compressed(self, key: CacheKey, body: bytes, outcome: Outcome) -> bytes:
+    async def _compress_cached(self, key: CacheKey, body: bytes, outcome: Outcome) -> bytes:
         encoded = None if outcome is Outcome.BYPASS else self._encoded.get(key)
         if encoded is None:
-            encoded = await anyio.to_thread.run_sync(_zipped, body)
+            encoded = await anyio.to_thread.run_sync(_compress, body)
             if outcome is not Outcome.BYPASS:
                 self._encoded.put(key, encoded)
         return encoded
 
 
 class RawResponse(Response):
-    """A body with headers as they are sent; Starlette would encode them for each answer."""
+    """A response with encoded headers; Starlette would encode them for each response."""
 
     def __init__(self, body: bytes, headers: Raw, *, status: int = 200) -> None:
         self.status_code = status
@@ -174,30 +180,30 @@ class RawResponse(Response):
 async def cached_response(
     forecaster: Forecaster,
     request: Request,
-    asked: BaseModel,
+    payload: BaseModel,
     compute: Callable[[], Awaitable[Any]],
     *,
     shared: bool,
     with_etag: bool = False,
 ) -> Response:
-    """The answer to a request, from the cache if it is there.
+    """Return the response to a request, from the cache if its answer is there.
 
-    A client that sends ``Cache-Control: no-cache`` has it computed anew.
+    For a client that sends ``Cache-Control: no-cache`` it is computed.
 
     Args:
-        asked: the request as it was checked, defaults included.
-        compute: makes the content of the answer; its exception is not kept.
-        shared: whether computing takes so long that other workers should be asked first.
-        lasting: whether the answer gets an ETag.
+        payload: the validated request, defaults included, from which the cache key is made.
+        compute: returns the content of the answer; an exception of it is not cached.
+        shared: whether computing takes so long that the cache of all workers is queried first.
+        with_etag: whether the response gets an ETag.
     """
     answers: ResponseCache = request.scope["state"][STATE_KEY]
     return await answers.answer(
-        forecaster, request, asked, compute, shared=shared, with_etag=with_etag
+        forecaster, request, payload, compute, shared=shared, with_etag=with_etag
     )
 
 
-def _takes_gzip(request: Request) -> bool:
-    """Whether Accept-Encoding names gzip, other than to refuse it (RFC 9110 section 12.5.3)."""
+def _accepts_gzip(request: Request) -> bool:
+    """Return whether Accept-Encoding names gzip with a weight above 0 (RFC 9110 section 12.5.3)."""
     for part in request.headers.get("accept-encoding", "").split(","):
         coding, _, weight = part.partition(";")
         if coding.strip().lower() == "gzip":
@@ -205,14 +211,14 @@ def _takes_gzip(request: Request) -> bool:
     return False
 
 
-def _request_bytes(sent: _Sent, known: CachedRequest) -> int:
-    texts = (*sent, known.key, known.tag or "")
-    return _MEANING_BYTES + sum(map(sys.getsizeof, texts))
+def _request_bytes(raw: _RawRequest, known: CachedRequest) -> int:
+    texts = (*raw, known.key, known.tag or "")
+    return _ENTRY_BYTES + sum(map(sys.getsizeof, texts))
 
 
 def _encoded_bytes(key: CacheKey, encoded: bytes) -> int:
     return sys.getsizeof(key) + sys.getsizeof(encoded)
 
 
-def _zipped(body: bytes) -> bytes:
-    return gzip.compress(body, _LEVEL, mtime=0)
+def _compress(body: bytes) -> bytes:
+    return gzip.compress(body, _GZIP_LEVEL, mtime=0)

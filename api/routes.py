@@ -1,4 +1,4 @@
-"""Binds the calls to what they are answered with, and tells what each asks of its caller."""
+"""Routes from paths to handlers with their dependencies, and the policy of each path."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Serving(Protocol):
-    """Gives the forecaster that serves now."""
+    """Access to the active release."""
 
     def forecaster(self) -> Forecaster:
-        """Raises Problem MODEL_UNAVAILABLE where there is none."""
+        """Return the active forecaster, or raise the problem MODEL_UNAVAILABLE."""
         ...
 
 
 class Routes:
-    """The contract's endpoints over what is being served.
+    """The contract's endpoints with their dependencies.
 
     Args:
-        serving: gives what serves now.
-        answers: the cache of answers.
-        administration, conditions: what administrative calls act on, and what /health tells.
+        serving: returns the active release at the time of a request.
+        answers: the answer cache.
+        administration, conditions: dependencies of administrative calls, and of /health.
     """
 
     def __init__(
@@ -59,32 +59,35 @@ class Routes:
     def table(self) -> list[Route]:
         return [
             *Documentation(OPERATIONS).table(),
-            *(self._route(path, list(calls)) for path, calls in _by_path()),
+            *(self._route(path, list(calls)) for path, calls in _calls_by_path()),
         ]
 
     def _route(self, path: str, calls: list[Operation]) -> Route:
-        """One route for all methods of a path, so that its 405 allows them all."""
+        """Return one route for all methods of a path, so that its 405 allows them all."""
         endpoints = {call.method: self._endpoint(call) for call in calls}
         if "GET" in endpoints:
             endpoints["HEAD"] = endpoints["GET"]
-        return Route(path, _Methods(endpoints), methods=list(endpoints))
+        return Route(path, _MethodDispatcher(endpoints), methods=list(endpoints))
 
     def _endpoint(self, call: Operation) -> Endpoint:
-        """A call with what it needs, taken when it comes and held to its end."""
+        """Return a handler bound to its dependencies.
+
+        They are looked up once per request: a release that is replaced meanwhile stays in use.
+        """
 
         async def endpoint(request: Request) -> Response:
-            told: Response = await call.function(*self._needed(call), request)
-            return told
+            response: Response = await call.function(*self._dependencies_of(call), request)
+            return response
 
         async def cached_endpoint(request: Request) -> Response:
             forecaster = self._serving().forecaster()
             request.scope.setdefault("state", {})[response_cache.STATE_KEY] = self._cache
-            told = await self._cache.at_once(forecaster.release.engine.version, request)
-            return told or await call.function(forecaster, request)
+            response = await self._cache.find_cached(forecaster.release.engine.version, request)
+            return response or await call.function(forecaster, request)
 
         return cached_endpoint if call.cached else endpoint
 
-    def _needed(self, call: Operation) -> tuple[object, ...]:
+    def _dependencies_of(self, call: Operation) -> tuple[object, ...]:
         match call.needs:
             case Dependency.MODEL:
                 return (self._serving().forecaster(),)
@@ -96,11 +99,11 @@ class Routes:
                 return ()
 
 
-class _Methods:
+class _MethodDispatcher:
     """The endpoints of a path, by method.
 
-    An ASGI application, and not a function of a request: Starlette would put a handler of its own
-    exceptions around that, and all of ours are answered further out.
+    It is an ASGI application and not a function of a request, around which Starlette would put its
+    own exception handler; exceptions are answered by `middleware.problems`.
     """
 
     def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
@@ -111,17 +114,17 @@ class _Methods:
         await response(scope, receive, send)
 
 
-class Front:
-    """Answers the paths of a table, and passes those of the framework behind on to it.
+class ContractRouter:
+    """Answers the paths of the contract, and passes the framework's own pages on to it.
 
-    Only the framework's own pages are, and they redirect nowhere: what it makes of other paths is
-    no part of the contract. A path without parameters is found at once; Starlette's router would
-    try one route after the other.
+    No other path reaches the framework (`behind`), and no redirect of it reaches the client: they
+    are no part of the contract. A path without parameters is looked up in a dictionary; Starlette's
+    router would try one route after the other.
     """
 
     def __init__(self, table: Sequence[Route], behind: ASGIApp) -> None:
         self._plain = {route.path: route for route in table if "{" not in route.path}
-        self._router = Router(table, default=self._elsewhere, redirect_slashes=False)
+        self._router = Router(table, default=self._handle_unknown_path, redirect_slashes=False)
         self._behind = behind
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -132,9 +135,9 @@ class Front:
         scope["path_params"] = {}
         await route.handle(scope, receive, send)
 
-    async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle_unknown_path(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not is_of_framework(scope["path"]):
-            await _NOT_FOUND(scope, receive, send)
+            await _EMPTY_404(scope, receive, send)
             return
         redirected = False
 
@@ -142,14 +145,14 @@ class Front:
             nonlocal redirected
             if message["type"] == "http.response.start" and message["status"] in _REDIRECTS:
                 redirected = True
-                await _NOT_FOUND(scope, receive, send)
+                await _EMPTY_404(scope, receive, send)
             elif not redirected:
                 await send(message)
 
         await self._behind(scope, receive, send_no_redirect)
 
 
-def _by_path() -> Iterator[tuple[str, Iterator[Operation]]]:
+def _calls_by_path() -> Iterator[tuple[str, Iterator[Operation]]]:
     path = attrgetter("path")
     return groupby(sorted(OPERATIONS, key=path), key=path)
 
@@ -162,15 +165,15 @@ def is_of_framework(path: str) -> bool:
 _FRAMEWORK_PAGES = frozenset({"/docs.json", "/schema.json", "/static_content", "/assets"})
 _FRAMEWORK_FOLDERS = ("/static_content/", "/assets/")
 _REDIRECTS = frozenset({300, 301, 302, 303, 305, 307, 308})
-_NOT_FOUND = PlainTextResponse(status_code=404)  # `middleware.problems` words it
+_EMPTY_404 = PlainTextResponse(status_code=404)  # `middleware.problems` writes its body
 
 
 class Policy(NamedTuple):
-    """What a request asks of its caller.
+    """Requirements of a path: scope, cost, and sizes of bodies.
 
     Attributes:
-        route: the path's template; `other` for one that there is not.
-        scope: that the key must have; "any" for none in particular, None where all may call.
+        route: the path's template; `other` for an unknown path.
+        scope: that the key must have; "any" for any valid key, None for an open path.
         cost: in units.
         max_body, max_table: bytes of the largest body, and of the largest one of `text/csv`.
     """
@@ -182,21 +185,21 @@ class Policy(NamedTuple):
     max_table: int = Operation.max_table
 
     @property
-    def asks_who_calls(self) -> bool:
-        """Return whether the answer or its charge depends on the caller."""
+    def needs_caller(self) -> bool:
+        """Return whether access to the path or its charge depends on the caller."""
         return self.scope is not None or self.cost > 0
 
 
 ANY = "any"
 _POLICY_KEY = "policy"
-_ELSEWHERE = Policy("other", ANY, 1)
-"""Of paths that there are not: nothing is open."""
-_FRAMEWORK = Policy("other", str(KeyScope.ADMIN), 1)
-"""Of the pages of the framework behind, which tell how the service is built."""
+_UNKNOWN_PATH = Policy("other", ANY, 1)
+"""Policy of unknown paths: no path is open unless it is declared so."""
+_FRAMEWORK_PATH = Policy("other", str(KeyScope.ADMIN), 1)
+"""Policy of the framework's pages, which reveal how the service is built."""
 
 
 class Policies:
-    """Finds what requests ask of their callers."""
+    """Lookup of the policy of a request by its path and method."""
 
     def __init__(self, calls: Sequence[Operation] = OPERATIONS) -> None:
         self._plain: dict[tuple[str, str], Policy] = {}
@@ -208,11 +211,14 @@ class Policies:
         self._of_path = {path: policy for (_, path), policy in self._plain.items()}
 
     def of(self, scope: Scope) -> Policy:
-        """What a request asks, found once. One of another method asks what the path's own do."""
-        found: Policy | None = scope["state"].get(_POLICY_KEY)
-        if found is None:
-            found = scope["state"][_POLICY_KEY] = self._found(scope)
-        return found
+        """Return the policy of a request; it is looked up once and stored in the request's state.
+
+        A method that the path does not offer has the policy of one that it does.
+        """
+        policy: Policy | None = scope["state"].get(_POLICY_KEY)
+        if policy is None:
+            policy = scope["state"][_POLICY_KEY] = self._find_policy(scope)
+        return policy
 
     def max_body_of(self, scope: Scope) -> int:
         """Return the bytes of the largest body that a request may have."""
@@ -221,23 +227,26 @@ class Policies:
             return policy.max_table
         return policy.max_body
 
-    def _found(self, scope: Scope) -> Policy:
+    def _find_policy(self, scope: Scope) -> Policy:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         plain = self._plain.get((method, scope["path"])) or self._of_path.get(scope["path"])
         if plain is None and is_of_framework(scope["path"]):
-            return _FRAMEWORK
-        return plain or self._matched(scope)
+            return _FRAMEWORK_PATH
+        return plain or self._match_pattern(scope)
 
     def _add(self, method: str, policy: Policy) -> None:
         if "{" not in policy.route:
             self._plain[method, policy.route] = policy
-        self._patterns.append((Route(policy.route, _nowhere, methods=[method]), policy))
+        self._patterns.append((Route(policy.route, _fail_if_called, methods=[method]), policy))
 
-    def _matched(self, scope: Scope) -> Policy:
-        """By what the router goes by, which is more than equal paths: a pattern matches a path
-        with a line break after it too, and what answers there must ask what it asks elsewhere."""
-        found = {route.matches(scope)[0]: policy for route, policy in reversed(self._patterns)}
-        return found.get(Match.FULL) or found.get(Match.PARTIAL) or _ELSEWHERE
+    def _match_pattern(self, scope: Scope) -> Policy:
+        """Return the policy of the first route that matches as the router matches, or of none."""
+        # The router's patterns match more than equal paths, such as a path with a line break after
+        # it: a comparison of its own here would let such a request reach a handler with the policy
+        # of an unknown path. Reversed, because in a dictionary the last entry of a key wins and in
+        # the router the first route does.
+        matches = {route.matches(scope)[0]: policy for route, policy in reversed(self._patterns)}
+        return matches.get(Match.FULL) or matches.get(Match.PARTIAL) or _UNKNOWN_PATH
 
 
 def _policy_of(call: Operation) -> Policy:
@@ -254,5 +263,5 @@ def _scope_of(call: Operation) -> str | None:
             return str(call.scope)
 
 
-async def _nowhere(request: Request) -> Response:
+async def _fail_if_called(request: Request) -> Response:
     raise AssertionError("a route that only matches is never called")

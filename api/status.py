@@ -1,4 +1,4 @@
-"""GET /health, the probes, and what Prometheus reads."""
+"""GET /health, the probes, and the metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import answer, reference
+from api.answers import json_response, reference
 from api.schemas.facts import DegradedReason, HealthAnswer, StatusAnswer
 from models.forecaster import Forecaster
 from telemetry.metrics import exposition
 
 
 class DegradationReport(Protocol):
-    """What is not as it should be around the model."""
+    """Source of the reasons why the service is degraded."""
 
     def reasons(self) -> Sequence[DegradedReason]:
-        """Empty where all is well."""
+        """Return the reasons; none where the service is not degraded."""
         ...
 
 
 async def health(
     forecaster: Forecaster, conditions: DegradationReport, request: Request
 ) -> Response:
-    """What is loaded, how old the data are, and what is degraded."""
+    """Report the active release, the age of its data, and what is degraded."""
     engine = forecaster.release.engine
     snapshot = engine.snapshot
     reasons = list(conditions.reasons())
     expected = newest_expected()
-    return answer(
+    return json_response(
         HealthAnswer(
             status="degraded" if reasons else "ok",
             model_version=engine.bundle.name,
@@ -48,21 +48,21 @@ async def health(
 
 
 async def ready(forecaster: Forecaster, request: Request) -> Response:
-    """Ready: the bundle is verified and its golden rows are reproduced."""
-    return answer(StatusAnswer("ready"))
+    """Report readiness: the bundle is verified and its golden rows are reproduced."""
+    return json_response(StatusAnswer("ready"))
 
 
 async def alive(request: Request) -> Response:
-    """Alive: the process answers. Says nothing of a model."""
-    return answer(StatusAnswer("alive"))
+    """Report that the process answers, whether or not a model is loaded."""
+    return json_response(StatusAnswer("alive"))
 
 
 async def metrics(request: Request) -> Response:
-    """Metrics of all workers, as Prometheus reads them."""
+    """Return the metrics of all workers in the format of Prometheus."""
     body, media_type = exposition()
     return Response(body, media_type=media_type)
 
 
 def newest_expected() -> date:
-    """The newest day whose sales may be known now: yesterday, in UTC."""
+    """Return the newest day whose sales may be known now: yesterday, in UTC."""
     return datetime.now(UTC).date() - timedelta(days=1)

@@ -1,4 +1,4 @@
-"""Groups of calls, by which clients and pages sort them."""
+"""Groups of calls in the OpenAPI document, in generated clients and on the page of calls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 from typing import NamedTuple
 
 
-class _About(NamedTuple):
+class _TagText(NamedTuple):
     label: str
     description: str
 
@@ -14,12 +14,18 @@ class _About(NamedTuple):
 class Tag(Enum):
     """A group of calls: its name in the OpenAPI document, and what the calls are for."""
 
-    FORECASTS = _About("forecasts", "What will be sold: one series, many, or the whole hierarchy.")
-    REASONS = _About("reasons", "Why a forecast is what it is, and what if things were otherwise.")
-    FACTS = _About("facts", "What was sold, what there is to ask for, how good the forecasts are.")
-    INFERENCE = _About("inference", "The raw model, for clients of the Open Inference Protocol.")
-    MONITORING = _About("monitoring", "Whether the service is well: for people, probes, metrics.")
-    ADMINISTRATION = _About("administration", "Keys, the audit log, and newer data.")
+    FORECASTS = _TagText(
+        "forecasts", "What will be sold: one series, many, or the whole hierarchy."
+    )
+    REASONS = _TagText(
+        "reasons", "Why a forecast is what it is, and what if things were otherwise."
+    )
+    FACTS = _TagText(
+        "facts", "What was sold, what there is to ask for, how good the forecasts are."
+    )
+    INFERENCE = _TagText("inference", "The raw model, for clients of the Open Inference Protocol.")
+    MONITORING = _TagText("monitoring", "Whether the service is well: for people, probes, metrics.")
+    ADMINISTRATION = _TagText("administration", "Keys, the audit log, and newer data.")
 
     @property
     def label(self) -> str:
@@ -44,6 +50,6 @@ def tag_of(path: str) -> Tag:
     """Return the group of a path, by its first part.
 
     Raises:
-        KeyError: the part belongs to none, so it has to be added here.
+        KeyError: no group has the part; add it to `_OF_FIRST_PART`.
     """
     return _OF_FIRST_PART[path.split("/")[1]]

@@ -1,4 +1,4 @@
-"""The two ways down the grouped hierarchy, as trees of forecasts."""
+"""Trees of forecasts along the two ways down the grouped hierarchy, by store or by family."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import isnan
 import numpy as np
 from numpy.typing import NDArray
 
-from api.parsing import nearest, shortened
+from api.parsing import did_you_mean, shorten
 from api.schemas.forecasts import NodeForecast
 from api.schemas.requests import HierarchyQuery
 from errors import Code, FieldError, Problem
@@ -18,15 +18,15 @@ DEFAULT_WAY = "store"
 
 
 def way_of(hierarchy: Hierarchy, query: HierarchyQuery) -> tuple[str, int]:
-    """The level between total and bottom, and the row of the node to begin at.
+    """Return the level between total and bottom, and the row of the tree's root.
 
     Raises:
-        Problem: INVALID_NODE: there is no such node, or it is not on the way asked for.
+        Problem: INVALID_NODE: there is no such node, or it is not on the requested way.
     """
     node = TOTAL if query.node is None else query.node
     row = hierarchy.index.get(node)
     if row is None:
-        detail = f"There is no node {shortened(node)!r}.{nearest(node, hierarchy.index)}"
+        detail = f"There is no node {shorten(node)!r}.{did_you_mean(node, hierarchy.index)}"
         raise Problem(Code.INVALID_NODE, detail, errors=[FieldError("node", detail)])
     level = hierarchy.nodes[row].level
     own = level if level not in (TOTAL, BOTTOM) else None
@@ -39,12 +39,12 @@ def way_of(hierarchy: Hierarchy, query: HierarchyQuery) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class Tree:
-    """A way down the hierarchy, and what is said of each node on it.
+    """A way down the hierarchy, with forecasts and previous sales of its nodes.
 
     Attributes:
         values: forecasts in units, shape (nodes,).
-        previous: what the nodes sold in the period before, shape (nodes,); NaN where a day of it
-            is not delivered, None where the period is not known.
+        previous: units sold in the previous period, shape (nodes,); NaN where a day of it is not
+            delivered, None where the period is not known.
         way: level between total and bottom.
     """
 
@@ -54,7 +54,7 @@ class Tree:
     way: str
 
     def below(self, row: int, depth: int | None) -> NodeForecast:
-        """The tree below a node, `depth` levels deep (all of them where None)."""
+        """Return the tree from a node down, `depth` levels deep (all of them where None)."""
         node = self.hierarchy.nodes[row]
         down = {TOTAL: self.way, self.way: BOTTOM}
         rows: list[int] = []
@@ -66,7 +66,7 @@ class Tree:
             previous = None
         return NodeForecast(
             id=node.id,
-            name=_name(self.way, node.level, node.key),
+            name=_name_of(self.way, node.level, node.key),
             level=node.level,
             prediction=value,
             previous=previous,
@@ -75,8 +75,8 @@ class Tree:
         )
 
 
-def _name(way: str, level: str, key: tuple[str, ...]) -> str:
-    """What to call a node below its parent: a bottom node by the column its parent leaves."""
+def _name_of(way: str, level: str, key: tuple[str, ...]) -> str:
+    """Return the name of a node; of a bottom node only the part that its parent's lacks."""
     if level == BOTTOM:
         store_nbr, family = key
         return family if way == "store" else store_nbr

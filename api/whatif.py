@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from api.answers import basis_of
 from api.costs import SERIES_OF_A_UNIT, charge, charge_origin
-from api.days import failing
+from api.days import translate_runner_errors
 from api.nodes import node_row
 from api.parsing import read_json
 from api.response_cache import cached_response
@@ -28,25 +28,25 @@ from models.scenario import Adjustment, AdjustmentError, bottoms_below
 
 
 async def whatif(forecaster: Forecaster, request: Request) -> Response:
-    """A node's forecast without and with adjustments, and what else they move."""
-    asked = await read_json(request, WhatifRequest)
+    """Compare a node's forecast with a scenario in which covariates are overridden."""
+    payload = await read_json(request, WhatifRequest)
     snapshot = forecaster.release.engine.snapshot
-    row = node_row(snapshot, asked.store_nbr, asked.family)
-    way = _way(snapshot.hierarchy.nodes[row].level, asked.by)
-    window = window_of(snapshot, asked.date, asked.horizon)
+    row = node_row(snapshot, payload.store_nbr, payload.family)
+    way = _choose_way(snapshot.hierarchy.nodes[row].level, payload.by)
+    window = window_of(snapshot, payload.date, payload.horizon)
     series = len(bottoms_below(snapshot.hierarchy, row))
     await charge(request, series // SERIES_OF_A_UNIT)
     await charge_origin(request, snapshot, window)
 
     async def compute() -> WhatifAnswer:
-        adjustments, compared = await _compared(forecaster, window, row, asked.adjustments)
+        adjustments, compared = await _compare(forecaster, window, row, payload.adjustments)
         changes = Changes.of(snapshot.hierarchy, compared)
-        return _told(forecaster, window, row, changes, adjustments, way, asked.depth)
+        return _whatif_answer(forecaster, window, row, changes, adjustments, way, payload.depth)
 
-    return await cached_response(forecaster, request, asked, compute, shared=True)
+    return await cached_response(forecaster, request, payload, compute, shared=True)
 
 
-def _told(
+def _whatif_answer(
     forecaster: Forecaster,
     window: ForecastWindow,
     row: int,
@@ -71,17 +71,17 @@ def _told(
         days=changes.days(snapshot, window, row),
         ancestors=[changes.node(above) for above in _ancestors(snapshot.hierarchy, row)],
         children=changes.children(row, way, depth),
-        applied=[_applied(snapshot, row, adjustment) for adjustment in adjustments],
+        applied=[_describe_applied(snapshot, row, adjustment) for adjustment in adjustments],
         moved_by_reconciliation=changes.moved_by_reconciliation(),
         moved_by_shared_features=changes.moved_by_shared_features(row),
         **basis_of(engine, window, row),
     )
 
 
-async def _compared(
-    forecaster: Forecaster, window: ForecastWindow, row: int, asked: Mapping[str, Override]
+async def _compare(
+    forecaster: Forecaster, window: ForecastWindow, row: int, overrides: Mapping[str, Override]
 ) -> tuple[list[Adjustment], Comparison]:
-    """The adjustments as they were understood, and forecasts of all nodes without and with them.
+    """Return the adjustments, and forecasts of all nodes without and with them.
 
     Raises:
         Problem: INVALID_ADJUSTMENT or INFERENCE_FAILED.
@@ -89,9 +89,9 @@ async def _compared(
     snapshot = forecaster.release.engine.snapshot
     try:
         adjustments = [
-            _adjustment(snapshot, window, name, override) for name, override in asked.items()
+            _resolve_dates(snapshot, window, name, override) for name, override in overrides.items()
         ]
-        with failing():
+        with translate_runner_errors():
             compared = await forecaster.compare(window.origin, window.horizons, row, adjustments)
     except AdjustmentError as error:
         place = [error.covariate.replace("~", "~0").replace("/", "~1"), error.field]
@@ -101,10 +101,10 @@ async def _compared(
     return adjustments, compared
 
 
-def _adjustment(
+def _resolve_dates(
     snapshot: Snapshot, window: ForecastWindow, covariate: str, override: Override
 ) -> Adjustment:
-    """An override with its days, which are all of the window where none are given."""
+    """Return an override with its days: where it names none, all days of the window."""
     first, last = override.first, override.last
     return Adjustment(
         covariate=covariate,
@@ -115,7 +115,7 @@ def _adjustment(
     )
 
 
-def _applied(snapshot: Snapshot, row: int, adjustment: Adjustment) -> Applied:
+def _describe_applied(snapshot: Snapshot, row: int, adjustment: Adjustment) -> Applied:
     return {
         "covariate": adjustment.covariate,
         "op": adjustment.op,
@@ -127,11 +127,11 @@ def _applied(snapshot: Snapshot, row: int, adjustment: Adjustment) -> Applied:
     }
 
 
-def _way(level: str, by: str | None) -> str:
-    """The level between total and bottom that children are shown by.
+def _choose_way(level: str, by: str | None) -> str:
+    """Return the level through which a node's descendants are reached: store or family.
 
     Raises:
-        Problem: INVALID_REQUEST: the node's children are not on the way asked for.
+        Problem: INVALID_REQUEST: the node's children are not on the requested way.
     """
     if level in (TOTAL, BOTTOM):
         return by or DEFAULT_WAY
@@ -142,19 +142,19 @@ def _way(level: str, by: str | None) -> str:
 
 
 def _ancestors(hierarchy: Hierarchy, row: int) -> list[int]:
-    """Rows of the nodes of which this one is a part, the nearest first."""
+    """Return the rows of the nodes that this one is a part of, the nearest first."""
     own = set(hierarchy.levels[hierarchy.nodes[row].level])
     above = [level for level, columns in hierarchy.levels.items() if set(columns) < own]
     return [int(hierarchy.ancestor(level)[row]) for level in reversed(above)]
 
 
 _ROUNDING = 1e-9
-"""Relative to the baseline: what two solutions of one system may differ by."""
+"""Rounding error by which two solutions of one system may differ, relative to the baseline."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What a scenario changes at every node.
+    """Changes of every node's forecast in a scenario.
 
     Attributes:
         predicted: nodes whose own rows were altered, shape (nodes,).
@@ -186,7 +186,7 @@ class Changes:
         return NodeChange(node.id, node.level, *self._sums(row))
 
     def children(self, row: int, way: str, depth: int) -> list[ChildChange]:
-        """The nodes below one, `depth` levels deep."""
+        """Return the changes of the nodes below one, `depth` levels deep."""
         level = self.hierarchy.nodes[row].level
         below = {TOTAL: way, way: BOTTOM}.get(level)
         if below is None or not depth:
@@ -201,14 +201,14 @@ class Changes:
         ]
 
     def moved_by_reconciliation(self) -> list[str]:
-        """Ids of bottom series that moved though their own rows are as they were."""
+        """Return the ids of bottom series that moved although their own rows are unaltered."""
         allowed = _ROUNDING * np.maximum(self.baseline, 1)
         moved = (np.abs(self.delta) > allowed).any(axis=1) & ~self.predicted
         moved[: self.hierarchy.n_upper] = False
         return [self.hierarchy.nodes[row].id for row in np.flatnonzero(moved)]
 
     def moved_by_shared_features(self, row: int) -> int:
-        """How many bottom series that are not below a node have altered rows."""
+        """Return the number of bottom series with altered rows that are not below a node."""
         own = self.predicted[self.hierarchy.n_upper :].copy()
         own[bottoms_below(self.hierarchy, row)] = False
         return int(own.sum())

@@ -1,4 +1,4 @@
-"""Which origin and which days a request for a date and a horizon means."""
+"""Origin and days of a requested date and horizon."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ForecastWindow:
 def window_of(
     snapshot: Snapshot, first: date | None, days: Horizon | int, *, pointer: str = "/date"
 ) -> ForecastWindow:
-    """The window of `days` days that begins on `first`.
+    """Return the window of `days` days that begins on `first`.
 
     A day whose sales are known is forecast from the day before it, as it would have been then;
     a later one from the newest origin.
@@ -44,7 +44,7 @@ def window_of(
         pointer: to `first` in the request, for the problem.
 
     Raises:
-        Problem: INVALID_DATE, with the dates that would do.
+        Problem: INVALID_DATE, with the earliest and the latest valid date.
     """
     newest = snapshot.newest_origin
     start = newest + 1 if first is None else snapshot.index_of(first)
@@ -59,9 +59,9 @@ def window_of(
 
 
 def previous_days(snapshot: Snapshot, window: ForecastWindow) -> slice | None:
-    """The newest period before the window of as many days and beginning on the same weekday.
+    """Return the newest period before the window with its length and its first weekday.
 
-    None where its sales are not known, or not all: the window begins too late or too early.
+    Return None where sales of that period are not known: the window begins too late or too early.
     """
     length = len(window.horizons)
     start = int(window.days[0]) - 7 * -(-length // 7)

@@ -1,8 +1,8 @@
-"""What is wrong with a value, in our words: which was sent, and what is expected in its place.
+"""Descriptions of validation faults: the value that was sent, and what is expected instead.
 
-pydantic's own sentences speak of Python and say no value. Every kind of error that a schema of
-ours can make has a phrase here (a test walks through them); any other gets one that says little,
-and nothing of a library.
+pydantic's own messages use terms of Python and leave out the value. Every kind of error that a
+schema of the API can cause has a phrase here (a test iterates over them); any other has a general
+one, which names no library.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _EXPECTED: Mapping[str, Callable[[Context], str]] = {
     "string_too_short": lambda context: f"A text of at least {context['min_length']} characters",
     "string_too_long": lambda context: f"A text of at most {context['max_length']} characters",
 }
-"""What is expected, by pydantic's name of the error."""
+"""Description of the expected value, by pydantic's name of the error."""
 
 _WHOLE_SENTENCES: Mapping[str, Callable[[Context], str]] = {
     "missing": lambda context: "A value is required, and missing",
@@ -62,12 +62,12 @@ _WHOLE_SENTENCES: Mapping[str, Callable[[Context], str]] = {
     "too_long": lambda context: (
         f"At most {context['max_length']} entries are expected, not {context['actual_length']}"
     ),
-    "value_error": lambda context: str(context["error"]),  # raised by a validator of ours
+    "value_error": lambda context: str(context["error"]),  # raised by a validator of `api.schemas`
 }
 
 
-def wording(fault: Mapping[str, Any]) -> str:
-    """Return what is wrong in one place, without a full stop.
+def describe_fault(fault: Mapping[str, Any]) -> str:
+    """Return the description of one fault, without a full stop.
 
     Args:
         fault: as pydantic reports it, with its `type`, `input` and, if it has one, `ctx`.
@@ -77,14 +77,14 @@ def wording(fault: Mapping[str, Any]) -> str:
         return f"{_WHOLE} of at most 15 digits is expected"
     if sentence := _WHOLE_SENTENCES.get(kind):
         text = sentence(context)
-        return f"{text}, not {shown(value)}" if kind == "value_error" else text
+        return f"{text}, not {describe_value(value)}" if kind == "value_error" else text
     if expected := _EXPECTED.get(kind):
-        return f"{expected(context)} is expected, not {shown(value)}"
-    return f"This cannot be taken here: {shown(value)}"
+        return f"{expected(context)} is expected, not {describe_value(value)}"
+    return f"This cannot be taken here: {describe_value(value)}"
 
 
-def shown(value: object) -> str:
-    """Return a value that a caller sent, short enough to be read."""
+def describe_value(value: object) -> str:
+    """Return a short text for a value that a caller sent."""
     match value:
         case None:
             return "null"

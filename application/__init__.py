@@ -1,6 +1,6 @@
-"""The application in front of BentoML: middleware in order, routes, and what runs beside them.
+"""The ASGI application in front of BentoML: middleware in order, routes and background tasks.
 
-One for each worker. It is put together from the settings here; `service` gives it what serves.
+Each worker has one, composed here from the settings; `service` passes it the active release.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.administration import Administration
-from api.routes import Front, Policies, Routes, Serving
-from application.background import every, freeze_loaded_modules, migrated
+from api.routes import ContractRouter, Policies, Routes, Serving
+from application.background import freeze_loaded_modules, run_every, upgrade_database
 from application.conditions import HealthMonitor
 from application.identity import identity_of
 from application.reloads import ReloadWatch, report_end
@@ -49,26 +49,25 @@ from telemetry import metrics
 _log = structlog.get_logger(__name__)
 
 METRICS_SECONDS = 0.25
-"""How long what was counted waits for other workers to see it."""
+"""Interval at which a worker's metrics become visible to the other workers."""
 
 AUDIT_SECONDS = 2.0
-"""How long a refusal waits to be written."""
+"""Interval at which refusals are written to the audit log."""
 
 USES_SECONDS = 30.0
-"""How long the time of a key's last use waits to be written."""
-
+"""Interval at which the times of keys' last uses are written."""
 
 RELOADS_SECONDS = 10.0
-"""How long a reload that another process ran waits to be seen in the metrics."""
+"""Interval at which the metrics include the reloads of other processes."""
 
 
 class Application:
-    """What answers requests in one worker.
+    """The ASGI application of one worker.
 
     Args:
-        watcher: holds the release that serves, and follows CURRENT.
-        serving: gives what serves when a request comes.
-        behind: BentoML's own application, for what is not answered here.
+        watcher: has the active release, and follows CURRENT.
+        serving: returns the active release at the time of a request.
+        behind: BentoML's own application, for its own pages and its lifespan.
     """
 
     def __init__(
@@ -79,23 +78,23 @@ class Application:
         behind: ASGIApp,
     ) -> None:
         self._watcher = watcher
-        self._redis = _redis_of(settings)
+        self._redis = _create_redis_client(settings)
         self._database = open_database(settings.database_url.get_secret_value())
         keys, audit = KeyStore(self._database), AuditLog(self._database)
         self._keys = CachedKeyStore(
             keys,
             ttl=settings.key_cache_seconds,
             grace=settings.key_grace_seconds,
-            observe=metrics.key_lookup,
+            observe=metrics.count_key_lookup,
         )
         self._audit = AuditBuffer(audit.record)
-        cache_key = _cache_key_of(settings)
+        cache_key = _derive_cache_key(settings)
         self.answers = AnswerCache(
             max_bytes=settings.cache_max_bytes,
             ttl=settings.cache_ttl_seconds,
             redis=self._redis,
             secret=cache_key,
-            observe=metrics.cache_outcome,
+            observe=metrics.count_cache_outcome,
         )
         conditions = HealthMonitor(
             watcher,
@@ -118,7 +117,7 @@ class Application:
             default_tier=settings.default_tier,
         )
         routes = Routes(serving, self.answers, administration, conditions)
-        self._app = self._wrapped(settings, Front(routes.table(), behind))
+        self._app = self._wrap_in_middleware(settings, ContractRouter(routes.table(), behind))
         self._behind = behind
         self._conditions = conditions
 
@@ -126,16 +125,16 @@ class Application:
         if scope["type"] != "lifespan":
             await self._app(scope, receive, send)
             return
-        async with self._running():
+        async with self._run_background_tasks():
             await self._behind(scope, receive, send)
 
-    def _wrapped(self, settings: Settings, front: ASGIApp) -> ASGIApp:
-        """The middleware, innermost first."""
+    def _wrap_in_middleware(self, settings: Settings, front: ASGIApp) -> ASGIApp:
+        """Return the routes wrapped in the middleware, which is listed innermost first."""
         policies = Policies()
         limiter = Limiter(
             self._redis,
             share=settings.replicas * settings.workers,
-            observe=metrics.limiter_decision,
+            observe=metrics.count_limiter_decision,
         )
         app: ASGIApp = AuthorizationMiddleware(
             front, lambda scope: policies.of(scope).scope, record=self._audit.record
@@ -157,29 +156,29 @@ class Application:
             identity_of(settings, self._keys, limiter),
             address_of=lambda scope: client_address(scope, settings.trusted_proxies),
             record=self._audit.record,
-            needed=lambda scope: policies.of(scope).asks_who_calls,
+            is_required=lambda scope: policies.of(scope).needs_caller,
         )
         app = DeadlineMiddleware(app, limit_of=lambda scope: settings.request_timeout_seconds)
         app = RateHeadersMiddleware(ProblemMiddleware(app))
         app = CorsMiddleware(app, origins=settings.cors_origins)
         app = AccessMiddleware(app, route_of=lambda scope: policies.of(scope).route)
         app = RequestIdMiddleware(app)
-        # outermost, because every layer outside would go through its ten headers again
+        # outermost: a layer further out would iterate over the ten headers that it adds
         return SecurityHeadersMiddleware(app, tls_in_front=settings.tls_in_front)
 
     @asynccontextmanager
-    async def _running(self) -> AsyncIterator[None]:
-        """Everything that goes on beside requests, from the start of a worker to its end."""
+    async def _run_background_tasks(self) -> AsyncIterator[None]:
+        """Run the background tasks from the start of a worker to its end, then flush and close."""
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(migrated, self._database, self._conditions.note_database)
+            tasks.start_soon(upgrade_database, self._database, self._conditions.note_database)
             tasks.start_soon(freeze_loaded_modules)
             tasks.start_soon(self._watcher.watch)
-            tasks.start_soon(every, AUDIT_SECONDS, self._audit.flush)
-            tasks.start_soon(every, USES_SECONDS, self._keys.flush)
-            tasks.start_soon(every, 1.0, self._conditions.observe)
-            tasks.start_soon(every, METRICS_SECONDS, _flush_metrics)
+            tasks.start_soon(run_every, AUDIT_SECONDS, self._audit.flush)
+            tasks.start_soon(run_every, USES_SECONDS, self._keys.flush)
+            tasks.start_soon(run_every, 1.0, self._conditions.observe)
+            tasks.start_soon(run_every, METRICS_SECONDS, _flush_metrics)
             if self._reloader is not None:
-                tasks.start_soon(every, RELOADS_SECONDS, ReloadWatch(self._reloader).observe)
+                tasks.start_soon(run_every, RELOADS_SECONDS, ReloadWatch(self._reloader).observe)
             try:
                 yield
             finally:
@@ -193,18 +192,18 @@ class Application:
         self._database.dispose()
 
 
-def _redis_of(settings: Settings) -> RedisClient | None:
+def _create_redis_client(settings: Settings) -> RedisClient | None:
     if settings.redis_url is None:
         return None
     return RedisClient(
         settings.redis_url.get_secret_value(),
-        on_change=metrics.redis_available,
-        on_error=metrics.redis_error,
+        on_change=metrics.set_redis_available,
+        on_error=metrics.count_redis_error,
     )
 
 
-def _cache_key_of(settings: Settings) -> bytes | None:
-    """Return the key of answers in Redis; without a secret, say that none are shared."""
+def _derive_cache_key(settings: Settings) -> bytes | None:
+    """Return the key that authenticates answers in Redis; log a warning if there is none."""
     secret = settings.answer_secret
     if secret is not None:
         return derive_key(secret.get_secret_value())

@@ -1,4 +1,4 @@
-"""What goes on beside requests, for as long as a worker lives."""
+"""Background tasks of a worker."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ from storage.migrations import upgrade
 _log = structlog.get_logger(__name__)
 
 
-async def every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
-    """Do something again and again, until cancelled; its failures are logged."""
+async def run_every(seconds: float, act: Callable[[], Awaitable[object]]) -> None:
+    """Call a function at an interval until cancelled; its failures are logged."""
     while True:
         await anyio.sleep(seconds)
         try:
             await act()
-        except Exception:  # the next time must come
+        except Exception:  # a failure must not end the interval
             _log.exception("background_failed", task=getattr(act, "__qualname__", str(act)))
 
 
 async def freeze_loaded_modules(*, interval: float = 1.0) -> None:
-    """Keep what modules hold out of full collections, for those that are loaded at first use too.
+    """Exclude the objects of loaded modules from full garbage collections.
+
+    Modules that are loaded at first use are included: their number is checked at an interval.
 
     A full collection stops the worker while it walks every object that is not frozen. LightGBM,
     which the first explanation loads, brings pandas: 30,000 objects and 40 ms for each from then
@@ -38,16 +40,18 @@ async def freeze_loaded_modules(*, interval: float = 1.0) -> None:
     while True:
         if len(sys.modules) != frozen:
             frozen = len(sys.modules)
-            gc.collect(1)  # not what is old: that would be the very pause
+            gc.collect(1)  # only young generations: a full collection is the pause to avoid
             gc.freeze()
         await anyio.sleep(interval)
 
 
-async def migrated(database: Engine, note: Callable[[bool], object], *, retry: float = 5.0) -> None:
-    """Bring the database up to date; one that is away now is brought up to date when it is back.
+async def upgrade_database(
+    database: Engine, note: Callable[[bool], object], *, retry: float = 5.0
+) -> None:
+    """Migrate the database to the newest schema, retrying while it cannot be reached.
 
     Args:
-        note: told after every attempt whether it is.
+        note: called after every attempt with whether it succeeded.
     """
     while True:
         try:

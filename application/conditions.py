@@ -1,4 +1,4 @@
-"""What is not as it should be around the model, for /health and for the metrics."""
+"""Reasons why the service is degraded, for /health and for the metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from telemetry import metrics
 
 
 class HealthMonitor:
-    """What is not as it should be around the model."""
+    """Checks of Redis, the database, the data and the release, with a reason for each failure."""
 
     def __init__(
         self,
@@ -38,31 +38,38 @@ class HealthMonitor:
         self._database_ready = True
 
     def note_database(self, ready: bool) -> None:
-        """Whether the database could be brought up to date."""
+        """Record whether the database could be migrated to the newest schema."""
         self._database_ready = ready
 
     def reasons(self) -> Sequence[DegradedReason]:
-        return [DegradedReason(name, detail) for name, detail in self._parts().items() if detail]
+        return [
+            DegradedReason(name, detail)
+            for name, detail in self._reason_of_parts().items()
+            if detail
+        ]
 
     async def observe(self) -> None:
-        """Tell the metrics, having asked: requests may need no Redis, or come to other workers."""
-        if self._redis is not None:
-            await _ask(self._redis)
-        self._keys.look()
-        for name, detail in self._parts().items():
-            metrics.degraded(name, bool(detail))
+        """Check every part and set its metric.
 
-    def _parts(self) -> dict[str, str]:
+        Requests are no sufficient check: they may need no Redis, or reach other workers only.
+        """
+        if self._redis is not None:
+            await _ping(self._redis)
+        self._keys.probe()
+        for name, detail in self._reason_of_parts().items():
+            metrics.set_degraded(name, bool(detail))
+
+    def _reason_of_parts(self) -> dict[str, str]:
         return {
-            "redis": self._redis_away(),
-            "shared_cache": self._not_shared(),
-            "database": self._database_away(),
-            "data": self._stale(),
+            "redis": self._redis_unavailable(),
+            "shared_cache": self._cache_not_shared(),
+            "database": self._database_unavailable(),
+            "data": self._stale_data(),
             "offered_pair": " ".join(self._watcher.degraded),
             "artifacts": self._watcher.stalled,
         }
 
-    def _redis_away(self) -> str:
+    def _redis_unavailable(self) -> str:
         if self._redis is None or self._redis.available:
             return ""
         return (
@@ -70,7 +77,7 @@ class HealthMonitor:
             "what they have computed."
         )
 
-    def _not_shared(self) -> str:
+    def _cache_not_shared(self) -> str:
         if self._redis is None or self._shares_answers:
             return ""
         return (
@@ -78,12 +85,12 @@ class HealthMonitor:
             "Set CACHE_SECRET, the same for all servers."
         )
 
-    def _database_away(self) -> str:
+    def _database_unavailable(self) -> str:
         if not self._keys.unavailable and self._database_ready:
-            return _FULL if self._is_full() else ""
+            return _DATABASE_FULL if self._is_full() else ""
         return "The database does not answer: keys that were in use go on working for a while."
 
-    def _stale(self) -> str:
+    def _stale_data(self) -> str:
         release = self._watcher.serving
         if release is None:
             return ""
@@ -99,13 +106,13 @@ class HealthMonitor:
         return f"The newest sales are of {newest}, {age} days before the newest expected day."
 
 
-_FULL = (
+_DATABASE_FULL = (
     "The database cannot be written: its disk is full. Keys work on and can be revoked; none can "
     "be made, and refusals are not recorded."
 )
 
 
-async def _ask(redis: RedisClient) -> None:
-    """Find out whether Redis answers, whatever it answers; the link remembers."""
+async def _ping(redis: RedisClient) -> None:
+    """Ping Redis; the client records whether it is available."""
     with suppress(RedisUnavailableError, RedisError):
         await redis.run(lambda client: client.ping())

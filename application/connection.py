@@ -1,4 +1,4 @@
-"""The transport of a connection, closed so that the client can read the last response.
+"""Transport of a connection whose close lets the client read the last response.
 
 A socket that is closed while bytes wait in its receive buffer is reset, and the reset may discard
 the response before the client has read it (RFC 9112 section 9.6). So a connection whose request
@@ -15,15 +15,15 @@ from typing import Any
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 16 * 2**20
 FLUSH_SECONDS = 60.0
-"""Time in which a client must take what was written before the connection was closed."""
+"""Time in which a client must read what was written before the connection was closed."""
 
 
 class LingeringTransport:
-    """What uvicorn's protocol uses of a transport, with a `close` that lingers.
+    """The part of a transport that uvicorn's protocol uses, with a `close` that lingers.
 
     Args:
-        on_close: called when the connection is closed from here; returns whether a part of the
-            current request has not been read.
+        on_close: called when this side closes the connection; returns whether a part of the current
+            request is unread.
     """
 
     def __init__(
@@ -38,7 +38,8 @@ class LingeringTransport:
         self._closing = False
         self._discarded = 0
         self._timer: asyncio.TimerHandle | None = None
-        # the transport's own methods until it is closed: both are called for every response
+        # the transport's own methods until it is closed, without a wrapper: both are called for
+        # every response
         self.write: Callable[[bytes], object] = transport.write
         self.is_closing: Callable[[], bool] = transport.is_closing
 
@@ -46,10 +47,14 @@ class LingeringTransport:
         return self._transport.get_extra_info(name, default)
 
     def close(self) -> None:
-        """Write what is buffered, then close; a client that does not take it is cut off."""
+        """Write what is buffered, then close; abort if the client does not read it in time."""
         if self._closing:
             return
         self._end_writing()
+        # Half-close first (write_eof), then read and discard: a full close with unread bytes in
+        # the receive buffer makes the kernel reset the connection, and the client may lose the
+        # response. The timer ends both waits, for the client to stop sending and for the client to
+        # read what is buffered; without it an idle client would hold the socket for ever.
         lingering = self._on_close() and not self._transport.is_closing()
         if lingering and self._transport.can_write_eof():
             self._transport.write_eof()
@@ -62,14 +67,14 @@ class LingeringTransport:
             self._timer = self._loop.call_later(seconds, self._transport.abort)
 
     def discard(self, size: int) -> None:
-        """Count bytes that arrive after the response, and close when they are too many."""
+        """Count bytes that arrive after the response, and close at `LINGER_BYTES`."""
         self._discarded += size
         if self._discarded > LINGER_BYTES:
             self._end_writing()
             self._transport.close()
 
     def lost(self) -> None:
-        """Forget a connection that is closed already."""
+        """Release the timer of a connection that the client or the loop has closed."""
         self._end_writing()
         if self._timer is not None:
             self._timer.cancel()

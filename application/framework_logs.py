@@ -1,8 +1,8 @@
-"""Log lines of BentoML, uvicorn and circus in the shape of our own, on standard error.
+"""Log lines of BentoML, uvicorn and circus in this service's JSON format, on standard error.
 
 BentoML configures `logging` from a dictionary, in the supervisor after it has imported the
-service and in each worker before. So the dictionary is altered for what comes, and the loggers
-for what has been: both end at the one handler of the root logger.
+service and in each worker before that. So the dictionary is altered for later configurations, and
+the loggers for earlier ones: both end at the only handler, that of the root logger.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _HANDLER = "json"
 
 
 def log_framework_as_json(configuration: dict[str, Any]) -> None:
-    """Make the framework log as we do, now and whenever it configures logging again.
+    """Make the framework log JSON, now and after it configures logging again.
 
     Args:
         configuration: the dictionary that it configures `logging` from, which is altered.

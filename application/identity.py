@@ -1,4 +1,4 @@
-"""Who may call, as the settings say; and why a server that nobody could call does not start."""
+"""Authentication as configured, and the refusal to start a server that accepts no caller."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NO_KEY = (
 
 
 def identity_of(settings: Settings, keys: CachedKeyStore, limiter: Limiter) -> Identity:
-    """What tells who a request comes from."""
+    """Return the authentication of requests that the settings configure."""
     if settings.auth_mode is AuthMode.DISABLED:
         return LocalIdentity(_ALL_SCOPES)
     environment = None
@@ -45,7 +45,7 @@ def identity_of(settings: Settings, keys: CachedKeyStore, limiter: Limiter) -> I
     anonymous = settings.tiers[ANONYMOUS]
 
     def is_exhausted(address: str) -> bool:
-        subject = Caller.unknown(address, ANONYMOUS).subject
+        subject = Caller.anonymous(address, ANONYMOUS).subject
         return limiter.is_exhausted(subject, anonymous)
 
     return CredentialIdentity(
@@ -73,11 +73,11 @@ def _tokens_of(settings: Settings) -> TokenVerifier | None:
 
 
 def refuse_open_server(settings: Settings) -> None:
-    """Refuse to start a server that nobody could call, or whose workers could not start.
+    """Refuse to start a server that no caller could use, or whose workers could not start.
 
     Raises:
-        SystemExit: calls need a key, and there is none, nor a way to get one; or what the
-            settings name for keys and tokens cannot be used.
+        SystemExit: calls require a credential and none is configured or stored; or the
+            configured database or token keys cannot be used.
     """
     try:
         tokens = _tokens_of(settings)
@@ -94,7 +94,7 @@ def refuse_open_server(settings: Settings) -> None:
         keys = KeyStore(database).list()
     except StorageError as error:
         _log.error("database_not_ready", reason=str(error))
-        return  # keys may be in it; until it is back, calls are answered by 503
+        return  # keys may be in it; until it is available, calls are answered by 503
     finally:
         database.dispose()
     if not any(key.usable(datetime.now(UTC)) for key in keys):

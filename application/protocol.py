@@ -1,7 +1,7 @@
 """HTTP/1.1 on a connection: uvicorn's httptools protocol, with limits.
 
-uvicorn by itself counts neither header fields nor their bytes, waits for the rest of a request
-for ever, takes trailers for headers, and answers what it cannot parse in a shape of its own. Here
+uvicorn itself limits neither header fields nor their bytes, waits indefinitely for the rest of a
+request, adds trailers to the headers, and answers what it cannot parse in its own format. Here
 
 - a request's head is bounded in bytes, in fields and in time;
 - trailers are discarded: authentication, addresses and framing must not depend on what follows
@@ -10,8 +10,7 @@ for ever, takes trailers for headers, and answers what it cannot parse in a shap
   (`middleware.malformed`), so it is charged, logged and answered like any other;
 - WebSockets are refused, other upgrades are ignored.
 
-`tests/unit/application/test_protocol.py` holds the methods that are overridden to what uvicorn
-does.
+`tests/unit/application/test_protocol.py` compares the overridden methods with uvicorn's own.
 """
 
 from __future__ import annotations
@@ -32,21 +31,21 @@ from application.request_head import (
     check_transfer_coding,
     check_upgrade,
     check_version,
-    malformed,
+    malformed_request,
     origin_form,
-    unparsable,
+    unparsable_request,
 )
 from errors import Code, Problem
 from middleware.malformed import refuse_later
 
-_PART = 2**16
-"""Bytes that are parsed before the bounds are looked at again."""
+_PART_BYTES = 2**16
+"""Bytes that are parsed before the limits are checked again."""
 
 _PATH_BYTES = 1024
-"""Bytes of a request target that the log of a refused request gets."""
+"""Bytes of a request target that are logged of a refused request."""
 
 _FRAMING_BYTES = 2**16
-"""Bytes of chunk sizes, extensions and trailers that a body may have beside its own number."""
+"""Bytes of chunk sizes, extensions and trailers that are allowed beyond the body's own size."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +69,14 @@ class Limits:
 
 
 _FRAMING = frozenset((b"host", b"transfer-encoding"))
-"""Headers that say where a request goes and where it ends."""
+"""Headers that decide which server a request is for and where it ends."""
 
-# What of a request is read next. Not an enumeration: these are compared for every request.
+# Part of a request that is read next. Integers, because they are compared for every request.
 _NOTHING, _HEAD, _BODY = range(3)
 
 
-class _Stop(Exception):
-    """Makes the parser end, from within one of its callbacks."""
+class _StopParsing(Exception):
+    """Raised within a callback of the parser, to end it."""
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -89,7 +88,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self.ws_protocol_class = None
         if isinstance(self.app, ProxyHeadersMiddleware):
-            self.app = self.app.app  # `middleware.address` decides which proxies are believed
+            self.app = self.app.app  # `middleware.address` decides which proxies are trusted
         self._reading = _NOTHING
         self._stopped = False
         self._problem: Problem | None = None
@@ -115,9 +114,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         size = len(data)
-        if size > _PART:  # no part of what was received may take long to parse
-            for start in range(0, size, _PART):
-                self.data_received(data[start : start + _PART])
+        if size > _PART_BYTES:  # bounds the time between two checks of the limits
+            for start in range(0, size, _PART_BYTES):
+                self.data_received(data[start : start + _PART_BYTES])
             return
         if self._stopped:
             self._lingering.discard(size)
@@ -127,21 +126,21 @@ class HttpProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._stopped = True  # what follows is not HTTP/1.1 any more
+            self._stopped = True  # what follows is no longer HTTP/1.1
         except httptools.HttpParserError as error:
-            self._refuse(self._problem or unparsable(data, error))
+            self._refuse_request(self._problem or unparsable_request(data, error))
         else:
             if self._reading != _NOTHING or self._is_idle():
-                self._count(size, began)
+                self._check_counts(size, began)
 
     def shutdown(self) -> None:
-        """Close at once what has no request, and the others after their response."""
+        """Close an idle connection immediately, and any other after its response."""
         if self._is_idle():
             self._reading = _NOTHING
         super().shutdown()
 
     def on_response_complete(self) -> None:
-        """Begin with the next request; uvicorn would set a timer here for every response."""
+        """Start the next request; uvicorn would set a timer here for every response."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -149,11 +148,11 @@ class HttpProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         elif self._reading == _BODY:
-            self.transport.close()  # the rest of a body is not waited for
+            self.transport.close()  # does not wait for the rest of the body
         else:
             self._deadline = self.loop.time() + self.timeout_keep_alive
 
-    # --- what the parser finds; `super()` takes a while, and these are called for every request ---
+    # --- callbacks of the parser, without the cost of `super()`: they run for every request -------
 
     def on_message_begin(self) -> None:
         HttpToolsProtocol.on_message_begin(self)
@@ -169,9 +168,9 @@ class HttpProtocol(HttpToolsProtocol):
         try:
             self._check_head(self.headers)
         except Problem as problem:
-            self._answer_with(problem)
-            raise _Stop from None
-        self.headers = []  # what `on_header` adds from here on, trailers, is read by nobody
+            self._respond_with(problem)
+            raise _StopParsing from None
+        self.headers = []  # `on_header` adds the trailers to it, which are discarded
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -183,35 +182,35 @@ class HttpProtocol(HttpToolsProtocol):
 
     # --- bounds -------------------------------------------------------------------------------
 
-    def _count(self, size: int, began: int) -> None:
-        """Hold what has been parsed so far to the bounds that the callbacks cannot see."""
+    def _check_counts(self, size: int, began: int) -> None:
+        """Check the limits that the parser's callbacks cannot check, after a part was parsed."""
         if self._reading == _HEAD:
             if began == _NOTHING:
                 self._deadline = self.loop.time() + self.limits.head_seconds
-            # where the head began within these bytes is not known: they count from the next on
+            # where the head began within this part is unknown: bytes count from the next part on
             self._head_bytes += size if began == _HEAD else 0
             many = len(self.headers) > self.limits.fields
             if many or self._head_bytes > self.limits.head_bytes:
-                self._refuse(self._too_large())
+                self._refuse_request(self._size_problem())
         elif self._reading == began == _BODY:
             self._raw_bytes += size
             if self._raw_bytes > 2 * self._body_bytes + _FRAMING_BYTES:
-                self._refuse(malformed("its body has more framing than content"))
+                self._refuse_request(malformed_request("its body has more framing than content"))
 
     def _check_target(self) -> None:
         """Bring the request target into the form that uvicorn reads."""
         if len(self.url) > self.limits.target_bytes:
-            self._stop(self._too_large())
+            self._stop_parsing(self._size_problem())
         try:
             self.url, authority = origin_form(self.parser.get_method().decode(), self.url)
         except Problem as problem:
-            self._stop(problem)
+            self._stop_parsing(problem)
         if authority is not None:
-            others = [pair for pair in self.headers if pair[0] != b"host"]
+            others = [header for header in self.headers if header[0] != b"host"]
             self.headers[:] = [(b"host", authority), *others]
 
     def _check_head(self, headers: list[Header]) -> None:
-        """Raise the problem of a head that is not answered as it is."""
+        """Refuse a head that is malformed, too large or queued behind too many requests."""
         version = self.scope["http_version"]
         framing = [header for header in headers if header[0] in _FRAMING]
         if framing != self._framing or version != "1.1":  # the same as before on this connection?
@@ -224,14 +223,14 @@ class HttpProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
         small = self._head_is_small or sum(map(_size_of, headers)) <= self.limits.head_bytes
         if len(headers) > self.limits.fields or not small:
-            raise self._too_large()
+            raise self._size_problem()
         if len(self.pipeline) > self.limits.pipelined:
-            raise malformed(
+            raise malformed_request(
                 f"more than {self.limits.pipelined} requests wait on this connection; wait for "
                 "their responses first"
             )
 
-    def _too_large(self) -> Problem:
+    def _size_problem(self) -> Problem:
         limits = self.limits
         if len(self.url) > limits.target_bytes:
             return Problem(
@@ -247,40 +246,41 @@ class HttpProtocol(HttpToolsProtocol):
 
     # --- time ---------------------------------------------------------------------------------
 
-    # One timer for each connection looks at a deadline that requests move, because setting a
-    # timer costs more than moving it. It comes at least as often as the shortest deadline is long,
-    # so none is missed.
+    # Each connection has one timer, which checks a deadline that requests move: setting a timer for
+    # every request would cost more. The timer never waits longer than the shortest time limit, so
+    # it fires before any deadline that was set after it, and then waits for the time that remains.
+    # With a longer wait slow clients could keep connections open beyond their limits.
 
     def _start_timer(self, seconds: float) -> None:
         shortest = min(self.limits.head_seconds, self.timeout_keep_alive)
-        self._timer = self.loop.call_later(min(seconds, shortest), self._look_at_deadline)
+        self._timer = self.loop.call_later(min(seconds, shortest), self._check_deadline)
 
-    def _look_at_deadline(self) -> None:
-        left = self.limits.head_seconds
+    def _check_deadline(self) -> None:
+        remaining = self.limits.head_seconds
         if self._deadline is not None:
-            left = self._deadline - self.loop.time()
-        if left > 0.001:  # of a timer that came a little early
-            self._start_timer(left)
+            remaining = self._deadline - self.loop.time()
+        if remaining > 0.001:  # less may remain where the timer fired early
+            self._start_timer(remaining)
         elif self._reading == _HEAD:
             seconds = self.limits.head_seconds
             detail = f"The head of the request was not complete after {seconds:g} s; send it again."
-            self._refuse(Problem(Code.REQUEST_TIMEOUT, detail))
+            self._refuse_request(Problem(Code.REQUEST_TIMEOUT, detail))
         elif self._is_idle():
             self.transport.close()
 
     # --- refusals -----------------------------------------------------------------------------
 
-    def _stop(self, problem: Problem) -> None:
-        """End the parser, from within a callback, with a problem."""
+    def _stop_parsing(self, problem: Problem) -> None:
+        """End the parser from within a callback, with a problem."""
         self._problem = problem
-        raise _Stop
+        raise _StopParsing
 
-    def _refuse(self, problem: Problem) -> None:
+    def _refuse_request(self, problem: Problem) -> None:
         """Answer the current request with a problem, and read no other on this connection."""
         if self._stopped:
             return
         if self._reading == _BODY:
-            self._break_off(problem)
+            self._abort_body(problem)
             return
         if self._reading == _NOTHING:
             self.on_message_begin()
@@ -288,12 +288,12 @@ class HttpProtocol(HttpToolsProtocol):
         self.url, self.expect_100_continue = _path_of(self.url), False
         super().on_headers_complete()
         self.scope["method"] = method
-        self._answer_with(problem)
+        self._respond_with(problem)
 
-    def _answer_with(self, problem: Problem) -> None:
-        """Let the application answer the request that was just begun with a problem.
+    def _respond_with(self, problem: Problem) -> None:
+        """Let the application answer the request that has just started with a problem.
 
-        Its headers are not passed on: nothing may follow from a request that is not understood.
+        Its headers are not passed on: a request that cannot be parsed must not be interpreted.
         """
         self.headers.clear()
         self.cycle.keep_alive = self.cycle.more_body = False
@@ -301,8 +301,8 @@ class HttpProtocol(HttpToolsProtocol):
         refuse_later(self.scope["state"], problem)
         self._stopped = True
 
-    def _break_off(self, problem: Problem) -> None:
-        """Tell the application, which may be reading, that the body will not be complete."""
+    def _abort_body(self, problem: Problem) -> None:
+        """Signal to the application, which may be reading, that the body stays incomplete."""
         self._stopped = True
         self.cycle.keep_alive = False
         refuse_later(self.cycle.scope["state"], problem)
@@ -318,11 +318,11 @@ class HttpProtocol(HttpToolsProtocol):
         return self.transport
 
     def _is_idle(self) -> bool:
-        """Whether no request is being answered."""
+        """Return whether no request is being answered."""
         return self.cycle is None or self.cycle.response_complete
 
     def _on_close(self) -> bool:
-        """Read no further request, and tell whether there may be more of the current one."""
+        """Stop reading, and return whether a part of the current request may be unread."""
         unread = self._stopped or self._reading != _NOTHING
         self._stopped = True
         return unread
@@ -342,9 +342,9 @@ def _path_of(target: bytes) -> bytes:
 
 
 def use_http_protocol(limits: Limits) -> None:
-    """Have every uvicorn server of this process speak `HttpProtocol`.
+    """Make every uvicorn server of this process use `HttpProtocol`.
 
-    BentoML starts uvicorn itself and leaves the choice to uvicorn.
+    BentoML starts uvicorn itself and leaves the choice of a protocol to it.
     """
     HttpProtocol.limits = limits
     uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{HttpProtocol.__name__}"

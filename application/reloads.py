@@ -1,4 +1,4 @@
-"""What an operator sees of reloads: a log line when one ends, and metrics."""
+"""Log lines and metrics of reloads, for operators."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _log = structlog.get_logger(__name__)
 
 def report_end(job: Job) -> None:
     """Log and count a reload that has ended; a failure is an error with its reason."""
-    metrics.reload_ended(job.state.value)
+    metrics.count_reload(job.state.value)
     about = {"job": job.id, "source": job.source}
     if job.state is State.FAILED:
         _log.error("reload_failed", **about, phase=job.phase, reason=job.detail)
@@ -23,19 +23,19 @@ def report_end(job: Job) -> None:
 
 
 class ReloadWatch:
-    """Keeps the metrics of the last reloads, whichever worker or replica ran them.
+    """Metrics of the last reloads of all workers and replicas.
 
-    It reads the files of the jobs, so the metrics outlive a restart; looking at them also ends
-    those whose process is gone, which nobody may ask for.
+    They are derived from the files of the jobs, so they outlive a restart. Reading those files
+    also ends jobs whose process has died, even if no client requests them.
     """
 
     def __init__(self, reloader: Reloader) -> None:
         self._reloader = reloader
 
     async def observe(self) -> None:
-        """Set when the last reload succeeded, and when the last one failed."""
+        """Set the metrics of the times of the last success and of the last failure."""
         jobs = await anyio.to_thread.run_sync(self._reloader.jobs, abandon_on_cancel=True)
         for state in (State.SUCCEEDED, State.FAILED):
             times = [job.finished_at for job in jobs if job.state is state and job.finished_at]
             if times:
-                metrics.last_reload(state.value, max(times))
+                metrics.set_last_reload(state.value, max(times))

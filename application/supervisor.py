@@ -1,8 +1,8 @@
-"""BentoML's supervisor, which starts the workers and the runners, made safe and quick.
+"""A private supervisor of the workers and the runners, in the place of BentoML's.
 
-The supervisor (circus) takes commands over ZeroMQ and asks nobody who they are. BentoML lets it
-listen on TCP ports of the loopback address, where every user of the machine, and every container
-of the pod, could read the environment and run commands as the server.
+The supervisor (circus) accepts commands over ZeroMQ without authentication. BentoML lets it listen
+on TCP ports of the loopback address, where every user of the machine, and every container of the
+pod, could read the environment and run commands as the server.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import Any
 import bentoml._internal.utils.circus as circus
 
 CHECK_SECONDS = 1.0
-"""Between two looks for workers that died; BentoML's default is 10."""
+"""Interval of the checks for dead workers; BentoML's default is 10."""
 
 
 def create_private_arbiter(watchers: list[Any], *, threaded: bool = False, **options: Any) -> Any:
-    """Return a supervisor that only its own user can command, and that replaces dead workers.
+    """Create a supervisor that only its own user can command, and that replaces dead workers.
 
-    Its sockets are files in a new folder that only this user can enter, on which all of its
-    safety rests: ZeroMQ gives the sockets themselves the usual modes. The folder is removed when
-    the supervisor stops. In a container BentoML replaces no dead worker: the others would go on
-    without it, and with the last one the server would end.
+    Its sockets are files in a new folder that only this user can enter. All of its security
+    depends on that folder: ZeroMQ gives the sockets themselves the usual modes. The folder is
+    removed when the supervisor stops. In a container BentoML replaces no dead worker: the server
+    would lose one after the other, and end with the last one.
 
     Args:
         watchers: of the workers and the runners.
@@ -50,10 +50,10 @@ def _address(folder: str, name: str) -> str:
 
 
 def install() -> None:
-    """Have BentoML use this supervisor; to be called before it makes one."""
+    """Make BentoML use this supervisor; to be called before it creates one."""
     circus.create_standalone_arbiter = create_private_arbiter
 
 
 def is_supervisor() -> bool:
-    """Whether this process will start the workers: `bentoml serve`, and no worker itself."""
+    """Return whether this process is `bentoml serve`, which starts the workers."""
     return sys.argv[1:2] == ["serve"]

@@ -1,1 +1,1 @@
-"""What is shared with other workers and replicas, or kept to answer again."""
+"""Caches: in this process, and in the Redis that workers and replicas share."""

@@ -1,4 +1,4 @@
-"""The cache of answers: finished bodies, in this process and in Redis."""
+"""Cache of finished response bodies, in this process and in Redis."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cache.redis import RedisClient
 from cache.shared import SharedAnswers
 
 LARGEST_PART = 8
-"""A body that would take more than this part (one in …) of the memory is not kept there."""
+"""A body larger than 1/LARGEST_PART of the memory tier is not stored there."""
 
-_ENTRY_BYTES = 512  # of an entry beside its body: the key, and what the containers take for it
+_ENTRY_BYTES = 512  # of an entry without its body: the key, and the overhead of containers
 
 
 class Outcome(StrEnum):
-    """What the cache did for a request; the values of X-Cache."""
+    """Outcome of a request to the cache; the values of X-Cache."""
 
     HIT = "hit"
     MISS = "miss"
@@ -29,7 +29,7 @@ class Outcome(StrEnum):
 
 
 class Tier(StrEnum):
-    """Where an answer was found."""
+    """Tier of the cache that answered."""
 
     MEMORY = "memory"
     REDIS = "redis"
@@ -38,7 +38,7 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True)
 class Cached:
-    """An answer, and where it comes from."""
+    """A response body, with its outcome and tier."""
 
     body: bytes
     outcome: Outcome
@@ -47,7 +47,7 @@ class Cached:
 
 @dataclass(frozen=True)
 class Uncacheable:
-    """An answer for those who wait for it now, but nobody else: a part of it has failed."""
+    """A body that is not stored, because a part of it failed; requests that wait for it get it."""
 
     body: bytes
 
@@ -58,24 +58,24 @@ Observe = Callable[[Tier, Outcome], None]
 
 @dataclass(eq=False)
 class _Flight:
-    """A computation that is under way, and how many wait for it."""
+    """A running computation, and the number of requests that wait for it."""
 
     task: asyncio.Task[Cached] = field(init=False)
     waiting: int = 0
 
 
 class AnswerCache:
-    """Two tiers of answers: this process, and Redis where there is one.
+    """Cache of response bodies with two tiers: this process, and Redis if there is one.
 
-    An answer is a pure function of its key, which names the version of bundle and snapshot.
-    So nothing has to be deleted when another release begins to serve, in no worker and on no
-    replica: its requests have other keys, and what is left of the old ones runs out.
+    A body is a pure function of its key, which contains the versions of bundle and snapshot. So
+    no worker or replica has to invalidate anything when another release becomes active: its
+    requests have other keys, and the old entries expire.
 
     Invariants:
-        A body is byte for byte what was computed.
-        Equal requests at the same time cost one computation: in this process always, across
-        workers and replicas while Redis answers and a computation takes no longer than a lease.
-        No failure is kept, and none is due to Redis.
+        A cached body is byte for byte the computed one.
+        Concurrent equal requests cost one computation: always within this process; across workers
+        and replicas while Redis answers and a computation takes no longer than a lease.
+        Failures are not cached, and an error of Redis fails no request.
     """
 
     def __init__(
@@ -90,21 +90,21 @@ class AnswerCache:
         clock: Callable[[], float] = time.monotonic,
         observe: Observe = lambda tier, outcome: None,
     ) -> None:
-        """Begin empty.
+        """Start empty.
 
         Args:
-            max_bytes: of the tier in this process; the least recently used answers give way.
-            ttl: seconds that a tier keeps an answer.
+            max_bytes: size of the tier in this process; the least recently used are evicted.
+            ttl: seconds for which a tier stores an entry.
             redis: without it there is one tier.
-            secret: that authenticates what is stored in Redis, of `cache.encoding.KEY_BYTES`;
-                without it Redis is not used.
-            namespace: how the names in Redis begin.
-            lease: seconds that one worker has for a computation before others begin it too.
-            clock: seconds that only grow.
-            observe: told of every answer.
+            secret: key of `cache.encoding.KEY_BYTES` that authenticates values in Redis; without
+                it Redis is not used.
+            namespace: prefix of the keys in Redis.
+            lease: seconds that one worker has for a computation before others start it too.
+            clock: seconds, monotonic.
+            observe: called with tier and outcome of every request.
         """
         self._memory: TTLCache[CacheKey, bytes] = TTLCache(
-            max_bytes, ttl, timer=clock, getsizeof=_size
+            max_bytes, ttl, timer=clock, getsizeof=_size_of
         )
         self._largest = max_bytes // LARGEST_PART
         self._shared = (
@@ -118,70 +118,73 @@ class AnswerCache:
     async def get(
         self, key: CacheKey, compute: Compute, *, shared: bool, bypass: bool = False
     ) -> Cached:
-        """Answer from a tier, or compute.
+        """Return a body from a tier, or compute it.
 
-        A computation runs in a task of its own: it outlives the request that began it as long
-        as others wait, and is cancelled with the last of them. Those who join it have a hit.
+        A computation runs in a task of its own: it outlives the request that started it while
+        others wait, and is cancelled with the last of them. A request that joins it is a hit.
 
         Args:
-            compute: makes the body; its exception goes to all who wait, as one object.
-            shared: whether Redis is worth asking: not for what is computed as quickly.
-            bypass: compute for this request alone, and keep nothing; an answer so made can be
-                compared with the kept one.
+            compute: returns the body; its exception is raised in all waiting requests, as one
+                object.
+            shared: whether to use Redis: not for a body that is computed as quickly.
+            bypass: compute for this request only and store nothing, so that the result can be
+                compared with the cached one.
 
         Raises:
-            Exception: whatever `compute` raises.
+            Exception: any that `compute` raises.
         """
         if bypass:
-            cached = Cached(_body(await compute()), Outcome.BYPASS, Tier.NONE)
+            cached = Cached(_body_of(await compute()), Outcome.BYPASS, Tier.NONE)
         elif (body := self._memory.get(key)) is not None:
             cached = Cached(body, Outcome.HIT, Tier.MEMORY)
         elif (flight := self._flights.get(key)) is not None:
-            cached = Cached((await self._join(key, flight)).body, Outcome.HIT, Tier.MEMORY)
+            cached = Cached((await self._join_flight(key, flight)).body, Outcome.HIT, Tier.MEMORY)
         else:
-            cached = await self._join(key, self._start(key, compute, shared))
+            cached = await self._join_flight(key, self._start_flight(key, compute, shared))
         self._observe(cached.tier, cached.outcome)
         return cached
 
-    def held(self, key: CacheKey) -> bytes | None:
-        """The answer, if this process holds it."""
+    def get_local(self, key: CacheKey) -> bytes | None:
+        """Return the body if it is in the tier of this process, else None."""
         body = self._memory.get(key)
         if body is not None:
             self._observe(Tier.MEMORY, Outcome.HIT)
         return body
 
     def clear(self) -> None:
-        """Free this process's memory, such as when another release begins to serve."""
+        """Free this process's memory, such as when another release becomes active."""
         self._memory.clear()
 
-    def _start(self, key: CacheKey, compute: Compute, shared: bool) -> _Flight:
+    def _start_flight(self, key: CacheKey, compute: Compute, shared: bool) -> _Flight:
         flight = self._flights[key] = _Flight()
-        flight.task = asyncio.create_task(self._found_or_computed(key, compute, shared))
-        flight.task.add_done_callback(lambda task: self._end(key, flight))
+        flight.task = asyncio.create_task(self._find_or_compute(key, compute, shared))
+        flight.task.add_done_callback(lambda task: self._end_flight(key, flight))
         return flight
 
-    async def _join(self, key: CacheKey, flight: _Flight) -> Cached:
+    async def _join_flight(self, key: CacheKey, flight: _Flight) -> Cached:
         flight.waiting += 1
         try:
-            return await asyncio.shield(flight.task)  # a request that ends must not end the others
+            # shielded: the cancellation of one request must not cancel it for the others
+            return await asyncio.shield(flight.task)
         finally:
             flight.waiting -= 1
             if not flight.waiting and not flight.task.done():
-                self._end(key, flight)
+                self._end_flight(key, flight)
                 flight.task.cancel()
 
-    def _end(self, key: CacheKey, flight: _Flight) -> None:
-        """Let nobody join any more."""
+    def _end_flight(self, key: CacheKey, flight: _Flight) -> None:
+        """Remove a flight, so that no further request joins it."""
         if self._flights.get(key) is flight:
             del self._flights[key]
         if flight.task.done() and not flight.task.cancelled():
-            flight.task.exception()  # seen, though all who waited for it may be gone
+            # retrieve the exception: if no request waits any more, asyncio would log it
+            flight.task.exception()
 
-    async def _found_or_computed(self, key: CacheKey, compute: Compute, shared: bool) -> Cached:
+    async def _find_or_compute(self, key: CacheKey, compute: Compute, shared: bool) -> Cached:
         if self._shared is None or not shared:
             computed = await compute()
-            self._keep(key, computed)
-            return Cached(_body(computed), Outcome.MISS, Tier.NONE)
+            self._store_local(key, computed)
+            return Cached(_body_of(computed), Outcome.MISS, Tier.NONE)
         return await self._through_redis(self._shared, key, compute)
 
     async def _through_redis(
@@ -189,12 +192,12 @@ class AnswerCache:
     ) -> Cached:
         token = shared.new_token(key)
         try:
-            found = await shared.find(key, token)
-            if found is not None:
-                self._keep(key, found)
-                return Cached(found, Outcome.HIT, Tier.REDIS)
+            stored = await shared.find(key, token)
+            if stored is not None:
+                self._store_local(key, stored)
+                return Cached(stored, Outcome.HIT, Tier.REDIS)
             computed = await compute()
-            self._keep(key, computed)
+            self._store_local(key, computed)
             if isinstance(computed, Uncacheable):
                 await shared.give_back(key, token)
             else:
@@ -202,16 +205,16 @@ class AnswerCache:
         except BaseException:
             await shared.give_back(key, token)
             raise
-        return Cached(_body(computed), Outcome.MISS, Tier.NONE)
+        return Cached(_body_of(computed), Outcome.MISS, Tier.NONE)
 
-    def _keep(self, key: CacheKey, computed: bytes | Uncacheable) -> None:
-        if isinstance(computed, bytes) and _size(computed) <= self._largest:
+    def _store_local(self, key: CacheKey, computed: bytes | Uncacheable) -> None:
+        if isinstance(computed, bytes) and _size_of(computed) <= self._largest:
             self._memory[key] = computed
 
 
-def _body(computed: bytes | Uncacheable) -> bytes:
+def _body_of(computed: bytes | Uncacheable) -> bytes:
     return computed.body if isinstance(computed, Uncacheable) else computed
 
 
-def _size(body: bytes) -> int:
+def _size_of(body: bytes) -> int:
     return len(body) + _ENTRY_BYTES

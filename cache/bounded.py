@@ -1,8 +1,8 @@
-"""A least-recently-used cache that is bounded by bytes, its keys included.
+"""Least-recently-used cache that is bounded by bytes, its keys included.
 
-A caller chooses keys as well as values: how long a query is, how many addresses they come from.
-So a bound on the number of entries bounds nothing, and neither does one on values alone, which is
-what `cachetools` can measure.
+Callers control the keys too: the length of a query, the number of addresses. So a limit on the
+number of entries does not bound memory, nor does one on the size of values, the only one that
+`cachetools` offers.
 """
 
 from __future__ import annotations
@@ -15,21 +15,19 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 ENTRY_BYTES = 300
-"""What the containers take for an entry: slots of the ordered mapping, its link, the pair."""
+"""Overhead of an entry in the containers: slots of the ordered mapping, its link, the tuple."""
 
 
 class ByteBoundedCache(Generic[K, V]):
-    """Keep the entries that were used last, in at most `max_bytes`.
-
-    Not for several threads at a time.
+    """LRU cache of at most `max_bytes`; not thread-safe.
 
     Invariants:
         `nbytes` is the sum of the sizes of the entries and never above `max_bytes`.
-        An entry that is larger than the whole cache is not kept.
+        An entry that is larger than the whole cache is not stored.
 
     Args:
-        max_bytes: of all entries; 0 keeps none.
-        size_of: bytes of a key and its value. `ENTRY_BYTES` is added to it.
+        max_bytes: limit of all entries; 0 stores none.
+        size_of: returns the bytes of a key and its value. `ENTRY_BYTES` is added to it.
     """
 
     def __init__(self, max_bytes: int, size_of: Callable[[K, V], int]) -> None:
@@ -45,7 +43,7 @@ class ByteBoundedCache(Generic[K, V]):
         return key in self._entries
 
     def get(self, key: K) -> V | None:
-        """Return the value of a key, which is then the last that gives way."""
+        """Return the value of a key, or None; mark it as most recently used."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -53,7 +51,7 @@ class ByteBoundedCache(Generic[K, V]):
         return entry[0]
 
     def put(self, key: K, value: V) -> None:
-        """Keep a value; the least recently used entries give way to it."""
+        """Store a value, and evict the least recently used entries to make space."""
         self.discard(key)
         size = self._size_of(key, value) + ENTRY_BYTES
         if size > self.max_bytes:
@@ -65,7 +63,7 @@ class ByteBoundedCache(Generic[K, V]):
             self.nbytes -= freed
 
     def discard(self, key: K) -> None:
-        """Forget a key, if it is there."""
+        """Remove a key, if it is there."""
         entry = self._entries.pop(key, None)
         if entry is not None:
             self.nbytes -= entry[1]

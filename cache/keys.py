@@ -1,4 +1,4 @@
-"""Names of answers: which model and data, which call, and what was asked."""
+"""Cache keys: version of model and data, call, and digest of the request."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ CacheKey = NewType("CacheKey", str)
 
 
 def key_of(version: str, call: str, request: Mapping[str, Any] | bytes) -> CacheKey:
-    """The name of an answer: ``<version>:<call>:<40 hexadecimal digits>``.
+    """Return the key of a response: ``<version>:<call>:<40 hexadecimal digits>``.
 
-    Two requests get one name only if they are the same JSON document but for the order of the
-    members of its objects. They should be canonical: checked, and defaults filled in.
+    Two requests get one key only if they are the same JSON document, apart from the order of
+    object members. They should be canonical: validated, with defaults filled in.
 
     Args:
-        version: of what answers, ``<bundle>.<snapshot>``.
+        version: of the release, ``<bundle>.<snapshot>``.
         call: the name of the call.
-        request: what was asked, as a document or in a canonical form of the caller's.
+        request: the request as a document, or in a canonical form of the caller.
 
     Raises:
-        TypeError: the request holds what JSON cannot, such as a date; give its text.
+        TypeError: the request holds a value that JSON has not, such as a date; pass its text.
     """
-    asked = request if isinstance(request, bytes) else _canonical(request)
-    return CacheKey(f"{version}:{call}:{blake2b(asked, digest_size=20).hexdigest()}")
+    payload = request if isinstance(request, bytes) else _canonical_json(request)
+    return CacheKey(f"{version}:{call}:{blake2b(payload, digest_size=20).hexdigest()}")
 
 
-def _canonical(request: Mapping[str, Any]) -> bytes:
-    # orjson would write NaN and infinities as null, and give different requests one name
+def _canonical_json(request: Mapping[str, Any]) -> bytes:
+    # orjson would write NaN and infinities as null, so that different requests got one key
     return json.dumps(dict(request), sort_keys=True, separators=(",", ":")).encode()

@@ -1,7 +1,7 @@
-"""The connection to Redis: short time-outs, and a circuit breaker before it.
+"""Client of Redis with short time-outs and a circuit breaker.
 
-Redis makes answers faster and limits exact, but nothing depends on it: whoever asks through a
-`RedisLink` learns at once that Redis is away, and does without.
+Redis makes responses faster and limits exact, but the service runs without it: while it is
+unavailable, calls of a `RedisClient` fail at once, and its callers have a fallback.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from errors import InputError
 T = TypeVar("T")
 Operation = Callable[[Redis], Awaitable[T]]
 
-_OUTAGES: tuple[tuple[type[Exception], str], ...] = (  # the first that fits
+_OUTAGES: tuple[tuple[type[Exception], str], ...] = (  # the first match counts
     (RedisTimeoutError, "timeout"),
     (TimeoutError, "timeout"),
     (AuthenticationError, "authentication"),
@@ -52,27 +52,27 @@ _OUTAGES: tuple[tuple[type[Exception], str], ...] = (  # the first that fits
     (OSError, "connection"),
 )
 _STATE_OF_SERVER = re.compile(r"(?:^|\(')(?:MISCONF|NOREPLICAS|BUSY) ")
-"""How those answers begin that speak of the server and not of the command, and for which the
-client has no class. In a pipeline the client puts its own words before."""
+"""Prefixes of errors about the server, not the command, for which redis-py has no class. In a
+pipeline redis-py puts text of its own before them."""
 
 _log = structlog.get_logger(__name__)
 
 
 class RedisUnavailableError(Exception):
-    """Redis cannot be asked now; the caller does without it."""
+    """Redis is unavailable; the caller must use its fallback."""
 
 
 class RedisClient:
-    """One client for a process, with a circuit breaker.
+    """Client for one process, with a circuit breaker.
 
-    After an operation has failed or timed out, all calls fail at once for `retry_after` seconds.
-    The first call after that probes, over a new connection, while the others still fail at once;
-    its success closes the breaker.
+    After an operation has failed or timed out, the breaker is open: all calls fail at once for
+    `retry_after` seconds. The first call after that is the probe, over a new connection, while
+    the others still fail at once; its success closes the breaker.
 
     Invariants:
-        A call costs at most `timeout` when Redis hangs, and nothing while the breaker is open.
-        Nothing is tried twice.
-        The log gets one line when Redis goes away and one when it is back.
+        A call takes at most `timeout` when Redis hangs, and no time while the breaker is open.
+        No operation is retried.
+        The log gets one line when the breaker opens and one when it closes.
     """
 
     def __init__(
@@ -93,15 +93,15 @@ class RedisClient:
             timeout: seconds that one operation may take, connecting included.
             retry_after: seconds from a failure to the next try.
             connections: how many are open at most; more calls than that wait for their turn.
-            clock: seconds that only grow.
-            on_change: told whether Redis is available, whenever that changes.
-            on_error: told the reason of every operation that failed because of Redis, one of a
-                few short words.
+            clock: seconds, monotonic.
+            on_change: called with True or False when the availability changes.
+            on_error: called with the reason, from a small set, for every operation that failed
+                because of Redis.
 
         Raises:
             InputError: the address is not one of Redis.
         """
-        self._target = _parsed(url)
+        self._target = _parse_address(url)
         self._timeout = timeout
         self._retry_after = retry_after
         self._connections = connections
@@ -116,31 +116,29 @@ class RedisClient:
 
     @property
     def available(self) -> bool:
-        """Whether the last that was heard of Redis was good: False while the breaker is open.
+        """False while the breaker is open.
 
-        For reports. Who wants something of Redis calls `run`, which also finds out that it is
-        back.
+        For reports only. To use Redis call `run`, which also probes.
         """
         return self._retry_at is None
 
     async def run(self, operation: Operation[T]) -> T:
-        """Give what `operation` makes of the client.
+        """Call `operation` with the client and return its result.
 
-        The operation is called once. It may send several commands; together they have the time
-        of one.
+        The operation is called once. It may send several commands, within one time-out.
 
         Raises:
             RedisUnavailableError: the breaker is open, or Redis failed or did not answer in time.
-            redis.exceptions.RedisError: the command is at fault, and Redis is well.
+            redis.exceptions.RedisError: the command is at fault, not the server.
         """
-        probing = self._admitted()
+        probing = self._claim_probe()
         try:
             client = self._client_of_this_loop()
-            await self._turn()
+            await self._acquire_slot()
             try:
-                if not probing and not self.available:  # it went away while this call waited
+                if not probing and not self.available:  # the breaker opened meanwhile
                     raise RedisUnavailableError("Redis is away")
-                return await self._asked(client, operation, probing)
+                return await self._run_operation(client, operation, probing)
             finally:
                 self._slots.release()
         finally:
@@ -155,8 +153,8 @@ class RedisClient:
                 async with stall_tolerant_timeout(self._timeout):
                     await client.aclose()
 
-    def _admitted(self) -> bool:
-        """Whether this call is the one that probes; raises while the others have to wait."""
+    def _claim_probe(self) -> bool:
+        """Return whether this call is the probe; raise while the breaker is open for it."""
         if self._retry_at is None:
             return False
         if self._probing or self._clock() < self._retry_at:
@@ -167,14 +165,14 @@ class RedisClient:
     def _client_of_this_loop(self) -> Redis:
         loop = asyncio.get_running_loop()
         if self._client is None or self._loop is not loop:
-            # the slots bound it; a call given up may hold its connection a moment longer
+            # the slots limit it; an abandoned call may keep its connection a moment longer
             pool = ConnectionPool(max_connections=2 * self._connections, **self._target)
             self._loop, self._client = loop, Redis.from_pool(pool)
             self._slots = asyncio.Semaphore(self._connections)
         return self._client
 
-    async def _turn(self) -> None:
-        """Take one of the connections, which is no fault of Redis if there is none in time."""
+    async def _acquire_slot(self) -> None:
+        """Acquire a connection slot; a time-out here does not open the breaker."""
         if not self._slots.locked():
             await self._slots.acquire()
             return
@@ -184,61 +182,62 @@ class RedisClient:
         except TimeoutError:
             raise RedisUnavailableError("all connections are in use") from None
 
-    async def _asked(self, client: Redis, operation: Operation[T], probing: bool) -> T:
+    async def _run_operation(self, client: Redis, operation: Operation[T], probing: bool) -> T:
         try:
             async with stall_tolerant_timeout(self._timeout):
-                if probing:  # what is left of older connections may lead nowhere
+                if probing:  # connections from before the outage may be dead
                     await client.connection_pool.disconnect(inuse_connections=False)
                 result = await operation(client)
         except (RedisError, OSError) as error:
-            reason = _outage(error)
+            reason = _classify_outage(error)
             if reason is None:
                 if probing and isinstance(error, ResponseError):
-                    self._back()
+                    self._close_breaker()
                 raise
-            self._away(reason)
+            self._open_breaker(reason)
             raise RedisUnavailableError(reason) from error
         if probing:
-            self._back()
+            self._close_breaker()
         return result
 
-    def _away(self, reason: str) -> None:
+    def _open_breaker(self, reason: str) -> None:
         was_available = self.available
         self._retry_at = self._clock() + self._retry_after
         self._on_error(reason)
         if was_available:
-            _log.warning("redis_away", reason=reason, retry_seconds=self._retry_after)
+            _log.warning("redis_unavailable", reason=reason, retry_seconds=self._retry_after)
             self._on_change(False)
 
-    def _back(self) -> None:
+    def _close_breaker(self) -> None:
         self._retry_at = None
-        _log.info("redis_back")
+        _log.info("redis_available")
         self._on_change(True)
 
 
-def _parsed(url: str) -> dict[str, Any]:
-    """What connects to an address: our settings, and from the address what they leave open."""
+def _parse_address(url: str) -> dict[str, Any]:
+    """Return the arguments of a connection: those of the address, overridden by our own."""
     try:
-        given = parse_url(url)
+        parsed = parse_url(url)
     except ValueError:
-        raise InputError(  # without what was given: parts of a password may be in it
+        raise InputError(  # without the address: it may contain parts of a password
             # pragma: allowlist nextline secret
             "The address of Redis cannot be read; write redis://user:password@host:6379/0, "
             "with special characters percent-encoded."
         ) from None
     return {
-        **given,
-        # `stall_tolerant_timeout` bounds every operation; limits inside would end it differently
+        **parsed,
+        # `stall_tolerant_timeout` limits every operation; redis-py's own time-outs would not
+        # tolerate a stalled event loop
         "socket_timeout": None,
         "socket_connect_timeout": None,
         "retry": Retry(NoBackoff(), 0),
         "decode_responses": False,
-        "protocol": 2,  # connects with fewer commands, and no pushed messages
+        "protocol": 2,  # fewer commands to connect, and no push messages
     }
 
 
-def _outage(error: Exception) -> str | None:
-    """Why Redis cannot be used, or None if only the command was at fault."""
+def _classify_outage(error: Exception) -> str | None:
+    """Return the reason why Redis is unavailable, or None if only the command was at fault."""
     for kind, reason in _OUTAGES:
         if isinstance(error, kind):
             return reason

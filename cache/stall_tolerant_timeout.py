@@ -1,4 +1,4 @@
-"""A time-out that tells a slow peer from a process that was itself held up."""
+"""Time-out that distinguishes a slow peer from a stalled event loop."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ STEPS = 4
 
 @asynccontextmanager
 async def stall_tolerant_timeout(seconds: float) -> AsyncIterator[None]:
-    """Cancel the block after `seconds`, counted in steps that follow one another.
+    """Cancel the block after `seconds`, counted in consecutive short steps.
 
-    An event loop that was held up, by a computation or by a busy machine, finds its timers
-    expired together with the answers that came meanwhile. A step begins when the one
-    before was seen to end, so that uses up one of them, and the peer is not blamed.
+    After a stall of the event loop, by a computation or by a busy machine, an expired timer and
+    the peer's response are ready at once, and a single timer would cancel the block before it
+    could process the response. Here each step is scheduled when the one before has ended, so a
+    stall uses up one step at most, and the response is processed before the next one.
 
     Raises:
         TimeoutError: the time is over.
@@ -25,10 +26,10 @@ async def stall_tolerant_timeout(seconds: float) -> AsyncIterator[None]:
     async with asyncio.timeout(None) as scope:
         timer: asyncio.TimerHandle
 
-        def tick(left: int) -> None:
+        def tick(remaining: int) -> None:
             nonlocal timer
-            if left:
-                timer = loop.call_later(step, tick, left - 1)
+            if remaining:
+                timer = loop.call_later(step, tick, remaining - 1)
             else:
                 scope.reschedule(loop.time())
 

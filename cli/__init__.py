@@ -22,7 +22,7 @@ from cli.preflight import PreflightError
 from cli.progress import err
 from cli.serving import serve
 from errors import InputError
-from settings import told
+from settings import describe_faults
 from storage.errors import StorageError
 
 app = typer.Typer(
@@ -48,28 +48,28 @@ app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:
-    """Entry point: errors that a person can mend are one line, not a traceback."""
+    """Run the command line; print errors that the user can fix as one line, not a traceback."""
     try:
         app()
     except ModuleNotFoundError as error:
         if not without_training(error):
             raise
-        _end("this image serves and does not train: for that there is the image mlrf-train")
+        _exit_with("this image serves and does not train: for that there is the image mlrf-train")
     except PreflightError as error:
-        _end(*error.faults)
+        _exit_with(*error.faults)
     except (ArtifactError, InputError, StorageError, ValidationError) as error:
-        _end(_told(error))
+        _exit_with(_error_message(error))
 
 
-def _end(*reasons: str) -> NoReturn:
+def _exit_with(*reasons: str) -> NoReturn:
     for reason in reasons:
         err.print(f"mlrf: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(1)
 
 
-def _told(error: Exception) -> str:
+def _error_message(error: Exception) -> str:
     if isinstance(error, ValidationError):  # of the settings
-        return told(error)
-    if isinstance(error, StorageError):  # names what matters of its cause, and no more
+        return describe_faults(error)
+    if isinstance(error, StorageError):  # its message contains its cause already
         return f"DATABASE_URL: {error}"
     return f"{error} ({error.__cause__})" if error.__cause__ else str(error)

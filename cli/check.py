@@ -31,21 +31,21 @@ def check(
     report = Report()
     check_tables(data, layout_of(delimiter, decimal, dates), report)
     if as_json:
-        typer.echo(orjson.dumps(_document(report), option=orjson.OPT_INDENT_2).decode())
+        typer.echo(orjson.dumps(_report_document(report), option=orjson.OPT_INDENT_2).decode())
     else:
         for line in report.text_lines():
             typer.echo(line)
-        typer.echo(_verdict(data, report))
+        typer.echo(_verdict_line(data, report))
     failed = report.errors or (strict and report.warnings)
     raise typer.Exit(1 if failed else 0)
 
 
-def _document(report: Report) -> dict[str, object]:
+def _report_document(report: Report) -> dict[str, object]:
     counts = {f"{severity}s": report.count(severity) for severity in Severity}
     return {"counts": counts, **report.to_dict()}
 
 
-def _verdict(data: Path, report: Report) -> str:
+def _verdict_line(data: Path, report: Report) -> str:
     usable = "cannot be used" if report.errors else "can be used"
     counts = (
         f"{report.count(severity):,} {severity}{'' if report.count(severity) == 1 else 's'}"

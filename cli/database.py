@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def database() -> Iterator[Engine]:
-    """The database, brought up to date."""
+    """Yield the database of the settings, migrated to the newest step."""
     from storage.database import open_database
     from storage.migrations import upgrade
 

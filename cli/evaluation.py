@@ -112,12 +112,12 @@ def reconcile_study(
 ) -> None:
     """Compare ways to make forecasts add up, on the backtest's windows of 16 days."""
     with extra("backtest"):
-        from training.reconciliation_study import reduced, run_study
+        from training.reconciliation_study import reduce_recipe, run_study
 
     with tables(data) as (folder, recipe), progress() as reporter:
         result = run_study(
             folder,
-            reduced(recipe, rows=rows, trees=trees),
+            reduce_recipe(recipe, rows=rows, trees=trees),
             out,
             layout=layout_of(delimiter, decimal, dates) if data else STANDARD,
             frozen=frozen.date() if frozen else None,
@@ -137,7 +137,7 @@ def reconcile_study(
 
 
 def _current_bundle() -> Bundle | None:
-    """The bundle that serves now, if there is one that this release can run."""
+    """Return the bundle of the active release, or None if it cannot be loaded here."""
     from models.bundle import load_bundle
 
     store = get_settings().store

@@ -1,4 +1,4 @@
-"""What commands have in common: tables, threads, and the extras that they need."""
+"""Common inputs of commands: tables, threads, and optional dependencies."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Threads = Annotated[
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Imports of what an extra of this project brings.
+    """Turn a failed import from an extra of this project into a message that names the extra.
 
     Raises:
-        InputError: one of them is not installed.
-        ModuleNotFoundError: it is `training` itself, which the image that serves is without.
+        InputError: a dependency is not installed.
+        ModuleNotFoundError: `training` itself is missing, as in the serving image.
     """
     try:
         yield
@@ -47,13 +47,13 @@ def extra(name: str) -> Iterator[None]:
 
 
 def without_training(error: ModuleNotFoundError) -> bool:
-    """Whether an import failed because this tree serves only."""
+    """Return whether an import failed because `training` is not in this image."""
     return (error.name or "").partition(".")[0] == "training"
 
 
 @contextmanager
 def tables(data: Path | None) -> Iterator[tuple[Path, Recipe]]:
-    """The folder of tables and the recipe for them: the caller's, or the demo's."""
+    """Yield a folder of tables and its recipe: those of the user, or of the demo."""
     from training.demo import write_demo
     from training.recipe import DEFAULT, DEMO
 
@@ -65,7 +65,7 @@ def tables(data: Path | None) -> Iterator[tuple[Path, Recipe]]:
 
 
 def writable_store() -> Store:
-    """Return the artifacts of ARTIFACTS_DIR, into which a command is going to write.
+    """Return the store of ARTIFACTS_DIR, after checking that it can be written.
 
     Raises:
         InputError: it cannot be written.

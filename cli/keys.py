@@ -1,6 +1,6 @@
 """`mlrf keys`: create, list, rotate and revoke API keys.
 
-A key that is made goes to standard output, alone, so that it can be piped to where it is kept.
+Only a new key itself goes to standard output, so that it can be piped to where it is stored.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ app = typer.Typer(help="Create, list, rotate and revoke API keys.", no_args_is_h
 
 
 def duration(text: str) -> timedelta:
-    """A length of time as `90d`, `24h`, `30m`, `2w` or `10s`; up to a hundred years."""
-    found = re.fullmatch(r"([0-9]{1,12})([smhdw])", text)
-    seconds = int(found[1]) * _UNITS[found[2]] if found else _MOST_SECONDS + 1
+    """Parse a length of time as `90d`, `24h`, `30m`, `2w` or `10s`; up to a hundred years."""
+    match = re.fullmatch(r"([0-9]{1,12})([smhdw])", text)
+    seconds = int(match[1]) * _UNITS[match[2]] if match else _MOST_SECONDS + 1
     if seconds > _MOST_SECONDS:
         raise typer.BadParameter(
             f"{text!r} is not a time such as 90d, 24h or 30m of at most 100 years"
@@ -71,11 +71,11 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key and print it, this once."""
-    named = _checked_tier(tier)
+    tier_name = _choose_tier(tier)
     until = datetime.now(UTC) + expires if expires is not None else None
-    with _keys() as keys:
-        new = keys.create(client, scope or _DEFAULT_SCOPES, named, until, by=_actor())
-    _show(new, as_json=as_json)
+    with _open_keys() as keys:
+        new = keys.create(client, scope or _DEFAULT_SCOPES, tier_name, until, by=_cli_actor())
+    _print_key(new, as_json=as_json)
 
 
 @app.command("list")
@@ -85,13 +85,13 @@ def list_keys(
 ) -> None:
     """Show the keys: what they are for and when they end, never the keys themselves."""
     now = datetime.now(UTC)
-    with _keys() as keys:
-        found = [_document(key, now) for key in keys.list(client)]
+    with _open_keys() as keys:
+        documents = [_key_document(key, now) for key in keys.list(client)]
     if as_json:
-        print_json(found)
+        print_json(documents)
         return
     headings = ("id", "client", "state", "scopes", "tier", "created", "expires", "last used")
-    print_table(headings, [_cells(key) for key in found])
+    print_table(headings, [_row_cells(key) for key in documents])
 
 
 @app.command()
@@ -100,38 +100,40 @@ def rotate(
     grace: Annotated[
         timedelta,
         typer.Option(parser=duration, metavar="TIME", help="How long the old key goes on working."),
-    ] = "24h",  # type: ignore[assignment]  # is parsed, like what a person gives
+    ] = "24h",  # type: ignore[assignment]  # Typer parses the default like a given value
     as_json: AsJson = False,
 ) -> None:
     """Make a key in the place of another, which expires a while later, and print it, this once."""
-    with _keys() as keys:
-        new = keys.rotate(public_id, grace=grace, by=_actor())
+    with _open_keys() as keys:
+        new = keys.rotate(public_id, grace=grace, by=_cli_actor())
         old = keys.find(public_id)
-    _show(new, as_json=as_json)
+    _print_key(new, as_json=as_json)
     if old is not None:
-        err.print(f"Key {old.id} expires {_time(old.expires_at)}.", highlight=False, markup=False)
+        err.print(
+            f"Key {old.id} expires {_format_time(old.expires_at)}.", highlight=False, markup=False
+        )
 
 
 @app.command()
 def revoke(public_id: Id, as_json: AsJson = False) -> None:
     """End a key; servers refuse it within seconds."""
-    with _keys() as keys:
-        key = keys.revoke(public_id, by=_actor())
+    with _open_keys() as keys:
+        key = keys.revoke(public_id, by=_cli_actor())
     if as_json:
-        print_json(_document(key, datetime.now(UTC)))
+        print_json(_key_document(key, datetime.now(UTC)))
         return
     err.print(f"Key {key.id} of {key.client} is revoked.", highlight=False, markup=False)
 
 
 @contextmanager
-def _keys() -> Iterator[KeyStore]:
+def _open_keys() -> Iterator[KeyStore]:
     from storage.key_store import KeyStore
 
     with database() as engine:
         yield KeyStore(engine)
 
 
-def _checked_tier(name: str | None) -> str:
+def _choose_tier(name: str | None) -> str:
     settings = get_settings()
     if name is None:
         return settings.default_tier
@@ -140,8 +142,8 @@ def _checked_tier(name: str | None) -> str:
     return name
 
 
-def _actor() -> Actor:
-    """The person at this machine, as far as the system knows."""
+def _cli_actor() -> Actor:
+    """Return the actor for the audit log: the user of this machine."""
     from storage.audit import Actor
 
     try:
@@ -151,12 +153,12 @@ def _actor() -> Actor:
     return Actor(f"cli:{name}", address=socket.gethostname())
 
 
-def _show(new: NewKey, *, as_json: bool) -> None:
+def _print_key(new: NewKey, *, as_json: bool) -> None:
     key = new.record
     if as_json:
-        print_json({**_document(key, datetime.now(UTC)), "key": new.text})
+        print_json({**_key_document(key, datetime.now(UTC)), "key": new.text})
         return
-    until = f"expires {_time(key.expires_at)}" if key.expires_at else "never expires"
+    until = f"expires {_format_time(key.expires_at)}" if key.expires_at else "never expires"
     err.print(
         f"Key {key.id} for {key.client}: {', '.join(sorted(key.scopes))}; tier {key.tier}; "
         f"{until}. It is shown this once and cannot be recovered:",
@@ -167,12 +169,12 @@ def _show(new: NewKey, *, as_json: bool) -> None:
     typer.echo(new.text)
 
 
-def _cells(key: dict[str, Any]) -> tuple[str, ...]:
+def _row_cells(key: dict[str, Any]) -> tuple[str, ...]:
     times = ((key[name] or "never")[:16] for name in ("created_at", "expires_at", "last_used_at"))
-    return (key["id"], key["client"], key["state"], _scopes(key), key["tier"], *times)
+    return (key["id"], key["client"], key["state"], _scopes_cell(key), key["tier"], *times)
 
 
-def _document(key: ApiKey, now: datetime) -> dict[str, Any]:
+def _key_document(key: ApiKey, now: datetime) -> dict[str, Any]:
     return {
         "id": key.id,
         "client": key.client,
@@ -180,17 +182,17 @@ def _document(key: ApiKey, now: datetime) -> dict[str, Any]:
         "scopes": sorted(key.scopes),
         "unknown_scopes": sorted(key.unknown_scopes),
         "tier": key.tier,
-        "created_at": _time(key.created_at),
-        "expires_at": _time(key.expires_at),
-        "revoked_at": _time(key.revoked_at),
-        "last_used_at": _time(key.last_used_at),
+        "created_at": _format_time(key.created_at),
+        "expires_at": _format_time(key.expires_at),
+        "revoked_at": _format_time(key.revoked_at),
+        "last_used_at": _format_time(key.last_used_at),
     }
 
 
-def _scopes(key: dict[str, Any]) -> str:
+def _scopes_cell(key: dict[str, Any]) -> str:
     """Return a key's scopes for the table, marking those that are unknown and ignored."""
     return " ".join([*key["scopes"], *(f"{name}(unknown)" for name in key["unknown_scopes"])])
 
 
-def _time(time: datetime | None) -> str | None:
+def _format_time(time: datetime | None) -> str | None:
     return time.isoformat(timespec="seconds") if time else None

@@ -1,4 +1,4 @@
-"""Options that say how the text of tables is written, and what a command tells of their check."""
+"""Options for the layout of text tables, and the output of warnings about them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that make a model and use it without a server: train, forecast, demo."""
+"""Commands that train a model and use it without a server: train, forecast, demo."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class EngineName(StrEnum):
-    """Where a model is fitted."""
+    """Engine that fits a model."""
 
     LOCAL = "local"
     DASK = "dask"
@@ -126,10 +126,10 @@ def train_model(
     count = threads or inputs.cores()
     with (
         tables(data) as (folder, recipe),
-        _engine(engine, scheduler, store, count) as fitting,
+        _open_engine(engine, scheduler, store, count) as fitting,
         progress() as reporter,
     ):
-        inputs.writable_store()  # once nothing else is missing, for it makes the folders
+        inputs.writable_store()  # last, when nothing else is missing: it creates the folders
         release = run(
             folder,
             store,
@@ -148,10 +148,10 @@ def train_model(
 
 
 @contextmanager
-def _engine(
+def _open_engine(
     name: EngineName, scheduler: str | None, store: Store, workers: int
 ) -> Iterator[FittingBackend | None]:
-    """The engine that fits; None for this machine's."""
+    """Yield the engine that fits; None for the local one."""
     if name is EngineName.LOCAL:
         yield None
         return

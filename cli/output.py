@@ -1,4 +1,4 @@
-"""Results on standard output: tables whose words are never cut, and JSON for scripts."""
+"""Results on standard output: tables with unbroken words, and JSON for scripts."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from rich.text import Text
 def print_table(
     headings: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str | None = None
 ) -> None:
-    """Print a table as wide as its words need, however narrow the terminal is.
+    """Print a table in which no word is broken, even if it is wider than the terminal.
 
-    A cell may break between words, never within one: an id or a figure is there to be copied.
+    A cell may break between words only, so that ids and numbers can be copied.
     """
     table = Table(caption=caption)
     for heading, *cells in zip(headings, *rows, strict=True):
         longest = max(len(word) for cell in (heading, *cells) for word in cell.split() or [""])
         table.add_column(heading, min_width=longest, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))  # as it is: no markup, and no picture for `:name:`
+        table.add_row(*map(Text, row))  # as plain text: no markup, and no emoji for `:name:`
     borders = 3 * len(headings) + 1
     least = borders + sum(column.min_width or 0 for column in table.columns)
     console = Console()

@@ -1,9 +1,8 @@
-"""Checks that `mlrf serve` makes before it announces or trains anything.
+"""Checks of `mlrf serve` before it trains a model or starts the server.
 
-What cannot work is told in one line that names the variable to change. Without these checks the
-supervisor would end in a traceback, or start its workers again and again. Servers that may come
-back (PostgreSQL, Redis) are a warning: a server starts without them and takes them when they
-answer.
+Each fault is one line that names the variable to change. Without these checks the supervisor
+would end in a traceback, or restart its workers again and again. An unreachable PostgreSQL or
+Redis is only a warning: the server starts without it, and uses it when it recovers.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class PreflightError(InputError):
     """The server cannot start.
 
     Attributes:
-        faults: what is wrong, a line each, beginning with the variable to change.
+        faults: one line each, starting with the variable to change.
     """
 
     def __init__(self, faults: list[str]) -> None:
@@ -35,10 +34,10 @@ class PreflightError(InputError):
 
 
 def preflight(settings: Settings) -> list[str]:
-    """Check what the server needs from its machine; return warnings, a line each.
+    """Check what the server needs from its machine; return warnings, one line each.
 
     Raises:
-        PreflightError: the server could not start, or not for long.
+        PreflightError: the server could not start, or its workers would crash.
     """
     faults = [
         *_address_faults(settings),
@@ -53,10 +52,10 @@ def preflight(settings: Settings) -> list[str]:
 
 
 def resolve(host: str, port: int) -> tuple[socket.AddressFamily, str]:
-    """Return the family and the numeric address of a host to listen at.
+    """Return the family and the numeric address of a host to listen on.
 
     Raises:
-        OSError: the name is not known here.
+        OSError: the name cannot be resolved.
     """
     family, _, _, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -102,7 +101,7 @@ def _folder_faults(settings: Settings) -> Iterator[str]:
         yield f"ARTIFACTS_DIR: {artifacts.root} cannot be written: {reason}"
     for variable, folder in (
         ("BENTOML_HOME", Shell().bentoml_home.expanduser()),
-        ("TMPDIR", _temporary()),
+        ("TMPDIR", _temporary_folder()),
     ):
         if folder is None:
             yield f"{variable}: no folder for temporary files can be written"
@@ -110,7 +109,7 @@ def _folder_faults(settings: Settings) -> Iterator[str]:
             yield f"{variable}: {folder} cannot be written: {reason}"
 
 
-def _temporary() -> Path | None:
+def _temporary_folder() -> Path | None:
     try:
         return Path(tempfile.gettempdir())
     except OSError:
@@ -118,7 +117,7 @@ def _temporary() -> Path | None:
 
 
 def unwritable(folder: Path) -> str | None:
-    """Return why no file can be made in a folder; None where one can. Makes the folder."""
+    """Create a folder; return the reason if no file can be created in it, else None."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -128,7 +127,7 @@ def unwritable(folder: Path) -> str | None:
 
 
 def _database_faults(settings: Settings) -> Iterator[str]:
-    """Judge the URL, and a file of SQLite as a whole: no other process will mend that."""
+    """Yield faults of the URL, and of an SQLite file, which no other process would repair."""
     from storage.database import open_database
     from storage.errors import StorageError
     from storage.migrations import upgrade
@@ -150,7 +149,7 @@ def _database_warnings(settings: Settings) -> Iterator[str]:
 
     engine = open_database(settings.database_url.get_secret_value())
     try:
-        if engine.dialect.name != "sqlite":  # a file has been opened and brought up to date
+        if engine.dialect.name != "sqlite":  # `_database_faults` has opened the file already
             with reading(engine):
                 pass
     except StorageError as error:
@@ -171,7 +170,7 @@ def _token_faults(settings: Settings) -> Iterator[str]:
 
 
 def _redis_faults(settings: Settings) -> Iterator[str]:
-    """Have the client judge the options of the URL; its words could show parts of a password."""
+    """Yield faults of the URL's options, without redis-py's message, which may quote a password."""
     from redis import ConnectionPool
 
     if settings.redis_url is None:

@@ -1,7 +1,7 @@
-"""What a command shows while it works, on standard error: standard output is for results.
+"""Progress of a command, on standard error; standard output is for results.
 
-In a terminal a bar for each step; elsewhere, as in a log, a line when a step begins and one when
-it has ended, and one every `LINE_SECONDS` in between.
+In a terminal it is a bar for each step; elsewhere, as in a log, a line at the start and at the
+end of a step, and one every `LINE_SECONDS` in between.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ _MINUTE, _HOUR = 60, 3600
 
 
 class Bars:
-    """A bar for each step of a long task."""
+    """Reporter that shows a bar for each step."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task: TaskID | None = None
 
     def start(self, step: Step) -> None:
-        self._task = self._progress.add_task(_title(step), total=None, left=_left(step))
+        self._task = self._progress.add_task(
+            _step_title(step), total=None, remaining=_describe_remaining(step)
+        )
 
     def advance(self, done: int, total: int) -> None:
         assert self._task is not None, "a step is started before it advances"
@@ -41,58 +43,58 @@ class Bars:
     def end(self, step: Step, seconds: float) -> None:
         assert self._task is not None, "a step is started before it ends"
         total = self._progress.tasks[self._task].total or 1
-        self._progress.update(self._task, completed=total, total=total, left="")
+        self._progress.update(self._task, completed=total, total=total, remaining="")
 
 
 class Lines:
-    """Lines for a log."""
+    """Reporter that writes lines to a log."""
 
     def __init__(
         self, write: Callable[[str], object], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._write = write
         self._clock = clock
-        self._title = ""
+        self._step_title = ""
         self._written = 0.0
 
     def start(self, step: Step) -> None:
-        self._title = _title(step)
-        self._line(f"begins{_among(_left(step))}")
+        self._step_title = _step_title(step)
+        self._write_line(f"begins{_prefix_comma(_describe_remaining(step))}")
 
     def advance(self, done: int, total: int) -> None:
         if self._clock() - self._written >= LINE_SECONDS:
-            self._line(f"{done:,} of {total:,}")
+            self._write_line(f"{done:,} of {total:,}")
 
     def end(self, step: Step, seconds: float) -> None:
-        self._line(f"took {seconds:.1f} s{_among(_left(step))}")
+        self._write_line(f"took {seconds:.1f} s{_prefix_comma(_describe_remaining(step))}")
 
-    def _line(self, text: str) -> None:
-        self._write(f"{self._title}: {text}")
+    def _write_line(self, text: str) -> None:
+        self._write(f"{self._step_title}: {text}")
         self._written = self._clock()
 
 
-def _title(step: Step) -> str:
+def _step_title(step: Step) -> str:
     return f"{step.place}: {step.name}"
 
 
-def _among(left: str) -> str:
-    return f", {left}" if left else ""
+def _prefix_comma(remaining: str) -> str:
+    return f", {remaining}" if remaining else ""
 
 
-def _left(step: Step) -> str:
-    """Return the estimate of the time that is left in words; empty where there is none."""
-    if not step.seconds_left:
+def _describe_remaining(step: Step) -> str:
+    """Return the estimated remaining time in words; empty without an estimate."""
+    if not step.seconds_remaining:
         return ""
-    if step.seconds_left < 2 * _MINUTE:
-        return f"about {10 * ceil(step.seconds_left / 10)} s left"
-    if step.seconds_left < _HOUR:
-        return f"about {round(step.seconds_left / _MINUTE)} min left"
-    return f"about {step.seconds_left / _HOUR:.1f} h left"
+    if step.seconds_remaining < 2 * _MINUTE:
+        return f"about {10 * ceil(step.seconds_remaining / 10)} s left"
+    if step.seconds_remaining < _HOUR:
+        return f"about {round(step.seconds_remaining / _MINUTE)} min left"
+    return f"about {step.seconds_remaining / _HOUR:.1f} h left"
 
 
 @contextmanager
 def progress() -> Iterator[Reporter]:
-    """Show the steps of a command while it works."""
+    """Yield a reporter that shows the steps of a command."""
     if not err.is_terminal:
         yield Lines(lambda line: err.print(line, highlight=False, markup=False, soft_wrap=True))
         return
@@ -101,7 +103,7 @@ def progress() -> Iterator[Reporter]:
         TextColumn("{task.description:<34}"),
         BarColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
+        TextColumn("{task.fields[remaining]}"),
     )
     with Progress(*columns, console=err) as bars:
         yield Bars(bars)

@@ -23,21 +23,21 @@ def serve() -> None:
     settings = get_settings()
     for warning in preflight(settings):
         err.print(f"mlrf: warning: {warning}", style="yellow", markup=False, soft_wrap=True)
-    trained = settings.store.pointer.exists()  # a damaged one is an error, not a reason to train
+    trained = settings.store.pointer.exists()  # a damaged release is an error: do not retrain
     if not trained and find_spec("training"):
         err.print("No model yet: training one on the built-in demo data.")
         train_model(None, None)
-    served = _served(settings.store)
-    alone = _alone(settings)
-    if alone:
+    description = _describe_served(settings.store)
+    local_only = _is_local_only(settings)
+    if local_only:
         os.environ["AUTH_MODE"] = AuthMode.DISABLED
         err.print(
             "[bold]Without authentication[/]: no key is configured, so this answers the machine "
             "it runs on and nobody else. Set API_KEY, or AUTH_MODE=required, to change that."
         )
-    needs_key = not alone and settings.auth_mode is AuthMode.REQUIRED
-    _announce(settings, served, credential_header(settings) if needs_key else None)
-    # the name was resolved here; the supervisor takes numbers alone
+    needs_key = not local_only and settings.auth_mode is AuthMode.REQUIRED
+    _announce_server(settings, description, credential_header(settings) if needs_key else None)
+    # BentoML's supervisor takes numeric addresses only
     _, address = resolve(settings.host, settings.port)
     command = [
         *(sys.executable, "-m", "bentoml", "serve", "service:MLRF"),
@@ -45,16 +45,16 @@ def serve() -> None:
         *("--host", address, "--port", str(settings.port)),
         *("--timeout-graceful-shutdown", str(settings.graceful_shutdown_seconds)),
     ]
-    os.environ["ARTIFACTS_DIR"] = str(settings.artifacts_dir.resolve())  # the server is in ROOT
-    os.execv(sys.executable, command)  # signals reach the server itself
+    os.environ["ARTIFACTS_DIR"] = str(settings.artifacts_dir.resolve())  # the server runs in ROOT
+    os.execv(sys.executable, command)  # replaces this process, so that the server gets signals
 
 
-def _announce(settings: Settings, served: str, header: str | None) -> None:
-    """Say what is served, where, and three requests to begin with that will be answered."""
+def _announce_server(settings: Settings, description: str, header: str | None) -> None:
+    """Print the served bundle, the URL, and three example requests that will succeed."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{settings.port}"
     with_key = f" -H {header}" if header else ""
-    err.print(f"Serving {served} at [bold]{url}[/]. Try:\n")
+    err.print(f"Serving {description} at [bold]{url}[/]. Try:\n")
     err.print(
         f"  curl {url}/health{with_key}\n"
         f"  curl -X POST {url}/predict/simple{with_key} -H 'Content-Type: application/json' \\\n"
@@ -67,9 +67,9 @@ def _announce(settings: Settings, served: str, header: str | None) -> None:
 
 
 def credential_header(settings: Settings) -> str:
-    """Return the header that a request needs, quoted for a shell.
+    """Return the header with the credential of a request, quoted for a shell.
 
-    Secrets are named and not shown: a terminal is read by others, and its text is kept.
+    It refers to a secret by its variable, so that no secret is printed to the terminal.
     """
     shell = Shell()
     if shell.api_key:
@@ -81,14 +81,14 @@ def credential_header(settings: Settings) -> str:
     return "'X-API-Key: <key>'"
 
 
-def _served(store: Store) -> str:
+def _describe_served(store: Store) -> str:
     if not store.pointer.exists():
         return "no model, and not ready, until one is trained,"
     return f"bundle [bold]{store.current().bundle}[/]"
 
 
-def _alone(settings: Settings) -> bool:
-    """Whether to serve this machine without keys: it is bound to no other, and there is no key."""
+def _is_local_only(settings: Settings) -> bool:
+    """Return whether to serve without keys: HOST is loopback, and no key is configured."""
     if "auth_mode" in settings.model_fields_set:
         return False
     configured = settings.api_key or settings.jwt_secret or settings.jwt_keys_file

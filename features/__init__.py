@@ -1,1 +1,1 @@
-"""From the retailer's tables to the rows of the model: the only definition of every feature."""
+"""Tables, snapshot and feature matrix: the single definition of every feature of the model."""

@@ -1,12 +1,12 @@
-"""From checked tables to a snapshot: the dense date × store × family grid and its covariates.
+"""Builds a snapshot from checked tables: the dense series × days panel and its covariates.
 
 Days without a row (25 December, a store before it opened) are days without sales: zeros. Days at
 the end that have not been delivered yet (see `features.delivery`) are not known: NaN. Oil is
 filled forward only; interpolation would look ahead. Planned promotions come from the ``test``
-table; where it says nothing they are not known (NaN), which is not the same as none.
+table; a day that it does not list is not known (NaN), which is not the same as no promotion (0).
 
-Outliers (see `features.outliers`) stay in the sales as they were delivered. Neither they nor
-undelivered days are learnt from: `features.history` makes the sales that features read.
+Outliers (see `features.outliers`) stay in the sales as they were delivered. The model learns
+neither from them nor from undelivered days: `features.history` makes the sales that features read.
 """
 
 from __future__ import annotations
@@ -42,22 +42,23 @@ def build_snapshot(
     """Write the snapshot of `tables` into the folder `destination`.
 
     The series are those that occur in train, ordered by store and family. The same tables make
-    the same snapshot, byte for byte; what their check found is part of it.
+    the same snapshot, byte for byte; the findings of their check are part of it.
 
     Args:
-        demo: whether they are the built-in demo's, which the snapshot then says.
+        levels: columns of each level of the hierarchy.
+        demo: whether the tables are the built-in demo's; recorded in the manifest.
     """
     train, test = tables.train, tables.test
-    first, origin = _span(train)
+    first, origin = _find_span(train)
     n_days = (origin - first).days + 1
     series = train.select(_SERIES).unique().sort(_SERIES).with_row_index("series")
     stores = tables.stores.join(series, on="store_nbr", how="semi").sort("store_nbr")
-    hierarchy = _hierarchy(series, stores, levels)
+    hierarchy = _build_hierarchy(series, stores, levels)
 
-    bottoms = _place(train, series, "sales", first, np.zeros((series.height, n_days)))
-    late = _cells(undelivered_days(train), series, first)
+    bottoms = _fill_column(train, series, "sales", first, np.zeros((series.height, n_days)))
+    late = _locate_cells(undelivered_days(train), series, first)
     bottoms[late] = np.nan
-    history = with_estimates(bottoms, late, _cells(sales_outliers(train), series, first))
+    history = with_estimates(bottoms, late, _locate_cells(sales_outliers(train), series, first))
     onpromotion = np.full((series.height, n_days + MAX_HORIZON), np.nan, dtype=np.float32)
     onpromotion[:, :n_days] = 0
     onpromotion[late] = np.nan
@@ -65,7 +66,7 @@ def build_snapshot(
     reached = None
     if test is not None:
         reached = test.filter(pl.col("date") <= origin + pl.duration(days=MAX_HORIZON))
-        known_through = _span(reached)[1] if reached.height else origin
+        known_through = _find_span(reached)[1] if reached.height else origin
     _place_promotions([train] if reached is None else [train, reached], series, first, onpromotion)
 
     with staging(destination) as folder:
@@ -73,10 +74,10 @@ def build_snapshot(
         if history is not bottoms:
             np.save(folder / layout.ESTIMATED_FILE, hierarchy.aggregate(history))
         np.save(folder / layout.PROMOTIONS_FILE, onpromotion)
-        np.save(folder / layout.OIL_FILE, _oil(tables.oil, first, n_days))
+        np.save(folder / layout.OIL_FILE, _fill_oil(tables.oil, first, n_days))
         np.save(
             folder / layout.TRANSACTIONS_FILE,
-            _transactions(tables.transactions, stores, first, n_days),
+            _grid_transactions(tables.transactions, stores, first, n_days),
         )
         dump_rows(folder / layout.STORES_FILE, [StoreRow(**row) for row in stores.to_dicts()])
         holidays = tables.holidays_events.unique().sort(pl.all()).to_dicts()
@@ -89,69 +90,69 @@ def build_snapshot(
         facts = SnapshotFacts(
             first_date=first, origin=origin, promotions_known_through=known_through, demo=demo
         )
-        said = facts.model_dump(mode="json", exclude_defaults=True)
-        return seal(folder, kind=layout.KIND, label=origin.isoformat(), facts=said)
+        manifest_facts = facts.model_dump(mode="json", exclude_defaults=True)
+        return seal(folder, kind=layout.KIND, label=origin.isoformat(), facts=manifest_facts)
 
 
-def _span(frame: pl.DataFrame) -> tuple[date, date]:
+def _find_span(frame: pl.DataFrame) -> tuple[date, date]:
     first, last = frame["date"].min(), frame["date"].max()
     assert isinstance(first, date)
     assert isinstance(last, date)
     return first, last
 
 
-def _hierarchy(series: pl.DataFrame, stores: pl.DataFrame, levels: Levels) -> Hierarchy:
+def _build_hierarchy(series: pl.DataFrame, stores: pl.DataFrame, levels: Levels) -> Hierarchy:
     described = series.join(stores, on="store_nbr", how="left", maintain_order="left")
     wanted = dict.fromkeys((*levels[BOTTOM], *stores.columns))
     columns = {name: described[name].cast(pl.String).to_list() for name in wanted}
     return Hierarchy(columns, levels)
 
 
-def _place(
+def _fill_column(
     frame: pl.DataFrame, series: pl.DataFrame, value: str, first: date, out: NDArray[Float]
 ) -> NDArray[Float]:
-    """Put a column of a (date, store, family) table into the rows of `out` (series × days)."""
+    """Copy a column of a (date, store, family) table into `out` (series × days), in place."""
     placed = frame.join(series, on=_SERIES)
-    out[placed["series"].to_numpy(), _day(placed, first)] = placed[value].to_numpy()
+    out[placed["series"].to_numpy(), _index_days(placed, first)] = placed[value].to_numpy()
     return out
 
 
 def _place_promotions(
     tables: list[pl.DataFrame], series: pl.DataFrame, first: date, out: NDArray[np.float32]
 ) -> None:
-    """Put the promotions of all tables into their places; outliers among them are not known."""
+    """Copy the promotions of all tables into `out`; an outlier becomes NaN (not known)."""
     for table in tables:
-        _place(table, series, "onpromotion", first, out)
-        out[_cells(promotion_outliers(table, *tables), series, first)] = np.nan
+        _fill_column(table, series, "onpromotion", first, out)
+        out[_locate_cells(promotion_outliers(table, *tables), series, first)] = np.nan
 
 
-def _cells(frame: pl.DataFrame, series: pl.DataFrame, first: date) -> Cells:
-    """Return series and day of the rows of a table; without a family, all those of the store."""
+def _locate_cells(frame: pl.DataFrame, series: pl.DataFrame, first: date) -> Cells:
+    """Return series and day of each row; a row without a family stands for the whole store."""
     whole = frame.filter(pl.col("family").is_null()).drop("family").join(series, on="store_nbr")
     placed = pl.concat(
         [part.select("series", "date") for part in (whole, frame.join(series, on=_SERIES))]
     ).unique(maintain_order=True)
-    return placed["series"].to_numpy().astype(np.intp), _day(placed, first)
+    return placed["series"].to_numpy().astype(np.intp), _index_days(placed, first)
 
 
-def _day(frame: pl.DataFrame, first: date) -> NDArray[np.int64]:
+def _index_days(frame: pl.DataFrame, first: date) -> NDArray[np.int64]:
     return frame.select((pl.col("date") - first).dt.total_days()).to_series().to_numpy()
 
 
-def _oil(oil: pl.DataFrame, first: date, n_days: int) -> NDArray[np.float64]:
+def _fill_oil(oil: pl.DataFrame, first: date, n_days: int) -> NDArray[np.float64]:
     days = pl.select(date=pl.date_range(first, first + pl.duration(days=n_days - 1)))
     known = oil.drop_nulls().sort("date")
     filled = days.join_asof(known, on="date", strategy="backward")["dcoilwtico"]
     return filled.fill_null(np.nan).to_numpy()
 
 
-def _transactions(
+def _grid_transactions(
     transactions: pl.DataFrame, stores: pl.DataFrame, first: date, n_days: int
 ) -> NDArray[np.float32]:
     rows = stores.select("store_nbr").with_row_index("store")
-    absurd = transaction_outliers(transactions)
-    believed = transactions.join(absurd, on=["date", "store_nbr"], how="anti")
-    placed = believed.join(rows, on="store_nbr").with_columns(
+    outliers = transaction_outliers(transactions)
+    plausible = transactions.join(outliers, on=["date", "store_nbr"], how="anti")
+    placed = plausible.join(rows, on="store_nbr").with_columns(
         day=(pl.col("date") - first).dt.total_days()
     )
     placed = placed.filter(pl.col("day").is_between(0, n_days - 1))

@@ -1,4 +1,4 @@
-"""What is known of any date in advance: weekday, payday, holidays and where they are kept.
+"""Calendar covariates, known in advance for any date: weekday, payday, holidays and events.
 
 A holiday is national, regional (one state) or local (one city). A transferred holiday is not a
 day off; the row of type Transfer is the day it was moved to. A Work Day is a make-up weekend.
@@ -27,13 +27,13 @@ NATIONAL, REGIONAL, LOCAL = LOCALES = ("National", "Regional", "Local")
 NO_HOLIDAY = ""
 
 LONG_EVENT_DAYS = 7
-"""An event of more days in a year is long: nothing is to be learnt from it for other days."""
+"""An event of more days in a year is *long*: its days teach nothing about other days."""
 STANDING_EVENT_DAYS = 90
-"""One of more days in a year is no exception any more but how things are."""
+"""An event of more days in a year is *standing*: its days are ordinary days."""
 STANDING_SHARE = 0.25
-"""Nor are the long events of a calendar, once their days are more than this share of it."""
+"""Long events count as standing if their days are more than this share of the calendar."""
 FAR_DAYS = 30
-"""Distances in days beyond this one say no more."""
+"""Cap of the distances to a day off, in days."""
 
 _OFFSET = re.compile(r"[+-]\d+$")
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0
@@ -56,11 +56,12 @@ class Holiday(BaseModel):
 
     @property
     def name(self) -> str:
-        """What recurs: the description without match, and an event's without day offset.
+        """Name by which recurrences are matched: without the opponent of a match or a day offset.
 
-        ``Navidad-1`` is a day off of its own; a day of the weeks after an earthquake is not. A
-        day that a holiday is moved to is like other such days, and not like the holiday: shops
-        close on New Year's Day even when its day off is another.
+        Only an event's day offset is removed: ``Navidad-1`` is a day off of its own, whereas
+        ``Terremoto Manabi+3`` is a day of one event. A day that a holiday was transferred to gets
+        the common name `TRANSFER`, because it resembles other transfer days and not the holiday:
+        shops close on New Year's Day even when its day off is another.
         """
         if self.type == TRANSFER:
             return TRANSFER
@@ -70,12 +71,12 @@ class Holiday(BaseModel):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a store stands, as the holidays table names it."""
+    """Location of a store, in the names that the holidays table uses."""
 
     city: str
     state: str
 
-    def keeps(self, holiday: Holiday) -> bool:
+    def observes(self, holiday: Holiday) -> bool:
         place = {NATIONAL: holiday.locale_name, REGIONAL: self.state, LOCAL: self.city}
         return place[holiday.locale].casefold() == holiday.locale_name.casefold()
 
@@ -89,12 +90,12 @@ class Calendar:
         weekday: shape (dates,), Monday 0 to Sunday 6.
         day: for each name, values that hold everywhere; shape (dates,), float32.
         store: for each name, values of each store; shape (stores, dates), float32.
-        names: shape (dates,): name of the national holiday or event, or `NO_HOLIDAY`; the date
-            of a transferred holiday keeps it.
+        names: shape (dates,): name of the national holiday or event, or `NO_HOLIDAY`; the
+            original date of a transferred holiday keeps the holiday's name.
         singular: shape (dates,): whether the day belongs to a long event, such as an
-            earthquake, from which nothing is to be learnt for other days. An event that stands
-            for most of a year, such as a lockdown, is not one: its days are ordinary days, which
-            it does not name; only ``event`` of `day` tells them.
+            earthquake, whose days teach nothing about other days. A standing event, such as a
+            lockdown, is not singular: its days are ordinary and have no name; only ``event`` of
+            `day` marks them.
     """
 
     dates: Dates
@@ -111,22 +112,22 @@ def build_calendar(
     """Describe consecutive `dates` for the stores at `places`.
 
     Args:
-        known: how many of the dates have passed; all if left out. They alone say which events
-            stand, so that a scenario for the days ahead does not change what the past was.
+        known: how many of the dates have passed; all by default. Only these decide which events
+            are standing, so that a scenario for the days ahead does not relabel the past.
     """
-    kept = [holiday for holiday in holidays if not holiday.transferred]
-    off = [holiday for holiday in kept if holiday.type in DAY_OFF_TYPES]
+    effective = [holiday for holiday in holidays if not holiday.transferred]
+    off = [holiday for holiday in effective if holiday.type in DAY_OFF_TYPES]
     national_off = [holiday for holiday in off if holiday.locale == NATIONAL]
     local_off = [holiday for holiday in off if holiday.locale != NATIONAL]
-    events = [holiday for holiday in kept if holiday.type == EVENT]
-    work = [holiday for holiday in kept if holiday.type == WORK_DAY]
-    days_to, days_since = _distances(dates, national_off)
+    events = [holiday for holiday in effective if holiday.type == EVENT]
+    work = [holiday for holiday in effective if holiday.type == WORK_DAY]
+    days_to, days_since = _measure_day_off_distances(dates, national_off)
     months = dates.astype("datetime64[M]")
-    day_of_month = _days(dates - months.astype("datetime64[D]")) + 1
-    month_length = _days(
+    day_of_month = _count_days(dates - months.astype("datetime64[D]")) + 1
+    month_length = _count_days(
         (months + np.timedelta64(1, "M")).astype("datetime64[D]") - months.astype("datetime64[D]")
     )
-    to_payday, since_payday = _payday_distances(day_of_month, month_length)
+    to_payday, since_payday = _measure_payday_distances(day_of_month, month_length)
     names = np.full(len(dates), NO_HOLIDAY, dtype=object)
     long, standing = _long_events(dates[:known], events)
     national = [
@@ -134,8 +135,8 @@ def build_calendar(
         for h in holidays
         if h.locale == NATIONAL and h.type != WORK_DAY and not _is_event(h, standing)
     ]
-    for holiday in sorted(national, key=_precedence):
-        if (at := _position(dates, holiday)) is not None:
+    for holiday in sorted(national, key=_rank_name):
+        if (at := _find_position(dates, holiday)) is not None:
             names[at] = holiday.name
     return Calendar(
         dates=dates,
@@ -143,27 +144,29 @@ def build_calendar(
         day={
             "day_of_month": day_of_month.astype(np.float32),
             "month": (months.astype(np.int64) % 12 + 1).astype(np.float32),
-            "day_of_year": (_days(dates - dates.astype("datetime64[Y]")) + 1).astype(np.float32),
+            "day_of_year": (_count_days(dates - dates.astype("datetime64[Y]")) + 1).astype(
+                np.float32
+            ),
             "days_to_payday": to_payday,
             "days_since_payday": since_payday,
-            "national_day_off": _flags(dates, national_off),
-            "event": _flags(dates, events),
-            "work_day": _flags(dates, work),
+            "national_day_off": _flag_days(dates, national_off),
+            "event": _flag_days(dates, events),
+            "work_day": _flag_days(dates, work),
             "days_to_day_off": days_to,
             "days_since_day_off": days_since,
         },
         store={
             "local_day_off": np.stack(
-                [_flags(dates, filter(place.keeps, local_off)) for place in places]
+                [_flag_days(dates, filter(place.observes, local_off)) for place in places]
             )
         },
         names=names.astype(np.str_),
-        singular=_flags(dates, (event for event in events if _is_event(event, long))) > 0,
+        singular=_flag_days(dates, (event for event in events if _is_event(event, long))) > 0,
     )
 
 
-def _precedence(holiday: Holiday) -> int:
-    """Which name a day of several keeps: a holiday's, then an event's, then that of a move."""
+def _rank_name(holiday: Holiday) -> int:
+    """Return the rank of a name on a day with several: holiday over event over transfer day."""
     return {TRANSFER: 0, EVENT: 1}.get(holiday.type, 2)
 
 
@@ -172,12 +175,10 @@ Events = frozenset[tuple[str, int]]
 
 
 def _long_events(passed: Dates, events: Sequence[Holiday]) -> tuple[Events, Events]:
-    """Tell apart national events that take many days of a year: long ones and standing ones.
+    """Return the long and the standing national events, by name and year.
 
     Days are counted, not rows: a table may list a day of an event several times. An event that
-    stands in one year does so in all: it may have begun at the end of the year before. Where the
-    long events left would be more than `STANDING_SHARE` of the days passed, they stand too: a
-    model that learns nothing from a quarter of the days would know little of the rest.
+    is standing in one year is so in all years: it may have started at the end of a year.
     """
     days: dict[tuple[str, int], set[date]] = defaultdict(set)
     for event in events:
@@ -190,54 +191,58 @@ def _long_events(passed: Dates, events: Sequence[Holiday]) -> tuple[Events, Even
         if sum(day <= last for day in of) > STANDING_EVENT_DAYS
     }
     standing = {key for key in days if key[0] in standing_names}
+    # Long events are excluded from training and from calibration. If they cover more than
+    # STANDING_SHARE of the past, excluding them would leave too few days to learn from, so all of
+    # them become standing events. Both thresholds of standing events count passed days only: with
+    # the days ahead included, a scenario that adds an event would change features of the past.
     long = {key for key, of in days.items() if len(of) > LONG_EVENT_DAYS} - standing
-    taken = _flags(passed, (event for event in events if _is_event(event, long)))
+    taken = _flag_days(passed, (event for event in events if _is_event(event, long)))
     if taken.sum() > STANDING_SHARE * len(passed):
         standing, long = standing | long, set()
     return frozenset(long), frozenset(standing)
 
 
 def _is_event(holiday: Holiday, events: AbstractSet[tuple[str, int]]) -> bool:
-    """Return whether a row is of a national event among some, given by name and year."""
+    """Return whether a row belongs to one of some national events, given by name and year."""
     national = holiday.type == EVENT and holiday.locale == NATIONAL
     return national and (holiday.name, holiday.date.year) in events
 
 
-def _days(delta: NDArray[np.timedelta64]) -> NDArray[np.int64]:
+def _count_days(delta: NDArray[np.timedelta64]) -> NDArray[np.int64]:
     return delta.astype("timedelta64[D]").astype(np.int64)
 
 
-def _position(dates: Dates, holiday: Holiday) -> int | None:
+def _find_position(dates: Dates, holiday: Holiday) -> int | None:
     at = int((np.datetime64(holiday.date) - dates[0]).astype(int))
     return at if 0 <= at < len(dates) else None
 
 
-def _flags(dates: Dates, holidays: Iterable[Holiday]) -> Floats:
+def _flag_days(dates: Dates, holidays: Iterable[Holiday]) -> Floats:
     flags = np.zeros(len(dates), dtype=np.float32)
     for holiday in holidays:
-        if (at := _position(dates, holiday)) is not None:
+        if (at := _find_position(dates, holiday)) is not None:
             flags[at] = 1
     return flags
 
 
-def _distances(dates: Dates, holidays: Sequence[Holiday]) -> tuple[Floats, Floats]:
-    """Days to the next and since the last of the holidays, 0 on the day, at most `FAR_DAYS`."""
+def _measure_day_off_distances(dates: Dates, holidays: Sequence[Holiday]) -> tuple[Floats, Floats]:
+    """Return days to the next and since the last holiday, 0 on the day, at most `FAR_DAYS`."""
     days = np.unique(np.array([holiday.date for holiday in holidays], dtype="datetime64[D]"))
     far = np.timedelta64(FAR_DAYS, "D")
     before = np.concatenate(([dates[0] - far], days))
     after = np.concatenate((days, [dates[-1] + far]))
-    to_next = _days(after[np.searchsorted(days, dates, side="left")] - dates)
-    since_last = _days(dates - before[np.searchsorted(days, dates, side="right")])
+    to_next = _count_days(after[np.searchsorted(days, dates, side="left")] - dates)
+    since_last = _count_days(dates - before[np.searchsorted(days, dates, side="right")])
     return (
         np.clip(to_next, 0, FAR_DAYS).astype(np.float32),
         np.clip(since_last, 0, FAR_DAYS).astype(np.float32),
     )
 
 
-def _payday_distances(
+def _measure_payday_distances(
     day_of_month: NDArray[np.int64], month_length: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
-    """Days to and since payday: the 15th and the last day of the month."""
+    """Return days to and since payday: the 15th and the last day of the month."""
     first_half = day_of_month <= 15
     to_next = np.where(first_half, 15, month_length) - day_of_month
     since_last = np.where(day_of_month < 15, day_of_month, day_of_month - 15)

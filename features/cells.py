@@ -1,4 +1,4 @@
-"""Text cells of CSV files that a spreadsheet would take for formulas."""
+"""Protection of CSV text cells that a spreadsheet would evaluate as formulas."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 
 def safe_cell(text: str) -> str:
-    """Return a text as a spreadsheet shows it, and does not compute it.
+    """Return a text that a spreadsheet displays and does not evaluate.
 
-    What begins like a formula gets an apostrophe before it (OWASP, "CSV Injection"): names and
-    requests are written by others than those who open the file. A number, also a negative one,
-    stays as it is.
+    A text that begins like a formula gets a leading apostrophe (OWASP, "CSV Injection"), since
+    names and requests come from other people than the reader of the file. A number, also a
+    negative one, stays as it is.
     """
     is_formula = _FORMULA.match(text) is not None and _NUMBER.fullmatch(text) is None
     return f"'{text}" if is_formula else text

@@ -2,7 +2,7 @@
 
 `FEATURES` is the one list of features; `features.matrix` computes a value for each of its names,
 training and serving take their order from it, and a bundle carries the contract that it was
-trained with, so that one of another release is refused instead of misread.
+trained with, so that a bundle of another software version is refused instead of misread.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ UNKNOWN_CODE = -1
 
 
 class Group(StrEnum):
-    """What a feature is about, for explanations that a person reads.
+    """Topic of a feature, by which explanations group the features for a reader.
 
     Attributes:
-        LEVEL: how much is sold of late, and for how long.
-        WEEKDAY: the weekday of the forecast day, and what is usual on it.
+        LEVEL: recent level, spread and age of the series.
+        WEEKDAY: the weekday of the forecast day, and the usual sales on it.
         SEASON: the time of the month and of the year.
         HOLIDAY: holidays and events on the forecast day and around it.
         PROMOTION: promotions, past and planned.
-        STORE: what the series is: store, family, place, and level of the hierarchy.
+        STORE: static attributes: store, family, place, and level of the hierarchy.
     """
 
     LEVEL = "level"
@@ -208,7 +208,7 @@ _NODE_COLUMNS = {
 
 
 class Contract(BaseModel):
-    """What the rows of one model look like.
+    """Layout of the rows of one model.
 
     Attributes:
         version: of the features' values.
@@ -231,7 +231,7 @@ class Contract(BaseModel):
         return hashlib.sha256(document).hexdigest()
 
     def code(self, feature: str, values: Sequence[str | None]) -> NDArray[np.float32]:
-        """Codes of values, `UNKNOWN_CODE` for None and for what training has not seen."""
+        """Return codes of values, `UNKNOWN_CODE` for None and for values unseen in training."""
         codes = {value: code for code, value in enumerate(self.categories[feature])}
         return np.array(
             [UNKNOWN_CODE if value is None else codes.get(value, UNKNOWN_CODE) for value in values],
@@ -240,9 +240,10 @@ class Contract(BaseModel):
 
 
 def contract_of(snapshot: Snapshot, *, through: int) -> Contract:
-    """The contract of a model that is trained on a snapshot's days up to index `through`.
+    """Return the contract of a model that is trained on a snapshot's days up to index `through`.
 
-    Its categories are those that occur by then: of series that have sold, and of holidays.
+    Its categories are those that occur by then: of series that have sold, and of holidays. Values
+    that occur only later would get a code that no training row has.
     """
     hierarchy = snapshot.hierarchy
     seen = snapshot.first_sale[hierarchy.n_upper :] <= through
@@ -256,7 +257,7 @@ def contract_of(snapshot: Snapshot, *, through: int) -> Contract:
 
 
 def node_codes(snapshot: Snapshot, contract: Contract) -> Mapping[str, NDArray[np.float32]]:
-    """Codes of each node for the features that describe it; each of shape (nodes,)."""
+    """Return codes of the nodes for each static feature; each of shape (nodes,)."""
     hierarchy = snapshot.hierarchy
     codes = {"level": contract.code("level", [node.level for node in hierarchy.nodes])}
     for feature, column in _NODE_COLUMNS.items():

@@ -1,4 +1,4 @@
-"""Days at the end of a store or series whose rows have not been delivered yet.
+"""Detection of days at the end of a store or series whose rows are not delivered yet.
 
 A day without a row is a day without sales, but not at the end of the table: stores report late.
 A store's day is *undelivered* when
@@ -9,10 +9,10 @@ A store's day is *undelivered* when
 - the store had rows on that weekday, and on nearly every day on which others had, in the
   `WINDOW_DAYS` days up to its last row.
 
-The same rule holds for one family of a store, seen against the other families of that store, but
-only in tables that list families whether they sold or not: over those days nearly every family
-has a row on nearly every day that its store has. In tables of sold rows only, a family without a
-row has most likely not been sold, and stays a zero.
+The same rule holds for one family of a store, compared with the other families of that store, but
+only in tables that list families whether they sold or not: in such tables nearly every family has
+a row on nearly every day on which its store has one. In tables of sold rows only, a family without
+a row has most likely not been sold, and its sales stay zero.
 
 Days without rows that other rows of the same store or series follow are days without sales.
 """
@@ -32,7 +32,7 @@ WINDOW_DAYS = 28
 
 _NEARLY_EVERY = 0.9
 _LISTED_SHARE = 0.98
-"""Cells of families × days that have a row, in a table that lists families that did not sell."""
+"""Least share of families × days with a row, in a table that lists unsold families."""
 _WEEK = 7
 _MIN_WEEKS = 3
 _SCHEMA = {"store_nbr": pl.Int64, "family": pl.String, "date": pl.Date}
@@ -41,13 +41,13 @@ Grid = NDArray[np.bool_]
 
 
 def undelivered_days(train: pl.DataFrame) -> pl.DataFrame:
-    """Return what has not been delivered, by store, family and date.
+    """Return the undelivered days, by store, family and date.
 
     Args:
         train: with the columns date, store_nbr and family; others are ignored.
 
     Returns:
-        Columns store_nbr, family and date; family is null where a whole store is meant.
+        Columns store_nbr, family and date; family is null if the whole store is undelivered.
     """
     last = train["date"].max()
     assert isinstance(last, date)
@@ -58,21 +58,21 @@ def undelivered_days(train: pl.DataFrame) -> pl.DataFrame:
     days = [first + timedelta(number) for number in range(MAX_DAYS + WINDOW_DAYS)]
     weekdays = np.array([day.weekday() for day in days])
 
-    rows = _grid(recent, series, first)
+    rows = _build_row_grid(recent, series, first)
     store_of = np.searchsorted(stores["store_nbr"].to_numpy(), series["store_nbr"].to_numpy())
     listed = np.zeros((stores.height, len(days)), dtype=np.int64)
     np.add.at(listed, store_of, rows)
     open_stores = listed > 0
     others_open = open_stores.sum(axis=0) - open_stores > 0
-    late_stores = _absent(open_stores, others_open, weekdays)
-    parts = [_cells(stores.with_columns(family=pl.lit(None, pl.String)), late_stores, days)]
+    late_stores = _find_absent_days(open_stores, others_open, weekdays)
+    parts = [_list_cells(stores.with_columns(family=pl.lit(None, pl.String)), late_stores, days)]
     if _lists_unsold(rows, open_stores[store_of]):
         other_families = listed[store_of] - rows > 0
-        parts.append(_cells(series, _absent(rows, other_families, weekdays), days))
+        parts.append(_list_cells(series, _find_absent_days(rows, other_families, weekdays), days))
     return pl.concat(parts).sort("store_nbr", "date", "family")
 
 
-def _grid(recent: pl.DataFrame, series: pl.DataFrame, first: date) -> Grid:
+def _build_row_grid(recent: pl.DataFrame, series: pl.DataFrame, first: date) -> Grid:
     """Return whether each series has a row on each day, shape (series, days)."""
     placed = recent.join(series.with_row_index("_series"), on=["store_nbr", "family"])
     rows = np.zeros((series.height, MAX_DAYS + WINDOW_DAYS), dtype=np.bool_)
@@ -81,57 +81,66 @@ def _grid(recent: pl.DataFrame, series: pl.DataFrame, first: date) -> Grid:
     return rows
 
 
-def _absent(rows: Grid, others: Grid, weekdays: NDArray[np.intp]) -> Grid:
-    """Return the days at the end of each row of a grid on which rows were to be expected.
+def _find_absent_days(rows: Grid, others: Grid, weekdays: NDArray[np.intp]) -> Grid:
+    """Return the days at the end of each unit on which rows are expected and missing.
 
     Args:
         rows: whether there are rows, shape (units, days).
-        others: whether others that the unit is compared with have rows, of the same shape.
+        others: whether the units that it is compared with have rows, of the same shape.
         weekdays: of the days, shape (days,).
     """
-    last, window = _last_row(rows), _window(rows)
+    # A missing row means "not delivered yet" only for a unit that reports regularly. Regularity
+    # is judged for each weekday, because a store may be closed on Sundays, over the window up to
+    # the unit's last row, and only on days on which others report, because a holiday closes all.
+    # A weekday is regular with at most one omission in at least _MIN_WEEKS chances; the unit, if
+    # it reports on _NEARLY_EVERY of all days of its regular weekdays. Without the second test a
+    # unit that sells rarely would pass by chance on one weekday, and its zeros would become NaN.
+    last, window = _find_last_row(rows), _mark_window(rows)
     compared = others & window
     present = rows & compared
     expected = np.zeros_like(rows)
-    wanted, met = np.zeros(len(rows)), np.zeros(len(rows))
+    n_expected, n_delivered = np.zeros(len(rows)), np.zeros(len(rows))
     for weekday in range(_WEEK):
-        on = weekdays == weekday
-        could, did = compared[:, on].sum(axis=1), present[:, on].sum(axis=1)
-        usual = (could >= _MIN_WEEKS) & (did >= could - 1)
-        expected[:, on] = usual[:, None]
-        wanted += np.where(usual, could, 0)
-        met += np.where(usual, did, 0)
-    regular = (wanted > 0) & (met >= _NEARLY_EVERY * wanted)
-    late = regular & (last >= rows.shape[1] - 1 - MAX_DAYS)
+        on_weekday = weekdays == weekday
+        possible, delivered = (
+            compared[:, on_weekday].sum(axis=1),
+            present[:, on_weekday].sum(axis=1),
+        )
+        weekday_is_regular = (possible >= _MIN_WEEKS) & (delivered >= possible - 1)
+        expected[:, on_weekday] = weekday_is_regular[:, None]
+        n_expected += np.where(weekday_is_regular, possible, 0)
+        n_delivered += np.where(weekday_is_regular, delivered, 0)
+    unit_is_regular = (n_expected > 0) & (n_delivered >= _NEARLY_EVERY * n_expected)
+    late = unit_is_regular & (last >= rows.shape[1] - 1 - MAX_DAYS)
     after = np.arange(rows.shape[1]) > last[:, None]
     return np.asarray(after & others & expected & late[:, None])
 
 
-def _last_row(rows: Grid) -> NDArray[np.intp]:
+def _find_last_row(rows: Grid) -> NDArray[np.intp]:
     """Return the last day with rows of each unit, -1 where there is none; shape (units,)."""
     last = rows.shape[1] - 1 - rows[:, ::-1].argmax(axis=1)
     return np.where(rows.any(axis=1), last, -1)
 
 
-def _window(rows: Grid) -> Grid:
+def _mark_window(rows: Grid) -> Grid:
     """Return the `WINDOW_DAYS` days up to the last row of each unit."""
-    back = _last_row(rows)[:, None] - np.arange(rows.shape[1])
+    back = _find_last_row(rows)[:, None] - np.arange(rows.shape[1])
     return (back >= 0) & (back < WINDOW_DAYS)
 
 
 def _lists_unsold(rows: Grid, store_open: Grid) -> bool:
     """Return whether series have rows on nearly all days of their stores, sold or not.
 
-    Series that have no row in the last `MAX_DAYS` days say nothing, nor do days before a series'
+    Series without a row in the last `MAX_DAYS` days are ignored, and so are days before a series'
     first row or after its last.
     """
-    begun = np.maximum.accumulate(rows, axis=1)
-    current = _last_row(rows) >= rows.shape[1] - 1 - MAX_DAYS
-    cells = store_open & _window(rows) & begun & current[:, None]
+    started = np.maximum.accumulate(rows, axis=1)
+    current = _find_last_row(rows) >= rows.shape[1] - 1 - MAX_DAYS
+    cells = store_open & _mark_window(rows) & started & current[:, None]
     return bool((rows & cells).sum() >= _LISTED_SHARE * cells.sum())
 
 
-def _cells(units: pl.DataFrame, absent: Grid, days: list[date]) -> pl.DataFrame:
+def _list_cells(units: pl.DataFrame, absent: Grid, days: list[date]) -> pl.DataFrame:
     unit, day = np.nonzero(absent)
     return (
         units[unit]

@@ -1,4 +1,4 @@
-"""What unusual days did: holidays and events, days of the month, the same days of other years."""
+"""Effects of unusual days: holidays and events, days of the month, same dates of past years."""
 
 from __future__ import annotations
 
@@ -14,25 +14,32 @@ _AROUND_WEEKS = (-2, -1, 1, 2)
 _AROUND_DAYS = 28
 _YEARS_BACK = (1, 2, 3)
 _FORTNIGHT = 14
-_MOST = 0.5
+_MAX_NAME_SHARE = 0.5
 
 
-def ordinary_days(snapshot: Snapshot, origin: int) -> NDArray[np.bool_]:
-    """Which of the last `TAIL_DAYS` days are neither holiday nor event nor before the data.
+def mark_ordinary_days(snapshot: Snapshot, origin: int) -> NDArray[np.bool_]:
+    """Return which of the last `TAIL_DAYS` days are ordinary; shape (TAIL_DAYS,).
 
-    Where most of them have a name, a name sets no day apart, and all are ordinary.
+    Not ordinary are holidays, events and days before the data begin. If more than
+    `_MAX_NAME_SHARE` of the days have a name, a name distinguishes nothing, and all are ordinary.
     """
-    named = snapshot.calendar.names[: origin + 1] != NO_HOLIDAY
+    has_name = snapshot.calendar.names[: origin + 1] != NO_HOLIDAY
     ordinary = np.zeros(TAIL_DAYS, dtype=np.bool_)
     known = min(origin + 1, TAIL_DAYS)
-    if named[-known:].mean() > _MOST:
-        named = np.zeros_like(named)
-    ordinary[-known:] = ~named[-known:]
+    if has_name[-known:].mean() > _MAX_NAME_SHARE:
+        has_name = np.zeros_like(has_name)
+    ordinary[-known:] = ~has_name[-known:]
     return ordinary
 
 
-class Unusual:
-    """By how much days of the past differed from the same weekdays around them."""
+class UnusualDays:
+    """Differences of past days from the ordinary days around them, in log1p units."""
+
+    # An effect is the day's value less the mean of its neighbours, so that it can be carried over
+    # to another level: next year's holiday gets the effect on top of next year's level. The
+    # neighbours are ordinary days only; if holidays counted among them, Christmas and New Year,
+    # one week apart, would cancel each other out. Values of other days are masked to zero once,
+    # and sums are divided by counts of ordinary days: both must use the same mask.
 
     def __init__(self, logs: Tail, ordinary: NDArray[np.bool_]) -> None:
         self.logs = logs
@@ -42,7 +49,7 @@ class Unusual:
         self.counts = np.concatenate(([0], np.cumsum(ordinary)))
 
     def effect(self, at: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Days less the ordinary same weekdays of two weeks before and after; (nodes, n)."""
+        """Return days less the ordinary same weekdays of two weeks before and after; (nodes, n)."""
         beside = at[None] + 7 * np.array(_AROUND_WEEKS)[:, None]
         inside = (beside >= 0) & (beside < TAIL_DAYS)
         beside = np.clip(beside, 0, TAIL_DAYS - 1)
@@ -52,15 +59,15 @@ class Unusual:
         return np.where(count > 0, self.logs.values[:, at] - total / np.maximum(count, 1), np.nan)
 
     def level(self, at: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Days less the mean of the ordinary days of four weeks before and after; (nodes, n)."""
+        """Return days less the mean of the ordinary days within four weeks; shape (nodes, n)."""
         start = np.maximum(at - _AROUND_DAYS, 0)
         end = np.minimum(at + _AROUND_DAYS + 1, TAIL_DAYS)
         count = np.maximum(self.counts[end] - self.counts[start], 1)
         mean = (self.sums[:, end] - self.sums[:, start]) / count
         return np.ascontiguousarray(self.logs.values[:, at] - mean)
 
-    def by_monthday(self, snapshot: Snapshot, origin: int) -> NDArray[np.float64]:
-        """Mean effect in a year on each day of the month and the two beside it; (nodes, 31)."""
+    def monthday_effects(self, snapshot: Snapshot, origin: int) -> NDArray[np.float64]:
+        """Return the mean effect in a year of each day of the month ± 1 day; shape (nodes, 31)."""
         at = np.arange(TAIL_DAYS - YEAR, TAIL_DAYS)
         effect = np.nan_to_num(self.effect(at))
         day = snapshot.calendar.day["day_of_month"][np.maximum(at + origin + 1 - TAIL_DAYS, 0)]
@@ -70,13 +77,21 @@ class Unusual:
         return mean
 
 
-def events(snapshot: Snapshot, origin: int, unusual: Unusual) -> Values:
-    """What the named days ahead did when they last occurred, and other days a year before."""
+def measure_name_effects(snapshot: Snapshot, origin: int, unusual_days: UnusualDays) -> Values:
+    """Return past effects of the 90 days ahead; each of shape (nodes, 90).
+
+    For a day with a name, the mean effect and level of the past days of that name; for a day
+    without one, the effect of the day 364 days before.
+    """
+    # A holiday is matched by name and not by date, because holidays move and are transferred. A
+    # plain day is matched with its own weekday 52 weeks before, and only if that day was ordinary:
+    # otherwise the effect of a holiday would be ascribed to a day that has none. Days that match
+    # nothing stay NaN, which the trees treat as missing; 0 would claim "no effect".
     names = snapshot.calendar.names
     first = origin + 1 - TAIL_DAYS
     past = np.arange(max(first, 0), origin + 1)
     ahead = origin + np.arange(1, MAX_HORIZON + 1)
-    shape = (len(unusual.logs.age), MAX_HORIZON)
+    shape = (len(unusual_days.logs.age), MAX_HORIZON)
     values = {
         "event_effect": np.full(shape, np.nan),
         "event_level": np.full(shape, np.nan),
@@ -85,25 +100,28 @@ def events(snapshot: Snapshot, origin: int, unusual: Unusual) -> Values:
     for day in np.flatnonzero(names[ahead] != NO_HOLIDAY):
         before = past[names[past] == names[ahead[day]]] - first
         if len(before):
-            effects = unusual.effect(before)
+            effects = unusual_days.effect(before)
             known = np.isfinite(effects).sum(axis=1)
             values["event_effect"][:, day] = np.where(
                 known > 0, np.nansum(effects, axis=1) / np.maximum(known, 1), np.nan
             )
-            values["event_level"][:, day] = unusual.level(before).mean(axis=1)
+            values["event_level"][:, day] = unusual_days.level(before).mean(axis=1)
     year_before = ahead - YEAR - first
-    plain = np.flatnonzero((names[ahead] == NO_HOLIDAY) & unusual.ordinary[year_before])
-    values["year_effect"][:, plain] = unusual.effect(year_before[plain])
+    plain = np.flatnonzero((names[ahead] == NO_HOLIDAY) & unusual_days.ordinary[year_before])
+    values["year_effect"][:, plain] = unusual_days.effect(year_before[plain])
     return values
 
 
-def same_dates(snapshot: Snapshot, origin: int) -> Values:
-    """How open the stores were on the same dates of the three years before; (nodes, 90).
+def measure_open_share(snapshot: Snapshot, origin: int) -> Values:
+    """Return the share of series that sold on the same dates of past years; (nodes, 90).
 
-    The series of a node's store, or of all stores, that sold on the date, divided by the mean of
-    the two weeks before and after: about 0 on New Year's Day, wherever the day off was moved to.
-    NaN where the data begin too late.
+    The number of series of a node's store (or of all stores) that sold on the date, over its mean
+    in the two weeks before and after, averaged over three years: about 0 on New Year's Day,
+    whatever day its day off was transferred to. NaN where the data begin too late.
     """
+    # Matched by calendar date and not by weekday or name: a closing such as 1 January follows the
+    # date. The window around it normalises for stores and series that were added since. For
+    # 29 February, month arithmetic gives 1 March of the other years.
     selling = snapshot.selling[:, : origin + 1]
     sums = np.pad(np.cumsum(selling, axis=1), ((0, 0), (1, 0)))
     ahead = snapshot.dates[origin + 1 : origin + 1 + MAX_HORIZON]

@@ -1,8 +1,8 @@
-"""What a check of tables found: errors that make a table unusable, and warnings.
+"""Findings of a check of tables: errors, which make the tables unusable, and warnings.
 
-A finding names one place and what is wrong there. A report groups findings by kind (severity,
-code, file and column), keeps the first `SHOWN` of each kind and counts the rest. Neither depends
-on the clock or on where the tables lie, so a snapshot that keeps its report stays reproducible.
+A finding names one place and its fault. A report groups findings by kind (severity, code, file
+and column), stores the first `MAX_FINDINGS` of each kind and counts the rest. Neither depends on
+the clock or on the path of the tables, so a snapshot that contains its report is reproducible.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-SHOWN = 20
-"""Findings of one kind that a report keeps."""
+MAX_FINDINGS = 20
+"""Findings of one kind that a report stores."""
 
 
 class Severity(StrEnum):
-    """Whether a table can still be used."""
+    """Severity of a finding: an error makes the tables unusable, a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -49,7 +49,7 @@ class Finding:
 
     @property
     def kind(self) -> tuple[str, str, str, str]:
-        """What findings are grouped and counted by."""
+        """Key by which findings are grouped and counted."""
         return (self.severity.value, self.code, self.file, self.column or "")
 
     @property
@@ -75,7 +75,7 @@ class Finding:
 
 @dataclass
 class Kind:
-    """Findings of one kind: the first `SHOWN`, and how many there are."""
+    """Findings of one kind: the first `MAX_FINDINGS`, and the number of all."""
 
     findings: list[Finding] = field(default_factory=list)
     count: int = 0
@@ -86,7 +86,7 @@ class Kind:
 
 
 class Report:
-    """All findings of one check, grouped by kind in the order in which kinds were first met."""
+    """All findings of one check, grouped by kind in order of first occurrence."""
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, str, str, str], Kind] = {}
@@ -99,14 +99,14 @@ class Report:
         """
         for finding in findings:
             kind = self._kinds.setdefault(finding.kind, Kind())
-            if len(kind.findings) < SHOWN:
+            if len(kind.findings) < MAX_FINDINGS:
                 kind.findings.append(finding)
             kind.count += 1
         if findings and total is not None:
             self._kinds[findings[0].kind].count += total - len(findings)
 
     def extend(self, other: Report) -> None:
-        """Add everything that another report holds."""
+        """Add all findings of another report."""
         for kind in other.kinds:
             self.add(*kind.findings, total=kind.count)
 
@@ -123,7 +123,7 @@ class Report:
         return [kind for kind in self.kinds if kind.first.severity is Severity.WARNING]
 
     def count(self, severity: Severity) -> int:
-        """Return the number of findings of a severity, those that are not kept included."""
+        """Return the number of findings of a severity, including those that are not stored."""
         return sum(kind.count for kind in self.kinds if kind.first.severity is severity)
 
     def as_errors(self) -> Report:
@@ -136,14 +136,14 @@ class Report:
 
     def without(self, codes: Iterable[str]) -> Report:
         """Return the same report without the kinds of some codes."""
-        left_out, rest = set(codes), Report()
+        excluded, rest = set(codes), Report()
         for kind in self.kinds:
-            if kind.first.code not in left_out:
+            if kind.first.code not in excluded:
                 rest.add(*kind.findings, total=kind.count)
         return rest
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as JSON can hold it."""
+        """Return the report as a document of JSON types."""
         return {
             severity: [_kind_to_dict(kind) for kind in kinds]
             for severity, kinds in (("errors", self.errors), ("warnings", self.warnings))
@@ -182,7 +182,7 @@ class Report:
 
 
 OnReport = Callable[[Report], object]
-"""Receives what a check of tables found."""
+"""Callback that receives the report of a check of tables."""
 
 
 def _kind_to_dict(kind: Kind) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""The hierarchy: which nodes there are, at which levels, and what adds up to what.
+"""The hierarchy: its nodes, their levels, and the sums between them.
 
 A *level* is a set of columns of the bottom series; its nodes are the distinct values of those
 columns. ``total`` is the level with no column, ``bottom`` the one with both keys. City, state,
-type or cluster become levels by adding a line to the mapping: nothing else knows the four that
-are the default.
+type or cluster become levels by an entry in the mapping: no other code depends on the four default
+levels.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ class Hierarchy:
         slices: dict[str, slice] = {}
         member_of: dict[str, NDArray[np.intp]] = {}
         for level, columns in levels.items():
-            keys = self._keys(columns)
-            # the bottoms keep the order they are given in: their rows are the panel's
-            distinct = keys if level == BOTTOM else sorted(set(keys), key=_natural)
+            keys = self._read_keys(columns)
+            # bottoms are not sorted: their order is that of the panel's rows
+            distinct = keys if level == BOTTOM else sorted(set(keys), key=_natural_sort_key)
             index = {key: number for number, key in enumerate(distinct)}
             if len(index) != len(distinct):
                 raise ValueError("two bottom series have the same key")
@@ -76,7 +76,7 @@ class Hierarchy:
         self._ancestors: dict[str, NDArray[np.intp]] = {}
         self._children: dict[tuple[str, str], dict[int, list[int]]] = {}
 
-    def _keys(self, columns: Sequence[str]) -> list[tuple[str, ...]]:
+    def _read_keys(self, columns: Sequence[str]) -> list[tuple[str, ...]]:
         count = len(next(iter(self.bottoms.values())))
         if not columns:
             return [()] * count
@@ -91,7 +91,7 @@ class Hierarchy:
 
     @property
     def n_upper(self) -> int:
-        """Nodes above the bottom; the bottom series follow them."""
+        """Number of nodes above the bottom level, whose rows follow theirs."""
         start: int = self.slices[BOTTOM].start
         return start
 
@@ -115,7 +115,7 @@ class Hierarchy:
         return sparse.csr_array((ones, (rows, columns)), shape=(len(self), self.n_bottom))
 
     def aggregate(self, bottoms: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Add the bottoms up to every node.
+        """Sum the bottoms to every node.
 
         Args:
             bottoms: shape (bottoms, ...) in units.
@@ -128,7 +128,7 @@ class Hierarchy:
         return np.asarray(flat).reshape(len(self), *values.shape[1:])
 
     def ancestor(self, level: str) -> NDArray[np.intp]:
-        """Row of each node's ancestor at a level, or of the total where it has no single one.
+        """Return the row of each node's ancestor at a level; the total if there is not exactly one.
 
         Shape (nodes,). A node of the level is its own ancestor.
         """
@@ -147,17 +147,17 @@ class Hierarchy:
         return result
 
     def children(self, level: str, below: str) -> dict[int, list[int]]:
-        """Rows of the nodes of level `below` by the row of their ancestor at `level`."""
+        """Return the rows of the nodes of level `below` by the row of their ancestor at `level`."""
         if (level, below) not in self._children:
             rows = self.slices[below]
-            found: dict[int, list[int]] = {}
+            by_parent: dict[int, list[int]] = {}
             for row, parent in enumerate(self.ancestor(level)[rows].tolist(), start=rows.start):
-                found.setdefault(parent, []).append(row)
-            self._children[level, below] = found
+                by_parent.setdefault(parent, []).append(row)
+            self._children[level, below] = by_parent
         return self._children[level, below]
 
     def attribute(self, column: str) -> tuple[str | None, ...]:
-        """Value of a column for each node; None where its bottoms differ."""
+        """Return the value of a column for each node; None where its bottoms differ."""
         values = self.bottoms[column]
         summing = self.summing
         result: list[str | None] = []
@@ -168,11 +168,11 @@ class Hierarchy:
         return tuple(result)
 
 
-def in_order(levels: Levels) -> Levels:
-    """Return levels as a hierarchy takes them: the total first, the bottom last.
+def order_levels(levels: Levels) -> Levels:
+    """Return levels in the order that `Hierarchy` requires: the total first, the bottom last.
 
-    A manifest keeps the names of levels in no order. Between the two come those of
-    `DEFAULT_LEVELS` as they are there, and then others by name.
+    A manifest stores levels in no particular order. Between the two come those of
+    `DEFAULT_LEVELS` in their order there, then the others by name.
     """
     default = list(DEFAULT_LEVELS)
     between = sorted(
@@ -183,7 +183,7 @@ def in_order(levels: Levels) -> Levels:
 
 
 def bottom_id(store_nbr: int | str, family: str) -> str:
-    """Id of a bottom node."""
+    """Return the id of a bottom node."""
     return _node_id(DEFAULT_LEVELS[BOTTOM], (str(store_nbr), family))
 
 
@@ -194,6 +194,6 @@ def _node_id(columns: Sequence[str], key: Sequence[str]) -> str:
     return "/".join(parts) or TOTAL
 
 
-def _natural(key: tuple[str, ...]) -> tuple[tuple[int, int, str], ...]:
-    """Order numbers by value, and before texts."""
+def _natural_sort_key(key: tuple[str, ...]) -> tuple[tuple[int, int, str], ...]:
+    """Return a sort key that orders numbers by value, and before texts."""
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in key)

@@ -1,10 +1,10 @@
-"""The sales that features read where those of the tables cannot be learnt from.
+"""Estimates for features, in place of sales that cannot be used: undelivered days and outliers.
 
-A day that has not been delivered and an outlier both would move every feature of the past: a mean
-of a week that holds a zero or a barcode is the state of no store. In their place stands an
+An undelivered day and an outlier would both distort every feature of the past: a weekly mean that
+contains a false zero, or a barcode read as a quantity, describes no store. They are replaced by an
 *estimate*: the mean of the same weekday over the last `WEEKS` weeks in which it is known. An
-estimate describes the past to the model and is nothing else. It is no target of the training, no
-error that calibrates an interval, no actual that a forecast is judged by or that is shown.
+estimate is an input of features only. It is never a training target, a residual of the interval
+calibration, an actual that a forecast is scored against, or a value that is displayed.
 """
 
 from __future__ import annotations
@@ -23,15 +23,21 @@ Cells = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 def with_estimates(panel: NDArray[Float], *unusable: Cells) -> NDArray[Float]:
-    """Return a panel with estimates in the place of some cells.
+    """Return a panel whose unusable cells are replaced by estimates.
 
     Args:
         panel: shape (series, days). May hold NaN where a cell is among the unusable ones.
 
     Returns:
-        The panel itself where there is no such cell. An estimate is 0 where the weekday was not
-        known before. Nothing after a cell changes its estimate.
+        The panel itself if there is no such cell. An estimate is 0 where the weekday was not
+        known before.
+
+    Invariants: an estimate depends only on days before its cell.
     """
+    # One pass over the weeks before, for all cells at once: step back a week, count the day if it
+    # exists and is itself usable, stop at WEEKS counted days. Looking forward as well would leak
+    # the future into features of a past origin; counting unusable days would average NaN and
+    # outliers, the very values that are replaced, into the estimate.
     rows = np.concatenate([cells[0] for cells in unusable])
     days = np.concatenate([cells[1] for cells in unusable])
     if not len(rows):
@@ -52,9 +58,6 @@ def with_estimates(panel: NDArray[Float], *unusable: Cells) -> NDArray[Float]:
 
 
 def without_gaps(items: NDArray[Float]) -> NDArray[Float]:
-    """Return promotions of the past with estimates where they are not known.
-
-    The panel itself where all are known.
-    """
+    """Return promotions of the past with estimates in place of NaN; unchanged if there is none."""
     rows, days = np.nonzero(np.isnan(items))
     return with_estimates(items, (rows, days))

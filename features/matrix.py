@@ -24,9 +24,9 @@ _OF_ANCESTORS = {
     "monthday": ("monthday_effect",),
     "ahead": ("year_effect", "event_effect", "event_level"),
 }
-"""Values of a node's store and family, less noisy than its own, that are features too."""
+"""Values whose counterparts of the node's store and family, which are less noisy, are added."""
 _OF_TOTAL = ("event_effect", "event_level")
-"""Values of the total that are features of every node: what a holiday did to all."""
+"""Values of the total that are features of every node: the effect of a holiday on all."""
 _TOTAL = np.zeros(1, dtype=np.intp)
 _WEEK_AROUND = 3
 
@@ -36,7 +36,7 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Covariates:
-    """What is known in advance of the 90 days after an origin.
+    """Covariates known in advance for the 90 days after an origin.
 
     Attributes:
         snapshot: the data.
@@ -56,7 +56,9 @@ class Covariates:
 
         Shape (nodes, 96); the day h after the origin is column h + 2.
         """
-        before = self.snapshot.planned(slice(self.origin + 1 - _WEEK_AROUND, self.origin + 1))
+        before = self.snapshot.planned_promotions(
+            slice(self.origin + 1 - _WEEK_AROUND, self.origin + 1)
+        )
         unknown = np.full((len(before), _WEEK_AROUND), np.nan, dtype=np.float32)
         items = np.concatenate((before, self.onpromotion, unknown), axis=1)
         logs: Floats = np.log1p(self.snapshot.hierarchy.aggregate(items)).astype(np.float32)
@@ -66,23 +68,23 @@ class Covariates:
 def known_covariates(
     snapshot: Snapshot, origin: int, *, promotion_lead: int | None = None
 ) -> Covariates:
-    """Covariates as they were known at an origin.
+    """Return the covariates as they were known at an origin.
 
     Args:
         promotion_lead: days after the origin whose promotions count as planned, for all series;
             by default those that the snapshot has for each series after its newest origin, so
-            that a forecast from a past origin knows no more than one made then.
+            that a forecast from a past origin knows no more than one made at the time did.
     """
     lead = snapshot.promotion_lead if promotion_lead is None else promotion_lead
     onpromotion = np.full((snapshot.hierarchy.n_bottom, MAX_HORIZON), np.nan, dtype=np.float32)
-    onpromotion[:, :lead] = snapshot.planned(slice(origin + 1, origin + 1 + lead))
+    onpromotion[:, :lead] = snapshot.planned_promotions(slice(origin + 1, origin + 1 + lead))
     if promotion_lead is None:
         onpromotion[~snapshot.plan_known] = np.nan
     return Covariates(snapshot, origin, onpromotion, snapshot.calendar)
 
 
 class MatrixBuilder:
-    """Makes rows for one snapshot under one contract.
+    """Builder of feature rows for one snapshot under one contract.
 
     Raises:
         ValueError: the contract's features are not those of this release.
@@ -98,11 +100,11 @@ class MatrixBuilder:
         self._family = snapshot.hierarchy.ancestor("family")
 
     def matrix(self, state: State, covariates: Covariates, nodes: Rows, horizons: Rows) -> Floats:
-        """Rows for every node and horizon, node by node.
+        """Return the rows for every node and horizon, node by node.
 
         Args:
-            state: the past at the origin, of this builder's snapshot.
-            covariates: what is known of the days after it.
+            state: features of the past at the origin, of this builder's snapshot.
+            covariates: of the days after it.
             nodes: rows of the hierarchy, shape (n,).
             horizons: days after the origin, 1 to 90, shape (h,).
 
@@ -114,6 +116,11 @@ class MatrixBuilder:
         """
         if len(horizons) and not 1 <= horizons.min() <= horizons.max() <= MAX_HORIZON:
             raise ValueError(f"horizons must be 1 to {MAX_HORIZON}")
+        # Every feature becomes a block that broadcasts to (nodes, horizons): (n, 1) for values of
+        # the node, (1, h) for values of the day, (n, h) for both. Values by weekday, day of the
+        # month or day ahead are computed once for each node in the state and looked up here by
+        # target day, so one state serves all horizons (direct multi-step). Sales enter through the
+        # state alone; a block that read them here could look past the origin.
         days = state.origin + horizons
         weekday = covariates.calendar.weekday[days]
         blocks: dict[str, NDArray[np.floating]] = {
@@ -130,21 +137,21 @@ class MatrixBuilder:
         ):
             of_ancestors = _OF_ANCESTORS[kind]
             for name, values in getattr(state, kind).items():
-                blocks[name] = _at(values, nodes, columns)
+                blocks[name] = _select_block(values, nodes, columns)
                 if name in of_ancestors:
-                    blocks[f"store_{name}"] = _at(values, self._store[nodes], columns)
-                    blocks[f"family_{name}"] = _at(values, self._family[nodes], columns)
+                    blocks[f"store_{name}"] = _select_block(values, self._store[nodes], columns)
+                    blocks[f"family_{name}"] = _select_block(values, self._family[nodes], columns)
                 if name in _OF_TOTAL:
-                    blocks[f"total_{name}"] = _at(values, _TOTAL, columns)
-        blocks["expected"] = _expected(blocks)
-        blocks |= self._calendar(covariates.calendar, nodes, days)
-        blocks |= self._planned_promotions(state, covariates, nodes, horizons)
+                    blocks[f"total_{name}"] = _select_block(values, _TOTAL, columns)
+        blocks["expected"] = _compute_expected(blocks)
+        blocks |= self._compute_calendar(covariates.calendar, nodes, days)
+        blocks |= self._compute_promotions(state, covariates, nodes, horizons)
         rows = np.empty((len(nodes), len(horizons), len(NAMES)), dtype=np.float32)
         for column, name in enumerate(NAMES):
             rows[:, :, column] = blocks[name]
         return rows.reshape(-1, len(NAMES))
 
-    def _calendar(
+    def _compute_calendar(
         self, calendar: Calendar, nodes: Rows, days: Rows
     ) -> dict[str, NDArray[np.floating]]:
         blocks: dict[str, NDArray[np.floating]] = {
@@ -157,42 +164,45 @@ class MatrixBuilder:
             blocks[name] = share @ values[:, days].astype(np.float64)
         return blocks
 
-    def _planned_promotions(
+    def _compute_promotions(
         self, state: State, covariates: Covariates, nodes: Rows, horizons: Rows
     ) -> dict[str, NDArray[np.floating]]:
         items, at = covariates.promotions, horizons + _WEEK_AROUND - 1
         around = at[:, None] + np.arange(-_WEEK_AROUND, _WEEK_AROUND + 1)
         weekday = covariates.calendar.weekday[state.origin + horizons]
 
-        def planned(rows: Rows) -> Floats:
-            return _at(items, rows, at)
+        def select_planned(rows: Rows) -> Floats:
+            return _select_block(items, rows, at)
 
-        def change(rows: Rows) -> Floats:
-            return planned(rows) - state.node["promo_28"][rows][:, None]
+        def compute_change(rows: Rows) -> Floats:
+            return select_planned(rows) - state.node["promo_28"][rows][:, None]
 
-        own, usual = planned(nodes), _at(state.weekday["promo_weekday_8"], nodes, weekday)
-        own_change = change(nodes)
+        own, usual = (
+            select_planned(nodes),
+            _select_block(state.weekday["promo_weekday_8"], nodes, weekday),
+        )
+        own_change = compute_change(nodes)
         store, family = self._store[nodes], self._family[nodes]
         return {
             "promo": own,
             "promo_change": own_change,
             "promo_weekday_change": own - usual,
-            "promo_before": _at(items, nodes, at - 1),
-            "promo_after": _at(items, nodes, at + 1),
+            "promo_before": _select_block(items, nodes, at - 1),
+            "promo_after": _select_block(items, nodes, at + 1),
             "promo_week": items[nodes][:, around].mean(axis=2),
             "promo_family_effect": own_change * state.node["promo_family_slope"][nodes][:, None],
             "promo_effect": own_change * state.node["promo_slope"][nodes][:, None],
-            "promo_store": planned(store),
-            "promo_store_change": change(store),
-            "promo_family": planned(family),
-            "promo_family_change": change(family),
+            "promo_store": select_planned(store),
+            "promo_store_change": compute_change(store),
+            "promo_family": select_planned(family),
+            "promo_family_change": compute_change(family),
         }
 
 
-def _at(values: Floats, rows: Rows, columns: Rows | None) -> Floats:
-    """Rows of values at some columns, shape (rows, columns); one column for those without any.
+def _select_block(values: Floats, rows: Rows, columns: Rows | None) -> Floats:
+    """Return a block of values, shape (rows, columns); a column if `columns` is None.
 
-    Cut first where most is left out: a request is about few nodes of many.
+    The axis that gives the smaller intermediate is indexed first: a request needs few nodes.
     """
     if columns is None:
         return values[rows][:, None]
@@ -201,8 +211,12 @@ def _at(values: Floats, rows: Rows, columns: Rows | None) -> Floats:
     return values[:, columns][rows]
 
 
-def _expected(blocks: Mapping[str, NDArray[np.floating]]) -> NDArray[np.floating]:
-    """The usual for the weekday, or what the day's holiday did to the store and the family."""
+def _compute_expected(blocks: Mapping[str, NDArray[np.floating]]) -> NDArray[np.floating]:
+    """Return the usual value of the weekday, or on a holiday the level that its effect implies.
+
+    In log1p units. A holiday's level adds the effects on store and family and subtracts that on
+    the total, which both contain.
+    """
     level = blocks["store_event_level"] + blocks["family_event_level"] - blocks["total_event_level"]
     return np.where(
         np.isnan(level), blocks["weekday_decayed"], np.maximum(blocks["mean_28"] + level, 0)

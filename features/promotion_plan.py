@@ -1,10 +1,11 @@
-"""Promotions as they were planned, where the table has what was left of the plan.
+"""Reconstruction of planned promotions on days on which a store was closed.
 
-A table of the past has no promotion on a day on which a store was closed. Taken for the plan, that
-says the day was closed before it came, and a model learns from it that a store without promotions
-sells nothing: asked what would sell without them, it answers next to nothing. So on a day without
-any promotion in a store that usually has some, the plan is taken to be that of the same
-weekday before. Only promotions are looked at, which are known in advance, and no sales.
+The tables record promotions that took place. On a day on which a store was closed there are none,
+although some were planned. Used as a covariate known in advance, such a row reveals the closing,
+and a model learns from it that a store without promotions sells nothing: a what-if without
+promotions would then forecast next to nothing. Therefore, on a day without any promotion in a
+store that usually has some, the plan is taken from the same weekday of an earlier week. Only
+promotions are read, which are known in advance, and never sales.
 """
 
 from __future__ import annotations
@@ -12,26 +13,35 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-DAYS, ALWAYS = 28, 20
-"""A store that had promotions on so many of so many days usually has some, on that weekday too."""
+WINDOW_DAYS, MIN_ACTIVE_DAYS = 28, 20
+"""A store with promotions on at least so many of the last days usually has some on any day."""
 
-LONGEST = 91
-"""Days for which the plan of the last week with promotions goes on: as far as a forecast reaches,
-so that none tells by its promotions that a store is about to close."""
+MAX_GAP_DAYS = 91
+"""Longest gap that is filled, in days. Longer than a forecast reaches, so that the promotions of no
+horizon reveal that a store is about to close."""
 
 _WEEKS_BEFORE = (0, 1, 2)
 
 
-def days_of_plan(onpromotion: NDArray[np.float32], stores: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The day whose promotions stand for the plan of a day, for each store.
+def find_plan_days(onpromotion: NDArray[np.float32], stores: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return for each store and day the day whose promotions are taken as its plan.
 
     Args:
         onpromotion: items on promotion, shape (bottoms, days); NaN where not known.
         stores: the store of each bottom series, 0 to n - 1, shape (bottoms,).
 
     Returns:
-        Indices of days, shape (stores, days): a day itself, or one of whole weeks before.
+        Indices of days, shape (stores, days): the day itself, or one whole weeks before.
     """
+    # 1. A store is active on a day if any of its series has a promotion. `last` is its last active
+    #    day up to each day and `gap` the days since; a cumulative maximum finds it without a loop.
+    # 2. A day is missing if its promotions are known and all zero, the store was active on at
+    #    least MIN_ACTIVE_DAYS of the WINDOW_DAYS that end at `last`, and the gap is not too long.
+    #    The count is taken at `last` and not at the day, because a closing would itself reduce it.
+    # 3. A missing day takes the plan of its own weekday: ceil(gap / 7) weeks back is the first
+    #    same weekday on or before `last`, hence before the closing. If the store had no promotion
+    #    on that day either, one and two weeks further back are tried; then the day stays as it is.
+    # Only days up to `last` are copied, so the plan of a day never depends on later days.
     count, days = int(stores.max(initial=-1)) + 1, onpromotion.shape[1]
     items, known = np.zeros((count, days)), np.zeros((count, days), dtype=np.bool_)
     np.add.at(items, stores, np.nan_to_num(onpromotion))
@@ -40,20 +50,22 @@ def days_of_plan(onpromotion: NDArray[np.float32], stores: NDArray[np.intp]) -> 
     axis = np.arange(days)
     last = np.maximum.accumulate(np.where(active, axis, -1), axis=1)
     gap = axis - last
-    always = np.take_along_axis(_recent(active) >= ALWAYS, np.maximum(last, 0), axis=1)
-    missing = known & ~active & always & (last >= 0) & (gap <= LONGEST)
+    usually_active = np.take_along_axis(
+        _count_recent(active) >= MIN_ACTIVE_DAYS, np.maximum(last, 0), axis=1
+    )
+    missing = known & ~active & usually_active & (last >= 0) & (gap <= MAX_GAP_DAYS)
     source = np.tile(axis, (count, 1))
     for weeks in _WEEKS_BEFORE:
         back = np.maximum(axis - 7 * (-(-gap // 7) + weeks), 0)
-        taken = missing & np.take_along_axis(active, back, axis=1)
-        source[taken] = back[taken]
-        missing &= ~taken
+        replaced = missing & np.take_along_axis(active, back, axis=1)
+        source[replaced] = back[replaced]
+        missing &= ~replaced
     return source
 
 
-def _recent(active: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """How many of the last days, each day included, were active; shape (stores, days)."""
+def _count_recent(active: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Count the active days in the window that ends at each day; shape (stores, days)."""
     total = np.cumsum(active, axis=1)
-    before = np.pad(total, ((0, 0), (DAYS, 0)))[:, : active.shape[1]]
+    before = np.pad(total, ((0, 0), (WINDOW_DAYS, 0)))[:, : active.shape[1]]
     recent: NDArray[np.intp] = total - before
     return recent

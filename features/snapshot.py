@@ -1,7 +1,7 @@
-"""The snapshot: the retailer's data as of its newest origin, as arrays that workers map.
+"""The snapshot: the retailer's data as of its newest origin, as memory-mapped arrays.
 
 A snapshot is an artifact (see `artifacts`): a folder that is verified whenever it is loaded.
-`features.build` makes one from tables; this module only reads, and needs no table library.
+`features.build` builds one from tables; this module only reads, and needs no table library.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from artifacts import Artifact, ArtifactError, verify
 from features.calendar import Calendar, Dates, Holiday, Place, build_calendar
 from features.hierarchy import Hierarchy
 from features.history import without_gaps
-from features.promotion_plan import days_of_plan
+from features.promotion_plan import find_plan_days
 
 Row = TypeVar("Row", bound=BaseModel)
 Floats = NDArray[np.float64]
@@ -35,7 +35,7 @@ LATE_DAYS = 14
 
 SALES_FILE = "sales.npy"
 ESTIMATED_FILE = "estimated.npy"
-"""Only where features read other sales than those of the tables (see `features.history`)."""
+"""Present only if features read other sales than those of the tables (see `features.history`)."""
 PROMOTIONS_FILE = "onpromotion.npy"
 OIL_FILE = "oil.npy"
 TRANSACTIONS_FILE = "transactions.npy"
@@ -57,11 +57,11 @@ class StoreRow(BaseModel):
 
 
 class SnapshotFacts(BaseModel):
-    """What a snapshot's manifest says of the data.
+    """Facts about the data in a snapshot's manifest.
 
     Attributes:
-        demo: whether they are the built-in demo's, which end on a fixed day: their age says
-            nothing. Left out of the manifest of other data.
+        demo: whether the data are the built-in demo's, which end on a fixed day, so that their
+            age means nothing. Absent from the manifest of other data.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,7 +77,7 @@ class Snapshot:
     """Panel, covariates, calendar and hierarchy as of the newest origin.
 
     Attributes:
-        name: of the artifact; tells one snapshot from another.
+        name: of the artifact; unique by content.
         facts: first date, origin, and the last date with planned promotions.
         hierarchy: nodes and how they add up.
         stores: one per store, in the order of the arrays' store axis.
@@ -88,8 +88,8 @@ class Snapshot:
             NaN where not known.
         oil: price as last known each day, shape (days,), float64; NaN before the first.
         transactions: of each store, shape (stores, days), float32; NaN where not known.
-        estimated: ``sales`` with estimates in the place of what is not delivered and of outliers
-            (see `features.history`), of the same shape; None where there is nothing of the kind.
+        estimated: ``sales`` with estimates in place of undelivered days and outliers (see
+            `features.history`), of the same shape; None where there are neither.
 
     Invariants: ``sales`` and ``estimated`` of a node are the sums of its bottoms'; ``estimated``
     has no NaN; no array is writable.
@@ -140,15 +140,15 @@ class Snapshot:
 
     @cached_property
     def selling(self) -> NDArray[np.float64]:
-        """How many bottom series below each upper node sold, each day; shape (upper, days)."""
+        """Number of bottom series below each upper node that sold, by day; shape (upper, days)."""
         upper = self.hierarchy.n_upper
         counts: NDArray[np.float64] = self.hierarchy.summing[:upper] @ (self.history[upper:] > 0)
         return counts
 
     def targets(self, nodes: NDArray[np.intp] | slice, days: NDArray[np.intp]) -> Floats:
-        """Return the sales that may be learnt from and judged by, shape (nodes, days).
+        """Return the sales that training and scoring may use, shape (nodes, days).
 
-        NaN where they are not delivered or hold an outlier.
+        NaN where they are not delivered or contain an outlier.
         """
         rows = np.arange(len(self.hierarchy))[nodes] if isinstance(nodes, slice) else nodes
         cells = np.ix_(rows, days)
@@ -160,7 +160,7 @@ class Snapshot:
     def past_promotions(self, days: slice) -> NDArray[np.float32]:
         """Return items on promotion for features of the past, shape (bottoms, days).
 
-        Estimates stand for days on which they are not known, as in `history`.
+        Estimates replace days on which they are not known, as in `history`.
         """
         return self._past_promotions[:, days]
 
@@ -179,17 +179,18 @@ class Snapshot:
 
     @cached_property
     def family_group(self) -> NDArray[np.intp]:
-        """Group of each node: bottom series of a family share one, others stand alone; (nodes,)."""
+        """Group of each node, shape (nodes,): bottoms are grouped by family, others are single."""
         families = self.hierarchy.bottoms["family"]
-        alone = [(row, "") for row in range(self.hierarchy.n_upper)]
-        keys = [*alone, *((-1, family) for family in families)]
+        upper_keys = [(row, "") for row in range(self.hierarchy.n_upper)]
+        keys = [*upper_keys, *((-1, family) for family in families)]
         code = {key: number for number, key in enumerate(dict.fromkeys(keys))}
         return np.array([code[key] for key in keys], dtype=np.intp)
 
-    def planned(self, days: slice) -> NDArray[np.float32]:
-        """Items on promotion as planned (see `features.promotion_plan`), shape (bottoms, days).
+    def planned_promotions(self, days: slice) -> NDArray[np.float32]:
+        """Return items on promotion as planned, shape (bottoms, days); NaN where not known.
 
-        What is planned for days after the newest origin is believed as it is.
+        Past days are reconstructed (see `features.promotion_plan`); plans for days after the newest
+        origin are returned unchanged.
         """
         items = np.array(self.onpromotion[:, days])
         of_store = self._plan[:, days]
@@ -201,7 +202,7 @@ class Snapshot:
 
     @cached_property
     def _plan(self) -> NDArray[np.intp]:
-        return days_of_plan(self.onpromotion[:, : self.n_days], self._store_of)
+        return find_plan_days(self.onpromotion[:, : self.n_days], self._store_of)
 
     @cached_property
     def _store_of(self) -> NDArray[np.intp]:
@@ -216,14 +217,14 @@ class Snapshot:
 
     @cached_property
     def plan_known(self) -> NDArray[np.bool_]:
-        """For which days after the newest origin promotions are planned, shape (bottoms, 90)."""
+        """Days after the newest origin with planned promotions, shape (bottoms, 90)."""
         return ~np.isnan(self.onpromotion[:, self.n_days :])
 
     @cached_property
     def known_lead(self) -> NDArray[np.intp]:
         """Days after the newest origin up to which all promotions of a node are planned.
 
-        Shape (nodes,). Those of a node above are known as far as those of all its series are.
+        Shape (nodes,). For an upper node, the least of its series.
         """
         unknown = self.hierarchy.aggregate(np.where(self.plan_known, 0.0, 1.0)) > 0
         return np.where(unknown.any(axis=1), unknown.argmax(axis=1), MAX_HORIZON)
@@ -236,7 +237,7 @@ class Snapshot:
         return np.where(late.any(axis=1), first - 1, self.newest_origin)
 
     def index_of(self, day: date) -> int:
-        """Position of a date on the date axis; may lie outside it."""
+        """Return the position of a date on the date axis; it may lie outside."""
         return (day - self.facts.first_date).days
 
     def date_at(self, index: int) -> date:
@@ -259,7 +260,7 @@ def load_snapshot(folder: Path) -> Snapshot:
 def _assemble(artifact: Artifact) -> Snapshot:
     folder = artifact.path
 
-    def mapped(file: str) -> NDArray[Any]:
+    def map_array(file: str) -> NDArray[Any]:
         # a zero-copy view without memmap's per-slice cost; the pages stay shared
         array: NDArray[Any] = np.load(folder / file, mmap_mode="r", allow_pickle=False)
         return array.view(np.ndarray)
@@ -274,13 +275,13 @@ def _assemble(artifact: Artifact) -> Snapshot:
         name=artifact.name,
         facts=SnapshotFacts.model_validate(artifact.facts),
         hierarchy=hierarchy,
-        stores=_rows(folder / STORES_FILE, StoreRow),
-        holidays=_rows(folder / HOLIDAYS_FILE, Holiday),
-        sales=mapped(SALES_FILE),
-        estimated=mapped(ESTIMATED_FILE) if has_estimates else None,
-        onpromotion=mapped(PROMOTIONS_FILE),
-        oil=mapped(OIL_FILE),
-        transactions=mapped(TRANSACTIONS_FILE),
+        stores=_read_rows(folder / STORES_FILE, StoreRow),
+        holidays=_read_rows(folder / HOLIDAYS_FILE, Holiday),
+        sales=map_array(SALES_FILE),
+        estimated=map_array(ESTIMATED_FILE) if has_estimates else None,
+        onpromotion=map_array(PROMOTIONS_FILE),
+        oil=map_array(OIL_FILE),
+        transactions=map_array(TRANSACTIONS_FILE),
     )
     days = (snapshot.facts.origin - snapshot.facts.first_date).days + 1
     shapes = {
@@ -296,7 +297,7 @@ def _assemble(artifact: Artifact) -> Snapshot:
     return snapshot
 
 
-def _rows(path: Path, row: type[Row]) -> tuple[Row, ...]:
+def _read_rows(path: Path, row: type[Row]) -> tuple[Row, ...]:
     rows: tuple[Row, ...] = TypeAdapter(tuple[row, ...]).validate_json(  # type: ignore[valid-type]
         path.read_bytes()
     )

@@ -1,7 +1,7 @@
-"""The past of every node at an origin: all that the model may know of it.
+"""State: the features of every node's past at an origin.
 
-Only days up to and including the origin are read; the slice is taken once, at the top of
-`state_at`, so that no feature can look further.
+Only days up to and including the origin are read; the slice is taken in one place, at the top of
+`state_at`, so that no feature can look ahead.
 """
 
 from __future__ import annotations
@@ -13,26 +13,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import InputError
-from features.events import Unusual, events, ordinary_days, same_dates
+from features.events import (
+    UnusualDays,
+    mark_ordinary_days,
+    measure_name_effects,
+    measure_open_share,
+)
 from features.snapshot import Snapshot
 from features.trailing import (
     PROMOTION_DAYS,
     TAIL_DAYS,
     Tail,
-    clean_weekdays,
-    history,
-    padded,
-    promotions,
-    traffic,
-    weekday_means,
-    weekdays,
-    year_ago,
+    average_weekdays,
+    measure_levels,
+    measure_ordinary_weekdays,
+    measure_promotions,
+    measure_traffic,
+    measure_weekdays,
+    measure_years_before,
+    pad_front,
 )
 
 Floats = NDArray[np.float32]
 
 MIN_HISTORY_DAYS = 56
-"""Days of sales that an origin needs behind it."""
+"""Least days of sales up to and including an origin."""
 _SUNDAY = 6
 
 
@@ -62,7 +67,7 @@ class State:
 
     @property
     def sold(self) -> NDArray[np.bool_]:
-        """Which nodes have sold anything up to the origin; shape (nodes,)."""
+        """Nodes that have sold anything up to the origin; Boolean, shape (nodes,)."""
         return self.snapshot.first_sale <= self.origin
 
 
@@ -80,7 +85,7 @@ def check_days(snapshot: Snapshot) -> None:
 
 
 def state_at(snapshot: Snapshot, origin: int) -> State:
-    """Describe the past of every node at an origin.
+    """Compute the features of every node's past at an origin.
 
     Args:
         origin: index of the last known day, `MIN_HISTORY_DAYS` - 1 to the newest.
@@ -93,30 +98,36 @@ def state_at(snapshot: Snapshot, origin: int) -> State:
             f"origin {origin} is not between {MIN_HISTORY_DAYS - 1} and {snapshot.newest_origin}"
         )
     past = slice(max(origin + 1 - TAIL_DAYS, 0), origin + 1)
-    units = padded(snapshot.history[:, past], TAIL_DAYS)
+    units = pad_front(snapshot.history[:, past], TAIL_DAYS)
     age = np.maximum(origin + 1 - snapshot.first_sale, 0)
     logs = Tail(np.log1p(units), age)
-    node = history(units, logs)
-    node |= traffic(snapshot, origin)
-    weekday = weekdays(snapshot, origin, logs)
+    node = measure_levels(units, logs)
+    node |= measure_traffic(snapshot, origin)
+    weekday = measure_weekdays(snapshot, origin, logs)
     promoted = slice(max(origin + 1 - PROMOTION_DAYS, 0), origin + 1)
-    items = padded(snapshot.hierarchy.aggregate(snapshot.past_promotions(promoted)), PROMOTION_DAYS)
+    items = pad_front(
+        snapshot.hierarchy.aggregate(snapshot.past_promotions(promoted)), PROMOTION_DAYS
+    )
     node["sunday_index"] = weekday["weekday_index"][:, _SUNDAY]
-    node |= promotions(snapshot, items, logs.values[:, -PROMOTION_DAYS:])
-    weekday["promo_weekday_8"] = np.log1p(weekday_means(snapshot, origin, items, 8))
-    ordinary = ordinary_days(snapshot, origin)
-    weekday |= clean_weekdays(snapshot, origin, units, logs, ordinary)
-    unusual = Unusual(logs, ordinary)
-    ahead = year_ago(logs) | events(snapshot, origin, unusual) | same_dates(snapshot, origin)
+    node |= measure_promotions(snapshot, items, logs.values[:, -PROMOTION_DAYS:])
+    weekday["promo_weekday_8"] = np.log1p(average_weekdays(snapshot, origin, items, 8))
+    ordinary = mark_ordinary_days(snapshot, origin)
+    weekday |= measure_ordinary_weekdays(snapshot, origin, units, logs, ordinary)
+    unusual_days = UnusualDays(logs, ordinary)
+    ahead = (
+        measure_years_before(logs)
+        | measure_name_effects(snapshot, origin, unusual_days)
+        | measure_open_share(snapshot, origin)
+    )
     return State(
         snapshot=snapshot,
         origin=origin,
-        node=_rounded(node),
-        weekday=_rounded(weekday),
-        monthday=_rounded({"monthday_effect": unusual.by_monthday(snapshot, origin)}),
-        ahead=_rounded(ahead),
+        node=_to_float32(node),
+        weekday=_to_float32(weekday),
+        monthday=_to_float32({"monthday_effect": unusual_days.monthday_effects(snapshot, origin)}),
+        ahead=_to_float32(ahead),
     )
 
 
-def _rounded(values: Mapping[str, NDArray[np.float64]]) -> dict[str, Floats]:
+def _to_float32(values: Mapping[str, NDArray[np.float64]]) -> dict[str, Floats]:
     return {name: value.astype(np.float32, order="C") for name, value in values.items()}

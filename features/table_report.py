@@ -1,8 +1,8 @@
-"""The report of a snapshot's tables, kept inside the snapshot, and the layout they were read in.
+"""The report of a snapshot's tables and the layout of their text, stored inside the snapshot.
 
-It says nothing of where a row was or of the clock, so that equal tables make equal snapshots,
-whatever files carried them. A refresh reads newer tables in the layout of the snapshot that
-serves: a retailer's export is written today as it was when the model was trained.
+It contains no row numbers and nothing that depends on the clock, so that equal tables give equal
+snapshots whatever files contained them. A refresh reads newer tables in the layout of the serving
+snapshot: a retailer's export has the same format today as when the model was trained.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from features.reading.layout import STANDARD, TableLayout
 
 REPORT_FILE = "report.json"
 CLOCK_BOUND = ("future-rows",)
-"""Kinds of findings that are other ones on another day."""
+"""Kinds of findings that depend on the day of the check."""
 
 
 def write_report(folder: Path, report: Report, layout: TableLayout) -> None:
     """Write the warnings of checked tables, and their layout, into a snapshot's folder.
 
-    Nothing is written where there is nothing to say.
+    No file is written for the standard layout without warnings.
     """
     placeless = Report()
     for kind in report.without(CLOCK_BOUND).kinds:
@@ -43,7 +43,7 @@ def read_report(snapshot: Path) -> Report:
 
 
 def recorded_layout(snapshot: Path) -> TableLayout:
-    """Return the layout that a snapshot's tables were read in; the standard where none is said."""
+    """Return the layout that a snapshot's tables were read in; the standard if none is recorded."""
     try:
         return TableLayout.model_validate(_document(snapshot).get("layout", {}))
     except ValidationError:
@@ -51,7 +51,7 @@ def recorded_layout(snapshot: Path) -> TableLayout:
 
 
 def _document(snapshot: Path) -> dict[str, object]:
-    """Return what a snapshot says of its tables; nothing for one that is damaged or older."""
+    """Return the report file of a snapshot; empty if it is missing or damaged."""
     try:
         document = orjson.loads((snapshot / REPORT_FILE).read_bytes())
     except (OSError, orjson.JSONDecodeError):

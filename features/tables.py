@@ -1,4 +1,4 @@
-"""The retailer's tables: read from CSV or Parquet and checked before anything is built on them.
+"""The retailer's tables, read from CSV or Parquet and checked before they are used.
 
 The schema is that of the Favorita store-sales data: ``train``, ``stores``, ``oil``,
 ``holidays_events``, ``transactions`` and, optionally, ``test`` with the promotions planned
@@ -43,10 +43,10 @@ __all__ = [
 
 
 class DataError(InputError):
-    """Tables that cannot be used: the first fault, and how many more there are.
+    """Tables that cannot be used: the first fault, and the number of others.
 
     Attributes:
-        file: path of the table (or where it was looked for).
+        file: path of the table (or its expected path).
         row: 1-based row: the line of a CSV file, header included, or the row of a Parquet
             file; None where the fault is not in one row.
         column: the column at fault, or None.
@@ -120,9 +120,9 @@ def read_tables(folder: Path, layout: TableLayout = STANDARD) -> CheckedTables:
 def check_tables(
     folder: Path, layout: TableLayout, report: Report, *, today: date | None = None
 ) -> CheckedTables | None:
-    """Read all tables of a folder and report everything that is wrong with them.
+    """Read all tables of a folder and report all their faults.
 
-    A fault does not end the check: rows at fault are left out, and the rest is looked at.
+    A fault does not end the check: faulty rows are excluded, and the other rows are checked.
 
     Returns:
         None where there is an error.
@@ -143,7 +143,7 @@ def check_tables(
 
 
 def _unusable_folder(folder: Path) -> str | None:
-    """Return why the folder of tables cannot be looked into."""
+    """Return why the folder of tables cannot be listed; None if it can."""
     try:
         if not folder.is_dir():
             return "is not a folder; DATA must name the folder that holds the tables"
@@ -188,7 +188,7 @@ def last_id(folder: Path, layout: TableLayout = STANDARD) -> int | None:
 
 
 def check_reach(folder: Path, tables: Tables, days: int, layout: TableLayout = STANDARD) -> None:
-    """Refuse a row of test that lies too far ahead to be forecast.
+    """Refuse a row of test that lies beyond the last horizon.
 
     Raises:
         DataError: a date of test is more than `days` days after the last day of train.

@@ -1,4 +1,4 @@
-"""Levels, spreads, weekdays, promotions and years of every node before an origin.
+"""Trailing-window features of every node: levels, spreads, weekdays, promotions, years before.
 
 Every function reads a `Tail`, whose last day is the origin, or slices up to it. Sums are
 accumulated in float64: float32 rolling statistics drift.
@@ -13,7 +13,7 @@ from features.snapshot import MAX_HORIZON, Snapshot
 
 YEAR = 364  # 52 weeks: keeps the weekday
 TAIL_DAYS = 2 * YEAR + 56
-"""Days before an origin that the past is read from."""
+"""Days up to an origin from which features of the past are computed."""
 PROMOTION_DAYS = 112
 
 _WINDOWS = (7, 14, 28, 56, 112, YEAR)
@@ -22,27 +22,27 @@ _SPREAD_DAYS = 112
 _HALF_LIFE_DAYS = 14
 _WEEKDAY_WEEKS = 16
 _WEEKDAY_DECAY = 0.85
-"""Weight of a same weekday against that of the next one."""
+"""Weight of a week against that of the week after it."""
 _MAX_AGE_DAYS = 4 * YEAR
 _SLOPE_RIDGE = 0.05
-"""Variance added to that of the promotions, so that few of them claim no strong response."""
+"""Variance added to that of the promotions (ridge), so that a few do not give a large slope."""
 
 Values = dict[str, NDArray[np.float64]]
 
 
 class Tail:
-    """The last `TAIL_DAYS` days of a series of arrays, with means over trailing windows."""
+    """Values of the days up to an origin, with means over trailing windows."""
 
     def __init__(self, values: NDArray[np.float64], age: NDArray[np.int64]) -> None:
-        """`values` has shape (nodes, days), the origin last; `age` counts days since opening."""
+        """Take `values` of shape (nodes, days), the origin last, and ages in days since opening."""
         self.values = values
         self.age = age
         self.sums = running_sums(values)
 
     def mean(self, days: int, *, ago: int = 0) -> NDArray[np.float64]:
-        """Mean over `days` days that end `ago` days before the origin, since the opening.
+        """Return the mean over `days` days that end `ago` days before the origin; (nodes,).
 
-        0 where the node had not opened by then.
+        Days before the opening (first sale) do not count; 0 where the node had not opened by then.
         """
         end = self.sums.shape[1] - 1 - ago
         total = self.sums[:, end] - self.sums[:, max(end - days, 0)]
@@ -52,25 +52,29 @@ class Tail:
 
 
 def running_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums of the first 0, 1, 2, … days, shape (nodes, days + 1) for values of (nodes, days).
+    """Return sums of the first 0, 1, 2, … days; shape (nodes, days + 1).
 
-    The additions of a cumulative sum, in its order, but a day of all nodes at a time: within one
-    series each would wait for the one before.
+    Args:
+        values: shape (nodes, days).
     """
+    # The additions of a cumulative sum in the same order, hence the same bits, but one day of all
+    # nodes at a time. Along one series each addition waits for the one before; across nodes they
+    # are independent and vectorise. Another order of summation would change features in their
+    # last bits and so the golden rows of bundles.
     sums = np.zeros((values.shape[1] + 1, values.shape[0]))
     for day, of_day in enumerate(values.T):
         np.add(sums[day], of_day, out=sums[day + 1])
     return sums.T
 
 
-def padded(values: NDArray[np.floating], days: int) -> NDArray[np.float64]:
-    """Zeros before the data begin, so that every window has its full width."""
+def pad_front(values: NDArray[np.floating], days: int) -> NDArray[np.float64]:
+    """Pad with zeros before the data begin, so that every window has its full width."""
     missing = days - values.shape[1]
     return np.pad(np.asarray(values, dtype=np.float64), ((0, 0), (missing, 0)))
 
 
-def history(units: NDArray[np.float64], logs: Tail) -> Values:
-    """Levels, spreads and ages; each of shape (nodes,)."""
+def measure_levels(units: NDArray[np.float64], logs: Tail) -> Values:
+    """Compute levels, spreads and ages; each of shape (nodes,)."""
     age = logs.age
     squares = Tail(logs.values[:, -_SPREAD_DAYS:] ** 2, age)
     raw = Tail(units[:, -YEAR:], age)
@@ -98,8 +102,8 @@ def history(units: NDArray[np.float64], logs: Tail) -> Values:
     return values
 
 
-def traffic(snapshot: Snapshot, origin: int) -> Values:
-    """The stores' transactions, lately against before; shape (nodes,)."""
+def measure_traffic(snapshot: Snapshot, origin: int) -> Values:
+    """Compare the stores' transactions of 28 with those of 112 days; shape (nodes,)."""
     visits = snapshot.transactions[:, : origin + 1].astype(np.float64)
 
     def mean(days: int) -> NDArray[np.float64]:
@@ -111,8 +115,8 @@ def traffic(snapshot: Snapshot, origin: int) -> Values:
     return {"traffic_28": snapshot.store_share @ ratio}
 
 
-def weekdays(snapshot: Snapshot, origin: int, logs: Tail) -> Values:
-    """Means of the last same weekdays, Monday first; each of shape (nodes, 7)."""
+def measure_weekdays(snapshot: Snapshot, origin: int, logs: Tail) -> Values:
+    """Compute means of the last same weekdays, Monday first; each of shape (nodes, 7)."""
     values: Values = {}
     for weeks in (1, 4, 8, 16):
         days = logs.values[:, -7 * weeks :].reshape(len(logs.age), weeks, 7)
@@ -125,14 +129,17 @@ def weekdays(snapshot: Snapshot, origin: int, logs: Tail) -> Values:
     return values
 
 
-def clean_weekdays(
+def measure_ordinary_weekdays(
     snapshot: Snapshot,
     origin: int,
     units: NDArray[np.float64],
     logs: Tail,
     ordinary: NDArray[np.bool_],
 ) -> Values:
-    """Same weekdays without holidays: decayed mean, median, mean units, chance of a sale."""
+    """Compute statistics of the last same weekdays without holidays; each of shape (nodes, 7).
+
+    Decayed mean, median, mean units, and share of days with sales.
+    """
     span = 7 * _WEEKDAY_WEEKS
     shape = (len(logs.age), _WEEKDAY_WEEKS, 7)
     days = logs.values[:, -span:].reshape(shape)
@@ -154,10 +161,10 @@ def clean_weekdays(
     return {name: _monday_first(snapshot, origin, value) for name, value in values.items()}
 
 
-def weekday_means(
+def average_weekdays(
     snapshot: Snapshot, origin: int, values: NDArray[np.float64], weeks: int
 ) -> NDArray[np.float64]:
-    """Mean of the last `weeks` same weekdays, Monday first; shape (nodes, 7)."""
+    """Return the mean of the last `weeks` same weekdays, Monday first; shape (nodes, 7)."""
     last = values[:, -7 * weeks :].reshape(len(values), weeks, 7).mean(axis=1)
     return _monday_first(snapshot, origin, last)
 
@@ -165,12 +172,18 @@ def weekday_means(
 def _monday_first(
     snapshot: Snapshot, origin: int, last_week: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Turn the columns of the 7 days that end at the origin to Monday..Sunday."""
+    """Rotate the columns of the 7 days that end at the origin to Monday..Sunday."""
     return np.roll(last_week, int(snapshot.calendar.weekday[origin]) + 1, axis=1)
 
 
-def promotions(snapshot: Snapshot, items: NDArray[np.float64], logs: NDArray[np.float64]) -> Values:
-    """Items on promotion, and how sales answered them; each of shape (nodes,)."""
+def measure_promotions(
+    snapshot: Snapshot, items: NDArray[np.float64], logs: NDArray[np.float64]
+) -> Values:
+    """Compute items on promotion and the response of sales to them; each of shape (nodes,)."""
+    # The response is the slope of a ridge regression of log1p units on log1p items: covariance
+    # over variance + ridge. The ridge pulls it to 0 where promotions hardly vary, instead of
+    # dividing noise by almost nothing. Most series have too few promotions for a slope of their
+    # own, so a second one pools covariances and variances over all bottoms of a family.
     x = np.log1p(items)
     centred = x - x.mean(axis=1, keepdims=True)
     covariance = (centred * (logs - logs.mean(axis=1, keepdims=True))).mean(axis=1)
@@ -186,8 +199,8 @@ def promotions(snapshot: Snapshot, items: NDArray[np.float64], logs: NDArray[np.
     }
 
 
-def year_ago(logs: Tail) -> Values:
-    """Values a year and two years before the 90 days ahead; each of shape (nodes, 90)."""
+def measure_years_before(logs: Tail) -> Values:
+    """Look up values a year and two years before the 90 days ahead; each of shape (nodes, 90)."""
     ahead = np.arange(1, MAX_HORIZON + 1)
     values: Values = {}
     for prefix, days in (("year", YEAR), ("year2", 2 * YEAR)):

@@ -1,1 +1,1 @@
-"""Load scenarios and benchmarks: what measures the product, and is no part of it."""
+"""Load scenarios and benchmarks, which measure the service and are not shipped with it."""

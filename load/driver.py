@@ -1,4 +1,4 @@
-"""A run of a scenario: the product, k6, and what happens beside the load."""
+"""One run of a scenario: the service, k6, and the watchers that run beside the load."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from artifacts import Release
 from load import record
-from load.generator import CROSSED, LOG, POINTS, SUMMARY, GeneratorError, Plan, begin
+from load.generator import CROSSED, LOG, POINTS, SUMMARY, GeneratorError, Plan, start_run
 from load.memory import SETTLING, Memory
-from load.outcome import Measured
+from load.outcome import RunSummary
 from load.reloading import Reload, newer_tables, read_requests
 from load.report import Outcome
 from load.serving import Product, serving
@@ -27,13 +27,13 @@ from load.serving import Product, serving
 REPORT = "report.html"
 LOOK_SECONDS = 0.2
 SETTINGS: Mapping[str, Mapping[str, str]] = {
-    # so small that it is full before memory has to be flat: filling it is no leak
+    # small enough to be full before memory must be flat: filling the cache is not a leak
     "soak": {"CACHE_MAX_BYTES": str(16 * 2**20)},
 }
-"""Settings of the server that differ from the defaults, by scenario."""
+"""Server settings that differ from the defaults, by scenario."""
 
 _RELOAD = "reload"
-_RELOAD_AFTER = 0.25  # of the counted time, which there is to compare with
+_RELOAD_AFTER = 0.25  # share of the counted time; requests before it are the baseline
 _STOP_SECONDS = 15.0
 
 
@@ -41,20 +41,20 @@ err = Console(stderr=True)
 
 
 class Watcher(Protocol):
-    """What happens beside the load."""
+    """An observer that is called repeatedly while load is put on the server."""
 
     def look(self, elapsed: float) -> None: ...
 
 
 @dataclass(frozen=True)
 class Run:
-    """A scenario that is to be run.
+    """A scenario with everything needed to run it.
 
     Attributes:
-        key: name of the key that requests have.
-        told: what the script is told beside that.
+        key: name of the API key that requests carry.
+        environment: variables of the k6 script, beside those that the run itself sets.
         data: tables for a reload; the demo's if None.
-        folder: for all that the run leaves behind.
+        folder: receives every output file of the run.
     """
 
     plan: Plan
@@ -62,17 +62,17 @@ class Run:
     key: str
     artifacts: Path
     release: Release | None
-    told: Mapping[str, str]
+    environment: Mapping[str, str]
     data: Path | None
     folder: Path
 
     def make(self) -> Outcome:
-        """Run it.
+        """Run the scenario and return its outcome.
 
         Raises:
             ArtifactError, NotReadyError, GeneratorError, ReloadFailedError: it cannot be run.
         """
-        _empty(self.folder)
+        _remove_results(self.folder)
         with tempfile.TemporaryDirectory(prefix="mlrf-tables-") as tables:
             settings = dict(SETTINGS.get(self.plan.scenario, {}))
             if self._reloads:
@@ -97,19 +97,19 @@ class Run:
             after = plan.warm_up + _RELOAD_AFTER * plan.measured
             reload = Reload(product, scenario=plan.scenario, after=after)
             watchers.append(reload)
-        told = {
+        environment = {
             "URL": product.url,
             "KEY": product.keys[self.key],
             "OUT": str(self.folder),
-            **self.told,
+            **self.environment,
         }
-        with _generating(plan, told, self.folder, points=self._reloads) as k6:
-            _watched(k6, plan, watchers)
-        measured = Measured.read(plan, self.folder)
-        tables, verdicts = [measured.calls, measured.steps], [*measured.verdicts, *memory.verdicts]
+        with _running_k6(plan, environment, self.folder, points=self._reloads) as k6:
+            _watch(k6, plan, watchers)
+        summary = RunSummary.read(plan, self.folder)
+        tables, verdicts = [summary.calls, summary.steps], [*summary.verdicts, *memory.verdicts]
         if self._reloads:
             requests = read_requests(self.folder / POINTS)
-            (self.folder / POINTS).unlink()  # a line for every figure of every request
+            (self.folder / POINTS).unlink()  # large: one line for each figure of each request
             tables.append(reload.table(requests))
             verdicts.extend(reload.verdicts(requests))
         return Outcome(
@@ -117,7 +117,7 @@ class Run:
             facts=self._facts(product.store.current()),
             verdicts=verdicts,
             tables=tables,
-            wrong=measured.wrong,
+            wrong=summary.wrong,
             memory=memory.table,
             samples=memory.samples,
         )
@@ -130,7 +130,7 @@ class Run:
         machine, plan = record.machine(), self.plan
         rate = plan.steps[0].rate
         load = " → ".join(str(step.users) for step in plan.steps)
-        think = float(self.told.get("THINK", "1"))
+        think = float(self.environment.get("THINK", "1"))
         settings = SETTINGS.get(plan.scenario, {})
         return {
             "load": f"{rate:,} requests a second over up to {load} connections"
@@ -147,23 +147,23 @@ class Run:
         }
 
 
-def _empty(folder: Path) -> None:
-    """What a run before left behind must not pass for this one's."""
+def _remove_results(folder: Path) -> None:
+    """Remove the output files of an earlier run, so that none is taken for one of this run."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in (SUMMARY, LOG, POINTS, REPORT, "server.log"):
         (folder / name).unlink(missing_ok=True)
 
 
 @contextmanager
-def _generating(
-    plan: Plan, told: Mapping[str, str], folder: Path, *, points: bool
+def _running_k6(
+    plan: Plan, environment: Mapping[str, str], folder: Path, *, points: bool
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """k6 at work; it has ended when the block has.
+    """Yield a running k6, which has ended when the block is left.
 
     Raises:
-        GeneratorError: it made no measurement.
+        GeneratorError: k6 failed and measured nothing.
     """
-    k6 = begin(plan, told, folder, points=points)
+    k6 = start_run(plan, environment, folder, points=points)
     try:
         yield k6
     finally:
@@ -175,21 +175,23 @@ def _generating(
         raise GeneratorError(f"k6 ended with exit code {k6.returncode}:\n{log[-3000:]}")
 
 
-def _watched(k6: subprocess.Popen[bytes], plan: Plan, watchers: Sequence[Watcher]) -> None:
-    """Wait for the end of k6, while others look."""
+def _watch(k6: subprocess.Popen[bytes], plan: Plan, watchers: Sequence[Watcher]) -> None:
+    """Wait for the end of k6, calling the watchers every `LOOK_SECONDS`."""
     columns = (TextColumn("{task.description:<16}"), BarColumn(), TimeElapsedColumn())
     total = plan.warm_up + plan.measured
     with Progress(*columns, console=err) as progress:
         task, start = progress.add_task("warm-up", total=total), time.monotonic()
         while k6.poll() is None:
             elapsed = time.monotonic() - start
-            progress.update(task, completed=min(elapsed, total), description=_now(plan, elapsed))
+            progress.update(
+                task, completed=min(elapsed, total), description=_describe_step(plan, elapsed)
+            )
             for watcher in watchers:
                 watcher.look(elapsed)
             time.sleep(LOOK_SECONDS)
         progress.update(task, completed=total, description=plan.scenario)
 
 
-def _now(plan: Plan, elapsed: float) -> str:
-    here = [step for step in plan.steps if step.start <= elapsed]
-    return f"{here[-1].users} users" if here else "warm-up"
+def _describe_step(plan: Plan, elapsed: float) -> str:
+    started = [step for step in plan.steps if step.start <= elapsed]
+    return f"{started[-1].users} users" if started else "warm-up"

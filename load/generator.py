@@ -1,4 +1,4 @@
-"""k6, the generator of load: what a scenario is, and a run of it."""
+"""The load generator k6: reading the plan of a scenario and starting a run of it."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ SUMMARY = "k6.json"
 POINTS = "points.json"
 LOG = "k6.log"
 CROSSED = 99
-"""k6's exit code where a threshold did not hold."""
+"""Exit code of k6 when a threshold was crossed."""
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
 class GeneratorError(RuntimeError):
-    """k6 could not do what it was asked for."""
+    """A failure of k6: it refused a script or ended with an error."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A time of a scenario with as many users.
+    """A part of a scenario with a constant number of users.
 
     Attributes:
         name: k6's tag `scenario` of its requests.
-        users: or connections, where requests come at a constant rate.
+        users: number of users, or of connections where requests come at a constant rate.
         start: seconds after the start of the run.
-        seconds: that it lasts.
-        rate: requests a second; None where users wait for their answers.
+        seconds: duration.
+        rate: requests a second (open model); None where users wait for answers (closed model).
     """
 
     name: str
@@ -47,10 +47,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """A scenario as it will run.
+    """The timetable of a scenario.
 
     Attributes:
-        warm_up: seconds that are not counted.
+        warm_up: seconds at the beginning that are not counted.
     """
 
     scenario: str
@@ -63,75 +63,75 @@ class Plan:
         return sum(step.seconds for step in self.steps)
 
 
-def plan_of(scenario: str, environment: Mapping[str, str]) -> Plan:
-    """What k6 makes of a scenario.
+def load_plan(scenario: str, environment: Mapping[str, str]) -> Plan:
+    """Return the plan that k6 derives from a scenario's script.
 
     Args:
-        environment: what the script is told, such as SECONDS.
+        environment: variables of the script, such as SECONDS.
 
     Raises:
         GeneratorError: k6 refuses the script.
     """
     done = subprocess.run(
-        [*_command(environment), "inspect", "--include-system-env-vars", _script(scenario)],
+        [*_command(environment), "inspect", "--include-system-env-vars", _script_path(scenario)],
         capture_output=True,
         text=True,
     )
     if done.returncode:
         raise GeneratorError(f"k6 refuses {scenario}:\n{done.stderr}")
-    named: dict[str, dict[str, Any]] = json.loads(done.stdout)["scenarios"]
-    steps = [_step(name, given) for name, given in named.items() if name != "warm_up"]
+    scenarios: dict[str, dict[str, Any]] = json.loads(done.stdout)["scenarios"]
+    steps = [_parse_step(name, options) for name, options in scenarios.items() if name != "warm_up"]
     return Plan(
         scenario=scenario,
-        warm_up=seconds_of(named["warm_up"]["duration"]),
+        warm_up=seconds_of(scenarios["warm_up"]["duration"]),
         steps=tuple(sorted(steps, key=lambda step: step.start)),
     )
 
 
-def begin(
+def start_run(
     plan: Plan, environment: Mapping[str, str], folder: Path, *, points: bool
 ) -> subprocess.Popen[bytes]:
-    """Start a run, which writes its summary and what went wrong into a folder.
+    """Start a run, which writes its summary and its error log into a folder.
 
     Args:
-        environment: what the script is told: URL, KEY, OUT, and what was given to `plan_of`.
+        environment: variables of the script: URL, KEY, OUT, and those passed to `load_plan`.
         points: whether to write every measurement with its time, too.
     """
     command = [
         *(*_command(environment), "run", "--quiet", "--address", ""),
         *("--log-output", f"file={folder / LOG}", "--log-format", "raw"),
         *(("--out", f"json={folder / POINTS}") if points else ()),
-        _script(plan.scenario),
+        _script_path(plan.scenario),
     ]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
 
 def seconds_of(duration: str) -> float:
-    """Seconds of a duration as Go writes it: `1m30s`, `500ms`."""
+    """Return the seconds of a duration in Go's notation: `1m30s`, `500ms`."""
     return sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"([\d.]+)(ms|h|m|s)", duration))
 
 
-def _step(name: str, given: Mapping[str, Any]) -> Step:
-    stages: Sequence[Mapping[str, Any]] = given.get("stages") or [given]
+def _parse_step(name: str, options: Mapping[str, Any]) -> Step:
+    stages: Sequence[Mapping[str, Any]] = options.get("stages") or [options]
     return Step(
         name=name,
-        users=int(given["tags"]["users"]),
-        start=seconds_of(given["startTime"]),
+        users=int(options["tags"]["users"]),
+        start=seconds_of(options["startTime"]),
         seconds=sum(seconds_of(stage["duration"]) for stage in stages),
-        rate=given.get("rate"),
+        rate=options.get("rate"),
     )
 
 
 def _command(environment: Mapping[str, str]) -> list[str]:
-    """k6, from beside this Python, with no more of an environment than what it is told: a person's
-    own settings of k6 would change a scenario.
+    """Return the command that runs this environment's k6 with nothing but the given variables.
 
-    env(1) replaces itself by it, so that no key stays in a list of processes.
+    A developer's own K6_* variables would change a scenario, so none is inherited. env(1) replaces
+    itself by k6, so that the API key does not stay in the list of processes.
     """
-    told = {"HOME": str(SCRIPTS), "K6_NO_USAGE_REPORT": "true", **environment}
+    variables = {"HOME": str(SCRIPTS), "K6_NO_USAGE_REPORT": "true", **environment}
     binary = Path(sys.executable).with_name("k6")
-    return ["env", "-i", *(f"{name}={value}" for name, value in told.items()), str(binary)]
+    return ["env", "-i", *(f"{name}={value}" for name, value in variables.items()), str(binary)]
 
 
-def _script(scenario: str) -> str:
+def _script_path(scenario: str) -> str:
     return str(SCRIPTS / f"{scenario}.js")

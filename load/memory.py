@@ -1,4 +1,4 @@
-"""Memory of the workers while load is put on them."""
+"""Resident memory of the workers during a load run."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from load.server import Server
 
 EVERY_SECONDS = 5.0
 SETTLING = 0.2
-"""Part of a scenario's counted time in which caches may still fill."""
+"""Share of a scenario's counted time during which caches may still fill."""
 
 _MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Resident memory of a worker, so many seconds after the start of the run."""
+    """Resident memory of a worker, `at` seconds after the start of the run."""
 
     at: float
     bytes: int
 
 
 class Memory:
-    """Looks at the workers' resident memory every few seconds.
+    """A watcher that samples the workers' resident memory every few seconds.
 
     Args:
         settled: seconds after the start of the run from which memory should be flat.
@@ -49,26 +49,26 @@ class Memory:
             try:
                 size = worker.memory_info().rss
             except psutil.NoSuchProcess:
-                continue  # the table will tell that its samples end
+                continue  # ended: a worker with fewer samples than others fails its verdict
             self.samples[worker.pid].append(Sample(elapsed, size))
 
     @property
     def table(self) -> Table:
-        """Each worker: its memory when it had settled, at the end, and in between."""
+        """Memory of each worker: first settled sample, last, and largest."""
         return Table(
             id=f"{self._scenario}-memory",
             caption=f"Scenario `{self._scenario}`: resident memory of each worker, every "
             f"{EVERY_SECONDS:.0f} s from {self.settled:.0f} s after the start.",
             columns=("worker", "first MiB", "last MiB", "largest MiB", "largest change %"),
             rows=tuple(
-                (f"worker {number}", *self._row([sample.bytes for sample in kept]))
-                for number, kept in enumerate(self.kept.values(), 1)
+                (f"worker {number}", *self._row([sample.bytes for sample in samples]))
+                for number, samples in enumerate(self.settled_samples.values(), 1)
             ),
         )
 
     @property
-    def kept(self) -> dict[int, list[Sample]]:
-        """The samples that count, by worker."""
+    def settled_samples(self) -> dict[int, list[Sample]]:
+        """Samples taken after memory should have settled, by worker; no worker without any."""
         counted = {
             pid: [sample for sample in all_ if sample.at >= self.settled]
             for pid, all_ in self.samples.items()
@@ -77,19 +77,23 @@ class Memory:
 
     @property
     def verdicts(self) -> list[Verdict]:
-        """Whether memory stayed flat, where the scenario asks for it."""
+        """One verdict a worker on its memory staying flat; none without such a threshold."""
         limit = limits("memory", self._scenario).get("largest_change")
         if limit is None:
             return []
         return [
             Verdict(f"worker {number}, share by which its memory changed", f"<={limit}", *judged)
-            for number, kept in enumerate(self.kept.values() or [[]], 1)
-            for judged in [self._judged([sample.bytes for sample in kept], limit)]
+            for number, samples in enumerate(self.settled_samples.values() or [[]], 1)
+            for judged in [self._judge_change([sample.bytes for sample in samples], limit)]
         ]
 
-    def _judged(self, sizes: list[int], limit: float) -> tuple[float | None, bool]:
-        """The change; not flat where the worker was not there all the time, or hardly looked at."""
-        longest = max((len(kept) for kept in self.kept.values()), default=0)
+    def _judge_change(self, sizes: list[int], limit: float) -> tuple[float | None, bool]:
+        """Return the relative change and whether it is within the limit.
+
+        A worker with fewer than two samples, or fewer than another worker (one of them was
+        replaced), has no change and fails.
+        """
+        longest = max(map(len, self.settled_samples.values()), default=0)
         if len(sizes) < 2 or len(sizes) < longest:
             return None, False
         return _change(sizes), _change(sizes) <= limit
@@ -100,5 +104,5 @@ class Memory:
 
 
 def _change(sizes: list[int]) -> float:
-    """The largest distance from the first, as a part of it."""
+    """Return the largest distance from the first size, as a share of it."""
     return max(abs(size / sizes[0] - 1) for size in sizes)

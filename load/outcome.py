@@ -1,4 +1,4 @@
-"""What a run of k6 measured: tables of its figures, and which thresholds held."""
+"""The measurements of a k6 run: tables of its figures, and the verdicts of its thresholds."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ COLUMNS = ("requests", "per second", "p50 ms", "p95 ms", "p99 ms", "max ms", "er
 MEASURED = "part:measured"
 ALL = "all calls"
 
-_SELECTED = re.compile(r"(\w+)\{(.*)\}")
+_SUBMETRIC = re.compile(r"(\w+)\{(.*)\}")
 _RULE = re.compile(r"(\S+?)\s*(<=?|>=?|===?)\s*([\d.]+)")
-_SHOWN = {
+_METRIC_LABELS = {
     "http_req_duration": "ms",
     "errors": "share of errors",
     "dropped_iterations": "requests not sent, because no connection was free",
@@ -32,9 +32,9 @@ class Verdict:
     """A threshold, and whether it held.
 
     Attributes:
-        subject: what it is about.
+        subject: call or users, and metric, that it applies to.
         rule: such as ``p(95)<100``.
-        value: what was measured; None where nothing was, and the threshold did not hold.
+        value: measured value; None where nothing was measured, so that the threshold failed.
     """
 
     subject: str
@@ -48,23 +48,23 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """The summary of a run, as k6 wrote it."""
+class RunSummary:
+    """The summary document of a run, as k6 wrote it."""
 
     plan: Plan
     document: Mapping[str, Any]
 
     @classmethod
-    def read(cls, plan: Plan, folder: Path) -> Measured:
+    def read(cls, plan: Plan, folder: Path) -> RunSummary:
         return cls(plan, json.loads((folder / SUMMARY).read_text(encoding="utf-8")))
 
     @cached_property
     def calls(self) -> Table:
-        """Each call, and all of them."""
+        """Figures of each call, and of all calls together."""
         names = {
-            selected[2].removeprefix(f"{MEASURED},call:")
+            match[2].removeprefix(f"{MEASURED},call:")
             for metric in self._metrics
-            if (selected := _SELECTED.fullmatch(metric)) and "call:" in selected[2]
+            if (match := _SUBMETRIC.fullmatch(metric)) and "call:" in match[2]
         }
         parts = {name: f"{MEASURED},call:{name}" for name in sorted(names)} | {ALL: MEASURED}
         rows = [
@@ -82,7 +82,7 @@ class Measured:
 
     @cached_property
     def steps(self) -> Table:
-        """Each time of the scenario with as many users."""
+        """Figures of each step of the scenario."""
         scenario = self.plan.scenario
         return Table(
             id=f"{scenario}-steps",
@@ -96,27 +96,27 @@ class Measured:
 
     @cached_property
     def verdicts(self) -> list[Verdict]:
-        """Every threshold of the scenario."""
+        """A verdict for each threshold of the scenario."""
         return [
-            self._verdict(metric, told["values"], rule, bool(judged["ok"]))
-            for metric, told in sorted(self._metrics.items())
-            for rule, judged in told.get("thresholds", {}).items()
+            self._verdict(metric, document["values"], rule, bool(judged["ok"]))
+            for metric, document in sorted(self._metrics.items())
+            for rule, judged in document.get("thresholds", {}).items()
         ]
 
     @cached_property
     def wrong(self) -> dict[str, int]:
-        """Checks of answers that failed, and how often, warm-up included."""
+        """Number of failures of each check of the responses that failed, warm-up included."""
         checks = self.document["root_group"]["checks"]
         return {check["name"]: check["fails"] for check in checks if check["fails"]}
 
     @property
     def _metrics(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.document["metrics"]
-        return found
+        metrics: Mapping[str, Any] = self.document["metrics"]
+        return metrics
 
     def _values(self, metric: str) -> Mapping[str, float]:
-        found: Mapping[str, float] = self._metrics.get(metric, {}).get("values", {})
-        return found
+        values: Mapping[str, float] = self._metrics.get(metric, {}).get("values", {})
+        return values
 
     def _count(self, part: str) -> int:
         return int(self._values(f"http_req_duration{{{part}}}").get("count", 0))
@@ -127,34 +127,38 @@ class Measured:
         yield count / seconds
         for name in ("med", "p(95)", "p(99)", "max"):
             yield times.get(name) if count else None
-        yield int(self._values(f"errors{{{part}}}").get("passes", 0))  # k6 counts what is true
+        yield int(
+            self._values(f"errors{{{part}}}").get("passes", 0)
+        )  # a rate's `passes` counts its true samples, here errors
 
     def _size(self, part: str) -> Cell:
         sizes = self._values(f"content_length{{{part}}}")
         return sizes["avg"] / 1024 if sizes.get("count") else None
 
     def _verdict(self, metric: str, values: Mapping[str, float], rule: str, holds: bool) -> Verdict:
-        found = _RULE.fullmatch(rule)
-        figure = found[1] if found else ""
+        match = _RULE.fullmatch(rule)
+        figure = match[1] if match else ""
         value = values.get("med" if figure == "p(50)" else figure)
-        # k6 says of a threshold on nothing that it holds
+        # k6 reports a threshold on a metric without samples as passed. Here it fails: a call that
+        # was never made must not pass. The exception is the counter of dropped iterations, for
+        # which no sample means that none was dropped, provided that requests were made at all.
         if not values.get("count", values.get("passes", 0) + values.get("fails", 0)):
-            told = metric == "dropped_iterations" and self._count(MEASURED)
-            value, holds = (0.0, holds) if told else (None, False)
+            none_dropped = metric == "dropped_iterations" and self._count(MEASURED)
+            value, holds = (0.0, holds) if none_dropped else (None, False)
         return Verdict(_subject(metric), rule, value, holds)
 
 
 def limits(kind: str, scenario: str) -> Mapping[str, float]:
-    """Thresholds on what k6 does not see; none where the scenario has none of that kind."""
+    """Return the thresholds of a kind that k6 cannot measure; none if the scenario has none."""
     table = json.loads(THRESHOLDS.read_text(encoding="utf-8"))
-    found: Mapping[str, float] = table[kind].get(scenario, {})
-    return found
+    thresholds: Mapping[str, float] = table[kind].get(scenario, {})
+    return thresholds
 
 
 def _subject(metric: str) -> str:
-    """What a metric of k6 measures, in words."""
-    selected = _SELECTED.fullmatch(metric)
-    name, tags = (selected[1], selected[2].split(",")) if selected else (metric, [])
-    told = dict(tag.split(":", 1) for tag in tags)
-    who = told.get("call") or (f"{told['users']} users" if "users" in told else ALL)
-    return f"{who}, {_SHOWN.get(name, name)}"
+    """Describe in words what a metric of k6 measures."""
+    match = _SUBMETRIC.fullmatch(metric)
+    name, pairs = (match[1], match[2].split(",")) if match else (metric, [])
+    tags = dict(pair.split(":", 1) for pair in pairs)
+    scope = tags.get("call") or (f"{tags['users']} users" if "users" in tags else ALL)
+    return f"{scope}, {_METRIC_LABELS.get(name, name)}"

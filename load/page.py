@@ -1,12 +1,12 @@
-"""The tables of recorded runs, as Markdown in a page between markers.
+"""The tables of recorded runs, written as Markdown between markers of a page.
 
     <!-- table: library/reconciliation -->
     …
     <!-- end -->
 
 holds the table ``reconciliation`` of ``docs/metrics/performance/library.json``; the table
-``machine`` of every record says what it was measured on, and by which command. Rewrite the page
-with ``python -m load.page``; a test compares the two.
+``machine`` of every record gives the machine and the command of the run. ``python -m load.page``
+rewrites the page; a test compares it with the records.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _MARKED = re.compile(r"(<!-- table: (\S+)/(\S+) -->\n)(.*?)(<!-- (end|table: \S+
 _OPENED = re.compile(r"<!-- table: ")
 
 
-def rendered(page: str, *, folder: Path = record.FOLDER) -> str:
-    """A page with every marked table as it was recorded.
+def render_page(page: str, *, folder: Path = record.FOLDER) -> str:
+    """Return the page with every marked table replaced by the recorded one.
 
     Raises:
         FileNotFoundError: a marker names a record that does not exist.
-        KeyError: or a table that the record has not.
+        KeyError: a marker names a table that its record lacks.
         ValueError: a marker is not closed.
     """
     opened, marked = len(_OPENED.findall(page)), list(_MARKED.finditer(page))
@@ -41,14 +41,14 @@ def rendered(page: str, *, folder: Path = record.FOLDER) -> str:
 
     def table(match: re.Match[str]) -> str:
         run = record.read(match[2], folder=folder)
-        found = machine_table(run) if match[3] == MACHINE else run.table(match[3])
-        return f"{match[1]}{markdown(found)}{match[5]}"
+        recorded = machine_table(run) if match[3] == MACHINE else run.table(match[3])
+        return f"{match[1]}{markdown(recorded)}{match[5]}"
 
     return _MARKED.sub(table, page)
 
 
 def machine_table(run: Record) -> Table:
-    """What a run was measured on."""
+    """Return a table of the machine and the command of a run."""
     machine = run.machine
     libraries = ", ".join(f"{name} {number}" for name, number in machine.libraries.items())
     return Table(
@@ -67,21 +67,23 @@ def machine_table(run: Record) -> Table:
 
 
 def markdown(table: Table) -> str:
-    """Caption and table; columns of numbers are set to the right."""
+    """Return the caption and the table as Markdown; columns of numbers are right-aligned."""
     columns = list(zip(*table.rows, strict=True)) or [()] * len(table.columns)
-    rules = ["---:" if _numeric(cells) else "---" for cells in columns]
-    body = [[shown(cell) for cell in row] for row in table.rows]
-    lines = [_line(row) for row in ([_escaped(name) for name in table.columns], rules, *body)]
+    rules = ["---:" if _is_numeric(cells) else "---" for cells in columns]
+    body = [[format_cell(cell) for cell in row] for row in table.rows]
+    lines = [
+        _table_row(row) for row in ([_escape_cell(name) for name in table.columns], rules, *body)
+    ]
     return f"\n{table.caption}\n\n{''.join(lines)}\n"
 
 
-def shown(cell: Cell) -> str:
-    """A cell as text: numbers to three significant digits, none cut before the point."""
+def format_cell(cell: Cell) -> str:
+    """Return a cell as text: numbers to three significant digits, integer digits all kept."""
     match cell:
         case None:
             return NOTHING
         case bool() | str():
-            return _escaped(str(cell))
+            return _escape_cell(str(cell))
         case int():
             return f"{cell:,}"
     if abs(cell) < 1:
@@ -89,19 +91,19 @@ def shown(cell: Cell) -> str:
     return f"{cell:,.{max(_DIGITS - len(str(int(abs(cell)))), 0)}f}"
 
 
-def _numeric(cells: Sequence[Cell]) -> bool:
+def _is_numeric(cells: Sequence[Cell]) -> bool:
     return any(cell is not None for cell in cells) and not any(
         isinstance(cell, str) for cell in cells
     )
 
 
-def _escaped(text: str) -> str:
+def _escape_cell(text: str) -> str:
     return text.replace("|", r"\|").replace("\n", " ")
 
 
-def _line(cells: Sequence[str]) -> str:
+def _table_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(render_page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

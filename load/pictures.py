@@ -1,6 +1,6 @@
-"""Growth curves as pictures, drawn of the recorded tables.
+"""Growth curves as SVG pictures of the recorded tables.
 
-``python -m load.pictures`` draws them anew into ``docs/performance/``; a test compares.
+``python -m load.pictures`` redraws them in ``docs/performance/``; a test compares them.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from matplotlib.axes import Axes
 from load import record
 from load.library.growth import HORIZON, NODES, WORKS
 from load.record import Record, Table
-from training.svg import drawing, line, panels
+from training.svg import apply_style, line, panels
 
 RUN = "growth"
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "performance"
 
 
 def charts_of(run: Record) -> Iterator[tuple[str, str]]:
-    """File name and SVG of each curve; the same record gives the same bytes."""
+    """Yield the file name and SVG of each chart; the same record gives the same bytes."""
     for table, of in ((run.table(NODES), "nodes"), (run.table(HORIZON), "days")):
         for unit, kind in (("s", "seconds"), ("MiB", "memory")):
-            with drawing():
+            with apply_style():
                 yield f"growth-{of}-{kind}.svg", _picture(table, of, unit)
 
 
 def draw(folder: Path = FOLDER, records: Path = record.FOLDER) -> None:
-    """Write all pictures of the recorded growth."""
+    """Write all charts of the recorded growth."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, svg in charts_of(record.read(RUN, folder=records)):
         (folder / name).write_text(svg, encoding="utf-8")
 
 
 def _picture(table: Table, of: str, unit: str) -> str:
-    """One line for each work, both axes logarithmic: a straight line is a power."""
+    """Return a chart with a line for each work; on its log-log axes a power law is straight."""
     curves: dict[str, list[tuple[float, float]]] = {}
     for x, work, y in zip(*map(table.column, (of, "work", unit)), strict=True):
         assert isinstance(x, int | float)

@@ -1,7 +1,6 @@
-"""Results of benchmarks: one JSON file each, with the machine that they were measured on.
+"""Results of benchmarks: one JSON file each, with the machine they were measured on.
 
-A file holds what one run measured and nothing else: no host name, no path, no figure of an
-earlier run.
+A file holds the results of one run only: no host name, no path, no figure of an earlier run.
 """
 
 from __future__ import annotations
@@ -22,19 +21,19 @@ LIBRARIES = (
     *("numpy", "onnxruntime", "orjson", "polars", "pydantic", "redis", "scipy", "starlette"),
     *("uvicorn", "uvloop"),
 )
-"""Libraries that a figure may depend on."""
+"""Libraries whose version may affect a figure."""
 _DIGITS = 4
 
 Cell = str | int | float | None
-"""A number as it was measured, a text, or None where there is nothing to measure."""
+"""A measured number, a text, or None where there is nothing to measure."""
 
 
 class Table(BaseModel):
-    """What one benchmark measured; units stand in the names of the columns.
+    """A table of results; column names include the units.
 
     Attributes:
-        id: by which a page asks for it; unique in its record.
-        columns: the first names the row.
+        id: identifier by which a page includes it; unique in its record.
+        columns: names; the first column labels the row.
 
     Raises:
         ValidationError: a row is not as long as `columns`.
@@ -54,13 +53,13 @@ class Table(BaseModel):
         return self
 
     def column(self, name: str) -> list[Cell]:
-        """The cells below a name."""
+        """Return the cells of the column of that name."""
         place = self.columns.index(name)
         return [row[place] for row in self.rows]
 
 
 class Machine(BaseModel):
-    """What a figure was measured on."""
+    """The hardware and software that a figure was measured on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -83,7 +82,11 @@ class Record(BaseModel):
     tables: tuple[Table, ...]
 
     def table(self, name: str) -> Table:
-        """Raises KeyError where the run made no table of that name."""
+        """Return the table of that id.
+
+        Raises:
+            KeyError: the run recorded no such table.
+        """
         for table in self.tables:
             if table.id == name:
                 return table
@@ -91,7 +94,7 @@ class Record(BaseModel):
 
 
 def machine(libraries: Sequence[str] = LIBRARIES) -> Machine:
-    """This machine: processor, cores that this process may use, memory, versions."""
+    """Describe this machine: processor, cores that this process may use, memory, versions."""
     return Machine(
         cpu=_cpu(),
         cores=len(os.sched_getaffinity(0)),
@@ -103,15 +106,15 @@ def machine(libraries: Sequence[str] = LIBRARIES) -> Machine:
 
 
 def write(name: str, command: str, tables: Sequence[Table], *, folder: Path = FOLDER) -> Path:
-    """Write what a run measured, in place of what an earlier one of that name did.
+    """Write the results of a run, replacing those of an earlier run of that name.
 
-    Numbers are kept to four significant digits: no time is known better.
+    Numbers are rounded to four significant digits, the precision that times have at best.
     """
-    kept = tuple(
-        table.model_copy(update={"rows": tuple(tuple(map(_rounded, row)) for row in table.rows)})
+    rounded = tuple(
+        table.model_copy(update={"rows": tuple(tuple(map(_round_cell, row)) for row in table.rows)})
         for table in tables
     )
-    record = Record(name=name, command=command, machine=machine(), tables=kept)
+    record = Record(name=name, command=command, machine=machine(), tables=rounded)
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
@@ -120,15 +123,15 @@ def write(name: str, command: str, tables: Sequence[Table], *, folder: Path = FO
 
 
 def read(name: str, *, folder: Path = FOLDER) -> Record:
-    """What the last recorded run of a benchmark measured.
+    """Return the last recorded run of a benchmark.
 
     Raises:
-        FileNotFoundError: there was none.
+        FileNotFoundError: none was recorded.
     """
     return Record.model_validate_json((folder / f"{name}.json").read_bytes())
 
 
-def _rounded(cell: Cell) -> Cell:
+def _round_cell(cell: Cell) -> Cell:
     return float(f"{cell:.{_DIGITS}g}") if isinstance(cell, float) else cell
 
 
@@ -137,8 +140,8 @@ def _cpu() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.machine())
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.machine())
 
 
 def _versions(libraries: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -146,4 +149,4 @@ def _versions(libraries: Sequence[str]) -> Iterator[tuple[str, str]]:
         try:
             yield library, version(library)
         except PackageNotFoundError:
-            continue  # a benchmark that needs it cannot have run
+            continue  # not installed, so no benchmark used it

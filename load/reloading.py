@@ -1,4 +1,4 @@
-"""Reloads of the retailer's data while load is put on the server, and what requests notice."""
+"""Reloads of the retailer's data under load, and their effect on request latency."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from load.serving import ADMIN, Product
 from tiers import UNLIMITED
 
 RELOADS = 3
-"""One after the other: small data are reloaded too fast to meet many requests."""
+"""Number of consecutive reloads: one of small data ends before many requests are sent."""
 
 LOOKS = 20
-"""Connections in a row that meet newer data when all workers have them, more likely than not."""
+"""Consecutive answers from newer data that show, in all likelihood, that every worker has them."""
 
 RATIO = "p95 during ÷ before"
 
@@ -33,11 +33,11 @@ _POINT = '{"metric":"http_req_duration"'
 
 
 class ReloadFailedError(RuntimeError):
-    """The data were not reloaded, or not before the load ended."""
+    """A reload that failed, or none that ended before the load did."""
 
 
 class Request(NamedTuple):
-    """A request that was counted: when it began and ended, in seconds since 1970."""
+    """A counted request, with its start and end in seconds since 1970."""
 
     call: str
     began: float
@@ -46,12 +46,12 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True)
 class Span:
-    """A reload that was made, in seconds since 1970.
+    """The times of a completed reload, in seconds since 1970.
 
     Attributes:
-        began: when it was asked for.
-        built: when the newer snapshot and its forecasts were there.
-        ended: when the last worker that had not followed was met.
+        began: when it was requested.
+        built: when the newer snapshot and its forecasts were stored.
+        ended: when a worker was last seen to answer from the older snapshot.
     """
 
     began: float
@@ -60,15 +60,15 @@ class Span:
 
 
 def newer_tables(tables: Path | None, folder: Path) -> Path:
-    """A DATA_DIR in a folder, with a source for each reload.
+    """Write a DATA_DIR into a folder, with one source for each reload, and return it.
 
-    Their tables are those given, but for some units more in every row of the last day of sales,
-    so that each makes another snapshot.
+    The sources are copies of the given tables with more units in every row of the last day of
+    sales, so that each source leads to a different snapshot.
 
     Args:
-        tables: of the retailer whose release serves; those of the demo if left out.
+        tables: of the retailer whose release serves; the demo's if None.
     """
-    import polars as pl  # no other scenario needs it
+    import polars as pl  # imported here because no other scenario uses it
 
     if tables is None:
         tables = folder / ".demo"
@@ -93,10 +93,10 @@ def _sources() -> list[str]:
 
 
 class Reload:
-    """Reloads, one after the other, a while after the load has begun.
+    """A watcher that starts consecutive reloads, `after` seconds after the start of the load.
 
     Attributes:
-        spans: those that were made until now.
+        spans: the reloads completed so far.
     """
 
     def __init__(self, product: Product, *, scenario: str, after: float) -> None:
@@ -104,21 +104,26 @@ class Reload:
         self._product = product
         self._scenario = scenario
         self._after = after
-        self._course = self._run()
+        self._steps = self._run()
 
     def look(self, elapsed: float) -> None:
-        """Go on with them, once their time has come."""
+        """Advance the reloads by one step, once `after` seconds have passed."""
         if elapsed >= self._after:
-            next(self._course, None)
+            next(self._steps, None)
 
+    # A generator that yields whenever it has to wait: the driver resumes it at each look, so that
+    # polling needs no thread. A reload ends when all workers answer from the newer snapshot, which
+    # cannot be read from one of them. Every poll therefore opens a new connection, which any worker
+    # may take, and any answer from the older snapshot restarts the count of consecutive newer ones;
+    # the time of the last older answer is the end of the reload.
     def _run(self) -> Iterator[None]:
         for source in _sources():
             before = self._snapshot()
             began = time.time()
-            job = self._ask("POST", "/admin/reload-features", json={"source": source})
+            job = self._send("POST", "/admin/reload-features", json={"source": source})
             while job["state"] not in ("succeeded", "failed"):
                 yield
-                job = self._ask("GET", f"/admin/reload-features/{job['id']}")
+                job = self._send("GET", f"/admin/reload-features/{job['id']}")
             if job["state"] == "failed":
                 raise ReloadFailedError(f"The reload failed while {job['phase']}: {job['detail']}")
             built = last_old = time.time()
@@ -132,16 +137,16 @@ class Reload:
             yield
 
     def table(self, requests: Sequence[Request]) -> Table:
-        """Times of requests before, during and after the reloads, by call.
+        """Return the latencies before, during and after the reloads, by call.
 
         Raises:
-            ReloadFailedError: none had ended when the load did.
+            ReloadFailedError: no reload had ended when the load did.
         """
         if not self.spans:
             raise ReloadFailedError("No reload had ended when the load did; give more seconds.")
         calls = [*dict.fromkeys(request.call for request in requests), ALL]
-        building = _range([span.built - span.began for span in self.spans])
-        following = _range([span.ended - span.began for span in self.spans])
+        building = _format_range([span.built - span.began for span in self.spans])
+        following = _format_range([span.ended - span.began for span in self.spans])
         return Table(
             id=f"{self._scenario}-during",
             caption=f"Scenario `{self._scenario}`: requests before, during and after "
@@ -157,13 +162,13 @@ class Reload:
         )
 
     def verdicts(self, requests: Sequence[Request]) -> list[Verdict]:
-        """Whether running requests noticed no more of it than they may."""
+        """Return the verdict on p95 during the reloads relative to before them."""
         limit = limits("reload", self._scenario)["p95_during_over_before"]
         table = self.table(requests)
         ratio = table.column(RATIO)[table.column("call").index(ALL)]
         measured = float(ratio) if isinstance(ratio, int | float) else None
-        held = measured is not None and measured < limit
-        return [Verdict(f"{ALL}, p95 during reloads ÷ before", f"<{limit}", measured, held)]
+        holds = measured is not None and measured < limit
+        return [Verdict(f"{ALL}, p95 during reloads ÷ before", f"<{limit}", measured, holds)]
 
     def _row(self, call: str, requests: Sequence[Request]) -> tuple[Cell, ...]:
         first, last = self.spans[0].began, self.spans[-1].ended
@@ -173,7 +178,7 @@ class Reload:
             for r in requests
             if any(r.ended >= s.began and r.began <= s.ended for s in self.spans)
         ]
-        # one that had not ended when the load did disturbs what came after the others
+        # an incomplete reload runs until the end of the load: then no request is after all reloads
         complete = len(self.spans) == RELOADS
         after = [r for r in requests if r.began > last and complete]
         (b50, b95), (d50, d95), (_, a95) = map(_quantiles, (before, during, after))
@@ -181,26 +186,30 @@ class Reload:
         return call, len(before), len(during), b50, b95, d50, d95, ratio, a95
 
     def _snapshot(self) -> Any:
-        """The snapshot that whoever takes a new connection answers from."""
-        return self._ask("GET", "/meta", key=UNLIMITED)["snapshot"]
+        """Return the snapshot that the worker which accepts a new connection answers from."""
+        return self._send("GET", "/meta", key=UNLIMITED)["snapshot"]
 
-    def _ask(self, method: str, path: str, *, key: str = ADMIN, **how: Any) -> Mapping[str, Any]:
+    def _send(
+        self, method: str, path: str, *, key: str = ADMIN, **options: Any
+    ) -> Mapping[str, Any]:
         headers = {"X-API-Key": self._product.keys[key]}
         url = self._product.url + path
-        answer = httpx.request(method, url, headers=headers, timeout=30, trust_env=False, **how)
-        if not answer.is_success:
-            raise ReloadFailedError(f"{method} {path}: {answer.status_code} {answer.text}")
-        told: Mapping[str, Any] = answer.json()
-        return told
+        response = httpx.request(
+            method, url, headers=headers, timeout=30, trust_env=False, **options
+        )
+        if not response.is_success:
+            raise ReloadFailedError(f"{method} {path}: {response.status_code} {response.text}")
+        document: Mapping[str, Any] = response.json()
+        return document
 
 
 def read_requests(points: Path) -> list[Request]:
-    """The counted requests, of the file that k6 wrote."""
+    """Return the counted requests in the file of measurements that k6 wrote."""
     with points.open(encoding="utf-8") as lines:
-        return [request for line in lines if (request := _request(line)) is not None]
+        return [request for line in lines if (request := _parse_request(line)) is not None]
 
 
-def _request(line: str) -> Request | None:
+def _parse_request(line: str) -> Request | None:
     if not line.startswith(_POINT):
         return None
     point = json.loads(line)
@@ -215,7 +224,7 @@ def _request(line: str) -> Request | None:
 
 
 def _quantiles(requests: Sequence[Request]) -> tuple[float | None, float | None]:
-    """Median and p95, milliseconds."""
+    """Return the median and p95 in milliseconds; None without requests."""
     if not requests:
         return None, None
     times = [(request.ended - request.began) * 1000 for request in requests]
@@ -223,6 +232,6 @@ def _quantiles(requests: Sequence[Request]) -> tuple[float | None, float | None]
     return p50, p95
 
 
-def _range(seconds: Sequence[float]) -> str:
+def _format_range(seconds: Sequence[float]) -> str:
     least, most = f"{min(seconds):.1f}", f"{max(seconds):.1f}"
     return f"{least} s" if least == most else f"{least} to {most} s"

@@ -1,4 +1,4 @@
-"""A load run as one page that a person reads, with nothing fetched."""
+"""The report of a load run: one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from load.memory import Sample
 from load.outcome import Verdict
-from load.page import shown
+from load.page import format_cell
 from load.record import Table
 
 WIDTH, HEIGHT = 800, 220
@@ -22,13 +22,13 @@ _MIB = 2**20
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to.
+    """The results of a run.
 
     Attributes:
-        facts: what it was run with, in words.
-        tables: of times.
-        wrong: checks that failed, and how often.
-        memory, samples: of the workers.
+        facts: its conditions, in words.
+        tables: latencies.
+        wrong: number of failures of each check that failed.
+        memory, samples: memory of the workers, as a table and as samples by process id.
     """
 
     scenario: str
@@ -49,7 +49,7 @@ def write(outcome: Outcome, path: Path) -> None:
 
 
 def page(outcome: Outcome) -> str:
-    """The page as HTML; the same outcome gives the same page."""
+    """Return the page as HTML; the same outcome gives the same page."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -57,7 +57,7 @@ def page(outcome: Outcome) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(shown=shown, plain=plain)
+    environment.filters.update(format_cell=format_cell, plain=plain)
     return environment.get_template("report.html").render(
         scenario=outcome.scenario,
         facts=outcome.facts,
@@ -73,12 +73,12 @@ def page(outcome: Outcome) -> str:
 
 
 def plain(caption: str) -> str:
-    """A caption without the marks of Markdown."""
+    """Remove the marks of Markdown from a caption."""
     return caption.replace("`", "")
 
 
 def _curves(workers: Sequence[Sequence[Sample]]) -> dict[str, Any] | None:
-    """Lines of memory over time, from zero, so that a flat one looks flat."""
+    """Return the curves of memory over time, on an axis from zero so that a flat one looks flat."""
     if not workers:
         return None
     seconds = max(samples[-1].at for samples in workers)

@@ -1,4 +1,4 @@
-"""Measuring several ways of the same work against each other on a machine that is not quiet."""
+"""Comparing several ways to do the same work on a machine with background noise."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ class Spread:
     most: float
 
 
-def interleaved(
+def measure_interleaved(
     ways: Mapping[Name, Callable[[], float]],
     *,
     rounds: int = 3,
     warm: int = 1,
     advance: Callable[[], object] = lambda: None,
 ) -> dict[Name, Spread]:
-    """Measure a, b, c, a, b, c, …: what slows the machine for a while slows all of them.
+    """Measure in the order a, b, c, a, b, c, …, and return the spread of each.
+
+    A temporary slowdown of the machine then affects all ways alike.
 
     Args:
-        ways: each measures once and returns its figure.
-        warm: rounds before those that count.
+        ways: functions that measure once and return the figure.
+        warm: warm-up rounds, which do not count.
         advance: called after each measurement.
     """
     figures: dict[Name, list[float]] = {name: [] for name in ways}
@@ -44,8 +46,8 @@ def interleaved(
     return {name: Spread(median(all_), min(all_), max(all_)) for name, all_ in figures.items()}
 
 
-def seconds(work: Callable[[], object], *, least: float = 0.0) -> Callable[[], float]:
-    """A way that measures the seconds of one call, by as many as fill the `least` seconds."""
+def make_timer(work: Callable[[], object], *, least: float = 0.0) -> Callable[[], float]:
+    """Return a function that times one call of `work`, averaged over at least `least` seconds."""
 
     def measure() -> float:
         calls, start = 0, perf_counter()

@@ -1,8 +1,8 @@
-"""Puts load on the whole product: starts it, runs a scenario, tells what came of it.
+"""Load test of the whole service: start it, run a scenario, report the result.
 
     python -m load.run ramp
 
-Exit code 0: every threshold held; 1: one did not, or the run could not be made.
+Exit code 0: every threshold held; 1: one failed, or the run could not be made.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from rich.table import Table as Grid
 from artifacts import ArtifactError, Release
 from load import record, report
 from load.driver import REPORT, Run
-from load.generator import LOG, SCENARIOS, GeneratorError, plan_of
-from load.page import shown
+from load.generator import LOG, SCENARIOS, GeneratorError, load_plan
+from load.page import format_cell
 from load.record import Table
 from load.reloading import ReloadFailedError
 from load.report import Outcome, plain
@@ -31,10 +31,10 @@ from settings import ROOT
 from tiers import UNLIMITED
 
 NAME = "load"
-"""Of the record."""
+"""Name of the record."""
 
 WIDE = 130
-"""Columns of what goes to a file or a log."""
+"""Width in columns of output to a file or a log."""
 
 out = Console(width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True)
@@ -80,16 +80,16 @@ def main(
     ] = False,
 ) -> None:
     """Start the product, put a scenario on it, and judge it by its thresholds."""
-    given = {"SECONDS": seconds, "THINK": think, "RATE": rate}
-    told = {name: f"{value:g}" for name, value in given.items() if value is not None}
+    options = {"SECONDS": seconds, "THINK": think, "RATE": rate}
+    environment = {name: f"{value:g}" for name, value in options.items() if value is not None}
     try:
         run = Run(
-            plan=plan_of(scenario.value, told),
+            plan=load_plan(scenario.value, environment),
             workers=workers,
             key=key.value,
             artifacts=artifacts,
-            release=_release(release),
-            told=told,
+            release=_parse_release(release),
+            environment=environment,
             data=data,
             folder=(folder or ROOT / "var" / "load" / scenario.value).resolve(),
         )
@@ -98,7 +98,7 @@ def main(
         err.print(f"load: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     report.write(outcome, run.folder / REPORT)
-    _show(outcome, run.folder)
+    _print_outcome(outcome, run.folder)
     if keep:
         write_record(outcome)
     if outcome.failed:
@@ -106,12 +106,12 @@ def main(
 
 
 def write_record(outcome: Outcome, *, folder: Path = record.FOLDER) -> None:
-    """Put a run's tables in the place of the scenario's former ones.
+    """Record a run's tables in place of the scenario's former ones.
 
-    Those of other scenarios stay if they were measured on the same machine.
+    Tables of other scenarios are retained if they were measured on the same machine.
     """
     new = [*outcome.tables, *([outcome.memory] if outcome.memory.rows else [])]
-    kept: list[Table] = []
+    retained: list[Table] = []
     try:
         before = record.read(NAME, folder=folder)
     except FileNotFoundError:
@@ -119,14 +119,14 @@ def write_record(outcome: Outcome, *, folder: Path = record.FOLDER) -> None:
     else:
         if before.machine == record.machine():
             own = f"{outcome.scenario}-"
-            kept = [table for table in before.tables if not table.id.startswith(own)]
+            retained = [table for table in before.tables if not table.id.startswith(own)]
         else:
             err.print("The tables of other scenarios are of another machine and were removed.")
-    tables = sorted([*kept, *new], key=lambda table: table.id.partition("-")[0])
+    tables = sorted([*retained, *new], key=lambda table: table.id.partition("-")[0])
     record.write(NAME, "make load SCENARIO=<scenario> RECORD=1", tables, folder=folder)
 
 
-def _release(text: str | None) -> Release | None:
+def _parse_release(text: str | None) -> Release | None:
     if text is None:
         return None
     bundle, slash, snapshot = text.partition("/")
@@ -135,11 +135,11 @@ def _release(text: str | None) -> Release | None:
     return Release(bundle, snapshot)
 
 
-def _show(outcome: Outcome, folder: Path) -> None:
+def _print_outcome(outcome: Outcome, folder: Path) -> None:
     for table in outcome.tables:
-        _print(table)
+        _print_table(table)
     if outcome.memory.rows:
-        _print(outcome.memory)
+        _print_table(outcome.memory)
     for verdict in outcome.verdicts:
         style, mark = ("green", "✓") if verdict.holds else ("red", "✗ FAILED:")
         out.print(f"{mark} {verdict}", style=style, highlight=False, markup=False, soft_wrap=True)
@@ -148,14 +148,14 @@ def _show(outcome: Outcome, folder: Path) -> None:
     out.print(f"Report: {folder / REPORT}", highlight=False, soft_wrap=True)
 
 
-def _print(table: Table) -> None:
+def _print_table(table: Table) -> None:
     grid = Grid(
         title=plain(table.caption), title_justify="left", title_style="bold", box=SIMPLE_HEAD
     )
     for place, name in enumerate(table.columns):
         grid.add_column(name, justify="right" if place else "left")
     for row in table.rows:
-        grid.add_row(*map(shown, row))
+        grid.add_row(*map(format_cell, row))
     out.print(grid)
 
 

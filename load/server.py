@@ -1,6 +1,6 @@
-"""`bentoml serve` in processes of its own, as a person or a container starts it.
+"""`bentoml serve` in separate processes, as a user or a container starts it.
 
-The one way in which load runs, benchmarks and end-to-end tests start a server.
+Load runs, benchmarks and end-to-end tests all start a server through this module.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LOG_LINES = 30
 
 
 class NotReadyError(RuntimeError):
-    """A server that did not come; its message holds the end of the log."""
+    """A server that did not become ready; the message contains the end of its log."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Server:
 
     Attributes:
         process: its supervisor, which starts the workers and the runners.
-        log: what all of them write.
+        log: file with the output of all its processes.
     """
 
     process: subprocess.Popen[bytes]
@@ -43,7 +43,7 @@ class Server:
     log: Path
 
     def get(self, path: str, **params: object) -> httpx.Response:
-        """Ask without a key."""
+        """Send a GET request without an API key."""
         query = {name: str(value) for name, value in params.items()}
         return httpx.get(self.url + path, params=query, timeout=60, trust_env=False)
 
@@ -56,36 +56,36 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if (code := self.process.poll()) is not None:
-                raise NotReadyError(f"The server ended with exit code {code}:\n{self.told()}")
+                raise NotReadyError(f"The server ended with exit code {code}:\n{self.log_tail()}")
             try:
                 if self.get(path).is_success:
                     return
             except httpx.TransportError:
-                pass  # nobody listens yet
+                pass  # not listening yet
             time.sleep(0.05)
-        raise NotReadyError(f"{path} was not 200 within {START_SECONDS:.0f} s:\n{self.told()}")
+        raise NotReadyError(f"{path} was not 200 within {START_SECONDS:.0f} s:\n{self.log_tail()}")
 
-    def told(self) -> str:
-        """The end of the log."""
+    def log_tail(self) -> str:
+        """Return the last lines of the log."""
         text = self.log.read_text(encoding="utf-8", errors="replace")
         return "\n".join(text.splitlines()[-_LOG_LINES:])
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that answer requests, oldest first."""
+        """Return the processes that answer requests, oldest first."""
         children = psutil.Process(self.process.pid).children()
         living = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
         return sorted((c for c in living if "mlrf" in c.cmdline()), key=lambda c: c.create_time())
 
 
 @contextmanager
-def started(folder: Path, artifacts: Path, **settings: str) -> Iterator[Server]:
-    """A server over some artifacts, on a free port of this machine; ends with the block.
+def start_server(folder: Path, artifacts: Path, **settings: str) -> Iterator[Server]:
+    """Yield a server over some artifacts, on a free local port; stop it after the block.
 
-    Everything else is its own, in `folder`: nothing of the settings in the environment holds for
-    it. It may not be ready yet: see `Server.wait_for`.
+    Its other state is in `folder`, and it inherits no settings from the environment. It may not
+    be ready yet: see `Server.wait_for`.
 
     Args:
-        settings: environment variables, by their names.
+        settings: environment variables of the server, by name.
     """
     port = free_port()
     own = {
@@ -96,7 +96,7 @@ def started(folder: Path, artifacts: Path, **settings: str) -> Iterator[Server]:
         **settings,
     }
     command = [
-        # env(1) replaces itself by the server, whose process this therefore is
+        # env(1) replaces itself by the server, so the process started here is the server's
         *("env", *(part for name in _variables() for part in ("-u", name))),
         *(f"{name}={value}" for name, value in own.items()),
         *(sys.executable, "-m", "bentoml", "serve", "service:MLRF"),
@@ -120,14 +120,14 @@ def free_port() -> int:
 
 
 def _variables() -> list[str]:
-    """Every variable that the settings are read from."""
+    """Return the names of all environment variables that the settings are read from."""
     names = [name.upper() for name in (*Settings.model_fields, *SecretManager.model_fields)]
     files = [f"{name}_FILE" for name in (*Settings.secrets(), *SecretManager.secrets())]
     return [*names, *files]
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a server and all that it has started."""
+    """Stop a server and all processes that it has started."""
     if process.poll() is not None:
         return
     children = psutil.Process(process.pid).children(recursive=True)

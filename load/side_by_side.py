@@ -1,10 +1,10 @@
-"""Our server beside others over the same model, in one run on one machine.
+"""Our server compared with others over the same model, in one run on one machine.
 
     python -m load.side_by_side
 
-All servers run from beginning to end, and wrk asks one after the other, in rounds: what slows
-the machine for a while slows all of them. Ours has everything switched on (keys, limits in
-Valkey, cache, metrics, log); the others have nothing.
+All servers run from beginning to end, and wrk measures them in turn, in rounds, so that a
+temporary slowdown of the machine affects all of them. Ours has every feature enabled (API keys,
+limits in Valkey, cache, metrics, access log); the others have none.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from tiers import UNLIMITED
 NAME = "side_by_side"
 CONNECTIONS = 100
 ROWS = 100
-"""Rows of a large request, and series of a batch."""
+"""Number of rows of a large request, and of series of a batch."""
 _BODIES = 200
 _START_SECONDS = 60.0
 
@@ -53,7 +53,7 @@ err = Console(stderr=True)
 
 
 class ToolMissingError(RuntimeError):
-    """wrk is not on this machine."""
+    """A missing tool: wrk is not installed."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Contender:
 
     Attributes:
         work: contenders of the same work are compared.
-        bodies: one line of JSON each, sent in turn.
+        bodies: JSON request bodies without line breaks, sent in turn.
     """
 
     name: str
@@ -74,8 +74,8 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What wrk said: requests a second, and milliseconds."""
+class WrkResult:
+    """A measurement by wrk: requests a second, latencies in milliseconds, failures."""
 
     rate: float
     p50: float
@@ -102,7 +102,7 @@ def main(
 ) -> None:
     """Measure our calls and those of others in turn, and print the ratios."""
     try:
-        tables = measured(artifacts, rounds, seconds, workers, only)
+        tables = measure(artifacts, rounds, seconds, workers, only)
     except (NotReadyError, ToolMissingError) as error:
         err.print(f"bench: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
@@ -112,12 +112,12 @@ def main(
         record.write(NAME, "make bench", tables)
 
 
-def measured(artifacts: Path, rounds: int, seconds: int, workers: int, only: str) -> list[Table]:
-    """Start everything, and measure it.
+def measure(artifacts: Path, rounds: int, seconds: int, workers: int, only: str) -> list[Table]:
+    """Start all servers, measure them in rounds, and return the tables.
 
     Raises:
         NotReadyError: a server does not start.
-        ToolMissingError: there is no wrk.
+        ToolMissingError: wrk is not installed.
     """
     if shutil.which("wrk") is None:
         raise ToolMissingError("wrk is not installed; `apt-get install wrk` brings it.")
@@ -126,23 +126,23 @@ def measured(artifacts: Path, rounds: int, seconds: int, workers: int, only: str
         ours = stack.enter_context(serving(artifacts, workers=workers))
         model = _bundle(ours.store) / model_file(_first_segment(ours.store))
         rivals = {
-            name: stack.enter_context(_rival(folder, name, command, model))
-            for name, command in _commands(workers).items()
+            name: stack.enter_context(_start_rival(folder, name, command, model))
+            for name, command in _rival_commands(workers).items()
         }
-        every = [*_ours(ours), *_theirs(rivals, _rows(ours.store))]
+        every = [*_our_contenders(ours), *_rival_contenders(rivals, _rows(ours.store))]
         contenders = [contender for contender in every if only in contender.name]
-        told: dict[str, list[Told]] = {contender.name: [] for contender in contenders}
+        results: dict[str, list[WrkResult]] = {contender.name: [] for contender in contenders}
         for contender in contenders:
-            _check(contender)
-            _asked(contender, folder, 1)  # what is first asked for is not kept yet
+            _check_contender(contender)
+            _run_wrk(contender, folder, 1)  # fills the cache, so that "kept" measures cache hits
         turns = list(product(range(rounds), contenders))
         for _, contender in track(turns, "Measuring", console=err):
-            told[contender.name].append(_asked(contender, folder, seconds))
-        return [_table(work, contenders, told) for work in (ONE, MANY)]
+            results[contender.name].append(_run_wrk(contender, folder, seconds))
+        return [_table(work, contenders, results) for work in (ONE, MANY)]
 
 
-def _ours(server: Product) -> Iterator[Contender]:
-    """Every call that is compared, as a client of ours would send it."""
+def _our_contenders(server: Product) -> Iterator[Contender]:
+    """Yield every compared request to our server, as a client would send it."""
     engine = load_engine(server.store, server.store.current())
     bottoms = engine.snapshot.hierarchy.bottoms
     series = [
@@ -155,13 +155,17 @@ def _ours(server: Product) -> Iterator[Contender]:
     batch = (orjson.dumps({"predictions": (series * ROWS)[:ROWS]}),)
     keys = {name: f"X-API-Key: {server.keys[name]}" for name in (UNLIMITED, LARGE)}
     of = partial(Contender, url=server.url)
-    anew = "Cache-Control: no-cache"
+    no_cache = "Cache-Control: no-cache"
     for name, key in keys.items():
-        said = f"/predict/simple, kept, {name} key"
-        yield of(said, ONE, path="/predict/simple", bodies=simple, headers=(key,))
+        title = f"/predict/simple, kept, {name} key"
+        yield of(title, ONE, path="/predict/simple", bodies=simple, headers=(key,))
     key = keys[UNLIMITED]
     yield of(
-        "/predict/simple, computed", ONE, path="/predict/simple", bodies=simple, headers=(key, anew)
+        "/predict/simple, computed",
+        ONE,
+        path="/predict/simple",
+        bodies=simple,
+        headers=(key, no_cache),
     )
     yield of("/predict, a raw row", ONE, path="/predict", bodies=raw, headers=(key,))
     infer = "/v2/models/mlrf/infer"
@@ -174,7 +178,7 @@ def _ours(server: Product) -> Iterator[Contender]:
     )
 
 
-def _theirs(urls: dict[str, str], rows: list[list[float]]) -> Iterator[Contender]:
+def _rival_contenders(urls: dict[str, str], rows: list[list[float]]) -> Iterator[Contender]:
     ones = tuple(orjson.dumps({"rows": [row]}) for row in rows[:_BODIES])
     many = (orjson.dumps({"rows": (rows * ROWS)[:ROWS]}),)
     for name, url in urls.items():
@@ -183,7 +187,7 @@ def _theirs(urls: dict[str, str], rows: list[list[float]]) -> Iterator[Contender
 
 
 def _rows(store: Store) -> list[list[float]]:
-    """Rows that the bundle was verified with, of its first graph; JSON has no NaN."""
+    """Return the golden rows of the bundle's first graph, NaN as 0 because JSON has no NaN."""
     golden = np.nan_to_num(np.load(_bundle(store) / GOLDEN_ROWS_FILE))
     rows = golden[golden[:, NAMES.index("horizon")] <= _first_segment(store)]
     return rows.astype(float).tolist()  # type: ignore[no-any-return]
@@ -194,12 +198,12 @@ def _bundle(store: Store) -> Path:
 
 
 def _first_segment(store: Store) -> int:
-    """Last horizon of the graph that forecasts the next days."""
+    """Return the last horizon of the graph that forecasts the next days."""
     return min(load_engine(store, store.current()).bundle.facts.segments)
 
 
 def _tensor(rows: Sequence[Sequence[float]]) -> bytes:
-    """A request of the Open Inference Protocol."""
+    """Return the body of an Open Inference Protocol request."""
     data = [value for row in rows for value in row]
     shape = [len(rows), len(NAMES)]
     return orjson.dumps(
@@ -207,8 +211,8 @@ def _tensor(rows: Sequence[Sequence[float]]) -> bytes:
     )
 
 
-def _commands(workers: int) -> dict[str, tuple[str, ...]]:
-    """How each rival is started; PORT and MODEL are in its environment."""
+def _rival_commands(workers: int) -> dict[str, tuple[str, ...]]:
+    """Return the arguments of Python that start each rival; PORT and MODEL are variables."""
     uvicorn = ("-m", "uvicorn", "--workers", str(workers), "--log-level", "warning")
     fast = (*uvicorn, "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--port")
     return {
@@ -223,8 +227,8 @@ def _commands(workers: int) -> dict[str, tuple[str, ...]]:
 
 
 @contextmanager
-def _rival(folder: Path, name: str, command: Sequence[str], model: Path) -> Iterator[str]:
-    """A server of others, ready; gives its address.
+def _start_rival(folder: Path, name: str, command: Sequence[str], model: Path) -> Iterator[str]:
+    """Start a rival server, yield its address once it answers, and stop it after the block.
 
     Raises:
         NotReadyError: it does not answer.
@@ -241,13 +245,13 @@ def _rival(folder: Path, name: str, command: Sequence[str], model: Path) -> Iter
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait(name, url, log)
+        _wait_for_rival(name, url, log)
         yield url
     finally:
         end(process)
 
 
-def _wait(name: str, url: str, log: Path) -> None:
+def _wait_for_rival(name: str, url: str, log: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -259,35 +263,41 @@ def _wait(name: str, url: str, log: Path) -> None:
     raise NotReadyError(f"{name} did not answer within {_START_SECONDS:.0f} s:\n{tail}")
 
 
-def _check(contender: Contender) -> None:
-    """Raises NotReadyError if what is to be measured is not answered."""
+def _check_contender(contender: Contender) -> None:
+    """Send the first request of a contender.
+
+    Raises:
+        NotReadyError: it is not answered with 200.
+    """
     headers = dict(header.split(": ", 1) for header in contender.headers)
-    answer = httpx.post(
+    response = httpx.post(
         contender.url + contender.path,
         content=contender.bodies[0],
         headers={"Content-Type": "application/json", **headers},
         timeout=60,
         trust_env=False,
     )
-    if answer.status_code != 200:
-        raise NotReadyError(f"{contender.name}: {answer.status_code} {answer.text[:500]}")
+    if response.status_code != 200:
+        raise NotReadyError(f"{contender.name}: {response.status_code} {response.text[:500]}")
 
 
-def _asked(contender: Contender, folder: Path, seconds: int) -> Told:
-    """What one measurement by wrk came to."""
+def _run_wrk(contender: Contender, folder: Path, seconds: int) -> WrkResult:
+    """Measure a contender with wrk for so many seconds."""
     bodies = folder / "bodies"
     bodies.write_bytes(b"\n".join(contender.bodies))
     script = Path(__file__).with_suffix(".lua")
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)]
     command += [contender.url, "--", contender.path, str(bodies), *contender.headers]
-    said = subprocess.run(command, check=True, capture_output=True).stdout
-    told: dict[str, Any] = orjson.loads(said.splitlines()[-1])
-    rate = told["requests"] / told["seconds"]
-    return Told(rate, told["p50"], told["p95"], told["p99"], told["failed"])
+    output = subprocess.run(command, check=True, capture_output=True).stdout
+    summary: dict[str, Any] = orjson.loads(output.splitlines()[-1])
+    rate = summary["requests"] / summary["seconds"]
+    return WrkResult(rate, summary["p50"], summary["p95"], summary["p99"], summary["failed"])
 
 
-def _table(work: str, contenders: Sequence[Contender], told: dict[str, list[Told]]) -> Table:
-    """Medians over the rounds; ratios are medians of the rounds' own ratios."""
+def _table(
+    work: str, contenders: Sequence[Contender], results: dict[str, list[WrkResult]]
+) -> Table:
+    """Return the medians over the rounds; ratios are medians of the ratios within a round."""
     names = [contender.name for contender in contenders if contender.work == work]
     bases = {
         short: next((name for name in names if name.startswith(full)), None)
@@ -298,14 +308,15 @@ def _table(work: str, contenders: Sequence[Contender], told: dict[str, list[Told
         if base is None:
             return None
         return median(
-            own.rate / other.rate for own, other in zip(told[name], told[base], strict=True)
+            own.rate / other.rate for own, other in zip(results[name], results[base], strict=True)
         )
 
+    figures = WrkResult.__match_args__[:4]
     rows = [
         (
             name,
-            *(median(getattr(one, part) for one in told[name]) for part in Told.__match_args__[:4]),
-            sum(one.failed for one in told[name]),
+            *(median(getattr(one, part) for one in results[name]) for part in figures),
+            sum(one.failed for one in results[name]),
             *(ratio(name, base) for base in bases.values()),
         )
         for name in names

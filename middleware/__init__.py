@@ -1,1 +1,1 @@
-"""Pure ASGI: what happens to every request, whoever answers it. Knows nothing of models."""
+"""ASGI middleware for every request, independent of routes and models."""

@@ -1,7 +1,7 @@
 """One log line and one set of metrics for each request, refused ones included.
 
-The line says who asked for what and what came of it. It never holds what was sent: no query
-string, where keys are put by mistake, no header and no body; of a key in the path, its public id.
+The line has the caller, the route and the outcome. It never holds input: no query string (keys
+are put there by mistake), no header, no body; a key in the path is cut to its public id.
 """
 
 from __future__ import annotations
@@ -16,41 +16,44 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from middleware.caller import CALLER_KEY
-from storage.keys import masked
+from storage.keys import mask_keys
 from telemetry import metrics
 
 ROUTE_KEY = "route"
 COST_KEY = "cost"
 CLIENT_GONE = 499
-"""What nginx logs where the caller has gone before the answer was complete."""
+"""nginx's status for a client that closed the connection before the response was complete."""
 
 QUIET_ROUTES = frozenset(
     {"/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready"}
     | {"/metrics", "/metrics/prometheus"}
 )
-"""Routes that machines call every few seconds."""
+"""Routes that probes and scrapers call every few seconds."""
 
 _PATH_CHARACTERS = 256
-# Whether the caller is still there is asked only after this long; few leave earlier.
-_PATIENCE_SECONDS = 0.1
+# Faster responses skip the check for a disconnect: few clients give up earlier.
+_DISCONNECT_CHECK_SECONDS = 0.1
 
 _log = structlog.get_logger(__name__)
 
 
 def route_of(scope: Scope) -> str:
-    """The template of the path: what ``scope["state"]["route"]`` says, or the route that
-    Starlette's router has found; `metrics.OTHER` without either."""
-    found = getattr(scope.get("route"), "path", metrics.OTHER)
-    template: str = scope["state"].get(ROUTE_KEY, found)
+    """Return the path template of a request.
+
+    It is ``scope["state"]["route"]``, else the route that Starlette's router matched, else
+    `metrics.OTHER`.
+    """
+    matched = getattr(scope.get("route"), "path", metrics.OTHER)
+    template: str = scope["state"].get(ROUTE_KEY, matched)
     return template
 
 
 class AccessMiddleware:
-    """Logs and measures what the application inside does.
+    """Middleware that logs and measures every request to the inner application.
 
     Args:
-        route_of: template of a request's path, asked for after it was answered. One of few: it
-            is a label of metrics.
+        route_of: returns the path template of a request; called after the response. It has few
+            values, because it is a label of metrics.
         quiet: routes whose successes are logged at debug level.
     """
 
@@ -70,67 +73,69 @@ class AccessMiddleware:
             await self.app(scope, receive, send)
             return
         scope.setdefault("state", {})
-        answer = _Answer(receive, send, asked=_has_no_body(scope))
-        metrics.request_started()
+        response = _ObservedResponse(receive, send, body_received=_has_no_body(scope))
+        metrics.count_request_start()
         try:
-            await self.app(scope, answer.receive, answer.send)
+            await self.app(scope, response.receive, response.send)
         finally:
-            self._record(scope, answer)
+            self._record_request(scope, response)
 
-    def _record(self, scope: Scope, answer: _Answer) -> None:
+    def _record_request(self, scope: Scope, response: _ObservedResponse) -> None:
         route = self.route_of(scope)
-        seconds = perf_counter() - answer.began
-        status = answer.status
-        metrics.request_ended(route, metrics.method_label(scope["method"]), status, seconds)
-        level = self._level(route, answer)
+        seconds = perf_counter() - response.began
+        status = response.status
+        metrics.count_request_end(route, metrics.method_label(scope["method"]), status, seconds)
+        level = self._choose_level(route, response)
         if _log.is_enabled_for(level):
-            _log.log(level, "request", **_line(scope, answer, route, seconds))
+            _log.log(level, "request", **_log_fields(scope, response, route, seconds))
 
-    def _level(self, route: str, answer: _Answer) -> int:
-        if answer.status >= 500 or (answer.status != CLIENT_GONE and not answer.complete):
+    def _choose_level(self, route: str, response: _ObservedResponse) -> int:
+        if response.status >= 500 or (response.status != CLIENT_GONE and not response.complete):
             return logging.ERROR
-        if answer.status >= 400:
+        if response.status >= 400:
             return logging.WARNING
         return logging.DEBUG if route in self.quiet else logging.INFO
 
 
-def _line(scope: Scope, answer: _Answer, route: str, seconds: float) -> dict[str, Any]:
+def _log_fields(
+    scope: Scope, response: _ObservedResponse, route: str, seconds: float
+) -> dict[str, Any]:
     state = scope["state"]
-    line = {
+    fields = {
         "method": scope["method"],
         "route": route,
-        # what is a route holds nothing that was made up by a caller
-        "path": route if scope["path"] == route else masked(scope["path"][:_PATH_CHARACTERS]),
-        "status": answer.status,
+        # a path equal to its route has no parameters, so there is nothing to mask
+        "path": route if scope["path"] == route else mask_keys(scope["path"][:_PATH_CHARACTERS]),
+        "status": response.status,
         "duration_ms": round(seconds * 1000, 2),
-        "bytes": 0 if scope["method"] == "HEAD" else answer.bytes,
+        "bytes": 0 if scope["method"] == "HEAD" else response.bytes,
     }
-    if not answer.complete:
-        line["complete"] = False
+    if not response.complete:
+        fields["complete"] = False
     caller = state.get(CALLER_KEY)
     if caller is not None:
-        line["client"] = caller.client
-        line["subject"] = caller.subject
+        fields["client"] = caller.client
+        fields["subject"] = caller.subject
     if (cost := state.get(COST_KEY)) is not None:
-        line["cost"] = cost
-    if answer.cache:
-        line["cache"] = answer.cache
-    return line
+        fields["cost"] = cost
+    if response.cache:
+        fields["cache"] = response.cache
+    return fields
 
 
-class _Answer:
-    """What is seen of one answer as it passes.
+class _ObservedResponse:
+    """Status, size and completeness of one response, recorded as its messages pass.
 
     Attributes:
-        bytes: of its body.
-        cache: its X-Cache header.
-        complete: whether all of it was sent, to somebody who was there.
+        bytes: of the body.
+        cache: value of the X-Cache header.
+        complete: whether all of it was sent while the client was connected.
     """
 
-    def __init__(self, receive: Receive, send: Send, *, asked: bool) -> None:
+    def __init__(self, receive: Receive, send: Send, *, body_received: bool) -> None:
         self._receive = receive
         self._send = send
-        self._asked = asked
+        self._body_received = body_received
         self._gone = False
         self._ended = False
         self._started: int | None = None
@@ -143,35 +148,37 @@ class _Answer:
     def status(self) -> int:
         if self._gone:
             return CLIENT_GONE
-        return self._started or 500  # a server says 500 where the application said nothing
+        return self._started or 500  # the server answers 500 if the application sent no response
 
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self._gone = not self._ended
         else:
-            self._asked = not message.get("more_body", False)
+            self._body_received = not message.get("more_body", False)
         return message
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._started = message["status"]
-            self.cache = _cache_of(message)
+            self.cache = _cache_header(message)
         elif message["type"] == "http.response.body":
             self.bytes += len(message.get("body", b""))
             if not message.get("more_body", False):
-                await self._look()
+                await self._check_disconnect()
                 self._ended = not self._gone
         await self._send(message)
         self.complete = self._ended
 
-    async def _look(self) -> None:
-        """Find out whether the caller of a slow answer is still there.
+    async def _check_disconnect(self) -> None:
+        """Receive a pending disconnect, if the response was slow.
 
-        A server drops what is sent to nobody and says so only when it is asked (as Starlette's
-        `Request.is_disconnected` asks). Where the body has not been read, nobody asks.
+        A server silently drops data for a closed connection and reports the disconnect only
+        through `receive`. So poll it once, as Starlette's `Request.is_disconnected` does: inside
+        a cancelled scope, `receive` returns a message only if one is ready. While the request's
+        body is unread, polling could take a part of it from the application, and is skipped.
         """
-        if not self._asked or perf_counter() - self.began < _PATIENCE_SECONDS:
+        if not self._body_received or perf_counter() - self.began < _DISCONNECT_CHECK_SECONDS:
             return
         with anyio.CancelScope() as now:
             now.cancel()
@@ -179,12 +186,15 @@ class _Answer:
 
 
 def _has_no_body(scope: Scope) -> bool:
-    """Whether asking for a message cannot take a part of the body (RFC 9112 section 6)."""
+    """Return whether the request has no body, so that polling cannot consume any of it.
+
+    RFC 9112 section 6: a body is announced by Content-Length or Transfer-Encoding.
+    """
     framing = (b"content-length", b"transfer-encoding")
     return not any(name in framing for name, _ in scope["headers"])
 
 
-def _cache_of(start: Message) -> str:
+def _cache_header(start: Message) -> str:
     for name, value in start.get("headers", ()):
         if name == b"x-cache":
             cache: str = value.decode("latin-1")

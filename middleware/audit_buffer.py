@@ -1,10 +1,10 @@
-"""Holds what is to be written into the audit log of refusals, off the path of requests.
+"""Buffer for audit events of refused requests, written off the request path.
 
 *Invariants*
 
-- `record` never waits, and a flood of refusals writes little: those of one address for one
-  reason become one event with their number, and no more than `size` events wait.
-- What is lost for want of room is counted, and the number is written.
+- `record` never waits, and a flood of refusals writes little: refusals of one address for one
+  reason become one event with a count, and at most `size` events are pending.
+- Events that are dropped from a full buffer are counted, and the count is written.
 - An event holds a public id at most, never a key or token: paths are written, queries are not.
 """
 
@@ -27,7 +27,7 @@ from storage.audit import AuditEvent
 from storage.errors import StorageError
 
 Record = Callable[[AuditEvent], None]
-"""Takes an event without waiting, as `AuditBuffer.record` does."""
+"""Callable that takes an event without waiting, such as `AuditBuffer.record`."""
 
 WINDOW = 10.0
 SIZE = 256
@@ -37,12 +37,12 @@ MAX_METHOD = 20
 _log = structlog.get_logger(__name__)
 
 
-def refused_event(scope: Scope, reason: str, *, at: datetime, subject: str = "") -> AuditEvent:
-    """The event of a request that was refused.
+def refusal_event(scope: Scope, reason: str, *, at: datetime, subject: str = "") -> AuditEvent:
+    """Return the audit event of a refused request.
 
     Args:
-        reason: one of few, such as `wrong_secret`.
-        subject: the public id of the key that was presented, if one was.
+        reason: from a small set, such as `wrong_secret`.
+        subject: the public id of the presented key, if there was one.
     """
     caller = caller_of(scope)
     return AuditEvent(
@@ -57,7 +57,7 @@ def refused_event(scope: Scope, reason: str, *, at: datetime, subject: str = "")
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _PendingEvent:
     event: AuditEvent
     since: float
     count: int = 1
@@ -70,12 +70,12 @@ class _Waiting:
 
 
 class AuditBuffer:
-    """Collects events; `flush` is to be called every few seconds, and with `everything` at the end.
+    """Collector of events. Call `flush` every few seconds, and with `everything` at shutdown.
 
     Args:
-        write: writes events, all or none; blocks, and raises StorageError where it cannot.
-        window: seconds in which events of one address and action become one.
-        size: events that may wait; the oldest is dropped for one more.
+        write: writes all events or none; blocks, and raises StorageError on failure.
+        window: seconds in which events of one address and action are merged.
+        size: maximum of pending events; beyond it the oldest is dropped.
         clock: seconds, monotonic.
         now: the time of day, aware.
     """
@@ -94,22 +94,22 @@ class AuditBuffer:
         self._window = window
         self._size = size
         self._clock = clock
-        self._waiting: OrderedDict[tuple[str | None, str], _Waiting] = OrderedDict()
+        self._waiting: OrderedDict[tuple[str | None, str], _PendingEvent] = OrderedDict()
         self._thread = anyio.CapacityLimiter(1)
         self._unwritten = 0
         self.dropped = 0
 
     def record(self, event: AuditEvent) -> None:
-        """Take an event, to be written with those like it."""
-        self._add(_Waiting(event, self._clock()))
+        """Add an event to the buffer, merged with a pending one of the same address and action."""
+        self._add_pending(_PendingEvent(event, self._clock()))
 
     async def flush(self, *, everything: bool = False) -> None:
-        """Write the events whose window is over, or all; what cannot be written waits on."""
-        due = self._due(everything)
+        """Write the events whose window is over, or all; on failure they stay pending."""
+        due = self._take_due(everything)
         unwritten, self._unwritten = self._unwritten, 0
         events = [waiting.event_with_count() for waiting in due]
         if unwritten:
-            events.append(self._loss(unwritten))
+            events.append(self._loss_event(unwritten))
         if not events:
             return
         try:
@@ -119,7 +119,7 @@ class AuditBuffer:
             self._put_back(due)
             _log.warning("audit_not_written", error=type(error).__name__, events=len(events))
 
-    def _add(self, waiting: _Waiting) -> None:
+    def _add_pending(self, waiting: _PendingEvent) -> None:
         key = (waiting.event.address, waiting.event.action)
         present = self._waiting.get(key)
         if present is not None:
@@ -131,8 +131,8 @@ class AuditBuffer:
             self._unwritten += oldest.count
         self._waiting[key] = waiting
 
-    def _due(self, everything: bool) -> list[_Waiting]:
-        """The events to write now, oldest first; they are waiting no longer."""
+    def _take_due(self, everything: bool) -> list[_PendingEvent]:
+        """Remove and return the events to write now, oldest first."""
         until = self._clock() - self._window
         due = []
         while self._waiting:
@@ -142,12 +142,12 @@ class AuditBuffer:
             due.append(self._waiting.pop(key))
         return due
 
-    def _put_back(self, due: Sequence[_Waiting]) -> None:
-        """Before the newer ones, which are dropped last."""
+    def _put_back(self, due: Sequence[_PendingEvent]) -> None:
+        """Put unwritten events back in front of the newer ones: the oldest are dropped first."""
         newer, self._waiting = self._waiting, OrderedDict()
         for waiting in (*due, *newer.values()):
-            self._add(waiting)
+            self._add_pending(waiting)
 
-    def _loss(self, count: int) -> AuditEvent:
+    def _loss_event(self, count: int) -> AuditEvent:
         detail = f"{count} refusals were not recorded one by one: too many waited to be written"
         return AuditEvent(at=self._now(), actor="audit", action="refused.dropped", detail=detail)

@@ -1,7 +1,7 @@
-"""Why a caller is refused: what they are told, and what the audit log is told.
+"""Failures of authentication: the problem for the caller, and the reason for the audit log.
 
-The two differ: the log says that a key is not known or that its secret is wrong, the caller is
-told one and the same in both cases, so that keys cannot be searched for. The headers are those
+The two differ: the log distinguishes an unknown key from a wrong secret, while the caller gets
+the same response for both, so that valid public ids cannot be enumerated. The headers are those
 of RFC 6750 section 3.
 """
 
@@ -18,9 +18,9 @@ class AuthenticationFailed(Exception):
     """Authentication failed.
 
     Attributes:
-        reason: for the audit log, such as `wrong_secret`; one of few.
+        reason: for the audit log, from a small set, such as `wrong_secret`.
         problem: for the caller.
-        subject: the public id that was given, where one could be read; never a secret.
+        subject: the presented public id, if one could be read; never a secret.
     """
 
     def __init__(self, reason: str, problem: Problem, subject: str = "") -> None:
@@ -30,45 +30,48 @@ class AuthenticationFailed(Exception):
         self.subject = subject
 
     @property
-    def given(self) -> bool:
-        """Whether there was something to refuse; an open call does without."""
+    def has_credential(self) -> bool:
+        """True if a credential was presented and refused; False if there was none."""
         return self.problem.code is not Code.AUTH_REQUIRED
 
 
-def _challenge(error: str = "", **parameters: str) -> dict[str, str]:
-    given = {"realm": REALM, **({"error": error} if error else {}), **parameters}
-    pairs = (f'{name}="{value}"' for name, value in given.items())
+def _challenge_header(error: str = "", **parameters: str) -> dict[str, str]:
+    values = {"realm": REALM, **({"error": error} if error else {}), **parameters}
+    pairs = (f'{name}="{value}"' for name, value in values.items())
     return {"WWW-Authenticate": f"Bearer {', '.join(pairs)}"}
 
 
 def missing(detail: str = f"This call needs a key or token. {HOW}") -> AuthenticationFailed:
-    """Nothing was given; RFC 6750 wants no error code then."""
+    """Return the failure of a request without credential; by RFC 6750 without an error code."""
     return AuthenticationFailed(
-        "missing", Problem(Code.AUTH_REQUIRED, detail, headers=_challenge())
+        "missing", Problem(Code.AUTH_REQUIRED, detail, headers=_challenge_header())
     )
 
 
 def invalid(reason: str, detail: str, subject: str = "") -> AuthenticationFailed:
-    """What was given is not a valid key or token."""
-    problem = Problem(Code.AUTH_INVALID, detail, headers=_challenge("invalid_token"))
+    """Return the failure of a key or token that is not valid."""
+    problem = Problem(Code.AUTH_INVALID, detail, headers=_challenge_header("invalid_token"))
     return AuthenticationFailed(reason, problem, subject)
 
 
 def wrong_scheme(detail: str) -> AuthenticationFailed:
-    """Another way to authenticate was tried; RFC 6750 wants no error code then."""
+    """Return the failure of another authentication scheme; by RFC 6750 without an error code."""
     return AuthenticationFailed(
-        "wrong_scheme", Problem(Code.AUTH_INVALID, detail, headers=_challenge())
+        "wrong_scheme", Problem(Code.AUTH_INVALID, detail, headers=_challenge_header())
     )
 
 
 def ambiguous(detail: str) -> AuthenticationFailed:
-    """More was given than one key or token."""
-    headers = _challenge("invalid_request")
+    """Return the failure of a request with more than one key or token."""
+    headers = _challenge_header("invalid_request")
     return AuthenticationFailed("ambiguous", Problem(Code.INVALID_REQUEST, detail, headers=headers))
 
 
 def in_query(parameter: str) -> AuthenticationFailed:
-    """A key is in the address, and with it in histories and logs, whether it is valid or not."""
+    """Return the failure of a key in the query, where it leaks into histories and logs.
+
+    It is refused whether it is valid or not.
+    """
     detail = (
         f"The query parameter {parameter} looks like a key. Addresses are kept in histories and "
         f"logs: treat a key that was sent so as known to others, and have it revoked. {HOW}"
@@ -77,7 +80,7 @@ def in_query(parameter: str) -> AuthenticationFailed:
 
 
 def unavailable(subject: str) -> AuthenticationFailed:
-    """The key may be valid, and cannot be looked up."""
+    """Return the failure of a key that cannot be looked up, and may be valid."""
     problem = Problem(
         Code.KEYS_UNAVAILABLE,
         "The database of keys does not answer, and this key was not in use shortly before; "
@@ -88,7 +91,7 @@ def unavailable(subject: str) -> AuthenticationFailed:
 
 
 def not_looked_up(subject: str) -> AuthenticationFailed:
-    """The address has sent too many unknown keys for this one to be looked up now."""
+    """Return the failure of a key from an address that has sent too many unknown keys."""
     problem = Problem(
         Code.RATE_LIMITED,
         "Too many keys that are not known came from this address, so this one was not looked up. "
@@ -98,10 +101,10 @@ def not_looked_up(subject: str) -> AuthenticationFailed:
     return AuthenticationFailed("not_looked_up", problem, subject)
 
 
-def forbidden(needed: str) -> Problem:
-    """The caller is known, and lacks a scope."""
+def forbidden(required_scope: str) -> Problem:
+    """Return the problem of an authenticated caller who lacks a scope."""
     return Problem(
         Code.FORBIDDEN,
-        f"This call needs the scope {needed}, which the key or token does not have.",
-        headers=_challenge("insufficient_scope", scope=needed),
+        f"This call needs the scope {required_scope}, which the key or token does not have.",
+        headers=_challenge_header("insufficient_scope", scope=required_scope),
     )

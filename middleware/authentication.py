@@ -1,8 +1,8 @@
-"""Identifies the caller of every request, and refuses nobody yet.
+"""Identification of the caller of every request; refusing is left to `middleware.authorization`.
 
-It stands outside the rate limit, which charges whoever it found; `middleware.authorization`
-stands inside and refuses. So a caller who guesses keys runs out of requests before running out of
-guesses, and open calls answer whoever asks.
+The order is authentication, rate limit, authorization. The rate limit charges the identified
+caller, or the address of an unidentified one, before authorization refuses. So guessing keys
+exhausts the allowance of the address, and open calls work without credentials.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from middleware.audit_buffer import Record, refused_event
+from middleware.audit_buffer import Record, refusal_event
 from middleware.auth_failures import AuthenticationFailed
 from middleware.caller import CALLER_KEY, REFUSAL_KEY, Caller
 from middleware.credentials import refuse_keys_in_query
@@ -21,25 +21,26 @@ from tiers import ANONYMOUS
 
 
 class Identity(Protocol):
-    """A way to tell who a request comes from."""
+    """Protocol of the ways to identify the caller of a request."""
 
     async def identify(self, scope: Scope, address: str) -> Caller:
-        """Raises Refused where that cannot be told."""
+        """Return the caller; raise AuthenticationFailed if it cannot be identified."""
         ...
 
 
 class AuthenticationMiddleware:
-    """Sets the request's caller (`caller_of`) and why there is none (`refusal_of`).
+    """Middleware that sets the request's caller (`caller_of`) and its refusal (`refusal_of`).
 
     Needs `RequestIdMiddleware` around it.
 
     Args:
-        address_of: the address of a request's client, proxies that are trusted considered.
-        record: takes every credential that was given and refused; must not block.
-        needed: whether it matters who a request comes from. Where it does not, as for a probe that
-            is open and free, nobody is looked up: made-up keys would cost their sender nothing.
-        anonymous_tier: of a caller who is not identified.
-        now: the time of day, aware, of what is recorded.
+        address_of: returns the client address of a request, behind trusted proxies.
+        record: takes an audit event for every refused credential; must not block.
+        is_required: returns whether the caller of a request matters. For an open route of cost 0,
+            such as a probe, no key is looked up: otherwise invalid keys could query the database
+            without being charged.
+        anonymous_tier: tier of an unidentified caller.
+        now: the time of day, aware, of recorded events.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class AuthenticationMiddleware:
         *,
         address_of: Callable[[Scope], str],
         record: Record,
-        needed: Callable[[Scope], bool] = lambda scope: True,
+        is_required: Callable[[Scope], bool] = lambda scope: True,
         anonymous_tier: str = ANONYMOUS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -57,28 +58,28 @@ class AuthenticationMiddleware:
         self._identity = identity
         self._address_of = address_of
         self._record = record
-        self._needed = needed
+        self._is_required = is_required
         self._anonymous_tier = anonymous_tier
         self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._identify(scope)
+            await self._set_caller(scope)
         await self.app(scope, receive, send)
 
-    async def _identify(self, scope: Scope) -> None:
+    async def _set_caller(self, scope: Scope) -> None:
         state = scope.setdefault("state", {})
         address = self._address_of(scope)
         state[REFUSAL_KEY] = None
         try:
             refuse_keys_in_query(scope)
-            if self._needed(scope):
+            if self._is_required(scope):
                 state[CALLER_KEY] = await self._identity.identify(scope, address)
             else:
-                state[CALLER_KEY] = Caller.unknown(address, self._anonymous_tier)
-        except AuthenticationFailed as refused:
-            state[CALLER_KEY] = Caller.unknown(address, self._anonymous_tier)
-            state[REFUSAL_KEY] = refused.problem
-            if refused.given:
-                subject = refused.subject
-                self._record(refused_event(scope, refused.reason, at=self._now(), subject=subject))
+                state[CALLER_KEY] = Caller.anonymous(address, self._anonymous_tier)
+        except AuthenticationFailed as failure:
+            state[CALLER_KEY] = Caller.anonymous(address, self._anonymous_tier)
+            state[REFUSAL_KEY] = failure.problem
+            if failure.has_credential:
+                subject = failure.subject
+                self._record(refusal_event(scope, failure.reason, at=self._now(), subject=subject))

@@ -1,6 +1,6 @@
-"""Refuses callers who are not known, or who may not do what they ask for.
+"""Refusal of callers who are not identified, or who lack the scope of a call.
 
-It stands inside the rate limit, so that a refusal is charged like an answer.
+It runs inside the rate limit, so that a refused request is charged too.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from errors import Code
 from middleware import auth_failures
-from middleware.audit_buffer import Record, refused_event
+from middleware.audit_buffer import Record, refusal_event
 from middleware.caller import caller_of, refusal_of
 
 ANY = "any"
-"""Required of a call that every caller who is known may make."""
+"""Requirement of a call that every authenticated caller may make."""
 
 Required = Callable[[Scope], str | None]
-"""The scope that a call needs; `ANY` for none in particular, None where everybody may call."""
+"""The scope that a call requires; `ANY` for any authenticated caller, None for an open call."""
 
 
 class AuthorizationMiddleware:
-    """Lets a request through if its caller may make it; needs `AuthenticationMiddleware` around it.
+    """Middleware that checks the caller's scope; needs `AuthenticationMiddleware` around it.
 
     Args:
-        required: the scope that a request needs.
-        record: takes every refusal for want of a key or of a scope; must not block.
-        now: the time of day, aware, of what is recorded.
+        required: returns the scope that a request requires.
+        record: takes an audit event for every missing key or scope; must not block.
+        now: the time of day, aware, of recorded events.
     """
 
     def __init__(
@@ -46,27 +46,27 @@ class AuthorizationMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            self._check(scope)
+            self._authorize(scope)
         elif scope["type"] == "websocket":
-            # nothing here speaks it; the framework behind must not be reached around the checks
+            # no route here uses WebSocket; BentoML's must not be reachable without these checks
             await send({"type": "websocket.close", "code": 1008})
             return
         await self.app(scope, receive, send)
 
-    def _check(self, scope: Scope) -> None:
+    def _authorize(self, scope: Scope) -> None:
         refusal = refusal_of(scope)
         if refusal is not None and refusal.code is Code.KEY_IN_QUERY:
-            raise refusal  # on open calls too: the key is known to others wherever it was sent
-        needed = self._required(scope)
-        if needed is None:
+            raise refusal  # on open calls too: the key has leaked wherever it was sent
+        required_scope = self._required(scope)
+        if required_scope is None:
             return
         if refusal is not None:
             if refusal.code is Code.AUTH_REQUIRED:
-                self._refused(scope, "missing")
+                self._record_refusal(scope, "missing")
             raise refusal
-        if needed != ANY and needed not in caller_of(scope).scopes:
-            self._refused(scope, f"lacks_{needed}")
-            raise auth_failures.forbidden(needed)
+        if required_scope != ANY and required_scope not in caller_of(scope).scopes:
+            self._record_refusal(scope, f"lacks_{required_scope}")
+            raise auth_failures.forbidden(required_scope)
 
-    def _refused(self, scope: Scope, reason: str) -> None:
-        self._record(refused_event(scope, reason, at=self._now()))
+    def _record_refusal(self, scope: Scope, reason: str) -> None:
+        self._record(refusal_event(scope, reason, at=self._now()))

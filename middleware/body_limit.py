@@ -1,8 +1,8 @@
-"""Bounds what a request's body may cost: its size, and the time that it takes to arrive.
+"""Limits of a request's body: its size, and the time that it takes to arrive.
 
-A body that is announced as too large is refused before any of it is read; one that comes in
-chunks is counted, and so is what a compressed one stands for. No chunk past the limit is passed
-on, so nothing inside can be made to hold more than the limit.
+A body whose Content-Length is too large is refused before any of it is read. A chunked body is
+counted as it arrives, and a compressed one as it is decoded. No chunk past the limit is passed
+on, so the inner application never buffers more than the limit.
 """
 
 from __future__ import annotations
@@ -21,42 +21,42 @@ from middleware.malformed import refusal_of_protocol
 MAX_BYTES = 10_000_000
 TIMEOUT_SECONDS = 10.0
 LIMIT_KEY = "max_body_bytes"
-"""Where a route finds the limit of its request in the scope's state."""
+"""Key of the scope's state that holds the limit of the request, for its route."""
 
 _ANNOUNCING = frozenset((b"content-length", b"content-encoding"))
 
-# What is left of the body would be read as the next request.
+# The unread rest of the body would be parsed as the next request on the connection.
 _CLOSE = {"Connection": "close"}
 
 
-def _same(scope: Scope) -> int:
+def _default_limit(scope: Scope) -> int:
     return MAX_BYTES
 
 
 class BodyLimitMiddleware:
-    """Refuses bodies that are too large or too slow; needs `ProblemMiddleware` around it.
+    """Middleware that refuses large or slow bodies; needs `ProblemMiddleware` around it.
 
-    It also decodes a body that is sent compressed, and raises the problem of a request that could
-    not be parsed. It stands inside the rate limit, so that what it refuses is charged. A caller
-    who goes away while sending gets no answer, and that is no error.
+    It also decodes a compressed body, and raises the problem of a request that could not be
+    parsed. It runs inside the rate limit, so that its refusals are charged. A client that
+    disconnects while sending gets no response, and that is no error.
 
     Args:
-        limit_of: bytes of the largest body that passes, by a request's scope.
-        timeout_seconds: time until the body is complete, from when it is first asked for; a
-            server keeps what has come before that.
+        limit_of: returns the maximum of bytes of a request's body.
+        timeout_seconds: time until the body is complete, counted from the first `receive`;
+            earlier data waits in the server's buffer.
 
     Raises:
-        Problem: PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE for a coding that is
-            not known, PARSE_ERROR for a body that is not of its coding, or INVALID_REQUEST for a
-            Content-Length that is no number of bytes. Also in place of what the application
-            inside has made of it.
+        Problem: PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE for an unknown
+            coding, PARSE_ERROR for a body that does not match its coding, or INVALID_REQUEST for
+            a malformed Content-Length. It replaces any response or exception that the inner
+            application made of the refused body.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        limit_of: Callable[[Scope], int] = _same,
+        limit_of: Callable[[Scope], int] = _default_limit,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self.app = app
@@ -86,8 +86,9 @@ class _Body:
     """The body of one request, as far as it has arrived.
 
     Attributes:
-        refusal: why no more of it is taken. What the application inside says then is dropped.
-        abandoned: whether the caller has gone before it was complete.
+        refusal: the problem because of which no more is read. Once it is set, messages of the
+            inner application are dropped.
+        abandoned: whether the client disconnected before the body was complete.
     """
 
     def __init__(
@@ -98,11 +99,11 @@ class _Body:
         limit_of: Callable[[Scope], int],
         seconds: float,
     ) -> None:
-        """Look at what the headers announce.
+        """Check the headers that announce the body.
 
         Raises:
-            Problem: the body is announced as too large, Content-Length is no number or given
-                twice (RFC 9110 section 8.6, RFC 9112 section 6.3), or the coding is not known.
+            Problem: Content-Length is too large, no number or repeated (RFC 9110 section 8.6,
+                RFC 9112 section 6.3), or the coding is unknown.
         """
         self._scope = scope
         self._receive = receive
@@ -118,13 +119,13 @@ class _Body:
         scope["state"][LIMIT_KEY] = self._limit
         announced = [header for header in scope["headers"] if header[0] in _ANNOUNCING]
         if announced:
-            self._check(announced)
+            self._check_announced(announced)
 
     async def receive(self) -> Message:
         if self._complete or self.abandoned:
-            return await self._receive()  # waits for the caller to go, for as long as it takes
+            return await self._receive()  # only a disconnect can follow, without a time limit
         if self.refusal is None:
-            message = await self._next()
+            message = await self._receive_next()
             if self.refusal is None:
                 return message
         raise self.refusal
@@ -133,26 +134,26 @@ class _Body:
         if self.refusal is None and not self.abandoned:
             await self._send(message)
 
-    async def _next(self) -> Message:
-        """The next message; sets `refusal` where there is none in time, or it is too much."""
+    async def _receive_next(self) -> Message:
+        """Return the next message; set `refusal` if it is late or exceeds the limit."""
         if self._until is None:
             self._until = anyio.current_time() + self._seconds
-        patience = asyncio.timeout_at(self._until)  # half as dear as a cancel scope of anyio
+        timeout = asyncio.timeout_at(self._until)  # costs half of anyio's cancel scope
         try:
-            async with patience:
+            async with timeout:
                 message = await self._receive()
         except TimeoutError:
-            if not patience.expired():
+            if not timeout.expired():
                 raise
             self.refusal = _too_slow(self._seconds)
             return {}
         if message["type"] == "http.disconnect":
             self.abandoned = True
             return message
-        return self._taken(message)
+        return self._take_part(message)
 
-    def _taken(self, message: Message) -> Message:
-        """A part of the body, decoded and counted; sets `refusal` where it is too much."""
+    def _take_part(self, message: Message) -> Message:
+        """Count and decode a part of the body; set `refusal` if it exceeds the limit."""
         self._complete = not message.get("more_body", False)
         self.refusal = refusal_of_protocol(self._scope)
         part = message.get("body", b"")
@@ -162,9 +163,9 @@ class _Body:
                 self.refusal = _too_large(self._limit)
         if self._decoder is None or self.refusal is not None:
             return message
-        return {**message, "body": self._decoded(self._decoder, part)}
+        return {**message, "body": self._decode_part(self._decoder, part)}
 
-    def _decoded(self, decoder: Decoder, part: bytes) -> bytes:
+    def _decode_part(self, decoder: Decoder, part: bytes) -> bytes:
         try:
             decoded = decoder.feed(part)
             if self._complete:
@@ -176,14 +177,14 @@ class _Body:
             self.refusal = _too_large(self._limit)
         return decoded
 
-    def _check(self, announced: list[tuple[bytes, bytes]]) -> None:
+    def _check_announced(self, announced: list[tuple[bytes, bytes]]) -> None:
         lengths = [value for name, value in announced if name == b"content-length"]
         if lengths and _declared_bytes(lengths) > self._limit:
             raise _too_large(self._limit)
         if len(announced) > len(lengths):
             codings = [value for name, value in announced if name == b"content-encoding"]
             self._decoder = decoder_for(codings, self._limit)
-        if self._decoder is not None:  # what is read inside is neither encoded nor of this length
+        if self._decoder is not None:  # the inner application sees the decoded body
             headers = self._scope["headers"]
             self._scope["headers"] = [pair for pair in headers if pair[0] not in _ANNOUNCING]
 

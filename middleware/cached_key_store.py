@@ -2,18 +2,19 @@
 
 *Invariants*
 
-- A key that is answered was read less than `ttl` seconds ago, so a revocation takes effect on
-  every worker within that time. The one exception: while the database is away, a key that was
-  read before keeps working for `grace` seconds from its last read.
-- A key that was read less than `ttl` seconds ago costs no await.
-- An id is read by one request at a time; the others wait for its answer.
-- Only the database itself is ever called away: that it failed, or that a question which it was
-  asked has had no answer for `timeout` seconds. To wait for a thread here is neither.
-- Keys that are known are read again in threads of their own, and ids that are not known take
-  turns by the address that they come from. So a flood of made-up ids delays neither revocations
-  nor keys that are used for the first time from elsewhere.
-- While the database is away it is asked once in `retry` seconds, however many requests come.
-- What is remembered is bounded by bytes.
+- A returned key was read less than `ttl` seconds ago, so a revocation takes effect on every
+  worker within that time. The one exception: while the database is unavailable, a cached key
+  stays valid for `grace` seconds from its last read.
+- A cache hit costs no await.
+- Concurrent requests for one id share one read.
+- The database counts as unavailable only if a query failed, or has run for `timeout` seconds.
+  Time in the queue for a thread of this process does not count.
+- Known keys are refreshed in threads of their own, and unknown ids take turns by client address.
+  So a flood of made-up ids delays neither revocations nor first uses of keys from other
+  addresses.
+- While the database is unavailable it is queried once in `retry` seconds, however many requests
+  arrive.
+- The cache is bounded by bytes.
 """
 
 from __future__ import annotations
@@ -38,30 +39,30 @@ from storage.keys import ApiKey
 _log = structlog.get_logger(__name__)
 
 MOST_USES = 16_384
-"""Keys whose last use waits to be written; while more wait, further ones are not noted."""
+"""Maximum of keys whose last use is pending; uses of further keys are not recorded."""
 
-_ENTRY_BYTES, _KEY_BYTES = 100, 1_000  # of an entry, and of a key beside its texts
+_ENTRY_BYTES, _KEY_BYTES = 100, 1_000  # of an entry, and of a key without its strings
 _CHECKS = 4
-"""Looks in the time-out whether a question to the store has had no answer for too long."""
+"""Number of checks within `timeout` whether a query hangs."""
 
 
 class KeysUnavailableError(Exception):
-    """The database is away, and what was asked for is not known without it."""
+    """The database is unavailable, and the key is not in the cache."""
 
 
 class LookupsExhaustedError(Exception):
-    """The address has too many unknown ids waiting to be read."""
+    """The address has too many unknown ids queued for a read."""
 
 
 class KeyStore(Protocol):
-    """The database of keys. Its calls block, and raise StorageError where it is away."""
+    """Protocol of the database of keys. Its calls block, and raise StorageError on failure."""
 
     def find(self, public_id: str) -> ApiKey | None:
-        """The key of an id; None where there is none."""
+        """Return the key of an id, or None."""
         ...
 
-    def used(self, times: Mapping[str, datetime]) -> object:
-        """Note when keys were last used, by public id."""
+    def record_uses(self, times: Mapping[str, datetime]) -> object:
+        """Write the times of last use, by public id."""
         ...
 
 
@@ -71,61 +72,66 @@ class _Entry(NamedTuple):
 
 
 @dataclass(eq=False)
-class _Read:
-    """A question to the store.
+class _PendingRead:
+    """A running or queued read of one id from the store.
 
     Attributes:
-        slots, turn: where it waits, and until when.
-        probes: whether it is to find out that the store is back.
-        task: ends with what was found, or with None where the store failed.
-        asked_at: when the store was asked, by the machine's own clock; None before that.
-            Written in the thread that asks, as is `answered`.
+        slots, turn: the queue, and the future that ends when the read may start.
+        probes: whether the read checks if an unavailable store has recovered.
+        task: results in the entry, or in None if the store failed.
+        queried_at: start of the query on `time.monotonic`; None before it. Written by the
+            querying thread, like `answered`.
     """
 
     slots: FairSlots
     turn: asyncio.Future[None]
     probes: bool
     task: asyncio.Task[_Entry | None] | None = None
-    asked_at: float | None = None
+    queried_at: float | None = None
     answered: bool = False
 
-    def ask(self, store: KeyStore, public_id: str) -> ApiKey | None:
-        """Ask the store, in a thread."""
-        self.asked_at = time.monotonic()
+    def query(self, store: KeyStore, public_id: str) -> ApiKey | None:
+        """Query the store; runs in a thread."""
+        self.queried_at = time.monotonic()
         try:
             return store.find(public_id)
         finally:
             self.answered = True
 
     def hangs(self, timeout: float) -> bool:
-        """Return whether the store has not answered in time.
+        """Return whether the query has run for `timeout` seconds.
 
-        An answer that the event loop has not come to yet is one.
+        A result that the event loop has not processed yet counts as an answer: a busy event loop
+        must not make the database look unavailable.
         """
-        asked_at = self.asked_at
-        return asked_at is not None and not self.answered and time.monotonic() - asked_at >= timeout
+        queried_at = self.queried_at
+        return (
+            queried_at is not None
+            and not self.answered
+            and time.monotonic() - queried_at >= timeout
+        )
 
 
-def _unobserved(outcome: str) -> None: ...
+def _ignore_outcome(outcome: str) -> None: ...
 
 
 class CachedKeyStore:
-    """Finds keys, and remembers which were used.
+    """Read-through cache of keys that also buffers their times of last use.
 
     Args:
-        store: asked in threads of its own.
-        ttl: seconds for which an answer is good.
-        grace: seconds for which a key works on while the database is away.
-        retry: seconds between two questions to a database that is away.
-        timeout: seconds after which a database that does not answer counts as away.
-        known_bytes, unknown_bytes: how much is kept of keys, and of ids without a key. They are
-            kept apart, so that made-up ids cannot displace keys.
-        queue: how many unknown ids of one address may wait to be read; more are refused.
-        threads: how many unknown ids the store is asked for at a time.
-        refreshing: how many known keys it is asked for at a time, beside those.
+        store: queried in threads of this cache.
+        ttl: seconds for which an entry is fresh.
+        grace: seconds for which a key stays valid while the database is unavailable.
+        retry: seconds between two probes of an unavailable database.
+        timeout: seconds after which a query that hangs makes the database unavailable.
+        known_bytes, unknown_bytes: sizes of two caches, of keys and of ids without a key. They
+            are separate, so that made-up ids cannot evict keys.
+        queue: maximum of unknown ids of one address that are queued; more are refused.
+        threads: concurrent reads of unknown ids.
+        refreshing: concurrent reads of known keys, in addition to those.
         clock: seconds, monotonic.
-        now: the time of day, for `used`.
-        observe: told `hit`, `miss`, `stale`, `unavailable` or `refused` for every `find`.
+        now: the time of day, for `record_use`.
+        observe: called with `hit`, `miss`, `stale`, `unavailable` or `refused` for every `find`.
     """
 
     def __init__(
@@ -143,113 +149,121 @@ class CachedKeyStore:
         refreshing: int = 2,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        observe: Callable[[str], None] = _unobserved,
+        observe: Callable[[str], None] = _ignore_outcome,
     ) -> None:
         self._store = store
         self._ttl, self._grace, self._retry, self._timeout = ttl, grace, retry, timeout
         self._known: ByteBoundedCache[str, _Entry] = ByteBoundedCache(known_bytes, _size_of)
         self._unknown: ByteBoundedCache[str, _Entry] = ByteBoundedCache(unknown_bytes, _size_of)
-        self._reads: dict[str, _Read] = {}
+        self._pending_reads: dict[str, _PendingRead] = {}
         self._unknown_slots = FairSlots(threads, queue)
-        self._known_slots = FairSlots(refreshing, sys.maxsize)  # a known key waits for its answer
+        self._known_slots = FairSlots(refreshing, sys.maxsize)  # a known key is never refused
         self._threads = anyio.CapacityLimiter(threads + refreshing)
         self._writing = anyio.CapacityLimiter(1)
         self._clock, self._now, self._observe = clock, now, observe
-        self._asked_at = -float("inf")
-        self._used: dict[str, datetime] = {}
+        self._queried_at = -float("inf")
+        self._last_uses: dict[str, datetime] = {}
         self.unavailable = False
 
     def knows(self, public_id: str) -> bool:
-        """Return whether a key of this id was read before, however long ago."""
+        """Return whether a key of this id is in the cache, fresh or not."""
         return public_id in self._known
 
     async def find(self, public_id: str, address: str = "") -> ApiKey | None:
-        """The key of an id; None where there is none.
+        """Return the key of an id, or None.
 
         Args:
-            address: that the id comes from, among whose others it waits its turn.
+            address: client address; an unknown id is queued among the others of its address.
 
         Raises:
-            KeysUnavailableError: the database is away, and the key was not read within `grace`.
-            LookupsExhaustedError: too many unknown ids of the address wait to be read.
+            KeysUnavailableError: the database is unavailable, and the key was not read within
+                `grace`.
+            LookupsExhaustedError: the address has too many unknown ids queued.
         """
+        # 1. A fresh entry is a hit, without an await. 2. During an outage a known key is served
+        # stale at once, while a probe runs in the background. 3. Otherwise join the running read
+        # of the id, or start it; reads of unknown ids queue by address. 4. If the read fails, or
+        # may not start between two probes, a known key is served stale within its grace.
         entry = self._known.get(public_id) or self._unknown.get(public_id)
-        if entry is not None and self._age(entry) < self._ttl:
+        if entry is not None and self._age_of(entry) < self._ttl:
             self._observe("hit")
             return entry.key
         known = entry is not None and entry.key is not None
         if self.unavailable and known:
-            self._read(public_id)  # nobody waits for it: a database that hangs would cost time
-            return self._from_before(public_id)
-        read = self._read(public_id, None if known else address)
+            self._start_read(public_id)  # a probe; awaiting it could take the whole time-out
+            return self._stale_key(public_id)
+        read = self._start_read(public_id, None if known else address)
         if read is None:
-            return self._from_before(public_id)
-        answer = await self._answer_of(read)
-        if answer is None:
-            return self._from_before(public_id)
+            return self._stale_key(public_id)
+        fetched = await self._await_entry(read)
+        if fetched is None:
+            return self._stale_key(public_id)
         self._observe("miss")
-        return answer.key
+        return fetched.key
 
-    def look(self) -> None:
-        """Ask a database that is away whether it is back, for nobody; waits for no answer."""
+    def probe(self) -> None:
+        """Probe an unavailable database, without waiting for the result."""
         if self.unavailable:
-            self._read("")
+            self._start_read("")
 
-    def used(self, public_id: str) -> None:
-        """Remember that a key was used now, until the next `flush`."""
-        if len(self._used) < MOST_USES or public_id in self._used:
-            self._used[public_id] = self._now()
+    def record_use(self, public_id: str) -> None:
+        """Record that a key was used now, until the next `flush`."""
+        if len(self._last_uses) < MOST_USES or public_id in self._last_uses:
+            self._last_uses[public_id] = self._now()
 
     async def flush(self) -> None:
-        """Tell the store when keys were last used; what it does not take is kept."""
-        times, self._used = self._used, {}
+        """Write the recorded uses to the store; keep them for the next call if that fails."""
+        times, self._last_uses = self._last_uses, {}
         if not times:
             return
         try:
-            await anyio.to_thread.run_sync(self._store.used, times, limiter=self._writing)
+            await anyio.to_thread.run_sync(self._store.record_uses, times, limiter=self._writing)
         except StorageError as error:
-            self._used = {**times, **self._used}
+            self._last_uses = {**times, **self._last_uses}
             _log.warning("key_uses_not_written", error=type(error).__name__, keys=len(times))
 
-    def _age(self, entry: _Entry) -> float:
+    def _age_of(self, entry: _Entry) -> float:
         return self._clock() - entry.read_at
 
-    def _from_before(self, public_id: str) -> ApiKey:
-        """A key as it was read before the database went away."""
+    def _stale_key(self, public_id: str) -> ApiKey:
+        """Return a cached key within its grace; raise KeysUnavailableError otherwise."""
         entry = self._known.get(public_id)
-        if entry is None or entry.key is None or self._age(entry) >= self._grace:
+        if entry is None or entry.key is None or self._age_of(entry) >= self._grace:
             self._observe("unavailable")
             raise KeysUnavailableError
         self._observe("stale")
         return entry.key
 
-    async def _answer_of(self, read: _Read) -> _Entry | None:
-        """What a read found; None where the store failed. The read goes on if nobody waits."""
+    async def _await_entry(self, read: _PendingRead) -> _Entry | None:
+        """Wait for the entry of a read; return None if the store failed.
+
+        A cancelled caller does not cancel the read, which other callers may share.
+        """
         assert read.task is not None
         while not read.task.done():
             await asyncio.wait({read.task}, timeout=self._timeout / _CHECKS)
-            # this read may still wait for its turn, which another one holds up
+            # check all reads: this one may be queued behind another that hangs
             if not read.task.done() and self._store_hangs():
-                self._lost("timeout")
+                self._mark_unavailable("timeout")
                 return None
         return read.task.result()
 
     def _store_hangs(self) -> bool:
-        return any(read.hangs(self._timeout) for read in self._reads.values())
+        return any(read.hangs(self._timeout) for read in self._pending_reads.values())
 
-    def _read(self, public_id: str, address: str | None = None) -> _Read | None:
-        """The running read of an id; None where the store is not to be asked now.
+    def _start_read(self, public_id: str, address: str | None = None) -> _PendingRead | None:
+        """Start the read of an id or join the running one; return None between two probes.
 
         Args:
-            address: whose turn it takes; None for a key that is known.
+            address: the client address, whose queue it joins; None for a known key.
 
         Raises:
             LookupsExhaustedError: see `find`.
         """
-        running = self._reads.get(public_id)
+        running = self._pending_reads.get(public_id)
         if running is not None:
             return running
-        if self.unavailable and self._clock() - self._asked_at < self._retry:
+        if self.unavailable and self._clock() - self._queried_at < self._retry:
             return None
         slots = self._known_slots if address is None else self._unknown_slots
         try:
@@ -257,30 +271,33 @@ class CachedKeyStore:
         except QueueFullError:
             self._observe("refused")
             raise LookupsExhaustedError from None
-        self._asked_at = self._clock()
-        read = self._reads[public_id] = _Read(slots, turn, probes=self.unavailable)
-        read.task = asyncio.get_running_loop().create_task(self._ask(public_id, read))
-        read.task.add_done_callback(lambda _: self._reads.pop(public_id, None))
+        self._queried_at = self._clock()
+        read = self._pending_reads[public_id] = _PendingRead(slots, turn, probes=self.unavailable)
+        read.task = asyncio.get_running_loop().create_task(self._run_read(public_id, read))
+        read.task.add_done_callback(lambda _: self._pending_reads.pop(public_id, None))
         return read
 
-    async def _ask(self, public_id: str, read: _Read) -> _Entry | None:
-        """Read an id when it is its turn, and keep the answer, which is as old as the question."""
+    async def _run_read(self, public_id: str, read: _PendingRead) -> _Entry | None:
+        """Read an id when it is its turn, and cache the entry.
+
+        Its age counts from before the query: a revocation during the query may be missing in it.
+        """
         await read.turn
         try:
-            if self.unavailable and not read.probes:  # it went away meanwhile
+            if self.unavailable and not read.probes:  # it failed while this read was queued
                 return None
-            asked_at = self._clock()
+            queried_at = self._clock()
             key = await anyio.to_thread.run_sync(
-                read.ask, self._store, public_id, limiter=self._threads
+                read.query, self._store, public_id, limiter=self._threads
             )
         except StorageError as error:
-            self._lost(type(error).__name__)
+            self._mark_unavailable(type(error).__name__)
             return None
         finally:
             read.slots.release()
-        return self._remember(public_id, _Entry(key, asked_at))
+        return self._cache_entry(public_id, _Entry(key, queried_at))
 
-    def _remember(self, public_id: str, entry: _Entry) -> _Entry:
+    def _cache_entry(self, public_id: str, entry: _Entry) -> _Entry:
         self._known.discard(public_id)
         (self._unknown if entry.key is None else self._known).put(public_id, entry)
         if self.unavailable:
@@ -288,7 +305,7 @@ class CachedKeyStore:
             _log.info("keys_available")
         return entry
 
-    def _lost(self, error: str) -> None:
+    def _mark_unavailable(self, error: str) -> None:
         if not self.unavailable:
             self.unavailable = True
             _log.warning("keys_unavailable", error=error, grace_seconds=self._grace)

@@ -1,4 +1,4 @@
-"""Who a request comes from: found by authentication, read by everything inside it."""
+"""The caller of a request, set by authentication and read by everything inside it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ REFUSAL_KEY = "refusal"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a request comes from, and what they may do.
+    """The principal of a request and its permissions.
 
     Attributes:
-        subject: what limits are kept and events are recorded by: ``key:<public id>``,
-            ``jwt:<sub>``, ``env``, ``local`` or ``ip:<address>``.
-        client: the name that a person knows the caller by.
-        tier: names the limits of the caller.
-        scopes: what the caller may do.
-        authenticated: False where there was no valid key or token.
+        subject: identifier for limits and audit events: ``key:<public id>``, ``jwt:<sub>``,
+            ``env``, ``local`` or ``ip:<address>``.
+        client: the caller's name for people.
+        tier: name of the limits of the caller.
+        scopes: permissions.
+        authenticated: False if there was no valid key or token.
         address: of the client.
     """
 
@@ -34,18 +34,18 @@ class Caller:
     address: str
 
     @classmethod
-    def unknown(cls, address: str, tier: str) -> Caller:
-        """Whoever is at an address, without a valid key or token."""
+    def anonymous(cls, address: str, tier: str) -> Caller:
+        """Return the caller for an address without a valid key or token."""
         return cls(f"ip:{address}", address, tier, frozenset(), False, address)
 
 
 def caller_of(scope: MutableMapping[str, Any]) -> Caller:
-    """The caller that `AuthenticationMiddleware` found for the request of a scope."""
+    """Return the caller that `AuthenticationMiddleware` set in a scope."""
     caller: Caller = scope["state"][CALLER_KEY]
     return caller
 
 
 def refusal_of(scope: MutableMapping[str, Any]) -> Problem | None:
-    """Why the caller could not be identified; None where they were."""
+    """Return the problem because of which the caller was not identified; None if it was."""
     refusal: Problem | None = scope["state"][REFUSAL_KEY]
     return refusal

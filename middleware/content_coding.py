@@ -1,7 +1,7 @@
-"""Decodes request bodies that are sent compressed (RFC 9110 section 8.4).
+"""Decoding of compressed request bodies (RFC 9110 section 8.4).
 
-A few bytes can stand for gigabytes, so a decoder never produces more than it may: it stops within
-one block of the limit and leaves the rest undecoded.
+A few bytes can decode to gigabytes, so a decoder stops one byte above its limit and leaves the
+rest undecoded.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ _WINDOW_OF = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 
 
 class Decoder:
-    """Decodes one body, part by part.
+    """Streaming decoder of one body.
 
     Attributes:
-        decoded: bytes that were produced so far.
+        decoded: number of bytes decoded so far.
     """
 
     def __init__(self, coding: bytes, max_bytes: int) -> None:
         self._window = _WINDOW_OF[coding]
         self._max_bytes = max_bytes
         self._stream = zlib.decompressobj(self._window)
-        self._used = False
+        self._has_input = False
         self.decoded = 0
 
     def feed(self, data: bytes) -> bytes:
-        """Return what some more encoded bytes stand for; never more than a byte over the limit.
+        """Return the decoded form of some more bytes; at most one byte over the limit in all.
 
         Raises:
-            Problem: PARSE_ERROR: the bytes are not of the coding.
+            Problem: PARSE_ERROR: the bytes do not match the coding.
         """
         parts = []
         while data and self.decoded <= self._max_bytes:
-            if self._stream.eof:  # a gzip file may be several, one after the other (RFC 1952)
+            if self._stream.eof:  # a gzip body may have several members (RFC 1952)
                 self._stream = zlib.decompressobj(self._window)
             try:
                 part = self._stream.decompress(data, self._max_bytes + 1 - self.decoded)
             except zlib.error:
                 raise _undecodable() from None
-            self._used = True
+            self._has_input = True
             self.decoded += len(part)
             parts.append(part)
             data = self._stream.unconsumed_tail or self._stream.unused_data
@@ -52,26 +52,26 @@ class Decoder:
 
     def finish(self) -> None:
         """Raise Problem PARSE_ERROR if the body ended before its coding did."""
-        if self._used and not self._stream.eof and self.decoded <= self._max_bytes:
+        if self._has_input and not self._stream.eof and self.decoded <= self._max_bytes:
             raise _undecodable()
 
 
 def decoder_for(values: list[bytes], max_bytes: int) -> Decoder | None:
-    """Return the decoder for the values of Content-Encoding; None for a body sent as it is.
+    """Return the decoder for the values of Content-Encoding; None for an unencoded body.
 
     Raises:
-        Problem: UNSUPPORTED_MEDIA_TYPE: there are several codings, or one that is not known.
+        Problem: UNSUPPORTED_MEDIA_TYPE: there are several codings, or an unknown one.
     """
     codings = [part.strip().lower() for part in b",".join(values).split(b",")]
     codings = [coding for coding in codings if coding not in (b"", b"identity")]
     if not codings:
         return None
     if len(codings) > 1 or codings[0] not in _WINDOW_OF:
-        given = b", ".join(codings).decode("latin-1")[:100]
+        declared = b", ".join(codings).decode("latin-1")[:100]
         raise Problem(
             Code.UNSUPPORTED_MEDIA_TYPE,
-            f"The body's Content-Encoding is {given!r}; one of gzip and deflate is decoded, once. "
-            "Send the body so, or as it is.",
+            f"The body's Content-Encoding is {declared!r}; one of gzip and deflate is decoded, "
+            "once. Send the body so, or as it is.",
             headers={"Accept-Encoding": ACCEPTED},
         )
     return Decoder(codings[0], max_bytes)

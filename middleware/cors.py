@@ -1,4 +1,4 @@
-"""Which web pages may call (Fetch standard, CORS): Starlette's middleware, held to our rules.
+"""CORS (Fetch standard): Starlette's middleware with problem documents and strict origins.
 
 Preflights are answered here, before authentication: a browser sends them without a key.
 """
@@ -26,7 +26,7 @@ EXPOSED_HEADERS = (
     *("X-Request-ID", "X-Cache", "ETag", "RateLimit", "RateLimit-Policy"),
     *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"),
 )
-"""What a script may read of an answer, beside what every script may."""
+"""Response headers that a script of another origin may read, beside the safelisted ones."""
 
 MAX_AGE_SECONDS = 600
 _ANY = "*"
@@ -34,21 +34,21 @@ _ORIGIN = re.compile(r"https?://[^\s/?#@*,]+", re.IGNORECASE)
 
 
 class CorsMiddleware:
-    """Answers preflights, and lets the pages of some origins read answers.
+    """Middleware that answers preflights and lets pages of allowed origins read responses.
 
     Args:
-        origins: such as ``https://shop.example``, or ``*`` alone for all.
-        credentials: whether a page may send cookies and client certificates along. Keys are
-            sent in a header and do not need it.
+        origins: such as ``https://shop.example``, or only ``*`` for all.
+        credentials: whether a page may send cookies and client certificates. Keys are sent in a
+            header and do not need it.
 
     Raises:
         InputError: an origin could never match, or every origin is allowed with credentials.
     """
 
     def __init__(self, app: ASGIApp, *, origins: Sequence[str], credentials: bool = False) -> None:
-        self._app = _Cors(
+        self._app = _ProblemRaisingCors(
             app,
-            allow_origins=_checked(origins, credentials),
+            allow_origins=_normalize_origins(origins, credentials),
             allow_methods=METHODS,
             allow_headers=ALLOWED_HEADERS,
             expose_headers=EXPOSED_HEADERS,
@@ -56,9 +56,9 @@ class CorsMiddleware:
             max_age=MAX_AGE_SECONDS,
         )
         self._inside = app
-        # what answers depend on, whoever asks; where no page may read them, on nothing
+        # caches must keep responses apart by Origin, unless no origin is allowed at all
         self._vary = [(b"vary", b"Origin")] if origins else []
-        # the problems of requests are rendered further inside; a preflight does not get there
+        # the inner ProblemMiddleware renders other requests; a preflight does not reach it
         self._preflights = ProblemMiddleware(self._app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,10 +68,10 @@ class CorsMiddleware:
             await self._preflights(scope, receive, send)
         elif values_of(scope, b"origin"):
             await self._app(scope, receive, send)
-        else:  # no page asks: as Starlette would do it, in a tenth of the time
-            await self._inside(scope, receive, self._varying(send))
+        else:  # without Origin: the same as Starlette's result, in a tenth of its time
+            await self._inside(scope, receive, self._add_vary(send))
 
-    def _varying(self, send: Send) -> Send:
+    def _add_vary(self, send: Send) -> Send:
         def send_varying(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 headers = [*message.get("headers", ()), *self._vary]
@@ -81,21 +81,21 @@ class CorsMiddleware:
         return send_varying if self._vary else send
 
 
-class _Cors(StarletteCors):
+class _ProblemRaisingCors(StarletteCors):
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Raises Problem INVALID_REQUEST where a page may not send the request."""
+        """Return the response of an allowed preflight; raise Problem INVALID_REQUEST otherwise."""
         response = super().preflight_response(request_headers)
         if response.status_code < 400:
             return response
         reason = bytes(response.body).decode()  # "Disallowed CORS origin, method, headers"
         faults = reason.removeprefix("Disallowed CORS ").split(", ")
-        kept = {name: value for name, value in response.headers.items() if _is_cors(name)}
+        cors_headers = {name: value for name, value in response.headers.items() if _is_cors(name)}
         raise Problem(
             Code.INVALID_REQUEST,
             f"A web page may not send this request: {', '.join(faults)} not allowed. "
             "The operator allows origins with CORS_ORIGINS.",
             errors=[FieldError(_FIELD[fault], "Not allowed.") for fault in faults],
-            headers=kept,
+            headers=cors_headers,
         )
 
 
@@ -111,8 +111,8 @@ def _is_cors(name: str) -> bool:
     return name == "vary" or name.startswith("access-control-")
 
 
-def _checked(origins: Sequence[str], credentials: bool) -> list[str]:
-    """Origins in the lower case in which browsers send them."""
+def _normalize_origins(origins: Sequence[str], credentials: bool) -> list[str]:
+    """Return the origins in lower case, as browsers send them; refuse impossible ones."""
     if _ANY in origins:
         if credentials:
             raise InputError(

@@ -1,4 +1,4 @@
-"""Reads the key or token out of a request, from one of two headers and from nowhere else."""
+"""Extraction of the key or token of a request, from one of two headers only."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a caller gave to be known by.
+    """A key or token that a caller presents.
 
     Attributes:
-        text: a key or a token.
-        bearer: whether it came in Authorization, where tokens may.
+        text: the key or token.
+        bearer: whether it was in Authorization, the only header for tokens.
     """
 
     text: str = field(repr=False)
@@ -32,15 +32,15 @@ class Credential:
 
 
 def credential_of(scope: Scope) -> Credential | None:
-    """The key or token of a request; None where there is none.
+    """Return the key or token of a request, or None.
 
     Raises:
-        Refused: there is more than one, or something that cannot be one.
+        AuthenticationFailed: there is more than one, or a value that cannot be one.
     """
-    value = _value_of(scope, b"x-api-key", "X-API-Key")
-    authorization = _value_of(scope, b"authorization", "Authorization")
-    key = None if value is None else _checked(value, "X-API-Key")
-    bearer = None if authorization is None else _bearer(authorization)
+    value = _single_value(scope, b"x-api-key", "X-API-Key")
+    authorization = _single_value(scope, b"authorization", "Authorization")
+    key = None if value is None else _check_characters(value, "X-API-Key")
+    bearer = None if authorization is None else _parse_bearer(authorization)
     if key is not None and bearer is not None and key != bearer:
         raise auth_failures.ambiguous(
             "X-API-Key and Authorization name two different keys or tokens; send one of them."
@@ -51,7 +51,7 @@ def credential_of(scope: Scope) -> Credential | None:
 
 
 def refuse_keys_in_query(scope: Scope) -> None:
-    """Raises Refused where a parameter of the query has the name of a key; none is used here."""
+    """Raise AuthenticationFailed if a query parameter is named like a key; none is read here."""
     query = scope.get("query_string", b"")
     for pair in query.decode("latin-1").split("&") if query else ():
         name = unquote_plus(pair.partition("=")[0]).strip()
@@ -59,8 +59,8 @@ def refuse_keys_in_query(scope: Scope) -> None:
             raise auth_failures.in_query(name)
 
 
-def _value_of(scope: Scope, name: bytes, header: str) -> bytes | None:
-    """The value of a header that may be there once."""
+def _single_value(scope: Scope, name: bytes, header: str) -> bytes | None:
+    """Return the value of a header, or None; refuse one that is repeated."""
     values = values_of(scope, name)
     if len(values) > 1:
         raise auth_failures.ambiguous(
@@ -69,20 +69,20 @@ def _value_of(scope: Scope, name: bytes, header: str) -> bytes | None:
     return values[0].strip(b" \t") if values else None
 
 
-def _bearer(value: bytes) -> str:
-    """The key or token of an Authorization header."""
-    # the value is not quoted: who leaves "Bearer" out has the key in its place
+def _parse_bearer(value: bytes) -> str:
+    """Return the key or token of an Authorization header."""
+    # the message must not quote the scheme: without "Bearer" the key itself is in its place
     scheme, _, text = value.partition(b" ")
     if value and scheme.lower() != b"bearer":
         raise auth_failures.wrong_scheme(
             "Authorization must be the word Bearer, a space, and a key or token; no other scheme "
             "is accepted."
         )
-    return _checked(text.strip(b" \t"), "Authorization")
+    return _check_characters(text.strip(b" \t"), "Authorization")
 
 
-def _checked(value: bytes, header: str) -> str:
-    """What may be a key or token: one word of visible ASCII."""
+def _check_characters(value: bytes, header: str) -> str:
+    """Return a value as text; refuse it unless it is one word of visible ASCII."""
     if not value:
         raise auth_failures.invalid(
             "malformed", f"{header} is there and holds no key. {auth_failures.HOW}"

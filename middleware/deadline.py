@@ -1,13 +1,13 @@
-"""Ends what takes too long: each request has until its deadline, then it is cancelled.
+"""Deadline of each request, after which it is cancelled.
 
-The deadline is that of the whole answer, a streamed one included: otherwise a caller who reads
-slowly would keep their place for as long as they like. A call whose answers are long gets more
-time through `limit_of`.
+The deadline covers the whole response, a streamed one included: otherwise a client that reads
+slowly could occupy its place indefinitely. A call with long responses gets more time through
+`limit_of`.
 
-Work in a thread cannot be cancelled. `anyio.to_thread.run_sync` waits for it, so its caller is
-told late; with ``abandon_on_cancel=True`` they are told in time, and the thread works on.
+Work in a thread cannot be cancelled. `anyio.to_thread.run_sync` waits for its end, so the TIMEOUT
+response is late; with ``abandon_on_cancel=True`` it is in time, and the thread runs on.
 
-BentoML's own timeout stands behind our routes and knows nothing of them.
+BentoML's own timeout applies behind our routes only.
 """
 
 from __future__ import annotations
@@ -23,22 +23,26 @@ SECONDS = 30.0
 STATE_KEY = "deadline"
 
 
-def _same(scope: Scope) -> float:
+def _default_limit(scope: Scope) -> float:
     return SECONDS
 
 
 class DeadlineMiddleware:
-    """Sets ``scope["state"]["deadline"]`` and holds to it; needs `ProblemMiddleware` around it.
+    """Middleware that enforces a deadline; needs `ProblemMiddleware` around it.
+
+    It sets ``scope["state"]["deadline"]``.
 
     Args:
-        limit_of: seconds that a request has, by its scope.
+        limit_of: returns the seconds that a request has.
 
     Raises:
-        Problem: TIMEOUT. Where an answer has begun, that makes the server cut the connection:
-            nothing else tells the caller that the rest is missing.
+        Problem: TIMEOUT. If the response has started, the exception makes the server close the
+            connection, the only signal to the client that the rest is missing.
     """
 
-    def __init__(self, app: ASGIApp, *, limit_of: Callable[[Scope], float] = _same) -> None:
+    def __init__(
+        self, app: ASGIApp, *, limit_of: Callable[[Scope], float] = _default_limit
+    ) -> None:
         self.app = app
         self.limit_of = limit_of
 
@@ -56,8 +60,8 @@ class DeadlineMiddleware:
             await send(message)
             answered = message["type"] == "http.response.body" and not message.get("more_body")
 
-        # A scope tells its own cancellation from a TimeoutError of somebody else, which
-        # asyncio.timeout and anyio.fail_after would make look the same.
+        # Not asyncio.timeout or anyio.fail_after: they raise TimeoutError, which could not be
+        # distinguished from a TimeoutError that the application raised itself.
         with anyio.CancelScope(deadline=deadline) as cancellation:
             await self.app(scope, receive, send_watched)
         if cancellation.cancel_called and not answered:
@@ -67,8 +71,8 @@ class DeadlineMiddleware:
             )
 
 
-def seconds_left(scope: Scope) -> float:
-    """Time until the deadline of a request; negative when it has passed.
+def remaining_seconds(scope: Scope) -> float:
+    """Return the seconds until the deadline of a request; negative when it has passed.
 
     The deadline is on the clock of the event loop, `anyio.current_time`.
     """

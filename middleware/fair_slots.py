@@ -1,8 +1,8 @@
-"""A few slots that groups of callers get by turns.
+"""Concurrency slots that are shared fairly between groups of callers (round-robin).
 
-One long queue would let whoever fills it delay everybody else. Here each group (such as the
-requests of one address) has a queue of its own, the queues are served in rotation, and a group
-whose queue is full is refused while the others are not.
+With one common queue, a group that fills it would delay all others. Here each group (such as the
+requests of one address) has its own queue, the queues are served in rotation, and only the group
+whose queue is full is refused.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from collections import OrderedDict, deque
 
 
 class QueueFullError(Exception):
-    """The group has as many waiting as it may have."""
+    """The queue of the group is full."""
 
 
 class FairSlots:
-    """Limit how many go on at a time, fairly between groups.
+    """Semaphore whose waiters are served round-robin by group.
 
     Invariants:
         At most `slots` are taken.
-        A group that comes last waits for one turn of every other waiting group, however many
-        each of them has waiting.
+        A new group waits for one turn of every other waiting group, whatever the lengths of
+        their queues.
 
     Args:
-        slots: taken at a time.
-        queue: waiting in one group.
+        slots: maximum taken at a time.
+        queue: maximum waiting in one group.
     """
 
     def __init__(self, slots: int, queue: int) -> None:
@@ -34,9 +34,9 @@ class FairSlots:
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
     def claim(self, group: str) -> asyncio.Future[None]:
-        """Return a future that is done once a slot is taken, which `release` must give back.
+        """Return a future that is done when a slot is taken; `release` must follow then.
 
-        Who cancels the future before leaves the queue, and has nothing to give back.
+        Cancelling the future before leaves the queue; `release` must not follow then.
 
         Raises:
             QueueFullError: too many of the group are waiting.
@@ -53,17 +53,17 @@ class FairSlots:
         return turn
 
     def release(self) -> None:
-        """Give a slot back: to the next group, or to nobody."""
+        """Pass a slot on to the next waiting group, or free it."""
         while self._waiting:
             group, queue = self._waiting.popitem(last=False)
             turn = queue.popleft()
             if queue:
                 self._waiting[group] = queue  # behind the others
-            if not turn.done():  # who was cancelled has gone
+            if not turn.done():  # done already: it was cancelled, so try the next
                 turn.set_result(None)
                 return
         self._free += 1
 
     def __len__(self) -> int:
-        """Return how many are waiting, those who have gone since included."""
+        """Return the number of waiters, including those cancelled since."""
         return sum(map(len, self._waiting.values()))

@@ -1,4 +1,4 @@
-"""Reads the raw headers of a request: every layer asks for one or two of a few."""
+"""Access to raw request headers, cheaper than a mapping when a layer reads one or two."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from starlette.types import Scope
 
 
 def values_of(scope: Scope, name: bytes) -> list[bytes]:
-    """The values of a header, in the order in which they came.
+    """Return the values of a header, in their order in the request.
 
     Args:
-        name: in lower case, as servers give names (ASGI, HTTP connection scope).
+        name: in lower case, as servers pass names (ASGI, HTTP connection scope).
     """
-    return [value for given, value in scope["headers"] if given == name]
+    return [value for header_name, value in scope["headers"] if header_name == name]

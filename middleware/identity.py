@@ -1,8 +1,8 @@
-"""AUTH_MODE=required: finds who a key or token belongs to.
+"""Identification of callers by key or token, for AUTH_MODE=required.
 
-What a caller is told never depends on whether a public id exists: an id that is not known and a
-secret that is wrong are one answer, which takes one time. That a key is revoked or has expired
-is told to who presents its secret.
+The response never reveals whether a public id exists: an unknown id and a wrong secret get the
+same response in the same time. Only a caller with the right secret learns that a key is revoked
+or has expired.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from middleware import auth_failures
 from middleware.cached_key_store import KeysUnavailableError, LookupsExhaustedError
 from middleware.caller import Caller
 from middleware.credentials import Credential, credential_of
-from middleware.tokens import TokenError, Verified, looks_like_token
-from storage.keys import PREFIX, ApiKey, Presented, parse
+from middleware.tokens import TokenError, VerifiedToken, looks_like_token
+from storage.keys import PREFIX, ApiKey, PresentedKey, parse_key
 
 MIN_ENVIRONMENT_KEY = 16
 
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _NOT_VALID = "The key is not valid here: it is not one of this service's, or was altered."
-# compared with where there is no key, so that this takes no less time
+# compared with if the id is unknown, so that this takes as long as for a known id
 _NO_KEY = ApiKey(
     id="",
     client="",
@@ -43,36 +43,36 @@ _NO_KEY = ApiKey(
 
 
 class Keys(Protocol):
-    """Finds keys, as `KeyLookup` does."""
+    """Protocol of the key lookup, implemented by `CachedKeyStore`."""
 
     @property
     def unavailable(self) -> bool:
-        """Whether the database failed when it was last asked."""
+        """True if the last query to the database failed."""
         ...
 
     def knows(self, public_id: str) -> bool:
-        """Return whether a key of this id was read before."""
+        """Return whether a key of this id is in the cache."""
         ...
 
     async def find(self, public_id: str, address: str) -> ApiKey | None:
-        """Raises KeysUnavailableError, LookupsExhaustedError."""
+        """Return the key of an id; raise KeysUnavailableError or LookupsExhaustedError."""
         ...
 
-    def used(self, public_id: str) -> None: ...
+    def record_use(self, public_id: str) -> None: ...
 
 
 class Tokens(Protocol):
-    """Verifies tokens, as `TokenVerifier` does."""
+    """Protocol of the verification of tokens, implemented by `TokenVerifier`."""
 
-    def verify(self, token: str) -> Verified:
-        """Raises TokenError."""
+    def verify(self, token: str) -> VerifiedToken:
+        """Return the verified claims of a token; raise TokenError if it is not valid."""
         ...
 
 
 class EnvironmentKey:
-    """The one key of a small set-up, which the operator gives as API_KEY; it may do everything.
+    """The key of the variable API_KEY, with every scope, for a set-up without a database of keys.
 
-    Only its SHA-256 is kept and compared, so that neither its text nor its length shows.
+    Only its SHA-256 is stored and compared, so that timing reveals neither text nor length.
     """
 
     def __init__(self, text: str, *, tier: str, scopes: Collection[str]) -> None:
@@ -81,25 +81,25 @@ class EnvironmentKey:
                 f"API_KEY must be {MIN_ENVIRONMENT_KEY} or more visible ASCII characters without "
                 "spaces, made at random."
             )
-        self._digest = _digest(text)
+        self._digest = _digest_of(text)
         self._tier = tier
         self._scopes = frozenset(scopes)
 
     def matches(self, text: str) -> bool:
-        return hmac.compare_digest(self._digest, _digest(text))
+        return hmac.compare_digest(self._digest, _digest_of(text))
 
     def caller(self, address: str) -> Caller:
         return Caller("env", "API_KEY", self._tier, self._scopes, True, address)
 
 
 class CredentialIdentity:
-    """Identifies by the key of the environment, by keys of the database, and by tokens.
+    """Identity by the key of the environment, keys of the database, and tokens.
 
     Args:
-        environment: None where API_KEY is not set.
-        tokens: None where no single sign-on is configured.
-        is_exhausted: tells whether an address has spent its allowance, without waiting. Its
-            unknown keys are refused before the database is asked.
+        environment: None if API_KEY is not set.
+        tokens: None if no single sign-on is configured.
+        is_exhausted: returns whether an address has spent its allowance, without awaiting. Its
+            unknown keys are refused before the database is queried.
         now: the time of day, aware.
     """
 
@@ -119,22 +119,27 @@ class CredentialIdentity:
         self._now = now
 
     async def identify(self, scope: Scope, address: str) -> Caller:
-        """Who a request comes from; raises Refused where that is nobody who is known."""
+        """Return the caller of a request; raise AuthenticationFailed if there is none."""
         credential = credential_of(scope)
         if credential is None:
             raise auth_failures.missing()
         if self._environment is not None and self._environment.matches(credential.text):
             return self._environment.caller(address)
         if looks_like_token(credential.text):
-            return self._of_token(credential, address)
-        presented = parse(credential.text)
+            return self._verify_token(credential, address)
+        presented = parse_key(credential.text)
         if presented is None:
-            raise auth_failures.invalid("no_key", _not_a_key(credential.text))
-        key = await self._key_of(presented, address)
+            raise auth_failures.invalid("no_key", _describe_malformed(credential.text))
+        key = await self._verify_key(presented, address)
         return Caller(f"key:{key.id}", key.client, key.tier, key.scopes, True, address)
 
-    async def _key_of(self, presented: Presented, address: str) -> ApiKey:
-        """The key that is presented, if its secret is right and it may be used."""
+    async def _verify_key(self, presented: PresentedKey, address: str) -> ApiKey:
+        """Return the presented key; refuse a wrong secret and an unusable key.
+
+        The order of the checks matters. The secret is compared before revocation and expiry are
+        looked at, and with `_NO_KEY` if the id is unknown: neither the response nor its time may
+        reveal to a caller without the secret that an id exists.
+        """
         subject = presented.public_id
         if not self._keys.knows(subject) and self._is_exhausted(address):
             raise auth_failures.not_looked_up(subject)
@@ -146,7 +151,8 @@ class CredentialIdentity:
             raise auth_failures.not_looked_up(subject) from None
         matches = (key or _NO_KEY).matches(presented.secret)
         if key is None or not matches:
-            if key is not None and self._keys.unavailable:  # as for an id that is not known now
+            # during an outage unknown ids get 503, so a wrong secret of a cached key must too
+            if key is not None and self._keys.unavailable:
                 raise auth_failures.unavailable(subject)
             reason = "unknown_key" if key is None else "wrong_secret"
             raise auth_failures.invalid(reason, _NOT_VALID, subject)
@@ -158,10 +164,10 @@ class CredentialIdentity:
             raise auth_failures.invalid(
                 "expired", "The key has expired; ask for a new one.", subject
             )
-        self._keys.used(subject)
+        self._keys.record_use(subject)
         return key
 
-    def _of_token(self, credential: Credential, address: str) -> Caller:
+    def _verify_token(self, credential: Credential, address: str) -> Caller:
         if self._tokens is None:
             raise auth_failures.invalid("no_tokens", "Tokens are not accepted here; send a key.")
         if not credential.bearer:
@@ -176,12 +182,12 @@ class CredentialIdentity:
         return Caller(subject, verified.subject, verified.tier, verified.scopes, True, address)
 
 
-def _digest(text: str) -> bytes:
+def _digest_of(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def _not_a_key(text: str) -> str:
-    """What is wrong with what is no key, as far as its shape tells."""
+def _describe_malformed(text: str) -> str:
+    """Return the detail for a text that is no key, judged by its prefix."""
     if text.startswith(f"{PREFIX}_"):
         return "The key is not whole: it was cut or mistyped."
     return f"This is neither a key, which begins with {PREFIX}_, nor a signed JSON Web Token."

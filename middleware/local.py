@@ -1,4 +1,4 @@
-"""AUTH_MODE=disabled: whoever is on this machine may do everything, and nobody else anything."""
+"""AUTH_MODE=disabled: requests of this machine have every scope, all others are refused."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _REFUSAL = (
 
 
 class LocalIdentity:
-    """Takes a request for the machine's own if everything that can be seen of it is loopback.
+    """Identity that accepts a request only if everything in it points to this machine.
 
-    Both ends of the connection must be, so that a port that is forwarded to another address is
-    not open; nobody may have forwarded the request; and it must have been sent to a loopback
-    name, as a page from elsewhere whose name was made to resolve to 127.0.0.1 has not. Nor may a
-    page from elsewhere have sent it (Origin): a browser lets it, and only hides the answer.
+    Both ends of the connection must be loopback addresses, so that a forwarded port is not open.
+    The request must carry no header of a proxy. Its Host must be a loopback name, which stops DNS
+    rebinding: a page of another site whose name resolves to 127.0.0.1. Its Origin must be one
+    too: a browser sends a cross-origin request of another site, and only hides the response.
     """
 
     def __init__(self, scopes: Collection[str], *, tier: str = UNLIMITED) -> None:
@@ -34,7 +34,7 @@ class LocalIdentity:
         self._tier = tier
 
     async def identify(self, scope: Scope, address: str) -> Caller:
-        """Raises Refused for a request that is not from this machine."""
+        """Return the local caller; raise AuthenticationFailed for any other machine."""
         if not _is_local(scope):
             raise auth_failures.missing(_REFUSAL)
         return Caller("local", "local", self._tier, self._scopes, True, address)
@@ -46,7 +46,7 @@ def _is_local(scope: Scope) -> bool:
 
 
 def _host_of(end: Any) -> str:
-    """The address of an end of the connection; empty for a Unix socket, which proxies use."""
+    """Return the address of an end of the connection; empty for a Unix socket (of a proxy)."""
     return str(end[0]) if end else ""
 
 
@@ -72,7 +72,7 @@ def _headers_are_local(scope: Scope) -> bool:
 
 
 def _is_local_name(host: str) -> bool:
-    """Whether a Host header, with or without a port, names this machine."""
+    """Return whether a Host header, with or without a port, names this machine."""
     if host.startswith("["):
         return _is_loopback(host[1:].partition("]")[0])
     name = host.partition(":")[0].lower()

@@ -1,7 +1,7 @@
-"""Requests that could not be parsed, on their way to a response.
+"""Requests that could not be parsed, marked in the scope's state with their problem.
 
-The protocol hands them over without headers and with the problem that they are to be answered
-with, so that they pass the rate limit, the log and the metrics. `middleware.body_limit` raises it.
+The HTTP protocol passes them on without headers, so that the rate limit, the log and the metrics
+see them too; `middleware.body_limit` raises the problem.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _KEY = "malformed"
 
 
 def refuse_later(state: MutableMapping[str, Any], problem: Problem) -> None:
-    """Have a request, even one whose body is being read, answered with a problem.
+    """Set the problem that a request, even one whose body is being read, is answered with.
 
     Args:
         state: of the request's scope.
@@ -24,11 +24,11 @@ def refuse_later(state: MutableMapping[str, Any], problem: Problem) -> None:
 
 
 def is_malformed(scope: MutableMapping[str, Any]) -> bool:
-    """Tell whether a request could not be parsed."""
+    """Return whether a request could not be parsed."""
     return _KEY in scope["state"]
 
 
 def refusal_of_protocol(scope: MutableMapping[str, Any]) -> Problem | None:
-    """Return the problem of a request that could not be parsed, if it is one."""
+    """Return the problem of a request that could not be parsed; None for any other."""
     problem: Problem | None = scope["state"].get(_KEY)
     return problem

@@ -1,8 +1,8 @@
-"""Makes every error one shape: application/problem+json (RFC 9457).
+"""Rendering of every error as application/problem+json (RFC 9457).
 
-Problems that are raised inside are rendered; an unexpected exception becomes an INTERNAL_ERROR
-that tells the caller nothing but the request's id; an error that a framework inside wrote in its
-own way (BentoML's JSON lists and plain texts) is replaced, its status kept.
+Problems raised by the inner application are rendered. An unexpected exception becomes an
+INTERNAL_ERROR that reveals only the request's id. An error response of an inner framework
+(BentoML's JSON lists and plain texts) is replaced, with its status.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import Code, Problem, code_of_status
 from middleware.request_id import request_id_of
-from storage.keys import masked
+from storage.keys import mask_keys
 
 MEDIA_TYPE = "application/problem+json"
 _PATH_CHARACTERS = 1024
-_KEPT_HEADERS = ("allow", "retry-after", "www-authenticate")
+_PRESERVED_HEADERS = ("allow", "retry-after", "www-authenticate")
 _FOREIGN_DETAIL = {
     Code.NOT_FOUND: "There is no such path; /hierarchy and /predict/simple are two that exist.",
     Code.METHOD_NOT_ALLOWED: "This path does not answer {method}; see the Allow header.",
@@ -31,7 +31,7 @@ _log = structlog.get_logger(__name__)
 
 
 class ProblemMiddleware:
-    """Renders the errors of the application inside; needs `RequestIdMiddleware` around it."""
+    """Middleware that renders errors as problems; needs `RequestIdMiddleware` around it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -45,15 +45,20 @@ class ProblemMiddleware:
             await self.app(scope, receive, responder.send)
         except Problem as problem:
             if problem.code.status == 500:
-                _log.error("request_failed", code=problem.code.name, exc_info=problem, **_of(scope))
+                _log.error(
+                    "request_failed",
+                    code=problem.code.name,
+                    exc_info=problem,
+                    **_request_fields(scope),
+                )
             if responder.started:
                 raise
             await responder.fail(problem)
             problem.as_value()
         except Exception:
-            _log.exception("request_failed", **_of(scope))
+            _log.exception("request_failed", **_request_fields(scope))
             if responder.started:
-                raise  # half an answer is out: only closing the connection tells the caller
+                raise  # the response has started: only a closed connection signals the error
             await responder.fail(
                 Problem(
                     Code.INTERNAL_ERROR,
@@ -62,12 +67,12 @@ class ProblemMiddleware:
             )
 
 
-def _of(scope: Scope) -> dict[str, str]:
-    return {"method": scope["method"], "path": masked(scope["path"])}
+def _request_fields(scope: Scope) -> dict[str, str]:
+    return {"method": scope["method"], "path": mask_keys(scope["path"])}
 
 
 class _Responder:
-    """The answer to one request: passes it on, or replaces a foreign error."""
+    """Response to one request, passed on unless it is an error that is no problem document."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._scope = scope
@@ -81,7 +86,9 @@ class _Responder:
             is_problem = headers.get("content-type", "").startswith(MEDIA_TYPE)
             if message["status"] >= 400 and not is_problem:
                 self._replaced = True
-                await self.fail(self._foreign(message["status"], headers), message["status"])
+                await self.fail(
+                    self._replace_foreign(message["status"], headers), message["status"]
+                )
                 return
             self.started = True
         if not self._replaced:
@@ -93,7 +100,7 @@ class _Responder:
             instance=self._scope["path"][:_PATH_CHARACTERS],
             request_id=request_id_of(self._scope),
         )
-        if status is not None and status != 422:  # 422 is what frameworks say for our 400
+        if status is not None and status != 422:  # frameworks send 422 where this API sends 400
             document["status"] = status
         body = orjson.dumps(document)
         headers = MutableHeaders(
@@ -108,8 +115,8 @@ class _Responder:
         )
         await self._send({"type": "http.response.body", "body": body})
 
-    def _foreign(self, status: int, headers: Headers) -> Problem:
+    def _replace_foreign(self, status: int, headers: Headers) -> Problem:
         code = code_of_status(status)
         detail = _FOREIGN_DETAIL.get(code, f"{code.title}.").format(method=self._scope["method"])
-        kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
-        return Problem(code, detail, headers=kept)
+        preserved = {name: headers[name] for name in _PRESERVED_HEADERS if name in headers}
+        return Problem(code, detail, headers=preserved)

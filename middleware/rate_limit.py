@@ -1,9 +1,9 @@
-"""Limits what a caller may ask for, and tells every caller where they stand.
+"""Rate limit of callers, and its headers on every response.
 
-Two parts, because a problem is rendered between them: `RateHeadersMiddleware` stands outside
-`ProblemMiddleware` and puts the headers on every answer, errors included;
-`RateLimitMiddleware` stands inside authentication and outside of what answers 401 and 403, so
-that each guess at a key is charged to the address that it comes from.
+There are two middlewares, because problems are rendered between them. `RateHeadersMiddleware`
+wraps `ProblemMiddleware` and adds the headers to every response, errors included.
+`RateLimitMiddleware` runs after authentication and before authorization, so that each guess at a
+key is charged to its client address.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from middleware.limits.verdict import Verdict, headers_of
 from tiers import Tier
 
 CHARGE_KEY = "charge"
-"""Where a route finds the callable that charges what it learns only from the body."""
+"""Key of the scope's state with the callable that charges a cost known only from the body."""
 
 VERDICT_KEY = "rate_verdict"
 
 Charge = Callable[..., Awaitable[None]]
-"""See `_Bill.charge`."""
+"""Type of `RequestCharge.charge`."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Limiter(Protocol):
-    """Decides, as `middleware.limits.limiter.Limiter` does."""
+    """Protocol of the limiter, implemented by `middleware.limits.limiter.Limiter`."""
 
     async def charge(self, subject: str, tier: Tier, cost: int) -> Verdict:
         """Charge from 1 unit to the tier's burst."""
         ...
 
     async def refund(self, subject: str, tier: Tier, units: int) -> Verdict:
-        """Give back units that were charged before."""
+        """Refund units that were charged before."""
         ...
 
 
 class RateHeadersMiddleware:
-    """Adds the headers of `limits.verdict` to every answer to a request that was charged."""
+    """Middleware that adds the rate limit headers to the response of every charged request."""
 
     def __init__(self, app: ASGIApp, *, clock: Callable[[], float] = time.time) -> None:
         """Wrap an application.
@@ -64,8 +64,8 @@ class RateHeadersMiddleware:
 
         def send_with_headers(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start" and VERDICT_KEY in state:
-                said = headers_of(state[VERDICT_KEY], self._clock()).items()
-                ours = {name.lower().encode(): value.encode() for name, value in said}
+                own = headers_of(state[VERDICT_KEY], self._clock()).items()
+                ours = {name.lower().encode(): value.encode() for name, value in own}
                 others = (p for p in message.get("headers", ()) if p[0].lower() not in ours)
                 message = {**message, "headers": [*others, *ours.items()]}
             return send(message)
@@ -74,12 +74,11 @@ class RateHeadersMiddleware:
 
 
 class RateLimitMiddleware:
-    """Charges the flat cost of a call, and gives the route ``scope["state"]["charge"]``.
+    """Middleware that charges the flat cost of a call; needs `AuthenticationMiddleware` around it.
 
-    A caller who is not identified is charged one unit, whatever they asked for: they are refused.
-    What has been charged is in ``scope["state"]["cost"]``, for the log.
-
-    Needs `AuthenticationMiddleware` around it, which finds the caller.
+    It sets ``scope["state"]["charge"]`` for routes with further costs, and the total so far in
+    ``scope["state"]["cost"]`` for the log. An unidentified caller is charged one unit, whatever
+    the call: the request is going to be refused.
     """
 
     def __init__(
@@ -94,12 +93,12 @@ class RateLimitMiddleware:
         """Wrap an application.
 
         Args:
-            default_tier: of callers whose tier is not among `tiers`.
-            cost_of: flat cost of a request in units. 0 is free and has no headers: they would
-                tell a valid key from others at no cost.
+            default_tier: for callers whose tier is not among `tiers`.
+            cost_of: returns the flat cost of a request in units. At 0 there are no headers:
+                they would reveal at no cost whether a key is valid.
 
         Raises:
-            ValueError: there is no such tier as `default_tier`.
+            ValueError: `default_tier` is not among `tiers`.
         """
         if default_tier not in tiers:
             raise ValueError(f"there is no tier {default_tier!r}; there are {', '.join(tiers)}")
@@ -113,15 +112,16 @@ class RateLimitMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             caller = caller_of(scope)
-            bill = RequestCharge(scope, self._limiter, caller.subject, self._tier(caller.tier))
+            tier = self._tier_of(caller.tier)
+            request_charge = RequestCharge(scope, self._limiter, caller.subject, tier)
             cost = self._cost_of(scope)
-            # who is not known is refused, which costs the same wherever they knock: a dear call
-            # would else say that it is too dear, and not that it needs a key
-            await bill.charge(cost if caller.authenticated else min(cost, 1))
-            scope["state"][CHARGE_KEY] = bill.charge
+            # charge one unit at most to unauthenticated callers: an expensive call would
+            # otherwise answer COST_TOO_HIGH or RATE_LIMITED instead of asking for a key
+            await request_charge.charge(cost if caller.authenticated else min(cost, 1))
+            scope["state"][CHARGE_KEY] = request_charge.charge
         await self.app(scope, receive, send)
 
-    def _tier(self, name: str) -> Tier:
+    def _tier_of(self, name: str) -> Tier:
         tier = self._tiers.get(name)
         if tier is not None:
             return tier
@@ -132,7 +132,7 @@ class RateLimitMiddleware:
 
 
 class RequestCharge:
-    """What one request has cost so far."""
+    """Units that one request has been charged so far."""
 
     def __init__(self, scope: Scope, limiter: Limiter, subject: str, tier: Tier) -> None:
         self._state = scope["state"]
@@ -142,43 +142,43 @@ class RequestCharge:
         self._total = 0
 
     async def charge(self, cost: int, spent: int = 0) -> None:
-        """Charge so many units more for this request; 0 or less is nothing.
+        """Charge this request `cost` more units; nothing for 0 or less.
 
         Args:
-            spent: units' worth of work that was done for the request before it is refused here,
-                which is then what it costs.
+            spent: units for the work that was done already. If the request is refused here, it is
+                charged these instead of its whole cost.
 
         Raises:
-            Problem: COST_TOO_HIGH if the request as a whole costs more than the tier's burst: it
-                can never be paid, and so costs one unit, or what was spent. RATE_LIMITED if there
-                is not enough now.
+            Problem: COST_TOO_HIGH if the request as a whole exceeds the tier's burst, so that it
+                could never be granted; it is charged `spent`, at least one unit. RATE_LIMITED if
+                the caller has too few units now.
         """
         if cost <= 0:
             return
         total = self._total + cost
         if self._tier.quota is not None and total > self._tier.burst:
-            owed = min(max(spent, 1), self._tier.burst)  # or asking would be free
+            owed = min(max(spent, 1), self._tier.burst)  # at least 1: refused attempts cost too
             if owed > self._total:
-                await self._pay(owed - self._total)
-            await self._give_back(owed)
+                await self._charge_limiter(owed - self._total)
+            await self._refund_beyond(owed)
             raise _too_high(self._tier, total)
         try:
-            await self._pay(cost)
+            await self._charge_limiter(cost)
         except Problem:
             if spent:
-                await self._give_back(spent)
+                await self._refund_beyond(spent)
             raise
 
-    async def _pay(self, cost: int) -> None:
+    async def _charge_limiter(self, cost: int) -> None:
         verdict = await self._limiter.charge(self._subject, self._tier, cost)
         self._state[VERDICT_KEY] = verdict
         if not verdict.allowed:
-            raise _limited(verdict, cost)
+            raise _rate_limited(verdict, cost)
         self._total += cost
         self._state[COST_KEY] = self._total
 
-    async def _give_back(self, keep: int) -> None:
-        """Give back what was charged beyond `keep` units."""
+    async def _refund_beyond(self, keep: int) -> None:
+        """Refund what was charged beyond `keep` units."""
         units = self._total - keep
         if units > 0:
             self._state[VERDICT_KEY] = await self._limiter.refund(self._subject, self._tier, units)
@@ -193,7 +193,7 @@ def _too_high(tier: Tier, total: int) -> Problem:
     )
 
 
-def _limited(verdict: Verdict, cost: int) -> Problem:
+def _rate_limited(verdict: Verdict, cost: int) -> Problem:
     tier = verdict.tier
     return Problem(
         Code.RATE_LIMITED,

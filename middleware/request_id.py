@@ -1,7 +1,7 @@
-"""Gives every request an id: the caller's if it is sane, else a new one.
+"""Id of every request: the caller's if it is well-formed, else a new one.
 
-The id is in the answer, in every log line and in every problem, so that a complaint leads to
-the line that explains it.
+The id is in the response, in every log line and in every problem, so that a report by a client
+leads to the log line that explains it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SANE = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 
 
 class RequestIdMiddleware:
-    """Sets ``scope["state"]["request_id"]`` and the answer's `HEADER`."""
+    """Middleware that sets ``scope["state"]["request_id"]`` and the response's `HEADER`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -32,8 +32,8 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = b"".join(values_of(scope, _RAW)[:1]).decode("latin-1")
-        request_id = given if _SANE.fullmatch(given) else secrets.token_hex(16)
+        presented = b"".join(values_of(scope, _RAW)[:1]).decode("latin-1")
+        request_id = presented if _SANE.fullmatch(presented) else secrets.token_hex(16)
         raw = request_id.encode()
         scope.setdefault("state", {})[STATE_KEY] = request_id
 
@@ -42,13 +42,13 @@ class RequestIdMiddleware:
                 headers = [pair for pair in message.get("headers", ()) if pair[0].lower() != _RAW]
                 headers.append((_RAW, raw))
                 message = {**message, "headers": headers}
-            return send(message)  # no coroutine of its own: each would cost every message
+            return send(message)  # returned, not awaited: another coroutine costs every message
 
-        bind_contextvars(request_id=request_id)  # of the task, and servers make one a request
+        bind_contextvars(request_id=request_id)  # local to the task, which is one per request
         await self.app(scope, receive, send_with_id)
 
 
 def request_id_of(scope: Scope) -> str:
-    """The id of the request that a scope belongs to."""
+    """Return the id of the request of a scope."""
     value: str = scope["state"][STATE_KEY]
     return value

@@ -1,7 +1,7 @@
-"""Gives every answer the headers that tell browsers to do no more with it than was meant.
+"""Security headers of every response, which restrict what a browser does with it.
 
-The set is OWASP's for REST services (REST Security Cheat Sheet, Secure Headers Project). An
-answer that says one of them itself keeps what it says: a page for people needs a wider
+The set is OWASP's for REST services (REST Security Cheat Sheet, Secure Headers Project). A header
+that the inner application sets is not overwritten: an HTML page needs a wider
 Content-Security-Policy than JSON does.
 """
 
@@ -11,42 +11,41 @@ from collections.abc import Awaitable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Powers of a browser that no answer of ours has a use for.
+# Browser features that no page of this service uses.
 _UNUSED_POWERS = (
     *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope"),
     *("magnetometer", "microphone", "midi", "payment", "usb"),
 )
 
 HEADERS: Mapping[str, str] = {
-    # JSON that holds markup must not be taken for a page, nor a CSV file for a script
+    # JSON with markup in it must not be sniffed as HTML, nor a CSV file as a script
     "x-content-type-options": "nosniff",
-    # an answer loads nothing, posts nowhere and is framed by nobody
+    # a response loads nothing, posts nowhere and cannot be framed
     "content-security-policy": (
         "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
-    # the same for browsers that do not know frame-ancestors, and for pages with a policy of
-    # their own that forgets it
+    # the same for browsers without frame-ancestors, and for pages whose own policy omits it
     "x-frame-options": "DENY",
-    # an address holds what was asked: other sites need not learn it
+    # a URL holds the query, which other sites must not learn
     "referrer-policy": "no-referrer",
     "permissions-policy": ", ".join(f"{power}=()" for power in _UNUSED_POWERS),
     # a page of ours shares its window with no other site
     "cross-origin-opener-policy": "same-origin",
-    # other sites cannot pull an answer into their process as if it were a picture or a script
-    # (side channels); what CORS allows is not subject to this
+    # other sites cannot load a response into their process as an image or a script (side
+    # channels); requests that CORS allows are not affected
     "cross-origin-resource-policy": "same-origin",
-    # a page of ours embeds only what agrees to be embedded
+    # a page of ours embeds only resources that opt in
     "cross-origin-embedder-policy": "require-corp",
     # plug-ins that read cross-domain policy files find none
     "x-permitted-cross-domain-policies": "none",
-    # forecasts are a retailer's business: no cache keeps one unless the answer allows it, as
-    # those with an ETag do
+    # forecasts are confidential: no cache stores one unless the response allows it, as those
+    # with an ETag do
     "cache-control": "no-store",
 }
-"""Header and value of every answer that does not say otherwise."""
+"""Headers of every response that does not set them itself."""
 
 HSTS = ("strict-transport-security", "max-age=31536000; includeSubDomains")
-"""A browser that has seen this comes back over TLS only, for a year (RFC 6797)."""
+"""Header that makes a browser use only TLS for this host, for a year (RFC 6797)."""
 
 _CACHE_CONTROL = frozenset({b"cache-control"})
 
@@ -54,11 +53,11 @@ Raw = tuple[bytes, bytes]
 
 
 class SecurityHeadersMiddleware:
-    """Adds `HEADERS` to every answer, problems among them.
+    """Middleware that adds `HEADERS` to every response, problems included.
 
     Args:
-        tls_in_front: whether a proxy ends TLS before this server, so that callers arrive over
-            HTTPS only; then `HSTS` is added. RFC 6797 forbids it over plain HTTP.
+        tls_in_front: whether a proxy terminates TLS, so that all callers use HTTPS; then `HSTS`
+            is added. RFC 6797 forbids it over plain HTTP.
     """
 
     def __init__(self, app: ASGIApp, *, tls_in_front: bool = False) -> None:
@@ -66,7 +65,7 @@ class SecurityHeadersMiddleware:
         pairs = [*HEADERS.items(), *([HSTS] if tls_in_front else [])]
         self._all = tuple((name.encode(), value.encode()) for name, value in pairs)
         self._names = frozenset(name for name, _ in self._all)
-        # what a cache has stays under the rules it came with (RFC 9110 section 15.4.5)
+        # a 304 would replace the Cache-Control of the cached response (RFC 9110 section 15.4.5)
         self._not_modified = tuple(pair for pair in self._all if pair[0] not in _CACHE_CONTROL)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,17 +75,17 @@ class SecurityHeadersMiddleware:
 
         def send_secured(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": self._added_to(message)}
+                message = {**message, "headers": self._merge_headers(message)}
             return send(message)
 
         await self.app(scope, receive, send_secured)
 
-    def _added_to(self, start: Message) -> list[Raw]:
-        said: list[Raw] = list(start.get("headers", ()))
+    def _merge_headers(self, start: Message) -> list[Raw]:
+        present: list[Raw] = list(start.get("headers", ()))
         ours = self._not_modified if start["status"] == 304 else self._all
-        names = {name.lower() for name, _ in said}
+        names = {name.lower() for name, _ in present}
         if self._names.isdisjoint(names):
-            return [*said, *ours]
-        if ours is self._all and self._names & names == _CACHE_CONTROL:  # what has an ETag
-            return [*said, *self._not_modified]
-        return [*said, *(pair for pair in ours if pair[0] not in names)]
+            return [*present, *ours]
+        if ours is self._all and self._names & names == _CACHE_CONTROL:  # responses with an ETag
+            return [*present, *self._not_modified]
+        return [*present, *(pair for pair in ours if pair[0] not in names)]

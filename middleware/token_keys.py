@@ -1,7 +1,7 @@
-"""The keys that tokens of the single sign-on are verified with.
+"""Keys that verify the tokens of the single sign-on.
 
-The algorithm belongs to the key, by configuration. What a token says of its algorithm is never
-followed (RFC 8725 section 3.1): a public key would else serve as the secret of a forged token.
+The algorithm is fixed by the configured key. A token's own `alg` is never followed (RFC 8725
+section 3.1): otherwise the public key could be used as the HMAC secret of a forged token.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from errors import InputError
 
 MIN_SECRET = 32
-"""Characters of a shared secret; RFC 7518 section 3.2 wants as many bytes as the hash has."""
+"""Minimum characters of a shared secret: RFC 7518 section 3.2 requires the size of the hash."""
 MIN_BITS = 2048
 CHECK_SECONDS = 30.0
 
@@ -28,23 +28,23 @@ _log = structlog.get_logger(__name__)
 
 
 class TokenKeys(Protocol):
-    """Keys of one algorithm."""
+    """Protocol of a set of keys of one algorithm."""
 
     @property
     def algorithm(self) -> str: ...
 
     @property
     def generation(self) -> int:
-        """Changes when the keys do: what was verified with those before is to be forgotten."""
+        """Number that changes with the keys; tokens verified before a change are invalid."""
         ...
 
     def find(self, kid: str | None) -> str | RSAPublicKey | None:
-        """The key for a token that names `kid`; None where there is none."""
+        """Return the key for a token with this `kid`, or None."""
         ...
 
 
 class SharedSecret:
-    """A secret that the single sign-on signs with too (HS256)."""
+    """A secret shared with the single sign-on (HS256)."""
 
     algorithm = "HS256"
     generation = 0
@@ -64,8 +64,8 @@ class SharedSecret:
 class PublicKeys:
     """The public keys of a file (RS256): a JWK set (RFC 7517), or one key as PEM.
 
-    The file is looked at once in `CHECK_SECONDS` and read again when it was changed. A file that
-    cannot be read then is reported, and the keys before it stay.
+    The file is checked every `CHECK_SECONDS` and read again after a change. If that fails, the
+    error is logged and the previous keys stay in use.
 
     Args:
         clock: seconds, monotonic.
@@ -77,42 +77,42 @@ class PublicKeys:
         self._path = path
         self._clock = clock
         self._checked_at = clock()
-        self._mark = self._mark_now()
-        self._keys = _read(path)
+        self._file_version = self._stat_version()
+        self._keys = _read_keys(path)
         self._generation = 0
 
     @property
     def generation(self) -> int:
-        self._refresh()
+        self._refresh_keys()
         return self._generation
 
     def find(self, kid: str | None) -> RSAPublicKey | None:
-        """The key that a token names, or the only one there is."""
-        self._refresh()
+        """Return the key with this `kid`, or the only key; None if there is none."""
+        self._refresh_keys()
         if None in self._keys:  # PEM: the key has no name
             return self._keys[None]
         if kid is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
         return self._keys.get(kid)
 
-    def _refresh(self) -> None:
+    def _refresh_keys(self) -> None:
         if self._clock() - self._checked_at < CHECK_SECONDS:
             return
         self._checked_at = self._clock()
-        mark = self._mark_now()
-        if mark in (None, self._mark):
+        version = self._stat_version()
+        if version in (None, self._file_version):
             return
         try:
-            self._keys = _read(self._path)
+            self._keys = _read_keys(self._path)
         except InputError as error:
             _log.error("token_keys_not_read", reason=str(error))
             return
-        self._mark = mark
+        self._file_version = version
         self._generation += 1
         _log.info("token_keys_read", keys=len(self._keys))
 
-    def _mark_now(self) -> tuple[int, int, int] | None:
-        """What changes when the file does; None where it is not there."""
+    def _stat_version(self) -> tuple[int, int, int] | None:
+        """Return values that change with the file; None if it does not exist."""
         try:
             stat = self._path.stat()
         except OSError:
@@ -120,18 +120,18 @@ class PublicKeys:
         return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def _read(path: Path) -> dict[str | None, RSAPublicKey]:
-    """The keys of a file by their names.
+def _read_keys(path: Path) -> dict[str | None, RSAPublicKey]:
+    """Return the keys of a file by `kid`.
 
     Raises:
-        InputError: it cannot be read, or holds no key that can be used.
+        InputError: it cannot be read, or holds no usable key.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path.name}: cannot be read ({type(error).__name__}).") from error
     try:
-        keys = _of_set(content) if content.lstrip().startswith(b"{") else _of_pem(content)
+        keys = _keys_of_set(content) if content.lstrip().startswith(b"{") else _keys_of_pem(content)
     except (
         ValueError,
         LookupError,
@@ -149,17 +149,17 @@ def _read(path: Path) -> dict[str | None, RSAPublicKey]:
     return usable
 
 
-def _of_pem(content: bytes) -> dict[str | None, RSAPublicKey]:
+def _keys_of_pem(content: bytes) -> dict[str | None, RSAPublicKey]:
     key = load_pem_public_key(content)
     return {None: key} if isinstance(key, RSAPublicKey) else {}
 
 
-def _of_set(content: bytes) -> dict[str | None, RSAPublicKey]:
-    """The keys of a set that are public, RSA, named, and meant for signatures of RS256."""
-    found: dict[str | None, RSAPublicKey] = {}
+def _keys_of_set(content: bytes) -> dict[str | None, RSAPublicKey]:
+    """Return the public RSA keys of a JWK set that are meant for RS256 signatures, by `kid`."""
+    keys: dict[str | None, RSAPublicKey] = {}
     for entry in json.loads(content)["keys"]:
         meant = entry.get("use", "sig") == "sig" and entry.get("alg", "RS256") == "RS256"
         if entry.get("kty") == "RSA" and meant and "d" not in entry:
             key = jwt.PyJWK(entry, algorithm="RS256").key
-            found[entry.get("kid", "")] = key
-    return found
+            keys[entry.get("kid", "")] = key
+    return keys

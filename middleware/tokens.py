@@ -1,12 +1,12 @@
-"""Bearer tokens of a single sign-on in front: JSON Web Tokens (RFC 7519, RFC 8725).
+"""Bearer tokens of a single sign-on: JSON Web Tokens (RFC 7519, RFC 8725).
 
 *Invariants*
 
-- One algorithm, fixed by the keys; audience and expiry are always demanded.
-- A claim is believed after the signature was verified, so what is wrong with the claims is told
-  only to who holds a token that the single sign-on has signed.
-- A token that was verified is believed for `CACHE_SECONDS` at most, never past its expiry, and
-  never past a change of the keys.
+- One algorithm, fixed by the keys; audience and expiry are always required.
+- Claims are read only after the signature was verified, so errors in the claims are reported only
+  for tokens that the single sign-on has signed.
+- A verified token is cached for `CACHE_SECONDS` at most, never past its expiry, and never past a
+  change of the keys.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cachetools import TLRUCache
 from middleware.token_keys import TokenKeys
 
 LEEWAY = 30.0
-"""Seconds by which the clocks of two machines may differ."""
+"""Tolerated difference of the clocks of two machines, in seconds."""
 CACHE_SECONDS = 60.0
 _ENTRY_BYTES = 1_200
 MAX_SUBJECT = 128
@@ -35,8 +35,8 @@ _SCOPE_CLAIMS = ("scope", "scopes", "scp")
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """What a token says of its bearer.
+class VerifiedToken:
+    """Verified claims of a token.
 
     Attributes:
         expires_at: seconds since 1970.
@@ -63,21 +63,21 @@ class TokenError(Exception):
 
 
 def looks_like_token(text: str) -> bool:
-    """Whether a text has the three parts of a signed token in its compact form (RFC 7515)."""
+    """Return whether a text has the three parts of a token in compact form (RFC 7515)."""
     return _SHAPE.fullmatch(text) is not None
 
 
 class TokenVerifier:
-    """Verifies tokens.
+    """Verifier of tokens, with a cache of verified ones.
 
     Args:
         keys: the shared secret, or the public keys.
-        audience: what the token's `aud` must name.
-        issuer: what the token's `iss` must be, if given.
-        scopes: those that exist; others in a token are ignored.
-        tiers: those that a token may name in its claim `tier`.
-        default_tier: of a token that names none of them.
-        cached_bytes: how much is kept of tokens that were verified.
+        audience: required in the token's `aud`.
+        issuer: required value of the token's `iss`, if any.
+        scopes: existing scopes; others in a token are ignored.
+        tiers: valid values of the claim `tier`.
+        default_tier: for a token without a valid `tier`.
+        cached_bytes: size of the cache.
         clock: seconds since 1970, for the cache.
     """
 
@@ -101,20 +101,20 @@ class TokenVerifier:
         self._tiers = frozenset(tiers)
         self._default_tier = default_tier
         self._leeway = leeway
-        self._cache: TLRUCache[bytes, Verified] = TLRUCache(
-            cached_bytes, ttu=_until, timer=clock, getsizeof=_size_of
+        self._cache: TLRUCache[bytes, VerifiedToken] = TLRUCache(
+            cached_bytes, ttu=_expiry_of, timer=clock, getsizeof=_size_of
         )
         self._generation = keys.generation
 
-    def verify(self, token: str) -> Verified:
-        """What a token says of its bearer; raises TokenError where it is not to be believed."""
+    def verify(self, token: str) -> VerifiedToken:
+        """Return the verified claims of a token; raise TokenError if it is not valid."""
         if self._generation != self._keys.generation:
             self._generation = self._keys.generation
             self._cache.clear()
-        digest = hashlib.sha256(token.encode()).digest()  # the token itself is not kept
-        verified: Verified | None = self._cache.get(digest)
+        digest = hashlib.sha256(token.encode()).digest()  # tokens are not stored
+        verified: VerifiedToken | None = self._cache.get(digest)
         if verified is None:
-            verified = self._cache[digest] = self._verified(self._claims_of(token))
+            verified = self._cache[digest] = self._check_claims(self._claims_of(token))
         return verified
 
     def _claims_of(self, token: str) -> dict[str, Any]:
@@ -133,20 +133,20 @@ class TokenVerifier:
             )
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             # the cause may quote the token
-            raise self._refusal(error) from None
+            raise self._translate_error(error) from None
 
-    def _refusal(self, error: Exception) -> TokenError:
+    def _translate_error(self, error: Exception) -> TokenError:
         for kind, reason, detail in _REFUSALS:
             if isinstance(error, kind):
                 return TokenError(reason, detail.format(algorithm=self._keys.algorithm))
         return TokenError("token_malformed", "The token cannot be read as a signed JSON Web Token.")
 
-    def _verified(self, claims: Mapping[str, Any]) -> Verified:
+    def _check_claims(self, claims: Mapping[str, Any]) -> VerifiedToken:
         subject = "".join(c if c.isprintable() else "?" for c in claims["sub"])[:MAX_SUBJECT]
         if not subject:
             raise TokenError("token_claims", "The token's claim sub is empty.")
         tier = claims.get("tier")
-        return Verified(
+        return VerifiedToken(
             subject=subject,
             scopes=self._scopes & _scopes_of(claims),
             tier=tier if isinstance(tier, str) and tier in self._tiers else self._default_tier,
@@ -186,22 +186,22 @@ _REFUSALS: tuple[tuple[type[Exception], str, str], ...] = (
 )
 
 
-def _until(_: bytes, verified: Verified, now: float) -> float:
-    """When a token is to be verified again."""
+def _expiry_of(_: bytes, verified: VerifiedToken, now: float) -> float:
+    """Return the time until which a verified token is cached."""
     return min(now + CACHE_SECONDS, verified.expires_at)
 
 
-def _size_of(verified: Verified) -> int:
-    """Return the bytes of an entry: its key is a digest, its scopes and tier are ours."""
+def _size_of(verified: VerifiedToken) -> int:
+    """Return the bytes of a cache entry; only the subject's length is the token's choice."""
     return _ENTRY_BYTES + sys.getsizeof(verified.subject)
 
 
 def _scopes_of(claims: Mapping[str, Any]) -> set[str]:
-    """Scopes as a text with spaces (RFC 8693) or as a list, under the names in use."""
-    found: set[str] = set()
+    """Return the scopes of any common claim, a text with spaces (RFC 8693) or a list."""
+    scopes: set[str] = set()
     for name in _SCOPE_CLAIMS:
         value = claims.get(name)
         words = value.split() if isinstance(value, str) else value
         if isinstance(words, list):
-            found.update(word for word in words if isinstance(word, str))
-    return found
+            scopes.update(word for word in words if isinstance(word, str))
+    return scopes

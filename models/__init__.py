@@ -1,1 +1,1 @@
-"""The bundle, and what turns its model's rows into coherent forecasts. Knows nothing of HTTP."""
+"""Forecast mathematics: bundle, model, reconciliation, intervals, explanation. Without HTTP."""

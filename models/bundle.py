@@ -1,4 +1,4 @@
-"""The bundle: everything that one model version needs to serve, but the data."""
+"""The bundle: everything that one model version needs to serve, except the data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from artifacts import Artifact, ArtifactError, seal, staging, verify
 from features.contract import FEATURES_VERSION, NAMES, Contract
-from features.hierarchy import Levels, in_order
+from features.hierarchy import Levels, order_levels
 from features.snapshot import Snapshot
 from models.intervals import Calibration
 from models.model import SegmentedModel
@@ -35,17 +35,17 @@ METRICS_FILE = "metrics.json"
 
 
 def model_file(last_horizon: int) -> str:
-    """Name of the ONNX graph of the segment that ends at a horizon."""
+    """Return the name of the ONNX graph of the segment that ends at a horizon."""
     return f"model-{last_horizon}.onnx"
 
 
 def booster_file(last_horizon: int) -> str:
-    """Name of the same model as LightGBM's text, which explains it."""
+    """Return the name of the same model as LightGBM text, which computes explanations."""
     return f"booster-{last_horizon}.txt"
 
 
 class BundleFacts(BaseModel):
-    """What a bundle's manifest says of the model.
+    """Facts about the model in a bundle's manifest.
 
     Attributes:
         trained_through: the last day whose sales the model has seen, as target or as past.
@@ -77,10 +77,10 @@ class Bundle:
     Attributes:
         name: of the artifact: the model version.
         path: its folder.
-        contract: what the model's rows look like.
+        contract: layout of the model's rows.
         variances: of the base forecasts' errors by node id (see `models.reconciliation`).
-        calibration: of its intervals; None where it was made to be judged and not to serve.
-        metrics: how good it is: the only source of quality figures there is.
+        calibration: of its intervals; None for a model that is only evaluated, never served.
+        metrics: its quality figures; no other source of them exists.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Bundle:
     model: SegmentedModel
 
     def check_fits(self, snapshot: Snapshot) -> None:
-        """Refuse a snapshot that this model knows nothing of.
+        """Refuse a snapshot whose hierarchy or series this model does not know.
 
         Raises:
             ArtifactError: the levels differ, or the model has seen none of the series.
@@ -110,7 +110,7 @@ class Bundle:
 
 @dataclass(frozen=True)
 class SegmentFiles:
-    """The two forms of one segment's model."""
+    """The model of one segment in both formats."""
 
     onnx: bytes
     booster: str
@@ -149,8 +149,9 @@ def write_bundle(
 
 
 def with_metrics(folder: Path, destination: Path, metrics: Mapping[str, Any]) -> Artifact:
-    """Write the bundle in `folder` anew into `destination`, with other metrics: a new version,
-    for the one that exists never changes.
+    """Copy a bundle into `destination` with other metrics, as a new version.
+
+    An existing bundle is never altered.
 
     Raises:
         ArtifactError: the bundle was altered.
@@ -164,14 +165,14 @@ def with_metrics(folder: Path, destination: Path, metrics: Mapping[str, Any]) ->
 
 
 def read_levels(folder: Path) -> Levels:
-    """Return the levels that a bundle was trained for, in the order of `in_order`.
+    """Return the levels that a bundle was trained for, in the order of `order_levels`.
 
     Raises:
         ArtifactError: the bundle was altered.
     """
     facts = verify(folder, kind=KIND).facts
     try:
-        return in_order(BundleFacts.model_validate(facts).levels)
+        return order_levels(BundleFacts.model_validate(facts).levels)
     except (ValueError, ValidationError) as error:
         raise ArtifactError(folder, "does not hold a bundle") from error
 
@@ -181,7 +182,7 @@ def load_bundle(folder: Path, *, threads: int = 1) -> Bundle:
 
     Raises:
         ArtifactError: a file differs from the manifest, the contract is not this release's, or
-            the model does not reproduce its golden rows. There is no way around it.
+            the model does not reproduce its golden rows. No option skips these checks.
     """
     artifact = verify(folder, kind=KIND)
     try:

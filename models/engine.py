@@ -1,8 +1,8 @@
-"""From an origin to coherent forecasts of the whole hierarchy: the steps, each callable alone.
+"""Steps from an origin to coherent forecasts of the whole hierarchy, each callable by itself.
 
 Rows → model → base forecasts → reconciliation. The service runs the two middle steps through
-its runners; `ForecastEngine.forecast` runs all of them here, for training and for the store of
-forecasts of the newest origin.
+its runners; `ForecastEngine.forecast` runs all of them in this process, for training and for the
+stored forecasts of the newest origin.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from models.reconciliation import Coherent, Reconciliation
 
 ALL_HORIZONS = np.arange(1, MAX_HORIZON + 1)
 Progress = Callable[[int, int], None]
-"""Called with parts done and parts in all."""
+"""Called with the number of parts done and of all parts."""
 
-_ROWS_AT_ONCE = 200_000
+_CHUNK_ROWS = 200_000
 """Rows of the model that `ForecastEngine.forecast` holds in memory, about 300 bytes each."""
 
 
 class ForecastEngine:
-    """A bundle and a snapshot, bound together.
+    """A bundle bound to a snapshot.
 
     Raises:
         ArtifactError: they do not fit each other.
@@ -48,11 +48,11 @@ class ForecastEngine:
             if bundle.calibration is None
             else Intervals(bundle.calibration, snapshot.hierarchy)
         )
-        self._unseen = self._unseen_nodes()
+        self._unseen = self._find_unseen_nodes()
 
     @cached_property
     def version(self) -> str:
-        """Names what answers: ``<bundle>.<snapshot>``."""
+        """Version of the forecasts: ``<bundle>.<snapshot>``."""
         return f"{self.bundle.name}.{self.snapshot.name}"
 
     @cached_property
@@ -60,7 +60,7 @@ class ForecastEngine:
         return state_at(self.snapshot, self.snapshot.newest_origin)
 
     def state(self, origin: int) -> State:
-        """The state at an origin; that of the newest is kept, for requests that need a part."""
+        """Return the state at an origin; that of the newest origin is cached."""
         if origin == self.snapshot.newest_origin:
             return self._newest_state
         return state_at(self.snapshot, origin)
@@ -68,16 +68,15 @@ class ForecastEngine:
     def rows(
         self, state: State, covariates: Covariates, horizons: NDArray[np.intp]
     ) -> NDArray[np.float32]:
-        """Rows of all nodes that need a base forecast; shape (nodes × horizons, features)."""
+        """Return the rows of all modelled nodes; shape (nodes × horizons, features)."""
         return self.builder.matrix(state, covariates, self.reconciliation.modelled_nodes, horizons)
 
     def base(
         self, state: State, horizons: NDArray[np.intp], outputs: NDArray[np.float32]
     ) -> NDArray[np.float64]:
-        """Base forecasts, shape (nodes, horizons), from the model's outputs for `rows`.
+        """Return base forecasts, shape (nodes, horizons), from the model's outputs for `rows`.
 
-        A node that has never sold is forecast to sell nothing. Upper nodes without a base
-        forecast of their own have NaN.
+        A node that has never sold gets 0. Upper nodes that are not modelled get NaN.
         """
         modelled = self.reconciliation.modelled_nodes
         base = np.full((len(self.snapshot.hierarchy), len(horizons)), np.nan)
@@ -93,28 +92,28 @@ class ForecastEngine:
         promotion_lead: int | None = None,
         progress: Progress = lambda done, total: None,
     ) -> Coherent:
-        """Coherent forecasts of all nodes from one origin; values of shape (nodes, horizons).
+        """Return coherent forecasts of all nodes from one origin; shape (nodes, horizons).
 
-        The model's rows are made for a few days at a time, so that the memory they take does not
-        grow with the number of days.
+        The model's rows are made in chunks of days, so that their memory does not grow with the
+        number of days.
         """
         state = state_at(self.snapshot, origin)
         covariates = known_covariates(self.snapshot, origin, promotion_lead=promotion_lead)
-        days = max(_ROWS_AT_ONCE // len(self.reconciliation.modelled_nodes), 1)
+        days = max(_CHUNK_ROWS // len(self.reconciliation.modelled_nodes), 1)
         parts = []
         for start in range(0, len(horizons), days):
-            some = horizons[start : start + days]
-            outputs = self.bundle.model.predict(self.rows(state, covariates, some))
-            parts.append(self.base(state, some, outputs))
-            progress(start + len(some), len(horizons))
+            chunk = horizons[start : start + days]
+            outputs = self.bundle.model.predict(self.rows(state, covariates, chunk))
+            parts.append(self.base(state, chunk, outputs))
+            progress(start + len(chunk), len(horizons))
         return self.reconciliation.reconcile(np.concatenate(parts, axis=1))
 
     def methods(self, origin: int, nodes: NDArray[np.intp]) -> list[Method]:
-        """How the forecasts of nodes (rows of the hierarchy) from an origin are made."""
+        """Return the forecast methods of nodes (rows of the hierarchy) from an origin."""
         return methods_at(self.snapshot, origin, nodes, self._unseen[nodes])
 
-    def _unseen_nodes(self) -> NDArray[np.bool_]:
-        """Bottom series whose store or family the model has not seen; shape (nodes,)."""
+    def _find_unseen_nodes(self) -> NDArray[np.bool_]:
+        """Mark bottom series whose store or family the model has not seen; shape (nodes,)."""
         hierarchy = self.snapshot.hierarchy
         unseen = np.zeros(len(hierarchy), dtype=np.bool_)
         for feature, column in (("store", "store_nbr"), ("family", "family")):

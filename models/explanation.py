@@ -1,10 +1,10 @@
-"""Why a forecast is what it is: exact TreeSHAP of the bundle's boosters, taken on to units.
+"""Explanations of forecasts: exact TreeSHAP of the bundle's boosters, converted to units.
 
-The boosters are the served graphs in LightGBM's form (a test holds them together), and their
-score, in log1p units, is a base value plus one contribution for each feature. In units the way
-from the base value to the forecast is a curve; every contribution gets the share of it that it
-has of the score, so that the steps add up in units too, and keep their signs. That makes it
-possible to add the steps of several days, and of the bottom series below a node.
+The boosters are the served graphs in LightGBM's format (a test holds both equal). Their score, in
+log1p units, is a base value plus one contribution of each feature. The conversion of a score to
+units is not linear; every contribution gets the share of the difference in units that it has of
+the difference in score. So the steps add up in units too and keep their signs, and the steps of
+several days, or of the bottom series below a node, can be added.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ leaves, as on the Favorita data: three seconds for this many.
 """
 
 LARGEST_GAP = 1e-4
-"""By how much, relative and absolute below 1, a booster may differ from the graph that serves.
+"""Largest difference of a booster from the served graph: relative, but absolute below 1 unit.
 
-The graph adds its trees up in float32, which makes for less than a tenth of this.
+The graph adds its trees in float32, which causes less than a tenth of this.
 """
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -50,11 +50,11 @@ Value = str | float | None
 
 
 class ExplainerMissingError(RuntimeError):
-    """LightGBM, which explains, is not installed or cannot be loaded."""
+    """LightGBM, which computes explanations, is not installed or cannot be loaded."""
 
 
 class ExplanationError(RuntimeError):
-    """The boosters do not say what the served model says."""
+    """The boosters do not reproduce the served model."""
 
 
 class Explainer:
@@ -71,7 +71,7 @@ class Explainer:
     def __init__(self, folder: Path, segments: tuple[int, ...]) -> None:
         self._segments = segments
         with _LOCK:
-            self._boosters = [_booster(folder / booster_file(last)) for last in segments]
+            self._boosters = [_load_booster(folder / booster_file(last)) for last in segments]
 
     def contributions(self, rows: NDArray[np.float32]) -> Floats:
         """TreeSHAP of rows of shape (n, features), in log1p units.
@@ -89,27 +89,27 @@ class Explainer:
         return outputs
 
 
-def _booster(path: Path) -> Any:
+def _load_booster(path: Path) -> Any:
     try:
-        # not before somebody asks: a server that cannot explain can still forecast
+        # imported on the first use: a server that cannot explain can still forecast
         from lightgbm import Booster
-    except (ImportError, OSError) as error:  # OSError: it is there, and its OpenMP is not
+    except (ImportError, OSError) as error:  # OSError: installed, without OpenMP
         raise ExplainerMissingError("LightGBM cannot be loaded") from error
     return Booster(model_file=path)
 
 
 @lru_cache(maxsize=2)  # while one bundle takes over from another
 def load_explainer(folder: Path, segments: tuple[int, ...]) -> Explainer:
-    """The explainer of a bundle; once a process."""
+    """Load the explainer of a bundle; cached, so once in a process."""
     return Explainer(folder, segments)
 
 
 class Space(StrEnum):
-    """What contributions are counted in.
+    """Space in which contributions are expressed.
 
     Attributes:
         LINK: log1p units, the model's own: exact, and each is a factor on the forecast + 1.
-        UNITS: sums over several rows of the model, which have units in common only.
+        UNITS: sums over several rows of the model; only in units may rows be added.
     """
 
     LINK = "log1p units"
@@ -117,12 +117,12 @@ class Space(StrEnum):
 
 
 class GroupStep(NamedTuple):
-    """What the features of one group do together.
+    """Joint contribution of the features of one group.
 
     Attributes:
         columns: of the features, the largest contribution first.
         contribution: in the explanation's space.
-        units: by which they move the forecast.
+        units: their change of the forecast, in units.
     """
 
     columns: Sequence[int]
@@ -132,7 +132,7 @@ class GroupStep(NamedTuple):
 
 @dataclass(frozen=True)
 class Explanation:
-    """The steps from what the model says without looking at features to a forecast.
+    """The steps from the model's base value to a forecast.
 
     In units, ``base_units + units + cut + reconciliation + not_explained`` is `prediction`, but
     for `missing`.
@@ -148,7 +148,7 @@ class Explanation:
         not_explained: forecast of the series beyond `MAX_ROWS`, units.
         series_not_explained: how many they are.
         prediction: the coherent forecast, units.
-        values: of the features, readable, where there is one row; otherwise None.
+        values: readable values of the features if there is one row; otherwise None.
     """
 
     space: Space
@@ -181,9 +181,9 @@ class Explanation:
 
     @property
     def missing(self) -> float:
-        """By how much the steps do not add up to the prediction, in units.
+        """Difference of the prediction from the sum of the steps, in units.
 
-        It is the float32 rounding of the graph that serves, against the boosters' float64.
+        It is the float32 rounding of the served graph, against the boosters' float64.
         """
         steps = self.base_units + float(self.units.sum()) + self.cut
         return abs(steps + self.reconciliation + self.not_explained - self.prediction)
@@ -197,12 +197,12 @@ class Explanation:
 def explain(
     engine: ForecastEngine, origin: int, row: int, horizons: NDArray[np.intp], coherent: Floats
 ) -> Explanation:
-    """Explain the forecast of a node, added up over days.
+    """Explain the forecast of a node, summed over days.
 
-    A series that has never sold is zero by rule: no model is asked, and all its steps are zero.
+    A series that has never sold is zero by rule: the model is not run, and its steps are zero.
 
     Args:
-        origin: index of the last day whose sales the forecast rests on.
+        origin: index of the last day whose sales the forecast uses.
         row: of the node in the hierarchy.
         horizons: days after the origin, ascending.
         coherent: forecasts of all nodes for those days in units, shape (nodes, days).
@@ -211,23 +211,31 @@ def explain(
         ExplainerMissingError: LightGBM cannot be loaded.
         ExplanationError: the boosters are not the model that serves.
     """
-    sold, never = _bottoms(engine, origin, row)
+    # A coherent forecast is the sum of its bottom series, so a node is explained through these.
+    # TreeSHAP is slow: the series with the largest forecasts are run until MAX_ROWS, and the others
+    # form one remainder (`not_explained`). A single row is reported in link space, where its
+    # contributions are exact; sums over rows only in units (see `Space`). Series that never sold
+    # have a base forecast of 0; units that reconciliation gives them belong to its step, hence
+    # they are part of `explained`.
+    sold, never = _split_bottoms(engine, origin, row)
     totals = coherent.sum(axis=1)
-    room = max(MAX_ROWS // len(horizons), 1)
+    max_nodes = max(MAX_ROWS // len(horizons), 1)
     ranked = sold[np.argsort(-totals[sold], kind="stable")]
-    nodes, rest = ranked[:room], ranked[room:]
-    rows = _rows(engine, origin, nodes, horizons)
-    steps = _steps(engine, rows)
+    nodes, rest = ranked[:max_nodes], ranked[max_nodes:]
+    rows = _make_rows(engine, origin, nodes, horizons)
+    steps = _compute_steps(engine, rows)
     explained = float(totals[nodes].sum() + totals[never].sum())
-    alone = row >= engine.snapshot.hierarchy.n_upper and len(horizons) == 1
+    is_single_row = row >= engine.snapshot.hierarchy.n_upper and len(horizons) == 1
     values = None
-    if alone:
-        shown = rows if len(nodes) else _rows(engine, origin, np.array([row]), horizons)
-        values = readable(engine.bundle.contract, shown[0])
+    if is_single_row:
+        row_to_format = (
+            rows if len(nodes) else _make_rows(engine, origin, np.array([row]), horizons)
+        )
+        values = readable(engine.bundle.contract, row_to_format[0])
     return Explanation(
-        space=Space.LINK if alone else Space.UNITS,
-        base=steps.base if alone else steps.base_units,
-        contributions=steps.contributions if alone else steps.units,
+        space=Space.LINK if is_single_row else Space.UNITS,
+        base=steps.base if is_single_row else steps.base_units,
+        contributions=steps.contributions if is_single_row else steps.units,
         base_units=steps.base_units,
         units=steps.units,
         cut=steps.cut,
@@ -239,10 +247,10 @@ def explain(
     )
 
 
-def _bottoms(
+def _split_bottoms(
     engine: ForecastEngine, origin: int, row: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows of the bottom series of a node: those that have sold by the origin, and the others."""
+    """Return the rows of a node's bottom series that have sold by the origin, and of the others."""
     hierarchy = engine.snapshot.hierarchy
     summing = hierarchy.summing
     below = summing.indices[summing.indptr[row] : summing.indptr[row + 1]].astype(np.intp)
@@ -251,7 +259,7 @@ def _bottoms(
     return nodes[sold], nodes[~sold]
 
 
-def _rows(
+def _make_rows(
     engine: ForecastEngine, origin: int, nodes: NDArray[np.intp], horizons: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     if not len(nodes):
@@ -263,7 +271,7 @@ def _rows(
 
 @dataclass(frozen=True)
 class _Steps:
-    """Steps of rows, added up; `forecast` is what the model that serves says of them, units."""
+    """Steps summed over rows; `forecast` is the served model's output for them, in units."""
 
     base: float
     contributions: Floats
@@ -273,10 +281,10 @@ class _Steps:
     forecast: float
 
 
-def _steps(engine: ForecastEngine, rows: NDArray[np.float32]) -> _Steps:
+def _compute_steps(engine: ForecastEngine, rows: NDArray[np.float32]) -> _Steps:
     if not len(rows):
-        nothing = np.zeros(len(NAMES))
-        return _Steps(0.0, nothing, 0.0, nothing, 0.0, 0.0)
+        zeros = np.zeros(len(NAMES))
+        return _Steps(0.0, zeros, 0.0, zeros, 0.0, 0.0)
     bundle = engine.bundle
     outputs = load_explainer(bundle.path, bundle.facts.segments).contributions(rows)
     contributions, base = outputs[:, :-1], outputs[:, -1]
@@ -287,22 +295,26 @@ def _steps(engine: ForecastEngine, rows: NDArray[np.float32]) -> _Steps:
         base=float(base.sum()),
         contributions=contributions.sum(axis=0),
         base_units=float(np.expm1(base).sum()),
-        units=in_units(base, contributions).sum(axis=0),
+        units=convert_to_units(base, contributions).sum(axis=0),
         cut=float(np.maximum(-np.expm1(score), 0).sum()),
         forecast=float(served.sum()),
     )
 
 
-def in_units(base: Floats, contributions: Floats) -> Floats:
-    """Contributions to scores as contributions to units; they add up from base value to score.
+def convert_to_units(base: Floats, contributions: Floats) -> Floats:
+    """Convert contributions to scores to contributions in units, shape (n, features).
 
-    Each is multiplied by the slope of the chord between the two, ``(expm1(score) - expm1(base)) /
-    (score - base)``, which is never negative and becomes the tangent where they are one.
+    Each is multiplied by the slope of the chord from base value to score, ``(expm1(score) -
+    expm1(base)) / (score - base)``, which is positive and becomes the tangent where both are equal.
 
     Args:
         base: log1p units, shape (n,).
         contributions: log1p units, shape (n, features).
     """
+    # One slope for all contributions of a row keeps their ratios and signs, and makes them add up
+    # to expm1(score) - expm1(base) in any order. Converting them one after the other along the
+    # curve would depend on that order. exp(base) * expm1(step) / step is the same slope without
+    # the cancellation of the difference of two nearly equal exponentials.
     step = contributions.sum(axis=1)
     slope = np.divide(np.expm1(step), step, out=np.ones_like(step), where=step != 0)
     units: Floats = contributions * (np.exp(base) * slope)[:, None]
@@ -316,17 +328,17 @@ def _check_same_model(explained: Floats, served: Floats) -> None:
 
 
 def readable(contract: Contract, row: NDArray[np.float32]) -> tuple[Value, ...]:
-    """A row's values as a person would write them, in the contract's order.
+    """Return a row's values in readable form, in the contract's order.
 
-    Categories and weekdays are names; what is missing, not known or does not apply is None.
+    Categories and weekdays are names; missing, unknown or inapplicable values are None.
     """
     return tuple(
-        _readable(contract.categories, name, value)
+        _format_value(contract.categories, name, value)
         for name, value in zip(contract.names, row.tolist(), strict=True)
     )
 
 
-def _readable(categories: Mapping[str, tuple[str, ...]], name: str, value: float) -> Value:
+def _format_value(categories: Mapping[str, tuple[str, ...]], name: str, value: float) -> Value:
     if name in categories:
         return None if value == UNKNOWN_CODE else categories[name][int(value)]
     if name == "weekday":

@@ -1,4 +1,4 @@
-"""What went wrong, as one line that may be shown to a caller."""
+"""Messages of exceptions, as one line that may be shown to a caller."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from artifacts import ArtifactError
 from errors import InputError
 
 
-def told(error: Exception, *roots: Path) -> str:
-    """The line that the command line would print, without the paths of this machine.
+def public_message(error: Exception, *roots: Path) -> str:
+    """Return the line that the command line would print, without the paths of this machine.
 
     Args:
-        roots: folders whose paths are left out; what lies below them is named from there.
+        roots: folders whose absolute paths are removed; paths below them become relative.
     """
     if isinstance(error, ArtifactError | InputError):
-        text = f"{error} ({_reason(error.__cause__)})" if error.__cause__ else str(error)
+        text = f"{error} ({_describe_cause(error.__cause__)})" if error.__cause__ else str(error)
     elif isinstance(error, OSError):
         text = error.strerror or "the volume failed"  # its own text names the path
     else:
@@ -27,8 +27,8 @@ def told(error: Exception, *roots: Path) -> str:
     return " ".join(text.split())
 
 
-def _reason(cause: BaseException) -> str:
-    if isinstance(cause, ValidationError):  # its own words are for who wrote the schema
+def _describe_cause(cause: BaseException) -> str:
+    if isinstance(cause, ValidationError):  # pydantic's text is for the author of the schema
         where = ".".join(map(str, cause.errors()[0]["loc"])) or "document"
         return f"its {where} is not as expected"
     return str(cause)

@@ -1,4 +1,4 @@
-"""Answers forecasts for any origin: a slice where they are stored, a computation elsewhere."""
+"""Forecasts for any origin: a slice of stored ones for the newest origin, else computed."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from models.scenario import Adjustment, ScenarioRows, scenario_rows
 
 FIRST_ORIGIN = MIN_HISTORY_DAYS - 1
 
-AT_ONCE = 2
-"""Computations over the whole hierarchy that go on at a time: each holds the rows of all its days,
-58 MB for 1,782 series and 90 days, and takes a core. The others wait."""
+MAX_CONCURRENT = 2
+"""Concurrent computations over the whole hierarchy; further ones wait. Each keeps the rows of all
+its days in memory (58 MB for 1,782 series and 90 days) and occupies a core."""
 
 
 class Inferring(Protocol):
-    """The model, here or in another process."""
+    """Interface of the model runner, in this or another process."""
 
     def infer(
         self, bundle: str, snapshot: str, rows: NDArray[np.float32]
@@ -33,7 +33,7 @@ class Inferring(Protocol):
 
 
 class Reconciling(Protocol):
-    """The reconciliation, here or in another process."""
+    """Interface of the reconciliation runner, in this or another process."""
 
     def reconcile(
         self, bundle: str, snapshot: str, base: NDArray[np.float64]
@@ -41,7 +41,7 @@ class Reconciling(Protocol):
 
 
 class RunnerError(RuntimeError):
-    """A runner gave no answer; the cause is chained."""
+    """A runner that failed or cannot be reached; the cause is chained."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Comparison:
 
     Attributes:
         baseline, scenario: units, shape (nodes, days).
-        predicted: nodes of whose own rows the scenario alters any, shape (nodes,).
+        predicted: whether the scenario alters a row of the node itself, shape (nodes,).
     """
 
     baseline: NDArray[np.float64]
@@ -65,12 +65,12 @@ class Forecaster:
     release: LoadedRelease
     onnx: Inferring
     reconciler: Reconciling
-    turns: anyio.Semaphore = field(
-        default_factory=lambda: anyio.Semaphore(AT_ONCE), repr=False, compare=False
+    slots: anyio.Semaphore = field(
+        default_factory=lambda: anyio.Semaphore(MAX_CONCURRENT), repr=False, compare=False
     )
 
     async def forecast(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Coherent forecasts of all nodes in units, shape (nodes, horizons).
+        """Return coherent forecasts of all nodes in units, shape (nodes, horizons).
 
         Args:
             origin: index of the last day whose sales are used, `FIRST_ORIGIN` to the newest.
@@ -88,13 +88,13 @@ class Forecaster:
             covariates = known_covariates(engine.snapshot, origin)
             return state, engine.rows(state, covariates, horizons)
 
-        async with self.turns:
+        async with self.slots:
             state, rows = await anyio.to_thread.run_sync(prepare)
             outputs = await self._infer(origin, rows)
             return await self._reconcile(origin, engine.base(state, horizons, outputs))
 
     async def base(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Base forecasts in units, shape (n,), of rows of shape (n, features).
+        """Return base forecasts in units, shape (n,), of rows of shape (n, features).
 
         Raises:
             RunnerError: see `forecast`.
@@ -108,7 +108,7 @@ class Forecaster:
         node: int,
         adjustments: Sequence[Adjustment],
     ) -> Comparison:
-        """Forecast as `forecast` does, and as if the covariates below a node were adjusted.
+        """Forecast with the known covariates, and with those below a node adjusted.
 
         One call of the model predicts the rows that the adjustments alter, and those of the
         baseline whose base forecasts are not stored.
@@ -123,10 +123,10 @@ class Forecaster:
         if not adjustments:
             baseline = await self.forecast(origin, horizons)
             return Comparison(baseline, baseline, np.zeros(len(baseline), dtype=np.bool_))
-        async with self.turns:
-            return await self._compared(origin, horizons, node, adjustments)
+        async with self.slots:
+            return await self._compute_comparison(origin, horizons, node, adjustments)
 
-    async def _compared(
+    async def _compute_comparison(
         self,
         origin: int,
         horizons: NDArray[np.intp],
@@ -137,33 +137,37 @@ class Forecaster:
 
         def prepare() -> tuple[ScenarioRows, NDArray[np.bool_], NDArray[np.float32]]:
             rows = scenario_rows(engine, origin, horizons, node, adjustments)
-            missing = self._missing(origin, rows.days)
-            return rows, missing, rows.asked(missing)
+            missing = self._find_missing_days(origin, rows.days)
+            return rows, missing, rows.rows_to_predict(missing)
 
-        rows, missing, asked = await anyio.to_thread.run_sync(prepare)
-        outputs = await self._infer(origin, asked) if len(asked) else asked[:, 0]
-        stored, modelled_nodes = self._stored(horizons), engine.reconciliation.modelled_nodes
-        before, after = rows.both(missing, outputs, stored[modelled_nodes])
+        # The cost is in the model, so it runs once and only for rows whose outputs are not known:
+        # those that the scenario alters, and the baseline's of the missing days. Reconciliation
+        # works day by day, so it is repeated for the altered days only; the other days of the
+        # scenario are copied from the baseline, which makes their difference exactly zero.
+        rows, missing, requested = await anyio.to_thread.run_sync(prepare)
+        outputs = await self._infer(origin, requested) if len(requested) else requested[:, 0]
+        stored, modelled_nodes = self._select_stored(horizons), engine.reconciliation.modelled_nodes
+        before, after = rows.merge_outputs(missing, outputs, stored[modelled_nodes])
         baseline = stored
         if origin != engine.snapshot.newest_origin:
             baseline = await self._reconcile(origin, engine.base(rows.state, horizons, before))
         scenario, days = baseline.copy(), rows.days
-        if days.any():  # a day on which no row changes keeps its very numbers
+        if days.any():
             base = engine.base(rows.state, horizons[days], after[:, days])
             scenario[:, days] = await self._reconcile(origin, base)
         predicted = np.zeros(len(engine.snapshot.hierarchy), dtype=np.bool_)
         predicted[modelled_nodes] = rows.changed.any(axis=1)
         return Comparison(baseline, scenario, predicted)
 
-    def _stored(self, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
-        """A copy of the newest origin's coherent forecasts, shape (nodes, days)."""
+    def _select_stored(self, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return a copy of the newest origin's coherent forecasts, shape (nodes, days)."""
         return self.release.forecasts.mean[:, horizons - 1]
 
-    def _missing(self, origin: int, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Days whose base forecasts must be computed before those that changed can be put in.
+    def _find_missing_days(self, origin: int, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return the days whose base forecasts of the baseline must be computed; shape (days,).
 
-        Those of the newest origin's bottom series are the stored forecasts, unless
-        reconciliation moved them or negative ones were clipped.
+        At the newest origin the stored coherent forecasts of the bottom series equal their base
+        forecasts, unless reconciliation moved them or negative ones were clipped.
 
         Args:
             changed: days that the scenario alters, shape (days,).
@@ -176,22 +180,22 @@ class Forecaster:
         return changed if moved else np.zeros_like(changed)
 
     async def _infer(self, origin: int, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        with _runner(origin):
+        with _wrap_runner_errors(origin):
             return await self.onnx.infer(*self._names, rows)
 
     async def _reconcile(self, origin: int, base: NDArray[np.float64]) -> NDArray[np.float64]:
-        with _runner(origin):
+        with _wrap_runner_errors(origin):
             return await self.reconciler.reconcile(*self._names, base)
 
     @property
     def _names(self) -> tuple[str, str]:
-        """Named in every call: a runner in another process must not answer from another release."""
+        """Bundle and snapshot, sent with every call, so that a runner uses the same release."""
         return self.release.engine.bundle.name, self.release.engine.snapshot.name
 
 
 @contextmanager
-def _runner(origin: int) -> Iterator[None]:
+def _wrap_runner_errors(origin: int) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # whatever the connection, the other process, or the model says
+    except Exception as error:  # of the connection, the other process, or the model
         raise RunnerError(f"a runner failed for the origin {origin}: {error}") from error

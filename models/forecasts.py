@@ -1,7 +1,8 @@
-"""The forecasts of the newest origin: computed once for a bundle and a snapshot, then mapped.
+"""Forecasts of the newest origin: computed once for a release, stored, and memory-mapped.
 
-They are an artifact of their own beside the snapshot, so that a start does not wait for them and
-workers share their memory. The first process that misses them makes them; the others wait.
+They are a separate artifact beside the snapshot, so that a start does not compute them again and
+workers share their memory. The first process that does not find them computes them under a lock;
+the others wait.
 """
 
 from __future__ import annotations
@@ -37,19 +38,21 @@ class Forecasts:
 def load_or_make(
     engine: ForecastEngine, store: Store, *, progress: Progress = lambda done, total: None
 ) -> Forecasts:
-    """The forecasts of an engine's release, from its artifact, which is made if there is none.
+    """Load the forecasts of an engine's release; compute and store them if there are none.
 
-    Where the folder cannot be written, as in a read-only image, they are kept in memory.
+    If the folder cannot be written, as in a read-only image, they stay in memory.
 
     Raises:
         ArtifactError: the artifact was altered.
     """
-    folder = _find(engine, store)
+    folder = _find_artifact(engine, store)
     if folder is None:
         try:
             store.forecasts.mkdir(parents=True, exist_ok=True)
             with FileLock(store.forecasts / ".lock"):
-                folder = _find(engine, store) or _make(engine, store, progress).path
+                folder = (
+                    _find_artifact(engine, store) or _make_artifact(engine, store, progress).path
+                )
         except (OSError, UnwritableError):
             coherent = engine.forecast(engine.snapshot.newest_origin, progress=progress)
             return Forecasts(mean=coherent.values, clipped=coherent.clipped)
@@ -61,11 +64,11 @@ def load_or_make(
     return Forecasts(mean=mean, clipped=int(artifact.facts["clipped"]))
 
 
-def _find(engine: ForecastEngine, store: Store) -> Path | None:
+def _find_artifact(engine: ForecastEngine, store: Store) -> Path | None:
     return next(iter(store.forecasts.glob(f"{engine.version}-*")), None)
 
 
-def _make(engine: ForecastEngine, store: Store, progress: Progress) -> Artifact:
+def _make_artifact(engine: ForecastEngine, store: Store, progress: Progress) -> Artifact:
     coherent = engine.forecast(engine.snapshot.newest_origin, progress=progress)
     with staging(store.forecasts) as folder:
         np.save(folder / MEAN_FILE, coherent.values)

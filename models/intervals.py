@@ -1,16 +1,16 @@
-"""Prediction intervals of coherent forecasts, calibrated on forecasts that were really made.
+"""Prediction intervals of coherent forecasts, calibrated on out-of-sample forecasts.
 
 Residuals are those of frozen models on later origins, of the *coherent* forecasts of every node,
-after a square root, which evens out the spread of counts (Bartlett, 1936) and, unlike a
-logarithm, does not make an error of thousands out of a day that was closed. Each is divided by
-the scale of its node, and the quantiles of what remains are taken over all nodes of a level: a
-conformal step in groups (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World",
-2005, on Mondrian predictors), the groups being level, horizon bucket and size of the forecast. So
-an interval adapts to its series, to how far ahead it looks and to how much it expects, and a
-level's coverage is what it says.
+after a square root, which stabilises the variance of counts (Bartlett, 1936) and, unlike a
+logarithm, does not turn a closed day into an extreme residual. Each is divided by the scale of its
+node, and quantiles of these scaled residuals are taken over all nodes of a level: a group-wise
+(Mondrian) conformal step (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World",
+2005), the groups being level, horizon bucket and size of the forecast. So the width of an interval
+adapts to the series, the horizon and the size of the forecast, and the coverage of a level is its
+nominal one.
 
-A series that has never sold is forecast to sell nothing by rule; its interval is what such series
-went on to sell.
+A series that has never sold is forecast as zero by rule; the upper bound of its interval is a
+quantile of the later sales of such series.
 
 Quantiles do not add up: the interval of a store is not the sum of those of its families.
 """
@@ -30,23 +30,29 @@ from features.hierarchy import Hierarchy
 Values = NDArray[np.float64]
 
 BUCKETS: tuple[tuple[int, int], ...] = ((1, 7), (8, 16), (17, 30), (31, 60), (61, 90))
-"""Horizons that are judged together: first and last day after the origin."""
+"""Horizon buckets for calibration and scores: first and last day after the origin."""
 
 PROBABILITIES = np.concatenate(
     ([0.0025, 0.005, 0.01], np.arange(0.025, 0.9751, 0.025), [0.99, 0.995, 0.9975])
 )
 MIN_NOMINAL, MAX_NOMINAL = 50, 99
-"""Nominal coverage that can be asked for, in percent."""
+"""Range of the nominal coverage of a request, in percent."""
 
 _CENTRES = np.array([(first + last) / 2 for first, last in BUCKETS])
 _EVERY_DAY = np.arange(1, BUCKETS[-1][1] + 1)
-_MIX = np.stack([np.interp(_EVERY_DAY, _CENTRES, unit) for unit in np.eye(len(BUCKETS))], axis=1)
-"""Weights of the buckets at each horizon, shape (horizons, buckets): a value that is known at the
-buckets' centres is interpolated between them by one product."""
+_BUCKET_WEIGHTS = np.stack(
+    [np.interp(_EVERY_DAY, _CENTRES, unit) for unit in np.eye(len(BUCKETS))], axis=1
+)
+"""Weights of the buckets at each horizon, shape (horizons, buckets).
+
+A product with it interpolates values of the buckets linearly between the buckets' centres, so that
+widths do not jump at a bucket's border. Before the first and after the last centre the values are
+constant.
+"""
 
 
 def bucket_of(horizons: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Number of each horizon's bucket."""
+    """Return the number of each horizon's bucket."""
     return np.searchsorted([last for _, last in BUCKETS], horizons)
 
 
@@ -56,11 +62,11 @@ class LevelErrors:
 
     Attributes:
         scale: root mean square of the residuals of the level, shape (buckets,), roots of units.
-        sizes: roots of the forecasts that the groups stand for, shape (groups,), ascending.
-        quantiles: of the residuals over their node's scale, shape (buckets, groups,
+        sizes: median root of the forecasts of each size group, shape (groups,), ascending.
+        quantiles: of the residuals divided by their node's scale, shape (buckets, groups,
             probabilities), ascending in the last.
-        unsold: quantiles of what nodes sold that had not sold by the origin, shape (buckets, 1,
-            probabilities), units.
+        unsold: quantiles of the sales of nodes without sales up to the origin, shape
+            (buckets, 1, probabilities), units.
     """
 
     scale: Values
@@ -74,10 +80,10 @@ _ARRAYS = tuple(field.name for field in fields(LevelErrors))
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a bundle knows of its errors.
+    """Error statistics of a bundle, from which intervals are computed.
 
     Attributes:
-        nodes: ids of the nodes that calibration has seen.
+        nodes: ids of the nodes that took part in the calibration.
         scale: root mean square of their residuals, shape (nodes, buckets), roots of units.
         levels: errors by level.
     """
@@ -120,11 +126,13 @@ class Intervals:
         self._tables = [_Table(calibration.levels[level]) for level in hierarchy.levels]
         known = dict(zip(calibration.nodes, calibration.scale, strict=True))
         scales = [
-            known.get(node.id, calibration.levels[node.level].scale)  # new: as its level is
+            known.get(
+                node.id, calibration.levels[node.level].scale
+            )  # a new node gets that of its level
             for node in hierarchy.nodes
         ]
-        # made once for all nodes: a product of one row may differ from this in its last bit
-        self._spread: Values = np.array(scales) @ _MIX.T
+        # one product for all nodes: that of a single row may differ in the last bit
+        self._spread: Values = np.array(scales) @ _BUCKET_WEIGHTS.T
 
     def bounds(
         self,
@@ -135,7 +143,7 @@ class Intervals:
         *,
         sold: NDArray[np.bool_],
     ) -> tuple[Values, Values]:
-        """Lower and upper bounds in units, each of the shape of `mean`.
+        """Return lower and upper bounds in units, each of the shape of `mean`.
 
         Args:
             nodes: rows of the hierarchy, shape (n,).
@@ -157,11 +165,13 @@ class Intervals:
         *,
         sold: NDArray[np.bool_],
     ) -> list[tuple[Values, Values]]:
-        """Return the bounds of several nominal coverages, each as `bounds` does.
-
-        They differ in the quantiles alone: where a forecast lies among the groups of its level is
-        found once for all of them.
-        """
+        """Return the bounds of several nominal coverages, each as `bounds` does."""
+        # Both tails of all nominals are evaluated at once: they differ in the quantile only, so a
+        # forecast's position among the size groups of its level is searched once. Levels are
+        # processed one by one because each has its own table. Series that never sold have no
+        # scale to adapt to: lower bound 0, upper bound a quantile of the level. The final minimum
+        # and maximum keep the mean inside even if both quantiles lie on one side of it. Intervals
+        # are nested because quantiles ascend with the share and every later step is monotone.
         if not nominals:
             return []
         tails = [(1 - nominal / 100) / 2 for nominal in nominals]
@@ -173,7 +183,7 @@ class Intervals:
             at, unsold = np.flatnonzero(of_level & sold), np.flatnonzero(of_level & ~sold)
             shares = [*tails, *(1 - tail for tail in tails)]
             quantiles = np.stack([table.at(share) for share in shares])
-            values[:, at] = _reach(root[at], spread[at], horizons, table.sizes, quantiles)
+            values[:, at] = _compute_bounds(root[at], spread[at], horizons, table.sizes, quantiles)
             if len(unsold):
                 for number, tail in enumerate(tails, len(tails)):
                     values[number, unsold] = table.unsold(1 - tail)[horizons - 1]
@@ -182,43 +192,54 @@ class Intervals:
 
 
 class _Table:
-    """The quantiles of a level at every horizon, by share; kept, for few shares are asked for."""
+    """Quantiles of a level at every horizon, cached by share, of which requests use few."""
 
     def __init__(self, errors: LevelErrors) -> None:
         self._errors = errors
-        self._kept: dict[float, Values] = {}
+        self._quantiles: dict[float, Values] = {}
         self._unsold: dict[float, Values] = {}
 
     @property
     def sizes(self) -> Values:
-        """Of the groups, shape (groups,)."""
+        """Sizes of the groups, shape (groups,)."""
         return self._errors.sizes
 
     def at(self, share: float) -> Values:
-        """Quantiles of the groups, shape (horizons, groups)."""
-        if share not in self._kept:
-            self._kept[share] = _MIX @ _at_share(self._errors.quantiles, share)
-        return self._kept[share]
+        """Return the quantiles of the groups at a share, shape (horizons, groups)."""
+        if share not in self._quantiles:
+            self._quantiles[share] = _BUCKET_WEIGHTS @ _interpolate_quantiles(
+                self._errors.quantiles, share
+            )
+        return self._quantiles[share]
 
     def unsold(self, share: float) -> Values:
-        """What a series that had not sold stays below, shape (horizons,), units."""
+        """Return the quantile of the sales of never-sold series, shape (horizons,), units."""
         if share not in self._unsold:
-            self._unsold[share] = (_MIX @ _at_share(self._errors.unsold, share))[:, 0]
+            self._unsold[share] = (
+                _BUCKET_WEIGHTS @ _interpolate_quantiles(self._errors.unsold, share)
+            )[:, 0]
         return self._unsold[share]
 
 
-def _reach(
+def _compute_bounds(
     root: Values,
     spread: Values,
     horizons: NDArray[np.intp],
     sizes: Values,
     quantiles: Values,
 ) -> Values:
-    """Return the values that shares of the outcomes stay below, shape (shares, n, h), units.
+    """Return quantiles of the outcomes, shape (shares, n, h), units.
 
     Args:
+        root: square roots of the forecasts, shape (n, h).
+        spread: scales of the nodes at the horizons, shape (n, h), roots of units.
         quantiles: of the groups at each share, shape (shares, every horizon, groups).
     """
+    # The quantile of the scaled residual is interpolated linearly between the two size groups
+    # around the forecast (constant beyond the first and last), scaled back by the node, added in
+    # root space and squared. Choosing the nearest group instead would make the interval jump when
+    # a forecast changes a little. A negative root is set to 0 before squaring, which would
+    # otherwise turn a low bound into a high one.
     last = len(sizes) - 1
     low = np.minimum(np.maximum(np.searchsorted(sizes, root, side="right") - 1, 0), last)
     high = np.minimum(low + 1, last)
@@ -230,8 +251,8 @@ def _reach(
     return value
 
 
-def _at_share(quantiles: Values, share: float) -> Values:
-    """Quantiles at one probability, shape (buckets, groups)."""
+def _interpolate_quantiles(quantiles: Values, share: float) -> Values:
+    """Interpolate tabulated quantiles at one probability, shape (buckets, groups)."""
     at = np.interp(share, PROBABILITIES, np.arange(len(PROBABILITIES)))
     low = int(at)
     high = min(low + 1, len(PROBABILITIES) - 1)

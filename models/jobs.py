@@ -1,8 +1,8 @@
-"""The jobs of reloading: what was asked for, how far it is, and why it failed.
+"""Reload jobs: their request, progress and failure.
 
 A job is a small file beside the artifacts, replaced by rename, so that every worker of every
-replica on the volume can tell of it. Who builds holds a lock for as long as it lives; a job that
-has not ended while the lock is free was interrupted.
+replica on the volume can read it. The building process holds a lock for as long as it lives; a job
+that has not ended while the lock is free was interrupted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from artifacts import Store, read_regular
 
 START_SECONDS = 60
-"""Time that the process of a job has until it holds the lock."""
+"""Time in which the process of a new job must acquire the lock."""
 
 INTERRUPTED = "The build was interrupted: its process ended before it was done. Ask again."
 _LONGEST_JOB = 2**20
@@ -30,7 +30,7 @@ _LOCK_SECONDS = 10
 
 
 class State(StrEnum):
-    """How far a job is."""
+    """State of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -42,12 +42,12 @@ class Job(BaseModel):
     """One reload.
 
     Attributes:
-        source: folder of the tables, as it was asked for.
-        force: whether a snapshot older than the serving one was asked for.
-        phase: the step that it is in, or was in when it ended.
-        detail: why it failed.
-        previous_snapshot: that served before it; None until it is known.
-        bundle, snapshot: that serve since it succeeded.
+        source: folder of the tables, as requested.
+        force: whether a snapshot older than the serving one is allowed.
+        phase: current step, or the last one of an ended job.
+        detail: reason of a failure.
+        previous_snapshot: snapshot that served before; None until it is known.
+        bundle, snapshot: release that serves since the job succeeded.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -69,8 +69,8 @@ class Job(BaseModel):
     def ended(self) -> bool:
         return self.state in (State.SUCCEEDED, State.FAILED)
 
-    def failed(self, detail: str) -> Job:
-        """The same job, failed now."""
+    def as_failed(self, detail: str) -> Job:
+        """Return the job with the state failed, finished now."""
         return self.model_copy(
             update={"state": State.FAILED, "finished_at": now(), "detail": detail}
         )
@@ -86,28 +86,28 @@ class Jobs:
     Every method may raise OSError: the volume cannot be read or written.
 
     Args:
-        on_end: called with a job that this process finds to be interrupted.
+        on_end: called with each job that this process finds interrupted.
     """
 
     def __init__(self, store: Store, on_end: Callable[[Job], object] = lambda job: None) -> None:
         self.folder = store.root / "jobs"
         self._on_end = on_end
 
-    def building(self, *, timeout: float = _LOCK_SECONDS) -> FileLock:
-        """The lock of the one process that builds; Timeout, an OSError, if it is not had."""
+    def build_lock(self, *, timeout: float = _LOCK_SECONDS) -> FileLock:
+        """Return the lock of the building process; acquiring it may raise Timeout, an OSError."""
         return FileLock(self.folder / ".building", timeout=timeout)
 
-    def starting(self) -> FileLock:
-        """The lock under which a process looks for running jobs and adds one."""
+    def start_lock(self) -> FileLock:
+        """Return the lock under which a process checks for running jobs and adds one."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return FileLock(self.folder / ".starting", timeout=_LOCK_SECONDS)
 
-    def log(self, name: str) -> Path:
-        """Where the process of a job writes what nobody expected, for the operator."""
+    def log_path(self, name: str) -> Path:
+        """Return the path of the log of a job's process, for the operator."""
         return self.folder / f"{name}.log"
 
     def add(self, source: str, *, force: bool) -> Job:
-        """A new job, queued."""
+        """Store a new, queued job and return it."""
         when = now()
         name = f"{when:%Y%m%dT%H%M%S}-{token_hex(4)}"
         return self.save(
@@ -116,35 +116,35 @@ class Jobs:
 
     def save(self, job: Job) -> Job:
         """Replace the file of a job, by one rename."""
-        written = self.folder / f".{job.id}-{token_hex(4)}"
-        written.write_text(job.model_dump_json(), encoding="utf-8")
-        written.replace(self._file(job.id))
+        temporary = self.folder / f".{job.id}-{token_hex(4)}"
+        temporary.write_text(job.model_dump_json(), encoding="utf-8")
+        temporary.replace(self._path_of(job.id))
         return job
 
     def read(self, name: str) -> Job | None:
-        """A job as its file has it; None where there is no such job."""
+        """Return a job as stored; None if there is no such job."""
         if not _ID.fullmatch(name):  # a name comes from a caller and becomes a path
             return None
         try:
-            return Job.model_validate_json(read_regular(self._file(name), _LONGEST_JOB))
+            return Job.model_validate_json(read_regular(self._path_of(name), _LONGEST_JOB))
         except (FileNotFoundError, ValidationError):
             return None
 
     def find(self, name: str) -> Job | None:
-        """A job, after a look at whether anybody still works on it."""
+        """Return a job, closed first if its process has ended without closing it."""
         job = self.read(name)
-        return job and self._settled(job)
+        return job and self._close_if_interrupted(job)
 
     def all(self) -> list[Job]:
-        """Every job, as `find` gives it."""
+        """Return every job, newest first, each as `find` returns it."""
         names = sorted((path.stem for path in self.folder.glob("*.json")), reverse=True)
         return [job for name in names if (job := self.find(name)) is not None]
 
     def close(self, name: str, detail: str) -> None:
-        """Let a job fail whose process has ended, unless it has ended itself."""
+        """Mark a job as failed whose process has ended, unless the job has ended."""
         job = self.read(name)
         if job is not None and not job.ended:
-            self.save(job.failed(detail))
+            self.save(job.as_failed(detail))
 
     def trim(self, keep: int) -> None:
         """Remove all but the newest jobs."""
@@ -152,19 +152,19 @@ class Jobs:
             for belonging in self.folder.glob(f"*{path.stem}*"):
                 belonging.unlink(missing_ok=True)
 
-    def _file(self, name: str) -> Path:
+    def _path_of(self, name: str) -> Path:
         return self.folder / f"{name}.json"
 
-    def _settled(self, job: Job) -> Job:
+    def _close_if_interrupted(self, job: Job) -> Job:
         starting = now() - job.queued_at < timedelta(seconds=START_SECONDS)
         if job.ended or (job.state is State.QUEUED and starting):
             return job
-        with suppress(OSError), self.building(timeout=0):
-            # nobody builds while the lock is held here, so what was written last is the last
-            last = self.read(job.id) or job
-            if last.ended:
-                return last
-            interrupted = self.save(last.failed(INTERRUPTED))
+        with suppress(OSError), self.build_lock(timeout=0):
+            # no process can build while the lock is held here, so this state is final
+            latest = self.read(job.id) or job
+            if latest.ended:
+                return latest
+            interrupted = self.save(latest.as_failed(INTERRUPTED))
             self._on_end(interrupted)
             return interrupted
         return job

@@ -1,7 +1,7 @@
-"""How the forecast of a node is made, so that an odd series is marked and not only forecast.
+"""Forecast methods: marks series whose forecast is less reliable, such as new or idle ones.
 
 Only a series that has never sold is forecast by rule, as zero. A series without sales for a long
-time is left to the model, because it may sell again and nothing in the tables tells when. In the
+time is forecast by the model, because it may sell again and the tables do not show when. In the
 Favorita tables (1,782 series, origins every week from the second year on), a series without a
 sale in the last
 
@@ -36,13 +36,13 @@ IDLE_DAYS = 28
 
 
 class Method(StrEnum):
-    """How a node's forecast is made.
+    """Method of a node's forecast.
 
     Attributes:
-        MODEL: by the model, from a past that it knows well.
+        MODEL: by the model, from a long and recent past.
         MODEL_NEW: by the model, for a series whose first sale is less than `NEW_DAYS` days ago,
-            or of a store or family that the model has not seen: it rests on few days, and on
-            what similar series do.
+            or of a store or family that the model has not seen: it relies on few days, and on
+            similar series.
         MODEL_IDLE: by the model, for a series without a sale in the last `IDLE_DAYS` days.
         ZERO_NEVER_SOLD: zero by rule: the series has sold nothing up to the origin.
         SUM: of the forecasts of its bottom series.
@@ -58,9 +58,9 @@ class Method(StrEnum):
 def methods_at(
     snapshot: Snapshot, origin: int, nodes: NDArray[np.intp], unseen: NDArray[np.bool_]
 ) -> list[Method]:
-    """How the forecasts of nodes from an origin are made.
+    """Return the forecast methods of nodes from an origin.
 
-    Nothing after the origin is read, so a past forecast is marked as it would have been then.
+    Nothing after the origin is read, so a past forecast is marked as it was at the time.
 
     Args:
         origin: index of the last day whose sales are known.
@@ -69,7 +69,7 @@ def methods_at(
     """
     first_sale = snapshot.first_sale[nodes]
     recent = snapshot.history[nodes, max(origin + 1 - IDLE_DAYS, 0) : origin + 1]
-    cases = (  # the first that is true counts
+    cases = (  # the first that is true applies
         (nodes < snapshot.hierarchy.n_upper, Method.SUM),
         (first_sale > origin, Method.ZERO_NEVER_SOLD),
         ((recent == 0).all(axis=1), Method.MODEL_IDLE),

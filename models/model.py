@@ -16,7 +16,7 @@ _HORIZON = NAMES.index("horizon")
 def segments_of(
     lasts: Sequence[int], rows: NDArray[np.float32]
 ) -> list[tuple[int, slice | NDArray[np.bool_]]]:
-    """Number of each segment that rows belong to, and which rows.
+    """Return the number of each segment that occurs in rows, and the rows that belong to it.
 
     Args:
         lasts: last horizon of each segment, ascending; a row goes to the first that reaches its
@@ -30,7 +30,7 @@ def segments_of(
 
 
 class SegmentedModel:
-    """Sends each row to the graph that forecasts its horizon.
+    """Model that passes each row to the graph of its horizon.
 
     Args:
         segments: graphs by the last horizon that they forecast (see `segments_of`).
@@ -41,7 +41,7 @@ class SegmentedModel:
         self._graphs = [segments[last] for last in self._lasts]
 
     def predict(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Base forecasts in units, shape (n,), of rows of shape (n, features)."""
+        """Return base forecasts in units, shape (n,), of rows of shape (n, features)."""
         segments = segments_of(self._lasts, rows)
         if len(segments) == 1:
             return self._graphs[segments[0][0]].predict(rows)

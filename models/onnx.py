@@ -1,4 +1,4 @@
-"""Runs the exported model."""
+"""The exported model, run by onnxruntime."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would tell its maker of every session
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would report every session to its vendor
 import onnxruntime
 
 from artifacts import ArtifactError
@@ -22,8 +22,8 @@ class OnnxModel:
     Args:
         path: an ONNX file with one float32 input of shape (n, features) and one float32 output
             of shape (n, 1), in units.
-        threads: that one call may use. onnxruntime sizes its pools by the host's cores and not
-            by the container's; a server scales by its workers and leaves this at 1.
+        threads: of one call. onnxruntime by default sizes its pools by the host's cores and not
+            by the container's; a server scales by its workers and uses 1.
 
     Raises:
         ArtifactError: onnxruntime cannot load the file.
@@ -44,6 +44,6 @@ class OnnxModel:
         self._output = self._session.get_outputs()[0].name
 
     def predict(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Base forecasts in units, shape (n,), of rows of shape (n, features)."""
+        """Return base forecasts in units, shape (n,), of rows of shape (n, features)."""
         outputs: list[NDArray[np.float32]] = self._session.run([self._output], {self._input: rows})
         return outputs[0].reshape(-1)

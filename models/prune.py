@@ -1,4 +1,4 @@
-"""Removes snapshots that nothing needs any more, and the forecasts made of them."""
+"""Removal of snapshots that are no longer used, and of their forecasts."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from artifacts import Store
 
 KEEP = 3
 AGE_SECONDS = 7 * 24 * 3600
-"""A replica that has rejected newer releases still maps an old one; a week is time to notice."""
+"""Minimum age of removed snapshots, in seconds.
 
-_REMOVED = ".staging-removed-"  # what is left of one is swept like any staging folder
+A replica that rejected newer releases still maps an old one; a week leaves time to notice.
+"""
+
+_REMOVED_PREFIX = ".staging-removed-"  # a remainder is swept like any staging folder
 
 
 def prune(store: Store, *, keep: int = KEEP, age: float = AGE_SECONDS) -> list[str]:
     """Remove old snapshots and their forecasts; bundles stay.
 
-    Kept are the snapshot that ``CURRENT`` names, the newest ones, and all that are young.
+    The snapshot that ``CURRENT`` names, the newest ones, and all young ones are retained.
 
     Args:
-        keep: how many of the newest.
-        age: seconds before which nothing is removed.
+        keep: number of the newest to retain.
+        age: minimum age of what is removed, in seconds.
 
     Returns:
         Names of what was removed.
@@ -32,30 +35,35 @@ def prune(store: Store, *, keep: int = KEEP, age: float = AGE_SECONDS) -> list[s
         OSError: the volume cannot be written.
     """
     current = store.current().snapshot
-    snapshots = sorted(_folders(store.snapshots), key=_time, reverse=True)
-    kept = {current, *(folder.name for folder in snapshots[:keep])}
+    snapshots = sorted(_list_folders(store.snapshots), key=_get_modified, reverse=True)
+    retained = {current, *(folder.name for folder in snapshots[:keep])}
     limit = time.time() - age
-    gone = [folder for folder in snapshots if folder.name not in kept and _time(folder) < limit]
-    kept.update(folder.name for folder in snapshots if folder not in gone)
-    made = [
+    expired = [
         folder
-        for folder in _folders(store.forecasts)
-        if _snapshot_of(folder) not in kept and _time(folder) < limit
+        for folder in snapshots
+        if folder.name not in retained and _get_modified(folder) < limit
     ]
-    for folder in (*made, *gone):
-        away = folder.rename(folder.with_name(_REMOVED + folder.name))  # never half an artifact
-        shutil.rmtree(away, ignore_errors=True)
-    return [folder.name for folder in (*made, *gone)]
+    retained.update(folder.name for folder in snapshots if folder not in expired)
+    expired_forecasts = [
+        folder
+        for folder in _list_folders(store.forecasts)
+        if _snapshot_of(folder) not in retained and _get_modified(folder) < limit
+    ]
+    for folder in (*expired_forecasts, *expired):
+        # renamed first, so that no reader meets half an artifact
+        renamed = folder.rename(folder.with_name(_REMOVED_PREFIX + folder.name))
+        shutil.rmtree(renamed, ignore_errors=True)
+    return [folder.name for folder in (*expired_forecasts, *expired)]
 
 
-def _folders(parent: Path) -> list[Path]:
+def _list_folders(parent: Path) -> list[Path]:
     return [path for path in parent.glob("[!.]*") if path.is_dir()]
 
 
-def _time(folder: Path) -> float:
+def _get_modified(folder: Path) -> float:
     return folder.stat().st_mtime
 
 
 def _snapshot_of(forecasts: Path) -> str:
-    """``<bundle>.<snapshot>-<digest>`` → the snapshot."""
+    """Return the snapshot of a folder ``<bundle>.<snapshot>-<digest>``."""
     return forecasts.name.partition(".")[2].rpartition("-")[0]

@@ -7,8 +7,8 @@ variances W of their errors, the coherent bottoms are
 
 which is the minimum-trace projection for a diagonal W (Wickramasuriya, Athanasopoulos and
 Hyndman, JASA 2019) in its zero-constrained form: one Cholesky factor as large as the number of
-upper nodes, instead of a matrix of all nodes. An upper node whose variance is infinite is not
-believed at all; when that holds for all of them the result is bottom-up.
+upper nodes, instead of a matrix of all nodes. An upper node without a variance (infinite) gets no
+weight; if no upper node has one, the result is bottom-up.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Reconciliation:
 
     Args:
         variances: of the base forecasts' errors by node id. A bottom series without one is not
-            moved; an upper node without one is not believed and needs no base forecast.
+            moved; an upper node without one gets no weight and needs no base forecast.
     """
 
     def __init__(self, hierarchy: Hierarchy, variances: Mapping[str, float]) -> None:
@@ -54,6 +54,11 @@ class Reconciliation:
         self.weighted_upper = np.array(
             [row for row in range(upper) if ids[row] in variances], dtype=np.intp
         )
+        # All that does not depend on forecasts is computed here, once for a release: the gain
+        # W_b Aᵀ (sparse) and a Cholesky factor of W_a + A W_b Aᵀ, which is dense but only as large
+        # as the number of weighted upper nodes. A forecast then costs two sparse products and a
+        # triangular solve. The matrix is positive definite because variances of upper nodes are
+        # positive; a zero among them could make the factorisation fail.
         if len(self.weighted_upper):
             summing: sparse.csr_array = hierarchy.summing[self.weighted_upper]
             spread = np.array([variances.get(node, 0.0) for node in ids[upper:]])
@@ -74,25 +79,30 @@ class Reconciliation:
         """Make base forecasts coherent.
 
         Args:
-            base: units, shape (nodes, dates); rows that are not `needed` are not read.
+            base: units, shape (nodes, dates); only rows of `modelled_nodes` are read.
         """
         bottoms = base[self.hierarchy.n_upper :]
         if len(self.weighted_upper):
             gap = base[self.weighted_upper] - self._summing @ bottoms
             bottoms = bottoms + self._gain @ cho_solve(self._factor, gap)
-        kept, clipped = _non_negative(bottoms)
-        return Coherent(values=self.hierarchy.aggregate(kept), clipped=clipped)
+        non_negative, clipped = _clip_negative(bottoms)
+        return Coherent(values=self.hierarchy.aggregate(non_negative), clipped=clipped)
 
 
-def _non_negative(bottoms: Forecasts) -> tuple[Forecasts, int]:
+def _clip_negative(bottoms: Forecasts) -> tuple[Forecasts, int]:
     """Set negative bottoms to zero and scale the others so that each date keeps its total.
 
-    Clipping every node for itself would break the sums.
+    Clipping every node by itself would break the sums.
     """
+    # Per date: clipping raises the total of the bottoms from T to R; the factor T / R restores it.
+    # Only the total is preserved: a store can gain what another loses. If T itself is negative,
+    # all bottoms of that date become zero. Upper nodes are summed afterwards and stay coherent.
     negative = bottoms < 0
     clipped = int(negative.sum())
     if not clipped:
         return bottoms, 0
-    kept = np.where(negative, 0.0, bottoms)
-    total, raised = np.maximum(bottoms.sum(axis=0), 0), kept.sum(axis=0)
-    return kept * np.divide(total, raised, out=np.zeros_like(total), where=raised > 0), clipped
+    non_negative = np.where(negative, 0.0, bottoms)
+    total, clipped_total = np.maximum(bottoms.sum(axis=0), 0), non_negative.sum(axis=0)
+    return non_negative * np.divide(
+        total, clipped_total, out=np.zeros_like(total), where=clipped_total > 0
+    ), clipped

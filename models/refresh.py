@@ -1,7 +1,8 @@
-"""The process that builds: tables → snapshot → forecasts → ``CURRENT``, all or nothing.
+"""The building process of a reload: tables → snapshot → forecasts → ``CURRENT``.
 
-Run as ``python -m models.refresh <artifacts> <data> <job>`` by `models.reload`. Needs the table
-library, which the processes that serve must not load: none of them imports this module.
+All or nothing: ``CURRENT`` changes only at the end. Run as ``python -m models.refresh <artifacts>
+<data> <job>`` by `models.reload`. It needs the table library, which serving processes must not
+load: none of them imports this module.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from features.state import check_days
 from features.table_report import recorded_layout
 from features.tables import read_tables
 from models.bundle import read_levels
-from models.faults import told
+from models.faults import public_message
 from models.jobs import START_SECONDS, Job, Jobs, State, now
 from models.prune import prune
 from models.release import load_release
@@ -34,7 +35,7 @@ _NICENESS = 10
 
 
 class RefusedError(InputError):
-    """The data can be read, and must not be served."""
+    """Data that can be read but must not be served."""
 
 
 def refresh(
@@ -45,21 +46,21 @@ def refresh(
     enter: Callable[[str], object] = lambda phase: None,
     on_report: OnReport = lambda report: None,
 ) -> tuple[Release, Release]:
-    """Serve the tables of a folder with the bundle that serves now.
+    """Build and serve a snapshot of a folder of tables with the serving bundle.
 
     Args:
-        force: also where their last day is before the serving snapshot's.
+        force: serve it even if its last day is before the serving snapshot's.
         enter: called with each phase as it begins.
-        on_report: called with what the check of the tables found, unless there is an error.
+        on_report: called with the report of the check of the tables, unless it has an error.
 
     Returns:
-        The release before and the release that serves from now on.
+        The previous release and the new serving release.
 
     Raises:
         InputError: a table is wrong, or the data must not be served.
         ArtifactError: there is no bundle, or it does not fit the data.
     """
-    serving = store.current()  # where there is none, the tables need not be read
+    serving = store.current()  # fails before the tables are read if there is none
     levels = read_levels(store.bundles / serving.bundle)
     enter(READING)
     layout = recorded_layout(store.snapshots / serving.snapshot)
@@ -67,18 +68,18 @@ def refresh(
     on_report(tables.report)
     enter(BUILDING)
     artifact = build_snapshot(tables, store.snapshots, levels=levels)
-    del tables  # nothing below needs them, and forecasting takes memory too
+    del tables  # not used below, and forecasting takes memory too
     snapshot = load_snapshot(artifact.path)
     check_days(snapshot)
     enter(FORECASTING)
-    return _promote(store, snapshot, force=force)
+    return _promote_snapshot(store, snapshot, force=force)
 
 
-def _promote(store: Store, snapshot: Snapshot, *, force: bool) -> tuple[Release, Release]:
-    """Serve a snapshot with the bundle that serves when its forecasts are there."""
+def _promote_snapshot(store: Store, snapshot: Snapshot, *, force: bool) -> tuple[Release, Release]:
+    """Point ``CURRENT`` to a snapshot once its forecasts exist for the serving bundle."""
     while True:
         before = store.current()
-        serving = _origin(before.snapshot)
+        serving = _parse_origin(before.snapshot)
         if not force and serving is not None and snapshot.facts.origin < serving:
             raise RefusedError(
                 f"The last day of sales is {snapshot.facts.origin}, and data up to {serving} are "
@@ -88,13 +89,13 @@ def _promote(store: Store, snapshot: Snapshot, *, force: bool) -> tuple[Release,
         load_release(store, release)
         if not any(store.forecasts.glob(f"{release.bundle}.{release.snapshot}-*")):
             raise ArtifactError(store.forecasts, "cannot be written: is the volume full?")
-        if store.current() == before:  # otherwise a training or a rollback came in between
+        if store.current() == before:  # else a training or a rollback intervened: repeat
             store.promote(release)
             return before, release
 
 
-def _origin(snapshot: str) -> date | None:
-    """The newest origin that a snapshot's name states: a damaged one can be replaced too."""
+def _parse_origin(snapshot: str) -> date | None:
+    """Return the newest origin from a snapshot's name, which works for a damaged one too."""
     try:
         return date.fromisoformat(snapshot[:10])
     except ValueError:
@@ -102,30 +103,30 @@ def _origin(snapshot: str) -> date | None:
 
 
 def run(store: Store, data: Path, name: str) -> None:
-    """Do a job that is queued, and write down what becomes of it.
+    """Execute a queued job and record its outcome.
 
     Raises:
-        Exception: whatever nobody expected, after the job has failed for it.
+        Exception: any unexpected error, after the job was marked as failed.
     """
     jobs = Jobs(store)
-    with jobs.building(timeout=START_SECONDS):
+    with jobs.build_lock(timeout=START_SECONDS):
         job = jobs.read(name)
         if job is None or job.state is not State.QUEUED:
             return
         try:
-            _do(jobs, job, store, data)
+            _execute_job(jobs, job, store, data)
         except (ArtifactError, InputError) as error:
-            jobs.close(name, told(error, store.root, data))
+            jobs.close(name, public_message(error, store.root, data))
             return
         except Exception as error:
-            more = f"{jobs.folder.name}/{jobs.log(name).name}, beside the artifacts, has more"
-            jobs.close(name, f"{told(error, store.root, data)}; {more}")
+            more = f"{jobs.folder.name}/{jobs.log_path(name).name}, beside the artifacts, has more"
+            jobs.close(name, f"{public_message(error, store.root, data)}; {more}")
             raise
         with suppress(OSError, ArtifactError):
             prune(store)
 
 
-def _do(jobs: Jobs, job: Job, store: Store, data: Path) -> None:
+def _execute_job(jobs: Jobs, job: Job, store: Store, data: Path) -> None:
     def update(**values: object) -> None:
         nonlocal job
         job = jobs.save(job.model_copy(update=values))
@@ -157,7 +158,7 @@ def main(root: str, data: str, name: str) -> None:
     os.nice(_NICENESS)  # the workers come first
     store = Store(Path(root))
     run(store, Path(data), name)
-    log = Jobs(store).log(name)
+    log = Jobs(store).log_path(name)
     if log.exists() and not log.stat().st_size:
         log.unlink()
 

@@ -1,4 +1,4 @@
-"""The serving release: the bundle and the snapshot that serve together, loaded and bound."""
+"""The serving release: a bundle and a snapshot, loaded and bound to each other."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from models.intervals import Intervals
 
 @dataclass(frozen=True)
 class LoadedRelease:
-    """What one worker answers from; replaced as a whole, never altered."""
+    """A release loaded by a worker; replaced as a whole, never altered."""
 
     engine: ForecastEngine
     intervals: Intervals
     forecasts: Forecasts
 
 
-@lru_cache(maxsize=2)  # while one release takes over from another, requests hold both
+@lru_cache(maxsize=2)  # during a change of release, requests hold both
 def load_engine(store: Store, release: Release) -> ForecastEngine:
-    """Verify and load a release; once a process, however many services in it ask.
+    """Verify and load a release; cached, so once in a process.
 
     Raises:
         ArtifactError: a part is missing or altered, or they do not fit each other.
@@ -34,7 +34,7 @@ def load_engine(store: Store, release: Release) -> ForecastEngine:
     return ForecastEngine(bundle, load_snapshot(store.snapshots / release.snapshot))
 
 
-@lru_cache(maxsize=2)  # newer data are served by the bundle before, which is held once
+@lru_cache(maxsize=2)  # newer data reuse the loaded bundle
 def _load_bundle(folder: Path) -> Bundle:
     return load_bundle(folder)
 

@@ -1,8 +1,8 @@
-"""Reloading the data while serving: starts the process that builds, and tells of its jobs.
+"""Reloading the data while serving: starts the building process, and reports its jobs.
 
-Reading tables takes memory, time and a library that no worker has. `models.refresh` does it in a
-process of its own; it makes the snapshot, its forecasts, and lets ``CURRENT`` name them, all or
-nothing. Every worker then follows (see `models.watcher`).
+Reading tables takes memory, time and a library that workers do not load. `models.refresh` runs in
+a separate process; it builds the snapshot and its forecasts and points ``CURRENT`` to them, all or
+nothing. Every worker then activates the release (see `models.watcher`).
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ from threading import Thread
 
 from artifacts import Store
 from errors import InputError
-from models.faults import told
+from models.faults import public_message
 from models.jobs import INTERRUPTED, Job, Jobs
 
-KEPT_JOBS = 50
+MAX_JOBS = 50
 _ROOT = Path(__file__).resolve().parents[1]
 _BUILDER = "models.refresh"
-_LISTED = 20
+_MAX_LISTED = 20
 
 
-def _leads_out(folder: Path, root: Path) -> bool:
+def _leads_outside(folder: Path, root: Path) -> bool:
     """Return whether a folder or anything below it lies, through links, outside of `root`.
 
     Raises:
         OSError: a folder cannot be read, is none, or links lead in a circle.
     """
     seen = {folder}
-    waiting = list(folder.iterdir())
-    while waiting:
-        path = waiting.pop().resolve()
+    pending = list(folder.iterdir())
+    while pending:
+        path = pending.pop().resolve()
         if not path.is_relative_to(root):
             return True
         if path not in seen and path.is_dir():
             seen.add(path)
-            waiting.extend(path.iterdir())
+            pending.extend(path.iterdir())
     return not folder.is_relative_to(root)
 
 
 class InvalidSourceError(InputError):
-    """There are no tables at a source that may be read."""
+    """A source that is not a readable folder below the data folder."""
 
 
 class ReloadRunningError(RuntimeError):
-    """Another reload has not ended.
+    """A reload that is refused because another one has not ended.
 
     Attributes:
         job: of that reload.
@@ -62,19 +62,19 @@ class ReloadRunningError(RuntimeError):
 
 
 class ReloadUnavailableError(RuntimeError):
-    """Jobs cannot be kept beside the artifacts, which may be read-only."""
+    """Jobs cannot be stored beside the artifacts, which may be read-only."""
 
 
 class Reloader:
-    """Starts reloads, one at a time among all workers and replicas on the volume.
+    """Starter of reloads, one at a time among all workers and replicas on the volume.
 
-    Its methods wait for files and locks: call them in a thread.
+    Its methods block on files and locks: call them in a thread.
 
     Args:
         data: the folder below which sources lie (``DATA_DIR``).
-        python: that runs the build.
-        on_end: called once, in any thread, with each job that this process started and that has
-            ended, and with those that it finds to be interrupted.
+        python: interpreter that runs the build.
+        on_end: called once, in any thread, with each ended job that this process started, and
+            with each job that it finds to be interrupted.
     """
 
     def __init__(
@@ -92,41 +92,42 @@ class Reloader:
         self._on_end = on_end
 
     def start(self, source: str, *, force: bool = False) -> Job:
-        """Begin to make a snapshot of the tables of a source, and to serve it.
+        """Start a job that builds a snapshot from the tables of a source and serves it.
 
         Args:
-            source: a folder below the data folder, named from there.
-            force: serve it also where its newest origin is before that of the serving one.
+            source: relative path of a folder below the data folder.
+            force: serve it even if its newest origin is before that of the serving snapshot.
 
         Raises:
             InvalidSourceError: it is not such a folder.
             ReloadRunningError: another one runs. It may have read the tables before they were
-                what they are now, so it does not stand for this one.
-            ReloadUnavailableError: jobs cannot be kept here.
+                changed, so its result cannot replace this one's.
+            ReloadUnavailableError: jobs cannot be stored.
         """
-        self._check(source)
+        self._check_source(source)
         try:
-            with self._jobs.starting():
+            with self._jobs.start_lock():
                 for job in self._jobs.all():
                     if not job.ended:
                         raise ReloadRunningError(job)
-                self._jobs.trim(KEPT_JOBS - 1)
+                self._jobs.trim(MAX_JOBS - 1)
                 return self._spawn(self._jobs.add(source, force=force))
         except OSError as error:
+            reason = public_message(error)
             raise ReloadUnavailableError(
-                f"A reload cannot be started: the artifacts cannot be written ({told(error)})."
+                f"A reload cannot be started: the artifacts cannot be written ({reason})."
             ) from error
 
     def job(self, name: str) -> Job | None:
-        """A job by its id, whichever worker or replica started it; None where there is none."""
+        """Return a job by its id, of any worker or replica; None if there is none."""
         return self._jobs.find(name)
 
     def jobs(self) -> list[Job]:
-        """The newest jobs, newest first."""
+        """Return the stored jobs, newest first."""
         return self._jobs.all()
 
     def sources(self) -> list[str]:
-        """Folders directly below the data folder."""
+        """Return the names of the folders directly below the data folder."""
         with suppress(OSError):
             folders = [path.name for path in self._data.iterdir() if path.is_dir()]
             return sorted(name for name in folders if not name.startswith("."))
@@ -135,12 +136,12 @@ class Reloader:
     def _spawn(self, job: Job) -> Job:
         command = [self._python, "-m", _BUILDER, str(self._store.root), str(self._data), job.id]
         try:
-            with self._jobs.log(job.id).open("wb") as log:
+            with self._jobs.log_path(job.id).open("wb") as log:
                 process = subprocess.Popen(
                     command, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
                 )
         except OSError as error:
-            failed = job.failed(f"Its process cannot be started ({told(error)}).")
+            failed = job.as_failed(f"Its process cannot be started ({public_message(error)}).")
             self._on_end(failed)
             return self._jobs.save(failed)
         Thread(target=self._reap, args=(process, job.id), daemon=True).start()
@@ -152,28 +153,28 @@ class Reloader:
         with suppress(OSError):
             self._jobs.close(name, f"The build was interrupted: its process ended with {how}.")
             job = self._jobs.read(name)
-            if job is not None and job.detail != INTERRUPTED:  # whoever found that has told it
+            if job is not None and job.detail != INTERRUPTED:  # reported by the finder
                 self._on_end(job)
 
-    def _check(self, source: str) -> None:
+    def _check_source(self, source: str) -> None:
         parts = PurePosixPath(source).parts
         if (
             not parts
             or "\\" in source
-            or source != "/".join(parts)  # not as it would be written: //, a trailing /, ./
+            or source != "/".join(parts)  # not normalised: //, a trailing /, ./
             or {"/", ".."} & set(parts)
         ):
-            raise self._invalid("is not the name of a folder below DATA_DIR")
+            raise self._make_invalid("is not the name of a folder below DATA_DIR")
         try:
             folder = (self._data / source).resolve(strict=True)
-            outside = _leads_out(folder, self._data)
+            outside = _leads_outside(folder, self._data)
         except (OSError, RuntimeError, ValueError):  # missing, no folder, links in a circle, NUL
-            raise self._invalid("is not a folder that can be read below DATA_DIR") from None
+            raise self._make_invalid("is not a folder that can be read below DATA_DIR") from None
         if outside:
-            raise self._invalid("leads out of DATA_DIR")
+            raise self._make_invalid("leads out of DATA_DIR")
 
-    def _invalid(self, what: str) -> InvalidSourceError:
+    def _make_invalid(self, what: str) -> InvalidSourceError:
         names = self.sources()
-        there = ", ".join(map(repr, names[:_LISTED])) or "no folder"
-        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+        there = ", ".join(map(repr, names[:_MAX_LISTED])) or "no folder"
+        more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
         return InvalidSourceError(f"The source {what}; there is {there}{more}.")

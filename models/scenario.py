@@ -1,8 +1,8 @@
-"""The rows of a scenario: what the model would be given if something known in advance were other.
+"""Feature rows of a scenario, in which covariates known in advance are overridden.
 
 An adjustment alters a covariate of the days ahead, for the bottom series below one node. The rows
-are then made anew by `MatrixBuilder.matrix`, so that whatever is derived from the covariate
-follows: no column is ever patched. What differs from the baseline's rows is predicted again.
+are then built again by `MatrixBuilder.matrix`, so that all features derived from the covariate
+follow; no column is patched. Rows that differ from the baseline's are predicted again.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ SET, ADD, MULTIPLY = "set", "add", "multiply"
 LIMITS = {SET: (0.0, 1e6), ADD: (-1e6, 1e6), MULTIPLY: (0.0, 1e3)}
 """Smallest and largest value of each operation on a number."""
 COVARIATES = {ONPROMOTION: tuple(LIMITS), HOLIDAY: (SET,)}
-"""What can be adjusted, and by which operations."""
+"""Adjustable covariates and their operations."""
 _UNUSED = {"oil": "The model does not use the price of oil, so no forecast would change"}
 
 Floats = NDArray[np.float32]
 
 
 class AdjustmentError(InputError):
-    """An adjustment that cannot be made.
+    """An adjustment that is invalid.
 
     Attributes:
         covariate: of the adjustment.
-        field: what of it is wrong (``op``, ``value``, ``from`` or ``to``); empty where it is the
-            covariate itself.
+        field: the invalid part (``op``, ``value``, ``from`` or ``to``); empty for the covariate
+            itself.
     """
 
     def __init__(self, covariate: str, field: str, detail: str) -> None:
@@ -51,17 +51,17 @@ class AdjustmentError(InputError):
 
 @dataclass(frozen=True)
 class Adjustment:
-    """What is assumed of one covariate.
+    """An override of one covariate on a span of days.
 
     Attributes:
         covariate: one of `COVARIATES`.
         op: ``set``, ``add`` or ``multiply``.
         value: items of each series for a promotion; for a holiday the name of one, or None for a
             day without.
-        first, last: days that it holds for, as indices on the snapshot's date axis.
+        first, last: its days, as indices on the snapshot's date axis.
 
     Raises:
-        AdjustmentError: the covariate, the operation or the value is not one that there is.
+        AdjustmentError: the covariate, the operation or the value is invalid.
     """
 
     covariate: str
@@ -107,12 +107,12 @@ class Adjustment:
 
 @dataclass(frozen=True)
 class ScenarioRows:
-    """Rows of both sides, for every node that needs a base forecast.
+    """Rows of the baseline and the scenario, for every modelled node.
 
     Attributes:
-        state: the past at the origin, on both sides.
+        state: features of the past at the origin.
         baseline: rows with the covariates as they are known, shape (nodes, days, features).
-        changed: which of them the scenario alters, shape (nodes, days). A node that has never
+        changed: whether the scenario alters a row, shape (nodes, days). A node that has never
             sold is zero by rule, whatever its rows are, and counts as unchanged.
         altered: the scenario's rows where `changed`, node by node; shape (n, features).
     """
@@ -127,23 +127,23 @@ class ScenarioRows:
         """Days on which any row is altered; shape (days,)."""
         return np.asarray(self.changed.any(axis=0))
 
-    def asked(self, missing: NDArray[np.bool_]) -> Floats:
-        """Rows to predict: the baseline's of the `missing` days, then the altered ones."""
+    def rows_to_predict(self, missing: NDArray[np.bool_]) -> Floats:
+        """Return the baseline's rows of the `missing` days, then the altered rows."""
         baseline = self.baseline[:, missing].reshape(-1, self.baseline.shape[-1])
         return np.concatenate((baseline, self.altered))
 
-    def both(
+    def merge_outputs(
         self,
         missing: NDArray[np.bool_],
         outputs: NDArray[np.float32],
         stored: NDArray[np.float64],
     ) -> tuple[Floats, Floats]:
-        """The model's outputs of both sides, each of shape (nodes, days).
+        """Return the model's outputs of baseline and scenario, each of shape (nodes, days).
 
         Args:
-            outputs: for the rows of `asked`.
-            stored: outputs of the other days' baseline, shape (nodes, days); that they are
-                float64 adds nothing to what the model gave.
+            outputs: for the rows of `rows_to_predict`.
+            stored: baseline outputs of the other days, shape (nodes, days); float64 values that
+                the model gave as float32.
         """
         split = len(outputs) - len(self.altered)
         before = stored.astype(np.float32)
@@ -165,22 +165,29 @@ def scenario_rows(
     Args:
         origin: index of the last day whose sales are used.
         horizons: days after it, ascending.
-        node: row of the hierarchy below which the adjustments hold.
-        adjustments: to promotions first or to holidays first is the same.
+        node: row of the hierarchy below which the adjustments apply.
+        adjustments: applied in order; promotions and holidays are independent of each other.
 
     Raises:
         AdjustmentError: a day is not among those forecast, a name is not known, or promotions
-            would be negative or rest on some that are not known.
+            would be negative or depend on unknown ones.
     """
+    # Promotions are covariates: altered ones are combined with the same state. A holiday is part
+    # of the calendar, which the state reads too (effects of the names of the days ahead), so the
+    # state is computed again on a snapshot with other holidays. Its rows are used only for nodes
+    # that lie wholly below the adjusted node: the calendar is national, and a node with series
+    # elsewhere must not get the holiday. Comparing complete rows, instead of deriving which cells
+    # an adjustment reaches, also finds indirect effects: lead and lag of promotions, sums of the
+    # store and the family, distances to a day off.
     snapshot = engine.snapshot
     bottoms = bottoms_below(snapshot.hierarchy, node)
     state = engine.state(origin)
     covariates = promoted = known_covariates(snapshot, origin)
-    held = snapshot
+    scenario_snapshot = snapshot
     for adjustment in adjustments:
         _check_days(adjustment, snapshot, origin + horizons)
         if adjustment.covariate == HOLIDAY:
-            held = with_holiday(held, adjustment)
+            scenario_snapshot = with_holiday(scenario_snapshot, adjustment)
         else:
             promoted = with_promotions(promoted, bottoms, adjustment)
 
@@ -190,16 +197,23 @@ def scenario_rows(
 
     baseline = rows(state, covariates)
     altered = baseline if promoted is covariates else rows(state, promoted)
-    if held is not snapshot:
-        elsewhere = replace(promoted, snapshot=held, calendar=held.calendar)
-        inside = _wholly_inside(snapshot, bottoms)[engine.reconciliation.modelled_nodes]
-        altered = np.where(inside[:, None, None], rows(state_at(held, origin), elsewhere), altered)
-    changed = _differ(baseline, altered) & state.sold[engine.reconciliation.modelled_nodes, None]
+    if scenario_snapshot is not snapshot:
+        elsewhere = replace(
+            promoted, snapshot=scenario_snapshot, calendar=scenario_snapshot.calendar
+        )
+        inside = _mark_nodes_inside(snapshot, bottoms)[engine.reconciliation.modelled_nodes]
+        altered = np.where(
+            inside[:, None, None], rows(state_at(scenario_snapshot, origin), elsewhere), altered
+        )
+    changed = (
+        _mark_differing_rows(baseline, altered)
+        & state.sold[engine.reconciliation.modelled_nodes, None]
+    )
     return ScenarioRows(state, baseline, changed, altered[changed])
 
 
 def bottoms_below(hierarchy: Hierarchy, node: int) -> NDArray[np.intp]:
-    """Numbers of the bottom series that add up to a node, shape (n,); 0 is the first of them."""
+    """Return the numbers of a node's bottom series, counted from the first bottom; shape (n,)."""
     summing = hierarchy.summing
     below = summing.indices[summing.indptr[node] : summing.indptr[node + 1]]
     return np.sort(below).astype(np.intp)
@@ -208,10 +222,10 @@ def bottoms_below(hierarchy: Hierarchy, node: int) -> NDArray[np.intp]:
 def with_promotions(
     covariates: Covariates, bottoms: NDArray[np.intp], adjustment: Adjustment
 ) -> Covariates:
-    """Covariates with other items on promotion for some bottom series.
+    """Return covariates with other items on promotion for some bottom series.
 
     Raises:
-        AdjustmentError: the result would be negative, or rest on promotions that are not known.
+        AdjustmentError: the result would be negative, or depend on unknown promotions.
     """
     origin = covariates.origin
     days = slice(adjustment.first - origin - 1, adjustment.last - origin)
@@ -238,39 +252,39 @@ def with_promotions(
 
 
 def with_holiday(snapshot: Snapshot, adjustment: Adjustment) -> Snapshot:
-    """The snapshot with another national holiday or event, or none, on the adjustment's days.
+    """Return the snapshot with another national holiday or event, or none, on the given days.
 
-    What a holiday is (a day off or an event) is what it was when it last was kept. Regional and
-    local holidays stay. A day that is already as it is asked for is left alone.
+    The type of the holiday (a day off or an event) is that of its last occurrence. Regional and
+    local holidays stay. A day that already is as requested is not changed.
 
     Raises:
         AdjustmentError: there is no holiday of that name.
     """
     name = cast(str | None, adjustment.value)
-    like = None if name is None else _last_kept(snapshot, name, adjustment)
+    like = None if name is None else _find_last_holiday(snapshot, name, adjustment)
     days = [
         snapshot.date_at(day)
         for day in range(adjustment.first, adjustment.last + 1)
-        if not _is_kept(snapshot, day, name)
+        if not _has_holiday(snapshot, day, name)
     ]
     if not days:
         return snapshot
     others = [row for row in snapshot.holidays if not (row.date in days and row.locale == NATIONAL)]
-    new = [] if like is None else [like.model_copy(update=_on(day)) for day in days]
+    new = [] if like is None else [like.model_copy(update=_make_update(day)) for day in days]
     # a replaced snapshot has no cached calendar of the old holidays
     return replace(snapshot, holidays=(*others, *new))
 
 
-def _on(day: date) -> dict[str, object]:
+def _make_update(day: date) -> dict[str, object]:
     return {"date": day, "transferred": False}
 
 
-def _last_kept(snapshot: Snapshot, name: str, adjustment: Adjustment) -> Holiday:
+def _find_last_holiday(snapshot: Snapshot, name: str, adjustment: Adjustment) -> Holiday:
     names = set(snapshot.calendar.names.tolist()) - {NO_HOLIDAY}
     if name not in names:
         raise adjustment.error(
             "value",
-            f"There is no national holiday or event {name!r}; there are {_listed(names)}.",
+            f"There is no national holiday or event {name!r}; there are {_format_names(names)}.",
         )
     rows = [
         row
@@ -280,19 +294,19 @@ def _last_kept(snapshot: Snapshot, name: str, adjustment: Adjustment) -> Holiday
     return max(rows, key=lambda row: (not row.transferred, row.date))
 
 
-def _listed(names: set[str]) -> str:
+def _format_names(names: set[str]) -> str:
     return ", ".join(repr(name) for name in sorted(names)) or "none"
 
 
-def _is_kept(snapshot: Snapshot, day: int, name: str | None) -> bool:
-    """Whether a day is the holiday of that name already, or none where the name is None."""
+def _has_holiday(snapshot: Snapshot, day: int, name: str | None) -> bool:
+    """Return whether a day already is the holiday of a name, or no holiday for None."""
     day_of_rows = snapshot.date_at(day)
     rows = [row for row in snapshot.holidays if row.date == day_of_rows and row.locale == NATIONAL]
     if name is None:
         return not rows
-    # a transferred holiday has the name, but nobody is off
-    kept = any(row.name == name and not row.transferred for row in rows)
-    return kept and snapshot.calendar.names[day] == name
+    # a transferred holiday has the name without being a day off
+    observed = any(row.name == name and not row.transferred for row in rows)
+    return observed and snapshot.calendar.names[day] == name
 
 
 def _check_days(adjustment: Adjustment, snapshot: Snapshot, days: NDArray[np.intp]) -> None:
@@ -307,19 +321,16 @@ def _check_days(adjustment: Adjustment, snapshot: Snapshot, days: NDArray[np.int
         raise adjustment.error("from", f"{first} is after the last day, {last}.")
 
 
-def _wholly_inside(snapshot: Snapshot, bottoms: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Which nodes have no bottom series but these, shape (nodes,).
-
-    Another calendar is that of the nodes that live by it as a whole.
-    """
+def _mark_nodes_inside(snapshot: Snapshot, bottoms: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return whether all bottom series of a node are among some, shape (nodes,)."""
     among = np.zeros(snapshot.hierarchy.n_bottom)
     among[bottoms] = 1
     every = snapshot.hierarchy.aggregate(np.ones_like(among))
     return np.asarray(snapshot.hierarchy.aggregate(among) == every)
 
 
-def _differ(first: Floats, second: Floats) -> NDArray[np.bool_]:
-    """Which rows differ in any value, shape of all axes but the last; a NaN is like another."""
+def _mark_differing_rows(first: Floats, second: Floats) -> NDArray[np.bool_]:
+    """Return whether rows differ in any value, NaN being equal; shape without the last axis."""
     if first is second:
         return np.zeros(first.shape[:-1], dtype=np.bool_)
     same = (first == second) | (np.isnan(first) & np.isnan(second))

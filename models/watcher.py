@@ -1,8 +1,8 @@
-"""Follow ``CURRENT``: verify and load the release that it names, and serve it from then on.
+"""Watcher of ``CURRENT``: verifies and loads the release that it names, then serves it.
 
-Every worker of every replica looks by itself, once a second: network volumes do not tell of
-changes. A release that is refused changes nothing but what is said of the worker's health, and so
-does a volume that does not answer: a look that does not come back is waited for, and reported.
+Every worker of every replica polls once a second, because network volumes do not notify of
+changes. A rejected release affects the worker's reported health and nothing else; so does a volume
+that does not answer: a poll that does not return is reported and waited for.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ import anyio.to_thread
 import structlog
 
 from artifacts import ArtifactError, Release, Store
-from models.faults import told
+from models.faults import public_message
 
 Loaded = TypeVar("Loaded")
 
 INTERVAL_SECONDS = 1.0
-PATIENCE_SECONDS = 10.0
-"""After which a look that has not come back is reported."""
+STALL_SECONDS = 10.0
+"""Duration after which a poll that has not returned is reported."""
 LOADING_FACTOR = 30
-"""How much longer a look may take that loads a release: verifying, and forecasting all nodes."""
+"""Factor on that duration for a poll that loads a release: verifies it and forecasts all nodes."""
 LONGEST_WAIT_SECONDS = 30.0
 
 _log = structlog.get_logger(__name__)
@@ -41,24 +41,24 @@ class _Offer(Generic[Loaded]):
 
 
 class ReleaseWatcher(Generic[Loaded]):
-    """Holds the release that serves, which is replaced as a whole.
+    """Holder of the serving release, which is replaced as a whole.
 
-    A request takes `serving` once and keeps it to its end; a release that was replaced lives for as
-    long as a request holds it. A release is refused for as long as it cannot be loaded, and tried
-    again: at once when ``CURRENT`` is written anew, and otherwise after a while, ever longer,
-    because a network volume may show ``CURRENT`` before the files that it names.
+    A request reads `serving` once and uses it to its end; a replaced release lives for as long as a
+    request holds it. A release that cannot be loaded is rejected and tried again: at once when
+    ``CURRENT`` is written, otherwise with exponential backoff, because a network volume may show
+    ``CURRENT`` before the files that it names.
 
     Attributes:
-        serving: what serves now; None until there was a release that could be loaded.
-        refusal: why what ``CURRENT`` names now does not serve, or None.
+        serving: the loaded release; None until one could be loaded.
+        refusal: why the release that ``CURRENT`` names is not served, or None.
 
     Args:
         load: verifies and loads a release (such as `models.release.load_release`).
-        on_swap: called with what serves from now on.
-        interval: seconds between two looks.
-        patience: seconds after which a look that has not come back is reported.
-        longest_wait: seconds between two attempts at the same refused release, at most.
-        clock: seconds that only grow.
+        on_swap: called with each newly activated release.
+        interval: seconds between two polls.
+        patience: seconds after which a poll that has not returned is reported.
+        longest_wait: maximum of the seconds between two attempts at the same rejected release.
+        clock: monotonic clock, in seconds.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class ReleaseWatcher(Generic[Loaded]):
         *,
         on_swap: Callable[[Loaded], object] = lambda loaded: None,
         interval: float = INTERVAL_SECONDS,
-        patience: float = PATIENCE_SECONDS,
+        stall_seconds: float = STALL_SECONDS,
         longest_wait: float = LONGEST_WAIT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -79,59 +79,59 @@ class ReleaseWatcher(Generic[Loaded]):
         self._load = load
         self._on_swap = on_swap
         self._interval = interval
-        self._patience = patience
+        self._stall_seconds = stall_seconds
         self._longest_wait = longest_wait
         self._clock = clock
         self._loading = False
         self._stalled = False
         self._seen: tuple[int, ...] | None = None
         self._wait = interval
-        self._again = -math.inf
+        self._retry_at = -math.inf
 
     @property
     def degraded(self) -> tuple[str, ...]:
-        """Why a worker that serves is not as it should be, for a person."""
+        """Reasons why the serving worker is degraded, as sentences for an operator."""
         if self.serving is None or self.refusal is None:
             return ()
         return (f"What is to be served was refused, the release before it serves: {self.refusal}",)
 
     @property
     def stalled(self) -> str:
-        """Why newer releases are not followed, for a person; empty where they are."""
+        """Reason why newer releases are not followed, for an operator; empty if they are."""
         if not self._stalled:
             return ""
         return (
             "The volume of artifacts does not answer: CURRENT could not be read for more than "
-            f"{self._patience:g} seconds, so newer releases are not followed."
+            f"{self._stall_seconds:g} seconds, so newer releases are not followed."
         )
 
     def look(self) -> None:
-        """Look once, here and now: at the start, before there is an event loop."""
-        self._take(self._offered())
+        """Poll once, synchronously: at the start, before there is an event loop."""
+        self._activate(self._load_offer())
 
     async def watch(self) -> None:
-        """Look again and again, until cancelled; files are read and loaded in a thread."""
+        """Poll until cancelled; files are read and loaded in a thread."""
         while True:
             await anyio.sleep(self._interval)
             try:
-                self._take(await self._polled())
-            except Exception:  # whatever it was, the next release must be followed
+                self._activate(await self._poll_release())
+            except Exception:  # any failure: the next release must still be followed
                 _log.exception("watch_failed")
 
-    async def _polled(self) -> _Offer[Loaded] | None:
-        """Look in a thread; say so if it does not come back, and go on waiting for it.
+    async def _poll_release(self) -> _Offer[Loaded] | None:
+        """Poll in a thread; report a stall, and continue to wait for the same thread.
 
-        Another thread would hang as well, so there is never more than one.
+        A second thread would hang as well, so there is never more than one.
         """
         look = asyncio.ensure_future(
             anyio.to_thread.run_sync(
-                self._offered, limiter=anyio.CapacityLimiter(1), abandon_on_cancel=True
+                self._load_offer, limiter=anyio.CapacityLimiter(1), abandon_on_cancel=True
             )
         )
         waits = 0
         try:
             while not look.done():
-                await asyncio.wait({look}, timeout=self._patience)
+                await asyncio.wait({look}, timeout=self._stall_seconds)
                 waits += 1
                 if not look.done() and waits >= (LOADING_FACTOR if self._loading else 1):
                     self._note_stalled(True)
@@ -142,48 +142,48 @@ class ReleaseWatcher(Generic[Loaded]):
 
     def _note_stalled(self, stalled: bool) -> None:
         if stalled and not self._stalled:
-            _log.error("watch_stalled", seconds=self._patience)
+            _log.error("watch_stalled", seconds=self._stall_seconds)
         elif self._stalled and not stalled:
             _log.info("watch_resumed")
         self._stalled = stalled
 
-    def _take(self, offer: _Offer[Loaded] | None) -> None:
+    def _activate(self, offer: _Offer[Loaded] | None) -> None:
         if offer is None:
             return
         self._release, self.serving = offer.release, offer.loaded
-        _log.info("serving", bundle=offer.release.bundle, snapshot=offer.release.snapshot)
+        _log.info("release_activated", bundle=offer.release.bundle, snapshot=offer.release.snapshot)
         self._on_swap(offer.loaded)
 
-    def _offered(self) -> _Offer[Loaded] | None:
+    def _load_offer(self) -> _Offer[Loaded] | None:
         """Load the release that ``CURRENT`` names; None if it serves already, or is rejected."""
-        mark = self._mark()
+        mark = self._read_mark()
         if mark != self._seen:
             self._wait = self._interval
-        elif self._clock() < self._again:
+        elif self._clock() < self._retry_at:
             return None
         self._seen = mark
         try:
             release = self._store.current()
-            offer = None if release == self._release else self._loaded(release)
-        except Exception as error:  # reading and running what others wrote: anything may happen
+            offer = None if release == self._release else self._load_release(release)
+        except Exception as error:  # foreign files are read and run: any error is possible
             self._refuse(error)
             return None
         self.refusal = None
-        self._again = math.inf
+        self._retry_at = math.inf
         return offer
 
-    def _loaded(self, release: Release) -> _Offer[Loaded]:
+    def _load_release(self, release: Release) -> _Offer[Loaded]:
         self._loading = True
         try:
             return _Offer(release, self._load(self._store, release))
         finally:
             self._loading = False
 
-    def _mark(self) -> tuple[int, ...] | None:
-        """What tells one writing of ``CURRENT`` from another; None where it cannot be read."""
+    def _read_mark(self) -> tuple[int, ...] | None:
+        """Return a mark that differs between writes of ``CURRENT``; None if it cannot be read."""
         try:
-            # opened, for a network volume may answer from a cache until a file is; a pipe in its
-            # place must not be waited for
+            # opened, because a network volume may answer from a cache until a file is opened;
+            # O_NONBLOCK, because opening a pipe in its place would block
             handle = os.open(self._store.pointer, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             return None
@@ -194,11 +194,11 @@ class ReleaseWatcher(Generic[Loaded]):
         return status.st_mtime_ns, status.st_ino, status.st_size
 
     def _refuse(self, error: Exception) -> None:
-        self._again = self._clock() + self._wait
+        self._retry_at = self._clock() + self._wait
         self._wait = min(self._wait * 2, self._longest_wait)
-        refusal = told(error, self._store.root)
+        refusal = public_message(error, self._store.root)
         if refusal == self.refusal:
-            return  # it has been said
+            return  # already logged
         self.refusal = refusal
         unexpected = None if isinstance(error, ArtifactError) else error
         _log.error("release_rejected", reason=refusal, exc_info=unexpected)

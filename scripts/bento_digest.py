@@ -1,9 +1,9 @@
-"""Prints what a Bento carries, as one digest: two builds of the same commit print the same.
+"""Print a digest of the content of a Bento: two builds of the same commit print the same.
 
     .venv/bin/python scripts/bento_digest.py FOLDER      # $(bentoml get mlrf:latest -o path)
 
-Bentos themselves differ in every build: bento.yaml holds the time. The digest is over all that is
-served from, the SHA-256 and the path of each file in src/, in the order of the paths.
+Bentos themselves differ in every build, because bento.yaml contains the time. The digest covers the
+SHA-256 and the path of each file in src/, from which the Bento serves, in the order of the paths.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SOURCES = "src"
 
 @dataclass(frozen=True)
 class Content:
-    """What a Bento carries."""
+    """The content of a Bento: its release, and the number and digest of its files."""
 
     bundle: str
     snapshot: str
@@ -37,10 +37,10 @@ class Content:
 
 
 def digest_of(bento: Path) -> Content:
-    """The content of a Bento's folder.
+    """Return the content of a Bento's folder.
 
     Raises:
-        ArtifactError: it names no release.
+        ArtifactError: its artifacts have no current release.
     """
     sources = bento / SOURCES
     release = Store(sources / "models" / "artifacts").current()

@@ -3,9 +3,8 @@
     .venv/bin/python scripts/build_bento.py                      # the release that is served now
     .venv/bin/python scripts/build_bento.py --bundle NAME --snapshot NAME
 
-The Bento is put together in a folder of its own, so that what else lies in ARTIFACTS_DIR, or
-uninvited in the checkout, stays out; its version is the project's. One of that version that was
-built before is replaced.
+The Bento is assembled in a temporary folder, so that neither other artifacts nor stray files of the
+checkout get into it. Its version is the project's; an earlier Bento of that version is replaced.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ TAG = f"mlrf:{__version__}"
 
 
 def main() -> None:
-    asked = _arguments()
+    options = _parse_arguments()
     store = get_settings().store
     try:
-        release = chosen(store, asked.bundle, asked.snapshot)
+        release = choose_release(store, options.bundle, options.snapshot)
         with tempfile.TemporaryDirectory(prefix="mlrf-bento-") as folder:
             context = Path(folder)
             stage_sources(context)
@@ -51,11 +50,11 @@ def main() -> None:
     print(digest_of(bento))
 
 
-def chosen(store: Store, bundle: str | None, snapshot: str | None) -> Release:
-    """The release to carry: what is named, and of the serving release what is not.
+def choose_release(store: Store, bundle: str | None, snapshot: str | None) -> Release:
+    """Return the release to carry; a name that is None is taken from the serving release.
 
     Raises:
-        ArtifactError: nothing is served, and not both are named.
+        ArtifactError: there is no serving release, and a name is None.
     """
     if bundle and snapshot:
         return Release(bundle, snapshot)
@@ -64,73 +63,73 @@ def chosen(store: Store, bundle: str | None, snapshot: str | None) -> Release:
 
 
 def stage_sources(context: Path) -> None:
-    """Copy what the bentofile includes, links as the files that they lead to."""
-    for path in (Path(BENTOFILE), DOCKERFILE, *included()):
+    """Copy the files that the bentofile includes; links become the files they point to."""
+    for path in (Path(BENTOFILE), DOCKERFILE, *list_included_files()):
         destination = context / path
         destination.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, destination)
         destination.chmod(0o755 if (ROOT / path).stat().st_mode & 0o100 else 0o644)
 
 
-def included() -> Iterator[Path]:
-    """Files of the checkout that the bentofile includes, but artifacts."""
+def list_included_files() -> Iterator[Path]:
+    """Yield the files of the checkout that the bentofile includes, except artifacts."""
     patterns: list[str] = yaml.safe_load((ROOT / BENTOFILE).read_text(encoding="utf-8"))["include"]
     for pattern in (pattern.removeprefix("/") for pattern in patterns):
         if pattern.startswith(ARTIFACTS):
             continue
-        found = sorted(path for path in ROOT.glob(pattern) if path.is_file())
-        if not found:
+        matches = sorted(path for path in ROOT.glob(pattern) if path.is_file())
+        if not matches:
             raise SystemExit(f"build: {BENTOFILE} includes {pattern}, which is not there")
-        yield from (path.relative_to(ROOT) for path in found)
+        yield from (path.relative_to(ROOT) for path in matches)
 
 
 def stage_release(store: Store, release: Release, staged: Store) -> None:
-    """Copy a release with its forecasts, make it the serving one there, and load it like a server.
+    """Copy a release with its forecasts, promote it there, and load it as a server would.
 
-    Forecasts that are not there yet are made, so that no server has to.
+    Loading computes missing forecasts, so that no server has to.
 
     Raises:
-        ArtifactError: a part is missing or altered, or they do not fit each other.
+        ArtifactError: a part is missing, altered, or incompatible with another.
     """
     for parent, name in ((store.bundles, release.bundle), (store.snapshots, release.snapshot)):
         if not (parent / name).is_dir():
             raise ArtifactError(parent / name, "does not exist")
         shutil.copytree(parent / name, staged.root / parent.name / name)
-    for made in store.forecasts.glob(f"{release.bundle}.{release.snapshot}-*"):
-        shutil.copytree(made, staged.forecasts / made.name)
+    for stored in store.forecasts.glob(f"{release.bundle}.{release.snapshot}-*"):
+        shutil.copytree(stored, staged.forecasts / stored.name)
     load_release(staged.promote(release), release)
 
 
 def _build(context: Path) -> Path:
-    """Build the Bento in BentoML's store, and give its folder."""
+    """Build the Bento in BentoML's store, and return its folder."""
     subprocess.run([*BENTOML, "delete", "--yes", TAG], cwd=context, capture_output=True)
     label = f"{REVISION}={revision()}"
     subprocess.run(
         [*BENTOML, "build", "--version", __version__, "--label", label], cwd=context, check=True
     )
-    return Path(bentoml.get(TAG).path)  # what the command prints is broken into lines
+    return Path(bentoml.get(TAG).path)  # not from the output, which is wrapped into lines
 
 
 BENTOML = (sys.executable, "-m", "bentoml")
 
 
 def revision() -> str:
-    """The commit that is built, with a mark where files differ from it."""
+    """Return the commit being built, with the suffix `-dirty` if files differ from it."""
     return git("describe", "--always", "--abbrev=40", "--exclude=*", "--dirty")
 
 
 def git(*arguments: str) -> str:
-    """What git says of the checkout, or `unknown` where the tree is without its history."""
+    """Run git in the checkout; return its output, or `unknown` without git or a repository."""
     try:
-        told = subprocess.run(
+        done = subprocess.run(
             ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return told.stdout.strip()
+    return done.stdout.strip()
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--bundle", help="name of the bundle to carry; that which is served now")
     parser.add_argument("--snapshot", help="name of the snapshot; that which is served now")

@@ -3,8 +3,8 @@
     .venv/bin/python scripts/build_image.py                      # mlrf:<version>
     .venv/bin/python scripts/build_image.py --name registry.example/mlrf --tag 1.2.0 --train
 
-With docker where its daemon answers, else with buildah or podman. `--opt` goes to the builder as
-it is: `--opt platform=linux/amd64,linux/arm64 --opt push --builder buildx`.
+Builds with docker if its daemon answers, else with buildah or podman. `--opt` is passed to the
+builder unchanged: `--opt platform=linux/amd64,linux/arm64 --opt push --builder buildx`.
 """
 
 from __future__ import annotations
@@ -37,30 +37,34 @@ TRAIN_CONTEXT = ("training", "requirements/train.txt", "deploy/image/train.Docke
 
 
 def main() -> None:
-    asked = _arguments()
-    builder = asked.builder or found_builder()
-    options = [*asked.opt]
+    parsed = _parse_arguments()
+    builder = parsed.builder or find_builder()
+    options = [*parsed.opt]
     if builder in ("buildah", "podman"):
         options += ["format=docker", "layers"]  # OCI's own format has no HEALTHCHECK
-    image = f"{asked.name}:{asked.tag}"
+    image = f"{parsed.name}:{parsed.tag}"
     arguments = {
         "VERSION": __version__,
-        "REVISION": built_revision(),
+        "REVISION": get_bento_revision(),
         "CREATED": git("show", "-s", "--format=%cI", "HEAD"),
-        "SOURCE": asked.source,
+        "SOURCE": parsed.source,
     }
-    base = {"PYTHON_IMAGE": asked.python_image} if asked.python_image else {}
+    base = {"PYTHON_IMAGE": parsed.python_image} if parsed.python_image else {}
     containerize(builder, image, arguments | base, options)
-    if asked.train:
-        trains = f"{asked.name}-train:{asked.tag}"
-        build_train(builder, trains, {"MLRF_IMAGE": image} | base, options)
+    if parsed.train:
+        train_image = f"{parsed.name}-train:{parsed.tag}"
+        build_train(builder, train_image, {"MLRF_IMAGE": image} | base, options)
 
 
-def built_revision() -> str:
-    """The commit of the Bento, which is built if there is none; it must be this checkout's."""
+def get_bento_revision() -> str:
+    """Return the commit of the Bento, building it if there is none.
+
+    Raises:
+        SystemExit: the Bento was built from another commit than the one checked out.
+    """
     if not _succeeds(*BENTOML, "get", TAG):
         subprocess.run(["make", "build"], cwd=ROOT, check=True)
-    bento = Path(bentoml.get(TAG).path)  # what the command prints is broken into lines
+    bento = Path(bentoml.get(TAG).path)  # not from the output, which is wrapped into lines
     document = yaml.safe_load((bento / "bento.yaml").read_text(encoding="utf-8"))
     built: str = document["labels"][REVISION]
     if built != revision():
@@ -68,8 +72,8 @@ def built_revision() -> str:
     return built
 
 
-def found_builder() -> str:
-    """The builder of this machine."""
+def find_builder() -> str:
+    """Return the first builder that works on this machine."""
     if shutil.which("docker") and _succeeds("docker", "info"):
         return "docker"
     for name in ("buildah", "podman"):
@@ -82,12 +86,13 @@ def containerize(
     builder: str, image: str, arguments: dict[str, str], options: Sequence[str]
 ) -> None:
     """Build the image that serves."""
-    given = [*options, *(f"build-arg={name}={value}" for name, value in arguments.items())]
+    build_options = [*options, *(f"build-arg={name}={value}" for name, value in arguments.items())]
     command = [*BENTOML, "containerize", TAG, "--image-tag", image, "--backend", builder]
-    for option in given:
+    for option in build_options:
         command += ["--opt", option]
-    # BentoML refuses a template outside of the working directory, and reads it in a temporary
-    # folder: github.com/bentoml/BentoML/issues/5566
+    # BentoML refuses a Dockerfile template outside the working directory, although it reads the
+    # template from a temporary folder. So both are the same folder here:
+    # github.com/bentoml/BentoML/issues/5566
     with tempfile.TemporaryDirectory(prefix="mlrf-image-") as folder:
         environment = {**os.environ, "TMPDIR": folder}
         subprocess.run(command, cwd=folder, env=environment, check=True)
@@ -96,7 +101,7 @@ def containerize(
 def build_train(
     builder: str, image: str, arguments: dict[str, str], options: Sequence[str]
 ) -> None:
-    """Build the image that trains, on top of that which serves."""
+    """Build the training image on top of the serving image."""
     command = [*BUILDERS[builder], "--tag", image]
     for name, value in arguments.items():
         command += ["--build-arg", f"{name}={value}"]
@@ -122,7 +127,7 @@ def _succeeds(*command: str) -> bool:
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--name", default="mlrf", help="name, with a registry if there is one")
     parser.add_argument("--tag", default=__version__, help="tag; the project's version")

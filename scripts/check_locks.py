@@ -3,9 +3,9 @@
 
     python3 scripts/check_locks.py requirements/*.txt
 
-The oldest installs as scripts/install.py does. The newest resolves beside it, and in the mode of
-hashes pip refuses what a lock does not name: so what it accepts is complete. Nothing is installed,
-but packages are fetched.
+The oldest installs with --no-deps, as scripts/install.py does. The newest also resolves
+dependencies; with --require-hashes pip refuses a package that the lock does not list, so a lock
+that it accepts is complete. Nothing is installed, but packages are downloaded.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 PIPS = {
-    "pip==22.3": ("--no-deps",),  # what Python 3.11.0 brings
+    "pip==22.3": ("--no-deps",),  # bundled with Python 3.11.0
     "pip": (),  # the newest
 }
 
 
-def environment(folder: Path, release: str) -> Path:
-    """Make an environment with that pip and return its interpreter."""
+def create_environment(folder: Path, release: str) -> Path:
+    """Create an environment with a release of pip and return its interpreter."""
     venv.create(folder, with_pip=True, symlinks=True)
     python = folder / "bin" / "python"
     subprocess.run(
@@ -35,8 +35,8 @@ def environment(folder: Path, release: str) -> Path:
     return python
 
 
-def refusal(python: Path, lock: str, options: tuple[str, ...]) -> str:
-    """Return what pip says against installing the lock; nothing where it would."""
+def try_lock(python: Path, lock: str, options: tuple[str, ...]) -> str:
+    """Return pip's error if it refuses to install the lock, else an empty string."""
     command = [python, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
     done = subprocess.run(
         [*command, *options, "--require-hashes", "-r", lock],
@@ -47,11 +47,11 @@ def refusal(python: Path, lock: str, options: tuple[str, ...]) -> str:
 
 
 def judge(folder: Path, release: str, options: tuple[str, ...], locks: list[str]) -> int:
-    """Try every lock with one pip; return how many it refuses."""
-    python = environment(folder, release)
+    """Try every lock with one release of pip; return the number of refused locks."""
+    python = create_environment(folder, release)
     refused = 0
     for lock in locks:
-        reason = refusal(python, lock, options)
+        reason = try_lock(python, lock, options)
         refused += bool(reason)
         print(f"{lock}: {'REFUSED' if reason else 'accepted'} by {release}", flush=True)
         print(reason, end="", file=sys.stderr)
@@ -59,13 +59,13 @@ def judge(folder: Path, release: str, options: tuple[str, ...], locks: list[str]
 
 
 def main(locks: list[str]) -> int:
-    """Try every lock with every pip, side by side; return 1 where one is refused."""
+    """Try every lock with every release of pip in parallel; return 1 if one is refused."""
     with tempfile.TemporaryDirectory() as work, ThreadPoolExecutor() as pool:
-        tries = [
+        results = [
             pool.submit(judge, Path(work) / str(number), release, options, locks)
             for number, (release, options) in enumerate(PIPS.items())
         ]
-        return int(any(each.result() for each in tries))
+        return int(any(each.result() for each in results))
 
 
 if __name__ == "__main__":

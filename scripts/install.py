@@ -3,10 +3,10 @@
 
     python3 scripts/install.py .venv requirements/train.txt
 
-Makes the environment where there is none, installs the lock and puts this checkout on its path.
-Nothing is resolved: a lock is complete (tests/deploy/test_locks.py), and a pip that resolved one
-would take newer releases of the index into account, which a lock must not notice. Standard
-library only: it runs before anything is installed.
+Creates the environment if necessary, installs the lock and adds this checkout to its path. Pip does
+not resolve dependencies: a lock is complete (tests/deploy/test_locks.py), and a resolver would
+consider newer releases in the index, which must not affect an installation from a lock. Uses the
+standard library only, because it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ PIP = ("-m", "pip", "--disable-pip-version-check")
 REQUIREMENT = re.compile(r"[A-Za-z0-9]")
 FETCHED = re.compile(r"(Collecting|Requirement already satisfied:) ")
 LOG_SECONDS = 10
-"""Between two lines of progress where there is no terminal."""
+"""Interval between two lines of progress if the output is no terminal."""
 
 
 class Progress:
-    """One line that is written over in a terminal; a line now and then in a log."""
+    """A progress line: overwritten in a terminal, printed every `LOG_SECONDS` in a log."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._began = time.monotonic()
-        self._written = self._began
+        self._start = time.monotonic()
+        self._written = self._start
         self._terminal = sys.stderr.isatty()
         print(text, end="" if self._terminal else "\n", file=sys.stderr, flush=True)
 
     def show(self, step: str) -> None:
-        """Show how far the installation is, and for how long it has been running."""
+        """Show the current step and the elapsed time."""
         now = time.monotonic()
-        line = f"{self._text}: {step}, {now - self._began:.0f} s"
+        line = f"{self._text}: {step}, {now - self._start:.0f} s"
         if self._terminal:
             print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
         elif now - self._written >= LOG_SECONDS:
@@ -49,17 +49,17 @@ class Progress:
             print(line, file=sys.stderr, flush=True)
 
     def end(self) -> None:
-        """End the line with the time that it took."""
-        done = f"{self._text}: done in {time.monotonic() - self._began:.0f} s"
+        """Complete the line with the total time."""
+        done = f"{self._text}: done in {time.monotonic() - self._start:.0f} s"
         print(f"\r\x1b[K{done}" if self._terminal else done, file=sys.stderr, flush=True)
 
 
-def locked(lock: Path) -> int:
-    """Return how many packages a lock names."""
+def count_packages(lock: Path) -> int:
+    """Return the number of packages in a lock."""
     return sum(1 for line in lock.read_text().splitlines() if REQUIREMENT.match(line))
 
 
-def follow(lines: Iterable[str], total: int, progress: Progress) -> list[str]:
+def show_progress(lines: Iterable[str], total: int, progress: Progress) -> list[str]:
     """Show pip's progress from the lines it prints; return the lines."""
     seen: list[str] = []
     fetched = 0
@@ -74,7 +74,7 @@ def follow(lines: Iterable[str], total: int, progress: Progress) -> list[str]:
 
 
 def pip(python: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start the environment's pip, with its output to be read."""
+    """Start the environment's pip with its output piped."""
     return subprocess.Popen(
         [python, *PIP, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -83,11 +83,11 @@ def pip(python: Path, *arguments: str) -> subprocess.Popen[str]:
 def install(environment: Path, lock: Path) -> int:
     """Install `lock` into `environment` and return pip's exit status.
 
-    An installation that failed or was stopped is repeated by the next call: pip leaves what is
-    complete alone.
+    A call after a failed or interrupted installation completes it: pip skips the packages that are
+    installed already.
     """
     python = environment / "bin" / "python"
-    total = locked(lock)
+    total = count_packages(lock)
     progress = Progress(f"Installing {total} packages of {lock} into {environment}")
     if not python.exists():
         venv.create(environment, with_pip=True, symlinks=True)
@@ -96,11 +96,11 @@ def install(environment: Path, lock: Path) -> int:
     for step in steps:
         process = pip(python, "install", "--no-deps", *step)
         assert process.stdout is not None
-        lines = follow(process.stdout, total, progress)
+        lines = show_progress(process.stdout, total, progress)
         if process.wait():
             print(file=sys.stderr)
-            wrong = [line for line in lines if line.startswith("ERROR")] or lines[-20:]
-            print("".join(wrong), end="", file=sys.stderr)
+            errors = [line for line in lines if line.startswith("ERROR")] or lines[-20:]
+            print("".join(errors), end="", file=sys.stderr)
             print(f"{lock} could not be installed; `make` tries again.", file=sys.stderr)
             return process.returncode
     progress.end()

@@ -1,10 +1,10 @@
-"""Rewrites the answers that the documentation shows from those of a running server.
+"""Rewrite the responses shown in the documentation from those of a running server.
 
     make serve &                        # the demo model, without keys
     .venv/bin/python scripts/refresh_examples.py http://127.0.0.1:3000
 
-The names that are shown stay, lists stay as long as they are, numbers are rounded. What text says
-of the numbers beside an example is for a person to mend.
+The keys of an example and the lengths of its lists stay; numbers are rounded. Text that quotes the
+numbers of an example must be corrected by hand.
 """
 
 from __future__ import annotations
@@ -30,39 +30,40 @@ def main(server: str) -> None:
         text = path.read_text(encoding="utf-8")
         for example in list(examples_of(page)):
             url = server + example.url
-            told = httpx.request(example.method, url, json=example.body, timeout=60)
-            told.raise_for_status()
-            text = text.replace(block(text, example), written(like(example.answer, told.json())))
+            response = httpx.request(example.method, url, json=example.body, timeout=60)
+            response.raise_for_status()
+            document = update_values(example.answer, response.json())
+            text = text.replace(find_block(text, example), format_json(document))
         path.write_text(text, encoding="utf-8")
 
 
-def block(text: str, example: Example) -> str:
-    """The answer as it stands in the page."""
+def find_block(text: str, example: Example) -> str:
+    """Return the text of an example's response in the page."""
     blocks: list[str] = re.findall(r"```json\n(.*?)\n```", text, flags=re.DOTALL)
-    for found in blocks:
+    for block in blocks:
         try:
-            if orjson.loads(found) == example.answer:
-                return found
+            if orjson.loads(block) == example.answer:
+                return block
         except orjson.JSONDecodeError:
-            continue  # a fragment, which no test replays
+            continue  # a fragment of JSON, which is no example
     raise SystemExit(f"the answer of {example.url} is not found")
 
 
-def like(shown: Any, told: Any) -> Any:
-    """What is told, with the names and as many entries as are shown."""
-    if isinstance(shown, dict):
-        return {name: like(value, told[name]) for name, value in shown.items()}
-    if isinstance(shown, list):
-        return [like(value, told[number]) for number, value in enumerate(shown)]
-    if isinstance(told, float):
-        return round(told, 4) if abs(told) >= 1e-3 else float(f"{told:.2g}")
-    return told
+def update_values(example: Any, actual: Any) -> Any:
+    """Return the actual document, reduced to the keys and list entries of the example."""
+    if isinstance(example, dict):
+        return {name: update_values(value, actual[name]) for name, value in example.items()}
+    if isinstance(example, list):
+        return [update_values(value, actual[number]) for number, value in enumerate(example)]
+    if isinstance(actual, float):
+        return round(actual, 4) if abs(actual) >= 1e-3 else float(f"{actual:.2g}")
+    return actual
 
 
-def written(answer: Any) -> str:
-    """Indented, but for objects that fit into a line."""
-    text = orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode()
-    return _SMALL.sub(lambda small: "{" + re.sub(r"\n\s+", " ", small[1]) + "}", text)
+def format_json(document: Any) -> str:
+    """Return indented JSON in which short flat objects stand on one line."""
+    text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+    return _SMALL.sub(lambda match: "{" + re.sub(r"\n\s+", " ", match[1]) + "}", text)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What must outlive a process: the keys of callers, and the log of who did what to them."""
+"""Persistent data: the API keys of callers, and the audit log."""

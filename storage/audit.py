@@ -1,4 +1,4 @@
-"""The audit log: who did what to what, when, and from where. Never a secret."""
+"""The audit log: actor, action, subject, time and address of events; never a secret."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, String, insert, select
 
 from storage.database import reading, writing
-from storage.keys import masked
+from storage.keys import mask_keys
 from storage.tables import AUDIT_LOG
 
 _LENGTHS = {
@@ -25,13 +25,13 @@ class AuditEvent:
     """One administrative act, or one refused authentication.
 
     Attributes:
-        at: when; aware.
-        actor: who, as in `Actor.name`.
-        action: what, as `key.create`.
-        subject: what it was done to, as a key's public id; empty where there is nothing.
-        address: from where, as far as it is known.
-        request_id: of the request that asked for it, if one did.
-        detail: the rest, for a person.
+        at: the time, aware.
+        actor: as in `Actor.name`.
+        action: such as `key.create`.
+        subject: the object of the action, such as a key's public id; may be empty.
+        address: of the client, if known.
+        request_id: of the request that caused it, if any.
+        detail: further facts, for people.
     """
 
     at: datetime
@@ -45,20 +45,20 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, and from where.
+    """Principal of an administrative act.
 
     Attributes:
-        name: a key's public id, a token's subject, a person at the command line.
-        address: as far as it is known.
-        request_id: of the request that asks for it, if one does.
+        name: a key's public id, a token's subject, or a user of the command line.
+        address: of the client, if known.
+        request_id: of the request, if any.
     """
 
     name: str
     address: str | None = None
     request_id: str | None = None
 
-    def did(self, action: str, subject: str, detail: str, *, at: datetime) -> AuditEvent:
-        """An act of this actor."""
+    def make_event(self, action: str, subject: str, detail: str, *, at: datetime) -> AuditEvent:
+        """Return the event of an act of this actor."""
         return AuditEvent(
             at=at,
             actor=self.name,
@@ -72,14 +72,14 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """An event with its place in the log; later ones have greater ids."""
+    """An event with its id in the log; later events have greater ids."""
 
     id: int
     event: AuditEvent
 
 
 class AuditLog:
-    """Writes and reads the log; there is no way to alter it here."""
+    """The audit log of a database, append-only."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -94,11 +94,11 @@ class AuditLog:
             write(connection, events)
 
     def latest(self, limit: int, before: int | None = None) -> tuple[AuditEntry, ...]:
-        """The newest entries, newest first.
+        """Return the newest entries, newest first.
 
         Args:
-            limit: at most so many.
-            before: only those with smaller ids, to read on where an earlier call ended.
+            limit: maximum number of entries.
+            before: only entries with smaller ids, for the next page.
 
         Raises:
             StorageError: the database fails.
@@ -107,27 +107,28 @@ class AuditLog:
         if before is not None:
             query = query.where(AUDIT_LOG.c.id < before)
         with reading(self._engine) as connection:
-            return tuple(_entry(**row) for row in connection.execute(query).mappings())
+            return tuple(_make_entry(**row) for row in connection.execute(query).mappings())
 
 
 def write(connection: Connection, events: Sequence[AuditEvent]) -> None:
-    """Write events as a part of the caller's transaction, so that none is without its act."""
+    """Write events in the caller's transaction, atomically with the acts that they record."""
     if events:
         rows = [
-            {name: _clean(name, value) for name, value in asdict(event).items()} for event in events
+            {name: _sanitize_value(name, value) for name, value in asdict(event).items()}
+            for event in events
         ]
         connection.execute(insert(AUDIT_LOG), rows)
 
 
-def _clean(name: str, value: Any) -> Any:
-    """A text as it may be stored: without keys, control characters and what is too long."""
+def _sanitize_value(name: str, value: Any) -> Any:
+    """Return a text with keys masked, control characters replaced, cut to its column."""
     if not isinstance(value, str):
         return value
-    text = masked(value)
+    text = mask_keys(value)
     if not text.isprintable():  # PostgreSQL refuses NUL, and a terminal would obey the others
         text = "".join(character if character.isprintable() else "\ufffd" for character in text)
     return text[: _LENGTHS[name]]
 
 
-def _entry(**row: Any) -> AuditEntry:
+def _make_entry(**row: Any) -> AuditEntry:
     return AuditEntry(row.pop("id"), AuditEvent(**row))

@@ -1,6 +1,6 @@
-"""Opens the database that a URL names, and gives transactions in which failures are told apart.
+"""Database connections and transactions, with errors translated into StorageError.
 
-SQLite and PostgreSQL. Calls block; an event loop makes them in a thread.
+SQLite and PostgreSQL. Calls block; an event loop must make them in a thread.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from storage.errors import StorageError, StorageFullError
 from storage.reserve import SpaceReserve
 
 BUSY_SECONDS = 5
-"""How long a transaction of SQLite waits for another that writes."""
+"""Time that a transaction of SQLite waits for another that writes."""
 
 # pragma: allowlist nextline secret
 _EXPECTED = "expected sqlite:////folder/file.db or postgresql://user:password@host/database"
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 _BEGIN = "sqlite_begin"
-# what the URL does not say itself: an unreachable or silent server is given up soon
+# defaults for options that are not in the URL: short time-outs for an unreachable server
 _POSTGRESQL_OPTIONS = {
     "connect_timeout": "3",
     "tcp_user_timeout": "5000",
@@ -43,49 +43,51 @@ _full: WeakSet[Engine] = WeakSet()
 
 
 def open_database(url: str) -> Engine:
-    """The database of a URL. Nothing is read or written before the first transaction.
+    """Return the engine for a URL; no I/O happens before the first transaction.
 
-    The SQLite file and its folder are made when they are missing, the file for its owner alone.
+    A missing SQLite file and its folder are created, the file readable by its owner only.
 
     Raises:
-        StorageError: the URL names no SQLite file and no PostgreSQL database.
+        StorageError: the URL is neither of SQLite nor of PostgreSQL.
     """
-    parsed = _parsed(url)
+    parsed = _parse_url(url)
     if parsed.drivername == "sqlite":
-        return _sqlite(parsed)
-    given = {name: value for name, value in _POSTGRESQL_OPTIONS.items() if name not in parsed.query}
+        return _open_sqlite(parsed)
+    options = {
+        name: value for name, value in _POSTGRESQL_OPTIONS.items() if name not in parsed.query
+    }
     return create_engine(
-        parsed.set(drivername="postgresql+psycopg").update_query_dict(given),
+        parsed.set(drivername="postgresql+psycopg").update_query_dict(options),
         hide_parameters=True,
-        pool_pre_ping=True,  # a connection from before a restart is replaced unnoticed
+        pool_pre_ping=True,  # replaces connections from before a restart of the server
         pool_timeout=BUSY_SECONDS,
-        # statements that are prepared on the server do not survive a pooler in between
+        # server-side prepared statements do not work through a connection pooler
         connect_args={"prepare_threshold": None},
     )
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A transaction that only reads.
+    """Yield a connection for a transaction that only reads.
 
     Raises:
         StorageError: the database fails.
     """
-    with _told(engine), engine.connect() as connection:
+    with _translate_errors(engine), engine.connect() as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that writes; committed at the end, undone by an exception.
+    """Yield a connection for a writing transaction; commit at the end, roll back on an exception.
 
     Raises:
         StorageError: the database fails.
     """
-    # SQLite cannot turn a reading transaction into a writing one if another has written since
+    # SQLite cannot upgrade a read transaction after another connection has written
     immediate = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
     try:
-        with _told(engine), immediate.begin() as connection:
+        with _translate_errors(engine), immediate.begin() as connection:
             yield connection
     except StorageFullError:
         _full.add(engine)
@@ -94,21 +96,21 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 def is_full(engine: Engine) -> bool:
-    """Return whether the database's disk was full when it was last written.
+    """Return whether the database's disk was full at the last write.
 
-    A full one is looked at again, where that can be done without writing into it: in SQLite.
+    For SQLite the disk is checked again, which needs no write into the database.
     """
     if engine not in _full:
         return False
     reserve = _reserves.get(engine)
-    if reserve is not None and reserve.has_room_beside():
+    if reserve is not None and reserve.has_spare_space():
         _full.discard(engine)
     return engine in _full
 
 
 @contextmanager
-def last_resort(engine: Engine) -> Iterator[None]:
-    """Give up the space that was set aside for this block, and set it aside again."""
+def spend_reserve(engine: Engine) -> Iterator[None]:
+    """Free the reserved disk space for this block, and reserve it again afterwards."""
     reserve = _reserves.get(engine)
     if reserve is not None:
         reserve.give_up()
@@ -116,13 +118,13 @@ def last_resort(engine: Engine) -> Iterator[None]:
         yield
     finally:
         if reserve is not None and not reserve.set_aside():
-            _full.add(engine)  # though the block may have found room
+            _full.add(engine)  # even if the write in the block succeeded
 
 
 def advisory_lock(connection: Connection, name: str) -> None:
-    """Wait until no other transaction has claimed `name`, and claim it until this one ends.
+    """Wait for the lock `name` and hold it until this transaction ends.
 
-    A transaction that writes to SQLite is alone anyway.
+    In SQLite a writing transaction is exclusive anyway.
     """
     if connection.dialect.name == "postgresql":
         digest = hashlib.sha256(f"mlrf {name}".encode()).digest()
@@ -130,23 +132,23 @@ def advisory_lock(connection: Connection, name: str) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(key)))
 
 
-def _parsed(url: str) -> URL:
+def _parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # their messages repeat the URL, or parts of it
         raise StorageError(f"the database URL cannot be read; {_EXPECTED}") from None
     if parsed.drivername == "sqlite":
-        # a relative path would be another file for a server that runs in another folder
+        # a relative path would depend on the working directory
         if not Path(parsed.database or "").is_absolute():
             raise StorageError(f"the database URL names no absolute path; {_EXPECTED}")
     elif parsed.drivername not in _POSTGRESQL:
         raise StorageError(f"the database URL is of {parsed.drivername[:20]!r}; {_EXPECTED}")
-    elif "@" in (parsed.host or ""):  # the rest of the password would be taken for the host
+    elif "@" in (parsed.host or ""):  # an unescaped @ makes part of the password the host
         raise StorageError("the database URL has two @: write that of the password as %40")
     return parsed
 
 
-def _sqlite(url: URL) -> Engine:
+def _open_sqlite(url: URL) -> Engine:
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
     _reserves[engine] = SpaceReserve(Path(url.database or ""))
 
@@ -154,12 +156,12 @@ def _sqlite(url: URL) -> Engine:
     def prepare(*_: Any) -> None:
         file = Path(url.database or "")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)  # one that exists keeps its mode; the files beside it get the same
+        file.touch(mode=0o600)  # an existing file keeps its mode; -wal and -shm get the same
         _reserves[engine].set_aside()
 
     @event.listens_for(engine, "connect")
     def configure(raw: sqlite3.Connection, _: Any) -> None:
-        # who meets the first change to WAL by another process fails at once, and does not wait
+        # without the lock, a concurrent first switch to WAL fails at once instead of waiting
         with FileLock(f"{url.database}.lock", timeout=BUSY_SECONDS, mode=0o600):
             raw.execute("PRAGMA journal_mode = WAL")
         raw.execute("PRAGMA foreign_keys = ON")
@@ -172,21 +174,22 @@ def _sqlite(url: URL) -> Engine:
 
 
 @contextmanager
-def _told(engine: Engine) -> Iterator[None]:
-    """Turns what the database or the file system raises into a StorageError."""
+def _translate_errors(engine: Engine) -> Iterator[None]:
+    """Translate errors of the database or the file system into StorageError."""
     try:
         yield
     except (DBAPIError, PoolTimeoutError, OSError) as error:
+        database = _describe_database(engine)
         if _is_full(error):
             raise StorageFullError(
-                f"{_name(engine)} cannot be written: its disk is full; free space there"
+                f"{database} cannot be written: its disk is full; free space there"
             ) from error
         cause = " ".join(str(getattr(error, "orig", None) or error).split())
-        raise StorageError(f"{_name(engine)} cannot be used: {cause}") from error
+        raise StorageError(f"{database} cannot be used: {cause}") from error
 
 
 def _is_full(error: Exception) -> bool:
-    """Return whether SQLite, PostgreSQL or the file system says that there is no space left."""
+    """Return whether SQLite, PostgreSQL or the file system reports a full disk."""
     cause = getattr(error, "orig", None) or error
     return (
         getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
@@ -195,8 +198,8 @@ def _is_full(error: Exception) -> bool:
     )
 
 
-def _name(engine: Engine) -> str:
-    """The database without user, password and options."""
+def _describe_database(engine: Engine) -> str:
+    """Return a description of the database without user, password and options."""
     url = engine.url
     if engine.dialect.name == "sqlite":
         return f"the database {url.database}"

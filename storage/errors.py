@@ -1,4 +1,4 @@
-"""What can go wrong here: the database fails, or a key is not in the state that an act needs."""
+"""Errors of storage: the database fails, or a key is not in the state that an act requires."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class UnknownKeyError(InputError):
     """There is no key of this id.
 
     Attributes:
-        public_id: what was asked for.
+        public_id: of the missing key.
     """
 
     def __init__(self, public_id: str) -> None:
@@ -27,8 +27,8 @@ class UnknownKeyError(InputError):
         self.public_id = public_id
 
 
-class OnceReusedError(InputError):
-    """An idempotency key came with another request than before."""
+class IdempotencyKeyReusedError(InputError):
+    """An Idempotency-Key was used before for a different request."""
 
     def __init__(self) -> None:
         super().__init__("this Idempotency-Key was used for another request: choose a new one")
@@ -47,7 +47,7 @@ class InactiveKeyError(InputError):
 
 
 class TooManyKeysError(InputError):
-    """The client has as many active keys as a client may have.
+    """The client has the maximum of active keys.
 
     Attributes:
         client: whose keys they are.

@@ -1,4 +1,4 @@
-"""Keys as rows: the statements that `storage.key_store` makes its acts of."""
+"""SQL statements on rows of keys, from which `storage.key_store` composes its operations."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _log = structlog.get_logger(__name__)
 
 
 def find(connection: Connection, public_id: str) -> ApiKey | None:
-    """The key of an id, whatever its state; None where there is none."""
+    """Return the key of an id, in any state, or None."""
     query = select(*_RECORD).where(API_KEYS.c.id == public_id)
     row = connection.execute(query).mappings().one_or_none()
-    return _record(row) if row else None
+    return _key_of_row(row) if row else None
 
 
-def known(connection: Connection, public_id: str) -> ApiKey:
-    """The key of an id.
+def require_key(connection: Connection, public_id: str) -> ApiKey:
+    """Return the key of an id.
 
     Raises:
         UnknownKeyError: there is none.
@@ -41,21 +41,21 @@ def known(connection: Connection, public_id: str) -> ApiKey:
     return key
 
 
-def of_client(connection: Connection, client: str | None) -> tuple[ApiKey, ...]:
-    """All keys of a client, or of all clients, oldest first."""
+def list_keys(connection: Connection, client: str | None) -> tuple[ApiKey, ...]:
+    """Return all keys of a client, or of all clients, oldest first."""
     query = select(*_RECORD).order_by(API_KEYS.c.created_at, API_KEYS.c.id)
     if client is not None:
         query = query.where(API_KEYS.c.client == client)
-    return tuple(_record(row) for row in connection.execute(query).mappings())
+    return tuple(_key_of_row(row) for row in connection.execute(query).mappings())
 
 
-def claim(connection: Connection, client: str) -> tuple[ApiKey, ...]:
-    """All keys of a client, to which nobody adds one until this transaction ends."""
+def lock_client_keys(connection: Connection, client: str) -> tuple[ApiKey, ...]:
+    """Return all keys of a client, locked against other transactions until this one ends."""
     advisory_lock(connection, f"keys of {client}")
-    return of_client(connection, client)
+    return list_keys(connection, client)
 
 
-def add(connection: Connection, key: ApiKey) -> None:
+def insert_key(connection: Connection, key: ApiKey) -> None:
     lifetime = key.expires_at and math.ceil((key.expires_at - key.created_at).total_seconds())
     row = {name: getattr(key, name) for name in _COLUMNS}
     scopes = " ".join(sorted(key.scopes | key.unknown_scopes))
@@ -64,49 +64,53 @@ def add(connection: Connection, key: ApiKey) -> None:
 
 
 def lifetime_of(connection: Connection, public_id: str) -> timedelta | None:
-    """For how long a key was made, whatever was made of its expiry since; None means for ever."""
+    """Return the original lifetime of a key, unchanged by rotation; None if it never expires."""
     query = select(API_KEYS.c.lifetime_seconds).where(API_KEYS.c.id == public_id)
     seconds = connection.execute(query).scalar_one()
     return None if seconds is None else timedelta(seconds=seconds)
 
 
-def alter(connection: Connection, public_id: str, **values: datetime) -> None:
+def update_key(connection: Connection, public_id: str, **values: datetime) -> None:
     connection.execute(update(API_KEYS).where(API_KEYS.c.id == public_id).values(**values))
 
 
-def used(connection: Connection, times: Mapping[str, datetime]) -> None:
-    """Set when keys were last used, where that is later than what is known."""
+def record_uses(connection: Connection, times: Mapping[str, datetime]) -> None:
+    """Set the times of last use; a time never moves backwards."""
     at = bindparam("at", type_=API_KEYS.c.last_used_at.type)
     later = or_(API_KEYS.c.last_used_at.is_(None), API_KEYS.c.last_used_at < at)
     statement = update(API_KEYS).where(API_KEYS.c.id == bindparam("key"), later)
-    # in one order, so that two workers cannot wait for each other
+    # sorted, so that the row locks of two workers cannot deadlock
     rows = [{"key": key, "at": time} for key, time in sorted(times.items())]
     connection.execute(statement.values(last_used_at=at), rows)
 
 
-def made_once(connection: Connection, name: str, since: datetime) -> tuple[str, str] | None:
-    """Fingerprint and key id of the request of a name; those of before `since` are forgotten."""
+def find_idempotent_request(
+    connection: Connection, name: str, since: datetime
+) -> tuple[str, str] | None:
+    """Return fingerprint and key id of an idempotent request; delete those before `since`."""
     connection.execute(delete(IDEMPOTENCY).where(IDEMPOTENCY.c.created_at < since))
     query = select(IDEMPOTENCY.c.fingerprint, IDEMPOTENCY.c.key_id)
     row = connection.execute(query.where(IDEMPOTENCY.c.name == name)).one_or_none()
     return None if row is None else (row.fingerprint, row.key_id)
 
 
-def note_once(connection: Connection, name: str, fingerprint: str, key: ApiKey) -> None:
+def record_idempotent_request(
+    connection: Connection, name: str, fingerprint: str, key: ApiKey
+) -> None:
     row = {"name": name, "fingerprint": fingerprint, "key_id": key.id}
     connection.execute(insert(IDEMPOTENCY), {**row, "created_at": key.created_at})
 
 
-def _record(row: RowMapping) -> ApiKey:
+def _key_of_row(row: RowMapping) -> ApiKey:
     stored = frozenset(row["scopes"].split())
     unknown = stored - _SCOPES
     if unknown:
-        _warn_once(row["id"], " ".join(sorted(unknown)))
+        _warn_unknown_scopes(row["id"], " ".join(sorted(unknown)))
     scopes = frozenset(map(Scope, stored & _SCOPES))
     return ApiKey(**{**row, "scopes": scopes, "unknown_scopes": unknown})
 
 
 @lru_cache(maxsize=256)
-def _warn_once(public_id: str, unknown: str) -> None:
-    """Log the scopes of a key that this release does not know, once a process."""
+def _warn_unknown_scopes(public_id: str, unknown: str) -> None:
+    """Log the unknown scopes of a key, once in a process (by the cache)."""
     _log.warning("unknown_scopes_ignored", key=public_id, scopes=unknown)

@@ -1,11 +1,11 @@
-"""The keys in the database, and every act on them.
+"""The keys in the database: creation, lookup, rotation and revocation.
 
 *Invariants*
 
-- A client has at most two active keys, also when they are asked for at the same moment.
-- An act and its entry in the audit log are one transaction; but for a revocation that has not
-  even the space for its entry, which the process logs.
-- The text of a key is in its `NewKey`, and can be had nowhere else.
+- A client has at most two active keys, also under concurrent requests.
+- A change and its entry in the audit log are one transaction; except a revocation on a disk
+  without space for the entry, which goes to the log of the process instead.
+- The text of a key is only in its `NewKey`, and is not stored.
 """
 
 from __future__ import annotations
@@ -21,40 +21,40 @@ from sqlalchemy import Connection, Engine
 from errors import InputError
 from storage import key_rows
 from storage.audit import Actor, write
-from storage.database import advisory_lock, last_resort, reading, writing
+from storage.database import advisory_lock, reading, spend_reserve, writing
 from storage.errors import (
+    IdempotencyKeyReusedError,
     InactiveKeyError,
-    OnceReusedError,
     StorageFullError,
     TooManyKeysError,
 )
-from storage.keys import ApiKey, Scope, digest_of, mint
+from storage.keys import ApiKey, Scope, digest_of, mint_key
 
 MOST_ACTIVE = 2
-"""Active keys of a client: the one in use, and the one that takes its place."""
+"""Maximum of active keys of a client: the one in use, and its successor."""
 
 GRACE = timedelta(hours=24)
-"""How long a rotated key goes on working unless something else is asked for."""
+"""Default time for which a rotated key stays valid."""
 
 LONGEST = timedelta(days=100 * 365)
-"""How far off a key may expire; one that never does has no such time."""
+"""Maximum lifetime of a key that expires."""
 
 _log = structlog.get_logger(__name__)
 
 _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,99}")
 
 
-ONCE_DAYS = 1
-"""For so long a repeated request is known as one."""
+IDEMPOTENCY_DAYS = 1
+"""Days for which a repeated request is recognised."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """What tells a repeated request from a new one.
+    """Identity of an idempotent request.
 
     Attributes:
-        name: of the caller and what they call the request; a hash.
-        fingerprint: of the request's content; a hash.
+        name: hash of the caller and the Idempotency-Key.
+        fingerprint: hash of the request's content.
     """
 
     name: str
@@ -63,10 +63,10 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key that was just made.
+    """A newly created key.
 
     Attributes:
-        text: the key itself, to be shown this once; None where an earlier request made it.
+        text: the key itself, which is not stored; None if an earlier equal request created it.
     """
 
     record: ApiKey
@@ -80,7 +80,7 @@ def utc_now() -> datetime:
 class KeyStore:
     """The keys of a database.
 
-    Every call blocks, and can raise StorageError: the database fails.
+    Every call blocks, and can raise StorageError.
 
     Args:
         clock: the time, aware.
@@ -98,54 +98,59 @@ class KeyStore:
         expires_at: datetime | None = None,
         *,
         by: Actor,
-        once: IdempotencyKey | None = None,
+        idempotency: IdempotencyKey | None = None,
     ) -> NewKey:
-        """A new key.
+        """Create a key.
 
         Args:
-            tier: a name that the caller has checked.
+            tier: name of an existing tier, which is not checked here.
             expires_at: aware; None means never.
-            once: makes no second key where a request of this name made one within a day.
+            idempotency: identity of the request; if it created a key within `IDEMPOTENCY_DAYS`,
+                that key is returned without its text.
 
         Raises:
-            OnceReusedError: a request of this name had another content.
-            InputError: the client's name cannot be used, there is no scope, or the key would
-                expire before it is made, or more than `LONGEST` after.
+            IdempotencyKeyReusedError: the earlier request of this name had another content.
+            InputError: the client's name is invalid, there is no scope, or the expiry is not
+                within `LONGEST` from now.
             TooManyKeysError: the client has two active keys.
         """
         now = self._clock()
-        _check(client, scopes, expires_at, now)
-        new = _new(client, scopes, tier, now, expires_at)
-        until = f"until {_told(expires_at)}" if expires_at else "without end"
+        _check_request(client, scopes, expires_at, now)
+        new = _make_key(client, scopes, tier, now, expires_at)
+        until = f"until {_format_time(expires_at)}" if expires_at else "without end"
         detail = f"for {client}: {' '.join(sorted(scopes))}; tier {tier}; {until}"
         with writing(self._engine) as connection:
-            claimed = key_rows.claim(connection, client)
-            if once is not None:
-                advisory_lock(connection, once.name)
-                made = key_rows.made_once(connection, once.name, now - timedelta(days=ONCE_DAYS))
-                if made is not None:
-                    return _repeated(connection, once, *made)
-            _refuse_third(client, claimed, now)
-            key_rows.add(connection, new.record)
-            if once is not None:
-                key_rows.note_once(connection, once.name, once.fingerprint, new.record)
-            write(connection, [by.did("key.create", new.record.id, detail, at=now)])
+            existing = key_rows.lock_client_keys(connection, client)
+            if idempotency is not None:
+                advisory_lock(connection, idempotency.name)
+                earlier = key_rows.find_idempotent_request(
+                    connection, idempotency.name, now - timedelta(days=IDEMPOTENCY_DAYS)
+                )
+                if earlier is not None:
+                    return _repeat_answer(connection, idempotency, *earlier)
+            _refuse_excess_key(client, existing, now)
+            key_rows.insert_key(connection, new.record)
+            if idempotency is not None:
+                key_rows.record_idempotent_request(
+                    connection, idempotency.name, idempotency.fingerprint, new.record
+                )
+            write(connection, [by.make_event("key.create", new.record.id, detail, at=now)])
         return new
 
     def find(self, public_id: str) -> ApiKey | None:
-        """The key of an id, whatever its state; None where there is none. One query."""
+        """Return the key of an id, in any state, or None, by one query."""
         with reading(self._engine) as connection:
             return key_rows.find(connection, public_id)
 
     def list(self, client: str | None = None) -> tuple[ApiKey, ...]:
-        """All keys, or those of a client, oldest first."""
+        """Return all keys, or those of a client, oldest first."""
         with reading(self._engine) as connection:
-            return key_rows.of_client(connection, client)
+            return key_rows.list_keys(connection, client)
 
     def rotate(self, public_id: str, *, by: Actor, grace: timedelta = GRACE) -> NewKey:
-        """A new key in the place of one: of the same client, scopes, tier and lifetime.
+        """Create the successor of a key, with its client, scopes, tier and lifetime.
 
-        The old key expires after `grace`, or when it would have anyway if that is sooner.
+        The old key expires after `grace`, or at its own expiry if that is sooner.
 
         Raises:
             InputError: the grace is negative.
@@ -157,61 +162,61 @@ class KeyStore:
             raise InputError("grace: a time that is not negative is expected")
         now = self._clock()
         with writing(self._engine) as connection:
-            old, keys = _claimed(connection, public_id)
+            old, keys = _lock_key(connection, public_id)
             if not old.usable(now):
                 raise InactiveKeyError(public_id)
-            _refuse_third(old.client, keys, now)
+            _refuse_excess_key(old.client, keys, now)
             lifetime = key_rows.lifetime_of(connection, public_id)
             expires_at = None if lifetime is None else now + lifetime
-            new = _new(old.client, old.scopes, old.tier, now, expires_at, old.unknown_scopes)
+            new = _make_key(old.client, old.scopes, old.tier, now, expires_at, old.unknown_scopes)
             end = min(now + grace, old.expires_at or now + grace)
-            key_rows.add(connection, new.record)
-            key_rows.alter(connection, public_id, expires_at=end)
-            detail = f"replaced by {new.record.id}; valid until {_told(end)}"
-            write(connection, [by.did("key.rotate", public_id, detail, at=now)])
+            key_rows.insert_key(connection, new.record)
+            key_rows.update_key(connection, public_id, expires_at=end)
+            detail = f"replaced by {new.record.id}; valid until {_format_time(end)}"
+            write(connection, [by.make_event("key.rotate", public_id, detail, at=now)])
         return new
 
     def revoke(self, public_id: str, *, by: Actor) -> ApiKey:
-        """End a key now; one that is revoked already stays as it is.
+        """Revoke a key now; a key that is revoked already keeps its time.
 
-        Also on a full disk: space is set aside for that. Where even that is used up, the key is
-        ended without its entry in the audit log, and the log of the process says so.
+        This works on a full disk too: space is reserved for it. If even that is used up, the key
+        is revoked without an entry in the audit log, which is logged as an error.
 
         Raises:
             UnknownKeyError: there is no such key.
         """
         try:
-            return self._revoke(public_id, by)
+            return self._revoke_key(public_id, by)
         except StorageFullError:
-            with last_resort(self._engine):
+            with spend_reserve(self._engine):
                 try:
-                    return self._revoke(public_id, by)
+                    return self._revoke_key(public_id, by)
                 except StorageFullError:
-                    key = self._revoke(public_id, by, audited=False)
+                    key = self._revoke_key(public_id, by, audited=False)
             _log.error("audit_not_written", action="key.revoke", key=public_id, actor=by.name)
             return key
 
-    def _revoke(self, public_id: str, by: Actor, *, audited: bool = True) -> ApiKey:
+    def _revoke_key(self, public_id: str, by: Actor, *, audited: bool = True) -> ApiKey:
         now = self._clock()
         with writing(self._engine) as connection:
-            key, _ = _claimed(connection, public_id)
+            key, _ = _lock_key(connection, public_id)
             detail = f"of {key.client}"
             if key.revoked_at is None:
-                key_rows.alter(connection, public_id, revoked_at=now)
+                key_rows.update_key(connection, public_id, revoked_at=now)
             else:
-                detail += f"; revoked before, at {_told(key.revoked_at)}"
+                detail += f"; revoked before, at {_format_time(key.revoked_at)}"
             if audited:
-                write(connection, [by.did("key.revoke", public_id, detail, at=now)])
-            return key_rows.known(connection, public_id)
+                write(connection, [by.make_event("key.revoke", public_id, detail, at=now)])
+            return key_rows.require_key(connection, public_id)
 
-    def used(self, times: Mapping[str, datetime]) -> None:
-        """Note when keys, by public id, were last used; a time never moves backwards."""
+    def record_uses(self, times: Mapping[str, datetime]) -> None:
+        """Write the times of last use, by public id; a time never moves backwards."""
         if times:
             with writing(self._engine) as connection:
-                key_rows.used(connection, times)
+                key_rows.record_uses(connection, times)
 
 
-def _check(
+def _check_request(
     client: str, scopes: Collection[Scope], expires_at: datetime | None, now: datetime
 ) -> None:
     if not _CLIENT.fullmatch(client):
@@ -222,14 +227,14 @@ def _check(
     if not scopes:
         raise InputError("scopes: at least one is expected")
     if expires_at is not None and not now < expires_at <= now + LONGEST:
-        # told as it was given: the first and the last hours of the calendar are none in UTC
+        # not converted to UTC: the first and last hours of the calendar have no time there
         raise InputError(
             f"expiry {expires_at.isoformat(timespec='seconds')}: a time after now is expected, "
             "within 100 years"
         )
 
 
-def _new(
+def _make_key(
     client: str,
     scopes: Collection[Scope],
     tier: str,
@@ -237,7 +242,7 @@ def _new(
     expires_at: datetime | None,
     unknown_scopes: frozenset[str] = frozenset(),
 ) -> NewKey:
-    public_id, secret, text = mint()
+    public_id, secret, text = mint_key()
     record = ApiKey(
         id=public_id,
         client=client,
@@ -253,26 +258,26 @@ def _new(
     return NewKey(record, text)
 
 
-def _repeated(
-    connection: Connection, once: IdempotencyKey, fingerprint: str, key_id: str
+def _repeat_answer(
+    connection: Connection, idempotency: IdempotencyKey, fingerprint: str, key_id: str
 ) -> NewKey:
-    """The key that the first request of this name made, without its text."""
-    if fingerprint != once.fingerprint:
-        raise OnceReusedError
-    return NewKey(key_rows.known(connection, key_id), None)
+    """Return the key that the first request of this name created, without its text."""
+    if fingerprint != idempotency.fingerprint:
+        raise IdempotencyKeyReusedError
+    return NewKey(key_rows.require_key(connection, key_id), None)
 
 
-def _refuse_third(client: str, keys: Collection[ApiKey], now: datetime) -> None:
+def _refuse_excess_key(client: str, keys: Collection[ApiKey], now: datetime) -> None:
     active = [key.id for key in keys if key.usable(now)]
     if len(active) >= MOST_ACTIVE:
         raise TooManyKeysError(client, active)
 
 
-def _claimed(connection: Connection, public_id: str) -> tuple[ApiKey, tuple[ApiKey, ...]]:
-    """A key and all of its client's, which no other transaction alters until this one ends."""
-    keys = key_rows.claim(connection, key_rows.known(connection, public_id).client)
+def _lock_key(connection: Connection, public_id: str) -> tuple[ApiKey, tuple[ApiKey, ...]]:
+    """Return a key and all keys of its client, locked until this transaction ends."""
+    keys = key_rows.lock_client_keys(connection, key_rows.require_key(connection, public_id).client)
     return next(key for key in keys if key.id == public_id), keys
 
 
-def _told(time: datetime) -> str:
+def _format_time(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="seconds")

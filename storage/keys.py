@@ -1,12 +1,12 @@
-"""API keys: how one is written, made, read and hidden, and what is kept of it.
+"""API keys: format, generation, parsing, masking and the stored record.
 
-A key reads ``mlrf_<public id>_<secret>_<checksum>``. The prefix tells scanners of repositories
-and logs whose it is, the public id names it wherever the key itself must not appear, and the
-checksum (CRC-32 of all before it) refuses a mistyped key without a look into the database.
+A key has the form ``mlrf_<public id>_<secret>_<checksum>``. The prefix lets secret scanners
+recognise it, the public id identifies it where the key itself must not appear, and the checksum
+(CRC-32 of all before it) rejects a mistyped key without a query.
 
-Only the SHA-256 of the secret is kept. A slow hash, as passwords need, would add nothing: the
-secret is drawn from 2^256 and not chosen by a person, so that guessing it is hopeless at any
-speed; and it would cost every request its time.
+Only the SHA-256 of the secret is stored. A slow hash, as for passwords, would add nothing: the
+secret has 256 random bits, which cannot be guessed at any speed; and it would slow down every
+request.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _SHAPE = re.compile(
     rf"({PREFIX}_([0-9A-Za-z]{{{ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH}}}))"
     rf"_([0-9A-Za-z]{{{_CHECKSUM_LENGTH}}})"
 )
-# also what is left of a key that was mistyped or cut; a run of 40 may be a bare secret
+# matches mistyped and truncated keys too; a run of 40 characters may be a bare secret
 _LIKE_A_KEY = re.compile(
     rf"{PREFIX}_(?:([0-9A-Za-z]{{{ID_LENGTH}}})_)?[0-9A-Za-z_]{{{ID_LENGTH},}}|[0-9A-Za-z]{{40,}}"
 )
 
 
 class Scope(StrEnum):
-    """What a key may be used for."""
+    """Permission of a key."""
 
     FORECAST = "forecast"
     EXPLAIN = "explain"
@@ -53,8 +53,8 @@ class Scope(StrEnum):
 KeyState = Literal["active", "expired", "revoked"]
 
 
-class Minted(NamedTuple):
-    """A key that was just made.
+class MintedKey(NamedTuple):
+    """A newly generated key.
 
     Attributes:
         text: the whole key, as its holder presents it.
@@ -66,8 +66,8 @@ class Minted(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Presented:
-    """A key that a caller presents, well-formed but not yet found valid."""
+class PresentedKey:
+    """A well-formed key that a caller presents, not yet looked up."""
 
     public_id: str
     secret: str = field(repr=False)
@@ -75,17 +75,17 @@ class Presented:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is known of a key. All times are in UTC and aware.
+    """Stored record of a key. All times are in UTC and aware.
 
     Attributes:
         id: the public id.
-        client: whose key it is.
-        tier: the name of the limits that hold for it.
-        expires_at: from then on it is not valid; None means never.
+        client: owner of the key.
+        tier: name of its limits.
+        expires_at: end of its validity; None means never.
         last_used_at: as last written; seconds to minutes behind.
-        digest: of the secret, as `digest_of` makes it.
-        unknown_scopes: names in the database that this release does not know, as after a
-            rollback. They permit nothing here, and a rotation keeps them for the release that
+        digest: of the secret, by `digest_of`.
+        unknown_scopes: scopes in the database that this software version does not know, as after
+            a downgrade. They permit nothing here; a rotation copies them for the version that
             knows them.
     """
 
@@ -101,59 +101,59 @@ class ApiKey:
     unknown_scopes: frozenset[str] = frozenset()
 
     def usable(self, now: datetime) -> bool:
-        """Whether it is neither revoked nor expired."""
+        """Return whether it is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
     def state(self, now: datetime) -> KeyState:
-        """What has become of it, for a person."""
+        """Return its state for display."""
         if self.revoked_at is not None:
             return "revoked"
         return "active" if self.usable(now) else "expired"
 
     def matches(self, secret: str) -> bool:
-        """Whether `secret` is the key's; takes as long whatever the answer."""
+        """Return whether `secret` is the key's, in constant time."""
         return hmac.compare_digest(self.digest, digest_of(secret))
 
 
-def mint() -> Minted:
-    """A new key, from the system's source of randomness."""
-    public_id = _random(ID_LENGTH)
-    secret = _random(SECRET_LENGTH)
+def mint_key() -> MintedKey:
+    """Generate a key from the system's source of randomness."""
+    public_id = _random_text(ID_LENGTH)
+    secret = _random_text(SECRET_LENGTH)
     body = f"{PREFIX}_{public_id}_{secret}"
-    return Minted(public_id, secret, f"{body}_{_checksum(body)}")
+    return MintedKey(public_id, secret, f"{body}_{_checksum_of(body)}")
 
 
-def parse(text: str) -> Presented | None:
-    """The parts of a key; None if it has not the shape of one, or its checksum is wrong."""
-    shaped = _SHAPE.fullmatch(text)
-    if shaped is None:
+def parse_key(text: str) -> PresentedKey | None:
+    """Return the parts of a key; None if it is not well-formed or its checksum is wrong."""
+    match = _SHAPE.fullmatch(text)
+    if match is None:
         return None
-    body, public_id, secret, checksum = shaped.groups()
-    return Presented(public_id, secret) if checksum == _checksum(body) else None
+    body, public_id, secret, checksum = match.groups()
+    return PresentedKey(public_id, secret) if checksum == _checksum_of(body) else None
 
 
 def digest_of(secret: str) -> str:
-    """SHA-256 of a secret (64 hexadecimal digits)."""
+    """Return the SHA-256 of a secret (64 hexadecimal digits)."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def masked(text: str) -> str:
-    """A text in which every key, whole or damaged, shows no more than its public id."""
-    return _LIKE_A_KEY.sub(_mask, text)
+def mask_keys(text: str) -> str:
+    """Return a text with every key, whole or damaged, reduced to its public id."""
+    return _LIKE_A_KEY.sub(_mask_match, text)
 
 
-def _mask(found: re.Match[str]) -> str:
-    if not found[0].startswith(PREFIX):
+def _mask_match(match: re.Match[str]) -> str:
+    if not match[0].startswith(PREFIX):
         return "***"
-    return f"{PREFIX}_{found[1]}_***" if found[1] else f"{PREFIX}_***"
+    return f"{PREFIX}_{match[1]}_***" if match[1] else f"{PREFIX}_***"
 
 
-def _random(length: int) -> str:
+def _random_text(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
-def _checksum(body: str) -> str:
-    """CRC-32 in base 62. It finds every change within four neighbouring characters."""
+def _checksum_of(body: str) -> str:
+    """Return the CRC-32 in base 62; it detects every error within four adjacent characters."""
     rest = zlib.crc32(body.encode())
     digits = []
     for _ in range(_CHECKSUM_LENGTH):

@@ -1,6 +1,6 @@
 """The tables, as the code reads and writes them.
 
-`storage.migrations` makes them. A test compares the two.
+`storage.migrations` creates them; a test compares the two.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ METADATA = MetaData()
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware times in, UTC out; SQLite itself forgets the zone."""
+    """Column type that takes aware times and returns UTC; SQLite itself drops the zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -53,7 +53,7 @@ API_KEYS = Table(
     Column("scopes", String(200), nullable=False),  # names, separated by spaces
     Column("tier", String(50), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("lifetime_seconds", BigInteger),  # as it was made; a rotation may shorten expires_at
+    Column("lifetime_seconds", BigInteger),  # original lifetime; a rotation may shorten expires_at
     Column("expires_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
     Column("last_used_at", UtcDateTime),
@@ -72,7 +72,7 @@ IDEMPOTENCY = Table(
 AUDIT_LOG = Table(
     "audit_log",
     METADATA,
-    # SQLite counts up only what is called INTEGER there
+    # SQLite autoincrements only a column of type INTEGER
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("at", UtcDateTime, nullable=False),
     Column("actor", String(200), nullable=False),

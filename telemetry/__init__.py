@@ -1,1 +1,1 @@
-"""What an operator sees of the running service."""
+"""Logs and metrics of the running service."""

@@ -1,4 +1,4 @@
-"""One JSON object a line on standard error, each with the id of its request."""
+"""Structured logs: one JSON object a line on standard error, with the id of its request."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _SHARED: tuple[structlog.typing.Processor, ...] = (
 
 
 def configure_logging(level: str) -> None:
-    """Send our own log lines, and what libraries log, to standard error in one shape.
+    """Send our own log lines and those of libraries to standard error in one format.
 
-    Our own are written by structlog alone, a tenth of the way through `logging`, which costs more
-    than the rest of a short request; libraries' come through one formatter. So do warnings, and
-    exceptions that nothing catches, in whatever thread.
+    Our own are written by structlog alone, at a tenth of the cost of `logging`, which would cost
+    more than the rest of a short request. Those of libraries, warnings, and uncaught exceptions
+    of any thread go through one formatter.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(json_formatter())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    # uvicorn writes a line a request unless its logger has nowhere to send it
+    # uvicorn writes a line a request, unless its logger has no handler
     logging.getLogger("uvicorn.access").propagate = False
     out = sys.stderr.buffer
     structlog.configure(
-        processors=[*_SHARED, structlog.processors.JSONRenderer(serializer=_line)],
+        processors=[*_SHARED, structlog.processors.JSONRenderer(serializer=_serialize_event)],
         logger_factory=lambda *name: structlog.BytesLogger(out, name=name[0] if name else None),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         cache_logger_on_first_use=True,
@@ -53,13 +53,13 @@ def configure_logging(level: str) -> None:
 
 
 def json_formatter() -> logging.Formatter:
-    """Return what formats records of `logging` as our own lines are."""
+    """Return a formatter that gives records of `logging` the format of our own lines."""
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.JSONRenderer(
-                serializer=lambda event, **options: _line(event, **options).decode()
+                serializer=lambda event, **options: _serialize_event(event, **options).decode()
             ),
         ],
     )
@@ -72,8 +72,8 @@ def _log_uncaught(
     structlog.get_logger(__name__).critical("uncaught_exception", exc_info=problem)
 
 
-def _line(event: Any, **options: Any) -> bytes:
+def _serialize_event(event: Any, **options: Any) -> bytes:
     try:
         return orjson.dumps(event, **options)
-    except TypeError:  # what is no UTF-8, such as the name of a file, or larger than 64 bits
+    except TypeError:  # text that is not UTF-8, such as a file name, or an integer above 64 bits
         return json.dumps(event, **options).encode()

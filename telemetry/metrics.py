@@ -1,15 +1,15 @@
-"""Prometheus metrics: all of them, their names, and how the workers' are merged.
+"""Prometheus metrics: their names, the functions that update them, and the merge over workers.
 
-What is observed from other rooms is a function with plain arguments, which they take as a
-callable. Wherever BentoML starts several workers it has prometheus_client keep each one's values
-in a file (PROMETHEUS_MULTIPROC_DIR, read when prometheus_client is first imported); any worker
-then answers for all.
+Other packages observe events through functions with plain arguments, which are passed to them as
+callables. If BentoML starts several workers, it makes prometheus_client write each one's values
+to a file (PROMETHEUS_MULTIPROC_DIR, read when prometheus_client is first imported), so that any
+worker can export the metrics of all.
 
 Invariants:
-- A label's values are few. A method is a known one or `other`; a route is a template, never a
-  path; and a metric that has `limit` combinations of labels counts every further one as `other`.
-- A time is exported as the moment, in seconds since 1970, and not as an age: an age would be as
-  old as the last update. Data age is ``time() - mlrf_data_origin_timestamp_seconds``.
+- Labels have low cardinality. A method is a known one or `other`; a route is a template, never a
+  path; and a metric with `limit` combinations of labels counts every further one as `other`.
+- A time is exported as a timestamp, in seconds since 1970, not as an age, which would be stale
+  between updates. Data age is ``time() - mlrf_data_origin_timestamp_seconds``.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ SECONDS_BUCKETS = (
 )
 
 REGISTRY = CollectorRegistry()
-"""Of this process alone; `exposition` speaks for all workers."""
+"""Metrics of this process; `exposition` merges those of all workers."""
 
 M = TypeVar("M", Counter, Gauge, Histogram)
 
 
 class Labelled(Generic[M]):
-    """The children of a metric with labels, each looked up in prometheus_client once.
+    """Children of a metric with labels, each looked up in prometheus_client once.
 
     Args:
-        limit: combinations of labels that are told apart.
+        limit: maximum of combinations of labels; further ones are counted as `OTHER`.
     """
 
     def __init__(self, metric: M, limit: int = 200) -> None:
@@ -64,17 +64,19 @@ class Labelled(Generic[M]):
         if child is not None:
             return child
         full = len(self._children) >= self._limit
-        found: M = self._metric.labels(*((OTHER,) * len(values) if full else values))
-        if not full:  # what is new to a full metric is not kept: the next may be new as well
-            self._children[values] = found
-        return found
+        metric_child: M = self._metric.labels(*((OTHER,) * len(values) if full else values))
+        if not full:  # further combinations are not cached: their number has no limit
+            self._children[values] = metric_child
+        return metric_child
 
 
-def _counter(name: str, text: str, *labels: str, limit: int = 200) -> Labelled[Counter]:
+def _make_counter(name: str, text: str, *labels: str, limit: int = 200) -> Labelled[Counter]:
     return Labelled(Counter(PREFIX + name, text, labels, registry=REGISTRY), limit)
 
 
-_requests = _counter("http_requests_total", "Requests.", "route", "method", "status", limit=2000)
+_requests = _make_counter(
+    "http_requests_total", "Requests.", "route", "method", "status", limit=2000
+)
 _durations = Labelled(
     Histogram(
         f"{PREFIX}http_request_duration_seconds",
@@ -90,14 +92,14 @@ _in_flight = Gauge(
     registry=REGISTRY,
     multiprocess_mode="livesum",
 )
-_decisions = _counter(
+_decisions = _make_counter(
     "rate_limit_decisions_total", "Decisions of the rate limiter.", "tier", "outcome", "backend"
 )
-_cache_outcomes = _counter(
+_cache_outcomes = _make_counter(
     "cache_requests_total", "What the cache of answers did for requests.", "tier", "outcome"
 )
-_redis_errors = _counter("redis_errors_total", "Operations on Redis that failed.", "kind")
-_key_lookups = _counter("key_lookups_total", "Lookups of keys.", "outcome")
+_redis_errors = _make_counter("redis_errors_total", "Operations on Redis that failed.", "kind")
+_key_lookups = _make_counter("key_lookups_total", "Lookups of keys.", "outcome")
 _available = Labelled(
     Gauge(
         f"{PREFIX}dependency_available",
@@ -127,7 +129,7 @@ _model = Labelled(
 )
 
 
-_reloads = _counter("reloads_total", "Reloads of data that have ended.", "outcome")
+_reloads = _make_counter("reloads_total", "Reloads of data that have ended.", "outcome")
 for _outcome in ("succeeded", "failed"):
     _reloads.of(_outcome)  # zero from the start, so that the first failure is an increase
 _last_reload = Labelled(
@@ -143,7 +145,7 @@ _last_reload = Labelled(
 
 @cache
 def _data_origin() -> Gauge:
-    # made when it is first set: until then it would say 1970
+    # created when it is first set: until then it would export 1970
     return Gauge(
         f"{PREFIX}data_origin_timestamp_seconds",
         "Start (UTC) of the last day with known sales, in the oldest data that a worker serves.",
@@ -156,94 +158,96 @@ def _data_origin() -> Gauge:
 
 
 def method_label(method: str) -> str:
-    """The method, or `OTHER` where it is none that we know: anything can be sent as one."""
+    """Return a known method or `OTHER`: clients can send any text as a method."""
     return method if method in METHODS else OTHER
 
 
-_counted: dict[Counter, int] = {}
-_requests_now = 0
+_pending_counts: dict[Counter, int] = {}
+_requests_in_flight = 0
 
 
-def _count(counter: Labelled[Counter], *values: str) -> None:
+def _add_count(counter: Labelled[Counter], *values: str) -> None:
     child = counter.of(*values)
-    _counted[child] = _counted.get(child, 0) + 1
+    _pending_counts[child] = _pending_counts.get(child, 0) + 1
 
 
 def flush() -> None:
-    """Give what was counted to prometheus_client, which all workers' answers come from.
+    """Add the pending counts to prometheus_client, whose files all workers export.
 
-    There every addition takes a lock and writes to a mapped file: ten times as long as here.
-    Called often, by the thread that observes; a worker that is killed loses what came since.
+    There every addition takes a lock and writes to a mapped file, which takes ten times as long
+    as counting here. To be called often, in the thread that counts; a worker that is killed loses
+    the counts since the last call.
     """
-    for child, number in _counted.items():
+    for child, number in _pending_counts.items():
         child.inc(number)
-    _counted.clear()
-    _in_flight.set(_requests_now)
+    _pending_counts.clear()
+    _in_flight.set(_requests_in_flight)
 
 
-def request_started() -> None:
-    global _requests_now
-    _requests_now += 1
+def count_request_start() -> None:
+    global _requests_in_flight
+    _requests_in_flight += 1
 
 
-def request_ended(route: str, method: str, status: int, seconds: float) -> None:
-    """Count a request that `request_started` was called for.
+def count_request_end(route: str, method: str, status: int, seconds: float) -> None:
+    """Count a request for which `count_request_start` was called.
 
     Args:
         route: template of the path, or `OTHER`.
-        method: as `method_label` gives it.
+        method: as returned by `method_label`.
     """
-    global _requests_now
-    _requests_now -= 1
-    _count(_requests, route, method, str(status))
+    global _requests_in_flight
+    _requests_in_flight -= 1
+    _add_count(_requests, route, method, str(status))
     _durations.of(route).observe(seconds)
 
 
-def limiter_decision(tier: str, outcome: str, backend: str) -> None:
-    _count(_decisions, tier, outcome, backend)
+def count_limiter_decision(tier: str, outcome: str, backend: str) -> None:
+    _add_count(_decisions, tier, outcome, backend)
 
 
-def cache_outcome(tier: str, outcome: str) -> None:
-    _count(_cache_outcomes, tier, outcome)
+def count_cache_outcome(tier: str, outcome: str) -> None:
+    _add_count(_cache_outcomes, tier, outcome)
 
 
-def redis_error(kind: str) -> None:
-    _count(_redis_errors, kind)
+def count_redis_error(kind: str) -> None:
+    _add_count(_redis_errors, kind)
 
 
-def redis_available(available: bool) -> None:
+def set_redis_available(available: bool) -> None:
     _available.of("redis").set(available)
 
 
-def key_lookup(outcome: str) -> None:
-    _count(_key_lookups, outcome)
+def count_key_lookup(outcome: str) -> None:
+    _add_count(_key_lookups, outcome)
 
 
-def degraded(reason: str, active: bool) -> None:
+def set_degraded(reason: str, active: bool) -> None:
     _degraded.of(reason).set(active)
 
 
-def reload_ended(outcome: str) -> None:
-    """Count a reload; may be called in any thread."""
+def count_reload(outcome: str) -> None:
+    """Count a reload; thread-safe."""
     _reloads.of(outcome).inc()
 
 
-def last_reload(outcome: str, at: datetime) -> None:
+def set_last_reload(outcome: str, at: datetime) -> None:
     _last_reload.of(outcome).set(at.timestamp())
 
 
-_served: list[tuple[str, str]] = []
+_active_labels: list[tuple[str, str]] = []
 
 
-def serving(version: str, snapshot: str, origin: date) -> None:
-    """Say what this worker serves from now on.
+def set_active_release(version: str, snapshot: str, origin: date) -> None:
+    """Set the release that this worker serves from now on.
 
     Args:
+        version: of the bundle.
         origin: last day whose sales are known.
     """
-    while _served:
-        _model.of(*_served.pop()).set(0)  # a series cannot be taken out of a worker's file
-    _served.append((version, snapshot))
+    while _active_labels:
+        _model.of(*_active_labels.pop()).set(0)  # a series cannot be removed from a worker's file
+    _active_labels.append((version, snapshot))
     _model.of(version, snapshot).set(1)
     _data_origin().set(datetime.combine(origin, time.min, UTC).timestamp())
 
@@ -252,11 +256,10 @@ def serving(version: str, snapshot: str, origin: date) -> None:
 
 
 def exposition() -> tuple[bytes, str]:
-    """Our metrics of all workers in the text format of Prometheus, and its media type.
+    """Return the metrics of all workers in the text format of Prometheus, and its media type.
 
-    Those of the others are as they were last flushed.
-
-    Reads the files of all workers: some milliseconds.
+    Those of other workers are as of their last flush. Reads the files of all workers, which takes
+    some milliseconds.
     """
     flush()
     if ValueClass is MutexValue:
@@ -267,26 +270,26 @@ def exposition() -> tuple[bytes, str]:
 
 
 class _Workers(MultiProcessCollector):
-    """What all workers have observed.
+    """Collector of the metrics of all workers.
 
-    A worker that was killed leaves its gauges behind, requests in flight among them; they are
-    removed here. The files hold the metrics of BentoML too, whose labels are paths; those are
-    left out.
+    A killed worker leaves the file of its gauges behind, requests in flight among them; it is
+    removed here. The files contain BentoML's metrics too, whose labels are paths; those are
+    excluded.
     """
 
     def collect(self) -> list[Metric]:
         for file in Path(self._path).glob("gauge_live*_*.db"):
-            if not _alive(int(file.stem.rpartition("_")[2])):
+            if not _is_alive(int(file.stem.rpartition("_")[2])):
                 file.unlink(missing_ok=True)  # another worker may have been here first
         merged: Iterable[Metric] = super().collect()  # type: ignore[no-untyped-call]
         return [metric for metric in merged if metric.name.startswith(PREFIX)]
 
 
-def _alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # somebody else's, and there
+        pass  # the process exists and belongs to another user
     return True

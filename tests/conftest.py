@@ -1,4 +1,4 @@
-"""What many tests need: the demo data, and a small but real serving release trained on them."""
+"""Shared fixtures: the demo data, and a small but real serving release trained on them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def recipe() -> Recipe:
 
 @pytest.fixture(scope="session")
 def trained(shared_folder: Path, demo_folder: Path, recipe: Recipe) -> Store:
-    """Artifacts with a serving release. Tests that alter them take `own_store`."""
+    """Artifacts with a serving release; a test that alters them takes `own_store`."""
     store = Store(shared_folder / "artifacts")
     with FileLock(shared_folder / "artifacts.lock"):
         if not store.pointer.exists():
@@ -145,12 +145,12 @@ def odd_folder(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     toys = train.filter(store == 2, family == "BOOKS").with_columns(
         family=pl.lit("TOYS"), sales=pl.lit(0.0)
     )
-    away = (
+    absent = (
         ((store == 21) & (day < pl.date(2024, 6, 5)))
         | ((store == 3) & (day >= pl.date(2024, 5, 13)))
         | ((store == 2) & (family == "DAIRY") & (day.dt.week() % 2 == 0))
     )
-    pl.concat((train.filter(~away), *of_store.values(), toys)).write_parquet(
+    pl.concat((train.filter(~absent), *of_store.values(), toys)).write_parquet(
         folder / "train.parquet"
     )
     stores = pl.read_parquet(folder / "stores.parquet")
@@ -176,13 +176,16 @@ def draw() -> np.random.Generator:
 
 @pytest.fixture
 def uncollected_problems() -> Iterator[Callable[[], int]]:
-    """How many problems of this test are left for the collector, which does not run meanwhile."""
+    """Count the problems of this test that only a garbage collection would free.
 
-    def living() -> int:
-        return sum(isinstance(found, Problem) for found in gc.get_objects())
+    The collector is disabled meanwhile.
+    """
+
+    def count_problems() -> int:
+        return sum(isinstance(value, Problem) for value in gc.get_objects())
 
     gc.collect()
-    before = living()
+    before = count_problems()
     gc.disable()
-    yield lambda: living() - before
+    yield lambda: count_problems() - before
     gc.enable()

@@ -1,7 +1,7 @@
-"""Makes bundles: demo data, rows, fit, export, backtest. Serving never imports it."""
+"""Training of bundles: demo data, rows, fit, export, backtest. Serving never imports it."""
 
 import os
 
-# LightGBM's threads wait for each other by spinning unless told otherwise, before its first
-# import: beside any other busy process a fit on two threads then takes four times as long.
+# By default LightGBM's threads busy-wait for each other: beside another busy process a fit on two
+# threads then takes four times as long. The variable has an effect only before its first import.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,8 +1,8 @@
 """Rolling origins: refit before each window, forecast it, compare, and write a report folder.
 
-Everything learnt comes from before a window's origin. Results are written window by window, and
-an interrupted run goes on where it stopped: a result is taken up again only if data, recipe,
-features, window and the bundle it was compared with are those it was made with.
+A model learns only from days before a window's origin. Results are written window by window, and
+an interrupted run resumes: a stored result is reused only if data, recipe, features, window and the
+compared bundle are unchanged.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from training.clock import Clock, Reporter
 from training.coverage import interval_scores
 from training.fitting_backend import LocalBackend
 from training.history import TooLittleHistoryError, first_day
-from training.pipeline import CALIBRATION_ORIGINS, bundle_of, fit_model
+from training.pipeline import CALIBRATION_ORIGINS, bundle_model, fit_model
 from training.recipe import Recipe
 from training.report import REPORT_FILE, write_report
 from training.scores import incoherence, point_scores
@@ -64,13 +64,13 @@ def backtest(
     layout: TableLayout = STANDARD,
     on_report: OnReport = lambda report: None,
 ) -> Document:
-    """Run every window over a folder of tables, and keep all of it in `folder`.
+    """Run every window over a folder of tables, and store all results in `folder`.
 
     Args:
         short, long: windows of 16 and of 90 days.
-        previous: the model that serves now; scored on the windows that it has not seen.
+        previous: the serving model; scored on the windows that it has not seen.
         layout: how the text of the tables is written.
-        on_report: called with what the check of the tables found, unless there is an error.
+        on_report: called with the report of the check of the tables, unless it has an error.
 
     Raises:
         DataError: a table is wrong.
@@ -87,7 +87,7 @@ def backtest(
 
 
 class Backtest:
-    """One run over a snapshot, kept in a folder."""
+    """One run over a snapshot, with its results in a folder."""
 
     def __init__(
         self,
@@ -104,24 +104,24 @@ class Backtest:
         self.folder = folder
         self._threads = threads
         self._clock = clock
-        self._previous = _bound(previous, snapshot)
-        self._key = self._key_of(recipe)
+        self._previous = _bind_previous(previous, snapshot)
+        self._key = self._compute_key(recipe)
         self._engines: dict[tuple[int, str], ForecastEngine] = {}
 
-    def _key_of(self, recipe: Recipe) -> str:
-        """What a result depends on, so that a run after a change does not take up the old ones."""
+    def _compute_key(self, recipe: Recipe) -> str:
+        """Return a digest of the inputs of a result, so that a change of them invalidates it."""
         features = [FEATURES_VERSION, *NAMES]
-        return _digest([self.snapshot.name, recipe.model_dump(mode="json"), features])[:12]
+        return _hash_document([self.snapshot.name, recipe.model_dump(mode="json"), features])[:12]
 
-    def run(self, chosen: Sequence[BacktestWindow]) -> Document:
+    def run(self, selected: Sequence[BacktestWindow]) -> Document:
         """Score the windows and the intervals, and write the document and its report.
 
         Raises:
-            TooLittleHistoryError: there is not enough for one of the fits; said before the first.
+            TooLittleHistoryError: there is not enough for one of the fits; raised before the first.
         """
         snapshot = self.snapshot
-        self._check_history(chosen)
-        windows = [self._window(window) for window in chosen]
+        self._check_history(selected)
+        windows = [self._score_window(window) for window in selected]
         result = {
             "snapshot": snapshot.name,
             "facts": snapshot.facts.model_dump(mode="json"),
@@ -131,16 +131,16 @@ class Backtest:
             "recipe": self.recipe.model_dump(mode="json"),
             "windows": windows,
             "means": means(windows),
-            "intervals": self._resumed("intervals", self._intervals),
+            "intervals": self._load_or_compute("intervals", self._score_intervals),
         }
         document = write_document(self.folder / RESULT_FILE, result)
         with self._clock.step("report"):
             write_report(document, self.folder / REPORT_FILE)
         return document
 
-    def _check_history(self, chosen: Sequence[BacktestWindow]) -> None:
+    def _check_history(self, selected: Sequence[BacktestWindow]) -> None:
         earlier, _ = self._interval_origins()
-        first = min(int(earlier.min()), *(window.origin for window in chosen))
+        first = min(int(earlier.min()), *(window.origin for window in selected))
         begin, days = first_day(self.snapshot), self.snapshot.n_days
         if first < begin + MIN_HISTORY_DAYS:
             raise TooLittleHistoryError(
@@ -148,26 +148,26 @@ class Backtest:
                 f"not {days - begin}"
             )
 
-    def _window(self, window: BacktestWindow) -> Document:
+    def _score_window(self, window: BacktestWindow) -> Document:
         name = window.name(self.snapshot)
         if self._has_not_seen(window):
             assert self._previous is not None
-            name = f"{name}-{_digest(self._previous.bundle.name)[:12]}"
-        # the same days may have had another role in a run with other windows
-        return self._resumed(name, partial(self._score, window)) | {"role": window.role}
+            name = f"{name}-{_hash_document(self._previous.bundle.name)[:12]}"
+        # the stored result may be of a run in which the window had another role
+        return self._load_or_compute(name, partial(self._score, window)) | {"role": window.role}
 
-    def _resumed(self, name: str, compute: Callable[[], Document]) -> Document:
+    def _load_or_compute(self, name: str, compute: Callable[[], Document]) -> Document:
         path = self.folder / "results" / f"{name}-{self._key}.json"
         return load_document(path) if path.exists() else write_document(path, compute())
 
-    def _engine(self, last_target: int, recipe: Recipe | None = None) -> ForecastEngine:
-        """A model of the days up to `last_target`, fitted once and kept as a bundle.
+    def _fit_engine(self, last_target: int, recipe: Recipe | None = None) -> ForecastEngine:
+        """Return a model of the days up to `last_target`, fitted once and stored as a bundle.
 
         Args:
-            recipe: if not the one that is judged.
+            recipe: by default the one that is evaluated.
         """
         recipe = recipe or self.recipe
-        key = (last_target, self._key_of(recipe))
+        key = (last_target, self._compute_key(recipe))
         if key not in self._engines:
             note = self.folder / "fits" / "{}-{}".format(*key)
             if not note.exists():
@@ -178,7 +178,7 @@ class Backtest:
                     engine=LocalBackend(self._threads),
                     clock=self._clock,
                 )
-                bundle = bundle_of(fitted, self.snapshot, recipe, self.folder / "bundles")
+                bundle = bundle_model(fitted, self.snapshot, recipe, self.folder / "bundles")
                 note.parent.mkdir(parents=True, exist_ok=True)
                 partial_note = note.with_suffix(".partial")  # a killed run leaves no empty one
                 partial_note.write_text(bundle.name, encoding="utf-8")
@@ -194,7 +194,7 @@ class Backtest:
         horizons = np.arange(1, window.days + 1)
         history = snapshot.history[:, : window.origin + 1]
         actual = snapshot.targets(slice(None), window.origin + horizons)
-        engine = self._engine(window.origin)
+        engine = self._fit_engine(window.origin)
         with self._clock.step(f"score {window.name(snapshot)}"):
             forecasts = {
                 OURS: engine.forecast(window.origin, horizons, promotion_lead=window.lead).values
@@ -228,43 +228,43 @@ class Backtest:
         return self.snapshot.index_of(seen) <= window.origin
 
     def _interval_origins(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Origins that calibrate, and later ones that judge."""
+        """Return the origins of the calibration, and the later ones of the evaluation."""
         later = weekly_origins(self.snapshot.newest_origin - MAX_HORIZON, EVALUATION_ORIGINS)
         return weekly_origins(int(later.min()) - MAX_HORIZON, CALIBRATION_ORIGINS), later
 
-    def _intervals(self) -> Document:
-        """Calibrate on weekly origins of models frozen in turn, judge on later ones.
+    def _score_intervals(self) -> Document:
+        """Calibrate intervals on weekly origins of successive frozen models; score on later ones.
 
-        As in training, light models calibrate; those that are judged have the whole recipe.
+        As in training, lighter models calibrate; the evaluated ones have the whole recipe.
         """
         snapshot = self.snapshot
         earlier, later = self._interval_origins()
-        calibration = self._errors(earlier, self.recipe.lighter())
-        evaluation = self._errors(later, self.recipe)
+        calibration = self._collect_errors(earlier, self.recipe.lighter())
+        evaluation = self._collect_errors(later, self.recipe)
 
         def dates(origins: Iterable[np.int64]) -> list[str]:
             return [snapshot.date_at(int(origin)).isoformat() for origin in origins]
 
         return {
-            "calibration_frozen_at": dates(some[0] for some in chronological_blocks(earlier)),
-            "evaluation_frozen_at": dates(some[0] for some in chronological_blocks(later)),
+            "calibration_frozen_at": dates(block[0] for block in chronological_blocks(earlier)),
+            "evaluation_frozen_at": dates(block[0] for block in chronological_blocks(later)),
             "calibration_origins": dates(earlier),
             "evaluation_origins": dates(later),
             "horizons": KNOTS.tolist(),
             "levels": interval_scores(calibration, evaluation, snapshot.hierarchy),
         }
 
-    def _errors(self, origins: NDArray[np.int64], recipe: Recipe) -> Errors:
+    def _collect_errors(self, origins: NDArray[np.int64], recipe: Recipe) -> Errors:
         parts = []
-        for some in chronological_blocks(origins):
-            engine = self._engine(int(some.min()), recipe)
+        for block in chronological_blocks(origins):
+            engine = self._fit_engine(int(block.min()), recipe)
             with self._clock.step("forecast weekly origins"):
-                parts.append(collect(engine, some, progress=self._clock.reporter.advance))
-        return Errors.joined(parts)
+                parts.append(collect(engine, block, progress=self._clock.reporter.advance))
+        return Errors.concatenate(parts)
 
 
-def _bound(previous: Bundle | None, snapshot: Snapshot) -> ForecastEngine | None:
-    """The previous model on these data; None where it knows nothing of them."""
+def _bind_previous(previous: Bundle | None, snapshot: Snapshot) -> ForecastEngine | None:
+    """Bind the previous model to these data; None if it does not fit them."""
     if previous is None:
         return None
     try:
@@ -274,9 +274,9 @@ def _bound(previous: Bundle | None, snapshot: Snapshot) -> ForecastEngine | None
 
 
 def means(windows: Sequence[Document]) -> Document:
-    """Mean RMSLE and WRMSSE of each model over the tuning windows of each group.
+    """Return mean RMSLE and WRMSSE of each model over the tuning windows of each group.
 
-    A mean of a figure that does not exist in one of them does not exist either.
+    A mean is None if the figure does not exist in one of the windows.
     """
     groups: dict[str, dict[str, list[Document]]] = defaultdict(lambda: defaultdict(list))
     for window in windows:
@@ -285,7 +285,7 @@ def means(windows: Sequence[Document]) -> Document:
                 groups[window["group"]][name].append(scores)
     return {
         group: {
-            name: {measure: _mean(scores, measure) for measure in ("rmsle", "wrmsse")}
+            name: {measure: _average(scores, measure) for measure in ("rmsle", "wrmsse")}
             | {"windows": len(scores)}
             for name, scores in models.items()
         }
@@ -293,10 +293,10 @@ def means(windows: Sequence[Document]) -> Document:
     }
 
 
-def _mean(scores: Sequence[Document], measure: str) -> float | None:
+def _average(scores: Sequence[Document], measure: str) -> float | None:
     values = [score[measure] for score in scores]
     return None if None in values else float(np.mean(values))
 
 
-def _digest(value: Any) -> str:
+def _hash_document(value: Any) -> str:
     return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,4 +1,4 @@
-"""The backtest's document: JSON that the report, the model card and a sealed bundle are made of.
+"""The backtest's document: JSON, the source of the report, model card and sealed bundle.
 
 A figure that does not exist, such as the WAPE of a level that sold nothing, is null in it.
 """
@@ -22,7 +22,7 @@ _PARTS = {"snapshot", "facts", "nodes", "recipe", "windows", "means", "intervals
 
 
 def write_document(path: Path, document: Document) -> Document:
-    """Write a document at once or not at all, and return what a reader of it gets."""
+    """Write a document atomically, and return it as read back."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
@@ -31,13 +31,13 @@ def write_document(path: Path, document: Document) -> Document:
 
 
 def load_document(path: Path) -> Document:
-    """A document as it was written."""
-    kept: Document = orjson.loads(path.read_bytes())
-    return kept
+    """Read a document."""
+    document: Document = orjson.loads(path.read_bytes())
+    return document
 
 
 def read_backtest(path: Path) -> Document:
-    """The document of a finished backtest.
+    """Read the document of a finished backtest.
 
     Raises:
         ArtifactError: the file does not exist, or does not hold one.

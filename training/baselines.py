@@ -1,4 +1,4 @@
-"""What a forecast must beat: the last same weekday, the mean of some of them, and Theta."""
+"""Baselines of the backtest: seasonal naive, mean of the same weekdays, and Theta."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statsforecast.models import Theta
 
 Values = NDArray[np.float64]
 Baseline = Callable[[Values, int], Values]
-"""From units up to the origin, shape (nodes, days), to units of so many days after it."""
+"""Maps units up to the origin, shape (nodes, days), and a number of days to their forecasts."""
 
 _WEEK = 7
 _WEEKS = 8
@@ -18,19 +18,21 @@ _THETA_DAYS = 2 * 364
 
 
 def seasonal_naive(history: Values, days: int) -> Values:
-    """The last known same weekday."""
+    """Return the last known same weekday."""
     return np.asarray(history[:, -_WEEK:][:, np.arange(days) % _WEEK])
 
 
 def weekday_mean(history: Values, days: int) -> Values:
-    """The mean of the last 8 same weekdays."""
+    """Return the mean of the last 8 same weekdays."""
     weeks = history[:, -_WEEK * _WEEKS :].reshape(len(history), _WEEKS, _WEEK).mean(axis=1)
     return np.asarray(weeks[:, np.arange(days) % _WEEK])
 
 
 def theta(history: Values, days: int) -> Values:
-    """The theta method with a weekly season (Assimakopoulos and Nikolopoulos, IJF 2000), on the
-    last two years of every series; negative forecasts are set to zero."""
+    """Forecast by the theta method with a weekly season, on the last two years of every series.
+
+    Assimakopoulos and Nikolopoulos, IJF 2000. Negative forecasts are set to zero.
+    """
     result = np.zeros((len(history), days))
     for row, series in enumerate(history[:, -_THETA_DAYS:]):
         if series.any():

@@ -1,8 +1,8 @@
-"""Forecasts that frozen models make for later origins, and what their errors teach.
+"""Calibration of intervals on the errors of frozen models at later origins.
 
-A model must have seen none of the days: it is trained on the days before the first of the origins
-that it forecasts. The models are frozen in turn, each for a few origins, so that their errors are
-those of a model as old as one in service gets, and not those of one that has aged for a year.
+A model must not have seen the days that it forecasts: it is trained on the days up to the first of
+its origins. Several models are frozen in turn, each for a few origins, so that the errors are those
+of a model of the age that a serving model reaches, and not of one that has aged for a year.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from models.intervals import BUCKETS, PROBABILITIES, Calibration, LevelErrors, b
 Values = NDArray[np.float64]
 
 ORIGINS_EACH = 10
-"""Weekly origins that a frozen model forecasts before the next takes over."""
+"""Weekly origins that each frozen model forecasts."""
 
 KNOTS = np.array(
     [*range(1, 8), *range(8, 17, 2), 18, 21, 25, 29, 33, 39, 45, 51, 58, 63, 70, 76, 83, 89]
 )
-"""Horizons that residuals are taken at: all days of the first week, then fewer."""
+"""Horizons at which residuals are collected: all days of the first week, then fewer."""
 
 _GROUPS = {"bottom": 8, "family": 3, "store": 3}
-"""Groups by size of the forecast, where a level has series enough; one elsewhere."""
+"""Number of groups by size of the forecast, for levels with many series; one elsewhere."""
 _SHRINKAGE = 30
-"""Residuals that the level's mean square counts for, beside a node's own."""
+"""Weight of the level's mean square in a node's scale, as a number of residuals."""
 _FLOOR = 1e-3
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Forecasts and what was sold, at the same origins and horizons.
+    """Forecasts and actual sales at the same origins and horizons.
 
     Attributes:
         origins: indices, shape (origins,).
         horizons: days after them, shape (horizons,).
         forecast: coherent, in units; shape (origins, nodes, horizons).
-        actual: of the same shape; NaN where it is not delivered or an outlier.
+        actual: of the same shape; NaN where undelivered or an outlier.
         sold: whether the node had sold by the origin, shape (origins, nodes).
-        ordinary: whether the day teaches anything for other days, as those of a long event such
-            as an earthquake do not; shape (origins, horizons).
+        ordinary: whether the day is outside long events such as an earthquake, shape (origins,
+            horizons).
     """
 
     origins: NDArray[np.int64]
@@ -56,20 +56,20 @@ class Errors:
     ordinary: NDArray[np.bool_]
 
     def between(self, first: int, last: int) -> Errors:
-        """The errors of the origins from `first` to `last`, both included."""
-        kept = (self.origins >= first) & (self.origins <= last)
+        """Return the errors of the origins from `first` to `last`, both included."""
+        selected = (self.origins >= first) & (self.origins <= last)
         return Errors(
-            self.origins[kept],
+            self.origins[selected],
             self.horizons,
-            self.forecast[kept],
-            self.actual[kept],
-            self.sold[kept],
-            self.ordinary[kept],
+            self.forecast[selected],
+            self.actual[selected],
+            self.sold[selected],
+            self.ordinary[selected],
         )
 
     @classmethod
-    def joined(cls, parts: Sequence[Errors]) -> Errors:
-        """The errors of several models, of which each has forecast the same horizons."""
+    def concatenate(cls, parts: Sequence[Errors]) -> Errors:
+        """Join the errors of several models along the origins; all have the same horizons."""
         rest = [field.name for field in fields(cls) if field.name != "horizons"]
         return cls(
             horizons=parts[0].horizons,
@@ -78,7 +78,7 @@ class Errors:
 
 
 def weekly_origins(last: int, count: int) -> NDArray[np.int64]:
-    """`count` origins, one a week, the last no later than `last`; oldest first.
+    """Return `count` origins, about one a week, the last no later than `last`; oldest first.
 
     The weekday moves on with every week, so that a horizon is not always the same weekday.
     """
@@ -87,7 +87,10 @@ def weekly_origins(last: int, count: int) -> NDArray[np.int64]:
 
 
 def chronological_blocks(origins: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """The origins of each frozen model, about `ORIGINS_EACH`; it is frozen at its first."""
+    """Split origins into those of each frozen model, about `ORIGINS_EACH`, oldest first.
+
+    A model is frozen at the first of its origins.
+    """
     return np.array_split(origins, -(-len(origins) // ORIGINS_EACH))
 
 
@@ -98,7 +101,7 @@ def collect(
     horizons: NDArray[np.intp] = KNOTS,
     progress: Progress = lambda done, total: None,
 ) -> Errors:
-    """Forecast from every origin, as serving would have, and look up what was sold.
+    """Forecast from every origin, as serving would have, and look up the actual sales.
 
     Raises:
         ValueError: an origin is so late that sales of its days are not known, or so early that
@@ -119,7 +122,14 @@ def collect(
 
 
 def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
-    """Scales of the nodes and quantiles of the groups (see `models.intervals`)."""
+    """Compute the scales of the nodes and the quantiles of the groups (see `models.intervals`)."""
+    # 1. Residuals are differences of square roots. Only delivered days outside long events count,
+    #    and only nodes that had sold by the origin; the sales of the others form `unsold`.
+    # 2. The scale of a node in a bucket is its root mean square, shrunk to its level's as if
+    #    _SHRINKAGE further residuals had the level's mean. Without shrinkage a new or quiet
+    #    series would get a scale near 0, hence intervals of no width.
+    # 3. Residuals over scale are comparable between nodes, so their quantiles are pooled over a
+    #    level. The same scale multiplies them in `Intervals`; change both or neither.
     root = np.sqrt(errors.forecast)
     residual = np.sqrt(errors.actual) - root
     judged = errors.ordinary[:, None, :] & ~np.isnan(errors.actual)
@@ -138,20 +148,20 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
             level_scale[code, number] = max(np.sqrt(mean), _FLOOR)
     scaled = residual / scale[:, bucket]
     levels = {
-        level: _level_errors(
+        level: _summarise_level(
             level,
             level_scale[code],
             root[:, rows][counted[:, rows]],
             scaled[:, rows][counted[:, rows]],
             np.broadcast_to(bucket, residual[:, rows].shape)[counted[:, rows]],
-            _by_bucket(errors.actual[:, rows], unsold[:, rows], bucket),
+            _compute_bucket_quantiles(errors.actual[:, rows], unsold[:, rows], bucket),
         )
         for code, (level, rows) in enumerate(hierarchy.slices.items())
     }
     return Calibration(tuple(node.id for node in hierarchy.nodes), scale, levels)
 
 
-def _level_errors(
+def _summarise_level(
     level: str,
     scale: Values,
     root: Values,
@@ -159,6 +169,10 @@ def _level_errors(
     bucket: NDArray[np.intp],
     unsold: Values,
 ) -> LevelErrors:
+    # Scaled residuals of small and of large forecasts differ in shape (many zeros, skewness), so
+    # quantiles are taken in groups by forecast size. The edges are quantiles over all buckets, so
+    # groups are of about equal size and the same in each bucket; `Intervals` interpolates between
+    # the groups' median sizes.
     groups = _GROUPS.get(level, 1)
     edges = np.quantile(root, np.linspace(0, 1, groups + 1)[1:-1])
     group = np.searchsorted(edges, root, side="right")
@@ -167,22 +181,26 @@ def _level_errors(
     quantiles = np.zeros((len(BUCKETS), len(present), len(PROBABILITIES)))
     for number in range(len(BUCKETS)):
         for place, which in enumerate(present):
-            quantiles[number, place] = _quantiles(scaled[(bucket == number) & (group == which)])
+            quantiles[number, place] = _compute_quantiles(
+                scaled[(bucket == number) & (group == which)]
+            )
     return LevelErrors(scale=scale, sizes=sizes, quantiles=quantiles, unsold=unsold)
 
 
-def _by_bucket(values: Values, chosen: NDArray[np.bool_], bucket: NDArray[np.intp]) -> Values:
-    """Quantiles of the chosen values of each bucket, shape (buckets, 1, probabilities)."""
+def _compute_bucket_quantiles(
+    values: Values, chosen: NDArray[np.bool_], bucket: NDArray[np.intp]
+) -> Values:
+    """Compute quantiles of selected values by bucket, shape (buckets, 1, probabilities)."""
     return np.stack(
         [
-            _quantiles(values[:, :, bucket == number][chosen[:, :, bucket == number]])[None]
+            _compute_quantiles(values[:, :, bucket == number][chosen[:, :, bucket == number]])[None]
             for number in range(len(BUCKETS))
         ]
     )
 
 
-def _quantiles(values: Values) -> Values:
-    """Zeros where there is no value."""
+def _compute_quantiles(values: Values) -> Values:
+    """Return the quantiles of values at `PROBABILITIES`; zeros if there is no value."""
     if not len(values):
         return np.zeros(len(PROBABILITIES))
     return np.asarray(np.quantile(values, PROBABILITIES))

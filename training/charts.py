@@ -1,4 +1,4 @@
-"""The pictures of a backtest, as SVG that follows the reader's light or dark scheme."""
+"""Charts of a backtest, as SVG that follows the reader's light or dark scheme."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from training.backtest_result import OURS, Document
 from training.report_tables import (
     bucket_mean,
     buckets_of,
-    chosen,
     groups_of,
     models_of,
     nominals_of,
     ratio,
+    select_windows,
     share_of,
 )
-from training.svg import INK, drawing, line, panels
+from training.svg import INK, apply_style, line, panels
 from training.windows import TUNING
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing and what it says, for those who do not see it."""
+    """A drawing with its title and its text alternative."""
 
     title: str
     alt: str
@@ -31,17 +31,24 @@ class Chart:
 
 
 def charts_of(document: Document) -> list[Chart]:
-    """All pictures of a backtest. The same document gives the same bytes."""
-    with drawing():
-        return [_rmsle(document), _wape(document), _coverage(document), _wis(document)]
+    """Draw all charts of a backtest. The same document gives the same bytes."""
+    with apply_style():
+        return [
+            _chart_rmsle(document),
+            _chart_wape(document),
+            _chart_coverage(document),
+            _chart_wis(document),
+        ]
 
 
-def _rmsle(document: Document) -> Chart:
+def _chart_rmsle(document: Document) -> Chart:
     models = models_of(document)
     groups = groups_of(document)
 
     def draw(axes: Axes, group: str) -> None:
-        windows = sorted(chosen(document, group=group), key=lambda window: str(window["origin"]))
+        windows = sorted(
+            select_windows(document, group=group), key=lambda window: str(window["origin"])
+        )
         labels = [f"{window['origin']}\n{window['role']}" for window in windows]
         for place, name in enumerate(models):
             values = [window["models"].get(name, {}).get("rmsle") for window in windows]
@@ -63,11 +70,11 @@ def _rmsle(document: Document) -> Chart:
     )
 
 
-def _wape(document: Document) -> Chart:
+def _chart_wape(document: Document) -> Chart:
     groups = groups_of(document)
 
     def draw(axes: Axes, group: str) -> None:
-        windows = chosen(document, role=TUNING, group=group)
+        windows = select_windows(document, role=TUNING, group=group)
         buckets = buckets_of(windows)
         for place, level in enumerate(document["nodes"]):
             values = [bucket_mean(windows, level, bucket, "wape") for bucket in buckets]
@@ -82,7 +89,7 @@ def _wape(document: Document) -> Chart:
     )
 
 
-def _coverage(document: Document) -> Chart:
+def _chart_coverage(document: Document) -> Chart:
     levels = document["intervals"]["levels"]
     nominals = nominals_of(document)
 
@@ -112,7 +119,7 @@ def _coverage(document: Document) -> Chart:
     )
 
 
-def _wis(document: Document) -> Chart:
+def _chart_wis(document: Document) -> Chart:
     levels = document["intervals"]["levels"]
     ratios = {
         level: {bucket: ratio(cell["wis"], cell["wis_normal"]) for bucket, cell in buckets.items()}

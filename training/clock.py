@@ -1,7 +1,8 @@
-"""How far a long task has come: its steps, numbered, and how long the rest will take.
+"""Progress of a long task: numbered steps and an estimate of the remaining time.
 
-The estimate rests on steps of this run alone: a step to come takes as many seconds for a unit of
-its work as those of its name took. There is none before a step of each name was seen.
+The estimate uses steps of this run only: a planned step is assumed to take as many seconds for a
+unit of work as the finished steps of its name took. There is no estimate before a step of each
+name has finished.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import NamedTuple, Protocol
 
 
 class PlannedStep(NamedTuple):
-    """A step to come.
+    """A planned step.
 
     Attributes:
-        work: how much it is beside other steps of its name; 0 for one too short to estimate.
+        work: amount of work relative to other steps of its name; 0 if too short to estimate.
     """
 
     name: str
@@ -26,29 +27,29 @@ class PlannedStep(NamedTuple):
 
 @dataclass(frozen=True)
 class Step:
-    """A step that begins or has ended.
+    """A step that begins or has ended, as reported.
 
     Attributes:
-        name: what is done.
+        name: of the activity.
         number: of the step, from 1.
-        total: number of all steps; None where that is not known yet.
-        seconds_left: estimate for this step, unless it has ended, and for those after it; None
-            where there is none.
+        total: number of all steps; None if not known yet.
+        seconds_left: estimate for this step, unless it has ended, and for those after it;
+            None if there is no estimate.
     """
 
     name: str
     number: int
     total: int | None = None
-    seconds_left: float | None = None
+    seconds_remaining: float | None = None
 
     @property
     def place(self) -> str:
-        """The number of the step among all."""
+        """Number of the step, with the number of all steps if known."""
         return f"step {self.number}" + ("" if self.total is None else f" of {self.total}")
 
 
 class Reporter(Protocol):
-    """Shows how far a long task has come."""
+    """Interface that displays the progress of a long task."""
 
     def start(self, step: Step) -> None:
         """Show that a step begins."""
@@ -61,7 +62,7 @@ class Reporter(Protocol):
 
 
 class NullReporter:
-    """Shows nothing."""
+    """Reporter that displays nothing."""
 
     def start(self, step: Step) -> None: ...
 
@@ -72,9 +73,9 @@ class NullReporter:
 
 @dataclass
 class Clock:
-    """Numbers the steps of a task and measures their seconds.
+    """Numbering and timing of the steps of a task.
 
-    The seconds are kept beside the bundle, whose digest must not depend on them.
+    The seconds are stored beside the bundle, whose digest must not depend on them.
     """
 
     reporter: Reporter
@@ -85,37 +86,37 @@ class Clock:
     """Seconds and work of the steps that have ended, by name."""
 
     def plan(self, steps: Sequence[PlannedStep]) -> None:
-        """Say which steps follow, in their order."""
+        """Announce the steps that follow, in order."""
         self._planned = list(steps)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Measure and report a step."""
         self._number += 1
-        planned = self._next(name)
-        self.reporter.start(self._step(name, planned))
+        planned = self._take_planned(name)
+        self.reporter.start(self._make_step(name, planned))
         began = time.perf_counter()
         yield
         taken = time.perf_counter() - began
         self.seconds[name] = round(self.seconds.get(name, 0) + taken, 3)
         seconds, work = self._measured.get(name, (0.0, 0.0))
         self._measured[name] = (seconds + taken, work + planned.work)
-        self.reporter.end(self._step(name), taken)
+        self.reporter.end(self._make_step(name), taken)
 
-    def _next(self, name: str) -> PlannedStep:
-        """Take a step from the plan; one that is not the next of it voids the plan."""
+    def _take_planned(self, name: str) -> PlannedStep:
+        """Take a step from the plan; a step other than the next one discards the plan."""
         if self._planned and self._planned[0].name == name:
             return self._planned.pop(0)
         self._planned = None
         return PlannedStep(name)
 
-    def _step(self, name: str, *current: PlannedStep) -> Step:
+    def _make_step(self, name: str, *current: PlannedStep) -> Step:
         if self._planned is None:
             return Step(name, self._number)
-        left = self._estimate([*current, *self._planned])
-        return Step(name, self._number, self._number + len(self._planned), left)
+        remaining = self._estimate_seconds([*current, *self._planned])
+        return Step(name, self._number, self._number + len(self._planned), remaining)
 
-    def _estimate(self, steps: Sequence[PlannedStep]) -> float | None:
+    def _estimate_seconds(self, steps: Sequence[PlannedStep]) -> float | None:
         seconds = 0.0
         for name, work in steps:
             if not work:

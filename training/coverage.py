@@ -1,4 +1,4 @@
-"""Whether intervals hold what they say: calibrated on some origins, judged on later ones."""
+"""Evaluation of intervals: calibrated on some origins, scored on later ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.scores import bucket_name
 
 NOMINALS = (50, 80, 95)
 _BLOCK_ORIGINS = 4
-"""Origins that a bootstrap draws together: weekly forecasts of 90 days overlap."""
+"""Neighbouring origins that the bootstrap draws as a block."""
 _DRAWS = 1000
 
 Values = NDArray[np.float64]
@@ -26,21 +26,21 @@ Bounds = dict[float, tuple[Values, Values]]
 def interval_scores(
     calibration: Errors, evaluation: Errors, hierarchy: Hierarchy
 ) -> dict[str, Any]:
-    """Coverage, width and WIS per level and bucket, beside a normal approximation.
+    """Compute coverage, width and WIS by level and bucket, and a normal approximation's WIS.
 
     Raises:
-        ValueError: a target of the calibration is later than the first origin judged.
+        ValueError: a target of the calibration is later than the first evaluated origin.
     """
     if calibration.origins.max() + calibration.horizons.max() > evaluation.origins.min():
         raise ValueError("the calibration knows days that the evaluation is to forecast")
-    ours = _bounds(Intervals(calibrate(calibration, hierarchy), hierarchy), evaluation)
+    ours = _compute_bounds(Intervals(calibrate(calibration, hierarchy), hierarchy), evaluation)
     normal = _normal_bounds(calibration, evaluation)
     bucket = bucket_of(evaluation.horizons)
     return {
         level: {
-            bucket_name(number): _cell(
-                _cut(ours, rows, bucket == number),
-                _cut(normal, rows, bucket == number),
+            bucket_name(number): _score_cell(
+                _slice_bounds(ours, rows, bucket == number),
+                _slice_bounds(normal, rows, bucket == number),
                 evaluation.forecast[:, rows][:, :, bucket == number],
                 evaluation.actual[:, rows][:, :, bucket == number],
                 bootstrap=level == TOTAL,
@@ -51,7 +51,7 @@ def interval_scores(
     }
 
 
-def _bounds(intervals: Intervals, errors: Errors) -> Bounds:
+def _compute_bounds(intervals: Intervals, errors: Errors) -> Bounds:
     nodes = np.arange(errors.forecast.shape[1])
     result: Bounds = {}
     for nominal in NOMINALS:
@@ -67,10 +67,10 @@ def _bounds(intervals: Intervals, errors: Errors) -> Bounds:
 
 
 def _normal_bounds(calibration: Errors, evaluation: Errors) -> Bounds:
-    """Mean ± z times each node's root mean squared error in its bucket, cut at zero."""
+    """Return mean ± z times each node's root mean squared error by bucket, at least zero."""
     squares = (calibration.forecast - calibration.actual) ** 2
     bucket = bucket_of(calibration.horizons)
-    evenly_spaced = np.stack(
+    spread = np.stack(
         [
             np.sqrt(np.nanmean(squares[:, :, bucket == number], axis=(0, 2)))
             for number in range(len(BUCKETS))
@@ -79,7 +79,7 @@ def _normal_bounds(calibration: Errors, evaluation: Errors) -> Bounds:
     )[:, bucket_of(evaluation.horizons)]
     result: Bounds = {}
     for nominal in NOMINALS:
-        reach = norm.ppf(0.5 + nominal / 200) * evenly_spaced
+        reach = norm.ppf(0.5 + nominal / 200) * spread
         result[nominal / 100] = (
             np.maximum(evaluation.forecast - reach, 0),
             evaluation.forecast + reach,
@@ -87,14 +87,14 @@ def _normal_bounds(calibration: Errors, evaluation: Errors) -> Bounds:
     return result
 
 
-def _cut(bounds: Bounds, rows: slice, days: NDArray[np.bool_]) -> Bounds:
+def _slice_bounds(bounds: Bounds, rows: slice, days: NDArray[np.bool_]) -> Bounds:
     return {
         nominal: (lower[:, rows][:, :, days], upper[:, rows][:, :, days])
         for nominal, (lower, upper) in bounds.items()
     }
 
 
-def _cell(
+def _score_cell(
     ours: Bounds, normal: Bounds, forecast: Values, actual: Values, *, bootstrap: bool
 ) -> dict[str, Any]:
     cell: dict[str, Any] = {
@@ -109,14 +109,16 @@ def _cell(
         }
         if bootstrap:
             by_origin = np.array([metrics.known_mean(origin) for origin in within])
-            entry["coverage_low"], entry["coverage_high"] = _bootstrap(by_origin)
+            entry["coverage_low"], entry["coverage_high"] = _bootstrap_coverage(by_origin)
         cell[f"{nominal:.0%}"] = entry
     return cell
 
 
-def _bootstrap(by_origin: Values) -> tuple[float, float]:
-    """95 % interval of a coverage, by drawing blocks of neighbouring origins (Künsch, Annals of
-    Statistics 1989)."""
+def _bootstrap_coverage(by_origin: Values) -> tuple[float, float]:
+    """Return a 95 % block-bootstrap interval of a coverage (Künsch, Annals of Statistics 1989)."""
+    # Forecasts of 90 days from weekly origins overlap, so hits at neighbouring origins are
+    # correlated. Drawing origins one by one would treat them as independent and give an interval
+    # that is too narrow; blocks of neighbours preserve the correlation within a block.
     draw = np.random.default_rng(0)
     count = len(by_origin)
     blocks = -(-count // _BLOCK_ORIGINS)

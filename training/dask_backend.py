@@ -1,14 +1,14 @@
 """Training on a Dask cluster, for data whose rows outgrow one machine.
 
-Only the snapshot's folder is named to the workers: each opens it (a volume that all see), makes
-the rows of its share of the bottom series with the same `training_rows`, and keeps them.
-LightGBM's own distributed learner then grows each tree over all shares at once
-(https://lightgbm.readthedocs.io/en/stable/Parallel-Learning-Guide.html#dask). What comes back is
-a booster like any other.
+The workers receive only the path of the snapshot: each opens it (on a shared volume), makes the
+rows of its share of the bottom series with the same `training_rows`, and holds them in memory.
+LightGBM's distributed learner then grows each tree over all shares at once
+(https://lightgbm.readthedocs.io/en/stable/Parallel-Learning-Guide.html#dask). The result is an
+ordinary booster.
 
-Nothing of this is secured: Dask and LightGBM talk in the clear and believe whoever connects, and
-LightGBM's workers listen on all addresses for the moment in which they find each other; it has
-no setting for that. A cluster belongs into a network of its own.
+None of this is secured: Dask and LightGBM communicate unencrypted and accept any connection, and
+LightGBM's workers listen on all addresses while they connect to each other; it has no setting for
+that. Run a cluster in a network of its own.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ from features.snapshot import load_snapshot
 from models.engine import Progress
 from training.clock import Clock
 from training.fit import parameters_of, target_of, weight_of
-from training.fitting_backend import SAMPLE_ROWS, FittedSegment, evenly_spaced
+from training.fitting_backend import SAMPLE_ROWS, FittedSegment, sample_evenly
 from training.recipe import Member, Recipe, Segment
 from training.sampling import TrainingSet, training_rows
 
 _LOOPBACK = "127.0.0.1"
 _LOCAL = {
-    # no HTTP beside the scheduler and the workers
+    # no HTTP servers of the scheduler and the workers
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
-    # a worker that dies takes its part of the network with it: fail instead of waiting for it
+    # LightGBM's network does not survive the loss of a worker: fail instead of waiting for it
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.no-workers-timeout": "30s",
 }
@@ -55,7 +55,7 @@ _CONNECT = "20s"
 
 @dataclass(frozen=True)
 class _Task:
-    """What a worker must know to make rows."""
+    """Inputs of a worker that makes rows."""
 
     snapshot: Path
     contract: Contract
@@ -66,15 +66,15 @@ class _Task:
 
 @dataclass(frozen=True)
 class DaskBackend:
-    """Fits on the workers of a cluster.
+    """Backend that fits on the workers of a cluster.
 
     The same data, recipe and number of workers give the same rows, but trees that differ from
-    one machine's as much as another seed's would: each feature is binned by what one worker has
-    of it, and sums are added in another order.
+    one machine's as much as those of another seed: each feature is binned on one worker's share,
+    and sums are added in another order.
 
     Args:
         client: of the cluster.
-        snapshots: folder that holds the snapshots, as the workers see it too.
+        snapshots: folder of the snapshots, under a path that is valid on the workers too.
     """
 
     client: Client
@@ -94,21 +94,23 @@ class DaskBackend:
         folder = (self.snapshots / snapshot.name).resolve()
         task = _Task(folder, builder.contract, recipe, segment, last_target)
         with clock.step("make rows"):
-            parts = self._parts(task, snapshot.hierarchy, advance)
+            parts = self._make_parts(task, snapshot.hierarchy, advance)
         with clock.step("fit"):
             boosters = []
             for number, member in enumerate(segment.members):
-                boosters.append(self._booster(member, parts, recipe.seed))
+                boosters.append(self._fit_booster(member, parts, recipe.seed))
                 advance(number + 1, len(segment.members))
         each = -(-SAMPLE_ROWS // len(parts))
-        sample = self.client.gather([self._on(part, _sample, count=each) for part in parts])
+        sample = self.client.gather(
+            [self._submit_on(part, _sample_rows, count=each) for part in parts]
+        )
         return FittedSegment(tuple(boosters), np.concatenate(sample)[:SAMPLE_ROWS])
 
-    def _parts(self, task: _Task, hierarchy: Hierarchy, progress: Progress) -> list[Future]:
-        """The rows of each worker's share, kept where they were made."""
+    def _make_parts(self, task: _Task, hierarchy: Hierarchy, progress: Progress) -> list[Future]:
+        """Make the rows of each worker's share, and leave them on the worker."""
         workers = sorted(self.client.nthreads())
         parts = [
-            self.client.submit(_rows, task, share, workers=[worker], pure=False)
+            self.client.submit(_make_rows, task, share, workers=[worker], pure=False)
             for worker, share in zip(workers, shares(hierarchy, len(workers)), strict=False)
         ]
         for number, done in enumerate(as_completed(parts, loop=self.client.loop)):
@@ -116,34 +118,40 @@ class DaskBackend:
             progress(number + 1, len(parts))
         return parts
 
-    def _booster(self, member: Member, parts: Sequence[Future], seed: int) -> lgb.Booster:
-        sizes = self.client.gather([self._on(part, _size) for part in parts])
-        array = partial(_array, parts, sizes)
+    def _fit_booster(self, member: Member, parts: Sequence[Future], seed: int) -> lgb.Booster:
+        sizes = self.client.gather([self._submit_on(part, _count_rows) for part in parts])
+        array = partial(_assemble_array, parts, sizes)
         model = DaskLGBMRegressor(
             client=self.client, n_estimators=member.trees, **parameters_of(member, seed=seed)
         )
         model.fit(
-            array(_features, (len(NAMES),), np.float32),
+            array(_get_features, (len(NAMES),), np.float32),
             array(partial(target_of, member), (), np.float64),
-            sample_weight=self._weights(member, parts, array) if member.volume_power else None,
+            sample_weight=self._compute_weights(member, parts, array)
+            if member.volume_power
+            else None,
             feature_name=list(NAMES),
         )
         return model.booster_
 
-    def _weights(self, member: Member, parts: Sequence[Future], array: Callable[..., Any]) -> Any:
-        """Weights of mean 1 over all parts, not over each."""
+    def _compute_weights(
+        self, member: Member, parts: Sequence[Future], array: Callable[..., Any]
+    ) -> Any:
+        """Return weights of mean 1 over all parts together."""
         weigh = partial(weight_of, member)
-        means = self.client.gather([self._on(part, _mean, weigh) for part in parts])
-        sizes = self.client.gather([self._on(part, _size) for part in parts])
+        means = self.client.gather([self._submit_on(part, _average, weigh) for part in parts])
+        sizes = self.client.gather([self._submit_on(part, _count_rows) for part in parts])
         return array(weigh, (), np.float64) / np.average(means, weights=sizes)
 
-    def _on(self, part: Future, function: Callable[..., Any], *args: Any, **more: Any) -> Future:
+    def _submit_on(
+        self, part: Future, function: Callable[..., Any], *args: Any, **more: Any
+    ) -> Future:
         return self.client.submit(function, part, *args, **more, pure=False)
 
 
 @contextmanager
 def dask_backend(snapshots: Path, *, scheduler: str | None, workers: int) -> Iterator[DaskBackend]:
-    """An engine on the cluster of a scheduler, or on one of its own that ends with it.
+    """Yield a backend on the cluster of a scheduler, or on a local one that ends with it.
 
     Args:
         scheduler: address such as ``tcp://scheduler:8786``; if None, a cluster on the loopback
@@ -160,14 +168,14 @@ def dask_backend(snapshots: Path, *, scheduler: str | None, workers: int) -> Ite
                     n_workers=workers,
                     threads_per_worker=1,
                     host=_LOOPBACK,
-                    dashboard_address=f"{_LOOPBACK}:0",  # None would take a port that may be taken
+                    dashboard_address=f"{_LOOPBACK}:0",  # None would use a fixed port
                     memory_limit=None,
                 )
             )
-        client = stack.enter_context(_connected(scheduler or cluster))
+        client = stack.enter_context(_connect(scheduler or cluster))
         if not client.nthreads():
             raise InputError(f"the Dask scheduler at {scheduler} has no workers")
-        _quiet()
+        _silence_lightgbm()
         try:
             yield DaskBackend(client, snapshots)
         except KilledWorker as error:
@@ -177,22 +185,22 @@ def dask_backend(snapshots: Path, *, scheduler: str | None, workers: int) -> Ite
 
 
 def shares(hierarchy: Hierarchy, count: int) -> list[Rows]:
-    """Deal the bottom nodes into at most `count` shares, store by store."""
+    """Split the bottom nodes into at most `count` shares, store by store."""
     bottoms = np.arange(hierarchy.n_upper, len(hierarchy))
     stores = np.array(hierarchy.bottoms["store_nbr"])
-    dealt = np.array_split(np.unique(stores), min(count, len(np.unique(stores))))
-    return [bottoms[np.isin(stores, some)] for some in dealt]
+    store_groups = np.array_split(np.unique(stores), min(count, len(np.unique(stores))))
+    return [bottoms[np.isin(stores, store_numbers)] for store_numbers in store_groups]
 
 
-def _connected(cluster: Any) -> Client:
+def _connect(cluster: Any) -> Client:
     try:
         return Client(cluster, timeout=_CONNECT)
     except (OSError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at {cluster}") from error
 
 
-def _quiet() -> None:
-    """LightGBM tells of ports and of parameters that it sets itself; errors still raise."""
+def _silence_lightgbm() -> None:
+    """Silence LightGBM's messages about ports and parameters; errors still raise."""
     logger = logging.getLogger("lightgbm")
     logger.setLevel(logging.ERROR)
     lgb.register_logger(logger)
@@ -201,37 +209,37 @@ def _quiet() -> None:
 # --- on the workers ---------------------------------------------------------------------------
 
 
-def _rows(task: _Task, share: Rows) -> TrainingSet:
+def _make_rows(task: _Task, share: Rows) -> TrainingSet:
     builder = MatrixBuilder(load_snapshot(task.snapshot), task.contract)
     return training_rows(
         builder, task.recipe, task.segment, last_target=task.last_target, share=share
     )
 
 
-def _features(rows: TrainingSet) -> Any:
+def _get_features(rows: TrainingSet) -> Any:
     return rows.rows
 
 
-def _size(rows: TrainingSet) -> int:
+def _count_rows(rows: TrainingSet) -> int:
     return len(rows.rows)
 
 
-def _mean(rows: TrainingSet, value: Callable[[TrainingSet], Any]) -> float:
+def _average(rows: TrainingSet, value: Callable[[TrainingSet], Any]) -> float:
     return float(value(rows).mean())
 
 
-def _sample(rows: TrainingSet, *, count: int) -> Any:
-    return evenly_spaced(rows.rows, count)
+def _sample_rows(rows: TrainingSet, *, count: int) -> Any:
+    return sample_evenly(rows.rows, count)
 
 
-def _array(
+def _assemble_array(
     parts: Sequence[Future],
     sizes: Sequence[int],
     value: Callable[[TrainingSet], Any],
     shape: tuple[int, ...],
     dtype: Any,
 ) -> Any:
-    """A Dask array of one block a part, computed where the part is; shape (n, *shape)."""
+    """Return a Dask array with a block for each part, computed on its worker; (n, *shape)."""
     lazy = delayed(value, pure=False)
     blocks = [
         da.from_delayed(lazy(part), (size, *shape), dtype)

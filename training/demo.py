@@ -1,8 +1,8 @@
 """Demo data: an invented retailer in an invented country, in the schema of the Favorita tables.
 
-Every part of the product has something true to show in it: seasons, paydays, promotions that
-work, holidays that move, stores that open late or close for a while, series that hardly or never
-sell. Only oil says nothing about sales. The span is fixed, so the data never depend on today.
+The data contain an effect for every feature of the product: seasons, paydays, promotions that raise
+sales, transferred holidays, stores that open late or close for a while, series that hardly or never
+sell. Only oil is unrelated to sales. The span is fixed, so the data do not depend on today.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ class _Store:
 
 @dataclass(frozen=True)
 class _Season:
-    """A time of year when more is sold (or less): `factor` at its height.
+    """A time of year with higher (or lower) sales: `factor` at its peak.
 
     Attributes:
-        peak: day of the year of that height.
+        peak: day of the year.
         width: in days, as of a bell; None for a wave over the whole year.
     """
 
@@ -90,7 +90,7 @@ class _Promotion:
 
 @dataclass(frozen=True)
 class _Family:
-    """What a family sells, and on what that depends.
+    """Sales of a family and the effects on them.
 
     Attributes:
         units: per day in a store of size 1, at the beginning.
@@ -98,7 +98,7 @@ class _Family:
         weekend: factor of Saturday and Sunday; Friday takes its square root.
         payday: factor of payday; its exponent halves every two days after it.
         day_off: factor of a day off.
-        spread: variance of the noise over the squared mean, beside that of counting.
+        dispersion: variance of the noise over the squared mean, in addition to Poisson noise.
         weighed: sold by weight, with three decimals.
         started: first day of sales.
     """
@@ -109,7 +109,7 @@ class _Family:
     weekend: float
     payday: float
     day_off: float
-    evenly_spaced: float
+    dispersion: float
     season: _Season
     promotion: _Promotion = _Promotion()
     weighed: bool = False
@@ -134,7 +134,7 @@ _FAMILIES = (
         weekend=1.2,
         payday=1.2,
         day_off=0.9,
-        evenly_spaced=0.8,
+        dispersion=0.8,
         season=_Season(1.1, peak=60),
         promotion=_Promotion(0.3, weekdays=(2,), response=0.2),
     ),
@@ -145,7 +145,7 @@ _FAMILIES = (
         weekend=1.35,
         payday=1.25,
         day_off=1.25,
-        evenly_spaced=0.008,
+        dispersion=0.008,
         season=_Season(1.15, peak=355, width=12),
         promotion=_Promotion(24, weekdays=(4, 5, 6), response=0.1),
     ),
@@ -156,7 +156,7 @@ _FAMILIES = (
         weekend=1.4,
         payday=1.1,
         day_off=0.8,
-        evenly_spaced=1.0,
+        dispersion=1.0,
         season=_Season(1.8, peak=350, width=15),
     ),
     _Family(
@@ -166,7 +166,7 @@ _FAMILIES = (
         weekend=1.25,
         payday=1.15,
         day_off=1.05,
-        evenly_spaced=0.008,
+        dispersion=0.008,
         season=_Season(1.05, peak=200),
         promotion=_Promotion(12, weekdays=(2,), response=0.12),
     ),
@@ -177,7 +177,7 @@ _FAMILIES = (
         weekend=1.4,
         payday=1.3,
         day_off=1.15,
-        evenly_spaced=0.006,
+        dispersion=0.006,
         season=_Season(1.25, peak=357, width=10),
         promotion=_Promotion(40, weekdays=(3, 4, 5), response=0.1),
     ),
@@ -188,7 +188,7 @@ _FAMILIES = (
         weekend=1.7,
         payday=1.4,
         day_off=1.7,
-        evenly_spaced=0.05,
+        dispersion=0.05,
         season=_Season(2.2, peak=360, width=9),
         promotion=_Promotion(5, weekdays=(4, 5), response=0.2),
     ),
@@ -199,7 +199,7 @@ _FAMILIES = (
         weekend=1.2,
         payday=1.15,
         day_off=1.05,
-        evenly_spaced=0.015,
+        dispersion=0.015,
         season=_Season(1.1, peak=30),
         promotion=_Promotion(10, weekdays=(1, 2), response=0.15),
         weighed=True,
@@ -212,7 +212,7 @@ _FAMILIES = (
         weekend=0.9,
         payday=1.1,
         day_off=0.6,
-        evenly_spaced=0.3,
+        dispersion=0.3,
         season=_Season(12, peak=240, width=14),
         promotion=_Promotion(2, weekdays=(0, 3), response=0.25),
     ),
@@ -254,7 +254,7 @@ def write_demo(folder: Path, *, seed: int = SEED, csv: bool = False) -> Path:
             )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, frame in _frames(seed).items():
+        for name, frame in _make_frames(seed).items():
             path = folder / f"{name}{suffix}"
             frame.write_csv(path) if csv else frame.write_parquet(path)
     except OSError as error:
@@ -263,8 +263,8 @@ def write_demo(folder: Path, *, seed: int = SEED, csv: bool = False) -> Path:
 
 
 def demo_tables(*, seed: int = SEED) -> Tables:
-    """The demo tables as `features.tables.read_tables` reads them; writes nothing."""
-    frames = _frames(seed)
+    """Return the demo tables as `features.tables.read_tables` reads them; writes nothing."""
+    frames = _make_frames(seed)
     return Tables(
         **{
             name: frames[name].select(pl.col(column.name).cast(column.dtype) for column in columns)
@@ -273,41 +273,41 @@ def demo_tables(*, seed: int = SEED) -> Tables:
     )
 
 
-def _frames(seed: int) -> dict[str, pl.DataFrame]:
-    """The tables with the columns, dtypes and row order of the real ones."""
+def _make_frames(seed: int) -> dict[str, pl.DataFrame]:
+    """Generate the tables with the columns, dtypes and row order of the real ones."""
     draw = np.random.default_rng(seed)
     n_train = (LAST - FIRST).days + 1
     dates = np.datetime64(FIRST) + np.arange(n_train + PLANNED_DAYS)
-    holidays = _holidays(range(FIRST.year, LAST.year + 1))
+    holidays = _make_holidays(range(FIRST.year, LAST.year + 1))
     places = [Place(city=store.city, state=store.state) for store in _STORES]
     calendar = build_calendar(dates, holidays, places)
-    trading = _trading(dates)
-    items = _items(calendar, trading, draw)
-    units = _units(_expected(calendar, trading, items, draw), draw)
-    traffic = _traffic(units, draw)
+    trading = _mark_trading(dates)
+    items = _draw_promotions(calendar, trading, draw)
+    units = _draw_units(_compute_means(calendar, trading, items, draw), draw)
+    traffic = _draw_traffic(units, draw)
 
-    train = np.flatnonzero(_month_day(dates[:n_train]) != "12-25")  # closed: no rows
+    train = np.flatnonzero(_format_month_day(dates[:n_train]) != "12-25")  # closed: no rows
     test = np.arange(n_train, len(dates))
-    rows = _rows(dates[train], sales=units[train], onpromotion=items[train])
-    planned = _rows(dates[test], onpromotion=items[test])
+    rows = _make_rows(dates[train], sales=units[train], onpromotion=items[train])
+    planned = _make_rows(dates[test], onpromotion=items[test])
     return {
         "train": rows.with_row_index("id").cast({"id": pl.Int64}),
         "test": planned.with_row_index("id", offset=rows.height).cast({"id": pl.Int64}),
-        "stores": _stores(),
-        "oil": _oil(dates, draw),
+        "stores": _make_stores(),
+        "oil": _draw_oil(dates, draw),
         "holidays_events": pl.DataFrame([holiday.model_dump() for holiday in holidays]),
-        "transactions": _transactions(dates[:n_train], traffic[:n_train]),
+        "transactions": _make_transactions(dates[:n_train], traffic[:n_train]),
     }
 
 
-def _month_day(dates: NDArray[np.datetime64]) -> NDArray[np.str_]:
-    """``MM-DD`` of each date."""
+def _format_month_day(dates: NDArray[np.datetime64]) -> NDArray[np.str_]:
+    """Return ``MM-DD`` of each date."""
     return np.array([str(day)[5:] for day in dates])
 
 
-def _trading(dates: NDArray[np.datetime64]) -> NDArray[np.bool_]:
-    """When each store is open and the family is sold; shape (days, stores, families)."""
-    month_day = _month_day(dates)
+def _mark_trading(dates: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """Mark days on which a store is open and sells a family; (days, stores, families)."""
+    month_day = _format_month_day(dates)
     open_ = np.empty((len(dates), len(_STORES)), dtype=np.bool_)
     for column, store in enumerate(_STORES):
         open_[:, column] = (dates >= np.datetime64(store.opened)) & (month_day != "12-25")
@@ -320,10 +320,12 @@ def _trading(dates: NDArray[np.datetime64]) -> NDArray[np.bool_]:
     return open_[:, :, None] & (dates[:, None] >= started)[:, None, :]
 
 
-def _items(calendar: Calendar, trading: NDArray[np.bool_], draw: np.random.Generator) -> Ints:
-    """Items on promotion; shape (days, stores, families).
+def _draw_promotions(
+    calendar: Calendar, trading: NDArray[np.bool_], draw: np.random.Generator
+) -> Ints:
+    """Draw items on promotion; shape (days, stores, families).
 
-    Whether a family has its promotions in a week is decided for the whole chain.
+    Whether a family has promotions in a week is drawn once for the whole chain.
     """
     days = len(calendar.dates)
     week = np.cumsum(calendar.weekday == 0)
@@ -339,42 +341,44 @@ def _items(calendar: Calendar, trading: NDArray[np.bool_], draw: np.random.Gener
     return items
 
 
-def _expected(
+def _compute_means(
     calendar: Calendar, trading: NDArray[np.bool_], items: Ints, draw: np.random.Generator
 ) -> Floats:
-    """Mean units; shape (days, stores, families)."""
+    """Compute mean units; shape (days, stores, families)."""
     days = len(calendar.dates)
     taste = np.exp(_TASTE_SIZE * draw.standard_normal((len(_STORES), len(_FAMILIES))))
-    store_shocks = _shocks(days, len(_STORES), draw)
-    family_shocks = _shocks(days, len(_FAMILIES), draw)
+    store_shocks = _draw_shocks(days, len(_STORES), draw)
+    family_shocks = _draw_shocks(days, len(_FAMILIES), draw)
     mean = np.empty(trading.shape)
     for row, store in enumerate(_STORES):
         for column, family in enumerate(_FAMILIES):
             share = _SHARES.get((store.number, family.name), 1.0)
             level = family.units * store.size * taste[row, column] * share
             shocks = np.exp(store_shocks[:, row] + family_shocks[:, column])
-            known = _known_factors(calendar, row, family) * _season(calendar, store, family)
+            known = _compute_factors(calendar, row, family) * _compute_season(
+                calendar, store, family
+            )
             promoted = (1.0 + items[:, row, column]) ** family.promotion.response
             mean[:, row, column] = level * known * promoted * shocks
     return mean * trading
 
 
-def _season(calendar: Calendar, store: _Store, family: _Family) -> Floats:
-    """Factor of the time of year, shape (days,)."""
+def _compute_season(calendar: Calendar, store: _Store, family: _Family) -> Floats:
+    """Compute the factor of the time of year, shape (days,)."""
     season = family.season
     peak = _SCHOOL_PEAKS.get(store.state, season.peak) if family.name == _SCHOOL else season.peak
     past_peak = calendar.day["day_of_year"].astype(np.float64) - peak
     if season.width is None:
         height = (1 + np.cos(2 * np.pi * past_peak / _YEAR_DAYS)) / 2
     else:
-        away = (past_peak + _YEAR_DAYS / 2) % _YEAR_DAYS - _YEAR_DAYS / 2
-        height = np.exp(-((away / season.width) ** 2) / 2)
+        distance = (past_peak + _YEAR_DAYS / 2) % _YEAR_DAYS - _YEAR_DAYS / 2
+        height = np.exp(-((distance / season.width) ** 2) / 2)
     factor: Floats = 1 + (season.factor - 1) * height
     return factor
 
 
-def _known_factors(calendar: Calendar, row: int, family: _Family) -> Floats:
-    """Factor of growth, weekday, payday and holidays in one store, shape (days,)."""
+def _compute_factors(calendar: Calendar, row: int, family: _Family) -> Floats:
+    """Compute the factor of growth, weekday, payday and holidays in a store, shape (days,)."""
     day = {name: values.astype(np.float64) for name, values in calendar.day.items()}
     weekend = np.array([1, 1, 1, 1, family.weekend**0.5, family.weekend, family.weekend])
     factor = (1 + family.growth) ** (np.arange(len(calendar.dates)) / _YEAR_DAYS)
@@ -386,57 +390,56 @@ def _known_factors(calendar: Calendar, row: int, family: _Family) -> Floats:
     factor *= np.where(day["work_day"] > 0, _WORK_DAY_FACTOR, 1.0)
     for name, event in _EVENT_FACTORS.items():
         factor *= np.where(calendar.names == name, event, 1.0)
-    # the year begins with most stores closed (`_trading`) and little to do in the others
+    # on 1 January most stores are closed (`_mark_trading`) and the others sell little
     factor *= np.where(day["day_of_year"] == 1, _NEW_YEAR_FACTOR, 1.0)
     return factor
 
 
-def _shocks(days: int, columns: int, draw: np.random.Generator) -> Floats:
-    """Autoregressive noise of the log of sales; shape (days, columns)."""
+def _draw_shocks(days: int, columns: int, draw: np.random.Generator) -> Floats:
+    """Draw autoregressive noise of the log of sales; shape (days, columns)."""
     noise = draw.normal(0, _SHOCK_SIZE, (days, columns))
     for day in range(1, days):
         noise[day] += _SHOCK_DECAY * noise[day - 1]
     return noise
 
 
-def _units(mean: Floats, draw: np.random.Generator) -> Floats:
+def _draw_units(mean: Floats, draw: np.random.Generator) -> Floats:
     """Draw sales, shape (days, stores, families): whole units, or a weight with three decimals.
 
-    A Poisson draw of a gamma-distributed mean is negative binomial: mostly zeros where little
-    is sold.
+    A Poisson draw of a gamma-distributed mean is negative binomial: mostly zeros for a small mean.
     """
     units = np.empty_like(mean)
     for column, family in enumerate(_FAMILIES):
-        shape = 1 / family.evenly_spaced
+        shape = 1 / family.dispersion
         level = mean[:, :, column] * draw.gamma(shape, 1 / shape, mean.shape[:2])
         units[:, :, column] = np.round(level, 3) if family.weighed else draw.poisson(level)
     return units
 
 
-def _traffic(units: Floats, draw: np.random.Generator) -> Ints:
-    """Transactions, shape (days, stores)."""
+def _draw_traffic(units: Floats, draw: np.random.Generator) -> Ints:
+    """Draw transactions, shape (days, stores)."""
     baskets: Floats = units.sum(axis=2) / _UNITS_PER_BASKET
     traffic = np.ceil(baskets * draw.normal(1, _BASKET_NOISE, baskets.shape))
     return traffic.astype(np.int64)
 
 
-def _rows(dates: NDArray[np.datetime64], **values: NDArray[np.generic]) -> pl.DataFrame:
-    """Rows by date, store and family of arrays of shape (dates, stores, families)."""
+def _make_rows(dates: NDArray[np.datetime64], **values: NDArray[np.generic]) -> pl.DataFrame:
+    """Return arrays of shape (dates, stores, families) as rows by date, store and family."""
     each = len(_STORES) * len(_FAMILIES)
     families = pl.Series([family.name for family in _FAMILIES] * len(_STORES) * len(dates))
     keys = {
         "date": np.repeat(dates, each),
-        "store_nbr": np.tile(np.repeat(_numbers(), len(_FAMILIES)), len(dates)),
+        "store_nbr": np.tile(np.repeat(_list_numbers(), len(_FAMILIES)), len(dates)),
         "family": families,
     }
     return pl.DataFrame(keys | {name: array.ravel() for name, array in values.items()})
 
 
-def _numbers() -> Ints:
+def _list_numbers() -> Ints:
     return np.array([store.number for store in _STORES], dtype=np.int64)
 
 
-def _stores() -> pl.DataFrame:
+def _make_stores() -> pl.DataFrame:
     columns = ("city", "state", "type", "cluster")
     rows = [
         {"store_nbr": store.number} | {column: getattr(store, column) for column in columns}
@@ -445,20 +448,20 @@ def _stores() -> pl.DataFrame:
     return pl.DataFrame(rows).sort("store_nbr")
 
 
-def _transactions(dates: NDArray[np.datetime64], traffic: Ints) -> pl.DataFrame:
-    """Rows of the days on which a store was open."""
+def _make_transactions(dates: NDArray[np.datetime64], traffic: Ints) -> pl.DataFrame:
+    """Return the rows of the days on which a store was open."""
     frame = pl.DataFrame(
         {
             "date": np.repeat(dates, len(_STORES)),
-            "store_nbr": np.tile(_numbers(), len(dates)),
+            "store_nbr": np.tile(_list_numbers(), len(dates)),
             "transactions": traffic.ravel(),
         }
     )
     return frame.filter(pl.col("transactions") > 0).sort("date", "store_nbr")
 
 
-def _oil(dates: NDArray[np.datetime64], draw: np.random.Generator) -> pl.DataFrame:
-    """A random walk on working days, not known on some of them, the first included."""
+def _draw_oil(dates: NDArray[np.datetime64], draw: np.random.Generator) -> pl.DataFrame:
+    """Draw a random walk on working days, null on the first and some others."""
     working = dates[np.is_busday(dates)]
     price = _OIL_START * np.exp(np.cumsum(draw.normal(0, _OIL_STEP, len(working))))
     known = draw.random(len(working)) >= _OIL_NULLS
@@ -467,8 +470,8 @@ def _oil(dates: NDArray[np.datetime64], draw: np.random.Generator) -> pl.DataFra
     return frame.select("date", pl.when("known").then("dcoilwtico"))
 
 
-def _holidays(years: Iterable[int]) -> list[Holiday]:
-    """The holidays table by date: whole years, hence well beyond the last day of train."""
+def _make_holidays(years: Iterable[int]) -> list[Holiday]:
+    """Return the holidays by date, for whole years, so beyond the last day of train."""
     holidays: list[Holiday] = []
 
     def add(
@@ -492,14 +495,14 @@ def _holidays(years: Iterable[int]) -> list[Holiday]:
         )
 
     def move(day: date, name: str) -> None:
-        """A holiday from Tuesday to Thursday is kept on the Friday."""
+        """Add a holiday, transferred to the Friday if it is from Tuesday to Thursday."""
         moved = day.weekday() in (1, 2, 3)
         add(day, name, transferred=moved)
         if moved:
             add(day + timedelta(_FRIDAY - day.weekday()), f"Traslado {name}", "Transfer")
 
     def bridge(day: date, name: str) -> None:
-        """A day between a holiday and the weekend is off too, and made up for a week later."""
+        """Add a holiday, with a bridge day to the weekend and its make-up working day."""
         add(day, name)
         if (step := {1: -1, 3: 1}.get(day.weekday())) is not None:
             off = day + timedelta(step)
@@ -512,7 +515,7 @@ def _holidays(years: Iterable[int]) -> list[Holiday]:
         add(date(year, 4, 1), "Norfell Day", locale=REGIONAL, place="Norfell")
         add(date(year, 4, 12), "Caldmoor Fair", locale=LOCAL, place="Caldmoor")
         add(date(year, 5, 1), "Spring Day")
-        mothers_day = _nth(year, 5, weekday=_SUNDAY, number=2)
+        mothers_day = _find_nth_weekday(year, 5, weekday=_SUNDAY, number=2)
         add(mothers_day - timedelta(1), "Mother's Day-1", EVENT)
         add(mothers_day, "Mother's Day", EVENT)
         move(date(year, 5, 24), "Founders' Day")
@@ -525,7 +528,7 @@ def _holidays(years: Iterable[int]) -> list[Holiday]:
         move(date(year, 10, 9), "Harvest Day")
         bridge(date(year, 11, 3), "Republic Day")
         add(date(year, 11, 6), "Ostavale Day", locale=REGIONAL, place="Ostavale")
-        black_friday = _nth(year, 11, weekday=_THURSDAY, number=4) + timedelta(1)
+        black_friday = _find_nth_weekday(year, 11, weekday=_THURSDAY, number=4) + timedelta(1)
         add(black_friday, "Black Friday", EVENT)
         add(date(year, 12, 23), "Midwinter Day-2", "Additional")
         add(date(year, 12, 24), "Midwinter Day-1", "Additional")
@@ -535,7 +538,7 @@ def _holidays(years: Iterable[int]) -> list[Holiday]:
     return sorted(holidays, key=lambda holiday: (holiday.date, holiday.locale_name))
 
 
-def _nth(year: int, month: int, *, weekday: int, number: int) -> date:
-    """The first, second, ... weekday of a month."""
+def _find_nth_weekday(year: int, month: int, *, weekday: int, number: int) -> date:
+    """Return the first, second, … of a weekday in a month."""
     first = date(year, month, 1)
     return first + timedelta((weekday - first.weekday()) % 7 + 7 * (number - 1))

@@ -1,9 +1,8 @@
-"""LightGBM to ONNX, so that both are one model.
+"""Export of LightGBM to ONNX, such that both give the same forecasts.
 
-LightGBM compares float64 thresholds with the row's values, ONNX float32 ones. A threshold that
-is rounded up would send a row that lies on it to the other leaf; rounded toward minus infinity,
-``x <= threshold`` has the same answer for every float32 x. The booster that is shipped is read
-back from the rounded text.
+LightGBM compares rows with float64 thresholds, ONNX with float32 ones. A threshold that is rounded
+up could send a row to the other leaf; rounded toward minus infinity, ``x <= threshold`` has the
+same result for every float32 x. The booster in the bundle is read back from the rounded text.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ _SIZES = "tree_sizes="
 
 
 def round_thresholds(booster: lgb.Booster) -> lgb.Booster:
-    """The booster with every threshold rounded toward minus infinity to float32."""
+    """Return the booster with every threshold rounded toward minus infinity to float32."""
     lines = [
-        _rounded(line) if line.startswith(_THRESHOLDS) else line
+        _round_line(line) if line.startswith(_THRESHOLDS) else line
         for line in booster.model_to_string().split("\n")
-        # byte counts of the trees, a hint that would be wrong now; LightGBM reads on without
+        # byte counts of the trees, now wrong; LightGBM does not require them
         if not line.startswith(_SIZES)
     ]
     return lgb.Booster(model_str="\n".join(lines))
 
 
-def _rounded(line: str) -> str:
+def _round_line(line: str) -> str:
     exact = np.array(line.removeprefix(_THRESHOLDS).split(), dtype=np.float64)
     single = exact.astype(np.float32)
     below = np.where(single > exact, np.nextafter(single, np.float32(-np.inf)), single)
@@ -41,7 +40,7 @@ def _rounded(line: str) -> str:
 
 
 def to_onnx(booster: lgb.Booster) -> bytes:
-    """The model of forecasts in units: trees, then ``expm1(max(score, 0))``.
+    """Return the ONNX model of forecasts in units: trees, then ``expm1(max(score, 0))``.
 
     Input ``rows``, float32 of shape (n, features); output ``units``, float32 of shape (n, 1).
     """
@@ -67,8 +66,8 @@ def to_onnx(booster: lgb.Booster) -> bytes:
     graph.output.append(
         onnx.helper.make_tensor_value_info("units", onnx.TensorProto.FLOAT, [None, 1])
     )
-    # the converter's name is random and its operator sets come in the order of a hashed set;
-    # the digest must not be
+    # the converter gives a random name and operator sets in the order of a hash set, but the
+    # digest of the same model must be the same
     graph.name = "mlrf"
     trees.opset_import.sort(key=lambda operators: operators.domain)
     onnx.checker.check_model(trees)

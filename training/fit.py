@@ -1,4 +1,4 @@
-"""Fits LightGBM on training rows."""
+"""Fitting of LightGBM on training rows."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _DETERMINISM = {
     "verbosity": -1,
 }
 MAX_WEIGHT = 1000.0
-"""Medians that a row weighs at most: whatever a series sells, the others are learnt too. The
-largest of the Favorita tables weighs 40, with the power of 0.6."""
+"""Largest weight of a row, in medians, so that no series dominates the fit. The largest of the
+Favorita tables is 40, with the power of 0.6."""
 _OBJECTIVE: dict[str, dict[str, Any]] = {
     "log": {"objective": "regression"},
     "mean": {"objective": "tweedie"},
@@ -59,14 +59,14 @@ def fit(
 
 
 def parameters_of(member: Member, *, seed: int) -> dict[str, Any]:
-    """LightGBM's parameters of a member, wherever it is fitted."""
+    """Return LightGBM's parameters of a member, the same for all backends."""
     return {**member.parameters, **_OBJECTIVE[member.target], **_DETERMINISM, "seed": seed}
 
 
 def weight_of(member: Member, rows: TrainingSet) -> NDArray[np.float64] | None:
-    """Weights, shape (n,), yet to be scaled to a mean of 1; None where all rows weigh alike.
+    """Return weights, shape (n,), not yet scaled to mean 1; None if all rows weigh the same.
 
-    None is above `MAX_WEIGHT` medians.
+    No weight exceeds `MAX_WEIGHT` medians.
     """
     if not member.volume_power:
         return None
@@ -77,7 +77,7 @@ def weight_of(member: Member, rows: TrainingSet) -> NDArray[np.float64] | None:
 
 
 def target_of(member: Member, rows: TrainingSet) -> NDArray[np.float64]:
-    """What a member learns, shape (n,)."""
+    """Return the targets of a member, shape (n,)."""
     units = rows.units
     target: NDArray[np.float64] = np.log1p(units) if member.target == "log" else units + 1
     return target

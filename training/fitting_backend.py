@@ -1,7 +1,7 @@
-"""Where a segment is fitted: the interface, and the way of one machine.
+"""Fitting backends: the interface, and the backend of one machine.
 
-The other way is `training.dask_backend`. All that is not rows and trees (contract, blend,
-rounding, export, calibration) is the same for both and lies outside.
+The other backend is `training.dask_backend`. All steps besides rows and trees (contract, blend,
+rounding, export, calibration) are common to both and lie outside.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from training.clock import Clock
 
 SAMPLE_ROWS = 256
-"""Rows of the training matrix that a bundle keeps as its golden rows, for each segment."""
+"""Rows of the training matrix that become golden rows of the bundle, for each segment."""
 
 
 @dataclass(frozen=True)
 class FittedSegment:
-    """What an engine hands back.
+    """Result of a backend.
 
     Attributes:
         boosters: of the members, in order; the score of each is log1p units.
@@ -39,11 +39,11 @@ class FittedSegment:
 
 
 class FittingBackend(Protocol):
-    """Makes a segment's rows and fits its members."""
+    """Interface that makes a segment's rows and fits its members."""
 
     @property
     def name(self) -> str:
-        """What the record of a build calls it."""
+        """Name in the record of a build."""
 
     def fit(
         self,
@@ -63,7 +63,7 @@ class FittingBackend(Protocol):
 
 @dataclass(frozen=True)
 class LocalBackend:
-    """All rows in this process, which fits on some threads."""
+    """Backend that fits in this process, on several threads."""
 
     threads: int
     name: str = "local"
@@ -89,11 +89,11 @@ class LocalBackend:
             )
         with clock.step("fit"):
             boosters = fit(rows, segment, seed=recipe.seed, threads=self.threads, progress=advance)
-        return FittedSegment(tuple(boosters), evenly_spaced(rows.rows, SAMPLE_ROWS))
+        return FittedSegment(tuple(boosters), sample_evenly(rows.rows, SAMPLE_ROWS))
 
 
-def evenly_spaced(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """At most `count` rows, evenly over all: planned, hidden and missing covariates all occur."""
+def sample_evenly(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return at most `count` evenly spaced rows, so that all kinds of covariates occur."""
     chosen = np.linspace(0, len(rows) - 1, min(count, len(rows)))
     sample: NDArray[np.float32] = rows[chosen.astype(int)]
     return sample

@@ -1,8 +1,8 @@
-"""Writes the forecasts of the days ahead as a CSV file (RFC 4180).
+"""Forecasts of the days ahead as a CSV file (RFC 4180).
 
-The numbers are those that a server answers from the same tables: the stored forecasts of the
-newest origin, made by the current bundle, which is not trained again. The text of the file is
-made and written some thousands of rows at a time.
+The numbers are those of a server with the same tables: the stored forecasts of the newest origin,
+made by the current bundle, which is not trained again. The file is written in chunks of some
+thousands of rows.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ DEFAULT_DAYS = 16
 NOMINALS = (80, 95)
 """Nominal coverage of the intervals, in percent."""
 
-_ROWS_AT_ONCE = 50_000
+_CHUNK_ROWS = 50_000
 _STEPS = ("read tables", "build snapshot", "forecast all nodes", "write file")
 _LINE_END = "\r\n"
 
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: the release that it is of, rows without the header, and the days."""
+    """Summary of a written file: release, rows without the header, first and last day."""
 
     release: Release
     rows: int
@@ -75,15 +75,15 @@ def forecast_file(
             they forecast, without an id. Bottom series that test leaves out are among them, so
             that the nodes of the file always add up.
         layout: how the text of the tables is written.
-        on_report: called with what the check of the tables found, unless there is an error.
+        on_report: called with the report of the check of the tables, unless it has an error.
 
     Raises:
         DataError: a table is wrong, or test reaches beyond 90 days.
-        InputError: `out` cannot be written, `days` is not 1 to 90, or is given beside a test
-            table, which names the days.
+        InputError: `out` cannot be written, `days` is not 1 to 90, or there is a test table,
+            which states the days itself.
         ArtifactError: there is no bundle, or it does not fit the tables.
     """
-    _check_place(out)
+    _check_output(out)
     if days is not None and not 1 <= days <= MAX_HORIZON:
         raise InputError(f"{days} days cannot be forecast, but 1 to {MAX_HORIZON}")
     bundle = store.current().bundle
@@ -102,14 +102,16 @@ def forecast_file(
         release = Release(bundle=bundle, snapshot=artifact.name)
         check_days(load_snapshot(artifact.path))
     test = tables.test
-    del tables  # the largest part of the memory by far
+    del tables  # by far the largest part of the memory
     with clock.step("forecast all nodes"):
         serving = load_release(store, release, progress=clock.reporter.advance)
     snapshot = serving.engine.snapshot
     wanted = (
-        _of_days(snapshot, days or DEFAULT_DAYS, first_id=0 if newest_id is None else newest_id + 1)
+        _request_days(
+            snapshot, days or DEFAULT_DAYS, first_id=0 if newest_id is None else newest_id + 1
+        )
         if test is None
-        else _of_test(snapshot, test)
+        else _request_test(snapshot, test)
     )
     with clock.step("write file"):
         rows = write_rows(serving, wanted, out, levels=levels, progress=clock.reporter.advance)
@@ -126,7 +128,7 @@ def write_rows(
     levels: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> int:
-    """Write forecasts to `out`, which appears, or is replaced, when complete; returns the rows.
+    """Write forecasts to `out`, atomically, and return the number of rows.
 
     Args:
         wanted: `id` (null where there is none), `node` (row of the hierarchy), `horizon`.
@@ -136,32 +138,32 @@ def write_rows(
         InputError: `out` cannot be written.
     """
     hierarchy = serving.engine.snapshot.hierarchy
-    labels = _labels(hierarchy).with_columns(
+    labels = _label_nodes(hierarchy).with_columns(
         pl.col("family", "node").map_elements(safe_cell, return_dtype=pl.String)
     )
     labels = labels if levels else labels.drop("node")
     total = wanted["horizon"].n_unique() * len(hierarchy) if levels else wanted.height
     written = 0
-    with _replacing(out) as file:
-        for some in _parts(hierarchy, wanted, levels=levels):
-            lines = _lines(serving, some, labels)
+    with _open_replacement(out) as file:
+        for chunk in _iter_chunks(hierarchy, wanted, levels=levels):
+            lines = _make_lines(serving, chunk, labels)
             lines.write_csv(file, include_header=not written, line_terminator=_LINE_END)
-            written += some.height
+            written += chunk.height
             progress(written, total)
     return written
 
 
-def _of_test(snapshot: Snapshot, test: pl.DataFrame) -> pl.DataFrame:
-    """The rows of test, in its order."""
+def _request_test(snapshot: Snapshot, test: pl.DataFrame) -> pl.DataFrame:
+    """Return the requested rows of the test table, in its order."""
     hierarchy = snapshot.hierarchy
-    labels = _labels(hierarchy).with_row_index("row").tail(hierarchy.n_bottom)
+    labels = _label_nodes(hierarchy).with_row_index("row").tail(hierarchy.n_bottom)
     placed = test.join(labels, on=["store_nbr", "family"], how="left", maintain_order="left")
     days_ahead = (pl.col("date") - snapshot.facts.origin).dt.total_days()
     return placed.select("id", node=pl.col("row").cast(pl.Int64), horizon=days_ahead)
 
 
-def _of_days(snapshot: Snapshot, days: int, *, first_id: int) -> pl.DataFrame:
-    """Every bottom series on each of the next days, by day."""
+def _request_days(snapshot: Snapshot, days: int, *, first_id: int) -> pl.DataFrame:
+    """Return a request of every bottom series on each of the next days, by day."""
     hierarchy = snapshot.hierarchy
     bottoms = np.arange(hierarchy.n_upper, len(hierarchy))
     return pl.DataFrame(
@@ -173,9 +175,11 @@ def _of_days(snapshot: Snapshot, days: int, *, first_id: int) -> pl.DataFrame:
     )
 
 
-def _parts(hierarchy: Hierarchy, wanted: pl.DataFrame, *, levels: bool) -> Iterator[pl.DataFrame]:
-    """What is wanted, some rows at a time; then all other nodes, one day at a time."""
-    yield from wanted.iter_slices(_ROWS_AT_ONCE)
+def _iter_chunks(
+    hierarchy: Hierarchy, wanted: pl.DataFrame, *, levels: bool
+) -> Iterator[pl.DataFrame]:
+    """Yield the requested rows in chunks, then all other nodes, one day at a time."""
+    yield from wanted.iter_slices(_CHUNK_ROWS)
     if not levels:
         return
     for (horizon,), day in wanted.sort("horizon").group_by("horizon", maintain_order=True):
@@ -185,8 +189,8 @@ def _parts(hierarchy: Hierarchy, wanted: pl.DataFrame, *, levels: bool) -> Itera
         )
 
 
-def _labels(hierarchy: Hierarchy) -> pl.DataFrame:
-    """Store, family and id of every node; null where the node's level has no such column."""
+def _label_nodes(hierarchy: Hierarchy) -> pl.DataFrame:
+    """Return store, family and id of every node; null if its level has no such column."""
     keys = [
         dict(zip(hierarchy.levels[node.level], node.key, strict=True)) for node in hierarchy.nodes
     ]
@@ -199,8 +203,8 @@ def _labels(hierarchy: Hierarchy) -> pl.DataFrame:
     ).with_columns(pl.col("store_nbr").cast(pl.Int64))
 
 
-def _lines(serving: LoadedRelease, wanted: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
-    """The lines of the file for some rows."""
+def _make_lines(serving: LoadedRelease, wanted: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
+    """Return the lines of the file for some requested rows."""
     snapshot = serving.engine.snapshot
     nodes, horizons = (wanted[name].to_numpy() for name in ("node", "horizon"))
     mean = serving.forecasts.mean[nodes, horizons - 1]
@@ -227,8 +231,8 @@ def _lines(serving: LoadedRelease, wanted: pl.DataFrame, labels: pl.DataFrame) -
     )
 
 
-def _check_place(out: Path) -> None:
-    """Refuse a place where no file can be put, before anything is computed for it."""
+def _check_output(out: Path) -> None:
+    """Refuse an output path that cannot be written, before anything is computed."""
     if not out.parent.is_dir():
         raise InputError(f"{out.parent}: is not a folder; OUT must name a file in one that exists")
     if out.exists() and not out.is_file():
@@ -238,9 +242,9 @@ def _check_place(out: Path) -> None:
 
 
 @contextmanager
-def _replacing(out: Path) -> Iterator[BinaryIO]:
-    """A file beside `out`, which takes its place in one step when it is complete."""
-    _check_place(out)
+def _open_replacement(out: Path) -> Iterator[BinaryIO]:
+    """Yield a temporary file beside `out` that replaces it atomically when complete."""
+    _check_output(out)
     temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{out.name}-", dir=out.parent)

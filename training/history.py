@@ -1,4 +1,4 @@
-"""Refuse data that are too short to learn from, before the first of the long steps."""
+"""Checks that the data suffice for training, before the first long step."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import MIN_HISTORY_DAYS
 
 MIN_TRAINING_DAYS = 240
-"""Days that the first frozen model needs before the first origin of the calibration."""
+"""Days that the first frozen model needs up to the first origin of the calibration."""
 MIN_CALIBRATION_ORIGINS = 8
-NEEDED_DAYS = MAX_HORIZON + MIN_TRAINING_DAYS + 7 * MIN_CALIBRATION_ORIGINS + 1
+REQUIRED_DAYS = MAX_HORIZON + MIN_TRAINING_DAYS + 7 * MIN_CALIBRATION_ORIGINS + 1
 """Days of sales that training needs."""
 MIN_ORDINARY_DAYS = 28
-"""Days outside long events that the first frozen model learns from, and is judged on."""
+"""Least days outside long events for training the first frozen model, and for its errors."""
 
 
 class TooLittleHistoryError(InputError):
-    """The data begin too late for what is asked of them, or hold too little to learn from."""
+    """Data that begin too late for the request, or contain too few days to learn from."""
 
 
 def first_day(snapshot: Snapshot) -> int:
@@ -28,7 +28,7 @@ def first_day(snapshot: Snapshot) -> int:
 
 
 def check_history(snapshot: Snapshot) -> None:
-    """Refuse data with too few days of sales to train a model and to judge it.
+    """Refuse data with too few days of sales to train a model and to calibrate it.
 
     Raises:
         TooLittleHistoryError: nothing was sold, or for too few days.
@@ -37,22 +37,22 @@ def check_history(snapshot: Snapshot) -> None:
     span = f"{snapshot.facts.first_date} to {snapshot.facts.origin}"
     if begin == days:
         raise TooLittleHistoryError(
-            f"training needs {NEEDED_DAYS} days of sales, and nothing was sold: the sales of all "
+            f"training needs {REQUIRED_DAYS} days of sales, and nothing was sold: the sales of all "
             f"{days} days of train, {span}, are 0"
         )
-    if days - begin < NEEDED_DAYS:
+    if days - begin < REQUIRED_DAYS:
         why = "" if not begin else f": the first sale of the table is on {snapshot.date_at(begin)}"
         raise TooLittleHistoryError(
-            f"training needs {NEEDED_DAYS} days of sales, not {days - begin}{why}"
+            f"training needs {REQUIRED_DAYS} days of sales, not {days - begin}{why}"
         )
 
 
 def check_ordinary_days(snapshot: Snapshot, first_origin: int) -> None:
-    """Refuse data of which nearly all days belong to events that nothing is learnt from.
+    """Refuse data of which nearly all days belong to long events, which training excludes.
 
     Args:
         first_origin: of the calibration: the first frozen model learns from the days up to it,
-            and is judged on those after it.
+            and its errors are collected on the days after it.
 
     Raises:
         TooLittleHistoryError: fewer than `MIN_ORDINARY_DAYS` of either are ordinary.

@@ -1,4 +1,4 @@
-"""How good forecasts are: the measures, on arrays of shape (nodes, days).
+"""Accuracy measures of forecasts, on arrays of shape (nodes, days).
 
 Points: RMSLE, RMSSE and WRMSSE (Makridakis, Spiliotis and Assimakopoulos, "The M5 accuracy
 competition", IJF 2022), WAPE and bias. Intervals: coverage, width, and the weighted interval
@@ -6,7 +6,7 @@ score (Bracher, Ray, Gneiting and Reich, PLOS Computational Biology 2021), which
 quantiles approaches twice the CRPS. Smaller is better for all but coverage, which should equal
 the nominal share, and bias, which should be 0.
 
-An actual that is NaN is not known, and takes no part in any measure.
+An actual that is NaN is not known, and is excluded from every measure.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ WEIGHT_DAYS = 28
 
 
 def rmsle(forecast: Values, actual: Values) -> float:
-    """Root of the mean squared difference of log1p, over all values."""
+    """Return the root of the mean squared difference of log1p, over all values."""
     return float(np.sqrt(known_mean((np.log1p(forecast) - np.log1p(actual)) ** 2)))
 
 
 def wape(forecast: Values, actual: Values) -> float:
-    """Sum of absolute errors as a share of the units sold; NaN where nothing was."""
+    """Return the sum of absolute errors over the units sold; NaN if none were sold."""
     sold = np.nansum(actual)
     return float(np.nansum(np.abs(forecast - actual)) / sold) if sold else float("nan")
 
 
 def bias(forecast: Values, actual: Values) -> float:
-    """Units forecast too many as a share of the units sold; NaN where nothing was."""
+    """Return the sum of errors over the units sold, positive if too high; NaN without sales."""
     sold = np.nansum(actual)
     return float(np.nansum(forecast - actual) / sold) if sold else float("nan")
 
 
 def m5_scale(sales: Values) -> Values:
-    """Mean squared one-day difference of each series since its first sale; shape (nodes,).
+    """Return the mean squared one-day difference since the first sale; shape (nodes,).
 
     Args:
         sales: units up to the origin, shape (nodes, days).
 
     Returns:
         NaN for a series that has not changed since its first sale, or has none: it has no scale
-        and takes no part.
+        and is excluded.
     """
     started = np.cumsum(sales, axis=1) > 0
     steps = np.diff(sales, axis=1)
@@ -63,7 +63,7 @@ def m5_scale(sales: Values) -> Values:
 
 
 def rmsse(forecast: Values, actual: Values, scale: Values) -> Values:
-    """Root of each node's mean squared error over its scale; shape (nodes,).
+    """Return the root of each node's mean squared error over its scale; shape (nodes,).
 
     NaN for a node of which no day is known.
     """
@@ -81,7 +81,7 @@ def rmsse(forecast: Values, actual: Values, scale: Values) -> Values:
 def weighted_rmsse(
     forecast: Values, actual: Values, history: Values, hierarchy: Hierarchy
 ) -> dict[str, float]:
-    """RMSSE of each level, its nodes weighted by their units of the last 28 days of `history`.
+    """Return the RMSSE of each level, nodes weighted by their units of the last 28 days.
 
     Args:
         history: units up to the origin, shape (nodes, days).
@@ -95,23 +95,23 @@ def weighted_rmsse(
 
 
 def wrmsse(by_level: Mapping[str, float]) -> float:
-    """Mean over the levels of their weighted RMSSE."""
+    """Return the mean over the levels of their weighted RMSSE."""
     return float(np.mean(list(by_level.values())))
 
 
 def coverage(lower: Values, upper: Values, actual: Values) -> float:
-    """Share of the values within their intervals, bounds included."""
+    """Return the share of the values within their intervals, bounds included."""
     return known_mean(within(lower, upper, actual))
 
 
 def within(lower: Values, upper: Values, actual: Values) -> Values:
-    """1 where an actual lies within its interval, 0 where not, NaN where it is not known."""
+    """Return 1 where an actual lies within its interval, 0 where not, NaN where unknown."""
     inside = (lower <= actual) & (actual <= upper)
     return np.where(np.isnan(actual), np.nan, inside)
 
 
 def interval_score(lower: Values, upper: Values, actual: Values, nominal: float) -> Values:
-    """Width plus 2/α for every unit by which the value misses, α = 1 - nominal; per value."""
+    """Return width plus 2/α for every unit outside the interval, α = 1 - nominal; per value."""
     miss = np.maximum(lower - actual, 0) + np.maximum(actual - upper, 0)
     score: Values = (upper - lower) + 2 / (1 - nominal) * miss
     return score
@@ -120,10 +120,10 @@ def interval_score(lower: Values, upper: Values, actual: Values, nominal: float)
 def weighted_interval_score(
     median: Values, intervals: Mapping[float, tuple[Values, Values]], actual: Values
 ) -> Values:
-    """WIS per value.
+    """Return the WIS per value.
 
     Args:
-        median: the point forecast that stands in the middle.
+        median: the point forecast.
         intervals: lower and upper by nominal share, such as 0.8.
     """
     total = 0.5 * np.abs(actual - median)
@@ -134,7 +134,7 @@ def weighted_interval_score(
 
 
 def known_mean(values: Values) -> float:
-    """The mean of the values that are not NaN; NaN where there is none."""
+    """Return the mean of the values that are not NaN; NaN if there is none."""
     known = ~np.isnan(values)
     if known.all():
         return float(np.mean(values)) if values.size else float("nan")
@@ -143,6 +143,6 @@ def known_mean(values: Values) -> float:
 
 def _weighted_mean(values: Values, weights: Values) -> float:
     counted = np.isfinite(values) & (weights > 0)
-    if not counted.any():  # a level that has sold nothing lately has no figure
+    if not counted.any():  # a level without recent sales has no figure
         return float("nan")
     return float(np.average(values[counted], weights=weights[counted]))

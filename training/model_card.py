@@ -21,7 +21,7 @@ _HEAD = """\
 - [Data](#data)
 - [Training recipe](#training-recipe)
 - [Intended use](#intended-use)
-- [Figures](#report_tables)
+- [Figures](#figures)
 - [Limitations](#limitations)
 - [Reproduce](#reproduce)
 """
@@ -45,21 +45,21 @@ Not intended:
 
 
 def model_card(document: Document) -> str:
-    """The card as Markdown; the same document gives the same card."""
+    """Render the card as Markdown; the same document gives the same card."""
     sections = (
         _HEAD,
-        _model(document),
-        _data(document),
-        _recipe(document["recipe"]),
+        _render_model(document),
+        _render_data(document),
+        _render_recipe(document["recipe"]),
         _USES,
-        _figures(document),
-        _limitations(document),
-        _reproduce(document),
+        _render_figures(document),
+        _render_limitations(document),
+        _render_reproduce(document),
     )
     return "\n".join(sections)
 
 
-def _model(document: Document) -> str:
+def _render_model(document: Document) -> str:
     reach = document["recipe"]["segments"][-1]["last_horizon"]
     return f"""\
 ## The model
@@ -77,21 +77,21 @@ def _largest_incoherence(document: Document) -> str:
     return f"{max(window['incoherence'] for window in document['windows']):.1g}"
 
 
-def _data(document: Document) -> str:
+def _render_data(document: Document) -> str:
     return f"""\
 ## Data
 
-{_table(report_tables.data_table(document))}
+{_render_table(report_tables.data_table(document))}
 The name of the snapshot ends in a digest of all of it; the same tables give the same name.
 """
 
 
-def _recipe(recipe: dict[str, Any]) -> str:
-    parts = ["## Training recipe\n", _settings(recipe)]
+def _render_recipe(recipe: dict[str, Any]) -> str:
+    parts = ["## Training recipe\n", _render_settings(recipe)]
     for place, segment in enumerate(recipe["segments"], start=1):
         parts.append(f"Segment {place}, up to {segment['last_horizon']} days ahead:\n")
-        parts.append(_settings(segment))
-        parts.append(_table(_members(segment["members"])))
+        parts.append(_render_settings(segment))
+        parts.append(_render_table(_tabulate_members(segment["members"])))
     parts.append(
         "The boosters of a segment, and where its blend names them those of segments before it, "
         "are one booster, their scores weighted as the blend says. Target `log` is squared error "
@@ -100,21 +100,21 @@ def _recipe(recipe: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def _settings(values: dict[str, Any]) -> str:
-    """A list of what has a line: a single value, or values by name."""
+def _render_settings(values: dict[str, Any]) -> str:
+    """Render single values and mappings as a list, a line each; lists are omitted."""
     lines = [
-        f"- `{name}`: {_listed(value) if isinstance(value, dict) else value}"
+        f"- `{name}`: {_format_values(value) if isinstance(value, dict) else value}"
         for name, value in values.items()
         if not isinstance(value, list)
     ]
     return "\n".join(lines) + "\n"
 
 
-def _listed(values: dict[str, Any]) -> str:
+def _format_values(values: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
-def _members(members: list[dict[str, Any]]) -> Table:
+def _tabulate_members(members: list[dict[str, Any]]) -> Table:
     columns = [name for name in members[0] if name != "parameters"]
     return Table(
         "Boosters",
@@ -123,36 +123,36 @@ def _members(members: list[dict[str, Any]]) -> Table:
             (
                 str(place),
                 *(str(member[name]) for name in columns),
-                _listed(member["parameters"]),
+                _format_values(member["parameters"]),
             )
             for place, member in enumerate(members, start=1)
         ),
     )
 
 
-def _figures(document: Document) -> str:
+def _render_figures(document: Document) -> str:
     parts = [
         "## Figures\n",
         "From a backtest: the model is fitted anew before each window on the days up to its "
         "origin. What the measures are stands in [backtest.md](backtest.md).\n",
-        _table(report_tables.roles_table(document)),
+        _render_table(report_tables.roles_table(document)),
         "### Means\n",
         "Windows whose promotions are known, and the same windows with promotions hidden, show "
         "what planning is worth.\n",
-        _table(report_tables.means_table(document)),
+        _render_table(report_tables.means_table(document)),
         "### Holdout\n",
-        _holdout(document),
-        _table(report_tables.holdout_table(document)),
+        _render_holdout(document),
+        _render_table(report_tables.holdout_table(document)),
     ]
     if previous := report_tables.previous_table(document):
-        parts += ["### The bundle before\n", _table(previous)]
+        parts += ["### The bundle before\n", _render_table(previous)]
     parts.append("### By level and days ahead\n")
     for group in document["means"]:
-        parts.append(_table(report_tables.models_by_level_table(document, group)))
-        parts.append(_table(report_tables.levels_table(document, group)))
-    parts += ["### Intervals\n", _intervals(document)]
+        parts.append(_render_table(report_tables.models_by_level_table(document, group)))
+        parts.append(_render_table(report_tables.levels_table(document, group)))
+    parts += ["### Intervals\n", _render_intervals(document)]
     parts += [
-        _table(table)
+        _render_table(table)
         for table in (
             report_tables.coverage_table(document),
             report_tables.bootstrap_table(document),
@@ -162,9 +162,9 @@ def _figures(document: Document) -> str:
     return "\n".join(parts)
 
 
-def _holdout(document: Document) -> str:
+def _render_holdout(document: Document) -> str:
     text = "The newest days, scored once, at the end. They are in no average and chose nothing."
-    if shared := report_tables.sharing_holdout(document):
+    if shared := report_tables.select_overlapping_holdout(document):
         text += (
             f" But {len(shared)} of the averaged windows hold some of these days too, so a choice "
             "made by those windows has seen them."
@@ -172,7 +172,7 @@ def _holdout(document: Document) -> str:
     return text + "\n"
 
 
-def _intervals(document: Document) -> str:
+def _render_intervals(document: Document) -> str:
     intervals = document["intervals"]
     evaluation = intervals["evaluation_origins"]
     calibrated, judged = (
@@ -188,11 +188,11 @@ def _intervals(document: Document) -> str:
     )
 
 
-def _limitations(document: Document) -> str:
+def _render_limitations(document: Document) -> str:
     planned = min(
         (
             window["promotions_known_days"]
-            for window in report_tables.chosen(document, role=HOLDOUT)
+            for window in report_tables.select_windows(document, role=HOLDOUT)
         ),
         default=0,
     )
@@ -218,8 +218,8 @@ def _limitations(document: Document) -> str:
 """
 
 
-def _reproduce(document: Document) -> str:
-    averaged = report_tables.chosen(document, role=TUNING)
+def _render_reproduce(document: Document) -> str:
+    averaged = report_tables.select_windows(document, role=TUNING)
     short = [window for window in averaged if window["days"] == SHORT_DAYS]
     long = {window["origin"] for window in averaged if window not in short}
     return f"""\
@@ -235,19 +235,19 @@ $ mlrf seal backtest
 $ mlrf card backtest/backtest.json
 ```
 
-The same data, recipe and locked libraries give the same {OURS} report_tables on the same machine.
+The same data, recipe and locked libraries give the same {OURS} figures on the same machine.
 """
 
 
-def _table(table: Table) -> str:
+def _render_table(table: Table) -> str:
     lines = [
         f"**{table.caption}**\n",
-        _row(table.header),
-        _row(["---"] * len(table.header)),
-        *map(_row, table.rows),
+        _render_row(table.header),
+        _render_row(["---"] * len(table.header)),
+        *map(_render_row, table.rows),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _row(cells: tuple[str, ...] | list[str]) -> str:
+def _render_row(cells: tuple[str, ...] | list[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,4 +1,4 @@
-"""From the retailer's tables to a serving release.
+"""Training pipeline, from the retailer's tables to a serving release.
 
 Tables → snapshot → frozen models of older days, whose errors on later ones calibrate the
 intervals → the model of all days → bundle → forecasts.
@@ -49,7 +49,7 @@ _LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxmltools", "onnxruntime", "polars
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model, not yet a bundle.
+    """A fitted model, not yet written as a bundle.
 
     Attributes:
         last_target: index of the last day that it has seen.
@@ -78,16 +78,16 @@ def train(
     """Train a model on a folder of tables and make it the serving release.
 
     Args:
-        levels: of the hierarchy; forecasts of newer tables have the same.
+        levels: of the hierarchy; newer snapshots of the bundle get the same.
         threads: of the fit on this machine, and of the forecasts that calibrate the intervals.
-        engine: that fits it, if not this machine.
+        engine: backend that fits; by default this machine.
         demo: whether the tables are the built-in demo's.
         layout: how the text of the tables is written.
-        on_report: called with what the check of the tables found, unless there is an error.
+        on_report: called with the report of the check of the tables, unless it has an error.
 
     Raises:
         DataError: a table is wrong.
-        TooLittleHistoryError: there is too little to learn from; said before the long steps.
+        TooLittleHistoryError: there is too little to learn from; raised before the long steps.
     """
     clock = Clock(reporter or NullReporter())
     engine = engine or LocalBackend(threads)
@@ -98,40 +98,42 @@ def train(
         artifact = build_snapshot(tables, store.snapshots, levels=levels, demo=demo)
         snapshot = load_snapshot(artifact.path)
     check_history(snapshot)
-    check_ordinary_days(snapshot, int(_frozen_origins(snapshot)[0].min()))
-    clock.plan(_planned_steps(snapshot, recipe))
-    calibration, metrics = _calibrate(snapshot, recipe, engine=engine, threads=threads, clock=clock)
+    check_ordinary_days(snapshot, int(_list_frozen_origins(snapshot)[0].min()))
+    clock.plan(_plan_steps(snapshot, recipe))
+    calibration, metrics = _calibrate_intervals(
+        snapshot, recipe, engine=engine, threads=threads, clock=clock
+    )
     fitted = fit_model(
         snapshot, recipe, last_target=snapshot.newest_origin, engine=engine, clock=clock
     )
-    bundle = bundle_of(
+    bundle = bundle_model(
         fitted, snapshot, recipe, store.bundles, calibration=calibration, metrics=metrics
     )
     release = Release(bundle=bundle.name, snapshot=snapshot.name)
     with clock.step("forecast all nodes"):
         load_release(store, release)
     store.promote(release)
-    _record(store, bundle, clock)
+    _record_build(store, bundle, clock)
     return release
 
 
-def _planned_steps(snapshot: Snapshot, recipe: Recipe) -> list[PlannedStep]:
+def _plan_steps(snapshot: Snapshot, recipe: Recipe) -> list[PlannedStep]:
     """Return the steps of a training after the snapshot was built."""
     frozen = [
-        *_fit_steps(snapshot, recipe.lighter()),
+        *_plan_fit_steps(snapshot, recipe.lighter()),
         PlannedStep("export", 1),
         PlannedStep("calibrate", 1),
     ]
     return [
-        *frozen * len(_frozen_origins(snapshot)),
-        *_fit_steps(snapshot, recipe),
+        *frozen * len(_list_frozen_origins(snapshot)),
+        *_plan_fit_steps(snapshot, recipe),
         PlannedStep("export", 1),
         PlannedStep("forecast all nodes"),
     ]
 
 
-def _fit_steps(snapshot: Snapshot, recipe: Recipe) -> list[PlannedStep]:
-    """Return the steps that fit the segments; rows and trees are their work."""
+def _plan_fit_steps(snapshot: Snapshot, recipe: Recipe) -> list[PlannedStep]:
+    """Return the steps that fit the segments; their work is rows, or rows times trees."""
     steps = []
     for segment in recipe.segments:
         cells = snapshot.hierarchy.n_bottom * snapshot.n_days // segment.origin_step
@@ -141,7 +143,7 @@ def _fit_steps(snapshot: Snapshot, recipe: Recipe) -> list[PlannedStep]:
     return steps
 
 
-def _frozen_origins(snapshot: Snapshot) -> list[NDArray[np.int64]]:
+def _list_frozen_origins(snapshot: Snapshot) -> list[NDArray[np.int64]]:
     """Return the origins of each frozen model of the calibration."""
     last = snapshot.newest_origin - MAX_HORIZON
     weeks = (last - first_day(snapshot) - MIN_TRAINING_DAYS) // 7
@@ -163,18 +165,21 @@ def fit_model(
         samples.append(fitted.sample)
     with clock.step("export"):
         segments = {
-            segment.last_horizon: _exported(segment.blend, members) for segment in recipe.segments
+            segment.last_horizon: _blend_and_export(segment.blend, members)
+            for segment in recipe.segments
         }
     return Fitted(contract, last_target, segments, np.concatenate(samples))
 
 
-def _exported(weights: Mapping[str, float], members: Mapping[str, lgb.Booster]) -> SegmentFiles:
+def _blend_and_export(
+    weights: Mapping[str, float], members: Mapping[str, lgb.Booster]
+) -> SegmentFiles:
     blended = blend([members[name] for name in weights], list(weights.values()))
     booster = round_thresholds(blended)
     return SegmentFiles(onnx=to_onnx(booster), booster=booster.model_to_string())
 
 
-def bundle_of(
+def bundle_model(
     fitted: Fitted,
     snapshot: Snapshot,
     recipe: Recipe,
@@ -183,7 +188,7 @@ def bundle_of(
     calibration: Calibration | None = None,
     metrics: Mapping[str, Any] | None = None,
 ) -> Artifact:
-    """Write a fitted model as a bundle; without a calibration it can be judged, not served."""
+    """Write a fitted model as a bundle; without a calibration it cannot be served."""
     facts = BundleFacts(
         trained_through=snapshot.date_at(fitted.last_target),
         training_data=snapshot.name,
@@ -206,35 +211,35 @@ def bundle_of(
     )
 
 
-def engine_of(
+def make_engine(
     fitted: Fitted, snapshot: Snapshot, recipe: Recipe, *, threads: int
 ) -> ForecastEngine:
-    """A fitted model as serving would run it, without keeping it."""
+    """Return a fitted model as serving would run it, from a temporary bundle."""
     with tempfile.TemporaryDirectory(prefix="mlrf-") as scratch:
-        bundle = bundle_of(fitted, snapshot, recipe, Path(scratch))
+        bundle = bundle_model(fitted, snapshot, recipe, Path(scratch))
         return ForecastEngine(load_bundle(bundle.path, threads=threads), snapshot)
 
 
-def _calibrate(
+def _calibrate_intervals(
     snapshot: Snapshot, recipe: Recipe, *, engine: FittingBackend, threads: int, clock: Clock
 ) -> tuple[Calibration, dict[str, Any]]:
-    """Intervals and short metrics, from frozen models that have seen none of the days."""
+    """Compute intervals and short metrics from out-of-sample errors of frozen models."""
     light = recipe.lighter()
     parts = []
-    for origins in _frozen_origins(snapshot):
+    for origins in _list_frozen_origins(snapshot):
         fitted = fit_model(
             snapshot, light, last_target=int(origins.min()), engine=engine, clock=clock
         )
         with clock.step("calibrate"):
-            frozen = engine_of(fitted, snapshot, light, threads=threads)
+            frozen = make_engine(fitted, snapshot, light, threads=threads)
             parts.append(collect(frozen, origins, progress=clock.reporter.advance))
-    errors = Errors.joined(parts)
+    errors = Errors.concatenate(parts)
     return calibrate(errors, snapshot.hierarchy), {
         "calibration": calibration_scores(errors, snapshot)
     }
 
 
-def _record(store: Store, bundle: Artifact, clock: Clock) -> None:
+def _record_build(store: Store, bundle: Artifact, clock: Clock) -> None:
     store.builds.mkdir(parents=True, exist_ok=True)
     record = {"seconds": clock.seconds, "machine": platform.platform()}
     (store.builds / f"{bundle.name}.json").write_bytes(

@@ -1,4 +1,4 @@
-"""How a model is trained: everything that a person would tune, in one place."""
+"""Training recipe: all tunable parameters, in one place."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class Member(_Frozen):
     """One booster.
 
     Attributes:
-        name: that blends weigh it by.
-        target: `log` is squared error of log1p(units), the error that RMSLE counts; `mean` is
+        name: by which blends refer to it.
+        target: `log` is squared error of log1p(units), the error of RMSLE; `mean` is
             Tweedie deviance of units + 1, whose score is the log of an expected value. Both
             scores are log1p units, and can be added.
-        volume_power: a row weighs as much as the mean units over the 28 days before its origin,
-            plus one, to this power. 0 weighs all alike, as RMSLE does; more serves the sums that
-            WRMSSE looks at.
-        trees: to grow.
-        parameters: of LightGBM, beside those that determinism fixes.
+        volume_power: exponent of a row's weight, whose base is the mean units over the 28 days
+            before its origin, plus one. 0 gives equal weights, as RMSLE does; higher values favour
+            the large sums of WRMSSE.
+        trees: number of trees.
+        parameters: of LightGBM, besides those that determinism fixes.
     """
 
     name: str
@@ -37,13 +37,13 @@ class Member(_Frozen):
 
 
 class Segment(_Frozen):
-    """What forecasts the horizons up to `last_horizon`, beyond those of the segment before.
+    """Model of the horizons up to `last_horizon`, after those of the previous segment.
 
     Attributes:
-        last_horizon: days after the origin; of its training rows too, which begin at 1.
-        years: of origins before the last, at most.
-        origin_step: days between the origins that rows are drawn from.
-        max_rows: of the training matrix; fewer horizons are drawn per origin to stay below.
+        last_horizon: days after the origin; its training rows have horizons from 1 to this.
+        years: span of the origins, at most.
+        origin_step: days between the origins from which rows are drawn.
+        max_rows: limit of the training matrix; the horizons per origin are reduced to meet it.
         members: boosters that are fitted on its rows.
         blend: weights, which add up to 1, of members by name: its own, and those of other
             segments.
@@ -62,9 +62,9 @@ class Recipe(_Frozen):
 
     Attributes:
         segments: by horizon, the nearest first; the last reaches `MAX_HORIZON`.
-        groups: that the series are split into at each origin, each with horizons of its own, so
-            that many forecast days are seen from every origin.
-        seed: of every draw.
+        groups: number of random groups of series at each origin, each with horizons of its own,
+            so that every origin contributes many horizons.
+        seed: of every random draw.
     """
 
     segments: tuple[Segment, ...]
@@ -87,19 +87,19 @@ class Recipe(_Frozen):
         return self
 
     def lighter(self) -> Recipe:
-        """The recipe at about a third of the cost: fewer rows, and fewer trees that learn faster.
+        """Return a recipe at about a third of the cost: fewer rows, fewer trees, faster learning.
 
-        For models that are fitted only to see how far off such models are.
+        For frozen models, which are fitted only for their errors.
         """
         return self.model_copy(
-            update={"segments": tuple(_lighter(segment) for segment in self.segments)}
+            update={"segments": tuple(_lighten(segment) for segment in self.segments)}
         )
 
 
 _LIGHTER = 0.6
 
 
-def _lighter(segment: Segment) -> Segment:
+def _lighten(segment: Segment) -> Segment:
     members = tuple(
         member.model_copy(
             update={
@@ -116,12 +116,15 @@ def _lighter(segment: Segment) -> Segment:
     return segment.model_copy(update={"max_rows": rows, "members": members})
 
 
-def _two_segments(
+def _make_two_segments(
     *, near_rows: int, far_rows: int, trees: int, step: int, groups: int, parameters: dict[str, Any]
 ) -> Recipe:
-    """Near and far, each a blend of three views: rows near the origin with all series alike, the
-    same rows with the large series first, and rows of all horizons. Each view serves both
-    segments, because views that err differently are better together (docs/experiments.md)."""
+    """Return a recipe of a near and a far segment that blend three members.
+
+    The members are fitted on near rows with equal weights, on near rows weighted by volume, and on
+    rows of all horizons. Segments share members because a blend of models with different errors is
+    more accurate (docs/experiments.md).
+    """
     return Recipe(
         segments=(
             Segment(
@@ -157,10 +160,10 @@ _TREES: dict[str, Any] = {
     "bagging_freq": 1,
     "lambda_l2": 1.0,
 }
-DEFAULT = _two_segments(
+DEFAULT = _make_two_segments(
     near_rows=1_500_000, far_rows=2_950_000, trees=300, step=4, groups=16, parameters=_TREES
 )
-DEMO = _two_segments(
+DEMO = _make_two_segments(
     near_rows=60_000,
     far_rows=90_000,
     trees=100,

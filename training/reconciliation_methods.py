@@ -1,9 +1,9 @@
-"""Ways to make base forecasts coherent, to be compared; the service runs `models.reconciliation`.
+"""Reconciliation methods for comparison; the service runs `models.reconciliation`.
 
 Each method learns from the errors of base forecasts of all nodes, then maps base forecasts to
-coherent and non-negative ones. Those whose weights are diagonal are `models.reconciliation`
-under other variances; the others move the bottoms and leave the rest to it, so that sums and the
-removal of negative values have one definition.
+coherent and non-negative ones. Methods with diagonal weights are `models.reconciliation` with
+other variances; the others adjust the bottoms and then call it, so that sums and the removal of
+negative values have one definition.
 
 Bottom-up and top-down: Athanasopoulos, Ahmed and Hyndman, "Hierarchical forecasts for Australian
 domestic tourism", IJF 2009. Least squares: Hyndman, Lee and Wang, "Fast computation of reconciled
@@ -27,36 +27,36 @@ from models.reconciliation import Coherent, Reconciliation
 
 Values = NDArray[np.float64]
 Reconcile = Callable[[Values], Coherent]
-"""From base forecasts of shape (nodes, dates)."""
+"""Maps base forecasts of shape (nodes, dates) to coherent ones."""
 Method = Callable[[Hierarchy, Values], Reconcile]
-"""From residuals (actual less base forecast) of shape (nodes, times)."""
+"""Fits a method to residuals (actual less base forecast) of shape (nodes, times)."""
 
 RIDGE = 2e-8
-"""Least variance, so that a series without errors, such as one that never sold, is no exact
-truth; the value of hierarchicalforecast."""
+"""Least variance, so that a series without errors, such as one that never sold, does not get
+infinite weight; the value of hierarchicalforecast."""
 
 
 def bottom_up(hierarchy: Hierarchy, residuals: Values) -> Reconcile:
-    """No upper node is believed."""
+    """Fit bottom-up: no upper node gets any weight."""
     return Reconciliation(hierarchy, {}).reconcile
 
 
 def wls_variance(hierarchy: Hierarchy, residuals: Values) -> Reconcile:
-    """Weights by mean squared residual."""
-    return _diagonal(hierarchy, np.mean(residuals**2, axis=1) + RIDGE)
+    """Fit weights by mean squared residual."""
+    return _make_diagonal(hierarchy, np.mean(residuals**2, axis=1) + RIDGE)
 
 
 def wls_structural(hierarchy: Hierarchy, residuals: Values) -> Reconcile:
-    """Weights by number of bottoms, as if all had errors of one size and none were related."""
-    return _diagonal(hierarchy, np.asarray(hierarchy.summing.sum(axis=1)).ravel())
+    """Fit weights by number of bottoms, as if their errors were equal and uncorrelated."""
+    return _make_diagonal(hierarchy, np.asarray(hierarchy.summing.sum(axis=1)).ravel())
 
 
 def mint_shrink(hierarchy: Hierarchy, residuals: Values) -> Reconcile:
-    """Minimum trace under the covariance of `shrunk_covariance`."""
+    """Fit the minimum-trace method with the covariance of `shrunk_covariance`."""
     covariance = shrunk_covariance(residuals)
     upper = hierarchy.n_upper
     summing = hierarchy.summing[:upper]
-    spread = covariance[:, :upper] - (summing @ covariance[upper:]).T  # W Cᵀ with C = [I, -A]
+    spread = covariance[:, :upper] - (summing @ covariance[upper:]).T  # W Cᵀ, C = [I, -A]
     factor = cho_factor(spread[:upper] - summing @ spread[upper:])  # C W Cᵀ
     to_bottoms = bottom_up(hierarchy, residuals)
 
@@ -70,13 +70,13 @@ def mint_shrink(hierarchy: Hierarchy, residuals: Values) -> Reconcile:
 
 
 def top_down(hierarchy: Hierarchy, residuals: Values, *, through: str | None = None) -> Reconcile:
-    """The total, divided in proportion to the base forecasts of each next level.
+    """Fit top-down: divide the total in proportion to the base forecasts of each next level.
 
-    A grouped hierarchy has several ways down; one is chosen by the level that it leads through.
+    A grouped hierarchy has several paths down; the path is chosen by its intermediate level.
 
     Args:
-        through: level between total and bottoms, each of whose nodes divides into its bottoms;
-            None divides the total into the bottoms at once.
+        through: intermediate level, each of whose nodes is divided into its bottoms; with None
+            the total is divided directly into the bottoms.
     """
     path = [TOTAL, *([through] if through else []), BOTTOM]
     to_bottoms = bottom_up(hierarchy, residuals)
@@ -86,7 +86,7 @@ def top_down(hierarchy: Hierarchy, residuals: Values, *, through: str | None = N
         for parents, children in pairwise(path):
             rows = hierarchy.slices[children]
             parent = hierarchy.ancestor(parents)[rows]
-            divided[rows] = _shares(base[rows], parent) * divided[parent]
+            divided[rows] = _compute_shares(base[rows], parent) * divided[parent]
         return to_bottoms(divided)
 
     return reconcile
@@ -103,11 +103,15 @@ METHODS: Mapping[str, Method] = {
 
 
 def shrunk_covariance(residuals: Values) -> Values:
-    """Covariance of residuals, shape (nodes, nodes), its correlations shrunk towards none.
+    """Return the covariance of residuals, shape (nodes, nodes), with shrunk correlations.
 
-    How much is estimated from the data: the sum of the correlations' variances over the sum of
-    their squares. The less time, the more they are shrunk.
+    The shrinkage intensity is estimated from the data (Schäfer and Strimmer): the sum of the
+    variances of the correlations over the sum of their squares.
     """
+    # With fewer times than nodes a sample covariance is singular, and its inverse, which MinT
+    # needs, amplifies noise. Multiplying all correlations by a factor below 1 makes it invertible
+    # and leaves the variances as they are. The fewer the times, the noisier the correlations and
+    # the smaller the factor.
     times = residuals.shape[1]
     centred = residuals - residuals.mean(axis=1, keepdims=True)
     scaled = centred / (centred.std(axis=1, keepdims=True) + RIDGE)
@@ -115,21 +119,21 @@ def shrunk_covariance(residuals: Values) -> Values:
     squares = scaled**2 @ (scaled**2).T - times * correlation**2  # Σ (product - its mean)²
     apart = ~np.eye(len(residuals), dtype=np.bool_)
     noise = squares[apart].sum() / (times * (times - 1))
-    kept = 1 - np.clip(noise / ((correlation[apart] ** 2).sum() + RIDGE), 0, 1)
+    retained_share = 1 - np.clip(noise / ((correlation[apart] ** 2).sum() + RIDGE), 0, 1)
     covariance: Values = centred @ centred.T / (times - 1)
     variance = np.maximum(np.diag(covariance), RIDGE)
-    covariance *= kept
+    covariance *= retained_share
     np.fill_diagonal(covariance, variance)
     return covariance
 
 
-def _diagonal(hierarchy: Hierarchy, variance: Values) -> Reconcile:
+def _make_diagonal(hierarchy: Hierarchy, variance: Values) -> Reconcile:
     ids = (node.id for node in hierarchy.nodes)
     return Reconciliation(hierarchy, dict(zip(ids, variance.tolist(), strict=True))).reconcile
 
 
-def _shares(children: Values, parent: NDArray[np.intp]) -> Values:
-    """Each child's share of its siblings' sum, by date; equal shares where the sum is zero."""
+def _compute_shares(children: Values, parent: NDArray[np.intp]) -> Values:
+    """Return each child's share of its siblings' sum, by date; equal if the sum is zero."""
     sums = np.zeros((int(parent.max()) + 1, children.shape[1]))
     np.add.at(sums, parent, children)
     counts = np.bincount(parent)[parent][:, None]

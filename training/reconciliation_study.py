@@ -1,10 +1,10 @@
-"""Which reconciliation is best, by evidence: all methods on the same base forecasts.
+"""Study of reconciliation methods: all methods on the same base forecasts.
 
 The model of the recipe forecasts the bottom series. The upper nodes get a small model of their
 own, for this study only: squared error of log1p units less the mean of the last 8 same weekdays,
-so that nodes of all sizes are one problem. Methods learn from the errors of an older model of
-the same recipe at weekly origins before the first window judged, and are judged on windows whose
-days nothing here has seen.
+so that one model fits nodes of all sizes. Methods learn from the errors of an older model of the
+same recipe at weekly origins before the first evaluated window, and are scored on windows whose
+days no model or method has seen.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from training.calibration import weekly_origins
 from training.clock import Clock, Reporter
 from training.fitting_backend import FittingBackend, LocalBackend
 from training.history import TooLittleHistoryError
-from training.pipeline import engine_of, fit_model
+from training.pipeline import fit_model, make_engine
 from training.recipe import Recipe
 from training.reconciliation_methods import METHODS, Reconcile, Values
 from training.scores import point_scores
@@ -43,7 +43,7 @@ from training.windows import SHORT_DAYS, TUNING, windows_of
 BASE = "base forecasts (incoherent)"
 DEFAULT_METHOD = "bottom-up"
 RMSLE_ALLOWED = 0.003
-"""How much worse the bottoms may get for a better WRMSSE."""
+"""Largest accepted increase of the bottoms' RMSLE for a better WRMSSE."""
 CALIBRATION_ORIGINS = 20
 
 _HORIZONS = np.arange(1, SHORT_DAYS + 1)
@@ -70,7 +70,7 @@ class Plan:
     """Origins, as indices of the date axis.
 
     Attributes:
-        frozen: last day that the judged model has seen.
+        frozen: last day that the evaluated model has seen.
         calibration: origins whose errors the methods learn from; their model has seen no day
             after the first of them.
         judged: origins of the windows.
@@ -86,8 +86,8 @@ class Plan:
             raise ValueError("a window is judged that the methods or the model have seen")
 
 
-def plan_of(snapshot: Snapshot, *, frozen: int | None = None) -> Plan:
-    """The backtest's tuning windows of 16 days; the model is frozen at the first, or before.
+def plan_study(snapshot: Snapshot, *, frozen: int | None = None) -> Plan:
+    """Return the backtest's tuning windows of 16 days, with a model frozen at the first.
 
     Raises:
         TooLittleHistoryError: the data begin too late for the origins before.
@@ -100,13 +100,13 @@ def plan_of(snapshot: Snapshot, *, frozen: int | None = None) -> Plan:
     first = min(judged)
     calibration = weekly_origins(first - SHORT_DAYS, CALIBRATION_ORIGINS)
     if calibration.min() < YEAR:
-        needed = snapshot.n_days + YEAR - int(calibration.min())
-        raise TooLittleHistoryError(f"the study needs {needed} days of sales")
+        required_days = snapshot.n_days + YEAR - int(calibration.min())
+        raise TooLittleHistoryError(f"the study needs {required_days} days of sales")
     return Plan(first if frozen is None else frozen, calibration, tuple(sorted(judged)))
 
 
-def reduced(recipe: Recipe, *, rows: int, trees: int) -> Recipe:
-    """A quicker recipe: methods are compared on the same base forecasts, whatever they are."""
+def reduce_recipe(recipe: Recipe, *, rows: int, trees: int) -> Recipe:
+    """Return a cheaper recipe, which suffices because all methods get the same forecasts."""
 
     def smaller(parameters: dict[str, Any]) -> dict[str, Any]:
         leaves = min(int(parameters.get("num_leaves", 31)), 63)
@@ -129,14 +129,14 @@ def reduced(recipe: Recipe, *, rows: int, trees: int) -> Recipe:
 
 
 class BaseForecasts:
-    """Base forecasts of all nodes, each level by the model that knows it."""
+    """Base forecasts of all nodes, of bottoms and upper nodes by separate models."""
 
     def __init__(self, engine: ForecastEngine, upper: lgb.Booster) -> None:
         self._engine = engine
         self._upper = upper
 
     def at(self, origin: int) -> Values:
-        """Base forecasts in units, shape (nodes, 16)."""
+        """Return base forecasts in units, shape (nodes, 16)."""
         engine = self._engine
         state = state_at(engine.snapshot, origin)
         covariates = known_covariates(engine.snapshot, origin, promotion_lead=SHORT_DAYS)
@@ -163,7 +163,7 @@ def run_study(
     """Study a folder of tables and write the document.
 
     Args:
-        frozen: last day that the judged model sees; by default that before the first window.
+        frozen: last day that the evaluated model sees; by default that before the first window.
 
     Raises:
         DataError: a table is wrong.
@@ -174,7 +174,7 @@ def run_study(
         with clock.step("build snapshot"):
             tables = read_tables(data, layout)
             snapshot = load_snapshot(build_snapshot(tables, Path(scratch)).path)
-        plan = plan_of(snapshot, frozen=None if frozen is None else snapshot.index_of(frozen))
+        plan = plan_study(snapshot, frozen=None if frozen is None else snapshot.index_of(frozen))
         document = study(snapshot, recipe, plan, threads=threads, clock=clock)
     return write_document(out, document)
 
@@ -184,14 +184,14 @@ def study(
 ) -> Document:
     """Score every method on every window of a plan."""
     learnt_from = int(plan.calibration.min())
-    older = _base_forecasts(snapshot, recipe, learnt_from, threads=threads, clock=clock)
+    older = _fit_base_forecasts(snapshot, recipe, learnt_from, threads=threads, clock=clock)
     newer = (
         older
         if plan.frozen == learnt_from
-        else _base_forecasts(snapshot, recipe, plan.frozen, threads=threads, clock=clock)
+        else _fit_base_forecasts(snapshot, recipe, plan.frozen, threads=threads, clock=clock)
     )
     with clock.step("residuals"):
-        residuals = _residuals(snapshot, older, plan.calibration, clock)
+        residuals = _compute_residuals(snapshot, older, plan.calibration, clock)
     reconciles: dict[str, Reconcile] = {}
     for name, method in METHODS.items():
         with clock.step(name):
@@ -199,9 +199,9 @@ def study(
     windows = []
     with clock.step("score windows"):
         for number, origin in enumerate(plan.judged):
-            windows.append(_score(snapshot, origin, newer.at(origin), reconciles))
+            windows.append(_score_window(snapshot, origin, newer.at(origin), reconciles))
             clock.reporter.advance(number + 1, len(plan.judged))
-    means = _means(windows)
+    means = _average_windows(windows)
     return {
         "snapshot": snapshot.name,
         "recipe": recipe.model_dump(mode="json"),
@@ -213,23 +213,23 @@ def study(
         },
         "windows": windows,
         "means": means,
-        "chosen": chosen(means),
+        "chosen": choose_method(means),
     }
 
 
-def chosen(means: Document) -> str:
-    """The method with the best WRMSSE of those that do not cost the bottoms too much."""
+def choose_method(means: Document) -> str:
+    """Return the method of the best WRMSSE whose RMSLE is at most `RMSLE_ALLOWED` worse."""
     least = means[DEFAULT_METHOD]["rmsle"] + RMSLE_ALLOWED + 1e-9
     allowed = [name for name in METHODS if means[name]["rmsle"] <= least]
     return min(allowed, key=lambda name: float(means[name]["wrmsse"]))
 
 
-def _base_forecasts(
+def _fit_base_forecasts(
     snapshot: Snapshot, recipe: Recipe, last: int, *, threads: int, clock: Clock
 ) -> BaseForecasts:
     local: FittingBackend = LocalBackend(threads)
     fitted = fit_model(snapshot, recipe, last_target=last, engine=local, clock=clock)
-    engine = engine_of(fitted, snapshot, recipe, threads=threads)
+    engine = make_engine(fitted, snapshot, recipe, threads=threads)
     with clock.step("fit upper nodes"):
         upper = _fit_upper(engine.builder, last, seed=recipe.seed, threads=threads, clock=clock)
     return BaseForecasts(engine, upper)
@@ -238,12 +238,12 @@ def _base_forecasts(
 def _fit_upper(
     builder: MatrixBuilder, last: int, *, seed: int, threads: int, clock: Clock
 ) -> lgb.Booster:
-    """A booster of log1p units less the weekday's level, on targets no later than `last`."""
+    """Fit a booster of log1p units less the weekday's level, on targets up to `last`."""
     first = max(last - _UPPER_YEARS * YEAR, YEAR)
     origins = np.arange(last - 1, first - 1, -_UPPER_STEP)
     parts = []
     for number, origin in enumerate(origins):
-        parts.append(_upper_rows(builder, int(origin), last))
+        parts.append(_make_upper_rows(builder, int(origin), last))
         clock.reporter.advance(number + 1, len(origins))
     rows = np.concatenate([part for part, _ in parts])
     units = np.concatenate([part for _, part in parts])
@@ -253,10 +253,10 @@ def _fit_upper(
     return lgb.train(parameters, data, num_boost_round=_UPPER_TREES)
 
 
-def _upper_rows(
+def _make_upper_rows(
     builder: MatrixBuilder, origin: int, last: int
 ) -> tuple[NDArray[np.float32], Values]:
-    """Rows of the upper nodes that have sold, and the units of their days."""
+    """Return rows of the upper nodes that have sold, and their targets in units."""
     snapshot = builder.snapshot
     horizons = _HORIZONS[origin + _HORIZONS <= last]
     horizons = horizons[~snapshot.calendar.singular[origin + horizons]]
@@ -268,10 +268,10 @@ def _upper_rows(
     return builder.matrix(state, covariates, nodes, horizons)[known], units[known]
 
 
-def _residuals(
+def _compute_residuals(
     snapshot: Snapshot, base: BaseForecasts, origins: NDArray[np.int64], clock: Clock
 ) -> Values:
-    """Actual less base forecast, shape (nodes, days that are known of all nodes)."""
+    """Return actual less base forecast, shape (nodes, days that are known for all nodes)."""
     parts = []
     for number, origin in enumerate(origins.tolist()):
         parts.append(snapshot.targets(slice(None), origin + _HORIZONS) - base.at(origin))
@@ -280,7 +280,7 @@ def _residuals(
     return residuals[:, ~np.isnan(residuals).any(axis=0)]
 
 
-def _score(
+def _score_window(
     snapshot: Snapshot, origin: int, base: Values, reconciles: dict[str, Reconcile]
 ) -> Document:
     hierarchy = snapshot.hierarchy
@@ -288,11 +288,11 @@ def _score(
     actual = snapshot.targets(slice(None), origin + _HORIZONS)
 
     def scores(forecast: Values, clipped: int) -> Document:
-        found = point_scores(forecast, actual, history, hierarchy, _HORIZONS)
-        levels = found["levels"]
+        result = point_scores(forecast, actual, history, hierarchy, _HORIZONS)
+        levels = result["levels"]
         return {
-            "rmsle": found["rmsle"],
-            "wrmsse": found["wrmsse"],
+            "rmsle": result["rmsle"],
+            "wrmsse": result["wrmsse"],
             "rmsse": {level: levels[level]["rmsse"] for level in levels},
             "bias": {level: levels[level]["bias"] for level in levels},
             "clipped": clipped / (hierarchy.n_bottom * len(_HORIZONS)),
@@ -305,8 +305,8 @@ def _score(
     return {"origin": snapshot.date_at(origin).isoformat(), "methods": methods}
 
 
-def _means(windows: Sequence[Document]) -> Document:
-    """Means over the windows, of each method."""
+def _average_windows(windows: Sequence[Document]) -> Document:
+    """Return the mean scores of each method over the windows."""
 
     def mean(values: Sequence[Any]) -> Any:
         if isinstance(values[0], dict):

@@ -1,4 +1,4 @@
-"""The backtest as one page that a person reads: tables and pictures, nothing fetched."""
+"""The backtest report: one self-contained HTML page of tables and charts."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def write_report(document: Document, path: Path) -> None:
 
 
 def report(document: Document) -> str:
-    """The page as HTML; the same document gives the same page."""
+    """Render the page as HTML; the same document gives the same page."""
     title = f"Backtest of {document['snapshot']}"
-    rmsle, wape, coverage, wis = map(_figure, charts_of(document))
+    rmsle, wape, coverage, wis = map(_render_figure, charts_of(document))
     sections = {
-        "Data and windows": _windows(document),
-        "Accuracy": rmsle + _accuracy(document),
-        "By level and days ahead": wape + _levels(document),
-        "Intervals": _about_intervals(document)
+        "Data and windows": _render_windows(document),
+        "Accuracy": rmsle + _render_accuracy(document),
+        "By level and days ahead": wape + _render_levels(document),
+        "Intervals": _describe_intervals(document)
         + coverage
-        + _table(report_tables.coverage_table(document))
-        + _table(report_tables.bootstrap_table(document))
+        + _render_table(report_tables.coverage_table(document))
+        + _render_table(report_tables.bootstrap_table(document))
         + wis
-        + _table(report_tables.wis_table(document)),
+        + _render_table(report_tables.wis_table(document)),
     }
     links = "".join(
         f'<li><a href="#part-{place}">{escape(name)}</a></li>'
@@ -69,25 +69,25 @@ def report(document: Document) -> str:
     )
 
 
-def _windows(document: Document) -> str:
-    text = _paragraph(
+def _render_windows(document: Document) -> str:
+    text = _render_paragraph(
         "The model was fitted anew before each window, on the days up to its origin, and has seen "
         "nothing later. Incoherence is the largest difference of a node's forecast from the sum "
         "of its bottom series, relative to that sum."
     )
-    if shared := report_tables.sharing_holdout(document):
-        text += _paragraph(
+    if shared := report_tables.select_overlapping_holdout(document):
+        text += _render_paragraph(
             f"Note: {len(shared)} averaged windows hold days of the holdout too; a choice that is "
             "made by them has seen those days."
         )
     return (
         text
-        + _table(report_tables.data_table(document))
-        + _table(report_tables.roles_table(document))
+        + _render_table(report_tables.data_table(document))
+        + _render_table(report_tables.roles_table(document))
     )
 
 
-def _accuracy(document: Document) -> str:
+def _render_accuracy(document: Document) -> str:
     previous = report_tables.previous_table(document)
     tables = [
         report_tables.means_table(document),
@@ -97,32 +97,32 @@ def _accuracy(document: Document) -> str:
         *([previous] if previous else []),
     ]
     return (
-        _paragraph(
+        _render_paragraph(
             "RMSLE is over all bottom series and days; WRMSSE is the mean over the levels. Lower "
             "is better for both. Models other than ours are baselines, each fitted to the same "
             "days."
         )
-        + "".join(map(_table, tables))
-        + ("" if previous else _paragraph("No previous bundle was scored."))
+        + "".join(map(_render_table, tables))
+        + ("" if previous else _render_paragraph("No previous bundle was scored."))
     )
 
 
-def _levels(document: Document) -> str:
+def _render_levels(document: Document) -> str:
     return "".join(
-        _table(report_tables.models_by_level_table(document, group))
-        + _table(report_tables.levels_table(document, group))
+        _render_table(report_tables.models_by_level_table(document, group))
+        + _render_table(report_tables.levels_table(document, group))
         for group in document["means"]
     )
 
 
-def _about_intervals(document: Document) -> str:
+def _describe_intervals(document: Document) -> str:
     intervals = document["intervals"]
     calibration, evaluation = intervals["calibration_origins"], intervals["evaluation_origins"]
     calibrated, judged = (
         report_tables.freezing_dates(intervals[f"{role}_frozen_at"])
         for role in ("calibration", "evaluation")
     )
-    return _paragraph(
+    return _render_paragraph(
         "The intervals are calibrated on the errors of "
         f"{calibrated}, at {len(calibration)} "
         f"origins ({calibration[0]} to {calibration[-1]}), and judged by those of "
@@ -132,11 +132,11 @@ def _about_intervals(document: Document) -> str:
     )
 
 
-def _paragraph(text: str) -> str:
+def _render_paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
-def _figure(picture: Chart) -> str:
+def _render_figure(picture: Chart) -> str:
     data = base64.b64encode(picture.svg.encode()).decode()
     return (
         f'<figure><img src="data:image/svg+xml;base64,{data}" alt="{escape(picture.alt)}">'
@@ -144,10 +144,10 @@ def _figure(picture: Chart) -> str:
     )
 
 
-def _table(table: Table) -> str:
+def _render_table(table: Table) -> str:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
     rows = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>{"".join(map(_cell, row[1:]))}</tr>'
+        f'<tr><th scope="row">{escape(row[0])}</th>{"".join(map(_render_cell, row[1:]))}</tr>'
         for row in table.rows
     )
     return (
@@ -157,5 +157,5 @@ def _table(table: Table) -> str:
     )
 
 
-def _cell(text: str) -> str:
+def _render_cell(text: str) -> str:
     return f"<td>{escape(text)}</td>"

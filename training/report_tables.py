@@ -1,4 +1,4 @@
-"""The tables of a backtest, as text: what the report and the model card show of its document.
+"""Tables of a backtest as text, for the report and the model card.
 
 A mean over windows leaves out those in which a figure does not exist.
 """
@@ -45,7 +45,7 @@ def percent(value: float | None) -> str:
 
 
 def mean(values: Iterable[float | None]) -> float | None:
-    """Mean of the figures that exist; None where none does."""
+    """Return the mean of the figures that exist; None if none does."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
 
@@ -55,15 +55,15 @@ def ratio(value: float | None, other: float | None) -> float | None:
 
 
 def models_of(document: Document) -> list[str]:
-    """Names of the models, ours first, in the order that they occur in."""
+    """Return the names of the models: ours, the previous bundle, then the baselines."""
     names = dict.fromkeys(name for window in document["windows"] for name in window["models"])
     return sorted(names, key=lambda name: (name != OURS, name != PREVIOUS))
 
 
-def chosen(
+def select_windows(
     document: Document, *, role: str | None = None, group: str | None = None
 ) -> list[Document]:
-    """The windows of a role and a group."""
+    """Return the windows of a role and a group; None selects all."""
     return [
         window
         for window in document["windows"]
@@ -83,14 +83,14 @@ def last_day(window: Document) -> date:
     return date.fromisoformat(window["origin"]) + timedelta(days=window["days"])
 
 
-def sharing_holdout(document: Document) -> list[Document]:
-    """The averaged windows that hold days of the holdout."""
+def select_overlapping_holdout(document: Document) -> list[Document]:
+    """Return the averaged windows that contain days of the holdout."""
     return [
         window
-        for window in chosen(document, role=TUNING)
+        for window in select_windows(document, role=TUNING)
         if any(
-            first_day(window) <= last_day(kept) and first_day(kept) <= last_day(window)
-            for kept in chosen(document, role=HOLDOUT)
+            first_day(window) <= last_day(holdout) and first_day(holdout) <= last_day(window)
+            for holdout in select_windows(document, role=HOLDOUT)
         )
     ]
 
@@ -115,7 +115,7 @@ def data_table(document: Document) -> Table:
 
 
 def roles_table(document: Document) -> Table:
-    """Which window has which role, and what its model had seen."""
+    """Tabulate the windows' roles and the last days that their models have seen."""
     return Table(
         "Windows, their roles, and the last day that the model of each has seen",
         (
@@ -158,7 +158,7 @@ def means_table(document: Document) -> Table:
 
 
 def windows_table(document: Document, measure: str) -> Table:
-    """One measure of every model in every window."""
+    """Tabulate one measure of every model in every window."""
     models = models_of(document)
     return Table(
         f"{measure.upper()} by window and model",
@@ -176,12 +176,12 @@ def windows_table(document: Document, measure: str) -> Table:
 
 
 def previous_table(document: Document) -> Table | None:
-    """Ours and the previous bundle on the windows that it has not seen; None without any."""
+    """Tabulate ours and the previous bundle on the windows unseen by both; None if none."""
     rows = []
     for group in groups_of(document):
         both = [
             window["models"]
-            for window in chosen(document, group=group)
+            for window in select_windows(document, group=group)
             if PREVIOUS in window["models"]
         ]
         for name in (OURS, PREVIOUS) if both else ():
@@ -212,15 +212,15 @@ def holdout_table(document: Document) -> Table:
                 number(scores["wrmsse"]),
                 *(percent(scores["levels"][level]["wape"]) for level in levels),
             )
-            for window in chosen(document, role=HOLDOUT)
+            for window in select_windows(document, role=HOLDOUT)
             for name, scores in window["models"].items()
         ),
     )
 
 
 def models_by_level_table(document: Document, group: str) -> Table:
-    """Mean WAPE of every model at every level."""
-    windows = chosen(document, role=TUNING, group=group)
+    """Tabulate the mean WAPE of every model at every level."""
+    windows = select_windows(document, role=TUNING, group=group)
     models = [name for name in models_of(document) if all(name in w["models"] for w in windows)]
     return Table(
         f"WAPE by level and model, mean of the averaged windows of {group}",
@@ -239,7 +239,7 @@ def models_by_level_table(document: Document, group: str) -> Table:
 
 
 def bucket_mean(windows: Sequence[Document], level: str, bucket: str, measure: str) -> float | None:
-    """Mean of one of our figures over windows."""
+    """Return the mean of one of our figures over windows."""
     return mean(
         window["models"][OURS]["levels"][level]["buckets"].get(bucket, {}).get(measure)
         for window in windows
@@ -247,7 +247,7 @@ def bucket_mean(windows: Sequence[Document], level: str, bucket: str, measure: s
 
 
 def buckets_of(windows: Sequence[Document]) -> list[str]:
-    """Names of the horizon buckets that windows reach, nearest first."""
+    """Return the names of the horizon buckets that windows reach, nearest first."""
     return list(
         dict.fromkeys(
             bucket
@@ -259,8 +259,8 @@ def buckets_of(windows: Sequence[Document]) -> list[str]:
 
 
 def levels_table(document: Document, group: str) -> Table:
-    """Our figures by level and by days ahead."""
-    windows = chosen(document, role=TUNING, group=group)
+    """Tabulate our figures by level and by days ahead."""
+    windows = select_windows(document, role=TUNING, group=group)
     return Table(
         f"{OURS} by level and days ahead, mean of the averaged windows of {group}",
         ("level", "days ahead", "RMSLE", "WAPE", "bias"),
@@ -282,7 +282,7 @@ def levels_table(document: Document, group: str) -> Table:
 
 
 def nominals_of(document: Document) -> list[str]:
-    """Nominal coverages that were judged, such as 80%."""
+    """Return the evaluated nominal coverages, such as 80%."""
     cells = [cell for level in document["intervals"]["levels"].values() for cell in level.values()]
     return [key for key in cells[0] if key.endswith("%")]
 
@@ -292,7 +292,7 @@ def share_of(nominal: str) -> float:
 
 
 def wider_than_nominal(document: Document) -> tuple[int, int]:
-    """Cells of the coverage table that hold more than their nominal share, and all cells."""
+    """Return the number of cells with more than nominal coverage, and of all cells."""
     above = [
         cell[nominal]["coverage"] > share_of(nominal)
         for buckets in document["intervals"]["levels"].values()
@@ -343,7 +343,7 @@ def wis_table(document: Document) -> Table:
 
 
 def bootstrap_table(document: Document) -> Table:
-    """How sure the coverage of the total is, of which there is but one series."""
+    """Tabulate the uncertainty of the coverage of the total, which is a single series."""
     return Table(
         "Coverage of the total, with its 95% bootstrap interval over origins",
         ("days ahead", "nominal", "coverage", "from", "to", "nominal within"),
@@ -367,6 +367,6 @@ def _within(entry: Document, nominal: float) -> bool:
 
 
 def freezing_dates(dates: Sequence[str]) -> str:
-    """How many models forecast one after the other, and when each stopped learning."""
+    """Describe the number of frozen models and the dates at which they were frozen."""
     models = "a model" if len(dates) == 1 else f"{len(dates)} models"
     return f"{models} frozen at {', '.join(dates)}"

@@ -1,4 +1,4 @@
-"""Training rows: origins × horizons, drawn from the past of the last day that may be a target."""
+"""Training rows: origins × horizons, sampled up to the last day that may be a target."""
 
 from __future__ import annotations
 
@@ -45,23 +45,22 @@ def training_rows(
 ) -> TrainingSet:
     """Draw a segment's rows of the bottom series, with targets no later than `last_target`.
 
-    A series gives rows from the origin at which it has sold; before, there is nothing to learn
-    from. At every origin the series are split at random into groups that draw horizons of their
-    own. The number of days with planned promotions is drawn too, and those beyond it are hidden,
-    so that one model serves forecasts with and without them. Days of a long event, such as those
-    after an earthquake, are no targets: nothing is to be learnt from them for other days. Nor are
-    days of a series that are not delivered or hold an outlier.
+    A series gives rows from origins by which it has sold. At every origin the series are split at
+    random into groups that draw horizons of their own. The number of days with planned promotions
+    is drawn too, and promotions beyond it are masked, so that one model serves forecasts with and
+    without them. Days of a long event, such as an earthquake, are no targets, because they teach
+    nothing about other days; neither are undelivered days and outliers.
 
     Args:
-        share: bottom nodes to make rows of, all if left out. Nothing that is drawn depends on it:
-            shares that are a partition of the bottoms give together the rows of them all.
-        threads: that make them; the rows do not depend on how many.
+        share: bottom nodes to make rows of; all by default. No random draw depends on it: the
+            shares of a partition of the bottoms together give the rows of all bottoms.
+        threads: that make the rows; their number does not affect the rows.
 
     Raises:
         TooLittleHistoryError: there is not enough for a single row.
     """
     begin = min(first_day(builder.snapshot), last_target)
-    origins = _origins(segment, last_target - 1, begin=begin)
+    origins = _list_origins(segment, last_target - 1, begin=begin)
     if not len(origins):
         raise TooLittleHistoryError(
             f"training needs at least {MIN_HISTORY_DAYS + 1} days of sales, "
@@ -77,11 +76,11 @@ def training_rows(
         share=share,
     )
     parts: list[TrainingSet] = []
-    with ThreadPoolExecutor(threads) as pool:  # numpy lets go of the interpreter for most of it
+    with ThreadPoolExecutor(threads) as pool:  # numpy releases the GIL for most of it
         for part in pool.map(draws.at, origins.tolist()):
             parts.append(part)
             progress(len(parts), len(origins))
-    rows = _joined(parts)
+    rows = _concatenate(parts)
     if not len(rows.units) and share is None:
         raise TooLittleHistoryError(
             f"there is no day of sales to learn from up to {builder.snapshot.date_at(last_target)}"
@@ -91,7 +90,7 @@ def training_rows(
 
 @dataclass(frozen=True)
 class _Draws:
-    """How the rows of one origin are drawn; depends on nothing but the origin."""
+    """Sampler of the rows of one origin, deterministic for each origin."""
 
     builder: MatrixBuilder
     recipe: Recipe
@@ -101,13 +100,17 @@ class _Draws:
     share: Rows | None
 
     def at(self, origin: int) -> TrainingSet:
+        # Every random draw is made for the whole panel, from a generator seeded by the origin, and
+        # only then reduced to the share. So threads and Dask workers, in any order and number,
+        # give the same rows as one process. A draw that depended on the share, or a change in the
+        # order of draws, would change the training set of every recipe.
         snapshot, segment = self.builder.snapshot, self.segment
         draw = np.random.default_rng([self.recipe.seed, segment.last_horizon, origin])
         reach = np.arange(1, min(segment.last_horizon, self.last_target - origin) + 1)
         reach = reach[~snapshot.calendar.singular[origin + reach]]
         count = min(self.horizons_each, len(reach))
         state = state_at(snapshot, origin)
-        covariates = known_covariates(snapshot, origin, promotion_lead=_lead(draw))
+        covariates = known_covariates(snapshot, origin, promotion_lead=_draw_lead(draw))
         bottoms = np.arange(snapshot.hierarchy.n_upper, len(snapshot.hierarchy))
         series = draw.permutation(bottoms[state.sold[bottoms]])
         parts = []
@@ -119,10 +122,10 @@ class _Draws:
             if not (known := ~np.isnan(units)).all():
                 rows, units = rows[known], units[known]
             parts.append(TrainingSet(rows, units, np.full(len(units), origin)))
-        return _joined(parts)
+        return _concatenate(parts)
 
 
-def _joined(parts: Sequence[TrainingSet]) -> TrainingSet:
+def _concatenate(parts: Sequence[TrainingSet]) -> TrainingSet:
     return TrainingSet(
         *(
             np.concatenate([getattr(part, field.name) for part in parts])
@@ -131,18 +134,18 @@ def _joined(parts: Sequence[TrainingSet]) -> TrainingSet:
     )
 
 
-def _origins(segment: Segment, last: int, *, begin: int) -> NDArray[np.int64]:
-    """Origins, oldest first, counted back from `last`, the newest that has a target.
+def _list_origins(segment: Segment, last: int, *, begin: int) -> NDArray[np.int64]:
+    """Return origins, oldest first, counted back from `last`, the newest that has a target.
 
-    They begin a year after the first day with sales (`begin`), where features of the year before
-    exist, unless the data are too short for that.
+    They begin a year after the first day with sales (`begin`), from where features of the year
+    before exist, unless the data are too short for that.
     """
     start = begin + (YEAR if last > begin + YEAR + MAX_HORIZON else MIN_HISTORY_DAYS - 1)
     start = max(start, last - round(segment.years * YEAR))
     return np.arange(last, start - 1, -segment.origin_step)[::-1]
 
 
-def _lead(draw: np.random.Generator) -> int:
-    """Days of planned promotions: none, all, or any number, at equal odds."""
+def _draw_lead(draw: np.random.Generator) -> int:
+    """Draw the days with planned promotions: none, all, or any number, equally likely."""
     kind = draw.integers(3)
     return (0, MAX_HORIZON, int(draw.integers(1, MAX_HORIZON)))[kind]

@@ -29,7 +29,7 @@ def point_scores(
     hierarchy: Hierarchy,
     horizons: NDArray[np.intp],
 ) -> Document:
-    """Point measures of a window.
+    """Compute the point measures of a window.
 
     Args:
         forecast, actual: units, shape (nodes, days); an actual that is NaN is not known.
@@ -63,7 +63,7 @@ def point_scores(
 
 
 def calibration_scores(errors: Errors, snapshot: Snapshot) -> Document:
-    """Point measures of the frozen models over the origins of the calibration."""
+    """Compute the point measures of the frozen models over the calibration's origins."""
     bucket = bucket_of(errors.horizons)
     first, last = (snapshot.date_at(int(errors.origins[end])) for end in (0, -1))
     return {
@@ -92,7 +92,9 @@ _BY_BUCKET = {"rmsle": metrics.rmsle, "wape": metrics.wape, "bias": metrics.bias
 
 
 def incoherence(forecast: Values, hierarchy: Hierarchy) -> float:
-    """Largest difference of a node from the sum of its bottoms, relative to the larger of the
-    sum and one unit."""
+    """Return the largest relative difference of a node from the sum of its bottoms.
+
+    Relative to the larger of the sum and one unit.
+    """
     sums = hierarchy.aggregate(forecast[hierarchy.n_upper :])
     return float((np.abs(forecast - sums) / np.maximum(sums, 1)).max())

@@ -1,4 +1,4 @@
-"""A backtest joins the bundle that serves, as a new version of it: what exists never changes."""
+"""Addition of a backtest to the serving bundle, as a new version of the bundle."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from training.backtest_result import RESULT_FILE, Document, read_backtest
 def seal_backtest(folder: Path, store: Store) -> Release:
     """Add the backtest in `folder` to the metrics of the serving bundle, and serve the result.
 
-    A backtest that it has already is replaced. The model's files, and so its forecasts, are the
-    same; the serving release changes only when the new one is complete.
+    A backtest that the bundle already has is replaced. The model's files, and so its forecasts,
+    are the same; the serving release changes only when the new one is complete.
 
     Raises:
         ArtifactError: there is no finished backtest or no serving release, or the backtest is of

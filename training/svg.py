@@ -1,4 +1,4 @@
-"""How pictures are drawn: as SVG that follows the reader's light or dark scheme.
+"""Drawing of charts as SVG that follows the reader's light or dark scheme.
 
 The same figures give the same bytes.
 """
@@ -15,7 +15,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# drawn in colours that stand for variables of the style sheet below
+# placeholder colours that are replaced by variables of the style sheet below
 INK = "#010101"
 _GRID = "#020202"
 _SERIES = ("#0a0a01", "#0a0a02", "#0a0a03", "#0a0a04", "#0a0a05", "#0a0a06")
@@ -41,8 +41,8 @@ _DRAWING: dict[Any, Any] = {
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
-    """What is drawn inside has the house's style."""
+def apply_style() -> Iterator[None]:
+    """Apply the common chart style to all drawing inside the context."""
     with mpl.rc_context(_DRAWING):
         yield
 
@@ -56,7 +56,7 @@ def line(
     *,
     joined: bool = True,
 ) -> None:
-    """Draw one series; `place` chooses its colour and mark, None is a gap."""
+    """Draw one series; `place` determines its colour and marker, None is a gap."""
     axes.plot(
         x,  # texts make a categorical axis
         [math.nan if value is None else value for value in values],
@@ -70,7 +70,7 @@ def line(
 def panels(
     titles: Sequence[str], draw: Callable[[Axes, str], None], *, y: str, from_zero: bool = False
 ) -> str:
-    """Panels beside each other with one scale and one legend, as SVG; `draw` fills each."""
+    """Draw panels side by side with a common scale and legend, as SVG; `draw` fills each."""
     figure = Figure(figsize=(max(3.1 * len(titles), 5), 3.6), layout="constrained")
     every = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
     for axes, title in zip(every, titles, strict=True):
@@ -81,10 +81,10 @@ def panels(
         every[0].set_ylim(bottom=0)
     handles, labels = every[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=6)
-    return _svg(figure)
+    return _render_svg(figure)
 
 
-def _svg(figure: Figure) -> str:
+def _render_svg(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
@@ -92,10 +92,10 @@ def _svg(figure: Figure) -> str:
     for index, colour in enumerate((INK, _GRID, *_SERIES)):
         text = text.replace(colour, f"var(--c{index})")
     end = text.index(">") + 1
-    return f"{text[:end]}<style>{_scheme()}</style>{text[end:]}"
+    return f"{text[:end]}<style>{_render_scheme()}</style>{text[end:]}"
 
 
-def _scheme() -> str:
+def _render_scheme() -> str:
     def rule(colours: Sequence[str]) -> str:
         return ":root{" + "".join(f"--c{i}:{colour};" for i, colour in enumerate(colours)) + "}"
 

@@ -1,4 +1,4 @@
-"""The windows that forecasts are judged on, counted back from the newest day."""
+"""Backtest windows, counted back from the newest day."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from features.snapshot import MAX_HORIZON, Snapshot
 
 SHORT_DAYS = 16
-"""Days that promotions are usually planned ahead."""
+"""Length of the short windows: days for which promotions are usually planned ahead."""
 
 TUNING = "tuning"
 HOLDOUT = "holdout"
@@ -16,12 +16,12 @@ APART = "apart"
 
 @dataclass(frozen=True)
 class BacktestWindow:
-    """Days to forecast from an origin with what was known then.
+    """Days to forecast from an origin with the data known at that time.
 
     Attributes:
         group: windows that are averaged together.
         role: `TUNING` windows choose between models; the `HOLDOUT` is scored once, at the end;
-            one `APART` is shown, and in no average.
+            an `APART` window is shown, but in no average.
         origin: index of the last day that may be used.
         days: to forecast.
         lead: days with planned promotions.
@@ -39,10 +39,10 @@ class BacktestWindow:
 
 
 def windows_of(snapshot: Snapshot, *, short: int = 5, long: int = 3) -> list[BacktestWindow]:
-    """Windows of 16 days with planned promotions, and of 90 days with and without them.
+    """Return windows of 16 days with promotions, and of 90 days with and without them.
 
-    The newest 16 days are the holdout; `short` windows follow it backwards, and one more is
-    reported apart. The 90-day windows end at the newest day.
+    The newest 16 days are the holdout; `short` tuning windows precede it, and one more before them
+    is reported separately. The `long` 90-day windows are counted back from the newest day.
     """
     newest = snapshot.newest_origin
     roles = [HOLDOUT, *[TUNING] * short, APART]

@@ -1,1 +1,1 @@
-"""What the HTTP contract takes and gives. Quantities are in units, dates ISO 8601."""
+"""Models of requests and answers. Quantities are in units, dates are ISO 8601."""

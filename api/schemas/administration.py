@@ -1,4 +1,4 @@
-"""What administration takes and gives."""
+"""Requests and answers of administrative calls."""
 
 from __future__ import annotations
 
@@ -17,53 +17,53 @@ MOST_GRACE_SECONDS = 30 * 86_400
 
 
 class KeyRequest(Request):
-    """A key to make."""
+    """A key to create."""
 
     client: str
-    """Whose key it is: up to 100 letters, digits and `._@:+-`, with a letter or digit first."""
+    """Owner of the key: up to 100 letters, digits and `._@:+-`, with a letter or digit first."""
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1)] = (
         Scope.FORECAST,
         Scope.EXPLAIN,
         Scope.WHATIF,
         Scope.BATCH,
     )
-    """What it may be used for."""
+    """Calls that it gives access to."""
     tier: str | None = None
-    """Which limits hold for it; `DEFAULT_TIER` if left out."""
+    """Tier that sets its limits; `DEFAULT_TIER` if left out."""
     expires_at: AwareDatetime | None = None
-    """When it expires, with a time zone; never if left out."""
+    """Time of its expiry, with a time zone; it never expires if left out."""
 
 
 class RotateRequest(Request):
-    """How a key is to be replaced."""
+    """Options of replacing a key."""
 
     grace_seconds: Annotated[WholeNumber, Field(ge=0, le=MOST_GRACE_SECONDS)] = 86_400
-    """How long the old key goes on working."""
+    """Seconds for which the old key still works."""
 
 
 class KeysQuery(Request):
-    """Which keys."""
+    """A filter of keys."""
 
     client: str | None = None
     """Only those of this client."""
 
 
 class AuditQuery(Request):
-    """Which part of the audit log."""
+    """A page of the audit log."""
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    """Entries, the newest first."""
+    """Largest number of entries, the newest first."""
     before: Annotated[int, Field(ge=1, le=2**62)] | None = None
-    """Only entries with smaller ids: `next` of the page before."""
+    """Only entries with smaller ids: `next` of the previous page."""
 
 
 class ReloadRequest(Request):
     """Tables to serve from now on."""
 
     source: str
-    """A folder below `DATA_DIR`, named from there."""
+    """A folder below `DATA_DIR`, as a path relative to it."""
     force: Annotated[bool, Field(strict=True)] = False
-    """Serve them also where their newest day is before the one served now."""
+    """Serve them even if their newest day is before that of the data served now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +82,15 @@ class KeyAnswer(Answer):
     expires_at: dt.datetime | None
     revoked_at: dt.datetime | None
     last_used_at: dt.datetime | None
-    """As last written: up to a minute behind."""
+    """As last stored: up to a minute late."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewKeyAnswer(KeyAnswer):
-    """A key that was just made."""
+    """A key that was just created."""
 
     key: str | None
-    """The key itself, told this once. Null where the request repeats one that made it."""
+    """The key itself, which no other answer contains. Null for a repeated request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +135,13 @@ class JobAnswer(Answer):
     started_at: dt.datetime | None
     finished_at: dt.datetime | None
     phase: str | None
-    """The step that it is in, or was in when it ended."""
+    """Current step, or the last one of a reload that has ended."""
     detail: str | None
-    """Why it failed."""
+    """Reason of its failure."""
     previous_snapshot: str | None
     bundle: str | None
     snapshot: str | None
-    """What serves since it succeeded."""
+    """Snapshot that is served since it succeeded."""
 
 
 @dataclass(frozen=True, slots=True)

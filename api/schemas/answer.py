@@ -1,4 +1,4 @@
-"""What all answers are: dataclasses, which orjson writes as they are."""
+"""Base of all answers: dataclasses, which orjson encodes directly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import ConfigDict
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Nothing but its fields, which the OpenAPI document describes by their docstrings."""
+    """An answer; the OpenAPI document describes its fields by their docstrings."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         use_attribute_docstrings=True, extra="forbid"
@@ -25,7 +25,7 @@ class SnapshotRef(Answer):
     origin: dt.date
     """The newest day whose sales are known."""
     digest: str
-    """Of all that is in the snapshot."""
+    """Hash of the snapshot's content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ class Fault(Answer):
 
 @dataclass(frozen=True, slots=True)
 class ProblemPart(Answer):
-    """Why a part of a request has no result (RFC 9457)."""
+    """The problem of a part of a request, which has no result (RFC 9457)."""
 
     type: str
-    """Where the problem is explained."""
+    """Link to the explanation of the problem."""
     title: str
     status: int
     detail: str
@@ -56,7 +56,7 @@ class ProblemPart(Answer):
 
 @dataclass(frozen=True, slots=True)
 class ProblemAnswer(ProblemPart):
-    """Why a request has no answer (RFC 9457)."""
+    """The problem of a request that is refused or failed (RFC 9457)."""
 
     request_id: str
     """As in the header X-Request-ID, and in the log."""

@@ -1,4 +1,4 @@
-"""What is answered about data, model and accuracy."""
+"""Answers about data, model and accuracy."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from api.schemas.answer import Answer, SnapshotRef
 
 @dataclass(frozen=True, slots=True)
 class DegradedReason(Answer):
-    """One thing that is not as it should be, though forecasts are answered."""
+    """A part of the service that is degraded, while forecasts are still answered."""
 
     name: str
     """Of the part: `redis`, `shared_cache`, `database`, `data`, `offered_pair` or `artifacts`; the
     metric `mlrf_degraded` has it as a label."""
     detail: str
-    """What is the matter and what it means, for a person."""
+    """Readable description of the failure and its consequences."""
 
 
 @dataclass(frozen=True, slots=True)
 class HealthAnswer(Answer):
-    """What is loaded, and how old the data are."""
+    """The active release, the age of its data, and the state of the service."""
 
     status: Literal["ok", "degraded"]
     model_version: str
@@ -39,12 +39,12 @@ class HealthAnswer(Answer):
     """Of the hierarchy."""
     degraded: bool
     reasons: list[DegradedReason]
-    """Empty where all is well."""
+    """Empty unless `degraded`."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastDay(Answer):
-    """What a node sold on a day."""
+    """Sales of a node on one day."""
 
     date: dt.date
     units: float | None
@@ -55,7 +55,7 @@ class PastDay(Answer):
 
 @dataclass(frozen=True, slots=True)
 class HistoricalAnswer(Answer):
-    """What a node sold, day by day."""
+    """Sales of a node, day by day."""
 
     node: str
     level: str
@@ -78,7 +78,7 @@ class StoreInfo(Answer):
 
 @dataclass(frozen=True, slots=True)
 class MetaAnswer(Answer):
-    """What can be asked for."""
+    """Stores, families, dates and options that requests may name."""
 
     stores: list[StoreInfo]
     families: list[str]
@@ -89,9 +89,9 @@ class MetaAnswer(Answer):
     forecast: dict[str, dt.date]
     """First and last day that a forecast may reach."""
     horizons: tuple[int, ...]
-    """Days that a forecast may be asked for."""
+    """Numbers of days that a forecast may have."""
     intervals: tuple[int, int]
-    """Least and largest nominal coverage that may be asked for, in percent."""
+    """Least and largest nominal coverage of an interval, in percent."""
     features: tuple[str, ...]
     """Columns of the model's rows, in order."""
     model_version: str
@@ -122,7 +122,7 @@ class AccuracyGroup(Answer):
 
     group: str
     windows: int
-    """How many were averaged."""
+    """Number of windows that were averaged."""
     rmsle: float | None
     """Of the bottom series: root mean squared logarithmic error."""
     wrmsse: float | None
@@ -132,7 +132,7 @@ class AccuracyGroup(Answer):
 
 @dataclass(frozen=True, slots=True)
 class AccuracyAnswer(Answer):
-    """How good forecasts were."""
+    """Accuracy of past forecasts."""
 
     source: Literal["backtest", "calibration"]
     """`backtest` where one is sealed into the bundle: models fitted anew before every window;
@@ -151,14 +151,14 @@ class MetricsAnswer(Answer):
 
 @dataclass(frozen=True, slots=True)
 class StatusAnswer(Answer):
-    """What a probe wants to know."""
+    """State of the process or of the model, for probes."""
 
     status: Literal["alive", "ready"]
 
 
 @dataclass(frozen=True, slots=True)
 class IndexAnswer(Answer):
-    """What this is, and its paths."""
+    """The service's name and its paths."""
 
     name: str
     paths: list[str]

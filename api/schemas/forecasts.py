@@ -1,4 +1,4 @@
-"""What forecasts are answered with."""
+"""Answers with forecasts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _ONE_OF = "|".join(str(nominal) for nominal in range(MIN_NOMINAL, MAX_NOMINAL + 
 
 
 def _with_bounds(schema: dict[str, Any]) -> None:
-    """Describe the bounds that stand beside the fields.
+    """Describe the bounds of intervals that are members of an object beside its fields.
 
-    Those of the usual intervals are fields that may be missing. Of the others the names alone are
-    described, and not by a pattern for properties: generators make of that a type for *every*
-    field.
+    Those of the default intervals are described as optional properties. Of the others only the
+    names are described, and not by `patternProperties`: from those, generators of clients derive a
+    type for *every* field.
     """
     del schema["additionalProperties"]
     names = [f"{side}_{nominal}" for nominal in DEFAULT_INTERVALS for side in ("lower", "upper")]
@@ -39,7 +39,7 @@ def _with_bounds(schema: dict[str, Any]) -> None:
 
 
 _WITH_BOUNDS = ConfigDict(**Answer.__pydantic_config__, json_schema_extra=_with_bounds)
-"""Of an answer whose intervals also stand beside its fields, as `lower_80`, `upper_80`, …"""
+"""Of an answer whose bounds are also members beside its fields, as `lower_80`, `upper_80`, …"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class PredictionInterval(Answer):
 
 @dataclass(frozen=True, slots=True)
 class DayForecast(Answer):
-    """Forecast of one day, with the bounds of every interval asked for."""
+    """Forecast of one day, with the bounds of every requested interval."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _WITH_BOUNDS
 
@@ -84,14 +84,14 @@ class SimpleAnswer(Answer):
     origin: dt.date
     """The last day whose sales the forecast rests on."""
     method: Method
-    """How the forecast was made: `model`; `model_new` where it rests on few days of sales, or
+    """Method of the forecast: `model`; `model_new` where it rests on few days of sales, or
     the model has not seen the store or the family; `model_idle` where the series has sold
     nothing lately; `zero_never_sold` where it never has, and the forecast is zero by rule."""
     model_version: str
     model_trained_through: dt.date
-    """The last day whose sales the model has seen."""
+    """The last day whose sales the model was trained on."""
     in_sample: bool
-    """Whether the model has seen a day that is forecast here."""
+    """Whether a day of this forecast is among those that the model was trained on."""
     known_through: dict[str, dt.date]
     """Last day up to which the promotions of the node were known; and its `sales`, where they
     are not delivered up to `origin`."""
@@ -102,17 +102,17 @@ class SimpleAnswer(Answer):
 
 @dataclass(frozen=True, slots=True)
 class NodeForecast(Answer):
-    """A node of the tree; its prediction is the sum of its children's, where they are shown."""
+    """A node of the tree; its prediction is the sum of its children's, if they are included."""
 
     id: str
     name: str
     level: str
     prediction: float
     previous: float | None
-    """Units sold in the period before (see `previous_date`); null where they are not known, or
+    """Units sold in the previous period (see `previous_date`); null where they are not known, or
     not delivered yet."""
     trend: float | None
-    """By which share of those the prediction is more; null where nothing was sold."""
+    """Share of those by which the prediction is higher; null where nothing was sold."""
     children: list[NodeForecast]
 
 
@@ -123,10 +123,10 @@ class HierarchyAnswer(Answer):
     date: dt.date
     horizon: int
     previous_date: dt.date | None
-    """First day of the period before: the newest of as many days that is over by then and
+    """First day of the previous period: the newest of as many days that is over by then and
     begins on the same weekday. Null where its sales are not known."""
     by: str
-    """What the total is divided by first."""
+    """First level below the total."""
     origin: dt.date
     tree: NodeForecast
     model_version: str
@@ -136,7 +136,7 @@ class HierarchyAnswer(Answer):
 
 @dataclass(frozen=True, slots=True)
 class RowAnswer(Answer):
-    """A base forecast, which adds up with no other."""
+    """A base forecast, which is not reconciled."""
 
     prediction: float
     reconciled: Literal[False]

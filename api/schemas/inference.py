@@ -1,4 +1,4 @@
-"""What the Open Inference Protocol takes and gives."""
+"""Requests and answers of the Open Inference Protocol."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class InferRequest(_Part):
 
 @dataclass(frozen=True, slots=True)
 class TensorShape(Answer):
-    """What a tensor looks like; -1 stands for any number."""
+    """Name, type and shape of a tensor; -1 stands for any number."""
 
     name: str
     datatype: str
@@ -44,7 +44,7 @@ class TensorShape(Answer):
 
 @dataclass(frozen=True, slots=True)
 class ServerAnswer(Answer):
-    """What this server is."""
+    """The server's name and version."""
 
     name: str
     version: str
@@ -53,7 +53,7 @@ class ServerAnswer(Answer):
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer(Answer):
-    """What the model takes and gives."""
+    """The model's versions, inputs and outputs."""
 
     name: str
     versions: list[str]
@@ -64,7 +64,7 @@ class ModelAnswer(Answer):
 
 @dataclass(frozen=True, slots=True)
 class ReadyAnswer(Answer):
-    """Whether the model can be asked."""
+    """Readiness of the model."""
 
     name: str
     ready: bool
@@ -72,7 +72,7 @@ class ReadyAnswer(Answer):
 
 @dataclass(frozen=True, slots=True)
 class LiveAnswer(Answer):
-    """Whether the process answers."""
+    """Liveness of the process."""
 
     live: bool
 

@@ -1,4 +1,4 @@
-"""What explanations and what-ifs are answered with."""
+"""Answers with explanations and what-ifs."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from models.methods import Method
 
 @dataclass(frozen=True, slots=True)
 class GroupStep(Answer):
-    """What the features of one kind do to a forecast together."""
+    """Joint contribution of the features of one kind to a forecast."""
 
     name: Group
-    """`level`: how much is sold of late; `weekday`; `season`: time of month and year;
-    `holiday`; `promotion`; `store`: what the series is."""
+    """`level`: recent sales; `weekday`; `season`: time of month and year; `holiday`; `promotion`;
+    `store`: attributes of the series."""
     contribution: float
     """In the explanation's space; the sum of the features'."""
     factor: float | None
-    """By which they multiply the forecast + 1; null in units."""
+    """Factor by which they multiply the forecast + 1; null in units."""
     units: float
-    """By which they move the forecast."""
+    """Units by which they move the forecast."""
     features: list[str]
     """Names of its features, the largest contribution first; `features` of the answer has them."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureStep(Answer):
-    """What one feature does to a forecast."""
+    """Contribution of one feature to a forecast."""
 
     name: str
     group: Group
-    """Which of `groups` it belongs to."""
+    """Name of its group in `groups`."""
     description: str
     unit: str
     """Of the value."""
@@ -46,14 +46,14 @@ class FeatureStep(Answer):
     contribution: float
     """In the explanation's space."""
     factor: float | None
-    """By which it multiplies the forecast + 1; null in units."""
+    """Factor by which it multiplies the forecast + 1; null in units."""
     units: float
-    """By which it moves the forecast."""
+    """Units by which it moves the forecast."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotExplained(Answer):
-    """Series beyond the number that is explained at once, and their forecast in units."""
+    """Series beyond the number that one explanation covers, and their forecast in units."""
 
     series: int
     units: float
@@ -61,7 +61,7 @@ class NotExplained(Answer):
 
 @dataclass(frozen=True, slots=True)
 class ExplainAnswer(Answer):
-    """Why a forecast is what it is: `horizon` days from `date` on, added up.
+    """The explanation of a forecast: `horizon` days from `date` on, added up.
 
     ``base_units``, the groups' (or the features') ``units``, ``cut``, ``reconciliation`` and
     ``not_explained.units`` add up to ``prediction``, but for ``missing``.
@@ -124,7 +124,7 @@ class NodeChange(Answer):
 
 @dataclass(frozen=True, slots=True)
 class ChildChange(NodeChange):
-    """A node below another; its delta is the sum of its children's, where they are shown."""
+    """A node below another; its delta is the sum of its children's, if they are included."""
 
     children: list[ChildChange]
 
@@ -141,12 +141,12 @@ Applied = TypedDict(
         "days": int,
     },
 )
-"""An adjustment as it was made, and for how many series and days."""
+"""An adjustment as it was applied, with the numbers of series and days."""
 
 
 @dataclass(frozen=True, slots=True)
 class WhatifAnswer(Answer):
-    """What a scenario changes: `horizon` days from `date` on, in units."""
+    """A forecast compared with a scenario: `horizon` days from `date` on, in units."""
 
     node: str
     level: str
@@ -165,8 +165,8 @@ class WhatifAnswer(Answer):
     children: list[ChildChange]
     applied: list[Applied]
     moved_by_reconciliation: list[str]
-    """Bottom series whose own rows are as they were, and that moved because the hierarchy must
-    add up."""
+    """Bottom series whose own rows are unaltered, and that moved because the hierarchy must add
+    up."""
     moved_by_shared_features: int
     """Number of bottom series outside the node that were predicted again, because their store's
     or family's promotions are their features too."""

@@ -1,4 +1,4 @@
-"""What requests hold: pydantic models, which check them."""
+"""Models of requests, which pydantic validates."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from typing_extensions import TypeAliasType
 from features.reading.days import describe_form
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 
-_EXACT = 2**53
-"""A number in JSON is exact below this; from here on two whole numbers can be written alike."""
+_EXACT_LIMIT = 2**53
+"""Whole numbers are exact as floats below this; from here on two can be the same float."""
 
 
 def _whole_number(value: object) -> object:
     """Return 1 for 1.0, which JSON Schema calls an integer too; anything else as it is."""
-    is_whole = type(value) is float and abs(value) < _EXACT and value.is_integer()
+    is_whole = type(value) is float and abs(value) < _EXACT_LIMIT and value.is_integer()
     return int(value) if is_whole else value  # type: ignore[call-overload]
 
 
@@ -46,7 +46,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _calendar_day(value: object) -> object:
-    """Only YYYY-MM-DD is a date here: pydantic would take seconds since 1970 and times too."""
+    """Refuse any date but YYYY-MM-DD: pydantic would take seconds since 1970 and times too."""
     if isinstance(value, dt.date) or (isinstance(value, str) and _DAY.fullmatch(value)):
         return value
     form = describe_form(value[:40]) if isinstance(value, str) else None
@@ -54,7 +54,7 @@ def _calendar_day(value: object) -> object:
 
 
 def number_of_text(value: object) -> object:
-    """The number that a text is, as JSON would write it; anything else as it is."""
+    """Return the number that a text is in JSON; anything else as it is."""
     return int(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
 
 
@@ -78,27 +78,27 @@ class SimpleRequest(Request):
     horizon: Horizon
     """Days to forecast."""
     intervals: Annotated[tuple[Nominal, ...], Field(max_length=50), FailFast()] = DEFAULT_INTERVALS
-    """Nominal coverage of the intervals that are wanted, in percent."""
+    """Nominal coverage of the requested intervals, in percent."""
 
     @field_validator("intervals")
     @classmethod
-    def _each_once(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+    def _drop_duplicates(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(dict.fromkeys(value))
 
 
 class HierarchyQuery(Request):
-    """Which part of the tree."""
+    """A part of the tree of forecasts."""
 
     date: Day | None = None
     """First day; if left out, the day after the newest sales."""
     horizon: QueryHorizon | None = None
     """Days to add up; one day if left out."""
     by: Grouping | None = None
-    """What the total is divided by first; `store` if left out."""
+    """First level below the total; `store` if left out."""
     node: str | None = None
-    """Where to begin, such as `store:1` or `family:DAIRY`; the total if left out."""
+    """Root of the tree, such as `store:1` or `family:DAIRY`; the total if left out."""
     depth: Annotated[int, Field(ge=0)] | None = None
-    """Levels to show below that node; all if left out."""
+    """Levels to include below that node; all if left out."""
 
 
 class RowRequest(Request):
@@ -108,7 +108,7 @@ class RowRequest(Request):
     """The whole row in the order of `/meta`, or names and values. A value is a number, null where
     not known, or the name of a category."""
     store_nbr: WholeNumber | None = None
-    """With `family`: features that are not given are taken from the data."""
+    """With `family`: features that the request leaves out are taken from the data."""
     family: str | None = None
     """See `store_nbr`."""
     date: Day | None = None
@@ -123,16 +123,16 @@ class RowRequest(Request):
 
 
 MAX_ITEMS = 100
-_ITEM = {"$ref": "#/components/schemas/SimpleRequest"}
-"""What clients should send. What is wrong with an item is told in its place, so a batch is valid
-whatever it holds."""
+_ITEM_SCHEMA = {"$ref": "#/components/schemas/SimpleRequest"}
+"""Schema of an item for clients. The server validates items one by one, after the batch: an invalid
+item has its problem in its place, and does not make the batch invalid."""
 
 
 class BatchRequest(Request):
     """Up to 100 series; each has a result or a problem of its own."""
 
     predictions: Annotated[
-        list[Annotated[Any, WithJsonSchema(_ITEM)]],
+        list[Annotated[Any, WithJsonSchema(_ITEM_SCHEMA)]],
         Field(min_length=1, json_schema_extra={"maxItems": MAX_ITEMS}),
     ]
     """Each as for `/predict/simple`."""
@@ -166,16 +166,16 @@ class ExplainRequest(Request):
     """Days to add up; one day if left out."""
 
 
-def _bare(value: object) -> object:
-    """A value that stands alone is one to set."""
+def _as_override(value: object) -> object:
+    """Return the override that sets a value, for a value without an operation."""
     return value if isinstance(value, dict) else {"value": value}
 
 
 class Override(Request):
-    """What is assumed of a covariate, on the days from `from` to `to`."""
+    """An assumption about a covariate, on the days from `from` to `to`."""
 
     op: Operation = "set"
-    """What the value does; a holiday can only be set."""
+    """Operation of the value; a holiday can only be set."""
     value: SkipValidation[float | str | None]
     """Items on promotion of each series; or the name of a holiday, null for a day that is none."""
     first: Annotated[Day | None, Field(alias="from")] = None
@@ -184,7 +184,7 @@ class Override(Request):
     """Last day; the last of the what-if if left out."""
 
 
-_OverrideOrBare = Override | float | str | None
+_OverrideOrValue = Override | float | str | None
 
 
 class WhatifRequest(Request):
@@ -199,10 +199,11 @@ class WhatifRequest(Request):
     horizon: Horizon
     """Days to forecast."""
     adjustments: dict[
-        str, Annotated[Override, BeforeValidator(_bare, json_schema_input_type=_OverrideOrBare)]
+        str,
+        Annotated[Override, BeforeValidator(_as_override, json_schema_input_type=_OverrideOrValue)],
     ] = Field(default_factory=dict)
     """By covariate: `onpromotion` or `holiday`. A value that stands alone is set on all days."""
     by: Grouping | None = None
-    """What the total is divided by first; `store` if left out."""
+    """First level below the total; `store` if left out."""
     depth: Annotated[WholeNumber, Field(ge=0, le=2)] = 1
-    """Levels to show below the node."""
+    """Levels to include below the node."""

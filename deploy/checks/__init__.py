@@ -1,1 +1,1 @@
-"""Checks of the manifests: by reading what is rendered, and by running it."""
+"""Checks of the Kubernetes manifests: rules on the rendered YAML, and a run without a cluster."""

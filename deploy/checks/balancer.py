@@ -1,7 +1,7 @@
-"""haproxy in the place of the Service, with the readiness probe as its health check.
+"""haproxy in place of the Service, with the readiness probe as its health check.
 
-It tries a request once, on one server, as a Service does: nothing here hides a failure. It is the
-way from pods to the database of the host, too.
+Like a Service it sends a request to one server and never retries, so that no failure is hidden. It
+also forwards connections from the pods to the host's database.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ class Balancer:
     socket: Path
 
     def add(self, server: str, address: str, port: int) -> None:
-        """Send requests to a server from now on."""
-        self._do(f"set server mlrf/{server} addr {address} port {port}")
-        self._do(f"set server mlrf/{server} state ready")
-        self._do(f"set server mlrf/{server} health up")
+        """Add a server to those that receive requests."""
+        self._command(f"set server mlrf/{server} addr {address} port {port}")
+        self._command(f"set server mlrf/{server} state ready")
+        self._command(f"set server mlrf/{server} health up")
 
     def remove(self, server: str) -> None:
-        """Send it no new ones, as when a pod is no endpoint any more."""
-        self._do(f"set server mlrf/{server} state drain")
+        """Send a server no new requests, as when its pod is removed from the endpoints."""
+        self._command(f"set server mlrf/{server} state drain")
 
-    def _do(self, command: str) -> str:
+    def _command(self, command: str) -> str:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self.socket))
             connection.sendall(f"{command}\n".encode())
@@ -74,13 +74,14 @@ class Balancer:
 def balancer(
     folder: Path, pod: Pod, servers: Sequence[str], gateway: str, database: str
 ) -> Iterator[Balancer]:
-    """Run one until the block ends; its servers get nothing until they are added.
+    """Run haproxy until the block ends; a server receives requests once it is added.
 
     Args:
         folder: for its files.
-        pod: of the servers, whose readiness probe it asks.
+        pod: of the servers; its readiness probe becomes the health check.
+        servers: names of the servers that may be added.
         gateway: the host's address in the pods' network.
-        database: where the host's database listens, as haproxy writes it.
+        database: address of the host's database, in haproxy's notation.
     """
     probe = pod.spec["containers"][0]["readinessProbe"]
     port = _free_port()
@@ -101,7 +102,7 @@ def balancer(
         process = subprocess.Popen(["haproxy", "-db", "-f", str(file)], stdout=log, stderr=log)
     running = Balancer(f"http://127.0.0.1:{port}", folder / "haproxy.sock")
     try:
-        _wait(process, port, folder / "haproxy.log")
+        _wait_until_listening(process, port, folder / "haproxy.log")
         yield running
     finally:
         process.terminate()
@@ -115,7 +116,7 @@ def _free_port() -> int:
         return port
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as client:

@@ -1,4 +1,4 @@
-"""What a rule finds."""
+"""The result of a rule: findings."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from deploy.checks.manifests import Manifests
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule that an object breaks.
+    """A violation of a rule by an object.
 
     Attributes:
         where: the object, as kind/name.
-        what: what is wrong, as a phrase.
+        what: the fault, as a phrase.
     """
 
     where: str

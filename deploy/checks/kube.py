@@ -1,8 +1,8 @@
-"""What a node does with a pod, as far as podman can: plays it, asks its probes, ends it.
+"""Running pods with `podman kube play`: start a pod, run its probes, stop it.
 
-podman knows no Secret, CronJob or Service, and runs no hooks and, without systemd, no probes.
-Secrets and variables in commands are filled in here, an emptyDir gets a name of its own, probes and
-preStop are the caller's; the rest of the pod is played as it was rendered.
+podman supports no Secret, CronJob or Service, and runs neither hooks nor, without systemd, probes.
+This module fills in secrets and variables in commands and makes the name of an emptyDir unique to
+its pod; the caller runs probes and preStop. The rest of the pod is played as rendered.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ PROBES = ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle")
 
 
 class PlayError(Exception):
-    """Something that was played did not do what it should."""
+    """A failure of a pod or of the environment it runs in."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """What stands in for a cluster.
+    """A substitute for a cluster: rendered manifests, images and secrets, run by podman.
 
     Attributes:
-        name: prefix of everything that is made, its network's name too.
-        manifests: what was rendered.
-        images: what to run in the place of images, by their names without a tag.
-        secrets: values of the one Secret, by their keys.
+        name: prefix of everything that is created; also the name of its network.
+        manifests: the rendered manifests.
+        images: image to run in place of a rendered one, by the latter's name without registry
+            and tag.
+        secrets: values of the Secret, by key.
     """
 
     name: str
@@ -45,12 +46,12 @@ class Cluster:
     secrets: Mapping[str, str]
 
     def pod(self, kind: str, name: str) -> Pod:
-        (found,) = (pod for pod in self.manifests.pods if (pod.kind, pod.name) == (kind, name))
-        return found
+        (match,) = (pod for pod in self.manifests.pods if (pod.kind, pod.name) == (kind, name))
+        return match
 
-    def play(self, pod: Pod, suffix: str) -> Running:
+    def play(self, pod: Pod, suffix: str) -> RunningPod:
         """Start a pod; its name ends in the suffix."""
-        running = Running(f"{self.name}-{suffix}", pod)
+        running = RunningPod(f"{self.name}-{suffix}", pod)
         spec = copy.deepcopy(pod.spec)
         for container in spec["containers"]:
             self._prepare(container)
@@ -65,17 +66,17 @@ class Cluster:
     def _prepare(self, container: Object) -> None:
         image = container["image"].rpartition("/")[2].partition(":")[0]
         container["image"] = self.images.get(image, container["image"])
-        container.pop("ports", None)  # podman would take ports of the node for them
+        container.pop("ports", None)  # podman would publish them on the host
         for name in PROBES:
             container.pop(name, None)
-        entries = [self._filled(entry) for entry in container.get("env", [])]
+        entries = [self._resolve_secret(entry) for entry in container.get("env", [])]
         container["env"] = [entry for entry in entries if entry is not None]
         values = {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
         for name in ("command", "args"):
             if name in container:
-                container[name] = [_expanded(text, values) for text in container[name]]
+                container[name] = [_expand_variables(text, values) for text in container[name]]
 
-    def _filled(self, entry: Object) -> Object | None:
+    def _resolve_secret(self, entry: Object) -> Object | None:
         reference = entry.get("valueFrom", {}).get("secretKeyRef")
         if reference is None:
             return entry
@@ -86,7 +87,7 @@ class Cluster:
         return None
 
     def _place(self, volume: Object, spec: Object, pod: str) -> None:
-        """Give a volume a name that is the pod's own, or the cluster's where it is shared."""
+        """Rename a volume so that it is the pod's own, or the cluster's if it is a claim."""
         claim = volume.get("persistentVolumeClaim")
         if claim is not None:
             claim["claimName"] = self.volume(claim["claimName"])
@@ -102,8 +103,8 @@ class Cluster:
 
 
 @dataclass(frozen=True)
-class Running:
-    """A pod that runs, or has run."""
+class RunningPod:
+    """A pod that was started, and may have ended."""
 
     name: str
     pod: Pod
@@ -114,73 +115,75 @@ class Running:
 
     @property
     def address(self) -> str:
-        """Its IP address in the cluster's network."""
+        """IP address of the pod in the cluster's network."""
         infra = inspect("pod", self.name)["InfraContainerID"]
         (network,) = inspect("container", infra)["NetworkSettings"]["Networks"].values()
         return str(network["IPAddress"])
 
-    def url(self, probe: str) -> str:
-        """Where a probe of its container asks."""
+    def probe_url(self, probe: str) -> str:
+        """Return the address that an HTTP probe of its container requests."""
         get = self.pod.spec["containers"][0][probe]["httpGet"]
         port = self.pod.ports().get(get["port"], get["port"])
         return f"http://{self.address}:{port}{get['path']}"
 
-    def started(self) -> float:
-        """Wait as the startup probe does, and give the seconds that it took.
+    def wait_until_started(self) -> float:
+        """Wait as the startup probe does, and return the seconds that the start took.
 
         Raises:
-            PlayError: it is not ready within the probe's time.
+            PlayError: the pod has not started within the probe's time.
         """
         probe = self.pod.spec["containers"][0]["startupProbe"]
-        begun = time.monotonic()
-        url = self.url("startupProbe")
-        while time.monotonic() - begun < probe["periodSeconds"] * probe["failureThreshold"]:
+        start = time.monotonic()
+        url = self.probe_url("startupProbe")
+        while time.monotonic() - start < probe["periodSeconds"] * probe["failureThreshold"]:
             if answers(url):
-                return time.monotonic() - begun
+                return time.monotonic() - start
             time.sleep(0.1)
         raise PlayError(f"{self.name} is not ready:\n{self.logs()}")
 
-    def ask(self, probe: str) -> bool:
-        """Run a probe that is a command, in the container."""
+    def run_probe(self, probe: str) -> bool:
+        """Run an exec probe in the container; return whether it succeeds."""
         command = self.pod.spec["containers"][0][probe]["exec"]["command"]
         done = subprocess.run(["podman", "exec", self.container, *command], capture_output=True)
         return done.returncode == 0
 
-    def finished(self, seconds: float) -> float:
-        """Wait until it ends by itself, and give the seconds that it took.
+    def wait_until_finished(self, seconds: float) -> float:
+        """Wait until the pod ends by itself, and return the seconds that it took.
 
         Raises:
             PlayError: it takes longer, or fails.
         """
-        begun = time.monotonic()
-        while time.monotonic() - begun < seconds:
+        start = time.monotonic()
+        while time.monotonic() - start < seconds:
             state = inspect("container", self.container)["State"]
             if state["Status"] == "exited":
                 if state["ExitCode"]:
                     raise PlayError(f"{self.name} ended with {state['ExitCode']}:\n{self.logs()}")
-                return time.monotonic() - begun
+                return time.monotonic() - start
             time.sleep(0.2)
         raise PlayError(f"{self.name} has not ended in {seconds} s:\n{self.logs()}")
 
-    def end(self) -> float:
-        """SIGTERM, and SIGKILL after the grace period; gives the seconds until it had ended.
+    def stop(self) -> float:
+        """Stop the pod as Kubernetes does, and return the seconds that it took.
+
+        SIGTERM is sent first, and SIGKILL after the grace period, of which preStop takes a part.
 
         Raises:
             PlayError: it had to be killed.
         """
         grace = self.pod.spec["terminationGracePeriodSeconds"]
-        begun = time.monotonic()
+        start = time.monotonic()
         podman("stop", "--time", str(grace - self.before_stop), self.container)
-        took = time.monotonic() - begun
+        took = time.monotonic() - start
         code = inspect("container", self.container)["State"]["ExitCode"]
-        if code == 128 + 9:
+        if code == 128 + 9:  # SIGKILL
             raise PlayError(f"{self.name} was killed after {took:.1f} s:\n{self.logs()}")
         podman("pod", "rm", "--force", self.name)
         return took
 
     @property
     def before_stop(self) -> int:
-        """Seconds that preStop sleeps."""
+        """Duration of the preStop sleep, in seconds."""
         hook = self.pod.spec["containers"][0].get("lifecycle", {}).get("preStop", {})
         return int(hook.get("sleep", {}).get("seconds", 0))
 
@@ -191,13 +194,13 @@ class Running:
         return done.stdout + done.stderr
 
 
-def _expanded(text: str, values: Mapping[str, str]) -> str:
-    """A command's word, with the variables that it names as `$(NAME)`."""
-    return re.sub(r"\$\((\w+)\)", lambda found: values.get(found[1], found[0]), text)
+def _expand_variables(text: str, values: Mapping[str, str]) -> str:
+    """Expand `$(NAME)` in a word of a command; unknown variables stay as they are."""
+    return re.sub(r"\$\((\w+)\)", lambda match: values.get(match[1], match[0]), text)
 
 
 def answers(url: str) -> bool:
-    """Whether an address answers 200."""
+    """Return whether an address answers 200."""
     try:
         return httpx.get(url, timeout=2, trust_env=False).status_code == httpx.codes.OK
     except httpx.TransportError:
@@ -205,10 +208,10 @@ def answers(url: str) -> bool:
 
 
 def podman(*arguments: str, stdin: str | None = None) -> str:
-    """Run podman, and give what it writes.
+    """Run podman and return its standard output.
 
     Raises:
-        PlayError: it fails; says what it said.
+        PlayError: it fails; the message is its standard error.
     """
     done = subprocess.run(["podman", *arguments], input=stdin, capture_output=True, text=True)
     if done.returncode:
@@ -217,7 +220,7 @@ def podman(*arguments: str, stdin: str | None = None) -> str:
 
 
 def inspect(kind: str, name: str) -> dict[str, Any]:
-    """What podman knows of something."""
-    found = json.loads(podman(kind, "inspect", name))
-    document: dict[str, Any] = found[0] if isinstance(found, list) else found
+    """Return podman's description of a pod, container, network or other object."""
+    description = json.loads(podman(kind, "inspect", name))
+    document: dict[str, Any] = description[0] if isinstance(description, list) else description
     return document

@@ -1,4 +1,4 @@
-"""k6 beside what is tried: a steady load, of which no request may fail."""
+"""A steady load by k6 while something else happens; no request may fail."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ K6 = shutil.which("k6", path=f"{Path(sys.executable).parent}:{os.environ['PATH']
 
 @contextmanager
 def traffic(folder: Path, url: str, api_key: str, rate: int) -> Iterator[None]:
-    """So many requests a second until the block ends.
+    """Send `rate` requests a second until the block ends.
 
     Raises:
-        PlayError: one failed, or was not sent in time.
+        PlayError: a request failed, or was not sent in time.
     """
     environment = {
         **os.environ,
@@ -40,27 +40,33 @@ def traffic(folder: Path, url: str, api_key: str, rate: int) -> Iterator[None]:
         try:
             yield
             expect(load.poll() is None, f"the load has ended:\n{log.read_text()}")
-            load.send_signal(SIGINT)  # what is under way then does not count
+            load.send_signal(SIGINT)  # requests in flight do not count
             load.wait(60)
         finally:
             load.kill()
-    _judge(json.loads(summary.read_text())["metrics"], log)
+    _judge_metrics(json.loads(summary.read_text())["metrics"], log)
 
 
-def _judge(found: Mapping[str, Any], log: Path) -> None:
-    answered, failed = found["checks"]["passes"], found["checks"]["fails"]
-    dropped = found.get("dropped_iterations", {}).get("count", 0)
-    times = found["http_req_duration"]
-    shown = ", ".join(f"{name} {times[name]:.1f} ms" for name in ("p(50)", "p(95)", "max"))
-    told(f"  under load: {answered} answered, {failed} failed, {dropped} not sent; {shown}")
+def _judge_metrics(metrics: Mapping[str, Any], log: Path) -> None:
+    answered, failed = metrics["checks"]["passes"], metrics["checks"]["fails"]
+    dropped = metrics.get("dropped_iterations", {}).get("count", 0)
+    times = metrics["http_req_duration"]
+    latencies = ", ".join(f"{name} {times[name]:.1f} ms" for name in ("p(50)", "p(95)", "max"))
+    print_line(
+        f"  under load: {answered} answered, {failed} failed, {dropped} not sent; {latencies}"
+    )
     expect(answered > 0 and not failed and not dropped, log.read_text()[-3000:])
 
 
-def expect(true: bool, otherwise: str) -> None:
-    """Raises PlayError with what was found instead."""
-    if not true:
-        raise PlayError(otherwise)
+def expect(condition: bool, message: str) -> None:
+    """Check a condition.
+
+    Raises:
+        PlayError: it does not hold.
+    """
+    if not condition:
+        raise PlayError(message)
 
 
-def told(text: str) -> None:
+def print_line(text: str) -> None:
     print(text, flush=True)

@@ -1,4 +1,4 @@
-"""What kustomize renders, as a set of objects that can be asked about each other."""
+"""Manifests rendered by kustomize, with queries across their objects."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ KUBERNETES = Path(__file__).resolve().parents[1] / "kubernetes"
 OVERLAYS = KUBERNETES / "overlays"
 COMPONENTS = KUBERNETES / "components"
 
-LASTING = ("Deployment", "StatefulSet")
-"""Kinds whose containers are to run forever."""
+LONG_RUNNING = ("Deployment", "StatefulSet")
+"""Kinds whose containers run until they are stopped."""
 
 Object = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Pod:
-    """The pod that a workload makes.
+    """The pod that a workload creates.
 
     Attributes:
         kind: of the workload.
         name: of the workload.
-        labels: that the pod will have.
-        spec: as Kubernetes has it.
+        labels: of the pod.
+        spec: the PodSpec.
     """
 
     kind: str
@@ -47,12 +47,12 @@ class Pod:
         return [*self.spec.get("initContainers", []), *self.spec["containers"]]
 
     def environment(self) -> Iterator[Object]:
-        """Every entry of `env` of its containers."""
+        """Yield every entry of `env` of its containers."""
         for container in self.containers:
             yield from container.get("env", [])
 
     def ports(self) -> dict[str, int]:
-        """Its ports by their names."""
+        """Return its ports by name."""
         return {
             port["name"]: port["containerPort"]
             for container in self.containers
@@ -61,29 +61,33 @@ class Pod:
 
 
 class Manifests:
-    """Rendered objects."""
+    """A set of rendered objects."""
 
     def __init__(self, objects: Sequence[Object]) -> None:
         self.objects = list(objects)
 
     def of(self, kind: str) -> list[Object]:
-        return [found for found in self.objects if found["kind"] == kind]
+        return [each for each in self.objects if each["kind"] == kind]
 
     def one(self, kind: str, name: str) -> Object:
-        """The object of a kind and a name; LookupError if it is not there exactly once."""
-        found = [each for each in self.of(kind) if name_of(each) == name]
-        if len(found) != 1:
-            raise LookupError(f"{len(found)} of {kind}/{name}")
-        return found[0]
+        """Return the object of a kind and a name.
+
+        Raises:
+            LookupError: there is not exactly one.
+        """
+        matches = [each for each in self.of(kind) if name_of(each) == name]
+        if len(matches) != 1:
+            raise LookupError(f"{len(matches)} of {kind}/{name}")
+        return matches[0]
 
     @cached_property
     def pods(self) -> list[Pod]:
         return [pod for each in self.objects if (pod := pod_of(each)) is not None]
 
     def settings(self) -> dict[str, str]:
-        """What the ConfigMap of settings says."""
-        (found,) = (each for each in self.of("ConfigMap") if name_of(each).startswith("mlrf-"))
-        data: dict[str, str] = found["data"]
+        """Return the data of the ConfigMap of settings."""
+        (config_map,) = (each for each in self.of("ConfigMap") if name_of(each).startswith("mlrf-"))
+        data: dict[str, str] = config_map["data"]
         return data
 
 
@@ -92,11 +96,11 @@ def name_of(each: Object) -> str:
 
 
 def pod_of(workload: Object) -> Pod | None:
-    """The pod of a workload; None for anything else."""
+    """Return the pod of a workload; None for an object of another kind."""
     kind = workload["kind"]
     if kind == "CronJob":
         template = workload["spec"]["jobTemplate"]["spec"]["template"]
-    elif kind in (*LASTING, "DaemonSet", "Job"):
+    elif kind in (*LONG_RUNNING, "DaemonSet", "Job"):
         template = workload["spec"]["template"]
     else:
         return None
@@ -105,34 +109,34 @@ def pod_of(workload: Object) -> Pod | None:
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether a label selector selects labels; an empty one selects all.
+    """Return whether a label selector matches labels; an empty one matches all.
 
     Raises:
-        ValueError: an operator that is none of the four of Kubernetes.
+        ValueError: an operator is none of Kubernetes' four.
     """
     wanted = selector.get("matchLabels", {})
     if any(labels.get(key) != value for key, value in wanted.items()):
         return False
-    return all(_holds(rule, labels) for rule in selector.get("matchExpressions", []))
+    return all(_matches_expression(rule, labels) for rule in selector.get("matchExpressions", []))
 
 
-def _holds(rule: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    found = labels.get(rule["key"])
+def _matches_expression(rule: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    value = labels.get(rule["key"])
     match rule["operator"]:
         case "In":
-            return found in rule["values"]
+            return value in rule["values"]
         case "NotIn":
-            return found not in rule["values"]
+            return value not in rule["values"]
         case "Exists":
-            return found is not None
+            return value is not None
         case "DoesNotExist":
-            return found is None
+            return value is None
         case operator:
             raise ValueError(f"{operator} is no operator of a label selector")
 
 
 def read(text: str) -> Manifests:
-    """Manifests of rendered YAML."""
+    """Parse rendered YAML."""
     return Manifests([each for each in yaml.safe_load_all(text) if each])
 
 
@@ -141,13 +145,13 @@ def overlays() -> list[str]:
 
 
 def render(folder: Path) -> str:
-    """What kustomize makes of a folder, as YAML.
+    """Render a folder with kustomize, as YAML.
 
     Raises:
-        FileNotFoundError: there is neither kubectl nor kustomize.
-        subprocess.CalledProcessError: it refuses the folder.
+        FileNotFoundError: neither kubectl nor kustomize is installed.
+        subprocess.CalledProcessError: kustomize refuses the folder.
     """
-    command = next((found for found in _RENDERERS if shutil.which(found[0])), None)
+    command = next((each for each in _RENDERERS if shutil.which(each[0])), None)
     if command is None:
         raise FileNotFoundError("neither kubectl nor kustomize is installed")
     done = subprocess.run([*command, str(folder)], check=True, capture_output=True, text=True)

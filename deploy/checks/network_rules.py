@@ -1,4 +1,4 @@
-"""Rules of who may speak to whom."""
+"""Rules of network policies: which connections are allowed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BOTH = {"Ingress", "Egress"}
 
 
 def default_deny(manifests: Manifests) -> Iterator[Finding]:
-    """One policy forbids everything to every pod of the namespace."""
+    """Require one policy that denies all traffic to every pod of the namespace."""
     for each in manifests.of("NetworkPolicy"):
         spec = each["spec"]
         closed = not spec.get("ingress") and not spec.get("egress")
@@ -21,14 +21,14 @@ def default_deny(manifests: Manifests) -> Iterator[Finding]:
 
 
 def coverage(manifests: Manifests) -> Iterator[Finding]:
-    """Each pod has a policy of its own, so that somebody has thought of it."""
+    """Require a policy that selects each pod beside the default, so that none is forgotten."""
     for pod in manifests.pods:
         if not any(each["spec"]["podSelector"] for each in policies(manifests, pod)):
             yield Finding(pod.owner, "no policy but the default knows it")
 
 
 def openings(manifests: Manifests) -> Iterator[Finding]:
-    """No rule is for everybody, or for every port."""
+    """Refuse a policy rule that is open to every peer, address or port."""
     for each in manifests.of("NetworkPolicy"):
         where = f"NetworkPolicy/{name_of(each)}"
         for way, peers in (("ingress", "from"), ("egress", "to")):
@@ -45,26 +45,26 @@ def openings(manifests: Manifests) -> Iterator[Finding]:
 
 
 def needs(manifests: Manifests) -> Iterator[Finding]:
-    """A pod that is given an address can go there, and find it by its name."""
+    """Require that a pod can connect to each address it is configured with, and resolve names."""
     for pod in manifests.pods:
         secrets = {
             entry["name"]
             for entry in pod.environment()
             if "secretKeyRef" in entry.get("valueFrom", {})
         }
-        reached = {
+        allowed = {
             port["port"]
             for policy in policies(manifests, pod)
             for rule in policy["spec"].get("egress", [])
             for port in rule["ports"]
         }
         for variable, port in (("DATABASE_URL", 5432), ("REDIS_URL", 6379)):
-            if variable in secrets and not {port, 53} <= reached:
+            if variable in secrets and not {port, 53} <= allowed:
                 yield Finding(pod.owner, f"has {variable} and cannot go to {port}")
 
 
 def policies(manifests: Manifests, pod: Pod) -> list[Object]:
-    """Policies that select a pod."""
+    """Return the policies that select a pod."""
     return [
         each
         for each in manifests.of("NetworkPolicy")

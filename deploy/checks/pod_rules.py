@@ -1,11 +1,11 @@
-"""Rules of a pod by itself: security, resources, images, probes."""
+"""Rules of a single pod: security, resources, images, probes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from deploy.checks.findings import Finding
-from deploy.checks.manifests import LASTING, Manifests, Object, Pod
+from deploy.checks.manifests import LONG_RUNNING, Manifests, Object, Pod
 
 _VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral"} | {
     *("persistentVolumeClaim", "projected", "secret")
@@ -13,11 +13,11 @@ _VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral"} | {
 """Volumes that the restricted profile allows."""
 
 _LEAST_USER = 10_000
-"""Below it a user of the node may have the same number."""
+"""Smallest user id: a lower one may belong to a user of the node."""
 
 
-def restricted(manifests: Manifests) -> Iterator[Finding]:
-    """The restricted profile (Pod Security Standards), a read-only root, and no token."""
+def restricted_profile(manifests: Manifests) -> Iterator[Finding]:
+    """Require the restricted profile (Pod Security Standards), a read-only root, and no token."""
     for pod in manifests.pods:
         yield from (Finding(pod.owner, what) for what in _pod_faults(pod))
         for container in pod.containers:
@@ -74,12 +74,12 @@ def _secret_variables(container: Object) -> Iterator[str]:
 
 
 def resources(manifests: Manifests) -> Iterator[Finding]:
-    """Requests and limits of CPU and memory; a size for every volume in memory or on the node."""
+    """Require requests and limits of CPU, memory and storage, and a limit for every emptyDir."""
     for pod in manifests.pods:
         for container in pod.containers:
             for kind in ("requests", "limits"):
-                given = container.get("resources", {}).get(kind, {})
-                for name in {"cpu", "memory", "ephemeral-storage"} - set(given):
+                quantities = container.get("resources", {}).get(kind, {})
+                for name in {"cpu", "memory", "ephemeral-storage"} - set(quantities):
                     yield Finding(f"{pod.owner} {container['name']}", f"{kind} no {name}")
         for volume in pod.spec.get("volumes", []):
             if "emptyDir" in volume and "sizeLimit" not in (volume["emptyDir"] or {}):
@@ -87,7 +87,7 @@ def resources(manifests: Manifests) -> Iterator[Finding]:
 
 
 def images(manifests: Manifests) -> Iterator[Finding]:
-    """Every image is named by a version or a digest."""
+    """Require a version or a digest for every image."""
     for pod in manifests.pods:
         for container in pod.containers:
             image = container["image"]
@@ -98,11 +98,11 @@ def images(manifests: Manifests) -> Iterator[Finding]:
 
 
 def probes(manifests: Manifests) -> Iterator[Finding]:
-    """What is to run forever is asked whether it does, on ports that it has."""
+    """Require probes of long-running containers, on ports that exist, liveness not as readiness."""
     for pod in manifests.pods:
         for container in pod.containers:
             where = f"{pod.owner} {container['name']}"
-            wanted = ["livenessProbe", "readinessProbe"] if pod.kind in LASTING else []
+            wanted = ["livenessProbe", "readinessProbe"] if pod.kind in LONG_RUNNING else []
             if pod.kind == "Deployment":
                 wanted.append("startupProbe")
             yield from (
@@ -120,7 +120,7 @@ def probes(manifests: Manifests) -> Iterator[Finding]:
 
 
 def draining(manifests: Manifests) -> Iterator[Finding]:
-    """A server hears of its end before it comes, and has time to finish what it does."""
+    """Require a preStop sleep and a grace period that lets running requests end."""
     for pod in manifests.pods:
         if pod.kind != "Deployment":
             continue
@@ -128,8 +128,10 @@ def draining(manifests: Manifests) -> Iterator[Finding]:
             before = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {})
             if not before.get("seconds"):
                 yield Finding(pod.owner, "gets SIGTERM while requests still come")
-            needed = before.get("seconds", 0) + int(
+            draining_seconds = before.get("seconds", 0) + int(
                 manifests.settings()["GRACEFUL_SHUTDOWN_SECONDS"]
             )
-            if pod.spec.get("terminationGracePeriodSeconds", 30) <= needed:
-                yield Finding(pod.owner, f"is killed before its {needed} seconds are over")
+            if pod.spec.get("terminationGracePeriodSeconds", 30) <= draining_seconds:
+                yield Finding(
+                    pod.owner, f"is killed before its {draining_seconds} seconds are over"
+                )

@@ -1,4 +1,4 @@
-"""Judges rendered manifests by our rules.
+"""Check rendered manifests against the project's rules.
 
 kubectl kustomize deploy/kubernetes/overlays/production | python -m deploy.checks.policy
 python -m deploy.checks.policy             # every overlay, and every component on production
@@ -19,23 +19,23 @@ from deploy.checks.findings import Finding, Rule
 from deploy.checks.manifests import COMPONENTS, OVERLAYS, Manifests, overlays, read, render
 
 RULES: tuple[Rule, ...] = (
-    *(pod_rules.restricted, pod_rules.resources, pod_rules.images),
+    *(pod_rules.restricted_profile, pod_rules.resources, pod_rules.images),
     *(pod_rules.probes, pod_rules.draining),
     *(reference_rules.selectors, reference_rules.ports, reference_rules.names),
     *(reference_rules.scaling, reference_rules.schedules),
     *(network_rules.default_deny, network_rules.coverage),
     *(network_rules.openings, network_rules.needs),
-    *(setting_rules.known, setting_rules.valid, setting_rules.no_secrets),
+    *(setting_rules.known_variables, setting_rules.valid_settings, setting_rules.no_secrets),
 )
 
 
 def findings(manifests: Manifests) -> list[Finding]:
-    """What is wrong, if anything."""
+    """Return the violations of all rules."""
     return [finding for rule in RULES for finding in rule(manifests)]
 
 
 def renderings() -> Iterator[tuple[str, str]]:
-    """Every way in which the manifests are meant to be applied: a name, and YAML."""
+    """Yield each supported combination of overlay and components: its name and its YAML."""
     for name in overlays():
         yield name, render(OVERLAYS / name)
     with tempfile.TemporaryDirectory() as folder:
@@ -49,14 +49,14 @@ def renderings() -> Iterator[tuple[str, str]]:
 
 
 def main() -> int:
-    """Print what is wrong, and give 1 if anything is."""
+    """Print the findings; return 1 if there are any."""
     files = [(name, Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:]]
     failed = 0
     for name, text in files or renderings():
-        found = findings(read(text))
-        failed += len(found)
-        print(f"{name}: {len(found) or 'no'} findings")
-        for finding in found:
+        violations = findings(read(text))
+        failed += len(violations)
+        print(f"{name}: {len(violations) or 'no'} findings")
+        for finding in violations:
             print(f"  {finding}")
     return min(failed, 1)
 

@@ -1,4 +1,4 @@
-"""Rules of what objects say of each other: every name and every selector leads to something."""
+"""Rules of references between objects: every name and every selector resolves."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Iterator
 from typing import Any
 
 from deploy.checks.findings import Finding
-from deploy.checks.manifests import LASTING, Manifests, Object, Pod, name_of, pod_of, selects
+from deploy.checks.manifests import LONG_RUNNING, Manifests, Object, Pod, name_of, pod_of, selects
 
 
 def selectors(manifests: Manifests) -> Iterator[Finding]:
-    """A workload selects its own pods and no other's; every other selector selects some."""
+    """Require that a workload selects its own pods only, and that other selectors match a pod."""
     for each in manifests.objects:
         own = pod_of(each)
-        if own is not None and own.kind in LASTING:
-            chosen = _selected(manifests, each["spec"]["selector"])
-            if chosen != [own]:
-                yield Finding(own.owner, f"selects {[pod.owner for pod in chosen]}")
-    for where, selector in _selectors(manifests):
-        if not _selected(manifests, selector):
+        if own is not None and own.kind in LONG_RUNNING:
+            pods = _select_pods(manifests, each["spec"]["selector"])
+            if pods != [own]:
+                yield Finding(own.owner, f"selects {[pod.owner for pod in pods]}")
+    for where, selector in _list_selectors(manifests):
+        if not _select_pods(manifests, selector):
             yield Finding(where, f"selects no pod by {selector}")
 
 
-def _selectors(manifests: Manifests) -> Iterator[tuple[str, Object]]:
+def _list_selectors(manifests: Manifests) -> Iterator[tuple[str, Object]]:
     for each in manifests.of("Service"):
         yield f"Service/{name_of(each)}", {"matchLabels": each["spec"]["selector"]}
     for each in manifests.of("PodDisruptionBudget"):
@@ -39,14 +39,14 @@ def _selectors(manifests: Manifests) -> Iterator[tuple[str, Object]]:
             yield pod.owner, spread["labelSelector"]
 
 
-def _selected(manifests: Manifests, selector: Object) -> list[Pod]:
+def _select_pods(manifests: Manifests, selector: Object) -> list[Pod]:
     return [pod for pod in manifests.pods if selects(selector, pod.labels)]
 
 
 def ports(manifests: Manifests) -> Iterator[Finding]:
-    """A Service leads to a port of its pods, an Ingress to a port of a Service."""
+    """Require that a Service targets a port of its pods, and an Ingress one of a Service."""
     for each in manifests.of("Service"):
-        for pod in _selected(manifests, {"matchLabels": each["spec"]["selector"]}):
+        for pod in _select_pods(manifests, {"matchLabels": each["spec"]["selector"]}):
             for port in each["spec"]["ports"]:
                 target = port.get("targetPort", port["port"])
                 if target not in {*pod.ports(), *pod.ports().values()}:
@@ -57,17 +57,17 @@ def ports(manifests: Manifests) -> Iterator[Finding]:
             if rule["host"] not in hosts:
                 yield Finding(f"Ingress/{name_of(each)}", f"{rule['host']} has no TLS")
             for path in rule["http"]["paths"]:
-                yield from _backend(manifests, each, path["backend"]["service"])
+                yield from _check_backend(manifests, each, path["backend"]["service"])
 
 
-def _backend(manifests: Manifests, ingress: Object, service: Object) -> Iterator[Finding]:
+def _check_backend(manifests: Manifests, ingress: Object, service: Object) -> Iterator[Finding]:
     where = f"Ingress/{name_of(ingress)}"
     try:
-        offered = manifests.one("Service", service["name"])["spec"]["ports"]
+        service_ports = manifests.one("Service", service["name"])["spec"]["ports"]
     except LookupError:
         yield Finding(where, f"leads to no Service {service['name']}")
         return
-    names = {(key, port.get(key_of)) for port in offered for key, key_of in _PORT_KEYS}
+    names = {(key, port.get(key_of)) for port in service_ports for key, key_of in _PORT_KEYS}
     if not names & set(service["port"].items()):
         yield Finding(where, f"leads to no port {service['port']}")
 
@@ -76,12 +76,12 @@ _PORT_KEYS = (("name", "name"), ("number", "port"))
 
 
 def names(manifests: Manifests) -> Iterator[Finding]:
-    """ConfigMaps, their keys, claims and service accounts that pods name are there."""
+    """Require the ConfigMaps, their keys, claims and service accounts that pods refer to."""
     maps = {name_of(each): set(each["data"]) for each in manifests.of("ConfigMap")}
     claims = {name_of(each) for each in manifests.of("PersistentVolumeClaim")}
     accounts = {name_of(each) for each in manifests.of("ServiceAccount")}
     for pod in manifests.pods:
-        for name, key in _configuration(pod):
+        for name, key in _config_map_references(pod):
             if name not in maps or (key is not None and key not in maps[name]):
                 yield Finding(pod.owner, f"names {key or 'all'} of ConfigMap {name}")
         for volume in pod.spec.get("volumes", []):
@@ -95,7 +95,7 @@ def names(manifests: Manifests) -> Iterator[Finding]:
             yield Finding(pod.owner, f"names account {pod.spec.get('serviceAccountName')}")
 
 
-def _configuration(pod: Pod) -> Iterator[tuple[str, str | None]]:
+def _config_map_references(pod: Pod) -> Iterator[tuple[str, str | None]]:
     for container in pod.containers:
         for source in container.get("envFrom", []):
             if "configMapRef" in source:
@@ -107,7 +107,7 @@ def _configuration(pod: Pod) -> Iterator[tuple[str, str | None]]:
 
 
 def scaling(manifests: Manifests) -> Iterator[Finding]:
-    """The autoscaler owns the number of servers; a rollout takes none away."""
+    """Require that only the autoscaler sets the replicas, and that a rollout removes none."""
     for each in manifests.of("HorizontalPodAutoscaler"):
         where = f"HorizontalPodAutoscaler/{name_of(each)}"
         target = each["spec"]["scaleTargetRef"]
@@ -121,7 +121,7 @@ def scaling(manifests: Manifests) -> Iterator[Finding]:
 
 
 def schedules(manifests: Manifests) -> Iterator[Finding]:
-    """What runs by the clock never runs twice at once, ends, and leaves little behind."""
+    """Require that scheduled jobs never overlap, have a deadline and a limited history."""
     for each in manifests.of("CronJob"):
         spec = each["spec"]
         wanted = ("startingDeadlineSeconds", "successfulJobsHistoryLimit", "timeZone")

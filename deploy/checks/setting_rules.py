@@ -1,4 +1,4 @@
-"""Rules of settings and secrets: everything that is set is read, and no secret is in a file."""
+"""Rules of settings and secrets: every variable is a known setting, no secret is in a file."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pydantic import ValidationError
 
 from deploy.checks.findings import Finding
 from deploy.checks.manifests import Manifests, Object, name_of
-from settings import SecretManager, Settings, told
+from settings import SecretManager, Settings, describe_faults
 from settings_doc import variables
 
 SECRETS = frozenset({*Settings.secrets(), *SecretManager.secrets()})
 OURS = re.compile(r"mlrf(-train)?")
-"""Containers whose environment our settings read, by the image's name."""
+"""Image names of the containers whose environment our settings read."""
 
 _CREDENTIALS = re.compile(r"://[^\s/@]*:[^\s/@{$]+@")
 _KEY = re.compile(r"mlrf_[A-Za-z0-9]{8,}_[A-Za-z0-9]{40,}")
 
 
-def known(manifests: Manifests) -> Iterator[Finding]:
-    """Every variable is one that the settings read."""
+def known_variables(manifests: Manifests) -> Iterator[Finding]:
+    """Refuse variables that are not settings."""
     read = {*variables()}
     for each in manifests.of("ConfigMap"):
         for name in set(each["data"]) - read:
@@ -36,19 +36,19 @@ def known(manifests: Manifests) -> Iterator[Finding]:
                         yield Finding(pod.owner, f"{entry['name']} is read by nobody")
 
 
-def valid(manifests: Manifests) -> Iterator[Finding]:
-    """A server starts with these settings."""
+def valid_settings(manifests: Manifests) -> Iterator[Finding]:
+    """Require settings that a server starts with."""
     for each in manifests.of("ConfigMap"):
-        given = {name.lower(): text for name, text in each["data"].items() if text}
+        values = {name.lower(): text for name, text in each["data"].items() if text}
         secrets = {
             "database_url": "postgresql://h/d",
             "redis_url": "redis://h",
             "api_key": "k" * 16,
         }
         try:
-            settings = Settings.model_validate({**given, **secrets})
+            settings = Settings.model_validate({**values, **secrets})
         except ValidationError as error:
-            yield Finding(f"ConfigMap/{name_of(each)}", told(error))
+            yield Finding(f"ConfigMap/{name_of(each)}", describe_faults(error))
             continue
         if settings.workers != 1:
             yield Finding(f"ConfigMap/{name_of(each)}", "a pod has one worker; pods are scaled")
@@ -58,7 +58,7 @@ def valid(manifests: Manifests) -> Iterator[Finding]:
 
 
 def no_secrets(manifests: Manifests) -> Iterator[Finding]:
-    """Secrets are named, and never here."""
+    """Refuse secrets in the manifests: they may only be referred to."""
     for each in manifests.objects:
         where = f"{each['kind']}/{name_of(each)}"
         if each["kind"] == "Secret":
@@ -71,11 +71,11 @@ def no_secrets(manifests: Manifests) -> Iterator[Finding]:
             yield Finding(f"ConfigMap/{name_of(each)}", f"holds {name}")
     for pod in manifests.pods:
         for entry in pod.environment():
-            if _secret(entry) and "secretKeyRef" not in entry.get("valueFrom", {}):
+            if _is_secret(entry) and "secretKeyRef" not in entry.get("valueFrom", {}):
                 yield Finding(pod.owner, f"{entry['name']} is not from a Secret")
 
 
-def _secret(entry: Object) -> bool:
+def _is_secret(entry: Object) -> bool:
     name = entry["name"]
     return name in SECRETS or name.endswith(("PASSWORD", "_TOKEN", "CLI_AUTH"))
 

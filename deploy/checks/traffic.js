@@ -1,5 +1,5 @@
-// Requests at a steady rate, from before the first pod ends until after the last is back. A failed
-// one is anything but a 200, a refused connection too; one is too many.
+// Requests at a constant rate, from before the first pod is stopped until after the last has been
+// replaced. Any response but 200 fails, as does a refused connection; no failure is allowed.
 import http from 'k6/http';
 import { check } from 'k6';
 
@@ -14,7 +14,7 @@ export const options = {
       executor: 'constant-arrival-rate',
       rate: Number(__ENV.RATE),
       timeUnit: '1s',
-      duration: '1h', // it is interrupted
+      duration: '1h', // the caller interrupts it
       preAllocatedVUs: 50,
       maxVUs: 200,
     },

@@ -1,4 +1,4 @@
-"""Whether the server in this container is ready to answer, as an exit code; there is no curl."""
+"""Health check of the container: exit code 0 if the server is ready. The image has no curl."""
 
 import os
 import sys

@@ -1,5 +1,5 @@
-# The image that trains: the one that serves, and what `mlrf train` needs beside it.
-# The context is the checkout; only training/ and the lock are taken from it (`make image`).
+# The training image: the serving image with the packages of `mlrf train`.
+# The context contains only training/ and the lock of the checkout (`make image`).
 ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim
 ARG MLRF_IMAGE=mlrf:latest
 
@@ -10,7 +10,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 COPY --from=serving /opt/mlrf/venv /opt/mlrf/venv
 COPY requirements/train.txt /tmp/train.txt
 COPY training /opt/train/src/training
-# With --prefix pip passes over what the venv has already: only the rest is installed
+# With --prefix pip skips packages that the venv has already
 RUN python3 -m pip --python /opt/mlrf/venv/bin/python install --prefix /opt/train/venv \
         --no-compile --no-warn-script-location \
         --only-binary :all: --no-deps --require-hashes -r /tmp/train.txt \
@@ -24,6 +24,6 @@ RUN python3 -m pip --python /opt/mlrf/venv/bin/python install --prefix /opt/trai
 FROM serving
 COPY --from=build /opt/train /opt/mlrf
 CMD ["train", "/data"]
-# Nothing listens
+# No port to check
 HEALTHCHECK NONE
 LABEL org.opencontainers.image.title="mlrf-train"

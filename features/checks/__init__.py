@@ -1,1 +1,1 @@
-"""Checks of tables that were read: keys, references, spans, and what looks wrong in the values."""
+"""Checks of tables that were read: keys, references, spans, and suspicious values."""

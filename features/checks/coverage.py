@@ -1,8 +1,8 @@
-"""What is not there: days, stores and series without rows, and tables that do not reach far enough.
+"""Checks for missing rows: days, stores and series without rows, and tables that end too early.
 
 A day without a row is read as a day without sales, which is right for a closed shop and wrong for
-a day that was never exported. A hole is only worth a warning where rows are usually there: in a
-table that lists sold rows only, most of them say nothing.
+a day that was never exported. A gap deserves a warning only where rows are usual: in a table that
+lists sold rows only, most gaps mean nothing.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from features.findings import Report, Severity
 from features.reading.reader import ReadTable
 
 DENSE_SHARE = 0.98
-"""A table lists unsold families if so many of the days between a series' ends have a row."""
+"""A table lists unsold families if this share of days between a series' ends has a row."""
 STALE_DAYS = 30
-"""Oil or transactions that end more days before the last sales are warned of."""
+"""Largest lag of oil or transactions behind the last sales without a warning, in days."""
 _WEEK = 7
 
 Grid = NDArray[np.bool_]
@@ -44,14 +44,14 @@ def warn_of_holes(panel: Panel, holidays: ReadTable | None, report: Report) -> N
 
 
 def _warn_of_series(panel: Panel, present: Grid, stores: NDArray[np.int64], report: Report) -> None:
-    """Warn of series that lack rows while their store has some, in tables that list the unsold."""
+    """Warn of series that lack rows while their store has some, in tables of unsold rows too."""
     store_open = np.zeros_like(present)
     for store in np.unique(stores):
         members = stores == store
         store_open[members] = present[members].any(axis=0)
-    begun = np.maximum.accumulate(present, axis=1)
+    started = np.maximum.accumulate(present, axis=1)
     ended = np.maximum.accumulate(present[:, ::-1], axis=1)[:, ::-1]
-    inner = store_open & begun & ended
+    inner = store_open & started & ended
     holes = inner & ~present
     if not holes.any() or holes.sum() > (1 - DENSE_SHARE) * inner.sum():
         return
@@ -68,7 +68,7 @@ def _warn_of_series(panel: Panel, present: Grid, stores: NDArray[np.int64], repo
 
 
 def _is_usual(panel: Panel, open_days: Grid, day: int, off: set[date]) -> bool:
-    """Return whether a closed day is a holiday, or one that is closed each week or each year."""
+    """Return whether a closed day is a holiday, or closed each week or each year."""
     when = panel.day(day)
     if {when - timedelta(1), when, when + timedelta(1)} & off:
         return True
@@ -83,7 +83,7 @@ def _is_usual(panel: Panel, open_days: Grid, day: int, off: set[date]) -> bool:
 
 
 def _inner_gaps(rows: Grid, open_days: Grid) -> Iterator[tuple[int, int]]:
-    """Yield runs of days without rows of a store between its first and last, while others sell."""
+    """Yield runs of days without rows between a store's first and last, while others sell."""
     present = np.flatnonzero(rows)
     if len(present) < 0.9 * open_days[present[0] : present[-1] + 1].sum():
         return  # a store that is open on some days only
@@ -116,7 +116,7 @@ def _warn(panel: Panel, what: str, first: int, last: int, code: str, report: Rep
 
 
 def warn_of_missing(tables: Mapping[str, ReadTable], report: Report) -> None:
-    """Warn of tables that say nothing about stores, series or days of train."""
+    """Warn of tables without rows for stores, series or days of train."""
     train = tables["train"].frame
     last = train["date"].max()
     assert isinstance(last, date)

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.findings import SHOWN, Report, Severity
+from features.findings import MAX_FINDINGS, Report, Severity
 from features.reading.reader import ReadTable
 from features.reading.schema import UNIQUE
 
@@ -18,21 +18,21 @@ def check_keys(table: ReadTable, report: Report) -> None:
     keys = UNIQUE.get(table.name)
     if keys is None:
         return
-    codes = _codes(table.frame.select(keys))
-    if not _any_repeated(codes):
+    codes = _encode_rows(table.frame.select(keys))
+    if not _has_repeats(codes):
         return
     numbered = pl.DataFrame({"code": codes}).with_row_index("at")
     first = pl.col("at").min().over("code").alias("first")
     repeated = numbered.with_columns(first).filter(pl.col("at") != pl.col("first"))
     findings = []
-    for at, earlier in repeated.select("at", "first").head(SHOWN).rows():
+    for at, earlier in repeated.select("at", "first").head(MAX_FINDINGS).rows():
         row = table.frame.row(at, named=True)
-        shown = ", ".join(f"{key} {row[key]}" for key in keys)
+        key_text = ", ".join(f"{key} {row[key]}" for key in keys)
         other = table.frame.row(earlier, named=True)
         where = f"row {other['_row']}"
         if other["_file"] != row["_file"]:
             where += f" of {table.files[other['_file']]}"
-        message = f"repeats {where} ({shown})"
+        message = f"repeats {where} ({key_text})"
         advice = "keep one of the two; add them up if both are part of the day"
         findings.append(
             table.find(
@@ -44,7 +44,7 @@ def check_keys(table: ReadTable, report: Report) -> None:
 
 def distinct_rows(frame: pl.DataFrame) -> pl.DataFrame:
     """Return each distinct row once."""
-    codes = _codes(frame)
+    codes = _encode_rows(frame)
     if codes.min() < 0 or codes.max() >= _MAX_CELLS:
         return frame.unique(maintain_order=True)
     position = np.full(int(codes.max()) + 1, -1, dtype=np.int64)
@@ -52,8 +52,10 @@ def distinct_rows(frame: pl.DataFrame) -> pl.DataFrame:
     return frame[position[position >= 0]]
 
 
-def _codes(frame: pl.DataFrame) -> NDArray[np.int64]:
-    """Return one whole number for each row, equal where the rows are."""
+def _encode_rows(frame: pl.DataFrame) -> NDArray[np.int64]:
+    """Return an integer code for each row; equal rows have equal codes."""
+    # A mixed-radix number of the columns' dense codes, which is far faster to test for repeats
+    # than the rows themselves. Before it could overflow 64 bits, hashes replace it.
     code = np.zeros(frame.height, dtype=np.int64)
     size = 1
     for column in frame:
@@ -65,7 +67,7 @@ def _codes(frame: pl.DataFrame) -> NDArray[np.int64]:
     return code
 
 
-def _any_repeated(codes: NDArray[np.int64]) -> bool:
+def _has_repeats(codes: NDArray[np.int64]) -> bool:
     size = int(codes.max()) + 1 if codes.min() >= 0 else _MAX_CELLS + 1
     if size <= _MAX_CELLS:
         seen = np.zeros(size, dtype=np.bool_)
@@ -75,7 +77,7 @@ def _any_repeated(codes: NDArray[np.int64]) -> bool:
 
 
 def dense_codes(column: pl.Series) -> tuple[NDArray[np.int64], int]:
-    """Return numbers from 0 that order the values of a column, and how many there are."""
+    """Return codes from 0 in the order of a column's values, and the number of codes."""
     if column.dtype == pl.Date:
         days = column.to_physical().to_numpy().astype(np.int64)
         return days - days.min(), int(days.max() - days.min()) + 1

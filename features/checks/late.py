@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from features.delivery import undelivered_days
-from features.findings import SHOWN, Report, Severity
+from features.findings import MAX_FINDINGS, Report, Severity
 from features.outliers import promotion_outliers, sales_outliers, transaction_outliers
 from features.reading.reader import ReadTable
 
@@ -51,7 +51,7 @@ def _warn(
     outliers = rule(table.frame.with_row_index("_position"))
     keys = [key for key in ("store_nbr", "family") if key in outliers.columns]
     findings = []
-    for row in outliers.head(SHOWN).iter_rows(named=True):
+    for row in outliers.head(MAX_FINDINGS).iter_rows(named=True):
         series = ", ".join(f"{key} {row[key]}" for key in keys)
         value = f"{row[column]:.15g}"
         findings.append(

@@ -1,4 +1,4 @@
-"""Holidays that no store keeps or that are listed twice, long events, and slips in names."""
+"""Checks of holidays (no store affected, listed twice, long events) and of similar names."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from difflib import get_close_matches
 import polars as pl
 
 from features.calendar import EVENT, LOCAL, LONG_EVENT_DAYS, NATIONAL, REGIONAL, Holiday
-from features.findings import SHOWN, Report, Severity
-from features.reading.names import folded, near_duplicates
+from features.findings import MAX_FINDINGS, Report, Severity
+from features.reading.names import find_near_duplicates, fold_name
 from features.reading.reader import ReadTable
 
 _NAMES = {"train": ("family",), "stores": ("city", "state", "type"), "test": ("family",)}
 
 
 def warn_of_places(tables: Mapping[str, ReadTable], report: Report) -> None:
-    """Warn of local and regional holidays whose place is that of no store, or written otherwise."""
+    """Warn of local and regional holidays whose place matches no store, or only by case."""
     if not {"holidays_events", "stores"} <= tables.keys():
         return
     holidays, stores = tables["holidays_events"], tables["stores"].frame
@@ -39,7 +39,7 @@ def warn_of_places(tables: Mapping[str, ReadTable], report: Report) -> None:
             else:
                 code = "place-unknown"
                 message = f"{place!r} is the {column} of no store: no store keeps its holidays"
-                advice = _nearest(place, known)
+                advice = _suggest_names(place, known)
             report.add(
                 holidays.find(
                     Severity.WARNING,
@@ -54,9 +54,9 @@ def warn_of_places(tables: Mapping[str, ReadTable], report: Report) -> None:
             )
 
 
-def _nearest(place: str, known: set[str]) -> str | None:
-    by_fold = {folded(name): name for name in known}
-    matches = get_close_matches(folded(place), by_fold, n=3)
+def _suggest_names(place: str, known: set[str]) -> str | None:
+    by_fold = {fold_name(name): name for name in known}
+    matches = get_close_matches(fold_name(place), by_fold, n=3)
     return f"did you mean {' or '.join(repr(by_fold[m]) for m in matches)}?" if matches else None
 
 
@@ -78,7 +78,7 @@ def warn_of_events(tables: Mapping[str, ReadTable], report: Report) -> None:
                 value=description,
             )
             for at, day, description in repeated.select("_at", "date", "description")
-            .head(SHOWN)
+            .head(MAX_FINDINGS)
             .rows()
         ),
         total=repeated.height,
@@ -116,7 +116,7 @@ def warn_of_slips(tables: Mapping[str, ReadTable], report: Report) -> None:
         for column in columns:
             counts = table.frame[column].value_counts().rows()
             sizes = dict(counts)
-            for one, other in near_duplicates(sizes):
+            for one, other in find_near_duplicates(sizes):
                 message = (
                     f"{one!r} ({sizes[one]:,} rows) and {other!r} ({sizes[other]:,} rows) are "
                     f"almost the same, and are taken for two"

@@ -1,4 +1,4 @@
-"""Rows that refer to a store or a series that another table does not know."""
+"""Rows that refer to a store or a series that another table does not contain."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from difflib import get_close_matches
 import polars as pl
 
 from features.checks.keys import distinct_rows
-from features.findings import SHOWN, Report, Severity
-from features.reading.names import folded
+from features.findings import MAX_FINDINGS, Report, Severity
+from features.reading.names import fold_name
 from features.reading.reader import ReadTable
 
 
@@ -31,15 +31,15 @@ def _check(
     table: ReadTable, keys: Sequence[str], known: pl.DataFrame, where: str, report: Report
 ) -> None:
     rows = table.frame.select(keys).with_row_index("_at")
-    strangers = rows.join(known, on=list(keys), how="anti", maintain_order="left")
-    if strangers.is_empty():
+    unknown = rows.join(known, on=list(keys), how="anti", maintain_order="left")
+    if unknown.is_empty():
         return
     code = "unknown-store" if len(keys) == 1 else "unknown-series"
     names = known[keys[-1]].unique().cast(pl.String).to_list()
     findings = []
-    for row in strangers.head(SHOWN).iter_rows(named=True):
-        shown = ", ".join(f"{key} {row[key]}" for key in keys)
-        message = f"{shown} is not in {where}"
+    for row in unknown.head(MAX_FINDINGS).iter_rows(named=True):
+        key_text = ", ".join(f"{key} {row[key]}" for key in keys)
+        message = f"{key_text} is not in {where}"
         value = str(row[keys[-1]])
         findings.append(
             table.find(
@@ -49,15 +49,15 @@ def _check(
                 at=row["_at"],
                 column=keys[-1],
                 value=value,
-                advice=None if len(keys) == 1 else _nearest(value, names),
+                advice=None if len(keys) == 1 else _suggest_names(value, names),
             )
         )
-    report.add(*findings, total=strangers.height)
+    report.add(*findings, total=unknown.height)
 
 
-def _nearest(value: str, names: Sequence[str]) -> str | None:
-    by_fold = {folded(name): name for name in names}
-    matches = get_close_matches(folded(value), by_fold, n=3)
+def _suggest_names(value: str, names: Sequence[str]) -> str | None:
+    by_fold = {fold_name(name): name for name in names}
+    matches = get_close_matches(fold_name(value), by_fold, n=3)
     others = [by_fold[match] for match in matches if by_fold[match] != value]
     return f"did you mean {' or '.join(map(repr, others))}?" if others else None
 
@@ -76,7 +76,7 @@ def _check_order(train: ReadTable, test: ReadTable, report: Report) -> None:
             column="date",
             value=day,
         )
-        for at, day in early.head(SHOWN).rows()
+        for at, day in early.head(MAX_FINDINGS).rows()
     ]
     if findings:
         report.add(*findings, total=early.height)

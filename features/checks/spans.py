@@ -14,12 +14,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.findings import SHOWN, Report, Severity
+from features.findings import MAX_FINDINGS, Report, Severity
 from features.reading.reader import ReadTable
 
 FIRST_PLAUSIBLE = date(1990, 1, 1)
 FUTURE_DAYS = 366
-"""Sales that are dated more days after today are refused; any after today are warned of."""
+"""Sales dated more days after today are refused; others after today give a warning."""
 HOLIDAY_YEARS = (60, 30)
 """Years before `FIRST_PLAUSIBLE` and after today within which holidays may lie."""
 FAR_DAYS = 366
@@ -62,7 +62,7 @@ def _check_bounds(table: ReadTable, bounds: tuple[date, date], report: Report) -
     first, last = bounds
     rows = ~table.frame["date"].is_between(first, last)
     expected = f"a date from {first} to {last} is expected"
-    return _refuse(table, rows.to_numpy(), f"where {expected}", report)
+    return _refuse_rows(table, rows.to_numpy(), f"where {expected}", report)
 
 
 def _check_isolated(table: ReadTable, report: Report) -> ReadTable:
@@ -80,32 +80,34 @@ def _check_isolated(table: ReadTable, report: Report) -> ReadTable:
         far = length > FAR_DAYS and len(distinct[side]) <= 4 * FEW_DAYS
         if far or (few_days and few_rows):
             isolated |= days <= distinct[gap] if earlier else days >= distinct[gap + 1]
-    said = f"is more than {APART_DAYS} days away from nearly all other dates"
-    return _refuse(table, isolated, said, report)
+    problem = f"is more than {APART_DAYS} days away from nearly all other dates"
+    return _refuse_rows(table, isolated, problem, report)
 
 
 def _check_test(train: ReadTable, test: ReadTable, report: Report) -> ReadTable:
     last = train.frame["date"].max()
     assert isinstance(last, date)
     rows = test.frame["date"] > last + timedelta(3 * FAR_DAYS)
-    said = f"is years after the last day of train ({last})"
-    return _refuse(test, rows.to_numpy(), said, report)
+    problem = f"is years after the last day of train ({last})"
+    return _refuse_rows(test, rows.to_numpy(), problem, report)
 
 
-def _refuse(table: ReadTable, rows: NDArray[np.bool_], said: str, report: Report) -> ReadTable:
+def _refuse_rows(
+    table: ReadTable, rows: NDArray[np.bool_], problem: str, report: Report
+) -> ReadTable:
     """Report rows, and return the table without them."""
     positions = np.flatnonzero(rows)
     findings = [
         table.find(
             Severity.ERROR,
             "date-span",
-            f"{table.frame['date'][int(at)]} {said}",
+            f"{table.frame['date'][int(at)]} {problem}",
             at=int(at),
             column="date",
             value=table.frame["date"][int(at)],
             advice="correct the date, or leave out the row",
         )
-        for at in positions[:SHOWN]
+        for at in positions[:MAX_FINDINGS]
     ]
     if not findings:
         return table
@@ -125,7 +127,7 @@ def _warn_of_future(table: ReadTable, today: date, report: Report) -> None:
             value=table.frame["date"][at],
             advice="what is planned belongs into test; sales of the future are not known",
         )
-        for at in late.head(SHOWN)
+        for at in late.head(MAX_FINDINGS)
     ]
     if findings:
         report.add(*findings, total=late.len())

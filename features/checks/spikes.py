@@ -1,4 +1,4 @@
-"""Sales far above anything that a series usually reaches, which a person should look at.
+"""Sales far above anything that a series usually reaches, which a person should review.
 
 A value is unusual when it is
 
@@ -6,11 +6,11 @@ A value is unusual when it is
   ones, and at least three, so that a few wrong values do not hide one another;
 - more than `DEVIATIONS` robust deviations above the median of the positive values, both of
   log(1 + units), with a deviation of at least `LEAST_DEVIATION`;
-- alone: neither the days around it nor the same days of another year reach a third of it, as
+- isolated: neither the days around it nor the same days of another year reach a third of it, as
   they do in a promotion, before Christmas or when school begins.
 
-What is so large that the model must not learn from it is decided elsewhere, and coarser: see
-`features.outliers`. This rule only warns.
+This rule only warns. Values so large that the model must not learn from them are found by the
+coarser rule of `features.outliers`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TIMES = 4.0
 DEVIATIONS = 8.0
 LEAST_DEVIATION = 0.2
 LEAST_UNITS = 20.0
-_LEFT_OUT, _LEFT_OUT_SHARE = 3, 0.01
+_TRIMMED_VALUES, _TRIMMED_SHARE = 3, 0.01
 _MIN_VALUES = 8
 _MAD_TO_DEVIATION = 1.4826
 _YEAR, _AROUND_YEAR, _AROUND = 365, 10, 3
@@ -37,7 +37,7 @@ def warn_of_spikes(panel: Panel, report: Report, *, known: Container[int] = ()) 
     """Warn of sales that are far above what their series usually reaches.
 
     Args:
-        known: rows of train that have been warned of.
+        known: rows of train that already have a warning.
     """
     sales = panel.values("sales")
     unusual = (cell for cell in unusual_cells(sales) if int(panel.row[cell]) not in known)
@@ -65,14 +65,14 @@ def unusual_cells(sales: NDArray[np.float64]) -> list[tuple[int, int]]:
     positive = np.where(sales > 0, sales, 0)
     ordered = np.sort(positive, axis=1)
     counts = (positive > 0).sum(axis=1)
-    left_out = np.maximum(_LEFT_OUT, np.ceil(counts * _LEFT_OUT_SHARE)).astype(np.int64)
-    reached = ordered[np.arange(len(ordered)), np.maximum(ordered.shape[1] - 1 - left_out, 0)]
+    n_trimmed = np.maximum(_TRIMMED_VALUES, np.ceil(counts * _TRIMMED_SHARE)).astype(np.int64)
+    reached = ordered[np.arange(len(ordered)), np.maximum(ordered.shape[1] - 1 - n_trimmed, 0)]
     limit = np.maximum(TIMES * reached, LEAST_UNITS)
     suspected = (positive > limit[:, None]) & (counts >= _MIN_VALUES)[:, None]
     return [
         (int(series), int(day))
         for series, day in zip(*np.nonzero(suspected), strict=True)
-        if _is_far(positive[series], day) and _is_alone(positive[series], day)
+        if _is_far(positive[series], day) and _is_isolated(positive[series], day)
     ]
 
 
@@ -83,7 +83,7 @@ def _is_far(values: NDArray[np.float64], day: int) -> bool:
     return bool(np.log1p(values[day]) - median > DEVIATIONS * deviation)
 
 
-def _is_alone(values: NDArray[np.float64], day: int) -> bool:
+def _is_isolated(values: NDArray[np.float64], day: int) -> bool:
     years = range(-(day // _YEAR) - 1, (len(values) - day) // _YEAR + 2)
     for year in years:
         around = _AROUND if year == 0 else _AROUND_YEAR

@@ -1,1 +1,1 @@
-"""One strict reader of tables: the same text means the same value whatever file carries it."""
+"""One strict reader of tables: equal text gives equal values in every file format."""

@@ -1,4 +1,4 @@
-"""Converts the columns of one file to the dtypes of the schema, and reports what does not fit."""
+"""Converts the columns of one file to the dtypes of the schema, and reports faulty values."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from functools import partial
 
 import polars as pl
 
-from features.findings import SHOWN, Finding, Report, Severity
-from features.reading.days import advice_for, parse_day
+from features.findings import MAX_FINDINGS, Finding, Report, Severity
+from features.reading.days import advise_on_days, parse_day
 from features.reading.layout import TableLayout
 from features.reading.names import canonical, is_no_value
 from features.reading.schema import Column
@@ -23,9 +23,9 @@ from features.reading.values import (
     as_text,
     carries_text,
     map_distinct,
-    shown_values,
     to_boolean,
     to_number,
+    values_as_text,
 )
 
 _ROW = "_row"
@@ -48,14 +48,14 @@ def convert_columns(
     for column in columns:
         raw = frame[column.name]
         try:
-            result = _convert(raw, column, layout)
+            result = _convert_column(raw, column, layout)
         except ColumnKindError as error:
             report.add(_wrong_kind(raw, column, file, str(error)))
             result = Converted(pl.Series(column.name, [None] * frame.height, dtype=column.dtype))
         else:
             _mark_missing(result, column)
             for fault in result.faults:
-                _report(fault, raw, rows, column, file, report)
+                _report_fault(fault, raw, rows, column, file, report)
         if not column.nullable:
             fitting &= result.values.is_not_null()
         elif faulty := [f.rows for f in result.faults if f.severity is Severity.ERROR]:
@@ -65,7 +65,7 @@ def convert_columns(
     return typed if fitting.all() else typed.filter(fitting)
 
 
-def _convert(raw: pl.Series, column: Column, layout: TableLayout) -> Converted:
+def _convert_column(raw: pl.Series, column: Column, layout: TableLayout) -> Converted:
     if column.dtype == pl.Date:
         return _to_date(raw, layout)
     if column.dtype == pl.Boolean:
@@ -97,13 +97,13 @@ def _to_date(raw: pl.Series, layout: TableLayout) -> Converted:
     if missing.any():
         filled = missing & (text.str.strip_chars() != "")
         written = text.filter(filled).unique(maintain_order=True).head(1000)
-        advice = advice_for([value.strip() for value in written])
+        advice = advise_on_days([value.strip() for value in written])
         converted.mark(filled, "date", NO_DATE, advice)
     return converted
 
 
 def _to_name(raw: pl.Series, column: Column) -> Converted:
-    text = _label_text(raw)
+    text = _read_labels(raw)
     distinct = {name: canonical(name) for name in text.drop_nulls().unique()}
     values = text
     if any(name != clean or not clean for name, clean in distinct.items()):
@@ -112,23 +112,23 @@ def _to_name(raw: pl.Series, column: Column) -> Converted:
     _mark_names(converted, column, set(distinct.values()))
     changed = (values != text) & values.is_not_null()
     if changed.any():
-        said = "is read without blanks or invisible characters, in Unicode's form NFC"
+        note = "is read without blanks or invisible characters, in Unicode's form NFC"
         converted.faults.append(
-            Fault("name-form", changed, said, "correct the source", Severity.WARNING)
+            Fault("name-form", changed, note, "correct the source", Severity.WARNING)
         )
     return converted
 
 
 def _mark_names(converted: Converted, column: Column, names: set[str]) -> None:
-    """Mark names that are none: words for no value, control characters, unknown choices."""
+    """Mark invalid names: words for a missing value, control characters, unknown choices."""
 
     def mark(faulty: Callable[[str], bool], code: str, expected: str, advice: str | None) -> None:
         if wrong := [name for name in names if name and faulty(name)]:
             converted.mark(converted.values.is_in(wrong), code, expected, advice)
 
     no_value = partial(is_no_value, strictly=column.name in _STRICT_NAMES)
-    said = "it is how programs write that there is no value: fill it in, or leave out the row"
-    mark(no_value, "no-value-word", NO_TEXT, said)
+    advice = "it is how programs write that there is no value: fill it in, or leave out the row"
+    mark(no_value, "no-value-word", NO_TEXT, advice)
     mark(lambda name: not name.isprintable(), "control-character", NO_TEXT, "remove the character")
     mark(lambda name: "\ufffd" in name, "damaged-text", NO_TEXT, "export it again as UTF-8")
     if column.choices is not None:
@@ -137,8 +137,8 @@ def _mark_names(converted: Converted, column: Column, names: set[str]) -> None:
         mark(lambda name: name not in known, "choice", expected, None)
 
 
-def _label_text(raw: pl.Series) -> pl.Series:
-    """Return a column of labels as text; whole numbers have no fraction, whatever carried them."""
+def _read_labels(raw: pl.Series) -> pl.Series:
+    """Return a column of labels as text; whole numbers lose a zero fraction, such as 3.0."""
     if carries_text(raw.dtype):
         text = as_text(raw)
     elif raw.dtype.is_numeric() or raw.dtype == pl.Boolean:
@@ -148,7 +148,7 @@ def _label_text(raw: pl.Series) -> pl.Series:
     else:
         raise ColumnKindError(NO_TEXT)
     distinct = text.drop_nulls().unique()
-    # a column of codes that once had a gap: 3.0 for 3, as data frames write it
+    # a column of codes with a missing value: data frames write 3.0 for 3
     if distinct.str.contains(r"\.0+$").any() and distinct.str.contains(r"^[0-9]+(\.0+)?$").all():
         return text.str.replace(r"\.0+$", "")
     return text
@@ -162,10 +162,10 @@ def _warn_of_leading_zeros(converted: Converted, text: pl.Series) -> None:
     bare = set(distinct)
     both = [name for name in zeros if name.strip().lstrip("+0") in bare]
     if both:
-        said = "is read as the same number as the one without leading zeros"
+        note = "is read as the same number as the one without leading zeros"
         rows = text.is_in(both).fill_null(value=False)
         advice = "write each number in one way"
-        converted.faults.append(Fault("leading-zeros", rows, said, advice, Severity.WARNING))
+        converted.faults.append(Fault("leading-zeros", rows, note, advice, Severity.WARNING))
 
 
 def _mark_missing(result: Converted, column: Column) -> None:
@@ -190,29 +190,31 @@ def _wrong_kind(raw: pl.Series, column: Column, file: str, expected: str) -> Fin
     return Finding(Severity.ERROR, "column-kind", file, message, column=column.name)
 
 
-def _report(
+def _report_fault(
     fault: Fault, raw: pl.Series, rows: pl.Series, column: Column, file: str, report: Report
 ) -> None:
     positions = fault.rows.arg_true()
-    first = positions.head(SHOWN).to_list()
+    first = positions.head(MAX_FINDINGS).to_list()
     findings = []
-    for position, value in zip(first, shown_values(raw, first), strict=True):
-        shown = "no value" if value is None or fault.code == "no-value" else repr(_short(value))
+    for position, value in zip(first, values_as_text(raw, first), strict=True):
+        value_text = (
+            "no value" if value is None or fault.code == "no-value" else repr(_shorten(value))
+        )
         link = " where " if fault.severity is Severity.ERROR else " "
         findings.append(
             Finding(
                 fault.severity,
                 fault.code,
                 file,
-                f"{shown}{link}{fault.expected}",
+                f"{value_text}{link}{fault.expected}",
                 row=rows[position],
                 column=column.name,
-                value=value if value is None else _short(value),
+                value=value if value is None else _shorten(value),
                 advice=fault.advice,
             )
         )
     report.add(*findings, total=positions.len())
 
 
-def _short(value: str) -> str:
+def _shorten(value: str) -> str:
     return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"

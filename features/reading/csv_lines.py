@@ -1,7 +1,7 @@
 """Reads a CSV file row by row, and reports every row that is not whole.
 
-The slow way, for files that have quoted line breaks, doubled quotes, blank lines or faults. A
-row's number is that of the line in which it begins, as an editor shows it.
+The slow path, for files that have quoted line breaks, doubled quotes, blank lines or faults. A
+row's number is that of the line in which it begins, as in an editor.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from features.reading.headers import Header
 from features.reading.layout import TableLayout
 
 _ROW = "_row"
-_ROWS_AT_ONCE = 100_000
+_CHUNK_ROWS = 100_000
 
 
 def read_lines(
@@ -28,16 +28,16 @@ def read_lines(
     schema = {_ROW: pl.UInt32} | dict.fromkeys(names, pl.String)
     frames = [pl.DataFrame(schema=schema)]
     rows: list[list[object]] = []
-    for line, values in _whole_rows(data, file, header, layout, report):
+    for line, values in _iter_whole_rows(data, file, header, layout, report):
         rows.append([line, *(values[at] or None for at in header.positions.values())])
-        if len(rows) == _ROWS_AT_ONCE:
+        if len(rows) == _CHUNK_ROWS:
             frames.append(pl.DataFrame(rows, schema=schema, orient="row"))
             rows = []
     frames.append(pl.DataFrame(rows, schema=schema, orient="row"))
     return pl.concat(frames)
 
 
-def _whole_rows(
+def _iter_whole_rows(
     data: bytes, file: str, header: Header, layout: TableLayout, report: Report
 ) -> Iterator[tuple[int, list[str]]]:
     blank: list[int] = []  # a fault only if another row follows
@@ -45,7 +45,7 @@ def _whole_rows(
     def refuse(code: str, line: int, message: str, advice: str) -> None:
         report.add(Finding(Severity.ERROR, code, file, message, row=line, advice=advice))
 
-    for line, values, fault in _records(data, layout):
+    for line, values, fault in _iter_records(data, layout):
         if fault:
             advice = 'a value that holds a quote is written "like ""this"""'
             refuse("quotes", line, fault, advice)
@@ -63,7 +63,7 @@ def _whole_rows(
                 refuse("row-width", line, message, advice)
 
 
-def _records(data: bytes, layout: TableLayout) -> Iterator[tuple[int, list[str], str]]:
+def _iter_records(data: bytes, layout: TableLayout) -> Iterator[tuple[int, list[str], str]]:
     """Yield for each row after the header: its line, its values, and what is wrong with it."""
     text = io.StringIO(data.decode("utf-8"), newline="")
     limit = csv.field_size_limit(len(data) + 1)

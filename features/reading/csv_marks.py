@@ -1,4 +1,4 @@
-"""Counts what structures a CSV file, without parsing it.
+"""Counts delimiters, quotes and line ends of a CSV file, without parsing it.
 
 One pass over the bytes in blocks that stay in the processor's cache. Quotes are looked at one by
 one, since few fields have them: if they alternate between the beginning and the end of a field,
@@ -18,7 +18,7 @@ _LF, _CR, _QUOTE = 10, 13, 34
 
 @dataclass(frozen=True)
 class Marks:
-    """What a file holds.
+    """Counts of the structural characters of a file.
 
     Attributes:
         lines: lines, the last one included if it has no line end.

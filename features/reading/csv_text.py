@@ -1,9 +1,9 @@
 """Reads the text of a CSV file (RFC 4180) into columns of text with the line of every row.
 
-A table library parses millions of rows a second, and is lenient: it fills short rows, renames
-doubled columns and cannot say in which line a row began. So its result is used only where counts
-of delimiters, quotes and line ends prove that every row is whole and takes one line. Any other
-file goes through `features.reading.csv_lines`, slower, which finds every faulty row.
+The table library parses millions of rows a second but is lenient: it fills short rows, renames
+duplicate columns and does not report the line of a row. So its result is used only if counts of
+delimiters, quotes and line ends prove that every row is complete and takes one line. Any other file
+goes through the slower `features.reading.csv_lines`, which finds every faulty row.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def read_csv(
     Returns:
         None where the header is at fault or no row is whole; rows at fault are left out.
     """
-    data = _with_line_feeds(data)
-    names = _first_record(data, layout)
+    data = _normalise_line_ends(data)
+    names = _read_first_record(data, layout)
     header = read_header(names, [column.name for column in columns], file, layout, report)
     if header is None:
         return None
-    frame = _parse(data, header, layout)
+    frame = _parse_columns(data, header, layout)
     if frame is None:
         frame = read_lines(data, file, header, layout, report)
     if frame.is_empty():
@@ -49,12 +49,12 @@ def read_csv(
     return frame
 
 
-def _with_line_feeds(data: bytes) -> bytes:
-    """Return the text with line feeds where it ends lines with carriage returns alone."""
+def _normalise_line_ends(data: bytes) -> bytes:
+    """Replace carriage returns by line feeds in a text that has no line feed."""
     return data.replace(b"\r", b"\n") if b"\n" not in data else data
 
 
-def _first_record(data: bytes, layout: TableLayout) -> list[str]:
+def _read_first_record(data: bytes, layout: TableLayout) -> list[str]:
     """Return the values of the first line."""
     end = data.find(b"\n")
     line = data if end < 0 else data[:end]
@@ -65,7 +65,7 @@ def _first_record(data: bytes, layout: TableLayout) -> list[str]:
         return [text.getvalue()[:200]]
 
 
-def _parse(data: bytes, header: Header, layout: TableLayout) -> pl.DataFrame | None:
+def _parse_columns(data: bytes, header: Header, layout: TableLayout) -> pl.DataFrame | None:
     """Return the columns if every row is proven to be whole and to take one line."""
     delimiter = layout.delimiter.character.encode()
     marks = count_marks(data, delimiter)

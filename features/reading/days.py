@@ -1,8 +1,8 @@
-"""Texts that are a day, and what those look like that are written in another way.
+"""Parsing of dates, and descriptions of dates in other formats.
 
-YYYY-MM-DD is a day, and so is midnight of one: what a database writes for a day that it keeps as
-a timestamp. Whatever has another time of day is an instant, and which day it belongs to depends
-on a place, so it is refused.
+YYYY-MM-DD is a day, and so is its midnight, which a database writes for a day stored as a
+timestamp. A text with another time of day is an instant, whose day depends on the time zone, so it
+is refused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def parse_day(text: str, order: DateOrder = DateOrder.YMD) -> date | None:
-    """Return the day that a text is, or None where it is none in this order."""
+    """Return the day that a text states in an order; None if it states none."""
     if match := _ISO.fullmatch(text):
         year, month, day = match.groups()
     elif order is not DateOrder.YMD and (match := _YEAR_LAST.fullmatch(text)):
@@ -44,14 +44,14 @@ def parse_day(text: str, order: DateOrder = DateOrder.YMD) -> date | None:
 
 
 def describe_form(text: str) -> str | None:
-    """Return how a text that is no day is written, if that can be told."""
+    """Return the format of a text that is no day, if it is recognised."""
     if _YEAR_LAST.fullmatch(text):
         return "it is written day first or month first"
     return next((description for form, description in _FORMS if form.fullmatch(text)), None)
 
 
-def advice_for(texts: Iterable[str]) -> str:
-    """Return what to do about texts that are no days, by how the first of them are written."""
+def advise_on_days(texts: Iterable[str]) -> str:
+    """Return advice on texts that are no days, derived from their format."""
     year_last = [match for text in texts if (match := _YEAR_LAST.fullmatch(text))]
     if year_last:
         firsts, seconds = ([int(match[part]) for match in year_last] for part in (1, 3))

@@ -1,7 +1,7 @@
-"""How text files of tables are written: delimiter, decimal mark, order of a date's parts.
+"""Layout of text files of tables: delimiter, decimal mark, order of a date's parts.
 
-A layout is stated by a person and never guessed: a file that is written otherwise is refused with
-the option that accepts it.
+A layout is stated by the user and never guessed: a file in another layout is refused, and the
+message names the option that accepts it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Delimiter(StrEnum):
-    """What separates the values of a row."""
+    """Separator of the values of a row."""
 
     COMMA = ","
     SEMICOLON = ";"
@@ -29,7 +29,7 @@ class Delimiter(StrEnum):
 
 
 class Decimal(StrEnum):
-    """What separates a number's fraction."""
+    """Decimal mark of numbers."""
 
     POINT = "."
     COMMA = ","
@@ -44,7 +44,7 @@ class DateOrder(StrEnum):
 
 
 class TableLayout(BaseModel):
-    """How the text of all tables of one folder is written."""
+    """Layout of the text of all tables of one folder."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

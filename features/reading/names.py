@@ -1,4 +1,4 @@
-"""The canonical form of names, and names that look like slips of one another."""
+"""The canonical form of names, and the search for names that differ by a typing error."""
 
 from __future__ import annotations
 
@@ -16,43 +16,45 @@ _MIN_WORD = 5
 
 
 def canonical(name: str) -> str:
-    """Return a name in NFC, trimmed, with single blanks inside and nothing invisible."""
+    """Return a name in NFC, trimmed, with single blanks inside and no invisible characters."""
     if name.isascii() and name.isprintable() and "  " not in name:
         return name.strip()
     return " ".join(unicodedata.normalize("NFC", name.translate(_INVISIBLE)).split())
 
 
 def is_no_value(name: str, *, strictly: bool = False) -> bool:
-    """Return whether a text is how programs write that there is none.
+    """Return whether a text is a program's notation for a missing value.
 
     Args:
-        strictly: NA too, which may be the code of a place.
+        strictly: count NA as well, which may be the code of a place.
     """
-    folded = name.casefold()
-    return folded in _NO_VALUE or (strictly and folded == "na")
+    lowercase = name.casefold()
+    return lowercase in _NO_VALUE or (strictly and lowercase == "na")
 
 
-def folded(name: str) -> str:
+def fold_name(name: str) -> str:
     """Return a name without case, accents, blanks and punctuation."""
     plain = unicodedata.normalize("NFKD", name.casefold())
     return "".join(character for character in plain if character.isalnum())
 
 
-def near_duplicates(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield pairs of different names that may be meant to be one.
+def find_near_duplicates(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield pairs of different names that may denote the same thing.
 
     Pairs differ by case, accents, blanks or punctuation only, or by one letter of one word of at
     least `_MIN_WORD` letters. Numbered names, such as GROCERY I and GROCERY II, are no pair.
     """
     by_fold: dict[str, list[str]] = defaultdict(list)
     for name in sorted(set(names)):
-        by_fold[folded(name) or name].append(name)
+        by_fold[fold_name(name) or name].append(name)
     for group in by_fold.values():
         yield from ((group[0], other) for other in group[1:])
-    # names that are one letter apart share the text that is left without that letter
+    # Comparing all pairs would be quadratic. Two names one letter apart (one inserted, missing or
+    # changed) become equal when that letter is dropped, so each name is indexed under every text
+    # with one letter dropped, and under itself; only names that share an entry are compared.
     by_rest: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for group in by_fold.values():
-        for rest in _without_a_letter(group[0]):
+        for rest in _drop_each_letter(group[0]):
             by_rest[rest].add(group[0])
     pairs = {
         (one, other)
@@ -60,17 +62,17 @@ def near_duplicates(names: Iterable[str]) -> Iterator[tuple[str, str]]:
         if 1 < len(similar) <= 8  # more are a numbered or coded series of names
         for one in similar
         for other in similar
-        if one < other and _one_letter_apart(one, other)
+        if one < other and _is_one_letter_apart(one, other)
     }
     yield from sorted(pairs)
 
 
-def _words(name: str) -> list[str]:
+def _split_words(name: str) -> list[str]:
     return re.findall(r"\w+", name.casefold())
 
 
-def _without_a_letter(name: str) -> Iterator[tuple[str, ...]]:
-    words = _words(name)
+def _drop_each_letter(name: str) -> Iterator[tuple[str, ...]]:
+    words = _split_words(name)
     for number, word in enumerate(words):
         if len(word) >= _MIN_WORD and word.isalpha():
             for at in range(len(word)):
@@ -78,8 +80,8 @@ def _without_a_letter(name: str) -> Iterator[tuple[str, ...]]:
             yield tuple(words)
 
 
-def _one_letter_apart(one: str, other: str) -> bool:
-    first, second = _words(one), _words(other)
+def _is_one_letter_apart(one: str, other: str) -> bool:
+    first, second = _split_words(one), _split_words(other)
     different = [pair for pair in zip(first, second, strict=False) if pair[0] != pair[1]]
     if len(first) != len(second) or len(different) != 1:
         return False

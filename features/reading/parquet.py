@@ -18,25 +18,25 @@ _ROW = "_row"
 _MAGIC = b"PAR1"
 _STDERR = 2
 _FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
-"""What a damaged file ends in; a panic is a BaseException."""
+"""Exceptions that a damaged file causes; a panic is a BaseException."""
 
 
 def read_parquet(
     part: Part, wanted: Sequence[str], layout: TableLayout, report: Report
 ) -> pl.DataFrame | None:
-    """Return the wanted columns as the file has them, and the number of the row as `_row`.
+    """Return the wanted columns with the file's dtypes, and the number of the row as `_row`.
 
     Returns:
-        None where the file is none, or a column is missing or cannot be read, which is reported.
+        None if the file is not Parquet, or a column is missing or unreadable (reported).
     """
 
     def refuse(code: str, message: str, column: str | None = None) -> None:
         report.add(Finding(Severity.ERROR, code, part.name, message, column=column))
 
-    if (reason := _not_parquet(part)) is not None:
+    if (reason := _find_format_fault(part)) is not None:
         refuse("unreadable", f"cannot be read: {reason}")
         return None
-    names = _names(part)
+    names = _read_names(part)
     if names is None:
         refuse("unreadable", "cannot be read: it is damaged, or no parquet file")
         return None
@@ -51,7 +51,7 @@ def read_parquet(
         column = _read_column(part, names[index], name) if index < len(names) else None
         if index >= len(names):
             value = part.partition[[*part.partition][index - len(names)]]
-            height = columns[0].len() if columns else _height(part)
+            height = columns[0].len() if columns else _count_rows(part)
             columns.append(pl.repeat(value, height, dtype=pl.String, eager=True).alias(name))
         elif column is None:
             refuse(
@@ -64,8 +64,8 @@ def read_parquet(
     return pl.DataFrame(columns).with_row_index(_ROW, offset=1)
 
 
-def _not_parquet(part: Part) -> str | None:
-    """Return why a file cannot be Parquet, by its first and last bytes."""
+def _find_format_fault(part: Part) -> str | None:
+    """Return why a file cannot be Parquet, judged by its first and last bytes."""
     try:
         with part.path.open("rb") as file:
             first = file.read(4)
@@ -81,14 +81,14 @@ def _not_parquet(part: Part) -> str | None:
     return None if last == _MAGIC else "it is cut short"
 
 
-def _names(part: Part) -> list[str] | None:
-    with suppress(*_FAILURES), _quiet_panics():
+def _read_names(part: Part) -> list[str] | None:
+    with suppress(*_FAILURES), _silence_panics():
         return pl.scan_parquet(part.path, hive_partitioning=False).collect_schema().names()
     return None
 
 
-def _height(part: Part) -> int:
-    with suppress(*_FAILURES), _quiet_panics():
+def _count_rows(part: Part) -> int:
+    with suppress(*_FAILURES), _silence_panics():
         table = pl.scan_parquet(part.path, hive_partitioning=False)
         height: int = table.select(pl.len()).collect().item()
         return height
@@ -96,20 +96,20 @@ def _height(part: Part) -> int:
 
 
 def _read_column(part: Part, source: str, name: str) -> pl.Series | None:
-    with suppress(*_FAILURES), _quiet_panics():
+    with suppress(*_FAILURES), _silence_panics():
         frame = pl.read_parquet(part.path, columns=[source], hive_partitioning=False)
         return frame.to_series().alias(name)
     return None
 
 
 @contextmanager
-def _quiet_panics() -> Iterator[None]:
-    """Keep a panic of the table library from writing pages to standard error.
+def _silence_panics() -> Iterator[None]:
+    """Suppress the backtrace that the table library writes to standard error on a panic.
 
-    It writes to the descriptor itself, beyond the reach of `sys.stderr`, before it raises.
+    It writes to the file descriptor before it raises, so redirecting `sys.stderr` has no effect.
     """
     try:
-        kept = os.dup(_STDERR)
+        saved_stderr = os.dup(_STDERR)
     except OSError:  # closed
         yield
         return
@@ -118,5 +118,5 @@ def _quiet_panics() -> Iterator[None]:
             os.dup2(nowhere.fileno(), _STDERR)
         yield
     finally:
-        os.dup2(kept, _STDERR)
-        os.close(kept)
+        os.dup2(saved_stderr, _STDERR)
+        os.close(saved_stderr)

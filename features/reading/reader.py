@@ -1,4 +1,4 @@
-"""Reads one table, whatever files it is in, into one frame with the place of every row."""
+"""Reads one table from one or more files into a frame that records the place of every row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import polars as pl
 from features.findings import Finding, Report, Severity
 from features.reading.columns import convert_columns
 from features.reading.csv_text import read_csv
-from features.reading.encoding import checked_utf8
+from features.reading.encoding import check_utf8
 from features.reading.files import Part, find_table, read_text
 from features.reading.layout import TableLayout
 from features.reading.parquet import read_parquet
@@ -26,7 +26,8 @@ class ReadTable:
 
     Attributes:
         name: of the table.
-        frame: columns of the schema; `_file` (index into `files`) and `_row` say where a row is.
+        frame: columns of the schema, and the place of each row: `_file` (index into `files`) and
+            `_row`.
         files: names of the table's files within the folder.
     """
 
@@ -53,12 +54,12 @@ class ReadTable:
         file, row = self.files[0].partition("/")[0], None
         if at is not None:
             file, row = self.files[self.frame[_FILE][at]], self.frame[_ROW][at]
-        shown = None if value is None else str(value)
-        return Finding(severity, code, file, message, row, column, shown, advice)
+        value_text = None if value is None else str(value)
+        return Finding(severity, code, file, message, row, column, value_text, advice)
 
     @property
     def data(self) -> pl.DataFrame:
-        """The columns of the schema alone."""
+        """The columns of the schema, without the places of rows."""
         return self.frame.drop(_FILE, _ROW)
 
 
@@ -91,10 +92,10 @@ def read_table(
 def _read_part(
     part: Part, columns: tuple[Column, ...], layout: TableLayout, report: Report
 ) -> pl.DataFrame | None:
-    """Return the wanted columns of one file as it has them."""
+    """Return the wanted columns of one file, not yet converted."""
     if part.is_parquet:
         return read_parquet(part, [column.name for column in columns], layout, report)
     data = read_text(part, report)
-    if data is None or (data := checked_utf8(data, part.name, report)) is None:
+    if data is None or (data := check_utf8(data, part.name, report)) is None:
         return None
     return read_csv(data, part.name, columns, layout, report)

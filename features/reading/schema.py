@@ -1,4 +1,4 @@
-"""Which tables and columns are read, and what each column must hold."""
+"""Tables and columns that are read, and the requirements on each column."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from features.calendar import HOLIDAY_TYPES, LOCALES
 
 @dataclass(frozen=True)
 class Column:
-    """What one column must hold."""
+    """Requirements on one column."""
 
     name: str
     dtype: pl.DataType

@@ -1,8 +1,8 @@
-"""Gives a column its dtype, whatever carried it, and marks the values that do not fit.
+"""Converts a column of any source type to its dtype, and marks the values that do not fit.
 
-Text is the common ground: what a CSV file, a text column, a categorical or a decimal of Parquet
-say is parsed by the same functions, so that the same text means the same value. Columns repeat
-few values (days, stores, names), so those are parsed once for each distinct text.
+Text is the common form: values of a CSV file and of text, categorical or decimal columns of Parquet
+are parsed by the same functions, so that equal text gives equal values. Columns repeat few values
+(days, stores, names), so each distinct text is parsed once.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class Fault:
 
 @dataclass
 class Converted:
-    """The values of a column with its dtype, null where they do not fit, and what was marked."""
+    """The values of a column with its dtype, null where they do not fit, and their faults."""
 
     values: pl.Series
     faults: list[Fault] = field(default_factory=list)
 
     def mark(self, rows: pl.Series, code: str, expected: str, advice: str | None = None) -> None:
-        """Mark values as wrong, and take them out."""
+        """Record values as faulty, and replace them by null."""
         rows = rows.fill_null(value=False)
         if rows.any():
             self.faults.append(Fault(code, rows, expected, advice))
@@ -70,7 +70,7 @@ def as_text(raw: pl.Series) -> pl.Series:
         ColumnKindError: it holds bytes that are not UTF-8; names the first row.
     """
     if raw.dtype == pl.Binary:
-        raw = _decoded(raw)
+        raw = _decode_bytes(raw)
     return raw if raw.dtype == pl.String else raw.cast(pl.String)
 
 
@@ -95,10 +95,10 @@ def to_number(raw: pl.Series, column: Column, layout: TableLayout) -> Converted:
     whole = column.dtype.is_integer()
     expected = f"{NO_NUMBER}: a whole one" if whole else NO_NUMBER
     if carries_text(raw.dtype):
-        converted = _number_of_text(as_text(raw), column, layout, expected)
+        converted = _parse_numbers(as_text(raw), column, layout, expected)
     elif isinstance(raw.dtype, pl.Decimal) or (raw.dtype == pl.Float32 and not whole):
-        # the decimal that it stands for, as a CSV file would say it: 12.345, not 12.345000267
-        converted = _number_of_text(raw.cast(pl.String), column, TableLayout(), expected)
+        # its shortest decimal form, as a CSV file would have it: 12.345, not 12.345000267
+        converted = _parse_numbers(raw.cast(pl.String), column, TableLayout(), expected)
     elif not raw.dtype.is_numeric():
         raise ColumnKindError(expected)
     else:
@@ -117,12 +117,12 @@ def to_number(raw: pl.Series, column: Column, layout: TableLayout) -> Converted:
         converted.mark(values < column.minimum, "too-small", least)
     if column.dtype.is_float():  # -0.0 is 0.0
         positive = column.minimum == 0
-        kept = converted.values
-        converted.values = kept.abs() if positive else kept.set(kept == 0, 0.0)
+        numbers = converted.values
+        converted.values = numbers.abs() if positive else numbers.set(numbers == 0, 0.0)
     return converted
 
 
-def _number_of_text(
+def _parse_numbers(
     text: pl.Series, column: Column, layout: TableLayout, expected: str
 ) -> Converted:
     spelled = text
@@ -132,14 +132,14 @@ def _number_of_text(
     values = spelled.cast(column.dtype, strict=False)
     odd = (values.is_null() & text.is_not_null()).arg_true()
     if odd.len():
-        values = values.scatter(odd, _number_of_odd_text(spelled.gather(odd), column))
+        values = values.scatter(odd, _parse_odd_numbers(spelled.gather(odd), column))
     converted = Converted(values)
-    lost = _lost(text, values)
-    converted.mark(lost, "number", expected, _number_advice(text.filter(lost), layout))
+    lost = _find_lost(text, values)
+    converted.mark(lost, "number", expected, _advise_on_numbers(text.filter(lost), layout))
     return converted
 
 
-def _number_of_odd_text(text: pl.Series, column: Column) -> pl.Series:
+def _parse_odd_numbers(text: pl.Series, column: Column) -> pl.Series:
     """Parse what a cast refuses: surrounding blanks, and whole numbers with a zero fraction."""
     stripped = text.str.strip_chars()
     if column.dtype.is_float():
@@ -154,14 +154,14 @@ def _number_of_odd_text(text: pl.Series, column: Column) -> pl.Series:
     return digits.cast(column.dtype, strict=False).fill_null(rounded)
 
 
-def _number_advice(texts: pl.Series, layout: TableLayout) -> str | None:
-    """Return what to do about texts that are no numbers, by how the first of them are written."""
-    advice = (number_advice(text.strip(), layout) for text in texts.drop_nulls().head(20))
+def _advise_on_numbers(texts: pl.Series, layout: TableLayout) -> str | None:
+    """Return advice on texts that are no numbers, derived from the format of the first ones."""
+    advice = (advise_on_number(text.strip(), layout) for text in texts.drop_nulls().head(20))
     return next(filter(None, advice), None)
 
 
-def number_advice(text: str, layout: TableLayout) -> str | None:
-    """Return what to do about a text that is no number, by how it is written."""
+def advise_on_number(text: str, layout: TableLayout) -> str | None:
+    """Return advice on a text that is no number, derived from its format."""
     head, comma, tail = text.partition(",")
     if comma and "." in text:
         return "write numbers without marks between thousands"
@@ -190,32 +190,32 @@ def to_boolean(raw: pl.Series) -> Converted:
         raise ColumnKindError(NO_BOOLEAN)
     values = map_distinct(text, lambda word: _BOOLEANS.get(word.strip().lower()), pl.Boolean)
     converted = Converted(values)
-    converted.mark(_lost(text, values), "boolean", NO_BOOLEAN)
+    converted.mark(_find_lost(text, values), "boolean", NO_BOOLEAN)
     return converted
 
 
-def _lost(text: pl.Series, values: pl.Series) -> pl.Series:
-    """Return which texts with something in them have become no value."""
+def _find_lost(text: pl.Series, values: pl.Series) -> pl.Series:
+    """Return which texts that are not blank were converted to null."""
     lost = values.is_null() & text.is_not_null()
     return lost & (text.str.strip_chars() != "") if lost.any() else lost
 
 
-def _decoded(raw: pl.Series) -> pl.Series:
+def _decode_bytes(raw: pl.Series) -> pl.Series:
     values: list[str | None] = []
     for row, value in enumerate(raw.to_list()):
         try:
             values.append(None if value is None else value.decode("utf-8"))
         except UnicodeDecodeError:
-            shown = value.decode("cp1252", errors="replace")[:40]
+            preview = value.decode("cp1252", errors="replace")[:40]
             raise ColumnKindError(
                 f"text is expected: row {row + 1} holds bytes that are not UTF-8, which Latin-1 "
-                f"would show as {shown!r}"
+                f"would show as {preview!r}"
             ) from None
     return pl.Series(raw.name, values, dtype=pl.String)
 
 
-def shown_values(raw: pl.Series, positions: Sequence[int]) -> list[str | None]:
-    """Return values as the file has them, as text."""
+def values_as_text(raw: pl.Series, positions: Sequence[int]) -> list[str | None]:
+    """Return the values at some positions as text, unconverted."""
     picked = raw.gather(list(positions)).to_list()
     return [
         None

@@ -1,4 +1,4 @@
-// 1,000 requests a second for series that are all warm, over 100 connections at most.
+// 1,000 requests a second, all cache hits, over 100 connections at most.
 
 import { open_ } from './lib/scenario.js'
 export { handleSummary, one, setup, walk } from './lib/scenario.js'

@@ -1,4 +1,4 @@
-// 25, 50, then 100 users. What 100 users get is the floor below which nothing is released.
+// 25, 50, then 100 users. The thresholds at 100 users are required of every release.
 
 import { closed } from './lib/scenario.js'
 export { handleSummary, setup, visit, warmUp } from './lib/scenario.js'

@@ -1,4 +1,4 @@
-// 50 users, while newer data are loaded: what do they notice of it?
+// 50 users while newer data are loaded: how much does their latency grow?
 
 import { closed } from './lib/scenario.js'
 export { handleSummary, setup, visit, warmUp } from './lib/scenario.js'

@@ -1,4 +1,4 @@
-// What every change is tried with: 30 seconds, judged by errors alone, whatever the machine.
+// 30 seconds, for every change; only errors are judged, so that it passes on any machine.
 
 import { closed } from './lib/scenario.js'
 export { handleSummary, setup, visit, warmUp } from './lib/scenario.js'

@@ -1,4 +1,4 @@
-// 100 users for ten minutes: does memory grow, do answers become slower?
+// 100 users for ten minutes: does memory grow, does latency?
 
 import { closed } from './lib/scenario.js'
 export { handleSummary, setup, visit, warmUp } from './lib/scenario.js'

@@ -1,4 +1,4 @@
-// To 400 users in steps: at which of them do answers become slow?
+// Up to 400 users in steps: at which step do responses become slow?
 
 import { closed } from './lib/scenario.js'
 export { handleSummary, setup, visit, warmUp } from './lib/scenario.js'

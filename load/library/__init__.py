@@ -1,1 +1,1 @@
-"""Benchmarks of the parts below the HTTP calls, on one process and its libraries."""
+"""Benchmarks of the layers below the HTTP API, within one process."""

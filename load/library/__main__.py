@@ -1,4 +1,4 @@
-"""``python -m load.library [NAME ...]``: measure, show, and with ``--record`` keep what it was."""
+"""``python -m load.library [NAME ...]``: run benchmarks, print and optionally record them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "growth": growth.tables,
 }
 LONG = ("training",)
-"""Left out on a retailer's tables unless asked for: minutes."""
+"""Benchmarks that take minutes on a retailer's tables: run there only when named."""
 _COMMAND = "python -m load.library"
 
 Names = Annotated[
@@ -64,9 +64,9 @@ def main(
     keep: Annotated[bool, typer.Option("--record", help="Keep results for the page.")] = False,
 ) -> None:
     """Measure the parts below the HTTP calls; tables go to standard output."""
-    chosen = names or [name for name in BENCHMARKS if data is None or name not in LONG]
-    if strangers := set(chosen) - BENCHMARKS.keys():
-        raise typer.BadParameter(f"no benchmark {', '.join(sorted(strangers))}")
+    selected = names or [name for name in BENCHMARKS if data is None or name not in LONG]
+    if unknown := set(selected) - BENCHMARKS.keys():
+        raise typer.BadParameter(f"no benchmark {', '.join(sorted(unknown))}")
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task, done = progress.add_task("beginning"), 0
@@ -77,17 +77,17 @@ def main(
             progress.update(task, description=f"{what} ({done} measured)")
 
         with subject_of(data, artifacts, advance) as subject:
-            for name in chosen:
+            for name in selected:
                 progress.update(task, description=name)
-                _shown(BENCHMARKS[name](subject, advance), name, data, keep)
+                _show_tables(BENCHMARKS[name](subject, advance), name, data, keep)
 
 
-def _shown(tables: list[Table], name: str, data: Path | None, keep: bool) -> None:
+def _show_tables(tables: list[Table], name: str, data: Path | None, keep: bool) -> None:
     for table in tables:
         Console(width=160).print(Markdown(page.markdown(table)))
     if keep:
-        given = "" if data is None else " --data <tables> --artifacts <artifacts>"
-        record.write(name, f"{_COMMAND} {name}{given}", tables)
+        options = "" if data is None else " --data <tables> --artifacts <artifacts>"
+        record.write(name, f"{_COMMAND} {name}{options}", tables)
 
 
 if __name__ == "__main__":

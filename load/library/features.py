@@ -1,9 +1,9 @@
-"""Features of the past against mlforecast's polars engine: the same columns, of all series.
+"""Features of the past against mlforecast's polars engine: the same columns for all series.
 
-Compared are those of our columns that mlforecast can express, for the day after an origin: means
-and standard deviations over trailing days, the same weekdays, the day a year before. Our times
-are of the functions that make them, which make some dozen other columns as well and all seven
-weekdays at once; the time of the whole state is beside them.
+The comparison covers those of our columns that mlforecast can express, for the day after an
+origin: means and standard deviations over trailing windows, means over the same weekdays, the
+value a year before. Our times are those of the functions that compute them, which also compute
+a dozen other columns and all seven weekdays; the time of the whole state is given beside them.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from features.trailing import (
     TAIL_DAYS,
     YEAR,
     Tail,
-    history,
-    padded,
-    weekdays,
-    year_ago,
+    measure_levels,
+    measure_weekdays,
+    measure_years_before,
+    pad_front,
 )
 from load.library.subject import Advance, Subject, in_unit
 from load.record import Cell, Table
-from load.rounds import Spread, interleaved, seconds
+from load.rounds import Spread, make_timer, measure_interleaved
 
 Columns = Mapping[str, NDArray[np.float64]]
 
@@ -40,7 +40,7 @@ LAST, YEAR_BEFORE = "weekday_last", "year_value"
 COMPARED = (*MEANS, *SPREADS, LAST, *WEEKDAYS, YEAR_BEFORE)
 
 TOLERANCE = 1e-6
-"""Largest difference: theirs is a running variance, ours the mean square less the squared mean."""
+"""Largest difference: they update a variance, we subtract the squared mean from the mean square."""
 _ID, _DAY, _VALUE = "unique_id", "ds", "y"
 _STEP, _YEARS = 4, 3
 
@@ -48,7 +48,7 @@ _STEP, _YEARS = 4, 3
 def table(
     subject: Subject, advance: Advance, *, rounds: int = 3, step: int = _STEP, threads: int = 1
 ) -> Table:
-    """Milliseconds for one origin, and for the origins of a training.
+    """Return the milliseconds for one origin, and for the origins of a training.
 
     Raises:
         AssertionError: a column differs by more than `TOLERANCE`.
@@ -57,20 +57,20 @@ def table(
     newest = snapshot.newest_origin
     first = max(newest - _YEARS * YEAR, YEAR)
     origins = range(newest - (newest - first) // step * step, newest + 1, step)
-    engine = _Theirs(snapshot, threads)
-    check(ours(snapshot, newest), engine.at_newest(), snapshot, newest)
-    every = engine.at_all()
+    engine = _MLForecastFeatures(snapshot, threads)
+    check(our_columns(snapshot, newest), engine.compute_newest(), snapshot, newest)
+    every = engine.compute_all()
     for origin in (origins[0], origins[len(origins) // 2]):
-        check(ours(snapshot, origin), engine.chosen(every, origin), snapshot, origin)
+        check(our_columns(snapshot, origin), engine.select(every, origin), snapshot, origin)
     ways: dict[str, Callable[[], object]] = {
-        "ours, one": lambda: ours(snapshot, newest),
-        "theirs, one": engine.at_newest,
+        "ours, one": lambda: our_columns(snapshot, newest),
+        "theirs, one": engine.compute_newest,
         "whole state, one": lambda: state_at(snapshot, newest),
-        "ours, all": lambda: [ours(snapshot, origin) for origin in origins],
-        "theirs, all": engine.at_all,
+        "ours, all": lambda: [our_columns(snapshot, origin) for origin in origins],
+        "theirs, all": engine.compute_all,
     }
-    times = interleaved(
-        {name: seconds(way) for name, way in ways.items()},
+    times = measure_interleaved(
+        {name: make_timer(way) for name, way in ways.items()},
         rounds=rounds,
         advance=partial(advance, "features"),
     )
@@ -84,30 +84,36 @@ def table(
     )
 
 
-def ours(snapshot: Snapshot, origin: int) -> Columns:
-    """The compared columns as `features.state` computes them, before they are rounded."""
-    units = padded(snapshot.history[:, max(origin + 1 - TAIL_DAYS, 0) : origin + 1], TAIL_DAYS)
+def our_columns(snapshot: Snapshot, origin: int) -> Columns:
+    """Return the compared columns as `features.state` computes them, before rounding."""
+    units = pad_front(snapshot.history[:, max(origin + 1 - TAIL_DAYS, 0) : origin + 1], TAIL_DAYS)
     logs = Tail(np.log1p(units), np.maximum(origin + 1 - snapshot.first_sale, 0))
-    values = history(units, logs)
+    values = measure_levels(units, logs)
     tomorrow = int(snapshot.calendar.weekday[origin + 1])
-    values |= {name: value[:, tomorrow] for name, value in weekdays(snapshot, origin, logs).items()}
-    values[YEAR_BEFORE] = year_ago(logs)[YEAR_BEFORE][:, 0]
+    values |= {
+        name: value[:, tomorrow] for name, value in measure_weekdays(snapshot, origin, logs).items()
+    }
+    values[YEAR_BEFORE] = measure_years_before(logs)[YEAR_BEFORE][:, 0]
     return {name: values[name] for name in COMPARED}
 
 
 def check(own: Columns, other: Columns, snapshot: Snapshot, origin: int) -> None:
-    """Raises AssertionError where a column differs; theirs are of the nodes that have sold."""
+    """Compare two sets of columns over the nodes that have sold by the origin.
+
+    Raises:
+        AssertionError: a column differs by more than `TOLERANCE`.
+    """
     age = origin + 1 - snapshot.first_sale
     for name in COMPARED:
-        # ours are known for a series as old as this, theirs sometimes from a day on
+        # age in days from which our column has a value; theirs may have one earlier
         least = {YEAR_BEFORE: YEAR + 28, LAST: 7, **dict.fromkeys(WEEKDAYS, 7)}.get(name, 1)
         rows = np.flatnonzero(age > least)
         off = np.abs(own[name][rows] - other[name][rows]).max(initial=0)
         assert off <= TOLERANCE, f"{name} differs by {off:.2g} at {origin}"
 
 
-class _Theirs:
-    """mlforecast over the log sales of the nodes, from each one's first sale on."""
+class _MLForecastFeatures:
+    """mlforecast over the log sales of each node, from its first sale on."""
 
     def __init__(self, snapshot: Snapshot, threads: int) -> None:
         from mlforecast import MLForecast
@@ -130,47 +136,47 @@ class _Theirs:
         self._frame = _frame(snapshot, 0)
         self._tail = _frame(snapshot, max(snapshot.n_days - TAIL_DAYS, 0))
 
-    def at_newest(self) -> Columns:
-        """For the day after the newest origin, from as many days as ours reads.
+    def compute_newest(self) -> Columns:
+        """Return the columns for the day after the newest origin, from as many days as we read.
 
-        By the method that its own forecasts call, which makes this one row of each series; the
-        public ones make rows of all days.
+        Uses the private method that its own forecasts call, which computes only this one row of
+        each series; the public methods compute rows for all days.
         """
         series = self._forecast.ts
         series._fit(self._tail, _ID, _DAY, _VALUE, static_features=[])
         series._predict_setup()
-        return self._named(
+        return self._to_columns(
             series._update_features(), series.uids.to_numpy(), self._snapshot.newest_origin
         )
 
-    def at_all(self) -> pl.DataFrame:
-        """For every day, as its training has them."""
+    def compute_all(self) -> pl.DataFrame:
+        """Return the columns for every day, as its training computes them."""
         frame: pl.DataFrame = self._forecast.preprocess(
             self._frame, static_features=[], dropna=False
         )
         return frame
 
-    def chosen(self, every: pl.DataFrame, origin: int) -> Columns:
+    def select(self, every: pl.DataFrame, origin: int) -> Columns:
         rows = every.filter(pl.col(_DAY) == origin + 1)
-        return self._named(rows, rows[_ID].to_numpy(), origin)
+        return self._to_columns(rows, rows[_ID].to_numpy(), origin)
 
-    def _named(self, frame: pl.DataFrame, nodes: NDArray[np.int64], origin: int) -> Columns:
-        """Our names and definitions, one value for each node; NaN where they have none."""
-        made = [name for name in frame.columns if name not in (_ID, _DAY, _VALUE)]
+    def _to_columns(self, frame: pl.DataFrame, nodes: NDArray[np.int64], origin: int) -> Columns:
+        """Convert a frame to our names and definitions: one value a node, NaN where it has none."""
+        computed = [name for name in frame.columns if name not in (_ID, _DAY, _VALUE)]
         names = (LAST, YEAR_BEFORE, *MEANS, *SPREADS, *WEEKDAYS)
         columns = {}
-        for name, theirs in zip(names, made, strict=True):
+        for name, theirs in zip(names, computed, strict=True):
             columns[name] = np.full(len(self._snapshot.hierarchy), np.nan)
             columns[name][nodes] = frame[theirs].to_numpy()
         age = np.maximum(origin + 1 - self._snapshot.first_sale, 1)
-        for name, days in SPREADS.items():  # theirs divides by one less
+        for name, days in SPREADS.items():  # n - 1 in the denominator there, n in ours
             count = np.minimum(age, days)
             columns[name] = np.where(count > 1, columns[name] * np.sqrt((count - 1) / count), 0)
         return columns
 
 
 def _frame(snapshot: Snapshot, first: int) -> pl.DataFrame:
-    """Log sales by node and day, from a node's first sale and the day `first` on."""
+    """Return log sales by node and day, from the later of its first sale and day `first`."""
     starts = np.maximum(snapshot.first_sale, first)
     days = np.arange(snapshot.n_days)
     known = days >= starts[:, None]

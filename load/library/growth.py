@@ -1,4 +1,4 @@
-"""How time and memory grow: with the number of nodes, and with the days that are forecast."""
+"""Growth of time and memory with the number of nodes and with the forecast horizon."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from features.matrix import MatrixBuilder, known_covariates
 from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import State, state_at
 from load.library import synthetic
-from load.library.memory import MIB, peak
+from load.library.memory import MIB, measure_peak
 from load.library.subject import Advance, Subject
 from load.record import Table
-from load.rounds import Spread, interleaved
+from load.rounds import Spread, measure_interleaved
 from models.engine import ALL_HORIZONS
 from models.model import SegmentedModel
 from models.reconciliation import Reconciliation
@@ -26,15 +26,15 @@ NODES, HORIZON = "growth-nodes", "growth-horizon"
 WORKS = ("state", "rows and model", "reconciliation")
 FACTORS = (1, 4, 16)
 HORIZONS = (7, 16, 30, 60, MAX_HORIZON)
-_DAYS = 2 * 364 + 112  # all that a state reads, and a little more
+_DAYS = 2 * 364 + 112  # a little more than a state reads
 _NOISE = 0.02
-_ROWS_AT_ONCE = 200_000
+_ROWS_PER_CALL = 200_000
 _COLUMNS = ("s", "least s", "most s", "MiB")
 
 
 @dataclass(frozen=True)
 class _Panel:
-    """Everything that is measured on one size."""
+    """Objects that are measured for one size of the panel."""
 
     snapshot: Snapshot
     builder: MatrixBuilder
@@ -46,23 +46,24 @@ class _Panel:
     def nodes(self) -> int:
         return len(self.snapshot.hierarchy)
 
-    def describe(self) -> State:
+    def compute_state(self) -> State:
         return state_at(self.snapshot, self.snapshot.newest_origin)
 
     def predict(self, days: int) -> None:
-        """Base forecasts of the bottom series, a few days at a time as the engine makes them."""
+        """Compute base forecasts of the bottom series in blocks of days, as the engine does."""
         hierarchy, horizons = self.snapshot.hierarchy, ALL_HORIZONS[:days]
         bottoms = np.arange(hierarchy.n_upper, self.nodes)
         covariates = known_covariates(self.snapshot, self.snapshot.newest_origin)
-        at_once = max(_ROWS_AT_ONCE // len(bottoms), 1)
-        for start in range(0, days, at_once):
-            some = horizons[start : start + at_once]
-            self.model.predict(self.builder.matrix(self.state, covariates, bottoms, some))
+        block = max(_ROWS_PER_CALL // len(bottoms), 1)
+        for start in range(0, days, block):
+            days_ahead = horizons[start : start + block]
+            rows = self.builder.matrix(self.state, covariates, bottoms, days_ahead)
+            self.model.predict(rows)
 
     def works(self, days: int) -> dict[str, Callable[[], object]]:
         base, _ = synthetic.base_forecasts(self.snapshot.hierarchy, days, _NOISE)
         return {
-            "state": self.describe,
+            "state": self.compute_state,
             "rows and model": partial(self.predict, days),
             "reconciliation": partial(self.reconciliation.reconcile, base),
         }
@@ -78,25 +79,25 @@ def tables(
     horizons: Sequence[int] = HORIZONS,
     rounds: int = 3,
 ) -> list[Table]:
-    """Seconds and memory of a state, of base forecasts and of reconciliation.
+    """Return the seconds and memory of the state, of base forecasts and of reconciliation.
 
     Args:
-        stores, families: of the panel that is multiplied.
-        factors: by how much; squares, half of the growth is in stores, half in families.
+        stores, families: size of the panel that is multiplied.
+        factors: multiples of its nodes; squares, as stores and families grow by the root of each.
     """
     of_nodes = []
     for factor in factors:
         times = round(factor**0.5)
         panel = _panel(subject, stores * times, families * times)
         size = f"{factor} ×"
-        for work, *figures in _measured(panel, (MAX_HORIZON,), rounds, advance, size):
+        for work, *figures in _measure_works(panel, (MAX_HORIZON,), rounds, advance, size):
             of_nodes.append((size, panel.nodes, work[0], *figures))
         del panel
     panel = _panel(subject, stores, families)
     of_days = [
         (work[1], work[0], *figures)
-        for work, *figures in _measured(panel, horizons, rounds, advance, "days")
-        if work[0] != "state"  # which is of all days at once
+        for work, *figures in _measure_works(panel, horizons, rounds, advance, "days")
+        if work[0] != "state"  # one state serves all horizons
     ]
     about = (
         f"an invented panel of {_DAYS} days; reconciliation by variances of all nodes. Medians of "
@@ -132,15 +133,15 @@ def _panel(subject: Subject, stores: int, families: int) -> _Panel:
     )
 
 
-def _measured(
+def _measure_works(
     panel: _Panel, horizons: Sequence[int], rounds: int, advance: Advance, what: str
 ) -> Iterator[tuple[tuple[str, int], float, float, float, float]]:
-    """Each work and number of days, and its median, least and most seconds and its MiB."""
+    """Yield each work and its number of days, with median, least and most seconds, and MiB."""
     peaks: dict[tuple[str, int], int] = {}
 
     def way(key: tuple[str, int], work: Callable[[], object]) -> float:
-        if key not in peaks:  # in the round that warms up and does not count
-            _, peaks[key] = peak(work)
+        if key not in peaks:  # in the warm-up round, which does not count
+            _, peaks[key] = measure_peak(work)
         began = perf_counter()
         work()
         return perf_counter() - began
@@ -150,8 +151,8 @@ def _measured(
         for days in horizons
         for name, work in panel.works(days).items()
     }
-    spreads: dict[tuple[str, int], Spread] = interleaved(
+    spreads: dict[tuple[str, int], Spread] = measure_interleaved(
         ways, rounds=rounds, advance=partial(advance, f"growth: {what}")
     )
-    for key, evenly_spaced in spreads.items():
-        yield key, evenly_spaced.median, evenly_spaced.least, evenly_spaced.most, peaks[key] / MIB
+    for key, spread in spreads.items():
+        yield key, spread.median, spread.least, spread.most, peaks[key] / MIB

@@ -1,19 +1,21 @@
-"""Where the time of one request goes, layer by layer."""
+"""CPU time of one request, by middleware layer."""
 
 from __future__ import annotations
 
 from tempfile import TemporaryDirectory
 
 from load.library import layers_run
-from load.library.processes import told
+from load.library.processes import run_module
 from load.library.subject import Advance, Subject
 from load.record import Table
 
 
 def table(subject: Subject, advance: Advance) -> Table:
-    """Microseconds of CPU that each layer adds to a kept answer, from outside to inside."""
+    """Return the CPU time in µs that each layer adds to a cache hit, from outside to inside."""
     with TemporaryDirectory(prefix="mlrf-load-") as folder:
-        layers = told(layers_run.__name__, str(subject.store.root.resolve()), folder, silent=True)
+        layers = run_module(
+            layers_run.__name__, str(subject.store.root.resolve()), folder, silent=True
+        )
     advance("layers")
     whole = sum(layers.values())
     return Table(

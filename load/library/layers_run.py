@@ -1,9 +1,11 @@
-"""What each layer adds to one kept answer, in a process of its own: ``python -m
-load.library.layers_run <artifacts> <folder>`` prints microseconds by layer as JSON.
+"""CPU time that each middleware layer adds to one cache hit, measured in a separate process.
 
-The application is the one that serves. It is called without a server around it, at each of its
-layers in turn, with the state that the layers outside have left; what a layer adds is its time
-less that of the next one inside. Its log goes to standard error, which nobody reads.
+``python -m load.library.layers_run <artifacts> <folder>`` prints microseconds by layer as JSON.
+
+The application is the production one, called as an ASGI application without a server. Each layer
+is called in turn with the request state that the layers outside it have set; the cost of a layer
+is its time minus that of the next layer inside. The access log goes to standard error, which the
+caller drops.
 """
 
 from __future__ import annotations
@@ -18,19 +20,19 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from load.serving import made_keys
+from load.serving import create_keys
 from tiers import UNLIMITED
 
 OPERATIONS, ROUNDS = 2_000, 7
 PATH = "/predict/simple"
 INSIDE = ("app", "_inside")
-"""Where a layer holds the next one."""
+"""Attributes in which a layer stores the next layer inside it."""
 ANSWER = "routing and the kept answer"
 
 
 def main(artifacts: Path, folder: Path) -> None:
     database = f"sqlite:///{folder}/mlrf.db"
-    key = made_keys(database)[UNLIMITED]
+    key = create_keys(database)[UNLIMITED]
     os.environ["ARTIFACTS_DIR"] = str(artifacts)
     os.environ["DATABASE_URL"] = database
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
@@ -40,36 +42,40 @@ def main(artifacts: Path, folder: Path) -> None:
     from application import Application
 
     served: Any = service.MLRF.inner()  # type: ignore[attr-defined]  # BentoML's, without types
-    application = Application(service.settings, service.watcher, lambda: served, _behind)
+    application = Application(service.settings, service.watcher, lambda: served, _refuse)
     hierarchy = served.forecaster().release.engine.snapshot.hierarchy
-    asked = {
+    payload = {
         "store_nbr": int(hierarchy.bottoms["store_nbr"][0]),
         "family": hierarchy.bottoms["family"][0],
         "horizon": 15,
     }
-    told = uvloop.run(_measured(application, json.dumps(asked).encode(), key))
-    print(json.dumps(told))
+    microseconds = uvloop.run(_measure_layers(application, json.dumps(payload).encode(), key))
+    print(json.dumps(microseconds))
 
 
-async def _measured(application: Any, body: bytes, key: str) -> dict[str, float]:
+async def _measure_layers(application: Any, body: bytes, key: str) -> dict[str, float]:
+    # The whole stack answers once, which stores the answer in the cache and leaves in `state` what
+    # the outer layers set for the inner ones. Each layer can then be called on its own, as if the
+    # layers outside it had run. Keys that inner layers set themselves are removed again, so
+    # that each starts as in a real request. The minimum, not the median: noise only adds time.
     layers = list(_layers(application._app))
     state: dict[str, Any] = {}
     status = await _call(application, body, key, state)
     assert status == 200, f"{PATH} answers {status}"
     for name in ("rate_verdict", "policy", "sent", "extra_units"):
         state.pop(name, None)
-    least = [float("inf")] * len(layers)
+    fastest = [float("inf")] * len(layers)
     for _ in range(ROUNDS):
         for place, (_, layer) in enumerate(layers):
             began = process_time()
             for _ in range(OPERATIONS):
                 await _call(layer, body, key, dict(state) if place else {})
-            least[place] = min(least[place], (process_time() - began) / OPERATIONS)
-    empty = await _harness(body, key, state)
-    inside = [*least[1:], empty]
+            fastest[place] = min(fastest[place], (process_time() - began) / OPERATIONS)
+    empty = await _measure_harness(body, key, state)
+    inside = [*fastest[1:], empty]
     names = [name for name, _ in layers[:-1]] + [ANSWER]
     return {
-        name: 1e6 * (whole - rest) for name, whole, rest in zip(names, least, inside, strict=True)
+        name: 1e6 * (whole - rest) for name, whole, rest in zip(names, fastest, inside, strict=True)
     }
 
 
@@ -81,7 +87,7 @@ def _layers(outermost: Any) -> Iterator[tuple[str, ASGIApp]]:
 
 
 async def _call(app: ASGIApp, body: bytes, key: str, state: dict[str, Any]) -> int:
-    """The status of one answer; what the layers leave is in `state`."""
+    """Send one request to a layer and return the status; the layers write into `state`."""
     message: Message = {"type": "http.request", "body": body, "more_body": False}
     status = 0
 
@@ -110,8 +116,8 @@ async def _call(app: ASGIApp, body: bytes, key: str, state: dict[str, Any]) -> i
     return status
 
 
-async def _harness(body: bytes, key: str, state: dict[str, Any]) -> float:
-    """Seconds that a call costs with nothing in it."""
+async def _measure_harness(body: bytes, key: str, state: dict[str, Any]) -> float:
+    """Return the seconds of one call of an empty application: the cost of measuring itself."""
 
     async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -127,7 +133,7 @@ async def _harness(body: bytes, key: str, state: dict[str, Any]) -> float:
     return least
 
 
-async def _behind(scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     raise AssertionError("nothing is passed on")
 
 

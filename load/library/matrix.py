@@ -1,4 +1,4 @@
-"""Rows of the model: how long they take to make, for how many of them."""
+"""Time to build the rows of the model (the feature matrix), by number of rows."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from features.snapshot import MAX_HORIZON
 from features.state import state_at
 from load.library.subject import Advance, Subject, in_unit
 from load.record import Table
-from load.rounds import interleaved, seconds
+from load.rounds import make_timer, measure_interleaved
 
 _SERIES = 100
 
 
 def table(subject: Subject, advance: Advance, *, rounds: int = 5, least: float = 0.05) -> Table:
-    """Milliseconds for one row, one series, a batch and all of them; and of the state."""
+    """Return the ms for one row, one series, a batch and all series; and for the state."""
     engine, origin = subject.engine, subject.engine.snapshot.newest_origin
     state, covariates = engine.state(origin), known_covariates(engine.snapshot, origin)
     bottoms = np.arange(engine.snapshot.hierarchy.n_upper, len(engine.snapshot.hierarchy))
@@ -30,12 +30,12 @@ def table(subject: Subject, advance: Advance, *, rounds: int = 5, least: float =
         f"all {len(bottoms):,} series, {MAX_HORIZON} days": (bottoms, every),
     }
     ways = {
-        name: seconds(partial(engine.builder.matrix, state, covariates, *asked), least=least)
-        for name, asked in cases.items()
+        name: make_timer(partial(engine.builder.matrix, state, covariates, *case), least=least)
+        for name, case in cases.items()
     }
     of_state = "state of all nodes at an origin"
-    ways[of_state] = seconds(lambda: state_at(engine.snapshot, origin))
-    times = interleaved(ways, rounds=rounds, advance=partial(advance, "matrix"))
+    ways[of_state] = make_timer(lambda: state_at(engine.snapshot, origin))
+    times = measure_interleaved(ways, rounds=rounds, advance=partial(advance, "matrix"))
     rows = {name: len(nodes) * len(days) for name, (nodes, days) in cases.items()}
     width = len(engine.bundle.contract.names)
     return Table(
@@ -47,9 +47,9 @@ def table(subject: Subject, advance: Advance, *, rounds: int = 5, least: float =
             (
                 name,
                 rows.get(name),
-                *in_unit(evenly_spaced, 1e3),
-                evenly_spaced.median * 1e6 / rows[name] if name in rows else None,
+                *in_unit(spread, 1e3),
+                spread.median * 1e6 / rows[name] if name in rows else None,
             )
-            for name, evenly_spaced in times.items()
+            for name, spread in times.items()
         ),
     )

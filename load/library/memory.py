@@ -1,4 +1,4 @@
-"""How much memory some work takes at its peak, beside what the process holds already."""
+"""Peak memory of a piece of work, beyond what the process occupies already."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _RESET_PEAK = "5"  # of proc_pid_clear_refs(5)
 MIB = 2**20
 
 
-def peak(work: Callable[[], Result]) -> tuple[Result, int]:
-    """Do some work; its result, and by how many bytes the resident memory grew at the most.
+def measure_peak(work: Callable[[], Result]) -> tuple[Result, int]:
+    """Run some work; return its result and the largest growth of resident memory, in bytes.
 
-    The kernel's own high-water mark, so that what libraries allocate outside Python counts too.
-    What the process holds unused is given back first, so that it does not hide what is taken.
+    The kernel's high-water mark (VmHWM) also counts what libraries allocate outside Python. Free
+    memory of the process is returned to the kernel first: reusing it would hide the growth.
     """
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)

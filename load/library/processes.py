@@ -1,4 +1,4 @@
-"""Work that is measured in a process of its own."""
+"""Running a benchmark module in a separate process."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 
 ONE_THREAD = ("env", "OPENBLAS_NUM_THREADS=1", "OMP_NUM_THREADS=1")
-"""Before a command: its linear algebra does not wait for another core that others keep busy."""
+"""Command prefix for single-threaded linear algebra, which does not wait for a busy core."""
 
 
-def told(module: str, *arguments: str, silent: bool = False) -> Any:
-    """What a module, run with one thread, says in the last line that it prints, as JSON.
+def run_module(module: str, *arguments: str, silent: bool = False) -> Any:
+    """Run a module with one thread and return the JSON document in its last line of output.
 
     Args:
-        silent: whether what it writes to standard error is dropped, such as a log.
+        silent: whether to drop its standard error, such as a log.
 
     Raises:
-        CalledProcessError: it failed.
+        CalledProcessError: the module failed.
     """
     done = subprocess.run(
         [*ONE_THREAD, sys.executable, "-m", module, *arguments],

@@ -1,8 +1,8 @@
 """Our reconciliation against hierarchicalforecast's: the same nodes, days and variances.
 
 Ours is `models.reconciliation.Reconciliation` with variances for all nodes: the projection of
-weighted least squares, and then the removal of negative values. Its factor is made when a bundle
-is loaded, and times are given with it and without.
+weighted least squares, followed by the removal of negative values. Its Cholesky factor is computed
+when a bundle is loaded; times are given with that set-up and without it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from features.hierarchy import Hierarchy
 from load.library import reconciliation_ways, synthetic
 from load.library.memory import MIB
-from load.library.processes import told
+from load.library.processes import run_module
 from load.library.reconciliation_ways import (
     BY_VARIANCE,
     DENSE,
@@ -27,7 +27,7 @@ from load.library.reconciliation_ways import (
     SPARSE,
     SPARSE_NON_NEGATIVE,
     STRUCTURAL,
-    Measured,
+    WayCost,
 )
 from load.library.subject import Advance
 from load.record import Cell, Table
@@ -35,9 +35,9 @@ from load.record import Cell, Table
 Values = NDArray[np.float64]
 
 SAME = 1e-10
-"""Largest difference from the dense method, as a share of the largest value."""
+"""Largest difference allowed from the dense method, as a share of the largest value."""
 ROUGHLY_SAME = 1e-3
-"""The same of the sparse method, which iterates until it is near enough."""
+"""Largest difference allowed from the sparse method, which is iterative, as the same share."""
 _NAMES = {
     OURS: "ours",
     DENSE: "MinTrace",
@@ -48,7 +48,7 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Case:
-    """Base forecasts, their weights, and the ways that are compared on them."""
+    """A set of base forecasts, their weights, and the methods compared on them."""
 
     id: str
     weighted: str
@@ -74,13 +74,13 @@ def tables(
     days: int = 90,
     rounds: int = 3,
 ) -> list[Table]:
-    """Seconds and memory of each way, and how far its result is from ours.
+    """Return seconds and memory of each method, and the distance of its result from ours.
 
     Raises:
         AssertionError: the results differ by more than `SAME` or `ROUGHLY_SAME`.
     """
     hierarchy = synthetic.hierarchy_of(stores, families)
-    found = []
+    measured_tables = []
     for case in CASES:
         base, variances = synthetic.base_forecasts(hierarchy, days, case.noise)
         if case.weights == STRUCTURAL:
@@ -88,16 +88,20 @@ def tables(
         with TemporaryDirectory(prefix="mlrf-load-") as scratch:
             inputs = Path(scratch) / "inputs.npz"
             np.savez(inputs, stores=stores, families=families, variances=variances, base=base)
-            measured = _measured(case, inputs, rounds, advance)
+            costs = _measure_ways(case, inputs, rounds, advance)
             results = {way: np.load(inputs.with_name(f"{way}.npy")) for way in case.ways}
-        if SPARSE_NON_NEGATIVE not in case.ways:  # which finds another point than ours
+        if SPARSE_NON_NEGATIVE not in case.ways:  # it projects, we rescale: other values
             check(results)
-        found.append(_table(case, measured, results, base, variances, hierarchy))
-    return found
+        measured_tables.append(_table(case, costs, results, base, variances, hierarchy))
+    return measured_tables
 
 
 def check(results: dict[str, Values]) -> None:
-    """Raises AssertionError where another way than ours finds other numbers."""
+    """Compare the result of every other method with ours.
+
+    Raises:
+        AssertionError: one differs by more than `SAME` or `ROUGHLY_SAME`.
+    """
     for way, values in results.items():
         allowed = ROUGHLY_SAME if way == SPARSE else SAME
         off = difference(values, results[OURS])
@@ -105,25 +109,29 @@ def check(results: dict[str, Values]) -> None:
 
 
 def difference(values: Values, other: Values) -> float:
-    """Largest difference as a share of the largest value."""
+    """Return the largest difference as a share of the largest value."""
     return float(np.abs(values - other).max() / np.abs(other).max())
 
 
-def _measured(case: Case, inputs: Path, rounds: int, advance: Advance) -> dict[str, list[Measured]]:
-    """Each way in a process of its own, in turns."""
-    measured: dict[str, list[Measured]] = {way: [] for way in case.ways}
-    for _ in range(rounds):  # a process warms up by the call whose memory is measured
+def _measure_ways(
+    case: Case, inputs: Path, rounds: int, advance: Advance
+) -> dict[str, list[WayCost]]:
+    """Measure the methods in turn, each time in a separate process."""
+    costs: dict[str, list[WayCost]] = {way: [] for way in case.ways}
+    for _ in range(rounds):  # the call whose memory is measured warms up the process
         for way in case.ways:
             output = inputs.with_name(f"{way}.npy")
-            one = told(reconciliation_ways.__name__, way, case.weights, str(inputs), str(output))
-            measured[way].append(Measured(**one))
+            one = run_module(
+                reconciliation_ways.__name__, way, case.weights, str(inputs), str(output)
+            )
+            costs[way].append(WayCost(**one))
             advance(f"{case.id}: {_NAMES[way]}")
-    return measured
+    return costs
 
 
 def _table(
     case: Case,
-    measured: dict[str, list[Measured]],
+    costs: dict[str, list[WayCost]],
     results: dict[str, Values],
     base: Values,
     variances: Values,
@@ -131,11 +139,13 @@ def _table(
 ) -> Table:
     nodes, days = base.shape
     share = float((results[OURS][hierarchy.n_upper :] == 0).mean())
-    which = f"{share:.1%} of the bottom values are zero afterwards" if share else "none is negative"
+    negatives = (
+        f"{share:.1%} of the bottom values are zero afterwards" if share else "none is negative"
+    )
     return Table(
         id=case.id,
-        caption=f"{nodes:,} nodes × {days} days, weighted {case.weighted}; {which}. "
-        f"Medians of {len(measured[OURS])} processes each, of one thread. What ours sets up is "
+        caption=f"{nodes:,} nodes × {days} days, weighted {case.weighted}; {negatives}. "
+        f"Medians of {len(costs[OURS])} processes each, of one thread. What ours sets up is "
         "made once a bundle; memory is what set-up and one set of forecasts take at their peak, "
         "beside their inputs. Distance is the weighted square of what the base forecasts are moved "
         "by.",
@@ -144,12 +154,12 @@ def _table(
             *("each / ours", "both / ours", "MiB", "ours / memory"),
             *("largest difference", "distance / ours"),
         ),
-        rows=tuple(_rows(measured, results, base, variances)),
+        rows=tuple(_rows(costs, results, base, variances)),
     )
 
 
 def _rows(
-    measured: dict[str, list[Measured]],
+    costs: dict[str, list[WayCost]],
     results: dict[str, Values],
     base: Values,
     variances: Values,
@@ -157,9 +167,9 @@ def _rows(
     def distance(values: Values) -> float:
         return float(((values - np.maximum(base, 0)) ** 2 / variances[:, None]).sum())
 
-    middle = {way: _middle(every) for way, every in measured.items()}
-    own, moved = middle[OURS], distance(results[OURS])
-    for way, cost in middle.items():
+    medians = {way: _medians(every) for way, every in costs.items()}
+    own, moved = medians[OURS], distance(results[OURS])
+    for way, cost in medians.items():
         yield (
             _NAMES[way],
             cost.set_up * 1e3,
@@ -174,8 +184,8 @@ def _rows(
         )
 
 
-def _middle(every: list[Measured]) -> Measured:
-    return Measured(
+def _medians(every: list[WayCost]) -> WayCost:
+    return WayCost(
         set_up=median(one.set_up for one in every),
         each=median(one.each for one in every),
         peak=int(median(one.peak for one in every)),

@@ -1,8 +1,8 @@
-"""One way to reconcile, in a process of its own: ``python -m load.library.reconciliation_ways``
-``<way> <weights> <inputs.npz> <output.npy>`` prints what it measured as JSON.
+"""One reconciliation method ("way"), measured in a separate process.
 
-A way is its set-up, which knows the hierarchy and the variances (ours is made once a bundle), and
-what is then done for each set of forecasts.
+``python -m load.library.reconciliation_ways <way> <weights> <inputs.npz> <output.npy>`` prints its
+cost as JSON. A way consists of its set-up, from the hierarchy and the variances (ours is set up
+once a bundle), and of the reconciliation of one set of forecasts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.hierarchy import Hierarchy
-from load.library.memory import peak
+from load.library.memory import measure_peak
 from load.library.synthetic import hierarchy_of
 from models.reconciliation import Reconciliation
 
@@ -31,18 +31,18 @@ SetUp = Callable[[], Reconcile]
 
 OURS, DENSE, SPARSE, SPARSE_NON_NEGATIVE = "ours", "dense", "sparse", "sparse-non-negative"
 BY_VARIANCE, STRUCTURAL = "wls_var", "wls_struct"
-"""Weights, by hierarchicalforecast's names; structural ones are the numbers of bottoms."""
+"""Weights, by hierarchicalforecast's names; structural ones count a node's bottom series."""
 _CALLS = {OURS: 50, DENSE: 3, SPARSE: 1, SPARSE_NON_NEGATIVE: 1}
 _SKEW, _RIDGE = 1e-2, 2e-8
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one process measured.
+class WayCost:
+    """The cost of one way, as one process measured it.
 
     Attributes:
         set_up, each: seconds of the set-up, and of each set of forecasts.
-        peak: bytes that both together took beside the inputs, in the first call.
+        peak: bytes of both together beside the inputs, in the first call.
     """
 
     set_up: float
@@ -51,7 +51,7 @@ class Measured:
 
 
 def ours(hierarchy: Hierarchy, variances: Values, weights: str) -> SetUp:
-    """Sums kept, negatives removed: what a server runs."""
+    """Return the set-up of our reconciliation, which a server runs: coherent, non-negative."""
     ids = [node.id for node in hierarchy.nodes]
     by_id = dict(zip(ids, variances.tolist(), strict=True))
 
@@ -63,7 +63,7 @@ def ours(hierarchy: Hierarchy, variances: Values, weights: str) -> SetUp:
 
 
 def dense(hierarchy: Hierarchy, variances: Values, weights: str) -> SetUp:
-    """MinTrace of hierarchicalforecast; its set-up makes the projection."""
+    """Return the set-up of hierarchicalforecast's MinTrace, which computes the projection."""
     from hierarchicalforecast.methods import MinTrace
 
     summing, errors = hierarchy.summing.toarray(), residuals(variances)
@@ -80,7 +80,7 @@ def dense(hierarchy: Hierarchy, variances: Values, weights: str) -> SetUp:
 def sparse(
     hierarchy: Hierarchy, variances: Values, weights: str, *, nonnegative: bool = False
 ) -> SetUp:
-    """MinTraceSparse of hierarchicalforecast, which does all its work for each set."""
+    """Return the set-up of its MinTraceSparse, which does all its work for each set."""
     from hierarchicalforecast.methods import MinTraceSparse
     from scipy.sparse import csr_matrix
 
@@ -107,23 +107,25 @@ WAYS: Mapping[str, Callable[[Hierarchy, Values, str], SetUp]] = {
 
 
 def residuals(variances: Values) -> Values:
-    """Errors of given variances, as hierarchicalforecast takes them; shape (nodes, 2).
+    """Return two errors a node that have given variances; shape (nodes, 2).
 
-    Its dense method adds a ridge to their mean squares, which is taken off here. The sparse one
-    takes their variances, twice as much: a factor that all nodes share changes no reconciliation.
-    Neither takes errors that add up to zero.
+    hierarchicalforecast takes errors in place of variances.
     """
+    # The dense method weighs by the mean square of the errors plus a ridge, which is subtracted
+    # here. The sparse one weighs by their sample variance, about twice as much: a factor common to
+    # all nodes does not change the result of a reconciliation. Neither accepts errors that add up
+    # to zero, so the two are skewed by `_SKEW`, and scaled to keep the mean square exact.
     deviation = np.sqrt((variances - _RIDGE) / (1 + _SKEW**2))
     return np.stack([deviation * (1 + _SKEW), -deviation * (1 - _SKEW)], axis=1)
 
 
-def measure(way: str, weights: str, inputs: Path, output: Path) -> Measured:
-    """Measure a way and keep its result."""
+def measure(way: str, weights: str, inputs: Path, output: Path) -> WayCost:
+    """Measure a way and save its result as an array."""
     with np.load(inputs) as arrays:
         hierarchy = hierarchy_of(int(arrays["stores"]), int(arrays["families"]))
         variances, base = arrays["variances"], arrays["base"]
     set_up = WAYS[way](hierarchy, variances, weights)
-    values, most = peak(lambda: set_up()(base))
+    values, most = measure_peak(lambda: set_up()(base))
     np.save(output, values)
     calls = _CALLS[way]
     began = perf_counter()
@@ -135,10 +137,10 @@ def measure(way: str, weights: str, inputs: Path, output: Path) -> Measured:
         began = perf_counter()
         reconcile(base)
         each.append(perf_counter() - began)
-    return Measured(set_up=each_set_up, each=median(each), peak=most)
+    return WayCost(set_up=each_set_up, each=median(each), peak=most)
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")  # that negative base forecasts are replaced
-    measured = measure(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))
-    print(json.dumps(asdict(measured)))
+    warnings.simplefilter("ignore")  # it warns that negative base forecasts are replaced
+    cost = measure(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))
+    print(json.dumps(asdict(cost)))

@@ -1,4 +1,4 @@
-"""Newer data, from tables to forecasts that are served: by phase, and at its peak of memory."""
+"""A data refresh, from tables to stored forecasts: seconds by phase, and peak memory."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from tempfile import TemporaryDirectory
 from artifacts import Store
 from load.library import refresh_run
 from load.library.memory import MIB
-from load.library.processes import told
+from load.library.processes import run_module
 from load.library.refresh_run import PHASES
 from load.library.subject import Advance, Subject
 from load.record import Table
 
 
 def table(subject: Subject, advance: Advance, *, rounds: int = 3) -> Table:
-    """Seconds of each phase of `models.refresh`, in a process of its own as a server starts it."""
+    """Return the seconds of each phase of `models.refresh`, run in a process as a server does."""
     runs = []
     for _ in range(rounds):
         with TemporaryDirectory(prefix="mlrf-load-") as scratch:
             store = _without_forecasts(subject.store, Path(scratch))
-            run = told(refresh_run.__name__, str(store.root), str(subject.data.resolve()))
+            run = run_module(refresh_run.__name__, str(store.root), str(subject.data.resolve()))
         runs.append(run)
         advance("refresh")
     seconds: list[Mapping[str, float]] = [run["seconds"] for run in runs]
@@ -45,7 +45,7 @@ def table(subject: Subject, advance: Advance, *, rounds: int = 3) -> Table:
 
 
 def _without_forecasts(store: Store, folder: Path) -> Store:
-    """Artifacts with the bundle that serves and nothing that the refresh would find made."""
+    """Copy the serving bundle into an empty store, so that the refresh computes everything."""
     own, release = Store(folder / "artifacts"), store.current()
     shutil.copytree(store.bundles / release.bundle, own.bundles / release.bundle)
     shutil.copyfile(store.pointer, own.pointer)

@@ -1,5 +1,8 @@
-"""One refresh, in a process of its own: ``python -m load.library.refresh_run`` ``<artifacts>``
-``<data>`` prints seconds by phase and the peak of memory as JSON."""
+"""One data refresh, measured in a separate process.
+
+``python -m load.library.refresh_run <artifacts> <data>`` prints seconds by phase and the peak
+memory as JSON.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ _NOMINAL = 80
 
 
 def main(root: Path, data: Path) -> None:
-    """Refresh, and count the intervals of all nodes beside it: they are made at a request."""
+    """Refresh the data, then time the intervals of all nodes, which a request computes."""
     watch = Stopwatch()
     with watch.phase(IMPORTING):
         import numpy as np

@@ -1,4 +1,4 @@
-"""The model as it is served against nothing but onnxruntime with the same graph."""
+"""The served model against bare onnxruntime with the same graph."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from features.matrix import known_covariates
 from features.snapshot import MAX_HORIZON
 from load.library.subject import Advance, Subject
 from load.record import Table
-from load.rounds import interleaved, seconds
+from load.rounds import make_timer, measure_interleaved
 from models.bundle import model_file
 
 SIZES = (1, 100, 10_000)
@@ -28,19 +28,19 @@ def table(
     rounds: int = 5,
     least: float = 0.1,
 ) -> Table:
-    """Microseconds of one call, ours and bare, by number of rows.
+    """Return the microseconds of one call, ours and onnxruntime's, by number of rows.
 
     Raises:
-        AssertionError: the two answer otherwise.
+        AssertionError: the two predict different values.
     """
-    model, raw = subject.engine.bundle.model.predict, _raw(subject)
+    model, raw = subject.engine.bundle.model.predict, _bare_model(subject)
     ways: dict[tuple[str, int], Callable[[], float]] = {}
     for size in sizes:
         rows = _rows(subject, size)
         assert np.array_equal(model(rows), raw(rows)), "the runner changes what the model says"
-        ways[_OURS, size] = seconds(partial(model, rows), least=least)
-        ways[_RAW, size] = seconds(partial(raw, rows), least=least)
-    times = interleaved(ways, rounds=rounds, advance=partial(advance, "runner"))
+        ways[_OURS, size] = make_timer(partial(model, rows), least=least)
+        ways[_RAW, size] = make_timer(partial(raw, rows), least=least)
+    times = measure_interleaved(ways, rounds=rounds, advance=partial(advance, "runner"))
     return Table(
         id="runner",
         caption=f"One call of the model, ours against `session.run` of onnxruntime on the same "
@@ -59,8 +59,8 @@ def table(
     )
 
 
-def _raw(subject: Subject) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """The graph of the last segment, as the library's documentation runs one."""
+def _bare_model(subject: Subject) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """Return a function that runs the last segment's graph as onnxruntime documents it."""
     bundle = subject.engine.bundle
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -76,7 +76,7 @@ def _raw(subject: Subject) -> Callable[[NDArray[np.float32]], NDArray[np.float32
 
 
 def _rows(subject: Subject, count: int) -> NDArray[np.float32]:
-    """Rows of many series at the last horizon, which one graph forecasts; repeated if need be."""
+    """Return `count` rows at the last horizon, which one graph forecasts; repeated if necessary."""
     engine, origin = subject.engine, subject.engine.snapshot.newest_origin
     rows = engine.rows(
         engine.state(origin), known_covariates(engine.snapshot, origin), np.array([MAX_HORIZON])

@@ -1,4 +1,4 @@
-"""From nothing to a server that is ready: its parts in one process, and the whole from outside."""
+"""Start-up time: its phases within one process, and a real server seen from outside."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from load.library import startup_run
-from load.library.processes import told
+from load.library.processes import run_module
 from load.library.startup_run import PHASES
 from load.library.subject import Advance, Subject
 from load.record import Table
-from load.server import started
+from load.server import start_server
 
 LIVE, READY, ANSWER = "spawned to alive", "spawned to ready", "first forecast, from then"
 
 
 def tables(subject: Subject, advance: Advance, *, rounds: int = 3) -> list[Table]:
-    """Phases of a start in one process, and of a real server with one worker."""
+    """Return the phases of a start in one process, and of a real server with one worker."""
     parts = []
     servers = []
-    for number in range(rounds + 1):  # the first fills the caches of the file system
-        part = told(startup_run.__name__, str(subject.store.root.resolve()))
+    for number in range(rounds + 1):  # the first round warms the file system's cache
+        part = run_module(startup_run.__name__, str(subject.store.root.resolve()))
         advance("start-up: phases")
         server = _server(subject)
         advance("start-up: server")
@@ -51,7 +51,7 @@ def _server(subject: Subject) -> dict[str, float]:
     with TemporaryDirectory(prefix="mlrf-load-") as scratch:
         began = perf_counter()
         settings = {"AUTH_MODE": "disabled", "WORKERS": "1"}
-        with started(Path(scratch), subject.store.root.resolve(), **settings) as server:
+        with start_server(Path(scratch), subject.store.root.resolve(), **settings) as server:
             server.wait_for("/livez")
             alive = perf_counter()
             server.wait_for("/readyz")

@@ -1,5 +1,7 @@
-"""One start without a server, in a process of its own: ``python -m load.library.startup_run``
-``<artifacts>`` prints seconds by phase as JSON."""
+"""One start-up of a worker without a server, measured in a separate process.
+
+``python -m load.library.startup_run <artifacts>`` prints seconds by phase as JSON.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ PHASES = (IMPORTS, SESSIONS, BUNDLE, SNAPSHOT, BINDING, STORED, ANSWER)
 
 
 def main(root: Path) -> None:
-    """Do what a worker does before it is ready, and then what it does for one first answer."""
+    """Do what a worker does before it is ready, then compute a first forecast."""
     watch = Stopwatch()
     os.environ["ARTIFACTS_DIR"] = str(root)
     with watch.phase(IMPORTS):

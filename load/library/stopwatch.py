@@ -1,4 +1,4 @@
-"""Seconds of the parts of some work, told from outside: the work itself knows nothing of it."""
+"""Seconds by phase of some work, measured by wrapping functions: its code stays unchanged."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from typing import Any
 
 
 class Stopwatch:
-    """Adds up seconds by phase; a phase inside another is taken off the outer one."""
+    """Seconds by phase; the time of an inner phase is subtracted from the outer one."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
         self._inner: list[float] = []
 
+    # `_inner` is a stack with one entry for each open phase: the seconds spent in phases that were
+    # opened and closed inside it. A phase counts its own duration minus that entry and adds its
+    # whole duration to the entry of the phase around it, so that the phases sum to the total.
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         self._inner.append(0.0)
@@ -30,12 +33,12 @@ class Stopwatch:
                 self._inner[-1] += whole
 
     def wrap(self, owner: Any, name: str, phase: str) -> None:
-        """Count the calls of a function or method as a phase, from now on, in this process."""
+        """Replace a function or method of `owner` by one whose calls count as a phase."""
         function: Callable[..., Any] = getattr(owner, name)
 
         @wraps(function)
-        def timed(*arguments: Any, **named: Any) -> Any:
+        def call(*arguments: Any, **keywords: Any) -> Any:
             with self.phase(phase):
-                return function(*arguments, **named)
+                return function(*arguments, **keywords)
 
-        setattr(owner, name, timed)
+        setattr(owner, name, call)

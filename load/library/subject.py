@@ -1,4 +1,4 @@
-"""What the benchmarks measure on: a trained release, and the tables that it comes from."""
+"""The subject of the benchmarks: a trained release and the tables it was trained on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.pipeline import train
 from training.recipe import DEFAULT, DEMO, Recipe
 
 Advance = Callable[[str], object]
-"""Called with what has just been measured."""
+"""Progress callback; called with the name of what has just been measured."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Subject:
 
     Attributes:
         store: artifacts with a serving release; nothing is written into it.
-        data: the folder of tables that it was trained on.
-        recipe: that they are trained with.
+        data: folder of the tables that it was trained on.
+        recipe: recipe of the training.
     """
 
     store: Store
@@ -41,7 +41,7 @@ class Subject:
 
     @property
     def size(self) -> str:
-        """What was measured on, as a caption says it."""
+        """The size of the release, as captions describe it."""
         snapshot = self.engine.snapshot
         lasts = self.engine.bundle.facts.segments
         return (
@@ -53,11 +53,11 @@ class Subject:
 
 @contextmanager
 def subject_of(data: Path | None, artifacts: Path | None, advance: Advance) -> Iterator[Subject]:
-    """The release of some artifacts; where there are none, one is trained for the time being.
+    """Yield the release in some artifacts, or one trained into a temporary folder.
 
     Args:
-        data: folder of tables, the demo's if left out.
-        artifacts: of a release that was trained on them.
+        data: folder of tables; the demo's if None.
+        artifacts: folder with a release that was trained on them; one is trained if None.
     """
     with TemporaryDirectory(prefix="mlrf-load-") as scratch:
         folder = Path(scratch)
@@ -69,6 +69,6 @@ def subject_of(data: Path | None, artifacts: Path | None, advance: Advance) -> I
         yield Subject(store, tables, recipe)
 
 
-def in_unit(evenly_spaced: Spread, scale: float) -> tuple[float, float, float]:
-    """Median, least and most, times a scale."""
-    return evenly_spaced.median * scale, evenly_spaced.least * scale, evenly_spaced.most * scale
+def in_unit(spread: Spread, scale: float) -> tuple[float, float, float]:
+    """Return median, least and most, multiplied by a scale."""
+    return spread.median * scale, spread.least * scale, spread.most * scale

@@ -1,4 +1,4 @@
-"""Invented panels and hierarchies of any size, for what depends on size alone."""
+"""Synthetic panels and hierarchies of any size, for benchmarks where only size matters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from features.hierarchy import Hierarchy
 from features.snapshot import MAX_HORIZON, Snapshot, SnapshotFacts, StoreRow
 
 STORES, FAMILIES = 54, 33
-"""Of the Favorita data: 1,782 bottom series, 1,870 nodes."""
+"""Size of the Favorita data: 1,782 bottom series, 1,870 nodes."""
 _SEED = 20170730
 _FIRST = date(2015, 1, 1)
 _CHRISTMAS = (12, 25)
@@ -21,7 +21,7 @@ _PLANNED_DAYS = 16
 
 
 def hierarchy_of(stores: int, families: int) -> Hierarchy:
-    """Every store sells every family."""
+    """Return a hierarchy in which every store sells every family."""
     rows = [row for row in _stores(stores) for _ in range(families)]
     return Hierarchy(
         {
@@ -36,7 +36,7 @@ def hierarchy_of(stores: int, families: int) -> Hierarchy:
 
 
 def snapshot_of(stores: int, families: int, days: int) -> Snapshot:
-    """Sales of skewed sizes with a week and noise, promotions, and one holiday a year."""
+    """Return a snapshot: lognormal levels, a weekly cycle, Poisson noise, a yearly holiday."""
     draw = np.random.default_rng(_SEED)
     hierarchy = hierarchy_of(stores, families)
     bottoms, last = hierarchy.n_bottom, _FIRST + timedelta(days=days - 1)
@@ -65,11 +65,11 @@ def snapshot_of(stores: int, families: int, days: int) -> Snapshot:
 def base_forecasts(
     hierarchy: Hierarchy, days: int, noise: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Base forecasts that do not add up, and the variances of their errors.
+    """Return incoherent base forecasts and the variances of their errors.
 
     Args:
-        noise: standard deviation of the errors over the root of a node's mean, as of counts;
-            small ones give no negative values to remove.
+        noise: standard deviation of the errors, divided by the root of the node's mean (which is
+            how counts vary). Small values lead to no negative forecasts.
 
     Returns:
         Shape (nodes, days) and (nodes,).

@@ -1,4 +1,4 @@
-"""What training takes its time for."""
+"""Seconds of a training, by step."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from training.pipeline import train
 THREADS = 2
 
 
-class _Steps:
-    """Tells of the steps of a training as they begin."""
+class _StepReporter:
+    """A reporter that passes the start of each training step on to the progress display."""
 
     def __init__(self, advance: Advance) -> None:
         self._advance = advance
@@ -32,12 +32,12 @@ class _Steps:
 
 
 def table(subject: Subject, advance: Advance) -> Table:
-    """Seconds of each step of one training, as it writes them down beside the bundle itself."""
+    """Return the seconds of each step of one training, from the build record of its bundle."""
     with TemporaryDirectory(prefix="mlrf-load-") as scratch:
         store = Store(Path(scratch))
         began = perf_counter()
         release = train(
-            subject.data, store, subject.recipe, threads=THREADS, reporter=_Steps(advance)
+            subject.data, store, subject.recipe, threads=THREADS, reporter=_StepReporter(advance)
         )
         whole = perf_counter() - began
         build = orjson.loads((store.builds / f"{release.bundle}.json").read_bytes())

@@ -1,4 +1,4 @@
-"""BentoML as its documentation begins: a service with one typed method.
+"""BentoML as in its tutorial: a service with one typed method.
 
 MODEL=… bentoml serve load.rivals.bentoml_app:Predictor
 """

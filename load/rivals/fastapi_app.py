@@ -1,4 +1,4 @@
-"""FastAPI, pydantic and onnxruntime: what most people write.
+"""FastAPI, pydantic and onnxruntime: the most common stack.
 
 MODEL=… uvicorn load.rivals.fastapi_app:app --workers 2
 """
@@ -24,6 +24,6 @@ class Predictions(BaseModel):
 
 
 @app.post("/predict")
-async def predict(asked: Rows) -> Predictions:
-    rows = np.array(asked.rows, dtype=np.float32)
+async def predict(payload: Rows) -> Predictions:
+    rows = np.array(payload.rows, dtype=np.float32)
     return Predictions(predictions=model.predict(rows).tolist())

@@ -1,8 +1,8 @@
-# LitServe as its documentation begins:
+# LitServe as in its tutorial:
 #
 #     MODEL=… PORT=… python -m load.rivals.litserve_app
 #
-# without annotations, which LitServe would read: it takes what they name for FastAPI's.
+# Without annotations: LitServe would interpret them as FastAPI parameters.
 # mypy: ignore-errors
 import os
 

@@ -1,4 +1,4 @@
-"""The model, as every rival runs it."""
+"""The model, as every compared server runs it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 class Model:
-    """The model file that MODEL names, on one thread."""
+    """An onnxruntime session of the model file that MODEL names, with one thread."""
 
     def __init__(self) -> None:
         options = onnxruntime.SessionOptions()
@@ -20,6 +20,6 @@ class Model:
         self._input = self._session.get_inputs()[0].name
 
     def predict(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Units, shape (n,), of rows of shape (n, features)."""
+        """Return units, shape (n,), of rows of shape (n, features)."""
         outputs: list[NDArray[np.float32]] = self._session.run(None, {self._input: rows})
         return outputs[0].reshape(-1)

@@ -1,4 +1,4 @@
-"""Starlette, orjson and onnxruntime, with nothing between them: the practical ceiling.
+"""Starlette, orjson and onnxruntime without a framework: the practical upper bound.
 
 MODEL=… uvicorn load.rivals.starlette_app:app --workers 2
 """
@@ -18,8 +18,8 @@ model = Model()
 
 
 async def predict(request: Request) -> Response:
-    asked = orjson.loads(await request.body())
-    units = model.predict(np.array(asked["rows"], dtype=np.float32))
+    payload = orjson.loads(await request.body())
+    units = model.predict(np.array(payload["rows"], dtype=np.float32))
     body = orjson.dumps({"predictions": units}, option=orjson.OPT_SERIALIZE_NUMPY)
     return Response(body, media_type="application/json")
 

@@ -1,1 +1,1 @@
-"""How much a caller has spent: exactly in Redis, by a fair share in the process without it."""
+"""Rate limits: exact in Redis; without it, each process enforces its share of the limit."""

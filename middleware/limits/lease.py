@@ -1,4 +1,4 @@
-"""What a worker knows of one caller without asking Redis."""
+"""State of one caller in a worker, which saves round trips to Redis."""
 
 from __future__ import annotations
 
@@ -12,77 +12,80 @@ from middleware.limits.verdict import Verdict
 from tiers import Tier
 
 MEMORY_SECONDS = 1.0
-"""How long a lease, or a refusal, holds without asking again."""
+"""Lifetime of a lease, or of a cached refusal."""
 
 EARLY_UNITS = 100
-"""Leases from this size on are filled before they are spent: many requests would wait for one."""
+"""Size from which a lease is renewed before it is spent, so that no request waits for Redis."""
 
 _LEASE_SECONDS = 10
 _LEASE_PART = 0.005
 
 
 def lease_of(tier: Tier) -> int:
-    """Units that a worker may hold of a limited tier; 0 where leases would not save a trip."""
+    """Return the size of a lease of a limited tier; 0 if leases would save no round trip."""
     units = int(tier.rate * _LEASE_SECONDS * _LEASE_PART)
     return min(units, tier.burst) if units > 1 else 0
 
 
 @dataclass(slots=True)
 class Lease:
-    """A lease of units that are charged in Redis already, and the last refusal.
+    """Units that are charged in Redis already and spent by this worker, and the last refusal.
 
-    A refusal is remembered because it cannot be wrong: what a caller owes only grows with other
-    charges, so what would pass in two seconds does not pass in one.
+    A refusal can be cached because other charges only increase what a caller owes: what Redis
+    would grant in two seconds at the earliest, it does not grant in one.
 
     Attributes:
-        asking: set when the question to Redis that is on its way is answered; None without one.
+        pending: event that is set when the running request to Redis ends; None without one.
 
     Invariants:
-        The lease is never above `lease_of` the tier, and is worth nothing `MEMORY_SECONDS` after
-        Redis gave the last of it. Times are those before Redis was asked, which is on the safe
-        side for leases, and asks a little too early after refusals.
+        The lease is at most `lease_of` the tier, and expires `MEMORY_SECONDS` after Redis granted
+        its last units. Times are taken before the request to Redis: leases then expire early
+        rather than late, and a refused charge is retried slightly early.
     """
 
-    asking: asyncio.Event | None = None
-    _held: int = 0
-    _held_until: float = 0.0
-    _shared: int = 0  # units that Redis had left
-    _whole_at: float = 0.0
+    pending: asyncio.Event | None = None
+    _units: int = 0
+    _units_until: float = 0.0
+    _redis_remaining: int = 0  # as of the last response
+    _reset_at: float = 0.0
     _refused_cost: int = 0
     _refused_until: float = 0.0
-    _passes_at: float = 0.0
+    _retry_at: float = 0.0
 
     @contextmanager
-    def asks(self) -> Iterator[None]:
-        """While Redis is asked. Those who wait for the end of it all go on at once: a lock would
-        let them go one by one, and those who came later would spend the lease before them."""
-        self.asking = event = asyncio.Event()
+    def mark_pending(self) -> Iterator[None]:
+        """Set `pending` while Redis is queried, and wake all waiters at its end.
+
+        An event, not a lock: a lock would wake the waiters one by one, and later requests would
+        spend the lease before them.
+        """
+        self.pending = event = asyncio.Event()
         try:
             yield
         finally:
-            self.asking = None
+            self.pending = None
             event.set()
 
-    def lacks(self, lease: int, now: float) -> int:
-        """Units that would fill a large lease, once half of it is spent; 0 before that."""
+    def missing_units(self, lease: int, now: float) -> int:
+        """Return the units that fill up a large lease once half of it is spent; 0 before."""
         if lease < EARLY_UNITS:
             return 0
-        held = self._left(now)
-        return lease - held if held * 2 < lease else 0
+        leased = self._valid_units(now)
+        return lease - leased if leased * 2 < lease else 0
 
     def take(self, now: float) -> int:
-        """Empty the lease, and give what could be spent of it."""
-        held = self._left(now)
-        self._held = 0
-        return held
+        """Empty the lease and return the valid units that it had."""
+        leased = self._valid_units(now)
+        self._units = 0
+        return leased
 
-    def verdict(self, tier: Tier, cost: int, now: float) -> Verdict | None:
-        """Spend from the lease, or refuse as Redis has; None where Redis has to be asked."""
-        if self._left(now) >= cost:
-            self._held -= cost
-            return self._said(tier, now)
+    def try_charge(self, tier: Tier, cost: int, now: float) -> Verdict | None:
+        """Charge the lease, or repeat the cached refusal; return None if only Redis can decide."""
+        if self._valid_units(now) >= cost:
+            self._units -= cost
+            return self._make_verdict(tier, now)
         if self.refuses(cost, now):
-            return self._said(tier, now, self._passes_at - now)
+            return self._make_verdict(tier, now, self._retry_at - now)
         return None
 
     def refuses(self, cost: int, now: float) -> bool:
@@ -90,38 +93,45 @@ class Lease:
         return cost >= self._refused_cost and now < self._refused_until
 
     def settle(
-        self, tier: Tier, cost: int, decision: Decision, asked_at: float, taken: int = 0
+        self, tier: Tier, cost: int, decision: Decision, queried_at: float, taken: int = 0
     ) -> Verdict:
-        """Take in what Redis said to a charge for the cost, less what was taken of the lease."""
-        self._shared = decision.remaining
-        self._whole_at = asked_at + decision.reset / MICROSECONDS
+        """Record Redis's decision on a charge and return the verdict.
+
+        Args:
+            cost: units of the request.
+            queried_at: time before the request to Redis.
+            taken: units that came from the lease; Redis was charged for the rest of the cost, and
+                for more if it granted a new lease.
+        """
+        self._redis_remaining = decision.remaining
+        self._reset_at = queried_at + decision.reset / MICROSECONDS
         if not decision.granted:
-            self._held += taken
+            self._units += taken
             self._refused_cost = cost
-            self._passes_at = asked_at + decision.retry / MICROSECONDS
-            self._refused_until = min(self._passes_at, asked_at + MEMORY_SECONDS)
-            return self._said(tier, asked_at, self._passes_at - asked_at)
-        self._held += taken + decision.granted - cost
-        self._held_until = asked_at + MEMORY_SECONDS
-        return self._said(tier, asked_at)
+            self._retry_at = queried_at + decision.retry / MICROSECONDS
+            self._refused_until = min(self._retry_at, queried_at + MEMORY_SECONDS)
+            return self._make_verdict(tier, queried_at, self._retry_at - queried_at)
+        self._units += taken + decision.granted - cost
+        self._units_until = queried_at + MEMORY_SECONDS
+        return self._make_verdict(tier, queried_at)
 
-    def refunded(self, tier: Tier, decision: Decision, asked_at: float) -> Verdict:
-        """Take in what Redis said when units were given back to it."""
-        self._shared = decision.remaining
-        self._whole_at = asked_at + decision.reset / MICROSECONDS
+    def settle_refund(self, tier: Tier, decision: Decision, queried_at: float) -> Verdict:
+        """Record Redis's decision on a refund and return the verdict."""
+        self._redis_remaining = decision.remaining
+        self._reset_at = queried_at + decision.reset / MICROSECONDS
         self._refused_until = 0.0
-        return self._said(tier, asked_at)
+        return self._make_verdict(tier, queried_at)
 
-    def _left(self, now: float) -> int:
-        """Units of the lease that are worth something."""
-        return self._held if now < self._held_until else 0
+    def _valid_units(self, now: float) -> int:
+        """Return the units of the lease; 0 if it has expired."""
+        return self._units if now < self._units_until else 0
 
-    def _said(self, tier: Tier, now: float, retry_after: float | None = None) -> Verdict:
-        held = self._left(now)
+    def _make_verdict(self, tier: Tier, now: float, retry_after: float | None = None) -> Verdict:
+        leased = self._valid_units(now)
         return Verdict(
             tier,
             retry_after is None,
-            min(tier.burst, self._shared + held),
-            max(0.0, self._whole_at - now),
+            min(tier.burst, self._redis_remaining + leased),
+            max(0.0, self._reset_at - now),
             retry_after or 0.0,
         )

@@ -1,4 +1,4 @@
-"""Decides whether a caller may spend: in Redis where there is one, in this process otherwise."""
+"""Rate limiter: it charges callers in Redis if there is one, and in this process otherwise."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from middleware.limits.verdict import Verdict
 from tiers import Tier
 
 Observe = Callable[[str, str, str], None]
-"""Told tier, outcome (`allowed`, `refused`) and backend (`none`, `lease`, `redis`, `local`)."""
+"""Observer of tier, outcome (`allowed`, `refused`), backend (`none`, `lease`, `redis`, `local`)."""
 
 ACCOUNT_BYTES = 400
-"""What an account takes, its numbers and the event of a question to Redis included."""
+"""Memory of a `Lease`, with its numbers and the event of a pending request to Redis."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Limiter:
-    """Charges callers what their requests cost.
+    """Rate limiter that charges callers the cost of their requests.
 
-    A tier without limit costs nothing to ask. A large tier is charged in Redis in small leases,
-    which this process spends; a small one for each request. Where Redis is not configured or away,
-    the process keeps limits itself, at its share.
+    A tier without limit needs no backend. A large tier is charged in Redis in small leases, which
+    this process spends; a small one for each request. Without Redis, or while it is unavailable,
+    the process enforces its share of the limits itself.
 
     Invariants:
-        Redis never takes the service down: whatever it answers, a charge gets a verdict.
-        One lease a caller and process is on its way at a time.
+        A charge gets a verdict, whatever Redis answers.
+        A process has at most one request for a lease of a caller in flight.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class Limiter:
         clock: Callable[[], float] = time.monotonic,
         observe: Observe = lambda tier, outcome, backend: None,
     ) -> None:
-        """Remember nobody.
+        """Start without state.
 
         Args:
             link: to Redis, if there is one.
             share: processes (replicas × workers) among which a limit is divided without Redis.
-            max_bytes: of what this process remembers of callers, twice where Redis is used.
-            clock: seconds that only grow.
-            observe: told of every charge.
+            max_bytes: limit of the state of callers in this process; twice that with Redis.
+            clock: seconds, monotonic.
+            observe: called for every charge.
         """
         self._shared = None if link is None else SharedLimits(link)
         self._local = LocalLimits(share, max_bytes=max_bytes, clock=clock)
@@ -71,28 +71,29 @@ class Limiter:
         """Charge a caller.
 
         Args:
-            subject: who the caller is, such as `key:<id>` or `ip:<address>`.
+            subject: identifier of the caller, such as `key:<id>` or `ip:<address>`.
             cost: units, from 1 to the tier's burst.
         """
         if not 1 <= cost <= tier.burst and tier.quota is not None:
             raise ValueError(f"a cost of {cost} cannot be charged in tier {tier.name}")
-        verdict, backend = await self._charged(subject, tier, cost)
+        verdict, backend = await self._charge_backend(subject, tier, cost)
         self._observe(tier.name, "allowed" if verdict.allowed else "refused", backend)
         return verdict
 
     async def refund(self, subject: str, tier: Tier, units: int) -> Verdict:
-        """Give back units that a caller was charged for a request that is not answered."""
+        """Refund units that a caller was charged for a request that is refused."""
         if tier.quota is None:
             return Verdict(tier, allowed=True)
         if self._shared is not None:
-            account, now = self._account(subject, tier), self._clock()
-            with suppress(RedisUnavailableError, ResponseError):  # then only this process knows
+            account, now = self._lease_for(subject, tier), self._clock()
+            # if Redis fails, refund the local limits, which apply during the outage
+            with suppress(RedisUnavailableError, ResponseError):
                 decision = await self._shared.charge(subject, tier, -units, -units)
-                return account.refunded(tier, decision, now)
+                return account.settle_refund(tier, decision, now)
         return self._local.refund(subject, tier, units)
 
     def is_exhausted(self, subject: str, tier: Tier) -> bool:
-        """Return whether a charge of one unit is known to be refused now; asks nobody."""
+        """Return whether a charge of one unit is known to be refused now, without I/O."""
         if tier.quota is None:
             return False
         account = self._accounts.get((subject, tier.name))
@@ -100,18 +101,18 @@ class Limiter:
             return True
         return self._local.is_exhausted(subject, tier)
 
-    async def _charged(self, subject: str, tier: Tier, cost: int) -> tuple[Verdict, str]:
+    async def _charge_backend(self, subject: str, tier: Tier, cost: int) -> tuple[Verdict, str]:
         if tier.quota is None:
             return Verdict(tier, allowed=True), "none"
         if self._shared is None:
             return self._local.charge(subject, tier, cost), "local"
-        account = self._account(subject, tier)
-        if verdict := account.verdict(tier, cost, now := self._clock()):
-            if verdict.allowed and account.lacks(lease_of(tier), now):
-                self._renew_soon(self._shared, account, subject, tier)
+        account = self._lease_for(subject, tier)
+        if verdict := account.try_charge(tier, cost, now := self._clock()):
+            if verdict.allowed and account.missing_units(lease_of(tier), now):
+                self._schedule_renewal(self._shared, account, subject, tier)
             return verdict, "lease"
         try:
-            return await self._asked(self._shared, account, subject, tier, cost)
+            return await self._charge_redis(self._shared, account, subject, tier, cost)
         except RedisUnavailableError:
             pass
         except ResponseError as error:
@@ -120,44 +121,56 @@ class Limiter:
                 self._script_refused = True
         return self._local.charge(subject, tier, cost), "local"
 
-    async def _asked(
+    async def _charge_redis(
         self, shared: SharedLimits, account: Lease, subject: str, tier: Tier, cost: int
     ) -> tuple[Verdict, str]:
-        """Raises what `SharedLimits.charge` does."""
+        """Charge Redis for a cost and a new lease; raise as `SharedLimits.charge` does.
+
+        In a tier with leases one request for a caller is in flight: others wait for it and then
+        try the lease that it brought. So concurrent requests cost one round trip, and Redis is
+        charged for one lease instead of one each. Units that remain in the lease are taken out of
+        it before the await, so that no other request spends them meanwhile; after a refusal
+        `settle` puts them back.
+        """
         lease = lease_of(tier)
         if not lease:
             now = self._clock()
             decision = await shared.charge(subject, tier, cost, cost)
             return account.settle(tier, cost, decision, now), "redis"
-        while account.asking is not None:
-            await account.asking.wait()
-            if verdict := account.verdict(tier, cost, self._clock()):  # of what another has fetched
+        while account.pending is not None:
+            await account.pending.wait()
+            if verdict := account.try_charge(tier, cost, self._clock()):
                 return verdict, "lease"
-        with account.asks():
+        with account.mark_pending():
             now = self._clock()
-            held = account.take(now)  # others must not spend it meanwhile
-            decision = await shared.charge(subject, tier, cost - held, max(cost, lease) - held)
-            return account.settle(tier, cost, decision, now, held), "redis"
+            leased = account.take(now)
+            decision = await shared.charge(subject, tier, cost - leased, max(cost, lease) - leased)
+            return account.settle(tier, cost, decision, now, leased), "redis"
 
-    def _renew_soon(self, shared: SharedLimits, account: Lease, subject: str, tier: Tier) -> None:
-        """Fill a lease before it is spent, for nobody: those who found it empty would wait."""
-        if account.asking is not None:
+    def _schedule_renewal(
+        self, shared: SharedLimits, account: Lease, subject: str, tier: Tier
+    ) -> None:
+        """Renew a lease in the background, before it is spent and requests would have to wait."""
+        if account.pending is not None:
             return
-        task = asyncio.get_running_loop().create_task(self._renewed(shared, account, subject, tier))
+        task = asyncio.get_running_loop().create_task(
+            self._renew_lease(shared, account, subject, tier)
+        )
         self._renewals.add(task)
         task.add_done_callback(self._renewals.discard)
 
-    async def _renewed(
+    async def _renew_lease(
         self, shared: SharedLimits, account: Lease, subject: str, tier: Tier
     ) -> None:
         now = self._clock()
-        want = account.lacks(lease_of(tier), now)
-        if account.asking is not None or not want:
+        want = account.missing_units(lease_of(tier), now)
+        if account.pending is not None or not want:
             return
-        with account.asks(), suppress(RedisUnavailableError, ResponseError):  # the next will say so
+        # an error is ignored here: the next request that needs Redis handles it
+        with account.mark_pending(), suppress(RedisUnavailableError, ResponseError):
             account.settle(tier, 0, await shared.charge(subject, tier, 1, want), now)
 
-    def _account(self, subject: str, tier: Tier) -> Lease:
+    def _lease_for(self, subject: str, tier: Tier) -> Lease:
         key = (subject, tier.name)
         account = self._accounts.get(key)
         if account is None:

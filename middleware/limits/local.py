@@ -1,4 +1,4 @@
-"""Limits kept in this process, for when there is no Redis or it is away."""
+"""Limits in the memory of this process, for the time without Redis."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from middleware.limits.verdict import Verdict
 from tiers import Tier
 
 MOST_BYTES = 16 * 2**20
-"""For some ten thousands of callers."""
+"""Enough for some ten thousand callers."""
 
 _TAT_BYTES = 40
 
 
 def subject_bytes(key: tuple[str, str]) -> int:
-    """Return the bytes of a caller's place, which is a subject and the shared name of a tier."""
+    """Return the memory of a cache key: its tuple and subject; the tier's name is shared."""
     return sys.getsizeof(key) + sys.getsizeof(key[0])
 
 
 class LocalLimits:
-    """Charges callers in this process, each at its share of the tier.
+    """Limits of callers in this process, each at its share of the tier.
 
     Invariants:
-        All processes together accept no more than the tier allows, given that there are no more
-        than `share` of them; the bursts are 1 at least.
-        What is remembered takes no more than `max_bytes`. The caller that was charged, or refused,
-        least recently is forgotten first: to be forgotten while it has something to pay back, it
-        has to bring tens of thousands of other keys or addresses, each of which has an allowance
-        of its own and is worth more than the burst that is won.
+        All processes together accept no more than the tier allows, if there are at most `share`
+        of them; except that each burst is at least 1.
+        The state takes at most `max_bytes`. The least recently charged or refused caller is
+        evicted first. To be evicted while it owes units, a caller needs tens of thousands of
+        other keys or addresses, and their own allowances are worth more than the burst that it
+        would gain.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class LocalLimits:
         max_bytes: int = MOST_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Remember nobody.
+        """Start without state.
 
         Args:
             share: processes among which a limit is divided; 1 is exact.
-            clock: seconds that only grow.
+            clock: seconds, monotonic.
         """
         self._share = share
         self._clock = clock

@@ -1,4 +1,4 @@
-"""Limits kept in Redis, for all processes together."""
+"""Limits in Redis, shared by all processes."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ _DIGEST = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 
 class Link(Protocol):
-    """Reaches Redis, as `cache.redis.RedisLink` does."""
+    """Protocol of the connection to Redis, implemented by `cache.redis.RedisClient`."""
 
     async def run(self, operation: Callable[[Redis], Awaitable[T]]) -> T:
-        """Raises RedisUnavailableError at once while Redis is known to be away."""
+        """Run an operation; raise RedisUnavailableError at once while the breaker is open."""
         ...
 
 
 class SharedLimits:
-    """Charges callers in Redis, by its clock, in one round trip."""
+    """Limits of callers in Redis, by its clock; each charge is one round trip."""
 
     def __init__(self, link: Link, *, prefix: str = "mlrf:limit:") -> None:
         self._link = link
         self._prefix = prefix
 
     async def charge(self, subject: str, tier: Tier, need: int, want: int) -> Decision:
-        """Charge as much as there is between `need` and `want` units, or nothing.
+        """Charge as many units as available from `need` to `want`, or none below `need`.
 
         Raises:
-            RedisUnavailableError: Redis cannot be asked; whether it has charged is not known.
-            redis.exceptions.ResponseError: Redis does not run the script.
+            RedisUnavailableError: Redis failed; it may have charged nevertheless.
+            redis.exceptions.ResponseError: Redis refused to run the script.
         """
         rate = rate_of(tier)
         key = f"{self._prefix}{tier.name}:{subject}"
@@ -49,7 +49,7 @@ class SharedLimits:
             client: Any = redis  # its scripting commands are typed for both kinds of client
             try:
                 answer: list[int] = await client.evalsha(_DIGEST, *arguments)
-            except NoScriptError:  # nothing was done; a Redis that has started anew knows none
+            except NoScriptError:  # nothing was executed: Redis was restarted or flushed
                 answer = await client.eval(SCRIPT, *arguments)
             return answer
 

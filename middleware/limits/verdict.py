@@ -1,4 +1,4 @@
-"""What a charge came to, and the headers that tell the caller."""
+"""Verdict on a charge, and the rate limit headers that report it to the caller."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tiers import Tier
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a charge came to.
+    """Verdict on a charge.
 
     Attributes:
-        tier: that the caller is in.
+        tier: of the caller.
         allowed: whether the charge was granted.
         remaining: units that the caller could spend now.
-        reset: seconds until the whole burst is there again.
-        retry_after: seconds until the same charge would pass; 0 where it was granted.
+        reset: seconds until the whole burst is available again.
+        retry_after: seconds until the same charge would pass; 0 if it was granted.
     """
 
     tier: Tier
@@ -42,15 +42,15 @@ HEADERS = (
     "X-RateLimit-Remaining",
     "X-RateLimit-Reset",
 )
-"""Names of the headers that say where a caller stands, for scripts of other origins too."""
+"""Names of the rate limit headers; CORS exposes them to scripts of other origins too."""
 
 
 def headers_of(verdict: Verdict, now: float) -> dict[str, str]:
-    """The headers that say where a caller stands: none where there is no limit.
+    """Return the rate limit headers of a verdict; none for a tier without limit.
 
-    RateLimit-Policy and RateLimit are those of draft-ietf-httpapi-ratelimit-headers-11, with the
-    burst as a parameter of our own. X-RateLimit-Limit is the burst, which is the most that
-    X-RateLimit-Remaining can be; X-RateLimit-Reset is the end of RateLimit's window as Unix time.
+    RateLimit-Policy and RateLimit follow draft-ietf-httpapi-ratelimit-headers-11, with the burst
+    as a parameter of our own. X-RateLimit-Limit is the burst, the maximum of
+    X-RateLimit-Remaining; X-RateLimit-Reset is the end of RateLimit's window as Unix time.
 
     Args:
         now: Unix time.

@@ -1,9 +1,8 @@
-"""Brings a database up to date, by the steps in `versions`.
+"""Schema migrations: the steps in `versions`.
 
-A step is a file there with `revision`, `down_revision` (the step before) and `upgrade()`. It
-describes its tables in its own words, not in those of `storage.tables`, which will have moved on
-when it runs. Steps are not altered once they are released, and there is no way back: restore a
-backup.
+A step is a module there with `revision`, `down_revision` (the step before) and `upgrade()`. It
+defines its tables itself instead of importing `storage.tables`, which describes the newest
+schema. A released step is never changed, and there is no downgrade: restore a backup.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ from sqlalchemy import Connection, Engine
 from storage.database import advisory_lock, writing
 from storage.errors import StorageError
 
-_ALEMBIC = Lock()  # what its env.py speaks to is one for the whole process
+_ALEMBIC = Lock()  # Alembic's context for env.py is global to the process
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring a database up to date; of processes that start together one does, the others wait.
+    """Migrate a database to the newest step; concurrent processes wait for one another.
 
-    All steps are one transaction, in SQLite too: a failure leaves the database as it was.
+    All steps are one transaction, in SQLite too: a failure leaves the database unchanged.
 
     Raises:
-        StorageError: the database cannot be used, or a newer release has been at work in it.
+        StorageError: the database cannot be used, or a newer software version has migrated it.
     """
-    config = _config()
+    config = _alembic_config()
     with _ALEMBIC, writing(engine) as connection:
         advisory_lock(connection, "migrations")
         _refuse_newer(connection, config)
@@ -39,7 +38,7 @@ def upgrade(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
-def _config() -> Config:
+def _alembic_config() -> Config:
     config = Config()
     folder = str(Path(__file__).parent)
     config.set_main_option("script_location", folder.replace("%", "%%"))
@@ -48,9 +47,9 @@ def _config() -> Config:
 
 def _refuse_newer(connection: Connection, config: Config) -> None:
     steps = {step.revision for step in ScriptDirectory.from_config(config).walk_revisions()}
-    for found in MigrationContext.configure(connection).get_current_heads():
-        if found not in steps:
+    for revision in MigrationContext.configure(connection).get_current_heads():
+        if revision not in steps:
             raise StorageError(
-                f"the database is at step {found!r}, which this release does not know: "
+                f"the database is at step {revision!r}, which this release does not know: "
                 "a newer release has been at work in it; use that one, or restore a backup"
             )

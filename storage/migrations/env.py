@@ -1,4 +1,4 @@
-"""Read by Alembic: runs the steps on the connection, and in the transaction, that it is given."""
+"""Alembic's entry point: runs the steps on a given connection, in its transaction."""
 
 from alembic import context
 

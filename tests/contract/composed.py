@@ -1,7 +1,7 @@
 """The whole application as a worker composes it, in this process and over a real release.
 
-What BentoML would answer is answered by a stub, which takes every path: a call that gets there
-without a key has been left open.
+A stub stands in for BentoML and answers every path: a call that reaches it without a key is a
+route that was left open.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ EVERY_SCOPE = frozenset(map(str, KeyScope))
 
 
 def token(scopes: Collection[str], *, tier: str = "unlimited", subject: str = "anna") -> str:
-    """A bearer token with scopes."""
+    """Return a bearer token with scopes."""
     now = int(time.time())
     claims = {"sub": subject, "aud": AUDIENCE, "exp": now + 600, "scope": " ".join(scopes)}
     return jwt.encode({**claims, "tier": tier}, SECRET, algorithm="HS256")
@@ -54,12 +54,12 @@ async def behind(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": BEHIND})
 
 
-def composed(
+def compose_application(
     folder: Path, store: Store, release: LoadedRelease, serving: Serving, **settings: Any
 ) -> Application:
-    """A worker with its database in `folder`; nobody is limited unless `settings` say so."""
+    """Return a worker with its database in `folder`, without limits unless `settings` has them."""
     url = f"sqlite:///{folder}/mlrf.db"
-    given: dict[str, Any] = {
+    values: dict[str, Any] = {
         "artifacts_dir": store.root,
         "database_url": SecretStr(url),
         "api_key": SecretStr(KEY),
@@ -73,25 +73,25 @@ def composed(
     database.dispose()
     watcher: ReleaseWatcher[LoadedRelease] = ReleaseWatcher(store, lambda store, name: release)
     watcher.look()
-    return Application(Settings(**given), watcher, lambda: serving, behind)
+    return Application(Settings(**values), watcher, lambda: serving, behind)
 
 
 class KeyClient(Client):
-    """A client that sends a key with every request that brings none of its own."""
+    """A client that adds a key to every request that has no credentials."""
 
-    def request(self, method: str, url: str, **how: Any) -> httpx.Response:
-        headers = {"X-API-Key": KEY, **how.pop("headers", {})}
+    def request(self, method: str, url: str, **options: Any) -> httpx.Response:
+        headers = {"X-API-Key": KEY, **options.pop("headers", {})}
         if "Authorization" in headers:
             del headers["X-API-Key"]
-        return super().request(method, url, headers=headers, **how)
+        return super().request(method, url, headers=headers, **options)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request as a server hands it over, whatever a client library would make of its path.
+class RawRequest:
+    """A request as a server hands it over, with a path that no client library has normalised.
 
     Attributes:
-        path: decoded, as in the scope.
+        path: percent-decoded, as in the ASGI scope.
     """
 
     method: str
@@ -101,8 +101,8 @@ class Asked:
 
 
 @dataclass
-class Told:
-    """What was answered."""
+class RawResponse:
+    """The response to a raw request."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -116,23 +116,23 @@ class Told:
         return code
 
 
-def ask(app: Application, *requests: Asked) -> list[Told]:
-    """The answers to requests, one after the other."""
+def send_requests(app: Application, *requests: RawRequest) -> list[RawResponse]:
+    """Send requests one after the other, and return their responses."""
 
-    async def asking() -> list[Told]:
-        return [await _told(app, asked) for asked in requests]
+    async def send_all() -> list[RawResponse]:
+        return [await _send_request(app, request) for request in requests]
 
-    return anyio.run(asking)
+    return anyio.run(send_all)
 
 
-async def _told(app: Application, asked: Asked) -> Told:
-    told = Told()
-    headers = {"content-type": "application/json", **asked.headers}
+async def _send_request(app: Application, request: RawRequest) -> RawResponse:
+    response = RawResponse()
+    headers = {"content-type": "application/json", **request.headers}
     scope = {
         "type": "http",
-        "method": asked.method,
-        "path": asked.path,
-        "raw_path": asked.path.encode(),
+        "method": request.method,
+        "path": request.path,
+        "raw_path": request.path.encode(),
         "root_path": "",
         "query_string": b"",
         "headers": [(name.lower().encode(), text.encode()) for name, text in headers.items()],
@@ -141,14 +141,14 @@ async def _told(app: Application, asked: Asked) -> Told:
     }
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": asked.body, "more_body": False}
+        return {"type": "http.request", "body": request.body, "more_body": False}
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
-            told.status = message["status"]
-            told.headers = {name.decode(): text.decode() for name, text in message["headers"]}
+            response.status = message["status"]
+            response.headers = {name.decode(): text.decode() for name, text in message["headers"]}
         else:
-            told.body += message.get("body", b"")
+            response.body += message.get("body", b"")
 
     await app(scope, receive, send)
-    return told
+    return response

@@ -31,11 +31,11 @@ from models.engine import ForecastEngine
 from models.forecaster import Forecaster
 from models.release import LoadedRelease, load_release
 
-_TRACE_OF_INSIDE = re.compile(r"Traceback|File \"|\.py\b|/(work|tmp|srv|root|home|usr)/|<[a-z]+>")
+_INTERNALS = re.compile(r"Traceback|File \"|\.py\b|/(work|tmp|srv|root|home|usr)/|<[a-z]+>")
 
 
 class Client:
-    """Calls an application, and holds every error of it to the contract."""
+    """A client that checks every error of an application against the contract."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -46,11 +46,11 @@ class Client:
     def post(self, url: str, **document: object) -> httpx.Response:
         return self.request("POST", url, json=document)
 
-    def request(self, method: str, url: str, **how: Any) -> httpx.Response:
+    def request(self, method: str, url: str, **options: Any) -> httpx.Response:
         async def call() -> httpx.Response:
             transport = httpx.ASGITransport(self.app)
             async with httpx.AsyncClient(transport=transport, base_url="http://mlrf") as client:
-                return await client.request(method, url, **how)
+                return await client.request(method, url, **options)
 
         response = anyio.run(call)
         assert response.headers["x-request-id"]
@@ -59,14 +59,14 @@ class Client:
         return response
 
     def problem(self, response: httpx.Response, code: Code) -> dict[str, Any]:
-        """The document of a refusal, which must be of this code."""
+        """Return the document of a refusal; fail unless it has this code."""
         document: dict[str, Any] = response.json()
         assert (document["code"], response.status_code) == (code.name, code.status), document
         return document
 
 
 def check_problem(response: httpx.Response) -> None:
-    """Any answer that is no success is a problem, and tells nothing of what is inside."""
+    """Fail unless an error is a problem document that reveals nothing of the internals."""
     assert response.headers["content-type"] == "application/problem+json"
     document = response.json()
     assert document.keys() == {
@@ -78,13 +78,13 @@ def check_problem(response: httpx.Response) -> None:
     assert document["request_id"] == response.headers["x-request-id"]
     assert document["instance"] == response.request.url.path
     assert document["error"] == document["detail"]
-    told = response.text.replace(document["instance"], "")
-    assert not _TRACE_OF_INSIDE.search(told), told
+    body = response.text.replace(document["instance"], "")
+    assert not _INTERNALS.search(body), body
 
 
 @dataclass
 class LocalRunners:
-    """The two runners as the service calls them, over the engine of this process."""
+    """Both runners, as the service calls them, over the engine of this process."""
 
     engine: ForecastEngine
     inferred: list[int] = field(default_factory=list)
@@ -107,22 +107,22 @@ class LocalRunners:
 
 
 @dataclass(frozen=True)
-class Serves:
-    given: Forecaster
+class FixedServing:
+    served: Forecaster
 
     def forecaster(self) -> Forecaster:
-        return self.given
+        return self.served
 
 
-class Refuses:
-    """What the service is when no release could be loaded."""
+class UnavailableServing:
+    """The serving state of a service that could load no release."""
 
     def forecaster(self) -> Forecaster:
         raise Problem(Code.MODEL_UNAVAILABLE, "No model is loaded: CURRENT does not exist.")
 
 
-class Breaks:
-    """A service with a fault that nobody thought of."""
+class BrokenServing:
+    """The serving state of a service with an unexpected fault."""
 
     def forecaster(self) -> Forecaster:
         raise RuntimeError("Traceback of /srv/secret.py")
@@ -130,14 +130,14 @@ class Breaks:
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """The log is not looked at here, and structlog's own default writes pages of locals."""
+    """Discard the log: no test reads it, and structlog prints local variables by default."""
     with capture_logs():
         yield
 
 
 @dataclass
-class Told:
-    """What /health is told of the parts around the model."""
+class FixedConditions:
+    """Conditions of the parts around the model, as /health reads them."""
 
     parts: list[DegradedReason] = field(default_factory=list)
 
@@ -149,14 +149,14 @@ def client_of(
     serving: Serving,
     *,
     administration: Administration | None = None,
-    conditions: Told | None = None,
+    conditions: FixedConditions | None = None,
 ) -> Client:
-    """The routes without what stands before them; each client has a cache of its own."""
+    """Return a client of the routes without middleware, with a cache of its own."""
     routes = Routes(
         lambda: serving,
         AnswerCache(),
         administration or Administration(*(None,) * 5),  # type: ignore[arg-type]
-        conditions or Told(),
+        conditions or FixedConditions(),
     )
     router = Router(routes.table(), redirect_slashes=False)
     return Client(RequestIdMiddleware(ProblemMiddleware(router)))
@@ -175,33 +175,33 @@ def runners(serving_release: LoadedRelease) -> LocalRunners:
 @pytest.fixture
 def client(serving_release: LoadedRelease, runners: LocalRunners) -> Client:
     """A server with a model."""
-    return client_of(Serves(Forecaster(serving_release, runners, runners)))
+    return client_of(FixedServing(Forecaster(serving_release, runners, runners)))
 
 
 @pytest.fixture
 def client_with(serving_release: LoadedRelease, runners: LocalRunners) -> Callable[..., Client]:
-    """A server some of whose parts (release, onnx, reconciler) are others than the real ones."""
+    """Make servers in which `release`, `onnx` or `reconciler` is replaced by a stub."""
 
     def client_with(**others: Any) -> Client:
         parts = {"release": serving_release, "onnx": runners, "reconciler": runners, **others}
-        return client_of(Serves(Forecaster(**parts)))
+        return client_of(FixedServing(Forecaster(**parts)))
 
     return client_with
 
 
 @pytest.fixture
 def client_without_model() -> Client:
-    return client_of(Refuses())
+    return client_of(UnavailableServing())
 
 
 @pytest.fixture
 def broken_client() -> Client:
-    return client_of(Breaks())
+    return client_of(BrokenServing())
 
 
 @pytest.fixture
 def simple(client: Client) -> Callable[..., httpx.Response]:
-    """POST /predict/simple for a series that sells every day, but for what is given."""
+    """POST /predict/simple for a series that sells every day; keyword arguments override."""
     return partial(client.post, "/predict/simple", store_nbr=1, family="LIQUOR,WINE,BEER")
 
 

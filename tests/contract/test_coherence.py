@@ -1,4 +1,4 @@
-"""What the calls say of one another: whatever is asked, their answers are parts of one forecast."""
+"""Coherence across routes: for any query, all answers are parts of one forecast."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 from models.release import LoadedRelease
 
 Json = dict[str, Any]
-WAYS = ("store", "family")
+PATHS = ("store", "family")
 SIDES = ("baseline", "scenario", "delta")
 
 several = settings(
@@ -37,7 +37,7 @@ several = settings(
 
 @pytest.fixture(scope="module")
 def reconciled_release(serving_release: LoadedRelease) -> LoadedRelease:
-    """A release whose upper nodes are believed as much as the series, so that all of them move."""
+    """A release with equal variances at all nodes, so that reconciliation moves every series."""
     snapshot = serving_release.engine.snapshot
     variances = {node.id: 1.0 for node in snapshot.hierarchy.nodes}
     bundle = replace(serving_release.engine.bundle, name="reconciled", variances=variances)
@@ -55,19 +55,19 @@ def server(
     runners: Any,
     reconciled_release: LoadedRelease,
 ) -> Any:
-    """A server whose forecasts add up because they were added, or because they were made to."""
+    """A server with bottom-up forecasts, and one with reconciled forecasts."""
     if request.param == "bottom-up":
         return client_with()
     runner = type(runners)(reconciled_release.engine)
     return client_with(release=reconciled_release, onnx=runner, reconciler=runner)
 
 
-# --- what is asked ----------------------------------------------------------------------------
+# --- requests ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Days:
-    """Days to ask for: the first as an index and as a date, and how many (None: a single one)."""
+    """A window of days: the first as an index and as a date, and the horizon (None: one day)."""
 
     start: int
     date: str
@@ -78,14 +78,14 @@ class Days:
         return {"date": self.date} | ({} if self.horizon is None else {"horizon": self.horizon})
 
     def ahead(self, snapshot: Snapshot) -> int:
-        """Days from the origin to the first."""
+        """Return the days from the origin to the first day."""
         return max(self.start - snapshot.newest_origin, 1)
 
 
 def days_of(
     snapshot: Snapshot, horizon: int | None, *, past: bool = True
 ) -> st.SearchStrategy[Days]:
-    """Windows that may be asked for: from the newest origin, later, and as of the past."""
+    """Return a strategy for valid windows: right after the newest origin, later, or in the past."""
     newest = snapshot.newest_origin
     starts = [
         st.just(newest + 1),
@@ -99,7 +99,7 @@ def days_of(
 
 
 def nodes_of(snapshot: Snapshot, *levels: str) -> st.SearchStrategy[Node]:
-    """Nodes, each level as often as another."""
+    """Return a strategy for nodes in which each level is equally frequent."""
     hierarchy = snapshot.hierarchy
     levels = levels or tuple(hierarchy.levels)
     return st.one_of(
@@ -107,8 +107,8 @@ def nodes_of(snapshot: Snapshot, *levels: str) -> st.SearchStrategy[Node]:
     )
 
 
-def named(snapshot: Snapshot, node: Node) -> Json:
-    """A node as a request's body names it."""
+def node_fields(snapshot: Snapshot, node: Node) -> Json:
+    """Return the fields of a request's body that select a node."""
     columns = snapshot.hierarchy.levels[node.level]
     names: Json = dict(zip(columns, node.key, strict=True))
     return names | ({"store_nbr": int(names["store_nbr"])} if "store_nbr" in names else {})
@@ -116,7 +116,7 @@ def named(snapshot: Snapshot, node: Node) -> Json:
 
 @st.composite
 def adjustments_of(draw: st.DrawFn, snapshot: Snapshot, days: Days) -> Json:
-    """Promotions and holidays that may be assumed of some of the days."""
+    """Draw valid adjustments of promotions and holidays on some of the days."""
     assert days.horizon is not None
     planned = snapshot.promotion_lead + 1 - days.ahead(snapshot)
     op = draw(st.sampled_from(["set", "add", "multiply"] if planned > 0 else ["set"]))
@@ -130,21 +130,21 @@ def adjustments_of(draw: st.DrawFn, snapshot: Snapshot, days: Days) -> Json:
         first, last = sorted(draw(st.tuples(*[st.integers(0, known - 1)] * 2)))
         override["from"] = snapshot.date_at(days.start + first).isoformat()
         override["to"] = snapshot.date_at(days.start + last).isoformat()
-    kept = draw(st.sampled_from([["onpromotion"], ["holiday"], [*assumed]]))
-    return {name: assumed[name] for name in kept}
+    selected = draw(st.sampled_from([["onpromotion"], ["holiday"], [*assumed]]))
+    return {name: assumed[name] for name in selected}
 
 
-# --- what is answered -------------------------------------------------------------------------
+# --- answers ----------------------------------------------------------------------------------
 
 
-def told(response: Any) -> Json:
+def parse_success(response: Any) -> Json:
     assert response.status_code == 200, response.text
     document: Json = response.json()
     return document
 
 
 def tree_of(server: Any, **query: object) -> Json:
-    tree: Json = told(server.get("/hierarchy", **query))["tree"]
+    tree: Json = parse_success(server.get("/hierarchy", **query))["tree"]
     return tree
 
 
@@ -154,14 +154,14 @@ def walk(tree: Json) -> Iterator[Json]:
         yield from walk(child)
 
 
-def cut(tree: Json, depth: int) -> Json:
-    """A tree without what is more than `depth` levels below its root."""
-    children = [cut(child, depth - 1) for child in tree["children"]] if depth else []
+def prune(tree: Json, depth: int) -> Json:
+    """Return a tree without the nodes more than `depth` levels below its root."""
+    children = [prune(child, depth - 1) for child in tree["children"]] if depth else []
     return tree | {"children": children}
 
 
-def same(value: float, *, size: float = 0.0) -> Any:
-    """Equal but for the order in which floats are added, beside a number of that size."""
+def approximately(value: float, *, size: float = 0.0) -> Any:
+    """Return an approximation that tolerates any order of adding floats of this size."""
     return pytest.approx(value, rel=1e-9, abs=1e-9 * max(size, 1))
 
 
@@ -177,16 +177,18 @@ def test_intervals_hold_the_forecast_and_lie_within_each_other(
     horizon = data.draw(st.sampled_from(HORIZONS))
     days = data.draw(days_of(snapshot, horizon))
     nominal = st.integers(MIN_NOMINAL, MAX_NOMINAL)
-    asked = data.draw(st.lists(nominal, min_size=1, max_size=5, unique=True))
-    answer = told(
-        server.post("/predict/simple", **named(snapshot, series), **days.query, intervals=asked)
+    nominals = data.draw(st.lists(nominal, min_size=1, max_size=5, unique=True))
+    answer = parse_success(
+        server.post(
+            "/predict/simple", **node_fields(snapshot, series), **days.query, intervals=nominals
+        )
     )
     dates = [snapshot.date_at(days.start + number).isoformat() for number in range(horizon)]
     assert [day["date"] for day in answer["forecast"]] == dates
     bounds = [
-        *(f"lower_{percent}" for percent in sorted(asked, reverse=True)),
+        *(f"lower_{percent}" for percent in sorted(nominals, reverse=True)),
         "prediction",
-        *(f"upper_{percent}" for percent in sorted(asked)),
+        *(f"upper_{percent}" for percent in sorted(nominals)),
     ]
     for day in answer["forecast"]:
         assert day.keys() == {"date", "intervals", "actual", *bounds}
@@ -202,24 +204,24 @@ def test_intervals_hold_the_forecast_and_lie_within_each_other(
 def test_a_horizon_is_the_beginning_of_a_longer_one(
     server: Any, snapshot: Snapshot, data: st.DataObject
 ) -> None:
-    """Whatever else is computed with a day, its forecast and its bounds are the same."""
-    series = named(snapshot, data.draw(nodes_of(snapshot, BOTTOM)))
+    """A day's forecast and bounds do not depend on the other days of the request."""
+    series = node_fields(snapshot, data.draw(nodes_of(snapshot, BOTTOM)))
     short, long = sorted(
         data.draw(st.lists(st.sampled_from(HORIZONS), min_size=2, max_size=2, unique=True))
     )
     days = data.draw(days_of(snapshot, long))
     answers = [
-        told(server.post("/predict/simple", **series, date=days.date, horizon=horizon))
+        parse_success(server.post("/predict/simple", **series, date=days.date, horizon=horizon))
         for horizon in (short, long)
     ]
     beginning, whole = (answer["forecast"] for answer in answers)
     for day, again in zip(beginning, whole[:short], strict=True):
         for name, value in day.items():
-            assert again[name] == (same(value) if isinstance(value, float) else value)
+            assert again[name] == (approximately(value) if isinstance(value, float) else value)
     for answer in answers:
         del answer["forecast"], answer["horizon"]
     assert answers[0] == answers[1] | {
-        name: same(value) for name, value in answers[1].items() if isinstance(value, float)
+        name: approximately(value) for name, value in answers[1].items() if isinstance(value, float)
     }
 
 
@@ -228,25 +230,25 @@ def test_a_horizon_is_the_beginning_of_a_longer_one(
 
 @given(data=st.data())
 @several
-def test_every_node_is_the_sum_of_its_children_on_both_ways_down(
+def test_every_node_is_the_sum_of_its_children_by_store_and_by_family(
     server: Any, snapshot: Snapshot, data: st.DataObject
 ) -> None:
     days = data.draw(days_of(snapshot, data.draw(st.sampled_from([None, *HORIZONS]))))
-    of_way = [list(walk(tree_of(server, **days.query, by=way))) for way in WAYS]
-    for nodes in of_way:
+    nodes_by_path = [list(walk(tree_of(server, **days.query, by=path))) for path in PATHS]
+    for nodes in nodes_by_path:
         size = nodes[0]["prediction"]
         for node in nodes:
             assert node["prediction"] >= 0
             assert bool(node["children"]) is (node["level"] != BOTTOM)
             for value in ("prediction", "previous") if node["children"] else ():
                 parts = [child[value] for child in node["children"]]
-                told_of_none = {part is None for part in (node[value], *parts)}
-                assert len(told_of_none) == 1
+                absences = {part is None for part in (node[value], *parts)}
+                assert len(absences) == 1
                 if node[value] is not None:
-                    assert sum(parts) == same(node[value], size=size)
+                    assert sum(parts) == approximately(node[value], size=size)
     by_store, by_family = (
         {node["id"]: (node["prediction"], node["previous"], node["trend"]) for node in nodes}
-        for nodes in of_way
+        for nodes in nodes_by_path
     )
     shared = by_store.keys() & by_family.keys()
     assert shared == {node.id for node in snapshot.hierarchy.nodes if node.level in (TOTAL, BOTTOM)}
@@ -255,32 +257,34 @@ def test_every_node_is_the_sum_of_its_children_on_both_ways_down(
 
 @given(data=st.data())
 @several
-def test_a_part_of_the_tree_is_the_same_asked_for_alone(
+def test_a_subtree_equals_its_part_of_the_whole_tree(
     server: Any, snapshot: Snapshot, data: st.DataObject
 ) -> None:
     days = data.draw(days_of(snapshot, data.draw(st.sampled_from([None, *HORIZONS]))))
-    way = data.draw(st.sampled_from(WAYS))
+    path = data.draw(st.sampled_from(PATHS))
     depth = data.draw(st.integers(0, 3))
-    node = data.draw(nodes_of(snapshot, TOTAL, way, BOTTOM))
-    whole = tree_of(server, **days.query, by=way)
-    (inside,) = [shown for shown in walk(whole) if shown["id"] == node.id]
-    alone = tree_of(server, **days.query, by=way, node=node.id, depth=depth)
-    assert alone == cut(inside, depth)
+    node = data.draw(nodes_of(snapshot, TOTAL, path, BOTTOM))
+    whole = tree_of(server, **days.query, by=path)
+    (inside,) = [part for part in walk(whole) if part["id"] == node.id]
+    subtree = tree_of(server, **days.query, by=path, node=node.id, depth=depth)
+    assert subtree == prune(inside, depth)
 
 
 @given(data=st.data())
 @several
-def test_a_series_is_the_tree_s_leaf_and_its_days_add_up_to_it(
+def test_a_series_equals_its_leaf_in_the_tree_and_its_days_add_up_to_it(
     server: Any, snapshot: Snapshot, data: st.DataObject
 ) -> None:
     series = data.draw(nodes_of(snapshot, BOTTOM))
     horizon = data.draw(st.sampled_from(HORIZONS))
     days = data.draw(days_of(snapshot, horizon))
-    answer = told(server.post("/predict/simple", **named(snapshot, series), **days.query))
+    answer = parse_success(
+        server.post("/predict/simple", **node_fields(snapshot, series), **days.query)
+    )
     forecast = [day["prediction"] for day in answer["forecast"]]
     leaf = {"node": series.id, "date": days.date}
-    assert tree_of(server, **leaf)["prediction"] == same(answer["prediction"])
-    assert tree_of(server, **leaf, horizon=horizon)["prediction"] == same(sum(forecast))
+    assert tree_of(server, **leaf)["prediction"] == approximately(answer["prediction"])
+    assert tree_of(server, **leaf, horizon=horizon)["prediction"] == approximately(sum(forecast))
 
 
 @given(data=st.data())
@@ -288,7 +292,7 @@ def test_a_series_is_the_tree_s_leaf_and_its_days_add_up_to_it(
 def test_the_days_of_a_node_add_up_to_its_horizon(
     server: Any, snapshot: Snapshot, data: st.DataObject
 ) -> None:
-    """From one origin, which days to come share."""
+    """All days after the newest origin are forecast from it; past days have other origins."""
     horizon = data.draw(st.sampled_from(HORIZONS))
     days = data.draw(days_of(snapshot, horizon, past=False))
     node = data.draw(nodes_of(snapshot)).id
@@ -296,7 +300,9 @@ def test_the_days_of_a_node_add_up_to_its_horizon(
         tree_of(server, node=node, depth=0, date=snapshot.date_at(start).isoformat())["prediction"]
         for start in range(days.start, days.start + horizon)
     ]
-    assert tree_of(server, node=node, depth=0, **days.query)["prediction"] == same(sum(single))
+    assert tree_of(server, node=node, depth=0, **days.query)["prediction"] == approximately(
+        sum(single)
+    )
 
 
 # --- POST /whatif -----------------------------------------------------------------------------
@@ -304,50 +310,52 @@ def test_the_days_of_a_node_add_up_to_its_horizon(
 
 @given(data=st.data())
 @settings(several, max_examples=40)
-def test_a_scenario_adds_up_beside_the_forecast_that_it_departs_from(
+def test_baseline_scenario_and_delta_each_add_up(
     server: Any, snapshot: Snapshot, data: st.DataObject
 ) -> None:
-    """Over children, over days, and on both ways down; nothing assumed is no difference at all."""
+    """Over children, over days, and on both paths; no adjustment makes no difference."""
     node = data.draw(nodes_of(snapshot))
     days = data.draw(days_of(snapshot, data.draw(st.sampled_from(HORIZONS))))
-    assumed = data.draw(adjustments_of(snapshot, days) | st.just({}))
-    ways = WAYS if node.level == TOTAL else (None,)
-    body = named(snapshot, node) | days.query | {"adjustments": assumed, "depth": 2}
-    answers = [told(server.post("/whatif", **body, by=way)) for way in ways]
-    shown: dict[str, Json] = {}
+    adjustments = data.draw(adjustments_of(snapshot, days) | st.just({}))
+    paths = PATHS if node.level == TOTAL else (None,)
+    body = node_fields(snapshot, node) | days.query | {"adjustments": adjustments, "depth": 2}
+    answers = [parse_success(server.post("/whatif", **body, by=path)) for path in paths]
+    figures_by_node: dict[str, Json] = {}
     for answer in answers:
         root = answer | {"id": answer["node"]}
         check_sums(root)
         for part in (*walk(root), *answer["ancestors"]):
             figures = {side: part[side] for side in SIDES}
-            assert shown.setdefault(part["id"], figures) == figures
+            assert figures_by_node.setdefault(part["id"], figures) == figures
             check_change(part)
-            assert assumed or part["delta"] == 0
+            assert adjustments or part["delta"] == 0
         if not answer["moved_by_shared_features"] and not answer["moved_by_reconciliation"]:
-            for above in answer["ancestors"]:
-                assert above["delta"] == same(answer["delta"], size=above["baseline"])
-    for way in WAYS:
-        for part in walk(tree_of(server, **days.query, by=way)):
-            if part["id"] in shown:
-                assert shown[part["id"]]["baseline"] == same(part["prediction"])
+            for ancestor in answer["ancestors"]:
+                assert ancestor["delta"] == approximately(
+                    answer["delta"], size=ancestor["baseline"]
+                )
+    for path in PATHS:
+        for part in walk(tree_of(server, **days.query, by=path)):
+            if part["id"] in figures_by_node:
+                assert figures_by_node[part["id"]]["baseline"] == approximately(part["prediction"])
 
 
 def check_sums(root: Json) -> None:
-    """Days add up to the node, and children to their parent: both sides, and the difference."""
+    """Fail unless days add up to the node and children to their parent, on every side."""
     size = max(root["baseline"], root["scenario"])
     for side in SIDES:
-        assert sum(day[side] for day in root["days"]) == same(root[side], size=size)
+        assert sum(day[side] for day in root["days"]) == approximately(root[side], size=size)
         for part in walk(root):
             if part["children"]:
                 children = sum(child[side] for child in part["children"])
-                assert children == same(part[side], size=size)
+                assert children == approximately(part[side], size=size)
 
 
 def check_change(part: Json) -> None:
-    """A difference is one, and no side is negative."""
+    """Fail unless the delta is scenario minus baseline, and no side is negative."""
     baseline, scenario, delta = (part[side] for side in SIDES)
     assert min(baseline, scenario) >= 0
-    assert delta == same(scenario - baseline, size=max(baseline, scenario))
+    assert delta == approximately(scenario - baseline, size=max(baseline, scenario))
     assert (delta == 0) or (scenario != baseline)
 
 
@@ -356,14 +364,14 @@ def check_change(part: Json) -> None:
 
 @st.composite
 def items_of(draw: st.DrawFn, snapshot: Snapshot) -> list[Json]:
-    """Items of few dates, good ones and such as are refused, some for too many days."""
+    """Draw items of few dates: valid ones and ones that are refused."""
     few = st.lists(days_of(snapshot, min(HORIZONS)), min_size=1, max_size=MAX_PAST_ORIGINS)
     dates = st.sampled_from([None, *(days.date for days in draw(few))])
     intervals = st.lists(st.integers(MIN_NOMINAL, MAX_NOMINAL), max_size=3)
     wrong = [{"store_nbr": 99}, {"family": "DIARY"}, {"horizon": 16}, {"date": "soon"}]
     items = []
     for _ in range(draw(st.integers(1, 8))):
-        item = named(snapshot, draw(nodes_of(snapshot, BOTTOM)))
+        item = node_fields(snapshot, draw(nodes_of(snapshot, BOTTOM)))
         item |= {"date": draw(dates), "horizon": draw(st.sampled_from(HORIZONS))}
         item |= {"intervals": draw(intervals)}
         items.append(item | draw(st.just({}) | st.sampled_from([{}, *wrong])))
@@ -372,23 +380,28 @@ def items_of(draw: st.DrawFn, snapshot: Snapshot) -> list[Json]:
 
 @given(data=st.data())
 @several
-def test_a_batch_is_the_single_answers_byte_for_byte(
+def test_a_batch_equals_the_single_answers_byte_for_byte(
     client: Any, snapshot: Snapshot, data: st.DataObject
 ) -> None:
-    """A problem differs by what names its place alone. Where forecasts are reconciled, one of the
-    past is the single call's but for rounding: other days are solved beside it."""
+    """Problems differ only in their pointers.
+
+    With reconciliation a past forecast would differ from the single call's by rounding, as the
+    solve covers the days of other items too; hence only bottom-up forecasts are compared.
+    """
     items = data.draw(items_of(snapshot))
     batch = client.post("/predict/batch", predictions=items)
     singles = [client.post("/predict/simple", **item) for item in items]
     parts = [
-        placed(single.json(), f"/predictions/{number}") if single.is_error else single.content
+        as_batch_problem(single.json(), f"/predictions/{number}")
+        if single.is_error
+        else single.content
         for number, single in enumerate(singles)
     ]
     assert batch.content == b'{"predictions":[' + b",".join(parts) + b"]}"
 
 
-def placed(problem: Json, pointer: str) -> bytes:
-    """The problem of a single call as a batch tells it."""
+def as_batch_problem(problem: Json, pointer: str) -> bytes:
+    """Return the problem of a single call as a batch reports it."""
     del problem["request_id"]
     for fault in problem["errors"]:
         fault["pointer"] = pointer + fault["pointer"]

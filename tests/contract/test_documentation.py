@@ -1,4 +1,4 @@
-"""The documentation is true: its examples are answered as shown, its document as described."""
+"""The documentation matches the service: its examples, and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -23,42 +23,46 @@ from api.try_form import form_of
 from errors import Code
 from models.forecaster import Forecaster
 from models.release import LoadedRelease
-from tests.contract.conftest import Client, LocalRunners, Serves, Told, client_of
+from tests.contract.conftest import Client, FixedConditions, FixedServing, LocalRunners, client_of
 
 EXAMPLES = examples()
 DOCUMENT = openapi(OPERATIONS)
 
 
-def assert_same_shape(shown: Any, told: Any, at: str) -> None:
-    """The same names and kinds of values; lists, and what is told by level, may be cut short."""
-    if isinstance(shown, dict):
-        assert shown.keys() == told.keys() or (".levels" in at and shown.keys() < told.keys()), at
-        for name, value in shown.items():
-            assert_same_shape(value, told[name], f"{at}.{name}")
-    elif isinstance(shown, list):
-        assert isinstance(told, list), at
-        for number, value in enumerate(shown):
-            assert_same_shape(value, told[number], f"{at}[{number}]")
-    elif shown is not None and told is not None:
-        number = isinstance(shown, int | float) and isinstance(told, int | float)
-        assert number or isinstance(told, type(shown)), f"{at}: {shown!r} and {told!r}"
+def assert_same_shape(documented: Any, actual: Any, at: str) -> None:
+    """Fail unless names and types are equal; documented lists and levels may be a subset."""
+    if isinstance(documented, dict):
+        assert documented.keys() == actual.keys() or (
+            ".levels" in at and documented.keys() < actual.keys()
+        ), at
+        for name, value in documented.items():
+            assert_same_shape(value, actual[name], f"{at}.{name}")
+    elif isinstance(documented, list):
+        assert isinstance(actual, list), at
+        for number, value in enumerate(documented):
+            assert_same_shape(value, actual[number], f"{at}[{number}]")
+    elif documented is not None and actual is not None:
+        number = isinstance(documented, int | float) and isinstance(actual, int | float)
+        assert number or isinstance(actual, type(documented)), (
+            f"{at}: {documented!r} and {actual!r}"
+        )
 
 
 def validator(schema: dict[str, Any]) -> Any:
     return Draft202012Validator({**schema, "components": DOCUMENT["components"]})
 
 
-def described(example: Example) -> dict[str, Any]:
+def operation_of(example: Example) -> dict[str, Any]:
     operation: dict[str, Any] = DOCUMENT["paths"][example.path][example.method.lower()]
     return operation
 
 
 @pytest.fixture
 def client(serving_release: LoadedRelease, runners: LocalRunners) -> Client:
-    """A server whose data are old, as those of the demo are."""
+    """A server with stale data, like those of the demo."""
     old = DegradedReason("data", "The newest sales are of 2024-06-30.")
-    serving = Serves(Forecaster(serving_release, runners, runners))
-    return client_of(serving, conditions=Told([old]))
+    serving = FixedServing(Forecaster(serving_release, runners, runners))
+    return client_of(serving, conditions=FixedConditions([old]))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.url)
@@ -70,23 +74,23 @@ def test_an_example_is_true(client: Any, example: Example) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.url)
 def test_request_and_answer_are_as_described(client: Any, example: Example) -> None:
-    operation = described(example)
+    operation = operation_of(example)
     if example.body is not None:
         validator(operation["requestBody"]["content"][JSON]["schema"]).validate(example.body)
-    told = client.request(example.method, example.url, json=example.body).json()
+    actual = client.request(example.method, example.url, json=example.body).json()
     answer = validator(operation["responses"]["200"]["content"][JSON]["schema"])
-    answer.validate(told)
+    answer.validate(actual)
     answer.validate(example.answer)
 
 
-def test_an_answer_with_a_name_that_is_not_described_is_seen() -> None:
-    example = next(shown for shown in EXAMPLES if shown.path == "/predict/simple")
-    schema = described(example)["responses"]["200"]["content"][JSON]["schema"]
+def test_an_answer_with_an_undescribed_field_is_detected() -> None:
+    example = next(each for each in EXAMPLES if each.path == "/predict/simple")
+    schema = operation_of(example)["responses"]["200"]["content"][JSON]["schema"]
     with pytest.raises(jsonschema_rs.ValidationError):
         validator(schema).validate({**example.answer, "lower_8": 0})
 
 
-def test_every_call_is_described_and_every_description_is_of_a_call(client: Any) -> None:
+def test_routes_and_described_operations_are_the_same(client: Any) -> None:
     routes = {
         (method, route.path)
         for route in client.app.app.app.routes
@@ -98,15 +102,15 @@ def test_every_call_is_described_and_every_description_is_of_a_call(client: Any)
 
 
 @pytest.mark.parametrize("call", OPERATIONS, ids=lambda call: call.name)
-def test_an_operation_tells_what_it_does_and_every_problem(call: Any) -> None:
+def test_an_operation_has_a_summary_and_lists_every_problem(call: Any) -> None:
     operation = DOCUMENT["paths"][call.path][call.method.lower()]
     assert operation["summary"].endswith(".")
-    told = str(operation["responses"])
-    assert {code for code in Code if f"{code.anchor})" in told} == problems_of(call)
+    text = str(operation["responses"])
+    assert {code for code in Code if f"{code.anchor})" in text} == problems_of(call)
 
 
-def test_operation_ids_are_those_that_generated_clients_know() -> None:
-    """A change of one renames a function of every client: it is a change of the contract."""
+def test_operation_ids_are_stable_for_generated_clients() -> None:
+    """Changing an id renames a function in every client, and so breaks the contract."""
     identifiers = [
         operation["operationId"] for of in DOCUMENT["paths"].values() for operation in of.values()
     ]
@@ -139,7 +143,7 @@ def test_a_refusal_is_one_of_the_shared_responses(call: Any) -> None:
 
 
 def parts_of(node: Any) -> Iterator[dict[str, Any]]:
-    """Every object inside a document, examples left out."""
+    """Yield every object inside a document, without its examples."""
     if isinstance(node, dict):
         yield node
         for name, value in node.items():
@@ -150,24 +154,24 @@ def parts_of(node: Any) -> Iterator[dict[str, Any]]:
             yield from parts_of(value)
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_resolves() -> None:
     references = {part["$ref"] for part in parts_of(DOCUMENT) if "$ref" in part}
     for reference in references:
-        found: Any = DOCUMENT
+        target: Any = DOCUMENT
         for name in reference.removeprefix("#/").split("/"):
-            found = found[name]
+            target = target[name]
 
 
 def test_nothing_has_null_as_its_default() -> None:
     assert not [part for part in parts_of(DOCUMENT) if part.get("default", "") is None]
 
 
-def test_a_field_that_may_be_left_out_of_a_request_is_not_described_as_null() -> None:
+def test_an_optional_field_of_a_request_is_not_described_as_nullable() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     for model in {call.body for call in OPERATIONS if call.body} | {Override}:
-        described = schemas[model.__name__]
-        for name, field in described["properties"].items():
-            if name not in described.get("required", ()):
+        properties_of_model = schemas[model.__name__]
+        for name, field in properties_of_model["properties"].items():
+            if name not in properties_of_model.get("required", ()):
                 assert {"type": "null"} not in field.get("anyOf", ()), f"{model.__name__}.{name}"
 
 
@@ -183,8 +187,8 @@ def test_every_field_of_a_request_is_described() -> None:
             assert all(field.description for field in request.model_fields.values()), request
 
 
-def test_calls_with_examples_are_the_planners_and_developers(client: Any) -> None:
-    """What a probe or a protocol's client asks needs none."""
+def test_only_probes_and_machine_protocols_have_no_example(client: Any) -> None:
+    """Probes, metrics, administration and the inference protocol need no example."""
     without = {call.path for call in OPERATIONS} - {example.path for example in EXAMPLES}
     quiet = ("/v2", "/admin", "/metrics")
     assert all(path.startswith(quiet) or path in _PROBES for path in without), without
@@ -200,7 +204,7 @@ def test_the_document_is_served_and_has_an_etag(client: Any) -> None:
     assert client.request("GET", "/openapi.json", headers=tag).status_code == 304
 
 
-def test_the_page_of_calls_shows_every_call_and_loads_nothing_from_elsewhere(client: Any) -> None:
+def test_the_docs_page_lists_every_call_and_loads_nothing_from_other_hosts(client: Any) -> None:
     response = client.get("/docs")
     page = response.text
     for call in OPERATIONS:
@@ -212,7 +216,7 @@ def test_the_page_of_calls_shows_every_call_and_loads_nothing_from_elsewhere(cli
     assert client.get("/docs/style.css").headers["content-type"].startswith("text/css")
 
 
-def test_the_page_of_calls_runs_one_script_of_this_server_and_nothing_inline(client: Any) -> None:
+def test_the_docs_page_runs_one_script_of_this_server_and_no_inline_code(client: Any) -> None:
     response = client.get("/docs")
     policy = dict(
         part.strip().split(" ", 1)
@@ -236,7 +240,7 @@ def test_other_pages_run_no_script(client: Any) -> None:
 
 @pytest.mark.parametrize("page", ["/docs", "/docs/errors"])
 def test_links_of_a_page_stay_below_a_prefix(client: Any, page: str) -> None:
-    """A proxy may serve all of this below /mlrf/: then /openapi.json is somebody else's."""
+    """Behind a proxy with the prefix /mlrf/, an absolute /openapi.json would leave the service."""
     for target in re.findall(r'(?:href|src)="([^"]*)"', client.get(page).text):
         assert not target.startswith("/"), target
         if not target.startswith(("#", "data:", "https:")):
@@ -245,7 +249,7 @@ def test_links_of_a_page_stay_below_a_prefix(client: Any, page: str) -> None:
 
 
 @pytest.mark.parametrize("call", OPERATIONS, ids=lambda call: call.name)
-def test_every_call_has_a_form_that_holds_what_it_takes(call: Any) -> None:
+def test_every_call_has_a_form_with_its_parameters_and_body(call: Any) -> None:
     operation = DOCUMENT["paths"][call.path][call.method.lower()]
     schemas = DOCUMENT["components"]["schemas"]
     form = form_of(call.method, call.path, operation, schemas)

@@ -1,4 +1,4 @@
-"""docs/errors.md shows what is answered: its examples are asked for, and compared."""
+"""Examples in docs/errors.md equal the actual answers."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _LINE = re.compile(r"^`(GET|POST) (/\S*?)(?: (\{.*))?`: `(.+?)`", re.MULTILINE)
 _BLOCK = re.compile(
     r"^`(GET|POST) (/\S*)` with `(\{.*\})`:\n\n```json\n(.*?)\n```", re.MULTILINE | re.DOTALL
 )
-_CUT = re.compile(r",\s*…\s*}")
+_ELLIPSIS = re.compile(r",\s*…\s*}")
 
 
 class Example(NamedTuple):
-    """A request, and members of its problem.
+    """A documented request, and the expected members of its problem.
 
     Attributes:
-        section: of the page, in which it stands.
+        section: heading of the page that has it.
     """
 
     section: str
     method: str
     path: str
     body: str | None
-    shown: dict[str, Any]
+    expected: dict[str, Any]
 
 
 def examples() -> Iterator[Example]:
@@ -40,22 +40,22 @@ def examples() -> Iterator[Example]:
         name = section.partition("\n")[0]
         for method, path, body, detail in _LINE.findall(section):
             yield Example(name, method, path, body or None, {"detail": detail})
-        for method, path, body, shown in _BLOCK.findall(section):
-            yield Example(name, method, path, body, orjson.loads(_CUT.sub("}", shown)))
+        for method, path, body, expected in _BLOCK.findall(section):
+            yield Example(name, method, path, body, orjson.loads(_ELLIPSIS.sub("}", expected)))
 
 
 EXAMPLES = list(examples())
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.section)
-def test_an_example_is_what_is_answered(client: Client, example: Example) -> None:
+def test_an_example_equals_the_actual_problem(client: Client, example: Example) -> None:
     headers = {"Content-Type": "application/json"} if example.body else {}
     response = client.request(example.method, example.path, content=example.body, headers=headers)
-    told = response.json()
-    assert {name: told[name] for name in example.shown} == example.shown
-    assert told["type"].endswith(f"#{example.section}")
+    problem = response.json()
+    assert {name: problem[name] for name in example.expected} == example.expected
+    assert problem["type"].endswith(f"#{example.section}")
 
 
 def test_most_faults_of_a_request_have_an_example() -> None:
-    """A change of how examples are written must not leave them unread."""
+    """A change of the page's format must not make the patterns miss its examples."""
     assert len({example.section for example in EXAMPLES}) >= 10

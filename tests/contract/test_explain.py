@@ -1,4 +1,4 @@
-"""POST /explain: why a forecast is what it is."""
+"""POST /explain: contributions of features to a forecast."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ NODES = [
     pytest.param({"family": "DAIRY"}, "family:DAIRY", "family", id="family"),
     pytest.param({}, "total", "total", id="total"),
 ]
-every_level = pytest.mark.parametrize(("asked", "node", "level"), NODES)
+every_level = pytest.mark.parametrize(("fields", "node", "level"), NODES)
 
 
 @pytest.fixture
 def explain(client: Any) -> Callable[..., httpx.Response]:
-    """POST /explain for what is given."""
+    """POST /explain with fields as keyword arguments."""
     return partial(client.post, "/explain")
 
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Rows of every run of the boosters."""
+    """Number of rows of every run of the boosters."""
     rows: list[int] = []
     real = Explainer.contributions
 
-    def counted(explainer: Explainer, asked: np.ndarray) -> np.ndarray:
-        rows.append(len(asked))
-        return real(explainer, asked)
+    def count_contributions(explainer: Explainer, matrix: np.ndarray) -> np.ndarray:
+        rows.append(len(matrix))
+        return real(explainer, matrix)
 
-    monkeypatch.setattr(Explainer, "contributions", counted)
+    monkeypatch.setattr(Explainer, "contributions", count_contributions)
     return rows
 
 
 def assert_adds_up(answer: dict[str, Any]) -> None:
-    """As a client would check it."""
+    """Fail unless the parts of an answer add up to its prediction, as a client would check."""
     total = (
         answer["base_units"]
         + sum(feature["units"] for feature in answer["features"])
@@ -80,7 +80,7 @@ def node_of(tree: dict[str, Any], name: str) -> dict[str, Any] | None:
 # --- one day of one series --------------------------------------------------------------------
 
 
-def test_the_answer_says_what_it_rests_on(
+def test_the_answer_states_its_model_and_data(
     explain: Callable, release: Release, newest: date, snapshot: Snapshot
 ) -> None:
     answer = explain(**SERIES).json()
@@ -123,11 +123,11 @@ def test_contributions_of_a_day_add_up_and_multiply_to_the_forecast(
     assert by_name(answer)["horizon"]["value"] == ahead
 
 
-@pytest.mark.parametrize("asked", [{}, {"horizon": 15}], ids=["a day", "a sum of days"])
+@pytest.mark.parametrize("fields", [{}, {"horizon": 15}], ids=["a day", "a sum of days"])
 def test_groups_unfold_to_all_features_and_add_up_to_the_same(
-    explain: Callable, asked: dict[str, int]
+    explain: Callable, fields: dict[str, int]
 ) -> None:
-    answer = explain(**SERIES, **asked).json()
+    answer = explain(**SERIES, **fields).json()
     by_name = {feature["name"]: feature for feature in answer["features"]}
     unfolded = [name for group in answer["groups"] for name in group["features"]]
     assert sorted(unfolded) == sorted(by_name)
@@ -135,7 +135,7 @@ def test_groups_unfold_to_all_features_and_add_up_to_the_same(
         parts = [by_name[name] for name in group["features"]]
         assert {part["group"] for part in parts} == {group["name"]}
         assert group["units"] == pytest.approx(sum(part["units"] for part in parts), abs=1e-9)
-        if asked:
+        if fields:
             assert group["factor"] is None
         else:
             factor = prod(part["factor"] for part in parts)
@@ -151,11 +151,11 @@ def test_values_are_readable_and_described(explain: Callable, newest: date) -> N
     assert steps["store"]["value"] == "1"
     assert steps["level"]["value"] == "bottom"
     assert steps["weekday"]["value"] == (newest + timedelta(60)).strftime("%A")
-    assert steps["promo"]["value"] is None  # nobody plans promotions 60 days ahead
+    assert steps["promo"]["value"] is None  # promotions are not planned 60 days ahead
     assert isinstance(steps["mean_28"]["value"], float)
     for feature in FEATURES:
-        shown = steps[feature.name]
-        assert (shown["unit"], shown["description"]) == (feature.unit, feature.description)
+        step = steps[feature.name]
+        assert (step["unit"], step["description"]) == (feature.unit, feature.description)
 
 
 def test_a_series_that_never_sold_is_zero_by_rule(explain: Callable) -> None:
@@ -173,11 +173,11 @@ def test_a_series_that_never_sold_is_zero_by_rule(explain: Callable) -> None:
 @every_level
 @pytest.mark.parametrize("ago", [-20, 0, 200], ids=["ahead", "yesterday", "past"])
 @pytest.mark.parametrize("horizon", [None, 15])
-def test_what_is_explained_is_the_forecast_of_the_tree(
+def test_the_explained_forecast_equals_that_of_the_tree(
     client: Any,
     explain: Callable,
     newest: date,
-    asked: dict[str, Any],
+    fields: dict[str, Any],
     node: str,
     level: str,
     ago: int,
@@ -187,14 +187,14 @@ def test_what_is_explained_is_the_forecast_of_the_tree(
         "date": (newest - timedelta(ago)).isoformat(),
         **({} if horizon is None else {"horizon": horizon}),
     }
-    answer = explain(**asked, **days).json()
+    answer = explain(**fields, **days).json()
     assert (answer["node"], answer["level"]) == (node, level)
     assert (answer["date"], answer["horizon"]) == (days["date"], horizon or 1)
     way = {"by": "family"} if level == "family" else {}
     tree = client.get("/hierarchy", **days, **way).json()
-    found = node_of(tree["tree"], node)
-    assert found is not None
-    assert answer["prediction"] == pytest.approx(found["prediction"], rel=1e-12)
+    match = node_of(tree["tree"], node)
+    assert match is not None
+    assert answer["prediction"] == pytest.approx(match["prediction"], rel=1e-12)
     assert answer["origin"] == tree["origin"]
     assert answer["in_sample"] is (ago >= 0)
     assert_adds_up(answer)
@@ -224,13 +224,13 @@ def test_beyond_the_cap_the_rest_is_one_step(explain: Callable, snapshot: Snapsh
     assert_adds_up(answer)
 
 
-# --- once -------------------------------------------------------------------------------------
+# --- cache ------------------------------------------------------------------------------------
 
 
-def test_the_same_question_is_computed_once(
+def test_a_repeated_request_is_computed_once(
     explain: Callable, runs: list[int], runners: Any, newest: date
 ) -> None:
-    """Also for a past origin, whose forecast alone would run the model."""
+    """Also for a past origin, whose forecast itself needs a run of the model."""
     past = (newest - timedelta(50)).isoformat()
     first, second = explain(**SERIES, date=past), explain(**SERIES, date=past)
     assert first.content == second.content
@@ -247,7 +247,7 @@ def test_the_same_question_is_computed_once(
         pytest.param({"date": "2024-05-02"}, id="a past day"),
     ],
 )
-def test_another_question_has_an_answer_of_its_own(
+def test_another_request_has_an_answer_of_its_own(
     explain: Callable, runs: list[int], other: dict[str, Any]
 ) -> None:
     first, second = explain(**SERIES), explain(**{**SERIES, **other})
@@ -255,21 +255,21 @@ def test_another_question_has_an_answer_of_its_own(
     assert first.json()["prediction"] != second.json()["prediction"]
 
 
-def test_equal_questions_at_one_time_are_computed_once(
+def test_equal_concurrent_requests_are_computed_once(
     client: Any, runs: list[int], newest: date
 ) -> None:
     async def ask() -> list[httpx.Response]:
-        found: list[httpx.Response] = []
+        responses: list[httpx.Response] = []
         transport = httpx.ASGITransport(client.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://mlrf") as http:
 
             async def one() -> None:
-                found.append(await http.post("/explain", json=SERIES))
+                responses.append(await http.post("/explain", json=SERIES))
 
             async with anyio.create_task_group() as group:
                 for _ in range(4):
                     group.start_soon(one)
-        return found
+        return responses
 
     answers = anyio.run(ask)
     assert [answer.status_code for answer in answers] == [200] * 4
@@ -281,7 +281,7 @@ def test_equal_questions_at_one_time_are_computed_once(
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "pointer"),
+    ("fields", "code", "pointer"),
     [
         pytest.param({"store_nbr": 99}, Code.INVALID_STORE, "/store_nbr", id="no such store"),
         pytest.param({"family": "TOYS"}, Code.INVALID_FAMILY, "/family", id="no such family"),
@@ -300,10 +300,10 @@ def test_equal_questions_at_one_time_are_computed_once(
         pytest.param({"node": "total"}, Code.INVALID_REQUEST, "/node", id="unknown field"),
     ],
 )
-def test_what_cannot_be_explained_is_refused_with_its_place(
-    client: Any, explain: Callable, asked: dict[str, Any], code: Code, pointer: str
+def test_an_invalid_request_is_refused_with_its_pointer(
+    client: Any, explain: Callable, fields: dict[str, Any], code: Code, pointer: str
 ) -> None:
-    problem = client.problem(explain(**asked), code)
+    problem = client.problem(explain(**fields), code)
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
 
 
@@ -311,7 +311,7 @@ def test_what_cannot_be_explained_is_refused_with_its_place(
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [
         pytest.param(ExplainerMissingError("/srv/lib"), "LightGBM", id="without LightGBM"),
         pytest.param(ExplanationError("off by 1"), "log", id="another model"),
@@ -322,17 +322,17 @@ def test_a_server_that_cannot_explain_still_forecasts(
     explain: Callable,
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
-    told: str,
+    expected: str,
 ) -> None:
     def fail(*_: object) -> None:
         raise error
 
     monkeypatch.setattr(module, "explain_node", fail)
     problem = client.problem(explain(**SERIES), Code.EXPLANATION_UNAVAILABLE)
-    assert told in problem["detail"]
+    assert expected in problem["detail"]
     assert client.post("/predict/simple", **SERIES, horizon=15).status_code == 200
     monkeypatch.undo()
-    assert explain(**SERIES).status_code == 200  # the failure is not kept
+    assert explain(**SERIES).status_code == 200  # the failure is not cached
 
 
 def test_a_runner_that_fails_is_a_problem(client_with: Callable, newest: date) -> None:

@@ -1,4 +1,4 @@
-"""Health and the probes: true with a model, and true without one."""
+"""Health and the probes, with a model and without one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from errors import Code
 from features.snapshot import Snapshot
 from models.forecaster import Forecaster
 from models.release import LoadedRelease
-from tests.contract.conftest import Serves, Told, client_of
+from tests.contract.conftest import FixedConditions, FixedServing, client_of
 
 SIMPLE = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
 NEED_A_MODEL = [
@@ -62,10 +62,10 @@ def test_health_says_what_is_loaded_and_how_old_the_data_are(
     }
 
 
-def test_health_tells_what_is_degraded(serving_release: LoadedRelease, runners: Any) -> None:
+def test_health_reports_what_is_degraded(serving_release: LoadedRelease, runners: Any) -> None:
     reason = DegradedReason("redis", "Redis does not answer.")
-    serving = Serves(Forecaster(serving_release, runners, runners))
-    answer = client_of(serving, conditions=Told([reason])).get("/health").json()
+    serving = FixedServing(Forecaster(serving_release, runners, runners))
+    answer = client_of(serving, conditions=FixedConditions([reason])).get("/health").json()
     assert (answer["status"], answer["degraded"]) == ("degraded", True)
     assert answer["reasons"] == [{"name": "redis", "detail": "Redis does not answer."}]
 
@@ -80,7 +80,7 @@ def test_probes_of_a_server_with_a_model_succeed(client: Any, path: str, status:
 
 
 @pytest.mark.parametrize(("method", "path", "body"), NEED_A_MODEL)
-def test_without_a_model_every_answer_is_that_there_is_none(
+def test_without_a_model_every_call_answers_model_unavailable(
     client_without_model: Any, method: str, path: str, body: Any
 ) -> None:
     """Never a made-up number, and never ready."""
@@ -94,16 +94,16 @@ def test_without_a_model_the_process_is_alive(client_without_model: Any) -> None
     assert (response.status_code, response.json()) == (200, {"status": "alive"})
 
 
-def test_those_are_all_calls_that_need_a_model() -> None:
-    """A new route is added above, so that it is tried without a model."""
-    needing = {
+def test_the_list_holds_all_calls_that_need_a_model() -> None:
+    """A new route must be added above, so that it is tested without a model."""
+    dependent = {
         call.path for call in OPERATIONS if call.needs in (Dependency.MODEL, Dependency.CONDITIONS)
     }
-    assert needing == {param.values[1] for param in NEED_A_MODEL}
+    assert dependent == {param.values[1] for param in NEED_A_MODEL}
 
 
 @pytest.mark.parametrize(("method", "path", "body"), NEED_A_MODEL)
-def test_a_fault_inside_is_a_problem_that_tells_nothing(
+def test_an_internal_fault_is_a_problem_without_details(
     broken_client: Any, method: str, path: str, body: Any
 ) -> None:
     response = broken_client.request(method, path, json=body)
@@ -116,7 +116,7 @@ def test_other_paths_are_not_found(client: Any, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health", "/livez", "/readyz", "/healthz", "/hierarchy"])
-def test_what_is_read_cannot_be_posted(client: Any, path: str) -> None:
+def test_read_only_paths_refuse_post(client: Any, path: str) -> None:
     response = client.post(path)
     client.problem(response, Code.METHOD_NOT_ALLOWED)
     assert {"GET", "HEAD"} == set(response.headers["allow"].split(", "))
@@ -129,7 +129,7 @@ def test_the_callers_request_id_is_in_the_answer_and_in_the_problem(client: Any)
     assert problem["request_id"] == "order-17"
 
 
-def test_the_root_lists_the_paths_and_loads_nothing_from_elsewhere(client: Any) -> None:
+def test_the_root_lists_the_paths_and_links_to_no_other_host(client: Any) -> None:
     answer = client.get("/")
     assert answer.headers["content-type"] == "application/json"
     assert {"/predict/simple", "/hierarchy", "/health"} <= set(answer.json()["paths"])

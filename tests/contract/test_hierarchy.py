@@ -16,7 +16,7 @@ from features.snapshot import MAX_HORIZON, Snapshot
 
 TOLERANCE = 1e-6
 
-every_way = pytest.mark.parametrize("by", ["store", "family"])
+every_path = pytest.mark.parametrize("by", ["store", "family"])
 
 
 def walk(tree: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -36,7 +36,7 @@ def day(newest: date, offset: int) -> str:
     return (newest + timedelta(offset)).isoformat()
 
 
-@every_way
+@every_path
 @pytest.mark.parametrize("horizon", [None, 15, 90])
 @pytest.mark.parametrize("offset", [-400, -30, 0, 1], ids=lambda offset: f"day {offset}")
 def test_children_add_up_to_their_parent_at_every_node(
@@ -58,7 +58,7 @@ def test_children_add_up_to_their_parent_at_every_node(
     assert nodes[0]["prediction"] > 0
 
 
-def test_both_ways_lead_to_the_same_bottoms_and_the_same_total(client: Any) -> None:
+def test_both_paths_have_the_same_bottom_series_and_the_same_total(client: Any) -> None:
     by_store, by_family = (
         {node["id"]: node["prediction"] for node in walk(tree_of(client, by=by, horizon=30))}
         for by in ("store", "family")
@@ -71,7 +71,7 @@ def test_both_ways_lead_to_the_same_bottoms_and_the_same_total(client: Any) -> N
 
 
 @pytest.mark.parametrize("offset", [-60, 0, 1, 20], ids=lambda offset: f"day {offset}")
-def test_a_bottom_node_is_what_predict_simple_says(client: Any, newest: date, offset: int) -> None:
+def test_a_bottom_node_equals_predict_simple(client: Any, newest: date, offset: int) -> None:
     """That day's forecast, and the sum of the horizon's."""
     first = day(newest, offset)
     for series in walk(tree_of(client, date=first, depth=2)):
@@ -97,7 +97,7 @@ def test_days_add_up_to_their_horizon(client: Any, newest: date) -> None:
     assert len(set(single)) == 15
 
 
-def test_the_answer_says_what_it_rests_on(client: Any, release: Release, newest: date) -> None:
+def test_the_answer_states_its_model_and_data(client: Any, release: Release, newest: date) -> None:
     answer = client.get("/hierarchy", depth=0).json()
     tree = answer.pop("tree")
     assert answer == {
@@ -154,7 +154,7 @@ def test_a_subtree_is_the_same_as_in_the_whole(client: Any) -> None:
         pytest.param({"by": ["store", "family"]}, Code.INVALID_REQUEST, "by", id="twice"),
     ],
 )
-def test_a_wrong_question_is_refused_by_parameter(
+def test_a_wrong_query_is_refused_with_its_parameter(
     client: Any, query: dict[str, Any], code: Code, pointer: str
 ) -> None:
     problem = client.problem(client.get("/hierarchy", **query), code)
@@ -162,7 +162,7 @@ def test_a_wrong_question_is_refused_by_parameter(
 
 
 @pytest.mark.parametrize("horizon", [1, *HORIZONS])
-def test_the_last_day_asked_is_the_last_that_is_forecast(
+def test_the_last_valid_date_ends_with_the_last_forecast_day(
     client: Any, newest: date, horizon: int
 ) -> None:
     query = {} if horizon == 1 else {"horizon": horizon}
@@ -182,14 +182,14 @@ def test_the_last_day_asked_is_the_last_that_is_forecast(
         pytest.param(7, 15, 21, id="the last that ends with the data"),
     ],
 )
-def test_the_period_before_is_what_was_sold(
+def test_the_previous_period_is_the_sum_of_sales(
     client: Any, snapshot: Snapshot, newest: date, offset: int, horizon: int, back: int
 ) -> None:
     query = {"date": day(newest, offset)} | ({"horizon": horizon} if horizon > 1 else {})
-    told = client.get("/hierarchy", **query).json()
+    answer = client.get("/hierarchy", **query).json()
     start = snapshot.newest_origin + offset - back
-    assert told["previous_date"] == snapshot.date_at(start).isoformat()
-    for node in walk(told["tree"]):
+    assert answer["previous_date"] == snapshot.date_at(start).isoformat()
+    for node in walk(answer["tree"]):
         row = snapshot.hierarchy.index[node["id"]]
         sold = snapshot.sales[row, start : start + horizon].sum()
         assert node["previous"] == pytest.approx(sold)
@@ -199,7 +199,7 @@ def test_the_period_before_is_what_was_sold(
             assert node["trend"] is None
 
 
-def test_a_period_that_is_not_over_is_not_told(client: Any, newest: date) -> None:
-    told = client.get("/hierarchy", date=day(newest, 8), horizon=15, depth=0).json()
-    assert told["previous_date"] is None
-    assert (told["tree"]["previous"], told["tree"]["trend"]) == (None, None)
+def test_an_incomplete_previous_period_is_null(client: Any, newest: date) -> None:
+    answer = client.get("/hierarchy", date=day(newest, 8), horizon=15, depth=0).json()
+    assert answer["previous_date"] is None
+    assert (answer["tree"]["previous"], answer["tree"]["trend"]) == (None, None)

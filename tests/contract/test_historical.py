@@ -1,4 +1,4 @@
-"""POST /historical: what was sold."""
+"""POST /historical: past sales."""
 
 from __future__ import annotations
 
@@ -19,42 +19,44 @@ NODES = [
 ]
 
 
-def pages(client: Any, **asked: object) -> list[dict[str, Any]]:
-    """All days asked for, taken page by page."""
+def read_pages(client: Any, **fields: object) -> list[dict[str, Any]]:
+    """Return all requested days, fetched page by page."""
     days: list[dict[str, Any]] = []
     while True:
-        told = client.post("/historical", **asked).json()
-        days += told["days"]
-        if told["next"] is None:
+        page = client.post("/historical", **fields).json()
+        days += page["days"]
+        if page["next"] is None:
             return days
-        asked["from"] = told["next"]
+        fields["from"] = page["next"]
 
 
-@pytest.mark.parametrize(("asked", "node"), NODES)
+@pytest.mark.parametrize(("fields", "node"), NODES)
 def test_days_are_those_of_the_data(
-    client: Any, snapshot: Snapshot, asked: dict[str, object], node: str
+    client: Any, snapshot: Snapshot, fields: dict[str, object], node: str
 ) -> None:
     row = snapshot.hierarchy.index[node]
-    told = client.post("/historical", **asked, **{"from": "2024-01-05", "to": "2024-02-03"}).json()
+    answer = client.post(
+        "/historical", **fields, **{"from": "2024-01-05", "to": "2024-02-03"}
+    ).json()
     start = snapshot.index_of(date(2024, 1, 5))
-    assert (told["node"], told["next"]) == (node, None)
+    assert (answer["node"], answer["next"]) == (node, None)
     np.testing.assert_allclose(
-        [day["units"] for day in told["days"]], snapshot.sales[row, start : start + 30]
+        [day["units"] for day in answer["days"]], snapshot.sales[row, start : start + 30]
     )
     items = snapshot.hierarchy.aggregate(snapshot.onpromotion)[row, start : start + 30]
-    np.testing.assert_allclose([day["onpromotion"] for day in told["days"]], items)
-    assert told["days"][-1]["date"] == "2024-02-03"
+    np.testing.assert_allclose([day["onpromotion"] for day in answer["days"]], items)
+    assert answer["days"][-1]["date"] == "2024-02-03"
 
 
 @pytest.mark.parametrize("limit", [1, 7, 10, 1000])
-def test_pages_together_are_the_whole(client: Any, limit: int) -> None:
+def test_pages_together_equal_one_large_page(client: Any, limit: int) -> None:
     span = {"store_nbr": 1, "from": "2024-06-01", "to": "2024-06-20"}
-    whole = pages(client, **span)
+    whole = read_pages(client, **span)
     assert len(whole) == 20
-    assert pages(client, **span, limit=limit) == whole
+    assert read_pages(client, **span, limit=limit) == whole
 
 
-def test_without_dates_it_tells_the_newest_90_days(client: Any, newest: date) -> None:
+def test_without_dates_it_returns_the_newest_90_days(client: Any, newest: date) -> None:
     days = client.post("/historical").json()["days"]
     assert [days[0]["date"], days[-1]["date"]] == [
         (newest - timedelta(89)).isoformat(),
@@ -63,7 +65,7 @@ def test_without_dates_it_tells_the_newest_90_days(client: Any, newest: date) ->
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "pointer"),
+    ("fields", "code", "pointer"),
     [
         pytest.param({"from": "2020-12-31"}, Code.INVALID_DATE, "/from", id="before the data"),
         pytest.param({"to": "2024-07-01"}, Code.INVALID_DATE, "/to", id="after the data"),
@@ -78,11 +80,11 @@ def test_without_dates_it_tells_the_newest_90_days(client: Any, newest: date) ->
         pytest.param({"days": 3}, Code.INVALID_REQUEST, "/days", id="unknown field"),
     ],
 )
-def test_what_cannot_be_told_is_refused(
-    client: Any, asked: dict[str, object], code: Code, pointer: str
+def test_an_invalid_request_is_refused(
+    client: Any, fields: dict[str, object], code: Code, pointer: str
 ) -> None:
-    told = client.problem(client.post("/historical", **asked), code)
-    assert [error["pointer"] for error in told["errors"]] == [pointer]
+    problem = client.problem(client.post("/historical", **fields), code)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
 
 
 def test_a_refusal_speaks_of_sales_and_not_of_forecasts(client: Any) -> None:

@@ -31,18 +31,18 @@ def test_golden_rows_have_their_outputs(client: Any, bundle: Bundle, nested: boo
     rows = np.load(bundle.path / GOLDEN_ROWS_FILE)[:20]
     values = [[None if np.isnan(value) else float(value) for value in row] for row in rows]
     data = values if nested else [value for row in values for value in row]
-    told = client.post(INFER, id="7", inputs=[tensor(shape=[20, WIDTH], data=data)]).json()
-    (output,) = told["outputs"]
-    assert (told["id"], told["model_version"]) == ("7", bundle.name)
+    answer = client.post(INFER, id="7", inputs=[tensor(shape=[20, WIDTH], data=data)]).json()
+    (output,) = answer["outputs"]
+    assert (answer["id"], answer["model_version"]) == ("7", bundle.name)
     assert (output["name"], output["datatype"], output["shape"]) == ("units", "FP32", [20, 1])
     expected = np.load(bundle.path / GOLDEN_OUTPUTS_FILE)[:20].reshape(-1)
     np.testing.assert_allclose(output["data"], expected, rtol=1e-5)
 
 
-def test_the_model_says_what_it_takes(client: Any, bundle: Bundle) -> None:
-    told = client.get("/v2/models/mlrf").json()
-    assert told["versions"] == [bundle.name]
-    assert told["inputs"] == [{"name": "rows", "datatype": "FP32", "shape": [-1, WIDTH]}]
+def test_the_model_describes_its_inputs(client: Any, bundle: Bundle) -> None:
+    answer = client.get("/v2/models/mlrf").json()
+    assert answer["versions"] == [bundle.name]
+    assert answer["inputs"] == [{"name": "rows", "datatype": "FP32", "shape": [-1, WIDTH]}]
     assert client.get("/v2").json()["name"] == "mlrf"
 
 
@@ -74,17 +74,17 @@ def test_ready_means_that_a_model_is_loaded(
         pytest.param({"data": [[["x"]]] * 1_000}, "/inputs/0/data", id="lists within rows"),
     ],
 )
-def test_a_tensor_that_is_no_rows_is_refused(
+def test_a_tensor_without_valid_rows_is_refused(
     client: Any, others: dict[str, object], pointer: str
 ) -> None:
-    told = client.problem(client.post(INFER, inputs=[tensor(**others)]), Code.INVALID_FEATURES)
-    assert [error["pointer"] for error in told["errors"]] == [pointer]
+    problem = client.problem(client.post(INFER, inputs=[tensor(**others)]), Code.INVALID_FEATURES)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
 
 
-def test_a_tensor_of_far_more_rows_than_are_taken_is_not_even_parsed(client: Any) -> None:
+def test_a_tensor_far_above_the_limit_is_refused_before_parsing(client: Any) -> None:
     rows = [[["x"]]] * 100_000
-    told = client.problem(client.post(INFER, inputs=[tensor(data=rows)]), Code.PARSE_ERROR)
-    assert "lists and objects" in told["detail"]
+    problem = client.problem(client.post(INFER, inputs=[tensor(data=rows)]), Code.PARSE_ERROR)
+    assert "lists and objects" in problem["detail"]
 
 
 @pytest.mark.parametrize("inputs", [[], [tensor(), tensor()], [tensor(datatype="INT8")]])

@@ -1,4 +1,4 @@
-"""Days that are not delivered and promotions that are not planned are told as what they are."""
+"""Undelivered days of sales and unplanned promotions are null in answers, never zero."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from artifacts import Store
 from models.forecaster import Forecaster
 from models.refresh import refresh
 from models.release import LoadedRelease, load_release
-from tests.contract.conftest import Client, LocalRunners, Serves, client_of
+from tests.contract.conftest import Client, FixedServing, LocalRunners, client_of
 
 LATE_STORE, LATE_DAYS = 2, 3
 PLANNED_STORE, PLANNED_DAYS = 1, 10
@@ -24,7 +24,7 @@ FAMILY = "LIQUOR,WINE,BEER"
 
 @pytest.fixture(scope="module")
 def late_release(trained: Store, demo_folder: Path, tmp_path_factory: Any) -> LoadedRelease:
-    """The demo without the last days of one store, and with the plans of another store alone."""
+    """The demo without the last days of one store, and with the plans of only one other."""
     root = tmp_path_factory.mktemp("late")
     store = Store(Path(shutil.copytree(trained.root, root / "artifacts")))
     folder = Path(shutil.copytree(demo_folder, root / "tables"))
@@ -43,7 +43,7 @@ def late_release(trained: Store, demo_folder: Path, tmp_path_factory: Any) -> Lo
 @pytest.fixture
 def client(late_release: LoadedRelease) -> Client:
     runners = LocalRunners(late_release.engine)
-    return client_of(Serves(Forecaster(late_release, runners, runners)))
+    return client_of(FixedServing(Forecaster(late_release, runners, runners)))
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_sales_that_are_not_delivered_are_null(
     assert [day["onpromotion"] is None for day in days] == [False] * 2 + [True] * LATE_DAYS
 
 
-def test_sales_of_other_stores_are_told(client: Client) -> None:
+def test_sales_of_other_stores_are_returned(client: Client) -> None:
     days = client.post("/historical", store_nbr=PLANNED_STORE).json()["days"]
     assert all(day["units"] is not None for day in days)
 
@@ -89,13 +89,13 @@ def test_a_forecast_of_late_days_has_no_actual(client: Client, delivered: date) 
 
 def test_known_through_is_that_of_the_series(client: Client, newest: date, delivered: date) -> None:
     def known_through(store: int) -> dict[str, str]:
-        asked = {"store_nbr": store, "family": FAMILY, "horizon": 15}
-        alone = client.post("/predict/simple", **asked).json()["known_through"]
-        explained = client.post("/explain", **asked).json()["known_through"]
+        fields = {"store_nbr": store, "family": FAMILY, "horizon": 15}
+        forecast = client.post("/predict/simple", **fields).json()["known_through"]
+        explained = client.post("/explain", **fields).json()["known_through"]
         adjusted = {"onpromotion": {"op": "set", "value": 1}}
-        compared = client.post("/whatif", **asked, adjustments=adjusted).json()["known_through"]
-        assert alone == explained == compared
-        return dict(alone)
+        compared = client.post("/whatif", **fields, adjustments=adjusted).json()["known_through"]
+        assert forecast == explained == compared
+        return dict(forecast)
 
     planned = (newest + timedelta(PLANNED_DAYS)).isoformat()
     assert known_through(PLANNED_STORE) == {"onpromotion": planned}
@@ -132,7 +132,7 @@ def test_a_trend_that_rests_on_late_days_is_null(client: Client) -> None:
 def test_forecasts_are_near_those_with_the_missing_days(
     late_release: LoadedRelease, serving_release: LoadedRelease
 ) -> None:
-    """Estimates differ from what was sold, but not by whole days, as zeros do."""
+    """Estimates for the missing days are near the sales; zeros would be off by whole days."""
     index = late_release.engine.snapshot.hierarchy.index
     rows = [index[f"store:{LATE_STORE}"], index["total"]]
     late, whole = (

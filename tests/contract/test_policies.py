@@ -1,4 +1,4 @@
-"""Who may make which call: every call of the contract, and every way around its path."""
+"""Authorization of every call of the contract, and of every other spelling of its path."""
 
 from __future__ import annotations
 
@@ -14,21 +14,30 @@ from starlette.types import Message, Receive, Send
 from api.documentation import PAGES
 from api.operation import Access, Operation
 from api.operations import OPERATIONS
-from api.routes import Front
+from api.routes import ContractRouter
 from application import Application
 from artifacts import Store
 from models.forecaster import Forecaster
 from models.release import LoadedRelease
 from storage.keys import Scope
-from tests.contract.composed import BEHIND, EVERY_SCOPE, KEY, Asked, Told, ask, bearer, composed
-from tests.contract.conftest import LocalRunners, Serves
+from tests.contract.composed import (
+    BEHIND,
+    EVERY_SCOPE,
+    KEY,
+    RawRequest,
+    RawResponse,
+    bearer,
+    compose_application,
+    send_requests,
+)
+from tests.contract.conftest import FixedServing, LocalRunners
 
 OPEN = {
     *("/", "/docs", "/docs/errors", "/docs/style.css", "/docs/try.js", "/openapi.json"),
     *("/livez", "/readyz", "/healthz"),
     *("/v2/health/live", "/v2/health/ready", "/v2/models/mlrf/ready"),
 }
-"""The paths that answer whoever asks; one that joins them is written down here."""
+"""The public paths; a new one must be added here."""
 
 SCOPES = {
     "/predict/batch": "batch",
@@ -43,7 +52,7 @@ SCOPES = {
     "/admin/reload-features": "admin",
     "/admin/reload-features/{id}": "admin",
 }
-"""What the key must be for; `/health` takes any key, and the others take one for forecasts."""
+"""The required scope by path; `/health` takes any key, and other paths need `forecast`."""
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 ALL_BUT_ADMIN = EVERY_SCOPE - {Scope.ADMIN}
@@ -57,27 +66,29 @@ def app(
     tmp_path_factory: pytest.TempPathFactory, trained: Store, serving_release: LoadedRelease
 ) -> Application:
     runners = LocalRunners(serving_release.engine)
-    serving = Serves(Forecaster(serving_release, runners, runners))
-    return composed(tmp_path_factory.mktemp("policies"), trained, serving_release, serving)
+    serving = FixedServing(Forecaster(serving_release, runners, runners))
+    return compose_application(
+        tmp_path_factory.mktemp("policies"), trained, serving_release, serving
+    )
 
 
-def asked(call: Operation, headers: dict[str, str] | None = None) -> Asked:
-    return Asked(call.method, call.path.replace("{id}", "0123456789ab"), headers or {})
+def request_for(call: Operation, headers: dict[str, str] | None = None) -> RawRequest:
+    return RawRequest(call.method, call.path.replace("{id}", "0123456789ab"), headers or {})
 
 
-def one(app: Application, request: Asked) -> Told:
-    (told,) = ask(app, request)
-    return told
+def send_one(app: Application, request: RawRequest) -> RawResponse:
+    (response,) = send_requests(app, request)
+    return response
 
 
 # --- calls ------------------------------------------------------------------------------------
 
 
-def test_these_are_the_open_paths_and_no_others() -> None:
+def test_the_public_paths_are_exactly_these() -> None:
     assert {call.path for call in OPERATIONS if call.scope is Access.PUBLIC} | {*PAGES} == OPEN
 
 
-def test_every_call_asks_for_its_own_scope() -> None:
+def test_every_call_requires_its_own_scope() -> None:
     closed = [call for call in OPERATIONS if call.path not in OPEN | {"/health"}]
     wrong = [call for call in closed if call.scope != SCOPES.get(call.path, "forecast")]
     assert wrong == []
@@ -85,70 +96,70 @@ def test_every_call_asks_for_its_own_scope() -> None:
 
 @pytest.mark.parametrize("path", sorted(OPEN))
 def test_an_open_path_answers_without_a_key(app: Application, path: str) -> None:
-    assert one(app, Asked("GET", path)).status == 200
+    assert send_one(app, RawRequest("GET", path)).status == 200
 
 
 @pytest.mark.parametrize("call", CLOSED)
 def test_a_call_without_a_key_is_refused(app: Application, call: Operation) -> None:
-    told = one(app, asked(call))
-    assert (told.status, told.code) == (401, "AUTH_REQUIRED")
-    assert told.headers["www-authenticate"].startswith("Bearer")
+    response = send_one(app, request_for(call))
+    assert (response.status, response.code) == (401, "AUTH_REQUIRED")
+    assert response.headers["www-authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize("call", SCOPED)
 def test_a_call_without_its_scope_is_refused(app: Application, call: Operation) -> None:
-    """Every other scope together is not the one that is needed."""
-    told = one(app, asked(call, bearer(EVERY_SCOPE - {str(call.scope)})))
-    assert (told.status, told.code) == (403, "FORBIDDEN")
-    assert f'scope="{call.scope}"' in told.headers["www-authenticate"]
+    """All other scopes together do not replace the required one."""
+    response = send_one(app, request_for(call, bearer(EVERY_SCOPE - {str(call.scope)})))
+    assert (response.status, response.code) == (403, "FORBIDDEN")
+    assert f'scope="{call.scope}"' in response.headers["www-authenticate"]
 
 
 @pytest.mark.parametrize("call", SCOPED)
 def test_a_call_with_its_scope_alone_is_answered(app: Application, call: Operation) -> None:
-    assert one(app, asked(call, bearer({str(call.scope)}))).status not in (401, 403)
+    assert send_one(app, request_for(call, bearer({str(call.scope)}))).status not in (401, 403)
 
 
 def test_a_call_for_any_caller_takes_a_key_without_scopes(app: Application) -> None:
     calls = [call for call in OPERATIONS if call.scope is Access.AUTHENTICATED]
     assert [call.path for call in calls] == ["/health"]
-    assert one(app, asked(calls[0], bearer(()))).status == 200
+    assert send_one(app, request_for(calls[0], bearer(()))).status == 200
 
 
 @pytest.mark.parametrize("call", ALL)
 def test_the_key_of_the_environment_may_do_everything(app: Application, call: Operation) -> None:
-    assert one(app, asked(call, {"X-API-Key": KEY})).status not in (401, 403)
+    assert send_one(app, request_for(call, {"X-API-Key": KEY})).status not in (401, 403)
 
 
 # --- other methods ----------------------------------------------------------------------------
 
 
-def every_method(headers: dict[str, str] | None = None) -> list[tuple[Operation, Asked]]:
-    """Each path of the contract with each method."""
+def every_method(headers: dict[str, str] | None = None) -> list[tuple[Operation, RawRequest]]:
+    """Return a request for each path of the contract with each method."""
     first = {call.path: call for call in OPERATIONS}
     return [
-        (call, Asked(method, asked(call).path, headers or {}))
+        (call, RawRequest(method, request_for(call).path, headers or {}))
         for call in first.values()
         for method in METHODS
     ]
 
 
 def test_no_method_opens_a_closed_path(app: Application) -> None:
-    tried = [request for call, request in every_method() if call.path not in OPEN]
-    answers = zip(tried, ask(app, *tried), strict=True)
-    assert [request for request, told in answers if told.status != 401] == []
+    requests = [request for call, request in every_method() if call.path not in OPEN]
+    answers = zip(requests, send_requests(app, *requests), strict=True)
+    assert [request for request, response in answers if response.status != 401] == []
 
 
-def test_no_method_spares_the_scope(app: Application) -> None:
-    tried = [
+def test_no_method_bypasses_the_scope(app: Application) -> None:
+    requests = [
         request
         for call, request in every_method(bearer(ALL_BUT_ADMIN))
         if call.scope is Scope.ADMIN
     ]
-    answers = zip(tried, ask(app, *tried), strict=True)
-    assert [request for request, told in answers if told.status != 403] == []
+    answers = zip(requests, send_requests(app, *requests), strict=True)
+    assert [request for request, response in answers if response.status != 403] == []
 
 
-def test_a_method_that_a_path_does_not_offer_is_told_those_that_it_does(app: Application) -> None:
+def test_an_unsupported_method_is_answered_with_the_allowed_ones(app: Application) -> None:
     offered = {
         path: {call.method for call in calls}
         for path, calls in groupby(sorted(OPERATIONS, key=attrgetter("path")), attrgetter("path"))
@@ -157,17 +168,20 @@ def test_a_method_that_a_path_does_not_offer_is_told_those_that_it_does(app: App
         methods = offered[call.path] | ({"HEAD"} if "GET" in offered[call.path] else set())
         if request.method in methods:
             continue
-        told = one(app, request)
-        assert told.status == 405, request
-        assert {*told.headers["allow"].split(", ")} == methods, request
+        response = send_one(app, request)
+        assert response.status == 405, request
+        assert {*response.headers["allow"].split(", ")} == methods, request
 
 
-def test_a_preflight_needs_no_key_and_is_told_nothing(app: Application) -> None:
-    """A browser sends it without one; the request that follows needs it."""
+def test_a_preflight_needs_no_key_and_reveals_nothing(app: Application) -> None:
+    """A browser sends it without credentials; the request that follows needs them."""
     origin = {"Origin": "http://localhost:5173", "Access-Control-Request-Method": "POST"}
-    told = one(app, Asked("OPTIONS", "/admin/keys", origin))
-    assert (told.status, told.body) == (200, b"OK")
-    assert one(app, Asked("OPTIONS", "/admin/keys", {"Origin": origin["Origin"]})).status == 401
+    response = send_one(app, RawRequest("OPTIONS", "/admin/keys", origin))
+    assert (response.status, response.body) == (200, b"OK")
+    assert (
+        send_one(app, RawRequest("OPTIONS", "/admin/keys", {"Origin": origin["Origin"]})).status
+        == 401
+    )
 
 
 # --- other paths ------------------------------------------------------------------------------
@@ -201,30 +215,32 @@ LIKE_ADMIN = (
 
 
 @pytest.mark.parametrize("path", [*OF_BENTOML, *LIKE_OPEN, *LIKE_ADMIN])
-def test_a_path_that_is_not_of_the_contract_is_not_open(app: Application, path: str) -> None:
-    tried = [Asked(method, path) for method in METHODS]
-    assert [told.code for told in ask(app, *tried)] == ["AUTH_REQUIRED"] * len(METHODS)
+def test_a_path_outside_the_contract_is_not_public(app: Application, path: str) -> None:
+    requests = [RawRequest(method, path) for method in METHODS]
+    assert [response.code for response in send_requests(app, *requests)] == ["AUTH_REQUIRED"] * len(
+        METHODS
+    )
 
 
 @pytest.mark.parametrize("path", LIKE_ADMIN)
-def test_a_path_that_is_written_otherwise_needs_the_same_scope(app: Application, path: str) -> None:
-    """Or it is not answered by the contract: the router must not take what the policy does not."""
-    tried = [Asked(method, path, bearer(())) for method in METHODS]
-    for request, told in zip(tried, ask(app, *tried), strict=True):
-        assert told.code in {"FORBIDDEN", "NOT_FOUND"}, request
+def test_another_spelling_of_a_path_needs_the_same_scope(app: Application, path: str) -> None:
+    """Otherwise it is not found: the router must accept no path that the policy does not know."""
+    requests = [RawRequest(method, path, bearer(())) for method in METHODS]
+    for request, response in zip(requests, send_requests(app, *requests), strict=True):
+        assert response.code in {"FORBIDDEN", "NOT_FOUND"}, request
 
 
 @pytest.mark.parametrize("path", FRAMEWORK_PAGES)
-def test_the_pages_of_the_framework_need_the_scope_admin(app: Application, path: str) -> None:
-    others = Asked("GET", path, bearer(EVERY_SCOPE - {"admin"}))
-    assert one(app, others).code == "FORBIDDEN"
-    assert one(app, Asked("GET", path, bearer({"admin"}))).body == BEHIND
+def test_pages_of_bentoml_need_the_scope_admin(app: Application, path: str) -> None:
+    others = RawRequest("GET", path, bearer(EVERY_SCOPE - {"admin"}))
+    assert send_one(app, others).code == "FORBIDDEN"
+    assert send_one(app, RawRequest("GET", path, bearer({"admin"}))).body == BEHIND
 
 
 @pytest.mark.parametrize("path", sorted({*OF_BENTOML, *LIKE_OPEN} - {*FRAMEWORK_PAGES}))
 def test_no_other_path_reaches_the_framework(app: Application, path: str) -> None:
-    told = one(app, Asked("GET", path, bearer(EVERY_SCOPE)))
-    assert (told.status, told.code) == (404, "NOT_FOUND")
+    response = send_one(app, RawRequest("GET", path, bearer(EVERY_SCOPE)))
+    assert (response.status, response.code) == (404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -241,16 +257,16 @@ def test_the_framework_redirects_nowhere(status: int) -> None:
         return {"type": "http.request", "body": b""}
 
     scope = {"type": "http", "method": "GET", "path": "/static_content", "headers": []}
-    anyio.run(Front([], behind), scope, receive, send)
+    anyio.run(ContractRouter([], behind), scope, receive, send)
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     assert sent[0]["status"] == 404
     assert b"elsewhere" not in str(sent).encode()
 
 
-def test_a_path_that_is_written_otherwise_costs_the_same(app: Application) -> None:
+def test_another_spelling_of_a_path_costs_the_same(app: Application) -> None:
     headers = bearer({"explain"}, tier="standard", subject="payer")
-    told = one(app, Asked("POST", "/explain\n", headers))
-    assert int(told.headers["x-ratelimit-remaining"]) <= 200 - 25
+    response = send_one(app, RawRequest("POST", "/explain\n", headers))
+    assert int(response.headers["x-ratelimit-remaining"]) <= 200 - 25
 
 
 def test_websockets_are_closed_and_do_not_reach_the_framework_behind(app: Application) -> None:

@@ -1,4 +1,4 @@
-"""POST /predict: one row of the model, with features that the caller gives."""
+"""POST /predict: one row of the model, with features from the caller."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SERIES = {"store_nbr": 1, "family": "DAIRY"}
 
 
 def row_of(engine: ForecastEngine, day: date) -> np.ndarray:
-    """The row of the series for a day, from the origin before it or the newest."""
+    """Return the row of the series for a day, as of the day before or the newest origin."""
     snapshot = engine.snapshot
     at = snapshot.index_of(day)
     origin = min(at - 1, snapshot.newest_origin)
@@ -39,31 +39,31 @@ def as_json(row: np.ndarray) -> list[float | None]:
 
 
 @pytest.mark.parametrize("day", [date(2024, 7, 9), date(2024, 8, 30), date(2023, 5, 1)], ids=str)
-def test_every_way_to_give_a_row_is_the_same_row(
+def test_every_form_of_a_row_is_the_same_row(
     client: Any, engine: ForecastEngine, day: date
 ) -> None:
     row = row_of(engine, day)
     expected = float(engine.bundle.model.predict(row[None])[0])
     values = as_json(row)
     by_name = dict(zip(NAMES, values, strict=True))
-    for asked in (
+    for fields in (
         {"features": values},
         {"features": by_name},
         {"features": {}, **SERIES, "date": day.isoformat()},
         {"features": {"promo": by_name["promo"]}, **SERIES, "date": day.isoformat()},
     ):
-        told = client.post("/predict", **asked).json()
-        assert told["prediction"] == pytest.approx(expected, rel=1e-6)
-        assert told["reconciled"] is False
+        answer = client.post("/predict", **fields).json()
+        assert answer["prediction"] == pytest.approx(expected, rel=1e-6)
+        assert answer["reconciled"] is False
 
 
-def test_what_is_not_given_is_filled_and_named(client: Any, engine: ForecastEngine) -> None:
-    told = client.post("/predict", features={"promo": 2.5, "holiday": None}, **SERIES).json()
-    assert told["filled"] == [name for name in NAMES if name not in ("promo", "holiday")]
-    assert told["origin"] == engine.snapshot.facts.origin.isoformat()
+def test_missing_features_are_filled_and_listed(client: Any, engine: ForecastEngine) -> None:
+    answer = client.post("/predict", features={"promo": 2.5, "holiday": None}, **SERIES).json()
+    assert answer["filled"] == [name for name in NAMES if name not in ("promo", "holiday")]
+    assert answer["origin"] == engine.snapshot.facts.origin.isoformat()
     row = row_of(engine, date(2024, 7, 1))
     row[NAMES.index("promo")], row[NAMES.index("holiday")] = 2.5, np.nan
-    assert told["prediction"] == pytest.approx(
+    assert answer["prediction"] == pytest.approx(
         float(engine.bundle.model.predict(row[None])[0]), rel=1e-6
     )
 
@@ -77,7 +77,7 @@ def test_a_category_is_given_by_name_or_code(contract: Contract) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "pointer"),
+    ("fields", "code", "pointer"),
     [
         pytest.param({"features": [1.0]}, Code.INVALID_FEATURES, "/features", id="short array"),
         pytest.param({"features": {}}, Code.INVALID_FEATURES, "/features", id="nothing given"),
@@ -140,13 +140,16 @@ def test_a_category_is_given_by_name_or_code(contract: Contract) -> None:
             for horizon in (0, 91, 2.5, None)
         ),
         pytest.param(
-            {"features": {}, "store_nbr": 1}, Code.INVALID_REQUEST, "/family", id="store alone"
+            {"features": {}, "store_nbr": 1},
+            Code.INVALID_REQUEST,
+            "/family",
+            id="store without family",
         ),
         pytest.param(
             {"features": {}, "family": "DAIRY"},
             Code.INVALID_REQUEST,
             "/store_nbr",
-            id="family alone",
+            id="family without store",
         ),
         pytest.param(
             {"features": [1.0], **SERIES}, Code.INVALID_FEATURES, "/features", id="array and series"
@@ -156,11 +159,11 @@ def test_a_category_is_given_by_name_or_code(contract: Contract) -> None:
         ),
     ],
 )
-def test_a_row_that_is_none_is_refused(
-    client: Any, asked: dict[str, Any], code: Code, pointer: str
+def test_an_invalid_row_is_refused(
+    client: Any, fields: dict[str, Any], code: Code, pointer: str
 ) -> None:
-    told = client.problem(client.post("/predict", **asked), code)
-    assert [error["pointer"] for error in told["errors"]] == [pointer]
+    problem = client.problem(client.post("/predict", **fields), code)
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
 
 
 @pytest.mark.parametrize(
@@ -181,23 +184,23 @@ def test_a_row_that_is_none_is_refused(
         ),
     ],
 )
-def test_a_wrong_body_is_answered_in_few_words(client: Any, path: str, body: Any) -> None:
-    """However many faults it has: what comes back costs the server as well."""
+def test_a_wrong_body_has_a_short_answer(client: Any, path: str, body: Any) -> None:
+    """For any number of faults: long answers cost the server as well."""
     response = client.request("POST", path, json={**SERIES, **body} if "f0" not in body else body)
     assert len(response.content) < 5_000 * (100 if path == "/predict/batch" else 1)
 
 
-def test_every_fault_of_an_array_is_named_by_its_place(client: Any) -> None:
+def test_every_fault_of_an_array_has_its_pointer(client: Any) -> None:
     values: list[Any] = [1.0] * len(NAMES)
     values[3], values[40] = "x", True
-    told = client.problem(client.post("/predict", features=values), Code.INVALID_FEATURES)
-    assert [error["pointer"] for error in told["errors"]] == ["/features/3", "/features/40"]
+    problem = client.problem(client.post("/predict", features=values), Code.INVALID_FEATURES)
+    assert [error["pointer"] for error in problem["errors"]] == ["/features/3", "/features/40"]
 
 
 def test_a_failing_runner_is_a_problem(client_with: Callable[..., Any]) -> None:
-    class Fails:
+    class FailingRunner:
         async def infer(self, bundle: str, snapshot: str, rows: np.ndarray) -> np.ndarray:
             raise ConnectionError("gone")
 
-    client = client_with(onnx=Fails())
+    client = client_with(onnx=FailingRunner())
     client.problem(client.post("/predict", features={}, **SERIES), Code.INFERENCE_FAILED)

@@ -21,12 +21,12 @@ GOOD = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
 PAST = [f"2024-0{month}-11" for month in range(1, 7)]
 
 
-def batch(client: Any, *items: object) -> list[dict[str, Any]]:
+def predict_batch(client: Any, *items: object) -> list[dict[str, Any]]:
     response = client.post("/predict/batch", predictions=list(items))
     assert response.status_code == 200, response.text
-    told: list[dict[str, Any]] = response.json()["predictions"]
-    assert len(told) == len(items)
-    return told
+    answers: list[dict[str, Any]] = response.json()["predictions"]
+    assert len(answers) == len(items)
+    return answers
 
 
 def send_csv(client: Any, text: str | bytes) -> httpx.Response:
@@ -51,38 +51,38 @@ def test_an_item_has_the_answer_of_the_single_call(client: Any) -> None:
         {**GOOD, "store_nbr": 2, "date": "2024-03-03", "horizon": 90},
     ]
     singles = [client.post("/predict/simple", **item).json() for item in items]
-    assert batch(client, *items) == singles
+    assert predict_batch(client, *items) == singles
 
 
 def test_items_that_are_refused_leave_nothing_for_a_full_collection(
     client: Any, uncollected_problems: Callable[[], int]
 ) -> None:
     """A table of 3,000 misspelt rows would leave 33,000 objects."""
-    batch(client, *20 * [{**GOOD, "family": "DIARY"}])
+    predict_batch(client, *20 * [{**GOOD, "family": "DIARY"}])
     assert uncollected_problems() == 0
 
 
-def test_problems_stand_in_the_place_of_their_items(client: Any) -> None:
+def test_problems_take_the_place_of_their_items(client: Any) -> None:
     bad = [
         ({**GOOD, "store_nbr": 77}, Code.INVALID_STORE, "store_nbr"),
         ({**GOOD, "family": "DIARY"}, Code.INVALID_FAMILY, "family"),
         ({**GOOD, "date": "2030-01-01"}, Code.INVALID_DATE, "date"),
         ({**GOOD, "horizon": 7}, Code.INVALID_HORIZON, "horizon"),
     ]
-    told = batch(client, GOOD, *(item for item, _, _ in bad), GOOD, 3)
-    assert told[0] == told[5]
+    answers = predict_batch(client, GOOD, *(item for item, _, _ in bad), GOOD, 3)
+    assert answers[0] == answers[5]
     for number, (_, code, field) in enumerate(bad, start=1):
-        assert (told[number]["code"], told[number]["status"]) == (code.name, 400)
-        assert [error["pointer"] for error in told[number]["errors"]] == [
+        assert (answers[number]["code"], answers[number]["status"]) == (code.name, 400)
+        assert [error["pointer"] for error in answers[number]["errors"]] == [
             f"/predictions/{number}/{field}"
         ]
-    assert told[6]["code"] == Code.INVALID_REQUEST.name
-    assert "request_id" not in told[6], "the same request has the same answer"
+    assert answers[6]["code"] == Code.INVALID_REQUEST.name
+    assert "request_id" not in answers[6], "the same request has the same answer"
 
 
 def test_the_model_is_called_once_for_each_date_of_the_past(client: Any, runners: Any) -> None:
     families = ("DAIRY", "PRODUCE", "BEVERAGES")
-    batch(
+    predict_batch(
         client,
         *(
             {"store_nbr": store, "family": family, "date": day, "horizon": horizon}
@@ -94,15 +94,15 @@ def test_the_model_is_called_once_for_each_date_of_the_past(client: Any, runners
     )
     assert len(runners.inferred) == 2
     runners.inferred.clear()
-    batch(client, *[GOOD] * MAX_ITEMS)
+    predict_batch(client, *[GOOD] * MAX_ITEMS)
     assert runners.inferred == [], "the newest forecasts are stored"
 
 
-def test_a_date_of_the_past_too_many_is_refused_and_the_others_answered(client: Any) -> None:
-    told = batch(client, *({**GOOD, "date": day} for day in (*PAST, PAST[0])), GOOD)
-    refused = [number for number, item in enumerate(told) if "code" in item]
+def test_past_dates_above_the_limit_are_refused_and_others_answered(client: Any) -> None:
+    answers = predict_batch(client, *({**GOOD, "date": day} for day in (*PAST, PAST[0])), GOOD)
+    refused = [number for number, item in enumerate(answers) if "code" in item]
     assert refused == [MAX_PAST_ORIGINS, MAX_PAST_ORIGINS + 1]
-    assert {told[number]["code"] for number in refused} == {Code.BATCH_TOO_LARGE.name}
+    assert {answers[number]["code"] for number in refused} == {Code.BATCH_TOO_LARGE.name}
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,9 @@ def test_a_date_of_the_past_too_many_is_refused_and_the_others_answered(client: 
         pytest.param("all", Code.INVALID_REQUEST, id="no list"),
     ],
 )
-def test_a_batch_that_is_none_is_refused(client: Any, items: Any, code: Code) -> None:
-    told = client.problem(client.post("/predict/batch", predictions=items), code)
-    assert told["errors"][0]["pointer"] == "/predictions"
+def test_an_invalid_batch_is_refused(client: Any, items: Any, code: Code) -> None:
+    problem = client.problem(client.post("/predict/batch", predictions=items), code)
+    assert problem["errors"][0]["pointer"] == "/predictions"
 
 
 # --- CSV --------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def test_the_order_of_the_columns_is_the_callers(client: Any) -> None:
     assert len(rows_of(send_csv(client, "\ufeff" + text))) == 15
 
 
-def test_cells_mean_what_they_mean_in_the_tables(client: Any) -> None:
+def test_cells_are_parsed_as_in_the_input_tables(client: Any) -> None:
     text = "Store_Nbr, family ,horizon,date\n1.0, DAIRY\u00a0,15.0,2024-07-01 00:00:00\n"
     plain = "store_nbr,family,horizon,date\n1,DAIRY,15,2024-07-01\n"
     assert rows_of(send_csv(client, text)) == rows_of(send_csv(client, plain))
@@ -158,7 +158,7 @@ def test_store_numbers_are_as_long_as_json_has_them(client: Any) -> None:
     assert "There is no store 5012345678900" in row["detail"]
 
 
-def test_dates_in_another_form_are_refused_by_its_name(client: Any) -> None:
+def test_the_refusal_of_a_date_names_its_format(client: Any) -> None:
     header = "store_nbr,family,horizon,date\n"
     (row,) = rows_of(send_csv(client, f"{header}1,DAIRY,15,01.07.2024\n"))
     assert row["code"] == Code.INVALID_DATE.name
@@ -173,29 +173,27 @@ def test_a_cell_that_a_spreadsheet_would_compute_is_written_as_text(client: Any)
     assert second["store_nbr"] == "-5"
 
 
-def test_a_table_names_the_model_and_the_data_that_it_rests_on(
-    client: Any, release: Release
-) -> None:
+def test_headers_of_a_table_name_the_model_and_the_snapshot(client: Any, release: Release) -> None:
     response = send_csv(client, 'horizon,family,store_nbr\n15,"LIQUOR,WINE,BEER",1\n')
-    told = (response.headers["x-model-version"], response.headers["x-snapshot"])
-    assert told == (release.bundle, release.snapshot)
+    versions = (response.headers["x-model-version"], response.headers["x-snapshot"])
+    assert versions == (release.bundle, release.snapshot)
 
 
 @pytest.mark.parametrize("number", ["9" * 500, "１５", "015", "+15", "1_5"])
 @pytest.mark.parametrize("column", ["store_nbr", "horizon"])
-def test_what_json_would_not_take_for_a_number_is_none_in_a_table(
+def test_a_number_that_json_would_reject_is_refused_in_a_table(
     client: Any, column: str, number: str
 ) -> None:
-    given = {"store_nbr": "1", "family": "DAIRY", "horizon": "15"}
-    first, second = ({**given, **changed} for changed in ({column: number}, {}))
+    usual = {"store_nbr": "1", "family": "DAIRY", "horizon": "15"}
+    first, second = ({**usual, **changed} for changed in ({column: number}, {}))
     lines = [",".join(row.values()) for row in (first, second)]
     rows = rows_of(send_csv(client, "\n".join(("store_nbr,family,horizon", *lines))))
     assert rows[0]["code"] in (Code.INVALID_STORE.name, Code.INVALID_HORIZON.name)
     assert [row["code"] for row in rows[1:]] == [""] * 15, "the other row is answered"
 
 
-def test_others_are_answered_while_a_table_is_written(client: Any) -> None:
-    """The socket may take everything at once; the event loop must turn nevertheless."""
+def test_the_event_loop_runs_while_a_table_is_written(client: Any) -> None:
+    """The socket may accept everything immediately; the event loop must still run other tasks."""
     table = "store_nbr,family,horizon\n" + "1,DAIRY,15\n" * 200
     turns = []
 
@@ -212,7 +210,7 @@ def test_others_are_answered_while_a_table_is_written(client: Any) -> None:
     assert len(turns) > 4, "a turn for each 50 rows at least"
 
 
-def test_a_table_is_as_long_as_is_allowed(client: Any) -> None:
+def test_a_table_of_the_maximum_length_is_answered_and_a_longer_one_refused(client: Any) -> None:
     row = "99,DAIRY,15\n"  # a problem has one line, and costs little
     header = "store_nbr,family,horizon\n"
     rows = rows_of(send_csv(client, header + row * MAX_ROWS))
@@ -221,7 +219,7 @@ def test_a_table_is_as_long_as_is_allowed(client: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "told"),
+    ("text", "code", "expected"),
     [
         pytest.param("", Code.INVALID_REQUEST, "first line", id="empty"),
         pytest.param("store_nbr,family,horizon\n", Code.INVALID_REQUEST, "no rows", id="no rows"),
@@ -250,7 +248,7 @@ def test_a_table_is_as_long_as_is_allowed(client: Any) -> None:
         pytest.param(b"store_nbr,\xff\n", Code.PARSE_ERROR, "UTF-8", id="no text"),
     ],
 )
-def test_a_table_that_is_none_is_refused(
-    client: Any, text: str | bytes, code: Code, told: str
+def test_an_invalid_table_is_refused(
+    client: Any, text: str | bytes, code: Code, expected: str
 ) -> None:
-    assert told in client.problem(send_csv(client, text), code)["detail"]
+    assert expected in client.problem(send_csv(client, text), code)["detail"]

@@ -19,7 +19,7 @@ from errors import Code
 from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import MIN_HISTORY_DAYS
 from models.engine import ForecastEngine
-from models.forecaster import AT_ONCE
+from models.forecaster import MAX_CONCURRENT
 from models.methods import Method
 from models.release import LoadedRelease
 from settings import ROOT
@@ -53,7 +53,7 @@ def test_the_newest_forecast_is_that_of_the_engine(
     np.testing.assert_allclose(predictions(answer), coherent.values[row], rtol=1e-6)
 
 
-def test_the_answer_says_what_it_rests_on(
+def test_the_answer_states_its_model_and_data(
     simple: Callable, release: Release, newest: date, snapshot: Snapshot
 ) -> None:
     answer = simple(horizon=15).json()
@@ -93,8 +93,8 @@ def test_a_shorter_horizon_is_the_beginning_of_a_longer_one(simple: Callable) ->
         assert predictions(simple(horizon=horizon).json()) == longest[:horizon]
 
 
-def test_equal_questions_have_equal_answers_byte_for_byte(simple: Callable) -> None:
-    """What differs between them (the request's id) is in the headers."""
+def test_equal_requests_have_equal_answers_byte_for_byte(simple: Callable) -> None:
+    """The request's id, the only difference, is in the headers."""
     first, second = simple(horizon=30), simple(horizon=30)
     assert first.content == second.content
     assert first.headers["x-request-id"] != second.headers["x-request-id"]
@@ -105,7 +105,7 @@ def test_the_newest_origin_needs_no_run_of_the_model(simple: Callable, runners: 
     assert runners.inferred == []
 
 
-# --- how it was made --------------------------------------------------------------------------
+# --- methods ----------------------------------------------------------------------------------
 
 
 def test_a_series_that_never_sold_is_zero_and_says_so(client: Any) -> None:
@@ -125,12 +125,12 @@ def test_a_series_that_never_sold_is_zero_and_says_so(client: Any) -> None:
         pytest.param(3, date(2023, 4, 2), "model", id="closed for 27 days"),
     ],
 )
-def test_a_past_forecast_says_how_it_would_have_been_made(
+def test_a_past_forecast_states_the_method_of_its_origin(
     client: Any, store: int, day: date, method: str
 ) -> None:
     """Store 21 opens on 2 May 2024, store 3 is closed from 6 March to 16 April 2023."""
-    asked = {"store_nbr": store, "family": "BEVERAGES", "date": day.isoformat(), "horizon": 15}
-    answer = client.post("/predict/simple", **asked).json()
+    fields = {"store_nbr": store, "family": "BEVERAGES", "date": day.isoformat(), "horizon": 15}
+    answer = client.post("/predict/simple", **fields).json()
     assert answer["method"] == method
     assert np.isfinite(predictions(answer)).all()
     assert min(predictions(answer)) >= 0
@@ -181,14 +181,14 @@ def test_what_was_sold_later_does_not_change_a_past_forecast(
 
 
 @pytest.mark.parametrize(("offset", "in_sample"), [(-1, True), (0, True), (1, False), (20, False)])
-def test_a_past_forecast_says_whether_the_model_has_seen_its_days(
+def test_a_past_forecast_states_whether_its_days_are_in_sample(
     client_with: Callable,
     serving_release: LoadedRelease,
     newest: date,
     offset: int,
     in_sample: bool,
 ) -> None:
-    """Here the model was trained a while before the newest origin; days of neither are new."""
+    """The model of this test was trained through 30 days before the newest origin."""
     trained_through = newest - timedelta(30)
     engine = copy(serving_release.engine)
     facts = engine.bundle.facts.model_copy(update={"trained_through": trained_through})
@@ -215,7 +215,7 @@ def test_the_first_day_with_enough_history_can_be_asked(
     assert simple(date=first.isoformat(), horizon=15).status_code == 200
 
 
-def test_days_out_of_reach_are_refused(
+def test_days_out_of_range_are_refused(
     client: Any, simple: Callable, snapshot: Snapshot, newest: date
 ) -> None:
     early = snapshot.facts.first_date + timedelta(MIN_HISTORY_DAYS - 1)
@@ -253,7 +253,7 @@ def test_only_the_horizons_offered_are_taken(
         pytest.param({"family": ""}, Code.INVALID_FAMILY, "/family", "''", id="empty family"),
     ],
 )
-def test_a_series_that_is_not_known_is_refused(
+def test_an_unknown_series_is_refused(
     client: Any, simple: Callable, change: dict[str, Any], code: Code, pointer: str, hint: str
 ) -> None:
     problem = client.problem(simple(**{**SERIES, "horizon": 15, **change}), code)
@@ -281,8 +281,8 @@ def test_a_wrong_method_is_refused_with_the_right_one(client: Any) -> None:
 # --- failures ---------------------------------------------------------------------------------
 
 
-class Failing:
-    """A runner that fails in its own words."""
+class FailingRunner:
+    """A runner that fails with an internal message."""
 
     async def infer(self, *arguments: object) -> None:
         raise ConnectionResetError("/srv/secret/runner.sock")
@@ -292,23 +292,25 @@ class Failing:
 
 @pytest.mark.parametrize("part", ["onnx", "reconciler"])
 def test_a_runner_that_fails_is_a_problem(client_with: Callable, newest: date, part: str) -> None:
-    client = client_with(**{part: Failing()})
+    client = client_with(**{part: FailingRunner()})
     past = client.post("/predict/simple", **SERIES, date=newest.isoformat(), horizon=15)
     client.problem(past, Code.INFERENCE_FAILED)
     assert client.post("/predict/simple", **SERIES, horizon=15).status_code == 200
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "requested",
     [None, [80, 95], [50], [60, 99], [90, 90]],
     ids=["default", "both", "50", "two", "twice"],
 )
-def test_intervals_are_those_asked_for_and_nest(simple: Callable, asked: list[int] | None) -> None:
-    answer = simple(horizon=15, **({} if asked is None else {"intervals": asked})).json()
-    nominals = sorted(set(asked or [80, 95]))
+def test_intervals_are_the_requested_ones_and_nested(
+    simple: Callable, requested: list[int] | None
+) -> None:
+    answer = simple(horizon=15, **({} if requested is None else {"intervals": requested})).json()
+    nominals = sorted(set(requested or [80, 95]))
     for day in answer["forecast"]:
-        shown = {int(key.removeprefix("lower_")) for key in day if key.startswith("lower_")}
-        assert shown == set(nominals)
+        levels = {int(key.removeprefix("lower_")) for key in day if key.startswith("lower_")}
+        assert levels == set(nominals)
         bounds = [day[f"lower_{nominal}"] for nominal in reversed(nominals)]
         bounds += [day["prediction"], *(day[f"upper_{nominal}"] for nominal in nominals)]
         assert bounds == sorted(bounds)
@@ -322,26 +324,26 @@ def test_an_interval_that_is_not_offered_is_refused(simple: Callable, wrong: obj
     assert answer.json()["errors"][0]["pointer"].startswith("/intervals")
 
 
-def test_no_interval_may_be_asked_for(simple: Callable) -> None:
+def test_an_empty_list_of_intervals_is_valid(simple: Callable) -> None:
     day = simple(horizon=15, intervals=[]).json()["forecast"][0]
     assert set(day) == {"date", "prediction", "intervals", "actual"}
     assert day["intervals"] == []
 
 
-@pytest.mark.parametrize("asked", [None, [99, 50, 80]], ids=["usual", "in an order of its own"])
-def test_the_list_of_intervals_holds_the_named_bounds(
-    simple: Callable, asked: list[int] | None
+@pytest.mark.parametrize("requested", [None, [99, 50, 80]], ids=["usual", "in an order of its own"])
+def test_the_list_of_intervals_equals_the_named_bounds(
+    simple: Callable, requested: list[int] | None
 ) -> None:
-    answer = simple(horizon=15, **({} if asked is None else {"intervals": asked})).json()
-    for shown in (answer, *answer["forecast"]):
-        assert shown["intervals"] == [
-            {"level": level, "lower": shown[f"lower_{level}"], "upper": shown[f"upper_{level}"]}
-            for level in asked or [80, 95]
+    answer = simple(horizon=15, **({} if requested is None else {"intervals": requested})).json()
+    for part in (answer, *answer["forecast"]):
+        assert part["intervals"] == [
+            {"level": level, "lower": part[f"lower_{level}"], "upper": part[f"upper_{level}"]}
+            for level in requested or [80, 95]
         ]
     assert answer["intervals"] == answer["forecast"][0]["intervals"]
 
 
-def test_few_past_origins_are_computed_at_a_time(
+def test_the_number_of_concurrent_past_origins_is_limited(
     client_with: Callable[..., Any], runners: Any, newest: date
 ) -> None:
     """Each holds the rows of the whole hierarchy; the others wait for their turn."""
@@ -349,17 +351,17 @@ def test_few_past_origins_are_computed_at_a_time(
     full = anyio.Event()
 
     class Counting:
-        async def infer(self, *asked: Any) -> Any:
+        async def infer(self, *arguments: Any) -> Any:
             nonlocal running, most
             running += 1
             most = max(most, running)
-            if running == AT_ONCE:
+            if running == MAX_CONCURRENT:
                 full.set()
             with anyio.move_on_after(30):  # on a busy machine the second comes late
                 await full.wait()
-            await anyio.sleep(0.01)  # long enough for the others to come, were they let
+            await anyio.sleep(0.01)  # long enough for others to enter if there were no limit
             running -= 1
-            return await runners.infer(*asked)
+            return await runners.infer(*arguments)
 
     client = client_with(onnx=Counting())
 
@@ -368,14 +370,14 @@ def test_few_past_origins_are_computed_at_a_time(
         transport = httpx.ASGITransport(client.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://mlrf") as http:
 
-            async def one(ago: int) -> None:
+            async def post_one(ago: int) -> None:
                 body = {**SERIES, "horizon": 15, "date": (newest - timedelta(ago)).isoformat()}
                 codes.append((await http.post("/predict/simple", json=body)).status_code)
 
             async with anyio.create_task_group() as group:
                 for ago in range(6):
-                    group.start_soon(one, ago)
+                    group.start_soon(post_one, ago)
         return codes
 
     assert anyio.run(ask) == [200] * 6
-    assert most == AT_ONCE
+    assert most == MAX_CONCURRENT

@@ -1,4 +1,4 @@
-"""GET /accuracy and /model-metrics tell what the bundle holds, and nothing else."""
+"""GET /accuracy and /model-metrics: the metrics of the bundle."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from models.release import LoadedRelease
 
 
 def test_metrics_are_those_of_the_bundle(client: Any, bundle: Bundle) -> None:
-    told = client.get("/model-metrics").json()
-    assert told == {"model_version": bundle.name, "metrics": bundle.metrics}
+    answer = client.get("/model-metrics").json()
+    assert answer == {"model_version": bundle.name, "metrics": bundle.metrics}
 
 
-def test_without_a_backtest_accuracy_is_that_of_the_calibration(
+def test_without_a_backtest_the_accuracy_comes_from_the_calibration(
     client: Any, bundle: Bundle
 ) -> None:
-    told = client.get("/accuracy").json()
-    assert (told["source"], told["model_version"]) == ("calibration", bundle.name)
-    (group,) = told["groups"]
-    kept = bundle.metrics["calibration"]
-    assert group["windows"] == kept["origins"]["n"]
+    answer = client.get("/accuracy").json()
+    assert (answer["source"], answer["model_version"]) == ("calibration", bundle.name)
+    (group,) = answer["groups"]
+    calibration = bundle.metrics["calibration"]
+    assert group["windows"] == calibration["origins"]["n"]
     assert len(group["levels"]) == 4 * len(BUCKETS)
     for cell in group["levels"]:
-        measured = kept["levels"][cell["level"]][cell["days"]]
+        measured = calibration["levels"][cell["level"]][cell["days"]]
         assert {name: cell[name] for name in measured} == measured
 
 
@@ -62,9 +62,9 @@ def test_a_sealed_backtest_is_averaged_over_its_windows(
     """The holdout is in no average, and a figure that one window lacks has no mean."""
     engine = copy(serving_release.engine)
     engine.bundle = replace(bundle, metrics={**bundle.metrics, "backtest": backtest})
-    told = client_with(release=replace(serving_release, engine=engine)).get("/accuracy").json()
-    assert told["source"] == "backtest"
-    short, long = told["groups"]
+    answer = client_with(release=replace(serving_release, engine=engine)).get("/accuracy").json()
+    assert answer["source"] == "backtest"
+    short, long = answer["groups"]
     assert (short["group"], short["windows"]) == ("16 days", 2)
     assert short["wrmsse"] == pytest.approx(0.3)
     assert short["levels"] == [

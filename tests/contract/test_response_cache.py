@@ -1,4 +1,4 @@
-"""Answers that are kept: what the cache says, and that it never changes an answer."""
+"""The cache of answers: its outcomes, and that it never changes an answer."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from tests.contract.conftest import Client, LocalRunners, client_of
 
 SERIES: dict[str, Any] = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
 PROMOTED = {"adjustments": {"onpromotion": {"op": "add", "value": 3}}}
-Asked = tuple[str, str, dict[str, Any]]
+Call = tuple[str, str, dict[str, Any]]
 
 
-def asked_of(newest: date) -> dict[str, Asked]:
-    """Each call that is kept, at the newest origin and at one that is computed."""
+def calls_of(newest: date) -> dict[str, Call]:
+    """Return each cacheable call, at the newest origin and at a computed past one."""
     past = {"date": (newest - timedelta(30)).isoformat()}
     week = {**SERIES, "horizon": 15}
     return {
@@ -43,19 +43,19 @@ def asked_of(newest: date) -> dict[str, Asked]:
     }
 
 
-CALLS = [*asked_of(date.min + timedelta(60))]
+CALLS = [*calls_of(date.min + timedelta(60))]
 
 
 @pytest.fixture
-def asked(newest: date) -> dict[str, Asked]:
-    return asked_of(newest)
+def calls(newest: date) -> dict[str, Call]:
+    return calls_of(newest)
 
 
-def send(client: Client, asked: Asked, **headers: str) -> httpx.Response:
-    method, path, given = asked
-    how: dict[str, Any] = {"params": given} if method == "GET" else {"json": given}
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return client.request(method, path, headers=named, **how)
+def send(client: Client, call: Call, **headers: str) -> httpx.Response:
+    method, path, fields = call
+    options: dict[str, Any] = {"params": fields} if method == "GET" else {"json": fields}
+    header_fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return client.request(method, path, headers=header_fields, **options)
 
 
 def outcomes(*responses: httpx.Response) -> list[str | None]:
@@ -63,11 +63,11 @@ def outcomes(*responses: httpx.Response) -> list[str | None]:
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_kept_and_computed_answers_are_byte_identical(
-    client: Client, asked: dict[str, Asked], call: str
+def test_cached_and_computed_answers_are_byte_identical(
+    client: Client, calls: dict[str, Call], call: str
 ) -> None:
-    missed, hit = send(client, asked[call]), send(client, asked[call])
-    computed = send(client, asked[call], Cache_Control="no-cache")
+    missed, hit = send(client, calls[call]), send(client, calls[call])
+    computed = send(client, calls[call], Cache_Control="no-cache")
     assert outcomes(missed, hit, computed) == ["miss", "hit", "bypass"]
     assert missed.status_code == 200
     assert missed.content == hit.content == computed.content
@@ -75,42 +75,42 @@ def test_kept_and_computed_answers_are_byte_identical(
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_an_answer_that_was_asked_for_anew_is_not_kept(
-    client: Client, asked: dict[str, Asked], call: str
+def test_an_answer_that_bypassed_the_cache_is_not_stored(
+    client: Client, calls: dict[str, Call], call: str
 ) -> None:
-    """So that it can be compared with the kept one."""
-    anew = send(client, asked[call], Cache_Control="max-age=0, no-cache")
-    assert outcomes(anew, send(client, asked[call])) == ["bypass", "miss"]
+    """A caller can compare it with the cached one."""
+    anew = send(client, calls[call], Cache_Control="max-age=0, no-cache")
+    assert outcomes(anew, send(client, calls[call])) == ["bypass", "miss"]
 
 
 def test_a_hit_computes_nothing(
-    client: Client, runners: LocalRunners, asked: dict[str, Asked]
+    client: Client, runners: LocalRunners, calls: dict[str, Call]
 ) -> None:
-    send(client, asked["simple, past"])
+    send(client, calls["simple, past"])
     computed = len(runners.inferred)
     assert computed > 0
-    send(client, asked["simple, past"])
+    send(client, calls["simple, past"])
     assert len(runners.inferred) == computed
 
 
 @pytest.mark.parametrize(
-    "given",
+    "fields",
     [
         pytest.param({"family": "LIQUOR,WINE,BEER", "store_nbr": 1, "horizon": 15}, id="order"),
         pytest.param({**SERIES, "horizon": 15, "intervals": [80, 95]}, id="a default written out"),
         pytest.param({**SERIES, "horizon": 15, "date": None}, id="null for what is left out"),
     ],
 )
-def test_one_request_in_other_words_is_a_hit(
-    client: Client, asked: dict[str, Asked], given: dict[str, Any]
+def test_another_spelling_of_a_request_is_a_hit(
+    client: Client, calls: dict[str, Call], fields: dict[str, Any]
 ) -> None:
-    send(client, asked["simple"])
-    again = send(client, ("POST", "/predict/simple", given))
+    send(client, calls["simple"])
+    again = send(client, ("POST", "/predict/simple", fields))
     assert outcomes(again) == ["hit"]
 
 
 @pytest.mark.parametrize(
-    "given",
+    "fields",
     [
         pytest.param({"store_nbr": 2}, id="store"),
         pytest.param({"family": "DAIRY"}, id="family"),
@@ -120,35 +120,35 @@ def test_one_request_in_other_words_is_a_hit(
     ],
 )
 def test_another_request_is_a_miss(
-    client: Client, asked: dict[str, Asked], given: dict[str, Any]
+    client: Client, calls: dict[str, Call], fields: dict[str, Any]
 ) -> None:
-    method, path, usual = asked["simple"]
-    first = send(client, asked["simple"])
-    other = send(client, (method, path, {**usual, **given}))
+    method, path, usual = calls["simple"]
+    first = send(client, calls["simple"])
+    other = send(client, (method, path, {**usual, **fields}))
     assert outcomes(other) == ["miss"]
     assert other.content != first.content
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_problem_is_never_kept(
+def test_a_problem_is_never_cached(
     client_with: Callable[..., Client],
     runners: LocalRunners,
-    asked: dict[str, Asked],
+    calls: dict[str, Call],
     call: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Neither one of the request, nor one of a runner that comes back."""
-    runner = Fails(runners)
+    """Neither a problem of the request, nor one of a runner that recovers."""
+    runner = FailingRunner(runners)
     client = client_with(onnx=runner)
-    method, path, given = asked[call]
-    wrong = {**given, "horizon": 7_000}
+    method, path, fields = calls[call]
+    wrong = {**fields, "horizon": 7_000}
     for _ in range(2):
         refused = send(client, (method, path, wrong))
         assert (refused.status_code, outcomes(refused)) == (400, [None])
     runner.failing = True
-    failed = send(client, asked[call])
+    failed = send(client, calls[call])
     runner.failing = False
-    answered = send(client, asked[call])
+    answered = send(client, calls[call])
     assert answered.status_code == 200
     if failed.status_code == 200:  # the newest forecasts are stored, and need no runner
         assert (call in NEED_NO_RUNNER, outcomes(answered)) == (True, ["hit"])
@@ -161,7 +161,7 @@ NEED_NO_RUNNER = ("simple", "hierarchy", "explain")
 
 
 @dataclasses.dataclass
-class Fails:
+class FailingRunner:
     """A model runner that can be made to fail."""
 
     runners: LocalRunners
@@ -176,8 +176,8 @@ class Fails:
 
 
 @dataclasses.dataclass
-class Waits:
-    """A model runner that answers when it is told to."""
+class WaitingRunner:
+    """A model runner that answers when `go` is set."""
 
     runners: LocalRunners
     go: anyio.Event
@@ -192,49 +192,49 @@ class Waits:
 
 
 def test_equal_requests_at_the_same_time_are_computed_once(
-    client_with: Callable[..., Client], runners: LocalRunners, asked: dict[str, Asked]
+    client_with: Callable[..., Client], runners: LocalRunners, calls: dict[str, Call]
 ) -> None:
-    _, path, given = asked["simple, past"]
+    _, path, fields = calls["simple, past"]
     answers: list[httpx.Response] = []
 
-    async def together() -> int:
-        runner = Waits(runners, anyio.Event())
+    async def send_together() -> int:
+        runner = WaitingRunner(runners, anyio.Event())
         transport = httpx.ASGITransport(client_with(onnx=runner).app)
 
-        async def one(client: httpx.AsyncClient) -> None:
-            answers.append(await client.post(path, json=given))
+        async def send_one(client: httpx.AsyncClient) -> None:
+            answers.append(await client.post(path, json=fields))
 
         async with (
             httpx.AsyncClient(transport=transport, base_url="http://mlrf") as client,
             anyio.create_task_group() as tasks,
         ):
             for _ in range(50):
-                tasks.start_soon(one, client)
+                tasks.start_soon(send_one, client)
             await anyio.wait_all_tasks_blocked()
             runner.go.set()
         return runner.calls
 
-    calls = anyio.run(together)
-    alone = send(client_with(), asked["simple, past"])
-    assert calls == 1
-    assert {answer.content for answer in answers} == {alone.content}
+    computations = anyio.run(send_together)
+    single = send(client_with(), calls["simple, past"])
+    assert computations == 1
+    assert {answer.content for answer in answers} == {single.content}
     assert Counter(outcomes(*answers)) == {"miss": 1, "hit": 49}
 
 
 @dataclasses.dataclass
-class Swaps:
-    """Serves one forecaster after the other."""
+class SwitchingServing:
+    """A serving state whose forecaster the test replaces."""
 
-    given: Forecaster
+    current: Forecaster
 
     def forecaster(self) -> Forecaster:
-        return self.given
+        return self.current
 
 
-def test_an_answer_of_another_snapshot_is_not_given(
-    serving_release: LoadedRelease, runners: LocalRunners, asked: dict[str, Asked]
+def test_an_answer_of_another_snapshot_is_not_a_hit(
+    serving_release: LoadedRelease, runners: LocalRunners, calls: dict[str, Call]
 ) -> None:
-    """Not by the same cache, and the first one's is a hit again when that one serves again."""
+    """In the same cache; the first answer is a hit again when its release serves again."""
     engine, forecasts = serving_release.engine, serving_release.forecasts
     other = LoadedRelease(
         ForecastEngine(engine.bundle, dataclasses.replace(engine.snapshot, name="another")),
@@ -242,77 +242,75 @@ def test_an_answer_of_another_snapshot_is_not_given(
         dataclasses.replace(forecasts, mean=forecasts.mean * 2),
     )
     first, second = (Forecaster(release, runners, runners) for release in (serving_release, other))
-    serving = Swaps(first)
+    serving = SwitchingServing(first)
     client = client_of(serving)
     answers = []
     for forecaster in (first, second, first):
-        serving.given = forecaster
-        answers.append(send(client, asked["simple"]))
+        serving.current = forecaster
+        answers.append(send(client, calls["simple"]))
     assert outcomes(*answers) == ["miss", "miss", "hit"]
     assert answers[1].json()["prediction"] == 2 * answers[0].json()["prediction"]
     assert answers[2].content == answers[0].content
 
 
-def test_a_kept_answer_has_the_etag_of_the_computed_one(
-    client: Client, asked: dict[str, Asked]
+def test_a_cached_answer_has_the_etag_of_the_computed_one(
+    client: Client, calls: dict[str, Call]
 ) -> None:
-    first, again = (send(client, asked["hierarchy"]) for _ in range(2))
+    first, again = (send(client, calls["hierarchy"]) for _ in range(2))
     assert outcomes(first, again) == ["miss", "hit"]
     assert first.headers["etag"] == again.headers["etag"]
-    same = send(client, asked["hierarchy"], If_None_Match=first.headers["etag"])
+    same = send(client, calls["hierarchy"], If_None_Match=first.headers["etag"])
     assert (same.status_code, same.content, outcomes(same)) == (304, b"", ["hit"])
     for answer in (first, again, same):
         assert answer.headers["cache-control"] == "private, no-cache"
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_hit_is_charged_like_a_miss(client: Client, asked: dict[str, Asked], call: str) -> None:
-    """Also one that is known by its bytes, whose request is not read again."""
+def test_a_hit_is_charged_like_a_miss(client: Client, calls: dict[str, Call], call: str) -> None:
+    """Also a hit by the bytes of the request, which is not parsed again."""
     charged: list[int] = []
 
     async def charge(units: int) -> None:
         charged.append(units)
 
-    async def billed(scope: Scope, receive: Receive, send_: Send) -> None:
+    async def app_with_charge(scope: Scope, receive: Receive, send_: Send) -> None:
         scope.setdefault("state", {})["charge"] = charge
         await client.app(scope, receive, send_)
 
-    missed = send(Client(billed), asked[call])
-    once = sum(charged)
-    hit = send(Client(billed), asked[call])
+    missed = send(Client(app_with_charge), calls[call])
+    cost = sum(charged)
+    hit = send(Client(app_with_charge), calls[call])
     assert outcomes(missed, hit) == ["miss", "hit"]
-    assert sum(charged) == 2 * once
-    assert (once > 0) == ("past" in call)
+    assert sum(charged) == 2 * cost
+    assert (cost > 0) == ("past" in call)
 
 
-def test_who_cannot_pay_for_a_kept_answer_does_not_get_it(
-    client: Client, asked: dict[str, Asked]
-) -> None:
-    send(client, asked["simple, past"])
+def test_a_cached_answer_needs_remaining_budget(client: Client, calls: dict[str, Call]) -> None:
+    send(client, calls["simple, past"])
 
     async def refuse(units: int) -> None:
         raise Problem(Code.RATE_LIMITED, "Not now.")
 
-    async def poor(scope: Scope, receive: Receive, send_: Send) -> None:
+    async def app_without_budget(scope: Scope, receive: Receive, send_: Send) -> None:
         scope.setdefault("state", {})["charge"] = refuse
         await client.app(scope, receive, send_)
 
-    client.problem(send(Client(poor), asked["simple, past"]), Code.RATE_LIMITED)
+    client.problem(send(Client(app_without_budget), calls["simple, past"]), Code.RATE_LIMITED)
 
 
-def test_equal_bytes_of_another_type_are_not_taken_for_a_request(
-    client: Client, asked: dict[str, Asked]
+def test_equal_bytes_of_another_content_type_are_refused(
+    client: Client, calls: dict[str, Call]
 ) -> None:
-    send(client, asked["simple"])
-    refused = send(client, asked["simple"], Content_Type="text/plain")
+    send(client, calls["simple"])
+    refused = send(client, calls["simple"], Content_Type="text/plain")
     client.problem(refused, Code.UNSUPPORTED_MEDIA_TYPE)
 
 
-def test_of_two_types_the_first_counts_for_a_kept_answer_too(
-    client: Client, asked: dict[str, Asked]
+def test_the_first_of_two_content_types_counts_for_a_cached_answer_too(
+    client: Client, calls: dict[str, Call]
 ) -> None:
-    _, path, _ = asked["simple"]
-    body = send(client, asked["simple"]).request.content
+    _, path, _ = calls["simple"]
+    body = send(client, calls["simple"]).request.content
     types = [("Content-Type", "text/plain"), ("Content-Type", "application/json")]
     refused = client.request("POST", path, content=body, headers=types)
     client.problem(refused, Code.UNSUPPORTED_MEDIA_TYPE)
@@ -325,7 +323,9 @@ WHOLE_TREE = ("GET", "/hierarchy", {"horizon": 90})
 
 
 @pytest.mark.parametrize("large", [LARGE_ANSWER, WHOLE_TREE], ids=["simple", "hierarchy"])
-def test_a_large_answer_is_compressed_for_who_takes_it(client: Client, large: Asked) -> None:
+def test_a_large_answer_is_compressed_for_clients_that_accept_gzip(
+    client: Client, large: Call
+) -> None:
     plain = send(client, large, Accept_Encoding="identity")
     assert len(plain.content) >= LARGE
     for _ in range(2):
@@ -338,18 +338,20 @@ def test_a_large_answer_is_compressed_for_who_takes_it(client: Client, large: As
 
 
 @pytest.mark.parametrize(
-    ("large", "takes"),
+    ("large", "accepted"),
     [
         pytest.param(LARGE_ANSWER, "identity", id="takes none"),
         pytest.param(LARGE_ANSWER, "br, gzip; q=0", id="refuses gzip"),
         pytest.param(("POST", "/predict/simple", {**SERIES, "horizon": 15}), "gzip", id="small"),
     ],
 )
-def test_other_answers_are_sent_as_they_are(client: Client, large: Asked, takes: str) -> None:
-    assert "content-encoding" not in send(client, large, Accept_Encoding=takes).headers
+def test_small_or_not_accepted_answers_are_not_compressed(
+    client: Client, large: Call, accepted: str
+) -> None:
+    assert "content-encoding" not in send(client, large, Accept_Encoding=accepted).headers
 
 
-def test_a_compressed_answer_has_a_tag_of_its_own(client: Client) -> None:
+def test_a_compressed_answer_has_an_etag_of_its_own(client: Client) -> None:
     plain = send(client, WHOLE_TREE, Accept_Encoding="identity").headers["etag"]
     gzipped = send(client, WHOLE_TREE, Accept_Encoding="gzip").headers["etag"]
     assert plain != gzipped

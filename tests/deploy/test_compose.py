@@ -1,4 +1,4 @@
-"""compose.yaml and render.yaml: what they set is known, secrets are files, nothing is root."""
+"""compose.yaml and render.yaml: known settings only, secrets as files, no root user."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 RENDER = yaml.safe_load((ROOT / "render.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = {name: SERVICES[name] for name in ("mlrf", "migrate", "train")}
-LEFT_OUT = {name.upper() for name in SecretManager.model_fields} | {"VAULT_TOKEN_FILE"}
+EXCLUDED = {name.upper() for name in SecretManager.model_fields} | {"VAULT_TOKEN_FILE"}
 EVERY_SERVICE = pytest.mark.parametrize("name", SERVICES)
 GRACE_SECONDS = 5
-"""Of a container's time to stop, what is left after requests have had theirs."""
+"""Part of a container's time to stop that remains after the requests' grace period."""
 
 
-def lines_of(file: Path) -> Iterator[tuple[str, str]]:
-    """The variables of an env file."""
+def read_env_file(file: Path) -> Iterator[tuple[str, str]]:
+    """Yield the variables of an env file."""
     for line in file.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             name, _, value = line.partition("=")
@@ -39,8 +39,8 @@ def lines_of(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def environment_of(service: Mapping[str, Any]) -> dict[str, str]:
-    """What a service sees, as Compose puts it together."""
-    files = [dict(lines_of(ROOT / file)) for file in service.get("env_file", ())]
+    """Return the environment of a service, merged as Compose merges it."""
+    files = [dict(read_env_file(ROOT / file)) for file in service.get("env_file", ())]
     return {**ChainMap(service.get("environment", {}), *reversed(files))}
 
 
@@ -50,7 +50,7 @@ def free_port() -> int:
         return port
 
 
-def until_reached(client: Redis, seconds: float = 10) -> None:
+def wait_until_reachable(client: Redis, seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -64,7 +64,7 @@ def until_reached(client: Redis, seconds: float = 10) -> None:
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
-    """Secrets as an operator makes them."""
+    """Secrets from the script that operators use."""
     folder = tmp_path / "secrets"
     script = ROOT / "deploy" / "compose" / "make-secrets"
     subprocess.run([script, folder], check=True, capture_output=True)
@@ -72,15 +72,15 @@ def secrets(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_what_is_set_is_read(name: str) -> None:
+def test_every_variable_is_a_known_setting(name: str) -> None:
     assert set(environment_of(OURS[name])) - set(variables()) == set()
 
 
-def test_every_setting_is_there_for_the_service() -> None:
-    """One that is new is decided upon here, too."""
+def test_every_setting_is_listed_for_the_service() -> None:
+    """A new setting must be added there, or excluded here."""
     set_here = set(environment_of(SERVICES["mlrf"]))
     secret = {*Settings.secrets(), *(name + FILE_SUFFIX for name in Settings.secrets())}
-    assert set(variables()) - set_here - secret - LEFT_OUT == set()
+    assert set(variables()) - set_here - secret - EXCLUDED == set()
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -108,12 +108,12 @@ def test_the_settings_are_accepted_with_the_secrets_that_are_made(
 
 def test_a_request_in_flight_is_answered_before_the_container_is_killed() -> None:
     environment = environment_of(SERVICES["mlrf"])
-    given = int(SERVICES["mlrf"]["stop_grace_period"].removesuffix("s"))
-    assert given >= int(environment["GRACEFUL_SHUTDOWN_SECONDS"]) + GRACE_SECONDS
+    grace = int(SERVICES["mlrf"]["stop_grace_period"].removesuffix("s"))
+    assert grace >= int(environment["GRACEFUL_SHUTDOWN_SECONDS"]) + GRACE_SECONDS
 
 
 @EVERY_SERVICE
-def test_a_service_may_do_only_what_it_must(name: str) -> None:
+def test_a_service_has_least_privileges(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -124,7 +124,7 @@ def test_a_service_may_do_only_what_it_must(name: str) -> None:
 
 
 @EVERY_SERVICE
-def test_only_the_service_is_reached_from_outside(name: str) -> None:
+def test_only_the_service_is_reachable_from_outside(name: str) -> None:
     service = SERVICES[name]
     if name == "mlrf":
         assert all(port.startswith("${MLRF_BIND:-127.0.0.1}:") for port in service["ports"])
@@ -134,7 +134,7 @@ def test_only_the_service_is_reached_from_outside(name: str) -> None:
     assert COMPOSE["networks"]["back"] == {"internal": True}
 
 
-def test_the_secrets_are_the_owners_alone_and_never_made_twice(secrets: Path) -> None:
+def test_secrets_are_private_to_the_owner_and_never_overwritten(secrets: Path) -> None:
     assert {path.name for path in secrets.iterdir()} == set(COMPOSE["secrets"])
     assert secrets.stat().st_mode & 0o777 == 0o700
     before = {path: path.read_bytes() for path in secrets.iterdir()}
@@ -147,10 +147,10 @@ def test_the_secrets_are_the_owners_alone_and_never_made_twice(secrets: Path) ->
     assert len(set(before.values())) == len(before)
 
 
-def test_valkey_takes_its_command_and_lets_in_who_has_the_url(
+def test_valkey_accepts_its_command_and_requires_the_password(
     secrets: Path, tmp_path: Path
 ) -> None:
-    """A real server, started as in the container but for its port."""
+    """A real server, started as in the container except for its port."""
     command = [part.replace("/run/secrets", str(secrets)) for part in SERVICES["redis"]["command"]]
     port = free_port()
     running = subprocess.Popen(
@@ -161,7 +161,7 @@ def test_valkey_takes_its_command_and_lets_in_who_has_the_url(
     try:
         url = (secrets / "redis_url").read_text().replace("@redis:6379", f"@127.0.0.1:{port}")
         with Redis.from_url(url) as client:
-            until_reached(client)
+            wait_until_reachable(client)
             assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "allkeys-lru"}
             assert client.config_get("save") == {"save": ""}
         with Redis(port=port) as stranger, pytest.raises(redis_errors.AuthenticationError):
@@ -171,16 +171,16 @@ def test_valkey_takes_its_command_and_lets_in_who_has_the_url(
         running.wait(10)
 
 
-def test_render_sets_what_is_read_and_writes_down_no_secret() -> None:
+def test_render_sets_known_settings_and_contains_no_secret() -> None:
     (web,) = (service for service in RENDER["services"] if service["type"] == "web")
-    given = {entry["key"]: entry for entry in web["envVars"]}
-    assert set(given) <= set(variables())
-    assert [name for name in Settings.secrets() if "value" in given.get(name, {})] == []
-    named = {store["name"] for store in [*RENDER["services"], *RENDER["databases"]]}
-    asked = {
+    by_name = {entry["key"]: entry for entry in web["envVars"]}
+    assert set(by_name) <= set(variables())
+    assert [name for name in Settings.secrets() if "value" in by_name.get(name, {})] == []
+    service_names = {store["name"] for store in [*RENDER["services"], *RENDER["databases"]]}
+    referenced = {
         reference["name"]
-        for entry in given.values()
+        for entry in by_name.values()
         if (reference := entry.get("fromDatabase") or entry.get("fromService"))
     }
-    assert asked == named - {"mlrf"}
-    assert set(given["REQUIRED_SECRETS"]["value"].split(",")) <= set(given)
+    assert referenced == service_names - {"mlrf"}
+    assert set(by_name["REQUIRED_SECRETS"]["value"].split(",")) <= set(by_name)

@@ -1,4 +1,4 @@
-"""scripts/deploy, with a kubectl that renders as the real one does and only notes the rest."""
+"""scripts/deploy, with a kubectl that really renders and only records its other calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from settings import ROOT
 KUBECTL = shutil.which("kubectl")
 IMAGE = "registry.example/mlrf@sha256:" + "0" * 64
 TRAIN = "registry.example/mlrf-train@sha256:" + "1" * 64
-NOTING = """#!/bin/sh
+RECORDING_KUBECTL = """#!/bin/sh
 [ "$1" = kustomize ] && exec {kubectl} "$@"
 echo "$*" >> {notes}
 [ "$1" = apply ] && cp "$3" {applied}
@@ -30,10 +30,12 @@ pytestmark = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installe
 def deploy(
     folder: Path, *arguments: str, failing: str = "nothing"
 ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-    """How it went, and what kubectl was asked to do."""
+    """Run the script; return its result and the recorded calls of kubectl."""
     notes = folder / "notes"
-    told = NOTING.format(kubectl=KUBECTL, notes=notes, applied=folder / "applied", failing=failing)
-    (folder / "kubectl").write_text(told)
+    script = RECORDING_KUBECTL.format(
+        kubectl=KUBECTL, notes=notes, applied=folder / "applied", failing=failing
+    )
+    (folder / "kubectl").write_text(script)
     (folder / "kubectl").chmod(0o755)
     done = subprocess.run(
         [ROOT / "scripts" / "deploy", *arguments],
@@ -51,19 +53,19 @@ def deploy(
 def test_the_database_is_migrated_before_servers_are_replaced(
     tmp_path: Path, overlay: str, namespace: str
 ) -> None:
-    done, asked = deploy(tmp_path, overlay, IMAGE)
+    done, calls = deploy(tmp_path, overlay, IMAGE)
     assert done.returncode == 0, done.stderr
-    acts = [
+    verbs = [
         next(part for part in line.split() if part in {"delete", "apply", "wait", "rollout"})
-        for line in asked
+        for line in calls
     ]
-    assert acts == ["delete", "apply", "wait", "apply", "rollout"]
-    assert "app.kubernetes.io/component=migrate" in asked[1]
-    assert "--selector" not in asked[3]
-    assert all(line.startswith(f"--namespace {namespace} ") for line in (asked[0], asked[4]))
+    assert verbs == ["delete", "apply", "wait", "apply", "rollout"]
+    assert "app.kubernetes.io/component=migrate" in calls[1]
+    assert "--selector" not in calls[3]
+    assert all(line.startswith(f"--namespace {namespace} ") for line in (calls[0], calls[4]))
 
 
-def test_every_pod_is_of_the_images_that_are_given(tmp_path: Path) -> None:
+def test_every_pod_uses_the_images_of_the_arguments(tmp_path: Path) -> None:
     deploy(tmp_path, "production", IMAGE, TRAIN)
     text = (tmp_path / "applied").read_text()
     assert list(yaml.safe_load_all(text))
@@ -72,13 +74,13 @@ def test_every_pod_is_of_the_images_that_are_given(tmp_path: Path) -> None:
     assert any("valkey" in image for image in images)
 
 
-def test_servers_stay_where_the_migration_fails(tmp_path: Path) -> None:
-    done, asked = deploy(tmp_path, "staging", IMAGE, failing="wait")
+def test_servers_are_not_replaced_if_the_migration_fails(tmp_path: Path) -> None:
+    done, calls = deploy(tmp_path, "staging", IMAGE, failing="wait")
     assert done.returncode != 0
-    assert "wait" in asked[-1]
+    assert "wait" in calls[-1]
 
 
-def test_an_overlay_that_is_not_there_touches_nothing(tmp_path: Path) -> None:
-    done, asked = deploy(tmp_path, "stagging", IMAGE)
+def test_an_unknown_overlay_changes_nothing(tmp_path: Path) -> None:
+    done, calls = deploy(tmp_path, "stagging", IMAGE)
     assert done.returncode != 0
-    assert asked == []
+    assert calls == []

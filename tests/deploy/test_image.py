@@ -40,7 +40,7 @@ SERIES = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
 
 
 def instructions(recipe: Path) -> list[str]:
-    """A recipe's instructions, each as one line."""
+    """Return a recipe's instructions, each as one line."""
     lines = [line for line in recipe.read_text().splitlines() if not line.lstrip().startswith("#")]
     return [line for line in "\n".join(lines).replace("\\\n", " ").splitlines() if line.strip()]
 
@@ -51,7 +51,7 @@ def test_bentoml_uses_our_recipe() -> None:
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_base_image_is_an_argument_without_a_digest(recipe: Path) -> None:
-    """CI resolves it when it builds; one that is typed in grows old in silence."""
+    """CI resolves the digest at build time; a literal one would become outdated unnoticed."""
     text = recipe.read_text()
     assert "ARG PYTHON_IMAGE=docker.io/library/python:3.11-slim\n" in text
     sources = [line.split()[1] for line in instructions(recipe) if line.startswith("FROM")]
@@ -60,7 +60,7 @@ def test_the_base_image_is_an_argument_without_a_digest(recipe: Path) -> None:
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_packages_are_those_of_the_lock_as_wheels(recipe: Path) -> None:
+def test_packages_are_wheels_from_the_lock(recipe: Path) -> None:
     installs = [line for line in instructions(recipe) if " pip " in line]
     assert installs
     for line in installs:
@@ -69,14 +69,14 @@ def test_packages_are_those_of_the_lock_as_wheels(recipe: Path) -> None:
 
 
 def test_it_runs_as_a_user_by_number() -> None:
-    """Kubernetes can tell only of a number that it is not root."""
+    """Kubernetes can verify `runAsNonRoot` only for a numeric user."""
     lines = instructions(FOLDER / "Dockerfile")
     assert "USER 10001:10001" in lines
     assert not any(line.startswith("USER") for line in instructions(FOLDER / "train.Dockerfile"))
 
 
-def test_it_sets_no_secret_and_nothing_that_is_unknown() -> None:
-    """A secret has one source: a variable of the image would stand against a mounted file."""
+def test_it_sets_no_secret_and_only_known_settings() -> None:
+    """A secret has one source: a variable of the image would conflict with a mounted file."""
     (line,) = [
         line
         for line in instructions(FOLDER / "Dockerfile")
@@ -100,7 +100,7 @@ def test_debian_packages_are_read_from_the_status_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("here", "daemon", "expected"),
+    ("installed", "daemon", "expected"),
     [
         pytest.param({"docker", "buildah"}, True, "docker", id="docker"),
         pytest.param({"docker", "buildah"}, False, "buildah", id="docker without its daemon"),
@@ -108,17 +108,19 @@ def test_debian_packages_are_read_from_the_status_file() -> None:
     ],
 )
 def test_the_builder_is_one_that_works(
-    monkeypatch: pytest.MonkeyPatch, here: set[str], daemon: bool, expected: str
+    monkeypatch: pytest.MonkeyPatch, installed: set[str], daemon: bool, expected: str
 ) -> None:
-    monkeypatch.setattr(build_image.shutil, "which", lambda name: name if name in here else None)
+    monkeypatch.setattr(
+        build_image.shutil, "which", lambda name: name if name in installed else None
+    )
     monkeypatch.setattr(build_image, "_succeeds", lambda *command: daemon)
-    assert build_image.found_builder() == expected
+    assert build_image.find_builder() == expected
 
 
-def test_without_a_builder_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_builder_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build_image.shutil, "which", lambda name: None)
     with pytest.raises(SystemExit, match="neither a docker daemon, nor buildah, nor podman"):
-        build_image.found_builder()
+        build_image.find_builder()
 
 
 # --- containers -------------------------------------------------------------------------------
@@ -133,7 +135,7 @@ needs_image = pytest.mark.skipif(
     not (IMAGE and TOOL),
     reason="MLRF_TEST_IMAGE names no image, or there is neither podman nor docker",
 )
-contained = [needs_image, pytest.mark.e2e]
+container_marks = [needs_image, pytest.mark.e2e]
 
 
 def run(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -144,13 +146,21 @@ def run(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]
 
 
 class Container:
-    """The image's server, as hardened as the manifests have it."""
+    """The image's server, hardened as in the manifests."""
 
     def __init__(self, *options: str) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        given = ("-e", "HOST=127.0.0.1", "-e", f"PORT={port}", "-e", f"API_KEY={KEY}", *options)
-        self.id = run("run", "--detach", *HARDENED, *given, IMAGE).stdout.split()[-1]
+        environment = (
+            "-e",
+            "HOST=127.0.0.1",
+            "-e",
+            f"PORT={port}",
+            "-e",
+            f"API_KEY={KEY}",
+            *options,
+        )
+        self.id = run("run", "--detach", *HARDENED, *environment, IMAGE).stdout.split()[-1]
 
     def until_ready(self, seconds: float = START_SECONDS) -> None:
         deadline = time.monotonic() + seconds
@@ -181,7 +191,7 @@ class Container:
         return done.stdout.strip()
 
     def workers(self) -> list[str]:
-        """Process ids, as they are in the container: it has no ps."""
+        """Return the workers' process ids inside the container, which has no ps."""
         script = (
             "import pathlib\n"
             "for path in pathlib.Path('/proc').glob('[0-9]*/cmdline'):\n"
@@ -201,14 +211,14 @@ def container() -> Iterator[Container]:
 
 
 class TestContainer:
-    pytestmark = contained
+    pytestmark = container_marks
 
     def test_it_answers_a_forecast(self, container: Container) -> None:
         answer = container.forecast()
         assert answer.status_code == 200, answer.text
         assert len(answer.json()["forecast"]) == SERIES["horizon"]
 
-    def test_it_has_no_rights(self, container: Container) -> None:
+    def test_it_has_no_privileges(self, container: Container) -> None:
         assert container.python("import os; print(os.getuid(), os.getgid())") == "10001 10001"
         status = container.python("print(open('/proc/1/status').read())")
         for name in ("CapInh", "CapPrm", "CapEff", "CapBnd"):
@@ -235,27 +245,27 @@ class TestContainer:
         assert "mlrf-train" in refused.stderr
         assert "Traceback" not in refused.stderr
 
-    def test_its_command_keeps_keys(self, container: Container) -> None:
+    def test_its_command_creates_keys(self, container: Container) -> None:
         assert container.execute("mlrf", "migrate").returncode == 0
         made = container.execute("mlrf", "keys", "create", "someone")
         assert made.stdout.startswith("mlrf_")
 
-    def test_it_calls_nobody(self, container: Container) -> None:
-        """onnxruntime would keep what it wants to tell its maker below HOME."""
-        left = container.python(
+    def test_it_sends_no_telemetry(self, container: Container) -> None:
+        """onnxruntime would write its telemetry below HOME."""
+        files = container.python(
             "import pathlib; print([str(p) for p in pathlib.Path('/tmp').rglob('*')])"
         )
-        assert "Microsoft" not in left
+        assert "Microsoft" not in files
 
     def test_its_health_check_follows_readiness(self, container: Container) -> None:
         image = json.loads(run("image", "inspect", IMAGE).stdout)[0]
         command = (image.get("Healthcheck") or image["Config"]["Healthcheck"])["Test"]
         assert command[0] == "CMD"
         assert container.execute(*command[1:]).returncode == 0
-        nobody = run("exec", "-e", "PORT=1", container.id, *command[1:], check=False)
-        assert nobody.returncode == 1
+        failed = run("exec", "-e", "PORT=1", container.id, *command[1:], check=False)
+        assert failed.returncode == 1
 
-    def test_its_labels_say_what_it_is(self) -> None:
+    def test_it_has_the_standard_labels(self) -> None:
         labels = json.loads(run("image", "inspect", IMAGE).stdout)[0]["Config"]["Labels"]
         prefix = "org.opencontainers.image."
         for name in ("title", "version", "revision", "created", "source", "licenses", "base.name"):
@@ -272,10 +282,10 @@ class TestContainer:
         assert container.forecast().status_code == 200
 
     def test_sigterm_ends_it_in_seconds(self, container: Container) -> None:
-        """Comes last: the server is gone then."""
-        began = time.monotonic()
+        """Run last: the server has ended afterwards."""
+        start = time.monotonic()
         run("stop", "--time", "30", container.id)
-        assert time.monotonic() - began < 25
+        assert time.monotonic() - start < 25
         assert container.state()["ExitCode"] == 0
 
 

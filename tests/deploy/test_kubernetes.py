@@ -1,4 +1,4 @@
-"""The manifests: valid, by our rules, and with every setting that is read."""
+"""The manifests: valid, within our policy, and with every setting."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if not (shutil.which("kubectl") or shutil.which("kustomize")):
 
 RENDERED = dict(renderings())
 CUSTOM = {"ExternalSecret"}
-"""Kinds that Kubernetes does not know by itself."""
+"""Kinds of custom resources."""
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +27,15 @@ def production() -> Manifests:
     return read(RENDERED["production"])
 
 
-def pod(manifests: Manifests, kind: str, name: str) -> Pod:
-    (found,) = (each for each in manifests.pods if (each.kind, each.name) == (kind, name))
-    return found
+def find_pod(manifests: Manifests, kind: str, name: str) -> Pod:
+    (match,) = (each for each in manifests.pods if (each.kind, each.name) == (kind, name))
+    return match
 
 
 @pytest.mark.parametrize("name", RENDERED)
 @pytest.mark.parametrize("release", ["1.30.0", "newest"])
-def test_every_object_is_what_kubernetes_knows(name: str, release: str) -> None:
-    """From the oldest release in which all that is used is on by default."""
+def test_every_object_is_valid_for_kubernetes(name: str, release: str) -> None:
+    """From the oldest release that has all used features enabled by default."""
     validate = pytest.importorskip("kubernetes_validate")
     version = validate.latest_version() if release == "newest" else release
     for each in read(RENDERED[name]).objects:
@@ -56,7 +56,7 @@ def test_there_is_an_overlay_for_each_environment() -> None:
 
 @pytest.mark.parametrize("name", overlays())
 def test_every_setting_is_in_the_configmap_or_from_the_secret(name: str) -> None:
-    """But those of a manager of secrets, whose place a cluster takes, and secrets as files."""
+    """Except those of a secret manager, which a cluster replaces, and secrets as files."""
     manifests = read(RENDERED[name])
     manager = {field.upper() for field in SecretManager.model_fields}
     files = {name + FILE_SUFFIX for name in (*Settings.secrets(), *manager)}
@@ -66,11 +66,11 @@ def test_every_setting_is_in_the_configmap_or_from_the_secret(name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["staging", "production"])
-def test_releases_are_of_this_version(name: str) -> None:
+def test_images_have_the_tag_of_this_version(name: str) -> None:
     images = {
         each["image"]
-        for found in read(RENDERED[name]).pods
-        for each in found.containers
+        for workload in read(RENDERED[name]).pods
+        for each in workload.containers
         if "mlrf" in each["image"]
     }
     assert {image.rpartition(":")[2] for image in images} == {__version__}
@@ -79,13 +79,15 @@ def test_releases_are_of_this_version(name: str) -> None:
 def test_retraining_writes_what_servers_only_read(production: Manifests) -> None:
     shared = {}
     for kind, name in (("Deployment", "mlrf"), ("CronJob", "mlrf-retrain")):
-        found = pod(production, kind, name)
+        workload = find_pod(production, kind, name)
         (volume,) = (
             each["name"]
-            for each in found.spec["volumes"]
+            for each in workload.spec["volumes"]
             if each.get("persistentVolumeClaim", {}).get("claimName") == "mlrf-artifacts"
         )
-        (mount,) = (each for each in found.containers[0]["volumeMounts"] if each["name"] == volume)
+        (mount,) = (
+            each for each in workload.containers[0]["volumeMounts"] if each["name"] == volume
+        )
         shared[kind] = (mount["mountPath"], mount.get("readOnly", False))
     path = production.settings()["ARTIFACTS_DIR"]
     assert shared == {"Deployment": (path, True), "CronJob": (path, False)}
@@ -98,15 +100,15 @@ def test_retraining_runs_at_three_utc_on_as_many_threads_as_it_has_cores(
 ) -> None:
     job = production.one("CronJob", "mlrf-retrain")["spec"]
     assert (job["schedule"], job["timeZone"]) == ("0 3 * * *", "Etc/UTC")
-    (found,) = pod(production, "CronJob", "mlrf-retrain").containers
-    threads = found["command"][found["command"].index("--threads") + 1]
-    assert threads == found["resources"]["limits"]["cpu"]
+    (retrain,) = find_pod(production, "CronJob", "mlrf-retrain").containers
+    threads = retrain["command"][retrain["command"].index("--threads") + 1]
+    assert threads == retrain["resources"]["limits"]["cpu"]
 
 
 def test_retraining_has_neither_secret_nor_network(production: Manifests) -> None:
-    found = pod(production, "CronJob", "mlrf-retrain")
-    assert not any("secretKeyRef" in entry["valueFrom"] for entry in found.environment())
+    retrain = find_pod(production, "CronJob", "mlrf-retrain")
+    assert not any("secretKeyRef" in entry["valueFrom"] for entry in retrain.environment())
     for policy in production.of("NetworkPolicy"):
-        if selects(policy["spec"]["podSelector"], found.labels):
+        if selects(policy["spec"]["podSelector"], retrain.labels):
             assert not policy["spec"].get("ingress")
             assert not policy["spec"].get("egress")

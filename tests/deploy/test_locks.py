@@ -1,4 +1,4 @@
-"""A lock is complete: nothing has to be resolved when it is installed, by any pip, at any time."""
+"""Locks are complete: no version of pip has to resolve anything during an installation."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from settings import ROOT
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 NOT_INSTALLED_HERE = {"bench.txt"}
-"""`make locks` judges these by what the index says of their packages."""
+"""Locks that `make locks` checks against the metadata of the package index."""
 
 
 def requirements(lock: Path) -> list[Requirement]:
-    """The packages of a lock, with their extras, that this machine would install."""
+    """Return the packages of a lock, with extras, that this machine would install."""
     lines = [line for line in lock.read_text().splitlines() if re.match(r"[A-Za-z0-9]", line)]
     parsed = [Requirement(line.removesuffix("\\").strip()) for line in lines]
     return [each for each in parsed if each.marker is None or each.marker.evaluate()]
 
 
-def missing(locked: list[Requirement]) -> list[str]:
-    """What installed packages of a lock need that the lock does not pin in a version they take."""
+def find_missing(locked: list[Requirement]) -> list[str]:
+    """List requirements of installed packages that the lock does not satisfy."""
     versions = {canonicalize_name(each.name): each for each in locked}
-    wrong = []
+    problems = []
     for package in locked:
         for text in distribution(package.name).requires or []:
-            needed = Requirement(text)
+            requirement = Requirement(text)
             extras = ["", *package.extras]
-            marker = needed.marker
+            marker = requirement.marker
             if marker and not any(marker.evaluate({"extra": extra}) for extra in extras):
                 continue
-            pinned = versions.get(canonicalize_name(needed.name))
+            pinned = versions.get(canonicalize_name(requirement.name))
             if pinned is None:
-                wrong.append(f"{package} needs {needed}, which is not locked")
+                problems.append(f"{package} needs {requirement}, which is not locked")
                 continue
             (pin,) = pinned.specifier
-            if not needed.specifier.contains(pin.version, prereleases=True):
-                wrong.append(f"{package} needs {needed}, but {pinned} is locked")
-            if needed.extras - pinned.extras:
-                wrong.append(f"{package} needs {needed}, but {pinned} lacks an extra")
-    return wrong
+            if not requirement.specifier.contains(pin.version, prereleases=True):
+                problems.append(f"{package} needs {requirement}, but {pinned} is locked")
+            if requirement.extras - pinned.extras:
+                problems.append(f"{package} needs {requirement}, but {pinned} lacks an extra")
+    return problems
 
 
 def locks() -> list[object]:
@@ -55,20 +55,20 @@ def locks() -> list[object]:
 
 @pytest.mark.parametrize("lock", locks())
 def test_every_requirement_of_every_locked_package_is_locked_with_its_extras(lock: Path) -> None:
-    """A pip that resolves `coverage[toml]` by itself takes the newest one, which has no hash."""
-    assert missing(requirements(lock)) == []
+    """A pip that has to resolve `coverage[toml]` takes the newest one, which has no hash."""
+    assert find_missing(requirements(lock)) == []
 
 
-def test_a_lock_without_an_extra_or_a_package_is_found_out() -> None:
+def test_a_missing_extra_or_package_is_detected() -> None:
     locked = requirements(ROOT / "requirements" / "dev.txt")
     stripped = [
         Requirement(str(each).replace("[toml]", ""))
         for each in locked
         if canonicalize_name(each.name) != "iniconfig"
     ]
-    found = "\n".join(missing(stripped))
-    assert re.search(r"pytest-cov.* needs coverage\[toml\].*lacks an extra", found)
-    assert re.search(r"pytest.* needs iniconfig.*not locked", found)
+    problems = "\n".join(find_missing(stripped))
+    assert re.search(r"pytest-cov.* needs coverage\[toml\].*lacks an extra", problems)
+    assert re.search(r"pytest.* needs iniconfig.*not locked", problems)
 
 
 @pytest.mark.parametrize("lock", [pytest.param(lock, id=lock.stem) for lock in LOCKS])
@@ -86,19 +86,19 @@ def test_every_package_is_pinned_with_hashes_and_names_no_index(lock: Path) -> N
 
 
 @pytest.mark.parametrize("lock", [pytest.param(lock, id=lock.stem) for lock in LOCKS])
-def test_cachetools_is_one_that_resolvers_keep_newer_packages_for(lock: Path) -> None:
-    """With 8 resolvers take mlflow 1.27 and prefect 1.4 without a word."""
+def test_cachetools_is_a_version_that_newer_packages_accept(lock: Path) -> None:
+    """With version 8, resolvers silently fall back to mlflow 1.27 and prefect 1.4."""
     (cachetools,) = [each for each in requirements(lock) if each.name == "cachetools"]
     assert str(cachetools.specifier).startswith("==7.")
 
 
 @pytest.mark.parametrize("lock", ["backtest", "dask", "serve", "train"])
-def test_what_a_user_installs_holds_no_tool_of_a_developer(lock: str) -> None:
+def test_locks_of_users_have_no_developer_tools(lock: str) -> None:
     names = {each.name for each in requirements(ROOT / "requirements" / f"{lock}.txt")}
     assert names.isdisjoint({"boto3", "mypy", "pytest", "ruff", "coverage", "pre-commit"})
 
 
-def test_nothing_installs_a_lock_by_resolving_it() -> None:
+def test_locks_are_installed_without_dependency_resolution() -> None:
     recipes = [
         *(ROOT / "deploy" / "image").glob("*Dockerfile"),
         *(ROOT / ".github" / "workflows").glob("*.yml"),
@@ -110,6 +110,6 @@ def test_nothing_installs_a_lock_by_resolving_it() -> None:
         assert "--no-deps" in path.read_text(), path
 
 
-def test_the_oldest_python_that_is_supported_is_the_one_that_the_locks_are_checked_with() -> None:
+def test_locks_are_checked_with_the_oldest_supported_python() -> None:
     assert 'requires-python = ">=3.11"' in (ROOT / "pyproject.toml").read_text()
     assert '"pip==22.3"' in (ROOT / "scripts" / "check_locks.py").read_text()

@@ -1,4 +1,4 @@
-"""The rules by which manifests are judged: each finds what it is there to find."""
+"""The policy for manifests: each rule detects its violation."""
 
 from __future__ import annotations
 
@@ -32,25 +32,31 @@ def policy(manifests: Manifests, name: str) -> Object:
 
 
 BROKEN: dict[str, tuple[str, Break]] = {
-    "root": ("restricted", lambda m: server(m)["securityContext"].update(runAsNonRoot=False)),
-    "low user": ("restricted", lambda m: server(m)["securityContext"].update(runAsUser=999)),
-    "seccomp": ("restricted", lambda m: server(m)["securityContext"].pop("seccompProfile")),
-    "token": ("restricted", lambda m: server(m).pop("automountServiceAccountToken")),
-    "host network": ("restricted", lambda m: server(m).update(hostNetwork=True)),
+    "root": (
+        "restricted_profile",
+        lambda m: server(m)["securityContext"].update(runAsNonRoot=False),
+    ),
+    "low user": (
+        "restricted_profile",
+        lambda m: server(m)["securityContext"].update(runAsUser=999),
+    ),
+    "seccomp": ("restricted_profile", lambda m: server(m)["securityContext"].pop("seccompProfile")),
+    "token": ("restricted_profile", lambda m: server(m).pop("automountServiceAccountToken")),
+    "host network": ("restricted_profile", lambda m: server(m).update(hostNetwork=True)),
     "host path": (
-        "restricted",
+        "restricted_profile",
         lambda m: server(m)["volumes"][1].update(hostPath={"path": "/"}),
     ),
     "escalation": (
-        "restricted",
+        "restricted_profile",
         lambda m: container(m)["securityContext"].pop("allowPrivilegeEscalation"),
     ),
     "capability": (
-        "restricted",
+        "restricted_profile",
         lambda m: container(m)["securityContext"]["capabilities"].update(add=["NET_ADMIN"]),
     ),
     "writable root": (
-        "restricted",
+        "restricted_profile",
         lambda m: container(m)["securityContext"].pop("readOnlyRootFilesystem"),
     ),
     "no limit": ("resources", lambda m: container(m)["resources"]["limits"].pop("memory")),
@@ -58,7 +64,7 @@ BROKEN: dict[str, tuple[str, Break]] = {
     "no size": ("resources", lambda m: server(m)["volumes"][1]["emptyDir"].pop("sizeLimit")),
     "no tag": ("images", lambda m: container(m).update(image="registry.example:5000/mlrf")),
     "secret in arguments": (
-        "restricted",
+        "restricted_profile",
         lambda m: m.one("StatefulSet", "mlrf-redis")["spec"]["template"]["spec"]["containers"][0][
             "args"
         ].append("--requirepass=$(REDIS_PASSWORD)"),
@@ -76,11 +82,11 @@ BROKEN: dict[str, tuple[str, Break]] = {
     ),
     "no preStop": ("draining", lambda m: container(m).pop("lifecycle")),
     "killed early": ("draining", lambda m: server(m).update(terminationGracePeriodSeconds=25)),
-    "service of nobody": (
+    "service without pods": (
         "selectors",
         lambda m: m.one("Service", "mlrf")["spec"]["selector"].update(app="other"),
     ),
-    "budget of nobody": (
+    "budget without pods": (
         "selectors",
         lambda m: m.one("PodDisruptionBudget", "mlrf")["spec"]["selector"]["matchLabels"].update(
             app="other"
@@ -92,7 +98,7 @@ BROKEN: dict[str, tuple[str, Break]] = {
             "app.kubernetes.io/component"
         ),
     ),
-    "peer of nobody": (
+    "peer without pods": (
         "selectors",
         lambda m: policy(m, "server")["egress"][0]["to"][0]["podSelector"]["matchLabels"].update(
             app="other"
@@ -132,7 +138,7 @@ BROKEN: dict[str, tuple[str, Break]] = {
             maxUnavailable=1
         ),
     ),
-    "two at once": (
+    "concurrent runs": (
         "schedules",
         lambda m: m.one("CronJob", "mlrf-retrain")["spec"].update(concurrencyPolicy="Allow"),
     ),
@@ -155,15 +161,15 @@ BROKEN: dict[str, tuple[str, Break]] = {
     "all ports": ("openings", lambda m: policy(m, "server")["ingress"][0].pop("ports")),
     "no way to Redis": ("needs", lambda m: policy(m, "server").pop("egress")),
     "no names": ("needs", lambda m: m.objects.remove(m.one("NetworkPolicy", "names"))),
-    "unknown setting": ("known", lambda m: m.settings().update(MLRF_WORKERS="1")),
+    "unknown setting": ("known_variables", lambda m: m.settings().update(MLRF_WORKERS="1")),
     "unknown variable": (
-        "known",
+        "known_variables",
         lambda m: container(m)["env"].append({"name": "WORKERZ", "value": "1"}),
     ),
-    "wrong value": ("valid", lambda m: m.settings().update(KEY_CACHE_SECONDS="soon")),
-    "no such tier": ("valid", lambda m: m.settings().update(DEFAULT_TIER="gold")),
-    "workers": ("valid", lambda m: m.settings().update(WORKERS="4")),
-    "other port": ("valid", lambda m: m.settings().update(PORT="8000")),
+    "wrong value": ("valid_settings", lambda m: m.settings().update(KEY_CACHE_SECONDS="soon")),
+    "no such tier": ("valid_settings", lambda m: m.settings().update(DEFAULT_TIER="gold")),
+    "workers": ("valid_settings", lambda m: m.settings().update(WORKERS="4")),
+    "other port": ("valid_settings", lambda m: m.settings().update(PORT="8000")),
     "password": (
         "no_secrets",
         lambda m: container(m)["env"].append(
@@ -182,16 +188,18 @@ BROKEN: dict[str, tuple[str, Break]] = {
 }
 
 
-@pytest.mark.parametrize(("rule", "breaking"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_rule_is_found(rule: str, breaking: Break, production: Manifests) -> None:
-    """Each rule, by the one thing that it is there to find."""
+@pytest.mark.parametrize(("rule", "break_manifests"), BROKEN.values(), ids=BROKEN)
+def test_a_violation_of_a_rule_is_detected(
+    rule: str, break_manifests: Break, production: Manifests
+) -> None:
+    """Each violation is detected by the rule that is made for it."""
     manifests = Manifests(copy.deepcopy(production.objects))
-    breaking(manifests)
+    break_manifests(manifests)
     (judge,) = (each for each in RULES if each.__name__ == rule)
     assert list(judge(manifests))
 
 
-def test_every_rule_is_tried() -> None:
+def test_every_rule_has_a_violation() -> None:
     assert {rule for rule, _ in BROKEN.values()} == {each.__name__ for each in RULES}
 
 
@@ -225,22 +233,22 @@ def test_selectors_select_as_those_of_kubernetes(selector: Object, expected: boo
     assert selects(selector, {"a": "1"}) is expected
 
 
-def played(manifests: Manifests, **secrets: str) -> Object:
-    """Redis' container as it would be played."""
-    found = copy.deepcopy(manifests.one("StatefulSet", "mlrf-redis"))
-    (prepared,) = found["spec"]["template"]["spec"]["containers"]
+def prepare_redis_container(manifests: Manifests, **secrets: str) -> Object:
+    """Return the container of Redis as `podman kube play` would get it."""
+    stateful_set = copy.deepcopy(manifests.one("StatefulSet", "mlrf-redis"))
+    (prepared,) = stateful_set["spec"]["template"]["spec"]["containers"]
     Cluster("play", manifests, {"valkey": "localhost/valkey"}, secrets)._prepare(prepared)
     return dict(prepared)
 
 
-def test_what_is_played_has_its_secrets_filled_in(production: Manifests) -> None:
-    prepared = played(production, REDIS_PASSWORD="p-secret")
+def test_secrets_are_inserted_into_the_environment_only(production: Manifests) -> None:
+    prepared = prepare_redis_container(production, REDIS_PASSWORD="p-secret")
     assert prepared["image"] == "localhost/valkey"
     assert prepared["env"][0] == {"name": "REDIS_PASSWORD", "value": "p-secret"}
     words = [*prepared["command"], *prepared["args"]]
     assert not any("p-secret" in word for word in words), "every process can read arguments"
 
 
-def test_what_is_played_misses_no_secret(production: Manifests) -> None:
+def test_a_missing_secret_is_an_error(production: Manifests) -> None:
     with pytest.raises(PlayError, match="REDIS_PASSWORD"):
-        played(production)
+        prepare_redis_container(production)

@@ -1,4 +1,4 @@
-"""scripts/smoke, against a real server and against one that is not as it should be."""
+"""scripts/smoke, against a real server and against servers with wrong answers."""
 
 from __future__ import annotations
 
@@ -90,17 +90,17 @@ def test_a_server_of_this_version_passes(trained: Store, tmp_path: Path, key_fil
 
 
 @pytest.fixture
-def served() -> Iterator[Callable[[dict[str, Any]], str]]:
-    """Serves answers by their paths; whatever has none is a 503."""
+def serve_answers() -> Iterator[Callable[[dict[str, Any]], str]]:
+    """Start servers that answer by path; a path without an answer is a 503."""
     servers: list[ThreadingHTTPServer] = []
 
     def serve(answers: dict[str, Any]) -> str:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                found = answers.get(self.path.partition("?")[0])
-                self.send_response(503 if found is None else 200)
+                answer = answers.get(self.path.partition("?")[0])
+                self.send_response(503 if answer is None else 200)
                 self.end_headers()
-                self.wfile.write(json.dumps(found or {}).encode())
+                self.wfile.write(json.dumps(answer or {}).encode())
 
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
@@ -120,12 +120,12 @@ def served() -> Iterator[Callable[[dict[str, Any]], str]]:
         server.server_close()
 
 
-def test_right_answers_pass(served: Callable[[dict[str, Any]], str]) -> None:
-    assert smoke(served(ANSWERS), "--version", "1.2.3").returncode == 0
+def test_correct_answers_pass(serve_answers: Callable[[dict[str, Any]], str]) -> None:
+    assert smoke(serve_answers(ANSWERS), "--version", "1.2.3").returncode == 0
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "told"),
+    ("path", "value", "expected"),
     [
         pytest.param(("/v2/health/ready",), None, "not ready", id="not ready"),
         pytest.param(("/openapi.json", "info", "version"), "1.2.2", "1.2.2", id="older version"),
@@ -147,34 +147,37 @@ def test_right_answers_pass(served: Callable[[dict[str, Any]], str]) -> None:
         pytest.param(("/predict/simple", "degraded"), True, "degraded", id="degraded"),
     ],
 )
-def test_a_wrong_answer_is_told(
-    served: Callable[[dict[str, Any]], str], path: tuple[str | int, ...], value: Any, told: str
+def test_a_wrong_answer_is_reported(
+    serve_answers: Callable[[dict[str, Any]], str],
+    path: tuple[str | int, ...],
+    value: Any,
+    expected: str,
 ) -> None:
     answers = json.loads(json.dumps(ANSWERS))
     part = answers
     for step in path[:-1]:
         part = part[step]
     part[path[-1]] = value
-    done = smoke(served(answers), "--version", "1.2.3", "--wait", "0")
+    done = smoke(serve_answers(answers), "--version", "1.2.3", "--wait", "0")
     assert (done.returncode, done.stdout) == (1, "")
-    assert told in done.stderr
+    assert expected in done.stderr
 
 
-def test_a_server_that_answers_without_a_key_is_told(
-    served: Callable[[dict[str, Any]], str], key_file: Path
+def test_a_server_that_answers_without_a_key_is_reported(
+    serve_answers: Callable[[dict[str, Any]], str], key_file: Path
 ) -> None:
-    done = smoke(served(ANSWERS), "--key-file", key_file)
+    done = smoke(serve_answers(ANSWERS), "--key-file", key_file)
     assert "401 is expected" in done.stderr
 
 
-def test_a_server_that_is_not_there_is_told() -> None:
+def test_an_unreachable_server_is_reported() -> None:
     done = smoke("http://127.0.0.1:9", "--wait", "0")
     assert done.returncode == 1
     assert "not ready" in done.stderr
 
 
-def test_a_command_is_served_from_and_ended(tmp_path: Path) -> None:
-    """It is given a key, and nobody can see it among the arguments."""
+def test_a_server_command_is_started_tested_and_ended(tmp_path: Path) -> None:
+    """The command gets a key, which is not among its arguments."""
     answers = tmp_path / "answers.json"
     answers.write_text(json.dumps(ANSWERS))
     with socket.create_server(("127.0.0.1", 0)) as free:

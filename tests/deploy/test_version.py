@@ -53,7 +53,7 @@ class Repository:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    """One release, and something since."""
+    """A repository with one release and unreleased changes."""
     for name, value in {
         **dict.fromkeys(("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"), "/dev/null"),
         **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "Someone"),
@@ -71,11 +71,11 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     return made
 
 
-def test_this_checkout_agrees_with_itself() -> None:
+def test_version_and_changelog_of_this_checkout_agree() -> None:
     assert subprocess.run([SCRIPT, "check"], check=False, capture_output=True).returncode == 0
 
 
-def test_show_says_the_version_alone(repository: Repository) -> None:
+def test_show_prints_only_the_version(repository: Repository) -> None:
     assert repository.run("show").stdout == "1.2.3\n"
 
 
@@ -94,7 +94,7 @@ def test_a_bump_moves_what_was_unreleased_below_the_new_version(
     assert repository.run("check").returncode == 0
 
 
-def test_the_first_release_is_the_version_that_is_there(repository: Repository) -> None:
+def test_the_first_release_is_the_present_version(repository: Repository) -> None:
     repository.write("0.1.0", f"## [Unreleased]\n\n{LINES}")
     repository.commit()
     assert "bump first" in repository.refusal("bump", "minor")
@@ -106,13 +106,13 @@ def test_the_first_release_is_the_version_that_is_there(repository: Repository) 
     assert "its part" in repository.refusal("bump", "first")
 
 
-def test_a_tag_is_annotated_with_what_the_changelog_says(repository: Repository) -> None:
+def test_a_tag_is_annotated_with_the_changelog(repository: Repository) -> None:
     repository.run("bump", "minor")
     repository.commit()
     assert repository.run("tag").returncode == 0
     assert repository.git("cat-file", "-t", "v1.3.0").strip() == "tag"
-    told = repository.git("tag", "--list", "--format=%(contents)", "v1.3.0")
-    assert told.strip() == f"v1.3.0\n\n{LINES}".strip()
+    message = repository.git("tag", "--list", "--format=%(contents)", "v1.3.0")
+    assert message.strip() == f"v1.3.0\n\n{LINES}".strip()
     assert repository.run("notes").stdout == LINES
     assert repository.run("check").returncode == 0
     assert "there already" in repository.refusal("tag")
@@ -120,7 +120,7 @@ def test_a_tag_is_annotated_with_what_the_changelog_says(repository: Repository)
 
 @pytest.mark.parametrize("arguments", [("bump", "patch"), ("tag",)], ids=" ".join)
 @pytest.mark.parametrize("file", ["version.py", "new.txt"])
-def test_a_dirty_tree_is_refused_and_left_alone(
+def test_a_dirty_tree_is_refused_and_not_changed(
     repository: Repository, arguments: tuple[str, ...], file: str
 ) -> None:
     with (repository.root / file).open("a") as opened:
@@ -142,7 +142,7 @@ def test_a_bump_of_nothing_is_refused(repository: Repository) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "changelog", "told"),
+    ("version", "changelog", "expected"),
     [
         pytest.param("1.2.4", None, "says 1.2.4, and CHANGELOG.md 1.2.3", id="another version"),
         pytest.param("1.2", None, "is not of the form", id="no version"),
@@ -170,13 +170,13 @@ def test_a_bump_of_nothing_is_refused(repository: Repository) -> None:
         ),
     ],
 )
-def test_what_disagrees_is_told(
-    repository: Repository, version: str, changelog: str | None, told: str
+def test_a_disagreement_is_reported(
+    repository: Repository, version: str, changelog: str | None, expected: str
 ) -> None:
     repository.write(version, changelog or repository.changelog().removeprefix(HEAD))
-    assert told in repository.refusal("check")
+    assert expected in repository.refusal("check")
 
 
-def test_a_tag_of_another_version_is_told(repository: Repository) -> None:
+def test_a_tag_of_another_version_is_reported(repository: Repository) -> None:
     repository.git("tag", "v1.2.2")
     assert "tagged v1.2.2" in repository.refusal("check")

@@ -1,4 +1,4 @@
-"""Workflows: least rights, an end to everything, and the targets that a person calls."""
+"""Workflows: least permissions, a timeout for every job, and the targets of the Makefile."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WRITES = {
     ("release", "github-release"): {"contents"},
     ("dependencies", "propose"): {"contents", "pull-requests"},
 }
-"""The jobs that may alter something, and what."""
+"""The jobs with write permissions, and which."""
 
 _TARGET = re.compile(r"^(\.venv/)?[a-z][a-z.-]*$")
 
@@ -35,7 +35,7 @@ def jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 EVERY_JOB = pytest.mark.parametrize(
     ("workflow", "job", "content"),
-    [pytest.param(*found, id=f"{found[0]}: {found[1]}") for found in jobs()],
+    [pytest.param(*case, id=f"{case[0]}: {case[1]}") for case in jobs()],
 )
 
 
@@ -46,18 +46,18 @@ def steps() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def targets() -> Iterator[str]:
-    """What is made, by `make` in a step or by the name of a target in a matrix."""
+    """Yield the targets that a step calls with `make`, or that a matrix names."""
     for _, _, step in steps():
         for line in step.get("run", "").splitlines():
             words = line.split()
             if words[:1] == ["make"]:
                 yield from (word for word in words[1:] if _TARGET.match(word))
-    for what in WORKFLOWS["quality"]["jobs"]["check"]["strategy"]["matrix"]["what"]:
-        yield what["target"]
+    for entry in WORKFLOWS["quality"]["jobs"]["check"]["strategy"]["matrix"]["what"]:
+        yield entry["target"]
 
 
 @EVERY_WORKFLOW
-def test_a_workflow_may_nothing_and_runs_once(name: str) -> None:
+def test_a_workflow_has_no_permissions_and_one_run_at_a_time(name: str) -> None:
     workflow = WORKFLOWS[name]
     assert workflow["permissions"] == {}
     group = workflow["concurrency"]["group"]
@@ -66,20 +66,20 @@ def test_a_workflow_may_nothing_and_runs_once(name: str) -> None:
 
 
 @EVERY_JOB
-def test_a_job_may_only_what_it_must(workflow: str, job: str, content: dict[str, Any]) -> None:
-    given = content["permissions"]
-    writes = {right for right, level in given.items() if level == "write"}
+def test_a_job_has_least_permissions(workflow: str, job: str, content: dict[str, Any]) -> None:
+    permissions = content["permissions"]
+    writes = {right for right, level in permissions.items() if level == "write"}
     assert writes == WRITES.get((workflow, job), set())
-    assert set(given) - writes <= {"contents"}
+    assert set(permissions) - writes <= {"contents"}
 
 
 @EVERY_JOB
-def test_a_job_ends(workflow: str, job: str, content: dict[str, Any]) -> None:
+def test_a_job_has_a_timeout(workflow: str, job: str, content: dict[str, Any]) -> None:
     assert "uses" in content or content["timeout-minutes"]
 
 
-def test_who_may_alter_something_runs_nothing_of_the_packages() -> None:
-    """Packages of others run in the jobs that build and test; those have no rights to misuse."""
+def test_jobs_with_write_permission_run_no_third_party_code() -> None:
+    """Third-party packages run only in jobs without permissions that they could misuse."""
     for workflow, job in WRITES:
         lines = "\n".join(
             step.get("run", "") for step in WORKFLOWS[workflow]["jobs"][job].get("steps", ())
@@ -87,14 +87,16 @@ def test_who_may_alter_something_runs_nothing_of_the_packages() -> None:
         assert not re.search(r"^\s*(make|pip|python|\.venv/)", lines, re.MULTILINE)
 
 
-def test_nothing_that_others_write_is_pasted_into_a_script() -> None:
+def test_no_expression_is_interpolated_into_a_script() -> None:
     assert [step["run"] for *_, step in steps() if "${{" in step.get("run", "")] == []
 
 
 def test_a_checkout_leaves_no_credentials_behind() -> None:
-    kept = [step for *_, step in steps() if step.get("uses", "").startswith("actions/checkout@")]
-    assert kept
-    assert all(step["with"]["persist-credentials"] is False for step in kept)
+    checkouts = [
+        step for *_, step in steps() if step.get("uses", "").startswith("actions/checkout@")
+    ]
+    assert checkouts
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
 def test_actions_are_github_s_own_and_pinned_to_a_commit() -> None:
@@ -111,7 +113,7 @@ def test_actions_are_github_s_own_and_pinned_to_a_commit() -> None:
     assert len(set(used)) == len({action.partition("@")[0] for action in used}), "one version each"
 
 
-def test_packages_are_installed_by_their_hashes_alone() -> None:
+def test_packages_are_installed_with_hashes_only() -> None:
     lines = [line for *_, step in steps() for line in step.get("run", "").splitlines()]
     installing = [line for line in lines if re.search(r"\b(pip|uv|npm|npx)\b.* install", line)]
     assert installing
@@ -121,9 +123,9 @@ def test_packages_are_installed_by_their_hashes_alone() -> None:
 def test_every_target_is_one_of_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     there = set(re.findall(r"^([a-z][a-z-]*):(?!=)", makefile, re.MULTILINE))
-    asked = {target for target in targets() if not target.startswith(".venv/")}
-    assert asked
-    assert asked - there == set()
+    called = {target for target in targets() if not target.startswith(".venv/")}
+    assert called
+    assert called - there == set()
 
 
 def test_the_supported_versions_of_python_are_tested() -> None:

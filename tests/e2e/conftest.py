@@ -1,4 +1,4 @@
-"""Real servers: `bentoml serve` in processes of its own, as a person or a container starts it."""
+"""Real servers: `bentoml serve` in processes of its own, as in production."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ import pytest
 from artifacts import Store
 from load import server as processes
 from load.server import GRACE_SECONDS, STOP_SECONDS
-from load.server import end as _end
+from load.server import end as end_process
 
-__all__ = ["GRACE_SECONDS", "Server", "_end", "running"]
+__all__ = ["GRACE_SECONDS", "Server", "end_process", "running"]
 
-_INSIDE = re.compile(r"Traceback|File \"|\.py\b|/(work|tmp|srv|root|home|usr)/")
+_INTERNALS = re.compile(r"Traceback|File \"|\.py\b|/(work|tmp|srv|root|home|usr)/")
 
 
 @dataclass(frozen=True)
 class Server(processes.Server):
-    """A running server, whose every refusal is a problem."""
+    """A running server; every error of it must be a problem document."""
 
     def get(self, path: str, **params: object) -> httpx.Response:
         return self.request("GET", path, params=params)
@@ -34,25 +34,25 @@ class Server(processes.Server):
     def post(self, path: str, **document: object) -> httpx.Response:
         return self.request("POST", path, json=document)
 
-    def request(self, method: str, path: str, **how: Any) -> httpx.Response:
-        """Send a request; any answer that is no success must be a problem."""
-        response = httpx.request(method, self.url + path, timeout=60, trust_env=False, **how)
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request; fail unless an error is a problem document."""
+        response = httpx.request(method, self.url + path, timeout=60, trust_env=False, **options)
         if not response.is_success:
             assert response.headers["content-type"] == "application/problem+json", response.text
             document = response.json()
             assert document["status"] == response.status_code
             assert document["request_id"] == response.headers["x-request-id"]
-            assert not _INSIDE.search(response.text), response.text
+            assert not _INTERNALS.search(response.text), response.text
         return response
 
     def child(self, service: str) -> psutil.Process:
-        """The process of one of the services."""
+        """Return the process of one of the services."""
         children = psutil.Process(self.process.pid).children(recursive=True)
-        (found,) = [child for child in children if service in child.cmdline()]
-        return found
+        (match,) = [child for child in children if service in child.cmdline()]
+        return match
 
     def stop(self) -> int:
-        """End the server as an orchestrator does, and give its exit code."""
+        """End the server with SIGTERM, as an orchestrator does, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_SECONDS)
 
@@ -64,27 +64,27 @@ Serve = Callable[..., Server]
 def running(
     folder: Path, store: Store, *, runners: str = "inproc", **settings: str
 ) -> Iterator[Server]:
-    """A server over some artifacts, with everything else of its own; ends with the block.
+    """Run a server over a store of artifacts until the block ends.
 
-    Without authentication, unless `settings`, environment variables, say otherwise.
+    Authentication is disabled unless `settings` (environment variables) enable it.
     """
     own = {"RUNNERS": runners, "AUTH_MODE": "disabled", **settings}
-    with processes.started(folder, store.root, **own) as server:
+    with processes.start_server(folder, store.root, **own) as server:
         yield Server(server.process, server.url, server.log)
 
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Starts one server for this test."""
-    with_servers: list[Any] = []
+    """Start servers that end with the test."""
+    contexts: list[Any] = []
 
     def serve(store: Store, *, runners: str = "inproc", **settings: str) -> Server:
         context = running(tmp_path, store, runners=runners, **settings)
-        with_servers.append(context)
+        contexts.append(context)
         return context.__enter__()
 
     yield serve
-    for context in with_servers:
+    for context in contexts:
         context.__exit__(None, None, None)
 
 

@@ -1,4 +1,4 @@
-"""Requests that are meant to do harm: altered bytes of valid ones, and shapes that cost much.
+"""Hostile requests: altered bytes of valid ones, and bodies that are expensive to process.
 
 Every draw follows from the seed, so a failure can be repeated.
 """
@@ -28,8 +28,8 @@ _FIELDS = (
 )
 
 
-def _shapes() -> dict[str, bytes]:
-    """Bodies each of which once cost seconds, or is of that kind."""
+def _expensive_bodies() -> dict[str, bytes]:
+    """Return bodies that took seconds to process in the past, or resemble such ones."""
     simple = b'{"store_nbr":1,"family":"DAIRY","horizon":15,'
     return {
         "wrong items": simple + b'"intervals":[' + 300_000 * b'"a",' + b"1]}",
@@ -60,99 +60,109 @@ def _shapes() -> dict[str, bytes]:
     }
 
 
-class Hostile:
-    """Draws requests as bytes, to be sent on a connection of their own.
+class HostileRequests:
+    """A generator of requests as bytes, each for a connection of its own.
 
     Args:
-        key: a valid one, which most requests have.
+        key: a valid key, which most requests contain.
     """
 
     def __init__(self, seed: int, key: str) -> None:
-        self._draw = random.Random(seed)
+        self._random = random.Random(seed)
         self._key = key
-        self._shapes = list(_shapes().values())
+        self._expensive_bodies = list(_expensive_bodies().values())
         self._paths = [call.path.replace("{id}", "nobody") for call in OPERATIONS]
         self._posts = [call.path for call in OPERATIONS if call.method == "POST"]
         self._bodies = {e.path: orjson.dumps(e.body) for e in examples() if e.body is not None}
         self._kinds: Sequence[Callable[[], bytes]] = (
-            *(self.valid, self._altered, self._altered, self._random_document),
-            *(self._table, self._shape, self._framing, self._noise, self._head),
+            *(self.draw_valid, self._draw_altered, self._draw_altered, self._draw_document),
+            *(
+                self._draw_table,
+                self._draw_expensive_body,
+                self._draw_framing,
+                self._draw_noise,
+                self._draw_head,
+            ),
         )
 
     def __call__(self) -> bytes:
-        return self._draw.choice(self._kinds)()
+        return self._random.choice(self._kinds)()
 
-    def valid(self) -> bytes:
+    def draw_valid(self) -> bytes:
         """Draw a request of the contract's examples, with any method."""
-        path = self._draw.choice(list(self._bodies))
-        return self._request(path, self._bodies[path], "Content-Type: application/json")
+        path = self._random.choice(list(self._bodies))
+        return self._build_request(path, self._bodies[path], "Content-Type: application/json")
 
-    def _request(self, path: str, body: bytes, *fields: str) -> bytes:
-        method = self._draw.choice(("POST", "POST", "POST", "GET", "PUT", "OPTIONS", "HEAD"))
+    def _build_request(self, path: str, body: bytes, *fields: str) -> bytes:
+        method = self._random.choice(("POST", "POST", "POST", "GET", "PUT", "OPTIONS", "HEAD"))
         lines = [
             f"{method} {path} HTTP/1.1",
             "Host: x",
             f"Content-Length: {len(body)}",
-            *([f"X-API-Key: {self._key}"] if self._draw.random() < 0.9 else []),
+            *([f"X-API-Key: {self._key}"] if self._random.random() < 0.9 else []),
             *fields,
         ]
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
-    def _altered(self) -> bytes:
-        """A valid request, some of whose bytes are others, gone, or there twice."""
-        sent = bytearray(self.valid())
-        for _ in range(self._draw.randint(1, 5)):
-            at = self._draw.randrange(len(sent))
-            match self._draw.randrange(3):
+    def _draw_altered(self) -> bytes:
+        """Draw a valid request, and replace, delete or repeat some of its bytes."""
+        sent = bytearray(self.draw_valid())
+        for _ in range(self._random.randint(1, 5)):
+            at = self._random.randrange(len(sent))
+            match self._random.randrange(3):
                 case 0:
-                    sent[at] = self._draw.randrange(256)
+                    sent[at] = self._random.randrange(256)
                 case 1:
-                    del sent[at : at + self._draw.randint(1, 9)]
+                    del sent[at : at + self._random.randint(1, 9)]
                 case _:
-                    sent[at:at] = sent[at : at + self._draw.randint(1, 40)]
+                    sent[at:at] = sent[at : at + self._random.randint(1, 40)]
         return bytes(sent)
 
-    def _random_document(self) -> bytes:
-        body = orjson.dumps(self._value(4))
-        return self._request(self._draw.choice(self._posts), body)
+    def _draw_document(self) -> bytes:
+        body = orjson.dumps(self._draw_value(4))
+        return self._build_request(self._random.choice(self._posts), body)
 
-    def _value(self, depth: int) -> object:
-        if depth and self._draw.random() < 0.6:
-            values = [self._value(depth - 1) for _ in range(self._draw.randint(0, 5))]
-            if self._draw.random() < 0.3:
+    def _draw_value(self, depth: int) -> object:
+        if depth and self._random.random() < 0.6:
+            values = [self._draw_value(depth - 1) for _ in range(self._random.randint(0, 5))]
+            if self._random.random() < 0.3:
                 return values
-            return {self._draw.choice(_NAMES): value for value in values}
-        return self._draw.choice(_SCALARS)
+            return {self._random.choice(_NAMES): value for value in values}
+        return self._random.choice(_SCALARS)
 
-    def _table(self) -> bytes:
-        header = self._draw.choice(("store_nbr,family,horizon", "store_nbr,family,horizon,date"))
-        rows = [",".join(self._draw.choices(_CELLS, k=3)) for _ in range(self._draw.randint(0, 9))]
+    def _draw_table(self) -> bytes:
+        header = self._random.choice(("store_nbr,family,horizon", "store_nbr,family,horizon,date"))
+        rows = [
+            ",".join(self._random.choices(_CELLS, k=3)) for _ in range(self._random.randint(0, 9))
+        ]
         body = "\n".join([header, *rows]).encode()
-        return self._request("/predict/batch", body, "Content-Type: text/csv")
+        return self._build_request("/predict/batch", body, "Content-Type: text/csv")
 
-    def _shape(self) -> bytes:
-        body = self._draw.choice(self._shapes)
+    def _draw_expensive_body(self) -> bytes:
+        body = self._random.choice(self._expensive_bodies)
         media_type = "text/csv" if body[:1] in b"s\x00" else "application/json"
         fields = [f"Content-Type: {media_type}"]
         fields += ["Content-Encoding: gzip"] if body[:2] == b"\x1f\x8b" else []
-        return self._request(self._draw.choice(self._posts), body, *fields)
+        return self._build_request(self._random.choice(self._posts), body, *fields)
 
-    def _framing(self) -> bytes:
-        fields = self._draw.choices(_FIELDS, k=self._draw.randint(1, 4))
+    def _draw_framing(self) -> bytes:
+        fields = self._random.choices(_FIELDS, k=self._random.randint(1, 4))
         chunks = b"2\r\n{}\r\n0\r\nX-API-Key: a\r\n\r\n"
-        return self._request(self._draw.choice(self._paths), chunks, *fields)
+        return self._build_request(self._random.choice(self._paths), chunks, *fields)
 
-    def _noise(self) -> bytes:
-        return self._draw.randbytes(self._draw.randint(1, 300)) + b"\r\n\r\n"
+    def _draw_noise(self) -> bytes:
+        return self._random.randbytes(self._random.randint(1, 300)) + b"\r\n\r\n"
 
-    def _head(self) -> bytes:
-        """A head of many or long fields, or with a long target."""
-        match self._draw.randrange(3):
+    def _draw_head(self) -> bytes:
+        """Draw a head with many or long fields, or with a long target."""
+        match self._random.randrange(3):
             case 0:
-                fields = [f"a{n}: b" for n in range(self._draw.randint(50, 3000))]
-                return self._request("/livez", b"", *fields)
+                fields = [f"a{n}: b" for n in range(self._random.randint(50, 3000))]
+                return self._build_request("/livez", b"", *fields)
             case 1:
-                return self._request("/livez", b"", "a: " + "b" * self._draw.randint(1, 200_000))
+                return self._build_request(
+                    "/livez", b"", "a: " + "b" * self._random.randint(1, 200_000)
+                )
             case _:
-                query = "&".join(["a=1"] * self._draw.randint(1, 4000))
-                return self._request(f"/hierarchy?{query}", b"")
+                query = "&".join(["a=1"] * self._random.randint(1, 4000))
+                return self._build_request(f"/hierarchy?{query}", b"")

@@ -1,4 +1,4 @@
-"""Keys and tokens on a real server with two workers, and servers without any."""
+"""Keys and tokens on a real server with two workers, and servers without credentials."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ import pytest
 
 from artifacts import Store
 from settings import ROOT, Settings
-from storage.keys import mint, parse
-from tests.e2e.conftest import Server, _end, running
+from storage.keys import mint_key, parse_key
+from tests.e2e.conftest import Server, end_process, running
 from tests.e2e.workers import Worker, wait, workers_of
 
 pytestmark = pytest.mark.e2e
@@ -29,7 +29,7 @@ KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 SECRET = "a-secret-that-signs-tokens-of-32-characters"
 AUDIENCE = "mlrf-tests"
 ADMIN = {"X-API-Key": KEY}
-ASKED = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
+FORECAST = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
 UNLIMITED = '{"anonymous": {"quota": 100000, "window": 10, "burst": 100000}}'
 
 
@@ -56,13 +56,13 @@ def workers(server: Server) -> list[Worker]:
 
 
 def forecast(worker: Worker | Server, key: str) -> int:
-    asked = {"json": ASKED, "headers": {"X-API-Key": key}}
-    return worker.request("POST", "/predict/simple", **asked).status_code
+    options = {"json": FORECAST, "headers": {"X-API-Key": key}}
+    return worker.request("POST", "/predict/simple", **options).status_code
 
 
-def created(worker: Worker, client: str, **headers: str) -> httpx.Response:
-    how = {"json": {"client": client}, "headers": {**ADMIN, **headers}}
-    return worker.post("/admin/keys", **how)
+def create_key(worker: Worker, client: str, **headers: str) -> httpx.Response:
+    options = {"json": {"client": client}, "headers": {**ADMIN, **headers}}
+    return worker.post("/admin/keys", **options)
 
 
 def token(secret: str = SECRET, **claims: Any) -> str:
@@ -72,7 +72,7 @@ def token(secret: str = SECRET, **claims: Any) -> str:
 
 @dataclass(frozen=True)
 class Presented:
-    """What was presented where it does not belong: none of it may be written anywhere."""
+    """Credentials that were sent in wrong places; none may be written anywhere."""
 
     key: str
     unknown: str
@@ -81,31 +81,31 @@ class Presented:
 
 @pytest.fixture(scope="module")
 def presented(server: Server, workers: list[Worker]) -> Presented:
-    shown = Presented(created(workers[0], "careless").json()["key"], mint().text, token())
-    key = shown.key
+    values = Presented(create_key(workers[0], "careless").json()["key"], mint_key().text, token())
+    key = values.key
     for path in (f"/admin/keys/{key}", f"/{key}", f"/health?api_key={key}", f"/health?key={KEY}"):
         server.request("DELETE", path, headers=ADMIN)
     for headers in (
-        {"X-API-Key": shown.unknown},
+        {"X-API-Key": values.unknown},
         {"X-API-Key": key[:-1]},
-        {"X-API-Key": shown.token},
+        {"X-API-Key": values.token},
         {"Authorization": key},
         {"Authorization": f"Basic {key}"},
-        {"X-API-Key": key, "Authorization": f"Bearer {shown.token}"},
+        {"X-API-Key": key, "Authorization": f"Bearer {values.token}"},
         {"User-Agent": key},
     ):
         server.request("GET", "/admin/keys", headers=headers)
-    return shown
+    return values
 
 
 # --- keys -------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("presented")  # first, for refusals are written ten seconds later
-def test_a_key_works_on_every_worker_at_once_and_ends_on_all_of_them_soon(
+@pytest.mark.usefixtures("presented")  # first, as refusals are written ten seconds later
+def test_a_key_works_on_every_worker_immediately_and_ends_on_all_soon(
     workers: list[Worker],
 ) -> None:
-    made = created(workers[0], "shop").json()
+    made = create_key(workers[0], "shop").json()
     assert [forecast(worker, made["key"]) for worker in workers] == [200, 200]
 
     rotated = workers[1].post(
@@ -122,25 +122,25 @@ def test_a_key_works_on_every_worker_at_once_and_ends_on_all_of_them_soon(
     assert [forecast(worker, new["key"]) for worker in workers] == [200, 200]
 
 
-def test_a_request_that_is_repeated_at_another_worker_makes_no_second_key(
+def test_a_request_repeated_at_another_worker_creates_no_second_key(
     workers: list[Worker],
 ) -> None:
-    named = {"Idempotency-Key": "5b2f0c1e"}
-    first, again = (created(worker, "repeater", **named) for worker in workers)
+    headers = {"Idempotency-Key": "5b2f0c1e"}
+    first, again = (create_key(worker, "repeater", **headers) for worker in workers)
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.json() == {**first.json(), "key": None}
     assert forecast(workers[1], first.json()["key"]) == 200
-    other = created(workers[1], "another", **named)
+    other = create_key(workers[1], "another", **headers)
     assert (other.status_code, other.json()["code"]) == (409, "CONFLICT")
 
 
-def test_a_token_of_the_single_sign_on_may_do_what_its_scopes_say(server: Server) -> None:
-    def status(text: str, method: str, path: str, **how: Any) -> int:
+def test_a_bearer_token_has_the_rights_of_its_scopes(server: Server) -> None:
+    def status(text: str, method: str, path: str, **options: Any) -> int:
         headers = {"Authorization": f"Bearer {text}"}
-        return server.request(method, path, headers=headers, **how).status_code
+        return server.request(method, path, headers=headers, **options).status_code
 
-    assert status(token(), "POST", "/predict/simple", json=ASKED) == 200
-    assert status(token(), "POST", "/explain", json=ASKED) == 403
+    assert status(token(), "POST", "/predict/simple", json=FORECAST) == 200
+    assert status(token(), "POST", "/explain", json=FORECAST) == 403
     assert status(token(), "GET", "/admin/keys") == 403
     assert status(token(scope="admin forecast"), "GET", "/admin/keys") == 200
     unsigned = jwt.encode({"sub": "anna", "aud": AUDIENCE, "exp": 2**33}, "", algorithm="none")
@@ -153,7 +153,7 @@ def test_a_token_of_the_single_sign_on_may_do_what_its_scopes_say(server: Server
         assert status(wrong, "GET", "/health") == 401
 
 
-AROUND = (
+OTHER_SPELLINGS = (
     *("//", "//docs", "//admin/keys", "/admin//keys", "/admin/keys/", "/admin/./keys"),
     *("/livez/../admin/keys", "/docs/%2e%2e/admin/keys", "/%2e/admin/keys", "/admin/keys%0A"),
     *("/admin/keys%0a", "/admin/audit%0A", "/metrics%0A", "/ADMIN/KEYS", "/admin%2Fkeys%2F"),
@@ -162,20 +162,20 @@ AROUND = (
 OF_BENTOML = ("/docs.json", "/schema.json", "/static_content/index.css", "/favicon.ico")
 
 
-def test_no_way_of_writing_a_path_leads_around_its_scope(server: Server) -> None:
-    """Sent as written, since a client library would tidy them up."""
-    for path in (*AROUND, *OF_BENTOML):
+def test_no_spelling_of_a_path_bypasses_its_scope(server: Server) -> None:
+    """Sent as raw bytes, since a client library would normalise the paths."""
+    for path in (*OTHER_SPELLINGS, *OF_BENTOML):
         for method in ("GET", "POST", "HEAD", "OPTIONS"):
-            assert _status(server, method, path) == 401, (method, path)
-    for path in AROUND:
+            assert _raw_status(server, method, path) == 401, (method, path)
+    for path in OTHER_SPELLINGS:
         for method in ("GET", "POST", "HEAD", "OPTIONS"):
-            told = _status(server, method, path, f"Authorization: Bearer {token()}")
-            assert told >= 300, (method, path)
-    assert _status(server, "OPTIONS", "*") == 401
-    assert _status(server, "GET", "*") == 400, "the target of no other method"
+            status = _raw_status(server, method, path, f"Authorization: Bearer {token()}")
+            assert status >= 300, (method, path)
+    assert _raw_status(server, "OPTIONS", "*") == 401
+    assert _raw_status(server, "GET", "*") == 400, "the target of no other method"
 
 
-def _status(server: Server, method: str, path: str, *headers: str) -> int:
+def _raw_status(server: Server, method: str, path: str, *headers: str) -> int:
     host, port = server.url.removeprefix("http://").split(":")
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close", *headers]
     with socket.create_connection((host, int(port)), timeout=30) as connection:
@@ -186,22 +186,22 @@ def _status(server: Server, method: str, path: str, *headers: str) -> int:
 # --- without keys -----------------------------------------------------------------------------
 
 
-def test_a_server_that_nobody_could_call_does_not_start(tmp_path: Path, trained: Store) -> None:
+def test_a_server_without_any_credentials_does_not_start(tmp_path: Path, trained: Store) -> None:
     with running(tmp_path, trained, AUTH_MODE="required") as server:
         assert server.process.wait(60) != 0
-        told = server.log.read_text()
-    assert "calls need a key, and there is none. Make one with `mlrf keys create <client>`" in told
-    assert "Traceback" not in told
+        log = server.log.read_text()
+    assert "calls need a key, and there is none. Make one with `mlrf keys create <client>`" in log
+    assert "Traceback" not in log
 
 
 @contextmanager
 def mlrf_serve(folder: Path, store: Store, **settings: str) -> Iterator[Server]:
-    """`mlrf serve` with nothing configured but where things are."""
+    """Run `mlrf serve` with only the locations configured, until the block ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     ours = {name.upper() for name in Settings.model_fields}
-    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    inherited = {name: value for name, value in os.environ.items() if name not in ours}
     own = {
         "BENTOML_HOME": str(folder / "bentoml"),
         "ARTIFACTS_DIR": str(store.root),
@@ -211,17 +211,17 @@ def mlrf_serve(folder: Path, store: Store, **settings: str) -> Iterator[Server]:
     }
     log = folder / "server.log"
     command = [str(Path(sys.executable).with_name("mlrf")), "serve"]
-    with log.open("wb") as written:
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**kept, **own}, stdout=written, stderr=written
+            command, cwd=ROOT, env={**inherited, **own}, stdout=output, stderr=output
         )
     try:
         yield Server(process, f"http://127.0.0.1:{port}", log)
     finally:
-        _end(process)
+        end_process(process)
 
 
-def test_on_a_laptop_it_serves_its_own_machine_without_a_key_and_says_so(
+def test_by_default_it_serves_only_its_own_machine_without_a_key_and_logs_that(
     tmp_path: Path, trained: Store
 ) -> None:
     with mlrf_serve(tmp_path, trained) as server:
@@ -229,8 +229,8 @@ def test_on_a_laptop_it_serves_its_own_machine_without_a_key_and_says_so(
         assert "Without authentication" in server.log.read_text()
         port = server.url.rpartition(":")[2]
         for headers in ({}, {"Host": f"localhost:{port}"}, {"Host": f"[::1]:{port}"}):
-            asked = server.request("GET", "/admin/keys", headers=headers)
-            assert asked.status_code == 200, headers
+            response = server.request("GET", "/admin/keys", headers=headers)
+            assert response.status_code == 200, headers
         for headers in (
             {"Host": "shop.example"},
             {"Host": f"127.0.0.1.shop.example:{port}"},
@@ -245,7 +245,9 @@ def test_on_a_laptop_it_serves_its_own_machine_without_a_key_and_says_so(
             assert "AUTH_MODE" in refused.json()["detail"]
 
 
-def test_with_a_key_configured_it_is_needed_on_a_laptop_too(tmp_path: Path, trained: Store) -> None:
+def test_a_configured_key_is_required_on_the_own_machine_too(
+    tmp_path: Path, trained: Store
+) -> None:
     with mlrf_serve(tmp_path, trained, API_KEY=KEY) as server:
         server.wait_for("/readyz")
         assert "Without authentication" not in server.log.read_text()
@@ -253,29 +255,29 @@ def test_with_a_key_configured_it_is_needed_on_a_laptop_too(tmp_path: Path, trai
         assert server.request("GET", "/health", headers=ADMIN).status_code == 200
 
 
-# --- what is written --------------------------------------------------------------------------
+# --- audit log and log ------------------------------------------------------------------------
 
 REFUSED = ("unknown_key", "no_key", "key_in_query", "misplaced_token", "wrong_scheme", "ambiguous")
 
 
-def test_what_was_refused_is_in_the_audit_log(server: Server, presented: Presented) -> None:
+def test_refusals_are_in_the_audit_log(server: Server, presented: Presented) -> None:
     expected = {f"refused.{reason}" for reason in (*REFUSED, "missing")}
 
     def entries() -> dict[str, dict[str, Any]]:
-        told = server.request("GET", "/admin/audit?limit=1000", headers=ADMIN).json()["entries"]
-        return {entry["action"]: entry for entry in told}
+        page = server.request("GET", "/admin/audit?limit=1000", headers=ADMIN).json()["entries"]
+        return {entry["action"]: entry for entry in page}
 
     wait(lambda: expected <= entries().keys())
-    unknown = parse(presented.unknown)
+    unknown = parse_key(presented.unknown)
     assert unknown is not None
     entry = entries()["refused.unknown_key"]
     assert (entry["subject"], entry["address"]) == (unknown.public_id, "127.0.0.1")
     assert entry["detail"].startswith("GET /admin/keys")
 
 
-def test_what_was_presented_is_written_nowhere(server: Server, presented: Presented) -> None:
-    """Neither by the server nor by anything in it: not in the log, nor in the database."""
-    key, unknown = parse(presented.key), parse(presented.unknown)
+def test_presented_credentials_are_written_nowhere(server: Server, presented: Presented) -> None:
+    """Neither in the log, nor in the database, nor in the audit log."""
+    key, unknown = parse_key(presented.key), parse_key(presented.unknown)
     assert key is not None
     assert unknown is not None
     audit = server.request("GET", "/admin/audit?limit=1000", headers=ADMIN).text

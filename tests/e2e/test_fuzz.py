@@ -1,6 +1,6 @@
-"""Hostile requests for a while: no 500, problems only, workers that stay small and answer others.
+"""Hostile requests: no 500, only problems, little memory, and other clients are answered.
 
-FUZZ_SECONDS says for how long (10).
+FUZZ_SECONDS sets the duration (10).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pytest
 
 from artifacts import Store
 from tests.e2e.conftest import Server, running
-from tests.e2e.hostile import Hostile
+from tests.e2e.hostile import HostileRequests
 from tests.e2e.workers import wait, workers_of
 
 pytestmark = pytest.mark.e2e
@@ -29,7 +29,7 @@ KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "10"))
 CLIENTS = 4
 GENEROUS_SECONDS = 5.0
-"""Longest wait of a probe on a machine that does other things too."""
+"""Longest wait of a probe, for a machine that is busy with other work too."""
 
 GROWTH_BYTES = 300 * 2**20
 ANONYMOUS = {"quota": 10_000, "window": 1, "burst": 10_000}
@@ -55,7 +55,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator
 
 @dataclass
 class Record:
-    """What came of everything that was sent."""
+    """The outcomes of all requests."""
 
     statuses: Counter[int | str] = field(default_factory=Counter)
     faults: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -69,7 +69,7 @@ def connect(server: Server) -> socket.socket:
 
 
 def exchange(server: Server, sent: bytes) -> bytes:
-    """What a server answers to bytes after which the client says no more."""
+    """Send bytes, close the sending side, and return what the server answers."""
     received = b""
     with connect(server) as connection, suppress(OSError):
         connection.sendall(sent)
@@ -81,12 +81,12 @@ def exchange(server: Server, sent: bytes) -> bytes:
     return received
 
 
-def judge(record: Record, sent: bytes, received: bytes) -> None:
-    """Count a reply; note one that no caller should get."""
+def record_reply(record: Record, sent: bytes, received: bytes) -> None:
+    """Count a reply, and store it as a fault if no caller should get it."""
     head, _, body = received.partition(b"\r\n\r\n")
     status = int(head[9:12]) if head.startswith(b"HTTP/1.1 ") else 0
     if status == 100:
-        judge(record, sent, body)
+        record_reply(record, sent, body)
         return
     record.statuses[status or "closed"] += 1
     problem = b"application/problem+json" in head and b"x-request-id" in head
@@ -97,16 +97,16 @@ def judge(record: Record, sent: bytes, received: bytes) -> None:
 def test_hostile_requests_do_no_harm(server: Server) -> None:
     record, over = Record(), threading.Event()
     workers = [worker.process for worker in workers_of(server)]
-    warm = Hostile(CLIENTS, KEY)
-    for _ in range(100):  # what is loaded at first use does not count as growth
-        exchange(server, warm.valid())
+    warm = HostileRequests(CLIENTS, KEY)
+    for _ in range(100):  # memory that is allocated at first use does not count as growth
+        exchange(server, warm.draw_valid())
     before = max(process.memory_info().rss for process in workers)
 
     def attack(seed: int) -> None:
-        draw = Hostile(seed, KEY)
+        draw = HostileRequests(seed, KEY)
         while not over.is_set():
             sent = draw()
-            judge(record, sent, exchange(server, sent))
+            record_reply(record, sent, exchange(server, sent))
 
     def probe() -> None:
         request = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -136,8 +136,8 @@ def test_hostile_requests_do_no_harm(server: Server) -> None:
 
 def report(record: Record, before: int, workers: list[psutil.Process]) -> None:
     waits = sorted(record.waits)
-    shown = {f"p{p}": round(1000 * waits[int(len(waits) * p / 100)], 1) for p in (50, 95, 99)}
+    percentiles = {f"p{p}": round(1000 * waits[int(len(waits) * p / 100)], 1) for p in (50, 95, 99)}
     print(f"{sum(record.statuses.values())} requests: {record.statuses.most_common()}")
-    print(f"/livez, ms: {shown}, most {1000 * waits[-1]:.1f}, of {len(waits)}")
+    print(f"/livez, ms: {percentiles}, most {1000 * waits[-1]:.1f}, of {len(waits)}")
     now = max(process.memory_info().rss for process in workers)
     print(f"largest worker, MB: {before >> 20} before, {record.most_bytes >> 20} most, {now >> 20}")

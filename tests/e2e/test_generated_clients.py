@@ -1,4 +1,4 @@
-"""Clients that callers generate from the OpenAPI document work, and their types tell the truth."""
+"""Clients generated from the OpenAPI document work, and their types are correct."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator
 
 @pytest.fixture(scope="module")
 def expected(server: Server) -> dict[str, Any]:
-    """What both clients print, as the server says it without a client."""
+    """Expected output of both clients, from raw requests to the server."""
     body = {"store_nbr": 1, "family": "DAIRY", "horizon": 15}
     headers = {"X-API-Key": KEY}
     simple = server.request("POST", "/predict/simple", json=body, headers=headers).json()
@@ -56,7 +56,7 @@ def document(server: Server, tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; its report is that of the test where it fails."""
+    """Run a command to its end; fail with its output."""
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         command,
@@ -77,14 +77,14 @@ def test_a_python_client_is_generated_and_forecasts(
         *("openapi-python-client", "generate", "--meta", "none", "--path", str(document)),
         *("--output-path", "mlrf_client"),
     )
-    warnings = generated.stderr  # of what it leaves out: CSV bodies, and nothing else
+    warnings = generated.stderr  # only about CSV bodies, which it does not support
     assert warnings.count("WARNING") == warnings.count("Unsupported content type text/csv") == 1
     shutil.copy(CLIENTS / "use_client.py", tmp_path)
     # silent: the generator's own part of the client is not strict
     options = ("--strict", "--follow-imports=silent", f"--config-file={os.devnull}")
     run(tmp_path, "mypy", *options, "use_client.py")
-    told = run(tmp_path, sys.executable, "use_client.py", MLRF_URL=server.url, MLRF_KEY=KEY)
-    assert orjson.loads(told.stdout) == expected
+    result = run(tmp_path, sys.executable, "use_client.py", MLRF_URL=server.url, MLRF_KEY=KEY)
+    assert orjson.loads(result.stdout) == expected
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="node and npm are not installed")
@@ -98,5 +98,5 @@ def test_a_typescript_client_is_generated_and_forecasts(
     run(folder, "npm", "ci", "--prefer-offline", "--no-progress")
     run(folder, *TYPESCRIPT, "--default-non-nullable=false")
     run(folder, "npx", "--no-install", "tsc")
-    told = run(folder, "node", "built/use_client.js", MLRF_URL=server.url, MLRF_KEY=KEY)
-    assert orjson.loads(told.stdout) == expected
+    result = run(folder, "node", "built/use_client.js", MLRF_URL=server.url, MLRF_KEY=KEY)
+    assert orjson.loads(result.stdout) == expected

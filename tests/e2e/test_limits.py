@@ -25,7 +25,7 @@ pytestmark = pytest.mark.e2e
 KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 TIERS = {
     "metered": {"quota": 100, "window": 1, "burst": 50},
-    "bill": {"quota": 1, "window": 3600, "burst": 1000},  # nothing comes back during a test
+    "bill": {"quota": 1, "window": 3600, "burst": 1000},  # nothing is refilled during a test
     "small": {"quota": 60, "window": 60, "burst": 30},
     "anonymous": {"quota": 60, "window": 60, "burst": 20},
 }
@@ -58,10 +58,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator
         valkey.kill()
 
 
-def key_of(server: Server, tier: str) -> dict[str, str]:
-    """Headers of a new client in a tier."""
-    asked = {"client": f"{tier}-{time.monotonic_ns()}", "tier": tier}
-    made = server.request("POST", "/admin/keys", json=asked, headers={"X-API-Key": KEY})
+def create_key(server: Server, tier: str) -> dict[str, str]:
+    """Create a key for a new client in a tier, and return its headers."""
+    body = {"client": f"{tier}-{time.monotonic_ns()}", "tier": tier}
+    made = server.request("POST", "/admin/keys", json=body, headers={"X-API-Key": KEY})
     assert made.status_code == 201, made.text
     return {"X-API-Key": made.json()["key"]}
 
@@ -74,7 +74,7 @@ def remaining(response: httpx.Response) -> int:
 
 
 async def hammer(url: str, headers: dict[str, str]) -> tuple[Counter[int], float]:
-    """Statuses of what clients ask as often as they can, and how long they asked."""
+    """Return statuses of requests that clients send as fast as they can, and the seconds taken."""
     statuses: Counter[int] = Counter()
 
     async def ask(client: httpx.AsyncClient, until: float) -> None:
@@ -91,7 +91,7 @@ async def hammer(url: str, headers: dict[str, str]) -> tuple[Counter[int], float
             )
             for _ in range(CLIENTS)
         ]
-        # a probe is free: what takes time at first does not keep the burst waiting
+        # probes are free; they open the connections before the burst
         await asyncio.gather(*(client.get("/livez") for client in clients))
         began = time.monotonic()
         await asyncio.gather(*(ask(client, began + SECONDS) for client in clients))
@@ -104,9 +104,9 @@ HEADERS = (
 )
 
 
-def test_two_workers_accept_together_what_the_tier_allows(server: Server) -> None:
+def test_two_workers_together_accept_what_the_tier_allows(server: Server) -> None:
     """Rate × time + burst, within two parts in a hundred."""
-    headers = key_of(server, "metered")
+    headers = create_key(server, "metered")
     statuses, seconds = asyncio.run(hammer(server.url, headers))
     assert statuses.keys() == {200, 429}
     allowed = 100 * seconds + 50
@@ -114,8 +114,8 @@ def test_two_workers_accept_together_what_the_tier_allows(server: Server) -> Non
     assert 0.98 * allowed - CLIENTS <= statuses[200] <= 1.02 * allowed + CLIENTS
 
 
-def test_a_caller_is_told_where_they_stand(server: Server) -> None:
-    headers = key_of(server, "small")
+def test_headers_report_the_state_of_the_limit(server: Server) -> None:
+    headers = create_key(server, "small")
     first = server.request("GET", "/meta", headers=headers)
     assert first.headers["ratelimit-policy"] == '"small";q=60;w=60;mlrf-burst=30'
     assert first.headers["ratelimit"] == '"small";r=29;t=1'
@@ -136,27 +136,27 @@ def test_a_caller_is_told_where_they_stand(server: Server) -> None:
     assert last.headers["ratelimit"] == f'"small";r={remaining(last)};t={seconds}'
 
 
-# --- what things cost -------------------------------------------------------------------------
+# --- costs ------------------------------------------------------------------------------------
 
 
-def test_calls_cost_what_they_take(server: Server, snapshot: Snapshot) -> None:
-    headers = key_of(server, "bill")
-    left = 1000
+def test_each_call_has_its_cost(server: Server, snapshot: Snapshot) -> None:
+    headers = create_key(server, "bill")
+    balance = 1000
     day = snapshot.facts.origin
     past = {"date": (day - timedelta(30)).isoformat()}
     week = {**SERIES, "horizon": 15}
     items = [{**week, "store_nbr": store} for store in (1, 2, 3, 1, 2)]
 
-    def cost(method: str, path: str, **how: Any) -> int:
-        nonlocal left
-        response = server.request(method, path, headers=headers, **how)
+    def cost(method: str, path: str, **options: Any) -> int:
+        nonlocal balance
+        response = server.request(method, path, headers=headers, **options)
         assert response.status_code == 200, response.text
-        before, left = left, remaining(response)
-        return before - left
+        before, balance = balance, remaining(response)
+        return before - balance
 
     assert cost("POST", "/predict/simple", json=week) == 1
     assert cost("POST", "/predict/simple", json={**week, **past}) == 20
-    assert cost("POST", "/predict/simple", json={**week, **past}) == 20, "kept or not"
+    assert cost("POST", "/predict/simple", json={**week, **past}) == 20, "cached or not"
     assert cost("GET", "/hierarchy", params={"horizon": 15}) == 1
     assert cost("GET", "/hierarchy", params={"horizon": 15, **past}) == 20
     assert cost("POST", "/explain", json=SERIES) == 25
@@ -172,12 +172,12 @@ def _days_before(day: date, count: int) -> str:
     return (day - timedelta(count)).isoformat()
 
 
-def test_what_nobody_could_pay_is_refused_for_its_cost(server: Server) -> None:
-    """And charged, or asking for it again and again would be free."""
-    headers = {**key_of(server, "small"), "Content-Type": "text/csv"}
+def test_a_request_above_the_burst_is_refused_for_its_cost(server: Server) -> None:
+    """It is charged nevertheless: repeating it must not be free."""
+    headers = {**create_key(server, "small"), "Content-Type": "text/csv"}
     lines = ["store_nbr,family,horizon", *['1,"LIQUOR,WINE,BEER",15'] * 31]
-    asked = {"content": "\n".join(lines), "headers": headers}
-    refused = server.request("POST", "/predict/batch", **asked)
+    options = {"content": "\n".join(lines), "headers": headers}
+    refused = server.request("POST", "/predict/batch", **options)
     assert (refused.status_code, refused.json()["code"]) == (400, "COST_TOO_HIGH")
     assert "31 units" in refused.json()["detail"]
     assert "30 at once" in refused.json()["detail"]
@@ -187,11 +187,11 @@ def test_what_nobody_could_pay_is_refused_for_its_cost(server: Server) -> None:
     assert answered.status_code == 200
 
 
-# --- who is nobody ----------------------------------------------------------------------------
+# --- unauthenticated callers ------------------------------------------------------------------
 
 
-def guesses(server: Server, address: str, *forwarded: str) -> Counter[int]:
-    """Statuses of 40 guesses at a key from an address, in the name of others."""
+def guess_keys(server: Server, address: str, *forwarded: str) -> Counter[int]:
+    """Guess 40 keys from an address, with forwarded addresses, and return the statuses."""
     transport = httpx.HTTPTransport(local_address=address)
     statuses: Counter[int] = Counter()
     with httpx.Client(base_url=server.url, transport=transport) as client:
@@ -206,30 +206,30 @@ def guesses(server: Server, address: str, *forwarded: str) -> Counter[int]:
 
 
 @pytest.mark.parametrize("address", [STRANGER, "127.0.0.1"])
-def test_who_guesses_keys_runs_out_of_requests_first(server: Server, address: str) -> None:
-    """At all workers together; and claiming to be others does not help who is no proxy.
+def test_a_client_that_guesses_keys_is_limited_by_its_address(server: Server, address: str) -> None:
+    """The limit holds over all workers, and forwarded addresses of a client are ignored.
 
-    uvicorn by itself would believe what 127.0.0.1 claims.
+    uvicorn by default trusts the headers from 127.0.0.1.
     """
-    key = key_of(server, "small")
+    key = create_key(server, "small")
     for worker in workers_of(server):
         assert worker.get("/meta", headers=key).status_code == 200
     began = time.monotonic()
-    statuses = guesses(server, address, *(f"198.51.100.{number}" for number in range(40)))
+    statuses = guess_keys(server, address, *(f"198.51.100.{number}" for number in range(40)))
     seconds = time.monotonic() - began
     assert statuses.keys() == {401, 429}
     assert 20 <= statuses[401] <= 21 + seconds
     transport = httpx.HTTPTransport(local_address=address)
     with httpx.Client(base_url=server.url, transport=transport) as client:
         known = client.get("/meta", headers=key)
-        assert known.status_code == 200, "a key in use is not kept out by a neighbour"
+        assert known.status_code == 200, "a valid key is not limited by guesses from its address"
         assert client.get("/livez").status_code == 200
 
 
-def test_a_proxy_that_is_trusted_is_believed_as_far_as_it_is_known(server: Server) -> None:
-    """Each caller behind it has limits of their own; what a caller wrote there is not read."""
-    first = guesses(server, PROXY, "203.0.113.1")
+def test_a_trusted_proxy_is_believed_only_for_its_own_entry(server: Server) -> None:
+    """Each caller behind it has a limit of its own; entries that a caller added are ignored."""
+    first = guess_keys(server, PROXY, "203.0.113.1")
     assert first[429] > 0
-    assert guesses(server, PROXY, "203.0.113.2")[401] >= 20
-    spoofed = guesses(server, PROXY, *(f"10.0.0.{number}, 203.0.113.1" for number in range(40)))
+    assert guess_keys(server, PROXY, "203.0.113.2")[401] >= 20
+    spoofed = guess_keys(server, PROXY, *(f"10.0.0.{number}, 203.0.113.1" for number in range(40)))
     assert spoofed[401] <= 20 // 2, "still the first caller, whose limit is spent"

@@ -1,4 +1,4 @@
-"""A load run from its beginning to its end, as `make load` makes it."""
+"""A complete load run, as `make load` starts it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests made from the OpenAPI document, thousands if wanted, against a real server.
+"""Requests generated from the OpenAPI document, against a real server.
 
 `MLRF_EXAMPLES=300 pytest tests/e2e/test_openapi.py` is the long form.
 """
@@ -43,8 +43,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator
         yield started
 
 
-def try_out(document: str, *options: str) -> None:
-    """Every check of schemathesis on every operation; raises with its report."""
+def run_schemathesis(document: str, *options: str) -> None:
+    """Run every check of schemathesis on every operation; fail with its report."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)),
@@ -61,22 +61,22 @@ def try_out(document: str, *options: str) -> None:
 def test_requests_of_any_values_are_answered_as_described(server: Server, tmp_path: Path) -> None:
     file = tmp_path / "openapi.json"
     file.write_bytes(orjson.dumps(as_accepted(server.get("/openapi.json").json())))
-    try_out(str(file), "--url", server.url)
+    run_schemathesis(str(file), "--url", server.url)
 
 
 def test_requests_of_values_that_exist_are_answered_as_described(
     server: Server, tmp_path: Path
 ) -> None:
-    """Most invented stores and dates are refused; with known ones the answers are looked at."""
+    """Generated stores and dates are mostly refused; known ones test the successful answers."""
     known = tmp_path / "openapi.json"
     known.write_bytes(orjson.dumps(with_known_values(server)))
-    try_out(str(known), "--url", server.url)
+    run_schemathesis(str(known), "--url", server.url)
 
 
 def as_accepted(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with what the server takes beyond what clients should send.
+    """Extend the document by what the server accepts although clients should not send it.
 
-    Null stands for a field that is left out, and a wrong item of a batch is told in its place.
+    Null counts as an absent field, and a wrong item of a batch has a problem in its place.
     """
     schemas = document["components"]["schemas"]
     for model in {call.body for call in OPERATIONS if call.body} | {Override}:
@@ -90,7 +90,7 @@ def as_accepted(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_known_values(server: Server) -> dict[str, Any]:
-    """The document, narrowed to stores, families and days that the server knows."""
+    """Return the document, restricted to stores, families and days that the server knows."""
     with_key = {"headers": {"X-API-Key": KEY}}
     meta = server.request("GET", "/meta", **with_key).json()
     values: dict[str, list[Any]] = {

@@ -1,4 +1,4 @@
-"""Bytes that no client library would send, to a server that really runs."""
+"""Bytes that no client library would send, to a real server."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator
 
 @dataclass(frozen=True)
 class Reply:
-    """What a server sent until it closed the connection."""
+    """A reply: everything that a server sent until it closed the connection."""
 
     status: int
     headers: dict[str, str]
@@ -48,7 +48,7 @@ class Reply:
 
     @property
     def problem(self) -> dict[str, Any]:
-        """The problem that it is, with what every answer has."""
+        """The problem document of the reply, after checks of the headers."""
         assert self.headers["content-type"] == "application/problem+json"
         assert self.headers.items() >= HEADERS.items()
         document: dict[str, Any] = orjson.loads(self.body)
@@ -72,7 +72,7 @@ def send(server: Server, *parts: bytes) -> Reply:
     return Reply(int(first.split()[1]), headers, body)
 
 
-def post(body: bytes = SIMPLE, *headers: str, key: str | None = KEY) -> bytes:
+def build_post(body: bytes = SIMPLE, *headers: str, key: str | None = KEY) -> bytes:
     lines = [
         "POST /predict/simple HTTP/1.1",
         "Host: x",
@@ -107,22 +107,25 @@ GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
         pytest.param(b"GET /" + MEGABYTE * b"a", 414, "URI_TOO_LONG", id="a path without end"),
         pytest.param(GET + b"A: ", 408, "REQUEST_TIMEOUT", id="half a head"),
         pytest.param(
-            post(8 * MEGABYTE * b"x", f"Content-Length: {8 * MEGABYTE}"),
+            build_post(8 * MEGABYTE * b"x", f"Content-Length: {8 * MEGABYTE}"),
             413,
             "PAYLOAD_TOO_LARGE",
             id="a body that is announced as too large",
         ),
         pytest.param(
-            post(100 * (b"10000\r\n" + 65536 * b"x" + b"\r\n"), "Transfer-Encoding: chunked"),
+            build_post(100 * (b"10000\r\n" + 65536 * b"x" + b"\r\n"), "Transfer-Encoding: chunked"),
             413,
             "PAYLOAD_TOO_LARGE",
             id="a body that is too large in chunks",
         ),
         pytest.param(
-            post(b"zz\r\n", "Transfer-Encoding: chunked"), 400, "INVALID_REQUEST", id="a bad chunk"
+            build_post(b"zz\r\n", "Transfer-Encoding: chunked"),
+            400,
+            "INVALID_REQUEST",
+            id="a bad chunk",
         ),
         pytest.param(
-            post(
+            build_post(
                 gzip.compress(bytes(30 * MEGABYTE)),
                 f"Content-Length: {len(gzip.compress(bytes(30 * MEGABYTE)))}",
                 "Content-Encoding: gzip",
@@ -132,24 +135,24 @@ GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
             id="a bomb",
         ),
         pytest.param(
-            post(b"x", "Content-Length: 1", "Content-Encoding: br"),
+            build_post(b"x", "Content-Length: 1", "Content-Encoding: br"),
             415,
             "UNSUPPORTED_MEDIA_TYPE",
             id="another coding",
         ),
     ],
 )
-def test_what_is_refused_can_be_read_and_is_a_problem(
+def test_a_refusal_can_be_read_and_is_a_problem(
     server: Server, sent: bytes, status: int, code: str
 ) -> None:
-    """Also by a client that sends all of it before it reads."""
+    """Also by a client that sends everything before it reads."""
     reply = send(server, sent)
     assert (reply.status, reply.problem["code"]) == (status, code)
     log = server.log.read_text(encoding="utf-8")
     assert reply.headers["x-request-id"] in log, "it has its line in the log"
 
 
-def test_a_connection_that_says_nothing_is_closed(server: Server) -> None:
+def test_an_idle_connection_is_closed(server: Server) -> None:
     host, _, port = server.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         assert connection.recv(1) == b""
@@ -159,32 +162,32 @@ def test_a_connection_that_says_nothing_is_closed(server: Server) -> None:
 def test_a_body_is_read_in_either_encoding(server: Server, encoded: bool) -> None:
     body = gzip.compress(SIMPLE) if encoded else SIMPLE
     coding = ["Content-Encoding: gzip"] if encoded else []
-    reply = send(server, post(body, f"Content-Length: {len(body)}", *coding))
+    reply = send(server, build_post(body, f"Content-Length: {len(body)}", *coding))
     assert (reply.status, orjson.loads(reply.body)["store_nbr"]) == (200, 1)
 
 
-def chunked(trailer: str, *headers: str, key: str | None = None) -> bytes:
+def build_chunked_post(trailer: str, *headers: str, key: str | None = None) -> bytes:
     body = b"%x\r\n%b\r\n0\r\n%b\r\n\r\n" % (len(SIMPLE), SIMPLE, trailer.encode())
-    return post(body, "Transfer-Encoding: chunked", *headers, key=key)
+    return build_post(body, "Transfer-Encoding: chunked", *headers, key=key)
 
 
-def test_a_key_in_a_trailer_opens_nothing(server: Server) -> None:
-    reply = send(server, chunked(f"X-API-Key: {KEY}"))
+def test_a_key_in_a_trailer_is_ignored(server: Server) -> None:
+    reply = send(server, build_chunked_post(f"X-API-Key: {KEY}"))
     assert (reply.status, reply.problem["code"]) == (401, "AUTH_REQUIRED")
-    assert send(server, chunked("Key: none", key=KEY)).status == 200
+    assert send(server, build_chunked_post("Key: none", key=KEY)).status == 200
 
 
-def test_an_address_in_a_trailer_is_not_believed(server: Server) -> None:
-    """The proxy, which is trusted, has written another one: that one is charged."""
-    left: Counter[str] = Counter()
+def test_an_address_in_a_trailer_is_ignored(server: Server) -> None:
+    """The trusted proxy has written another one, and that one is charged."""
+    remaining: Counter[str] = Counter()
     for number in range(5):
         forwarded = f"X-Forwarded-For: 6.6.{number}.6"
-        reply = send(server, chunked(forwarded, "X-Forwarded-For: 5.5.5.5"))
-        left[reply.headers["x-ratelimit-remaining"]] += 1
-    assert len(left) >= 4, f"one caller has less and less: {left}"
+        reply = send(server, build_chunked_post(forwarded, "X-Forwarded-For: 5.5.5.5"))
+        remaining[reply.headers["x-ratelimit-remaining"]] += 1
+    assert len(remaining) >= 4, f"one caller has less and less: {remaining}"
 
 
-def test_what_cannot_be_parsed_is_charged_to_its_address(server: Server) -> None:
+def test_an_unparsable_request_is_charged_to_its_address(server: Server) -> None:
     reply = send(server, b"nonsense\r\n\r\n")
     assert reply.headers["ratelimit"].startswith('"anonymous"')
     assert int(reply.headers["x-ratelimit-remaining"]) < ANONYMOUS["burst"]

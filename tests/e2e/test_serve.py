@@ -1,4 +1,4 @@
-"""`bentoml serve`: the same answers however the runners live, and a clean end."""
+"""`bentoml serve`: equal answers with runners in-process and remote, and a clean end."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ def test_it_is_ready_with_the_release_that_was_trained(server: Any, release: Rel
 def test_forecasts_are_those_of_the_engine_in_both_modes(
     server: Any, engine: ForecastEngine, newest: date, ago: int | None
 ) -> None:
-    """To the last bit, so that both modes are equal to each other."""
+    """Bit for bit, so that both modes are equal to each other."""
     snapshot = engine.snapshot
     first = None if ago is None else newest - timedelta(ago)
     origin = snapshot.newest_origin if first is None else snapshot.index_of(first) - 1
     coherent = engine.forecast(origin, np.arange(1, 91)).values
-    asked = {} if first is None else {"date": first.isoformat()}
-    simple = server.post("/predict/simple", **SERIES, horizon=90, **asked)
+    query = {} if first is None else {"date": first.isoformat()}
+    simple = server.post("/predict/simple", **SERIES, horizon=90, **query)
     assert simple.status_code == 200
     assert predictions(simple.json()) == coherent[snapshot.hierarchy.index[NODE]].tolist()
-    tree = server.get("/hierarchy", horizon=90, depth=0, **asked).json()["tree"]
+    tree = server.get("/hierarchy", horizon=90, depth=0, **query).json()["tree"]
     assert tree["prediction"] == pytest.approx(coherent[0].sum(), rel=1e-12)
 
 
-def test_the_errors_of_bentoml_are_problems_too(server: Any) -> None:
+def test_errors_of_bentoml_are_problems_too(server: Any) -> None:
     """Its 404 and 405 are plain text, and its validation a list."""
     missing = server.get("/nothing")
     assert (missing.status_code, missing.json()["code"]) == (404, "NOT_FOUND")
@@ -71,7 +71,7 @@ def test_the_errors_of_bentoml_are_problems_too(server: Any) -> None:
         assert (refused.status_code, refused.json()["code"]) == (400, code)
 
 
-def test_metrics_are_there_for_prometheus(server: Any) -> None:
+def test_metrics_can_be_scraped_by_prometheus(server: Any) -> None:
     server.get("/nothing")
     response = server.get("/metrics")
     assert response.status_code == 200
@@ -83,43 +83,43 @@ def test_metrics_are_there_for_prometheus(server: Any) -> None:
     assert server.get("/metrics/prometheus").status_code == 200
 
 
-def test_the_log_says_once_what_is_served(server: Any, release: Release) -> None:
+def test_the_log_has_one_event_for_the_activated_release(server: Any, release: Release) -> None:
     """Our own lines are JSON, one object a line."""
     lines = [line for line in server.log.read_text().splitlines() if line.startswith("{")]
-    (serving,) = [line for line in map(json.loads, lines) if line["event"] == "serving"]
-    assert (serving["level"], serving["bundle"]) == ("info", release.bundle)
+    (activated,) = [line for line in map(json.loads, lines) if line["event"] == "release_activated"]
+    assert (activated["level"], activated["bundle"]) == ("info", release.bundle)
 
 
 @pytest.mark.parametrize("server", ["remote"], indirect=True)
-def test_a_killed_runner_fails_one_request_and_comes_back(server: Any, newest: date) -> None:
-    """The request that it was working on is a problem; later ones wait for the new process."""
+def test_a_killed_runner_fails_one_request_and_is_restarted(server: Any, newest: date) -> None:
+    """The request in flight is a problem; later ones wait for the new process."""
     past = {**SERIES, "horizon": 15, "date": newest.isoformat()}
 
-    def computed() -> httpx.Response:
+    def compute_forecast() -> httpx.Response:
         return server.request(
             "POST", "/predict/simple", json=past, headers={"Cache-Control": "no-cache"}
         )
 
-    before = computed().json()
+    before = compute_forecast().json()
     model, reconciler = server.child("onnx_runner"), server.child("reconciler")
     model.suspend()
     with ThreadPoolExecutor() as pool:
-        asked = pool.submit(computed)
+        pending = pool.submit(compute_forecast)
         with pytest.raises(TimeoutError):
-            asked.result(timeout=2)  # it needs the runner, which does not answer
+            pending.result(timeout=2)  # it needs the runner, which does not answer
         model.kill()
         reconciler.kill()
-        failed = asked.result(timeout=30)
+        failed = pending.result(timeout=30)
     assert (failed.status_code, failed.json()["code"]) == (500, "INFERENCE_FAILED")
     assert failed.json()["request_id"] in server.log.read_text()
     newest_only = server.post("/predict/simple", **SERIES, horizon=15)
     assert newest_only.status_code == 200, "what is stored needs no runner"
-    assert computed().json() == before
+    assert compute_forecast().json() == before
     assert server.child("onnx_runner").pid != model.pid
 
 
-def test_sigterm_ends_it_in_seconds_and_without_an_error(server: Any) -> None:
-    """Comes last: the server is gone then."""
+def test_sigterm_ends_it_within_seconds_and_without_an_error(server: Any) -> None:
+    """Run last: the server has ended afterwards."""
     worker = server.child("mlrf")
     began = time.monotonic()
     assert server.stop() == 0
@@ -151,7 +151,7 @@ def remove(store: Store) -> str:
         pytest.param(remove, "inproc", id="no artifacts"),
     ],
 )
-def test_without_a_model_it_stays_alive_and_says_why_it_is_not_ready(
+def test_without_a_model_it_stays_alive_and_reports_the_reason(
     serve: Callable, own_store: Store, damage: Callable[[Store], str], runners: str
 ) -> None:
     reason = damage(own_store)

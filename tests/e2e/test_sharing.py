@@ -1,4 +1,4 @@
-"""Two workers of a real server: they share what was computed, and follow new data together."""
+"""Two workers of a real server share cached answers, and both follow new data."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RELOADS = "/admin/reload-features"
 
 @dataclass(frozen=True)
 class Running:
-    """A server that may replace its data, and where its tables lie."""
+    """A server that may reload its data, and the folder of its tables."""
 
     server: Server
     workers: list[Worker]
@@ -72,8 +72,8 @@ def ago(newest: Snapshot, days: int) -> str:
     return (newest.facts.origin - timedelta(days)).isoformat()
 
 
-def cached(server: Server) -> Counter[tuple[str, str]]:
-    """How many requests the cache has answered, by tier and outcome, in all workers."""
+def count_cache_requests(server: Server) -> Counter[tuple[str, str]]:
+    """Count the requests to the cache by tier and outcome, over all workers."""
     counts: Counter[tuple[str, str]] = Counter()
     for family in text_string_to_metric_families(server.get("/metrics").text):
         for sample in family.samples:
@@ -85,75 +85,77 @@ def cached(server: Server) -> Counter[tuple[str, str]]:
 # --- answers ----------------------------------------------------------------------------------
 
 
-def test_what_one_worker_has_computed_the_other_has_byte_for_byte(
+def test_an_answer_computed_by_one_worker_is_a_hit_in_the_other(
     shared: Running, snapshot: Snapshot
 ) -> None:
     past = {**SERIES, "horizon": 15, "date": ago(snapshot, 20)}
     promoted = {"adjustments": {"onpromotion": {"op": "add", "value": 2}}}
     first, second = shared.workers
-    before = cached(shared.server)
-    asked: list[tuple[str, str, dict[str, Any]]] = [
+    before = count_cache_requests(shared.server)
+    requests: list[tuple[str, str, dict[str, Any]]] = [
         ("POST", "/predict/simple", {"json": past}),
         ("GET", "/hierarchy", {"params": {"horizon": 15, "date": past["date"]}}),
         ("POST", "/explain", {"json": past}),
         ("POST", "/whatif", {"json": {**past, **promoted}}),
     ]
-    for method, path, how in asked:
-        computed = first.request(method, path, **how)
-        found = second.request(method, path, **how)
-        again = second.request(method, path, **how)
-        anew = second.request(method, path, headers={"Cache-Control": "no-cache"}, **how)
-        answers = (computed, found, again, anew)
-        assert [told.headers["x-cache"] for told in answers] == ["miss", "hit", "hit", "bypass"]
-        assert {told.content for told in answers} == {computed.content}, path
+    for method, path, options in requests:
+        computed = first.request(method, path, **options)
+        from_redis = second.request(method, path, **options)
+        again = second.request(method, path, **options)
+        anew = second.request(method, path, headers={"Cache-Control": "no-cache"}, **options)
+        answers = (computed, from_redis, again, anew)
+        assert [answer.headers["x-cache"] for answer in answers] == ["miss", "hit", "hit", "bypass"]
+        assert {answer.content for answer in answers} == {computed.content}, path
         assert computed.status_code == 200
-    counted = {
+    expected = {
         ("none", "miss"): 4,
         ("redis", "hit"): 4,
         ("memory", "hit"): 4,
         ("none", "bypass"): 4,
     }
-    # what the other worker has counted, it tells four times a second
+    # the other worker publishes its counts four times a second
     deadline = time.monotonic() + 5
-    while (grown := cached(shared.server) - before) != counted and time.monotonic() < deadline:
+    while (
+        grown := count_cache_requests(shared.server) - before
+    ) != expected and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert grown == counted
+    assert grown == expected
 
 
-def test_many_equal_requests_at_once_are_computed_once(shared: Running, snapshot: Snapshot) -> None:
-    """At both workers together."""
-    asked = {**SERIES, "horizon": 90, "date": ago(snapshot, 77)}
-    before = cached(shared.server)
+def test_equal_concurrent_requests_are_computed_once(shared: Running, snapshot: Snapshot) -> None:
+    """Over both workers together."""
+    body = {**SERIES, "horizon": 90, "date": ago(snapshot, 77)}
+    before = count_cache_requests(shared.server)
 
-    async def together() -> list[httpx.Response]:
+    async def send_together() -> list[httpx.Response]:
         limits = httpx.Limits(max_connections=200)
         async with httpx.AsyncClient(
             base_url=shared.server.url, limits=limits, timeout=60, trust_env=False
         ) as client:
             return await asyncio.gather(
-                *(client.post("/predict/simple", json=asked) for _ in range(200))
+                *(client.post("/predict/simple", json=body) for _ in range(200))
             )
 
-    answers = asyncio.run(together())
+    answers = asyncio.run(send_together())
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
     assert Counter(answer.headers["x-cache"] for answer in answers) == {"miss": 1, "hit": 199}
-    grown = cached(shared.server) - before
+    grown = count_cache_requests(shared.server) - before
     assert grown["none", "miss"] == 1
-    assert grown["redis", "hit"] <= 1, "and a worker asks Redis once for all who wait"
+    assert grown["redis", "hit"] <= 1, "a worker asks Redis one time for all waiting requests"
 
 
 # --- data -------------------------------------------------------------------------------------
 
 
-def job_of(shared: Running, source: str) -> tuple[str, httpx.Response]:
-    """Where a reload that was begun tells how far it is."""
-    begun = shared.server.post(RELOADS, source=source)
-    return begun.headers.get("location", ""), begun
+def start_reload(shared: Running, source: str) -> tuple[str, httpx.Response]:
+    """Start a reload; return the location of its job, and the response."""
+    response = shared.server.post(RELOADS, source=source)
+    return response.headers.get("location", ""), response
 
 
-def ended(shared: Running, location: str) -> dict[str, Any]:
-    """A job when it has ended, as every worker tells it."""
+def wait_for_job(shared: Running, location: str) -> dict[str, Any]:
+    """Wait for the end of a job, and return it as every worker reports it."""
 
     def jobs() -> list[dict[str, Any]]:
         return [worker.get(location).json() for worker in shared.workers]
@@ -164,21 +166,21 @@ def ended(shared: Running, location: str) -> dict[str, Any]:
     return first
 
 
-def served(shared: Running) -> list[dict[str, Any]]:
-    """The snapshot that each worker serves."""
+def served_snapshots(shared: Running) -> list[dict[str, Any]]:
+    """Return the snapshot that each worker serves."""
     return [worker.get("/health").json()["snapshot"] for worker in shared.workers]
 
 
-def test_tables_with_a_fault_change_nothing_and_the_job_says_where(shared: Running) -> None:
-    before = served(shared)
-    location, begun = job_of(shared, "wrong")
-    assert begun.status_code == 202
-    job = ended(shared, location)
+def test_faulty_tables_change_nothing_and_the_job_names_the_place(shared: Running) -> None:
+    before = served_snapshots(shared)
+    location, started = start_reload(shared, "wrong")
+    assert started.status_code == 202
+    job = wait_for_job(shared, location)
     assert (job["state"], job["snapshot"]) == ("failed", None)
     assert job["detail"] == (
         "wrong/oil.csv, row 3, column dcoilwtico: 'much' where a number is expected"
     )
-    assert served(shared) == before
+    assert served_snapshots(shared) == before
     reasons = shared.server.get("/health").json()["reasons"]
     assert "offered_pair" not in [reason["name"] for reason in reasons]
 
@@ -189,44 +191,49 @@ def test_a_source_outside_of_the_tables_is_refused(shared: Running) -> None:
         assert (refused.status_code, refused.json()["code"]) == (400, "INVALID_SOURCE")
 
 
-def test_newer_tables_are_served_by_every_worker_and_no_request_fails_meanwhile(
+def test_newer_tables_are_served_by_every_worker_without_a_failed_request(
     shared: Running, snapshot: Snapshot
 ) -> None:
-    """Comes last: the data are others then."""
+    """Run last: the data are replaced afterwards."""
     newest = snapshot.facts.origin
-    asked = {**SERIES, "horizon": 15}
-    before = shared.server.post("/predict/simple", **asked).json()
+    body = {**SERIES, "horizon": 15}
+    before = shared.server.post("/predict/simple", **body).json()
     done = Event()
 
-    def keep_asking(past: bool) -> Counter[tuple[int, str]]:
-        told: Counter[tuple[int, str]] = Counter()
+    def keep_sending(past: bool) -> Counter[tuple[int, str]]:
+        counts: Counter[tuple[int, str]] = Counter()
         number = 0
         while not done.is_set():
             number += 1
             day = {"date": ago(snapshot, 100 + number % 50)} if past else {}
-            response = shared.server.post("/predict/simple", **asked, **day)
-            told[response.status_code, response.json()["snapshot"]["origin"]] += 1
-        return told
+            response = shared.server.post("/predict/simple", **body, **day)
+            counts[response.status_code, response.json()["snapshot"]["origin"]] += 1
+        return counts
 
     with ThreadPoolExecutor() as pool:
-        asking = [pool.submit(keep_asking, past) for past in (False, True)]
+        clients = [pool.submit(keep_sending, past) for past in (False, True)]
         try:
-            location, begun = job_of(shared, "newer")
-            _, second = job_of(shared, "newer")
-            job = ended(shared, location)
-            took = wait(lambda: {told["origin"] for told in served(shared)} == {_after(newest)})
-            wait(lambda: shared.server.post("/predict/simple", **asked).status_code == 200)
+            location, started = start_reload(shared, "newer")
+            _, second = start_reload(shared, "newer")
+            job = wait_for_job(shared, location)
+            took = wait(
+                lambda: (
+                    {snapshot["origin"] for snapshot in served_snapshots(shared)}
+                    == {_after(newest)}
+                )
+            )
+            wait(lambda: shared.server.post("/predict/simple", **body).status_code == 200)
         finally:
             done.set()
-        told = asking[0].result() + asking[1].result()
-    assert (begun.status_code, begun.json()["state"]) == (202, "queued")
-    assert location == f"{RELOADS}/{begun.json()['id']}"
+        counts = clients[0].result() + clients[1].result()
+    assert (started.status_code, started.json()["state"]) == (202, "queued")
+    assert location == f"{RELOADS}/{started.json()['id']}"
     assert (second.status_code, second.json()["code"]) == (409, "CONFLICT")
     assert job["state"] == "succeeded", job
     assert took < 10
-    assert {status for status, _ in told} == {200}
-    assert {origin for _, origin in told} <= {newest.isoformat(), _after(newest)}
-    after = shared.server.post("/predict/simple", **asked).json()
+    assert {status for status, _ in counts} == {200}
+    assert {origin for _, origin in counts} <= {newest.isoformat(), _after(newest)}
+    after = shared.server.post("/predict/simple", **body).json()
     assert (before["origin"], after["origin"]) == (newest.isoformat(), _after(newest))
     assert after["snapshot"]["digest"] == job["snapshot"].rpartition("-")[2]
     assert after["date"] == _after(newest + timedelta(1))

@@ -38,8 +38,8 @@ print(json.dumps(answers))
 """
 
 
-def ask(addresses: list[str], user: int) -> list[str]:
-    """How the supervisor answers a command at each address, to a process of that user."""
+def send_commands(addresses: list[str], user: int) -> list[str]:
+    """Send a command to each address as a user, and return the supervisor's answers."""
     done = subprocess.run(
         [sys.executable, "-c", ASK, str(user), *addresses],
         cwd="/",
@@ -53,7 +53,7 @@ def ask(addresses: list[str], user: int) -> list[str]:
 
 
 def control_sockets(server: Server) -> list[Path]:
-    """The files at which the supervisor listens for commands."""
+    """Return the socket files at which the supervisor listens."""
     links = [os.fspath(fd.readlink()) for fd in Path(f"/proc/{server.process.pid}/fd").iterdir()]
     inodes = {link.removeprefix("socket:[").rstrip("]") for link in links}
     rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
@@ -79,11 +79,11 @@ def test_its_sockets_stand_in_a_folder_that_its_user_alone_can_enter(server: Ser
     assert folder.stat().st_uid == os.getuid()
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="another user's process can be started by root alone")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can start a process of another user")
 def test_another_user_gets_no_answer_where_its_own_user_does(server: Server) -> None:
     addresses = [f"ipc://{path}" for path in control_sockets(server) if path.name == "control"]
-    assert ask(addresses, os.getuid()) == ["ok"]
-    assert ask(addresses, STRANGER) == ["Again"]
+    assert send_commands(addresses, os.getuid()) == ["ok"]
+    assert send_commands(addresses, STRANGER) == ["Again"]
 
 
 def test_the_folder_is_removed_when_the_server_ends(server: Server) -> None:

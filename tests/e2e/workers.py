@@ -1,4 +1,7 @@
-"""Asks one worker of a server: all accept from one socket, so which of them answers is chance."""
+"""Requests to one worker of a server.
+
+All workers accept from one socket, so which of them answers is chance.
+"""
 
 from __future__ import annotations
 
@@ -23,22 +26,22 @@ class Worker:
     process: psutil.Process
     url: str
 
-    def get(self, path: str, **how: Any) -> httpx.Response:
-        return self.request("GET", path, **how)
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
 
-    def post(self, path: str, **how: Any) -> httpx.Response:
-        return self.request("POST", path, **how)
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **options)
 
-    def request(self, method: str, path: str, **how: Any) -> httpx.Response:
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send a request over a connection that this worker has accepted."""
         for _ in range(ATTEMPTS):
             with httpx.Client(base_url=self.url, timeout=60, trust_env=False) as client:
-                if self._has(client.get("/livez")):
-                    return client.request(method, path, **how)
+                if self._holds_connection(client.get("/livez")):
+                    return client.request(method, path, **options)
         raise AssertionError(f"process {self.process.pid} accepts no connection")
 
-    def _has(self, answer: httpx.Response) -> bool:
-        """Whether the connection of an answer ends here."""
+    def _holds_connection(self, answer: httpx.Response) -> bool:
+        """Tell if this worker holds the connection of a response."""
         port = answer.extensions["network_stream"].get_extra_info("client_addr")[1]
         ends = self.process.net_connections("tcp")
         return any(end.raddr and end.raddr.port == port for end in ends)
@@ -50,7 +53,7 @@ def workers_of(server: Server) -> list[Worker]:
 
 
 def wait(condition: Callable[[], bool], seconds: float = DEADLINE_SECONDS) -> float:
-    """Wait until something is so; gives how long that took."""
+    """Wait until a condition holds, and return the seconds that it took."""
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < seconds, "it did not come about in time"

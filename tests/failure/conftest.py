@@ -1,4 +1,4 @@
-"""Servers of two workers over real parts, and what tests ask of them while something is wrong."""
+"""Servers of two workers over real parts, and their state during a fault."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from artifacts import Store
 from tests.e2e.conftest import Server, running
-from tests.failure.load import Ask, Load, Mix
+from tests.failure.load import Load, Mix, Request
 
 KEY = "failure-tests-0123456789"
 SETTINGS = {
@@ -23,13 +23,13 @@ SETTINGS = {
     "WORKERS": "2",
     "MAX_DATA_AGE_DAYS": "100000",  # the demo is of the past
 }
-LOOKS = 12
-"""Connections over which both workers of a server are met, more likely than not."""
+PROBES = 12
+"""Connections, over which both workers are very likely to answer at least once."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A server of two workers that is asked with a key, over a new connection each time."""
+    """A server of two workers; each request has a key and a new connection."""
 
     server: Server
     draw: Mix
@@ -38,30 +38,35 @@ class Target:
     def get(self, path: str, **params: str) -> httpx.Response:
         return self.client.get(path, params=params, headers={"X-API-Key": KEY})
 
-    def post(self, ask: Ask, key: str = KEY) -> httpx.Response:
-        headers = {"X-API-Key": key, "Content-Type": ask.media_type}
-        return self.client.post(ask.path, content=ask.content, headers=headers)
+    def post(self, request: Request, key: str = KEY) -> httpx.Response:
+        headers = {"X-API-Key": key, "Content-Type": request.media_type}
+        return self.client.post(request.path, content=request.content, headers=headers)
 
-    def load(self, draw: Callable[[], Ask] | None = None, **how: Any) -> Load:
-        """Clients that ask for a mix of everything, or for what is drawn."""
-        return Load(self.server.url, draw or self.draw, **{"key": KEY, **how})
+    def load(self, draw: Callable[[], Request] | None = None, **options: Any) -> Load:
+        """Return clients that send the usual mix, or requests from `draw`."""
+        return Load(self.server.url, draw or self.draw, **{"key": KEY, **options})
 
-    def degraded(self, reason: str) -> bool:
-        """Whether /health gives a reason, whoever answers, and the metrics do."""
-        met = (self.get("/health").json() for _ in range(LOOKS))
-        return all(reason in _names(health) for health in met) and self._told(reason) == 1
+    def is_degraded(self, reason: str) -> bool:
+        """Tell if /health of every worker and the metrics report a reason."""
+        answers = (self.get("/health").json() for _ in range(PROBES))
+        return (
+            all(reason in _reason_names(health) for health in answers)
+            and self._degraded_value(reason) == 1
+        )
 
-    def well(self, reason: str) -> bool:
-        """Whether no worker gives a reason any more, and nothing else is wrong."""
-        met = (self.get("/health").json() for _ in range(LOOKS))
-        return self._told(reason) == 0 and all(health["status"] == "ok" for health in met)
+    def is_healthy(self, reason: str) -> bool:
+        """Tell if no worker reports the reason or any other one."""
+        answers = (self.get("/health").json() for _ in range(PROBES))
+        return self._degraded_value(reason) == 0 and all(
+            health["status"] == "ok" for health in answers
+        )
 
-    def _told(self, reason: str) -> float:
-        """What the metrics say of a reason: of all workers the one that is worst off."""
+    def _degraded_value(self, reason: str) -> float:
+        """Return the metric of a reason: 1 if at least one worker reports it."""
         return self.metric("mlrf_degraded", reason=reason)
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples with some labels."""
+        """Return the sum of a metric's samples with these labels."""
         families = text_string_to_metric_families(self.get("/metrics").text)
         samples = (sample for family in families for sample in family.samples)
         return sum(
@@ -71,21 +76,21 @@ class Target:
         )
 
     def new_key(self, client: str, tier: str = "unlimited") -> str:
-        """A key of the database that may ask for forecasts."""
+        """Create a key for forecasts in the database."""
         document = {"client": client, "scopes": ["forecast", "whatif", "explain"], "tier": tier}
-        made = self.post(Ask("/admin/keys", document))
+        made = self.post(Request("/admin/keys", document))
         assert made.status_code == 201, made.text
         key: str = made.json()["key"]
         return key
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that answer, oldest first."""
+        """Return the worker processes, oldest first."""
         children = psutil.Process(self.server.process.pid).children()
         living = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
         return sorted((c for c in living if "mlrf" in c.cmdline()), key=lambda c: c.create_time())
 
-    def met(self, load: Load) -> None:
-        """Let clients go on until every worker has answered some of them."""
+    def wait_for_all_workers(self, load: Load) -> None:
+        """Wait until every worker has answered some of the clients."""
         load.until(lambda: all(map(self._has_client, self.workers())), 30)
         load.more(30, 30)
 
@@ -97,24 +102,27 @@ class Target:
         )
 
 
-def _names(health: Mapping[str, Any]) -> set[str]:
+def _reason_names(health: Mapping[str, Any]) -> set[str]:
     return {reason["name"] for reason in health["reasons"]}
 
 
 @contextmanager
 def two_workers(folder: Path, store: Store, **settings: str) -> Iterator[Target]:
-    """A server with a key, whose two workers have answered already; ends with the block."""
-    with running(folder, store, **{**SETTINGS, **settings}) as server, asking(server) as client:
+    """Run a server whose two workers have answered already, until the block ends."""
+    with (
+        running(folder, store, **{**SETTINGS, **settings}) as server,
+        open_client(server) as client,
+    ):
         server.wait_for("/readyz")
         meta = client.get("/meta", headers={"X-API-Key": KEY}).json()
         target = Target(server, Mix(meta), client)
-        for _ in range(2):  # what is asked first takes longest
+        for _ in range(2):  # the first requests take longest
             with target.load() as load:
-                target.met(load)
+                target.wait_for_all_workers(load)
         yield target
 
 
-def asking(server: Server) -> httpx.Client:
+def open_client(server: Server) -> httpx.Client:
     return httpx.Client(
         base_url=server.url,
         headers={"Connection": "close"},

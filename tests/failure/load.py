@@ -1,4 +1,4 @@
-"""Clients that ask a server all the time, in a thread beside the test, and remember all answers."""
+"""Clients that send requests in a thread beside the test, and record all outcomes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import orjson
 PROBLEM = "application/problem+json"
 
 
-class Ask(NamedTuple):
+class Request(NamedTuple):
     """A POST request, of a JSON document or of any bytes."""
 
     path: str
@@ -31,16 +31,16 @@ class Ask(NamedTuple):
         return self.document if isinstance(self.document, bytes) else orjson.dumps(self.document)
 
 
-class Sent(NamedTuple):
-    """A request and what came of it.
+class SentRequest(NamedTuple):
+    """A request and its outcome.
 
     Attributes:
         began: monotonic seconds.
-        status: 0 where there was no answer, or not all of it.
-        code: of the problem, or the kind of the connection's error; empty for a success.
+        status: 0 if there was no answer or an incomplete one.
+        code: the problem's code or the class of the connection error; empty for a success.
     """
 
-    ask: Ask
+    request: Request
     began: float
     seconds: float
     status: int
@@ -49,23 +49,23 @@ class Sent(NamedTuple):
 
 
 @dataclass
-class Sends:
-    """Requests that were sent, with what is asked of them after a fault."""
+class SentRequests:
+    """Sent requests, with the statistics that tests check after a fault."""
 
-    all: list[Sent] = field(default_factory=list)
+    all: list[SentRequest] = field(default_factory=list)
 
-    def between(self, begin: float, end: float = float("inf")) -> Sends:
-        """Those that began in a time."""
-        return Sends([sent for sent in self.all if begin <= sent.began < end])
+    def between(self, begin: float, end: float = float("inf")) -> SentRequests:
+        """Return the requests that began within a period."""
+        return SentRequests([sent for sent in self.all if begin <= sent.began < end])
 
-    def of(self, status: int) -> list[Sent]:
+    def of(self, status: int) -> list[SentRequest]:
         return [sent for sent in self.all if sent.status == status]
 
     def outcomes(self) -> Counter[tuple[int, str]]:
         return Counter((sent.status, sent.code) for sent in self.all)
 
     def p95(self) -> float:
-        """Seconds; of all that were answered."""
+        """Return the 95th percentile of the seconds, over answered requests."""
         return float(np.quantile([sent.seconds for sent in self.all if sent.status], 0.95))
 
     def __str__(self) -> str:
@@ -74,13 +74,13 @@ class Sends:
 
 
 class Mix:
-    """Draws requests: of the newest and of past origins, what-ifs and explanations."""
+    """A generator of requests: newest and past origins, what-ifs and explanations."""
 
     def __init__(self, meta: Mapping[str, Any], kinds: Sequence[str] = (), seed: int = 1) -> None:
-        """Draw from what `/meta` says that there is.
+        """Read the stores, families and dates to draw from the answer of `/meta`.
 
         Args:
-            kinds: names of methods, in turn; those of everyday requests where none is named.
+            kinds: names of methods, used in turn; by default a usual mix.
         """
         self._random = random.Random(seed)
         self._stores = [store["store_nbr"] for store in meta["stores"]]
@@ -89,35 +89,35 @@ class Mix:
         self._kinds = tuple(kinds) or ("newest", "past", "newest", "whatif", "newest", "explain")
         self._turn = 0
 
-    def __call__(self) -> Ask:
+    def __call__(self) -> Request:
         kind = self._kinds[self._turn % len(self._kinds)]
         self._turn += 1
-        made: Ask = getattr(self, kind)()
+        made: Request = getattr(self, kind)()
         return made
 
-    def newest(self) -> Ask:
-        return Ask("/predict/simple", {**self._series(), "horizon": 15})
+    def newest(self) -> Request:
+        return Request("/predict/simple", {**self._draw_series(), "horizon": 15})
 
-    def past(self, horizon: int = 15) -> Ask:
-        asked = {**self._series(), "horizon": horizon, "date": self._day()}
-        return Ask("/predict/simple", asked)
+    def past(self, horizon: int = 15) -> Request:
+        document = {**self._draw_series(), "horizon": horizon, "date": self._draw_date()}
+        return Request("/predict/simple", document)
 
-    def long(self) -> Ask:
-        """What takes longest to answer."""
+    def long(self) -> Request:
+        """Draw one of the slowest requests."""
         return self.past(90)
 
-    def whatif(self) -> Ask:
+    def whatif(self) -> Request:
         altered = {"onpromotion": {"op": "add", "value": self._random.randint(1, 50)}}
-        return Ask("/whatif", {**self._series(), "horizon": 15, "adjustments": altered})
+        return Request("/whatif", {**self._draw_series(), "horizon": 15, "adjustments": altered})
 
-    def explain(self) -> Ask:
-        return Ask("/explain", {**self._series(), "date": self._day()})
+    def explain(self) -> Request:
+        return Request("/explain", {**self._draw_series(), "date": self._draw_date()})
 
-    def _series(self) -> dict[str, Any]:
+    def _draw_series(self) -> dict[str, Any]:
         store, family = self._random.choice(self._stores), self._random.choice(self._families)
         return {"store_nbr": store, "family": family}
 
-    def _day(self) -> str:
+    def _draw_date(self) -> str:
         return (self._newest - timedelta(self._random.randint(0, 300))).isoformat()
 
 
@@ -125,29 +125,29 @@ class Load:
     """Clients that each send one request after another, until the block ends.
 
     Attributes:
-        sends: what was sent until now.
+        sends: the requests sent so far.
         bodies: the different successful bodies of each request.
     """
 
     def __init__(
         self,
         url: str,
-        draw: Callable[[], Ask],
+        draw: Callable[[], Request],
         *,
         key: str = "",
         clients: int = 4,
         pause: float = 0.0,
         reconnecting: float = 0.1,
     ) -> None:
-        """Prepare.
+        """Prepare the clients; they start with the block.
 
         Args:
-            draw: makes the next request, whichever client sends it.
+            draw: makes the next request, for any of the clients.
             pause: seconds of each client between an answer and the next request.
-            reconnecting: part of the requests after which a client connects anew, so that every
-                worker is met.
+            reconnecting: share of requests after which a client opens a new connection, so that
+                every worker gets some.
         """
-        self.sends = Sends()
+        self.sends = SentRequests()
         self.bodies: dict[str, set[bytes]] = defaultdict(set)
         self._url = url
         self._draw = draw
@@ -156,7 +156,9 @@ class Load:
         self._pause = pause
         self._reconnecting = reconnecting
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._all()), daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._run_clients()), daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -169,15 +171,15 @@ class Load:
         assert not self._thread.is_alive(), "a request had no end"
 
     def until(self, holds: Callable[[], object], seconds: float = 15.0) -> float:
-        """Go on until a condition holds, and give the seconds that it took."""
+        """Continue until a condition holds, and return the seconds that it took."""
         return wait_until(holds, seconds)
 
     def more(self, count: int, seconds: float = 15.0) -> None:
-        """Go on until so many requests more were answered."""
+        """Continue until `count` more requests have ended."""
         goal = len(self.sends.all) + count
         wait_until(lambda: len(self.sends.all) >= goal, seconds)
 
-    async def _all(self) -> None:
+    async def _run_clients(self) -> None:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
         async with httpx.AsyncClient(
             base_url=self._url,
@@ -187,35 +189,37 @@ class Load:
             trust_env=False,
             verify=False,
         ) as client:
-            await asyncio.gather(*(self._one(client) for _ in range(self._clients)))
+            await asyncio.gather(*(self._run_client(client) for _ in range(self._clients)))
 
-    async def _one(self, client: httpx.AsyncClient) -> None:
+    async def _run_client(self, client: httpx.AsyncClient) -> None:
         while not self._ending.is_set():
             sent = await self._send(client, self._draw())
             self.sends.all.append(sent)
-            # who finds nobody does not ask a thousand times a second
+            # without a connection, do not retry a thousand times a second
             await asyncio.sleep(self._pause if sent.status else 0.02)
 
-    async def _send(self, client: httpx.AsyncClient, ask: Ask) -> Sent:
+    async def _send(self, client: httpx.AsyncClient, request: Request) -> SentRequest:
         began = time.monotonic()
         leave = {"Connection": "close"} if random.random() < self._reconnecting else {}
-        headers = {"Content-Type": ask.media_type, **leave}
+        headers = {"Content-Type": request.media_type, **leave}
         try:
-            response = await client.post(ask.path, content=ask.content, headers=headers)
+            response = await client.post(request.path, content=request.content, headers=headers)
         except httpx.TransportError as error:
             cut = "complete message body" in str(error)
             kind = "Truncated" if cut else type(error).__name__
-            return Sent(ask, began, time.monotonic() - began, 0, kind)
+            return SentRequest(request, began, time.monotonic() - began, 0, kind)
         seconds = time.monotonic() - began
         if response.is_success:
-            self.bodies[str(ask)].add(response.content)
-            return Sent(ask, began, seconds, response.status_code)
+            self.bodies[str(request)].add(response.content)
+            return SentRequest(request, began, seconds, response.status_code)
         code = response.json()["code"] if response.headers["content-type"] == PROBLEM else "?"
-        return Sent(ask, began, seconds, response.status_code, code, dict(response.headers))
+        return SentRequest(
+            request, began, seconds, response.status_code, code, dict(response.headers)
+        )
 
 
 def wait_until(holds: Callable[[], object], seconds: float = 15.0) -> float:
-    """Wait for a condition, and give the seconds that it took."""
+    """Wait for a condition, and return the seconds that it took."""
     began = time.monotonic()
     while not holds():
         assert time.monotonic() < began + seconds, f"not within {seconds} s"

@@ -1,4 +1,4 @@
-"""What `CURRENT` names is broken, or the folder goes away, while clients ask."""
+"""The release that `CURRENT` names is invalid, or the folder disappears, under load."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def target(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
         yield target
 
 
-def another_bundle(store: Store, of: Release, note: str) -> Path:
-    """The model of a release under another version."""
+def copy_bundle(store: Store, of: Release, note: str) -> Path:
+    """Copy the bundle of a release under another version."""
     return with_metrics(store.bundles / of.bundle, store.bundles, {"note": note}).path
 
 
-def another_snapshot(store: Store, of: Release, note: str) -> Path:
-    """The data of a release under another name."""
+def copy_snapshot(store: Store, of: Release, note: str) -> Path:
+    """Copy the snapshot of a release under another name."""
     source = verify(store.snapshots / of.snapshot, kind="snapshot")
     with staging(store.snapshots) as copy:
         shutil.copytree(source.path, copy, dirs_exist_ok=True)
@@ -45,47 +45,47 @@ def another_snapshot(store: Store, of: Release, note: str) -> Path:
         return seal(copy, kind="snapshot", label=note, facts=source.facts).path
 
 
-def spoil(file: Path) -> None:
+def flip_bit(file: Path) -> None:
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
 
 
 def corrupt_bundle(store: Store) -> None:
-    """One bit of a model is another."""
+    """Promote a bundle that has one wrong bit in a model."""
     now = store.current()
-    bundle = another_bundle(store, now, "corrupt")
-    spoil(next(bundle.glob("model*.onnx")))
+    bundle = copy_bundle(store, now, "corrupt")
+    flip_bit(next(bundle.glob("model*.onnx")))
     store.promote(Release(bundle.name, now.snapshot))
 
 
 def corrupt_snapshot(store: Store) -> None:
-    """One bit of the sales is another."""
+    """Promote a snapshot that has one wrong bit in the sales."""
     now = store.current()
-    snapshot = another_snapshot(store, now, "corrupt")
-    spoil(snapshot / "sales.npy")
+    snapshot = copy_snapshot(store, now, "corrupt")
+    flip_bit(snapshot / "sales.npy")
     store.promote(Release(now.bundle, snapshot.name))
 
 
 def corrupt_forecasts(store: Store) -> None:
-    """Bundle and snapshot are whole, and what is stored of them is not."""
+    """Promote a valid bundle and snapshot with invalid stored forecasts."""
     now = store.current()
-    bundle = another_bundle(store, now, "without forecasts")
+    bundle = copy_bundle(store, now, "without forecasts")
     stored = next(store.forecasts.glob(f"{now.bundle}.{now.snapshot}-*"))
     renamed = stored.name.replace(now.bundle, bundle.name)
     shutil.copytree(stored, store.forecasts / renamed)
     store.promote(Release(bundle.name, now.snapshot))
 
 
-def missing_snapshot(store: Store) -> None:
+def name_missing_snapshot(store: Store) -> None:
     store.promote(Release(store.current().bundle, "2024-06-30-0123456789abcdef"))
 
 
-def garbage(store: Store) -> None:
+def corrupt_pointer(store: Store) -> None:
     store.pointer.write_bytes(b"\xff\x00 no names")
 
 
-def without_pointer(store: Store) -> None:
+def remove_pointer(store: Store) -> None:
     store.pointer.unlink()
 
 
@@ -95,35 +95,37 @@ def without_pointer(store: Store) -> None:
         corrupt_bundle,
         corrupt_snapshot,
         corrupt_forecasts,
-        missing_snapshot,
-        garbage,
-        without_pointer,
+        name_missing_snapshot,
+        corrupt_pointer,
+        remove_pointer,
     ],
 )
-def test_a_release_that_cannot_serve_changes_nothing_and_the_next_good_one_does(
+def test_an_invalid_release_changes_nothing_and_the_next_valid_one_is_served(
     target: Target, store: Store, offer: Callable[[Store], None]
 ) -> None:
     before = store.current()
-    good = Release(another_bundle(store, before, f"after {offer.__name__}").name, before.snapshot)
+    good = Release(copy_bundle(store, before, f"after {offer.__name__}").name, before.snapshot)
     with target.load() as load:
         load.more(10)
         offer(store)
-        told = load.until(lambda: target.degraded("offered_pair"), FOLLOWED_SECONDS)
+        noticed = load.until(lambda: target.is_degraded("offered_pair"), FOLLOWED_SECONDS)
         load.more(40)
-        assert versions(target) == {before.bundle}
+        assert model_versions(target) == {before.bundle}
         store.promote(good)
-        left = {"version": before.bundle, "snapshot": before.snapshot}
-        took = load.until(lambda: not target.metric("mlrf_model_info", **left), FOLLOWED_SECONDS)
-        assert versions(target) == {good.bundle}
-        load.until(lambda: target.well("offered_pair"))
+        old_labels = {"version": before.bundle, "snapshot": before.snapshot}
+        took = load.until(
+            lambda: not target.metric("mlrf_model_info", **old_labels), FOLLOWED_SECONDS
+        )
+        assert model_versions(target) == {good.bundle}
+        load.until(lambda: target.is_healthy("offered_pair"))
         load.more(10)
-    print(f"told after {told:.1f} s, followed after {took:.1f} s; {load.sends}")
+    print(f"noticed after {noticed:.1f} s, followed after {took:.1f} s; {load.sends}")
     assert_nothing_failed(load)
 
 
 @contextmanager
-def moved(store: Store) -> Iterator[None]:
-    """Root reads what it is not allowed to, so the folder is taken away as a whole."""
+def without_folder(store: Store) -> Iterator[None]:
+    """Rename the folder within the block; permissions would not stop a server that runs as root."""
     hidden = store.root.with_name("hidden")
     store.root.rename(hidden)
     yield
@@ -131,34 +133,34 @@ def moved(store: Store) -> Iterator[None]:
 
 
 @contextmanager
-def replaced_by_a_file(store: Store) -> Iterator[None]:
-    """Nothing below can be read, and for another reason than that it is missing."""
-    with moved(store):
+def with_file_as_folder(store: Store) -> Iterator[None]:
+    """Put a file in the place of the folder, so that reading fails with another error."""
+    with without_folder(store):
         store.root.write_bytes(b"")
         yield
         store.root.unlink()
 
 
-@pytest.mark.parametrize("fault", [moved, replaced_by_a_file])
-def test_without_its_folder_a_server_goes_on_with_what_it_has(
+@pytest.mark.parametrize("fault", [without_folder, with_file_as_folder])
+def test_without_the_artifact_folder_a_server_continues_with_its_release(
     target: Target, store: Store, fault: Callable[[Store], AbstractContextManager[None]]
 ) -> None:
     before = store.current()
     with target.load() as load:
         load.more(10)
         with fault(store):
-            load.until(lambda: target.degraded("offered_pair"), FOLLOWED_SECONDS)
+            load.until(lambda: target.is_degraded("offered_pair"), FOLLOWED_SECONDS)
             load.more(60)
-            assert versions(target) == {before.bundle}
-        load.until(lambda: target.well("offered_pair"), FOLLOWED_SECONDS)
+            assert model_versions(target) == {before.bundle}
+        load.until(lambda: target.is_healthy("offered_pair"), FOLLOWED_SECONDS)
     print(load.sends)
     assert_nothing_failed(load)
 
 
-def versions(target: Target) -> set[str]:
-    """Of the models that answer now."""
-    asks = [target.draw.newest() for _ in range(8)]
-    return {target.post(ask).json()["model_version"] for ask in asks}
+def model_versions(target: Target) -> set[str]:
+    """Return the versions of the models that answer now."""
+    requests = [target.draw.newest() for _ in range(8)]
+    return {target.post(request).json()["model_version"] for request in requests}
 
 
 def assert_nothing_failed(load: Load) -> None:

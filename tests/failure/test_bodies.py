@@ -1,4 +1,4 @@
-"""Bodies that are too large, never end, or make no sense, while others ask."""
+"""Bodies that are too large, never end, or are invalid, under load."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from api.examples import examples
 from api.operations import OPERATIONS
 from artifacts import Store
 from tests.failure.conftest import KEY, Target, two_workers
-from tests.failure.load import Ask
+from tests.failure.load import Request
 
 pytestmark = pytest.mark.e2e
 
 GIGABYTE, MEGABYTE = 2**30, 2**20
-HALVES, BODIES = 500, 10_000
+HALF_REQUESTS, BODIES = 500, 10_000
 PART = b"1" * MEGABYTE
 SECONDS = 3.0
 GENEROUS_RATIO = 5.0
@@ -42,21 +42,21 @@ def connect(target: Target) -> socket.socket:
     return socket.create_connection((url.host, url.port or 80), timeout=10)
 
 
-def readable(connection: socket.socket) -> bool:
-    found, _, _ = select.select([connection], [], [], 0)
-    return bool(found)
+def is_readable(connection: socket.socket) -> bool:
+    ready, _, _ = select.select([connection], [], [], 0)
+    return bool(ready)
 
 
-def all_of(connection: socket.socket) -> bytes:
-    """What a server sends until it closes: head and body may come one after the other."""
+def read_all(connection: socket.socket) -> bytes:
+    """Read until the server closes: head and body may arrive separately."""
     received = bytearray()
-    with suppress(ConnectionResetError):  # it does not read the rest of a body for ever
+    with suppress(ConnectionResetError):  # the server does not read the rest of a body without end
         while part := connection.recv(65536):
             received += part
     return bytes(received)
 
 
-def head(framing: str) -> bytes:
+def request_head(framing: str) -> bytes:
     lines = ("POST /predict/simple HTTP/1.1", "Host: localhost", f"X-API-Key: {KEY}", framing)
     return "".join(f"{line}\r\n" for line in lines).encode()
 
@@ -64,7 +64,7 @@ def head(framing: str) -> bytes:
 # --- too large --------------------------------------------------------------------------------
 
 
-def chunk(part: bytes) -> bytes:
+def encode_chunk(part: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(part), part)
 
 
@@ -72,20 +72,22 @@ def chunk(part: bytes) -> bytes:
     ("framing", "part"),
     [
         pytest.param(f"Content-Length: {GIGABYTE}", PART, id="announced"),
-        pytest.param("Transfer-Encoding: chunked", chunk(PART), id="chunked"),
+        pytest.param("Transfer-Encoding: chunked", encode_chunk(PART), id="chunked"),
     ],
 )
-def test_a_gigabyte_is_refused_before_it_is_held(target: Target, framing: str, part: bytes) -> None:
+def test_a_gigabyte_is_refused_before_it_is_in_memory(
+    target: Target, framing: str, part: bytes
+) -> None:
     before = {worker: worker.memory_info().rss for worker in target.workers()}
     grown, sent, began = 0, 0, time.monotonic()
     with target.load() as load, connect(target) as connection:
-        connection.sendall(head(framing) + b"\r\n")
-        while sent < GIGABYTE and not readable(connection):
-            with suppress(ConnectionError):  # the answer may be there all the same
+        connection.sendall(request_head(framing) + b"\r\n")
+        while sent < GIGABYTE and not is_readable(connection):
+            with suppress(ConnectionError):  # the answer may have arrived nevertheless
                 connection.sendall(part)
             sent += MEGABYTE
             grown = max(grown, *(w.memory_info().rss - rss for w, rss in before.items()))
-        answer = all_of(connection)
+        answer = read_all(connection)
         took = time.monotonic() - began
         load.more(50)
     grown = max(grown, *(w.memory_info().rss - rss for w, rss in before.items()))
@@ -103,15 +105,18 @@ def test_a_gigabyte_is_refused_before_it_is_held(target: Target, framing: str, p
 # --- without an end ---------------------------------------------------------------------------
 
 
-def test_clients_that_send_half_a_request_do_not_hold_up_others(target: Target) -> None:
-    """Every other one has sent all headers and waits within the body."""
-    halves = (head("Content-Length: 100"), head("Content-Length: 100") + b'\r\n{"store_nbr"')
+def test_clients_that_send_half_a_request_do_not_delay_others(target: Target) -> None:
+    """Every second one has sent all headers and stops within the body."""
+    halves = (
+        request_head("Content-Length: 100"),
+        request_head("Content-Length: 100") + b'\r\n{"store_nbr"',
+    )
     with target.load() as load, ExitStack() as idle:
         load.more(50)
         begin = time.monotonic()
         load.until(lambda: time.monotonic() > begin + SECONDS)
         middle = time.monotonic()
-        for _, half in zip(range(HALVES), cycle(halves), strict=False):
+        for _, half in zip(range(HALF_REQUESTS), cycle(halves), strict=False):
             idle.enter_context(connect(target)).sendall(half)
         opened = time.monotonic()
         load.until(lambda: time.monotonic() > opened + SECONDS)
@@ -123,70 +128,70 @@ def test_clients_that_send_half_a_request_do_not_hold_up_others(target: Target) 
     assert ratio < GENEROUS_RATIO
 
 
-# --- without sense ----------------------------------------------------------------------------
+# --- invalid ----------------------------------------------------------------------------------
 
 
-class Nonsense:
-    """Draws requests whose bodies are wrong in some way, for every POST route in turn."""
+class InvalidBodies:
+    """A generator of requests with invalid bodies, for every POST route in turn."""
 
     def __init__(self, seed: int = 20240630) -> None:
         self._random = random.Random(seed)
         self._paths = cycle(POSTS)
-        shown = (example for example in examples() if example.path in POSTS)
-        self._sensible = {example.path: example.body for example in shown}
+        usable = (example for example in examples() if example.path in POSTS)
+        self._sensible = {example.path: example.body for example in usable}
 
-    def __call__(self) -> Ask:
+    def __call__(self) -> Request:
         path = next(self._paths)
         sensible = self._sensible.get(path, {"source": "newest"})
         kinds: tuple[Callable[[object], bytes], ...] = (
-            self.noise,
-            self.nested,
-            self.anything,
-            self.cut,
-            *(4 * (self.altered,)),
+            self.draw_noise,
+            self.draw_nested,
+            self.draw_document,
+            self.draw_truncated,
+            *(4 * (self.draw_altered,)),
         )
         body = self._random.choice(kinds)(sensible)
         media_type = "application/json" if self._random.random() < 0.9 else "text/csv"
-        return Ask(path, body, media_type)
+        return Request(path, body, media_type)
 
-    def noise(self, sensible: object) -> bytes:
+    def draw_noise(self, sensible: object) -> bytes:
         return self._random.randbytes(self._random.randint(0, 2000))
 
-    def nested(self, sensible: object) -> bytes:
+    def draw_nested(self, sensible: object) -> bytes:
         part, times = self._random.choice(NESTED)
         return part * times
 
-    def anything(self, sensible: object) -> bytes:
-        return self.written(self.value(3))
+    def draw_document(self, sensible: object) -> bytes:
+        return self.encode(self.draw_value(3))
 
-    def cut(self, sensible: object) -> bytes:
+    def draw_truncated(self, sensible: object) -> bytes:
         return orjson.dumps(sensible)[: self._random.randrange(60)]
 
-    def altered(self, sensible: object) -> bytes:
-        return self.written(self.other(sensible))
+    def draw_altered(self, sensible: object) -> bytes:
+        return self.encode(self.replace_part(sensible))
 
-    def other(self, value: Any) -> object:
-        """A document with something else in one place of it."""
+    def replace_part(self, value: Any) -> object:
+        """Return a document with another value in one place."""
         if self._random.random() < 0.8:
             if isinstance(value, dict) and value:
                 name = self._random.choice(list(value))
-                return {**value, name: self.other(value[name])}
+                return {**value, name: self.replace_part(value[name])}
             if isinstance(value, list) and value:
                 place = self._random.randrange(len(value))
-                return [*value[:place], self.other(value[place]), *value[place + 1 :]]
-        return self.value(2)
+                return [*value[:place], self.replace_part(value[place]), *value[place + 1 :]]
+        return self.draw_value(2)
 
-    def written(self, value: object) -> bytes:
-        """As JSON, with numbers and strings put in that are hardly JSON."""
+    def encode(self, value: object) -> bytes:
+        """Encode as JSON, with numbers and strings that are barely or not valid."""
         return orjson.dumps(value).replace(b'"HUGE"', self._random.choice(HUGE))
 
-    def value(self, depth: int) -> object:
+    def draw_value(self, depth: int) -> object:
         draw = self._random
         if depth and draw.random() < 0.4:
             count = draw.randint(0, 4)
             if draw.random() < 0.5:
-                return [self.value(depth - 1) for _ in range(count)]
-            return {draw.choice(NAMES): self.value(depth - 1) for _ in range(count)}
+                return [self.draw_value(depth - 1) for _ in range(count)]
+            return {draw.choice(NAMES): self.draw_value(depth - 1) for _ in range(count)}
         return draw.choice(SCALARS)
 
 
@@ -199,9 +204,9 @@ SCALARS = (
 )
 
 
-def test_ten_thousand_bodies_without_sense_are_each_answered(target: Target) -> None:
-    # who wants the connection closed is reset where the answer comes before the body's end
-    with target.load(Nonsense(), clients=16, reconnecting=0) as load:
+def test_ten_thousand_invalid_bodies_are_each_answered(target: Target) -> None:
+    # a client that closes the connection gets a reset if the answer precedes the body's end
+    with target.load(InvalidBodies(), clients=16, reconnecting=0) as load:
         load.until(lambda: len(load.sends.all) >= BODIES, 90)
     print(load.sends)
     unexpected = [sent for sent in load.sends.all if sent.status == 0 or sent.status >= 500]

@@ -1,4 +1,4 @@
-"""The database of keys goes away and comes back, while clients ask."""
+"""The database of keys fails and recovers, under load."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import psycopg
 import pytest
 
 from artifacts import Store
-from storage.keys import mint
+from storage.keys import mint_key
 from tests.failure.conftest import Target, two_workers
-from tests.failure.load import Ask, wait_until
+from tests.failure.load import Request, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -25,14 +25,14 @@ MIGRATED_SECONDS = 10.0
 
 
 class PostgreSQL:
-    """A server on one socket, however often it is started."""
+    """A server that keeps its socket over restarts."""
 
     def __init__(self, server: Any) -> None:
         self._server = server
         self.url: str = server.get_uri()
 
     def stop(self) -> None:
-        """End it as a restart does: without waiting for who is connected."""
+        """End it as a restart does: without waiting for connected clients."""
         process = psutil.Process(self._server.get_pid())
         process.send_signal(signal.SIGINT)
         process.wait(10)
@@ -46,7 +46,7 @@ class PostgreSQL:
             connection.execute("create schema public")
 
     @contextmanager
-    def away(self) -> Iterator[None]:
+    def outage(self) -> Iterator[None]:
         self.stop()
         try:
             yield
@@ -67,26 +67,26 @@ def postgresql() -> Iterator[PostgreSQL]:
         yield PostgreSQL(server)
 
 
-def newest(target: Target) -> Ask:
+def newest(target: Target) -> Request:
     return target.draw.newest()
 
 
-def test_a_restart_of_the_database_is_noticed_by_who_brings_a_new_key(
+def test_an_outage_of_the_database_affects_only_keys_that_are_not_cached(
     trained: Store, postgresql: PostgreSQL, tmp_path: Path
 ) -> None:
     with two_workers(tmp_path, trained, DATABASE_URL=postgresql.url) as target:
         key, other = target.new_key("known"), target.new_key("not-seen-yet")
         with target.load(key=key) as load:
-            target.met(load)
-            with postgresql.away():
-                load.until(lambda: target.degraded("database"), 10)
+            target.wait_for_all_workers(load)
+            with postgresql.outage():
+                load.until(lambda: target.is_degraded("database"), 10)
                 load.more(100)
-                for unknown in (other, mint().text):
+                for unknown in (other, mint_key().text):
                     refused = target.post(newest(target), unknown)
                     assert refused.status_code == 503
                     assert refused.json()["code"] == "KEYS_UNAVAILABLE"
                     assert int(refused.headers["retry-after"]) >= 1
-            back = load.until(lambda: target.well("database"), 10)
+            back = load.until(lambda: target.is_healthy("database"), 10)
             assert target.post(newest(target), other).status_code == 200
             assert target.post(newest(target), target.new_key("new")).status_code == 200
             load.more(50)
@@ -102,13 +102,13 @@ def test_a_server_that_starts_before_its_database_migrates_it_later(
     postgresql.stop()
     with two_workers(tmp_path, trained, DATABASE_URL=postgresql.url) as target:
         assert target.post(newest(target)).status_code == 200
-        wait_until(lambda: target.degraded("database"), 10)
-        assert target.post(newest(target), mint().text).json()["code"] == "KEYS_UNAVAILABLE"
+        wait_until(lambda: target.is_degraded("database"), 10)
+        assert target.post(newest(target), mint_key().text).json()["code"] == "KEYS_UNAVAILABLE"
         with target.load() as load:
             postgresql.start()
-            made = Ask("/admin/keys", {"client": "first", "scopes": ["forecast"]})
+            made = Request("/admin/keys", {"client": "first", "scopes": ["forecast"]})
             took = load.until(lambda: target.post(made).status_code == 201, MIGRATED_SECONDS)
-            load.until(lambda: target.well("database"), MIGRATED_SECONDS)
+            load.until(lambda: target.is_healthy("database"), MIGRATED_SECONDS)
         print(f"migrated after {took:.2f} s; {load.sends}")
         assert len(load.sends.of(200)) == len(load.sends.all)
         assert target.post(newest(target), target.new_key("second")).status_code == 200

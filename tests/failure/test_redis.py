@@ -1,4 +1,4 @@
-"""Redis dies, hangs, is slow, and comes back, while clients ask."""
+"""Redis dies, hangs, is slow, and recovers, under load."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TIER = {"small": {"quota": RATE, "window": 1, "burst": BURST}}
 
 
 class Proxy:
-    """Passes bytes on to a port, in a thread of its own, and holds answers back if told to."""
+    """A TCP proxy in a thread of its own that can delay answers."""
 
     def __init__(self, target: int) -> None:
         self.delay = 0.0
@@ -81,7 +81,7 @@ def direct(
 
 
 @contextmanager
-def killed(valkey: Valkey) -> Iterator[None]:
+def while_killed(valkey: Valkey) -> Iterator[None]:
     valkey.kill()
     try:
         yield
@@ -90,7 +90,7 @@ def killed(valkey: Valkey) -> Iterator[None]:
 
 
 @contextmanager
-def frozen(valkey: Valkey) -> Iterator[None]:
+def while_frozen(valkey: Valkey) -> Iterator[None]:
     valkey.freeze()
     try:
         yield
@@ -98,36 +98,39 @@ def frozen(valkey: Valkey) -> Iterator[None]:
         valkey.thaw()
 
 
-FAULTS = pytest.mark.parametrize("fault", [killed, frozen])
+FAULTS = pytest.mark.parametrize("fault", [while_killed, while_frozen])
 Fault = Callable[[Valkey], AbstractContextManager[None]]
 
 
-def survives(target: Target, fault: AbstractContextManager[None]) -> None:
-    """Everything is answered before, during and after a fault of Redis, and /health tells of it."""
+def check_fault_is_survived(target: Target, fault: AbstractContextManager[None]) -> None:
+    """Fail unless all requests are answered despite a fault, and /health reports it meanwhile."""
     with target.load() as load:
         load.more(50)
         begin = time.monotonic()
         with fault:
-            told = load.until(lambda: target.degraded("redis"), NOTICED_SECONDS)
+            noticed = load.until(lambda: target.is_degraded("redis"), NOTICED_SECONDS)
             load.more(150)
             end = time.monotonic()
-        back = load.until(lambda: target.well("redis"), 5)
+        back = load.until(lambda: target.is_healthy("redis"), 5)
         load.more(50)
     during = load.sends.between(begin, end)
-    print(f"told after {told:.2f} s, well after {back:.2f} s; during: {during}; all: {load.sends}")
+    print(
+        f"noticed after {noticed:.2f} s, recovered after {back:.2f} s; "
+        f"during: {during}; all: {load.sends}"
+    )
     assert len(load.sends.of(200)) == len(load.sends.all), load.sends
     assert {len(bodies) for bodies in load.bodies.values()} == {1}
     assert during.p95() < GENEROUS_P95
 
 
 @FAULTS
-def test_calls_are_answered_without_redis_and_health_tells(
+def test_calls_are_answered_without_redis_and_health_reports_it(
     direct: Target, valkey: Valkey, fault: Fault
 ) -> None:
-    survives(direct, fault(valkey))
+    check_fault_is_survived(direct, fault(valkey))
 
 
-def test_a_slow_redis_is_done_without(trained: Store, valkey: Valkey, tmp_path: Path) -> None:
+def test_a_slow_redis_is_bypassed(trained: Store, valkey: Valkey, tmp_path: Path) -> None:
     proxy = Proxy(valkey.port)
 
     @contextmanager
@@ -137,12 +140,12 @@ def test_a_slow_redis_is_done_without(trained: Store, valkey: Valkey, tmp_path: 
         proxy.delay = 0.0
 
     with two_workers(tmp_path, trained, REDIS_URL=proxy.url) as target:
-        survives(target, slow())
+        check_fault_is_survived(target, slow())
     proxy.close()
 
 
 @FAULTS
-def test_limits_hold_while_redis_is_away_and_when_it_is_back(
+def test_limits_hold_while_redis_is_unavailable_and_after_it_recovers(
     direct: Target, valkey: Valkey, fault: Fault
 ) -> None:
     """Two workers at half of the limit each; then one limit again."""
@@ -152,18 +155,18 @@ def test_limits_hold_while_redis_is_away_and_when_it_is_back(
         load.until(lambda: len(load.sends.of(429)) > 20)
         begin = time.monotonic()
         with fault(valkey):
-            load.until(lambda: direct.degraded("redis"), NOTICED_SECONDS)
+            load.until(lambda: direct.is_degraded("redis"), NOTICED_SECONDS)
             load.until(lambda: time.monotonic() > begin + 3)
             end = time.monotonic()
-        load.until(lambda: direct.well("redis"), 5)
+        load.until(lambda: direct.is_healthy("redis"), 5)
         back = time.monotonic()
         load.until(lambda: time.monotonic() > back + 2)
         over = time.monotonic()
     assert set(load.sends.outcomes()) == {(200, ""), (429, "RATE_LIMITED")}
     assert all(int(sent.headers["retry-after"]) >= 1 for sent in load.sends.of(429))
-    for moment, begun, ended in (("away", begin, end), ("back", back, over)):
-        seconds = ended - begun
-        accepted = len(load.sends.between(begun, ended).of(200))
+    for moment, start, stop in (("unavailable", begin, end), ("recovered", back, over)):
+        seconds = stop - start
+        accepted = len(load.sends.between(start, stop).of(200))
         print(f"{moment}: {accepted} accepted in {seconds:.2f} s, {RATE} a second and {BURST}")
         assert accepted <= (RATE * seconds + BURST) * 1.1
-        assert accepted >= RATE * seconds * 0.4, "one worker alone gets its half"
+        assert accepted >= RATE * seconds * 0.4, "one worker gets its half"

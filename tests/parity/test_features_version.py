@@ -1,4 +1,4 @@
-"""A change of any feature's values is noticed, and then asks for another version."""
+"""A change of any feature's values is detected, and requires a new FEATURES_VERSION."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_rows_have_the_values_of_this_version(snapshot: Snapshot) -> None:
             np.arange(len(snapshot.hierarchy)),
             HORIZONS,
         )
-        # three decimals: what a compiler or processor does to the last bits is no change
+        # three decimals: compilers and processors may differ in the last bits
         digest.update(np.nan_to_num(rows, nan=-1e6).round(3).astype("<f4").tobytes())
     assert {FEATURES_VERSION: digest.hexdigest()[:16]} == {
         FEATURES_VERSION: DIGEST_OF_VERSION[FEATURES_VERSION]

@@ -1,4 +1,4 @@
-"""The booster and the ONNX model are one model, on the rows where they could differ."""
+"""Parity of the booster and the ONNX model, on rows where they are likely to differ."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.export import round_thresholds
 
 RELATIVE = 1e-5
 LIGHTGBM_ZERO = np.float32(1e-35)
-"""LightGBM reads a value of up to this size as zero; no feature has one but zero itself."""
+"""LightGBM reads a value of up to this size as zero; no feature has such a value except zero."""
 
 
 @pytest.fixture(scope="module", params=[16, 90], ids=["near", "far"])
@@ -36,16 +36,16 @@ def model(bundle: Bundle, segment: int) -> OnnxModel:
 
 
 def splits(booster: lgb.Booster) -> Iterator[tuple[int, float]]:
-    """Feature and threshold of every split of the trees."""
+    """Yield feature and threshold of every split of the trees."""
     text = booster.model_to_string()
     for tree in text.split("\nTree=")[1:]:
-        found = {
+        columns = {
             key: match[1].split()
             for key in ("split_feature", "threshold")
             if (match := re.search(rf"^{key}=(.*)$", tree, re.M))
         }
         yield from zip(
-            map(int, found["split_feature"]), map(float, found["threshold"]), strict=True
+            map(int, columns["split_feature"]), map(float, columns["threshold"]), strict=True
         )
 
 
@@ -53,8 +53,8 @@ def units(booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
     return np.expm1(np.maximum(booster.predict(rows), 0))
 
 
-def on_thresholds(booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
-    """For every threshold: a row that lies on it, one just below and one just above."""
+def rows_on_thresholds(booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
+    """Return, for every threshold, a row on it, one just below and one just above."""
     adversarial = []
     for number, (feature, threshold) in enumerate(splits(booster)):
         row = rows[number % len(rows)].copy()
@@ -81,7 +81,7 @@ def test_golden_rows_hold_missing_covariates(bundle: Bundle) -> None:
 def test_parity_on_rows_that_lie_on_thresholds(
     bundle: Bundle, booster: lgb.Booster, model: OnnxModel
 ) -> None:
-    rows = on_thresholds(booster, np.load(bundle.path / GOLDEN_ROWS_FILE))
+    rows = rows_on_thresholds(booster, np.load(bundle.path / GOLDEN_ROWS_FILE))
     assert len(rows) > 1000
     assert_equal(model.predict(rows), units(booster, rows))
 
@@ -99,8 +99,11 @@ def test_parity_where_each_covariate_is_missing(
 
 
 def test_unrounded_thresholds_would_be_off(bundle: Bundle, draw: np.random.Generator) -> None:
-    """The rounding is needed: a booster fitted on float64-like data has thresholds that float32
-    rounds up, and a row on such a threshold changes its leaf."""
+    """Thresholds must be rounded down to float32.
+
+    A booster has float64 thresholds, some of which float32 rounds up; a row that lies on such a
+    rounded threshold would change its leaf.
+    """
     x = draw.normal(size=(2000, 1)).astype(np.float32)
     fitted = lgb.train(
         {"verbosity": -1, "num_leaves": 63, "min_data_in_leaf": 5},

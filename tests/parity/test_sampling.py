@@ -1,4 +1,4 @@
-"""Serving makes, bit for bit, the rows that training made."""
+"""Serving computes bit for bit the same rows as training."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from training.sampling import training_rows
 def test_serving_rows_are_training_rows(
     engine: ForecastEngine, recipe: Recipe, segment: int
 ) -> None:
-    """Every training row of an origin is found, byte for byte, among the rows that serving makes
-    for it under the same knowledge of promotions."""
+    """Serving produces every training row, given the same lead of known promotions.
+
+    Training draws the number of days ahead that promotions are known, so serving is tried with
+    every possible number.
+    """
     newest = engine.snapshot.newest_origin
     trained = training_rows(engine.builder, recipe, recipe.segments[segment], last_target=newest)
     for origin in np.unique(trained.origin[trained.origin <= newest - MAX_HORIZON])[::40]:

@@ -1,4 +1,4 @@
-"""A backtest of the demo data: small, but a real one."""
+"""A small backtest of the demo data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from training.windows import windows_of
 
 @pytest.fixture(scope="session")
 def quick(recipe: Recipe) -> Recipe:
-    """A recipe that trains in no time, and badly."""
+    """Return a recipe that trains fast and badly."""
     last = recipe.segments[-1]
     member = last.members[0].model_copy(update={"trees": 5})
     sparse = last.model_copy(
@@ -36,11 +36,11 @@ def quick(recipe: Recipe) -> Recipe:
 
 
 @contextmanager
-def _few() -> Iterator[None]:
-    """Without Theta, which is slow, and with few origins for the intervals."""
+def _reduce_cost() -> Iterator[None]:
+    """Leave out Theta, which is slow, and use few origins for the intervals."""
     with pytest.MonkeyPatch.context() as patch:
-        kept = {name: call for name, call in module.BASELINES.items() if name != "theta"}
-        patch.setattr(module, "BASELINES", kept)
+        fast_baselines = {name: call for name, call in module.BASELINES.items() if name != "theta"}
+        patch.setattr(module, "BASELINES", fast_baselines)
         patch.setattr(module, "CALIBRATION_ORIGINS", 8)
         patch.setattr(module, "EVALUATION_ORIGINS", 5)
         yield
@@ -48,17 +48,17 @@ def _few() -> Iterator[None]:
 
 @pytest.fixture
 def few() -> Iterator[None]:
-    with _few():
+    with _reduce_cost():
         yield
 
 
 @pytest.fixture(scope="session")
 def backtested(shared_folder: Path, snapshot: Snapshot, quick: Recipe) -> Path:
-    """The folder of a finished backtest. Tests that alter it take a copy."""
+    """Return the folder of a finished backtest. Tests that change it take a copy."""
     folder = shared_folder / "backtest"
     with FileLock(shared_folder / "backtest.lock"):
         if not (folder / RESULT_FILE).exists():
-            with _few():
+            with _reduce_cost():
                 run = Backtest(snapshot, quick, folder, threads=1, clock=Clock(NullReporter()))
                 run.run(windows_of(snapshot, short=2, long=1))
     return folder
@@ -71,12 +71,12 @@ def own_backtest(backtested: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def document(backtested: Path) -> Document:
-    """What the backtest wrote; a test may alter it."""
+    """Return the document of the backtest, which a test may change."""
     return load_document(backtested / RESULT_FILE)
 
 
 def without(document: Document, *names: str) -> Document:
-    """The document, its figures of these names not existing."""
+    """Return the document with all figures of these names set to null."""
 
     def strip(value: object) -> object:
         if isinstance(value, dict):
@@ -93,5 +93,5 @@ def without(document: Document, *names: str) -> Document:
 
 @pytest.fixture
 def gaps(document: Document) -> Document:
-    """A document in which some figures do not exist: a level has sold nothing."""
+    """Return a document in which some figures do not exist: a level has no sales."""
     return without(document, "wape", "bias", "wrmsse", "rmsse")

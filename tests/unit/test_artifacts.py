@@ -1,4 +1,4 @@
-"""Artifacts: named by their content, refused when altered, and never half written."""
+"""Artifacts: named by content, rejected when altered, never half written."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ EVERY_KIND = pytest.mark.parametrize("kind", ["bundle", "snapshot", "forecasts"]
 def write(
     parent: Path, content: bytes = b"content", *, label: str = "a", **facts: object
 ) -> Artifact:
-    """A small artifact with a file beside and a file below."""
+    """Write a small artifact with one file at the top and one in a subfolder."""
     with staging(parent) as folder:
         (folder / "below").mkdir()
         (folder / "below" / "deep.bin").write_bytes(b"deep")
@@ -52,15 +52,15 @@ def write(
 
 
 def files_of(folder: Path) -> list[Path]:
-    """Every file of an artifact, the manifest included."""
+    """Return every file of an artifact, the manifest included."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     assert folder / MANIFEST in files
     assert len(files) > 1
     return files
 
 
-def staged(parent: Path) -> list[str]:
-    """What is in a folder of artifacts beside finished ones."""
+def list_staging(parent: Path) -> list[str]:
+    """Return the entries of a folder of artifacts that are not finished ones."""
     return [path.name for path in parent.iterdir() if path.name.startswith(".staging-")]
 
 
@@ -71,7 +71,7 @@ def artifact(tmp_path: Path) -> Artifact:
 
 @pytest.fixture
 def folder_of(own_store: Store, release: Release) -> Callable[[str], Path]:
-    """The folder of the real artifact of a kind, which the test may damage."""
+    """Return a function giving the folder of a kind's real artifact, which a test may damage."""
     (stored,) = own_store.forecasts.glob("2*")
     folders = {
         "bundle": own_store.bundles / release.bundle,
@@ -83,7 +83,7 @@ def folder_of(own_store: Store, release: Release) -> Callable[[str], Path]:
 
 @pytest.fixture
 def load(own_store: Store, engine: ForecastEngine) -> Callable[[str, Path], object]:
-    """Loads a real artifact the way that the server does."""
+    """Load a real artifact as the server does."""
 
     def load(kind: str, folder: Path) -> object:
         if kind == "bundle":
@@ -95,11 +95,11 @@ def load(own_store: Store, engine: ForecastEngine) -> Callable[[str, Path], obje
     return load
 
 
-# --- the name ---------------------------------------------------------------------------------
+# --- names ------------------------------------------------------------------------------------
 
 
 def test_equal_content_has_an_equal_name(tmp_path: Path) -> None:
-    """Wherever and whenever it was written, and in whatever order the facts were given."""
+    """Place, time and the order of the facts do not matter."""
     first = write(tmp_path / "here", b"sales", origin="2024-06-30", rows=3)
     second = write(tmp_path / "there", b"sales", rows=3, origin="2024-06-30")
     assert first.name == second.name
@@ -127,7 +127,7 @@ def test_the_name_ends_in_the_digest_of_the_manifest(artifact: Artifact) -> None
     assert artifact.name == f"a-{digest[:16]}"
 
 
-def test_content_that_exists_is_kept_and_not_written_again(tmp_path: Path) -> None:
+def test_existing_content_is_not_written_again(tmp_path: Path) -> None:
     first = write(tmp_path)
     before = {path: path.stat().st_ino for path in first.path.rglob("*")}
     second = write(tmp_path)
@@ -136,8 +136,8 @@ def test_content_that_exists_is_kept_and_not_written_again(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir()] == [first.name]
 
 
-def test_a_damaged_artifact_gives_way_to_what_it_should_be(tmp_path: Path) -> None:
-    """Training again mends it: nobody has to know that a folder must be deleted first."""
+def test_a_damaged_artifact_is_replaced(tmp_path: Path) -> None:
+    """Training again repairs it; no folder has to be deleted by hand."""
     first = write(tmp_path)
     damaged = next(path for path in files_of(first.path) if path.name != MANIFEST)
     damaged.write_bytes(damaged.read_bytes() + b"!")
@@ -146,10 +146,10 @@ def test_a_damaged_artifact_gives_way_to_what_it_should_be(tmp_path: Path) -> No
     assert verify(again.path, kind=again.manifest.kind).name == first.name
 
 
-def test_of_two_that_write_the_same_at_once_one_is_kept(
+def test_of_two_concurrent_equal_writes_one_remains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other finds the name taken only when it renames."""
+    """The second one sees the taken name only when it renames."""
     other = write(tmp_path / "other")
     destination = tmp_path / "artifacts" / other.name
 
@@ -157,10 +157,10 @@ def test_of_two_that_write_the_same_at_once_one_is_kept(
         if not destination.exists():
             shutil.copytree(other.path, destination)
 
-    monkeypatch.setattr(artifacts, "_sync", lose)
+    monkeypatch.setattr(artifacts, "_sync_path", lose)
     assert write(tmp_path / "artifacts").path == destination
     assert verify(destination, kind=KIND).manifest == other.manifest
-    assert staged(destination.parent) == []
+    assert list_staging(destination.parent) == []
 
 
 def test_another_user_can_read_a_sealed_folder(artifact: Artifact) -> None:
@@ -187,7 +187,7 @@ def test_a_real_artifact_loads(
 def test_a_flipped_bit_in_any_file_is_refused(
     kind: str, folder_of: Callable[[str], Path], load: Callable[[str, Path], object]
 ) -> None:
-    """In the first byte, one in the middle, and the last; the manifest is one of the files."""
+    """Flipped are the first, a middle and the last byte; the manifest is one of the files."""
     for path in files_of(folder_of(kind)):
         original = path.read_bytes()
         for position in (0, len(original) // 2, len(original) - 1):
@@ -232,7 +232,7 @@ def test_no_byte_of_a_manifest_can_change(artifact: Artifact) -> None:
         pytest.param(lambda text: text.replace(b"{", b'{"label": "b",', 1), id="a repeated key"),
     ],
 )
-def test_a_manifest_that_only_reads_the_same_is_refused(
+def test_an_equivalent_but_not_identical_manifest_is_refused(
     artifact: Artifact, rewrite: Callable[[bytes], bytes]
 ) -> None:
     path = artifact.path / MANIFEST
@@ -279,11 +279,11 @@ def test_another_schema_version_is_refused(tmp_path: Path, monkeypatch: pytest.M
         verify(newer.path, kind=KIND)
 
 
-@pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
-def test_a_truncated_manifest_is_refused(artifact: Artifact, kept: float) -> None:
+@pytest.mark.parametrize("fraction", [0.0, 0.5, 0.99])
+def test_a_truncated_manifest_is_refused(artifact: Artifact, fraction: float) -> None:
     path = artifact.path / MANIFEST
     text = path.read_bytes()
-    path.write_bytes(text[: int(len(text) * kept)])
+    path.write_bytes(text[: int(len(text) * fraction)])
     with pytest.raises(ArtifactError, match="is not a manifest") as refusal:
         verify(artifact.path, kind=KIND)
     assert refusal.value.path == path
@@ -297,7 +297,7 @@ def test_a_truncated_manifest_is_refused(artifact: Artifact, kept: float) -> Non
         pytest.param(b"\xff\xfe\x00", id="no text"),
     ],
 )
-def test_what_is_not_a_manifest_is_refused(artifact: Artifact, text: bytes) -> None:
+def test_content_that_is_no_manifest_is_refused(artifact: Artifact, text: bytes) -> None:
     (artifact.path / MANIFEST).write_bytes(text)
     with pytest.raises(ArtifactError, match="is not a manifest"):
         verify(artifact.path, kind=KIND)
@@ -323,7 +323,7 @@ def test_a_manifest_that_cannot_be_read_is_refused(artifact: Artifact) -> None:
 
 
 def test_forecasts_of_another_shape_are_refused(own_store: Store, engine: ForecastEngine) -> None:
-    """They verify, but are not what the release needs."""
+    """They verify, but do not match the release."""
     (stored,) = own_store.forecasts.glob("2*")
     label = stored.name.rpartition("-")[0]
     for path in stored.iterdir():
@@ -337,17 +337,17 @@ def test_forecasts_of_another_shape_are_refused(own_store: Store, engine: Foreca
 
 
 @pytest.mark.parametrize("kind", ["bundle", "snapshot"])
-def test_a_reason_tells_no_path(
+def test_a_reason_contains_no_path(
     kind: str, folder_of: Callable[[str], Path], load: Callable[[str, Path], object]
 ) -> None:
-    """It reaches callers in the 503 of a server without a model; the path is in the log.
+    """The reason reaches callers in a 503; the path is only logged.
 
     Here a file holds something else than it should, and the manifest agrees with that.
     """
     original = verify(folder_of(kind), kind=kind)
     for name in original.manifest.files:
         if name.startswith("booster"):
-            continue  # serving does not read it
+            continue  # not read by serving
         with staging(original.path.parent) as folder:
             shutil.copytree(original.path, folder, dirs_exist_ok=True)
             (folder / MANIFEST).unlink()
@@ -378,7 +378,7 @@ def test_an_exception_while_sealing_leaves_nothing(
     def fail(path: Path) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(artifacts, "_sync", fail)
+    monkeypatch.setattr(artifacts, "_sync_path", fail)
     with pytest.raises(UnwritableError, match="the disk is full"):
         write(tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -392,7 +392,7 @@ with staging(store.bundles) as folder:
         here()
 """
 SEALING = """
-artifacts._sync = lambda path: here()
+artifacts._sync_path = lambda path: here()
 with staging(store.bundles) as folder:
     (folder / "file.bin").write_bytes(b"content")
     seal(folder, kind="sample", label="a", facts={})
@@ -405,7 +405,7 @@ store.promote(Release("new", "new"))
 
 @contextmanager
 def stopped_at(step: str, store: Store) -> Iterator[subprocess.Popen[str]]:
-    """A process that waits in the middle of a step, until it is killed here."""
+    """Start a process that stops in the middle of a step; kill it at the end."""
     script = f"""
 import os, sys
 from pathlib import Path
@@ -442,15 +442,15 @@ def test_a_killed_writer_leaves_nothing_that_loads(tmp_path: Path, step: str) ->
     with stopped_at(step, store) as process:
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
-    (left,) = store.bundles.iterdir()
-    assert staged(store.bundles) == [left.name]
+    (remaining,) = store.bundles.iterdir()
+    assert list_staging(store.bundles) == [remaining.name]
     with pytest.raises(ArtifactError):
-        verify(left, kind=KIND)
+        verify(remaining, kind=KIND)
     assert store.current() == Release("old", "old")
     assert verify(write(store.bundles).path, kind=KIND), "the next writer is not in the way"
 
 
-def test_a_killed_promotion_leaves_the_release_of_before(tmp_path: Path) -> None:
+def test_a_killed_promotion_leaves_the_previous_release(tmp_path: Path) -> None:
     store = Store(tmp_path).promote(Release("old", "old"))
     with stopped_at(PROMOTING, store) as process:
         process.send_signal(signal.SIGKILL)
@@ -459,7 +459,7 @@ def test_a_killed_promotion_leaves_the_release_of_before(tmp_path: Path) -> None
     assert store.promote(Release("new", "new")).current() == Release("new", "new")
 
 
-def test_old_staging_folders_are_swept_and_young_ones_kept(tmp_path: Path) -> None:
+def test_old_staging_folders_are_removed_and_young_ones_stay(tmp_path: Path) -> None:
     """An old one was left by a killed process; a young one may be in use."""
     for name, hours in (("old", 25), ("young", 23)):
         folder = tmp_path / f".staging-{name}"
@@ -468,12 +468,12 @@ def test_old_staging_folders_are_swept_and_young_ones_kept(tmp_path: Path) -> No
         moment = time.time() - hours * 3600
         os.utime(folder, (moment, moment))
     finished = write(tmp_path)
-    assert staged(tmp_path) == [".staging-young"]
+    assert list_staging(tmp_path) == [".staging-young"]
     assert verify(finished.path, kind=KIND)
 
 
-def test_a_staging_folder_that_vanishes_is_not_in_the_way(tmp_path: Path) -> None:
-    """Another process finishes its own while this one looks for old ones."""
+def test_a_staging_folder_that_vanishes_is_ignored(tmp_path: Path) -> None:
+    """Another process finishes its folder while this one looks for old ones."""
     (tmp_path / ".staging-gone").symlink_to(tmp_path / "nowhere")
     assert verify(write(tmp_path).path, kind=KIND)
 
@@ -488,7 +488,7 @@ def test_the_promoted_release_is_the_current_one(tmp_path: Path) -> None:
     assert [path.name for path in store.root.iterdir()] == ["CURRENT"]
 
 
-def test_without_a_current_release_the_error_says_how_to_get_one(tmp_path: Path) -> None:
+def test_without_a_current_release_the_error_says_how_to_train_one(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="train a model first") as refusal:
         Store(tmp_path).current()
     assert refusal.value.path == tmp_path / "CURRENT"
@@ -525,7 +525,7 @@ def test_a_current_that_names_no_release_of_this_store_is_refused(
     assert refusal.value.path == store.pointer
 
 
-def test_a_refused_current_shows_what_is_expected(tmp_path: Path) -> None:
+def test_a_rejected_current_shows_the_expected_form(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.pointer.write_text("2024-06-30-0123\n2024-06-30-4567\n")
     with pytest.raises(ArtifactError, match="bundle=<name> and snapshot=<name>"):
@@ -549,7 +549,7 @@ def test_a_name_that_is_a_link_out_of_the_store_is_refused(tmp_path: Path, kind:
 
 
 @pytest.mark.parametrize("writer", [False, True], ids=["nobody writes", "somebody writes"])
-def test_a_pipe_in_the_place_of_current_or_a_manifest_is_not_waited_for(
+def test_a_pipe_in_place_of_current_or_a_manifest_does_not_block(
     tmp_path: Path, writer: bool
 ) -> None:
     store = Store(tmp_path)
@@ -572,7 +572,7 @@ def test_a_current_that_is_a_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_reader_sees_one_release_or_the_other_during_promotions(tmp_path: Path) -> None:
-    """Never half a file, and never none."""
+    """A reader never sees a partial or missing file."""
     releases = [Release("one" * 50, "one"), Release("two", "two" * 50)]
     store = Store(tmp_path).promote(releases[0])
     done = threading.Event()
@@ -583,11 +583,11 @@ def test_a_reader_sees_one_release_or_the_other_during_promotions(tmp_path: Path
         nonlocal reads
         while not done.is_set():
             try:
-                found: object = store.current()
+                current: object = store.current()
             except Exception as error:
-                found = error
-            if found not in releases:
-                wrong.append(found)
+                current = error
+            if current not in releases:
+                wrong.append(current)
             reads += 1
 
     reader = threading.Thread(target=read)
@@ -600,10 +600,10 @@ def test_a_reader_sees_one_release_or_the_other_during_promotions(tmp_path: Path
     assert reads > 0
 
 
-# --- what cannot be written -------------------------------------------------------------------
+# --- unwritable folders -----------------------------------------------------------------------
 
 
-def test_a_volume_that_fails_while_an_artifact_is_written_is_one_line(tmp_path: Path) -> None:
+def test_a_volume_failure_during_a_write_is_one_line(tmp_path: Path) -> None:
     reason = os.strerror(errno.ENOSPC)
     with pytest.raises(UnwritableError) as refusal, staging(tmp_path):
         raise OSError(errno.ENOSPC, reason)
@@ -611,7 +611,7 @@ def test_a_volume_that_fails_while_an_artifact_is_written_is_one_line(tmp_path: 
 
 
 @pytest.mark.parametrize("folder", ["snapshots", "bundles", "forecasts", "builds", ""])
-def test_every_folder_that_is_written_to_is_tried(tmp_path: Path, folder: str) -> None:
+def test_every_folder_that_is_written_to_is_checked(tmp_path: Path, folder: str) -> None:
     store = Store(tmp_path / "artifacts")
     store.check_writable()
     path = store.root / folder

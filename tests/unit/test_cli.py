@@ -1,4 +1,4 @@
-"""The command: it trains, scores and starts the server, and says in one line what is wrong."""
+"""The command: training, scoring, starting the server, and errors in one line."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _JSON = "-H 'Content-Type: application/json'"
 
 
 @dataclass(frozen=True)
-class Done:
-    """How a command ended."""
+class CommandResult:
+    """The exit status and output of a command."""
 
     status: object
     out: str
     err: str
 
     @property
-    def told(self) -> str:
-        """The one line that says why it failed."""
+    def error_line(self) -> str:
+        """The one line of standard error that gives the reason."""
         assert self.status == 1
         assert "Traceback" not in self.err
         assert self.err.count("mlrf: ") == 1
@@ -50,12 +50,12 @@ class Done:
         return last
 
 
-Run = Callable[..., Done]
+Run = Callable[..., CommandResult]
 
 
 @pytest.fixture(autouse=True)
 def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Store]:
-    """An environment with artifacts of its own; the store in it."""
+    """Set up an environment with its own artifacts and return its store."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("ARTIFACTS_DIR", str(tmp_path / "artifacts"))
@@ -67,7 +67,7 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[St
 
 @pytest.fixture(autouse=True)
 def _small_training(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> None:
-    """Whatever the data, the model is a small one; and tests beside this one want a core too."""
+    """Train a small model on any data, with few threads for the sake of parallel tests."""
     monkeypatch.setattr(recipes, "DEMO", recipe)
     monkeypatch.setattr(recipes, "DEFAULT", recipe)
     monkeypatch.setattr(inputs, "cores", lambda: 1)
@@ -75,21 +75,21 @@ def _small_training(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> None:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `mlrf` in this process."""
+    """Run `mlrf` in this process."""
 
-    def run(*arguments: object) -> Done:
+    def run(*arguments: object) -> CommandResult:
         monkeypatch.setattr(sys, "argv", ["mlrf", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             cli.main()
         captured = capsys.readouterr()
-        return Done(ended.value.code, captured.out, captured.err)
+        return CommandResult(ended.value.code, captured.out, captured.err)
 
     return run
 
 
 @pytest.fixture
 def tables(demo_folder: Path, tmp_path: Path) -> Path:
-    """A copy of the demo tables that the test may spoil."""
+    """Return a copy of the demo tables that the test may damage."""
     return Path(shutil.copytree(demo_folder, tmp_path / "tables"))
 
 
@@ -113,8 +113,8 @@ def test_help_lists_every_command(run: Run) -> None:
         assert re.search(rf"^│ {command}\s+\S", done.out, flags=re.M)
 
 
-def test_the_command_needs_nothing_that_trains_until_it_trains() -> None:
-    """The image serves without polars; and help is not to wait for it."""
+def test_the_command_imports_no_training_library_until_it_trains() -> None:
+    """The image serves without polars, and help must not pay for its import."""
     script = """
 import sys
 for name in ("polars", "lightgbm", "onnx", "onnxmltools", "bentoml"):
@@ -181,11 +181,11 @@ def test_a_command_without_its_libraries_says_what_to_install(
 ) -> None:
     for name in [name for name in sys.modules if name.startswith("training.")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, library, None)  # as if it were not there
+    monkeypatch.setitem(sys.modules, library, None)  # simulates a missing library
     name, *options = command
-    told = run(name, demo_folder, *options).told
-    assert f"{library} is not installed" in told
-    assert f"extra `{extra}`" in told
+    line = run(name, demo_folder, *options).error_line
+    assert f"{library} is not installed" in line
+    assert f"extra `{extra}`" in line
     assert not own_settings.root.exists()
 
 
@@ -196,7 +196,7 @@ def test_a_wrong_table_is_named_with_row_and_column(
     frame = pl.read_parquet(file)
     wrong = pl.when(pl.int_range(pl.len()) == 41).then(-1.0).otherwise(pl.col("sales"))
     frame.with_columns(sales=wrong).write_parquet(file)
-    assert run("train", tables).told == (
+    assert run("train", tables).error_line == (
         f"mlrf: {file}, row 42, column sales: '-1.0' where a number of at least 0 is expected"
     )
     assert not own_settings.pointer.exists()
@@ -205,29 +205,29 @@ def test_a_wrong_table_is_named_with_row_and_column(
 @pytest.mark.parametrize("command", ["train", "backtest"])
 def test_a_missing_folder_is_named(run: Run, tmp_path: Path, command: str) -> None:
     missing = tmp_path / "nowhere [1]"
-    told = run(command, missing).told
-    assert told.startswith(f"mlrf: {missing}: is not a folder")
+    line = run(command, missing).error_line
+    assert line.startswith(f"mlrf: {missing}: is not a folder")
 
 
 def test_a_missing_table_is_named(run: Run, tables: Path) -> None:
     (tables / "oil.parquet").unlink()
-    assert run("train", tables).told == f"mlrf: {tables}: holds no oil.parquet or oil.csv"
+    assert run("train", tables).error_line == f"mlrf: {tables}: holds no oil.parquet or oil.csv"
 
 
-def test_too_little_history_is_said_so(run: Run, tables: Path) -> None:
+def test_too_little_history_is_reported(run: Run, tables: Path) -> None:
     for name in ("train", "test"):
         file = tables / f"{name}.parquet"
         pl.read_parquet(file).filter(pl.col("date") < pl.date(2021, 1, 31)).write_parquet(file)
     (tables / "test.parquet").unlink()
-    assert "days of sales" in run("train", tables).told
+    assert "days of sales" in run("train", tables).error_line
 
 
-def test_a_cause_is_part_of_the_line(run: Run, tables: Path) -> None:
-    """A file that cannot be read says why, in plain words."""
+def test_the_cause_is_part_of_the_line(run: Run, tables: Path) -> None:
+    """An unreadable file is reported with its cause."""
     (tables / "oil.parquet").write_bytes(b"no parquet")
-    told = run("train", tables).told
-    assert "oil.parquet" in told
-    assert "parquet" in told.partition("cannot be read")[2]
+    line = run("train", tables).error_line
+    assert "oil.parquet" in line
+    assert "parquet" in line.partition("cannot be read")[2]
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_wrong_setting_is_named_by_its_variable(
     run: Run, monkeypatch: pytest.MonkeyPatch, demo_folder: Path, variable: str, text: str
 ) -> None:
     monkeypatch.setenv(variable, text)
-    assert run("train", demo_folder).told.startswith(f"mlrf: {variable}: Input should be ")
+    assert run("train", demo_folder).error_line.startswith(f"mlrf: {variable}: Input should be ")
 
 
 @pytest.mark.parametrize(
@@ -256,18 +256,18 @@ def test_a_wrong_option_is_a_usage_error(run: Run, arguments: tuple[str, ...]) -
 
 @pytest.fixture
 def one_store(tables: Path) -> Path:
-    """Tables of one store and three families: every window is scored in a moment."""
+    """Return tables of one store and three families, which score fast."""
     for name in ("train", "test", "stores", "transactions"):
         file = tables / f"{name}.parquet"
         frame = pl.read_parquet(file).filter(pl.col("store_nbr") == 1)
         if "family" in frame.columns:
-            kept = sorted(frame["family"].unique())[:3]
-            frame = frame.filter(pl.col("family").is_in(kept))
+            families = sorted(frame["family"].unique())[:3]
+            frame = frame.filter(pl.col("family").is_in(families))
         frame.write_parquet(file)
     return tables
 
 
-def test_backtest_prints_the_scores_and_keeps_the_rest(
+def test_backtest_prints_the_scores_and_writes_the_rest(
     run: Run, one_store: Path, tmp_path: Path, own_settings: Store
 ) -> None:
     out = tmp_path / "scores"
@@ -275,10 +275,10 @@ def test_backtest_prints_the_scores_and_keeps_the_rest(
     assert done.status == 0
     rows = [line.split("│")[1:-1] for line in done.out.splitlines() if line.startswith("│")]
     scores = {(group.strip(), model.strip()): float(rmsle) for group, model, rmsle, _ in rows}
-    kept = json.loads((out / "backtest.json").read_text(encoding="utf-8"))["means"]
+    means = json.loads((out / "backtest.json").read_text(encoding="utf-8"))["means"]
     assert scores == {
         (f"{group} (mean of {values['windows']})", model): round(values["rmsle"], 4)
-        for group, models in kept.items()
+        for group, models in means.items()
         for model, values in models.items()
     }
     assert "mlrf" in {model for _, model in scores}
@@ -290,7 +290,7 @@ def test_backtest_prints_the_scores_and_keeps_the_rest(
 # --- reconcile-study --------------------------------------------------------------------------
 
 
-def test_reconcile_study_prints_every_method_and_keeps_the_rest(
+def test_reconcile_study_prints_every_method_and_writes_the_rest(
     run: Run, one_store: Path, tmp_path: Path, own_settings: Store
 ) -> None:
     out = tmp_path / "study.json"
@@ -331,7 +331,8 @@ def test_seal_refuses_a_backtest_of_another_model_in_one_line(
     bundle = trained.current().bundle
     file = backtested / "backtest.json"
     assert (
-        run("seal", backtested).told == f"mlrf: {file}: is of another recipe than bundle {bundle}"
+        run("seal", backtested).error_line
+        == f"mlrf: {file}: is of another recipe than bundle {bundle}"
     )
     assert own_settings.current() == trained.current()
 
@@ -349,8 +350,8 @@ def test_card_prints_the_model_card_or_writes_it(
 
 def test_card_of_something_else_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text("{}", encoding="utf-8")
-    told = run("card", tmp_path / "other.json").told
-    assert told.endswith("other.json: does not hold the result of a backtest")
+    line = run("card", tmp_path / "other.json").error_line
+    assert line.endswith("other.json: does not hold the result of a backtest")
 
 
 # --- forecast ---------------------------------------------------------------------------------
@@ -358,7 +359,7 @@ def test_card_of_something_else_is_refused(run: Run, tmp_path: Path) -> None:
 
 @pytest.fixture
 def with_model(monkeypatch: pytest.MonkeyPatch, own_store: Store) -> Store:
-    """An environment with a trained model."""
+    """Set up an environment with a trained model."""
     monkeypatch.setenv("ARTIFACTS_DIR", str(own_store.root))
     return own_store
 
@@ -374,9 +375,9 @@ def test_forecast_writes_a_file_for_test(
     assert frame.columns[4:] == ["sales", "lower_80", "upper_80", "lower_95", "upper_95"]
     ascending = [pl.col(name) for name in ("lower_95", "lower_80", "sales", "upper_80", "upper_95")]
     assert frame.select(pl.all_horizontal(a <= b for a, b in pairwise(ascending)).all()).item()
-    told = done.err.replace("\n", " ")
-    assert "Wrote 768 forecasts from 2024-07-01 to 2024-07-16" in told
-    assert with_model.current().bundle in told
+    output = done.err.replace("\n", " ")
+    assert "Wrote 768 forecasts from 2024-07-01 to 2024-07-16" in output
+    assert with_model.current().bundle in output
     for step in ("read tables", "build snapshot", "forecast all nodes", "write file"):
         assert step in done.err
 
@@ -384,7 +385,7 @@ def test_forecast_writes_a_file_for_test(
 def test_forecast_takes_days_and_levels(
     run: Run, with_model: Store, tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without --out the file is forecast.csv in the folder that the command is run in."""
+    """Without --out the file is forecast.csv in the working directory."""
     (tables / "test.parquet").unlink()
     monkeypatch.chdir(tmp_path)
     assert run("forecast", tables, "--days", 3, "--levels").status == 0
@@ -398,29 +399,29 @@ def test_forecast_takes_days_and_levels(
 def test_forecast_without_a_model_says_what_to_do(
     run: Run, demo_folder: Path, own_settings: Store, tmp_path: Path
 ) -> None:
-    told = run("forecast", demo_folder, "--out", tmp_path / "forecast.csv").told
-    assert told.startswith(f"mlrf: {own_settings.pointer}: does not exist: train a model first")
+    line = run("forecast", demo_folder, "--out", tmp_path / "forecast.csv").error_line
+    assert line.startswith(f"mlrf: {own_settings.pointer}: does not exist: train a model first")
     assert not (tmp_path / "forecast.csv").exists()
 
 
-def test_forecast_into_a_folder_that_is_not_there_is_one_line(
+def test_forecast_into_a_missing_folder_is_one_line(
     run: Run, with_model: Store, demo_folder: Path, tmp_path: Path
 ) -> None:
-    told = run("forecast", demo_folder, "--out", tmp_path / "no" / "forecast.csv").told
-    assert told == (
+    line = run("forecast", demo_folder, "--out", tmp_path / "no" / "forecast.csv").error_line
+    assert line == (
         f"mlrf: {tmp_path / 'no'}: is not a folder; OUT must name a file in one that exists"
     )
 
 
 def test_forecast_needs_tables(run: Run) -> None:
-    """The demo data would be forecast with the model of a retailer."""
+    """Otherwise a retailer's model would forecast the demo data."""
     done = run("forecast")
     assert done.status == 2
     assert "data" in done.err.lower()
 
 
 @pytest.mark.parametrize(
-    ("given", "options"),
+    ("arguments", "options"),
     [
         ((), '--out "forecast.csv"'),
         (("OUT=a.csv", "LEVELS=1", "DAYS=4"), '--out "a.csv" --levels --days "4"'),
@@ -428,9 +429,9 @@ def test_forecast_needs_tables(run: Run) -> None:
     ],
     ids=["default", "all", "no levels"],
 )
-def test_make_forecast_is_thin_over_the_command(given: tuple[str, ...], options: str) -> None:
+def test_make_forecast_calls_the_command(arguments: tuple[str, ...], options: str) -> None:
     done = subprocess.run(
-        ["make", "-n", "forecast", "DATA=my tables", *given],
+        ["make", "-n", "forecast", "DATA=my tables", *arguments],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"]},
         capture_output=True,
@@ -461,14 +462,14 @@ def test_demo_writes_tables_and_names_files_and_next_command(
 
 def test_demo_is_not_written_beside_tables_of_the_other_format(run: Run, tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("mine")
-    assert str(tmp_path / "train.csv") in run("demo", tmp_path).told
+    assert str(tmp_path / "train.csv") in run("demo", tmp_path).error_line
     assert [path.name for path in tmp_path.iterdir()] == ["train.csv"]
 
 
 def test_demo_says_which_folder_cannot_be_written(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    told = run("demo", tmp_path / "file" / "tables").told
-    assert told.startswith(f"mlrf: {tmp_path / 'file' / 'tables'} cannot be written: ")
+    line = run("demo", tmp_path / "file" / "tables").error_line
+    assert line.startswith(f"mlrf: {tmp_path / 'file' / 'tables'} cannot be written: ")
 
 
 # --- serve ------------------------------------------------------------------------------------
@@ -476,14 +477,14 @@ def test_demo_says_which_folder_cannot_be_written(run: Run, tmp_path: Path) -> N
 
 @pytest.fixture
 def executed(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The commands that would have replaced this process."""
+    """Return the commands that would have replaced this process."""
     commands: list[list[str]] = []
-    monkeypatch.setenv("AUTH_MODE", "")  # which `mlrf serve` sets for the server that it becomes
+    monkeypatch.setenv("AUTH_MODE", "")  # restored afterwards: `mlrf serve` sets it
     monkeypatch.setattr("os.execv", lambda path, command: commands.append(command))
     return commands
 
 
-def test_serve_becomes_the_server_of_the_current_model(
+def test_serve_replaces_itself_with_the_server_of_the_current_model(
     run: Run,
     executed: list[list[str]],
     monkeypatch: pytest.MonkeyPatch,
@@ -519,13 +520,13 @@ def test_serve_trains_on_the_demo_data_when_there_is_no_model(
     assert len(executed) == 1
 
 
-def test_a_damaged_pointer_is_an_error_and_no_reason_to_train(
+def test_a_damaged_pointer_is_an_error_and_does_not_train(
     run: Run, executed: list[list[str]], own_settings: Store
 ) -> None:
-    """A model of the demo data must never take the place of a retailer's."""
+    """A demo model must never replace a retailer's."""
     own_settings.root.mkdir()
     own_settings.pointer.write_text("bundle=mine\n", encoding="utf-8")
-    assert run("serve").told.startswith(f"mlrf: {own_settings.pointer}: names no snapshot; ")
+    assert run("serve").error_line.startswith(f"mlrf: {own_settings.pointer}: names no snapshot; ")
     assert own_settings.pointer.read_text(encoding="utf-8") == "bundle=mine\n"
     assert executed == []
 
@@ -540,7 +541,7 @@ def test_a_damaged_pointer_is_an_error_and_no_reason_to_train(
         pytest.param("PORT", "http", id="a port that is no number"),
     ],
 )
-def test_serve_says_in_one_line_what_it_cannot_start_with_and_announces_nothing(
+def test_serve_reports_an_invalid_setting_in_one_line_and_nothing_else(
     run: Run,
     executed: list[list[str]],
     monkeypatch: pytest.MonkeyPatch,
@@ -550,13 +551,13 @@ def test_serve_says_in_one_line_what_it_cannot_start_with_and_announces_nothing(
 ) -> None:
     monkeypatch.setenv(variable, value)
     done = run("serve")
-    assert done.told.startswith(f"mlrf: {variable}: ")
+    assert done.error_line.startswith(f"mlrf: {variable}: ")
     assert "Serving" not in done.err
     assert not own_settings.pointer.exists(), "nothing is trained for a server that cannot start"
     assert executed == []
 
 
-def test_serve_names_every_fault_on_a_line_of_its_own(
+def test_serve_reports_every_fault_on_its_own_line(
     run: Run, executed: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOST", "nowhere.invalid")
@@ -580,7 +581,7 @@ def test_serve_names_every_fault_on_a_line_of_its_own(
         pytest.param({}, "", id="none configured"),
     ],
 )
-def test_the_requests_to_begin_with_carry_what_the_server_asks_for(
+def test_the_printed_example_requests_have_the_required_credentials(
     run: Run,
     executed: list[list[str]],
     monkeypatch: pytest.MonkeyPatch,
@@ -608,7 +609,7 @@ def test_a_relative_artifacts_folder_is_the_same_for_the_server(
     monkeypatch: pytest.MonkeyPatch,
     trained: Store,
 ) -> None:
-    """The server runs in another folder than the one that `mlrf serve` was called in."""
+    """The server's working directory is not that of `mlrf serve`."""
     monkeypatch.chdir(trained.root.parent)
     monkeypatch.setenv("ARTIFACTS_DIR", trained.root.name)
     assert run("serve").status == 0
@@ -621,7 +622,7 @@ def test_a_relative_artifacts_folder_is_the_same_for_the_server(
 
 @pytest.fixture(params=["root", "snapshots"])
 def unwritable(request: pytest.FixtureRequest, own_settings: Store) -> Path:
-    """A file where a folder of artifacts should be: not even root can write below it."""
+    """Put a file in the place of the artifacts folder: not even root can write below it."""
     path = own_settings.root if request.param == "root" else own_settings.snapshots
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("")
@@ -632,6 +633,6 @@ def unwritable(request: pytest.FixtureRequest, own_settings: Store) -> Path:
 def test_an_unwritable_folder_of_artifacts_is_one_line_before_any_work(
     run: Run, unwritable: Path, demo_folder: Path, command: str
 ) -> None:
-    told = run(command, demo_folder).told
-    assert told.startswith(f"mlrf: ARTIFACTS_DIR: {unwritable}: cannot be written: ")
-    assert told.endswith("Let this user write there, or name another folder")
+    line = run(command, demo_folder).error_line
+    assert line.startswith(f"mlrf: ARTIFACTS_DIR: {unwritable}: cannot be written: ")
+    assert line.endswith("Let this user write there, or name another folder")

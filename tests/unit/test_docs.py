@@ -1,4 +1,4 @@
-"""The pages for people: links lead somewhere, and tables say what the code does."""
+"""The documentation: links resolve, and tables match the code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def text_of(document: Path) -> str:
 
 @lru_cache
 def anchors(document: Path) -> set[str]:
-    """What can follow # in a link to a page: its headings, as GitHub makes them."""
+    """Return the link anchors of a page: its headings in GitHub's form."""
     text = re.sub(r"^```.*?^```", "", text_of(document), flags=re.MULTILINE | re.DOTALL)
     slugs = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in _HEADING.findall(text)]
     return {slug.replace(" ", "-") for slug in slugs}
@@ -45,7 +45,7 @@ def anchors(document: Path) -> set[str]:
 def broken_links(document: Path) -> Iterator[str]:
     for link in _LINK.findall(_CODE.sub("`code`", text_of(document))):
         if re.match(r"[a-z]+:", link):
-            continue  # elsewhere
+            continue  # an external link
         path, _, anchor = link.partition("#")
         target = document.parent / path if path else document
         if not target.exists() or (anchor and anchor not in anchors(target)):
@@ -53,11 +53,11 @@ def broken_links(document: Path) -> Iterator[str]:
 
 
 @EVERY_DOCUMENT
-def test_every_link_leads_somewhere(document: Path) -> None:
+def test_every_link_resolves(document: Path) -> None:
     assert list(broken_links(document)) == []
 
 
-def test_a_link_that_leads_nowhere_is_seen(tmp_path: Path) -> None:
+def test_a_broken_link_is_detected(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A `head`, 2\n[a](#a-head-2) [b](#b) [c](none.md) [d](https://e)\n`[f](g)`\n")
     assert list(broken_links(page)) == ["#b", "none.md"]
@@ -67,7 +67,7 @@ def test_a_link_that_leads_nowhere_is_seen(tmp_path: Path) -> None:
 
 
 def table(page: str, first_cell: str, second_begins: str = "") -> list[list[str]]:
-    """The rows of the table whose header begins with a cell, without backticks and commas."""
+    """Return the rows of the table with this header, without backticks."""
     lines = text_of(ROOT / "docs" / page).split("\n")
     begin = f"| {first_cell} | {second_begins}".rstrip()
     start = next(at for at, line in enumerate(lines) if line.startswith(begin)) + 2
@@ -111,13 +111,13 @@ def test_every_tier_is_listed_with_its_limits() -> None:
     assert listed == {}
 
 
-def test_what_costs_more_is_listed_as_it_is_charged() -> None:
-    told = dict(table("security.md", "part of a request"))
-    (past,) = (units for part, units in told.items() if "date of the past" in part)
+def test_additional_costs_are_listed_as_charged() -> None:
+    charges = dict(table("security.md", "part of a request"))
+    (past,) = (units for part, units in charges.items() if "date of the past" in part)
     assert number(past) == costs.PAST_ORIGIN - 1
-    assert any(f"up to {MAX_ROWS} rows" in part for part in told)
-    assert any(f"full {costs.SERIES_OF_A_UNIT} series" in part for part in told)
-    assert any(f"further {costs.ROWS_OF_A_UNIT} rows" in part for part in told)
+    assert any(f"up to {MAX_ROWS} rows" in part for part in charges)
+    assert any(f"full {costs.SERIES_OF_A_UNIT} series" in part for part in charges)
+    assert any(f"further {costs.ROWS_OF_A_UNIT} rows" in part for part in charges)
 
 
 def test_every_limit_of_a_body_is_listed() -> None:
@@ -127,27 +127,27 @@ def test_every_limit_of_a_body_is_listed() -> None:
     for call in OPERATIONS:
         json, csv = sizes.get(call.name, sizes["every other"])
         assert call.max_body == json, call.name
-        if call.tables:
+        if call.accepts_csv:
             assert call.max_table == csv, call.name
 
 
 def size(cell: str) -> int | None:
-    """A size in KiB or MiB, in bytes."""
+    """Return a size in KiB or MiB as bytes."""
     count, _, unit = cell.partition(" ")
     return int(count) * {"KiB": 1024, "MiB": 1024**2}[unit] if cell else None
 
 
 def test_every_metric_is_listed() -> None:
-    named = {metric.name for metric in metrics.REGISTRY.collect()}
-    named.add("mlrf_data_origin_timestamp_seconds")  # there once a model is served
-    assert {name.removesuffix("_total") for name, *_ in table("api.md", "metric")} == named
+    expected = {metric.name for metric in metrics.REGISTRY.collect()}
+    expected.add("mlrf_data_origin_timestamp_seconds")  # exists once a model is served
+    assert {name.removesuffix("_total") for name, *_ in table("api.md", "metric")} == expected
 
 
-def test_every_room_is_listed_with_what_it_may_import() -> None:
+def test_every_package_is_listed_with_its_allowed_imports() -> None:
     listed = {
-        re.sub(r"\.py$|/$", "", room): {
-            re.sub(r"\.py$|/$", "", other) for other in rooms.split(", ") if other
+        re.sub(r"\.py$|/$", "", package): {
+            re.sub(r"\.py$|/$", "", other) for other in allowed.split(", ") if other
         }
-        for room, _, rooms in table("architecture.md", "room")
+        for package, _, allowed in table("architecture.md", "package")
     }
     assert listed == MAY_IMPORT

@@ -1,4 +1,4 @@
-"""The catalogue of problems: stable codes, documented, and one shape."""
+"""The catalogue of problems: stable codes, documentation, and one shape."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVERY_CODE = pytest.mark.parametrize("code", [pytest.param(code, id=code.name) f
 
 
 def anchors() -> set[str]:
-    """What can follow # in the address of the page: headings as GitHub makes them, and ids."""
+    """Return the link anchors of the page: headings in GitHub's form, and ids."""
     text = re.sub(r"^```.*?^```", "", PAGE.read_text(encoding="utf-8"), flags=re.M | re.S)
     headings = re.findall(r"^#{1,6}[ \t]+(.+?)[ \t#]*$", text, flags=re.M)
     slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
@@ -23,7 +23,7 @@ def anchors() -> set[str]:
 
 
 @EVERY_CODE
-def test_every_code_is_explained_where_its_problem_points(code: Code) -> None:
+def test_every_code_is_documented_at_its_type_url(code: Code) -> None:
     page, _, anchor = code.anchor.partition("#")
     assert f"{page}#" == DOCUMENTATION
     assert anchor in anchors()
@@ -38,7 +38,7 @@ def test_every_code_is_an_error_of_http_with_a_title(code: Code) -> None:
 
 
 def test_no_code_is_an_alias_of_another() -> None:
-    """Enum members of equal status and title would silently become one."""
+    """Enum members of equal status and title would silently become aliases."""
     assert [code.name for code in Code] == list(Code.__members__)
     assert len({code.anchor for code in Code}) == len(Code.__members__)
 

@@ -1,4 +1,4 @@
-"""The house order: who may import whom, what serving never loads, and who reads the environment."""
+"""Import rules: allowed imports by package, training-free serving, access to the environment."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("application", "service", "settings", "storage", "tiers"),
     },
 }
-"""For each room, the rooms that its modules may import beside their own."""
+"""For each package, the other packages that its modules may import."""
 
 HTTP = {"aiohttp", "bentoml", "fastapi", "httpx", "requests", "starlette", "uvicorn"}
 WITHOUT_HTTP = (
@@ -55,16 +55,19 @@ WITHOUT_HTTP = (
     *("tiers", "features", "models", "training", "storage", "cache"),
 )
 MEASURES = "load"
-"""The room that serving never imports, and that may look at all of it from outside."""
+"""The package that serving never imports; it may import every other package."""
 RIVALS = "load.rivals"
-"""Servers as others write them, to compare with: they follow no order of ours."""
+"""Servers in the style of other projects, for comparison; the import rules do not apply."""
 TRAINING_ONLY = {"onnx", "onnxmltools", "polars", "training"}
 
 
 def sources() -> list[Path]:
-    """Every module of the product: those at the root, and those of the rooms."""
-    rooms = sorted(path.parent for path in ROOT.glob("*/__init__.py"))
-    paths = [*sorted(ROOT.glob("*.py")), *(path for room in rooms for path in room.rglob("*.py"))]
+    """Return every module of the product: those at the root, and those of the packages."""
+    packages = sorted(path.parent for path in ROOT.glob("*/__init__.py"))
+    paths = [
+        *sorted(ROOT.glob("*.py")),
+        *(path for package in packages for path in package.rglob("*.py")),
+    ]
     return [path for path in paths if not name_of(path).startswith(RIVALS)]
 
 
@@ -72,7 +75,7 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def room_of(module: str) -> str:
+def package_of(module: str) -> str:
     return module.partition(".")[0]
 
 
@@ -82,12 +85,12 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def imports_of(path: Path) -> Iterator[str]:
-    """Full names of what a module imports, at its top or anywhere in it."""
+    """Yield the full names that a module imports, at its top or in functions."""
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: rooms are imported by their names"
+            assert not node.level, f"{path}: use absolute imports"
             assert node.module
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
@@ -97,74 +100,77 @@ MODULES = [pytest.param(path, id=name_of(path)) for path in sources()]
 every_module = pytest.mark.parametrize("path", MODULES)
 
 
-def test_every_module_is_in_a_room() -> None:
-    """A new room is added to the order above before it imports or is imported."""
-    assert {room_of(name_of(path)) for path in sources()} == set(MAY_IMPORT)
+def test_every_module_is_in_a_known_package() -> None:
+    """A new package must be added to the order above first."""
+    assert {package_of(name_of(path)) for path in sources()} == set(MAY_IMPORT)
 
 
 @every_module
-def test_a_room_imports_only_from_those_it_may(path: Path) -> None:
-    own = room_of(name_of(path))
-    met = {room_of(name) for name in imports_of(path)} & set(MAY_IMPORT)
+def test_a_package_imports_only_from_allowed_packages(path: Path) -> None:
+    own = package_of(name_of(path))
+    met = {package_of(name) for name in imports_of(path)} & set(MAY_IMPORT)
     assert met - {own} <= MAY_IMPORT[own]
 
 
-@pytest.mark.parametrize("room", ["service", "cli"])
-def test_what_composes_is_imported_by_nobody(room: str) -> None:
-    assert {other for other, rooms in MAY_IMPORT.items() if room in rooms} <= {MEASURES}
+@pytest.mark.parametrize("package", ["service", "cli"])
+def test_composing_packages_are_not_imported(package: str) -> None:
+    assert {other for other, packages in MAY_IMPORT.items() if package in packages} <= {MEASURES}
 
 
 def test_only_the_command_imports_training() -> None:
-    assert {room for room, rooms in MAY_IMPORT.items() if "training" in rooms} == {"cli", MEASURES}
+    assert {package for package, packages in MAY_IMPORT.items() if "training" in packages} == {
+        "cli",
+        MEASURES,
+    }
 
 
-def test_what_measures_is_imported_by_nobody() -> None:
-    assert [room for room, rooms in MAY_IMPORT.items() if MEASURES in rooms] == []
+def test_the_measuring_package_is_not_imported() -> None:
+    assert [package for package, packages in MAY_IMPORT.items() if MEASURES in packages] == []
 
 
 @pytest.mark.parametrize(
-    "path", [param for param in MODULES if room_of(str(param.id)) in WITHOUT_HTTP]
+    "path", [param for param in MODULES if package_of(str(param.id)) in WITHOUT_HTTP]
 )
-def test_what_forecasts_knows_nothing_of_http(path: Path) -> None:
+def test_forecasting_packages_do_not_import_http_libraries(path: Path) -> None:
     names = set(imports_of(path))
-    assert {room_of(name) for name in names} & HTTP == set()
-    # the rest of errors is the catalogue of what a request can meet
+    assert {package_of(name) for name in names} & HTTP == set()
+    # the rest of errors is the catalogue of HTTP problems
     assert {name for name in names if name.startswith("errors.")} <= {"errors.InputError"}
 
 
-BENTOML = {"service", "application.supervisor"}
-"""Who knows BentoML: the service, and what makes its supervisor safe."""
+BENTOML_IMPORTERS = {"service", "application.supervisor"}
+"""The modules that may import BentoML: the service, and the patched supervisor."""
 
 
-@pytest.mark.parametrize("path", [param for param in MODULES if param.id not in BENTOML])
-def test_only_the_service_and_its_supervisor_know_bentoml(path: Path) -> None:
-    assert "bentoml" not in {room_of(name) for name in imports_of(path)}
+@pytest.mark.parametrize("path", [param for param in MODULES if param.id not in BENTOML_IMPORTERS])
+def test_only_the_service_and_its_supervisor_import_bentoml(path: Path) -> None:
+    assert "bentoml" not in {package_of(name) for name in imports_of(path)}
 
 
-# --- what serving loads -----------------------------------------------------------------------
+# --- imports of a server ----------------------------------------------------------------------
 
 
-def test_nothing_that_the_service_reaches_imports_what_trains() -> None:
-    """Also where the import stands in a function, and would run at the first request only."""
+def test_the_service_reaches_no_import_of_training() -> None:
+    """Imports within functions count, although they run at the first request only."""
     paths = {name_of(path): path for path in sources()}
     reached = {"service"}
-    found: dict[str, set[str]] = {}
+    violations: dict[str, set[str]] = {}
     waiting = ["service"]
     while waiting:
         module = waiting.pop()
         names = set(imports_of(paths[module]))
-        if met := {room_of(name) for name in names} & TRAINING_ONLY:
-            found[module] = met
-        new = (names | {room_of(name) for name in names}) & paths.keys() - reached
+        if met := {package_of(name) for name in names} & TRAINING_ONLY:
+            violations[module] = met
+        new = (names | {package_of(name) for name in names}) & paths.keys() - reached
         reached |= new
         waiting.extend(new)
-    assert found == {}
+    assert violations == {}
     assert "models.bundle" in reached
     assert "features.tables" not in reached
 
 
-def test_a_process_that_serves_loads_nothing_that_trains(tmp_path: Path) -> None:
-    """Neither here nor in a library: the image has none of it. LightGBM waits to be asked."""
+def test_a_serving_process_loads_no_training_library(tmp_path: Path) -> None:
+    """The image has none of it. LightGBM is loaded by the first explanation only."""
     script = "import json, sys, service; print(json.dumps(sorted(sys.modules)))"
     environment = {**os.environ, "ARTIFACTS_DIR": str(tmp_path), "BENTOML_HOME": str(tmp_path)}
     done = subprocess.run(
@@ -176,7 +182,7 @@ def test_a_process_that_serves_loads_nothing_that_trains(tmp_path: Path) -> None
         check=True,
         timeout=60,
     )
-    loaded = {room_of(name) for name in json.loads(done.stdout.splitlines()[-1])}
+    loaded = {package_of(name) for name in json.loads(done.stdout.splitlines()[-1])}
     assert {"service", "api", "models", "features", "onnxruntime"} <= loaded
     assert loaded & (TRAINING_ONLY | {"cli", "lightgbm", "hvac", "boto3"}) == set()
 
@@ -187,7 +193,7 @@ _READERS = {"environ", "environb", "getenv", "getenvb"}
 
 
 def environment_uses(path: Path) -> Iterator[str]:
-    """Each mention of the environment, as the code that surrounds it."""
+    """Yield each use of the environment, as its surrounding code."""
     tree = tree_of(path)
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     for node in ast.walk(tree):
@@ -201,9 +207,9 @@ def environment_uses(path: Path) -> Iterator[str]:
 
 @every_module
 def test_only_the_settings_read_the_environment(path: Path) -> None:
-    # setting a variable for somebody else, before it is read there, is not reading it
+    # setting a variable for a library or child process is not reading the environment
     writes = re.compile(r"os\.environ(\.setdefault\(|\['[A-Z_]+'\] = )")
     uses = [use for use in environment_uses(path) if not writes.match(use)]
     if name_of(path) != "settings":
-        uses += [name for name in imports_of(path) if room_of(name) == "pydantic_settings"]
+        uses += [name for name in imports_of(path) if package_of(name) == "pydantic_settings"]
     assert uses == []

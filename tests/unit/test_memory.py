@@ -1,4 +1,4 @@
-"""Everything in a worker that callers can fill: filled with the worst that they can send.
+"""Everything in a worker that callers can fill, filled with the worst input.
 
 Each is given a bound of 1 MiB, because measuring takes long, and several times as much to hold.
 """
@@ -22,25 +22,25 @@ from api.response_cache import CachedRequest, ResponseCache
 from cache.answers import AnswerCache
 from cache.keys import key_of
 from middleware import address
-from middleware.audit_buffer import AuditBuffer, refused_event
+from middleware.audit_buffer import AuditBuffer, refusal_event
 from middleware.cached_key_store import MOST_USES, CachedKeyStore, _Entry
 from middleware.caller import CALLER_KEY, Caller
 from middleware.limits.limiter import Limiter
 from middleware.limits.local import LocalLimits
 from middleware.token_keys import SharedSecret
-from middleware.tokens import TokenVerifier, Verified
+from middleware.tokens import TokenVerifier, VerifiedToken
 from storage.keys import ApiKey
 from tiers import TIERS
 
 MIB = 2**20
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 SLACK = 128 * 1024
-"""What the measuring itself, and the tables of the containers between two sizes, may take."""
+"""Bytes allowed for the measurement itself and for over-allocated containers."""
 
 
 @pytest.fixture
 def growth() -> Iterator[Callable[[], int]]:
-    """How many bytes are held that were not at the beginning of the test."""
+    """Return a function that gives the bytes allocated since the start of the test."""
     gc.collect()
     tracemalloc.start()
     begin = tracemalloc.get_traced_memory()[0]
@@ -58,7 +58,7 @@ def text(number: int, length: int) -> str:
 
 
 class NoKeys:
-    """A database in which there are as many keys as are asked for, or none."""
+    """A database that has every key, or none."""
 
     def __init__(self, *, holds: bool) -> None:
         self.holds = holds
@@ -78,7 +78,7 @@ class NoKeys:
             digest=public_id.rjust(64, "0"),
         )
 
-    def used(self, times: object) -> None: ...
+    def record_uses(self, times: object) -> None: ...
 
 
 @pytest.mark.parametrize("part", ["query", "type", "body"])
@@ -110,11 +110,12 @@ def test_remembered_requests(
 
 
 async def remember(answers: ResponseCache, scope: dict[str, Any], number: int) -> None:
-    """Send a request, and have its meaning remembered as an answer does."""
+    """Send a request and remember its canonical form, as a response does."""
     assert (
-        await answers.at_once(f"{'v' * 40}{number % 3}", Request({"type": "http", **scope})) is None
+        await answers.find_cached(f"{'v' * 40}{number % 3}", Request({"type": "http", **scope}))
+        is None
     )
-    sent = scope["state"].get(response_cache._SENT_KEY)
+    sent = scope["state"].get(response_cache._RAW_REQUEST_KEY)
     if sent is not None:
         key = key_of("v" * 40, "/predict/simple", text(number, 20).encode())
         answers._requests.put(sent, CachedRequest(key, 19, f'"{number:032d}"'))
@@ -149,20 +150,20 @@ def test_answers(growth: Callable[[], int], length: int) -> None:
 
 
 @pytest.mark.parametrize("holds", [True, False], ids=["keys", "ids"])
-def test_keys_and_ids_without_one(growth: Callable[[], int], holds: bool) -> None:
+def test_keys_and_unknown_ids(growth: Callable[[], int], holds: bool) -> None:
     store = NoKeys(holds=holds)
     lookup = CachedKeyStore(store, known_bytes=MIB, unknown_bytes=MIB)
     for number in range(6_000):
         public_id = text(number, 12)
-        lookup._remember(public_id, _Entry(store.find(public_id), float(number)))
+        lookup._cache_entry(public_id, _Entry(store.find(public_id), float(number)))
     assert growth() < MIB + SLACK
 
 
 def test_uses_that_wait_to_be_written(growth: Callable[[], int]) -> None:
     lookup = CachedKeyStore(NoKeys(holds=True))
     for number in range(2 * MOST_USES):
-        lookup.used(text(number, 12))
-    assert len(lookup._used) == MOST_USES
+        lookup.record_use(text(number, 12))
+    assert len(lookup._last_uses) == MOST_USES
     assert growth() < 4 * MIB
 
 
@@ -178,7 +179,9 @@ def test_verified_tokens(growth: Callable[[], int]) -> None:
     for number in range(2_000):
         subject = text(number, 9) + "\U0001f600" * 119
         digest = number.to_bytes(32)
-        verifier._cache[digest] = Verified(subject, frozenset({"forecast"}), "free", 4e9 + number)
+        verifier._cache[digest] = VerifiedToken(
+            subject, frozenset({"forecast"}), "free", 4e9 + number
+        )
     assert growth() < MIB + SLACK
 
 
@@ -190,15 +193,15 @@ def test_times_of_callers(growth: Callable[[], int]) -> None:
 
 
 def test_leases_of_callers(growth: Callable[[], int]) -> None:
-    class Away:
+    class UnavailableRedis:
         async def run(self, operation: object) -> Any:
             raise AssertionError("only accounts are made here")
 
-    limiter = Limiter(Away(), max_bytes=MIB)
+    limiter = Limiter(UnavailableRedis(), max_bytes=MIB)
     for number in range(5_000):
-        account = limiter._account(f"jwt:{text(number, 9)}{'ü' * 119}", TIERS["standard"])
-        account._held, account._held_until, account._whole_at = number, 1e9 + number, 2e9 + number
-        account._refused_until, account._passes_at = 3e9 + number, 4e9 + number
+        account = limiter._lease_for(f"jwt:{text(number, 9)}{'ü' * 119}", TIERS["standard"])
+        account._units, account._units_until, account._reset_at = number, 1e9 + number, 2e9 + number
+        account._refused_until, account._retry_at = 3e9 + number, 4e9 + number
     assert growth() < MIB + SLACK
 
 
@@ -212,7 +215,7 @@ def test_refusals_that_wait_to_be_written(growth: Callable[[], int]) -> None:
             "path": text(number, 100_000),
             "state": {CALLER_KEY: caller, "request_id": "r" * 128},
         }
-        buffer.record(refused_event(scope, "unknown_key", at=NOW, subject=text(number, 12)))
+        buffer.record(refusal_event(scope, "unknown_key", at=NOW, subject=text(number, 12)))
     assert len(buffer._waiting) == 256
     assert growth() < 256 * 2_048
 

@@ -1,4 +1,4 @@
-"""Secrets from files, from Vault and from AWS: what is found, and what is said when it is not."""
+"""Secrets from files, Vault and AWS: values, and messages of failures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from settings_doc import variables
 
 TOKEN = "hvs.the-token-of-a-test"
 LOGIN_TOKEN = "hvs.the-token-of-a-login"
-KEPT = {"API_KEY": "a-key-of-some-length", "OTHER": "of somebody else"}
+STORED = {"API_KEY": "a-key-of-some-length", "OTHER": "of somebody else"}
 
 
 @pytest.fixture(autouse=True)
@@ -40,16 +40,16 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refusal_of(secrets: Secrets) -> str:
-    """What is said when secrets cannot be read; nothing secret is in any part of it."""
+    """Return the error of unreadable secrets; assert that it contains no secret."""
     with pytest.raises(InputError) as refusal:
         secrets.read()
-    told = "".join(traceback.format_exception(refusal.value))
-    for secret in (TOKEN, LOGIN_TOKEN, *KEPT.values()):
-        assert secret not in told
+    text = "".join(traceback.format_exception(refusal.value))
+    for secret in (TOKEN, LOGIN_TOKEN, *STORED.values()):
+        assert secret not in text
     return str(refusal.value)
 
 
-# --- servers that play the two managers -------------------------------------------------------
+# --- fake servers of the two secret managers --------------------------------------------------
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Answer:
 
 @dataclass
 class Server:
-    """Answers by path from a table, and keeps what it was asked."""
+    """A server that answers by path from a table and records its requests."""
 
     url: str = ""
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815
 
     def log_message(self, *_: Any) -> None:
-        """Keep the output of the tests clean."""
+        """Write no log lines."""
 
 
 @pytest.fixture
@@ -128,39 +128,39 @@ def server() -> Iterator[Server]:
 def test_a_file_holds_a_secret(tmp_path: Path, content: str, value: str) -> None:
     path = tmp_path / "key"
     path.write_bytes(content.encode())
-    files = FileSecrets.named_by({"API_KEY_FILE": str(path)}, ["API_KEY", "REDIS_URL"])
+    files = FileSecrets.from_variables({"API_KEY_FILE": str(path)}, ["API_KEY", "REDIS_URL"])
     assert files.read() == {"API_KEY": value}
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         pytest.param(None, "cannot be read: No such file or directory", id="missing"),
         pytest.param(b"", "is empty", id="empty"),
         pytest.param(b"\n", "is empty", id="only a newline"),
         pytest.param(
-            KEPT["API_KEY"].encode() + b"\xff", "cannot be read as UTF-8 text", id="bytes"
+            STORED["API_KEY"].encode() + b"\xff", "cannot be read as UTF-8 text", id="bytes"
         ),
     ],
 )
 def test_a_file_without_a_secret_is_refused_by_its_variable(
-    tmp_path: Path, content: bytes | None, told: str
+    tmp_path: Path, content: bytes | None, message: str
 ) -> None:
     path = tmp_path / "key"
     if content is not None:
         path.write_bytes(content)
-    assert refusal_of(FileSecrets({"API_KEY": path})) == f"API_KEY_FILE: its file {told}"
+    assert refusal_of(FileSecrets({"API_KEY": path})) == f"API_KEY_FILE: its file {message}"
 
 
-def test_a_secret_in_place_of_its_file_is_not_repeated() -> None:
-    """Whoever confuses the two variables has written the secret where a path belongs."""
-    assert KEPT["API_KEY"] not in refusal_of(FileSecrets({"API_KEY": Path(KEPT["API_KEY"])}))
+def test_a_secret_in_place_of_its_file_is_not_quoted() -> None:
+    """A user who confuses the variables puts the secret where a path belongs."""
+    assert STORED["API_KEY"] not in refusal_of(FileSecrets({"API_KEY": Path(STORED["API_KEY"])}))
 
 
 def test_a_secret_given_twice_is_refused() -> None:
-    given = {"API_KEY": KEPT["API_KEY"], "API_KEY_FILE": "/run/secrets/key"}
+    environment = {"API_KEY": STORED["API_KEY"], "API_KEY_FILE": "/run/secrets/key"}
     with pytest.raises(InputError, match=r"^API_KEY: API_KEY_FILE is set too; leave one .* out$"):
-        FileSecrets.named_by(given, ["API_KEY"])
+        FileSecrets.from_variables(environment, ["API_KEY"])
 
 
 # --- Vault ------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ LOGIN = "/v1/auth/kubernetes/login"
 
 @pytest.fixture
 def vault(server: Server) -> Server:
-    server.answers[KV] = Answer(body={"data": {"data": KEPT, "metadata": {"version": 3}}})
+    server.answers[KV] = Answer(body={"data": {"data": STORED, "metadata": {"version": 3}}})
     server.answers[LOGIN] = Answer(body={"auth": {"client_token": LOGIN_TOKEN}})
     return server
 
@@ -181,14 +181,14 @@ def in_vault(vault: Server, **access: Any) -> VaultSecrets:
     return VaultSecrets("secret", "teams/mlrf", VaultAccess(vault.url, token, **access))
 
 
-def test_vault_is_asked_with_a_token(vault: Server) -> None:
-    assert in_vault(vault).read() == KEPT
+def test_vault_is_queried_with_a_token(vault: Server) -> None:
+    assert in_vault(vault).read() == STORED
     (request,) = vault.requests
     assert request.headers["x-vault-token"] == TOKEN
     assert "x-vault-namespace" not in request.headers
 
 
-def test_vault_is_asked_in_a_namespace(vault: Server) -> None:
+def test_vault_is_queried_in_a_namespace(vault: Server) -> None:
     in_vault(vault, namespace="retail").read()
     assert vault.requests[-1].headers["x-vault-namespace"] == "retail"
 
@@ -196,12 +196,12 @@ def test_vault_is_asked_in_a_namespace(vault: Server) -> None:
 def test_a_service_account_logs_in_to_vault(
     vault: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """And no token is sent before it has, such as one that hvac finds at home."""
+    """No token is sent before, such as one that hvac reads from the home directory."""
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".vault-token").write_text("hvs.of-somebody")
     account = tmp_path / "token"
     account.write_text("a.jwt.of-the-pod")
-    assert in_vault(vault, role="forecaster", account=account).read() == KEPT
+    assert in_vault(vault, role="forecaster", account=account).read() == STORED
     login, request = vault.requests
     assert login.body == {"role": "forecaster", "jwt": "a.jwt.of-the-pod"}
     assert "x-vault-token" not in login.headers
@@ -212,21 +212,21 @@ def test_a_service_account_logs_in_to_vault(
     ("status", "kind"),
     [(403, "Forbidden"), (404, "InvalidPath"), (500, "InternalServerError"), (503, "VaultDown")],
 )
-def test_what_vault_refuses_is_told_by_its_kind(vault: Server, status: int, kind: str) -> None:
+def test_an_error_of_vault_is_reported_by_its_kind(vault: Server, status: int, kind: str) -> None:
     vault.answers[KV] = Answer(status, {"errors": [f"not with {TOKEN}"]})
-    told = refusal_of(in_vault(vault))
-    assert told == f"SECRETS_FROM: vault://secret/teams/mlrf cannot be read: {kind}"
+    message = refusal_of(in_vault(vault))
+    assert message == f"SECRETS_FROM: vault://secret/teams/mlrf cannot be read: {kind}"
 
 
-def test_a_deleted_secret_is_a_missing_one(vault: Server) -> None:
-    """Vault answers 404 with the metadata that it keeps."""
+def test_a_deleted_secret_counts_as_missing(vault: Server) -> None:
+    """Vault answers 404 with the metadata of the deleted version."""
     metadata = {"version": 3, "deletion_time": "2026-01-01T00:00:00Z", "destroyed": False}
     vault.answers[KV] = Answer(404, {"data": {"data": None, "metadata": metadata}})
     assert refusal_of(in_vault(vault)).endswith("cannot be read: InvalidPath")
 
 
 @pytest.mark.parametrize(
-    ("access", "told"),
+    ("access", "message"),
     [
         pytest.param(VaultAccess(token=TOKEN), "VAULT_ADDR: is needed", id="no address"),
         pytest.param(VaultAccess("http://vault"), "VAULT_TOKEN: either", id="no login"),
@@ -239,7 +239,7 @@ def test_a_deleted_secret_is_a_missing_one(vault: Server) -> None:
             id="no service account",
         ),
         pytest.param(
-            VaultAccess("http://127.0.0.1:1", TOKEN), "SECRETS_FROM: vault://m/p", id="nobody there"
+            VaultAccess("http://127.0.0.1:1", TOKEN), "SECRETS_FROM: vault://m/p", id="no server"
         ),
         pytest.param(
             VaultAccess("http://127.0.0.1:1", TOKEN + "\nx"),
@@ -248,13 +248,11 @@ def test_a_deleted_secret_is_a_missing_one(vault: Server) -> None:
         ),
     ],
 )
-def test_an_unusable_way_to_vault_is_refused_by_its_variable(
-    access: VaultAccess, told: str
-) -> None:
-    assert refusal_of(VaultSecrets("m", "p", access)).startswith(told)
+def test_invalid_vault_access_is_refused_by_its_variable(access: VaultAccess, message: str) -> None:
+    assert refusal_of(VaultSecrets("m", "p", access)).startswith(message)
 
 
-def test_the_token_is_not_shown_with_the_way_to_vault() -> None:
+def test_the_repr_of_vault_access_hides_the_token() -> None:
     assert TOKEN not in repr(VaultSecrets("m", "p", VaultAccess("http://vault", TOKEN)))
 
 
@@ -275,42 +273,42 @@ def aws(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Serv
     return server
 
 
-def test_aws_is_asked_for_the_secret(aws: Server) -> None:
-    aws.answers["/"] = Answer(body={"SecretString": json.dumps(KEPT)})
-    assert AwsSecrets("prod/mlrf").read() == KEPT
+def test_aws_is_queried_for_the_secret(aws: Server) -> None:
+    aws.answers["/"] = Answer(body={"SecretString": json.dumps(STORED)})
+    assert AwsSecrets("prod/mlrf").read() == STORED
     (request,) = aws.requests
     assert request.headers["x-amz-target"] == "secretsmanager.GetSecretValue"
     assert request.body == {"SecretId": "prod/mlrf"}
 
 
 @pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException"])
-def test_what_aws_refuses_is_told_by_its_code(aws: Server, code: str) -> None:
+def test_an_error_of_aws_is_reported_by_its_code(aws: Server, code: str) -> None:
     aws.answers["/"] = Answer(400, {"__type": code, "Message": f"not with {TOKEN}"})
-    told = refusal_of(AwsSecrets("prod/mlrf"))
-    assert told == f"SECRETS_FROM: aws://prod/mlrf cannot be read: {code}"
+    message = refusal_of(AwsSecrets("prod/mlrf"))
+    assert message == f"SECRETS_FROM: aws://prod/mlrf cannot be read: {code}"
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param({"SecretString": KEPT["API_KEY"]}, id="a bare value"),
-        pytest.param({"SecretString": json.dumps([KEPT["API_KEY"]])}, id="a list"),
+        pytest.param({"SecretString": STORED["API_KEY"]}, id="a bare value"),
+        pytest.param({"SecretString": json.dumps([STORED["API_KEY"]])}, id="a list"),
         pytest.param({"SecretBinary": "YS1rZXk="}, id="bytes"),
     ],
 )
 def test_a_secret_without_names_is_refused(aws: Server, answer: dict[str, str]) -> None:
     aws.answers["/"] = Answer(body=answer)
-    told = refusal_of(AwsSecrets("prod/mlrf"))
-    assert told == "SECRETS_FROM: aws://prod/mlrf is not a JSON object of names and values"
+    message = refusal_of(AwsSecrets("prod/mlrf"))
+    assert message == "SECRETS_FROM: aws://prod/mlrf is not a JSON object of names and values"
 
 
-def test_an_unknown_region_is_told(aws: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_region_is_reported(aws: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.delenv("AWS_REGION", raising=False)
     assert refusal_of(AwsSecrets("prod/mlrf")).endswith("cannot be read: NoRegionError")
 
 
-# --- either -----------------------------------------------------------------------------------
+# --- both managers ----------------------------------------------------------------------------
 
 ACCESS = VaultAccess("http://vault", TOKEN)
 
@@ -344,31 +342,31 @@ def test_a_location_of_another_form_is_refused(location: str) -> None:
     ("library", "location", "extra"),
     [("hvac", "vault://secret/mlrf", "vault"), ("boto3", "aws://mlrf", "aws")],
 )
-def test_a_missing_library_is_told_with_its_extra(
+def test_a_missing_library_is_reported_with_its_extra(
     monkeypatch: pytest.MonkeyPatch, library: str, location: str, extra: str
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    told = refusal_of(secrets_at(location, ACCESS))
-    assert told.startswith(f"SECRETS_FROM: {library} is not installed")
-    assert f"the extra `{extra}`" in told
+    message = refusal_of(secrets_at(location, ACCESS))
+    assert message.startswith(f"SECRETS_FROM: {library} is not installed")
+    assert f"the extra `{extra}`" in message
 
 
-def test_only_the_entries_asked_for_are_taken(vault: Server) -> None:
+def test_only_the_requested_entries_are_read(vault: Server) -> None:
     access = VaultAccess(vault.url, TOKEN)
     taken = read_manager("vault://secret/teams/mlrf", access, ["API_KEY", "REDIS_URL"])
-    assert taken == {"API_KEY": KEPT["API_KEY"]}
+    assert taken == {"API_KEY": STORED["API_KEY"]}
 
 
 @pytest.mark.parametrize(
-    "kept",
+    "content",
     [
         pytest.param({}, id="nothing"),
         pytest.param({"OTHER": "x"}, id="of others"),
         pytest.param({"API_KEY": "", "REDIS_URL": None}, id="empty"),
     ],
 )
-def test_a_secret_with_no_entry_of_ours_is_refused(vault: Server, kept: dict[str, Any]) -> None:
-    vault.answers[KV] = Answer(body={"data": {"data": kept, "metadata": {}}})
+def test_a_secret_without_a_known_entry_is_refused(vault: Server, content: dict[str, Any]) -> None:
+    vault.answers[KV] = Answer(body={"data": {"data": content, "metadata": {}}})
     with pytest.raises(InputError, match=r"teams/mlrf has none of API_KEY, REDIS_URL$"):
         read_manager(
             "vault://secret/teams/mlrf", VaultAccess(vault.url, TOKEN), ["API_KEY", "REDIS_URL"]
@@ -378,7 +376,7 @@ def test_a_secret_with_no_entry_of_ours_is_refused(vault: Server, kept: dict[str
 def test_settings_are_read_from_vault(
     vault: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With a token from a file: the whole way, as in a cluster."""
+    """End to end, with a token from a file, as in a cluster."""
     token = tmp_path / "token"
     token.write_text(TOKEN + "\n")
     monkeypatch.setenv("SECRETS_FROM", "vault://secret/teams/mlrf")
@@ -386,12 +384,12 @@ def test_settings_are_read_from_vault(
     monkeypatch.setenv("VAULT_TOKEN_FILE", str(token))
     key = Settings().api_key
     assert key is not None
-    assert key.get_secret_value() == KEPT["API_KEY"]
+    assert key.get_secret_value() == STORED["API_KEY"]
 
 
 def test_settings_are_read_from_aws(aws: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    aws.answers["/"] = Answer(body={"SecretString": json.dumps(KEPT)})
+    aws.answers["/"] = Answer(body={"SecretString": json.dumps(STORED)})
     monkeypatch.setenv("SECRETS_FROM", "aws://prod/mlrf")
     key = Settings().api_key
     assert key is not None
-    assert key.get_secret_value() == KEPT["API_KEY"]
+    assert key.get_secret_value() == STORED["API_KEY"]

@@ -1,4 +1,4 @@
-"""Settings: one per environment variable, checked once, and then fixed."""
+"""Settings: one for each environment variable, validated once, then immutable."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def setting(monkeypatch: pytest.MonkeyPatch, **texts: str) -> Settings:
-    """The settings in an environment that has these variables."""
+    """Return the settings in an environment with these variables."""
     for variable, text in texts.items():
         monkeypatch.setenv(variable, text)
     return Settings()
 
 
 def faults(monkeypatch: pytest.MonkeyPatch, **texts: str) -> dict[str, str]:
-    """What is said of each variable, none of which can be used."""
+    """Return the error message of each variable; every variable must be invalid."""
     with pytest.raises(ValidationError) as refusal:
         setting(monkeypatch, **texts)
     return {str(error["loc"][0]).upper(): error["msg"] for error in refusal.value.errors()}
@@ -135,7 +135,7 @@ def test_a_variable_sets_the_setting_of_its_name(
     assert setting(monkeypatch, **{variable: text}).model_dump() == changed
 
 
-def test_every_setting_says_what_it_is_for() -> None:
+def test_every_setting_has_a_description() -> None:
     fields = {**Settings.model_fields, **SecretManager.model_fields}
     assert [name for name, field in fields.items() if not field.description] == []
 
@@ -161,7 +161,7 @@ def test_every_setting_says_what_it_is_for() -> None:
         ("CORS_ORIGINS", "https://*.example"),
         ("CORS_ORIGINS", "https://user@a.example"),
         ("CORS_ORIGINS", "a.example"),
-        ("CORS_ORIGINS", "https://A.example"),  # browsers write it in small letters
+        ("CORS_ORIGINS", "https://A.example"),  # browsers send it in lower case
         ("CORS_ORIGINS", "null"),
         ("CORS_ORIGINS", '["https://a.example"'),
         ("CORS_ORIGINS", "[1]"),
@@ -190,13 +190,13 @@ def test_a_wrong_value_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, variable: str, text: str
 ) -> None:
     others = {"JWT_AUDIENCE": "mlrf"}
-    told = faults(monkeypatch, **others, **{variable: text})
-    assert told.keys() == {variable}
-    assert "\n" not in told[variable]
+    messages = faults(monkeypatch, **others, **{variable: text})
+    assert messages.keys() == {variable}
+    assert "\n" not in messages[variable]
 
 
 @pytest.mark.parametrize(
-    ("texts", "told"),
+    ("texts", "messages"),
     [
         pytest.param(
             {"JWT_SECRET": LONG, "JWT_KEYS_FILE": "/keys.pem", "JWT_AUDIENCE": "mlrf"},
@@ -228,11 +228,11 @@ def test_a_wrong_value_is_refused_by_name(
         ),
     ],
 )
-def test_settings_that_do_not_go_together_are_refused(
-    monkeypatch: pytest.MonkeyPatch, texts: dict[str, str], told: dict[str, str]
+def test_contradicting_settings_are_refused(
+    monkeypatch: pytest.MonkeyPatch, texts: dict[str, str], messages: dict[str, str]
 ) -> None:
-    """All at once, each by the name of the one to mend."""
-    assert faults(monkeypatch, **texts) == told
+    """All are reported together, each with the variable to change."""
+    assert faults(monkeypatch, **texts) == messages
 
 
 @pytest.mark.parametrize("source", [{"JWT_SECRET": LONG[:32]}, {"JWT_KEYS_FILE": "/keys.pem"}])
@@ -242,9 +242,9 @@ def test_tokens_are_accepted_from_one_source(
     assert setting(monkeypatch, **source, JWT_AUDIENCE="mlrf").jwt_audience == "mlrf"
 
 
-def test_tiers_are_added_to_those_that_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = '{"gold": {"quota": 7, "window": 2}, "standard": {"quota": null}}'
-    tiers = setting(monkeypatch, TIERS=given, DEFAULT_TIER="gold").tiers
+def test_configured_tiers_are_added_to_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiers_json = '{"gold": {"quota": 7, "window": 2}, "standard": {"quota": null}}'
+    tiers = setting(monkeypatch, TIERS=tiers_json, DEFAULT_TIER="gold").tiers
     assert (tiers["gold"].quota, tiers["gold"].window) == (7, 2)
     assert tiers["standard"].quota is None
     assert {name: tiers[name] for name in TIERS if name != "standard"} == {
@@ -253,7 +253,7 @@ def test_tiers_are_added_to_those_that_are_there(monkeypatch: pytest.MonkeyPatch
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `export PORT` in a Makefile leaves it."""
+    """`export PORT` in a Makefile has that effect."""
     assert setting(monkeypatch, **dict.fromkeys(variables(), "")) == Settings.model_construct()
 
 
@@ -261,7 +261,7 @@ def test_variables_of_others_are_ignored(monkeypatch: pytest.MonkeyPatch) -> Non
     assert setting(monkeypatch, MLRF_UNKNOWN="1") == Settings.model_construct()
 
 
-def test_settings_cannot_be_altered() -> None:
+def test_settings_are_immutable() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().port = 8080  # type: ignore[misc]
 
@@ -287,16 +287,16 @@ def test_a_process_reads_its_environment_once(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def manager(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What a manager of secrets keeps; a test may alter it."""
-    kept: dict[str, Any] = {"API_KEY": "the-key-in-the-manager", "REDIS_URL": "redis://manager"}
+    """Return the content of a secret manager, which a test may change."""
+    stored: dict[str, Any] = {"API_KEY": "the-key-in-the-manager", "REDIS_URL": "redis://manager"}
 
     def read(location: str, access: object, names: tuple[str, ...]) -> Mapping[str, Any]:
         assert location == "aws://mlrf"
-        return {name: kept[name] for name in names if name in kept}
+        return {name: stored[name] for name in names if name in stored}
 
     monkeypatch.setattr(settings, "read_manager", read)
     monkeypatch.setenv("SECRETS_FROM", "aws://mlrf")
-    return kept
+    return stored
 
 
 def written(folder: Path, text: str) -> str:
@@ -305,7 +305,7 @@ def written(folder: Path, text: str) -> str:
 
 
 def secret_for(name: str) -> str:
-    """A secret that the setting of that name takes."""
+    """Return a secret that is valid for the setting of that name."""
     return f"redis://:{LONG}@host" if name == "REDIS_URL" else LONG
 
 
@@ -318,7 +318,7 @@ def test_a_secret_may_stand_in_a_file(
     assert getattr(setting(monkeypatch, **texts), name.lower()) == SecretStr(secret)
 
 
-def test_a_file_of_a_secret_that_is_not_there_stops_the_start(
+def test_a_missing_file_of_a_secret_stops_the_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with pytest.raises(InputError, match=r"^REDIS_URL_FILE: its file cannot be read: "):
@@ -332,10 +332,10 @@ def test_a_secret_given_twice_stops_the_start(
         setting(monkeypatch, API_KEY=KEY, API_KEY_FILE=written(tmp_path, LONG))
 
 
-def test_what_is_nearer_wins(
+def test_the_nearer_source_of_a_setting_wins(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, manager: dict[str, Any]
 ) -> None:
-    """Environment and files before the manager, and that before the default."""
+    """Environment and files win over the manager, and the manager over the default."""
     manager["DATABASE_URL"] = OTHER
     read = setting(monkeypatch, API_KEY=KEY, REDIS_URL_FILE=written(tmp_path, "redis://file"))
     assert read.api_key == SecretStr(KEY)
@@ -343,26 +343,26 @@ def test_what_is_nearer_wins(
     assert read.database_url == SecretStr(OTHER)
 
 
-def test_a_manager_gives_nothing_but_secrets(manager: dict[str, Any]) -> None:
+def test_a_manager_provides_only_secrets(manager: dict[str, Any]) -> None:
     manager.update({"AUTH_MODE": "disabled", "HOST": "0.0.0.0"})
     read = Settings()
     assert (read.auth_mode, read.host) == (AuthMode.REQUIRED, "127.0.0.1")
     assert read.redis_url == SecretStr("redis://manager")
 
 
-def test_what_a_manager_keeps_is_checked_as_everything_is(
+def test_secrets_of_a_manager_are_validated(
     monkeypatch: pytest.MonkeyPatch, manager: dict[str, Any]
 ) -> None:
     manager.update({"API_KEY": 1234567890123456, "REDIS_URL": {"host": "redis"}})
-    told = dict.fromkeys(["API_KEY", "REDIS_URL"], "Input should be a valid string")
-    assert faults(monkeypatch) == told
+    message = dict.fromkeys(["API_KEY", "REDIS_URL"], "Input should be a valid string")
+    assert faults(monkeypatch) == message
 
 
 @pytest.mark.parametrize("value", [{"current": LONG}, [LONG]], ids=["object", "list"])
-def test_what_a_manager_keeps_in_a_wrong_form_is_not_shown(
+def test_an_invalid_secret_of_a_manager_is_not_shown(
     manager: dict[str, Any], value: object
 ) -> None:
-    """pydantic would quote it."""
+    """pydantic would quote the value."""
     manager["API_KEY"] = value
     with pytest.raises(ValidationError) as refusal:
         Settings()
@@ -373,9 +373,12 @@ def test_what_a_manager_keeps_in_a_wrong_form_is_not_shown(
 def test_a_required_secret_without_a_value_stops_the_start(
     monkeypatch: pytest.MonkeyPatch, names: str
 ) -> None:
-    """Also where there is a default."""
-    told = "REQUIRED_SECRETS names it, and no source has a value for it"
-    assert faults(monkeypatch, REQUIRED_SECRETS=names) == {"API_KEY": told, "DATABASE_URL": told}
+    """A default value does not count as one."""
+    message = "REQUIRED_SECRETS names it, and no source has a value for it"
+    assert faults(monkeypatch, REQUIRED_SECRETS=names) == {
+        "API_KEY": message,
+        "DATABASE_URL": message,
+    }
 
 
 def test_a_required_secret_may_come_from_anywhere(
@@ -384,7 +387,7 @@ def test_a_required_secret_may_come_from_anywhere(
     read = setting(
         monkeypatch,
         REQUIRED_SECRETS="API_KEY,DATABASE_URL,REDIS_URL",
-        DATABASE_URL=f"sqlite:///{ROOT}/var/mlrf.db",  # as the default, but meant
+        DATABASE_URL=f"sqlite:///{ROOT}/var/mlrf.db",  # equal to the default, but set explicitly
         API_KEY_FILE=written(tmp_path, KEY),
     )
     assert read.redis_url == SecretStr("redis://manager")
@@ -395,9 +398,9 @@ def test_secrets_are_masked_wherever_settings_are_shown(
 ) -> None:
     secrets = {name: secret_for(name) for name in Settings.secrets()}
     read = setting(monkeypatch, JWT_AUDIENCE="mlrf", **secrets)
-    for shown in (repr(read), str(read), read.model_dump_json(), str(read.model_dump())):
-        assert LONG not in shown
-        assert "*****" in shown
+    for text in (repr(read), str(read), read.model_dump_json(), str(read.model_dump())):
+        assert LONG not in text
+        assert "*****" in text
 
 
 def test_the_default_of_the_database_is_masked_too() -> None:
@@ -412,7 +415,7 @@ def test_the_default_of_the_database_is_masked_too() -> None:
     ],
 )
 def test_a_refusal_shows_no_secret(monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str]) -> None:
-    """pydantic would quote what it was given, all of it where settings do not go together."""
+    """pydantic would quote the input, all of it where settings contradict each other."""
     secrets = {name: f"{LONG}-{name}" for name in Settings.secrets()}
     with pytest.raises(ValidationError) as refusal:
         setting(monkeypatch, **secrets, **wrong)
@@ -434,7 +437,7 @@ def test_a_short_secret_is_not_shown_in_its_refusal(monkeypatch: pytest.MonkeyPa
         pytest.param("redis://:pa?ss@host:6379/0", "cannot be read", id="? in a password"),
         pytest.param("redis://:12?ss@host", "names no host", id="? behind figures"),
         pytest.param("redis://host:port/0", "cannot be read", id="a port that is no number"),
-        pytest.param("redis://host:99999/0", "cannot be read", id="a port that is none"),
+        pytest.param("redis://host:99999/0", "cannot be read", id="an invalid port"),
         pytest.param("redis://[::1/0", "cannot be read", id="half an address"),
         pytest.param("redis://", "names no host", id="nothing but a scheme"),
         pytest.param("redis://host/cache", "no number", id="a database by name"),
@@ -443,12 +446,12 @@ def test_a_short_secret_is_not_shown_in_its_refusal(monkeypatch: pytest.MonkeyPa
         pytest.param("unix://", "names no socket", id="no socket"),
     ],
 )
-def test_a_redis_url_that_names_another_place_or_none_is_refused(
+def test_an_invalid_redis_url_is_refused(
     monkeypatch: pytest.MonkeyPatch, url: str, reason: str
 ) -> None:
     with pytest.raises(ValidationError) as refusal:
         setting(monkeypatch, REDIS_URL=url)
-    line = settings.told(refusal.value)
+    line = settings.describe_faults(refusal.value)
     assert line.startswith("REDIS_URL: ")
     assert reason in line
     assert "ss@host" not in line
@@ -464,5 +467,5 @@ def test_a_redis_url_that_names_another_place_or_none_is_refused(
         "unix:///run/redis.sock?db=1",
     ],
 )
-def test_a_redis_url_that_clients_take_is_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_a_valid_redis_url_is_accepted(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     assert setting(monkeypatch, REDIS_URL=url).redis_url == SecretStr(url)

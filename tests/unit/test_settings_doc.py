@@ -1,4 +1,4 @@
-"""docs/configuration.md says what the settings read: no more, no less."""
+"""docs/configuration.md lists exactly the variables that the settings read."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def test_the_page_is_the_generated_one() -> None:
 
 def test_every_variable_that_is_read_is_a_row_of_the_page() -> None:
     cells = re.findall(r"^\| (`[A-Z_]+`(?: or `[A-Z_]+`)?) \|(?=.*\|.*\|)", PAGE, re.MULTILINE)
-    told = [name for cell in cells for name in re.findall(r"[A-Z_]{2,}", cell)]
+    documented = [name for cell in cells for name in re.findall(r"[A-Z_]{2,}", cell)]
     read = [name.upper() for cls in (Settings, SecretManager) for name in cls.model_fields]
     files = [f"{name}_FILE" for cls in (Settings, SecretManager) for name in cls.secrets()]
-    assert sorted(name for name in told if name != "SECRETS_FROM") == sorted(
+    assert sorted(name for name in documented if name != "SECRETS_FROM") == sorted(
         name for name in [*read, *files] if name != "SECRETS_FROM"
     )
-    assert "SECRETS_FROM" in told
+    assert "SECRETS_FROM" in documented
 
 
-def test_the_variables_are_those_of_the_fields() -> None:
+def test_the_variables_match_the_fields() -> None:
     assert len(variables()) == len(set(variables()))
     assert {"PORT", "API_KEY", "API_KEY_FILE", "SECRETS_FROM", "VAULT_TOKEN_FILE"} <= {*variables()}
 
@@ -51,5 +51,5 @@ def test_the_variables_are_those_of_the_fields() -> None:
         pytest.param("| `ARTIFACTS_DIR` | path | `<checkout>/models/artifacts` |", id="path"),
     ],
 )
-def test_a_row_says_what_may_be_given_and_what_is_taken(row: str) -> None:
+def test_a_row_states_allowed_values_and_the_default(row: str) -> None:
     assert f"\n{row}" in document()

@@ -1,4 +1,4 @@
-"""Tiers: the defaults, how they are configured, and what cannot be counted exactly."""
+"""Tiers: defaults, configuration, and limits that cannot be counted exactly."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_one_tier_has_no_limit() -> None:
     assert TIERS[UNLIMITED].rate == float("inf")
 
 
-def test_a_tier_that_is_configured_leaves_the_others_as_they_are() -> None:
+def test_a_configured_tier_does_not_change_the_others() -> None:
     table = TABLE.validate_json('{"free": {"quota": 50, "window": 60, "burst": 7}}')
     assert table["free"] == Tier(name="free", quota=50, window=60, burst=7)
     assert {**table, "free": None} == {**TIERS, "free": None}
@@ -47,7 +47,7 @@ def test_a_tier_can_be_added_and_a_limit_removed() -> None:
 
 
 @pytest.mark.parametrize(("quota", "burst"), [(100, 10), (99, 9), (3, 1)])
-def test_the_burst_is_a_tenth_where_it_is_not_given(quota: int, burst: int) -> None:
+def test_the_default_burst_is_a_tenth(quota: int, burst: int) -> None:
     assert Tier.model_validate({"name": "a", "quota": quota}).burst == burst
 
 
@@ -64,7 +64,7 @@ def test_the_burst_is_a_tenth_where_it_is_not_given(quota: int, burst: int) -> N
         pytest.param({"quota": 1, "bursts": 1}, id="a misspelt field"),
     ],
 )
-def test_what_cannot_be_counted_is_refused(tier: dict[str, Any]) -> None:
+def test_a_limit_that_cannot_be_counted_exactly_is_refused(tier: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         TABLE.validate_python({"a": tier})
 

@@ -1,26 +1,26 @@
-// The calls of a dashboard: how often each is made, with what, and whether the answer is what was
-// asked for. Answers are read by paths (gjson): to parse them as a whole would take more time here
-// than to make them takes the server.
+// The calls of a dashboard: their shares of the load, their requests, and checks that a response
+// matches its request. Responses are read by paths (gjson): parsing them whole would take more time
+// here than computing them takes the server.
 
 import http from 'k6/http'
 import { check } from 'k6'
 import { Rate, Trend } from 'k6/metrics'
 import { below, day, pick } from './offer.js'
 
-const SHOWN = 3 // wrong answers that each user tells of
+const LOGGED = 3 // wrong responses that each user logs at most
 const ROUNDING = 1e-6
 
 const errors = new Rate('errors')
 const size = new Trend('content_length')
 
-// Each gives the request, and `fits`, which has the answer and says whether it is right.
+// Each `ask` returns a request, and `fits`: whether a response is right for it.
 export const CALLS = {
-  // A series, as a chart shows it.
+  // One series, as in a chart.
   simple: {
     share: 70,
     ask: (offer) => simple(pick(offer.series), pick(offer.horizons), offer.first),
   },
-  // The whole tree on a day, or over the days that may be asked for.
+  // The whole hierarchy on one day, or summed over one of the possible horizons.
   hierarchy: {
     share: 10,
     ask: (offer) => {
@@ -37,24 +37,24 @@ export const CALLS = {
       }
     },
   },
-  // All families of a store, as a table shows them.
+  // All families of a store (100 at most), as in a table.
   batch: {
     share: 10,
     ask: (offer) => {
       const { store_nbr, families } = pick(offer.stores)
       const horizon = offer.horizons[0]
-      const asked = families.slice(0, 100)
+      const requested = families.slice(0, 100)
       return {
         path: '/predict/batch',
-        body: { predictions: asked.map((family) => ({ store_nbr, family, horizon })) },
+        body: { predictions: requested.map((family) => ({ store_nbr, family, horizon })) },
         fits: (answer) =>
-          same(answer.json('predictions.#.family'), asked) &&
-          same(answer.json('predictions.#.forecast.#'), asked.map(() => horizon)),
+          same(answer.json('predictions.#.family'), requested) &&
+          same(answer.json('predictions.#.forecast.#'), requested.map(() => horizon)),
       }
     },
   },
-  // Other promotions of one series on some days, seen over the longest horizon. Hardly ever asked
-  // twice, so it is computed.
+  // A scenario with other promotions of one series on some days, over the longest horizon. The same
+  // request is hardly ever repeated, so the server computes it: a cache miss.
   whatif: {
     share: 5,
     ask: (offer) => {
@@ -71,7 +71,7 @@ export const CALLS = {
             `[node,days.#,days.${horizon - 1}.date,ancestors.#.level,baseline,scenario,delta]`,
           )
           return (
-            node === named(series) &&
+            node === idOf(series) &&
             days === horizon &&
             last === day(offer.first, horizon - 1) &&
             same(above, ['family', 'store', 'total']) &&
@@ -81,7 +81,7 @@ export const CALLS = {
       }
     },
   },
-  // Why a series sells what it does on a day; mostly computed, too.
+  // The explanation of a series' forecast of one day; mostly a cache miss, too.
   explain: {
     share: 5,
     ask: (offer) => {
@@ -97,7 +97,7 @@ export const CALLS = {
           )
           const sum = [...units, ...steps].reduce((total, step) => total + step, 0)
           const rounding = Math.abs(sum - prediction)
-          return node === named(series) && on === date && near(rounding, missing, prediction)
+          return node === idOf(series) && on === date && near(rounding, missing, prediction)
         },
       }
     },
@@ -116,16 +116,16 @@ export function simple(series, horizon, first) {
   }
 }
 
-// The name of a call, drawn as often as it has a share.
-export function drawn() {
+// Draw the name of a call, with the shares as probabilities in percent.
+export function drawCall() {
   let place = below(100)
   return Object.keys(CALLS).find((name) => (place -= CALLS[name].share) < 0)
 }
 
-let told = 0
+let logged = 0
 
-// Send a request and count it as an error unless the answer is what was asked for. `leave` ends the
-// connection after it: the next one may be taken by another worker.
+// Send a request, and count it as an error unless the response is right. `leave` closes the
+// connection afterwards: another worker may accept the next one.
 export function send(call, { method = 'POST', path, body, fits }, { leave = false } = {}) {
   const headers = { 'X-API-Key': __ENV.KEY, 'Accept-Encoding': 'gzip' }
   if (leave) headers.Connection = 'close'
@@ -139,20 +139,21 @@ export function send(call, { method = 'POST', path, body, fits }, { leave = fals
     answer,
     {
       [`${call}: 200, JSON`]: () => answered,
-      [`${call}: what was asked for`]: () => answered && fitting(fits, answer),
+      [`${call}: what was asked for`]: () => answered && isRight(fits, answer),
     },
     tags,
   )
   errors.add(!right, tags)
   if (answered) size.add(Number(answer.headers['Content-Length']), tags)
-  if (!right && told++ < SHOWN) {
+  if (!right && logged++ < LOGGED) {
     const what = answer.error || String(answer.body).slice(0, 300)
     console.error(`${method} ${path} ${JSON.stringify(body) || ''}: ${answer.status} ${what}`)
   }
 }
 
-// An answer that is read as if it were another's is wrong; it must not end the user's turn uncounted.
-function fitting(fits, answer) {
+// A response of an unexpected shape makes `fits` throw. It must count as wrong: an exception would
+// end the user's iteration without counting it.
+function isRight(fits, answer) {
   try {
     return fits(answer)
   } catch (error) {
@@ -168,6 +169,6 @@ function near(one, other, scale) {
   return Math.abs(one - other) <= ROUNDING * Math.max(1, Math.abs(scale), Math.abs(other))
 }
 
-function named({ store_nbr, family }) {
+function idOf({ store_nbr, family }) {
   return `store:${store_nbr}/family:${family}`
 }

@@ -1,32 +1,33 @@
-// How load is put on: a warm-up that is not counted, then steps of so many users. All that differs
-// between scenarios is in the files beside this folder; all thresholds are in thresholds.json.
+// The common part of all scenarios: a warm-up that is not counted, then steps with a constant
+// number of users. What differs between scenarios is in the files of the parent folder; all
+// thresholds are in thresholds.json.
 
 import exec from 'k6/execution'
 import { sleep } from 'k6'
-import { CALLS, drawn, send, simple } from './calls.js'
-import { below, offered, pick } from './offer.js'
+import { CALLS, drawCall, send, simple } from './calls.js'
+import { below, pick, readOffer } from './offer.js'
 
 const THRESHOLDS = JSON.parse(open(import.meta.resolve('../../thresholds.json')))
-const WARM_UP = { users: 8, seconds: 10 } // or WARM_UP seconds of the environment, everywhere
+const WARM_UP = { users: 8, seconds: 10 } // the variable WARM_UP replaces the seconds
 const THINK = Number(__ENV.THINK || 1) // seconds between an answer and the next request, on average
 const GRACE = '5s'
 
-// Users who each wait for an answer, look at it, and ask again: a closed model.
+// A closed model: each user waits for the response, pauses, and sends the next request.
 //
-// A step is {users, seconds}, and `at_once` where its users come in one moment and not over the
-// first tenth of the step. SECONDS in the environment shortens or lengthens all of them.
+// A step is {users, seconds}; with `immediate` its users all start at its beginning, otherwise over
+// its first tenth. The variable SECONDS scales all steps to that total.
 export function closed(name, steps, { exec = 'visit', warmUp = WARM_UP.seconds } = {}) {
   const warm = warmUpOf(warmUp)
   const scale = __ENV.SECONDS ? Number(__ENV.SECONDS) / total(steps) : 1
   const measured = steps.map((step, place) => {
     const seconds = step.seconds * scale
-    const coming = step.at_once ? 0 : seconds / 10
+    const rampUp = step.immediate ? 0 : seconds / 10
     return {
       executor: 'ramping-vus',
-      startVUs: step.at_once ? step.users : (steps[place - 1] || { users: 0 }).users,
+      startVUs: step.immediate ? step.users : (steps[place - 1] || { users: 0 }).users,
       stages: [
-        { duration: time(coming), target: step.users },
-        { duration: time(seconds - coming), target: step.users },
+        { duration: time(rampUp), target: step.users },
+        { duration: time(seconds - rampUp), target: step.users },
       ],
       gracefulRampDown: GRACE,
       startTime: time(warm + total(steps.slice(0, place)) * scale),
@@ -37,7 +38,7 @@ export function closed(name, steps, { exec = 'visit', warmUp = WARM_UP.seconds }
   return options(name, { exec: 'warmUp', seconds: warm }, measured)
 }
 
-// Requests at a constant rate, whether answers come or not: an open model.
+// An open model: requests at a constant rate, independent of responses.
 export function open_(name, { rate, seconds, users, warmUp = WARM_UP.seconds }) {
   const warm = warmUpOf(warmUp)
   return options(name, { exec: 'walk', seconds: warm }, [
@@ -61,13 +62,13 @@ function options(name, { exec, seconds }, measured) {
     scenarios: { warm_up: { ...warm, exec, gracefulStop: GRACE, tags: { part: 'warm-up' } }, ...steps },
     thresholds: thresholds(name, Object.keys(steps)),
     setupTimeout: '120s',
-    systemTags: ['check', 'group', 'scenario', 'status', 'error_code'], // no URL: there are too many
+    systemTags: ['check', 'group', 'scenario', 'status', 'error_code'], // without URLs: they are too many
     summaryTrendStats: ['count', 'avg', 'med', 'p(95)', 'p(99)', 'max'],
   }
 }
 
-// Rules of thresholds.json; and an empty list for all else that the report shows, because k6 keeps
-// figures of a part only where there is a list for it.
+// The rules of thresholds.json, and an empty list for every other figure of the report: k6 computes
+// a metric of a subset of requests only if the subset has a list of thresholds.
 function thresholds(name, steps) {
   const parts = [
     'part:measured',
@@ -85,17 +86,17 @@ function thresholds(name, steps) {
   return all
 }
 
-export const setup = offered
+export const setup = readOffer
 
-// A dashboard: one of its calls, then a look at it.
+// One iteration of a dashboard's user: a random call, then a pause.
 export function visit(offer) {
-  if (exec.vu.iterationInScenario === 0) sleep(Math.random() * THINK) // not all at one moment
-  const call = drawn()
+  if (exec.vu.iterationInScenario === 0) sleep(Math.random() * THINK) // staggers the users
+  const call = drawCall()
   send(call, CALLS[call].ask(offer))
   sleep(THINK * (0.5 + Math.random()))
 }
 
-// Every call in turn, so that none is left out however short the run is.
+// Every call in turn, so that even a short run includes each of them.
 export function tour(offer) {
   for (const [call, { ask }] of Object.entries(CALLS)) {
     send(call, ask(offer))
@@ -103,22 +104,23 @@ export function tour(offer) {
   }
 }
 
-// Every call at every worker, whose first explanation takes a second.
+// Every call, over new connections, to warm every worker: its first explanation takes 1 s.
 export function warmUp(offer) {
   for (const [call, { ask }] of Object.entries(CALLS)) send(call, ask(offer), { leave: true })
 }
 
-// A series, always over the same horizon, so that the same answers are asked for again.
+// A random series over a constant horizon, so that requests are repeated: cache hits.
 export function one(offer) {
   send('simple', simple(pick(offer.series), horizon(offer), offer.first))
 }
 
-// The same of every series in turn, at this worker and at that, until all have answered all of them.
+// The warm-up of `one`: every series in turn, with a new connection from time to time, so that each
+// worker has answered each series.
 export function walk(offer) {
   const many = offer.series.length
   const place = exec.vu.iterationInScenario + Math.floor((exec.vu.idInInstance * many) / WARM_UP.users)
-  const asked = simple(offer.series[place % many], horizon(offer), offer.first)
-  send('simple', asked, { leave: below(20) === 0 })
+  const request = simple(offer.series[place % many], horizon(offer), offer.first)
+  send('simple', request, { leave: below(20) === 0 })
 }
 
 function horizon(offer) {

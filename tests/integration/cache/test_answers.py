@@ -1,4 +1,4 @@
-"""The cache over a real Valkey: several workers, and a server that fails in the middle."""
+"""The cache over a real Valkey: several workers, and faults of the server."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ SECRET = bytes(range(KEY_BYTES))
 
 
 class Computations:
-    """Makes bodies for several workers, and counts."""
+    """A computation that several workers share, which counts its runs."""
 
     def __init__(self, *results: bytes | Uncacheable | Exception, waits: bool = False) -> None:
         self.results = list(results) or [BODY]
-        self.begun = 0
+        self.started = 0
         self.first = asyncio.Event()
         self.gate = asyncio.Event()
         if not waits:
             self.gate.set()
 
     async def __call__(self) -> bytes | Uncacheable:
-        result = self.results[min(self.begun, len(self.results) - 1)]
-        self.begun += 1
+        result = self.results[min(self.started, len(self.results) - 1)]
+        self.started += 1
         self.first.set()
         await self.gate.wait()
         if isinstance(result, Exception):
@@ -48,7 +48,7 @@ class Computations:
 
 @pytest.fixture
 def worker(valkey: Server) -> Worker:
-    """Makes the cache of one more worker, with a connection of its own."""
+    """Make the cache of one more worker, with a connection of its own."""
 
     def worker(**settings: Any) -> AnswerCache:
         link = RedisClient(valkey.url(), timeout=0.5, retry_after=0.05)
@@ -58,13 +58,13 @@ def worker(valkey: Server) -> Worker:
 
 
 def token_of_another(worker: Worker, key: CacheKey = KEY) -> Token:
-    """A lease that another worker would have taken."""
+    """Return the token of a lease of another worker."""
     shared = worker()._shared
     assert isinstance(shared, SharedAnswers)
     return shared.new_token(key)
 
 
-async def within(seconds: float, condition: Callable[[], Awaitable[bool]]) -> None:
+async def wait_within(seconds: float, condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not await condition():
@@ -72,16 +72,18 @@ async def within(seconds: float, condition: Callable[[], Awaitable[bool]]) -> No
         await asyncio.sleep(0.01)
 
 
-def test_what_one_worker_computed_is_a_hit_in_another(valkey: Server, worker: Worker) -> None:
+def test_an_answer_computed_by_one_worker_is_a_hit_in_another(
+    valkey: Server, worker: Worker
+) -> None:
     async def run() -> None:
         compute, one, other = Computations(), worker(), worker()
         assert await one.get(KEY, compute, shared=True) == Cached(BODY, Outcome.MISS, Tier.NONE)
         assert await other.get(KEY, compute, shared=True) == Cached(BODY, Outcome.HIT, Tier.REDIS)
         assert await other.get(KEY, compute, shared=True) == Cached(BODY, Outcome.HIT, Tier.MEMORY)
-        assert compute.begun == 1
+        assert compute.started == 1
 
     asyncio.run(run())
-    assert valkey.keys() == [NAME]  # no lease is left
+    assert valkey.keys() == [NAME]  # no lease remains
     assert 3_500_000 < int(valkey.ask("PTTL", NAME)) <= 3_600_000
     assert int(valkey.ask("STRLEN", NAME)) < len(BODY) / 10
 
@@ -97,10 +99,10 @@ def test_100_requests_to_each_of_two_workers_are_one_computation(
             for _ in range(100)
         ]
         await compute.first.wait()
-        await asyncio.sleep(0.1)  # the other worker looks, finds the lease taken, and waits
+        await asyncio.sleep(0.1)  # the other worker finds the lease taken, and waits
         compute.gate.set()
         answers = await asyncio.gather(*calls)
-        assert compute.begun == 1
+        assert compute.started == 1
         assert {answer.body for answer in answers} == {BODY}
         assert [answer.outcome for answer in answers].count(Outcome.MISS) == 1
         assert [answer.tier for answer in answers].count(Tier.REDIS) == 1
@@ -123,12 +125,12 @@ def test_a_hit_and_a_miss_cost_few_commands(valkey: Server, worker: Worker) -> N
     asyncio.run(run())
 
 
-def test_what_is_not_shared_does_not_reach_redis(valkey: Server, worker: Worker) -> None:
+def test_an_answer_that_is_not_shared_is_not_sent_to_redis(valkey: Server, worker: Worker) -> None:
     async def run() -> None:
         compute = Computations()
         await worker().get(KEY, compute, shared=False)
         await worker().get(KEY, compute, shared=True, bypass=True)
-        assert compute.begun == 2
+        assert compute.started == 2
 
     asyncio.run(run())
     assert valkey.keys() == []
@@ -142,7 +144,7 @@ def test_what_is_not_shared_does_not_reach_redis(valkey: Server, worker: Worker)
         pytest.param(b"%032d" % 0 * LARGEST_VALUE, id="large, and compressed well"),
     ],
 )
-def test_a_lease_is_given_back_whatever_the_computation_comes_to(
+def test_a_lease_is_released_after_any_outcome_of_the_computation(
     valkey: Server, worker: Worker, result: bytes | Uncacheable | Exception
 ) -> None:
     async def run() -> None:
@@ -175,13 +177,13 @@ def test_a_failure_is_not_shared_and_the_next_worker_computes(
         with pytest.raises(ValueError, match="no model"):
             await one
         assert (await other).body == BODY
-        assert compute.begun == 2
+        assert compute.started == 2
 
     asyncio.run(run())
     assert valkey.keys() == [NAME]
 
 
-def test_a_cancelled_computation_gives_its_lease_back(valkey: Server, worker: Worker) -> None:
+def test_a_cancelled_computation_releases_its_lease(valkey: Server, worker: Worker) -> None:
     async def run() -> None:
         abandoned = Computations(waits=True)
         call = asyncio.create_task(worker().get(KEY, abandoned, shared=True))
@@ -195,7 +197,7 @@ def test_a_cancelled_computation_gives_its_lease_back(valkey: Server, worker: Wo
     asyncio.run(run())
 
 
-def test_a_lease_whose_holder_died_runs_out(valkey: Server, worker: Worker) -> None:
+def test_a_lease_whose_holder_died_expires(valkey: Server, worker: Worker) -> None:
     valkey.ask("SET", f"{NAME}:lock", token_of_another(worker), "PX", "300")
 
     async def run() -> None:
@@ -207,7 +209,7 @@ def test_a_lease_whose_holder_died_runs_out(valkey: Server, worker: Worker) -> N
     assert valkey.keys() == [NAME]
 
 
-def test_nobody_takes_the_lease_of_another(valkey: Server, worker: Worker) -> None:
+def test_a_lease_of_another_worker_is_not_taken(valkey: Server, worker: Worker) -> None:
     valkey.ask("SET", f"{NAME}:lock", token_of_another(worker), "PX", "19000")
 
     async def run() -> None:
@@ -225,7 +227,7 @@ def test_nobody_takes_the_lease_of_another(valkey: Server, worker: Worker) -> No
     [
         pytest.param(("SET", f"{NAME}:lock", "another", "PX", "5000"), id="foreign"),
         pytest.param(("SET", f"{NAME}:lock", "another"), id="foreign, for ever"),
-        pytest.param(("SET", f"{NAME}:lock", "{token}"), id="ours, made to last for ever"),
+        pytest.param(("SET", f"{NAME}:lock", "{token}"), id="ours, without an expiry"),
         pytest.param(("SET", f"{NAME}:lock", "{token}", "EX", "60"), id="ours, lengthened"),
         pytest.param(("SET", f"{NAME}:lock", "{other}", "EX", "5"), id="of another answer"),
         pytest.param(("SET", f"{NAME}:lock", "\u20ac" * 20, "EX", "5"), id="no text of ours"),
@@ -251,8 +253,8 @@ def test_a_planted_lease_delays_no_answer(
     asyncio.run(run())
 
 
-def test_another_version_does_not_find_the_answer(valkey: Server, worker: Worker) -> None:
-    """So a reload or a promotion deletes nothing, in no worker."""
+def test_an_answer_is_a_miss_for_another_version(valkey: Server, worker: Worker) -> None:
+    """Therefore a reload or a promotion need not delete anything in any worker."""
 
     async def run() -> None:
         await worker().get(KEY, Computations(), shared=True)
@@ -332,7 +334,7 @@ def test_without_a_secret_nothing_is_shared(valkey: Server, worker: Worker) -> N
     "spoil",
     [pytest.param(("ACL", "SETUSER", "default", "-eval"), id="no permission")],
 )
-def test_a_redis_that_refuses_is_done_without(
+def test_a_redis_without_permission_is_bypassed(
     valkey: Server, worker: Worker, spoil: tuple[str, ...]
 ) -> None:
     valkey.ask(*spoil)
@@ -345,11 +347,11 @@ def test_a_redis_that_refuses_is_done_without(
     asyncio.run(run())
 
 
-# --- a server that fails --------------------------------------------------------------------------
+# --- a server that fails ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("failure", ["kill", "freeze"])
-def test_a_server_that_is_away_costs_no_answer(
+def test_an_unavailable_server_costs_no_answer(
     valkey: Server, worker: Worker, failure: str
 ) -> None:
     getattr(valkey, failure)()
@@ -359,8 +361,8 @@ def test_a_server_that_is_away_costs_no_answer(
         calls = (cache.get(KEY, compute, shared=True) for _ in range(200))
         begin = time.monotonic()
         assert {answer.body for answer in await asyncio.gather(*calls)} == {BODY}
-        assert compute.begun == 1
-        assert time.monotonic() - begin < 2  # find and store: a time-out each at most
+        assert compute.started == 1
+        assert time.monotonic() - begin < 2  # one time-out each for the lookup and the store
 
     asyncio.run(run())
 
@@ -372,7 +374,7 @@ def test_a_server_that_is_away_costs_no_answer(
 def test_a_server_that_fails_while_one_computes_and_others_wait(
     valkey: Server, worker: Worker, failure: str, recovery: str
 ) -> None:
-    """Everybody is answered meanwhile; when it is back, it is used again."""
+    """All calls are answered meanwhile, and the server is used again after its recovery."""
 
     async def run() -> None:
         compute = Computations(waits=True)
@@ -388,20 +390,20 @@ def test_a_server_that_fails_while_one_computes_and_others_wait(
         compute.gate.set()
         answers = await asyncio.gather(*calls)
         assert {answer.body for answer in answers} == {BODY}
-        assert compute.begun == 2  # one in each worker: they cannot know of each other
+        assert compute.started == 2  # one in each worker: they cannot know of each other
         getattr(valkey, recovery)()
-        await used_again(caches)
+        await wait_until_shared_again(caches)
 
-    async def used_again(caches: list[AnswerCache]) -> None:
+    async def wait_until_shared_again(caches: list[AnswerCache]) -> None:
         number = 0
 
-        async def shared() -> bool:
+        async def is_shared() -> bool:
             nonlocal number
             number += 1
             key = key_of("bundle.snapshot", "explain", {"number": number})
             await caches[0].get(key, Computations(), shared=True)
             return (await caches[1].get(key, Computations(), shared=True)).tier == Tier.REDIS
 
-        await within(10, shared)
+        await wait_within(10, is_shared)
 
     asyncio.run(run())

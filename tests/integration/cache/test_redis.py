@@ -1,4 +1,4 @@
-"""The link to a real server that is killed, frozen, full, read-only, and well again."""
+"""The client of a real server that is killed, frozen, full or read-only, and recovers."""
 
 from __future__ import annotations
 
@@ -50,46 +50,46 @@ async def put(redis: Redis) -> Any:
     return await redis.set("a", b"1")
 
 
-async def many(link: RedisClient, count: int) -> list[Any]:
+async def run_many(link: RedisClient, count: int) -> list[Any]:
     return await asyncio.gather(*(link.run(get) for _ in range(count)), return_exceptions=True)
 
 
 def test_more_calls_than_connections_are_all_answered(valkey: Server, link: RedisClient) -> None:
     async def run() -> None:
         await link.run(put)
-        assert await many(link, 200) == [b"1"] * 200
+        assert await run_many(link, 200) == [b"1"] * 200
         assert len(valkey.ask("CLIENT", "LIST").splitlines()) <= 4 + 1
         await link.aclose()
 
     asyncio.run(run())
 
 
-def test_a_killed_server_is_away_until_it_is_back_on_its_port(
+def test_a_killed_server_is_unavailable_until_it_is_restarted(
     valkey: Server, link: RedisClient, clock: Clock, reasons: list[str]
 ) -> None:
     async def run() -> None:
-        await many(link, 10)
+        await run_many(link, 10)
         valkey.kill()
-        assert {type(answer) for answer in await many(link, 50)} == {RedisUnavailableError}
+        assert {type(answer) for answer in await run_many(link, 50)} == {RedisUnavailableError}
         clock.now += 1
-        assert {type(answer) for answer in await many(link, 50)} == {RedisUnavailableError}
+        assert {type(answer) for answer in await run_many(link, 50)} == {RedisUnavailableError}
         assert set(reasons) == {"connection"}
         valkey.start()
-        assert {type(answer) for answer in await many(link, 50)} == {RedisUnavailableError}
+        assert {type(answer) for answer in await run_many(link, 50)} == {RedisUnavailableError}
         clock.now += 1
         assert await link.run(put)
         assert link.available
-        assert await many(link, 50) == [b"1"] * 50
+        assert await run_many(link, 50) == [b"1"] * 50
         await link.aclose()
 
     asyncio.run(run())
 
 
-def test_a_server_that_was_restarted_between_two_calls_was_never_away(
+def test_a_restart_between_two_calls_is_not_an_outage(
     valkey: Server, link: RedisClient, reasons: list[str]
 ) -> None:
     async def run() -> None:
-        await many(link, 10)
+        await run_many(link, 10)
         await asyncio.to_thread(valkey.kill)
         await asyncio.to_thread(valkey.start)
         assert await link.run(put)
@@ -102,26 +102,26 @@ def test_a_server_that_was_restarted_between_two_calls_was_never_away(
 def test_a_frozen_server_costs_one_time_out_and_then_nothing(
     valkey: Server, link: RedisClient, clock: Clock, reasons: list[str]
 ) -> None:
-    """The answers to calls that were given up are not taken for those of later calls."""
+    """Late answers to abandoned calls must not be taken for those of later calls."""
 
     async def run() -> None:
         await link.run(put)
         valkey.freeze()
         begin = time.monotonic()
-        assert {type(answer) for answer in await many(link, 100)} == {RedisUnavailableError}
+        assert {type(answer) for answer in await run_many(link, 100)} == {RedisUnavailableError}
         in_flight = time.monotonic()
-        assert {type(answer) for answer in await many(link, 100)} == {RedisUnavailableError}
+        assert {type(answer) for answer in await run_many(link, 100)} == {RedisUnavailableError}
         after = time.monotonic()
         assert 0.5 <= in_flight - begin < 0.9
         assert after - in_flight < 0.25
         assert reasons == ["timeout"] * 4
         clock.now += 1
-        assert {type(answer) for answer in await many(link, 100)} == {RedisUnavailableError}
+        assert {type(answer) for answer in await run_many(link, 100)} == {RedisUnavailableError}
         assert reasons == ["timeout"] * 5
         valkey.thaw()
         clock.now += 1
         assert await link.run(lambda redis: redis.echo("mine")) == b"mine"
-        assert await many(link, 100) == [b"1"] * 100
+        assert await run_many(link, 100) == [b"1"] * 100
         await link.aclose()
 
     asyncio.run(run())
@@ -144,7 +144,7 @@ def test_a_frozen_server_costs_one_time_out_and_then_nothing(
     ],
     ids=["replica", "full", "without replicas"],
 )
-def test_a_server_that_takes_no_writes_is_away(
+def test_a_server_that_refuses_writes_is_unavailable(
     valkey: Server,
     link: RedisClient,
     clock: Clock,
@@ -190,7 +190,7 @@ def test_a_command_that_redis_refuses_is_not_an_outage(link: RedisClient) -> Non
         pytest.param("", False, id="none"),
     ],
 )
-def test_without_the_password_redis_is_away(
+def test_without_the_password_redis_is_unavailable(
     valkey: Server, credentials: str, answers: bool
 ) -> None:
     valkey.ask("CONFIG", "SET", "requirepass", "geheim/1")
@@ -210,35 +210,33 @@ def test_without_the_password_redis_is_away(
     assert reasons == ([] if answers else ["authentication"])
 
 
-def test_connections_that_lead_nowhere_are_replaced(
-    valkey: Server, clock: Clock, reasons: list[str]
-) -> None:
+def test_dead_connections_are_replaced(valkey: Server, clock: Clock, reasons: list[str]) -> None:
     """A firewall that forgets idle connections closes none of them; only new ones work."""
 
     async def run() -> None:
-        async with through(valkey.port) as lines:
+        async with start_proxy(valkey.port) as proxy:
             link = RedisClient(
-                f"redis://127.0.0.1:{lines.port}",
+                f"redis://127.0.0.1:{proxy.port}",
                 timeout=0.5,
                 clock=clock,
                 connections=4,
                 on_error=reasons.append,
             )
-            await many(link, 4)
-            lines.forget()
+            await run_many(link, 4)
+            proxy.drop_connections()
             with pytest.raises(RedisUnavailableError):
                 await link.run(put)
             clock.now += 1
             assert await link.run(put)
-            assert await many(link, 8) == [b"1"] * 8
+            assert await run_many(link, 8) == [b"1"] * 8
             await link.aclose()
         assert reasons == ["timeout"]
 
     asyncio.run(run())
 
 
-class Lines:
-    """Passes bytes on to a port, over lines that can be cut without closing them."""
+class CuttableProxy:
+    """A TCP proxy whose connections can be cut without being closed."""
 
     def __init__(self, target: int) -> None:
         self.target = target
@@ -257,25 +255,25 @@ class Lines:
             sink.write(part)
         sink.close()
 
-    def forget(self) -> None:
+    def drop_connections(self) -> None:
         for task in self.tasks:
             task.cancel()
 
 
 @asynccontextmanager
-async def through(target: int) -> AsyncIterator[Lines]:
-    lines = Lines(target)
-    async with await asyncio.start_server(lines.connect, "127.0.0.1", 0) as server:
-        lines.port = server.sockets[0].getsockname()[1]
-        yield lines
-        lines.forget()
-        for writer in lines.writers:
+async def start_proxy(target: int) -> AsyncIterator[CuttableProxy]:
+    proxy = CuttableProxy(target)
+    async with await asyncio.start_server(proxy.connect, "127.0.0.1", 0) as server:
+        proxy.port = server.sockets[0].getsockname()[1]
+        yield proxy
+        proxy.drop_connections()
+        for writer in proxy.writers:
             writer.close()
 
 
-def test_closing_leaves_no_connection(valkey: Server, link: RedisClient) -> None:
+def test_closing_closes_every_connection(valkey: Server, link: RedisClient) -> None:
     async def run() -> None:
-        await many(link, 20)
+        await run_many(link, 20)
         await link.aclose()
 
     asyncio.run(run())

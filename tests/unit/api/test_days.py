@@ -1,4 +1,4 @@
-"""Days of forecasts: text that is filled in says what objects say."""
+"""Days of forecasts: the text template and the objects give equal JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from api.days import DayForecasts
 @pytest.mark.parametrize("nominals", [(), (80,), (80, 95), (99, 50, 75)], ids=str)
 @pytest.mark.parametrize("count", [1, 15], ids=["a day", "15 days"])
 @pytest.mark.parametrize("nodes", [1, 7])
-def test_filled_text_is_what_objects_are_written_as(
+def test_text_template_equals_serialized_objects(
     draw: np.random.Generator, nominals: tuple[int, ...], count: int, nodes: int
 ) -> None:
     actual = draw.gamma(1, 10, (nodes, count))
@@ -27,11 +27,13 @@ def test_filled_text_is_what_objects_are_written_as(
         values=values,
         actual=actual,
     )
-    assert orjson.dumps(days._filled()) == orjson.dumps(days._objects())
+    assert orjson.dumps(days._fill_templates()) == orjson.dumps(days._build_objects())
 
 
-def test_first_day_is_that_of_the_list_without_sales(draw: np.random.Generator) -> None:
+def test_first_day_equals_the_first_of_the_list_without_its_sales(
+    draw: np.random.Generator,
+) -> None:
     days = DayForecasts([date(2024, 7, 1)], (80,), draw.random((2, 1, 3)), np.zeros((2, 1)))
-    shown = orjson.loads(orjson.dumps(days.as_json()))[1][0]
-    del shown["actual"]
-    assert orjson.loads(orjson.dumps(days.first_days()[1])) == shown
+    expected = orjson.loads(orjson.dumps(days.as_json()))[1][0]
+    del expected["actual"]
+    assert orjson.loads(orjson.dumps(days.first_days()[1])) == expected

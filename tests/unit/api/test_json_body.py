@@ -1,4 +1,4 @@
-"""JSON bodies: strict, and refused by what they count before they are parsed."""
+"""JSON bodies: strict parsing, with size limits checked before parsing."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from errors import Code, Problem
 KIB, MIB = 1024, 1024**2
 
 
-def parsed(body: bytes, max_bytes: int = 16 * KIB) -> Any:
+def parse_body(body: bytes, max_bytes: int = 16 * KIB) -> Any:
     return anyio.run(parse_json, body, max_bytes)
 
 
 def refusal(body: bytes, max_bytes: int = 16 * KIB) -> Problem:
     with pytest.raises(Problem) as refused:
-        parsed(body, max_bytes)
+        parse_body(body, max_bytes)
     return refused.value
 
 
@@ -43,8 +43,8 @@ def refusal(body: bytes, max_bytes: int = 16 * KIB) -> Problem:
         pytest.param(b'{"a\\"b":1,"a\\"b":2}', 'a"b', id="with a quote"),
     ],
 )
-def test_a_member_that_is_given_twice_is_refused_by_name(body: bytes, name: str) -> None:
-    """orjson would take the last one and say nothing."""
+def test_a_duplicate_member_is_refused_by_name(body: bytes, name: str) -> None:
+    """orjson would silently keep the last value."""
     problem = refusal(body)
     assert problem.code is Code.INVALID_REQUEST
     assert [fault.pointer for fault in problem.errors] == [name]
@@ -60,8 +60,8 @@ def test_a_member_that_is_given_twice_is_refused_by_name(body: bytes, name: str)
         pytest.param(b'{"a":1,"A":2}', id="another case"),
     ],
 )
-def test_names_that_differ_are_no_doubles(body: bytes) -> None:
-    assert parsed(body) == orjson.loads(body)
+def test_different_names_are_no_duplicates(body: bytes) -> None:
+    assert parse_body(body) == orjson.loads(body)
 
 
 _TEXTS = st.text(st.sampled_from('ab:{}[]"\\,é '), max_size=4)
@@ -74,13 +74,13 @@ _DOCUMENTS = st.recursive(
 
 @settings(deadline=None)
 @given(_DOCUMENTS)
-def test_whatever_has_no_doubles_is_read_as_it_is(document: object) -> None:
-    assert parsed(orjson.dumps(document)) == document
+def test_any_document_without_duplicates_is_parsed_unchanged(document: object) -> None:
+    assert parse_body(orjson.dumps(document)) == document
 
 
 @settings(deadline=None)
 @given(st.dictionaries(_TEXTS, _DOCUMENTS, min_size=1, max_size=3))
-def test_every_double_is_found(document: dict[str, object]) -> None:
+def test_every_duplicate_is_found(document: dict[str, object]) -> None:
     name = next(iter(document))
     doubled = orjson.dumps(document)[:-1] + b"," + orjson.dumps({name: 1})[1:]
     assert refusal(b'[{"a":1},%b]' % doubled).code is Code.INVALID_REQUEST
@@ -105,7 +105,7 @@ def test_every_double_is_found(document: dict[str, object]) -> None:
         pytest.param(b"1e999999", 16 * KIB, "JSON", id="a number without bounds"),
     ],
 )
-def test_a_body_that_holds_too_much_is_refused(body: bytes, max_bytes: int, why: str) -> None:
+def test_a_body_with_too_many_items_is_refused(body: bytes, max_bytes: int, why: str) -> None:
     problem = refusal(body, max_bytes)
     assert problem.code is Code.PARSE_ERROR
     assert why in problem.detail
@@ -127,4 +127,4 @@ def test_a_body_that_holds_too_much_is_refused(body: bytes, max_bytes: int, why:
     ],
 )
 def test_the_largest_bodies_of_the_contract_are_read(body: bytes, max_bytes: int) -> None:
-    assert parsed(body, max_bytes) == orjson.loads(body)
+    assert parse_body(body, max_bytes) == orjson.loads(body)

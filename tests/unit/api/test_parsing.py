@@ -1,4 +1,4 @@
-"""Parsing: a checked request, or a problem that says what is wrong and where."""
+"""Parsing: a validated request, or a problem with the fault and its place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.types import Message
 
-from api.parsing import nearest, read_json, read_query
+from api.parsing import did_you_mean, read_json, read_query
 from api.schemas.requests import HierarchyQuery, SimpleRequest
 from errors import Code, Problem
 
@@ -27,12 +27,12 @@ class Item(BaseModel):
 
 
 class Basket(BaseModel):
-    """Has what the contract's bodies do not have yet: lists and maps."""
+    """A body with lists and maps, which no body of the contract has yet."""
 
     model_config = ConfigDict(extra="forbid")
 
     items: list[Item] = []
-    named: dict[str, Item] = {}
+    by_name: dict[str, Item] = {}
 
 
 def body(content: bytes, model: type[BaseModel], **headers: str) -> Any:
@@ -57,22 +57,22 @@ def query(text: str) -> HierarchyQuery:
 
 
 @pytest.mark.parametrize(
-    ("given", "date"),
+    ("payload", "date"),
     [
         pytest.param({}, None, id="left out"),
         pytest.param({"date": None}, None, id="null"),
-        pytest.param({"date": "2024-02-29"}, dt.date(2024, 2, 29), id="given"),
+        pytest.param({"date": "2024-02-29"}, dt.date(2024, 2, 29), id="payload"),
     ],
 )
-def test_a_right_body_is_read(given: dict[str, object], date: dt.date | None) -> None:
-    asked = document({**SIMPLE, **given})
-    assert asked == SimpleRequest(store_nbr=1, family="DAIRY", date=date, horizon=15)
+def test_a_valid_body_is_parsed(payload: dict[str, object], date: dt.date | None) -> None:
+    request = document({**SIMPLE, **payload})
+    assert request == SimpleRequest(store_nbr=1, family="DAIRY", date=date, horizon=15)
 
 
 @pytest.mark.parametrize(
     "media_type", ["application/json", "Application/JSON; charset=utf-8", "application/json ;a=b"]
 )
-def test_json_is_read_by_any_of_its_spellings(media_type: str) -> None:
+def test_every_spelling_of_the_json_media_type_is_accepted(media_type: str) -> None:
     assert body(orjson.dumps(SIMPLE), SimpleRequest, content_type=media_type).family == "DAIRY"
 
 
@@ -96,7 +96,7 @@ def test_another_media_type_is_refused_by_name(media_type: str) -> None:
         pytest.param(b"store_nbr=1&family=DAIRY", id="a form"),
     ],
 )
-def test_what_is_not_json_is_refused(content: bytes) -> None:
+def test_invalid_json_is_refused(content: bytes) -> None:
     with pytest.raises(Problem) as refusal:
         body(content, SimpleRequest)
     assert refusal.value.code is Code.PARSE_ERROR
@@ -104,7 +104,7 @@ def test_what_is_not_json_is_refused(content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "told"),
+    ("number", "description"),
     [
         pytest.param(80.5, "not 80.5", id="half a number"),
         pytest.param("1", "not '1'", id="a text"),
@@ -115,17 +115,17 @@ def test_what_is_not_json_is_refused(content: bytes) -> None:
         pytest.param(1.2345678901234568e29, "at most 15 digits", id="many digits"),
     ],
 )
-def test_what_is_no_whole_number_is_called_what_it_is(number: object, told: str) -> None:
-    with pytest.raises(Problem, match=f"/store_nbr: A whole number .*{told}"):
+def test_a_value_that_is_no_integer_is_described(number: object, description: str) -> None:
+    with pytest.raises(Problem, match=f"/store_nbr: A whole number .*{description}"):
         document({**SIMPLE, "store_nbr": number})
 
 
 def test_a_whole_number_may_be_written_with_a_fraction_of_zero() -> None:
     """JSON Schema 2020-12, section 4.2.3."""
     content = b'{"store_nbr": 1.0, "family": "DAIRY", "horizon": 15.0, "intervals": [8e1]}'
-    asked = body(content, SimpleRequest)
+    request = body(content, SimpleRequest)
     expected = SimpleRequest(store_nbr=1, family="DAIRY", horizon=15, intervals=(80,))
-    assert asked.model_dump_json() == expected.model_dump_json()
+    assert request.model_dump_json() == expected.model_dump_json()
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_whole_number_may_be_written_with_a_fraction_of_zero() -> None:
         pytest.param({f"k{n}": 1 for n in range(800)}, 20, id="unknown fields"),
     ],
 )
-def test_of_many_faults_the_first_are_reported(change: dict[str, object], faults: int) -> None:
+def test_only_the_first_of_many_faults_are_reported(change: dict[str, object], faults: int) -> None:
     with pytest.raises(Problem) as refusal:
         document({**SIMPLE, **change})
     assert len(refusal.value.errors) == faults
@@ -144,7 +144,7 @@ def test_of_many_faults_the_first_are_reported(change: dict[str, object], faults
 
 
 @pytest.mark.parametrize("content", [[], "text", 5, None, [SIMPLE]])
-def test_json_that_is_no_object_is_refused_as_a_whole(content: object) -> None:
+def test_json_that_is_no_object_is_refused_with_an_empty_pointer(content: object) -> None:
     """The empty pointer is the whole document (RFC 6901)."""
     with pytest.raises(Problem) as refusal:
         document(content)
@@ -200,10 +200,10 @@ def test_several_faults_are_all_listed_under_the_general_code() -> None:
     ("content", "pointer"),
     [
         pytest.param({"items": [{"amount": 1}, {"amount": "x"}]}, "/items/1/amount", id="a list"),
-        pytest.param({"named": {"a/b": {"amount": "x"}}}, "/named/a~1b/amount", id="a slash"),
-        pytest.param({"named": {"a~b": {"amount": "x"}}}, "/named/a~0b/amount", id="a tilde"),
-        pytest.param({"named": {"~1": {"amount": "x"}}}, "/named/~01/amount", id="an escape"),
-        pytest.param({"named": {"": {"amount": "x"}}}, "/named//amount", id="an empty name"),
+        pytest.param({"by_name": {"a/b": {"amount": "x"}}}, "/by_name/a~1b/amount", id="a slash"),
+        pytest.param({"by_name": {"a~b": {"amount": "x"}}}, "/by_name/a~0b/amount", id="a tilde"),
+        pytest.param({"by_name": {"~1": {"amount": "x"}}}, "/by_name/~01/amount", id="an escape"),
+        pytest.param({"by_name": {"": {"amount": "x"}}}, "/by_name//amount", id="an empty name"),
         pytest.param({"~/": 1}, "/~0~1", id="an unknown field"),
     ],
 )
@@ -226,7 +226,7 @@ def test_a_query_is_read_from_text() -> None:
     )
 
 
-def test_an_empty_query_asks_for_the_defaults() -> None:
+def test_an_empty_query_means_the_defaults() -> None:
     assert query("") == HierarchyQuery()
 
 
@@ -256,7 +256,7 @@ def test_a_wrong_parameter_has_its_code_and_its_name(text: str, code: Code, name
 
 
 def test_a_repeated_parameter_is_refused_by_name() -> None:
-    """Taking the first or the last would answer something else than what was asked."""
+    """Taking the first or the last value would answer another query than the caller's."""
     with pytest.raises(Problem, match="horizon is given more than once") as refusal:
         query("by=store&horizon=15&horizon=30")
     assert refusal.value.code is Code.INVALID_REQUEST
@@ -285,11 +285,11 @@ FAMILIES = dict.fromkeys(["DAIRY", "DELI", "LIQUOR,WINE,BEER", "SEAFOOD"])
     ],
 )
 def test_a_misspelt_name_gets_the_nearest_as_a_hint(value: str, hint: str) -> None:
-    assert nearest(value, FAMILIES) == hint
+    assert did_you_mean(value, FAMILIES) == hint
 
 
 def test_several_near_names_are_given_best_first() -> None:
     known = dict.fromkeys(["store:1", "store:10", "store:11", "store:12"])
-    hint = nearest("store:100", known)
+    hint = did_you_mean("store:100", known)
     assert hint.startswith(" Did you mean 'store:10' or ")
     assert hint.count("'store:") == 3

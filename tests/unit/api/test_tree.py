@@ -1,4 +1,4 @@
-"""The tree: sums at every node, both ways down, from any node and to any depth."""
+"""The tree: sums at every node, by store and by family, from any node and to any depth."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from errors import Code, Problem
 from features.hierarchy import DEFAULT_LEVELS, Hierarchy
 
 BOTTOMS = [("2", "DELI"), ("10", "DAIRY"), ("2", "DAIRY"), ("10", "EGGS"), ("2", "EGGS")]
-"""Store 10 carries no DELI; the order is not the one to show."""
+"""Store 10 has no DELI; the order differs from the displayed one."""
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def hierarchy() -> Hierarchy:
 
 @pytest.fixture
 def values(hierarchy: Hierarchy) -> NDArray[np.float64]:
-    """Powers of two: every sum says what is in it."""
+    """Return powers of two, so that every sum identifies its terms."""
     return hierarchy.aggregate(2.0 ** np.arange(len(BOTTOMS)))
 
 
@@ -62,7 +62,7 @@ def test_every_node_is_the_sum_of_its_children(
 
 
 @pytest.mark.parametrize("way", ["store", "family"])
-def test_each_way_shows_its_level_and_every_bottom_once(
+def test_each_tree_has_its_level_and_every_bottom_once(
     hierarchy: Hierarchy, values: NDArray[np.float64], way: str
 ) -> None:
     nodes = list(walk(ask(hierarchy, values, by=way)))
@@ -72,7 +72,7 @@ def test_each_way_shows_its_level_and_every_bottom_once(
         assert node.prediction == values[hierarchy.index[node.id]]
 
 
-def test_the_tree_by_store_is_named_and_ordered_for_a_person(
+def test_the_tree_by_store_has_readable_names_in_natural_order(
     hierarchy: Hierarchy, values: NDArray[np.float64]
 ) -> None:
     tree = ask(hierarchy, values)
@@ -110,7 +110,7 @@ def test_the_tree_by_family_names_bottoms_by_their_store(
         pytest.param(None, {"total", "store", "bottom"}, id="not given"),
     ],
 )
-def test_depth_cuts_the_tree_and_no_number(
+def test_depth_cuts_the_tree_but_no_sum(
     hierarchy: Hierarchy, values: NDArray[np.float64], depth: int | None, levels: set[str]
 ) -> None:
     tree = ask(hierarchy, values, depth)
@@ -125,13 +125,13 @@ def test_depth_cuts_the_tree_and_no_number(
         pytest.param(
             "store:10", {}, ["store:10/family:DAIRY", "store:10/family:EGGS"], id="a store"
         ),
-        pytest.param("family:DELI", {}, ["store:2/family:DELI"], id="a family finds its way"),
-        pytest.param("family:DELI", {"by": "family"}, ["store:2/family:DELI"], id="told its way"),
+        pytest.param("family:DELI", {}, ["store:2/family:DELI"], id="a family, default tree"),
+        pytest.param("family:DELI", {"by": "family"}, ["store:2/family:DELI"], id="with its tree"),
         pytest.param("store:2/family:EGGS", {}, [], id="a bottom"),
-        pytest.param("store:2/family:EGGS", {"by": "family"}, [], id="a bottom on the other way"),
+        pytest.param("store:2/family:EGGS", {"by": "family"}, [], id="a bottom in the other tree"),
     ],
 )
-def test_the_tree_begins_at_the_node_asked_for(
+def test_the_tree_begins_at_the_requested_node(
     hierarchy: Hierarchy,
     values: NDArray[np.float64],
     node: str,
@@ -145,7 +145,7 @@ def test_the_tree_begins_at_the_node_asked_for(
 
 
 @pytest.mark.parametrize(("by", "name"), [("store", "EGGS"), ("family", "2")])
-def test_a_bottom_is_called_by_what_its_parent_leaves_open(
+def test_a_bottom_is_named_by_the_attribute_that_its_parent_lacks(
     hierarchy: Hierarchy, values: NDArray[np.float64], by: str, name: str
 ) -> None:
     assert ask(hierarchy, values, node="store:2/family:EGGS", by=by).name == name
@@ -155,7 +155,7 @@ def test_a_bottom_is_called_by_what_its_parent_leaves_open(
     ("node", "by", "other"),
     [("store:2", "family", "store"), ("family:DELI", "store", "family")],
 )
-def test_a_node_that_is_not_on_the_way_is_refused_with_its_own(
+def test_a_node_outside_the_tree_is_refused_with_its_own_tree(
     hierarchy: Hierarchy, node: str, by: str, other: str
 ) -> None:
     with pytest.raises(Problem, match=f"ask by={other}") as refusal:
@@ -183,7 +183,7 @@ def test_an_unknown_node_is_refused_with_the_nearest(
     assert [error.pointer for error in refusal.value.errors] == ["node"]
 
 
-def test_a_level_that_is_added_as_data_is_a_way_down_too() -> None:
+def test_an_added_level_has_a_tree_too() -> None:
     levels = {**DEFAULT_LEVELS, "city": ("city",)}
     levels["bottom"] = levels.pop("bottom")
     hierarchy = Hierarchy(
@@ -198,10 +198,10 @@ def test_a_level_that_is_added_as_data_is_a_way_down_too() -> None:
     ]
 
 
-def test_the_trend_is_against_what_was_sold_before(
+def test_the_trend_compares_with_past_sales(
     hierarchy: Hierarchy, values: NDArray[np.float64]
 ) -> None:
-    """A node that sold nothing has none."""
+    """A node without sales has no trend."""
     before = hierarchy.aggregate(np.array([0.0, 1.0, 2.0, 8.0, 16.0]))
     tree = Tree(hierarchy, values, previous=before, way="store").below(0, None)
     for node in walk(tree):

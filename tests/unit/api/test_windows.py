@@ -1,4 +1,4 @@
-"""Windows: which origin and which days a date and a horizon mean."""
+"""Windows: the origin and the days that a date and a horizon select."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def newest(snapshot: Snapshot) -> date:
 
 @pytest.fixture
 def first_day(snapshot: Snapshot) -> date:
-    """The first that has enough days before it."""
+    """Return the first day with enough history before it."""
     return snapshot.facts.first_date + timedelta(MIN_HISTORY_DAYS)
 
 
@@ -46,13 +46,13 @@ def test_without_a_date_the_window_follows_the_newest_origin(
 
 
 @every_length
-def test_the_day_after_the_newest_origin_means_the_same(
+def test_the_day_after_the_newest_origin_equals_no_date(
     snapshot: Snapshot, newest: date, days: int
 ) -> None:
-    given = window_of(snapshot, newest + timedelta(1), days)
-    left_out = window_of(snapshot, None, days)
-    assert given.origin == left_out.origin
-    np.testing.assert_array_equal(given.horizons, left_out.horizons)
+    explicit = window_of(snapshot, newest + timedelta(1), days)
+    implicit = window_of(snapshot, None, days)
+    assert explicit.origin == implicit.origin
+    np.testing.assert_array_equal(explicit.horizons, implicit.horizons)
 
 
 @every_length
@@ -60,11 +60,11 @@ def test_the_day_after_the_newest_origin_means_the_same(
 def test_a_past_day_is_forecast_from_the_day_before_it(
     snapshot: Snapshot, newest: date, ago: int, days: int
 ) -> None:
-    """As it would have been then: nothing that was sold on it or after it is used."""
-    asked = newest - timedelta(ago)
-    window = window_of(snapshot, asked, days)
-    assert snapshot.date_at(window.origin) == asked - timedelta(1)
-    assert dates_of(snapshot, window) == from_day(asked, days)
+    """The forecast uses no sales of that day or later."""
+    requested = newest - timedelta(ago)
+    window = window_of(snapshot, requested, days)
+    assert snapshot.date_at(window.origin) == requested - timedelta(1)
+    assert dates_of(snapshot, window) == from_day(requested, days)
     assert window.horizons[0] == 1
 
 
@@ -78,7 +78,7 @@ def test_a_later_day_is_forecast_from_the_newest_origin(
 
 
 @every_length
-def test_the_first_day_that_can_be_asked_has_just_enough_history(
+def test_the_first_possible_day_has_just_enough_history(
     snapshot: Snapshot, first_day: date, days: int
 ) -> None:
     window = window_of(snapshot, first_day, days)
@@ -87,7 +87,7 @@ def test_the_first_day_that_can_be_asked_has_just_enough_history(
 
 
 @every_length
-def test_the_last_day_that_can_be_asked_ends_where_forecasts_end(
+def test_the_last_possible_day_ends_at_the_maximum_horizon(
     snapshot: Snapshot, newest: date, days: int
 ) -> None:
     window = window_of(snapshot, newest + timedelta(MAX_HORIZON - days + 1), days)
@@ -105,28 +105,28 @@ def test_the_last_day_that_can_be_asked_ends_where_forecasts_end(
         pytest.param("max", id="the last of all days"),
     ],
 )
-def test_other_days_are_refused_with_those_that_would_do(
+def test_other_days_are_refused_with_the_possible_range(
     snapshot: Snapshot, newest: date, first_day: date, outside: str, days: int
 ) -> None:
     last_day = newest + timedelta(MAX_HORIZON - days + 1)
-    asked = {
+    requested = {
         "before": first_day - timedelta(1),
         "after": last_day + timedelta(1),
         "min": date.min,
         "max": date.max,
     }[outside]
     with pytest.raises(Problem) as refusal:
-        window_of(snapshot, asked, days)
+        window_of(snapshot, requested, days)
     assert refusal.value.code is Code.INVALID_DATE
     length = "one day" if days == 1 else f"{days} days"
     assert refusal.value.detail == (
-        f"A forecast of {length} may begin from {first_day} to {last_day}, not on {asked}."
+        f"A forecast of {length} may begin from {first_day} to {last_day}, not on {requested}."
     )
     assert [error.pointer for error in refusal.value.errors] == ["/date"]
 
 
 def test_a_refusal_points_to_where_the_date_was_given(snapshot: Snapshot) -> None:
-    """A query parameter is named, and not pointed to."""
+    """A query parameter is given by its name, not by a JSON pointer."""
     with pytest.raises(Problem) as refusal:
         window_of(snapshot, date.max, 1, pointer="date")
     assert [error.pointer for error in refusal.value.errors] == ["date"]

@@ -1,4 +1,4 @@
-"""What is wrong with a request is said in our words, with the value and what is expected."""
+"""Validation messages are the project's own, with the value and what is expected."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core._pydantic_core import list_all_errors
 
 from api.operations import OPERATIONS
-from api.parsing import checked
+from api.parsing import validate_document
 from api.schemas.requests import Override
-from api.wording import _EXPECTED, _WHOLE_SENTENCES, shown, wording
+from api.wording import _EXPECTED, _WHOLE_SENTENCES, describe_fault, describe_value
 from errors import Problem
 
 OF_PYDANTIC = ("Input should", "Field required", "Value error", "valid ", "should have", "parse")
@@ -32,7 +32,7 @@ WRONG: tuple[Any, ...] = (
 
 
 def faults_of(model: type[BaseModel], name: str, value: object) -> list[Any]:
-    """What pydantic says of one field; that others are missing is not of it."""
+    """Return pydantic's errors of one field, without those of missing fields."""
     try:
         model.model_validate({name: value})
     except ValidationError as error:
@@ -41,17 +41,17 @@ def faults_of(model: type[BaseModel], name: str, value: object) -> list[Any]:
 
 
 @pytest.mark.parametrize("error", list_all_errors(), ids=lambda error: error["type"])
-def test_no_error_of_pydantic_is_passed_on_in_its_words(error: Any) -> None:
-    """Any kind there is, whether a schema of ours can make it or not."""
+def test_no_message_of_pydantic_is_passed_on(error: Any) -> None:
+    """Every error type of pydantic is covered, also those that no schema here produces."""
     context = error.get("example_context") or {}
     fault = {"type": error["type"], "loc": ("x",), "input": "sent", "ctx": context}
-    text = wording(fault)
+    text = describe_fault(fault)
     assert text != error["example_message_python"]
     assert not any(words in text for words in OF_PYDANTIC), text
 
 
 @pytest.mark.parametrize(("model", "name"), FIELDS)
-def test_every_wrong_value_of_a_field_is_told_with_value_and_expectation(
+def test_every_wrong_value_is_reported_with_value_and_expectation(
     model: type[BaseModel], name: str
 ) -> None:
     refused = 0
@@ -59,13 +59,13 @@ def test_every_wrong_value_of_a_field_is_told_with_value_and_expectation(
         for fault in faults_of(model, name, value):
             refused += 1
             assert fault["type"] in _EXPECTED.keys() | _WHOLE_SENTENCES.keys(), fault["type"]
-            text = wording(fault)
+            text = describe_fault(fault)
             assert not any(words in text for words in OF_PYDANTIC), text
             assert len(text) < 200
             if fault["type"] not in ("missing", "extra_forbidden", "too_long", "too_short"):
                 assert "expected" in text or "written" in text or " are " in text, text
                 whole = "15 digits" in text
-                assert whole or text.endswith(f"not {shown(fault['input'])}"), text
+                assert whole or text.endswith(f"not {describe_value(fault['input'])}"), text
     any_value = model.__name__ in ("InferRequest", "Override") or name == "predictions"
     assert refused or any_value, "no wrong value was found for the field"
 
@@ -97,11 +97,11 @@ def test_a_sentence_names_field_value_and_what_is_expected(
 ) -> None:
     model = next(model for model in MODELS if model.__name__ == "SimpleRequest")
     with pytest.raises(Problem) as refusal:
-        checked({"store_nbr": 1, "family": "DAIRY", "horizon": 15, **change}, model)
+        validate_document({"store_nbr": 1, "family": "DAIRY", "horizon": 15, **change}, model)
     assert refusal.value.detail == detail
 
 
-def test_what_is_missing_is_required() -> None:
+def test_a_missing_field_is_reported_as_required() -> None:
     model = next(model for model in MODELS if model.__name__ == "ReloadRequest")
     with pytest.raises(Problem, match="/source: A value is required, and missing"):
-        checked({}, model)
+        validate_document({}, model)

@@ -1,4 +1,4 @@
-"""Drives the HTTP protocol byte by byte, as an event loop does, and records what it writes."""
+"""A driver that feeds the HTTP protocol bytes, as an event loop does, and records its output."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Transport(asyncio.Transport):
 
 @dataclass
 class Exchange:
-    """What came of the bytes that were sent on one connection.
+    """The result of the bytes sent on one connection.
 
     Attributes:
         scopes: of the requests that reached the application.
@@ -76,7 +76,7 @@ class Exchange:
 
     @property
     def closed(self) -> bool:
-        """Whether the client sees the end of the connection."""
+        """True if the client sees the end of the connection."""
         return self.transport.half_closed or self.transport.closed
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,16 +104,16 @@ Send_ = Callable[..., Exchange]
 
 @pytest.fixture
 def exchange(monkeypatch: pytest.MonkeyPatch) -> Send_:
-    """Sends parts of bytes on a new connection, and waits until nothing more comes of them."""
+    """Send parts of bytes on a new connection and wait until it is idle."""
 
     def exchange(*parts: bytes, limits: Limits | None = None, seconds: float = 0.0) -> Exchange:
         monkeypatch.setattr(HttpProtocol, "limits", limits or Limits())
-        return asyncio.run(_exchange(parts, seconds))
+        return asyncio.run(_run_exchange(parts, seconds))
 
     return exchange
 
 
-async def _exchange(parts: Sequence[bytes], seconds: float) -> Exchange:
+async def _run_exchange(parts: Sequence[bytes], seconds: float) -> Exchange:
     exchange = Exchange()
     config = Config(exchange.app, interface="asgi3", log_config=None)
     config.load()
@@ -126,13 +126,13 @@ async def _exchange(parts: Sequence[bytes], seconds: float) -> Exchange:
     protocol.connection_made(exchange.transport)
     for part in parts:
         protocol.data_received(part)
-        await _settle()
+        await _wait_until_idle()
     await asyncio.sleep(seconds)
-    await _settle()
+    await _wait_until_idle()
     protocol.connection_lost(None)
     return exchange
 
 
-async def _settle() -> None:
+async def _wait_until_idle() -> None:
     for _ in range(300):
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""What goes on beside requests: nothing that is loaded late makes collections long."""
+"""Background work: modules loaded late do not lengthen garbage collections."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def thawed() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("thawed")
-def test_what_a_module_holds_is_frozen_when_it_is_loaded() -> None:
+def test_objects_of_a_late_module_are_frozen_after_its_import() -> None:
     async def load() -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: freeze_loaded_modules(interval=0.001))
             await anyio.sleep(0.01)
             module = ModuleType(LATE)
-            held = module.__dict__["held"] = [module]
-            assert _is_collectable(held)
+            value = module.__dict__["value"] = [module]
+            assert _is_collectable(value)
             sys.modules[LATE] = module
             with anyio.fail_after(5):
-                while _is_collectable(held):
+                while _is_collectable(value):
                     await anyio.sleep(0.001)
             tasks.cancel_scope.cancel()
 
     anyio.run(load)
 
 
-def _is_collectable(held: object) -> bool:
-    return any(found is held for found in gc.get_objects())
+def _is_collectable(value: object) -> bool:
+    return any(tracked is value for tracked in gc.get_objects())

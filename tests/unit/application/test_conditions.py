@@ -1,4 +1,4 @@
-"""What degrades a server: data that are old, unless they are the demo's, or of the future."""
+"""Degraded states: data that are too old (but for the demo) or from the future."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_AGE = 7
 
 
 def details(origin: date, *, demo: bool = False) -> list[str]:
-    """The reasons of a server whose newest sales are of that day."""
+    """Return the degradation reasons of a server whose newest sales are of that day."""
     facts = SnapshotFacts(
         first_date=date(2021, 1, 1), origin=origin, promotions_known_through=origin, demo=demo
     )
@@ -31,11 +31,11 @@ def details(origin: date, *, demo: bool = False) -> list[str]:
 @pytest.mark.parametrize("demo", [False, True])
 @pytest.mark.parametrize("age", [0, MAX_AGE, MAX_AGE + 1, 900])
 def test_old_data_degrade_a_server_but_not_those_of_the_demo(age: int, demo: bool) -> None:
-    found = details(newest_expected() - timedelta(age), demo=demo)
+    actual = details(newest_expected() - timedelta(age), demo=demo)
     if age <= MAX_AGE or demo:
-        assert found == []
+        assert actual == []
     else:
-        (detail,) = found
+        (detail,) = actual
         assert f"{age} days before the newest expected day" in detail
 
 

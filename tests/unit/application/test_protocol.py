@@ -1,4 +1,4 @@
-"""The HTTP protocol: what reaches the application, what is refused, and when it is closed."""
+"""The HTTP protocol: accepted requests, refused requests, and closed connections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def headers_of(exchange: Exchange, number: int = 0) -> dict[str, str]:
     return {n.decode(): v.decode() for n, v in exchange.scopes[number]["headers"]}
 
 
-# --- what is understood -----------------------------------------------------------------------
+# --- accepted requests ------------------------------------------------------------------------
 
 
 def test_a_request_reaches_the_application_and_the_connection_stays_open(exchange: Send) -> None:
@@ -86,7 +86,7 @@ def test_trailers_do_not_count_for_the_request_after(exchange: Send) -> None:
     assert headers_of(got, 1) == {"host": "x"}
 
 
-# --- what is refused --------------------------------------------------------------------------
+# --- refused requests -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,7 @@ def test_trailers_do_not_count_for_the_request_after(exchange: Send) -> None:
         pytest.param(b"GET /" + MEGABYTE * b"a", 414, "8192", id="a path without end"),
     ],
 )
-def test_a_head_that_is_not_understood_is_refused(
-    exchange: Send, sent: bytes, status: int, why: str
-) -> None:
+def test_an_invalid_head_is_refused(exchange: Send, sent: bytes, status: int, why: str) -> None:
     got = exchange(sent, GET + b"\r\n")
     assert (got.statuses, got.closed) == ([status], True), "and nothing is read after it"
     assert why in (got.refusals[0] or "")
@@ -168,15 +166,13 @@ def test_a_head_that_is_not_understood_is_refused(
         pytest.param(b"0\r\n" + MEGABYTE * b"A: b\r\n", "framing", id="trailers without end"),
     ],
 )
-def test_a_body_that_is_not_understood_is_refused_while_it_is_read(
-    exchange: Send, body: bytes, why: str
-) -> None:
+def test_an_invalid_body_is_refused_while_it_is_read(exchange: Send, body: bytes, why: str) -> None:
     got = exchange(CHUNKED, body)
     assert (got.statuses, got.closed) == ([400], True)
     assert why in (got.refusals[0] or "")
 
 
-def test_what_is_refused_waits_for_the_responses_before_it(exchange: Send) -> None:
+def test_a_refusal_waits_for_the_responses_before_it(exchange: Send) -> None:
     got = exchange(GET + b"\r\n" + b"nonsense\r\n\r\n")
     assert got.statuses == [200, 400]
 
@@ -194,13 +190,13 @@ def test_a_body_may_follow_while_the_request_before_it_is_answered(exchange: Sen
     assert (got.statuses, got.bodies) == ([200, 200], [b"", b"ab"])
 
 
-def test_only_so_many_requests_may_wait_on_a_connection(exchange: Send) -> None:
+def test_pipelined_requests_of_a_connection_are_bounded(exchange: Send) -> None:
     got = exchange(20 * (GET + b"\r\n"), limits=Limits(pipelined=3))
     assert got.statuses == [200, 200, 200, 200, 400]
     assert "more than 3 requests" in (got.refusals[-1] or "")
 
 
-def test_a_refused_target_is_named_without_its_query(exchange: Send) -> None:
+def test_a_refused_target_is_quoted_without_its_query(exchange: Send) -> None:
     got = exchange(b"GET /a?key=secret HTTP/1.1\r\nA : b\r\n\r\n")
     (scope,) = got.scopes
     assert (scope["method"], scope["path"], scope["query_string"]) == ("GET", "/a", b"")
@@ -228,7 +224,7 @@ def test_a_connection_without_a_whole_head_is_closed(
     assert (got.statuses, got.closed) == (statuses, True)
 
 
-def test_a_head_that_trickles_has_no_more_time(exchange: Send) -> None:
+def test_a_slow_head_gets_no_extra_time(exchange: Send) -> None:
     got = exchange(*(GET[at : at + 1] for at in range(len(GET))), limits=SOON, seconds=0.2)
     assert got.statuses == [408]
 
@@ -238,13 +234,13 @@ def test_a_connection_that_is_used_again_stays_open(exchange: Send) -> None:
     assert (got.statuses, got.closed) == ([200, 200, 200], False), "uvicorn gives it 5 s"
 
 
-def test_a_request_that_is_being_answered_is_not_cut(exchange: Send) -> None:
-    """The body's time is the application's to bound."""
+def test_a_running_request_is_not_cut(exchange: Send) -> None:
+    """The application bounds the time of the body."""
     got = exchange(POST + b"Content-Length: 9\r\n\r\na", limits=SOON, seconds=0.2)
     assert (got.statuses, got.closed) == ([], False)
 
 
-# --- how it gets into the server --------------------------------------------------------------
+# --- registration with uvicorn ----------------------------------------------------------------
 
 
 @pytest.fixture
@@ -255,8 +251,8 @@ def registered() -> Iterator[None]:
     HttpProtocol.limits = limits
 
 
-def test_uvicorn_takes_the_protocol_where_nothing_is_chosen(registered: None) -> None:
-    """BentoML chooses nothing."""
+def test_uvicorn_uses_the_protocol_by_default(registered: None) -> None:
+    """BentoML does not choose a protocol."""
     use_http_protocol(Limits(head_seconds=3))
     config = Config(lambda: None, log_config=None)
     config.load()
@@ -272,5 +268,5 @@ def test_uvicorn_takes_the_protocol_where_nothing_is_chosen(registered: None) ->
         *("on_body", "on_message_complete", "_start_asgi_task"),
     ],
 )
-def test_what_is_overridden_is_there_in_uvicorn(name: str) -> None:
+def test_overridden_methods_exist_in_uvicorn(name: str) -> None:
     assert callable(getattr(HttpToolsProtocol, name))

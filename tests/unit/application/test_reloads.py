@@ -1,4 +1,4 @@
-"""What an operator sees of reloads."""
+"""Logs and metrics of reloads."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_end_of_a_reload_is_a_log_line_and_counted(
 
 
 def test_the_last_success_and_failure_are_those_of_the_files(tmp_path: Path) -> None:
-    """Whichever worker ran them, and also after a restart."""
+    """They are the same for every worker, and after a restart."""
     store = Store(tmp_path)
     jobs = Jobs(store)
     jobs.folder.mkdir()

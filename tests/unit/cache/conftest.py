@@ -1,4 +1,4 @@
-"""A clock that stands still until it is moved."""
+"""A clock that advances only when a test sets it."""
 
 from __future__ import annotations
 

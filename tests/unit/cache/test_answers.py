@@ -19,20 +19,20 @@ def key(number: int) -> CacheKey:
 
 
 class Computation:
-    """Makes a body, or fails, when its gate is open; counts how often it was begun."""
+    """A computation that returns a body or fails once its gate is open, and counts its starts."""
 
     def __init__(
         self, result: bytes | Uncacheable | Exception = b'{"a":1}', *, waits: bool = False
     ) -> None:
         self.result = result
-        self.begun = 0
+        self.started = 0
         self.cancelled = 0
         self.gate = asyncio.Event()
         if not waits:
             self.gate.set()
 
     async def __call__(self) -> bytes | Uncacheable:
-        self.begun += 1
+        self.started += 1
         try:
             await self.gate.wait()
         except asyncio.CancelledError:
@@ -44,13 +44,13 @@ class Computation:
 
 
 async def turns() -> None:
-    """Let every task that can go on do so."""
+    """Run the event loop until no task can proceed."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_the_second_of_two_equal_requests_is_a_hit(shared: bool) -> None:
+def test_the_second_of_two_equal_requests_is_a_cache_hit(shared: bool) -> None:
     seen: list[tuple[Tier, Outcome]] = []
 
     async def run() -> None:
@@ -60,7 +60,7 @@ def test_the_second_of_two_equal_requests_is_a_hit(shared: bool) -> None:
         second = await cache.get(KEY, compute, shared=shared)
         assert first == Cached(body, Outcome.MISS, Tier.NONE)
         assert second == Cached(body, Outcome.HIT, Tier.MEMORY)
-        assert compute.begun == 1
+        assert compute.started == 1
 
     asyncio.run(run())
     assert seen == [(Tier.NONE, Outcome.MISS), (Tier.MEMORY, Outcome.HIT)]
@@ -76,7 +76,7 @@ def test_requests_with_other_keys_are_computed() -> None:
     asyncio.run(run())
 
 
-def test_200_equal_requests_at_once_are_one_computation() -> None:
+def test_200_concurrent_equal_requests_are_one_computation() -> None:
     async def run() -> None:
         cache = AnswerCache()
         compute = Computation(waits=True)
@@ -84,7 +84,7 @@ def test_200_equal_requests_at_once_are_one_computation() -> None:
         await turns()
         compute.gate.set()
         answers = await asyncio.gather(*calls)
-        assert compute.begun == 1
+        assert compute.started == 1
         assert {answer.body for answer in answers} == {b'{"a":1}'}
         assert [answer.outcome for answer in answers].count(Outcome.MISS) == 1
 
@@ -92,7 +92,7 @@ def test_200_equal_requests_at_once_are_one_computation() -> None:
 
 
 @pytest.mark.parametrize("who", [pytest.param(0, id="the first"), pytest.param(1, id="another")])
-def test_a_request_that_ends_takes_nothing_from_the_others(who: int) -> None:
+def test_a_cancelled_request_does_not_affect_the_others(who: int) -> None:
     async def run() -> None:
         cache = AnswerCache()
         compute = Computation(waits=True)
@@ -104,31 +104,31 @@ def test_a_request_that_ends_takes_nothing_from_the_others(who: int) -> None:
         compute.gate.set()
         assert {answer.body for answer in await asyncio.gather(*calls)} == {b'{"a":1}'}
         assert gone.cancelled()
-        assert (compute.begun, compute.cancelled) == (1, 0)
+        assert (compute.started, compute.cancelled) == (1, 0)
 
     asyncio.run(run())
 
 
-def test_a_computation_that_nobody_waits_for_is_cancelled() -> None:
-    """Who asks while it still ends is not cancelled with it, but begins anew."""
+def test_a_computation_without_waiting_requests_is_cancelled() -> None:
+    """A caller that arrives during the cancellation starts a new computation."""
 
     async def run() -> None:
         cache = AnswerCache()
-        begun, ended = Computation(waits=True), asyncio.Event()
+        computation, ended = Computation(waits=True), asyncio.Event()
 
-        async def abandoned() -> bytes | Uncacheable:
+        async def finish_late() -> bytes | Uncacheable:
             try:
-                return await begun()
+                return await computation()
             finally:
                 await ended.wait()
 
-        calls = [asyncio.create_task(cache.get(KEY, abandoned, shared=True)) for _ in range(2)]
+        calls = [asyncio.create_task(cache.get(KEY, finish_late, shared=True)) for _ in range(2)]
         await turns()
         for call in calls:
             call.cancel()
         await asyncio.wait(calls)
         await turns()
-        assert (begun.begun, begun.cancelled) == (1, 1)
+        assert (computation.started, computation.cancelled) == (1, 1)
         anew = asyncio.create_task(cache.get(KEY, Computation(b"new"), shared=True))
         await turns()
         ended.set()
@@ -138,7 +138,7 @@ def test_a_computation_that_nobody_waits_for_is_cancelled() -> None:
     asyncio.run(run())
 
 
-def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
+def test_a_failure_reaches_every_waiting_request_and_is_not_cached() -> None:
     seen: list[object] = []
 
     async def run() -> None:
@@ -155,8 +155,8 @@ def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
     asyncio.run(run())
 
 
-def test_a_failure_that_nobody_waits_for_any_more_is_not_reported() -> None:
-    """The loop would write it to the log with a traceback, as an exception never retrieved."""
+def test_a_failure_without_waiting_requests_is_not_logged() -> None:
+    """Otherwise the loop would log a traceback of an exception that was never retrieved."""
     reported: list[object] = []
 
     async def failing() -> bytes:
@@ -179,7 +179,7 @@ def test_a_failure_that_nobody_waits_for_any_more_is_not_reported() -> None:
     assert reported == []
 
 
-def test_an_answer_a_part_of_which_failed_is_told_but_not_kept() -> None:
+def test_a_partly_failed_response_is_returned_but_not_cached() -> None:
     async def run() -> None:
         cache = AnswerCache()
         compute = Computation(Uncacheable(b"partly"), waits=True)
@@ -193,7 +193,7 @@ def test_an_answer_a_part_of_which_failed_is_told_but_not_kept() -> None:
     asyncio.run(run())
 
 
-def test_a_bypass_computes_for_itself_and_leaves_the_cache_as_it_is() -> None:
+def test_a_bypass_neither_reads_nor_writes_the_cache() -> None:
     async def run() -> None:
         cache = AnswerCache()
         bypass = await cache.get(KEY, Computation(b"1"), shared=True, bypass=True)
@@ -206,7 +206,7 @@ def test_a_bypass_computes_for_itself_and_leaves_the_cache_as_it_is() -> None:
     asyncio.run(run())
 
 
-def test_an_answer_runs_out(clock: Clock) -> None:
+def test_an_entry_expires(clock: Clock) -> None:
     async def run() -> None:
         cache = AnswerCache(ttl=60, clock=clock)
         await cache.get(KEY, Computation(b"1"), shared=False)
@@ -228,30 +228,30 @@ def test_clearing_empties_the_memory() -> None:
     asyncio.run(run())
 
 
-def test_the_memory_is_bounded_and_keeps_what_was_used_last() -> None:
+def test_the_memory_is_bounded_and_evicts_the_least_recently_used() -> None:
     async def run() -> None:
         cache = AnswerCache(max_bytes=100_000)
         for number in range(200):
             await cache.get(key(number), Computation(bytes(2000)), shared=False)
             await cache.get(key(0), Computation(), shared=False)
             assert cache._memory.currsize <= 100_000
-        kept = [number for number in range(200) if key(number) in cache._memory]
-        assert kept == [0, *range(162, 200)]
+        cached = [number for number in range(200) if key(number) in cache._memory]
+        assert cached == [0, *range(162, 200)]
         assert 70_000 < sum(map(len, cache._memory.values())) < 100_000
 
     asyncio.run(run())
 
 
 @pytest.mark.parametrize(
-    ("size", "kept"),
+    ("size", "is_cached"),
     [pytest.param(10_000, True, id="small"), pytest.param(13_000, False, id="too large")],
 )
-def test_a_body_too_large_for_the_memory_pushes_nothing_out(size: int, kept: bool) -> None:
+def test_a_body_too_large_for_the_memory_evicts_nothing(size: int, is_cached: bool) -> None:
     async def run() -> None:
         cache = AnswerCache(max_bytes=100_000)
         await cache.get(key(1), Computation(bytes(size)), shared=False)
         again = await cache.get(key(1), Computation(bytes(size)), shared=False)
-        assert again.outcome == (Outcome.HIT if kept else Outcome.MISS)
+        assert again.outcome == (Outcome.HIT if is_cached else Outcome.MISS)
 
     asyncio.run(run())
 

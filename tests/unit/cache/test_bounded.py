@@ -1,4 +1,4 @@
-"""A cache that is bounded by bytes of keys and values: what gives way, and what is never kept."""
+"""A cache bounded by the bytes of its keys and values: eviction and refused entries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cache.bounded import ENTRY_BYTES, ByteBoundedCache
 
 
 def cache_of(entries: int, *, length: int = 10) -> ByteBoundedCache[str, str]:
-    """A cache with room for so many entries of keys and values of one length."""
+    """Return a cache that fits a number of entries whose keys and values have one length."""
     return ByteBoundedCache(entries * (ENTRY_BYTES + 2 * length), lambda k, v: len(k) + len(v))
 
 
@@ -17,7 +17,7 @@ def text(number: int, length: int = 10) -> str:
     return f"{number:0{length}d}"
 
 
-def test_the_entry_that_was_used_least_recently_gives_way() -> None:
+def test_the_least_recently_used_entry_is_evicted() -> None:
     cache = cache_of(2)
     cache.put(text(1), text(1))
     cache.put(text(2), text(2))
@@ -33,7 +33,7 @@ def test_a_long_key_counts_like_a_long_value() -> None:
     assert len(cache) == 1
 
 
-def test_an_entry_larger_than_the_cache_is_not_kept_and_displaces_none() -> None:
+def test_an_entry_larger_than_the_cache_is_not_stored_and_evicts_nothing() -> None:
     cache = cache_of(2)
     cache.put(text(1), text(1))
     cache.put(text(2), text(2, length=3 * ENTRY_BYTES))
@@ -45,11 +45,11 @@ def test_a_value_that_is_replaced_counts_once() -> None:
     for _ in range(5):
         cache.put(text(1), text(1))
     assert cache.nbytes == ENTRY_BYTES + 20
-    cache.put(text(1), text(2, length=10 * ENTRY_BYTES))  # and one too large is the old one's end
+    cache.put(text(1), text(2, length=10 * ENTRY_BYTES))  # a value too large removes the old one
     assert (len(cache), cache.nbytes) == (0, 0)
 
 
-def test_what_is_cleared_or_discarded_is_gone_and_takes_nothing() -> None:
+def test_cleared_and_discarded_entries_free_their_bytes() -> None:
     cache = cache_of(3)
     for number in (1, 2):
         cache.put(text(number), text(number))
@@ -68,6 +68,6 @@ def test_the_bytes_are_never_above_the_bound(entries: list[tuple[str, str]]) -> 
         cache.put(key, value)
         expected[key] = value
         assert cache.nbytes <= 2_000
-    kept = {key: value for key, value in expected.items() if key in cache}
-    assert cache.nbytes == sum(len(k) + len(v) + ENTRY_BYTES for k, v in kept.items())
-    assert all(cache.get(key) == value for key, value in kept.items())
+    stored = {key: value for key, value in expected.items() if key in cache}
+    assert cache.nbytes == sum(len(k) + len(v) + ENTRY_BYTES for k, v in stored.items())
+    assert all(cache.get(key) == value for key, value in stored.items())

@@ -1,4 +1,4 @@
-"""Requests share a name exactly when they are equal."""
+"""Requests share a cache key exactly when they are equal."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ documents = st.dictionaries(
 )
 
 
-def reordered(value: Any) -> Any:
+def reverse_members(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: reordered(item) for name, item in reversed(value.items())}
-    return [reordered(item) for item in value] if isinstance(value, list) else value
+        return {name: reverse_members(item) for name, item in reversed(value.items())}
+    return [reverse_members(item) for item in value] if isinstance(value, list) else value
 
 
 @given(documents)
 def test_the_order_of_members_does_not_matter(request: dict[str, Any]) -> None:
-    assert key_of(VERSION, "whatif", request) == key_of(VERSION, "whatif", reordered(request))
+    assert key_of(VERSION, "whatif", request) == key_of(VERSION, "whatif", reverse_members(request))
 
 
 @given(documents, documents)
@@ -52,7 +52,7 @@ def test_different_requests_have_different_keys(a: dict[str, Any], b: dict[str, 
         pytest.param({"x": 0.1 + 0.2}, {"x": 0.3}, id="last bit of a float"),
     ],
 )
-def test_what_looks_alike_is_told_apart(a: dict[str, Any], b: dict[str, Any]) -> None:
+def test_similar_requests_have_different_keys(a: dict[str, Any], b: dict[str, Any]) -> None:
     assert key_of(VERSION, "whatif", a) != key_of(VERSION, "whatif", b)
 
 
@@ -63,13 +63,13 @@ def test_version_and_call_are_part_of_the_key(version: str, call: str) -> None:
     assert len({key, key_of(version + "0", call, b"{}"), key_of(version, "hierarchy", b"{}")}) == 3
 
 
-def test_a_key_is_short_and_can_be_printed() -> None:
+def test_a_key_is_short_and_printable() -> None:
     key = key_of(VERSION, "whatif", {"family": "DAIRY\r\n" * 1000})
     assert key.isascii()
     assert key.isprintable()
     assert len(key) <= len(VERSION) + len(":whatif:") + 40
 
 
-def test_what_json_cannot_hold_is_refused() -> None:
+def test_values_outside_json_are_refused() -> None:
     with pytest.raises(TypeError):
         key_of(VERSION, "explain", {"date": dt.date(2024, 6, 30)})

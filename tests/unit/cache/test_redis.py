@@ -1,4 +1,4 @@
-"""The breaker, with operations that stand in for Redis."""
+"""The circuit breaker, with operations that replace Redis."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Clock = Any
 
 
 class Operation:
-    """Fails or answers as it is told, and counts how often it was begun."""
+    """An operation that fails or answers as configured, and counts its starts."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
@@ -49,7 +49,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
 
 @pytest.fixture
 def events() -> list[object]:
-    """What the callbacks were told."""
+    """Return the list that the callbacks append to."""
     return []
 
 
@@ -66,7 +66,7 @@ async def fails(link: RedisClient, operation: Operation) -> None:
 
 
 def scenario(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Runs a test's coroutine."""
+    """Run a test's coroutine."""
 
     def run(link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger) -> None:
         asyncio.run(test(link, clock, events, log))
@@ -116,7 +116,7 @@ def test_an_outage_opens_the_breaker(
         pytest.param(ZeroDivisionError(), id="bug"),
     ],
 )
-def test_a_fault_of_the_command_is_no_outage(
+def test_a_command_error_is_no_outage(
     link: RedisClient, events: list[object], error: Exception
 ) -> None:
     with pytest.raises(type(error)) as raised:
@@ -127,7 +127,7 @@ def test_a_fault_of_the_command_is_no_outage(
 
 
 @scenario
-async def test_while_the_breaker_is_open_nothing_is_tried(
+async def test_an_open_breaker_tries_nothing(
     link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger
 ) -> None:
     await fails(link, Operation(DOWN))
@@ -139,7 +139,7 @@ async def test_while_the_breaker_is_open_nothing_is_tried(
 
 
 @scenario
-async def test_one_call_probes_while_the_others_still_fail_at_once(
+async def test_one_call_probes_while_the_others_fail_immediately(
     link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger
 ) -> None:
     await fails(link, Operation(DOWN))
@@ -160,7 +160,7 @@ async def test_one_call_probes_while_the_others_still_fail_at_once(
 
 
 @scenario
-async def test_a_probe_that_fails_begins_the_time_anew(
+async def test_a_failed_probe_restarts_the_open_period(
     link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger
 ) -> None:
     await fails(link, Operation(DOWN))
@@ -176,7 +176,7 @@ async def test_a_probe_that_fails_begins_the_time_anew(
 
 
 @scenario
-async def test_a_probe_that_is_cancelled_leaves_probing_to_the_next_call(
+async def test_after_a_cancelled_probe_the_next_call_probes(
     link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger
 ) -> None:
     await fails(link, Operation(DOWN))
@@ -193,7 +193,7 @@ async def test_a_probe_that_is_cancelled_leaves_probing_to_the_next_call(
 
 
 @scenario
-async def test_a_probe_whose_command_is_refused_has_found_redis(
+async def test_a_probe_with_a_command_error_closes_the_breaker(
     link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger
 ) -> None:
     await fails(link, Operation(DOWN))
@@ -204,10 +204,10 @@ async def test_a_probe_whose_command_is_refused_has_found_redis(
 
 
 @scenario
-async def test_calls_that_wait_for_a_connection_fail_when_redis_goes_away(
+async def test_calls_waiting_for_a_connection_fail_when_redis_becomes_unavailable(
     link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger
 ) -> None:
-    """They are not sent after those that hang: each would cost a time-out of its own."""
+    """They are not sent: each would wait for a time-out of its own."""
     operation = Operation(DOWN)
     operation.gate.clear()
     calls = [asyncio.create_task(link.run(operation)) for _ in range(20)]
@@ -221,7 +221,7 @@ async def test_calls_that_wait_for_a_connection_fail_when_redis_goes_away(
     assert events.count(False) == 1
 
 
-def test_a_call_that_finds_all_connections_in_use_does_not_blame_redis(
+def test_an_exhausted_connection_pool_does_not_open_the_breaker(
     link: RedisClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @asynccontextmanager
@@ -245,7 +245,7 @@ def test_a_call_that_finds_all_connections_in_use_does_not_blame_redis(
 
 
 @scenario
-async def test_the_log_says_once_that_redis_went_away_and_once_that_it_is_back(
+async def test_an_outage_is_logged_once_at_its_start_and_once_at_its_end(
     link: RedisClient, clock: Clock, events: list[object], log: CapturingLogger
 ) -> None:
     for _ in range(3):
@@ -254,13 +254,13 @@ async def test_the_log_says_once_that_redis_went_away_and_once_that_it_is_back(
     await link.run(Operation())
     await link.run(Operation())
     assert [(call.method_name, call.args) for call in log.calls] == [
-        ("warning", ("redis_away",)),
-        ("info", ("redis_back",)),
+        ("warning", ("redis_unavailable",)),
+        ("info", ("redis_available",)),
     ]
     assert "geheim" not in repr(log.calls)
 
 
-def test_an_operation_that_hangs_is_given_up(log: CapturingLogger) -> None:
+def test_a_hanging_operation_times_out(log: CapturingLogger) -> None:
     async def run() -> None:
         link = RedisClient(URL, timeout=0.02)
         hanging = Operation()
@@ -271,7 +271,7 @@ def test_an_operation_that_hangs_is_given_up(log: CapturingLogger) -> None:
     asyncio.run(run())
 
 
-def test_one_link_may_serve_one_loop_after_another(link: RedisClient) -> None:
+def test_one_link_serves_event_loops_in_succession(link: RedisClient) -> None:
     clients: list[Redis] = []
 
     async def client(redis: Redis) -> None:
@@ -296,16 +296,18 @@ def test_one_link_may_serve_one_loop_after_another(link: RedisClient) -> None:
         pytest.param("geheim", id="no address"),
     ],
 )
-def test_an_address_that_cannot_be_read_is_refused_without_repeating_it(url: str) -> None:
+def test_an_invalid_url_is_refused_without_quoting_it(url: str) -> None:
     with pytest.raises(InputError) as raised:
         RedisClient(url)
     assert "heim" not in str(raised.value)
     assert raised.value.__suppress_context__
 
 
-def test_the_address_cannot_change_how_the_link_works() -> None:
-    """Texts in place of bytes, or time-outs of the client's own, would break those who use it."""
-    target = cache.redis._parsed("redis://localhost?decode_responses=yes&socket_timeout=9&db=3")
+def test_the_url_cannot_change_options_of_the_link() -> None:
+    """Strings in place of bytes, or the client's own time-outs, would break callers."""
+    target = cache.redis._parse_address(
+        "redis://localhost?decode_responses=yes&socket_timeout=9&db=3"
+    )
     assert target["decode_responses"] is False
     assert target["socket_timeout"] is None
     assert target["db"] == 3

@@ -1,4 +1,4 @@
-"""Time-outs that do not blame others for this process's own delays."""
+"""Time-outs that do not count this process's own delays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from cache.stall_tolerant_timeout import stall_tolerant_timeout
 
 
-def test_what_takes_too_long_is_cancelled() -> None:
+def test_a_slow_block_is_cancelled() -> None:
     async def run() -> float:
         begin = time.monotonic()
         with pytest.raises(TimeoutError):
@@ -21,12 +21,12 @@ def test_what_takes_too_long_is_cancelled() -> None:
     assert 0.04 <= asyncio.run(run()) < 5
 
 
-def test_a_loop_that_was_held_up_still_takes_what_came_meanwhile() -> None:
+def test_data_that_arrived_during_a_stall_of_the_loop_is_still_read() -> None:
     async def ask(port: int) -> str:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         async with stall_tolerant_timeout(0.1):
             writer.write(b"?\n")
-            time.sleep(0.3)  # holds up the loop; nothing can be awaited here
+            time.sleep(0.3)  # blocks the event loop on purpose
             answer = await reader.readline()
         writer.close()
         return answer.decode()
@@ -41,14 +41,14 @@ def test_a_loop_that_was_held_up_still_takes_what_came_meanwhile() -> None:
     assert asyncio.run(serve()) == "?\n"
 
 
-def test_leaving_in_time_leaves_nothing_behind() -> None:
+def test_leaving_in_time_cancels_the_timer() -> None:
     reported: list[object] = []
 
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, what: reported.append(what))
         async with stall_tolerant_timeout(0.01):
             pass
-        await asyncio.sleep(0.05)  # a timer left over would end in here
+        await asyncio.sleep(0.05)  # a remaining timer would expire here
 
     asyncio.run(run())
     assert reported == []

@@ -1,4 +1,4 @@
-"""mlrf check: the whole report, and an exit status that a script can use."""
+"""`mlrf check`: the whole report, and an exit status for scripts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def check(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["check", *map(str, arguments)])
 
 
-def warned(folder: Path) -> Path:
+def write_stale_tables(folder: Path) -> Path:
     changed = frames()
     changed["oil"] = changed["oil"].head(2)
     return write_frames(folder, changed)
 
 
-def wrong(folder: Path) -> Path:
+def write_wrong_tables(folder: Path) -> Path:
     changed = frames()
     changed["train"] = changed["train"].with_columns(sales=-pl.col("sales"))
     return write_frames(folder, changed)
@@ -41,13 +41,13 @@ def test_clean_tables_end_with_0(tmp_path: Path) -> None:
 def test_warnings_fail_the_check_only_if_it_is_strict(
     tmp_path: Path, options: list[str], status: int
 ) -> None:
-    done = check(warned(tmp_path), *options)
+    done = check(write_stale_tables(tmp_path), *options)
     assert done.exit_code == status
     assert "warning stale: oil.parquet, column date (1)" in done.output
 
 
 def test_errors_end_with_1_and_are_counted(tmp_path: Path) -> None:
-    done = check(wrong(tmp_path))
+    done = check(write_wrong_tables(tmp_path))
     assert done.exit_code == 1
     assert "error too-small: train.parquet, column sales (360)" in done.output
     assert "  row 1: '-11.25' where a number of at least 0 is expected" in done.output
@@ -56,7 +56,7 @@ def test_errors_end_with_1_and_are_counted(tmp_path: Path) -> None:
 
 
 def test_json_is_one_document(tmp_path: Path) -> None:
-    done = check(wrong(tmp_path), "--json")
+    done = check(write_wrong_tables(tmp_path), "--json")
     document = json.loads(done.stdout)
     assert done.exit_code == 1
     assert document["counts"] == {"errors": 360, "warnings": 0}
@@ -77,5 +77,5 @@ def test_a_stated_layout_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["x", "--delimiter", "§"], ["x", "--dates", "guess"]])
-def test_a_wrong_call_ends_with_2(arguments: list[str]) -> None:
+def test_a_usage_error_ends_with_2(arguments: list[str]) -> None:
     assert check(*arguments).exit_code == 2

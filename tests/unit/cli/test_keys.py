@@ -1,4 +1,4 @@
-"""`mlrf keys` and `mlrf migrate`: a key is printed once and alone; what is wrong is one line."""
+"""`mlrf keys` and `mlrf migrate`: a new key is the only output; an error is one line."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from settings import ROOT, Settings, get_settings
 from storage.audit import Actor, AuditLog
 from storage.database import open_database
 from storage.key_store import KeyStore
-from storage.keys import Presented, Scope, parse
+from storage.keys import PresentedKey, Scope, parse_key
 
 USUAL = frozenset({Scope.FORECAST, Scope.EXPLAIN, Scope.WHATIF, Scope.BATCH})
 
 
-class Done(NamedTuple):
-    """How a command ended."""
+class CommandResult(NamedTuple):
+    """The exit status and output of a command."""
 
     status: object
     out: str
     err: str
 
     @property
-    def key(self) -> Presented:
-        """The key that is all of standard output."""
+    def key(self) -> PresentedKey:
+        """The key that makes up standard output."""
         assert self.status == 0, self.err
-        presented = parse(self.out.removesuffix("\n"))
+        presented = parse_key(self.out.removesuffix("\n"))
         assert presented is not None
         return presented
 
     @property
-    def told(self) -> str:
-        """The one line that says why it failed."""
+    def error_line(self) -> str:
+        """The one line of standard error that gives the reason."""
         assert self.status == 1
         assert self.out == ""
         assert len(self.err.splitlines()) == 1
         return self.err.rstrip()
 
 
-Run = Callable[..., Done]
+Run = Callable[..., CommandResult]
 
 
 @pytest.fixture
@@ -68,28 +68,28 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, url: str) -> Iterator[None]:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `mlrf` in this process."""
+    """Run `mlrf` in this process."""
 
-    def run(*arguments: str) -> Done:
+    def run(*arguments: str) -> CommandResult:
         monkeypatch.setattr(sys, "argv", ["mlrf", *arguments])
         with pytest.raises(SystemExit) as ended:
             cli.main()
         captured = capsys.readouterr()
-        return Done(ended.value.code, captured.out, captured.err)
+        return CommandResult(ended.value.code, captured.out, captured.err)
 
     return run
 
 
 @pytest.fixture
 def store(url: str) -> KeyStore:
-    """The keys, as a server sees them."""
+    """Return the key store that a server would open."""
     return KeyStore(open_database(url))
 
 
 # --- create -----------------------------------------------------------------------------------
 
 
-def test_create_prints_the_key_alone(run: Run, store: KeyStore) -> None:
+def test_create_prints_only_the_key(run: Run, store: KeyStore) -> None:
     done = run("keys", "create", "shop")
     key = store.find(done.key.public_id)
     assert key is not None
@@ -114,16 +114,16 @@ def test_create_takes_scopes_tier_and_expiry(run: Run, store: KeyStore) -> None:
     assert timedelta(0) <= key.expires_at - before - timedelta(days=90) < timedelta(minutes=1)
 
 
-def test_an_unknown_tier_is_refused_and_the_known_are_named(run: Run, store: KeyStore) -> None:
-    told = run("keys", "create", "shop", "--tier", "gold").told
-    assert told == f"mlrf: tier 'gold': one of {', '.join(get_settings().tiers)} is expected"
+def test_an_unknown_tier_is_refused_with_the_known_ones(run: Run, store: KeyStore) -> None:
+    line = run("keys", "create", "shop", "--tier", "gold").error_line
+    assert line == f"mlrf: tier 'gold': one of {', '.join(get_settings().tiers)} is expected"
 
 
-def test_a_third_key_is_refused_and_the_two_are_named(run: Run) -> None:
+def test_a_third_key_is_refused_with_the_ids_of_the_two(run: Run) -> None:
     ids = [run("keys", "create", "shop").key.public_id for _ in range(2)]
-    told = run("keys", "create", "shop").told
-    assert told.startswith("mlrf: client shop has the active keys ")
-    assert all(public_id in told for public_id in ids)
+    line = run("keys", "create", "shop").error_line
+    assert line.startswith("mlrf: client shop has the active keys ")
+    assert all(public_id in line for public_id in ids)
 
 
 @pytest.mark.parametrize(
@@ -143,23 +143,26 @@ def test_a_wrong_option_is_a_usage_error(run: Run, arguments: tuple[str, ...]) -
     assert arguments[1] in done.err
 
 
-def test_a_key_that_expires_at_once_is_refused(run: Run) -> None:
-    assert "a time after now is expected" in run("keys", "create", "shop", "--expires", "0s").told
+def test_a_key_that_expires_immediately_is_refused(run: Run) -> None:
+    assert (
+        "a time after now is expected"
+        in run("keys", "create", "shop", "--expires", "0s").error_line
+    )
 
 
 # --- list -------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def three(run: Run) -> dict[str, Presented]:
-    """An active, a rotated and a revoked key, each with its client's name."""
+def three(run: Run) -> dict[str, PresentedKey]:
+    """Create an active, a rotated and a revoked key, each with its client's name."""
     made = {client: run("keys", "create", client).key for client in ("active", "old", "revoked")}
     made["new"] = run("keys", "rotate", made["old"].public_id, "--grace", "0s").key
     run("keys", "revoke", made["revoked"].public_id)
     return made
 
 
-def test_list_shows_every_key_and_no_secret(run: Run, three: dict[str, Presented]) -> None:
+def test_list_shows_every_key_and_no_secret(run: Run, three: dict[str, PresentedKey]) -> None:
     done = run("keys", "list")
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.out.splitlines()]
     states = {row[0]: row[2] for row in rows if row}
@@ -173,7 +176,7 @@ def test_list_shows_every_key_and_no_secret(run: Run, three: dict[str, Presented
 
 
 def test_list_as_json_can_be_read_by_a_program(
-    run: Run, three: dict[str, Presented], store: KeyStore
+    run: Run, three: dict[str, PresentedKey], store: KeyStore
 ) -> None:
     (document,) = json.loads(run("keys", "list", "--client", "revoked", "--json").out)
     key = store.find(three["revoked"].public_id)
@@ -202,12 +205,12 @@ def test_list_marks_a_scope_that_this_release_does_not_know(run: Run, url: str) 
     assert (document["scopes"], document["unknown_scopes"]) == (["forecast"], ["reports"])
 
 
-def test_list_of_nobody_is_empty(run: Run) -> None:
+def test_list_of_an_unknown_client_is_empty(run: Run) -> None:
     assert json.loads(run("keys", "list", "--client", "nobody", "--json").out) == []
 
 
 @pytest.mark.parametrize("width", ["20", "80", "300"])
-def test_list_shows_ids_and_clients_whole_whatever_the_width(
+def test_list_shows_full_ids_and_clients_at_any_width(
     run: Run, monkeypatch: pytest.MonkeyPatch, width: str
 ) -> None:
     client = "a-client:smile:with-a-long-name@" + "x" * 60
@@ -220,12 +223,10 @@ def test_list_shows_ids_and_clients_whole_whatever_the_width(
 
 
 @pytest.mark.parametrize("command", ["create", "rotate"])
-def test_a_new_key_as_json_holds_the_key_and_its_id(
-    run: Run, store: KeyStore, command: str
-) -> None:
+def test_a_new_key_as_json_has_the_key_and_its_id(run: Run, store: KeyStore, command: str) -> None:
     subject = "shop" if command == "create" else run("keys", "create", "shop").key.public_id
     document = json.loads(run("keys", command, subject, "--json").out)
-    presented = parse(document["key"])
+    presented = parse_key(document["key"])
     assert presented is not None
     key = store.find(document["id"])
     assert key is not None
@@ -248,7 +249,7 @@ def test_a_revoked_key_as_json_says_when(run: Run) -> None:
     [((), timedelta(hours=24)), (("--grace", "30m"), timedelta(minutes=30))],
     ids=["default", "given"],
 )
-def test_rotate_prints_the_new_key_alone_and_ends_the_old_one(
+def test_rotate_prints_only_the_new_key_and_ends_the_old_one(
     run: Run, store: KeyStore, option: tuple[str, ...], grace: timedelta
 ) -> None:
     old_id = run("keys", "create", "shop").key.public_id
@@ -270,11 +271,11 @@ def test_revoke_ends_a_key(run: Run, store: KeyStore) -> None:
 
 
 @pytest.mark.parametrize("act", ["rotate", "revoke"])
-def test_an_unknown_key_is_said_so(run: Run, act: str) -> None:
-    assert run("keys", act, "nothing").told == "mlrf: there is no key 'nothing'"
+def test_an_unknown_key_is_reported(run: Run, act: str) -> None:
+    assert run("keys", act, "nothing").error_line == "mlrf: there is no key 'nothing'"
 
 
-def test_acts_are_logged_with_the_person_at_the_machine(
+def test_actions_are_logged_with_the_user_of_the_machine(
     run: Run, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("getpass.getuser", lambda: "ann")
@@ -287,7 +288,7 @@ def test_acts_are_logged_with_the_person_at_the_machine(
 # --- the database -----------------------------------------------------------------------------
 
 
-def test_migrate_makes_a_database_and_leaves_one_alone(run: Run, store: KeyStore) -> None:
+def test_migrate_creates_a_database_and_is_idempotent(run: Run, store: KeyStore) -> None:
     assert run("migrate").status == 0
     key = store.create("shop", USUAL, "standard", by=Actor("ann")).record
     done = run("migrate")
@@ -299,11 +300,11 @@ def test_a_newer_database_is_refused_in_one_line(run: Run, url: str) -> None:
     run("migrate")
     with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
         connection.execute("update alembic_version set version_num = 'tomorrow'")
-    assert "a newer release has been at work in it" in run("keys", "list").told
+    assert "a newer release has been at work in it" in run("keys", "list").error_line
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         pytest.param(
             "postgresql://ann:hunter2@127.0.0.1:1/keys",
@@ -317,18 +318,18 @@ def test_a_newer_database_is_refused_in_one_line(run: Run, url: str) -> None:
         ),
     ],
 )
-def test_a_database_that_cannot_be_used_is_one_line_without_its_password(
-    run: Run, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+def test_an_unusable_database_is_reported_without_its_password(
+    run: Run, monkeypatch: pytest.MonkeyPatch, text: str, message: str
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", text)
     get_settings.cache_clear()
     done = run("migrate")
-    assert done.told.startswith(told)
+    assert done.error_line.startswith(message)
     assert "hunter2" not in done.err
 
 
 def test_other_commands_load_no_database_library() -> None:
-    """Help and training are not to wait for it."""
+    """Help and training must not pay for its import."""
     script = """
 import sys
 for name in ("sqlalchemy", "alembic", "psycopg"):

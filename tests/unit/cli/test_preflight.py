@@ -1,4 +1,4 @@
-"""What `mlrf serve` checks before it announces anything: a line a fault, by its variable."""
+"""Checks of `mlrf serve` before it starts: one line for each fault, with its variable."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def free_port() -> int:
 
 
 def fault(tmp_path: Path, **values: Any) -> str:
-    """The only fault of a server with such settings."""
+    """Return the only fault of a server with such settings."""
     with pytest.raises(PreflightError) as refused:
         preflight(settings(tmp_path, **values))
     (line,) = refused.value.faults
@@ -56,11 +56,11 @@ def taken() -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-def test_a_machine_that_has_all_it_needs_passes_without_a_warning(tmp_path: Path) -> None:
+def test_a_complete_configuration_passes_without_a_warning(tmp_path: Path) -> None:
     assert preflight(settings(tmp_path)) == []
 
 
-def test_a_port_in_use_is_named(tmp_path: Path, taken: int) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path, taken: int) -> None:
     assert fault(tmp_path, port=taken).startswith(f"PORT: {taken} at 127.0.0.1 is in use")
 
 
@@ -73,14 +73,14 @@ def test_a_port_in_use_is_named(tmp_path: Path, taken: int) -> None:
         pytest.param("192.0.2.1", "is not an address of this machine", id="another machine's"),
     ],
 )
-def test_a_host_that_nothing_can_listen_at_is_named(tmp_path: Path, host: str, reason: str) -> None:
+def test_a_host_that_cannot_be_bound_is_reported(tmp_path: Path, host: str, reason: str) -> None:
     line = fault(tmp_path, host=host)
     assert line.startswith("HOST: ")
     assert reason in line
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.0.0.2", "0.0.0.0"])
-def test_a_host_of_this_machine_passes_and_becomes_an_address(tmp_path: Path, host: str) -> None:
+def test_a_host_name_of_this_machine_is_resolved_to_an_address(tmp_path: Path, host: str) -> None:
     assert preflight(settings(tmp_path, host=host)) == []
     assert resolve(host, 0)[1].count(".") == 3
 
@@ -92,7 +92,7 @@ def test_a_host_of_this_machine_passes_and_becomes_an_address(tmp_path: Path, ho
         pytest.param("DATABASE_URL", {"database_url": "sqlite:///{}/file/keys.db"}, id="sqlite"),
     ],
 )
-def test_a_folder_that_cannot_be_written_is_named(
+def test_an_unwritable_folder_is_reported(
     tmp_path: Path, variable: str, values: dict[str, str]
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
@@ -103,7 +103,7 @@ def test_a_folder_that_cannot_be_written_is_named(
     assert fault(tmp_path, **filled).startswith(f"{variable}: ")
 
 
-def test_the_folder_of_bentoml_is_named_when_it_cannot_be_written(
+def test_an_unwritable_folder_of_bentoml_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
@@ -120,23 +120,21 @@ def test_the_folder_of_bentoml_is_named_when_it_cannot_be_written(
         pytest.param("nonsense", id="no url"),
     ],
 )
-def test_a_database_url_that_names_none_is_refused_without_its_password(
-    tmp_path: Path, url: str
-) -> None:
+def test_an_invalid_database_url_is_refused_without_its_password(tmp_path: Path, url: str) -> None:
     assert fault(tmp_path, database_url=url).startswith("DATABASE_URL: ")
 
 
-def test_an_option_of_redis_that_is_none_is_refused_without_its_password(tmp_path: Path) -> None:
+def test_an_invalid_redis_option_is_refused_without_its_password(tmp_path: Path) -> None:
     url = f"redis://:{PASSWORD}@127.0.0.1:6379/0?socket_timeout={PASSWORD}"
     assert fault(tmp_path, redis_url=url).startswith("REDIS_URL: ")
 
 
-def test_a_file_of_token_keys_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_of_token_keys_is_reported(tmp_path: Path) -> None:
     line = fault(tmp_path, jwt_keys_file=tmp_path / "keys.pem", jwt_audience="mlrf")
     assert line.startswith("JWT_KEYS_FILE: keys.pem: cannot be read")
 
 
-def test_all_faults_are_told_at_once(tmp_path: Path, taken: int) -> None:
+def test_all_faults_are_reported_together(tmp_path: Path, taken: int) -> None:
     with pytest.raises(PreflightError) as refused:
         preflight(settings(tmp_path, port=taken, database_url="nonsense"))
     variables = [line.partition(":")[0] for line in refused.value.faults]
@@ -153,7 +151,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path, taken: int) -> None:
         pytest.param("DATA_DIR", {"data_dir": "/no/such/folder"}, id="tables"),
     ],
 )
-def test_what_may_come_back_is_a_warning(
+def test_a_service_that_may_recover_is_a_warning(
     tmp_path: Path, variable: str, values: dict[str, str]
 ) -> None:
     """A server must start while Redis or PostgreSQL is restarted."""
@@ -163,6 +161,6 @@ def test_what_may_come_back_is_a_warning(
     assert line.startswith(f"{variable}: ")
 
 
-def test_a_folder_is_made_where_it_can_be(tmp_path: Path) -> None:
+def test_a_missing_folder_is_created(tmp_path: Path) -> None:
     assert unwritable(tmp_path / "new" / "folder") is None
     assert list((tmp_path / "new" / "folder").iterdir()) == []

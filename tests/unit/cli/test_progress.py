@@ -1,4 +1,4 @@
-"""A log gets a line when a step begins, when it has ended, and now and then in between."""
+"""A log gets a line at the start and end of a step, and at intervals in between."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_step_begins_and_ends_with_a_line(lines: Lines, written: list[str]) ->
     ]
 
 
-def test_a_long_step_says_how_far_it_is(lines: Lines, written: list[str], watch: Watch) -> None:
+def test_a_long_step_reports_its_progress(lines: Lines, written: list[str], watch: Watch) -> None:
     lines.start(Step("fit", 1))
     for done in range(1, 5):
         watch.now += LINE_SECONDS / 2
@@ -57,7 +57,7 @@ def test_a_long_step_says_how_far_it_is(lines: Lines, written: list[str], watch:
         pytest.param(9000.0, "step 1: fit: begins, about 2.5 h left", id="hours"),
     ],
 )
-def test_an_estimate_is_no_finer_than_it_can_be(
+def test_an_estimate_is_rounded_to_its_accuracy(
     lines: Lines, written: list[str], seconds: float | None, text: str
 ) -> None:
     lines.start(Step("fit", 1, None, seconds))

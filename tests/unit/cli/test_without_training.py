@@ -1,4 +1,4 @@
-"""The command where `training` is not, as in the image that serves."""
+"""The command without the `training` package, as in the serving image."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import cli
 from settings import get_settings
 
 
-class Replaced(Exception):
-    """Stands for the process that becomes the server."""
+class ProcessReplaced(Exception):
+    """Raised in place of replacing the process with the server."""
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def without_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
         pytest.param(["demo", "x"], id="demo"),
     ],
 )
-def test_it_says_which_image_trains(
+def test_the_error_names_the_image_that_trains(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["mlrf", *arguments])
@@ -53,22 +53,22 @@ def test_it_says_which_image_trains(
     assert "mlrf-train" in line
 
 
-def test_it_serves_without_a_model_until_there_is_one(
+def test_serve_starts_without_a_model(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An empty volume is no reason to end: the server follows CURRENT."""
+    """The server starts with an empty volume and follows CURRENT."""
 
     def replace(path: str, command: list[str]) -> NoReturn:
-        raise Replaced(" ".join(command))
+        raise ProcessReplaced(" ".join(command))
 
     monkeypatch.setattr(os, "execv", replace)
     monkeypatch.setattr(sys, "argv", ["mlrf", "serve"])
-    with pytest.raises(Replaced, match="bentoml serve service:MLRF"):
+    with pytest.raises(ProcessReplaced, match="bentoml serve service:MLRF"):
         cli.main()
     assert "no model" in capsys.readouterr().err
 
 
-def test_another_module_that_is_missing_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_module_of_another_kind_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "storage.migrations", None)
     monkeypatch.setattr(sys, "argv", ["mlrf", "migrate"])
     with pytest.raises(ModuleNotFoundError):

@@ -1,4 +1,4 @@
-"""From tables to a snapshot: what each array holds, and that equal tables make equal bytes."""
+"""Building a snapshot: the content of each array; equal tables give equal bytes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def frame(name: str, rows: Mapping[str, list[object]]) -> pl.DataFrame:
 
 
 def days(*offsets: int) -> list[object]:
-    """Days after the first one."""
+    """Return the day some days after the first one."""
     return [FIRST + timedelta(offset) for offset in offsets]
 
 
 def small_tables() -> Tables:
-    """Five days to 27 December without the 25th; store 2 sells milk from the second day on."""
+    """Return five days to 27 December without the 25th; store 2 sells milk from day two on."""
     return Tables(
         train=frame(
             "train",
@@ -166,13 +166,13 @@ def test_oil_is_filled_forward_and_never_backward(snapshot: Snapshot) -> None:
     assert snapshot.oil[1:].tolist() == [70, 70, 72.5, 72.5]
 
 
-def test_oil_of_before_the_first_day_is_the_last_known(tables: Tables, tmp_path: Path) -> None:
+def test_oil_before_the_first_day_fills_forward(tables: Tables, tmp_path: Path) -> None:
     early = frame("oil", {"date": days(-9, -3, -1), "dcoilwtico": [50.0, 60.0, None]})
     snapshot = build(replace(tables, oil=pl.concat([tables.oil, early])), tmp_path)
     assert snapshot.oil.tolist() == [60, 70, 70, 72.5, 72.5]
 
 
-def test_oil_that_is_never_known_is_nan(tables: Tables, tmp_path: Path) -> None:
+def test_oil_without_any_value_is_nan(tables: Tables, tmp_path: Path) -> None:
     unknown = tables.oil.with_columns(dcoilwtico=pl.lit(None, pl.Float64))
     assert np.isnan(build(replace(tables, oil=unknown), tmp_path).oil).all()
 
@@ -229,7 +229,7 @@ def test_transactions_are_placed_by_store_and_day(snapshot: Snapshot) -> None:
     np.testing.assert_array_equal(snapshot.transactions, np.array(expected, dtype=np.float32))
 
 
-def test_holidays_are_kept_by_date(snapshot: Snapshot) -> None:
+def test_holidays_are_stored_by_date(snapshot: Snapshot) -> None:
     assert [holiday.description for holiday in snapshot.holidays] == ["Midwinter", "New Year"]
     assert snapshot.calendar.day["national_day_off"][snapshot.index_of(CLOSED)] == 1
 
@@ -303,7 +303,7 @@ def test_csv_and_parquet_give_the_same_snapshot(tables: Tables, tmp_path: Path) 
     folders = {form: tmp_path / form for form in ("csv", "parquet")}
     for folder in folders.values():
         folder.mkdir()
-    # values whose text has many digits, beside those of the small tables
+    # adds values with many digits, which a CSV file must keep exactly
     awkward = tables.train.with_columns(sales=pl.col("sales") / 3 + 0.1)
     for field in fields(Tables):
         table = awkward if field.name == "train" else getattr(tables, field.name)
@@ -321,7 +321,7 @@ def test_csv_and_parquet_give_the_same_snapshot(tables: Tables, tmp_path: Path) 
 
 
 def regular_tables(tables: Tables, *, change: pl.Expr | None = None) -> Tables:
-    """Sixty days of the two families of stores 2 and 10; every day sells 20 units more."""
+    """Return 60 days of two families of stores 2 and 10; each day sells 20 units more."""
     rows = [
         (FIRST + timedelta(day), store, family, 20.0 * (day + 1), 1.0)
         for day in range(60)
@@ -336,9 +336,7 @@ def regular_tables(tables: Tables, *, change: pl.Expr | None = None) -> Tables:
     return replace(tables, train=train if change is None else train.with_columns(change), test=None)
 
 
-def test_days_of_a_store_that_are_not_delivered_are_not_known(
-    tables: Tables, tmp_path: Path
-) -> None:
+def test_undelivered_days_of_a_store_are_missing(tables: Tables, tmp_path: Path) -> None:
     whole = regular_tables(tables)
     newest = FIRST + timedelta(59)
     late = whole.train.filter((pl.col("store_nbr") != 2) | (pl.col("date") < newest - timedelta(1)))
@@ -364,7 +362,7 @@ def test_days_of_a_store_that_are_not_delivered_are_not_known(
     assert snapshot.sales_known_through[0] == 57
 
 
-def test_an_outlier_is_kept_as_it_is_and_not_learnt_from(tables: Tables, tmp_path: Path) -> None:
+def test_an_outlier_is_stored_and_excluded_from_training(tables: Tables, tmp_path: Path) -> None:
     is_cell = (
         (pl.col("date") == FIRST + timedelta(40))
         & (pl.col("store_nbr") == 2)
@@ -382,7 +380,7 @@ def test_an_outlier_is_kept_as_it_is_and_not_learnt_from(tables: Tables, tmp_pat
     assert not np.isnan(np.delete(targets, 40, axis=1)).any()
 
 
-def test_outliers_of_promotions_and_transactions_are_not_known(
+def test_outliers_of_promotions_and_transactions_are_missing(
     tables: Tables, tmp_path: Path
 ) -> None:
     on = (pl.col("date") == FIRST + timedelta(40)) & (pl.col("store_nbr") == 2)
@@ -411,12 +409,12 @@ def test_complete_tables_have_no_estimates(tables: Tables, tmp_path: Path) -> No
     assert snapshot.history is snapshot.sales
 
 
-def test_holidays_that_say_the_same_twice_change_nothing(tables: Tables, tmp_path: Path) -> None:
+def test_repeated_holidays_change_nothing(tables: Tables, tmp_path: Path) -> None:
     twice = replace(tables, holidays_events=pl.concat([tables.holidays_events] * 8))
     assert build_snapshot(twice, tmp_path).name == build_snapshot(tables, tmp_path).name
 
 
-def test_promotions_are_known_of_each_series_as_far_as_test_names_it(snapshot: Snapshot) -> None:
+def test_promotions_of_a_series_are_known_as_far_as_its_rows_of_test(snapshot: Snapshot) -> None:
     """Milk of store 2 has rows on the 1st and 3rd day after the origin, wine of store 10 on the
     1st, wine of store 2 on none."""
     lead = {
@@ -435,8 +433,8 @@ def test_promotions_are_known_of_each_series_as_far_as_test_names_it(snapshot: S
     }
 
 
-def test_only_a_snapshot_of_the_demo_says_so(demo_folder: Path, tmp_path: Path) -> None:
-    """The manifest of other data is as it was, and so is their name."""
+def test_only_a_snapshot_of_the_demo_is_marked(demo_folder: Path, tmp_path: Path) -> None:
+    """The manifest and the name of other data do not change."""
     tables = read_tables(demo_folder)
     plain = build_snapshot(tables, tmp_path)
     demo = build_snapshot(tables, tmp_path, demo=True)

@@ -1,4 +1,4 @@
-"""The calendar: which days are off, where, and how far away paydays and days off are."""
+"""The calendar: days off by place, and distances to paydays and days off."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def holiday(day: date = DAY, **values: object) -> Holiday:
 
 
 def around(*holidays: Holiday) -> Calendar:
-    """The calendar of the 11 days around `DAY`, which has position 5."""
+    """Return the calendar of the 11 days around `DAY`, which has position 5."""
     return build_calendar(span(DAY - timedelta(5), 11), holidays, PLACES)
 
 
@@ -83,7 +83,7 @@ def test_transferred_holiday_is_no_day_off_and_keeps_its_name() -> None:
 
 
 def test_transfer_is_the_day_off_and_named_as_one() -> None:
-    """The shops that close on the holiday need not close on the day that it was moved to."""
+    """Shops that close on the holiday need not close on the day it was moved to."""
     moved = DAY + timedelta(3)
     calendar = around(
         holiday(transferred=True),
@@ -96,13 +96,13 @@ def test_transfer_is_the_day_off_and_named_as_one() -> None:
 
 
 @pytest.mark.parametrize("kind", [EVENT, "Holiday"])
-def test_another_name_wins_over_that_of_a_transfer(kind: str) -> None:
+def test_another_holiday_name_wins_over_that_of_a_transfer(kind: str) -> None:
     rows = [holiday(type=kind), holiday(type=TRANSFER, description="Traslado Harvest Day")]
     assert around(*rows).names[5] == around(*rows[::-1]).names[5] == "Founders' Day"
 
 
 @pytest.mark.parametrize(
-    ("locale", "where", "kept_by"),
+    ("locale", "where", "observed_by"),
     [
         pytest.param("Regional", "North", {ALDER, BROOK}, id="state"),
         pytest.param("Regional", "South", {COVE}, id="other state"),
@@ -112,12 +112,12 @@ def test_another_name_wins_over_that_of_a_transfer(kind: str) -> None:
         pytest.param("Local", "Elsewhere", set(), id="no store there"),
     ],
 )
-def test_regional_and_local_holidays_are_kept_by_their_stores_only(
-    locale: str, where: str, kept_by: set[Place]
+def test_regional_and_local_holidays_apply_to_their_stores_only(
+    locale: str, where: str, observed_by: set[Place]
 ) -> None:
     calendar = around(holiday(locale=locale, locale_name=where))
     for place, flags in zip(PLACES, calendar.store["local_day_off"], strict=True):
-        assert flags.tolist() == (on(5) if place in kept_by else on())
+        assert flags.tolist() == (on(5) if place in observed_by else on())
     assert not calendar.day["national_day_off"].any()
     assert (calendar.day["days_to_day_off"] == FAR_DAYS).all()
     assert set(calendar.names) == {NO_HOLIDAY}
@@ -133,8 +133,8 @@ def test_transferred_local_holiday_is_an_ordinary_day() -> None:
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.city)
-def test_every_store_keeps_national_holidays(place: Place) -> None:
-    assert place.keeps(holiday())
+def test_national_holidays_apply_to_every_store(place: Place) -> None:
+    assert place.observes(holiday())
 
 
 @pytest.mark.parametrize(
@@ -149,11 +149,11 @@ def test_every_store_keeps_national_holidays(place: Place) -> None:
         ("Holiday", "Mid-Winter", "Mid-Winter"),
     ],
 )
-def test_name_is_what_recurs(kind: str, description: str, name: str) -> None:
+def test_the_name_is_the_recurring_part(kind: str, description: str, name: str) -> None:
     assert holiday(type=kind, description=description).name == name
 
 
-def test_day_off_names_a_day_that_is_an_event_too() -> None:
+def test_a_day_off_wins_the_name_over_an_event() -> None:
     event = holiday(type=EVENT, description="Black Friday")
     for rows in ([event, holiday()], [holiday(), event]):
         calendar = around(*rows)
@@ -228,7 +228,7 @@ def test_distances_to_days_off_are_capped() -> None:
     assert calendar.day["days_since_day_off"].tolist() == since_last.tolist()
 
 
-def test_holidays_beside_the_span_count_for_distances_only() -> None:
+def test_holidays_outside_the_span_count_for_distances_only() -> None:
     calendar = around(holiday(DAY - timedelta(7)), holiday(DAY + timedelta(9)))
     assert calendar.day["days_since_day_off"].tolist() == list(range(2, 13))
     assert calendar.day["days_to_day_off"].tolist() == list(range(14, 3, -1))
@@ -241,7 +241,7 @@ def test_holidays_beside_the_span_count_for_distances_only() -> None:
     start=st.integers(0, 30),
     length=st.integers(1, 10),
 )
-def test_a_day_is_described_alike_in_every_span(
+def test_the_values_of_a_day_do_not_depend_on_the_span(
     offsets: list[int], start: int, length: int
 ) -> None:
     holidays = [holiday(DAY + timedelta(offset)) for offset in offsets]
@@ -287,24 +287,24 @@ def test_rows_that_repeat_a_day_do_not_make_an_event_long() -> None:
         pytest.param(7, 0, id="a week is learnt from"),
         pytest.param(8, 8, id="a long event is not"),
         pytest.param(90, 90, id="nor is a season"),
-        pytest.param(91, 0, id="what is longer is how things are"),
+        pytest.param(91, 0, id="a longer one is ordinary"),
         pytest.param(600, 0, id="such as a lockdown"),
     ],
 )
-def test_days_that_nothing_is_learnt_from(days: int, expected: int) -> None:
+def test_days_of_long_events_are_excluded_from_training(days: int, expected: int) -> None:
     calendar = build_calendar(YEAR, events_on(START, days, "Lockdown"), PLACES)
     assert calendar.singular.sum() == expected
-    named = 0 if days > 90 else days
-    assert np.count_nonzero(calendar.names != NO_HOLIDAY) == named
+    n_days_with_name = 0 if days > 90 else days
+    assert np.count_nonzero(calendar.names != NO_HOLIDAY) == n_days_with_name
     assert calendar.day["event"].sum() == days
 
 
-def test_an_event_that_stands_in_one_year_does_so_in_the_one_before() -> None:
+def test_a_standing_event_is_standing_in_the_year_before_too() -> None:
     lockdown = events_on(date(2023, 12, 1), 300, "Lockdown")
     assert not build_calendar(YEAR, lockdown, PLACES).singular.any()
 
 
-def test_long_events_that_take_a_quarter_of_the_days_are_ordinary() -> None:
+def test_long_events_on_a_quarter_of_the_days_are_ordinary() -> None:
     events = [
         row
         for number in range(4)
@@ -320,8 +320,8 @@ def test_a_holiday_within_a_standing_event_keeps_its_name() -> None:
     assert names[names != NO_HOLIDAY].tolist() == ["Founders' Day"]
 
 
-def test_days_ahead_do_not_say_which_events_stand() -> None:
-    """A scenario of ninety days of a sale is ninety days of a sale."""
+def test_future_days_do_not_decide_which_events_are_standing() -> None:
+    """A scenario with ninety days of an event keeps all ninety."""
     rows = [event(START, "Sale"), *events_on(YEAR[500].astype(date), 95, "Sale")]
     calendar = build_calendar(YEAR, rows, PLACES, known=500)
     assert np.count_nonzero(calendar.names == "Sale") == 96

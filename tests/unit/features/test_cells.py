@@ -1,4 +1,4 @@
-"""Cells that a spreadsheet would compute are written so that it shows them."""
+"""Cells that a spreadsheet would run as a formula are escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of features: what each declares beside its name."""
+"""The feature contract: the declaration of each feature."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from features.contract import COLUMNS_OF_GROUP, FEATURES, Feature, Group
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
-def test_every_feature_says_what_it_is_and_what_it_is_about(feature: Feature) -> None:
+def test_every_feature_declares_its_meaning_and_subject(feature: Feature) -> None:
     assert feature.unit
     assert feature.description
     assert isinstance(feature.group, Group)
@@ -33,5 +33,5 @@ def test_groups_divide_the_columns() -> None:
         ("cluster", Group.STORE),
     ],
 )
-def test_a_feature_is_found_where_a_planner_looks_for_it(name: str, group: Group) -> None:
+def test_features_are_grouped_as_planners_expect(name: str, group: Group) -> None:
     assert next(feature.group for feature in FEATURES if feature.name == name) is group

@@ -1,4 +1,4 @@
-"""Days at the end that were not delivered are told from days on which nothing was sold."""
+"""Undelivered days at the end are distinguished from days without sales."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Keep = Callable[[date, int, str], bool]
 
 
 def table(keep: Keep, *, stores: int = 3) -> pl.DataFrame:
-    """A row for every day, store and family that is kept."""
+    """Return a row for every day, store and family that `keep` accepts."""
     rows = [
         (day, store, family)
         for day in DAYS
@@ -29,17 +29,17 @@ def table(keep: Keep, *, stores: int = 3) -> pl.DataFrame:
 
 
 def late(days: int, *, store: int = 2, family: str | None = None) -> Keep:
-    """Everything but the last days of a store, or of one of its families."""
+    """Keep everything but the last days of a store, or of one of its families."""
 
-    def keep(day: date, of: int, named: str) -> bool:
-        is_unit = of == store and family in (None, named)
+    def keep(day: date, store_nbr: int, name: str) -> bool:
+        is_unit = store_nbr == store and family in (None, name)
         return not is_unit or (LAST - day).days >= days
 
     return keep
 
 
 def cells(train: pl.DataFrame) -> list[tuple[int, str | None, int]]:
-    """Store, family and days before the last day of what is not delivered."""
+    """Return store, family and days before the last day of each undelivered cell."""
     return [
         (store, family, (LAST - day).days) for store, family, day in undelivered_days(train).rows()
     ]
@@ -91,12 +91,12 @@ def test_a_day_without_rows_of_any_other_store_is_a_closed_day() -> None:
     assert cells(table(keep)) == [(2, None, 0)]
 
 
-def test_a_gap_that_rows_follow_is_no_late_delivery() -> None:
+def test_a_gap_followed_by_rows_is_no_late_delivery() -> None:
     assert cells(table(lambda day, store, _: store != 2 or (LAST - day).days not in (1, 2))) == []
 
 
-def test_a_slow_family_of_a_table_of_sold_rows_is_a_zero() -> None:
-    """It is sold every other day, and so was last sold some days ago."""
+def test_a_slow_family_is_zero_in_a_table_of_sold_rows() -> None:
+    """It sells every other day, so its last sale is some days old."""
 
     def keep(day: date, store: int, family: str) -> bool:
         slow = family == "WINE" and day.toordinal() % 2 == 0
@@ -105,14 +105,14 @@ def test_a_slow_family_of_a_table_of_sold_rows_is_a_zero() -> None:
     assert cells(table(keep)) == []
 
 
-def test_a_slow_store_that_others_outrun_is_not_late() -> None:
+def test_a_slow_store_is_not_late() -> None:
     def keep(day: date, store: int, _: str) -> bool:
         return store != 2 or (day.toordinal() % 3 == 0 and day < LAST - timedelta(1))
 
     assert cells(table(keep)) == []
 
 
-def test_a_store_of_a_table_of_sold_rows_is_late_with_all_its_families() -> None:
+def test_a_store_is_late_with_all_its_families_in_a_table_of_sold_rows() -> None:
     def keep(day: date, store: int, family: str) -> bool:
         slow = family == "WINE" and day.toordinal() % 2 == 0
         return not slow and late(2)(day, store, family)
@@ -120,15 +120,15 @@ def test_a_store_of_a_table_of_sold_rows_is_late_with_all_its_families() -> None
     assert cells(table(keep)) == [(2, None, 1), (2, None, 0)]
 
 
-def test_a_family_that_was_given_up_long_ago_does_not_hide_a_late_one() -> None:
+def test_a_discontinued_family_does_not_hide_a_late_one() -> None:
     def keep(day: date, store: int, family: str) -> bool:
-        given_up = store == 1 and family == "WINE" and day > LAST - timedelta(40)
-        return not given_up and late(1, family="MILK")(day, store, family)
+        discontinued = store == 1 and family == "WINE" and day > LAST - timedelta(40)
+        return not discontinued and late(1, family="MILK")(day, store, family)
 
     assert cells(table(keep)) == [(2, "MILK", 0)]
 
 
-def test_a_store_that_has_just_opened_is_not_judged() -> None:
+def test_a_store_that_has_just_opened_is_never_late() -> None:
     def keep(day: date, store: int, _: str) -> bool:
         return store != 2 or 1 <= (LAST - day).days < 12
 

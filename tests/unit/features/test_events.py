@@ -1,4 +1,4 @@
-"""What unusual days of the past say of the days ahead."""
+"""Features from unusual days of the past for the days ahead."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from features.contract import NAMES
-from features.events import same_dates
+from features.events import measure_open_share
 from features.matrix import MatrixBuilder, known_covariates
 from features.snapshot import Snapshot
 from features.state import state_at
 
 STORE = "store:1"
 CLOSED = date(2024, 3, 5)
-"""A day ahead of the origin, no holiday, on which shops were closed in the years before."""
+"""A day after the origin, no holiday, on which shops were closed in earlier years."""
 ORIGIN = date(2024, 2, 20)
 
 
-def closed(snapshot: Snapshot, *days: date, store: str | None = None) -> Snapshot:
-    """The snapshot with no sales on some days, in one store or in all."""
+def without_sales(snapshot: Snapshot, *days: date, store: str | None = None) -> Snapshot:
+    """Return the snapshot with no sales on some days, in one store or in all."""
     hierarchy = snapshot.hierarchy
     bottoms = snapshot.sales[hierarchy.n_upper :].copy()
     of_store = hierarchy.ancestor("store")[hierarchy.n_upper :]
@@ -32,40 +32,38 @@ def closed(snapshot: Snapshot, *days: date, store: str | None = None) -> Snapsho
 
 
 def date_open(snapshot: Snapshot, node: str) -> float:
-    values = same_dates(snapshot, snapshot.index_of(ORIGIN))["date_open"]
+    values = measure_open_share(snapshot, snapshot.index_of(ORIGIN))["date_open"]
     return float(values[snapshot.hierarchy.index[node], (CLOSED - ORIGIN).days - 1])
 
 
 @pytest.mark.parametrize("node", ["total", STORE, f"{STORE}/family:GROCERY I", "family:DAIRY"])
-def test_a_date_on_which_shops_were_closed_is_told_from_others(
-    snapshot: Snapshot, node: str
-) -> None:
+def test_a_date_with_closed_shops_is_recognized(snapshot: Snapshot, node: str) -> None:
     assert date_open(snapshot, node) == pytest.approx(1, abs=0.15)
     every_year = [CLOSED.replace(year=year) for year in (2021, 2022, 2023)]
-    assert date_open(closed(snapshot, *every_year), node) == 0
-    assert date_open(closed(snapshot, every_year[0]), node) == pytest.approx(2 / 3, abs=0.15)
+    assert date_open(without_sales(snapshot, *every_year), node) == 0
+    assert date_open(without_sales(snapshot, every_year[0]), node) == pytest.approx(2 / 3, abs=0.15)
 
 
 def test_one_store_may_open_when_others_close(snapshot: Snapshot) -> None:
     every_year = [CLOSED.replace(year=year) for year in (2021, 2022, 2023)]
-    some = closed(snapshot, *every_year, store=STORE)
+    some = without_sales(snapshot, *every_year, store=STORE)
     assert date_open(some, f"{STORE}/family:DAIRY") == 0
     assert date_open(some, "store:2/family:DAIRY") == date_open(snapshot, "store:2/family:DAIRY")
     assert 0 < date_open(some, "family:DAIRY") < date_open(snapshot, "family:DAIRY")
 
 
-def test_the_29th_of_february_is_like_the_1st_of_march(snapshot: Snapshot) -> None:
+def test_29_february_uses_1_march_of_other_years(snapshot: Snapshot) -> None:
     day = snapshot.index_of(date(2024, 2, 29)) - snapshot.index_of(ORIGIN) - 1
-    some = closed(snapshot, *(date(year, 3, 1) for year in (2021, 2022, 2023)))
-    values = same_dates(some, some.index_of(ORIGIN))["date_open"]
+    some = without_sales(snapshot, *(date(year, 3, 1) for year in (2021, 2022, 2023)))
+    values = measure_open_share(some, some.index_of(ORIGIN))["date_open"]
     assert (values[0, [day, day + 1]] == 0).all()
 
 
 def test_a_date_before_the_data_is_missing(snapshot: Snapshot) -> None:
-    assert np.isnan(same_dates(snapshot, 200)["date_open"]).all()
+    assert np.isnan(measure_open_share(snapshot, 200)["date_open"]).all()
 
 
-def test_every_node_knows_what_a_holiday_did_to_the_total(
+def test_every_node_has_the_holiday_effect_on_the_total(
     snapshot: Snapshot, builder: MatrixBuilder
 ) -> None:
     origin = snapshot.index_of(date(2024, 4, 20))

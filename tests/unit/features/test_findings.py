@@ -1,10 +1,10 @@
-"""Reports: what is kept of each kind, what is counted, and how it is written."""
+"""Reports: retained findings, counts, and the written form."""
 
 from __future__ import annotations
 
 import pytest
 
-from features.findings import SHOWN, Finding, Report, Severity
+from features.findings import MAX_FINDINGS, Finding, Report, Severity
 
 
 def error(row: int, code: str = "number") -> Finding:
@@ -15,13 +15,13 @@ def warning() -> Finding:
     return Finding(Severity.WARNING, "stale", "oil.csv", "ends early", advice="deliver more")
 
 
-def test_the_first_findings_of_a_kind_are_kept_and_all_are_counted() -> None:
+def test_the_first_findings_of_a_kind_are_stored_and_all_are_counted() -> None:
     report = Report()
-    report.add(*(error(row) for row in range(SHOWN + 5)))
+    report.add(*(error(row) for row in range(MAX_FINDINGS + 5)))
     report.add(error(99), total=1000)
     (kind,) = report.errors
-    assert [finding.row for finding in kind.findings] == list(range(SHOWN))
-    assert kind.count == report.count(Severity.ERROR) == SHOWN + 5 + 1000
+    assert [finding.row for finding in kind.findings] == list(range(MAX_FINDINGS))
+    assert kind.count == report.count(Severity.ERROR) == MAX_FINDINGS + 5 + 1000
 
 
 def test_warnings_are_separate_unless_they_are_made_errors() -> None:

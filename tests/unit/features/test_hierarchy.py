@@ -1,4 +1,4 @@
-"""The hierarchy: its nodes, their order and ids, and sums that can be done by hand."""
+"""The hierarchy: nodes, their order and ids, and sums checked by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from features.hierarchy import (
     Hierarchy,
     Levels,
     bottom_id,
-    in_order,
+    order_levels,
 )
 
 WINE, MILK = "LIQUOR,WINE,BEER", "MILK"
@@ -68,7 +68,7 @@ def test_levels_are_slices_of_the_nodes() -> None:
         assert {node.level for node in HIERARCHY.nodes[rows]} == {level}
 
 
-def test_bottoms_keep_the_order_they_are_given_in() -> None:
+def test_bottoms_keep_their_input_order() -> None:
     keys = [node.key for node in HIERARCHY.nodes[HIERARCHY.slices[BOTTOM]]]
     assert keys == list(zip(BOTTOMS["store_nbr"], BOTTOMS["family"], strict=True))
     assert HIERARCHY.summing[HIERARCHY.n_upper :].toarray().tolist() == np.eye(5).tolist()
@@ -121,21 +121,21 @@ def test_aggregate_keeps_the_other_axes() -> None:
     assert sums[HIERARCHY.index["store:2"]].tolist() == (values[0] + values[1]).tolist()
 
 
-def test_missing_value_spoils_its_own_sums_only() -> None:
+def test_missing_value_makes_only_its_sums_missing() -> None:
     sums = HIERARCHY.aggregate(np.array([np.nan, 2, 4, 8, 16]))
     spoiled = {name for name, value in zip(IDS, sums, strict=True) if np.isnan(value)}
     assert spoiled == {"total", "store:2", "family:MILK", "store:2/family:MILK"}
 
 
-@given(left=VALUES, right=VALUES, factor=st.integers(-9, 9))
+@given(first=VALUES, second=VALUES, factor=st.integers(-9, 9))
 def test_aggregate_is_linear(
-    left: np.ndarray[tuple[int, int], np.dtype[np.float64]],
-    right: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+    first: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+    second: np.ndarray[tuple[int, int], np.dtype[np.float64]],
     factor: int,
 ) -> None:
-    # whole numbers of this size are added exactly
-    together = HIERARCHY.aggregate(left + factor * right)
-    apart = HIERARCHY.aggregate(left) + factor * HIERARCHY.aggregate(right)
+    # float64 adds integers of this size exactly
+    together = HIERARCHY.aggregate(first + factor * second)
+    apart = HIERARCHY.aggregate(first) + factor * HIERARCHY.aggregate(second)
     assert together.tolist() == apart.tolist()
 
 
@@ -166,10 +166,10 @@ def test_a_level_is_added_by_naming_its_columns() -> None:
 
 
 def test_ancestor_is_the_single_node_above_or_the_total() -> None:
-    named = {
+    ancestors = {
         level: [IDS[row] for row in HIERARCHY.ancestor(level)] for level in ("store", "family")
     }
-    assert named["store"] == [
+    assert ancestors["store"] == [
         "total",
         "store:2",
         "store:3",
@@ -183,7 +183,7 @@ def test_ancestor_is_the_single_node_above_or_the_total() -> None:
         "store:3",
     ]
     # a store with a single family belongs to it
-    assert named["family"][:6] == [
+    assert ancestors["family"][:6] == [
         "total",
         "total",
         "family:LIQUOR,WINE,BEER",
@@ -229,7 +229,7 @@ def test_bottoms_must_differ() -> None:
         Hierarchy({"store_nbr": ["1", "1"], "family": [MILK, MILK]})
 
 
-def test_levels_that_were_kept_in_no_order_are_put_in_order() -> None:
-    kept = dict(sorted({**DEFAULT_LEVELS, "city": ("city",)}.items()))
-    assert list(in_order(kept)) == [TOTAL, "store", "family", "city", BOTTOM]
-    assert in_order(dict(sorted(DEFAULT_LEVELS.items()))) == DEFAULT_LEVELS
+def test_unordered_levels_are_sorted() -> None:
+    stored = dict(sorted({**DEFAULT_LEVELS, "city": ("city",)}.items()))
+    assert list(order_levels(stored)) == [TOTAL, "store", "family", "city", BOTTOM]
+    assert order_levels(dict(sorted(DEFAULT_LEVELS.items()))) == DEFAULT_LEVELS

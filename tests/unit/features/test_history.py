@@ -1,4 +1,4 @@
-"""Estimates stand for what features cannot read, and look at nothing after it."""
+"""Estimates replace unusable cells and read no later day."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def cells(*at: tuple[int, int]) -> Cells:
 
 @pytest.fixture
 def panel() -> np.ndarray:
-    """Two series over ten weeks: the number of the week, and ten times that."""
+    """Return two series over ten weeks: the number of the week, and ten times that."""
     week = np.repeat(np.arange(10.0), 7)
     return np.stack((week, 10 * week))
 
@@ -27,7 +27,7 @@ def test_an_estimate_is_the_mean_of_the_last_four_same_weekdays(panel: np.ndarra
     np.testing.assert_array_equal(estimated[0], panel[0])
 
 
-def test_a_cell_that_is_unusable_itself_is_not_estimated_from(panel: np.ndarray) -> None:
+def test_an_unusable_cell_is_not_used_for_estimates(panel: np.ndarray) -> None:
     panel[0, 62] = 1e12
     panel[0, 69] = np.nan
     estimated = with_estimates(panel, cells((0, 69)), cells((0, 62)))
@@ -37,7 +37,7 @@ def test_a_cell_that_is_unusable_itself_is_not_estimated_from(panel: np.ndarray)
 @pytest.mark.parametrize(
     ("day", "expected"), [pytest.param(3, 0, id="none before"), pytest.param(17, 0.5, id="two")]
 )
-def test_fewer_weeks_are_taken_where_there_are_no_more(
+def test_fewer_weeks_are_used_where_no_more_exist(
     panel: np.ndarray, day: int, expected: float
 ) -> None:
     panel[0, day] = 1e12
@@ -51,7 +51,7 @@ def test_no_later_day_changes_an_estimate(panel: np.ndarray) -> None:
     assert first == second
 
 
-def test_a_panel_without_such_cells_is_itself(panel: np.ndarray) -> None:
+def test_a_panel_without_unusable_cells_is_returned_unchanged(panel: np.ndarray) -> None:
     nothing = (np.array([], dtype=np.intp), np.array([], dtype=np.intp))
     assert with_estimates(panel, nothing) is panel
     assert without_gaps(panel) is panel

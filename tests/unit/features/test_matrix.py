@@ -1,4 +1,4 @@
-"""The rows of the model: one definition, no look ahead, and unknown is not zero."""
+"""Model rows: one definition, no look-ahead, and unknown values are missing, not zero."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLANNED = {
     "promo_after": 1,
     "promo_week": 3,
 }
-"""Features of planned promotions, and how many days after the forecast day they look at."""
+"""Features of planned promotions, with the number of days they read after the forecast day."""
 
 
 def rows_at(
@@ -92,7 +92,7 @@ def test_a_past_origin_knows_promotions_no_further_than_the_newest_does(snapshot
 def test_a_subset_of_nodes_and_days_gives_the_same_bits(
     snapshot: Snapshot, builder: MatrixBuilder, draw: np.random.Generator
 ) -> None:
-    """Serving asks for what it needs, training for samples: the rows must not depend on that."""
+    """Serving computes a selection and training samples: rows must not depend on the subset."""
     state, covariates = state_at(snapshot, ORIGIN), known_covariates(snapshot, ORIGIN)
     every = np.arange(len(snapshot.hierarchy))
     full = builder.matrix(state, covariates, every, ALL).reshape(len(every), MAX_HORIZON, -1)
@@ -102,7 +102,7 @@ def test_a_subset_of_nodes_and_days_gives_the_same_bits(
     assert part.tobytes() == full[np.ix_(nodes, days - 1)].tobytes()
 
 
-def test_a_store_that_training_has_not_seen_has_the_unknown_code(
+def test_a_store_unseen_in_training_has_the_unknown_code(
     snapshot: Snapshot, contract: Contract
 ) -> None:
     categories = {**contract.categories, "store": contract.categories["store"][1:]}
@@ -127,9 +127,7 @@ def test_a_contract_of_another_release_is_refused(snapshot: Snapshot, contract: 
         MatrixBuilder(snapshot, other)
 
 
-def test_two_bottoms_of_one_store_share_what_is_the_stores(
-    snapshot: Snapshot, contract: Contract
-) -> None:
+def test_two_bottoms_of_one_store_share_its_columns(snapshot: Snapshot, contract: Contract) -> None:
     rows = rows_at(snapshot, contract, ORIGIN)
     index = snapshot.hierarchy.index
     a, b = index["store:1/family:DAIRY"], index["store:1/family:PRODUCE"]
@@ -139,7 +137,7 @@ def test_two_bottoms_of_one_store_share_what_is_the_stores(
 
 
 def planned_for_some(snapshot: Snapshot) -> Snapshot:
-    """The snapshot without the plans of one series, and with those of another for five days."""
+    """Return the snapshot without the plan of one series, and five days of another's."""
     items = snapshot.onpromotion.copy()
     items[0, snapshot.n_days :] = np.nan
     items[1, snapshot.n_days + 5 :] = np.nan

@@ -1,4 +1,4 @@
-"""A barcode in the quantity is an outlier; a large order and a change of units are not."""
+"""Outliers: a barcode as quantity is one; a large order or a change of units is not."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def table(values: Sequence[float], *, store: int = 1, family: str = "BREAD") -> 
         pytest.param([0] * 150, [], id="no sales"),
     ],
 )
-def test_what_is_an_outlier(values: list[float], expected: list[float]) -> None:
+def test_outliers_are_detected(values: list[float], expected: list[float]) -> None:
     assert sales_outliers(table(values))["sales"].to_list() == expected
 
 
 @pytest.mark.parametrize("family", ["BREAD", "MILK"])
-def test_a_series_of_few_sales_is_judged_by_its_family_or_the_table(family: str) -> None:
+def test_a_series_of_few_sales_is_compared_with_its_family_or_the_table(family: str) -> None:
     few = table([0, 3, BARCODE], store=2, family=family)
     assert sales_outliers(pl.concat((table(USUAL), few)))["sales"].to_list() == [BARCODE]
 
 
-def test_a_table_of_few_sales_is_not_judged() -> None:
+def test_a_table_of_few_sales_has_no_outliers() -> None:
     assert sales_outliers(table([1, BARCODE])).is_empty()
 
 
@@ -60,7 +60,7 @@ def test_rows_are_whole_and_in_their_order() -> None:
     assert sales_outliers(train).equals(train[[150, 151]])
 
 
-def test_promotions_are_judged_by_those_of_the_family() -> None:
+def test_promotions_are_compared_with_those_of_the_family() -> None:
     items = [0.0] * 100 + [3.0, 4.0] * 10
     train = table(items).rename({"sales": "onpromotion"})
     plan = table([4.0, BARCODE]).rename({"sales": "onpromotion"})
@@ -68,7 +68,7 @@ def test_promotions_are_judged_by_those_of_the_family() -> None:
     assert promotion_outliers(plan, train, plan)["onpromotion"].to_list() == [BARCODE]
 
 
-def test_transactions_are_judged_by_those_of_the_store() -> None:
+def test_transactions_are_compared_with_those_of_the_store() -> None:
     visits = pl.concat((table([*USUAL, 1e9]), table([2e5] * 50, store=2)))
     visits = visits.rename({"sales": "transactions"}).drop("family")
     assert transaction_outliers(visits)["transactions"].to_list() == [1e9]

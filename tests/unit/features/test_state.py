@@ -1,4 +1,4 @@
-"""What the state of an origin may know, and that it knows it rightly."""
+"""The state of an origin: no look-ahead, and correct values."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def arrays(state: State) -> dict[str, np.ndarray]:
     return {**state.node, **state.weekday, **state.ahead}
 
 
-def altered(snapshot: Snapshot, day: int) -> Snapshot:
-    """The snapshot with everything of one day changed."""
+def alter_day(snapshot: Snapshot, day: int) -> Snapshot:
+    """Return the snapshot with every array changed on one day."""
     changes = {
         name: getattr(snapshot, name).copy()
         for name in ("sales", "transactions", "onpromotion", "oil")
@@ -32,7 +32,7 @@ def altered(snapshot: Snapshot, day: int) -> Snapshot:
 @pytest.mark.parametrize("ahead", [1, 7, 89], ids=lambda days: f"{days} days after")
 def test_nothing_after_the_origin_changes_the_state(snapshot: Snapshot, ahead: int) -> None:
     before = arrays(state_at(snapshot, ORIGIN))
-    after = arrays(state_at(altered(snapshot, ORIGIN + ahead), ORIGIN))
+    after = arrays(state_at(alter_day(snapshot, ORIGIN + ahead), ORIGIN))
     for name, values in before.items():
         np.testing.assert_array_equal(values, after[name], err_msg=name)
 
@@ -40,7 +40,7 @@ def test_nothing_after_the_origin_changes_the_state(snapshot: Snapshot, ahead: i
 @pytest.mark.parametrize("back", [0, 6, 27], ids=lambda days: f"{days} days before")
 def test_a_day_up_to_the_origin_changes_the_state(snapshot: Snapshot, back: int) -> None:
     before = arrays(state_at(snapshot, ORIGIN))
-    after = arrays(state_at(altered(snapshot, ORIGIN - back), ORIGIN))
+    after = arrays(state_at(alter_day(snapshot, ORIGIN - back), ORIGIN))
     changed = {name for name in before if not np.array_equal(before[name], after[name], True)}
     assert {"mean_28", "units_28", "weekday_8", "promo_28", "traffic_28", "year_level"} <= changed
 

@@ -1,4 +1,4 @@
-"""docs/tables.md lists the codes of findings that the code can make."""
+"""docs/tables.md lists every code of a finding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A snapshot keeps what was found in its tables, and the layout that they were read in."""
+"""A snapshot stores the findings in its tables and the layout they were read with."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def odd_frames() -> dict[str, pl.DataFrame]:
     return changed
 
 
-def test_warnings_are_kept_in_the_snapshot(tmp_path: Path) -> None:
+def test_warnings_are_stored_in_the_snapshot(tmp_path: Path) -> None:
     tables = read_tables(write_frames(tmp_path, odd_frames()))
     snapshot = build_snapshot(tables, tmp_path / "snapshots").path
     (kind,) = read_report(snapshot).warnings

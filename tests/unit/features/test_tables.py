@@ -1,4 +1,4 @@
-"""Reading the retailer's tables: what is accepted, and where a fault is said to be."""
+"""Reading the retailer's tables: accepted forms, and the reported place of a fault."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIRST_ROW = {"csv": 2, "parquet": 1}
 
 
 def valid() -> Frames:
-    """Small tables without a fault; every one has at least two rows."""
+    """Return small tables without a fault; each has at least two rows."""
     days = [date(2024, 3, 1), date(2024, 3, 2)]
     keys = {
         "date": [day for day in days for _ in range(2)],
@@ -72,8 +72,8 @@ def write(folder: Path, frames: Mapping[str, pl.DataFrame], form: str) -> Path:
     return folder
 
 
-def altered(frame: pl.DataFrame, row: int, column: str, value: object) -> pl.DataFrame:
-    """A copy with another value in one cell; the column becomes text if the value is one."""
+def with_value(frame: pl.DataFrame, row: int, column: str, value: object) -> pl.DataFrame:
+    """Return a copy with another value in one cell; a string value makes the column text."""
     values: Sequence[object] = frame[column].to_list()
     if isinstance(value, str):
         values = frame[column].cast(pl.String).to_list()
@@ -82,12 +82,12 @@ def altered(frame: pl.DataFrame, row: int, column: str, value: object) -> pl.Dat
 
 
 def with_row(frame: pl.DataFrame, **values: object) -> pl.DataFrame:
-    """A copy with its first row, altered, once more at the end."""
+    """Return a copy with its first row, altered, appended."""
     row = frame.row(0, named=True) | values
     return pl.concat([frame, pl.DataFrame([row], schema=frame.schema)])
 
 
-def refused(folder: Path) -> DataError:
+def expect_error(folder: Path) -> DataError:
     with pytest.raises(DataError) as caught:
         read_tables(folder)
     return caught.value
@@ -120,7 +120,7 @@ def test_csv_and_parquet_give_equal_tables(tmp_path: Path) -> None:
         assert_frame_equal(getattr(read[0], name), getattr(read[1], name))
 
 
-def test_formats_may_be_mixed(tmp_path: Path) -> None:
+def test_csv_and_parquet_may_be_mixed(tmp_path: Path) -> None:
     frames = valid()
     write(tmp_path, {"stores": frames.pop("stores")}, "csv")
     assert read_tables(write(tmp_path, frames, "parquet")).stores.height == 2
@@ -138,22 +138,22 @@ def test_test_table_is_optional(tmp_path: Path, form: str) -> None:
 )
 def test_booleans_may_be_spelled(tmp_path: Path, form: str, written: str, value: bool) -> None:
     frames = valid()
-    frames["holidays_events"] = altered(frames["holidays_events"], 1, "transferred", written)
+    frames["holidays_events"] = with_value(frames["holidays_events"], 1, "transferred", written)
     tables = read_tables(write(tmp_path, frames, form))
     assert tables.holidays_events["transferred"].to_list() == [True, value]
 
 
-def test_missing_folder_is_named(tmp_path: Path) -> None:
-    error = refused(tmp_path / "nowhere")
+def test_missing_folder_is_reported(tmp_path: Path) -> None:
+    error = expect_error(tmp_path / "nowhere")
     assert (error.file, error.row, error.column) == (tmp_path / "nowhere", None, None)
     assert "is not a folder" in str(error)
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-def test_missing_table_is_named(tmp_path: Path, form: str, name: str) -> None:
+def test_missing_table_is_reported(tmp_path: Path, form: str, name: str) -> None:
     frames = valid()
     del frames[name]
-    error = refused(write(tmp_path, frames, form))
+    error = expect_error(write(tmp_path, frames, form))
     assert (error.file, error.row, error.column) == (tmp_path, None, None)
     assert f"holds no {name}.parquet or {name}.csv" in str(error)
 
@@ -162,7 +162,7 @@ def test_missing_table_is_named(tmp_path: Path, form: str, name: str) -> None:
 def test_table_in_both_formats_is_refused(tmp_path: Path, form: str, name: str) -> None:
     write(tmp_path, valid(), form)
     other = "parquet" if form == "csv" else "csv"
-    error = refused(write(tmp_path, {name: valid()[name]}, other))
+    error = expect_error(write(tmp_path, {name: valid()[name]}, other))
     assert (error.file, error.row, error.column) == (tmp_path, None, None)
     assert f"holds both {name}.parquet and {name}.csv" in str(error)
 
@@ -171,10 +171,10 @@ def test_table_in_both_formats_is_refused(tmp_path: Path, form: str, name: str) 
     ("name", "column"),
     [(name, column.name) for name, columns in SCHEMAS.items() for column in columns],
 )
-def test_missing_column_is_named(tmp_path: Path, form: str, name: str, column: str) -> None:
+def test_missing_column_is_reported(tmp_path: Path, form: str, name: str, column: str) -> None:
     frames = valid()
     frames[name] = frames[name].drop(column)
-    error = refused(write(tmp_path, frames, form))
+    error = expect_error(write(tmp_path, frames, form))
     assert (error.file, error.row, error.column) == (tmp_path / f"{name}.{form}", None, column)
     assert "is missing" in str(error)
 
@@ -183,7 +183,7 @@ def test_missing_column_is_named(tmp_path: Path, form: str, name: str, column: s
 def test_table_without_rows_is_refused(tmp_path: Path, form: str, name: str) -> None:
     frames = valid()
     frames[name] = frames[name].clear()
-    error = refused(write(tmp_path, frames, form))
+    error = expect_error(write(tmp_path, frames, form))
     assert (error.file, error.row, error.column) == (tmp_path / f"{name}.{form}", None, None)
     assert "has no rows" in str(error)
 
@@ -203,7 +203,7 @@ def test_file_that_holds_no_table_is_refused(
     write(tmp_path, valid(), form)
     path = tmp_path / f"oil.{form}"
     path.write_bytes(content)
-    error = refused(tmp_path)
+    error = expect_error(tmp_path)
     assert (error.file, error.row, error.column) == (path, None, None)
     assert reason in str(error)
 
@@ -259,8 +259,8 @@ def test_wrong_value_is_reported_with_its_row_and_column(
     tmp_path: Path, form: str, row: int, name: str, column: str, value: str | None, reason: str
 ) -> None:
     frames = valid()
-    frames[name] = altered(frames[name], row, column, value)
-    error = refused(write(tmp_path, frames, form))
+    frames[name] = with_value(frames[name], row, column, value)
+    error = expect_error(write(tmp_path, frames, form))
     assert error.file == tmp_path / f"{name}.{form}"
     assert error.row == row + FIRST_ROW[form]
     assert error.column == column
@@ -282,8 +282,8 @@ def test_wrong_number_of_a_parquet_file_is_reported(
     tmp_path: Path, name: str, column: str, value: float, reason: str
 ) -> None:
     frames = valid()
-    frames[name] = altered(frames[name].cast({column: pl.Float64}), 1, column, value)
-    error = refused(write(tmp_path, frames, "parquet"))
+    frames[name] = with_value(frames[name].cast({column: pl.Float64}), 1, column, value)
+    error = expect_error(write(tmp_path, frames, "parquet"))
     assert error.file == tmp_path / f"{name}.parquet"
     assert (error.row, error.column) == (2, column)
     assert reason in str(error)
@@ -310,7 +310,7 @@ def test_parquet_column_of_another_kind_is_refused(
 ) -> None:
     frames = valid()
     frames[name] = frames[name].with_columns(pl.Series(column, values))
-    error = refused(write(tmp_path, frames, "parquet"))
+    error = expect_error(write(tmp_path, frames, "parquet"))
     assert error.file == tmp_path / f"{name}.parquet"
     assert (error.row, error.column) == (None, column)
     assert reason in str(error)
@@ -325,7 +325,9 @@ def test_parquet_column_of_another_kind_is_refused(
         pytest.param(valid()["oil"].cast({"dcoilwtico": pl.Decimal(10, 2)}), id="decimals"),
     ],
 )
-def test_parquet_column_of_a_like_kind_is_accepted(tmp_path: Path, frame: pl.DataFrame) -> None:
+def test_parquet_column_of_a_compatible_kind_is_accepted(
+    tmp_path: Path, frame: pl.DataFrame
+) -> None:
     tables = read_tables(write(tmp_path, valid() | {"oil": frame}, "parquet"))
     assert_frame_equal(tables.oil, valid()["oil"])
 
@@ -347,7 +349,7 @@ def test_repeated_key_is_reported_with_both_rows(
     others = {"sales": 9.0, "onpromotion": 9, "city": "Cove", "dcoilwtico": 9.0, "id": 9}
     others = {key: value for key, value in others.items() if key in frames[name].columns}
     frames[name] = with_row(frames[name], **others)
-    error = refused(write(tmp_path, frames, form))
+    error = expect_error(write(tmp_path, frames, form))
     first = FIRST_ROW[form]
     assert error.file == tmp_path / f"{name}.{form}"
     assert error.row == first + frames[name].height - 1
@@ -384,7 +386,7 @@ def test_unknown_reference_is_reported(
 ) -> None:
     frames = valid()
     frames[name] = with_row(frames[name], **values)
-    error = refused(write(tmp_path, frames, form))
+    error = expect_error(write(tmp_path, frames, form))
     assert error.file == tmp_path / f"{name}.{form}"
     assert error.row == FIRST_ROW[form] + frames[name].height - 1
     assert error.column == column
@@ -394,8 +396,8 @@ def test_unknown_reference_is_reported(
 @pytest.mark.parametrize("day", [date(2024, 3, 2), date(2024, 2, 1)], ids=["same day", "earlier"])
 def test_test_must_begin_after_train(tmp_path: Path, form: str, day: date) -> None:
     frames = valid()
-    frames["test"] = altered(frames["test"], 1, "date", day)
-    error = refused(write(tmp_path, frames, form))
+    frames["test"] = with_value(frames["test"], 1, "date", day)
+    error = expect_error(write(tmp_path, frames, form))
     assert error.file == tmp_path / f"test.{form}"
     assert (error.row, error.column) == (1 + FIRST_ROW[form], "date")
     assert f"{day} is not after the last day of train (2024-03-02)" in str(error)
@@ -404,15 +406,15 @@ def test_test_must_begin_after_train(tmp_path: Path, form: str, day: date) -> No
 def test_first_of_several_wrong_rows_is_reported(tmp_path: Path, form: str) -> None:
     frames = valid()
     for row in (3, 1, 2):
-        frames["train"] = altered(frames["train"], row, "sales", "?")
-    assert refused(write(tmp_path, frames, form)).row == 1 + FIRST_ROW[form]
+        frames["train"] = with_value(frames["train"], row, "sales", "?")
+    assert expect_error(write(tmp_path, frames, form)).row == 1 + FIRST_ROW[form]
 
 
 def test_blank_line_of_a_csv_file_is_counted(tmp_path: Path) -> None:
     write(tmp_path, valid(), "csv")
     lines = (tmp_path / "train.csv").read_text().splitlines()
     (tmp_path / "train.csv").write_text("\n".join([*lines[:2], "", *lines[2:]]))
-    assert refused(tmp_path).row == 3
+    assert expect_error(tmp_path).row == 3
 
 
 @pytest.mark.parametrize(
@@ -440,17 +442,17 @@ def test_single_precision_means_the_decimal_that_it_stands_for(tmp_path: Path) -
 @pytest.mark.parametrize("blank", ["", "  "], ids=["empty", "spaces"])
 def test_a_blank_text_is_no_text(tmp_path: Path, blank: str) -> None:
     frames = valid()
-    frames["train"] = altered(frames["train"], 1, "family", blank)
-    error = refused(write(tmp_path, frames, "parquet"))
+    frames["train"] = with_value(frames["train"], 1, "family", blank)
+    error = expect_error(write(tmp_path, frames, "parquet"))
     assert (error.row, error.column) == (2, "family")
 
 
-# --- what a file of forecasts asks ------------------------------------------------------------
+# --- ids and days for a forecast file ---------------------------------------------------------
 
 
 def test_the_last_id_is_the_largest(tmp_path: Path, form: str) -> None:
     frames = valid()
-    frames["train"] = altered(frames["train"], 1, "id", 17)
+    frames["train"] = with_value(frames["train"], 1, "id", 17)
     assert last_id(write(tmp_path, frames, form)) == 17
 
 
@@ -462,13 +464,13 @@ def test_train_needs_no_ids(tmp_path: Path, form: str) -> None:
 
 def test_an_id_that_is_no_number_is_refused(tmp_path: Path, form: str) -> None:
     frames = valid()
-    frames["train"] = altered(frames["train"], 2, "id", "c")
+    frames["train"] = with_value(frames["train"], 2, "id", "c")
     with pytest.raises(DataError, match="'c' where a number is expected") as caught:
         last_id(write(tmp_path, frames, form))
     assert (caught.value.row, caught.value.column) == (2 + FIRST_ROW[form], "id")
 
 
-def test_an_id_behind_a_byte_order_mark_is_found(tmp_path: Path) -> None:
+def test_an_id_after_a_byte_order_mark_is_found(tmp_path: Path) -> None:
     write(tmp_path, valid(), "csv")
     path = tmp_path / "train.csv"
     path.write_bytes(("\ufeff" + path.read_text()).encode())
@@ -476,12 +478,12 @@ def test_an_id_behind_a_byte_order_mark_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("ahead", "within"), [(90, True), (91, False)])
-def test_test_may_reach_so_many_days_ahead(
+def test_days_that_test_reaches_ahead_are_bounded(
     tmp_path: Path, form: str, ahead: int, within: bool
 ) -> None:
     frames = valid()
     late = date(2024, 3, 2) + timedelta(ahead)
-    frames["test"] = altered(frames["test"], 1, "date", late)
+    frames["test"] = with_value(frames["test"], 1, "date", late)
     tables = read_tables(write(tmp_path, frames, form))
     if within:
         check_reach(tmp_path, tables, 90)
@@ -492,7 +494,7 @@ def test_test_may_reach_so_many_days_ahead(
     assert (caught.value.row, caught.value.column) == (1 + FIRST_ROW[form], "date")
 
 
-def test_without_test_nothing_reaches_too_far(tmp_path: Path, form: str) -> None:
+def test_without_test_no_day_is_too_far_ahead(tmp_path: Path, form: str) -> None:
     frames = valid()
     del frames["test"]
     check_reach(tmp_path, read_tables(write(tmp_path, frames, form)), 1)

@@ -1,4 +1,4 @@
-"""A run's outcome, made up."""
+"""An invented outcome of a load run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from load.outcome import Verdict
 from load.record import Table
 from load.report import Outcome
 
-HELD = Verdict("simple, ms", "p(95)<20", 12.34, True)
+PASSED = Verdict("simple, ms", "p(95)<20", 12.34, True)
 OUTCOME = Outcome(
     scenario="ramp",
     facts={"load": "25 → 100 users", "key": "tier <large>"},
-    verdicts=[HELD],
+    verdicts=[PASSED],
     tables=[
         Table(
             id="ramp-calls",
@@ -39,9 +39,9 @@ OUTCOME = Outcome(
 
 @pytest.fixture
 def outcome() -> Callable[..., Outcome]:
-    """The outcome, with some of its parts replaced."""
+    """Return a function that makes the outcome with some parts replaced."""
 
-    def made(**parts: Any) -> Outcome:
+    def replace_parts(**parts: Any) -> Outcome:
         return replace(OUTCOME, **parts)
 
-    return made
+    return replace_parts

@@ -1,4 +1,4 @@
-"""The scenarios, as k6 itself reads them, and what they count as an error."""
+"""The scenarios as k6 reads them, and the responses that count as errors."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from load.generator import (
     SCENARIOS,
     SCRIPTS,
     GeneratorError,
-    begin,
-    plan_of,
+    load_plan,
     seconds_of,
+    start_run,
 )
-from load.outcome import ALL, THRESHOLDS, Measured
+from load.outcome import ALL, THRESHOLDS, RunSummary
 
 TABLE = json.loads(THRESHOLDS.read_text(encoding="utf-8"))
 EVERY = pytest.mark.parametrize("scenario", SCENARIOS)
@@ -34,15 +34,15 @@ CALLS = {"simple": 70, "hierarchy": 10, "batch": 10, "whatif": 5, "explain": 5}
 
 @EVERY
 def test_k6_takes_every_scenario(scenario: str) -> None:
-    plan = plan_of(scenario, {})
+    plan = load_plan(scenario, {})
     assert plan.warm_up >= 3
     assert [step.start for step in plan.steps] == sorted(step.start for step in plan.steps)
     assert plan.steps[0].start == pytest.approx(plan.warm_up)
 
 
 @EVERY
-def test_seconds_stand_in_place_of_the_scenarios_own(scenario: str) -> None:
-    own, short = plan_of(scenario, {}), plan_of(scenario, {"SECONDS": "8"})
+def test_seconds_replace_the_durations_of_the_scenario(scenario: str) -> None:
+    own, short = load_plan(scenario, {}), load_plan(scenario, {"SECONDS": "8"})
     assert short.measured == pytest.approx(8, abs=0.01)
     assert [step.users for step in short.steps] == [step.users for step in own.steps]
     assert short.warm_up == own.warm_up
@@ -61,37 +61,41 @@ def test_seconds_stand_in_place_of_the_scenarios_own(scenario: str) -> None:
     ],
 )
 def test_steps(scenario: str, users: list[int]) -> None:
-    assert [step.users for step in plan_of(scenario, {}).steps] == users
+    assert [step.users for step in load_plan(scenario, {}).steps] == users
 
 
 def test_soak_lasts_ten_minutes_and_short_is_over_in_half_a_minute() -> None:
-    assert plan_of("soak", {}).measured == 600
-    short = plan_of("short", {})
+    assert load_plan("soak", {}).measured == 600
+    short = load_plan("short", {})
     assert short.warm_up + short.measured == 30
 
 
-def test_open_asks_a_thousand_times_a_second_or_as_often_as_it_is_told() -> None:
-    assert [step.rate for step in plan_of("open", {}).steps] == [1000]
-    assert [step.rate for step in plan_of("open", {"RATE": "50"}).steps] == [50]
+def test_open_sends_1000_requests_a_second_or_the_given_rate() -> None:
+    assert [step.rate for step in load_plan("open", {}).steps] == [1000]
+    assert [step.rate for step in load_plan("open", {"RATE": "50"}).steps] == [50]
 
 
-def test_what_stands_in_the_environment_changes_no_scenario(
+def test_the_environment_changes_no_scenario(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    own = plan_of("ramp", {})
+    own = load_plan("ramp", {})
     for name, value in (("SECONDS", "5"), ("WARM_UP", "1"), ("K6_DURATION", "3s"), ("K6_VUS", "1")):
         monkeypatch.setenv(name, value)
-    assert plan_of("ramp", {}) == own
+    assert load_plan("ramp", {}) == own
 
 
 @EVERY
-def test_k6_judges_by_the_file_of_thresholds_and_by_nothing_else(scenario: str) -> None:
+def test_k6_uses_the_thresholds_of_the_file_and_no_others(scenario: str) -> None:
     expected: dict[str, list[str]] = {}
     for name in TABLE["scenarios"][scenario]:
         for metric, rules in TABLE["sets"][name].items():
             expected.setdefault(metric, []).extend(rules)
-    found = {metric: rules for metric, rules in _options(scenario)["thresholds"].items() if rules}
-    assert found == expected
+    actual = {
+        metric: rules
+        for metric, rules in _inspect_scenario(scenario)["thresholds"].items()
+        if rules
+    }
+    assert actual == expected
 
 
 def test_every_threshold_is_of_a_scenario_that_exists() -> None:
@@ -100,8 +104,8 @@ def test_every_threshold_is_of_a_scenario_that_exists() -> None:
     assert {name for names in TABLE["scenarios"].values() for name in names} == set(TABLE["sets"])
 
 
-def test_what_every_change_is_tried_with_is_judged_by_errors_alone() -> None:
-    rules = {metric for metric, rules in _options("short")["thresholds"].items() if rules}
+def test_the_short_scenario_has_error_thresholds_only() -> None:
+    rules = {metric for metric, rules in _inspect_scenario("short")["thresholds"].items() if rules}
     assert {metric.partition("{")[0] for metric in rules} == {"errors"}
 
 
@@ -113,9 +117,9 @@ def test_every_call_of_a_dashboard_has_a_share_and_a_threshold_of_its_own() -> N
     assert of_calls == set(CALLS)
 
 
-def test_a_script_that_k6_refuses_is_told_with_its_reason(tmp_path: Path) -> None:
+def test_a_script_that_k6_refuses_is_reported_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(GeneratorError, match=r"nothing.*\n.*nothing\.js"):
-        plan_of("nothing", {})
+        load_plan("nothing", {})
 
 
 @pytest.mark.parametrize(
@@ -132,7 +136,7 @@ def test_durations_of_go(text: str, seconds: float) -> None:
     assert seconds_of(text) == pytest.approx(seconds)
 
 
-# --- what is counted as an error --------------------------------------------------------------
+# --- errors -----------------------------------------------------------------------------------
 
 _LEAF = {"id": "store:1/family:A/B", "name": "A/B", "children": []}
 _STORE = {"id": "store:1", "name": "1", "children": [_LEAF]}
@@ -145,23 +149,23 @@ _META = {
 
 
 class Stub(BaseHTTPRequestHandler):
-    """Answers every call with 200 and JSON: a simple one as asked for, all others with nothing."""
+    """A server that answers `/predict/simple` correctly and all else with an empty object."""
 
     protocol_version = "HTTP/1.1"
     keys: ClassVar[set[str | None]] = set()
     seconds: ClassVar[float] = 0.0
 
     def do_GET(self) -> None:
-        self._answer(_META if self.path == "/meta" else _TREE)
+        self._send_json(_META if self.path == "/meta" else _TREE)
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        payload = json.loads(self.rfile.read(int(self.headers["content-length"])))
         days = [{"date": f"2024-07-{day:02}"} for day in range(1, 16)]
         time.sleep(self.seconds)
-        right = {**asked, "date": "2024-07-01", "forecast": days}
-        self._answer(right if self.path == "/predict/simple" else {})
+        right = {**payload, "date": "2024-07-01", "forecast": days}
+        self._send_json(right if self.path == "/predict/simple" else {})
 
-    def _answer(self, document: Any) -> None:
+    def _send_json(self, document: Any) -> None:
         self.keys.add(self.headers["x-api-key"])
         body = json.dumps(document).encode()
         self.send_response(200)
@@ -171,7 +175,7 @@ class Stub(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Nothing."""
+        """Write no log lines."""
 
 
 @pytest.fixture
@@ -184,53 +188,55 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         server.shutdown()
 
 
-def test_an_answer_that_is_not_what_was_asked_for_is_an_error(stub: str, tmp_path: Path) -> None:
-    """Also where its status is 200; what was wrong is in the log."""
-    told = {
+def test_a_response_that_does_not_match_the_request_is_an_error(stub: str, tmp_path: Path) -> None:
+    """A status of 200 does not suffice; the log has the reason."""
+    variables = {
         "WARM_UP": "1",
         "SECONDS": "1",
         "URL": stub,
         "KEY": "of the stub",
         "OUT": str(tmp_path),
     }
-    plan = plan_of("smoke", told)
-    assert begin(plan, told, tmp_path, points=False).wait(60) == CROSSED
-    measured = Measured.read(plan, tmp_path)
+    plan = load_plan("smoke", variables)
+    assert start_run(plan, variables, tmp_path, points=False).wait(60) == CROSSED
+    measured = RunSummary.read(plan, tmp_path)
     counts = {
         row[0]: (row[1], row[measured.calls.columns.index("errors")]) for row in measured.calls.rows
     }
-    asked, errors = counts.pop("simple")
-    assert asked
+    requests, errors = counts.pop("simple")
+    assert requests
     assert errors == 0
     counts.pop(ALL)
     assert set(counts) == set(CALLS) - {"simple"}
-    assert all(asked == errors for asked, errors in counts.values())
+    assert all(requests == errors for requests, errors in counts.values())
     assert [verdict.holds for verdict in measured.verdicts] == [False]
     assert "explain: what was asked for" in measured.wrong
     assert "POST /whatif" in (tmp_path / LOG).read_text(encoding="utf-8")
     assert Stub.keys == {"of the stub"}
 
 
-def test_what_could_not_be_sent_in_time_is_told(
+def test_requests_that_could_not_be_sent_in_time_are_counted(
     stub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An open model that waits for its connections says nothing of what users wait for."""
-    monkeypatch.setattr(Stub, "seconds", 1.0)  # 100 connections carry 100 requests a second
-    told = {"WARM_UP": "1", "SECONDS": "2", "RATE": "400", "URL": stub, "KEY": "key"}
-    told["OUT"] = str(tmp_path)
-    plan = plan_of("open", told)
-    assert begin(plan, told, tmp_path, points=False).wait(60) == CROSSED
-    verdicts = {verdict.rule: verdict for verdict in Measured.read(plan, tmp_path).verdicts}
+    """An open model that waits for connections would not measure what users wait for."""
+    monkeypatch.setattr(
+        Stub, "seconds", 1.0
+    )  # 100 connections then carry at most 100 requests a second
+    variables = {"WARM_UP": "1", "SECONDS": "2", "RATE": "400", "URL": stub, "KEY": "key"}
+    variables["OUT"] = str(tmp_path)
+    plan = load_plan("open", variables)
+    assert start_run(plan, variables, tmp_path, points=False).wait(60) == CROSSED
+    verdicts = {verdict.rule: verdict for verdict in RunSummary.read(plan, tmp_path).verdicts}
     dropped = verdicts["count==0"]
     assert not dropped.holds
     assert dropped.value is not None
     assert dropped.value > 300
 
 
-def _options(scenario: str) -> Any:
-    from load.generator import _command, _script
+def _inspect_scenario(scenario: str) -> Any:
+    from load.generator import _command, _script_path
 
     done = subprocess.run(
-        [*_command({}), "inspect", _script(scenario)], capture_output=True, check=True
+        [*_command({}), "inspect", _script_path(scenario)], capture_output=True, check=True
     )
     return json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""Benchmarks compare things that say the same, and leave nothing out. Times are not tested."""
+"""Benchmarks compare equal results and cover every part. Times are not tested."""
 
 from __future__ import annotations
 
@@ -50,23 +50,23 @@ def silent(what: str) -> None: ...
 
 
 def numbers(table: Table, *columns: str) -> list[float]:
-    """The cells below some names; fails where one is no number above zero."""
+    """Return the cells of some columns; fail where one is no positive number."""
     cells = [cell for name in columns for cell in table.column(name)]
-    kept = [cell for cell in cells if isinstance(cell, int | float)]
-    assert len(kept) == len(cells)
-    assert min(kept) > 0
-    return [float(cell) for cell in kept]
+    numeric = [cell for cell in cells if isinstance(cell, int | float)]
+    assert len(numeric) == len(cells)
+    assert min(numeric) > 0
+    return [float(cell) for cell in numeric]
 
 
-# --- what is measured -------------------------------------------------------------------------
+# --- measurements -----------------------------------------------------------------------------
 
 
 def test_every_layer_of_the_application_is_measured(small: Subject) -> None:
     table = layers.table(small, silent)
-    named = [str(name) for name in table.column("layer, from outside")]
-    assert named[0] == "RequestId"
-    assert {"Access", "Deadline", "Authentication", "RateLimit", "Authorization"} <= set(named)
-    assert named[-2:] == [layers_run.ANSWER, "all"]
+    names = [str(name) for name in table.column("layer, from outside")]
+    assert names[0] == "RequestId"
+    assert {"Access", "Deadline", "Authentication", "RateLimit", "Authorization"} <= set(names)
+    assert names[-2:] == [layers_run.ANSWER, "all"]
 
 
 def test_rows_are_measured_for_one_many_and_all_series(small: Subject) -> None:
@@ -76,13 +76,13 @@ def test_rows_are_measured_for_one_many_and_all_series(small: Subject) -> None:
     numbers(table, "ms", "least ms", "most ms")
 
 
-def test_the_runner_says_what_onnxruntime_says(small: Subject) -> None:
+def test_the_runner_equals_onnxruntime(small: Subject) -> None:
     table = runner.table(small, silent, sizes=(1, 300), rounds=1, least=0)
     assert table.column("rows") == [1, 300]
     numbers(table, "ours µs", "onnxruntime µs", "ours / onnxruntime")
 
 
-def test_a_runner_that_says_otherwise_is_not_measured(
+def test_a_runner_with_other_results_is_not_measured(
     small: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = type(small.engine.bundle.model).predict
@@ -96,7 +96,7 @@ def test_a_runner_that_says_otherwise_is_not_measured(
 
 
 def test_columns_of_the_past_are_those_of_mlforecast(small: Subject) -> None:
-    """The benchmark compares them itself, at three origins; here with another error too."""
+    """The benchmark compares them at three origins; this test adds another error measure."""
     pytest.importorskip("mlforecast")
     table = features.table(small, silent, rounds=1, step=91)
     assert table.column("columns")[:2] == [len(features.COMPARED)] * 2
@@ -104,16 +104,16 @@ def test_columns_of_the_past_are_those_of_mlforecast(small: Subject) -> None:
 
 
 @pytest.mark.parametrize("name", features.COMPARED)
-def test_a_column_that_differs_is_noticed(snapshot: Snapshot, name: str) -> None:
+def test_a_different_column_is_detected(snapshot: Snapshot, name: str) -> None:
     origin = snapshot.newest_origin
-    own = features.ours(snapshot, origin)
+    own = features.our_columns(snapshot, origin)
     features.check(own, own, snapshot, origin)
     off = {**own, name: own[name] + 1e-5}
     with pytest.raises(AssertionError, match=f"{name} differs"):
         features.check(own, off, snapshot, origin)
 
 
-def test_a_refresh_is_told_by_phase(small: Subject) -> None:
+def test_a_refresh_is_measured_by_phase(small: Subject) -> None:
     before = sorted(small.store.root.rglob("*"))
     table = refresh.table(small, silent, rounds=1)
     assert table.column("phase") == [*REFRESH_PHASES, "all"]
@@ -122,7 +122,7 @@ def test_a_refresh_is_told_by_phase(small: Subject) -> None:
 
 
 @pytest.mark.e2e
-def test_a_start_is_told_by_phase_and_as_a_whole(small: Subject) -> None:
+def test_a_start_is_measured_by_phase_and_in_total(small: Subject) -> None:
     phases, start = startup.tables(small, silent, rounds=1)
     assert phases.column("phase") == list(START_PHASES)
     numbers(phases, "s")
@@ -130,14 +130,14 @@ def test_a_start_is_told_by_phase_and_as_a_whole(small: Subject) -> None:
     numbers(start, "s")
 
 
-def test_a_training_is_told_by_step(small: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
-    def trained(data: Path, store: Store, recipe: Recipe, **_: object) -> Release:
+def test_a_training_is_measured_by_step(small: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    def copy_builds(data: Path, store: Store, recipe: Recipe, **_: object) -> Release:
         assert (data, recipe) == (small.data, small.recipe)
         assert store.root != small.store.root
         shutil.copytree(small.store.builds, store.builds)
         return small.store.current()
 
-    monkeypatch.setattr(training, "train", trained)
+    monkeypatch.setattr(training, "train", copy_builds)
     table = training.table(small, silent)
     steps = table.column("step")
     assert {"read tables", "make rows", "fit", "export", "the rest", "all"} == set(steps) - {
@@ -150,11 +150,11 @@ def test_a_training_is_told_by_step(small: Subject, monkeypatch: pytest.MonkeyPa
 # --- reconciliation ---------------------------------------------------------------------------
 
 
-def test_every_way_of_reconciling_finds_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_implementations_of_reconciliation_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     def here(_: str, way: str, weights: str, inputs: str, output: str) -> dict[str, float]:
         return asdict(measure(way, weights, Path(inputs), Path(output)))
 
-    monkeypatch.setattr(reconciliation, "told", here)
+    monkeypatch.setattr(reconciliation, "run_module", here)
     tables = reconciliation.tables(silent, stores=3, families=4, days=5, rounds=1)
     assert [table.id for table in tables] == ["reconciliation", "structural", "non-negative"]
     for table in tables[:2]:
@@ -168,27 +168,27 @@ def test_every_way_of_reconciling_finds_the_same_numbers(monkeypatch: pytest.Mon
         numbers(table, "set-up ms", "each ms", "each / ours", "both / ours")
 
 
-def test_a_way_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
+def test_an_implementation_is_measured_in_its_own_process(tmp_path: Path) -> None:
     inputs, output = tmp_path / "inputs.npz", tmp_path / "output.npy"
     hierarchy = synthetic.hierarchy_of(2, 3)
     base, variances = synthetic.base_forecasts(hierarchy, 4, noise=0.02)
     np.savez(inputs, stores=2, families=3, variances=variances, base=base)
-    run = processes.told(
+    run = processes.run_module(
         "load.library.reconciliation_ways", OURS, "wls_var", str(inputs), str(output)
     )
     assert run.keys() == {"set_up", "each", "peak"}
     np.testing.assert_array_equal(np.load(output), WAYS[OURS](hierarchy, variances, "")()(base))
 
 
-def test_another_result_is_noticed() -> None:
+def test_another_result_is_detected() -> None:
     values = np.ones((3, 2))
     reconciliation.check({OURS: values, "dense": values})
     with pytest.raises(AssertionError, match="MinTrace differs"):
         reconciliation.check({OURS: values, "dense": values + 1e-9})
 
 
-def test_the_nearest_non_negative_point_is_not_farther_than_ours() -> None:
-    """Ours scales what it keeps, which is not the nearest; the table says how near it is."""
+def test_the_non_negative_projection_is_not_farther_than_rescaling() -> None:
+    """The project rescales instead of projecting; the table gives the distance between both."""
     hierarchy = synthetic.hierarchy_of(4, 5)
     base, variances = synthetic.base_forecasts(hierarchy, 6, noise=2)
 
@@ -200,7 +200,7 @@ def test_the_nearest_non_negative_point_is_not_farther_than_ours() -> None:
     assert result(SPARSE_NON_NEGATIVE) <= result(OURS) * (1 + 1e-6)
 
 
-def test_residuals_have_the_variances_that_they_stand_for() -> None:
+def test_residuals_have_the_given_variances() -> None:
     variances = np.array([1e-2, 1, 1e6])
     errors = residuals(variances)
     np.testing.assert_allclose((errors**2).mean(axis=1) + 2e-8, variances)
@@ -217,7 +217,7 @@ def grown(small: Subject) -> list[Table]:
     )
 
 
-def test_growth_is_measured_for_every_size_work_and_number_of_days(grown: list[Table]) -> None:
+def test_growth_is_measured_for_every_size_task_and_number_of_days(grown: list[Table]) -> None:
     nodes, days = grown
     assert nodes.column("nodes") == [9] * 3 + [25] * 3
     assert nodes.column("work") == list(growth.WORKS) * 2
@@ -229,7 +229,7 @@ def test_growth_is_measured_for_every_size_work_and_number_of_days(grown: list[T
         assert all(isinstance(cell, float) for cell in table.column("MiB"))
 
 
-def test_pictures_are_those_of_the_tables(grown: list[Table], tmp_path: Path) -> None:
+def test_pictures_match_the_tables(grown: list[Table], tmp_path: Path) -> None:
     record.write(pictures.RUN, "measure", grown, folder=tmp_path)
     run = record.read(pictures.RUN, folder=tmp_path)
     first, again = list(pictures.charts_of(run)), list(pictures.charts_of(run))
@@ -239,12 +239,12 @@ def test_pictures_are_those_of_the_tables(grown: list[Table], tmp_path: Path) ->
         assert (tmp_path / "pictures" / name).read_text(encoding="utf-8") == svg
         assert len(svg) < 60_000
         assert "prefers-color-scheme" in svg
-        shown = growth.WORKS if "nodes" in name else growth.WORKS[1:]
-        assert [work for work in growth.WORKS if work in svg] == list(shown)
+        works = growth.WORKS if "nodes" in name else growth.WORKS[1:]
+        assert [work for work in growth.WORKS if work in svg] == list(works)
 
 
-def test_the_committed_pictures_are_those_of_the_recorded_run() -> None:
-    """`python -m load.pictures` draws them anew."""
+def test_the_committed_pictures_match_the_recorded_run() -> None:
+    """`python -m load.pictures` redraws them."""
     drawn = dict(pictures.charts_of(record.read(pictures.RUN)))
     committed = {path.name: path.read_text(encoding="utf-8") for path in pictures.FOLDER.glob("*")}
     assert {name: seen(svg) for name, svg in committed.items() if name.endswith(".svg")} == {
@@ -253,7 +253,7 @@ def test_the_committed_pictures_are_those_of_the_recorded_run() -> None:
 
 
 def seen(svg: str) -> str:
-    """A picture as it is seen: to a tenth of a point, and without the names of its clip paths.
+    """Normalize a picture: coordinates to a tenth of a point, no names of clip paths.
 
     Those are hashes of numbers whose last digit depends on the processor.
     """
@@ -262,7 +262,7 @@ def seen(svg: str) -> str:
 
 
 @pytest.mark.parametrize(("stores", "families"), [(1, 1), (3, 5)])
-def test_an_invented_panel_is_a_panel(stores: int, families: int) -> None:
+def test_a_synthetic_panel_is_coherent(stores: int, families: int) -> None:
     snapshot = synthetic.snapshot_of(stores, families, 120)
     hierarchy = snapshot.hierarchy
     assert len(hierarchy) == 1 + stores + families + stores * families
@@ -272,24 +272,24 @@ def test_an_invented_panel_is_a_panel(stores: int, families: int) -> None:
     assert snapshot.onpromotion.shape == (hierarchy.n_bottom, 120 + 90)
 
 
-def test_the_size_that_is_multiplied_is_the_favorita_data_s() -> None:
+def test_the_base_size_is_that_of_the_favorita_data() -> None:
     assert len(synthetic.hierarchy_of(synthetic.STORES, synthetic.FAMILIES)) == 1870
 
 
 # --- tools ------------------------------------------------------------------------------------
 
 
-def test_memory_at_its_peak_is_seen_though_it_is_given_back() -> None:
+def test_peak_memory_includes_freed_memory() -> None:
     size = 64 * memory.MIB
 
     def work() -> int:
         return int(np.ones(size // 8).sum())
 
-    for _ in range(3):  # what was taken before is no reserve
-        result, most = memory.peak(work)
+    for _ in range(3):  # memory freed by an earlier run must not hide the peak
+        result, most = memory.measure_peak(work)
         assert result == size // 8
         assert 0.9 * size < most < 1.5 * size
-    assert memory.peak(lambda: None)[1] < 0.1 * size
+    assert memory.measure_peak(lambda: None)[1] < 0.1 * size
 
 
 def test_a_phase_inside_another_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,7 +301,7 @@ def test_a_phase_inside_another_is_counted_once(monkeypatch: pytest.MonkeyPatch)
     assert watch.seconds == {"outer": 7.0, "inner": 3.0}
 
 
-def test_a_wrapped_function_does_what_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrapped_function_keeps_its_behaviour(monkeypatch: pytest.MonkeyPatch) -> None:
     class Adder:
         def add(self, a: int, *, b: int) -> int:
             return a + b
@@ -324,7 +324,7 @@ def app() -> Any:
     return own
 
 
-def test_the_command_measures_what_is_named_and_keeps_it_when_asked(
+def test_the_command_runs_named_benchmarks_and_records_on_request(
     app: Any,
     small: Subject,
     tmp_path: Path,
@@ -333,31 +333,31 @@ def test_the_command_measures_what_is_named_and_keeps_it_when_asked(
     table = Table(id="one", caption="Of one.", columns=("way", "ms"), rows=(("ours", 1.0),))
     monkeypatch.setattr(command, "BENCHMARKS", {"one": lambda *_: [table], "two": lambda *_: 1 / 0})
     monkeypatch.setattr(record.write, "__kwdefaults__", {"folder": tmp_path})
-    asked = ["one", "--artifacts", str(small.store.root), "--data", str(small.data)]
-    told = CliRunner().invoke(app, asked)
-    assert told.exit_code == 0, told.output
-    assert "ours" in told.output
+    arguments = ["one", "--artifacts", str(small.store.root), "--data", str(small.data)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "ours" in result.output
     assert list(tmp_path.iterdir()) == []
-    assert CliRunner().invoke(app, [*asked, "--record"]).exit_code == 0
+    assert CliRunner().invoke(app, [*arguments, "--record"]).exit_code == 0
     run = record.read("one", folder=tmp_path)
     assert run.tables == (table,)
     assert not re.search(r"/(tmp|work|home|root)/", run.command)
 
 
-def test_a_name_that_no_benchmark_has_is_refused(app: Any) -> None:
-    told = CliRunner().invoke(app, ["nothing"])
-    assert told.exit_code == 2
-    assert "no benchmark nothing" in told.output
+def test_an_unknown_benchmark_is_refused(app: Any) -> None:
+    result = CliRunner().invoke(app, ["nothing"])
+    assert result.exit_code == 2
+    assert "no benchmark nothing" in result.output
 
 
-def test_where_no_artifacts_are_named_a_pair_is_trained_for_the_time_being(
+def test_without_artifacts_a_temporary_release_is_trained(
     monkeypatch: pytest.MonkeyPatch, trained: Store
 ) -> None:
-    def copied(tables: Path, store: Store, recipe: Recipe, **_: object) -> None:
+    def copy_release(tables: Path, store: Store, recipe: Recipe, **_: object) -> None:
         assert (tables / "train.parquet").exists()
         shutil.copytree(trained.root, store.root)
 
-    monkeypatch.setattr(subject, "train", copied)
+    monkeypatch.setattr(subject, "train", copy_release)
     with subject.subject_of(None, None, silent) as own:
         root = own.store.root
         assert own.recipe is DEMO

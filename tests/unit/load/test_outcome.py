@@ -1,4 +1,4 @@
-"""What is read from k6's summary."""
+"""Measurements read from k6's summary."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from load.generator import Plan, Step
-from load.outcome import ALL, Measured, limits
+from load.outcome import ALL, RunSummary, limits
 
 TIMES = {"count": 40, "avg": 2.0, "med": 1.5, "p(95)": 8.0, "p(99)": 9.0, "max": 12.0}
 NONE = dict.fromkeys(TIMES, 0)
@@ -27,7 +27,7 @@ def errors(passes: int, fails: int, **thresholds: bool) -> dict[str, Any]:
 def document() -> dict[str, Any]:
     return {
         "metrics": {
-            "http_req_duration": trend({**TIMES, "count": 1000}),  # with the warm-up
+            "http_req_duration": trend({**TIMES, "count": 1000}),  # includes the warm-up
             "http_req_duration{part:measured}": trend({**TIMES, "count": 60}),
             "errors{part:measured}": errors(3, 57, **{"rate<0.01": False}),
             "http_req_duration{part:measured,call:simple}": trend(
@@ -56,13 +56,13 @@ def document() -> dict[str, Any]:
 
 
 @pytest.fixture
-def measured(document: dict[str, Any]) -> Measured:
+def measured(document: dict[str, Any]) -> RunSummary:
     plan = Plan("ramp", 10.0, (Step("step_1", 25, 10.0, 20.0, None),))
-    return Measured(plan, document)
+    return RunSummary(plan, document)
 
 
-def test_calls_are_those_that_were_made_and_all_of_them_last(measured: Measured) -> None:
-    """Per second of the time that is counted, not of the run."""
+def test_calls_are_listed_with_the_total_at_the_end(measured: RunSummary) -> None:
+    """Rates are per second of the counted time, not of the whole run."""
     table = measured.calls
     assert table.column("call") == ["simple", "explain", ALL]
     assert table.column("requests") == [40, 20, 60]
@@ -73,40 +73,40 @@ def test_calls_are_those_that_were_made_and_all_of_them_last(measured: Measured)
     assert table.column("p99 ms") == [9.0] * 3
 
 
-def test_steps_have_the_users_and_their_own_time(measured: Measured) -> None:
+def test_steps_have_their_users_and_duration(measured: RunSummary) -> None:
     (row,) = measured.steps.rows
     assert row == (25, 20.0, 60, 3.0, 1.5, 8.0, 9.0, 12.0, 3)
 
 
-def test_verdicts_have_what_was_measured(measured: Measured) -> None:
-    told = {(verdict.subject, verdict.rule): verdict for verdict in measured.verdicts}
-    assert len(told) == 6
-    held = told["simple, ms", "p(50)<5"]
-    assert (held.value, held.holds) == (1.5, True)
-    failed = told["simple, ms", "p(95)<5"]
+def test_verdicts_have_the_measured_value(measured: RunSummary) -> None:
+    verdicts = {(verdict.subject, verdict.rule): verdict for verdict in measured.verdicts}
+    assert len(verdicts) == 6
+    passed = verdicts["simple, ms", "p(50)<5"]
+    assert (passed.value, passed.holds) == (1.5, True)
+    failed = verdicts["simple, ms", "p(95)<5"]
     assert (failed.value, failed.holds) == (8.0, False)
     assert str(failed) == "simple, ms: p(95)<5, measured: 8"
-    wrong = told[f"{ALL}, share of errors", "rate<0.01"]
+    wrong = verdicts[f"{ALL}, share of errors", "rate<0.01"]
     assert (wrong.value, wrong.holds) == (0.05, False)
 
 
-def test_a_threshold_on_nothing_does_not_hold(measured: Measured) -> None:
-    """k6 says that it does."""
-    told = {verdict.subject: verdict for verdict in measured.verdicts}
+def test_a_threshold_without_measurements_fails(measured: RunSummary) -> None:
+    """k6 itself reports such a threshold as passed."""
+    verdicts = {verdict.subject: verdict for verdict in measured.verdicts}
     for subject in ("whatif, ms", "100 users, ms"):
-        assert not told[subject].holds
-        assert str(told[subject]).endswith("measured: nothing was measured")
+        assert not verdicts[subject].holds
+        assert str(verdicts[subject]).endswith("measured: nothing was measured")
 
 
-def test_that_nothing_was_dropped_is_a_measurement(measured: Measured) -> None:
+def test_zero_dropped_requests_is_a_measurement(measured: RunSummary) -> None:
     (dropped,) = [v for v in measured.verdicts if v.rule == "count==0"]
     assert (dropped.value, dropped.holds) == (0, True)
 
 
-def test_checks_that_failed_are_named(measured: Measured) -> None:
+def test_checks_that_failed_are_named(measured: RunSummary) -> None:
     assert measured.wrong == {"simple: what was asked for": 3}
 
 
-def test_limits_on_what_k6_does_not_see() -> None:
+def test_memory_limits_apply_to_the_soak_scenario() -> None:
     assert limits("memory", "soak") == {"largest_change": 0.03}
     assert limits("memory", "ramp") == {}

@@ -1,4 +1,4 @@
-"""The page shows what was recorded: no figure is written by hand."""
+"""The page shows recorded figures; none is written by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TABLE = Table(
     columns=("way", "seconds", "note"),
     rows=(("ours", 0.1234, "a|b"), ("theirs", None, "")),
 )
-SHOWN = """
+RENDERED = """
 Seconds of two ways.
 
 | way | seconds | note |
@@ -32,38 +32,40 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def marked(name: str, inside: str = "") -> str:
+def with_markers(name: str, inside: str = "") -> str:
     return f"before\n<!-- table: {name} -->\n{inside}<!-- end -->\nafter\n"
 
 
 def test_the_page_shows_what_was_recorded() -> None:
     """`python -m load.page` rewrites it."""
     text = page.PAGE.read_text(encoding="utf-8")
-    assert page.rendered(text) == text
+    assert page.render_page(text) == text
 
 
-@pytest.mark.parametrize("inside", ["", "\nolder\n\n| a |\n", SHOWN])
-def test_a_marked_table_is_replaced_and_the_rest_stays(folder: Path, inside: str) -> None:
-    told = page.rendered(marked("ways/times", inside) * 2, folder=folder)
-    assert told == marked("ways/times", SHOWN) * 2
+@pytest.mark.parametrize("inside", ["", "\nolder\n\n| a |\n", RENDERED])
+def test_a_marked_table_is_replaced_and_other_text_stays(folder: Path, inside: str) -> None:
+    text = page.render_page(with_markers("ways/times", inside) * 2, folder=folder)
+    assert text == with_markers("ways/times", RENDERED) * 2
 
 
-def test_every_record_says_what_it_was_measured_on(folder: Path) -> None:
-    told = page.rendered(marked("ways/machine"), folder=folder)
+def test_every_record_names_its_machine(folder: Path) -> None:
+    text = page.render_page(with_markers("ways/machine"), folder=folder)
     machine = record.machine()
-    assert "Measured by `make ways`." in told
-    assert f"| processor | {machine.cpu} |" in told
-    assert f"numpy {machine.libraries['numpy']}" in told
+    assert "Measured by `make ways`." in text
+    assert f"| processor | {machine.cpu} |" in text
+    assert f"numpy {machine.libraries['numpy']}" in text
 
 
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        pytest.param(marked("none/times"), FileNotFoundError, id="no such record"),
-        pytest.param(marked("ways/none"), KeyError, id="no such table"),
+        pytest.param(with_markers("none/times"), FileNotFoundError, id="no such record"),
+        pytest.param(with_markers("ways/none"), KeyError, id="no such table"),
         pytest.param("<!-- table: ways/times -->\n", ValueError, id="not closed"),
         pytest.param(
-            "<!-- table: ways/times -->\n" + marked("ways/times"), ValueError, id="one in another"
+            "<!-- table: ways/times -->\n" + with_markers("ways/times"),
+            ValueError,
+            id="one in another",
         ),
     ],
 )
@@ -71,7 +73,7 @@ def test_a_marker_that_cannot_be_filled_is_an_error(
     folder: Path, text: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        page.rendered(text, folder=folder)
+        page.render_page(text, folder=folder)
 
 
 @pytest.mark.parametrize(
@@ -91,4 +93,4 @@ def test_a_marker_that_cannot_be_filled_is_an_error(
     ],
 )
 def test_numbers_are_shown_to_three_digits(cell: Cell, text: str) -> None:
-    assert page.shown(cell) == text
+    assert page.format_cell(cell) == text

@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind: complete tables, and nothing of whose machine it ran on."""
+"""Benchmark records: complete tables, and no trace of the machine's owner."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TABLE = Table(
 )
 
 
-def test_what_was_written_is_read_to_four_digits(tmp_path: Path) -> None:
+def test_a_record_is_read_back_to_four_digits(tmp_path: Path) -> None:
     path = record.write("ways", "make ways", [TABLE], folder=tmp_path)
     run = record.read("ways", folder=tmp_path)
     assert path == tmp_path / "ways.json"
@@ -30,13 +30,13 @@ def test_what_was_written_is_read_to_four_digits(tmp_path: Path) -> None:
     assert run.table("times").column("seconds") == [0.1235, None]
 
 
-def test_a_later_run_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
+def test_a_later_run_replaces_an_earlier_one(tmp_path: Path) -> None:
     record.write("ways", "make ways", [TABLE], folder=tmp_path)
     record.write("ways", "make ways", [], folder=tmp_path)
     assert record.read("ways", folder=tmp_path).tables == ()
 
 
-def test_a_table_that_was_not_measured_is_no_empty_table(tmp_path: Path) -> None:
+def test_an_unmeasured_table_is_an_error(tmp_path: Path) -> None:
     record.write("ways", "make ways", [TABLE], folder=tmp_path)
     with pytest.raises(KeyError, match="ways has no table others"):
         record.read("ways", folder=tmp_path).table("others")
@@ -50,14 +50,14 @@ def test_a_table_that_was_not_measured_is_no_empty_table(tmp_path: Path) -> None
         pytest.param(("ours", float("nan"), 2), id="not a number"),
     ],
 )
-def test_a_row_that_says_less_or_more_than_its_columns_is_refused(
+def test_an_invalid_row_is_refused(
     row: tuple[record.Cell, ...],
 ) -> None:
     with pytest.raises(ValidationError):
         Table(id="times", caption="", columns=TABLE.columns, rows=(row,))
 
 
-def test_the_machine_is_stated_and_its_owner_is_not(tmp_path: Path) -> None:
+def test_the_machine_is_described_without_its_owner(tmp_path: Path) -> None:
     text = record.write("ways", "make ways", [TABLE], folder=tmp_path).read_text(encoding="utf-8")
     machine = record.machine()
     assert machine.cpu
@@ -70,5 +70,5 @@ def test_the_machine_is_stated_and_its_owner_is_not(tmp_path: Path) -> None:
     assert f'"{getpass.getuser()}"' not in text
 
 
-def test_a_library_that_is_not_installed_is_not_named() -> None:
+def test_a_missing_library_is_not_listed() -> None:
     assert list(record.machine(["numpy", "no-such-library"]).libraries) == ["numpy"]

@@ -1,4 +1,4 @@
-"""The page of a run."""
+"""The HTML report of a load run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_the_page_fetches_nothing_and_follows_light_and_dark(outcome: Made) -> N
     assert "prefers-color-scheme: dark" in text
 
 
-def test_figures_stand_as_the_documentation_has_them(outcome: Made) -> None:
+def test_figures_are_formatted_as_in_the_documentation(outcome: Made) -> None:
     text = page(outcome())
     assert "<td>1,234</td>" in text
     assert "<caption>Scenario ramp, by call.</caption>" in text
@@ -28,7 +28,7 @@ def test_figures_stand_as_the_documentation_has_them(outcome: Made) -> None:
     assert "12.3" in text
 
 
-def test_a_threshold_that_did_not_hold_is_seen_first(outcome: Made) -> None:
+def test_a_failed_threshold_comes_first(outcome: Made) -> None:
     failed = Verdict("explain, ms", "p(95)<50", 61.5, False)
     nothing = Verdict("100 users, ms", "p(95)<100", None, False)
     text = page(outcome(verdicts=[failed, nothing], wrong={"explain: 200, JSON": 3}))
@@ -42,18 +42,18 @@ def test_errors_are_marked_in_the_table(outcome: Made) -> None:
     assert re.findall(r'<td class="fails">(.*?)</td>', page(outcome())) == ["5"]
 
 
-def test_what_a_run_was_told_is_text(outcome: Made) -> None:
+def test_the_facts_of_a_run_are_escaped(outcome: Made) -> None:
     assert "tier &lt;large&gt;" in page(outcome())
 
 
 def test_memory_is_drawn_from_zero(outcome: Made) -> None:
-    """A worker that was looked at once has no line."""
+    """A worker with a single sample has no line."""
     text = page(outcome())
     assert text.count("<polyline") == 1
     assert ">0</text>" in text
 
 
-def test_a_run_too_short_for_memory_has_no_such_part(outcome: Made) -> None:
+def test_a_run_too_short_for_memory_has_no_memory_section(outcome: Made) -> None:
     empty = Table(id="ramp-memory", caption="", columns=("worker",), rows=())
     assert "Memory" not in page(outcome(memory=empty, samples={}))
 

@@ -1,4 +1,4 @@
-"""The command: what it says, writes, and ends with."""
+"""The command: its output, its files and its exit status."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Made = Callable[..., Outcome]
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
-    """The runs that the command makes."""
+    """Return the runs that the command starts."""
     return []
 
 
@@ -31,7 +31,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
 def call(
     runs: list[Run], outcome: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Result]:
-    """The command, with a run that comes to something or fails."""
+    """Return the command with a run that yields an outcome or fails."""
     app = typer.Typer()
     app.command()(run.main)
 
@@ -51,14 +51,16 @@ def call(
     return call
 
 
-def test_a_run_whose_thresholds_held(call: Callable[..., Result], tmp_path: Path) -> None:
+def test_a_run_that_meets_its_thresholds_succeeds(
+    call: Callable[..., Result], tmp_path: Path
+) -> None:
     done = call("ramp")
     assert done.exit_code == 0
     assert "✓ simple, ms: p(95)<20, measured: 12.34" in done.output
     assert (tmp_path / "out" / "report.html").exists()
 
 
-def test_a_threshold_that_did_not_hold_is_named_and_fails_the_command(
+def test_a_failed_threshold_is_named_and_fails_the_command(
     call: Callable[..., Result], outcome: Made, tmp_path: Path
 ) -> None:
     failed = Verdict("explain, ms", "p(95)<50", 61.5, False)
@@ -77,7 +79,7 @@ def test_a_threshold_that_did_not_hold_is_named_and_fails_the_command(
         pytest.param(GeneratorError("k6 ended with exit code 107"), id="k6"),
     ],
 )
-def test_a_run_that_cannot_be_made_is_told_in_words(
+def test_a_run_that_cannot_start_is_reported_in_one_message(
     call: Callable[..., Result], error: Exception
 ) -> None:
     done = call("ramp", came_to=error)
@@ -86,32 +88,37 @@ def test_a_run_that_cannot_be_made_is_told_in_words(
     assert "Traceback" not in done.output
 
 
-def test_what_is_asked_for_reaches_the_run(call: Callable[..., Result], runs: list[Run]) -> None:
+def test_options_reach_the_run(call: Callable[..., Result], runs: list[Run]) -> None:
     pair = ("--pair", "bundle-1/snapshot-2", "--artifacts", "/srv/artifacts")
     call("open", "--key", "large", "--workers", "3", "--seconds", "4", "--rate", "200", *pair)
     (made,) = runs
     assert (made.key, made.workers, made.artifacts) == ("large", 3, Path("/srv/artifacts"))
-    assert made.pair == Release("bundle-1", "snapshot-2")
+    assert made.release == Release("bundle-1", "snapshot-2")
     assert made.plan.measured == 4
     assert made.plan.steps[0].rate == 200
 
 
-def test_a_run_is_as_it_stands_in_the_scenario_where_nothing_is_asked_for(
+def test_without_options_a_run_follows_the_scenario(
     call: Callable[..., Result], runs: list[Run]
 ) -> None:
     call("spike")
     (made,) = runs
-    assert (made.key, made.workers, made.pair, dict(made.told)) == ("unlimited", 2, None, {})
+    assert (made.key, made.workers, made.release, dict(made.environment)) == (
+        "unlimited",
+        2,
+        None,
+        {},
+    )
 
 
 @pytest.mark.parametrize("pair", ["bundle", "/snapshot", "bundle/"])
-def test_a_pair_is_two_names(call: Callable[..., Result], runs: list[Run], pair: str) -> None:
+def test_a_release_is_two_names(call: Callable[..., Result], runs: list[Run], pair: str) -> None:
     done = call("ramp", "--pair", pair)
     assert done.exit_code == 2
     assert runs == []
 
 
-def test_only_what_is_asked_for_is_recorded(
+def test_only_a_requested_record_is_written(
     call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorded: list[Outcome] = []
@@ -134,13 +141,13 @@ def test_a_record_keeps_other_scenarios_and_replaces_its_own(outcome: Made, tmp_
     run.write_record(soak, folder=tmp_path)
     run.write_record(outcome(tables=[table("ramp-calls"), table("ramp-old")]), folder=tmp_path)
     run.write_record(outcome(tables=[table("ramp-calls", 2.0)]), folder=tmp_path)
-    kept = record.read("load", folder=tmp_path)
-    names = [kept_table.id for kept_table in kept.tables]
+    stored = record.read("load", folder=tmp_path)
+    names = [stored_table.id for stored_table in stored.tables]
     assert names == ["ramp-calls", "ramp-memory", "soak-calls", "soak-memory"]
-    assert kept.table("ramp-calls").column("p95 ms") == [2.0]
+    assert stored.table("ramp-calls").column("p95 ms") == [2.0]
 
 
-def test_figures_of_another_machine_do_not_stand_beside_those_of_this(
+def test_records_of_two_machines_are_not_mixed(
     outcome: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = record.machine()
@@ -149,5 +156,5 @@ def test_figures_of_another_machine_do_not_stand_beside_those_of_this(
         patch.setattr(record, "machine", lambda: other)
         run.write_record(outcome(scenario="soak", tables=[table("soak-calls")]), folder=tmp_path)
     run.write_record(outcome(tables=[table("ramp-calls")]), folder=tmp_path)
-    names = [kept.id for kept in record.read("load", folder=tmp_path).tables]
+    names = [stored.id for stored in record.read("load", folder=tmp_path).tables]
     assert names == ["ramp-calls", "ramp-memory"]

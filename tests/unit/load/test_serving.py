@@ -1,4 +1,4 @@
-"""What a load run makes of its own: a copy of the pair, a database with keys, a server."""
+"""The environment of a load run: a copy of the release, a key database, a server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from artifacts import ArtifactError, Release, Store
 from load.server import NotReadyError, Server, _variables
-from load.serving import KEYS, TIERS, copied, made_keys
+from load.serving import KEYS, TIERS, copy_release, create_keys
 from models.release import load_release
 from storage.database import open_database
 from storage.key_store import KeyStore
@@ -18,9 +18,9 @@ from storage.keys import Scope
 from tiers import Tier
 
 
-def test_the_copy_holds_one_pair_that_serves(trained: Store, tmp_path: Path) -> None:
-    """With its stored forecasts, so that the start does not wait for them."""
-    copy = copied(trained, None, tmp_path / "artifacts")
+def test_the_copy_has_one_serving_release(trained: Store, tmp_path: Path) -> None:
+    """Its stored forecasts are copied too, so that the start does not compute them."""
+    copy = copy_release(trained, None, tmp_path / "artifacts")
     assert copy.current() == trained.current()
     forecasts = sorted(path.name for path in copy.forecasts.iterdir())
     load_release(copy, copy.current())
@@ -29,14 +29,16 @@ def test_the_copy_holds_one_pair_that_serves(trained: Store, tmp_path: Path) -> 
     assert [path.name for path in copy.bundles.iterdir()] == [trained.current().bundle]
 
 
-def test_a_pair_may_be_named(trained: Store, tmp_path: Path) -> None:
+def test_a_release_may_be_named(trained: Store, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="missing: does not exist"):
-        copied(trained, Release("missing", trained.current().snapshot), tmp_path / "artifacts")
+        copy_release(
+            trained, Release("missing", trained.current().snapshot), tmp_path / "artifacts"
+        )
 
 
-def test_keys_are_those_of_the_product(tmp_path: Path) -> None:
+def test_keys_are_created_by_the_product(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/keys.db"
-    keys = made_keys(url)
+    keys = create_keys(url)
     assert set(keys) == {"unlimited", "large", "admin"} == set(KEYS)
     store = KeyStore(open_database(url))
     tiers = {key.client: key.tier for key in store.list()}
@@ -49,19 +51,19 @@ def test_keys_are_those_of_the_product(tmp_path: Path) -> None:
     assert Scope.ADMIN not in scopes["load-large"]
 
 
-def test_the_large_tier_has_a_limit_that_no_run_reaches() -> None:
+def test_the_limit_of_the_large_tier_exceeds_every_run() -> None:
     tier = Tier.model_validate({"name": "large", **TIERS["large"]})
     assert tier.quota is not None
     hours = 24
     assert tier.burst > 10_000 * 3600 * hours
 
 
-def test_no_setting_of_the_environment_is_left() -> None:
-    """Neither a secret in a file, nor where secrets are kept."""
+def test_no_setting_is_inherited_from_the_environment() -> None:
+    """Neither a file of a secret nor the location of a secret manager is inherited."""
     assert {"API_KEY", "API_KEY_FILE", "REDIS_URL", "SECRETS_FROM", "WORKERS"} <= set(_variables())
 
 
-def test_a_server_that_ends_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+def test_an_ended_server_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     with log.open("wb") as written:
         script = "print('first', *range(50), 'no such model', sep='\\n'); raise SystemExit(3)"

@@ -1,4 +1,4 @@
-"""Drives ASGI applications message by message, as a server does, and records what they send."""
+"""A driver that calls ASGI applications message by message and records their messages."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from telemetry.logs import configure_logging
 
 
 @dataclass
-class Sent:
-    """What an application sent to the server, and the exception that it ended in."""
+class SentMessages:
+    """The messages that an application sent, and the exception that it raised."""
 
     messages: list[Message] = field(default_factory=list)
     error: Exception | None = None
@@ -48,7 +48,7 @@ class Sent:
 
     @property
     def finished(self) -> bool:
-        """Whether the server would take the answer as complete."""
+        """True if the server would treat the response as complete."""
         last = self.messages[-1]
         return last["type"] == "http.response.body" and not last.get("more_body", False)
 
@@ -62,12 +62,12 @@ class Sent:
         return document
 
 
-Call = Callable[..., Sent]
+Call = Callable[..., SentMessages]
 
 
 @pytest.fixture
 def call() -> Call:
-    """Sends one request to an application."""
+    """Send one request to an application."""
 
     def call(
         app: ASGIApp,
@@ -76,7 +76,7 @@ def call() -> Call:
         path: str = "/somewhere",
         body: bytes = b"",
         **headers: str,
-    ) -> Sent:
+    ) -> SentMessages:
         scope: Scope = {
             "type": "http",
             "method": method,
@@ -86,7 +86,7 @@ def call() -> Call:
                 for name, value in headers.items()
             ],
         }
-        sent = Sent()
+        sent = SentMessages()
 
         async def receive() -> Message:
             return {"type": "http.request", "body": body}
@@ -108,7 +108,7 @@ def call() -> Call:
 
 @pytest.fixture
 def answering() -> Callable[..., ASGIApp]:
-    """Makes an application that sends one answer, whatever it is asked."""
+    """Return an application that sends the same response to every request."""
 
     def answering(
         status: int,
@@ -132,13 +132,13 @@ def answering() -> Callable[..., ASGIApp]:
 
 @pytest.fixture
 def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Our own logging, as the server sets it up; gives the lines written so far."""
+    """Configure logging as the server does; return a function that gives the lines so far."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     written = io.TextIOWrapper(io.BytesIO())
     with redirect_stderr(written):
         configure_logging("INFO")
-    structlog.configure(cache_logger_on_first_use=False)  # the next test writes elsewhere
+    structlog.configure(cache_logger_on_first_use=False)  # the next test has another stream
     try:
         yield lambda: [json.loads(line) for line in written.buffer.getvalue().splitlines()]
     finally:

@@ -1,4 +1,4 @@
-"""The access log and the metrics of requests: every request once, and nothing that was sent."""
+"""The access log and request metrics: each request once, and no content of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from middleware.access import AccessMiddleware
 from middleware.caller import CALLER_KEY, Caller
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
-from storage.keys import mint
+from storage.keys import mint_key
 from telemetry import metrics
 from telemetry.metrics import REGISTRY
 
@@ -35,50 +35,52 @@ GONE: Message = {"type": "http.disconnect"}
 Lines = Callable[[], list[dict[str, Any]]]
 
 
-def served(app: ASGIApp, **options: Any) -> ASGIApp:
+def with_access_log(app: ASGIApp, **options: Any) -> ASGIApp:
     return RequestIdMiddleware(AccessMiddleware(ProblemMiddleware(app), **options))
 
 
-def at(route: str, app: ASGIApp) -> ASGIApp:
-    """An application whose requests are of a route."""
+def with_route(route: str, app: ASGIApp) -> ASGIApp:
+    """Wrap an application whose requests have a fixed route."""
 
-    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
+    async def set_route(scope: Scope, receive: Receive, send: Send) -> None:
         scope["state"]["route"] = route
         await app(scope, receive, send)
 
-    return routed
+    return set_route
 
 
 @dataclass
-class Counted:
-    """How much a metric of REGISTRY has grown since this was made."""
+class MetricGrowth:
+    """The growth of a metric of REGISTRY since construction."""
 
     name: str
     labels: dict[str, str]
 
     def __post_init__(self) -> None:
-        self.before = self._now()
+        self.before = self._current_value()
 
-    def _now(self) -> float:
+    def _current_value(self) -> float:
         metrics.flush()
         return REGISTRY.get_sample_value(f"mlrf_{self.name}", self.labels) or 0.0
 
     @property
     def grown(self) -> float:
-        return self._now() - self.before
+        return self._current_value() - self.before
 
 
-def requests(route: str = "other", method: str = "GET", status: int = 200) -> Counted:
+def requests(route: str = "other", method: str = "GET", status: int = 200) -> MetricGrowth:
     labels = {"route": route, "method": method, "status": str(status)}
-    return Counted("http_requests_total", labels)
+    return MetricGrowth("http_requests_total", labels)
 
 
 # --- the line ---------------------------------------------------------------------------------
 
 
-def test_a_request_is_one_line(call: Callable, answering: Callable, log_lines: Lines) -> None:
-    app = at("/history/{node}", answering(200, b"one", b"two", headers={"x-cache": "hit"}))
-    call(served(app), method="POST", path="/history/total", X_Request_ID="a")
+def test_a_request_is_logged_in_one_line(
+    call: Callable, answering: Callable, log_lines: Lines
+) -> None:
+    app = with_route("/history/{node}", answering(200, b"one", b"two", headers={"x-cache": "hit"}))
+    call(with_access_log(app), method="POST", path="/history/total", X_Request_ID="a")
     (line,) = log_lines()
     assert line.pop("timestamp")
     assert line.pop("duration_ms") >= 0
@@ -96,14 +98,14 @@ def test_a_request_is_one_line(call: Callable, answering: Callable, log_lines: L
     }
 
 
-def test_the_line_says_who_asked_and_what_it_cost(
+def test_the_line_has_the_caller_and_the_cost(
     call: Callable, answering: Callable, log_lines: Lines
 ) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         scope["state"] |= {CALLER_KEY: KNOWN, "cost": 0}
         await answering(200)(scope, receive, send)
 
-    call(served(app))
+    call(with_access_log(app))
     (line,) = log_lines()
     assert (line["client"], line["subject"], line["cost"]) == ("planner", "key:ab12", 0)
 
@@ -132,7 +134,7 @@ def test_the_level_follows_the_outcome(
 ) -> None:
     everything = structlog.make_filtering_bound_logger(logging.DEBUG)
     structlog.configure(wrapper_class=everything)
-    call(AccessMiddleware(at(route, answering(status))))
+    call(AccessMiddleware(with_route(route, answering(status))))
     lines = [line for line in log_lines() if line["event"] == "request"]
     assert [(line["status"], line["level"]) for line in lines] == [(status, level)]
 
@@ -140,54 +142,54 @@ def test_the_level_follows_the_outcome(
 def test_probes_are_not_logged_at_the_usual_level(
     call: Callable, answering: Callable, log_lines: Lines
 ) -> None:
-    """They are known by their route: a path cannot be written so that it is not logged."""
-    call(served(at("/livez", answering(200))))
+    """Probes are recognized by route: no spelling of a path avoids the log."""
+    call(with_access_log(with_route("/livez", answering(200))))
     assert log_lines() == []
-    call(served(at("/predict", answering(200))), path="/livez")
+    call(with_access_log(with_route("/predict", answering(200))), path="/livez")
     assert len(log_lines()) == 1
 
 
-def test_nothing_that_was_sent_is_logged(call: Callable, log_lines: Lines) -> None:
+def test_no_content_of_a_request_is_logged(call: Callable, log_lines: Lines) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         scope["query_string"] = f"api_key={SECRET}".encode()
         await Request(scope, receive).body()
         await Response(SECRET)(scope, receive, send)
 
-    call(served(app), method="POST", X_API_Key=SECRET, Authorization=f"Bearer {SECRET}")
+    call(with_access_log(app), method="POST", X_API_Key=SECRET, Authorization=f"Bearer {SECRET}")
     (line,) = log_lines()
     assert "hunter2" not in str(line)
     assert "api_key" not in str(line)
 
 
-def test_a_long_path_is_cut(call: Callable, answering: Callable, log_lines: Lines) -> None:
-    call(served(answering(404)), path="/x" * 2500)
+def test_a_long_path_is_truncated(call: Callable, answering: Callable, log_lines: Lines) -> None:
+    call(with_access_log(answering(404)), path="/x" * 2500)
     (line,) = log_lines()
     assert line["path"] == "/x" * 128
 
 
-def test_of_a_key_in_the_path_the_public_id_is_logged(
+def test_a_key_in_the_path_is_masked_to_its_public_id(
     call: Callable, answering: Callable, log_lines: Lines
 ) -> None:
-    key = mint()
+    key = mint_key()
     for path in (f"/admin/keys/{key.text}", f"/{key.secret}/rotate"):
-        call(served(answering(404)), path=path)
+        call(with_access_log(answering(404)), path=path)
     logged = [line["path"] for line in log_lines()]
     assert logged == [f"/admin/keys/mlrf_{key.public_id}_***", "/***/rotate"]
 
 
-def test_a_path_cannot_write_a_line_of_its_own(
+def test_a_path_cannot_inject_a_log_line(
     call: Callable, answering: Callable, log_lines: Lines
 ) -> None:
     path = '/a\n{"event": "request"}\x1b[2J'
-    call(served(answering(200)), path=path)
+    call(with_access_log(answering(200)), path=path)
     (line,) = log_lines()
     assert line["path"] == path
 
 
-def test_the_answer_to_head_has_no_bytes(
+def test_the_response_to_head_has_no_bytes(
     call: Callable, answering: Callable, log_lines: Lines
 ) -> None:
-    call(served(answering(200, b"dropped by the server")), method="HEAD")
+    call(with_access_log(answering(200, b"dropped by the server")), method="HEAD")
     assert log_lines()[0]["bytes"] == 0
 
 
@@ -202,15 +204,15 @@ def test_requests_are_counted_by_route_method_and_status(
     call: Callable, answering: Callable, method: str, label: str
 ) -> None:
     counted = requests("/predict", label, 201)
-    timed = Counted("http_request_duration_seconds_count", {"route": "/predict"})
-    call(served(at("/predict", answering(201))), method=method)
+    timed = MetricGrowth("http_request_duration_seconds_count", {"route": "/predict"})
+    call(with_access_log(with_route("/predict", answering(201))), method=method)
     assert (counted.grown, timed.grown) == (1, 1)
 
 
 def test_a_path_is_never_a_label(call: Callable, answering: Callable) -> None:
     counted = requests(status=404)
     for number in range(5):
-        call(served(answering(404)), path=f"/wp-admin/{number}")
+        call(with_access_log(answering(404)), path=f"/wp-admin/{number}")
     assert counted.grown == 5
     routes = {
         sample.labels["route"]
@@ -221,7 +223,7 @@ def test_a_path_is_never_a_label(call: Callable, answering: Callable) -> None:
     assert not any("wp-admin" in route for route in routes)
 
 
-def test_the_route_is_the_one_that_the_router_found(call: Callable) -> None:
+def test_the_route_is_the_one_of_the_router(call: Callable) -> None:
     async def endpoint(request: Request) -> Response:
         return Response("")
 
@@ -232,24 +234,22 @@ def test_the_route_is_the_one_that_the_router_found(call: Callable) -> None:
         ("/elsewhere", "GET", "other", 404),
     ):
         counted = requests(route, method, status)
-        call(served(router), path=path, method=method)
+        call(with_access_log(router), path=path, method=method)
         assert counted.grown == 1
 
 
-def test_a_route_may_be_found_otherwise(
+def test_a_route_may_come_from_another_function(
     call: Callable, answering: Callable, log_lines: Lines
 ) -> None:
-    """A request that is refused before it is routed has a route too."""
+    """A request refused before routing has a route too."""
     counted = requests("/whatif", status=401)
-    call(served(answering(401), route_of=lambda scope: "/whatif"))
+    call(with_access_log(answering(401), route_of=lambda scope: "/whatif"))
     assert counted.grown == 1
     assert log_lines()[0]["route"] == "/whatif"
 
 
-def test_requests_in_flight_are_those_that_have_not_ended(
-    call: Callable, answering: Callable
-) -> None:
-    in_flight = Counted("http_requests_in_flight", {})
+def test_requests_in_flight_are_those_not_yet_finished(call: Callable, answering: Callable) -> None:
+    in_flight = MetricGrowth("http_requests_in_flight", {})
     seen: list[float] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -257,26 +257,26 @@ def test_requests_in_flight_are_those_that_have_not_ended(
         raise RuntimeError
 
     call(AccessMiddleware(app))
-    call(served(answering(200)))
+    call(with_access_log(answering(200)))
     assert seen == [1]
     assert in_flight.grown == 0
 
 
-# --- failures, cuts and callers who go --------------------------------------------------------
+# --- failures, cuts and disconnects -----------------------------------------------------------
 
 
-def test_a_refusal_is_recorded_as_it_was_answered(call: Callable, log_lines: Lines) -> None:
+def test_a_refusal_is_recorded_with_its_status(call: Callable, log_lines: Lines) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise Problem(Code.RATE_LIMITED, "Wait.")
 
     counted = requests(status=429)
-    call(served(app))
+    call(with_access_log(app))
     assert counted.grown == 1
     assert [line["status"] for line in log_lines()] == [429]
 
 
-def test_an_exception_that_nobody_rendered_is_a_500(call: Callable, log_lines: Lines) -> None:
-    """It goes on to the server, which answers so."""
+def test_an_unhandled_exception_is_a_500(call: Callable, log_lines: Lines) -> None:
+    """It propagates to the server, which answers with 500."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise RuntimeError(SECRET)
@@ -290,7 +290,7 @@ def test_an_exception_that_nobody_rendered_is_a_500(call: Callable, log_lines: L
     assert "hunter2" not in str(line)
 
 
-def test_an_answer_that_was_cut_is_an_error(call: Callable, log_lines: Lines) -> None:
+def test_a_cut_response_is_an_error(call: Callable, log_lines: Lines) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send(START)
         await send(PART)
@@ -303,7 +303,7 @@ def test_an_answer_that_was_cut_is_an_error(call: Callable, log_lines: Lines) ->
 
 
 def drive(app: ASGIApp, *messages: Message, **headers: str) -> list[Message]:
-    """Send one request; after the messages the caller waits for the answer, unless they went."""
+    """Send one request; then wait for the response, unless the caller has disconnected."""
     waiting = iter(messages)
     sent: list[Message] = []
 
@@ -324,7 +324,7 @@ def drive(app: ASGIApp, *messages: Message, **headers: str) -> list[Message]:
 @pytest.mark.parametrize(
     "first", [pytest.param((), id="before the answer"), pytest.param((START, PART), id="in it")]
 )
-def test_a_caller_who_goes_is_a_499(first: tuple[Message, ...], log_lines: Lines) -> None:
+def test_a_disconnected_caller_is_a_499(first: tuple[Message, ...], log_lines: Lines) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         for message in first:
             await send(message)
@@ -337,8 +337,8 @@ def test_a_caller_who_goes_is_a_499(first: tuple[Message, ...], log_lines: Lines
     assert (line["status"], line["level"], line["complete"]) == (499, "warning", False)
 
 
-def test_who_goes_after_the_answer_has_got_it(log_lines: Lines) -> None:
-    """A server says `http.disconnect` then, too."""
+def test_a_disconnect_after_the_response_is_a_success(log_lines: Lines) -> None:
+    """A server sends `http.disconnect` after a complete response too."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send(START)
@@ -360,15 +360,15 @@ def test_who_goes_after_the_answer_has_got_it(log_lines: Lines) -> None:
         pytest.param((GONE,), {"transfer_encoding": "chunked"}, 200, id="nor a chunked one"),
     ],
 )
-def test_whether_the_caller_of_a_slow_answer_is_there_is_asked(
+def test_a_slow_response_polls_for_a_disconnect(
     monkeypatch: pytest.MonkeyPatch,
     log_lines: Lines,
     messages: tuple[Message, ...],
     headers: dict[str, str],
     status: int,
 ) -> None:
-    """A server drops what is sent to nobody without a word."""
-    monkeypatch.setattr(access, "_PATIENCE_SECONDS", 0.0)
+    """A server silently drops what is sent to a closed connection."""
+    monkeypatch.setattr(access, "_DISCONNECT_CHECK_SECONDS", 0.0)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send(START)
@@ -378,10 +378,10 @@ def test_whether_the_caller_of_a_slow_answer_is_there_is_asked(
     assert [line["status"] for line in log_lines()] == [status]
 
 
-def test_a_caller_who_goes_after_sending_a_body_is_seen(
+def test_a_disconnect_after_the_request_body_is_detected(
     monkeypatch: pytest.MonkeyPatch, log_lines: Lines
 ) -> None:
-    monkeypatch.setattr(access, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(access, "_DISCONNECT_CHECK_SECONDS", 0.0)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         assert await Request(scope, receive).body() == b"ab"
@@ -392,8 +392,8 @@ def test_a_caller_who_goes_after_sending_a_body_is_seen(
     assert [line["status"] for line in log_lines()] == [499]
 
 
-def test_a_quick_answer_does_not_ask(log_lines: Lines) -> None:
-    """Asking costs more than the rest of this module."""
+def test_a_fast_response_does_not_poll(log_lines: Lines) -> None:
+    """Polling costs more than the rest of the middleware."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send(START)
@@ -404,7 +404,7 @@ def test_a_quick_answer_does_not_ask(log_lines: Lines) -> None:
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_what_is_no_request_passes_untouched(kind: str, log_lines: Lines) -> None:
+def test_other_scopes_pass_unchanged(kind: str, log_lines: Lines) -> None:
     seen: list[object] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""The client's address: proxies are believed if they are trusted, and nobody else is."""
+"""The client's address: forwarding headers count only from trusted proxies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def address(peer: str | None, *forwarded: str | bytes, trusted: bool = True) -> 
         pytest.param("10.0.0.1", [], "10.0.0.1", id="a proxy that says nothing"),
         pytest.param("10.0.0.1", ["198.51.100.1"], "198.51.100.1", id="a trusted proxy"),
         pytest.param(
-            "10.0.0.1", ["1.1.1.1, 198.51.100.1"], "198.51.100.1", id="what the client made up"
+            "10.0.0.1", ["1.1.1.1, 198.51.100.1"], "198.51.100.1", id="invented by the client"
         ),
         pytest.param(
             "10.0.0.1", ["1.1.1.1, 198.51.100.1, 10.0.0.2"], "198.51.100.1", id="two proxies"
@@ -59,11 +59,13 @@ def address(peer: str | None, *forwarded: str | bytes, trusted: bool = True) -> 
         pytest.param(None, ["198.51.100.1"], UNKNOWN, id="a Unix socket"),
     ],
 )
-def test_the_client(peer: str | None, forwarded: list[str], expected: str) -> None:
+def test_the_client_address_is_resolved(
+    peer: str | None, forwarded: list[str], expected: str
+) -> None:
     assert address(peer, *forwarded) == expected
 
 
-def test_nobody_is_believed_where_no_proxy_is_configured() -> None:
+def test_without_a_configured_proxy_forwarding_headers_are_ignored() -> None:
     assert address("10.0.0.1", "198.51.100.1", trusted=False) == "10.0.0.1"
 
 
@@ -74,23 +76,23 @@ PUBLIC = IPV4.filter(lambda text: not text.startswith("10."))
 @given(
     st.lists(st.binary(max_size=40)), PUBLIC, st.lists(IPV4.map(lambda text: f"10.{text[-1]}.0.1"))
 )
-def test_what_a_client_sends_changes_nothing(
+def test_entries_sent_by_a_client_change_nothing(
     sent: list[bytes], client: str, proxies: list[str]
 ) -> None:
-    """Whatever stands left of what trusted proxies have written."""
+    """Entries left of those of trusted proxies are ignored."""
     written = ", ".join([client, *proxies]).encode()
     assert address("10.0.0.1", *sent, written) == client
     assert address("10.0.0.1", b",".join([*sent, written])) == client
 
 
 @given(st.one_of(st.none(), st.text()), st.lists(st.binary()))
-def test_garbage_is_no_failure(peer: str | None, sent: list[bytes]) -> None:
+def test_malformed_headers_do_not_fail(peer: str | None, sent: list[bytes]) -> None:
     assert address(peer, *sent)
     assert address("10.0.0.1", *sent)
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
-def test_ipv6_counts_by_its_network(one: int, other: int) -> None:
+def test_ipv6_addresses_count_by_their_network(one: int, other: int) -> None:
     network = 0x20010DB8 << 96
     addresses = [str(ip_network(network + host).network_address) for host in (one, other)]
     assert address(addresses[0]) == address(addresses[1])

@@ -1,4 +1,4 @@
-"""Authentication: whom a request comes from, and every wrong way to say so."""
+"""Authentication: the caller of a request, and every invalid credential."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from middleware.token_keys import SharedSecret
 from middleware.tokens import TokenVerifier
 from storage import keys as key_module
 from storage.audit import AuditEvent
-from storage.keys import ApiKey, digest_of, mint
+from storage.keys import ApiKey, digest_of, mint_key
 from storage.keys import Scope as Permission
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -38,14 +38,14 @@ ALL = frozenset(str(name) for name in Permission)
 ENVIRONMENT = "an-environment-key-of-35-characters"
 TOKEN_SECRET = "a shared secret of the sign-on, 40 chars"
 
-KEY, EXPIRED, REVOKED, GONE, STRANGER = (mint() for _ in range(5))
-"""A key that is valid, one that has expired, one revoked, one whose row cannot be read, and one
-that nobody has issued."""
+KEY, EXPIRED, REVOKED, GONE, STRANGER = (mint_key() for _ in range(5))
+"""A valid key, an expired one, a revoked one, one whose row cannot be read, and one that was
+never issued."""
 
 Pairs = Sequence[tuple[str, bytes | str]]
 
 
-def record(minted: key_module.Minted, **changes: Any) -> ApiKey:
+def record(minted: key_module.MintedKey, **changes: Any) -> ApiKey:
     key = ApiKey(
         id=minted.public_id,
         client="a shop",
@@ -61,11 +61,11 @@ def record(minted: key_module.Minted, **changes: Any) -> ApiKey:
 
 
 class Keys:
-    """Keys in memory."""
+    """A key store in memory."""
 
     def __init__(self) -> None:
         self.unavailable = False
-        self.asked: list[str] = []
+        self.lookups: list[str] = []
         self.were_used: list[str] = []
         self._keys = {
             KEY.public_id: record(KEY),
@@ -77,17 +77,17 @@ class Keys:
         return public_id in self._keys
 
     async def find(self, public_id: str, address: str) -> ApiKey | None:
-        self.asked.append(public_id)
+        self.lookups.append(public_id)
         if public_id == GONE.public_id:
             raise KeysUnavailableError
         return self._keys.get(public_id)
 
-    def used(self, public_id: str) -> None:
+    def record_use(self, public_id: str) -> None:
         self.were_used.append(public_id)
 
 
-class Inside:
-    """The application behind; remembers who called."""
+class InnerApp:
+    """The inner application, which records its callers."""
 
     def __init__(self) -> None:
         self.callers: list[Caller] = []
@@ -104,8 +104,8 @@ def keys() -> Keys:
 
 
 @pytest.fixture
-def inside() -> Inside:
-    return Inside()
+def inner_app() -> InnerApp:
+    return InnerApp()
 
 
 @pytest.fixture
@@ -126,13 +126,13 @@ def identity(keys: Keys) -> CredentialIdentity:
     return CredentialIdentity(keys, environment=environment, tokens=tokens, now=lambda: NOW)
 
 
-def pair(
+def compose(
     app: ASGIApp,
     identity: Identity,
     events: list[AuditEvent],
     required: str | None = ANY,
 ) -> ASGIApp:
-    """Authentication and authorization as the server puts them."""
+    """Compose authentication and authorization as the server does."""
     inner = AuthorizationMiddleware(app, lambda scope: required, record=events.append)
     outer = AuthenticationMiddleware(
         inner, identity, address_of=lambda scope: ADDRESS, record=events.append, now=lambda: NOW
@@ -140,10 +140,10 @@ def pair(
     return RequestIdMiddleware(ProblemMiddleware(outer))
 
 
-def sending(app: ASGIApp, headers: Pairs = (), query: bytes = b"", **changes: Any) -> ASGIApp:
-    """The application, asked with headers as they come over the wire."""
+def with_headers(app: ASGIApp, headers: Pairs = (), query: bytes = b"", **changes: Any) -> ASGIApp:
+    """Wrap an application so that requests carry raw headers and a query."""
 
-    async def altered(scope: Scope, receive: Receive, send: Send) -> None:
+    async def send_with_headers(scope: Scope, receive: Receive, send: Send) -> None:
         raw = [
             (name.lower().encode(), value if isinstance(value, bytes) else value.encode())
             for name, value in headers
@@ -151,15 +151,15 @@ def sending(app: ASGIApp, headers: Pairs = (), query: bytes = b"", **changes: An
         scope.update(query_string=query, headers=[*scope["headers"], *raw], **changes)
         await app(scope, receive, send)
 
-    return altered
+    return send_with_headers
 
 
 @pytest.fixture
 def ask(
-    call: Callable, inside: Inside, identity: CredentialIdentity, events: list[AuditEvent]
+    call: Callable, inner_app: InnerApp, identity: CredentialIdentity, events: list[AuditEvent]
 ) -> Callable:
     def ask(*headers: tuple[str, bytes | str], query: bytes = b"", required: Any = ANY) -> Any:
-        return call(sending(pair(inside, identity, events, required), headers, query))
+        return call(with_headers(compose(inner_app, identity, events, required), headers, query))
 
     return ask
 
@@ -175,18 +175,18 @@ def token(**changes: Any) -> str:
     return jwt.encode(claims, TOKEN_SECRET, algorithm="HS256")
 
 
-def spoiled(text: str) -> str:
-    """A key with its last letter changed, so that its checksum is wrong."""
+def corrupt_checksum(text: str) -> str:
+    """Change the last letter of a key, so that its checksum is wrong."""
     return text[:-1] + ("A" if text[-1] != "A" else "B")
 
 
-def with_secret_of(minted: key_module.Minted, other: key_module.Minted) -> str:
-    """A key that is whole and names an id with the secret of another."""
+def with_secret_of(minted: key_module.MintedKey, other: key_module.MintedKey) -> str:
+    """Return a well-formed key with one key's id and another's secret."""
     body = f"{key_module.PREFIX}_{minted.public_id}_{other.secret}"
-    return f"{body}_{key_module._checksum(body)}"
+    return f"{body}_{key_module._checksum_of(body)}"
 
 
-# --- right ways -------------------------------------------------------------------------------
+# --- valid credentials ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -201,12 +201,12 @@ def with_secret_of(minted: key_module.Minted, other: key_module.Minted) -> str:
         ),
     ],
 )
-def test_a_key_names_its_holder(
-    ask: Callable, inside: Inside, keys: Keys, events: list[AuditEvent], headers: Pairs
+def test_a_key_identifies_its_client(
+    ask: Callable, inner_app: InnerApp, keys: Keys, events: list[AuditEvent], headers: Pairs
 ) -> None:
     assert ask(*headers).status == 200
     subject = f"key:{KEY.public_id}"
-    assert inside.callers == [
+    assert inner_app.callers == [
         Caller(subject, "a shop", "standard", frozenset({"forecast"}), True, ADDRESS)
     ]
     assert keys.were_used == [KEY.public_id]
@@ -216,27 +216,29 @@ def test_a_key_names_its_holder(
 @pytest.mark.parametrize(
     "header", [("X-API-Key", ENVIRONMENT), ("Authorization", f"Bearer {ENVIRONMENT}")]
 )
-def test_the_environment_key_may_do_everything(
-    ask: Callable, inside: Inside, keys: Keys, header: tuple[str, str]
+def test_the_environment_key_has_every_scope(
+    ask: Callable, inner_app: InnerApp, keys: Keys, header: tuple[str, str]
 ) -> None:
     assert ask(header).status == 200
-    assert inside.callers == [Caller("env", "API_KEY", "unlimited", ALL, True, ADDRESS)]
-    assert keys.asked == []
+    assert inner_app.callers == [Caller("env", "API_KEY", "unlimited", ALL, True, ADDRESS)]
+    assert keys.lookups == []
 
 
-def test_a_token_names_its_bearer(ask: Callable, inside: Inside) -> None:
+def test_a_token_identifies_its_subject(ask: Callable, inner_app: InnerApp) -> None:
     assert ask(("Authorization", f"Bearer {token(tier='partner')}")).status == 200
     subject = "planner@example.org"
     scopes = frozenset({"forecast", "whatif"})
-    assert inside.callers == [Caller(f"jwt:{subject}", subject, "partner", scopes, True, ADDRESS)]
+    assert inner_app.callers == [
+        Caller(f"jwt:{subject}", subject, "partner", scopes, True, ADDRESS)
+    ]
 
 
-def test_parameters_that_are_no_keys_pass(ask: Callable) -> None:
+def test_query_parameters_that_are_no_keys_pass(ask: Callable) -> None:
     query = b"keys=1&node=store:1&tokens=&apikeyname=x&=token&a=token"
     assert ask(("X-API-Key", KEY.text), query=query).status == 200
 
 
-# --- wrong ways -------------------------------------------------------------------------------
+# --- invalid credentials ----------------------------------------------------------------------
 
 CHALLENGE = 'Bearer realm="mlrf"'
 INVALID = f'{CHALLENGE}, error="invalid_token"'
@@ -262,7 +264,7 @@ def bad_key(headers: Pairs, detail: str, reason: str, id: str) -> Any:  # noqa: 
 
 
 def bad_query(query: bytes, id: str) -> Any:  # noqa: A002
-    """A key in the address, beside a valid one where it belongs."""
+    """Return a case with a key in the query beside a valid one in the header."""
     headers = [("X-API-Key", KEY.text)]
     detail = "have it revoked"
     return wrong(headers, 400, "KEY_IN_QUERY", detail, "key_in_query", None, id=id, query=query)
@@ -278,7 +280,7 @@ UNSIGNED = jwt.encode({"sub": "x", "aud": "mlrf", "exp": 2**33}, None, algorithm
 
 WRONG_WAYS = [
     wrong([], 401, "AUTH_REQUIRED", "needs a key or token", "missing", CHALLENGE, id="nothing"),
-    # the address
+    # keys in the query
     bad_query(f"api_key={KEY.text}".encode(), "key in the query"),
     bad_query(b"horizon=15&API-Key=", "empty key in the query"),
     bad_query(b"%61pi%5Fkey=x", "escaped name in the query"),
@@ -287,7 +289,7 @@ WRONG_WAYS = [
     bad_query(b"X-Api-Key=x", "header's name in the query"),
     bad_query(b"key=x", "key"),
     bad_query(b"a=1&+token=x", "token after a blank"),
-    # which header
+    # headers
     wrong(
         [TWICE, TWICE], 400, "INVALID_REQUEST", "is there 2 times", "ambiguous", AMBIGUOUS,
         id="X-API-Key twice",
@@ -312,7 +314,7 @@ WRONG_WAYS = [
         [TWICE, ("Authorization", "Basic dXNlcjpw")], 401, "AUTH_INVALID", "the word Bearer",
         "wrong_scheme", CHALLENGE, id="basic beside a key",
     ),
-    # what it holds
+    # header values
     bad_key([("X-API-Key", "")], "X-API-Key is there and holds no key", "malformed", "empty"),
     bad_key([("X-API-Key", " \t ")], "holds no key", "malformed", "blank"),
     bad_key([("Authorization", "")], "holds no key", "malformed", "empty authorization"),
@@ -328,7 +330,7 @@ WRONG_WAYS = [
     bad_key([("X-API-Key", "hunter2hunter2hunter2")], "neither a key", "no_key", "not a key"),
     bad_key([("X-API-Key", ENVIRONMENT[:-1])], "neither a key", "no_key", "API_KEY, cut"),
     bad_key([("X-API-Key", ENVIRONMENT + "x")], "neither a key", "no_key", "API_KEY and more"),
-    bad_key([("X-API-Key", spoiled(KEY.text))], "not whole", "no_key", "checksum"),
+    bad_key([("X-API-Key", corrupt_checksum(KEY.text))], "not whole", "no_key", "checksum"),
     bad_key([("X-API-Key", KEY.text[:-9])], "not whole", "no_key", "cut"),
     bad_key([("X-API-Key", KEY.text.upper())], "neither a key", "no_key", "capitals"),
     bad_key([("X-API-Key", KEY.public_id)], "neither a key", "no_key", "public id alone"),
@@ -349,7 +351,7 @@ WRONG_WAYS = [
     ),
     wrong(
         [("X-API-Key", GONE.text)], 503, "KEYS_UNAVAILABLE", "does not answer", "unavailable",
-        None, id="database away",
+        None, id="database unavailable",
     ),
     # tokens
     bad_key([("X-API-Key", token())], "X-API-Key takes a key", "misplaced_token", "token as key"),
@@ -369,9 +371,9 @@ SECRETS = [
 @pytest.mark.parametrize(
     ("headers", "query", "status", "code", "detail", "reason", "challenge"), WRONG_WAYS
 )
-def test_a_wrong_way_gets_its_problem(
+def test_an_invalid_credential_gets_its_problem(
     ask: Callable,
-    inside: Inside,
+    inner_app: InnerApp,
     keys: Keys,
     events: list[AuditEvent],
     log_lines: Callable,
@@ -383,21 +385,21 @@ def test_a_wrong_way_gets_its_problem(
     reason: str,
     challenge: str | None,
 ) -> None:
-    """Nothing inside is reached, the event is recorded, and the secret is nowhere."""
+    """The inner application is not called, the event is recorded, no secret leaks."""
     sent = ask(*headers, query=query)
     assert (sent.status, sent.problem["code"]) == (status, code)
     assert detail in sent.problem["detail"]
     assert sent.headers.get("www-authenticate") == challenge
     assert ("retry-after" in sent.headers) == (status == 503)
-    assert inside.callers == []
+    assert inner_app.callers == []
     assert keys.were_used == []
     (event,) = events
     assert (event.action, event.actor) == (f"refused.{reason}", f"ip:{ADDRESS}")
-    told = json.dumps([sent.problem, sent.headers, log_lines()]) + repr(event)
-    assert [secret for secret in SECRETS if secret in told] == []
+    output = json.dumps([sent.problem, sent.headers, log_lines()]) + repr(event)
+    assert [secret for secret in SECRETS if secret in output] == []
 
 
-def test_twenty_wrong_ways_are_tried() -> None:
+def test_twenty_invalid_credentials_are_tested() -> None:
     assert len({way.id for way in WRONG_WAYS}) == len(WRONG_WAYS) >= 20
 
 
@@ -406,16 +408,14 @@ def test_twenty_wrong_ways_are_tried() -> None:
     [with_secret_of(KEY, STRANGER), with_secret_of(EXPIRED, KEY), with_secret_of(REVOKED, KEY)],
     ids=["valid", "expired", "revoked"],
 )
-def test_an_answer_does_not_tell_whether_an_id_exists(ask: Callable, text: str) -> None:
+def test_a_response_does_not_reveal_whether_an_id_exists(ask: Callable, text: str) -> None:
     known, unknown = (ask(("X-API-Key", key)) for key in (text, STRANGER.text))
     assert {**known.problem, "request_id": ""} == {**unknown.problem, "request_id": ""}
     assert {**known.headers, "x-request-id": ""} == {**unknown.headers, "x-request-id": ""}
 
 
-def test_while_the_database_is_away_a_wrong_secret_is_as_an_unknown_id(
-    ask: Callable, keys: Keys
-) -> None:
-    """The ids that are cached would else be those that are refused with 401."""
+def test_in_an_outage_a_wrong_secret_is_like_an_unknown_id(ask: Callable, keys: Keys) -> None:
+    """Otherwise a 401 would reveal the cached ids."""
     keys.unavailable = True
     assert ask(("X-API-Key", with_secret_of(KEY, STRANGER))).status == 503
     assert ask(("X-API-Key", KEY.text)).status == 200
@@ -425,68 +425,68 @@ def test_while_the_database_is_away_a_wrong_secret_is_as_an_unknown_id(
 def test_secrets_are_compared_in_constant_time(
     ask: Callable, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    """Of API_KEY and of the key, the latter also where there is none; always of equal length."""
+    """API_KEY and key are compared at equal lengths, also where no key exists."""
     compared: list[tuple[int, int]] = []
     real = hmac.compare_digest
 
-    def counting(left: Any, right: Any) -> bool:
-        compared.append((len(left), len(right)))
-        return real(left, right)
+    def record_lengths(first: Any, second: Any) -> bool:
+        compared.append((len(first), len(second)))
+        return real(first, second)
 
-    monkeypatch.setattr(hmac, "compare_digest", counting)
+    monkeypatch.setattr(hmac, "compare_digest", record_lengths)
     ask(("X-API-Key", text))
     assert compared == [(32, 32), (64, 64)]
 
 
-def test_a_key_in_the_query_is_refused_before_any_other_is_looked_at(
-    ask: Callable, keys: Keys
-) -> None:
+def test_a_key_in_the_query_is_refused_before_any_lookup(ask: Callable, keys: Keys) -> None:
     ask(("X-API-Key", STRANGER.text), query=b"key=x")
-    assert keys.asked == []
+    assert keys.lookups == []
 
 
 def test_an_open_call_ignores_a_key_that_is_not_valid_and_records_it(
-    ask: Callable, inside: Inside, events: list[AuditEvent]
+    ask: Callable, inner_app: InnerApp, events: list[AuditEvent]
 ) -> None:
     sent = ask(("X-API-Key", with_secret_of(KEY, STRANGER)), required=None)
     assert sent.status == 200
-    (caller,) = inside.callers
+    (caller,) = inner_app.callers
     assert caller == Caller(f"ip:{ADDRESS}", ADDRESS, "anonymous", frozenset(), False, ADDRESS)
     (event,) = events
     assert (event.action, event.subject) == ("refused.wrong_secret", KEY.public_id)
 
 
-def test_an_exhausted_address_is_refused_before_the_database_is_asked(
-    call: Callable, keys: Keys, inside: Inside, events: list[AuditEvent]
+def test_an_exhausted_address_is_refused_before_the_database_is_queried(
+    call: Callable, keys: Keys, inner_app: InnerApp, events: list[AuditEvent]
 ) -> None:
-    """But for a key that is known: others at the address must not shut its holder out."""
+    """A cached key still passes: others at its address must not lock it out."""
     identity = CredentialIdentity(keys, is_exhausted=lambda address: address == ADDRESS)
-    app = pair(inside, identity, events)
-    refused = call(sending(app, [("X-API-Key", STRANGER.text)]))
+    app = compose(inner_app, identity, events)
+    refused = call(with_headers(app, [("X-API-Key", STRANGER.text)]))
     assert (refused.status, refused.problem["code"]) == (429, "RATE_LIMITED")
     assert int(refused.headers["retry-after"]) >= 1
-    assert keys.asked == []
+    assert keys.lookups == []
     assert [event.action for event in events] == ["refused.not_looked_up"]
-    assert call(sending(app, [("X-API-Key", KEY.text)])).status == 200
+    assert call(with_headers(app, [("X-API-Key", KEY.text)])).status == 200
 
 
-def test_a_call_that_asks_nobody_who_they_are_looks_nobody_up(
-    call: Callable, keys: Keys, inside: Inside, identity: CredentialIdentity
+def test_an_open_call_looks_no_key_up(
+    call: Callable, keys: Keys, inner_app: InnerApp, identity: CredentialIdentity
 ) -> None:
-    """An open probe that is free: made-up keys would make the database work for nothing."""
+    """Otherwise invented keys on a free open call would load the database."""
     app = AuthenticationMiddleware(
-        inside,
+        inner_app,
         identity,
         address_of=lambda scope: ADDRESS,
         record=lambda event: None,
-        needed=lambda scope: False,
+        is_required=lambda scope: False,
     )
-    assert call(sending(RequestIdMiddleware(app), [("X-API-Key", STRANGER.text)])).status == 200
-    assert keys.asked == []
-    assert [caller.authenticated for caller in inside.callers] == [False]
+    assert (
+        call(with_headers(RequestIdMiddleware(app), [("X-API-Key", STRANGER.text)])).status == 200
+    )
+    assert keys.lookups == []
+    assert [caller.authenticated for caller in inner_app.callers] == [False]
 
 
-def test_an_open_call_without_a_key_is_nothing_to_record(
+def test_an_open_call_without_a_key_is_not_recorded(
     ask: Callable, events: list[AuditEvent]
 ) -> None:
     assert ask(required=None).status == 200
@@ -498,10 +498,12 @@ def test_an_open_call_with_a_key_in_its_address_is_refused(ask: Callable) -> Non
     assert (sent.status, sent.problem["code"]) == (400, "KEY_IN_QUERY")
 
 
-def test_a_refusal_is_recorded_with_who_what_when_and_where(
-    call: Callable, inside: Inside, identity: CredentialIdentity, events: list[AuditEvent]
+def test_a_refusal_is_recorded_with_actor_action_time_and_address(
+    call: Callable, inner_app: InnerApp, identity: CredentialIdentity, events: list[AuditEvent]
 ) -> None:
-    app = sending(pair(inside, identity, events), [("X-API-Key", REVOKED.text)], b"node=secret")
+    app = with_headers(
+        compose(inner_app, identity, events), [("X-API-Key", REVOKED.text)], b"node=secret"
+    )
     call(app, method="POST", path="/predict", X_Request_ID="a")
     assert events == [
         AuditEvent(
@@ -516,10 +518,10 @@ def test_a_refusal_is_recorded_with_who_what_when_and_where(
     ]
 
 
-def test_what_stands_between_sees_whom_to_charge(
+def test_a_middleware_in_between_sees_the_caller(
     call: Callable, identity: CredentialIdentity, events: list[AuditEvent]
 ) -> None:
-    """The rate limit stands inside authentication and outside the refusal."""
+    """The rate limit runs after authentication and before authorization."""
     seen: list[tuple[str, str | None]] = []
 
     async def limit(scope: Scope, receive: Receive, send: Send) -> None:
@@ -536,19 +538,19 @@ def test_what_stands_between_sees_whom_to_charge(
     assert seen == [(f"key:{KEY.public_id}", None), (f"ip:{ADDRESS}", "AUTH_INVALID")]
 
 
-def test_without_a_sign_on_tokens_are_refused(
-    call: Callable, inside: Inside, keys: Keys, events: list[AuditEvent]
+def test_without_configured_tokens_tokens_are_refused(
+    call: Callable, inner_app: InnerApp, keys: Keys, events: list[AuditEvent]
 ) -> None:
-    app = pair(inside, CredentialIdentity(keys), events)
+    app = compose(inner_app, CredentialIdentity(keys), events)
     sent = call(app, Authorization=f"Bearer {token()}")
     assert (sent.status, sent.problem["code"]) == (401, "AUTH_INVALID")
     assert "Tokens are not accepted here" in sent.problem["detail"]
 
 
-def test_without_api_key_nothing_stands_for_it(
-    call: Callable, inside: Inside, keys: Keys, events: list[AuditEvent]
+def test_without_api_key_no_key_matches(
+    call: Callable, inner_app: InnerApp, keys: Keys, events: list[AuditEvent]
 ) -> None:
-    app = pair(inside, CredentialIdentity(keys), events)
+    app = compose(inner_app, CredentialIdentity(keys), events)
     assert call(app, X_API_Key=ENVIRONMENT).status == 401
 
 
@@ -569,19 +571,19 @@ def test_an_environment_key_that_is_weak_or_cannot_be_sent_is_refused(text: str)
     assert not text or text not in str(raised.value)
 
 
-def test_a_program_fault_is_no_refusal(
-    call: Callable, inside: Inside, events: list[AuditEvent], log_lines: Callable
+def test_a_programming_error_is_no_refusal(
+    call: Callable, inner_app: InnerApp, events: list[AuditEvent], log_lines: Callable
 ) -> None:
-    class Broken:
+    class BrokenIdentity:
         async def identify(self, scope: Scope, address: str) -> Caller:
             raise ZeroDivisionError
 
-    assert call(pair(inside, Broken(), events)).status == 500
-    assert inside.callers == []
+    assert call(compose(inner_app, BrokenIdentity(), events)).status == 500
+    assert inner_app.callers == []
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_what_is_no_request_is_not_identified(
+def test_other_scopes_are_not_identified(
     call: Callable, identity: CredentialIdentity, kind: str
 ) -> None:
     seen: list[Scope] = []
@@ -592,7 +594,7 @@ def test_what_is_no_request_is_not_identified(
     authentication = AuthenticationMiddleware(
         app, identity, address_of=lambda scope: ADDRESS, record=lambda event: None
     )
-    call(sending(authentication, type=kind))
+    call(with_headers(authentication, type=kind))
     assert "state" not in seen[0]
 
 
@@ -602,10 +604,10 @@ LOCAL: dict[str, Any] = {"client": ("127.0.0.1", 5), "server": ("127.0.0.1", 300
 
 
 @pytest.fixture
-def ask_local(call: Callable, inside: Inside, events: list[AuditEvent]) -> Callable:
+def ask_local(call: Callable, inner_app: InnerApp, events: list[AuditEvent]) -> Callable:
     def ask_local(headers: Pairs = (), query: bytes = b"", **changes: Any) -> Any:
-        app = pair(inside, LocalIdentity(ALL), events, "admin")
-        return call(sending(app, headers, query, **{**LOCAL, **changes}))
+        app = compose(inner_app, LocalIdentity(ALL), events, "admin")
+        return call(with_headers(app, headers, query, **{**LOCAL, **changes}))
 
     return ask_local
 
@@ -621,16 +623,16 @@ def ask_local(call: Callable, inside: Inside, events: list[AuditEvent]) -> Calla
         pytest.param([("Host", "LOCALHOST")], {}, id="LOCALHOST"),
         pytest.param([("Host", "127.0.0.1:3000")], {}, id="address and port"),
         pytest.param([("Host", "[::1]:3000")], {}, id="IPv6 and port"),
-        pytest.param([("X-API-Key", "anything")], {}, id="a key that nobody asked for"),
+        pytest.param([("X-API-Key", "anything")], {}, id="a key that is not required"),
         pytest.param([("Origin", "http://localhost:5173")], {}, id="page of this machine"),
         pytest.param([("Origin", "http://[::1]:5173")], {}, id="page of this machine, IPv6"),
     ],
 )
-def test_without_authentication_this_machine_may_do_everything(
-    ask_local: Callable, inside: Inside, headers: Pairs, changes: dict[str, Any]
+def test_without_authentication_loopback_has_every_scope(
+    ask_local: Callable, inner_app: InnerApp, headers: Pairs, changes: dict[str, Any]
 ) -> None:
     assert ask_local(headers, **changes).status == 200
-    assert inside.callers == [Caller("local", "local", "unlimited", ALL, True, ADDRESS)]
+    assert inner_app.callers == [Caller("local", "local", "unlimited", ALL, True, ADDRESS)]
 
 
 @pytest.mark.parametrize(
@@ -656,23 +658,23 @@ def test_without_authentication_this_machine_may_do_everything(
         pytest.param([("Origin", "https://localhost.evil.example")], {}, id="origin like ours"),
     ],
 )
-def test_without_authentication_everybody_else_is_refused(
-    ask_local: Callable, inside: Inside, headers: Pairs, changes: dict[str, Any]
+def test_without_authentication_other_addresses_are_refused(
+    ask_local: Callable, inner_app: InnerApp, headers: Pairs, changes: dict[str, Any]
 ) -> None:
     sent = ask_local(headers, **changes)
     assert (sent.status, sent.problem["code"]) == (401, "AUTH_REQUIRED")
     assert "answers its own machine alone" in sent.problem["detail"]
-    assert inside.callers == []
+    assert inner_app.callers == []
 
 
 def test_without_authentication_a_key_in_the_query_is_refused_too(ask_local: Callable) -> None:
     assert ask_local(query=b"api_key=x").problem["code"] == "KEY_IN_QUERY"
 
 
-def test_what_holds_a_secret_does_not_show_it(identity: CredentialIdentity) -> None:
+def test_objects_with_secrets_do_not_show_them(identity: CredentialIdentity) -> None:
     environment = EnvironmentKey(ENVIRONMENT, tier="unlimited", scopes=ALL)
-    presented = key_module.parse(KEY.text)
-    told = "".join(map(repr, (environment, vars(environment), identity, presented, record(KEY))))
-    assert ENVIRONMENT not in told
-    assert KEY.secret not in told
+    presented = key_module.parse_key(KEY.text)
+    output = "".join(map(repr, (environment, vars(environment), identity, presented, record(KEY))))
+    assert ENVIRONMENT not in output
+    assert KEY.secret not in output
     assert str(AuthenticationFailed("a_reason", None)) == "a_reason"  # type: ignore[arg-type]

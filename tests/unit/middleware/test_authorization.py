@@ -1,4 +1,4 @@
-"""Authorization: which call needs what, and who is refused."""
+"""Authorization: the scope of each call, and refusals."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ def events() -> list[AuditEvent]:
 
 @pytest.fixture
 def ask(call: Callable, answering: Callable, events: list[AuditEvent]) -> Callable:
-    """Asks for a path as a caller whom authentication has found, or has refused."""
+    """Request a path as a caller that authentication identified or rejected."""
 
     def ask(path: str, caller: Caller | None, refusal: Problem | None = None) -> Any:
         inner = AuthorizationMiddleware(
             answering(200, b"done"), lambda scope: REQUIRED[scope["path"]], record=events.append
         )
         return call(
-            RequestIdMiddleware(ProblemMiddleware(found(inner, caller, refusal))), path=path
+            RequestIdMiddleware(ProblemMiddleware(with_caller(inner, caller, refusal))), path=path
         )
 
     return ask
 
 
-def found(app: ASGIApp, caller: Caller | None, refusal: Problem | None) -> ASGIApp:
-    async def identified(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["state"][CALLER_KEY] = caller or Caller.unknown(ADDRESS, "anonymous")
+def with_caller(app: ASGIApp, caller: Caller | None, refusal: Problem | None) -> ASGIApp:
+    async def set_caller(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"][CALLER_KEY] = caller or Caller.anonymous(ADDRESS, "anonymous")
         scope["state"][REFUSAL_KEY] = refusal
         await app(scope, receive, send)
 
-    return identified
+    return set_caller
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_caller_with_the_scope_passes(
 
 
 @pytest.mark.parametrize(
-    ("path", "scopes", "needed"),
+    ("path", "scopes", "required_scope"),
     [
         pytest.param("/predict", [], "forecast", id="none"),
         pytest.param("/predict", ["forecasts"], "forecast", id="like it"),
@@ -81,16 +81,16 @@ def test_a_caller_with_the_scope_passes(
         pytest.param("/admin/keys", ["forecast", "monitor"], "admin", id="others"),
     ],
 )
-def test_a_caller_without_the_scope_is_told_which(
-    ask: Callable, events: list[AuditEvent], path: str, scopes: list[str], needed: str
+def test_a_caller_without_the_scope_gets_its_name(
+    ask: Callable, events: list[AuditEvent], path: str, scopes: list[str], required_scope: str
 ) -> None:
     sent = ask(path, known(*scopes))
     assert (sent.status, sent.problem["code"]) == (403, "FORBIDDEN")
-    assert f"the scope {needed}," in sent.problem["detail"]
-    challenge = f'Bearer realm="mlrf", error="insufficient_scope", scope="{needed}"'
+    assert f"the scope {required_scope}," in sent.problem["detail"]
+    challenge = f'Bearer realm="mlrf", error="insufficient_scope", scope="{required_scope}"'
     assert sent.headers["www-authenticate"] == challenge
     (event,) = events
-    assert (event.action, event.actor) == (f"refused.lacks_{needed}", "key:abc")
+    assert (event.action, event.actor) == (f"refused.lacks_{required_scope}", "key:abc")
     assert (event.address, event.detail) == (ADDRESS, f"GET {path}")
 
 
@@ -98,7 +98,7 @@ def test_a_caller_without_the_scope_is_told_which(
 @pytest.mark.parametrize(
     "code", [Code.AUTH_REQUIRED, Code.AUTH_INVALID, Code.KEYS_UNAVAILABLE, Code.KEY_IN_QUERY]
 )
-def test_a_caller_who_is_not_known_gets_the_refusal(ask: Callable, path: str, code: Code) -> None:
+def test_an_unauthenticated_caller_gets_the_refusal(ask: Callable, path: str, code: Code) -> None:
     refusal = Problem(code, "Refused.", headers={"WWW-Authenticate": "Bearer", "Retry-After": "5"})
     sent = ask(path, None, refusal)
     assert (sent.status, sent.problem["code"]) == (code.status, code.name)
@@ -120,7 +120,7 @@ def test_a_refusal_is_recorded_once(
 
 
 @pytest.mark.parametrize("code", [Code.AUTH_REQUIRED, Code.AUTH_INVALID, Code.KEYS_UNAVAILABLE])
-def test_an_open_call_answers_whoever_asks(
+def test_an_open_call_answers_any_caller(
     ask: Callable, events: list[AuditEvent], code: Code
 ) -> None:
     assert ask("/livez", None, Problem(code, "Refused.")).status == 200
@@ -134,13 +134,13 @@ def test_an_open_call_with_a_key_in_its_address_is_refused(ask: Callable) -> Non
 def test_an_unidentified_request_fails_rather_than_passes(
     call: Callable, answering: Callable, events: list[AuditEvent], log_lines: Callable
 ) -> None:
-    """Somebody has left authentication out of the composition."""
+    """Authentication is missing from the composition."""
     inner = AuthorizationMiddleware(answering(200), lambda scope: ANY, record=events.append)
     assert call(RequestIdMiddleware(ProblemMiddleware(inner))).status == 500
 
 
 def drive(kind: str) -> tuple[list[str], list[Message]]:
-    """What the application behind sees of a connection of a kind, and what is sent."""
+    """Return whether the application is called for a kind of connection, and its messages."""
     seen: list[str] = []
     sent: list[Message] = []
 
@@ -159,5 +159,5 @@ def test_startup_and_shutdown_pass() -> None:
     assert drive("lifespan") == (["lifespan"], [])
 
 
-def test_a_websocket_does_not_get_around_the_checks() -> None:
+def test_a_websocket_is_closed() -> None:
     assert drive("websocket") == ([], [{"type": "websocket.close", "code": 1008}])

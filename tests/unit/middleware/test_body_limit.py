@@ -1,4 +1,4 @@
-"""Bodies: bounded in size and in time, whatever the caller announces."""
+"""Bodies: bounded in size and time, whatever Content-Length says."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def chunks(*parts: bytes, complete: bool = True) -> list[Message]:
 
 @dataclass
 class Exchange:
-    """One request and what came of it.
+    """One request and its result.
 
     Attributes:
         seen: the body's parts that reached the application.
-        asked: how many messages were taken from the server.
+        messages_read: number of messages received from the server.
         sent: what was sent to the server.
     """
 
     seen: list[bytes] = field(default_factory=list)
-    asked: int = 0
+    messages_read: int = 0
     sent: list[Message] = field(default_factory=list)
 
     @property
@@ -56,7 +56,7 @@ class Exchange:
         return b"".join(item.get("body", b"") for item in self.sent)
 
     def echo(self) -> ASGIApp:
-        """Answers with the length of the body that it has read, as our routes read it."""
+        """Return an application that reads the body as routes do and answers with its length."""
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             async for part in Request(scope, receive).stream():
@@ -73,12 +73,12 @@ class Exchange:
         max_bytes: int = LIMIT,
         timeout_seconds: float = 10.0,
     ) -> Exchange:
-        """Send a request; when the messages are used up the caller says no more, and stays."""
+        """Send a request; after its messages the caller stays connected and silent."""
         waiting = iter(messages)
 
         async def receive() -> Message:
             for message in waiting:
-                self.asked += 1
+                self.messages_read += 1
                 return message
             return await anyio.sleep_forever()
 
@@ -130,21 +130,21 @@ def test_a_body_up_to_the_limit_passes(parts: tuple[bytes, ...], announced: bool
         pytest.param("0" * 30 + "11", id="zeros in front"),
     ],
 )
-def test_what_is_announced_as_too_large_is_refused_unread(announced: str) -> None:
+def test_a_too_large_content_length_is_refused_unread(announced: str) -> None:
     exchange = Exchange().run(chunks(b"x" * 100), ("content-length", announced))
     assert exchange.status == 413
     assert b'"code":"PAYLOAD_TOO_LARGE"' in exchange.body
     assert exchange.headers["connection"] == "close"
-    assert exchange.asked == 0
+    assert exchange.messages_read == 0
 
 
-def test_a_body_without_end_is_read_no_further_than_the_limit() -> None:
-    """Two chunks are taken, one is passed on."""
+def test_an_endless_body_is_read_up_to_the_limit() -> None:
+    """Two chunks are received and one is passed on."""
     endless = (message for _ in range(1000) for message in chunks(b"x" * 6, complete=False))
     exchange = Exchange().run(endless)
     assert exchange.status == 413
     assert exchange.headers["connection"] == "close"
-    assert exchange.asked == 2
+    assert exchange.messages_read == 2
     assert exchange.seen == [b"x" * 6]
 
 
@@ -157,7 +157,7 @@ def test_a_body_that_is_longer_than_announced_is_counted() -> None:
 def test_any_chunking_passes_if_and_only_if_the_sum_is_within_the_limit(
     parts: Sequence[bytes], limit: int
 ) -> None:
-    """What passes is seen unchanged; of what does not, never more than the limit."""
+    """Accepted bodies arrive unchanged; of refused ones, at most the limit arrives."""
     exchange = Exchange().run(chunks(*parts), max_bytes=limit)
     whole = b"".join(parts)
     if len(whole) <= limit:
@@ -183,16 +183,16 @@ def test_any_chunking_passes_if_and_only_if_the_sum_is_within_the_limit(
         pytest.param(("1, 1",), id="a list"),
         pytest.param(("1", "1"), id="twice the same"),
         pytest.param(("1", "2"), id="two lengths"),
-        pytest.param(("²",), id="a digit that is none of ASCII"),
+        pytest.param(("²",), id="a digit outside ASCII"),
     ],
 )
-def test_a_length_that_is_none_is_refused(values: tuple[str, ...]) -> None:
+def test_an_invalid_content_length_is_refused(values: tuple[str, ...]) -> None:
     headers = [("content-length", value) for value in values]
     exchange = Exchange().run(chunks(b"x"), *headers)
     assert exchange.status == 400
     assert b'"code":"INVALID_REQUEST"' in exchange.body
     assert exchange.headers["connection"] == "close"
-    assert exchange.asked == 0
+    assert exchange.messages_read == 0
 
 
 # --- time -------------------------------------------------------------------------------------
@@ -212,8 +212,8 @@ def test_a_body_that_does_not_arrive_in_time_is_refused(messages: list[Message])
     assert exchange.headers["connection"] == "close"
 
 
-def test_the_time_is_that_of_the_whole_body() -> None:
-    """A chunk now and then does not extend it."""
+def test_the_time_limit_covers_the_whole_body() -> None:
+    """Occasional chunks do not extend it."""
     sent: list[Message] = []
 
     async def drip() -> Message:
@@ -233,8 +233,8 @@ def test_the_time_is_that_of_the_whole_body() -> None:
     assert sent[0]["status"] == 408
 
 
-def test_the_time_does_not_run_before_the_body_is_asked_for() -> None:
-    """What goes on inside before is not the caller's fault."""
+def test_the_time_starts_when_the_body_is_first_read() -> None:
+    """Earlier work of the application does not count against the caller."""
 
     async def busy(scope: Scope, receive: Receive, send: Send) -> None:
         await anyio.sleep(0.03)
@@ -246,7 +246,7 @@ def test_the_time_does_not_run_before_the_body_is_asked_for() -> None:
 
 
 def test_a_complete_body_leaves_time_to_answer() -> None:
-    """After it an application waits for the caller to go, which is no body that is late."""
+    """Waiting for a disconnect after the body is no late body."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -258,10 +258,10 @@ def test_a_complete_body_leaves_time_to_answer() -> None:
     assert (exchange.status, exchange.body) == (200, b"done")
 
 
-# --- what the application inside makes of it --------------------------------------------------
+# --- errors rewritten by the application ------------------------------------------------------
 
 
-def _swallowing(answers: bool) -> ASGIApp:
+def _app_that_swallows(answers: bool) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             while True:
@@ -273,7 +273,7 @@ def _swallowing(answers: bool) -> ASGIApp:
     return app
 
 
-def _translating() -> ASGIApp:
+def _app_that_translates() -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             while True:
@@ -287,19 +287,19 @@ def _translating() -> ASGIApp:
 @pytest.mark.parametrize(
     "app",
     [
-        pytest.param(_swallowing(answers=True), id="answers in its own way"),
-        pytest.param(_swallowing(answers=False), id="says nothing"),
-        pytest.param(_translating(), id="raises something else"),
+        pytest.param(_app_that_swallows(answers=True), id="answers in its own way"),
+        pytest.param(_app_that_swallows(answers=False), id="says nothing"),
+        pytest.param(_app_that_translates(), id="raises something else"),
     ],
 )
-def test_a_refusal_stands_whatever_is_made_of_it_inside(app: ASGIApp, log_lines: Callable) -> None:
-    """A framework inside turns every exception into a 500 of its own."""
+def test_a_refusal_wins_over_the_inner_response(app: ASGIApp, log_lines: Callable) -> None:
+    """The inner framework turns every exception into a 500 of its own."""
     exchange = Exchange().run(chunks(b"x" * 11), app=app)
     assert exchange.status == 413
     assert log_lines() == []
 
 
-def test_an_exception_that_has_nothing_to_do_with_the_body_passes(log_lines: Callable) -> None:
+def test_an_unrelated_exception_passes(log_lines: Callable) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         raise RuntimeError("a fault")
@@ -316,7 +316,7 @@ def test_an_exception_that_has_nothing_to_do_with_the_body_passes(log_lines: Cal
     ],
 )
 @pytest.mark.parametrize("ignores", [False, True], ids=["noticed", "answered all the same"])
-def test_a_caller_who_goes_while_sending_is_not_answered(
+def test_a_caller_who_disconnects_while_sending_gets_no_response(
     messages: list[Message], ignores: bool, log_lines: Callable
 ) -> None:
     async def ignoring(scope: Scope, receive: Receive, send: Send) -> None:
@@ -329,18 +329,18 @@ def test_a_caller_who_goes_while_sending_is_not_answered(
     assert log_lines() == []
 
 
-def test_an_answer_before_the_body_is_read_passes() -> None:
-    """Whoever refuses without reading does not wait for the body."""
+def test_a_response_before_the_body_is_read_passes() -> None:
+    """An application that refuses without reading does not wait for the body."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await answer(send, b"early")
 
     exchange = Exchange().run([], ("content-length", "5"), app=app)
-    assert (exchange.body, exchange.asked) == (b"early", 0)
+    assert (exchange.body, exchange.messages_read) == (b"early", 0)
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_what_is_no_request_passes_untouched(kind: str) -> None:
+def test_other_scopes_pass_unchanged(kind: str) -> None:
     seen: list[object] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -349,9 +349,9 @@ def test_what_is_no_request_passes_untouched(kind: str) -> None:
     async def send(message: Message) -> None: ...
 
     scope = {"type": kind}
-    anyio.run(BodyLimitMiddleware(app), scope, _never, send)
-    assert seen == [scope, _never, send]
+    anyio.run(BodyLimitMiddleware(app), scope, _receive_never, send)
+    assert seen == [scope, _receive_never, send]
 
 
-async def _never() -> Message:
+async def _receive_never() -> Message:
     return await anyio.sleep_forever()

@@ -1,4 +1,4 @@
-"""The cache over the database of keys: how old an answer may be, and what an outage costs."""
+"""The cache over the key database: age of results, and behaviour in an outage."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from storage.keys import ApiKey, Scope
 from storage.migrations import upgrade
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-PATIENCE = 10.0
-"""Seconds after which a test has failed."""
+TIMEOUT_SECONDS = 10.0
+"""Seconds after which a waiting test fails."""
 
 
 def key(public_id: str) -> ApiKey:
@@ -42,11 +42,11 @@ def key(public_id: str) -> ApiKey:
 
 
 class Store:
-    """Keys in memory; can be made to fail, and to wait."""
+    """A key store in memory that can be made to fail or to block."""
 
     def __init__(self) -> None:
         self.keys = {name: key(name) for name in ("one", "two")}
-        self.asked: list[str] = []
+        self.lookups: list[str] = []
         self.fails: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
@@ -55,23 +55,23 @@ class Store:
         self.threads: set[threading.Thread] = set()
 
     def find(self, public_id: str) -> ApiKey | None:
-        self.asked.append(public_id)
+        self.lookups.append(public_id)
         self.threads.add(threading.current_thread())
-        assert self.gate.wait(PATIENCE)
+        assert self.gate.wait(TIMEOUT_SECONDS)
         if self.fails:
             raise self.fails
         return self.keys.get(public_id)
 
-    def used(self, times: Mapping[str, datetime]) -> None:
+    def record_uses(self, times: Mapping[str, datetime]) -> None:
         self.writing.set()
-        assert self.gate.wait(PATIENCE)
+        assert self.gate.wait(TIMEOUT_SECONDS)
         if self.fails:
             raise self.fails
         self.times.update(times)
 
 
 class Bench:
-    """A lookup with its store, its clock and what it was observed to do."""
+    """A cached store with its inner store, its clock and its observed outcomes."""
 
     def __init__(self) -> None:
         self.store = Store()
@@ -88,8 +88,8 @@ class Bench:
         )
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Let others run until something is so."""
-        with anyio.fail_after(PATIENCE):
+        """Run other tasks until the condition holds."""
+        with anyio.fail_after(TIMEOUT_SECONDS):
             while not condition():
                 await anyio.sleep(0.001)
 
@@ -104,26 +104,26 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 
 
 def immediately(lookup: CachedKeyStore, public_id: str) -> ApiKey | None:
-    """What a call answers that never awaits; fails if it does."""
+    """Return the result of a call that must not await; fail if it does."""
     call = lookup.find(public_id)
     try:
         call.send(None)
     except StopIteration as done:
-        found: ApiKey | None = done.value
-        return found
+        result: ApiKey | None = done.value
+        return result
     raise AssertionError("the call awaits something")
 
 
 # --- age --------------------------------------------------------------------------------------
 
 
-def test_a_key_that_was_just_read_costs_no_await(bench: Bench) -> None:
+def test_a_cached_key_needs_no_await(bench: Bench) -> None:
     async def test() -> None:
         lookup = bench.lookup()
         assert await lookup.find("one") == key("one")
         bench.time += 1.99
         assert immediately(lookup, "one") == key("one")
-        assert bench.store.asked == ["one"]
+        assert bench.store.lookups == ["one"]
         assert bench.outcomes == ["miss", "hit"]
 
     run(test)
@@ -143,7 +143,7 @@ def test_a_revocation_takes_effect_after_the_time_to_live(bench: Bench) -> None:
     run(test)
 
 
-def test_an_id_without_a_key_is_remembered_as_briefly(bench: Bench) -> None:
+def test_an_unknown_id_is_cached_for_the_same_time(bench: Bench) -> None:
     async def test() -> None:
         lookup = bench.lookup()
         assert await lookup.find("new") is None
@@ -156,20 +156,20 @@ def test_an_id_without_a_key_is_remembered_as_briefly(bench: Bench) -> None:
     run(test)
 
 
-def test_an_answer_is_as_old_as_its_question(bench: Bench) -> None:
-    """The database may have read the key long before a slow answer arrives."""
+def test_the_age_of_a_result_counts_from_the_query(bench: Bench) -> None:
+    """A slow database may have read the key long before its result arrives."""
 
     async def test() -> None:
         lookup = bench.lookup()
         bench.store.gate.clear()
         async with anyio.create_task_group() as group:
             group.start_soon(lookup.find, "one")
-            await bench.until(lambda: bench.store.asked == ["one"])
+            await bench.until(lambda: bench.store.lookups == ["one"])
             bench.time += 1.5
             bench.store.gate.set()
         bench.time += 0.5
         await lookup.find("one")
-        assert bench.store.asked == ["one", "one"]
+        assert bench.store.lookups == ["one", "one"]
 
     run(test)
 
@@ -177,23 +177,23 @@ def test_an_answer_is_as_old_as_its_question(bench: Bench) -> None:
 # --- load -------------------------------------------------------------------------------------
 
 
-def test_an_id_is_read_by_one_request_at_a_time(bench: Bench) -> None:
+def test_concurrent_requests_for_an_id_share_one_query(bench: Bench) -> None:
     async def test() -> None:
         lookup = bench.lookup()
         bench.store.gate.clear()
-        found: list[ApiKey | None] = []
+        results: list[ApiKey | None] = []
 
         async def find() -> None:
-            found.append(await lookup.find("one"))
+            results.append(await lookup.find("one"))
 
         async with anyio.create_task_group() as group:
             for _ in range(20):
                 group.start_soon(find)
-            await bench.until(lambda: bench.store.asked != [])
+            await bench.until(lambda: bench.store.lookups != [])
             await anyio.wait_all_tasks_blocked()
             bench.store.gate.set()
-        assert found == [key("one")] * 20
-        assert bench.store.asked == ["one"]
+        assert results == [key("one")] * 20
+        assert bench.store.lookups == ["one"]
 
     run(test)
 
@@ -202,44 +202,44 @@ def test_a_request_that_is_cancelled_does_not_take_the_others_with_it(bench: Ben
     async def test() -> None:
         lookup = bench.lookup()
         bench.store.gate.clear()
-        found: list[ApiKey | None] = []
+        results: list[ApiKey | None] = []
 
         async def find(scope: anyio.CancelScope) -> None:
             with scope:
-                found.append(await lookup.find("one"))
+                results.append(await lookup.find("one"))
 
         first, second = anyio.CancelScope(), anyio.CancelScope()
         async with anyio.create_task_group() as group:
             group.start_soon(find, first)
             group.start_soon(find, second)
-            await bench.until(lambda: bench.store.asked != [])
+            await bench.until(lambda: bench.store.lookups != [])
             first.cancel()
             await anyio.wait_all_tasks_blocked()
             bench.store.gate.set()
-        assert found == [key("one")]
-        assert bench.store.asked == ["one"]
+        assert results == [key("one")]
+        assert bench.store.lookups == ["one"]
 
     run(test)
 
 
-def test_the_store_is_asked_in_other_threads_and_in_few(bench: Bench) -> None:
+def test_the_store_is_queried_in_few_other_threads(bench: Bench) -> None:
     async def test() -> None:
         lookup = bench.lookup(threads=2)
         bench.store.gate.clear()
         async with anyio.create_task_group() as group:
             for number in range(10):
                 group.start_soon(lookup.find, f"{number}")
-            await bench.until(lambda: len(bench.store.asked) == 2)
+            await bench.until(lambda: len(bench.store.lookups) == 2)
             await anyio.wait_all_tasks_blocked()
-            assert len(bench.store.asked) == 2
+            assert len(bench.store.lookups) == 2
             bench.store.gate.set()
-        assert len(bench.store.asked) == 10
+        assert len(bench.store.lookups) == 10
         assert threading.main_thread() not in bench.store.threads
 
     run(test)
 
 
-def test_made_up_ids_do_not_displace_keys(bench: Bench) -> None:
+def test_invented_ids_do_not_evict_keys(bench: Bench) -> None:
     async def test() -> None:
         lookup = bench.lookup(known_bytes=4_000, unknown_bytes=3 * (ENTRY_BYTES + 180))
         await lookup.find("one")
@@ -251,19 +251,19 @@ def test_made_up_ids_do_not_displace_keys(bench: Bench) -> None:
     run(test)
 
 
-def test_the_key_that_was_used_least_lately_makes_room(bench: Bench) -> None:
+def test_the_least_recently_used_key_is_evicted(bench: Bench) -> None:
     async def test() -> None:
         lookup = bench.lookup(known_bytes=2 * 1_800)
         bench.store.keys["three"] = key("three")
         for name in ("one", "two", "one", "three", "one", "two"):
             await lookup.find(name)
-        assert bench.store.asked == ["one", "two", "three", "two"]
+        assert bench.store.lookups == ["one", "two", "three", "two"]
 
     run(test)
 
 
-def test_made_up_ids_delay_neither_revocations_nor_keys_from_elsewhere(bench: Bench) -> None:
-    """Nor do they keep a revoked key working: what is waited for is a thread, not the store."""
+def test_invented_ids_delay_neither_revocations_nor_keys_of_other_addresses(bench: Bench) -> None:
+    """A revoked key stays revoked too: waiting for a thread is no outage of the store."""
 
     async def test() -> None:
         lookup = bench.lookup(threads=1, timeout=0.05)
@@ -271,28 +271,28 @@ def test_made_up_ids_delay_neither_revocations_nor_keys_from_elsewhere(bench: Be
         del bench.store.keys["one"]
         bench.time += 2
         bench.store.gate.clear()
-        found: dict[str, ApiKey | None] = {}
+        results: dict[str, ApiKey | None] = {}
 
         async def find(name: str, address: str) -> None:
-            found[name] = await lookup.find(name, address)
+            results[name] = await lookup.find(name, address)
 
         async with anyio.create_task_group() as group:
             for number in range(20):
                 group.start_soon(find, f"made up {number}", "6.6.6.6")
-            await bench.until(lambda: len(bench.store.asked) == 2)
+            await bench.until(lambda: len(bench.store.lookups) == 2)
             group.start_soon(find, "two", "9.9.9.9")
             group.start_soon(find, "one", "8.8.8.8")
-            await bench.until(lambda: bench.store.asked[2:] == ["one"])
+            await bench.until(lambda: bench.store.lookups[2:] == ["one"])
             bench.store.gate.set()
-        assert (found["one"], found["two"]) == (None, key("two"))
-        # the second in line of the unknown, whoever else was before it
-        assert bench.store.asked.index("two") <= 4
+        assert (results["one"], results["two"]) == (None, key("two"))
+        # addresses take turns: the key does not wait for all ids of the other address
+        assert bench.store.lookups.index("two") <= 4
         assert not lookup.unavailable
 
     run(test)
 
 
-def test_an_address_may_have_so_many_ids_waiting_and_another_is_not_refused(
+def test_waiting_ids_are_bounded_by_address(
     bench: Bench,
 ) -> None:
     async def test() -> None:
@@ -301,25 +301,25 @@ def test_an_address_may_have_so_many_ids_waiting_and_another_is_not_refused(
         async with anyio.create_task_group() as group:
             for name in ("a", "b", "c"):
                 group.start_soon(lookup.find, name, "6.6.6.6")
-            await bench.until(lambda: bench.store.asked == ["a"])
+            await bench.until(lambda: bench.store.lookups == ["a"])
             with pytest.raises(LookupsExhaustedError):
                 await lookup.find("d", "6.6.6.6")
             group.start_soon(lookup.find, "two", "9.9.9.9")
             await anyio.wait_all_tasks_blocked()
             bench.store.gate.set()
-        assert sorted(bench.store.asked) == ["a", "b", "c", "two"]
+        assert sorted(bench.store.lookups) == ["a", "b", "c", "two"]
         assert not lookup.unavailable
 
     run(test)
 
 
-def test_an_answer_that_the_event_loop_comes_to_late_is_no_outage(bench: Bench) -> None:
+def test_a_result_delayed_by_the_event_loop_is_no_outage(bench: Bench) -> None:
     async def test() -> None:
         lookup = bench.lookup(timeout=0.02)
 
         async def hold_up() -> None:
-            await bench.until(lambda: bench.store.asked == ["two"])
-            time.sleep(0.1)  # as a flood of requests does
+            await bench.until(lambda: bench.store.lookups == ["two"])
+            time.sleep(0.1)  # blocks the event loop like a flood of requests
 
         async with anyio.create_task_group() as group:
             group.start_soon(hold_up)
@@ -329,38 +329,38 @@ def test_an_answer_that_the_event_loop_comes_to_late_is_no_outage(bench: Bench) 
     run(test)
 
 
-def test_who_waits_for_a_turn_learns_that_the_store_hangs(bench: Bench) -> None:
+def test_requests_waiting_for_a_thread_fail_when_the_store_hangs(bench: Bench) -> None:
     async def test() -> None:
         lookup = bench.lookup(threads=1, timeout=0.05)
         bench.store.gate.clear()
         async with anyio.create_task_group() as group:
             for name in ("a", "b"):
 
-                async def refused(name: str = name) -> None:
+                async def expect_unavailable(name: str = name) -> None:
                     with pytest.raises(KeysUnavailableError):
                         await lookup.find(name)
 
-                group.start_soon(refused)
+                group.start_soon(expect_unavailable)
         assert lookup.unavailable
-        assert bench.store.asked == ["a"]
+        assert bench.store.lookups == ["a"]
         bench.store.gate.set()
-        await bench.until(lambda: lookup._reads == {})
+        await bench.until(lambda: lookup._pending_reads == {})
         assert not lookup.unavailable
 
     run(test)
 
 
-# --- the database is away ---------------------------------------------------------------------
+# --- outages of the database ------------------------------------------------------------------
 
 
-AWAY = StorageError("the database on db.internal cannot be used")
+UNAVAILABLE = StorageError("the database on db.internal cannot be used")
 
 
-def test_keys_that_were_read_before_work_for_the_grace(bench: Bench) -> None:
+def test_cached_keys_work_during_the_grace_period(bench: Bench) -> None:
     async def test() -> None:
         lookup = bench.lookup(grace=300)
         await lookup.find("one")
-        bench.store.fails = AWAY
+        bench.store.fails = UNAVAILABLE
         for age in (2, 100, 299.9):
             bench.time = 1000 + age
             assert await lookup.find("one") == key("one")
@@ -373,22 +373,22 @@ def test_keys_that_were_read_before_work_for_the_grace(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("name", ["two", "made up"])
-def test_a_key_that_was_not_read_before_is_unavailable(bench: Bench, name: str) -> None:
+def test_an_uncached_key_is_unavailable(bench: Bench, name: str) -> None:
     async def test() -> None:
         lookup = bench.lookup()
         await lookup.find("one")
-        bench.store.fails = AWAY
+        bench.store.fails = UNAVAILABLE
         with pytest.raises(KeysUnavailableError):
             await lookup.find(name)
 
     run(test)
 
 
-def test_an_id_without_a_key_gets_no_grace(bench: Bench) -> None:
+def test_an_unknown_id_gets_no_grace_period(bench: Bench) -> None:
     async def test() -> None:
         lookup = bench.lookup()
         await lookup.find("made up")
-        bench.store.fails = AWAY
+        bench.store.fails = UNAVAILABLE
         bench.time += 2
         with pytest.raises(KeysUnavailableError):
             await lookup.find("made up")
@@ -396,8 +396,8 @@ def test_an_id_without_a_key_gets_no_grace(bench: Bench) -> None:
     run(test)
 
 
-def test_a_revoked_key_is_still_revoked_during_the_grace(bench: Bench) -> None:
-    """What was found to be gone is not remembered as it was before."""
+def test_a_revoked_key_is_still_revoked_during_the_grace_period(bench: Bench) -> None:
+    """A cached revocation is not replaced by the older valid record."""
 
     async def test() -> None:
         lookup = bench.lookup()
@@ -405,7 +405,7 @@ def test_a_revoked_key_is_still_revoked_during_the_grace(bench: Bench) -> None:
         del bench.store.keys["one"]
         bench.time += 2
         assert await lookup.find("one") is None
-        bench.store.fails = AWAY
+        bench.store.fails = UNAVAILABLE
         bench.time += 2
         with pytest.raises(KeysUnavailableError):
             await lookup.find("one")
@@ -413,33 +413,33 @@ def test_a_revoked_key_is_still_revoked_during_the_grace(bench: Bench) -> None:
     run(test)
 
 
-def test_a_store_that_fails_is_asked_once_a_second(bench: Bench) -> None:
+def test_a_failing_store_is_queried_once_a_second(bench: Bench) -> None:
     async def test() -> None:
         lookup = bench.lookup()
         await lookup.find("one")
-        bench.store.fails = AWAY
+        bench.store.fails = UNAVAILABLE
         bench.time += 2
         for _ in range(3):
-            before = len(bench.store.asked)
+            before = len(bench.store.lookups)
             for name in ("one", "two", "three", "one", "four") * 4:
                 try:
                     await lookup.find(name)
                 except KeysUnavailableError:
                     assert name != "one"
-            await bench.until(lambda: lookup._reads == {})
-            assert len(bench.store.asked) == before + 1
+            await bench.until(lambda: lookup._pending_reads == {})
+            assert len(bench.store.lookups) == before + 1
             bench.time += 1
 
     run(test)
 
 
-def test_keys_are_found_again_when_the_store_is_back(bench: Bench, log_lines: Callable) -> None:
-    """A key that was in use makes the attempt, and does not wait for it."""
+def test_keys_are_found_again_once_the_store_recovers(bench: Bench, log_lines: Callable) -> None:
+    """A cached key triggers the attempt and does not wait for it."""
 
     async def test() -> None:
         lookup = bench.lookup()
         await lookup.find("one")
-        bench.store.fails = AWAY
+        bench.store.fails = UNAVAILABLE
         bench.time += 2
         await lookup.find("one")
         assert lookup.unavailable
@@ -457,29 +457,29 @@ def test_keys_are_found_again_when_the_store_is_back(bench: Bench, log_lines: Ca
     assert "db.internal" not in str(lines)
 
 
-def test_a_look_finds_a_store_that_is_back_though_nobody_brings_a_key(bench: Bench) -> None:
-    """And asks nothing of one that is there, or that was asked just now."""
+def test_a_probe_detects_recovery_without_requests(bench: Bench) -> None:
+    """It does not query a store that is available or was tried just now."""
 
     async def test() -> None:
         lookup = bench.lookup()
-        lookup.look()
-        assert bench.store.asked == []
-        bench.store.fails = AWAY
+        lookup.probe()
+        assert bench.store.lookups == []
+        bench.store.fails = UNAVAILABLE
         with pytest.raises(KeysUnavailableError):
             await lookup.find("one")
         bench.store.fails = None
-        lookup.look()
-        assert bench.store.asked == ["one"]
+        lookup.probe()
+        assert bench.store.lookups == ["one"]
         bench.time += 1
-        lookup.look()
+        lookup.probe()
         await bench.until(lambda: not lookup.unavailable)
-        assert len(bench.store.asked) == 2
+        assert len(bench.store.lookups) == 2
 
     run(test)
 
 
-def test_a_store_that_hangs_counts_as_away(bench: Bench) -> None:
-    """One request waits for the time-out; a key that is known waits for nothing after that."""
+def test_a_hanging_store_counts_as_unavailable(bench: Bench) -> None:
+    """One request waits for the time-out; afterwards cached keys do not wait."""
 
     async def test() -> None:
         lookup = bench.lookup(timeout=0.05)
@@ -491,7 +491,7 @@ def test_a_store_that_hangs_counts_as_away(bench: Bench) -> None:
         for _ in range(5):
             bench.time += 1
             assert immediately(lookup, "one") == key("one")
-        assert bench.store.asked == ["one", "one"]
+        assert bench.store.lookups == ["one", "one"]
         bench.store.gate.set()
         await bench.until(lambda: not lookup.unavailable)
         assert await lookup.find("two") == key("two")
@@ -499,7 +499,7 @@ def test_a_store_that_hangs_counts_as_away(bench: Bench) -> None:
     run(test)
 
 
-def test_a_fault_in_the_program_is_no_outage(bench: Bench) -> None:
+def test_a_programming_error_is_no_outage(bench: Bench) -> None:
     async def test() -> None:
         lookup = bench.lookup()
         bench.store.fails = ZeroDivisionError()
@@ -510,16 +510,16 @@ def test_a_fault_in_the_program_is_no_outage(bench: Bench) -> None:
     run(test)
 
 
-# --- when keys were used ----------------------------------------------------------------------
+# --- recorded uses ----------------------------------------------------------------------------
 
 
-def test_uses_are_written_together_and_once(bench: Bench) -> None:
+def test_uses_are_written_in_one_batch(bench: Bench) -> None:
     async def test() -> None:
         lookup = bench.lookup()
-        lookup.used("one")
+        lookup.record_use("one")
         bench.time += 5
-        lookup.used("two")
-        lookup.used("one")
+        lookup.record_use("two")
+        lookup.record_use("one")
         assert bench.store.times == {}
         await lookup.flush()
         at = NOW + timedelta(seconds=1005)
@@ -531,18 +531,18 @@ def test_uses_are_written_together_and_once(bench: Bench) -> None:
     run(test)
 
 
-def test_uses_that_cannot_be_written_wait_for_the_next_time(bench: Bench) -> None:
+def test_uses_that_cannot_be_written_wait_for_the_next_batch(bench: Bench) -> None:
     async def test() -> None:
         lookup = bench.lookup()
-        lookup.used("one")
-        lookup.used("two")
-        bench.store.fails = AWAY
+        lookup.record_use("one")
+        lookup.record_use("two")
+        bench.store.fails = UNAVAILABLE
         bench.store.gate.clear()
         async with anyio.create_task_group() as group:
             group.start_soon(lookup.flush)
             await bench.until(bench.store.writing.is_set)
             bench.time += 5
-            lookup.used("one")
+            lookup.record_use("one")
             bench.store.gate.set()
         bench.store.fails = None
         await lookup.flush()
@@ -565,16 +565,16 @@ def test_a_key_of_the_database_is_found_used_and_revoked(tmp_path: Path) -> None
 
     async def test() -> None:
         lookup = CachedKeyStore(database, clock=lambda: float(clock["now"]))
-        found = await lookup.find(made.record.id)
-        assert found == made.record
-        lookup.used(made.record.id)
+        stored = await lookup.find(made.record.id)
+        assert stored == made.record
+        lookup.record_use(made.record.id)
         await lookup.flush()
         database.revoke(made.record.id, by=by)
         clock["now"] += 2
-        found = await lookup.find(made.record.id)
-        assert found is not None
-        assert found.revoked_at is not None
-        assert found.last_used_at is not None
+        stored = await lookup.find(made.record.id)
+        assert stored is not None
+        assert stored.revoked_at is not None
+        assert stored.last_used_at is not None
 
     run(test)
     engine.dispose()

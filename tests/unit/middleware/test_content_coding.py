@@ -1,4 +1,4 @@
-"""Compressed bodies: decoded up to the limit and no further, and refused by name otherwise."""
+"""Compressed bodies: decoded up to the limit; other codings are refused by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIMIT = 1000
 BOMB = gzip.compress(bytes(50_000_000))
 
 
-def decoded(body: bytes, coding: bytes = b"gzip", part: int = 7) -> bytes:
+def decode_in_parts(body: bytes, coding: bytes = b"gzip", part: int = 7) -> bytes:
     decoder = decoder_for([coding], LIMIT)
     assert decoder is not None
     out = b"".join(decoder.feed(body[at : at + part]) for at in range(0, len(body), part))
@@ -33,12 +33,12 @@ def decoded(body: bytes, coding: bytes = b"gzip", part: int = 7) -> bytes:
 def test_a_body_is_decoded(
     coding: bytes, encode: Callable[[bytes], bytes], body: bytes, part: int
 ) -> None:
-    assert decoded(encode(body), coding, part) == body
+    assert decode_in_parts(encode(body), coding, part) == body
 
 
-def test_a_file_of_several_parts_is_decoded_whole() -> None:
+def test_a_file_of_several_members_is_decoded_completely() -> None:
     """RFC 1952 section 2.2."""
-    assert decoded(gzip.compress(b"a") + gzip.compress(b"b")) == b"ab"
+    assert decode_in_parts(gzip.compress(b"a") + gzip.compress(b"b")) == b"ab"
 
 
 def test_no_more_is_decoded_than_one_byte_over_the_limit() -> None:
@@ -56,9 +56,9 @@ def test_no_more_is_decoded_than_one_byte_over_the_limit() -> None:
         pytest.param(gzip.compress(b"abc")[:-8] + bytes(8), id="with a wrong checksum"),
     ],
 )
-def test_what_is_not_of_its_coding_is_refused(body: bytes) -> None:
+def test_a_body_that_does_not_match_its_coding_is_refused(body: bytes) -> None:
     with pytest.raises(Problem) as refused:
-        decoded(body)
+        decode_in_parts(body)
     assert refused.value.code is Code.PARSE_ERROR
 
 

@@ -1,4 +1,4 @@
-"""CORS: pages of the named origins may call and read; preflights need no key."""
+"""CORS: pages of allowed origins may call and read; preflights need no key."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ DASHBOARD = "http://localhost:5173"
 ORIGINS = (DASHBOARD, "http://127.0.0.1:5173")
 
 
-async def refusing(scope: Scope, receive: Receive, send: Send) -> None:
-    """What stands inside: it wants a key."""
+async def require_key(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse every request with 401, as the inner application without a key."""
     raise Problem(Code.AUTH_REQUIRED, "A key is needed.")
 
 
@@ -26,7 +26,7 @@ async def unreachable(scope: Scope, receive: Receive, send: Send) -> None:
     raise AssertionError("a preflight went inside")
 
 
-def wrapped(app: ASGIApp, origins: tuple[str, ...] = ORIGINS) -> ASGIApp:
+def with_cors(app: ASGIApp, origins: tuple[str, ...] = ORIGINS) -> ASGIApp:
     return RequestIdMiddleware(CorsMiddleware(ProblemMiddleware(app), origins=origins))
 
 
@@ -39,7 +39,7 @@ def preflight(**headers: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("origin", ORIGINS)
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_a_preflight_is_answered_without_going_inside(
+def test_a_preflight_is_answered_without_the_inner_application(
     call: Callable, origin: str, method: str
 ) -> None:
     headers = {
@@ -47,7 +47,7 @@ def test_a_preflight_is_answered_without_going_inside(
         "Access_Control_Request_Method": method,
         "Access_Control_Request_Headers": "content-type,x-api-key",
     }
-    sent = call(wrapped(unreachable), method="OPTIONS", **headers)
+    sent = call(with_cors(unreachable), method="OPTIONS", **headers)
     assert sent.error is None
     assert sent.status == 200
     assert sent.headers["access-control-allow-origin"] == origin
@@ -67,7 +67,7 @@ def test_a_preflight_is_answered_without_going_inside(
 )
 def test_a_page_may_send_the_headers_of_the_contract(call: Callable, name: str) -> None:
     headers = {"Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": name}
-    sent = call(wrapped(unreachable), **preflight(**headers))
+    sent = call(with_cors(unreachable), **preflight(**headers))
     assert sent.status == 200
     assert name in sent.headers["access-control-allow-headers"].split(", ")
 
@@ -119,7 +119,7 @@ def test_a_page_may_send_the_headers_of_the_contract(call: Callable, name: str) 
 def test_a_refused_preflight_is_a_problem(
     call: Callable, headers: dict[str, str], fields: list[str]
 ) -> None:
-    sent = call(wrapped(unreachable), **preflight(**headers), X_Request_ID="a")
+    sent = call(with_cors(unreachable), **preflight(**headers), X_Request_ID="a")
     assert sent.error is None
     assert sent.status == 400
     assert sent.problem["code"] == "INVALID_REQUEST"
@@ -136,7 +136,7 @@ def test_a_refused_preflight_is_a_problem(
 def test_a_page_of_an_allowed_origin_may_read_the_answer(
     call: Callable, answering: Callable
 ) -> None:
-    sent = call(wrapped(answering(200, b"{}", headers={"vary": "Accept"})), Origin=DASHBOARD)
+    sent = call(with_cors(answering(200, b"{}", headers={"vary": "Accept"})), Origin=DASHBOARD)
     assert sent.headers["access-control-allow-origin"] == DASHBOARD
     assert sent.headers["vary"] == "Accept, Origin"
     exposed = set(sent.headers["access-control-expose-headers"].split(", "))
@@ -145,7 +145,7 @@ def test_a_page_of_an_allowed_origin_may_read_the_answer(
 
 
 def test_a_page_may_read_a_refusal(call: Callable) -> None:
-    sent = call(wrapped(refusing), Origin=DASHBOARD)
+    sent = call(with_cors(require_key), Origin=DASHBOARD)
     assert sent.problem["code"] == "AUTH_REQUIRED"
     assert sent.headers["access-control-allow-origin"] == DASHBOARD
 
@@ -158,22 +158,22 @@ def test_a_page_may_read_a_refusal(call: Callable) -> None:
         pytest.param({}, id="no page"),
     ],
 )
-def test_others_are_answered_and_allowed_nothing(
+def test_other_origins_get_a_response_without_cors_headers(
     call: Callable, answering: Callable, headers: dict[str, str]
 ) -> None:
-    """`Vary` also then: a cache must not give this answer to an allowed page."""
-    sent = call(wrapped(answering(200, b"{}")), **headers)
+    """`Vary` is set too: a cache must not give this response to an allowed page."""
+    sent = call(with_cors(answering(200, b"{}")), **headers)
     assert sent.status == 200
     assert "access-control-allow-origin" not in sent.headers
     assert sent.headers["vary"] == "Origin"
 
 
-def test_options_that_are_no_preflight_go_inside(call: Callable) -> None:
-    assert call(wrapped(refusing), method="OPTIONS", Origin=DASHBOARD).status == 401
+def test_options_without_preflight_headers_reach_the_application(call: Callable) -> None:
+    assert call(with_cors(require_key), method="OPTIONS", Origin=DASHBOARD).status == 401
 
 
-def test_a_stream_passes_part_by_part(call: Callable, answering: Callable) -> None:
-    sent = call(wrapped(answering(200, b"a", b"b")), Origin=DASHBOARD)
+def test_a_stream_passes_chunk_by_chunk(call: Callable, answering: Callable) -> None:
+    sent = call(with_cors(answering(200, b"a", b"b")), Origin=DASHBOARD)
     assert [message.get("body") for message in sent.messages] == [None, b"a", b"b"]
 
 
@@ -183,12 +183,14 @@ def test_a_stream_passes_part_by_part(call: Callable, answering: Callable) -> No
 def test_every_origin_may_be_allowed_without_credentials(
     call: Callable, answering: Callable
 ) -> None:
-    sent = call(wrapped(answering(200), ("*",)), Origin="https://anybody.example")
+    sent = call(with_cors(answering(200), ("*",)), Origin="https://anybody.example")
     assert sent.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in sent.headers
 
 
-def test_credentials_are_for_named_origins(call: Callable, answering: Callable) -> None:
+def test_credentials_are_allowed_for_listed_origins_only(
+    call: Callable, answering: Callable
+) -> None:
     app = CorsMiddleware(answering(200), origins=ORIGINS, credentials=True)
     for origin, allowed in ((DASHBOARD, DASHBOARD), ("https://evil.example", None)):
         sent = call(app, Origin=origin)
@@ -223,7 +225,7 @@ def test_origins_that_are_unsafe_or_never_match_are_refused(
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_what_is_no_request_passes_untouched(kind: str) -> None:
+def test_other_scopes_pass_unchanged(kind: str) -> None:
     seen: list[object] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

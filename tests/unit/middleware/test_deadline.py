@@ -1,4 +1,4 @@
-"""Deadlines: what takes too long is cancelled, and the caller is told as well as can be."""
+"""Deadlines: slow requests are cancelled, and the caller gets a problem where possible."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import anyio.to_thread
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from middleware.deadline import DeadlineMiddleware, seconds_left
+from middleware.deadline import DeadlineMiddleware, remaining_seconds
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
 
 SHORT = 0.02
 
 
-def wrapped(app: ASGIApp, seconds: float = SHORT) -> ASGIApp:
+def with_deadline(app: ASGIApp, seconds: float = SHORT) -> ASGIApp:
     limited = DeadlineMiddleware(app, limit_of=lambda scope: seconds)
     return RequestIdMiddleware(ProblemMiddleware(limited))
 
 
 class Slow:
-    """Sends some messages, then works for ever; knows whether it was cancelled."""
+    """An application that sends some messages, then never ends, and records a cancellation."""
 
     def __init__(self, *messages: Message) -> None:
         self.messages = messages
@@ -45,9 +45,9 @@ PART: Message = {"type": "http.response.body", "body": b"half", "more_body": Tru
 END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
-def test_what_takes_too_long_is_cancelled_and_is_a_problem(call: Callable) -> None:
+def test_a_slow_request_is_cancelled_and_answered_with_a_problem(call: Callable) -> None:
     app = Slow()
-    sent = call(wrapped(app), X_Request_ID="a")
+    sent = call(with_deadline(app), X_Request_ID="a")
     assert app.cancelled
     assert sent.error is None
     assert sent.status == 504
@@ -60,19 +60,19 @@ def test_what_takes_too_long_is_cancelled_and_is_a_problem(call: Callable) -> No
     "messages",
     [pytest.param((START,), id="start only"), pytest.param((START, PART), id="half a body")],
 )
-def test_an_answer_that_has_begun_is_cut(call: Callable, messages: tuple[Message, ...]) -> None:
-    """The limit is of the whole stream. The exception makes the server close the connection."""
+def test_a_started_response_is_cut(call: Callable, messages: tuple[Message, ...]) -> None:
+    """The limit covers the whole stream. The exception makes the server close the connection."""
     app = Slow(*messages)
-    sent = call(wrapped(app))
+    sent = call(with_deadline(app))
     assert app.cancelled
     assert sent.error is not None
     assert sent.messages == [{**START, "headers": sent.messages[0]["headers"]}, *messages[1:]]
     assert not sent.finished
 
 
-def test_a_complete_answer_stands_when_what_comes_after_it_is_cancelled(call: Callable) -> None:
+def test_a_complete_response_survives_the_cancellation_of_later_work(call: Callable) -> None:
     app = Slow(START, PART, END)
-    sent = call(wrapped(app))
+    sent = call(with_deadline(app))
     assert app.cancelled
     assert sent.error is None
     assert (sent.status, sent.body, sent.finished) == (200, b"half", True)
@@ -85,15 +85,15 @@ def test_an_application_that_swallows_its_cancellation_is_still_too_late(call: C
         except anyio.get_cancelled_exc_class():
             return
 
-    assert call(wrapped(app)).problem["code"] == "TIMEOUT"
+    assert call(with_deadline(app)).problem["code"] == "TIMEOUT"
 
 
-def test_an_application_that_says_nothing_in_time_is_not_too_late(call: Callable) -> None:
-    """Its caller may have gone; what becomes of it is for those outside."""
+def test_an_application_that_ends_in_time_without_a_response_is_no_timeout(call: Callable) -> None:
+    """Its caller may have disconnected; the outer middlewares handle that."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None: ...
 
-    sent = call(wrapped(app, 30))
+    sent = call(with_deadline(app, 30))
     assert (sent.error, sent.messages) == (None, [])
 
 
@@ -104,7 +104,7 @@ def test_an_application_that_says_nothing_in_time_is_not_too_late(call: Callable
         pytest.param(None, id="asyncio.timeout"),
     ],
 )
-def test_a_time_out_of_somebody_else_is_not_the_deadline(
+def test_another_time_out_is_not_the_deadline(
     call: Callable, log_lines: Callable, error: Exception | None
 ) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,7 +113,7 @@ def test_a_time_out_of_somebody_else_is_not_the_deadline(
         async with asyncio.timeout(0):
             await anyio.sleep_forever()
 
-    sent = call(wrapped(app, 30))
+    sent = call(with_deadline(app, 30))
     assert sent.problem["code"] == "INTERNAL_ERROR"
     (line,) = log_lines()
     assert "TimeoutError" in line["exception"]
@@ -129,7 +129,7 @@ def test_a_cancellation_by_the_server_is_not_the_deadline() -> None:
     async def run() -> bool:
         scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
         with anyio.move_on_after(SHORT) as server:
-            await wrapped(app, 30)(scope, None, send)  # type: ignore[arg-type]
+            await with_deadline(app, 30)(scope, None, send)  # type: ignore[arg-type]
         return server.cancelled_caught
 
     assert anyio.run(run)
@@ -137,8 +137,8 @@ def test_a_cancellation_by_the_server_is_not_the_deadline() -> None:
     assert sent == []
 
 
-def test_a_thread_that_may_be_abandoned_does_not_keep_the_caller_waiting(call: Callable) -> None:
-    """It works on: nothing can end a thread. Without `abandon_on_cancel` it is waited for."""
+def test_an_abandonable_thread_does_not_delay_the_response(call: Callable) -> None:
+    """The thread continues: nothing can end it. Without `abandon_on_cancel` it is awaited."""
     release, done = Event(), Event()
 
     def work() -> None:
@@ -150,7 +150,7 @@ def test_a_thread_that_may_be_abandoned_does_not_keep_the_caller_waiting(call: C
 
     async def outer(scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await wrapped(app)(scope, receive, send)
+            await with_deadline(app)(scope, receive, send)
         finally:
             assert not done.is_set()
             release.set()
@@ -160,28 +160,30 @@ def test_a_thread_that_may_be_abandoned_does_not_keep_the_caller_waiting(call: C
     assert done.wait(10)
 
 
-def test_those_inside_see_how_long_they_have(call: Callable) -> None:
-    left: list[float] = []
+def test_the_application_sees_its_remaining_time(call: Callable) -> None:
+    remaining: list[float] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        left.append(seconds_left(scope))
-        assert scope["state"]["deadline"] == pytest.approx(anyio.current_time() + left[-1], abs=0.1)
+        remaining.append(remaining_seconds(scope))
+        assert scope["state"]["deadline"] == pytest.approx(
+            anyio.current_time() + remaining[-1], abs=0.1
+        )
         await send(START)
         await send(END)
 
     for seconds in (30, 5):
-        assert call(wrapped(app, seconds)).error is None
-    assert left == [pytest.approx(30, abs=0.5), pytest.approx(5, abs=0.5)]
+        assert call(with_deadline(app, seconds)).error is None
+    assert remaining == [pytest.approx(30, abs=0.5), pytest.approx(5, abs=0.5)]
 
 
-def test_the_limit_is_30_s_where_nothing_else_is_said(call: Callable) -> None:
-    left: list[float] = []
+def test_the_default_limit_is_30_s(call: Callable) -> None:
+    remaining: list[float] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        left.append(seconds_left(scope))
+        remaining.append(remaining_seconds(scope))
 
     call(DeadlineMiddleware(app))
-    assert left == [pytest.approx(30, abs=0.5)]
+    assert remaining == [pytest.approx(30, abs=0.5)]
 
 
 def test_each_route_has_its_own_limit(call: Callable) -> None:
@@ -199,7 +201,7 @@ def test_each_route_has_its_own_limit(call: Callable) -> None:
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_what_is_no_request_has_no_deadline(kind: str) -> None:
+def test_other_scopes_have_no_deadline(kind: str) -> None:
     seen: list[object] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

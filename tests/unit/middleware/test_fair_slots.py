@@ -1,4 +1,4 @@
-"""Slots that groups get by turns: nobody waits for all of somebody else's queue."""
+"""Slots assigned to groups in turn: no group waits for another's whole queue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(asyncio.wait_for(test(), 10))  # type: ignore[arg-type]
 
 
-def test_a_free_slot_is_taken_at_once() -> None:
+def test_a_free_slot_is_taken_immediately() -> None:
     async def test() -> None:
         slots = FairSlots(2, queue=1)
         assert [slots.claim("a").done() for _ in range(3)] == [True, True, False]
@@ -22,7 +22,7 @@ def test_a_free_slot_is_taken_at_once() -> None:
     run(test)
 
 
-def test_groups_get_released_slots_by_turns() -> None:
+def test_released_slots_go_to_groups_in_turn() -> None:
     async def test() -> None:
         slots = FairSlots(1, queue=10)
         slots.claim("first")
@@ -38,7 +38,7 @@ def test_groups_get_released_slots_by_turns() -> None:
     run(test)
 
 
-def test_a_full_queue_refuses_its_group_alone() -> None:
+def test_a_full_queue_refuses_only_its_group() -> None:
     async def test() -> None:
         slots = FairSlots(1, queue=1)
         slots.claim("a")
@@ -51,7 +51,7 @@ def test_a_full_queue_refuses_its_group_alone() -> None:
     run(test)
 
 
-def test_who_has_left_the_queue_is_passed_over() -> None:
+def test_a_cancelled_waiter_is_skipped() -> None:
     async def test() -> None:
         slots = FairSlots(1, queue=2)
         slots.claim("a")

@@ -1,4 +1,4 @@
-"""The middlewares together, in the order in which the service puts them."""
+"""The middlewares together, in the order of the service."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DASHBOARD = "http://localhost:5173"
 EVIL = "https://evil.example"
 
 
-def composed(app: ASGIApp, *, body_timeout: float = 10.0) -> ASGIApp:
+def compose(app: ASGIApp, *, body_timeout: float = 10.0) -> ASGIApp:
     app = DeadlineMiddleware(app, limit_of=lambda scope: 0.05)
     app = BodyLimitMiddleware(app, limit_of=lambda scope: 10, timeout_seconds=body_timeout)
     app = CorsMiddleware(ProblemMiddleware(app), origins=[DASHBOARD])
@@ -31,7 +31,7 @@ def composed(app: ASGIApp, *, body_timeout: float = 10.0) -> ASGIApp:
 
 
 async def reading(scope: Scope, receive: Receive, send: Send) -> None:
-    """Reads the body, then does what the path says."""
+    """Read the body, then behave as the path says."""
     while (message := await receive()).get("more_body"):
         pass
     assert message["type"] == "http.request"
@@ -76,7 +76,7 @@ async def reading(scope: Scope, receive: Receive, send: Send) -> None:
         ),
     ],
 )
-def test_every_answer_is_identified_secured_readable_and_logged(
+def test_every_response_has_an_id_security_and_cors_headers_and_a_log_line(
     call: Callable,
     log_lines: Callable[[], list[dict[str, Any]]],
     request_: dict[str, str],
@@ -84,7 +84,7 @@ def test_every_answer_is_identified_secured_readable_and_logged(
     code: str | None,
 ) -> None:
     request_ = {"Origin": DASHBOARD, "X_Request_ID": "a", **request_}
-    sent = call(composed(reading), **request_)
+    sent = call(compose(reading), **request_)
     assert sent.error is None
     assert sent.status == status
     assert sent.finished
@@ -94,8 +94,8 @@ def test_every_answer_is_identified_secured_readable_and_logged(
     assert "Origin" in sent.headers["vary"]
     secured = {name: value for name, value in HEADERS.items() if name != "cache-control"}
     assert sent.headers.items() >= secured.items()
-    kept = code is None and request_.get("method") != "OPTIONS"
-    assert sent.headers["cache-control"] == ("private, no-cache" if kept else "no-store")
+    cacheable = code is None and request_.get("method") != "OPTIONS"
+    assert sent.headers["cache-control"] == ("private, no-cache" if cacheable else "no-store")
     if code:
         assert sent.problem["code"] == code
         assert sent.problem["request_id"] == "a"
@@ -108,7 +108,7 @@ def test_every_answer_is_identified_secured_readable_and_logged(
     "request_",
     [
         pytest.param({"path": "/refused"}, id="by the application"),
-        pytest.param({"Content_Length": "11"}, id="for what it announces"),
+        pytest.param({"Content_Length": "11"}, id="by its Content-Length"),
         pytest.param({"body": 11 * b"a"}, id="for its body"),
         pytest.param({"path": "/slow"}, id="for its time"),
     ],
@@ -116,8 +116,8 @@ def test_every_answer_is_identified_secured_readable_and_logged(
 def test_a_refused_request_leaves_nothing_for_a_full_collection(
     call: Callable, uncollected_problems: Callable[[], int], request_: dict[str, Any]
 ) -> None:
-    """Full collections stop a worker, and hostile requests would bring one every second."""
-    assert call(composed(reading), **request_).status >= 400
+    """Full collections pause a worker, and hostile requests would cause one every second."""
+    assert call(compose(reading), **request_).status >= 400
     assert uncollected_problems() == 0
 
 
@@ -130,12 +130,12 @@ def test_a_body_that_is_too_slow_is_refused_before_the_deadline(
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
-    anyio.run(composed(reading, body_timeout=0.01), scope, anyio.sleep_forever, send)
+    anyio.run(compose(reading, body_timeout=0.01), scope, anyio.sleep_forever, send)
     assert sent[0]["status"] == 408
     assert [line["status"] for line in log_lines()] == [408]
 
 
-def test_a_caller_who_goes_while_sending_leaves_a_line_and_no_error(
+def test_a_disconnect_while_sending_is_logged_without_an_error(
     log_lines: Callable[[], list[dict[str, Any]]],
 ) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -151,13 +151,13 @@ def test_a_caller_who_goes_while_sending_leaves_a_line_and_no_error(
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
-    anyio.run(composed(app), scope, receive, send)
+    anyio.run(compose(app), scope, receive, send)
     assert sent == []
     assert [(line["event"], line["status"]) for line in log_lines()] == [("request", 499)]
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_what_is_no_request_passes_untouched(kind: str) -> None:
+def test_other_scopes_pass_unchanged(kind: str) -> None:
     seen: list[object] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -169,6 +169,6 @@ def test_what_is_no_request_passes_untouched(kind: str) -> None:
     async def send(message: Message) -> None: ...
 
     scope = {"type": kind}
-    anyio.run(composed(app), scope, receive, send)
+    anyio.run(compose(app), scope, receive, send)
     assert seen == [scope, receive, send]
     assert scope == {"type": kind}

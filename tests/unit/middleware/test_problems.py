@@ -1,4 +1,4 @@
-"""Problems: one shape for every error, whoever wrote it, and nothing of what is inside."""
+"""Problems: one shape for every error, whatever its origin, without internals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from middleware.request_id import RequestIdMiddleware
 SECRET = "password=hunter2 in /srv/secret/path"
 
 
-def wrapped(app: ASGIApp) -> ASGIApp:
+def with_problems(app: ASGIApp) -> ASGIApp:
     return RequestIdMiddleware(ProblemMiddleware(app))
 
 
@@ -27,40 +27,40 @@ def raising(error: Exception) -> ASGIApp:
     return app
 
 
-# --- answers that are left alone --------------------------------------------------------------
+# --- responses that pass unchanged ------------------------------------------------------------
 
 
 def test_a_success_passes_unchanged(call: Callable, answering: Callable) -> None:
     app = answering(200, b"one", b"two", headers={"content-type": "text/plain", "x-own": "1"})
-    sent = call(wrapped(app), X_Request_ID="a")
+    sent = call(with_problems(app), X_Request_ID="a")
     assert sent.status == 200
     assert sent.headers == {"content-type": "text/plain", "x-own": "1", "x-request-id": "a"}
     assert [message.get("body") for message in sent.messages] == [None, b"one", b"two"]
 
 
 @pytest.mark.parametrize("status", [204, 304, 399])
-def test_what_is_no_error_is_not_replaced(call: Callable, answering: Callable, status: int) -> None:
-    sent = call(wrapped(answering(status, b"body")))
+def test_successful_responses_are_not_replaced(
+    call: Callable, answering: Callable, status: int
+) -> None:
+    sent = call(with_problems(answering(status, b"body")))
     assert (sent.status, sent.body) == (status, b"body")
 
 
-def test_a_problem_that_was_rendered_inside_passes_unchanged(
-    call: Callable, answering: Callable
-) -> None:
+def test_a_rendered_problem_passes_unchanged(call: Callable, answering: Callable) -> None:
     headers = {"content-type": "application/problem+json; charset=utf-8"}
-    sent = call(wrapped(answering(409, b'{"code":"OWN"}', headers=headers)))
+    sent = call(with_problems(answering(409, b'{"code":"OWN"}', headers=headers)))
     assert (sent.status, sent.body) == (409, b'{"code":"OWN"}')
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_what_is_no_request_passes_through(kind: str) -> None:
-    """Exceptions too: a failed startup must stop the server."""
+def test_other_scopes_pass_through(kind: str) -> None:
+    """Exceptions propagate too: a failed startup must stop the server."""
     error = RuntimeError(SECRET)
 
     async def send(message: Message) -> None: ...
 
     with pytest.raises(RuntimeError) as raised:
-        anyio.run(wrapped(raising(error)), {"type": kind}, send, send)
+        anyio.run(with_problems(raising(error)), {"type": kind}, send, send)
     assert raised.value is error
 
 
@@ -74,7 +74,7 @@ def test_a_raised_problem_is_rendered(call: Callable) -> None:
         errors=[FieldError("/store_nbr", "no")],
         headers={"Retry-After": "3"},
     )
-    sent = call(wrapped(raising(problem)), path="/predict/simple", X_Request_ID="a")
+    sent = call(with_problems(raising(problem)), path="/predict/simple", X_Request_ID="a")
     assert sent.error is None
     assert sent.status == 429
     assert sent.headers["retry-after"] == "3"
@@ -88,10 +88,10 @@ def test_a_raised_problem_is_rendered(call: Callable) -> None:
     ids=["a problem", "an exception"],
 )
 @pytest.mark.parametrize("parts", [(b"half", b""), ()], ids=["body", "start only"])
-def test_an_answer_that_has_begun_gets_no_second_one(
+def test_a_started_response_gets_no_second_one(
     call: Callable, error: Exception, parts: tuple[bytes, ...]
 ) -> None:
-    """The exception goes on to the server, which closes the connection: that tells the caller."""
+    """The exception reaches the server, which closes the connection and so signals the cut."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -99,7 +99,7 @@ def test_an_answer_that_has_begun_gets_no_second_one(
             await send({"type": "http.response.body", "body": part, "more_body": True})
         raise error
 
-    sent = call(wrapped(app))
+    sent = call(with_problems(app))
     assert sent.error is error
     assert sent.status == 200
     assert not sent.finished
@@ -113,17 +113,17 @@ def test_an_answer_that_has_begun_gets_no_second_one(
     [RuntimeError(SECRET), KeyError(SECRET), FileNotFoundError(2, SECRET, "/srv/secret")],
     ids=lambda error: type(error).__name__,
 )
-def test_an_exception_tells_the_caller_its_id_and_the_log_the_rest(
+def test_an_exception_gives_the_caller_an_id_and_the_log_the_details(
     call: Callable, log_lines: Callable, error: Exception
 ) -> None:
-    sent = call(wrapped(raising(error)), method="POST", path="/somewhere", X_Request_ID="a")
+    sent = call(with_problems(raising(error)), method="POST", path="/somewhere", X_Request_ID="a")
     assert sent.error is None
     assert sent.problem["code"] == "INTERNAL_ERROR"
     assert sent.status == 500
     assert sent.problem["request_id"] == "a"
-    told = sent.body.decode() + str(sent.headers)
+    output = sent.body.decode() + str(sent.headers)
     for secret in ("hunter2", "/srv", type(error).__name__, "Traceback", __file__):
-        assert secret not in told
+        assert secret not in output
     (line,) = log_lines()
     assert line["event"] == "request_failed"
     assert line["level"] == "error"
@@ -132,28 +132,24 @@ def test_an_exception_tells_the_caller_its_id_and_the_log_the_rest(
     assert "Traceback" in line["exception"]
 
 
-def test_an_exception_after_the_answer_began_is_logged(
+def test_an_exception_after_the_response_started_is_logged(
     call: Callable, log_lines: Callable, answering: Callable
 ) -> None:
-    call(wrapped(answering(200, b"all", error=RuntimeError(SECRET))), X_Request_ID="a")
+    call(with_problems(answering(200, b"all", error=RuntimeError(SECRET))), X_Request_ID="a")
     (line,) = log_lines()
     assert line["request_id"] == "a"
     assert "hunter2" in line["exception"]
 
 
-def test_a_problem_of_the_caller_is_not_logged_as_a_failure(
-    call: Callable, log_lines: Callable
-) -> None:
-    call(wrapped(raising(Problem(Code.INVALID_DATE, "late"))))
+def test_a_client_error_is_not_logged_as_a_failure(call: Callable, log_lines: Callable) -> None:
+    call(with_problems(raising(Problem(Code.INVALID_DATE, "late"))))
     assert log_lines() == []
 
 
-def test_a_problem_of_the_server_is_logged_with_its_cause(
-    call: Callable, log_lines: Callable
-) -> None:
+def test_a_server_error_is_logged_with_its_cause(call: Callable, log_lines: Callable) -> None:
     problem = Problem(Code.INFERENCE_FAILED, "The model failed.")
     problem.__cause__ = RuntimeError(SECRET)
-    sent = call(wrapped(raising(problem)), X_Request_ID="a")
+    sent = call(with_problems(raising(problem)), X_Request_ID="a")
     assert "hunter2" not in sent.body.decode()
     (line,) = log_lines()
     assert (line["code"], line["request_id"]) == ("INFERENCE_FAILED", "a")
@@ -161,7 +157,7 @@ def test_a_problem_of_the_server_is_logged_with_its_cause(
 
 
 def test_a_cancelled_request_stays_cancelled() -> None:
-    """A server cancels the task of a caller who has gone; nothing is to be sent then."""
+    """A server cancels the task of a disconnected caller; nothing may be sent then."""
     sent: list[Message] = []
     ended = False
 
@@ -176,7 +172,7 @@ def test_a_cancelled_request_stays_cancelled() -> None:
         scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
         with anyio.CancelScope() as cancellation:
             cancellation.cancel()
-            await wrapped(app)(scope, None, send)  # type: ignore[arg-type]
+            await with_problems(app)(scope, None, send)  # type: ignore[arg-type]
         ended = cancellation.cancelled_caught
 
     anyio.run(run)
@@ -184,7 +180,7 @@ def test_a_cancelled_request_stays_cancelled() -> None:
     assert sent == []
 
 
-# --- errors that somebody else wrote ----------------------------------------------------------
+# --- errors of other components ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -216,7 +212,7 @@ def test_a_foreign_error_is_replaced(
     code: str,
 ) -> None:
     headers = {"content-type": media_type, "content-length": str(len(body)), "x-secret": "1"}
-    sent = call(wrapped(answering(status, body, headers=headers)), X_Request_ID="a")
+    sent = call(with_problems(answering(status, body, headers=headers)), X_Request_ID="a")
     assert sent.error is None
     assert sent.status == answered
     assert sent.problem["code"] == code
@@ -228,13 +224,13 @@ def test_a_foreign_error_is_replaced(
 
 
 def test_a_foreign_error_without_headers_is_replaced(call: Callable) -> None:
-    """ASGI lets an application leave them out."""
+    """ASGI allows omitting them."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 404})
         await send({"type": "http.response.body", "body": b"Not Found"})
 
-    sent = call(wrapped(app))
+    sent = call(with_problems(app))
     assert sent.error is None
     assert sent.problem["code"] == "NOT_FOUND"
 
@@ -248,39 +244,39 @@ def test_a_foreign_error_without_headers_is_replaced(call: Callable) -> None:
         (401, "www-authenticate", 'Bearer realm="mlrf"'),
     ],
 )
-def test_headers_that_say_what_to_do_next_are_kept(
+def test_headers_with_instructions_for_the_client_stay(
     call: Callable, answering: Callable, status: int, name: str, value: str
 ) -> None:
-    sent = call(wrapped(answering(status, b"text", headers={name: value})))
+    sent = call(with_problems(answering(status, b"text", headers={name: value})))
     assert sent.headers[name] == value
     assert sent.problem["status"] == status
 
 
 def test_a_wrong_method_is_named(call: Callable, answering: Callable) -> None:
-    sent = call(wrapped(answering(405, b"Method Not Allowed")), method="DELETE")
+    sent = call(with_problems(answering(405, b"Method Not Allowed")), method="DELETE")
     assert "DELETE" in sent.problem["detail"]
 
 
 @pytest.mark.parametrize("method", ["{x}", "{0}", "{"])
 def test_a_method_is_never_a_format(call: Callable, answering: Callable, method: str) -> None:
-    sent = call(wrapped(answering(405)), method=method)
+    sent = call(with_problems(answering(405)), method=method)
     assert sent.error is None
     assert method in sent.problem["detail"]
 
 
-def test_an_error_that_streams_is_replaced_once(call: Callable, answering: Callable) -> None:
-    sent = call(wrapped(answering(500, b"<html>", b"secret", b"</html>")))
+def test_a_streamed_error_is_replaced_once(call: Callable, answering: Callable) -> None:
+    sent = call(with_problems(answering(500, b"<html>", b"secret", b"</html>")))
     assert len(sent.messages) == 2
     assert sent.problem["code"] == "INTERNAL_ERROR"
     assert b"secret" not in sent.body
 
 
-def test_an_error_to_head_says_how_long_its_body_would_be(
-    call: Callable, answering: Callable
-) -> None:
-    """The server drops the body of an answer to HEAD."""
+def test_an_error_to_head_has_the_length_of_its_body(call: Callable, answering: Callable) -> None:
+    """The server drops the body of a response to HEAD."""
     app = answering(404, headers={"content-type": "text/plain", "content-length": "9"})
-    head, get = (call(wrapped(app), method=method, X_Request_ID="a") for method in ("HEAD", "GET"))
+    head, get = (
+        call(with_problems(app), method=method, X_Request_ID="a") for method in ("HEAD", "GET")
+    )
     assert head.status == 404
     assert head.headers == get.headers
     assert head.problem == get.problem
@@ -291,7 +287,9 @@ def test_a_framework_that_answers_and_then_raises_is_replaced_and_logged(
 ) -> None:
     """As Starlette's ServerErrorMiddleware does."""
     error = RuntimeError(SECRET)
-    sent = call(wrapped(answering(500, b"Internal Server Error", error=error)), X_Request_ID="a")
+    sent = call(
+        with_problems(answering(500, b"Internal Server Error", error=error)), X_Request_ID="a"
+    )
     assert sent.problem["code"] == "INTERNAL_ERROR"
     (line,) = log_lines()
     assert "hunter2" in line["exception"]
@@ -299,5 +297,5 @@ def test_a_framework_that_answers_and_then_raises_is_replaced_and_logged(
 
 def test_a_path_is_quoted_as_it_was_sent(call: Callable, answering: Callable) -> None:
     path = '/"quotes" and </script> and ü'
-    sent = call(wrapped(answering(404)), path=path)
+    sent = call(with_problems(answering(404)), path=path)
     assert json.loads(sent.body)["instance"] == path

@@ -1,4 +1,4 @@
-"""Rate limiting over HTTP: who is charged what, when, and what every answer says of it."""
+"""Rate limiting over HTTP: charges, refusals and headers of every response."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ NOW = 1_000_000.0
 
 
 @dataclass
-class Known:
-    """Sets a caller, as authentication does."""
+class WithCaller:
+    """A middleware that sets a caller, as authentication does."""
 
     app: ASGIApp
     tier: str = "free"
@@ -46,8 +46,10 @@ class Known:
         await self.app(scope, receive, send)
 
 
-def served(app: ASGIApp, *, cost: int = 1, tier: str = "free", limiter: Any = None) -> Known:
-    """An application behind everything that rate limiting needs, with a stopped clock."""
+def with_rate_limit(
+    app: ASGIApp, *, cost: int = 1, tier: str = "free", limiter: Any = None
+) -> WithCaller:
+    """Wrap an application in the middlewares of rate limiting, with a stopped clock."""
     limited = RateLimitMiddleware(
         app,
         limiter=limiter or Limiter(None, clock=lambda: 0.0),
@@ -55,12 +57,12 @@ def served(app: ASGIApp, *, cost: int = 1, tier: str = "free", limiter: Any = No
         default_tier="standard",
         cost_of=lambda scope: cost,
     )
-    with_problems = RateHeadersMiddleware(ProblemMiddleware(limited), clock=lambda: NOW)
-    return Known(RequestIdMiddleware(with_problems), tier)
+    with_headers = RateHeadersMiddleware(ProblemMiddleware(limited), clock=lambda: NOW)
+    return WithCaller(RequestIdMiddleware(with_headers), tier)
 
 
 def charging(*costs: int) -> ASGIApp:
-    """A route that charges what it has found in the body, and says that it is done."""
+    """Return a route that charges the given costs and answers "done"."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         for cost in costs:
@@ -81,8 +83,8 @@ def raising(error: Exception) -> ASGIApp:
 # --- the flat cost ----------------------------------------------------------------------------
 
 
-def test_a_success_says_what_is_left(call: Callable) -> None:
-    sent = call(served(charging(), cost=3))
+def test_a_success_states_the_remaining_units(call: Callable) -> None:
+    sent = call(with_rate_limit(charging(), cost=3))
     assert (sent.status, sent.body) == (200, b"done")
     assert {name: sent.headers[name] for name in RATE_HEADERS} == {
         "ratelimit-policy": '"free";q=100;w=3600;mlrf-burst=10',
@@ -94,8 +96,8 @@ def test_a_success_says_what_is_left(call: Callable) -> None:
     assert "retry-after" not in sent.headers
 
 
-def test_a_caller_who_has_spent_all_is_told_when_to_come_back(call: Callable) -> None:
-    app = served(charging(), cost=6)
+def test_an_exhausted_caller_gets_the_time_to_retry(call: Callable) -> None:
+    app = with_rate_limit(charging(), cost=6)
     call(app)
     sent = call(app)
     assert (sent.status, sent.problem["code"]) == (429, "RATE_LIMITED")
@@ -110,32 +112,32 @@ def test_a_caller_who_has_spent_all_is_told_when_to_come_back(call: Callable) ->
 
 
 def test_a_refused_request_does_not_reach_the_route(call: Callable) -> None:
-    app = served(raising(AssertionError("reached")), cost=10)
+    app = with_rate_limit(raising(AssertionError("reached")), cost=10)
     call(app)
     assert call(app).status == 429
 
 
 @pytest.mark.parametrize("tier", ["unlimited", "free"])
-def test_what_is_free_says_nothing(call: Callable, tier: str) -> None:
-    """The headers would tell a valid key from others, and nobody would count the tries."""
+def test_a_free_call_has_no_rate_headers(call: Callable, tier: str) -> None:
+    """Its headers would reveal valid keys, and attempts would not be counted."""
     cost = 0 if tier == "free" else 10**6
-    sent = call(served(charging(), cost=cost, tier=tier))
+    sent = call(with_rate_limit(charging(), cost=cost, tier=tier))
     assert sent.status == 200
     assert not RATE_HEADERS & sent.headers.keys()
 
 
-def test_callers_are_charged_apart(call: Callable) -> None:
-    app = served(charging(), cost=10)
+def test_callers_are_charged_separately(call: Callable) -> None:
+    app = with_rate_limit(charging(), cost=10)
     assert call(app).status == 200
     assert call(app).status == 429
     app.subject = "ip:192.0.2.7"
     assert call(app).status == 200
 
 
-def test_an_unknown_tier_is_the_default_and_logged_once(
+def test_an_unknown_tier_falls_back_to_the_default_and_is_logged_once(
     call: Callable, log_lines: Callable
 ) -> None:
-    app = served(charging(), tier="gold")
+    app = with_rate_limit(charging(), tier="gold")
     for _ in range(3):
         assert call(app).headers["x-ratelimit-limit"] == "200"
     (line,) = log_lines()
@@ -153,7 +155,7 @@ def test_the_default_must_be_a_tier() -> None:
         )
 
 
-# --- every answer -----------------------------------------------------------------------------
+# --- every response ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -165,10 +167,10 @@ def test_the_default_must_be_a_tier() -> None:
         pytest.param(RuntimeError("no"), 500, id="an exception"),
     ],
 )
-def test_errors_are_charged_and_say_what_is_left(
+def test_errors_are_charged_and_state_the_remaining_units(
     call: Callable, error: Exception, status: int
 ) -> None:
-    app = served(raising(error), cost=4)
+    app = with_rate_limit(raising(error), cost=4)
     sent = call(app)
     assert sent.status == status
     assert sent.headers["x-ratelimit-remaining"] == "6"
@@ -176,18 +178,20 @@ def test_errors_are_charged_and_say_what_is_left(
     assert call(app).status == 429
 
 
-def test_an_error_of_the_framework_says_what_is_left(call: Callable, answering: Callable) -> None:
-    sent = call(served(answering(404, b"Not Found"), cost=4))
+def test_an_error_of_the_framework_states_the_remaining_units(
+    call: Callable, answering: Callable
+) -> None:
+    sent = call(with_rate_limit(answering(404, b"Not Found"), cost=4))
     assert (sent.status, sent.headers["x-ratelimit-remaining"]) == (404, "6")
 
 
 def test_an_answer_cannot_contradict_the_limiter(call: Callable, answering: Callable) -> None:
-    sent = call(served(answering(200, headers={"x-ratelimit-remaining": "99"})))
+    sent = call(with_rate_limit(answering(200, headers={"x-ratelimit-remaining": "99"})))
     assert sent.headers["x-ratelimit-remaining"] == "9"
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_what_is_no_request_passes_through(kind: str) -> None:
+def test_other_scopes_pass_through(kind: str) -> None:
     seen: list[Scope] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -196,7 +200,7 @@ def test_what_is_no_request_passes_through(kind: str) -> None:
     async def nothing(*message: Any) -> None: ...
 
     scope = {"type": kind}
-    anyio.run(served(app).app, scope, nothing, nothing)
+    anyio.run(with_rate_limit(app).app, scope, nothing, nothing)
     assert seen == [{"type": kind}]
 
 
@@ -204,23 +208,23 @@ def test_what_is_no_request_passes_through(kind: str) -> None:
 
 
 def test_the_route_charges_the_rest(call: Callable) -> None:
-    sent = call(served(charging(2, 3), cost=1))
+    sent = call(with_rate_limit(charging(2, 3), cost=1))
     assert (sent.status, sent.headers["x-ratelimit-remaining"]) == (200, "4")
 
 
 def test_the_route_may_charge_where_the_call_is_free(call: Callable) -> None:
-    sent = call(served(charging(2), cost=0))
+    sent = call(with_rate_limit(charging(2), cost=0))
     assert sent.headers["x-ratelimit-remaining"] == "8"
 
 
 @pytest.mark.parametrize("cost", [0, -5])
-def test_the_rest_may_be_nothing(call: Callable, cost: int) -> None:
-    sent = call(served(charging(cost), cost=1))
+def test_the_rest_may_be_zero(call: Callable, cost: int) -> None:
+    sent = call(with_rate_limit(charging(cost), cost=1))
     assert (sent.status, sent.headers["x-ratelimit-remaining"]) == (200, "9")
 
 
 def test_too_little_for_the_rest_is_a_refusal(call: Callable) -> None:
-    app = served(charging(5), cost=2)
+    app = with_rate_limit(charging(5), cost=2)
     assert call(app).headers["x-ratelimit-remaining"] == "3"
     sent = call(app)
     assert (sent.status, sent.problem["code"]) == (429, "RATE_LIMITED")
@@ -228,8 +232,8 @@ def test_too_little_for_the_rest_is_a_refusal(call: Callable) -> None:
     assert sent.headers["x-ratelimit-remaining"] == "1"  # the flat cost stays charged
 
 
-def test_a_request_dearer_than_the_burst_is_no_matter_of_waiting(call: Callable) -> None:
-    sent = call(served(charging(9), cost=2))
+def test_a_request_above_the_burst_gets_no_retry_time(call: Callable) -> None:
+    sent = call(with_rate_limit(charging(9), cost=2))
     assert (sent.status, sent.problem["code"]) == (400, "COST_TOO_HIGH")
     assert sent.problem["detail"] == (
         "This request costs 11 units, and the tier free allows 10 at once; "
@@ -239,16 +243,16 @@ def test_a_request_dearer_than_the_burst_is_no_matter_of_waiting(call: Callable)
     assert sent.headers["x-ratelimit-remaining"] == "9"
 
 
-def test_as_dear_as_the_burst_is_allowed(call: Callable) -> None:
-    assert call(served(charging(8), cost=2)).status == 200
+def test_a_cost_equal_to_the_burst_is_allowed(call: Callable) -> None:
+    assert call(with_rate_limit(charging(8), cost=2)).status == 200
 
 
-def test_a_call_that_costs_more_than_the_burst_is_not_free_to_try(call: Callable) -> None:
-    """Or the answer would tell valid keys from others at no cost."""
-    app = served(raising(AssertionError("reached")), cost=11)
+def test_an_attempt_at_a_call_above_the_burst_is_charged(call: Callable) -> None:
+    """Otherwise the response would reveal valid keys at no cost."""
+    app = with_rate_limit(raising(AssertionError("reached")), cost=11)
     sent = call(app)
     assert sent.problem["code"] == "COST_TOO_HIGH"
-    assert sent.headers["x-ratelimit-remaining"] == "9"  # nor does it use up what is left
+    assert sent.headers["x-ratelimit-remaining"] == "9"  # it charges no more than one attempt
     for _ in range(9):
         call(app)
     assert call(app).problem["code"] == "RATE_LIMITED"
@@ -264,64 +268,66 @@ def test_a_call_that_costs_more_than_the_burst_is_not_free_to_try(call: Callable
         pytest.param(8, 1, 200, "0", id="payable"),
     ],
 )
-def test_a_refused_request_costs_the_work_that_it_was(
+def test_a_refused_request_is_charged_for_its_work(
     call: Callable, extra: int, spent: int, status: int, remaining: str
 ) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await scope["state"]["charge"](extra, spent)
         await charging()(scope, receive, send)
 
-    served_app = served(app, cost=2)
-    sent = call(served_app)
+    app_with_limit = with_rate_limit(app, cost=2)
+    sent = call(app_with_limit)
     assert (sent.status, sent.headers["x-ratelimit-remaining"]) == (status, remaining)
-    assert served_app.scope["state"]["cost"] == 10 - int(remaining)
+    assert app_with_limit.scope["state"]["cost"] == 10 - int(remaining)
 
 
-def test_a_request_that_must_wait_keeps_no_more_than_its_work(call: Callable) -> None:
+def test_a_request_that_must_wait_is_charged_for_its_work_only(call: Callable) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await scope["state"]["charge"](3)
         await scope["state"]["charge"](4, 1)
         await charging()(scope, receive, send)
 
     limiter = Limiter(None, clock=lambda: 0.0)
-    call(served(charging(), cost=4, limiter=limiter))
-    sent = call(served(app, cost=1, limiter=limiter))  # of the 6 left it spends 4, and lacks 2
+    call(with_rate_limit(charging(), cost=4, limiter=limiter))
+    sent = call(
+        with_rate_limit(app, cost=1, limiter=limiter)
+    )  # 6 remain, 4 are spent, 2 are missing
     assert (sent.status, sent.headers["x-ratelimit-remaining"]) == (429, "5")
 
 
-def test_who_is_not_known_is_charged_for_a_refusal_alone(call: Callable) -> None:
-    """Else a call dearer than their burst would be too dear, and not in want of a key."""
+def test_an_unauthenticated_caller_is_charged_for_the_refusal_only(call: Callable) -> None:
+    """Otherwise a call above their burst would be refused as too expensive, not for its key."""
     refused = raising(Problem(Code.AUTH_REQUIRED, "A key is needed."))
-    app = served(refused, cost=25, tier="anonymous")
+    app = with_rate_limit(refused, cost=25, tier="anonymous")
     app.authenticated = False
     sent = call(app)
     assert (sent.status, sent.problem["code"]) == (401, "AUTH_REQUIRED")
     assert sent.headers["x-ratelimit-remaining"] == "19"
 
 
-def test_what_a_request_has_cost_is_left_for_the_log(call: Callable) -> None:
-    app = served(charging(3), cost=2)
+def test_the_cost_of_a_request_is_in_the_state_for_the_log(call: Callable) -> None:
+    app = with_rate_limit(charging(3), cost=2)
     call(app)
     assert app.scope["state"]["cost"] == 5
 
 
-def test_nothing_is_too_dear_without_a_limit(call: Callable) -> None:
-    assert call(served(charging(10**6), cost=10**6, tier="unlimited")).status == 200
+def test_an_unlimited_tier_allows_any_cost(call: Callable) -> None:
+    assert call(with_rate_limit(charging(10**6), cost=10**6, tier="unlimited")).status == 200
 
 
-def test_the_limiter_is_asked_for_the_caller(call: Callable) -> None:
-    class Recorded:
+def test_the_limiter_is_called_with_the_caller(call: Callable) -> None:
+    class RecordingLimiter:
         def __init__(self) -> None:
-            self.asked: list[tuple[str, str, int]] = []
+            self.calls: list[tuple[str, str, int]] = []
             self.limits = LocalLimits(clock=lambda: 0.0)
 
         async def charge(self, subject: str, tier: Any, cost: int) -> Any:
-            self.asked.append((subject, tier.name, cost))
+            self.calls.append((subject, tier.name, cost))
             return self.limits.charge(subject, tier, cost)
 
         async def refund(self, subject: str, tier: Any, units: int) -> Any:
             raise AssertionError("nothing is given back here")
 
-    recorded = Recorded()
-    call(served(charging(3), cost=2, limiter=recorded))
-    assert recorded.asked == [("key:a", "free", 2), ("key:a", "free", 3)]
+    recording = RecordingLimiter()
+    call(with_rate_limit(charging(3), cost=2, limiter=recording))
+    assert recording.calls == [("key:a", "free", 2), ("key:a", "free", 3)]

@@ -1,4 +1,4 @@
-"""Request ids: the caller's if it is sane, else a new one, and in the answer either way."""
+"""Request ids: the caller's if valid, otherwise a new one, always in the response."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NEW = re.compile(r"[0-9a-f]{32}")
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the id that it sees."""
+    """Answer with the request id of the scope."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": request_id_of(scope).encode()})
 
 
 @pytest.mark.parametrize(
-    "given",
+    "request_id",
     [
         pytest.param("a", id="one character"),
         pytest.param("x" * 128, id="128 characters"),
@@ -30,14 +30,14 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
         pytest.param("A.z_0~9-", id="every kind of character"),
     ],
 )
-def test_a_sane_id_is_kept(call: Callable, given: str) -> None:
-    sent = call(RequestIdMiddleware(echo), X_Request_ID=given)
-    assert sent.headers["x-request-id"] == given
-    assert sent.body.decode() == given
+def test_a_valid_id_is_used(call: Callable, request_id: str) -> None:
+    sent = call(RequestIdMiddleware(echo), X_Request_ID=request_id)
+    assert sent.headers["x-request-id"] == request_id
+    assert sent.body.decode() == request_id
 
 
 @pytest.mark.parametrize(
-    "given",
+    "request_id",
     [
         pytest.param("", id="empty"),
         pytest.param("x" * 129, id="129 characters"),
@@ -49,14 +49,14 @@ def test_a_sane_id_is_kept(call: Callable, given: str) -> None:
         pytest.param("ünï", id="no ASCII"),
     ],
 )
-def test_an_insane_id_is_replaced(call: Callable, given: str) -> None:
-    """It would be written to the log and to the answer."""
-    sent = call(RequestIdMiddleware(echo), X_Request_ID=given)
+def test_an_invalid_id_is_replaced(call: Callable, request_id: str) -> None:
+    """It would be written to the log and to the response."""
+    sent = call(RequestIdMiddleware(echo), X_Request_ID=request_id)
     assert NEW.fullmatch(sent.headers["x-request-id"])
     assert sent.body.decode() == sent.headers["x-request-id"]
 
 
-def test_a_request_without_an_id_gets_its_own(call: Callable) -> None:
+def test_a_request_without_an_id_gets_a_new_one(call: Callable) -> None:
     ids = [call(RequestIdMiddleware(echo)).headers["x-request-id"] for _ in range(3)]
     assert all(NEW.fullmatch(one) for one in ids)
     assert len(set(ids)) == 3
@@ -69,8 +69,8 @@ def test_the_answer_has_one_id_though_the_application_set_another(
     assert call(RequestIdMiddleware(app), X_Request_ID="ours").headers["x-request-id"] == "ours"
 
 
-def test_an_answer_that_names_no_headers_gets_one(call: Callable) -> None:
-    """ASGI lets an application leave them out."""
+def test_a_response_without_headers_gets_the_id(call: Callable) -> None:
+    """ASGI allows omitting them."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 204})
@@ -81,8 +81,8 @@ def test_an_answer_that_names_no_headers_gets_one(call: Callable) -> None:
     assert sent.headers == {"x-request-id": "a"}
 
 
-def test_state_of_the_server_is_kept(call: Callable) -> None:
-    """A lifespan's state comes in the same mapping."""
+def test_the_state_of_the_server_stays(call: Callable) -> None:
+    """The state of the lifespan is in the same mapping."""
     seen: dict[str, object] = {}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,7 +109,7 @@ def test_log_lines_carry_the_id_while_the_request_runs(call: Callable, log_lines
     ]
 
 
-def test_requests_at_the_same_time_keep_their_ids_apart(log_lines: Callable) -> None:
+def test_concurrent_requests_have_separate_ids(log_lines: Callable) -> None:
     log = structlog.get_logger("test")
 
     async def run() -> None:
@@ -141,7 +141,7 @@ def test_requests_at_the_same_time_keep_their_ids_apart(log_lines: Callable) -> 
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_what_is_no_request_passes_through(kind: str) -> None:
+def test_other_scopes_pass_through(kind: str) -> None:
     seen: list[tuple[Scope, object]] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""Security headers: on every answer, none overridden that the answer sets itself."""
+"""Security headers: on every response, without overriding those it sets itself."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from middleware.request_id import RequestIdMiddleware
 from middleware.security_headers import HEADERS, SecurityHeadersMiddleware
 
 
-def test_the_set_is_the_one_for_an_api() -> None:
-    """What OWASP asks of a REST service, spelt out: a typing error would go unseen."""
+def test_the_headers_are_those_for_an_api() -> None:
+    """The expected set is OWASP's for REST services, spelt out to catch typing errors."""
     assert {name: HEADERS[name] for name in HEADERS if name != "permissions-policy"} == {
         "x-content-type-options": "nosniff",
         "content-security-policy": (
@@ -45,7 +45,7 @@ def test_the_set_is_the_one_for_an_api() -> None:
         pytest.param(500, "GET", (b"{}",), id="a failure"),
     ],
 )
-def test_every_answer_has_them(
+def test_every_response_has_the_headers(
     call: Callable, answering: Callable, status: int, method: str, parts: tuple[bytes, ...]
 ) -> None:
     app = answering(status, *parts, headers={"x-own": "1"})
@@ -55,7 +55,7 @@ def test_every_answer_has_them(
     assert [message["body"] for message in sent.messages[1:]] == list(parts)
 
 
-def test_a_problem_has_them(call: Callable) -> None:
+def test_a_problem_has_the_headers(call: Callable) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         raise Problem(Code.NOT_FOUND, "Nothing.")
 
@@ -66,13 +66,15 @@ def test_a_problem_has_them(call: Callable) -> None:
 
 
 @pytest.mark.parametrize("name", HEADERS)
-def test_what_an_answer_says_itself_is_kept(call: Callable, answering: Callable, name: str) -> None:
+def test_headers_of_the_response_are_not_overridden(
+    call: Callable, answering: Callable, name: str
+) -> None:
     sent = call(SecurityHeadersMiddleware(answering(200, headers={name.title(): "own"})))
     assert sent.headers == {**{n: v for n, v in HEADERS.items() if n != name}, name.title(): "own"}
 
 
-def test_a_304_leaves_alone_what_the_cache_was_told(call: Callable, answering: Callable) -> None:
-    """A cache takes over the headers of a 304; no-store would throw out what it has."""
+def test_a_304_does_not_change_the_cache_headers(call: Callable, answering: Callable) -> None:
+    """A cache adopts the headers of a 304; no-store would evict its entry."""
     sent = call(SecurityHeadersMiddleware(answering(304, headers={"etag": '"a"'})))
     assert "cache-control" not in sent.headers
     assert sent.headers["x-content-type-options"] == "nosniff"
@@ -85,7 +87,7 @@ def test_a_304_leaves_alone_what_the_cache_was_told(call: Callable, answering: C
         pytest.param(False, None, id="plain HTTP"),
     ],
 )
-def test_hsts_is_for_callers_over_tls(
+def test_hsts_is_sent_over_tls_only(
     call: Callable, answering: Callable, tls: bool, expected: str | None
 ) -> None:
     sent = call(SecurityHeadersMiddleware(answering(200), tls_in_front=tls))
@@ -104,8 +106,8 @@ def test_headers_that_an_application_shares_between_answers_do_not_grow(call: Ca
     assert shared == [(b"x-own", b"1")]
 
 
-def test_an_answer_without_headers_gets_them(call: Callable) -> None:
-    """ASGI lets an application leave them out."""
+def test_a_response_without_headers_gets_them(call: Callable) -> None:
+    """ASGI allows omitting them."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200})
@@ -115,9 +117,9 @@ def test_an_answer_without_headers_gets_them(call: Callable) -> None:
 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_what_is_no_request_passes_untouched(kind: str) -> None:
+def test_other_scopes_pass_unchanged(kind: str) -> None:
     seen: list[object] = []
-    wrapped: ASGIApp = SecurityHeadersMiddleware(_recorder(seen))
+    wrapped: ASGIApp = SecurityHeadersMiddleware(_recording_app(seen))
 
     async def receive() -> Message:
         return {}
@@ -129,7 +131,7 @@ def test_what_is_no_request_passes_untouched(kind: str) -> None:
     assert seen == [scope, receive, send]
 
 
-def _recorder(seen: list[object]) -> ASGIApp:
+def _recording_app(seen: list[object]) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         seen.extend((scope, receive, send))
 

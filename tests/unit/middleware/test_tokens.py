@@ -1,4 +1,4 @@
-"""Bearer tokens: which are believed, and what for."""
+"""Bearer tokens: accepted and rejected tokens, and the claims used."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from jwt.algorithms import RSAAlgorithm
 from errors import InputError
 from middleware import tokens as module
 from middleware.token_keys import CHECK_SECONDS, PublicKeys, SharedSecret, TokenKeys
-from middleware.tokens import TokenError, TokenVerifier, Verified, looks_like_token
+from middleware.tokens import TokenError, TokenVerifier, VerifiedToken, looks_like_token
 
 SECRET = "a shared secret of the sign-on, 40 chars"
 SCOPES = {"forecast", "explain", "admin"}
@@ -34,19 +34,19 @@ TIERS = {"standard", "partner"}
 
 
 def claims(**changes: Any) -> dict[str, Any]:
-    """Claims that are believed; a change to None takes a claim away."""
+    """Return valid claims; a change to None removes a claim."""
     now = int(time.time())
     all_claims = {"sub": "planner", "aud": "mlrf", "iss": "sign-on", "exp": now + 3600, **changes}
     return {name: value for name, value in all_claims.items() if value is not None}
 
 
-def signed(key: Any = SECRET, algorithm: str | None = "HS256", **changes: Any) -> str:
+def sign_token(key: Any = SECRET, algorithm: str | None = "HS256", **changes: Any) -> str:
     headers = changes.pop("headers", None)
     return jwt.encode(claims(**changes), key, algorithm=algorithm, headers=headers)
 
 
 def raw(header: bytes, payload: bytes, secret: str = SECRET) -> str:
-    """A token of any content, signed with HMAC."""
+    """Return a token of any content, signed with HMAC."""
     body = b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in (header, payload))
     digest = hmac.digest(secret.encode(), body, hashlib.sha256)
     return (body + b"." + base64.urlsafe_b64encode(digest).rstrip(b"=")).decode()
@@ -64,13 +64,13 @@ def verifier(keys: TokenKeys | None = None, **changes: Any) -> TokenVerifier:
     return TokenVerifier(keys or SharedSecret(SECRET), **options)
 
 
-# --- what is believed -------------------------------------------------------------------------
+# --- accepted tokens --------------------------------------------------------------------------
 
 
-def test_a_token_tells_who_bears_it() -> None:
+def test_a_token_gives_its_subject() -> None:
     exp = int(time.time()) + 60
-    token = signed(scope="forecast admin", tier="partner", exp=exp)
-    assert verifier().verify(token) == Verified(
+    token = sign_token(scope="forecast admin", tier="partner", exp=exp)
+    assert verifier().verify(token) == VerifiedToken(
         "planner", frozenset({"forecast", "admin"}), "partner", float(exp)
     )
 
@@ -89,12 +89,12 @@ def test_a_token_tells_who_bears_it() -> None:
         pytest.param({"scope": 7, "scopes": {"admin": 1}, "scp": [["admin"]]}, set(), id="others"),
     ],
 )
-def test_scopes_are_those_that_exist(changes: dict[str, Any], scopes: set[str]) -> None:
-    assert verifier().verify(signed(**changes)).scopes == scopes
+def test_unknown_scopes_are_ignored(changes: dict[str, Any], scopes: set[str]) -> None:
+    assert verifier().verify(sign_token(**changes)).scopes == scopes
 
 
 @pytest.mark.parametrize(
-    ("tier", "given"),
+    ("tier", "expected"),
     [
         ("partner", "partner"),
         (None, "standard"),
@@ -102,17 +102,17 @@ def test_scopes_are_those_that_exist(changes: dict[str, Any], scopes: set[str]) 
         (["partner"], "standard"),
     ],
 )
-def test_a_tier_that_is_not_offered_is_the_default(tier: Any, given: str) -> None:
-    assert verifier().verify(signed(tier=tier)).tier == given
+def test_an_unknown_tier_is_the_default(tier: Any, expected: str) -> None:
+    assert verifier().verify(sign_token(tier=tier)).tier == expected
 
 
 @pytest.mark.parametrize(
-    ("subject", "given"),
+    ("subject", "expected"),
     [("x" * 200, "x" * 128), ("line\nend\x00", "line?end?"), ("Zoë", "Zoë")],
     ids=["long", "control characters", "letters"],
 )
-def test_a_subject_can_be_stored_and_logged(subject: str, given: str) -> None:
-    assert verifier().verify(signed(sub=subject)).subject == given
+def test_a_subject_can_be_stored_and_logged(subject: str, expected: str) -> None:
+    assert verifier().verify(sign_token(sub=subject)).subject == expected
 
 
 @pytest.mark.parametrize(
@@ -125,23 +125,23 @@ def test_a_subject_can_be_stored_and_logged(subject: str, given: str) -> None:
 )
 def test_clocks_may_differ_a_little(changes: Callable[[int], dict[str, Any]]) -> None:
     claims = changes(int(time.time()))
-    assert verifier().verify(signed(**claims)).subject == "planner"
+    assert verifier().verify(sign_token(**claims)).subject == "planner"
 
 
-def test_an_issuer_is_demanded_only_where_one_is_agreed() -> None:
-    token = signed(iss=None)
+def test_an_issuer_is_required_only_where_configured() -> None:
+    token = sign_token(iss=None)
     assert verifier(issuer=None).verify(token).subject == "planner"
     assert reason_of(token) == "token_claims"
 
 
-# --- what is refused --------------------------------------------------------------------------
+# --- rejected tokens --------------------------------------------------------------------------
 
 
 def reason_of(token: str, using: TokenVerifier | None = None) -> str:
     with pytest.raises(TokenError) as raised:
         (using or verifier()).verify(token)
     assert raised.value.detail
-    # no library's message with parts of the token, in a log of the exception
+    # a chained message of the library could put parts of the token into a log
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__ or raised.value.__context__ is None
     return raised.value.reason
@@ -154,21 +154,21 @@ BODY = json.dumps(claims()).encode()
 @pytest.mark.parametrize(
     ("token", "reason"),
     [
-        pytest.param(signed(exp=int(time.time()) - 60), "token_expired", id="expired"),
-        pytest.param(signed(nbf=int(time.time()) + 3600), "token_early", id="not yet valid"),
-        pytest.param(signed(aud="other"), "token_audience", id="another audience"),
-        pytest.param(signed(aud=["a", "b"]), "token_audience", id="other audiences"),
-        pytest.param(signed(aud=None), "token_claims", id="no audience"),
-        pytest.param(signed(iss="somebody"), "token_issuer", id="another issuer"),
-        pytest.param(signed(exp=None), "token_claims", id="no expiry"),
-        pytest.param(signed(sub=None), "token_claims", id="no subject"),
-        pytest.param(signed(sub=""), "token_claims", id="empty subject"),
+        pytest.param(sign_token(exp=int(time.time()) - 60), "token_expired", id="expired"),
+        pytest.param(sign_token(nbf=int(time.time()) + 3600), "token_early", id="not yet valid"),
+        pytest.param(sign_token(aud="other"), "token_audience", id="another audience"),
+        pytest.param(sign_token(aud=["a", "b"]), "token_audience", id="other audiences"),
+        pytest.param(sign_token(aud=None), "token_claims", id="no audience"),
+        pytest.param(sign_token(iss="somebody"), "token_issuer", id="another issuer"),
+        pytest.param(sign_token(exp=None), "token_claims", id="no expiry"),
+        pytest.param(sign_token(sub=None), "token_claims", id="no subject"),
+        pytest.param(sign_token(sub=""), "token_claims", id="empty subject"),
         pytest.param(raw(HEADER, json.dumps(claims(sub=7)).encode()), "token_claims", id="number"),
         pytest.param(
-            signed("another secret of the same length, 40 ch"), "token_signature", id="key"
+            sign_token("another secret of the same length, 40 ch"), "token_signature", id="key"
         ),
-        pytest.param(signed(SECRET * 2, "HS384"), "token_algorithm", id="another algorithm"),
-        pytest.param(signed(None, algorithm="none"), "token_algorithm", id="unsigned"),
+        pytest.param(sign_token(SECRET * 2, "HS384"), "token_algorithm", id="another algorithm"),
+        pytest.param(sign_token(None, algorithm="none"), "token_algorithm", id="unsigned"),
         pytest.param(raw(b'{"alg": "nOnE"}', BODY), "token_algorithm", id="unsigned, spelled"),
         pytest.param(raw(b"{}", BODY), "token_algorithm", id="no algorithm"),
         pytest.param(raw(b"[]", BODY), "token_malformed", id="header of another shape"),
@@ -179,8 +179,8 @@ BODY = json.dumps(claims()).encode()
         pytest.param(raw(HEADER, b'{"a":' * 580), "token_malformed", id="deep claims"),
         pytest.param("a.b.c", "token_malformed", id="letters"),
         pytest.param("..", "token_malformed", id="dots"),
-        pytest.param(signed() + "A", "token_signature", id="longer"),
-        pytest.param(signed()[:-2], "token_malformed", id="shorter"),
+        pytest.param(sign_token() + "A", "token_signature", id="longer"),
+        pytest.param(sign_token()[:-2], "token_malformed", id="shorter"),
         *(
             pytest.param(
                 raw(HEADER, BODY.replace(b'"exp": ', b'"exp": ' + value + b', "x": ')),
@@ -191,15 +191,15 @@ BODY = json.dumps(claims()).encode()
         ),
     ],
 )
-def test_a_token_that_is_not_to_be_believed_is_refused(token: str, reason: str) -> None:
+def test_an_invalid_token_is_refused(token: str, reason: str) -> None:
     assert reason_of(token) == reason
 
 
 @pytest.mark.parametrize(
     ("text", "like"),
     [
-        (signed(), True),
-        (signed(None, algorithm="none"), True),
+        (sign_token(), True),
+        (sign_token(None, algorithm="none"), True),
         ("mlrf_abc_def_ghi", False),
         ("one.two", False),
         ("a.b.c.d", False),
@@ -207,7 +207,7 @@ def test_a_token_that_is_not_to_be_believed_is_refused(token: str, reason: str) 
         ("a.b.c\n", False),
     ],
 )
-def test_a_token_is_told_by_its_shape(text: str, like: bool) -> None:
+def test_a_token_is_recognized_by_its_shape(text: str, like: bool) -> None:
     assert looks_like_token(text) is like
 
 
@@ -223,7 +223,7 @@ def test_a_short_secret_is_refused(secret: str) -> None:
 
 @pytest.fixture
 def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The tokens that are verified and not looked up."""
+    """Return the tokens that were verified rather than found in the cache."""
     seen: list[str] = []
     real = jwt.decode
 
@@ -253,7 +253,7 @@ def test_a_token_is_verified_once_a_minute(
 ) -> None:
     clock = Clock()
     using = verifier(clock=clock)
-    token = signed(exp=int(clock.time) + lifetime + 1)
+    token = sign_token(exp=int(clock.time) + lifetime + 1)
     using.verify(token)
     clock.time += later
     using.verify(token)
@@ -261,36 +261,36 @@ def test_a_token_is_verified_once_a_minute(
 
 
 def test_an_expired_token_is_refused_though_it_was_cached() -> None:
-    """The leeway is for clocks that differ, and the cache adds nothing to it."""
+    """The leeway is for clock differences, and the cache adds nothing to it."""
     clock = Clock()
     using = verifier(clock=clock, leeway=0)
-    token = signed(exp=int(clock.time) + 1)
+    token = sign_token(exp=int(clock.time) + 1)
     assert using.verify(token)
     deadline = time.monotonic() + 5
     while time.time() < int(clock.time) + 1.01:
         assert time.monotonic() < deadline
-        time.sleep(0.05)  # the library reads the time of day itself
+        time.sleep(0.05)  # PyJWT reads the system clock, which a test cannot set
     clock.time = time.time()
     assert reason_of(token, using) == "token_expired"
 
 
 def test_refusals_are_not_cached_and_the_cache_is_bounded(decodings: list[str]) -> None:
-    using = verifier(cached_bytes=2_700)  # of two
+    using = verifier(cached_bytes=2_700)  # room for two tokens
     for number in range(5):
-        using.verify(signed(sub=f"{number}"))
+        using.verify(sign_token(sub=f"{number}"))
     assert len(using._cache) == 2
-    bad = signed(aud="other")
+    bad = sign_token(aud="other")
     assert {reason_of(bad, using), reason_of(bad, using)} == {"token_audience"}
     assert decodings.count(bad) == 2
 
 
-def test_neither_token_nor_secret_is_shown_or_kept() -> None:
+def test_neither_token_nor_secret_is_shown_or_stored() -> None:
     using = verifier()
-    token = signed()
+    token = sign_token()
     verified = using.verify(token)
-    told = f"{using!r} {using._keys!r} {verified!r} {list(using._cache.items())!r}"
-    assert token not in told
-    assert SECRET not in told
+    output = f"{using!r} {using._keys!r} {verified!r} {list(using._cache.items())!r}"
+    assert token not in output
+    assert SECRET not in output
 
 
 # --- public keys ------------------------------------------------------------------------------
@@ -329,7 +329,7 @@ def by_file(path: Path, content: bytes, **changes: Any) -> TokenVerifier:
 
 
 def rs256(key: rsa.RSAPrivateKey, kid: str | None = None) -> str:
-    return signed(key, "RS256", headers={"kid": kid} if kid else None)
+    return sign_token(key, "RS256", headers={"kid": kid} if kid else None)
 
 
 def test_a_token_is_verified_with_a_key_as_pem(path: Path, private: list[Any]) -> None:
@@ -349,26 +349,26 @@ def test_a_token_is_verified_with_the_key_that_it_names(path: Path, private: lis
     assert reason_of(rs256(one), using) == "token_key"
 
 
-def test_a_token_need_not_name_the_only_key(path: Path, private: list[Any]) -> None:
+def test_a_token_may_omit_the_id_of_the_only_key(path: Path, private: list[Any]) -> None:
     using = by_file(path, jwk_set(jwk(private[0], kid="one")))
     assert using.verify(rs256(private[0])).subject == "planner"
     assert reason_of(rs256(private[0], "two"), using) == "token_key"
 
 
 def test_a_public_key_is_no_shared_secret(path: Path, private: list[Any]) -> None:
-    """A token that is signed with the text of the key, and says that it is of HS256."""
+    """The token is signed with the text of the public key as an HS256 secret."""
     content = pem(private[0])
     using = by_file(path, content)
     assert reason_of(raw(HEADER, BODY, content.decode()), using) == "token_algorithm"
 
 
-def test_a_key_that_the_token_brings_is_not_believed(path: Path, private: list[Any]) -> None:
+def test_a_key_embedded_in_the_token_is_not_trusted(path: Path, private: list[Any]) -> None:
     using = by_file(path, pem(private[0]))
-    token = signed(private[1], "RS256", headers={"jwk": jwk(private[1])})
+    token = sign_token(private[1], "RS256", headers={"jwk": jwk(private[1])})
     assert reason_of(token, using) == "token_signature"
 
 
-def test_keys_for_other_uses_are_left_out(path: Path, private: list[Any]) -> None:
+def test_keys_for_other_uses_are_ignored(path: Path, private: list[Any]) -> None:
     one, two = private
     content = jwk_set(
         jwk(one, kid="encrypts", use="enc"),
@@ -424,7 +424,7 @@ def test_a_file_that_is_missing_is_refused(path: Path) -> None:
 
 
 class Rotation:
-    """A file of keys that changes while it is used."""
+    """A file of keys that changes while in use."""
 
     def __init__(self, path: Path, content: bytes) -> None:
         self.time = 0.0
@@ -453,7 +453,7 @@ def rotation(path: Path, private: list[Any]) -> Rotation:
 def test_a_new_key_is_found_and_an_old_one_forgotten(
     rotation: Rotation, private: list[Any]
 ) -> None:
-    """Also for a token that was verified before and is cached."""
+    """Cached tokens that were verified before are affected too."""
     old, new = rs256(private[0], "one"), rs256(private[1], "two")
     assert (rotation.subject(old), rotation.subject(new)) == ("planner", "token_key")
     rotation.write(jwk_set(jwk(private[1], kid="two")))
@@ -463,7 +463,7 @@ def test_a_new_key_is_found_and_an_old_one_forgotten(
     assert (rotation.subject(old), rotation.subject(new)) == ("token_key", "planner")
 
 
-def test_the_file_is_not_looked_at_for_every_token(
+def test_the_file_is_not_checked_for_every_token(
     rotation: Rotation, private: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 0
@@ -480,7 +480,7 @@ def test_the_file_is_not_looked_at_for_every_token(
     assert looks == 0
 
 
-def test_a_file_that_did_not_change_is_not_read_again(
+def test_an_unchanged_file_is_not_read_again(
     rotation: Rotation, private: list[Any], decodings: list[str]
 ) -> None:
     token = rs256(private[0], "one")
@@ -491,14 +491,14 @@ def test_a_file_that_did_not_change_is_not_read_again(
 
 
 @pytest.mark.parametrize("content", [None, b"", b'{"keys": ['], ids=["gone", "empty", "half"])
-def test_keys_stay_while_the_file_cannot_be_read(
+def test_keys_stay_valid_while_the_file_is_unreadable(
     rotation: Rotation,
     private: list[Any],
     path: Path,
     content: bytes | None,
     log_lines: Callable[[], list[dict[str, Any]]],
 ) -> None:
-    """And the next file that can be is read."""
+    """The next readable file is read."""
     if content is None:
         path.unlink()
     else:

@@ -1,4 +1,4 @@
-"""Why a forecast is what it is: steps that are the model's own and add up."""
+"""Explanations: contributions of the model that add up to the forecast."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from models.explanation import (
     Explanation,
     ExplanationError,
     Space,
+    convert_to_units,
     explain,
-    in_units,
     load_explainer,
     readable,
 )
@@ -33,7 +33,7 @@ from models.explanation import (
 ORDINARY = "store:1/family:LIQUOR,WINE,BEER"
 NEVER_SOLD = "store:3/family:BOOKS"
 GRAPH_ROUNDING = 1e-5
-"""Which the parity of boosters and graphs is held to, relative and absolute below 1."""
+"""Tolerance between booster and ONNX graph: relative, and absolute below 1."""
 Explains = Callable[..., Explanation]
 
 
@@ -44,14 +44,14 @@ def explainer(bundle: Bundle) -> Explainer:
 
 @pytest.fixture(scope="module")
 def golden(bundle: Bundle) -> np.ndarray:
-    """Rows of both segments, near and far mixed."""
+    """Return rows of both segments, near and far mixed."""
     rows: np.ndarray = np.load(bundle.path / GOLDEN_ROWS_FILE)
     return rows[np.random.default_rng(7).permutation(len(rows))]
 
 
 @pytest.fixture(scope="module")
 def explains(engine: ForecastEngine) -> Explains:
-    """Explains a node of the demo's engine, from the newest origin where no other is given."""
+    """Return a function that explains a node, from the newest origin by default."""
 
     def explains(node: str, *horizons: int, origin: int | None = None) -> Explanation:
         at = engine.snapshot.newest_origin if origin is None else origin
@@ -62,33 +62,38 @@ def explains(engine: ForecastEngine) -> Explains:
     return explains
 
 
-def assert_adds_up(found: Explanation) -> None:
-    """The steps, added here once more, are the prediction but for the float32 rounding of the
+def assert_adds_up(explanation: Explanation) -> None:
+    """Assert that the steps add up to the prediction, but for the float32 rounding of the
     graph that serves, which the explanation tells."""
-    steps = [found.base_units, *found.units.tolist(), found.cut, found.reconciliation]
-    total = sum([*steps, found.not_explained])
-    assert total == pytest.approx(found.prediction, rel=GRAPH_ROUNDING, abs=GRAPH_ROUNDING)
-    assert found.missing == pytest.approx(abs(total - found.prediction), abs=1e-9)
-    assert_groups_add_up(found)
-    if found.space is Space.UNITS:
-        np.testing.assert_array_equal(found.contributions, found.units)
-        assert found.base == found.base_units
+    steps = [
+        explanation.base_units,
+        *explanation.units.tolist(),
+        explanation.cut,
+        explanation.reconciliation,
+    ]
+    total = sum([*steps, explanation.not_explained])
+    assert total == pytest.approx(explanation.prediction, rel=GRAPH_ROUNDING, abs=GRAPH_ROUNDING)
+    assert explanation.missing == pytest.approx(abs(total - explanation.prediction), abs=1e-9)
+    assert_groups_add_up(explanation)
+    if explanation.space is Space.UNITS:
+        np.testing.assert_array_equal(explanation.contributions, explanation.units)
+        assert explanation.base == explanation.base_units
 
 
-def assert_groups_add_up(found: Explanation) -> None:
-    """The groups' steps are the features' steps: in units, in the space, and as factors."""
-    groups = found.of_groups()
+def assert_groups_add_up(explanation: Explanation) -> None:
+    """Assert that groups add up their features' steps: in units, in the space, and as factors."""
+    groups = explanation.of_groups()
     columns = [column for step in groups.values() for column in step.columns]
     assert sorted(columns) == list(range(len(NAMES)))
     by_units = sum(step.units for step in groups.values())
     by_space = sum(step.contribution for step in groups.values())
-    assert by_units == pytest.approx(found.units.sum(), rel=1e-9, abs=1e-9)
-    assert by_space == pytest.approx(found.contributions.sum(), rel=1e-9, abs=1e-9)
+    assert by_units == pytest.approx(explanation.units.sum(), rel=1e-9, abs=1e-9)
+    assert by_space == pytest.approx(explanation.contributions.sum(), rel=1e-9, abs=1e-9)
     sizes = [abs(step.contribution) for step in groups.values()]
     assert sizes == sorted(sizes, reverse=True)
     for group, step in groups.items():
         assert {FEATURES[column].group for column in step.columns} == {group}
-        moved = found.contributions[list(step.columns)]
+        moved = explanation.contributions[list(step.columns)]
         assert step.contribution == pytest.approx(moved.sum(), rel=1e-9, abs=1e-9)
         assert list(np.abs(moved)) == sorted(np.abs(moved), reverse=True)
 
@@ -99,28 +104,31 @@ def assert_groups_add_up(found: Explanation) -> None:
 def test_contributions_are_those_of_the_booster_that_forecasts_the_horizon(
     bundle: Bundle, explainer: Explainer, golden: np.ndarray
 ) -> None:
-    """Rows of both segments come back in their order, each from its own booster."""
+    """Rows of both segments are returned in order, each from its own booster."""
     near = golden[:, NAMES.index("horizon")] <= 16
     assert near.any()
     assert not near.all()
-    found = explainer.contributions(golden)
-    assert found.shape == (len(golden), len(NAMES) + 1)
-    assert found.dtype == np.float64
+    contributions = explainer.contributions(golden)
+    assert contributions.shape == (len(golden), len(NAMES) + 1)
+    assert contributions.dtype == np.float64
     for last, chosen in ((16, near), (90, ~near)):
         booster = lgb.Booster(model_file=bundle.path / booster_file(last))
         expected = booster.predict(golden[chosen], pred_contrib=True)
-        np.testing.assert_array_equal(found[chosen], expected)
+        np.testing.assert_array_equal(contributions[chosen], expected)
         np.testing.assert_allclose(
-            found[chosen].sum(axis=1), booster.predict(golden[chosen]), rtol=1e-9, atol=1e-12
+            contributions[chosen].sum(axis=1),
+            booster.predict(golden[chosen]),
+            rtol=1e-9,
+            atol=1e-12,
         )
 
 
-def test_a_row_has_the_same_contributions_alone_and_among_others(
+def test_a_row_has_the_same_contributions_in_every_batch(
     explainer: Explainer, golden: np.ndarray
 ) -> None:
     together = explainer.contributions(golden[:5])
-    alone = [explainer.contributions(row[None])[0] for row in golden[:5]]
-    np.testing.assert_array_equal(together, alone)
+    separately = [explainer.contributions(row[None])[0] for row in golden[:5]]
+    np.testing.assert_array_equal(together, separately)
 
 
 def test_the_boosters_of_a_bundle_are_loaded_once(bundle: Bundle) -> None:
@@ -129,7 +137,7 @@ def test_the_boosters_of_a_bundle_are_loaded_once(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize("error", [ImportError, OSError], ids=["absent", "without OpenMP"])
-def test_a_process_without_lightgbm_cannot_explain_and_says_so(
+def test_a_process_without_lightgbm_raises_a_clear_error(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     class Refusing:
@@ -155,19 +163,21 @@ def test_a_process_without_lightgbm_cannot_explain_and_says_so(
 def test_the_steps_of_any_series_and_day_add_up(
     engine: ForecastEngine, explains: Explains, data: some.DataObject
 ) -> None:
-    """From any origin, for either segment, whether it has sold or not."""
+    """It holds for any origin and segment, with and without sales."""
     hierarchy = engine.snapshot.hierarchy
     bottom = data.draw(some.integers(hierarchy.n_upper, len(hierarchy) - 1))
     origin = data.draw(some.integers(MIN_HISTORY_DAYS - 1, engine.snapshot.newest_origin))
     horizon = data.draw(some.integers(1, MAX_HORIZON))
     node = hierarchy.nodes[bottom].id
-    found = explains(node, horizon, origin=origin)
-    assert found.space is Space.LINK
-    assert_adds_up(found)
-    score = found.base + found.contributions.sum()
-    assert found.base_units + found.units.sum() == pytest.approx(np.expm1(score), rel=1e-9)
-    assert found.reconciliation == pytest.approx(0, abs=1e-9 * max(found.prediction, 1))
-    np.testing.assert_array_equal(np.sign(found.units), np.sign(found.contributions))
+    explanation = explains(node, horizon, origin=origin)
+    assert explanation.space is Space.LINK
+    assert_adds_up(explanation)
+    score = explanation.base + explanation.contributions.sum()
+    assert explanation.base_units + explanation.units.sum() == pytest.approx(
+        np.expm1(score), rel=1e-9
+    )
+    assert explanation.reconciliation == pytest.approx(0, abs=1e-9 * max(explanation.prediction, 1))
+    np.testing.assert_array_equal(np.sign(explanation.units), np.sign(explanation.contributions))
 
 
 @pytest.mark.parametrize("horizon", [1, 16, 17, 90])
@@ -181,9 +191,9 @@ def test_the_contributions_of_a_day_are_lightgbms_for_its_row(
     )
     booster = lgb.Booster(model_file=bundle.path / booster_file(16 if horizon <= 16 else 90))
     expected = booster.predict(row, pred_contrib=True)[0]
-    found = explains(ORDINARY, horizon)
-    np.testing.assert_allclose([*found.contributions, found.base], expected, rtol=1e-12)
-    assert found.values == readable(bundle.contract, row[0])
+    explanation = explains(ORDINARY, horizon)
+    np.testing.assert_allclose([*explanation.contributions, explanation.base], expected, rtol=1e-12)
+    assert explanation.values == readable(bundle.contract, row[0])
 
 
 def test_a_past_day_is_explained_from_the_state_of_its_origin(
@@ -198,14 +208,14 @@ def test_a_past_day_is_explained_from_the_state_of_its_origin(
 
 
 def test_a_series_that_never_sold_has_no_steps(explains: Explains) -> None:
-    found = explains(NEVER_SOLD, 3)
-    assert (found.prediction, found.base, found.base_units) == (0, 0, 0)
-    assert not found.contributions.any()
-    assert not found.units.any()
-    assert (found.cut, found.reconciliation, found.missing) == (0, 0, 0)
-    assert found.explained_share == 1
-    assert found.values is not None
-    assert found.values[NAMES.index("family")] == "BOOKS"
+    explanation = explains(NEVER_SOLD, 3)
+    assert (explanation.prediction, explanation.base, explanation.base_units) == (0, 0, 0)
+    assert not explanation.contributions.any()
+    assert not explanation.units.any()
+    assert (explanation.cut, explanation.reconciliation, explanation.missing) == (0, 0, 0)
+    assert explanation.explained_share == 1
+    assert explanation.values is not None
+    assert explanation.values[NAMES.index("family")] == "BOOKS"
 
 
 # --- sums -------------------------------------------------------------------------------------
@@ -223,22 +233,22 @@ def test_a_series_that_never_sold_has_no_steps(explains: Explains) -> None:
         pytest.param(NEVER_SOLD, range(1, 31), id="never sold"),
     ],
 )
-def test_a_sum_is_explained_by_the_steps_of_its_days_and_series(
+def test_a_sum_is_explained_by_the_contributions_of_its_days_and_series(
     explains: Explains, node: str, days: list[int]
 ) -> None:
-    found = explains(node, *days)
-    assert found.space is Space.UNITS
-    assert found.values is None
-    assert_adds_up(found)
-    assert found.not_explained == 0
-    assert found.explained_share == 1
+    explanation = explains(node, *days)
+    assert explanation.space is Space.UNITS
+    assert explanation.values is None
+    assert_adds_up(explanation)
+    assert explanation.not_explained == 0
+    assert explanation.explained_share == 1
 
 
 @pytest.mark.parametrize("node", ["total", "store:3", "family:BOOKS"])
-def test_a_node_is_explained_by_the_steps_of_its_series(
+def test_a_node_is_explained_by_the_contributions_of_its_series(
     engine: ForecastEngine, explains: Explains, node: str
 ) -> None:
-    """Those that have never sold among them have none."""
+    """Series without any sale have none."""
     hierarchy = engine.snapshot.hierarchy
     keys = zip(hierarchy.bottoms["store_nbr"], hierarchy.bottoms["family"], strict=True)
     below = [
@@ -246,14 +256,16 @@ def test_a_node_is_explained_by_the_steps_of_its_series(
         for number, name in keys
         if node in ("total", f"store:{number}", f"family:{name}")
     ]
-    found = explains(node, 20)
+    explanation = explains(node, 20)
     singles = [explains(bottom, 20) for bottom in below]
-    np.testing.assert_allclose(found.units, sum(single.units for single in singles), atol=1e-9)
-    assert found.base_units == pytest.approx(sum(single.base_units for single in singles))
-    assert found.prediction == pytest.approx(sum(single.prediction for single in singles))
+    np.testing.assert_allclose(
+        explanation.units, sum(single.units for single in singles), atol=1e-9
+    )
+    assert explanation.base_units == pytest.approx(sum(single.base_units for single in singles))
+    assert explanation.prediction == pytest.approx(sum(single.prediction for single in singles))
 
 
-def test_days_add_up(explains: Explains) -> None:
+def test_the_contributions_of_days_add_up(explains: Explains) -> None:
     days = (14, 15, 16, 17, 18)
     whole = explains(ORDINARY, *days)
     singles = [explains(ORDINARY, day) for day in days]
@@ -264,16 +276,16 @@ def test_days_add_up(explains: Explains) -> None:
 def test_beyond_the_cap_the_largest_series_are_explained(
     engine: ForecastEngine, explains: Explains, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[np.ndarray] = []
+    calls: list[np.ndarray] = []
     real = Explainer.contributions
 
-    def counted(self: Explainer, rows: np.ndarray) -> np.ndarray:
-        asked.append(rows)
+    def record_rows(self: Explainer, rows: np.ndarray) -> np.ndarray:
+        calls.append(rows)
         return real(self, rows)
 
-    monkeypatch.setattr(Explainer, "contributions", counted)
+    monkeypatch.setattr(Explainer, "contributions", record_rows)
     days = range(1, 31)
-    found = explains("total", *days)
+    explanation = explains("total", *days)
     hierarchy = engine.snapshot.hierarchy
     totals = engine.forecast(engine.snapshot.newest_origin, np.array(days)).values.sum(axis=1)
     room = MAX_ROWS // len(days)
@@ -281,25 +293,25 @@ def test_beyond_the_cap_the_largest_series_are_explained(
     first = engine.snapshot.first_sale[hierarchy.n_upper :]
     sold = np.count_nonzero(first <= engine.snapshot.newest_origin)
     assert sold < hierarchy.n_bottom
-    assert [len(rows) for rows in asked] == [room * len(days)]
-    assert found.series_not_explained == sold - room
-    assert found.not_explained == pytest.approx(sum(largest[room:]))
-    assert found.explained_share == pytest.approx(sum(largest[:room]) / sum(largest))
-    assert 0.2 < found.explained_share < 1
-    assert_adds_up(found)
+    assert [len(rows) for rows in calls] == [room * len(days)]
+    assert explanation.series_not_explained == sold - room
+    assert explanation.not_explained == pytest.approx(sum(largest[room:]))
+    assert explanation.explained_share == pytest.approx(sum(largest[:room]) / sum(largest))
+    assert 0.2 < explanation.explained_share < 1
+    assert_adds_up(explanation)
 
 
 def test_one_series_is_explained_however_many_days_there_are(explains: Explains) -> None:
     assert explains(ORDINARY, *range(1, 91)).explained_share == 1
 
 
-# --- what the model alone does not do ---------------------------------------------------------
+# --- clipping and reconciliation --------------------------------------------------------------
 
 
-def test_a_negative_score_is_cut_at_zero_in_a_step_of_its_own(
+def test_clipping_a_negative_score_is_a_separate_step(
     engine: ForecastEngine, explains: Explains, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The demo's model has none, so one is made: all contributions but one of -10 are zero."""
+    """The demo's model has none, so one is constructed: a single contribution of -10."""
 
     def below(self: Explainer, rows: np.ndarray) -> np.ndarray:
         outputs = np.zeros((len(rows), len(NAMES) + 1))
@@ -310,24 +322,24 @@ def test_a_negative_score_is_cut_at_zero_in_a_step_of_its_own(
     monkeypatch.setattr(
         type(engine.bundle.model), "predict", lambda _, rows: np.zeros(len(rows), dtype=np.float32)
     )
-    found = explains(ORDINARY, 1)
-    assert found.prediction == 0
-    assert found.cut == pytest.approx(-np.expm1(-8))
-    assert found.base_units + found.units.sum() == pytest.approx(np.expm1(-8))
-    assert_adds_up(found)
+    explanation = explains(ORDINARY, 1)
+    assert explanation.prediction == 0
+    assert explanation.cut == pytest.approx(-np.expm1(-8))
+    assert explanation.base_units + explanation.units.sum() == pytest.approx(np.expm1(-8))
+    assert_adds_up(explanation)
 
 
-def test_what_reconciliation_moved_is_a_step_of_its_own(engine: ForecastEngine) -> None:
+def test_the_effect_of_reconciliation_is_a_separate_step(engine: ForecastEngine) -> None:
     at, days = engine.snapshot.newest_origin, np.array([1, 2])
     row = engine.snapshot.hierarchy.index["store:1"]
     base = engine.forecast(at, days).values
-    found = explain(engine, at, row, days, base * 1.1)
-    assert found.prediction == pytest.approx(base[row].sum() * 1.1)
-    assert found.reconciliation == pytest.approx(base[row].sum() * 0.1, rel=1e-4)
-    assert_adds_up(found)
+    explanation = explain(engine, at, row, days, base * 1.1)
+    assert explanation.prediction == pytest.approx(base[row].sum() * 1.1)
+    assert explanation.reconciliation == pytest.approx(base[row].sum() * 0.1, rel=1e-4)
+    assert_adds_up(explanation)
 
 
-def test_an_explanation_of_another_model_than_serves_is_refused(
+def test_an_explanation_that_differs_from_the_serving_model_is_refused(
     engine: ForecastEngine, explains: Explains, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = type(engine.bundle.model).predict
@@ -339,16 +351,16 @@ def test_an_explanation_of_another_model_than_serves_is_refused(
 
 
 @pytest.mark.parametrize("step", [0.0, 1e-300, 1e-12, -1e-9, 3.0, -5.0])
-def test_steps_in_units_add_up_however_small_the_way_is(step: float) -> None:
+def test_steps_in_units_add_up_for_tiny_differences(step: float) -> None:
     base = np.array([2.0])
-    units = in_units(base, np.array([[step * 3, -step * 2]]))
+    units = convert_to_units(base, np.array([[step * 3, -step * 2]]))
     expected = np.expm1(base[0] + step) - np.expm1(base[0])
     assert units.sum() == pytest.approx(expected, rel=1e-6, abs=1e-12)
 
 
 def test_contributions_that_cancel_out_keep_their_size_in_units() -> None:
-    """No way to go from base value to score, and yet each of them moves the forecast."""
-    units = in_units(np.array([np.log(5)]), np.array([[0.5, -0.5]]))
+    """Base value and score are equal, and yet each contribution moves the forecast."""
+    units = convert_to_units(np.array([np.log(5)]), np.array([[0.5, -0.5]]))
     np.testing.assert_allclose(units, [[2.5, -2.5]])
 
 
@@ -356,7 +368,7 @@ def test_contributions_that_cancel_out_keep_their_size_in_units() -> None:
 
 
 @pytest.mark.parametrize(
-    ("feature", "value", "shown"),
+    ("feature", "value", "readable_value"),
     [
         pytest.param("store", 0.0, "1", id="store by its number"),
         pytest.param("family", float(UNKNOWN_CODE), None, id="unknown category"),
@@ -368,41 +380,37 @@ def test_contributions_that_cancel_out_keep_their_size_in_units() -> None:
         pytest.param("growth_364", -1.0, -1.0, id="number that is a code elsewhere"),
     ],
 )
-def test_values_are_shown_as_a_person_would_write_them(
-    bundle: Bundle, feature: str, value: float, shown: object
+def test_values_are_readable(
+    bundle: Bundle, feature: str, value: float, readable_value: object
 ) -> None:
     row = np.zeros(len(NAMES), dtype=np.float32)
     row[NAMES.index(feature)] = value
     categories = {**bundle.contract.categories, "store": ("1", "2")}
     contract = bundle.contract.model_copy(update={"categories": categories})
-    assert readable(contract, row)[NAMES.index(feature)] == shown
+    assert readable(contract, row)[NAMES.index(feature)] == readable_value
 
 
-def test_every_category_of_a_row_is_read_back_to_what_made_it(
-    engine: ForecastEngine, explains: Explains
-) -> None:
+def test_every_category_code_is_decoded(engine: ForecastEngine, explains: Explains) -> None:
     hierarchy = engine.snapshot.hierarchy
-    found = explains(ORDINARY, 1)
-    assert found.values is not None
-    shown = dict(zip(NAMES, found.values, strict=True))
+    explanation = explains(ORDINARY, 1)
+    assert explanation.values is not None
+    by_name = dict(zip(NAMES, explanation.values, strict=True))
     number = hierarchy.index[ORDINARY] - hierarchy.n_upper
     for feature, column in (("store", "store_nbr"), ("family", "family")):
-        assert shown[feature] == hierarchy.bottoms[column][number]
+        assert by_name[feature] == hierarchy.bottoms[column][number]
     for feature in ("city", "state", "type", "cluster"):
-        assert shown[feature] == hierarchy.bottoms[feature][number]
+        assert by_name[feature] == hierarchy.bottoms[feature][number]
     day = engine.snapshot.date_at(engine.snapshot.newest_origin + 1)
-    assert shown["weekday"] == day.strftime("%A")
+    assert by_name["weekday"] == day.strftime("%A")
     categorical = {feature.name for feature in FEATURES if feature.unit == "category"}
     assert categorical == set(engine.bundle.contract.categories)
 
 
-def test_store_and_family_that_the_model_has_not_seen_are_explained(
-    bundle: Bundle, odd_snapshot: Snapshot
-) -> None:
+def test_unseen_stores_and_families_are_explained(bundle: Bundle, odd_snapshot: Snapshot) -> None:
     odd = ForecastEngine(bundle, odd_snapshot)
     at, day = odd_snapshot.newest_origin, np.array([1])
     row = odd_snapshot.hierarchy.index["store:77/family:DAIRY"]
-    found = explain(odd, at, row, day, odd.forecast(at, day).values)
-    assert found.values is not None
-    assert found.values[NAMES.index("store")] is None
-    assert_adds_up(found)
+    explanation = explain(odd, at, row, day, odd.forecast(at, day).values)
+    assert explanation.values is not None
+    assert explanation.values[NAMES.index("store")] is None
+    assert_adds_up(explanation)

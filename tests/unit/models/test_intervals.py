@@ -1,4 +1,4 @@
-"""Bounds between the points that calibration knows, and of many nodes at once."""
+"""Interpolation between calibrated points, and bounds of many nodes at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.engine import ForecastEngine
-from models.intervals import _MIX, BUCKETS, Intervals, _reach
+from models.intervals import _BUCKET_WEIGHTS, BUCKETS, Intervals, _compute_bounds
 
 
 @pytest.fixture(scope="module")
@@ -21,15 +21,15 @@ def intervals(engine: ForecastEngine) -> Intervals:
 def test_horizons_lie_between_the_centres_of_their_buckets(values: list[float]) -> None:
     centres = [(first + last) / 2 for first, last in BUCKETS]
     expected = np.interp(np.arange(1, 91), centres, values)
-    np.testing.assert_allclose(_MIX @ np.array(values), expected, rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(_BUCKET_WEIGHTS @ np.array(values), expected, rtol=1e-9, atol=1e-6)
 
 
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
-def test_many_nodes_have_the_bounds_that_each_has_alone(
+def test_bounds_of_many_nodes_equal_those_of_each_node(
     engine: ForecastEngine, intervals: Intervals, data: st.DataObject
 ) -> None:
-    """So that an item of a batch is what the single call says."""
+    """An item of a batch thus equals the single call."""
     count = len(engine.snapshot.hierarchy)
     nodes = np.array(data.draw(st.lists(st.integers(0, count - 1), min_size=1, max_size=8)))
     first = data.draw(st.integers(1, 60))
@@ -46,12 +46,12 @@ def test_many_nodes_have_the_bounds_that_each_has_alone(
     sold = np.array(data.draw(st.lists(st.booleans(), min_size=len(nodes), max_size=len(nodes))))
     together = intervals.bounds(nodes, mean, horizons, 80, sold=sold)
     for at in range(len(nodes)):
-        alone = intervals.bounds(nodes[[at]], mean[[at]], horizons, 80, sold=sold[[at]])
-        for bound, one in zip(together, alone, strict=True):
+        separate = intervals.bounds(nodes[[at]], mean[[at]], horizons, 80, sold=sold[[at]])
+        for bound, one in zip(together, separate, strict=True):
             assert bound[at].tolist() == one[0].tolist()
 
 
-def test_several_coverages_together_have_the_bounds_that_each_has_alone(
+def test_bounds_of_several_coverages_equal_those_of_each_coverage(
     engine: ForecastEngine, intervals: Intervals, draw: np.random.Generator
 ) -> None:
     nodes = np.arange(len(engine.snapshot.hierarchy))
@@ -61,8 +61,8 @@ def test_several_coverages_together_have_the_bounds_that_each_has_alone(
     nominals = (80, 50, 99)
     together = intervals.bounds_of(nodes, mean, horizons, nominals, sold=sold)
     for nominal, bounds in zip(nominals, together, strict=True):
-        alone = intervals.bounds(nodes, mean, horizons, nominal, sold=sold)
-        assert np.array_equal(bounds, alone)
+        separate = intervals.bounds(nodes, mean, horizons, nominal, sold=sold)
+        assert np.array_equal(bounds, separate)
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,9 @@ def test_several_coverages_together_have_the_bounds_that_each_has_alone(
         pytest.param(9.0, 3.0, id="above the largest"),
     ],
 )
-def test_a_forecast_between_two_sizes_takes_what_lies_between_their_quantiles(
-    root: float, quantile: float
-) -> None:
+def test_bounds_between_two_sizes_are_interpolated(root: float, quantile: float) -> None:
     table = np.tile([1.0, 3.0], (1, 90, 1))
-    reached = _reach(
+    reached = _compute_bounds(
         np.array([[root]]), np.array([[0.5]]), np.array([7]), np.array([2.0, 4.0]), table
     )
     assert reached.item() == pytest.approx((root + 0.5 * quantile) ** 2)

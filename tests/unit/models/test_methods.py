@@ -1,4 +1,4 @@
-"""Odd series: no crash, nothing made up, and marked by how their forecasts were made."""
+"""Unusual series: sane forecasts, marked with the method that made them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVERY_WAY = (50, 80, 95, 99)
 
 @pytest.fixture(scope="module")
 def odd(bundle: Bundle, odd_snapshot: Snapshot) -> ForecastEngine:
-    """The demo's model over newer tables."""
+    """Return the demo's model over newer tables."""
     return ForecastEngine(bundle, odd_snapshot)
 
 
@@ -59,11 +59,13 @@ def assert_sane(engine: ForecastEngine, values: np.ndarray) -> None:
         pytest.param("total", Method.SUM, id="total"),
     ],
 )
-def test_an_odd_series_is_marked(odd: ForecastEngine, node: str, method: Method) -> None:
+def test_an_unusual_series_is_marked(odd: ForecastEngine, node: str, method: Method) -> None:
     assert method_of(odd, node) is method
 
 
-def test_odd_series_are_forecast_like_any_other(odd: ForecastEngine, forecast: np.ndarray) -> None:
+def test_unusual_series_are_forecast_by_the_model(
+    odd: ForecastEngine, forecast: np.ndarray
+) -> None:
     assert_sane(odd, forecast)
     assert odd.intervals is not None
     nodes = np.arange(len(odd.snapshot.hierarchy))
@@ -79,7 +81,9 @@ def test_odd_series_are_forecast_like_any_other(odd: ForecastEngine, forecast: n
         before = lower, upper
 
 
-def test_only_what_never_sold_is_zero_by_rule(odd: ForecastEngine, forecast: np.ndarray) -> None:
+def test_only_a_series_that_never_sold_is_zero_by_rule(
+    odd: ForecastEngine, forecast: np.ndarray
+) -> None:
     snapshot = odd.snapshot
     bottoms = np.arange(snapshot.hierarchy.n_upper, len(snapshot.hierarchy))
     methods = odd.methods(snapshot.newest_origin, bottoms)
@@ -89,10 +93,10 @@ def test_only_what_never_sold_is_zero_by_rule(odd: ForecastEngine, forecast: np.
 
 
 @pytest.mark.parametrize("store", [21, 77, 79])
-def test_a_new_store_is_forecast_near_what_it_has_sold(
+def test_a_new_store_is_forecast_near_its_sales(
     odd: ForecastEngine, forecast: np.ndarray, store: int
 ) -> None:
-    """The model has seen neither 77 nor 79; their last weeks and their families say enough."""
+    """The model has seen neither 77 nor 79; their last weeks and families suffice."""
     row = odd.snapshot.hierarchy.index[f"store:{store}"]
     lately = odd.snapshot.sales[row, -14:].mean()
     assert 0.5 < forecast[row, :16].mean() / lately < 2
@@ -112,7 +116,7 @@ def test_a_store_without_a_row_in_train_is_no_node(odd: ForecastEngine) -> None:
     ],
     ids=str,
 )
-def test_a_past_origin_is_marked_as_it_would_have_been(
+def test_a_past_origin_is_marked_as_of_its_date(
     odd: ForecastEngine, day: date, method: Method
 ) -> None:
     """The store opens on 10 June."""
@@ -122,13 +126,13 @@ def test_a_past_origin_is_marked_as_it_would_have_been(
 
 
 def test_the_first_origin_can_be_forecast(odd: ForecastEngine) -> None:
-    """Every series that there is has few days then."""
+    """Every existing series has few days then."""
     origin = MIN_HISTORY_DAYS - 1
     assert method_of(odd, ORDINARY, origin) is Method.MODEL_NEW
     assert_sane(odd, odd.forecast(origin, np.arange(1, 17)).values)
 
 
-def test_what_is_new_and_what_is_idle_turns_on_the_day(snapshot: Snapshot) -> None:
+def test_new_and_idle_series_depend_on_the_origin(snapshot: Snapshot) -> None:
     row = snapshot.hierarchy.slices[BOTTOM].start
     sold = np.zeros_like(snapshot.sales)
     sold[:, [100, 150]] = 1
@@ -148,21 +152,23 @@ def test_what_is_new_and_what_is_idle_turns_on_the_day(snapshot: Snapshot) -> No
     assert at(150 + IDLE_DAYS) is Method.MODEL_IDLE
 
 
-@pytest.mark.parametrize("rows_at_once", [1, 200])
-def test_days_made_in_parts_are_those_made_at_once(
-    engine: ForecastEngine, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
+@pytest.mark.parametrize("rows_per_part", [1, 200])
+def test_days_forecast_in_parts_equal_those_forecast_together(
+    engine: ForecastEngine, monkeypatch: pytest.MonkeyPatch, rows_per_part: int
 ) -> None:
-    """Memory is bounded by the part; the numbers do not depend on it."""
+    """The size of a part bounds memory and does not change the numbers."""
     origin, horizons = engine.snapshot.newest_origin, np.array([1, 2, 15, 16, 17, 40, 90])
     whole = engine.forecast(origin, horizons).values
-    monkeypatch.setattr("models.engine._ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr("models.engine._CHUNK_ROWS", rows_per_part)
     made: list[int] = []
     rows = engine.rows
-    monkeypatch.setattr(engine, "rows", lambda *given: made.append(len(given[-1])) or rows(*given))
+    monkeypatch.setattr(
+        engine, "rows", lambda *arguments: made.append(len(arguments[-1])) or rows(*arguments)
+    )
     done: list[tuple[int, int]] = []
     parts = engine.forecast(origin, horizons, progress=lambda *step: done.append(step)).values
     np.testing.assert_allclose(parts, whole, rtol=1e-6)
-    days = max(rows_at_once // len(engine.reconciliation.modelled_nodes), 1)
+    days = max(rows_per_part // len(engine.reconciliation.modelled_nodes), 1)
     assert max(made) == days
     assert sum(made) == len(horizons)
     assert done[-1] == (len(horizons), len(horizons))

@@ -1,4 +1,4 @@
-"""Removing old snapshots: never what serves, what is new, or what is young."""
+"""Pruning snapshots: never the serving, the newest or young ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AGES = {"a": 40, "b": 30, "c": 20, "d": 10, "e": 2}
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """Five snapshots and their forecasts by two bundles; the second oldest serves."""
+    """Return five snapshots and their forecasts by two bundles; the second oldest serves."""
     store = Store(tmp_path / "artifacts")
     for name, days in AGES.items():
         for folder in (
@@ -32,8 +32,8 @@ def store(tmp_path: Path) -> Store:
     return store.promote(Release("2024-06-30-x", "b"))
 
 
-def left(store: Store) -> set[str]:
-    """Names of the snapshots; each has the forecasts of both bundles, and there are no others."""
+def list_snapshots(store: Store) -> set[str]:
+    """Return the snapshots' names; assert that each has the forecasts of both bundles."""
     names = {path.name for path in store.snapshots.iterdir()}
     made = {path.name for path in store.forecasts.glob("2*")}
     assert made == {f"2024-06-30-{bundle}.{name}-0f" for bundle in ("x", "y") for name in names}
@@ -41,24 +41,24 @@ def left(store: Store) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("keep", "days", "kept"),
+    ("keep", "days", "expected"),
     [
-        pytest.param(1, 7, {"b", "e"}, id="the newest and what serves"),
+        pytest.param(1, 7, {"b", "e"}, id="the newest and the serving"),
         pytest.param(3, 7, {"b", "c", "d", "e"}, id="several"),
-        pytest.param(1, 15, {"b", "d", "e"}, id="what is young"),
+        pytest.param(1, 15, {"b", "d", "e"}, id="young ones"),
         pytest.param(9, 0, set(AGES), id="as many as there are"),
-        pytest.param(0, 0, {"b"}, id="what serves"),
+        pytest.param(0, 0, {"b"}, id="the serving"),
     ],
 )
-def test_what_is_needed_stays(store: Store, keep: int, days: int, kept: set[str]) -> None:
+def test_retained_snapshots_stay(store: Store, keep: int, days: int, expected: set[str]) -> None:
     removed = prune(store, keep=keep, age=days * DAY)
-    assert left(store) == kept
-    assert set(removed) >= set(AGES) - kept
+    assert list_snapshots(store) == expected
+    assert set(removed) >= set(AGES) - expected
     assert (store.forecasts / ".lock").exists()
 
 
-def test_without_knowing_what_serves_nothing_is_removed(store: Store) -> None:
+def test_without_a_current_release_nothing_is_removed(store: Store) -> None:
     store.pointer.unlink()
     with pytest.raises(ArtifactError):
         prune(store, keep=0, age=0)
-    assert left(store) == set(AGES)
+    assert list_snapshots(store) == set(AGES)

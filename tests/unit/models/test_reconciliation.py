@@ -26,7 +26,7 @@ def variances(draw: np.random.Generator) -> dict[str, float]:
 
 
 def nearly_coherent(draw: np.random.Generator) -> np.ndarray:
-    """Base forecasts far enough from zero that reconciliation makes none negative."""
+    """Draw base forecasts so far from zero that reconciliation makes none negative."""
     sums = HIERARCHY.aggregate(draw.uniform(50, 100, (HIERARCHY.n_bottom, DATES)))
     return sums * draw.uniform(0.95, 1.05, sums.shape)
 
@@ -99,7 +99,7 @@ def test_any_base_forecasts_become_coherent_and_non_negative(base: np.ndarray, s
         pytest.param([0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0], id="nothing sold"),
     ],
 )
-def test_negative_bottoms_become_zero_and_the_total_is_kept(
+def test_negative_bottoms_become_zero_and_the_total_stays(
     bottoms: list[float], expected: list[float]
 ) -> None:
     base = np.full((NODES, 1), np.nan)
@@ -107,6 +107,6 @@ def test_negative_bottoms_become_zero_and_the_total_is_kept(
     coherent = Reconciliation(HIERARCHY, {}).reconcile(base)
     assert coherent.clipped == sum(value < 0 for value in bottoms)
     raw = np.array(expected, dtype=float)
-    kept = raw * (max(sum(bottoms), 0) / raw.sum()) if raw.any() else raw
-    np.testing.assert_allclose(coherent.values[HIERARCHY.n_upper :, 0], kept)
+    rescaled = raw * (max(sum(bottoms), 0) / raw.sum()) if raw.any() else raw
+    np.testing.assert_allclose(coherent.values[HIERARCHY.n_upper :, 0], rescaled)
     assert coherent.values[0, 0] == pytest.approx(max(sum(bottoms), 0))

@@ -1,4 +1,4 @@
-"""Starting reloads: which sources are read, what a job's file says, and how long it is kept."""
+"""Reloads: accepted sources, the job's file, and its retention."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from artifacts import ArtifactError, Store
 from errors import InputError
 from models import reload
-from models.faults import told
+from models.faults import public_message
 from models.jobs import INTERRUPTED, START_SECONDS, Job, Jobs, State, now
 from models.reload import (
     InvalidSourceError,
@@ -47,7 +47,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def idle(tmp_path: Path) -> Iterator[str]:
-    """A python that builds nothing until the test is over."""
+    """Return a Python executable that builds nothing until the test is over."""
     over = tmp_path / "over"
     script = tmp_path / "python"
     script.write_text(f"#!/bin/sh\nwhile [ ! -e {over} ]; do sleep 0.05; done\n")
@@ -63,7 +63,7 @@ def wait(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def ended(reloader: Reloader, name: str) -> Job:
+def wait_for_end(reloader: Reloader, name: str) -> Job:
     wait(lambda: (job := reloader.job(name)) is not None and job.ended)
     job = reloader.job(name)
     assert job is not None
@@ -107,7 +107,7 @@ def test_a_folder_below_the_data_is_a_source(
         pytest.param("circle", id="a link to itself"),
     ],
 )
-def test_anything_else_is_not(store: Store, data: Path, tmp_path: Path, source: str) -> None:
+def test_any_other_source_is_refused(store: Store, data: Path, tmp_path: Path, source: str) -> None:
     (tmp_path / "outside" / "secret").mkdir(parents=True)
     (data / "out").symlink_to(tmp_path / "outside")
     (data / "circle").symlink_to(data / "circle")
@@ -123,12 +123,12 @@ def test_anything_else_is_not(store: Store, data: Path, tmp_path: Path, source: 
 
 
 def test_a_link_within_the_data_is_a_source(store: Store, data: Path, idle: str) -> None:
-    """Mounted volumes are made of such links."""
+    """Mounted volumes contain such links."""
     (data / "newest").symlink_to(data / "june")
     assert Reloader(store, data, python=idle).start("newest").source == "newest"
 
 
-def test_the_folders_that_there_are_are_listed(store: Store, data: Path) -> None:
+def test_existing_folders_are_listed(store: Store, data: Path) -> None:
     assert Reloader(store, data).sources() == ["deep", "june", "may"]
     assert Reloader(store, data / "none").sources() == []
 
@@ -136,7 +136,9 @@ def test_the_folders_that_there_are_are_listed(store: Store, data: Path) -> None
 # --- jobs -------------------------------------------------------------------------------------
 
 
-def test_another_reload_waits_for_the_first(store: Store, data: Path, idle: str) -> None:
+def test_a_second_reload_is_refused_while_the_first_runs(
+    store: Store, data: Path, idle: str
+) -> None:
     first = Reloader(store, data, python=idle).start("may")
     for source in ("may", "june"):
         with pytest.raises(ReloadRunningError, match=f"{first.id} is reloading may") as refused:
@@ -144,10 +146,10 @@ def test_another_reload_waits_for_the_first(store: Store, data: Path, idle: str)
         assert refused.value.job == first
 
 
-def test_a_build_that_ends_at_once_has_failed(store: Store, data: Path) -> None:
-    """The table library is not installed, say: nobody waits a minute for its start."""
+def test_a_build_that_ends_immediately_has_failed(store: Store, data: Path) -> None:
+    """If the table library is missing, callers do not wait a minute for the start."""
     reloader = Reloader(store, data, python="/bin/false")
-    job = ended(reloader, reloader.start("may").id)
+    job = wait_for_end(reloader, reloader.start("may").id)
     assert job.state is State.FAILED
     assert "exit code 1" in (job.detail or "")
 
@@ -158,9 +160,9 @@ def test_a_build_that_cannot_be_started_has_failed(store: Store, data: Path) -> 
     assert job.detail == "Its process cannot be started (No such file or directory)."
 
 
-def test_where_nothing_can_be_written_nothing_starts(store: Store, data: Path) -> None:
+def test_nothing_starts_in_an_unwritable_store(store: Store, data: Path) -> None:
     store.root.parent.mkdir(parents=True, exist_ok=True)
-    store.root.touch()  # no folder can be made in a file
+    store.root.touch()  # a file in place of the folder
     with pytest.raises(ReloadUnavailableError, match="cannot be written") as refused:
         Reloader(store, data).start("may")
     assert str(store.root) not in str(refused.value)
@@ -169,26 +171,26 @@ def test_where_nothing_can_be_written_nothing_starts(store: Store, data: Path) -
 @pytest.mark.parametrize(
     "name", ["", "20240601T000000-00000000", "../CURRENT", "20240601T000000-0000000/", "a\0"]
 )
-def test_there_is_no_job_of_another_name(store: Store, data: Path, name: str) -> None:
+def test_an_unknown_job_does_not_exist(store: Store, data: Path, name: str) -> None:
     assert Reloader(store, data).job(name) is None
     assert Reloader(store, data).jobs() == []
 
 
-def test_the_newest_jobs_are_kept(
+def test_the_newest_jobs_are_retained(
     store: Store, data: Path, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reload, "KEPT_JOBS", 3)
-    monkeypatch.setattr("models.jobs.now", iter(_days()).__next__)
-    old = [jobs.save(jobs.add("may", force=False).failed("")) for _ in range(5)]
-    jobs.log(old[0].id).touch()
+    monkeypatch.setattr(reload, "MAX_JOBS", 3)
+    monkeypatch.setattr("models.jobs.now", iter(_later_times()).__next__)
+    old = [jobs.save(jobs.add("may", force=False).as_failed("")) for _ in range(5)]
+    jobs.log_path(old[0].id).touch()
     reloader = Reloader(store, data, python="/nowhere/python")
     new = reloader.start("june")
     assert reloader.jobs() == [new, old[4], old[3]]
     assert {path.stem for path in jobs.folder.glob("2*")} == {new.id, old[4].id, old[3].id}
 
 
-def _days() -> Iterator[datetime]:
-    """Ever later: now, in an hour, and so on."""
+def _later_times() -> Iterator[datetime]:
+    """Yield ever later times: now, in an hour, and so on."""
     when = now()
     while True:
         yield when
@@ -201,12 +203,12 @@ def test_a_running_job_whose_lock_is_free_was_interrupted(jobs: Jobs) -> None:
             update={"state": State.RUNNING, "phase": "forecasting"}
         )
     )
-    with jobs.building():
+    with jobs.build_lock():
         assert Jobs(Store(jobs.folder.parent)).read(job.id) == job
-    found = jobs.find(job.id)
-    assert found is not None
-    assert (found.state, found.detail, found.phase) == (State.FAILED, INTERRUPTED, "forecasting")
-    assert jobs.read(job.id) == found
+    stored = jobs.find(job.id)
+    assert stored is not None
+    assert (stored.state, stored.detail, stored.phase) == (State.FAILED, INTERRUPTED, "forecasting")
+    assert jobs.read(job.id) == stored
 
 
 def test_a_queued_job_has_time_to_begin(jobs: Jobs) -> None:
@@ -214,9 +216,9 @@ def test_a_queued_job_has_time_to_begin(jobs: Jobs) -> None:
     assert jobs.find(job.id) == job
     long_ago = now() - timedelta(seconds=START_SECONDS + 1)
     jobs.save(job.model_copy(update={"queued_at": long_ago}))
-    found = jobs.find(job.id)
-    assert found is not None
-    assert found.state is State.FAILED
+    stored = jobs.find(job.id)
+    assert stored is not None
+    assert stored.state is State.FAILED
 
 
 def test_a_damaged_file_is_no_job(jobs: Jobs) -> None:
@@ -226,7 +228,7 @@ def test_a_damaged_file_is_no_job(jobs: Jobs) -> None:
     assert jobs.all() == []
 
 
-# --- what is said -----------------------------------------------------------------------------
+# --- messages ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -248,62 +250,62 @@ def test_a_damaged_file_is_no_job(jobs: Jobs) -> None:
         pytest.param(KeyError("/srv/x"), "unexpected KeyError", id="anything"),
     ],
 )
-def test_a_fault_is_told_without_paths(error: Exception, line: str) -> None:
-    assert told(error, Path("/srv/store"), Path("/srv/data")) == line
+def test_a_fault_is_reported_without_paths(error: Exception, line: str) -> None:
+    assert public_message(error, Path("/srv/store"), Path("/srv/data")) == line
 
 
-def test_the_cause_of_a_fault_is_told() -> None:
+def test_the_cause_of_a_fault_is_reported() -> None:
     error = InputError("cannot be read")
     error.__cause__ = ValueError("in /srv/store/x: 3")
-    assert told(error, Path("/srv/store")) == "cannot be read (in x: 3)"
+    assert public_message(error, Path("/srv/store")) == "cannot be read (in x: 3)"
 
 
-def test_the_words_of_a_library_are_not_told() -> None:
+def test_messages_of_libraries_are_not_reported() -> None:
     error = ArtifactError(Path("/srv/store/b"), "does not hold a bundle")
     try:
         Job.model_validate({"id": 1})
     except ValidationError as cause:
         error.__cause__ = cause
-    line = told(error, Path("/srv/store"))
+    line = public_message(error, Path("/srv/store"))
     assert line == "b: does not hold a bundle (its id is not as expected)"
 
 
 def test_a_process_that_reloads_loads_no_table_library() -> None:
-    """Only the process that builds does."""
+    """Only the building process does."""
     script = "import sys, models.reload, models.watcher; assert 'polars' not in sys.modules"
     root = Path(reload.__file__).parents[1]
     subprocess.run([sys.executable, "-c", script], cwd=root, check=True, timeout=60)
 
 
-# --- what is told of the end ------------------------------------------------------------------
+# --- reports of the end -----------------------------------------------------------------------
 
 
-def test_the_end_of_a_reload_is_told_once_with_its_reason(
+def test_the_end_of_a_reload_is_reported_once_with_its_reason(
     store: Store, data: Path, jobs: Jobs
 ) -> None:
-    """No model is there, so the build fails at once."""
-    told: list[Job] = []
-    reloader = Reloader(store, data, on_end=told.append)
-    job = ended(reloader, reloader.start("may").id)
-    wait(lambda: bool(told))
-    assert told == [job]
+    """No model exists, so the build fails immediately."""
+    reported: list[Job] = []
+    reloader = Reloader(store, data, on_end=reported.append)
+    job = wait_for_end(reloader, reloader.start("may").id)
+    wait(lambda: bool(reported))
+    assert reported == [job]
     assert job.state is State.FAILED
     assert job.detail
 
 
-def test_a_process_that_cannot_be_started_is_told(store: Store, data: Path) -> None:
-    told: list[Job] = []
-    Reloader(store, data, python="/no/python", on_end=told.append).start("may")
-    assert [job.state for job in told] == [State.FAILED]
+def test_a_process_that_cannot_be_started_is_reported(store: Store, data: Path) -> None:
+    reported: list[Job] = []
+    Reloader(store, data, python="/no/python", on_end=reported.append).start("may")
+    assert [job.state for job in reported] == [State.FAILED]
 
 
-def test_a_job_whose_process_is_gone_is_told_by_who_looks(
+def test_a_job_whose_process_died_is_reported_by_the_next_reader(
     store: Store, data: Path, jobs: Jobs
 ) -> None:
     job = jobs.add("may", force=False)
     jobs.save(job.model_copy(update={"state": State.RUNNING}))
-    told: list[Job] = []
-    reloader = Reloader(store, data, on_end=told.append)
+    reported: list[Job] = []
+    reloader = Reloader(store, data, on_end=reported.append)
     assert [each.detail for each in reloader.jobs()] == [INTERRUPTED]
     reloader.jobs()
-    assert [(each.id, each.detail) for each in told] == [(job.id, INTERRUPTED)]
+    assert [(each.id, each.detail) for each in reported] == [(job.id, INTERRUPTED)]

@@ -1,4 +1,4 @@
-"""Scenarios: what an adjustment may be, which rows it alters, and what is predicted again."""
+"""Scenarios: valid adjustments, the rows they alter, and the rows predicted again."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def origin(snapshot: Snapshot) -> int:
 
 @pytest.fixture(scope="module")
 def promote(origin: int) -> Callable[..., Adjustment]:
-    """An adjustment of promotions, on days counted from the newest origin."""
+    """Return an adjustment of promotions on days counted from the newest origin."""
 
     def promote(op: str, value: float, first: int = 1, last: int = MAX_HORIZON) -> Adjustment:
         return Adjustment("onpromotion", op, value, origin + first, origin + last)
@@ -57,7 +57,7 @@ def promote(origin: int) -> Callable[..., Adjustment]:
 
 @pytest.fixture(scope="module")
 def hold(origin: int) -> Callable[..., Adjustment]:
-    """An adjustment of the holiday, on days counted from the newest origin."""
+    """Return an adjustment of the holiday on days counted from the newest origin."""
 
     def hold(name: str | None, first: int, last: int | None = None) -> Adjustment:
         return Adjustment("holiday", "set", name, origin + first, origin + (last or first))
@@ -70,12 +70,12 @@ def row_of(snapshot: Snapshot, node: str) -> int:
 
 
 def ahead(snapshot: Snapshot, name: str) -> int:
-    """Days from the newest origin to the next day of that name."""
+    """Return the days from the newest origin to the next day of that name."""
     coming = snapshot.calendar.names[snapshot.n_days :]
     return int(np.flatnonzero(coming == name)[0]) + 1
 
 
-# --- what an adjustment may be ----------------------------------------------------------------
+# --- valid adjustments ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -102,13 +102,13 @@ def ahead(snapshot: Snapshot, name: str) -> int:
         pytest.param("weather", "set", 50, "", id="unknown covariate"),
     ],
 )
-def test_what_cannot_be_assumed_is_refused(covariate: str, op: str, value: Any, at: str) -> None:
+def test_an_invalid_adjustment_is_refused(covariate: str, op: str, value: Any, at: str) -> None:
     with pytest.raises(AdjustmentError) as refusal:
         Adjustment(covariate, op, value, 0, 0)
     assert (refusal.value.covariate, refusal.value.field) == (covariate, at)
 
 
-def test_an_unknown_covariate_is_told_which_there_are() -> None:
+def test_an_unknown_covariate_is_refused_with_the_known_ones() -> None:
     for covariate, why in (("oil", "does not use the price of oil"), ("rain", "'rain'")):
         with pytest.raises(AdjustmentError, match=why) as refusal:
             Adjustment(covariate, "set", 1, 0, 0)
@@ -132,7 +132,7 @@ def test_the_limits_themselves_are_allowed(op: str, value: float) -> None:
         pytest.param(9, 8, "from", id="from after to"),
     ],
 )
-def test_days_that_are_not_forecast_are_refused(
+def test_days_outside_the_window_are_refused(
     engine: ForecastEngine, origin: int, promote: Callable, first: int, last: int, at: str
 ) -> None:
     """The window is that of days 1 to 30."""
@@ -173,10 +173,10 @@ def test_promotions_are_altered_below_the_node_and_nowhere_else(
 
 
 @pytest.mark.parametrize("op", ["add", "multiply"])
-def test_promotions_that_are_not_known_can_only_be_set(
+def test_unknown_promotions_can_only_be_set(
     snapshot: Snapshot, origin: int, promote: Callable, op: str
 ) -> None:
-    """Nothing can be added to what nobody has planned yet; it is not zero."""
+    """Nothing can be added to an unknown plan; it is not zero."""
     known = known_covariates(snapshot, origin)
     lead = snapshot.promotion_lead
     everyone = np.arange(snapshot.hierarchy.n_bottom)
@@ -202,7 +202,7 @@ def test_no_promotion_becomes_negative(snapshot: Snapshot, origin: int, promote:
 
 
 @pytest.mark.parametrize("node", [SERIES, "store:2", "family:DAIRY"])
-def test_altered_rows_are_those_of_the_one_matrix(
+def test_altered_rows_equal_those_of_the_feature_matrix(
     engine: ForecastEngine, origin: int, promote: Callable, node: str
 ) -> None:
     """Every row of the scenario is what the matrix gives for the altered plan, bit for bit."""
@@ -223,7 +223,7 @@ def test_altered_rows_are_those_of_the_one_matrix(
 def test_a_promotion_moves_the_rows_of_its_store_and_family_and_no_others(
     engine: ForecastEngine, origin: int, promote: Callable
 ) -> None:
-    """A series on the days around too, since they are part of its week; the others on the day."""
+    """The series' own rows change on the days around too; the others only on the day."""
     hierarchy = engine.snapshot.hierarchy
     row = row_of(engine.snapshot, SERIES)
     made = scenario_rows(engine, origin, ALL_HORIZONS, row, [promote("set", 40, 6, 8)])
@@ -237,10 +237,10 @@ def test_a_promotion_moves_the_rows_of_its_store_and_family_and_no_others(
     assert (np.flatnonzero(others) + 1).tolist() == [6, 7, 8]
 
 
-def test_a_store_whose_plan_is_not_known_is_not_known_by_one_of_its_series(
+def test_the_sum_of_a_store_stays_unknown_if_one_series_is_set(
     engine: ForecastEngine, origin: int, promote: Callable
 ) -> None:
-    """Beyond the known promotions the sum of a store stays unknown, and nobody else moves."""
+    """Beyond the known promotions the sum of a store stays unknown; no other series changes."""
     row = row_of(engine.snapshot, SERIES)
     made = scenario_rows(engine, origin, ALL_HORIZONS, row, [promote("set", 40, 30, 32)])
     moved = np.flatnonzero(made.changed.any(axis=1)) + engine.snapshot.hierarchy.n_upper
@@ -248,7 +248,7 @@ def test_a_store_whose_plan_is_not_known_is_not_known_by_one_of_its_series(
 
 
 @pytest.mark.parametrize("op", [("multiply", 1), ("add", 0)], ids=lambda op: op[0])
-def test_what_leaves_the_plan_as_it_is_alters_no_row(
+def test_an_adjustment_equal_to_the_plan_alters_no_row(
     engine: ForecastEngine, origin: int, promote: Callable, op: tuple[str, float]
 ) -> None:
     lead = engine.snapshot.promotion_lead
@@ -269,8 +269,8 @@ def test_a_series_that_never_sold_is_not_predicted(
 # --- holidays ---------------------------------------------------------------------------------
 
 
-def test_a_holiday_can_be_put_on_a_day(snapshot: Snapshot, hold: Callable, origin: int) -> None:
-    """Its name, the day off, and the distances of the days around follow."""
+def test_a_holiday_can_be_added_to_a_day(snapshot: Snapshot, hold: Callable, origin: int) -> None:
+    """The name, the day off and the distances of the days around change with it."""
     before, after = snapshot.calendar, with_holiday(snapshot, hold(LANTERN_DAY, 20)).calendar
     day = origin + 20
     assert (before.names[day], after.names[day]) == ("", LANTERN_DAY)
@@ -281,7 +281,9 @@ def test_a_holiday_can_be_put_on_a_day(snapshot: Snapshot, hold: Callable, origi
     np.testing.assert_array_equal(before.names[others], after.names[others])
 
 
-def test_a_holiday_can_be_taken_off_a_day(snapshot: Snapshot, hold: Callable, origin: int) -> None:
+def test_a_holiday_can_be_removed_from_a_day(
+    snapshot: Snapshot, hold: Callable, origin: int
+) -> None:
     off = ahead(snapshot, LANTERN_DAY)
     after = with_holiday(snapshot, hold(None, off)).calendar
     assert snapshot.calendar.day["national_day_off"][origin + off] == 1
@@ -296,7 +298,7 @@ def test_an_event_is_no_day_off(snapshot: Snapshot, hold: Callable, origin: int)
     assert after.day["national_day_off"][origin + 20] == 0
 
 
-def test_a_holiday_takes_the_place_of_the_one_before(
+def test_a_holiday_replaces_the_holiday_of_the_day(
     snapshot: Snapshot, hold: Callable, origin: int
 ) -> None:
     off = ahead(snapshot, LANTERN_DAY)
@@ -305,14 +307,14 @@ def test_a_holiday_takes_the_place_of_the_one_before(
     assert replaced.calendar.day["national_day_off"][origin + off] == 0
 
 
-def test_a_transferred_holiday_can_be_kept_after_all(
+def test_a_transferred_holiday_can_be_restored(
     snapshot: Snapshot, hold: Callable, origin: int
 ) -> None:
-    """The date has the holiday's name already, but nobody is off."""
+    """The date already has the holiday's name, but is no day off."""
     off = ahead(snapshot, CHARTER_DAY)
     assert snapshot.calendar.day["national_day_off"][origin + off] == 0
-    kept = with_holiday(snapshot, hold(CHARTER_DAY, off)).calendar
-    assert kept.day["national_day_off"][origin + off] == 1
+    result = with_holiday(snapshot, hold(CHARTER_DAY, off)).calendar
+    assert result.day["national_day_off"][origin + off] == 1
 
 
 def test_regional_and_local_holidays_stay(snapshot: Snapshot, hold: Callable) -> None:
@@ -323,13 +325,15 @@ def test_regional_and_local_holidays_stay(snapshot: Snapshot, hold: Callable) ->
     assert len(after.holidays) < len(snapshot.holidays)
 
 
-def test_a_day_that_is_as_asked_for_is_left_alone(snapshot: Snapshot, hold: Callable) -> None:
+def test_an_adjustment_equal_to_the_holiday_changes_nothing(
+    snapshot: Snapshot, hold: Callable
+) -> None:
     assert with_holiday(snapshot, hold(LANTERN_DAY, ahead(snapshot, LANTERN_DAY))) is snapshot
     assert with_holiday(snapshot, hold(None, 1)) is snapshot
 
 
 @pytest.mark.parametrize("name", ["", "lantern day", "Navidad"])
-def test_an_unknown_holiday_is_told_which_there_are(
+def test_an_unknown_holiday_is_refused_with_the_known_ones(
     snapshot: Snapshot, hold: Callable, name: str
 ) -> None:
     with pytest.raises(AdjustmentError, match=LANTERN_DAY) as refusal:
@@ -362,7 +366,7 @@ def test_a_holiday_alters_only_the_rows_below_its_node(
 def test_holiday_and_promotion_together_are_both_in_the_rows(
     engine: ForecastEngine, origin: int, hold: Callable, promote: Callable
 ) -> None:
-    """Series outside the node take the promotion's part of it, and not the holiday's."""
+    """Series outside the node take the promotion's effect and not the holiday's."""
     row = row_of(engine.snapshot, "store:2")
     both = [hold(LANTERN_DAY, 8), promote("set", 30, 8, 8)]
     made = scenario_rows(engine, origin, ALL_HORIZONS, row, both)
@@ -378,12 +382,12 @@ def test_holiday_and_promotion_together_are_both_in_the_rows(
     assert made.changed[~inside].any(), "their families' promotions are their features too"
 
 
-# --- both sides -------------------------------------------------------------------------------
+# --- baseline and scenario --------------------------------------------------------------------
 
 
 @dataclass
 class Runner:
-    """Both runners, in this process, counting the rows that are predicted."""
+    """Both runners in this process, with a count of the predicted rows."""
 
     engine: ForecastEngine
     inferred: list[int] = field(default_factory=list)
@@ -401,7 +405,7 @@ class Runner:
 
 
 @dataclass(frozen=True)
-class Lowered:
+class LowModel:
     """A model whose forecasts are so low that some are negative."""
 
     model: Any
@@ -410,20 +414,20 @@ class Lowered:
         return np.asarray(self.model.predict(rows) - np.float32(4))
 
 
-def _believing(bundle: Bundle, snapshot: Snapshot) -> Bundle:
-    """The total is believed a little, so that reconciliation moves the series that sell most."""
+def _with_variances(bundle: Bundle, snapshot: Snapshot) -> Bundle:
+    """Set variances so that reconciliation moves the largest series."""
     most = [node.id for node in snapshot.hierarchy.nodes if node.key[1:] == ("GROCERY I",)]
     return replace(bundle, variances={"total": 1000.0, **dict.fromkeys(most, 1.0)})
 
 
-def _clipping(bundle: Bundle, snapshot: Snapshot) -> Bundle:
-    return replace(bundle, model=Lowered(bundle.model))
+def _with_low_model(bundle: Bundle, snapshot: Snapshot) -> Bundle:
+    return replace(bundle, model=LowModel(bundle.model))
 
 
 KINDS: dict[str, Callable[[Bundle, Snapshot], Bundle]] = {
     "bottom-up": lambda bundle, snapshot: bundle,
-    "reconciled": _believing,
-    "clipped": _clipping,
+    "reconciled": _with_variances,
+    "clipped": _with_low_model,
 }
 
 
@@ -435,7 +439,7 @@ def forecaster(
     bundle: Bundle,
     snapshot: Snapshot,
 ) -> Forecaster:
-    """Of the trained release, and of ones whose stored forecasts are not the base forecasts."""
+    """Return forecasters: the trained one, and ones whose stored forecasts are not the base."""
     engine = ForecastEngine(KINDS[request.param](bundle, snapshot), snapshot)
     newest = engine.forecast(snapshot.newest_origin)
     assert (newest.clipped > 0) is (request.param == "clipped")
@@ -446,8 +450,8 @@ def forecaster(
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A comparison, with the model's calls that it took."""
+class MeasuredComparison:
+    """A comparison with the sizes of its model calls."""
 
     compared: Comparison
     inferred: list[int]
@@ -455,12 +459,12 @@ class Asked:
 
 def compare(
     forecaster: Forecaster, origin: int, horizons: NDArray[np.intp], node: str, *adjustments: Any
-) -> Asked:
+) -> MeasuredComparison:
     runner = Runner(forecaster.release.engine)
     counted = replace(forecaster, onnx=runner, reconciler=runner)
     row = row_of(forecaster.release.engine.snapshot, node)
     compared = anyio.run(counted.compare, origin, horizons, row, list(adjustments))
-    return Asked(compared, runner.inferred)
+    return MeasuredComparison(compared, runner.inferred)
 
 
 WINDOWS = {
@@ -473,7 +477,7 @@ every_window = pytest.mark.parametrize("window", list(WINDOWS))
 
 @every_window
 @pytest.mark.parametrize("node", ["total", SERIES])
-def test_both_sides_are_what_would_be_forecast(
+def test_baseline_and_scenario_equal_full_forecasts(
     forecaster: Forecaster, window: str, node: str
 ) -> None:
     """The baseline is the forecast itself; the scenario is that of all rows, predicted anew."""
@@ -483,9 +487,9 @@ def test_both_sides_are_what_would_be_forecast(
     origin = snapshot.newest_origin - ago
     first, last = int(horizons[4]), int(horizons[10])
     change = Adjustment("onpromotion", "set", 60, origin + first, origin + last)
-    asked = compare(forecaster, origin, horizons, node, change)
+    measured = compare(forecaster, origin, horizons, node, change)
     np.testing.assert_array_equal(
-        asked.compared.baseline, anyio.run(forecaster.forecast, origin, horizons)
+        measured.compared.baseline, anyio.run(forecaster.forecast, origin, horizons)
     )
     known = known_covariates(snapshot, origin)
     plan = known.onpromotion.copy()
@@ -494,24 +498,24 @@ def test_both_sides_are_what_would_be_forecast(
     rows = engine.rows(state, Covariates(snapshot, origin, plan, snapshot.calendar), horizons)
     base = engine.base(state, horizons, engine.bundle.model.predict(rows))
     expected = engine.reconciliation.reconcile(base).values
-    np.testing.assert_allclose(asked.compared.scenario, expected, rtol=1e-9, atol=1e-9)
-    assert (asked.compared.scenario != asked.compared.baseline).any()
-    assert len(asked.inferred) == 1
+    np.testing.assert_allclose(measured.compared.scenario, expected, rtol=1e-9, atol=1e-9)
+    assert (measured.compared.scenario != measured.compared.baseline).any()
+    assert len(measured.inferred) == 1
 
 
 @every_window
 def test_nothing_adjusted_changes_nothing(forecaster: Forecaster, window: str) -> None:
     ago, horizons = WINDOWS[window]
     origin = forecaster.release.engine.snapshot.newest_origin - ago
-    asked = compare(forecaster, origin, horizons, "total")
-    np.testing.assert_array_equal(asked.compared.scenario, asked.compared.baseline)
-    assert not asked.compared.predicted.any()
-    assert len(asked.inferred) == (ago > 0)
+    measured = compare(forecaster, origin, horizons, "total")
+    np.testing.assert_array_equal(measured.compared.scenario, measured.compared.baseline)
+    assert not measured.compared.predicted.any()
+    assert len(measured.inferred) == (ago > 0)
 
 
 @pytest.mark.parametrize("ago", [0, 100], ids=["newest", "past"])
 def test_setting_what_is_known_changes_nothing(forecaster: Forecaster, ago: int) -> None:
-    """The plan of one series for one day, and the name of the day."""
+    """The adjustments repeat one series' plan of one day, and the name of the day."""
     snapshot = forecaster.release.engine.snapshot
     origin = snapshot.newest_origin - ago
     number = row_of(snapshot, SERIES) - snapshot.hierarchy.n_upper
@@ -521,17 +525,17 @@ def test_setting_what_is_known_changes_nothing(forecaster: Forecaster, ago: int)
         Adjustment("onpromotion", "set", items, origin + 3, origin + 3),
         Adjustment("holiday", "set", name, origin + 3, origin + 3),
     )
-    asked = compare(forecaster, origin, np.arange(1, 16), SERIES, *adjustments)
-    np.testing.assert_array_equal(asked.compared.scenario, asked.compared.baseline)
-    assert not asked.compared.predicted.any()
-    assert len(asked.inferred) == (ago > 0)
+    measured = compare(forecaster, origin, np.arange(1, 16), SERIES, *adjustments)
+    np.testing.assert_array_equal(measured.compared.scenario, measured.compared.baseline)
+    assert not measured.compared.predicted.any()
+    assert len(measured.inferred) == (ago > 0)
 
 
-def test_days_on_which_no_row_changes_keep_their_very_numbers(
+def test_days_without_changed_rows_are_bit_identical(
     forecaster: Forecaster, promote: Callable, origin: int
 ) -> None:
-    asked = compare(forecaster, origin, np.arange(1, 31), "total", promote("set", 60, 20, 22))
-    moved = (asked.compared.scenario != asked.compared.baseline).any(axis=0)
+    measured = compare(forecaster, origin, np.arange(1, 31), "total", promote("set", 60, 20, 22))
+    moved = (measured.compared.scenario != measured.compared.baseline).any(axis=0)
     assert set(np.flatnonzero(moved) + 1) <= set(range(17, 26))
     assert moved[19:22].all()
 
@@ -539,23 +543,23 @@ def test_days_on_which_no_row_changes_keep_their_very_numbers(
 def test_only_altered_rows_are_predicted(
     forecaster: Forecaster, promote: Callable, origin: int
 ) -> None:
-    """And, where the stored forecasts are not the base forecasts, the baseline of those days."""
+    """The baseline too, where stored forecasts are not the base forecasts."""
     engine = forecaster.release.engine
     change = promote("set", 60, 20, 22)
     made = scenario_rows(
         engine, origin, np.arange(1, 31), row_of(engine.snapshot, SERIES), [change]
     )
-    asked = compare(forecaster, origin, np.arange(1, 31), SERIES, change)
+    measured = compare(forecaster, origin, np.arange(1, 31), SERIES, change)
     moved_after = len(engine.reconciliation.weighted_upper) or forecaster.release.forecasts.clipped
     baseline = (
         len(engine.reconciliation.modelled_nodes) * int(made.days.sum()) if moved_after else 0
     )
-    assert asked.inferred == [int(made.changed.sum()) + baseline]
+    assert measured.inferred == [int(made.changed.sum()) + baseline]
     assert 0 < made.changed.sum() < made.changed.size / 2
 
 
 @every_node
-def test_both_sides_add_up(
+def test_baseline_and_scenario_are_coherent(
     forecaster: Forecaster, promote: Callable, origin: int, node: str
 ) -> None:
     hierarchy = forecaster.release.engine.snapshot.hierarchy

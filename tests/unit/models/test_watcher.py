@@ -1,4 +1,4 @@
-"""Following `CURRENT`: what is loaded when, what a refusal changes, and how often it is said."""
+"""Following `CURRENT`: loading, rejected releases, retries and log lines."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ ONE, TWO, BAD = (Release("bundle", name) for name in ("one", "two", "bad"))
 
 @dataclass(eq=False)
 class Loaded:
-    """What a release becomes."""
+    """A loaded release."""
 
     release: Release
 
 
 @dataclass
 class World:
-    """A store, a loader that refuses what it is told to, and a clock."""
+    """A store, a loader with scripted failures, and a clock."""
 
     store: Store
     faults: dict[Release, Exception] = field(default_factory=dict)
@@ -64,8 +64,8 @@ def serves(watcher: ReleaseWatcher[Loaded]) -> Release | None:
     return None if watcher.serving is None else watcher.serving.release
 
 
-def refused(world: World, error: Exception | None = None) -> ReleaseWatcher[Loaded]:
-    """A watcher that serves ONE and has just refused BAD."""
+def watcher_after_refusal(world: World, error: Exception | None = None) -> ReleaseWatcher[Loaded]:
+    """Return a watcher that serves ONE and has just rejected BAD."""
     bad = ArtifactError(world.store.snapshots / "bad" / "oil.npy", "is missing")
     world.faults[BAD] = error or bad
     watcher = world.watcher()
@@ -84,14 +84,14 @@ def test_the_current_release_serves(world: World) -> None:
 
 
 def test_a_release_is_loaded_once(world: World) -> None:
-    """However often it is looked at, or written anew."""
+    """Repeated checks or rewrites of the pointer do not load it again."""
     watcher = world.watcher()
     for _ in range(3):
         watcher.look()
-    held = watcher.serving
+    serving = watcher.serving
     world.store.promote(ONE)
     watcher.look()
-    assert watcher.serving is held
+    assert watcher.serving is serving
     assert (world.loads, world.swaps) == ([ONE], [ONE])
 
 
@@ -104,43 +104,43 @@ def test_a_new_release_replaces_the_one_before(world: World) -> None:
     assert world.swaps == [ONE, TWO]
 
 
-def test_the_release_before_is_let_go(world: World) -> None:
-    """But for those who hold it; also where collection passes over what is loaded."""
+def test_the_previous_release_is_freed(world: World) -> None:
+    """Only its users hold it; this works although loaded objects are frozen for the collector."""
     watcher = world.watcher()
     watcher.look()
-    held = watcher.serving
-    assert held is not None
-    old = weakref.ref(held)
+    serving = watcher.serving
+    assert serving is not None
+    old = weakref.ref(serving)
     gc.freeze()
     try:
         world.store.promote(TWO)
         watcher.look()
-        assert old() is held
-        del held
+        assert old() is serving
+        del serving
         assert old() is None
     finally:
         gc.unfreeze()
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         pytest.param(None, "snapshots/bad/oil.npy: is missing", id="an artifact"),
         pytest.param(PermissionError(13, "Permission denied", "/x"), "Permission denied", id="I/O"),
         pytest.param(MemoryError(), "unexpected MemoryError", id="anything"),
     ],
 )
-def test_a_refused_release_leaves_the_one_before(
-    world: World, error: Exception | None, said: str
+def test_a_rejected_release_leaves_the_previous_one(
+    world: World, error: Exception | None, message: str
 ) -> None:
-    watcher = refused(world, error)
+    watcher = watcher_after_refusal(world, error)
     assert serves(watcher) == ONE
-    assert watcher.refusal == said
-    assert [said in reason for reason in watcher.degraded] == [True]
+    assert watcher.refusal == message
+    assert [message in reason for reason in watcher.degraded] == [True]
     assert world.swaps == [ONE]
 
 
-def test_a_worker_without_any_release_says_why_and_is_not_called_degraded(world: World) -> None:
+def test_a_worker_without_a_release_gives_the_reason_and_is_not_degraded(world: World) -> None:
     world.faults[ONE] = ArtifactError(world.store.bundles / "bundle", "does not exist")
     watcher = world.watcher()
     watcher.look()
@@ -159,7 +159,7 @@ def test_a_worker_without_any_release_says_why_and_is_not_called_degraded(world:
 def test_a_broken_pointer_leaves_the_release(
     world: World, break_it: Callable[[Path], object]
 ) -> None:
-    """And the same release, named again, is not loaded again."""
+    """The same release is not loaded again when the pointer is repaired."""
     watcher = world.watcher()
     watcher.look()
     break_it(world.store.pointer)
@@ -171,24 +171,24 @@ def test_a_broken_pointer_leaves_the_release(
     assert (watcher.degraded, world.loads) == ((), [ONE])
 
 
-def test_a_refused_release_is_tried_again_ever_later(world: World) -> None:
+def test_a_rejected_release_is_retried_with_backoff(world: World) -> None:
     """After 1, 2, 4, … seconds, and every 30 in the end: its files may arrive late."""
-    refused(world)
+    watcher_after_refusal(world)
     watcher = world.watcher()
     watcher.look()
-    begun = len(world.loads)
+    started = len(world.loads)
     tried: list[int] = []
     for second in range(1, 130):
         world.time = float(second)
         watcher.look()
-        if len(world.loads) > begun + len(tried):
+        if len(world.loads) > started + len(tried):
             tried.append(second)
     assert tried == [1, 3, 7, 15, 31, 61, 91, 121]
 
 
-def test_the_next_refused_release_is_tried_again_soon(world: World) -> None:
-    """However long the one before it was waited for."""
-    watcher = refused(world)
+def test_the_backoff_restarts_with_the_next_release(world: World) -> None:
+    """The waiting time of the previous one does not carry over."""
+    watcher = watcher_after_refusal(world)
     for second in range(1, 100):
         world.time = float(second)
         watcher.look()
@@ -202,18 +202,18 @@ def test_the_next_refused_release_is_tried_again_soon(world: World) -> None:
 
 
 def test_a_release_whose_files_arrive_later_serves(world: World) -> None:
-    watcher = refused(world)
+    watcher = watcher_after_refusal(world)
     world.faults.clear()
     watcher.look()
-    assert serves(watcher) == ONE  # not yet
+    assert serves(watcher) == ONE  # its files are still missing
     world.time = 1.0
     watcher.look()
     assert serves(watcher) == BAD
     assert (watcher.refusal, watcher.degraded) == (None, ())
 
 
-def test_a_pointer_that_is_written_anew_is_tried_at_once(world: World) -> None:
-    watcher = refused(world)
+def test_a_rewritten_pointer_is_tried_immediately(world: World) -> None:
+    watcher = watcher_after_refusal(world)
     world.store.promote(TWO)
     watcher.look()
     assert serves(watcher) == TWO
@@ -221,22 +221,22 @@ def test_a_pointer_that_is_written_anew_is_tried_at_once(world: World) -> None:
 
 
 def test_a_refusal_is_logged_once(world: World) -> None:
-    """With its cause and without the paths of the machine; another one is logged again."""
+    """The line has the cause and no absolute path; another rejection is logged again."""
     with capture_logs() as logs:
-        watcher = refused(world)
+        watcher = watcher_after_refusal(world)
         for second in range(1, 100):
             world.time = float(second)
             watcher.look()
         world.faults[BAD] = ArtifactError(world.store.bundles / "bundle", "does not exist")
         world.time = 200.0
         watcher.look()
-    said = [line["reason"] for line in logs if line["event"] == "release_rejected"]
-    assert said == ["snapshots/bad/oil.npy: is missing", "bundles/bundle: does not exist"]
+    reasons = [line["reason"] for line in logs if line["event"] == "release_rejected"]
+    assert reasons == ["snapshots/bad/oil.npy: is missing", "bundles/bundle: does not exist"]
     assert str(world.store.root) not in str(logs)
 
 
 def test_watching_loads_in_a_thread_and_swaps_in_the_loop(world: World) -> None:
-    """Requests are answered while a release is verified."""
+    """Requests are served while a release is verified."""
 
     async def watch() -> None:
         watcher = world.watcher(interval=0.001)
@@ -257,8 +257,8 @@ def test_watching_loads_in_a_thread_and_swaps_in_the_loop(world: World) -> None:
     assert world.threads[1] is not threading.main_thread()
 
 
-def test_watching_outlives_who_it_calls(world: World) -> None:
-    """A fault in what follows a swap does not end the following."""
+def test_watching_survives_exceptions_of_callbacks(world: World) -> None:
+    """An exception of a swap callback does not end the watching."""
 
     def fail(loaded: Loaded) -> None:
         raise RuntimeError
@@ -281,7 +281,7 @@ def test_watching_outlives_who_it_calls(world: World) -> None:
     assert [line["event"] for line in logs].count("watch_failed") == 2
 
 
-def test_a_pipe_in_the_place_of_current_is_refused_and_the_next_release_is_followed(
+def test_a_pipe_in_place_of_current_is_rejected_and_the_next_release_is_loaded(
     world: World,
 ) -> None:
     watcher = world.watcher()
@@ -296,10 +296,10 @@ def test_a_pipe_in_the_place_of_current_is_refused_and_the_next_release_is_follo
     assert serves(watcher) == TWO
 
 
-def test_a_look_that_does_not_come_back_is_reported_until_it_does(
+def test_a_hanging_check_is_reported_until_it_ends(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a network volume that hangs; no further look is begun meanwhile."""
+    """As on a network volume that hangs; no second check starts meanwhile."""
     answers = threading.Event()
     looks: list[int] = []
     current = Store.current
@@ -310,7 +310,7 @@ def test_a_look_that_does_not_come_back_is_reported_until_it_does(
         return current(store)
 
     async def watch() -> None:
-        watcher = world.watcher(interval=0.001, patience=0.02)
+        watcher = world.watcher(interval=0.001, stall_seconds=0.02)
         watcher.look()
         assert watcher.stalled == ""
         monkeypatch.setattr(Store, "current", hangs)
@@ -336,11 +336,11 @@ def test_a_look_that_does_not_come_back_is_reported_until_it_does(
     ]
 
 
-def test_a_release_that_takes_long_to_load_is_no_volume_that_hangs(world: World) -> None:
+def test_a_slow_load_is_not_reported_as_a_hanging_volume(world: World) -> None:
     loaded = threading.Event()
 
     async def watch() -> None:
-        watcher = world.watcher(interval=0.001, patience=0.02)
+        watcher = world.watcher(interval=0.001, stall_seconds=0.02)
         watcher.look()
         load = watcher._load
 

@@ -1,4 +1,4 @@
-"""Opening a database: which URLs do, what a SQLite file is like, and what a failure says."""
+"""Opening a database: accepted URLs, SQLite settings, and messages of failures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def engine(tmp_path: Path) -> Engine:
     [
         pytest.param("", id="nothing"),
         pytest.param("hunter2", id="no URL"),
-        pytest.param("postgresql://user:hunter2@host:hunter2/db", id="a port that is none"),
+        pytest.param("postgresql://user:hunter2@host:hunter2/db", id="an invalid port"),
         pytest.param("mysql://user:hunter2@host/db", id="another kind"),
         pytest.param("postgresql+asyncpg://user:hunter2@host/db", id="another driver"),
         pytest.param("postgresql://user:p@hunter2@host/db", id="a bare @ in the password"),
@@ -35,14 +35,14 @@ def engine(tmp_path: Path) -> Engine:
         pytest.param("sqlite:///keys.db", id="a file that depends on the current folder"),
     ],
 )
-def test_a_wrong_url_is_refused_without_a_word_of_it(url: str) -> None:
+def test_an_invalid_url_is_refused_without_quoting_it(url: str) -> None:
     with pytest.raises(StorageError, match="the database URL") as refused:
         open_database(url)
     assert "hunter2" not in "".join(traceback.format_exception(refused.value))
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
-def test_every_customary_scheme_of_postgresql_will_do(scheme: str) -> None:
+def test_every_common_scheme_of_postgresql_is_accepted(scheme: str) -> None:
     engine = open_database(f"{scheme}://user:secret@host:5433/db?connect_timeout=9")
     _, options = engine.dialect.create_connect_args(engine.url)
     assert engine.dialect.driver == "psycopg"
@@ -52,7 +52,7 @@ def test_every_customary_scheme_of_postgresql_will_do(scheme: str) -> None:
 
 
 def test_opening_touches_nothing(engine: Engine, tmp_path: Path) -> None:
-    """So a server can be put together while its database is away."""
+    """A server can thus be composed while its database is unavailable."""
     assert list(tmp_path.iterdir()) == []
     open_database("postgresql://nobody@192.0.2.1/db")
 
@@ -68,7 +68,7 @@ def test_an_unreachable_server_is_named_without_its_password() -> None:
     assert "hunter2" not in "".join(traceback.format_exception(failed.value))
 
 
-def test_a_sqlite_file_is_made_for_its_owner_alone(engine: Engine, tmp_path: Path) -> None:
+def test_a_new_sqlite_file_is_private_to_its_owner(engine: Engine, tmp_path: Path) -> None:
     with writing(engine) as connection:
         connection.execute(text("create table t (x integer)"))
     folder = tmp_path / "new" / "folder"
@@ -77,7 +77,7 @@ def test_a_sqlite_file_is_made_for_its_owner_alone(engine: Engine, tmp_path: Pat
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-def test_a_file_that_is_there_keeps_its_mode(engine: Engine, tmp_path: Path) -> None:
+def test_an_existing_file_keeps_its_mode(engine: Engine, tmp_path: Path) -> None:
     """An operator may have reasons to let a group in."""
     file = tmp_path / "new" / "folder" / "keys.db"
     file.parent.mkdir(parents=True)
@@ -109,7 +109,7 @@ def test_sqlite_waits_for_another_writer_but_not_for_ever(
 def test_sqlite_files_are_opened_one_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of two processes that change a new file to WAL together, one would fail now and then."""
+    """If two processes switch a new file to WAL together, one sometimes fails."""
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     engine = open_database(f"sqlite:///{tmp_path}/keys.db")
     with (
@@ -136,7 +136,7 @@ def test_an_exception_undoes_what_was_written(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("spoil", ["folder in the way", "file in the way", "no database"])
-def test_a_file_that_cannot_be_used_is_named(spoil: str, tmp_path: Path) -> None:
+def test_an_unusable_file_is_named(spoil: str, tmp_path: Path) -> None:
     file = tmp_path / "var" / "keys.db"
     if spoil == "file in the way":
         file.parent.touch()

@@ -1,4 +1,4 @@
-"""Keys: a mistyped one is refused at once, a valid one is known by its hash, none is shown."""
+"""Keys: checksum, verification by hash, and masking."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.keys import ApiKey, Presented, Scope, digest_of, masked, mint, parse
+from storage.keys import ApiKey, PresentedKey, Scope, digest_of, mask_keys, mint_key, parse_key
 
 TEXT = "mlrf_QrZBNkeQBVcK_s52fyqBX9BdPF7FNvexGTfhzm8HTirtVLHXPyuShoQJ_4AZgNA"
-"""A key as it was once issued: those that are out must stay readable."""
+"""A key in the issued format: issued keys must stay valid."""
 
 ID = "QrZBNkeQBVcK"
 SECRET = "s52fyqBX9BdPF7FNvexGTfhzm8HTirtVLHXPyuShoQJ"
@@ -34,39 +34,39 @@ KEY = ApiKey(
 # --- text -------------------------------------------------------------------------------------
 
 
-def test_a_key_is_read_as_it_was_issued() -> None:
-    assert parse(TEXT) == Presented(ID, SECRET)
+def test_an_issued_key_can_be_parsed() -> None:
+    assert parse_key(TEXT) == PresentedKey(ID, SECRET)
 
 
 def test_a_new_key_is_read_as_its_parts() -> None:
-    new = mint()
-    assert parse(new.text) == Presented(new.public_id, new.secret)
+    new = mint_key()
+    assert parse_key(new.text) == PresentedKey(new.public_id, new.secret)
     assert re.fullmatch(r"mlrf_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}", new.text)
 
 
 def test_no_two_new_keys_share_anything() -> None:
-    keys = [mint() for _ in range(50)]
+    keys = [mint_key() for _ in range(50)]
     assert len({key.public_id for key in keys}) == len({key.secret for key in keys}) == 50
 
 
 def test_every_single_wrong_letter_or_digit_is_refused() -> None:
     for place, right in enumerate(TEXT):
         for wrong in set("0123456789ABCDEFXYZabcdefxyz_-") - {right}:
-            assert parse(TEXT[:place] + wrong + TEXT[place + 1 :]) is None
+            assert parse_key(TEXT[:place] + wrong + TEXT[place + 1 :]) is None
 
 
 @given(place=st.integers(0, len(TEXT) - 1), wrong=st.characters())
 def test_a_wrong_character_is_refused(place: int, wrong: str) -> None:
-    key = mint().text
+    key = mint_key().text
     if key[place] != wrong:
-        assert parse(key[:place] + wrong + key[place + 1 :]) is None
+        assert parse_key(key[:place] + wrong + key[place + 1 :]) is None
 
 
 @given(place=st.integers(0, len(TEXT) - 2))
-def test_two_characters_in_each_others_place_are_refused(place: int) -> None:
-    key = mint().text
+def test_transposed_characters_are_refused(place: int) -> None:
+    key = mint_key().text
     swapped = key[:place] + key[place + 1] + key[place] + key[place + 2 :]
-    assert swapped == key or parse(swapped) is None
+    assert swapped == key or parse_key(swapped) is None
 
 
 @pytest.mark.parametrize(
@@ -82,14 +82,14 @@ def test_two_characters_in_each_others_place_are_refused(place: int) -> None:
         pytest.param(TEXT * 1000, id="very long"),
     ],
 )
-def test_what_is_no_key_is_refused(text: str) -> None:
-    assert parse(text) is None
+def test_text_that_is_no_key_is_refused(text: str) -> None:
+    assert parse_key(text) is None
 
 
-# --- what is kept -----------------------------------------------------------------------------
+# --- hashes -----------------------------------------------------------------------------------
 
 
-def test_a_secret_is_known_by_its_hash() -> None:
+def test_a_secret_is_verified_by_its_hash() -> None:
     assert KEY.matches(SECRET)
     assert not KEY.matches(SECRET[:-1] + "X")
     assert SECRET not in KEY.digest
@@ -113,18 +113,18 @@ def test_a_key_is_usable_until_it_is_revoked_or_expires(key: ApiKey, usable: boo
     assert key.usable(NOW) is usable
 
 
-# --- what is shown ----------------------------------------------------------------------------
+# --- masking ----------------------------------------------------------------------------------
 
 
 def test_neither_secret_nor_hash_is_in_a_repr() -> None:
-    presented = parse(TEXT)
+    presented = parse_key(TEXT)
     assert SECRET not in repr(presented)
     assert ID in repr(presented)
     assert KEY.digest not in repr(KEY)
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         pytest.param(TEXT, f"mlrf_{ID}_***", id="a key"),
         pytest.param(
@@ -141,5 +141,5 @@ def test_neither_secret_nor_hash_is_in_a_repr() -> None:
         pytest.param("mlrf_test", "mlrf_test", id="a name with the prefix"),
     ],
 )
-def test_a_masked_text_shows_no_more_of_a_key_than_its_id(text: str, shown: str) -> None:
-    assert masked(text) == shown
+def test_a_masked_text_shows_no_more_of_a_key_than_its_id(text: str, expected: str) -> None:
+    assert mask_keys(text) == expected

@@ -1,4 +1,4 @@
-"""Whatever a process writes to standard error is one JSON object a line."""
+"""Everything a process writes to standard error is one JSON object a line."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def lines_of(code: str) -> list[dict[str, Any]]:
         ),
     ],
 )
-def test_what_no_code_of_ours_writes_is_a_line_of_json(code: str, level: str, text: str) -> None:
+def test_output_of_other_code_is_a_line_of_json(code: str, level: str, text: str) -> None:
     (line,) = lines_of(code)
     assert line["level"] == level
     assert text in json.dumps(line)
@@ -61,7 +61,7 @@ def test_what_no_code_of_ours_writes_is_a_line_of_json(code: str, level: str, te
 @pytest.mark.parametrize("name", ["bentoml.cli", "uvicorn.error", "circus"])
 @pytest.mark.parametrize("again", ["", "bentoml_log.configure_server_logging(); "])
 def test_the_framework_logs_as_json_once(name: str, again: str) -> None:
-    """Whether it configured logging before we did, or does so again after."""
+    """It holds whether BentoML configures logging before or after the project."""
     lines = lines_of(
         "import logging, bentoml._internal.log as bentoml_log; "
         "bentoml_log.configure_server_logging(); "
@@ -69,5 +69,5 @@ def test_the_framework_logs_as_json_once(name: str, again: str) -> None:
         f"log_framework_as_json(bentoml_log.SERVER_LOGGING_CONFIG); {again}"
         f"logging.getLogger('{name}').warning('%s', 'said')"
     )
-    said = [(line["level"], line["logger"]) for line in lines if line["event"] == "said"]
-    assert said == [("warning", name)]
+    records = [(line["level"], line["logger"]) for line in lines if line["event"] == "said"]
+    assert records == [("warning", name)]

@@ -1,4 +1,4 @@
-"""Metrics: bounded labels, one name each, and all workers in one answer."""
+"""Metrics: bounded labels, stable names, and all workers in one response."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NAMES = {
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-def parsed(text: str) -> Samples:
+def parse_samples(text: str) -> Samples:
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
@@ -52,8 +52,8 @@ def value(samples: Samples, name: str, **labels: str) -> float | None:
 
 
 def test_every_metric_has_its_name_and_type() -> None:
-    """Dashboards and alerts name them."""
-    metrics.serving("b", "s", date(2024, 6, 30))
+    """Dashboards and alerts depend on them."""
+    metrics.set_active_release("b", "s", date(2024, 6, 30))
     text, media_type = metrics.exposition()
     assert media_type.startswith("text/plain; version=")
     families = {
@@ -68,25 +68,25 @@ def test_every_metric_has_its_name_and_type() -> None:
     ("observe", "name", "labels"),
     [
         pytest.param(
-            lambda: metrics.limiter_decision("standard", "allowed", "redis"),
+            lambda: metrics.count_limiter_decision("standard", "allowed", "redis"),
             "mlrf_rate_limit_decisions_total",
             {"tier": "standard", "outcome": "allowed", "backend": "redis"},
             id="limiter",
         ),
         pytest.param(
-            lambda: metrics.cache_outcome("memory", "hit"),
+            lambda: metrics.count_cache_outcome("memory", "hit"),
             "mlrf_cache_requests_total",
             {"tier": "memory", "outcome": "hit"},
             id="cache",
         ),
         pytest.param(
-            lambda: metrics.redis_error("timeout"),
+            lambda: metrics.count_redis_error("timeout"),
             "mlrf_redis_errors_total",
             {"kind": "timeout"},
             id="redis",
         ),
         pytest.param(
-            lambda: metrics.key_lookup("known"),
+            lambda: metrics.count_key_lookup("known"),
             "mlrf_key_lookups_total",
             {"outcome": "known"},
             id="keys",
@@ -105,22 +105,22 @@ def test_an_observer_counts_one(
 
 @pytest.mark.parametrize("state", [True, False])
 def test_a_state_is_one_or_zero(state: bool) -> None:
-    metrics.redis_available(state)
-    metrics.degraded("limits_per_worker", state)
+    metrics.set_redis_available(state)
+    metrics.set_degraded("limits_per_worker", state)
     read = metrics.REGISTRY.get_sample_value
     assert read("mlrf_dependency_available", {"dependency": "redis"}) == state
     assert read("mlrf_degraded", {"reason": "limits_per_worker"}) == state
 
 
-def test_what_is_served_replaces_what_was() -> None:
+def test_the_serving_release_replaces_the_previous_one() -> None:
     read = metrics.REGISTRY.get_sample_value
     for number in (1, 2):
-        metrics.serving(f"v{number}", "s", date(2024, 6, 29 + number - 1))
+        metrics.set_active_release(f"v{number}", "s", date(2024, 6, 29 + number - 1))
     assert read("mlrf_model_info", {"version": "v1", "snapshot": "s"}) == 0
     assert read("mlrf_model_info", {"version": "v2", "snapshot": "s"}) == 1
     day = datetime(2024, 6, 30, tzinfo=UTC).timestamp()
     assert read("mlrf_data_origin_timestamp_seconds") == day
-    metrics.serving("v1", "s", date(2024, 6, 30))
+    metrics.set_active_release("v1", "s", date(2024, 6, 30))
     assert read("mlrf_model_info", {"version": "v1", "snapshot": "s"}) == 1
 
 
@@ -137,8 +137,8 @@ def test_an_unknown_method_is_other(method: str, label: str) -> None:
 )
 def test_a_duration_falls_into_its_bucket(seconds: float, bucket: str) -> None:
     route = f"/{seconds}"
-    metrics.request_started()
-    metrics.request_ended(route, "GET", 200, seconds)
+    metrics.count_request_start()
+    metrics.count_request_end(route, "GET", 200, seconds)
     name = "mlrf_http_request_duration_seconds_bucket"
     bounds = [*map(str, metrics.SECONDS_BUCKETS), "+Inf"]
     filled = [
@@ -150,7 +150,7 @@ def test_a_duration_falls_into_its_bucket(seconds: float, bucket: str) -> None:
 
 
 def test_labels_are_bounded_whatever_is_observed() -> None:
-    """Those that are known stay, those that come too late are counted together."""
+    """Known labels stay; those beyond the bound are counted together."""
     registry = CollectorRegistry()
     counter = Labelled(Counter("c", "c", ["a", "b"], registry=registry), limit=3)
     for number in range(10):
@@ -176,15 +176,15 @@ from telemetry import metrics
 number = int(sys.argv[1])
 Counter("bentoml_requests", "not ours", ["endpoint"]).labels("/wp-admin").inc()
 for _ in range(number):
-    metrics.request_started()
-    metrics.request_ended("/predict", "GET", 200, 0.02)
-metrics.request_started()
-metrics.cache_outcome("memory", "hit")
-metrics.redis_available(number == 1)
-metrics.degraded("old_data", number == 1)
-metrics.serving("v1", "s", date(2024, 6, number))
+    metrics.count_request_start()
+    metrics.count_request_end("/predict", "GET", 200, 0.02)
+metrics.count_request_start()
+metrics.count_cache_outcome("memory", "hit")
+metrics.set_redis_available(number == 1)
+metrics.set_degraded("old_data", number == 1)
+metrics.set_active_release("v1", "s", date(2024, 6, number))
 if number == 1:
-    metrics.serving("v2", "s", date(2024, 6, 10))
+    metrics.set_active_release("v2", "s", date(2024, 6, 10))
 metrics.flush()
 print("ready", flush=True)
 sys.stdin.read()
@@ -200,7 +200,7 @@ sys.stdout.buffer.write(text)
 
 
 class Workers:
-    """Processes that keep their metrics in one folder, as BentoML starts them."""
+    """Processes that store their metrics in one folder, as BentoML's workers do."""
 
     def __init__(self, folder: Path) -> None:
         self.environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
@@ -235,7 +235,7 @@ class Workers:
             check=True,
             timeout=60,
         )
-        return parsed(done.stdout)
+        return parse_samples(done.stdout)
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
         process.communicate(timeout=10)
 
 
-def test_one_answer_speaks_for_all_workers(workers: Workers) -> None:
+def test_one_response_covers_all_workers(workers: Workers) -> None:
     workers.start(1, 2)
     samples = workers.scrape()
     labels = {"route": "/predict", "method": "GET", "status": "200"}
@@ -262,7 +262,7 @@ def test_one_answer_speaks_for_all_workers(workers: Workers) -> None:
     assert value(samples, "mlrf_cache_requests_total", tier="memory", outcome="hit") == 2
 
 
-def test_the_worst_worker_tells_the_state(workers: Workers) -> None:
+def test_the_state_is_that_of_the_worst_worker(workers: Workers) -> None:
     workers.start(1, 2)
     samples = workers.scrape()
     assert value(samples, "mlrf_dependency_available", dependency="redis") == 0
@@ -287,7 +287,7 @@ def test_a_killed_worker_leaves_its_counts_and_not_its_state(workers: Workers) -
 
 
 def test_metrics_of_others_in_the_same_folder_are_left_out(workers: Workers) -> None:
-    """BentoML's are labelled with the path, whatever was sent as one."""
+    """BentoML's are labelled with the raw path, which is unbounded."""
     workers.start(1)
     assert {name for name, _ in workers.scrape() if not name.startswith("mlrf_")} == set()
     assert list(Path(workers.environment["PROMETHEUS_MULTIPROC_DIR"]).glob("counter_*.db"))

@@ -1,4 +1,4 @@
-"""Rolling origins: who is judged on what, with what was known, and how a run goes on."""
+"""Rolling origins: windows, the data known to each model, and resumed runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Make = Callable[..., Backtest]
 
 @pytest.fixture
 def make(snapshot: Snapshot, quick: Recipe, few: None) -> Make:
-    """Makes a backtest in a folder."""
+    """Make a backtest in a folder."""
 
     def make(
         folder: Path, *, data: Snapshot = snapshot, previous: Bundle | None = None
@@ -44,7 +44,7 @@ def make(snapshot: Snapshot, quick: Recipe, few: None) -> Make:
 # --- windows ----------------------------------------------------------------------------------
 
 
-def test_the_newest_days_are_the_holdout_and_the_others_follow_backwards(
+def test_the_newest_days_are_the_holdout_and_windows_follow_backwards(
     snapshot: Snapshot,
 ) -> None:
     short = [window for window in windows_of(snapshot, short=3) if window.days == SHORT_DAYS]
@@ -65,7 +65,7 @@ def test_long_windows_come_with_promotions_and_without(snapshot: Snapshot) -> No
     assert len({window.group for window in long}) == 2
 
 
-def test_windows_have_names_of_their_own(snapshot: Snapshot) -> None:
+def test_windows_have_unique_names(snapshot: Snapshot) -> None:
     windows = windows_of(snapshot)
     assert len({window.name(snapshot) for window in windows}) == len(windows)
 
@@ -79,7 +79,7 @@ def test_every_model_is_fitted_on_the_days_up_to_its_window(document: Document) 
         assert window["incoherence"] < 1e-9
 
 
-def test_means_are_over_the_tuning_windows_alone(document: Document) -> None:
+def test_means_cover_the_tuning_windows_only(document: Document) -> None:
     tuning = [
         window["models"][OURS]["rmsle"]
         for window in document["windows"]
@@ -90,22 +90,22 @@ def test_means_are_over_the_tuning_windows_alone(document: Document) -> None:
     assert scores["rmsle"] == pytest.approx(np.mean(tuning))
 
 
-def test_a_mean_of_a_figure_that_does_not_exist_does_not_exist() -> None:
+def test_a_mean_of_missing_figures_is_missing() -> None:
     window = {"group": "a", "role": TUNING, "models": {OURS: {"rmsle": 1.0, "wrmsse": None}}}
     assert means([window]) == {"a": {OURS: {"rmsle": 1.0, "wrmsse": None, "windows": 1}}}
 
 
-def test_it_is_strict_json(backtested: Path) -> None:
+def test_the_document_is_strict_json(backtested: Path) -> None:
     def refuse(name: str) -> None:
         raise AssertionError(name)
 
     json.loads((backtested / RESULT_FILE).read_text(encoding="utf-8"), parse_constant=refuse)
 
 
-def test_figures_that_do_not_exist_are_the_same_in_a_first_run_and_a_resumed_one(
+def test_missing_figures_are_equal_in_a_first_and_a_resumed_run(
     make: Make, snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """NaN would be null only after it had been read back."""
+    """Otherwise NaN would become null only when read back."""
 
     def without(*arguments: Any) -> Document:
         return point_scores(*arguments) | {"wrmsse": float("nan")}
@@ -117,7 +117,7 @@ def test_figures_that_do_not_exist_are_the_same_in_a_first_run_and_a_resumed_one
     assert make(tmp_path).run(windows) == first
 
 
-# --- nothing of what comes after ---------------------------------------------------------------
+# --- no look-ahead ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lead", [SHORT_DAYS, 0], ids=["promotions known", "not known"])
@@ -147,14 +147,14 @@ def test_sales_after_the_origin_change_no_forecast(
     for name, data in (("as it was", snapshot), ("altered", altered)):
         seen[name] = []
 
-        def keep(forecast: Values, *others: Any, kept: list[Values] = seen[name]) -> Document:
-            kept.append(forecast)
+        def keep(forecast: Values, *others: Any, recorded: list[Values] = seen[name]) -> Document:
+            recorded.append(forecast)
             return {"rmsle": 0.0, "wrmsse": 0.0, "levels": {}}
 
         with monkeypatch.context() as patch:
             patch.setattr(module, "point_scores", keep)
             patch.setattr(module, "write_report", lambda *_: None)
-            patch.setattr(Backtest, "_intervals", lambda _: {})
+            patch.setattr(Backtest, "_score_intervals", lambda _: {})
             make(tmp_path / name, data=data).run([window])
     assert len(seen["as it was"]) == 3, "ours and two baselines"
     for before, now in zip(seen["as it was"], seen["altered"], strict=True):
@@ -162,14 +162,14 @@ def test_sales_after_the_origin_change_no_forecast(
 
 
 def _noise_after(values: NDArray[Any], origin: int, draw: np.random.Generator) -> NDArray[Any]:
-    """The values, other ones after a day."""
+    """Return the values, replaced by noise after the origin."""
     altered = values.copy()
     after = altered[..., origin + 1 :]
     after[...] = draw.gamma(2, 500, after.shape)
     return altered
 
 
-def test_too_little_history_is_said_before_the_first_fit(
+def test_too_little_history_is_reported_before_the_first_fit(
     make: Make, snapshot: Snapshot, tmp_path: Path
 ) -> None:
     early = BacktestWindow("16 days", TUNING, 20, SHORT_DAYS, SHORT_DAYS)
@@ -178,14 +178,14 @@ def test_too_little_history_is_said_before_the_first_fit(
     assert list(tmp_path.iterdir()) == []
 
 
-# --- going on ---------------------------------------------------------------------------------
+# --- resumed runs -----------------------------------------------------------------------------
 
 
 class Killed(Exception):
-    """Stands for whatever ends a run."""
+    """Raised to end a run early."""
 
 
-def test_an_interrupted_run_goes_on_and_gives_the_same_document(
+def test_an_interrupted_run_resumes_and_gives_the_same_document(
     make: Make,
     snapshot: Snapshot,
     document: Document,
@@ -198,7 +198,7 @@ def test_an_interrupted_run_goes_on_and_gives_the_same_document(
 
     def until_the_third_window(*arguments: Any) -> Document:
         scored.append(1)
-        if len(scored) == 2 * models + 2:  # some of its models are scored, and one is not
+        if len(scored) == 2 * models + 2:  # in the third window, after some of its models
             raise Killed
         return point_scores(*arguments)
 
@@ -222,7 +222,7 @@ def test_an_interrupted_run_goes_on_and_gives_the_same_document(
 
 @pytest.fixture
 def scored(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Roles of the windows that are scored, and not taken from an earlier run."""
+    """Return the roles of the windows scored rather than taken from an earlier run."""
     roles: list[str] = []
     score = Backtest._score
 
@@ -244,7 +244,7 @@ def test_a_finished_run_is_not_run_again(
 def test_a_window_has_the_role_that_this_run_gives_it(
     make: Make, snapshot: Snapshot, own_backtest: Path, scored: list[str]
 ) -> None:
-    """One that was apart in a run with fewer windows is averaged in one with more."""
+    """A window left out of the means in a short run is averaged in a longer one."""
     windows = windows_of(snapshot, short=2, long=1)
     apart = next(window for window in windows if window.role == APART)
     result = make(own_backtest).run([replace(apart, role=TUNING)])
@@ -253,7 +253,7 @@ def test_a_window_has_the_role_that_this_run_gives_it(
     assert result["means"]["16 days"][OURS]["windows"] == 1
 
 
-def test_results_of_other_features_are_not_taken_up(
+def test_results_of_other_features_are_not_reused(
     make: Make,
     snapshot: Snapshot,
     own_backtest: Path,
@@ -261,16 +261,16 @@ def test_results_of_other_features_are_not_taken_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "FEATURES_VERSION", module.FEATURES_VERSION + 1)
-    monkeypatch.setattr(Backtest, "_intervals", lambda _: {})
+    monkeypatch.setattr(Backtest, "_score_intervals", lambda _: {})
     monkeypatch.setattr(module, "write_report", lambda *_: None)
     make(own_backtest).run(windows_of(snapshot, short=1, long=1)[:1])
     assert scored == [HOLDOUT]
 
 
-def test_the_previous_bundle_is_scored_where_it_has_seen_nothing(
+def test_the_previous_bundle_is_scored_on_unseen_windows(
     make: Make, snapshot: Snapshot, document: Document, own_backtest: Path
 ) -> None:
-    """Also where a run without it had gone before."""
+    """The folder may have an earlier run without it."""
     windows = windows_of(snapshot, short=2, long=1)
     middle = next(window for window in document["windows"] if window["role"] == TUNING)
     name = next(own_backtest.glob(f"bundles/{middle['origin']}-*"))

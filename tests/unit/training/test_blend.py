@@ -33,7 +33,7 @@ def boosters(rows: np.ndarray) -> list[lgb.Booster]:
     ]
 
 
-def test_its_score_is_the_weighted_sum_of_scores(
+def test_the_score_of_a_blend_is_the_weighted_sum_of_scores(
     boosters: list[lgb.Booster], rows: np.ndarray
 ) -> None:
     scores = [booster.predict(rows, raw_score=True) for booster in boosters]
@@ -43,7 +43,7 @@ def test_its_score_is_the_weighted_sum_of_scores(
     np.testing.assert_allclose(blended.predict(rows), expected, rtol=1e-12)
 
 
-def test_its_contributions_add_up_to_its_score(
+def test_the_contributions_of_a_blend_add_up_to_its_score(
     boosters: list[lgb.Booster], rows: np.ndarray
 ) -> None:
     blended = blend(boosters, WEIGHTS)
@@ -54,7 +54,7 @@ def test_its_contributions_add_up_to_its_score(
     np.testing.assert_allclose(contributions, expected, rtol=1e-6, atol=1e-9)
 
 
-def test_a_blend_of_one_is_that_one(boosters: list[lgb.Booster], rows: np.ndarray) -> None:
+def test_a_blend_of_one_booster_equals_it(boosters: list[lgb.Booster], rows: np.ndarray) -> None:
     np.testing.assert_array_equal(
         blend(boosters[:1], [1.0]).predict(rows), boosters[0].predict(rows)
     )

@@ -1,4 +1,4 @@
-"""Intervals that are learnt from errors hold what they say, and are intervals."""
+"""Calibrated intervals: nominal coverage and valid bounds."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def hierarchy(snapshot: Snapshot) -> Hierarchy:
 
 
 def errors_of(hierarchy: Hierarchy, draw: Draw, *, origins: int, first: int = 0) -> Errors:
-    """Series of different size and noise, the noise growing with the days ahead. Forecasts are
+    """Draw errors of series of different size and noise, growing with the days ahead. Forecasts are
     right on average at every level: an interval always holds its forecast, and would be too wide
     if most values lay on one side of it."""
     count = hierarchy.n_bottom
@@ -56,7 +56,7 @@ def errors_of(hierarchy: Hierarchy, draw: Draw, *, origins: int, first: int = 0)
 
 
 def sold(nodes: np.ndarray) -> np.ndarray:
-    """All have sold by the origin."""
+    """Return True for every node: all have sold by the origin."""
     return np.ones(len(nodes), dtype=bool)
 
 
@@ -98,12 +98,12 @@ def test_origins_of_seven_weeks_are_seven_weekdays(last: int, count: int) -> Non
 
 @pytest.fixture
 def old_engine(backtested: Path, snapshot: Snapshot) -> ForecastEngine:
-    """The oldest model of the backtest."""
+    """Return the oldest model of the backtest."""
     oldest = min((backtested / "bundles").iterdir())
     return ForecastEngine(load_bundle(oldest), snapshot)
 
 
-def test_errors_are_those_of_forecasts_as_they_would_have_been_made(
+def test_errors_are_those_of_forecasts_as_of_their_origin(
     old_engine: ForecastEngine, snapshot: Snapshot
 ) -> None:
     trained = snapshot.index_of(old_engine.bundle.facts.trained_through)
@@ -130,7 +130,7 @@ def test_errors_are_those_of_forecasts_as_they_would_have_been_made(
         pytest.param(lambda trained, newest: newest - 88, id="ends after the data"),
     ],
 )
-def test_an_origin_that_teaches_nothing_true_is_refused(
+def test_an_origin_within_training_data_is_refused(
     old_engine: ForecastEngine, snapshot: Snapshot, origin: Callable[[int, int], int]
 ) -> None:
     trained = snapshot.index_of(old_engine.bundle.facts.trained_through)
@@ -139,7 +139,7 @@ def test_an_origin_that_teaches_nothing_true_is_refused(
 
 
 @pytest.mark.parametrize(("count", "models"), [(8, 1), (10, 1), (11, 2), (40, 4)])
-def test_models_take_turns(count: int, models: int) -> None:
+def test_models_alternate_between_origins(count: int, models: int) -> None:
     origins = weekly_origins(1500, count)
     turns = chronological_blocks(origins)
     assert len(turns) == models
@@ -147,7 +147,7 @@ def test_models_take_turns(count: int, models: int) -> None:
 
 
 def test_errors_of_several_models_are_joined_in_their_order(errors: Errors) -> None:
-    joined = Errors.joined([errors.between(0, 70), errors.between(71, 7 * 60)])
+    joined = Errors.concatenate([errors.between(0, 70), errors.between(71, 7 * 60)])
     for name, values in vars(errors).items():
         np.testing.assert_array_equal(getattr(joined, name), values, err_msg=name)
 
@@ -159,11 +159,11 @@ def test_errors_between_origins_are_a_part_of_all(errors: Errors) -> None:
     np.testing.assert_array_equal(some.sold, errors.sold[1:4])
 
 
-# --- what is learnt ---------------------------------------------------------------------------
+# --- calibration ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("nominal", NOMINALS)
-def test_other_days_are_covered_about_as_often_as_said(
+def test_coverage_on_other_days_is_near_the_nominal(
     intervals: Intervals, hierarchy: Hierarchy, nominal: int
 ) -> None:
     other = errors_of(hierarchy, np.random.default_rng(2), origins=60)
@@ -190,10 +190,10 @@ def test_a_noisier_series_has_a_wider_interval(intervals: Intervals, hierarchy: 
     assert noisy > 2 * calm
 
 
-def test_days_before_a_series_has_sold_teach_nothing(
+def test_days_before_the_first_sale_are_not_calibrated_on(
     errors: Errors, calibration: Calibration, hierarchy: Hierarchy
 ) -> None:
-    """A product that is not yet sold is no evidence that forecasts are wrong, or right."""
+    """A product that is not yet sold says nothing about forecast errors."""
     node = len(hierarchy) - 1
     actual, sold = errors.actual.copy(), errors.sold.copy()
     sold[:30, node] = False
@@ -202,10 +202,10 @@ def test_days_before_a_series_has_sold_teach_nothing(
     np.testing.assert_allclose(learnt.scale[node], calibration.scale[node], rtol=0.2)
 
 
-def test_days_of_a_long_event_teach_nothing(
+def test_days_of_a_long_event_are_not_calibrated_on(
     errors: Errors, calibration: Calibration, hierarchy: Hierarchy
 ) -> None:
-    """Nobody foresees the next earthquake by the width of the intervals before it."""
+    """Such events cannot be predicted, so they must not widen the intervals."""
     actual, ordinary = errors.actual.copy(), errors.ordinary.copy()
     actual[20:30, :, 5:9] *= 50
     ordinary[20:30, 5:9] = False
@@ -216,7 +216,7 @@ def test_days_of_a_long_event_teach_nothing(
 def test_a_series_that_never_sold_has_the_interval_of_such_series(
     errors: Errors, hierarchy: Hierarchy
 ) -> None:
-    """Of ten series that had not sold, one began to sell."""
+    """Of ten series without sales, one began to sell."""
     nodes = np.arange(len(hierarchy) - 10, len(hierarchy))
     had_sold, actual = errors.sold.copy(), errors.actual.copy()
     had_sold[:, nodes] = False
@@ -232,7 +232,7 @@ def test_a_series_that_never_sold_has_the_interval_of_such_series(
         np.testing.assert_allclose(upper, highest, rtol=1e-12)
 
 
-def test_a_series_that_calibration_has_not_seen_is_as_its_level_is(
+def test_an_uncalibrated_series_uses_the_scale_of_its_level(
     calibration: Calibration, hierarchy: Hierarchy
 ) -> None:
     without = replace(calibration, nodes=calibration.nodes[:-1], scale=calibration.scale[:-1])
@@ -248,7 +248,7 @@ def test_a_series_that_calibration_has_not_seen_is_as_its_level_is(
 
 
 def test_forecasts_without_any_error_still_have_a_scale(hierarchy: Hierarchy) -> None:
-    """And equal forecasts, which leave groups of sizes empty, are no obstacle."""
+    """Equal forecasts, which leave size groups empty, work too."""
     same = np.ones((12, len(hierarchy), len(KNOTS)))
     nodes = np.arange(len(hierarchy))
     every = np.ones(same.shape[:2], dtype=bool)
@@ -260,22 +260,22 @@ def test_forecasts_without_any_error_still_have_a_scale(hierarchy: Hierarchy) ->
     np.testing.assert_allclose(upper, 1)
 
 
-def test_a_calibration_is_read_back_as_it_was(
+def test_a_calibration_survives_writing_and_reading(
     calibration: Calibration, hierarchy: Hierarchy, tmp_path: Path
 ) -> None:
     calibration.save(tmp_path / "intervals.npz")
-    kept = Calibration.load(tmp_path / "intervals.npz", hierarchy.levels)
-    assert kept.nodes == calibration.nodes
-    np.testing.assert_array_equal(kept.scale, calibration.scale)
+    loaded = Calibration.load(tmp_path / "intervals.npz", hierarchy.levels)
+    assert loaded.nodes == calibration.nodes
+    np.testing.assert_array_equal(loaded.scale, calibration.scale)
     for level, learnt in calibration.levels.items():
-        np.testing.assert_array_equal(kept.levels[level].quantiles, learnt.quantiles)
-        np.testing.assert_array_equal(kept.levels[level].sizes, learnt.sizes)
-        np.testing.assert_array_equal(kept.levels[level].unsold, learnt.unsold)
+        np.testing.assert_array_equal(loaded.levels[level].quantiles, learnt.quantiles)
+        np.testing.assert_array_equal(loaded.levels[level].sizes, learnt.sizes)
+        np.testing.assert_array_equal(loaded.levels[level].unsold, learnt.unsold)
     assert len(learnt.quantiles) == len(BUCKETS)
     assert calibration.levels[TOTAL].sizes.shape == (1,)
 
 
-# --- what an interval is -----------------------------------------------------------------------
+# --- bounds -----------------------------------------------------------------------------------
 
 horizons = st.lists(st.integers(1, 90), min_size=3, max_size=3).map(np.array)
 means = arrays(np.float64, (5, 3), elements=st.floats(0, 1e7))
@@ -314,8 +314,8 @@ def test_a_wider_nominal_holds_a_narrower_one(
     assert (inner_high <= high + slack).all()
 
 
-def test_what_is_not_known_calibrates_nothing(errors: Errors, hierarchy: Hierarchy) -> None:
-    """Nor does it make the rest unknown."""
+def test_missing_values_are_not_calibrated_on(errors: Errors, hierarchy: Hierarchy) -> None:
+    """The other values stay known."""
     later = errors.between(int(errors.origins[20]), int(errors.origins[-1]))
     actual = errors.actual.copy()
     actual[:20] = np.nan

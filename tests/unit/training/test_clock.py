@@ -1,4 +1,4 @@
-"""Steps are numbered, and the time that is left is estimated from steps like those to come."""
+"""Steps are numbered, and the remaining time is estimated from similar steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from training.clock import Clock, PlannedStep, Step
 
 
 class Recorder:
-    """Keeps what is reported."""
+    """A reporter that records its calls."""
 
     def __init__(self) -> None:
         self.started: list[Step] = []
@@ -25,7 +25,7 @@ class Recorder:
 
 
 class Watch:
-    """A clock that a test moves."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -60,30 +60,30 @@ def test_steps_are_counted_among_those_planned(recorder: Recorder, watch: Watch)
     assert [step.place for step in recorder.started] == ["step 1", "step 2 of 3", "step 3 of 3"]
 
 
-def test_what_is_left_is_measured_by_steps_of_the_same_name(
+def test_remaining_time_is_estimated_from_steps_of_the_same_name(
     recorder: Recorder, watch: Watch
 ) -> None:
     clock = Clock(recorder)
     clock.plan([PlannedStep("fit", 10), PlannedStep("fit", 30), PlannedStep("write")])
     run(clock, watch, ("fit", 5), ("fit", 15), ("write", 1))
-    assert [step.seconds_left for step in recorder.started] == [None, 15, 0]
-    assert [(step.seconds_left, seconds) for step, seconds in recorder.ended] == [
+    assert [step.seconds_remaining for step in recorder.started] == [None, 15, 0]
+    assert [(step.seconds_remaining, seconds) for step, seconds in recorder.ended] == [
         (15, 5),
         (0, 15),
         (0, 1),
     ]
 
 
-def test_there_is_no_estimate_while_a_step_to_come_is_unlike_all_before(
+def test_without_a_similar_finished_step_there_is_no_estimate(
     recorder: Recorder, watch: Watch
 ) -> None:
     clock = Clock(recorder)
     clock.plan([PlannedStep("fit", 1), PlannedStep("judge", 1)])
     run(clock, watch, ("fit", 5), ("judge", 5))
-    assert [step.seconds_left for step in recorder.started] == [None, None]
+    assert [step.seconds_remaining for step in recorder.started] == [None, None]
 
 
-def test_a_step_that_was_not_planned_ends_the_count(recorder: Recorder, watch: Watch) -> None:
+def test_an_unplanned_step_ends_the_numbering(recorder: Recorder, watch: Watch) -> None:
     clock = Clock(recorder)
     clock.plan([PlannedStep("fit", 1), PlannedStep("write")])
     run(clock, watch, ("other", 1), ("fit", 1))

@@ -1,4 +1,4 @@
-"""Intervals are judged on days that their calibration knows nothing of."""
+"""Coverage is evaluated on days that the calibration has not seen."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ def scores(earlier: Errors, later: Errors, hierarchy: Hierarchy) -> dict[str, An
     return interval_scores(earlier, later, hierarchy)
 
 
-def test_a_calibration_that_knows_days_of_the_evaluation_is_refused(
+def test_a_calibration_on_days_of_the_evaluation_is_refused(
     earlier: Errors, later: Errors, hierarchy: Hierarchy
 ) -> None:
-    """On the day of its origin a forecast knows the sales of that day, and no later ones."""
+    """A forecast knows the sales up to its origin, and no later ones."""
     too_early = replace(later, origins=later.origins - 1)
     with pytest.raises(ValueError, match="knows days that the evaluation is to forecast"):
         interval_scores(earlier, too_early, hierarchy)
     interval_scores(earlier, later, hierarchy)
 
 
-def test_every_level_and_bucket_is_judged(scores: dict[str, Any], hierarchy: Hierarchy) -> None:
+def test_every_level_and_bucket_is_evaluated(scores: dict[str, Any], hierarchy: Hierarchy) -> None:
     buckets = [f"{first}-{last}" for first, last in BUCKETS]
     assert list(scores) == list(hierarchy.levels)
     assert all(list(cells) == buckets for cells in scores.values())
@@ -84,21 +84,21 @@ def test_coverage_is_about_the_nominal(scores: dict[str, Any]) -> None:
 
 
 def test_only_the_total_has_a_bootstrap_interval(scores: dict[str, Any]) -> None:
-    """Elsewhere the nodes of a level tell how sure a coverage is."""
+    """At other levels the spread over nodes shows the uncertainty."""
     for level, cells in scores.items():
         for cell in cells.values():
             for nominal in ("50%", "80%", "95%"):
                 assert ("coverage_low" in cell[nominal]) == (level == TOTAL)
 
 
-def test_the_bootstrap_interval_holds_the_coverage(scores: dict[str, Any]) -> None:
+def test_the_bootstrap_interval_contains_the_coverage(scores: dict[str, Any]) -> None:
     for cell in scores[TOTAL].values():
         for nominal in ("50%", "80%", "95%"):
             entry = cell[nominal]
             assert 0 <= entry["coverage_low"] <= entry["coverage"] <= entry["coverage_high"] <= 1
 
 
-def test_coverage_that_is_the_same_at_every_origin_is_sure(
+def test_constant_coverage_has_no_uncertainty(
     earlier: Errors, later: Errors, hierarchy: Hierarchy
 ) -> None:
     perfect = replace(later, actual=later.forecast)
@@ -109,7 +109,7 @@ def test_coverage_that_is_the_same_at_every_origin_is_sure(
 def test_neighbouring_origins_are_drawn_together(
     earlier: Errors, later: Errors, hierarchy: Hierarchy
 ) -> None:
-    """They look at the same days: half covered in a row says less than every second one."""
+    """They share days: one covered half is weaker evidence than alternating coverage."""
 
     def reach(covered: list[bool]) -> float:
         far = np.where(np.array(covered)[:, None, None], later.forecast, 1e9)

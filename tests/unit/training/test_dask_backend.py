@@ -1,4 +1,4 @@
-"""Training on a cluster gives a model as good as one machine's, from the same rows."""
+"""Training on a Dask cluster gives a model as good as one machine's, from the same rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.dask_backend import DaskBackend, dask_backend, shares
 from training.fitting_backend import FittingBackend, LocalBackend
 from training.history import TooLittleHistoryError
 from training.metrics import rmsle
-from training.pipeline import engine_of, fit_model
+from training.pipeline import fit_model, make_engine
 from training.recipe import DEMO, Recipe
 from training.sampling import training_rows
 
@@ -42,19 +42,19 @@ def forecaster(snapshot: Snapshot, engine: FittingBackend) -> ForecastEngine:
         engine=engine,
         clock=Clock(NullReporter()),
     )
-    return engine_of(fitted, snapshot, DEMO, threads=1)
+    return make_engine(fitted, snapshot, DEMO, threads=1)
 
 
-def held_out(snapshot: Snapshot, engine: ForecastEngine) -> float:
+def holdout_error(snapshot: Snapshot, engine: ForecastEngine) -> float:
     origin, days = snapshot.newest_origin - DAYS, np.arange(1, DAYS + 1)
     bottoms = slice(snapshot.hierarchy.n_upper, None)
     forecast = engine.forecast(origin, days).values[bottoms]
     return rmsle(forecast, snapshot.sales[bottoms, origin + days])
 
 
-def test_the_model_is_as_good_as_one_machines(snapshot: Snapshot, cluster: DaskBackend) -> None:
-    here = held_out(snapshot, forecaster(snapshot, LocalBackend(threads=1)))
-    there = held_out(snapshot, forecaster(snapshot, cluster))
+def test_the_model_is_as_accurate_as_a_local_one(snapshot: Snapshot, cluster: DaskBackend) -> None:
+    here = holdout_error(snapshot, forecaster(snapshot, LocalBackend(threads=1)))
+    there = holdout_error(snapshot, forecaster(snapshot, cluster))
     assert there == pytest.approx(here, abs=0.005)
 
 
@@ -70,25 +70,27 @@ def test_boosters_have_the_features_and_trees_of_the_recipe(
     assert fitted.sample.shape[1] == len(NAMES)
 
 
-def test_parameters_are_those_of_one_machine(
+def test_parameters_equal_those_of_a_local_training(
     builder: MatrixBuilder, recipe: Recipe, cluster: DaskBackend
 ) -> None:
-    """The regressor for Dask has defaults of its own, under other names."""
+    """The Dask regressor has other defaults, under other names."""
 
     def parameters(engine: FittingBackend) -> list[str]:
         fitted = engine.fit(
             builder, recipe, recipe.segments[0], last_target=1000, clock=Clock(NullReporter())
         )
         text = fitted.boosters[0].model_to_string().partition("parameters:")[2]
-        told = {line.strip("[]").split(": ")[0]: line for line in text.splitlines() if ": " in line}
+        lines = {
+            line.strip("[]").split(": ")[0]: line for line in text.splitlines() if ": " in line
+        }
         for name in ("tree_learner", "num_machines", "local_listen_port", "machines", "time_out"):
-            told.pop(name, None)
-        return sorted(told.values())
+            lines.pop(name, None)
+        return sorted(lines.values())
 
     assert parameters(cluster) == parameters(LocalBackend(threads=1))
 
 
-def test_a_worker_that_does_not_see_the_snapshot_says_so(
+def test_a_worker_without_the_snapshot_is_reported(
     builder: MatrixBuilder, recipe: Recipe, cluster: DaskBackend, tmp_path: Path
 ) -> None:
     elsewhere = DaskBackend(cluster.client, tmp_path)
@@ -109,7 +111,7 @@ def test_a_worker_that_dies_ends_the_training_in_one_line(
         engine.client.submit(os._exit, 1).result()
 
 
-def test_shares_are_whole_stores_and_make_the_rows_of_all_together(
+def test_partitions_are_whole_stores_and_cover_all_rows(
     builder: MatrixBuilder, recipe: Recipe
 ) -> None:
     dealt = shares(builder.snapshot.hierarchy, WORKERS)
@@ -125,7 +127,7 @@ def test_shares_are_whole_stores_and_make_the_rows_of_all_together(
     assert sorted(rows(None)) == sorted([*rows(dealt[0]), *rows(dealt[1])])
 
 
-def test_a_worker_that_fails_is_heard_and_the_cluster_ends(
+def test_a_failing_worker_is_reported_and_the_cluster_ends(
     trained: Store, builder: MatrixBuilder, recipe: Recipe
 ) -> None:
     with dask_backend(trained.snapshots, scheduler=None, workers=1) as engine:
@@ -137,7 +139,7 @@ def test_a_worker_that_fails_is_heard_and_the_cluster_ends(
     assert client.status == "closed"
 
 
-def test_a_scheduler_that_is_not_there_is_named(trained: Store, unused_tcp_port: int) -> None:
+def test_a_missing_scheduler_is_named(trained: Store, unused_tcp_port: int) -> None:
     address = f"tcp://127.0.0.1:{unused_tcp_port}"
     with (
         pytest.raises(InputError, match=address),

@@ -1,4 +1,4 @@
-"""The demo tables: what they promise to show is in them, and the same seed makes the same bytes."""
+"""The demo tables: their documented effects, and equal bytes from equal seeds."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def raw(folder: Path) -> Raw:
 
 @pytest.fixture(scope="module")
 def sold(raw: Raw) -> pl.DataFrame:
-    """Train from 2023 on, when all but the last store are open, without that store."""
+    """Return train from May 2023 on, without the store that opens last."""
     return raw["train"].filter(
         pl.col("date") >= date(2023, 5, 1),
         pl.col("store_nbr") != 21,
@@ -54,7 +54,7 @@ def sold(raw: Raw) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def effects(raw: Raw) -> dict[str, float]:
-    """What a regression of the log of liquor sales finds, all else being equal.
+    """Return the coefficients of a regression of the log of liquor sales.
 
     December is left out: its season would be taken for holidays.
     """
@@ -65,7 +65,7 @@ def effects(raw: Raw) -> dict[str, float]:
         return day.is_in(holidays.filter(*conditions)["date"].to_list())
 
     local = holidays.filter(~national).select(day.cast(pl.String) + pl.col("locale_name"))
-    kept = local.to_series().to_list()
+    observed = local.to_series().to_list()
     columns = {
         "payday": (day.dt.day() == 15) | (day == day.dt.month_end()),
         "promotion": pl.col("onpromotion").log1p(),
@@ -77,7 +77,7 @@ def effects(raw: Raw) -> dict[str, float]:
         "Black Friday": on(pl.col("description") == "Black Friday"),
         "Mother's Day": on(pl.col("description") == "Mother's Day"),
         "local": pl.any_horizontal(
-            (day.cast(pl.String) + pl.col(place)).is_in(kept) for place in ("city", "state")
+            (day.cast(pl.String) + pl.col(place)).is_in(observed) for place in ("city", "state")
         ),
         "trend": (day - FIRST).dt.total_days() / 365,
     }
@@ -96,8 +96,8 @@ def effects(raw: Raw) -> dict[str, float]:
         month=day.dt.month(),
     )
     dummies = design.to_dummies(["store_nbr", "weekday", "month"])
-    found = np.linalg.lstsq(dummies.to_numpy(), rows["sales"].log().to_numpy())[0]
-    return dict(zip(dummies.columns, found.tolist(), strict=True))
+    coefficients = np.linalg.lstsq(dummies.to_numpy(), rows["sales"].log().to_numpy())[0]
+    return dict(zip(dummies.columns, coefficients.tolist(), strict=True))
 
 
 def mean_sales(frame: pl.DataFrame, *conditions: pl.Expr) -> float:
@@ -300,7 +300,7 @@ def test_sales_grow_slowly(raw: Raw) -> None:
     "family", ["BEVERAGES", "DAIRY", "GROCERY I", "LIQUOR,WINE,BEER", "PRODUCE"]
 )
 def test_promotions_sell_more_on_the_same_weekday(sold: pl.DataFrame, family: str) -> None:
-    """Days of a promotion against quiet ones of the same store, weekday and family."""
+    """Days with a promotion are compared with others of the same store, weekday and family."""
     rows = sold.filter(is_family(family)).with_columns(
         weekday=pl.col("date").dt.weekday(),
         usual=pl.col("onpromotion").mean().over("store_nbr", pl.col("date").dt.weekday()),
@@ -346,12 +346,12 @@ def test_holidays_are_of_every_type_and_place(raw: Raw) -> None:
     assert {"Black Friday", "Mother's Day"} <= names
 
 
-def test_transferred_holidays_are_kept_on_a_later_friday(raw: Raw) -> None:
+def test_transferred_holidays_move_to_a_later_friday(raw: Raw) -> None:
     rows = [Holiday.model_validate(row) for row in raw["holidays_events"].to_dicts()]
     moved = [row for row in rows if row.transferred]
-    kept = [row for row in rows if row.type == "Transfer"]
-    assert len(moved) == len(kept) >= 4
-    for one, other in zip(moved, kept, strict=True):
+    transfers = [row for row in rows if row.type == "Transfer"]
+    assert len(moved) == len(transfers) >= 4
+    for one, other in zip(moved, transfers, strict=True):
         assert other.description == f"Traslado {one.name}"
         assert 0 < (other.date - one.date).days < 7
         assert other.date.weekday() == 4
@@ -404,7 +404,7 @@ def test_holidays_are_listed_until_120_days_after_train(raw: Raw) -> None:
         ("trend", 0.05, 0.2),
     ],
 )
-def test_what_is_known_of_a_day_changes_its_sales(
+def test_known_covariates_change_sales(
     effects: dict[str, float], effect: str, least: float, most: float
 ) -> None:
     assert least < effects[effect] < most
@@ -440,7 +440,7 @@ def test_transactions_follow_sales(raw: Raw) -> None:
     ],
     ids=["stores", "oil", "transactions", "holidays_events"],
 )
-def test_other_tables_are_ordered_too(raw: Raw, name: str, keys: list[str]) -> None:
+def test_other_tables_are_sorted_too(raw: Raw, name: str, keys: list[str]) -> None:
     assert raw[name].select(keys).equals(raw[name].select(keys).sort(keys))
 
 

@@ -1,4 +1,4 @@
-"""The file of forecasts: the server's numbers, in the rows asked for, there only when complete."""
+"""The forecast file: the server's numbers in the requested rows, written atomically."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KEYS = ["date", "store_nbr", "family"]
 
 @pytest.fixture
 def tables(demo_folder: Path, tmp_path: Path) -> Path:
-    """A copy of the demo tables that the test may change."""
+    """Return a copy of the demo tables that the test may change."""
     return Path(shutil.copytree(demo_folder, tmp_path / "tables"))
 
 
@@ -63,7 +63,7 @@ def read(out: Path) -> pl.DataFrame:
 
 
 def assert_adds_up(frame: pl.DataFrame, snapshot: Snapshot) -> None:
-    """Every node is the sum of its bottoms, on every day of the file."""
+    """Assert that every node is the sum of its bottoms on every day of the file."""
     order = pl.DataFrame({"node": list(snapshot.hierarchy.index)}).with_row_index("row")
     for _, day in frame.group_by("date"):
         values = day.join(order, on="node").sort("row")["sales"].to_numpy()
@@ -74,7 +74,7 @@ def assert_adds_up(frame: pl.DataFrame, snapshot: Snapshot) -> None:
 # --- the rows ---------------------------------------------------------------------------------
 
 
-def test_the_rows_are_those_of_test_with_the_numbers_that_are_served(
+def test_the_rows_are_those_of_test_with_served_forecasts(
     demo_folder: Path, trained: Store, out: Path, serving: LoadedRelease
 ) -> None:
     done = forecast_file(demo_folder, trained, out)
@@ -96,9 +96,7 @@ def test_the_rows_are_those_of_test_with_the_numbers_that_are_served(
             np.testing.assert_allclose(series[f"{side}_{nominal}"], values[0], rtol=1e-12)
 
 
-def test_the_order_of_test_is_kept_whatever_it_is(
-    tables: Path, own_store: Store, out: Path
-) -> None:
+def test_any_order_of_test_is_preserved(tables: Path, own_store: Store, out: Path) -> None:
     test = change(tables, "test", lambda frame: frame.sample(fraction=0.4, shuffle=True, seed=1))
     forecast_file(tables, own_store, out)
     assert read(out)["id"].to_list() == test["id"].to_list()
@@ -109,7 +107,7 @@ def test_the_size_of_a_part_changes_nothing(
     demo_folder: Path, trained: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forecast_file(demo_folder, trained, tmp_path / "whole.csv", levels=True)
-    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 100)
+    monkeypatch.setattr(module, "_CHUNK_ROWS", 100)
     forecast_file(demo_folder, trained, tmp_path / "parts.csv", levels=True)
     assert (tmp_path / "whole.csv").read_bytes() == (tmp_path / "parts.csv").read_bytes()
 
@@ -161,19 +159,19 @@ def test_with_levels_every_node_follows_and_all_add_up(
     assert frame.head(16 * 48)["id"].is_not_null().all()
     first = upper.head(len(snapshot.hierarchy.nodes) - 48)
     assert first["node"].to_list() == list(snapshot.hierarchy.index)[: len(first)]
-    named = {row["node"]: (row["store_nbr"], row["family"]) for row in frame.to_dicts()}
-    assert named["total"] == (None, None)
-    assert named["store:21"] == (21, None)
-    assert named["family:LIQUOR,WINE,BEER"] == (None, "LIQUOR,WINE,BEER")
-    assert named["store:21/family:DAIRY"] == (21, "DAIRY")
+    attributes = {row["node"]: (row["store_nbr"], row["family"]) for row in frame.to_dicts()}
+    assert attributes["total"] == (None, None)
+    assert attributes["store:21"] == (21, None)
+    assert attributes["family:LIQUOR,WINE,BEER"] == (None, "LIQUOR,WINE,BEER")
+    assert attributes["store:21/family:DAIRY"] == (21, "DAIRY")
     assert_adds_up(frame, snapshot)
 
 
-def test_levels_add_up_where_test_leaves_series_and_days_out(
+def test_levels_add_up_where_test_omits_series_and_days(
     tables: Path, own_store: Store, out: Path, snapshot: Snapshot
 ) -> None:
-    kept = (pl.col("store_nbr") != 3) & (pl.col("date") != date(2024, 7, 5))
-    test = change(tables, "test", lambda frame: frame.filter(kept))
+    included = (pl.col("store_nbr") != 3) & (pl.col("date") != date(2024, 7, 5))
+    test = change(tables, "test", lambda frame: frame.filter(included))
     forecast_file(tables, own_store, out, levels=True)
     frame = read(out)
     assert frame["id"].drop_nulls().to_list() == test["id"].to_list()
@@ -184,10 +182,10 @@ def test_levels_add_up_where_test_leaves_series_and_days_out(
     assert_adds_up(frame, snapshot)
 
 
-def test_odd_series_are_in_the_file(
+def test_unusual_series_are_in_the_file(
     odd_folder: Path, own_store: Store, out: Path, odd_snapshot: Snapshot
 ) -> None:
-    """Among them a store that the model has never seen, which test leaves out."""
+    """One is a store that the model has not seen and test leaves out."""
     done = forecast_file(odd_folder, own_store, out, levels=True)
     assert done.release.snapshot == odd_snapshot.name
     frame = read(out)
@@ -199,7 +197,7 @@ def test_odd_series_are_in_the_file(
     assert_adds_up(frame, odd_snapshot)
 
 
-# --- the form ---------------------------------------------------------------------------------
+# --- format -----------------------------------------------------------------------------------
 
 
 def test_the_file_is_what_rfc_4180_says(demo_folder: Path, trained: Store, out: Path) -> None:
@@ -217,7 +215,7 @@ def test_the_file_is_what_rfc_4180_says(demo_folder: Path, trained: Store, out: 
     assert b',"LIQUOR,WINE,BEER",' in wine
 
 
-def test_a_name_that_a_spreadsheet_would_compute_is_written_as_text(
+def test_a_name_that_looks_like_a_formula_is_escaped(
     tables: Path, own_store: Store, out: Path
 ) -> None:
     renamed = pl.col("family").replace("DAIRY", "=DAIRY")
@@ -230,7 +228,7 @@ def test_a_name_that_a_spreadsheet_would_compute_is_written_as_text(
     assert "family:=DAIRY" in frame["node"].to_list()
 
 
-# --- what is refused --------------------------------------------------------------------------
+# --- refusals ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
@@ -255,7 +253,7 @@ def test_a_day_out_of_reach_is_refused_with_its_row(
 
 
 @pytest.mark.parametrize(("days", "with_test"), [(0, False), (91, False), (16, True)])
-def test_days_that_cannot_be_meant_are_refused(
+def test_implausible_days_are_refused(
     tables: Path, own_store: Store, out: Path, days: int, with_test: bool
 ) -> None:
     if not with_test:
@@ -304,10 +302,10 @@ def test_newer_tables_make_a_snapshot_beside_the_one_that_serves(
     assert sorted(own_store.bundles.iterdir()) == bundles
 
 
-# --- the place --------------------------------------------------------------------------------
+# --- output path ------------------------------------------------------------------------------
 
 
-def test_an_older_file_is_replaced_and_nothing_else_is_left(
+def test_an_older_file_is_replaced_without_leftovers(
     demo_folder: Path, trained: Store, out: Path
 ) -> None:
     out.write_text("older\n", encoding="utf-8")
@@ -326,16 +324,16 @@ def test_a_run_that_fails_midway_leaves_the_older_file(
     failure: Exception,
 ) -> None:
     out.write_text("older\n", encoding="utf-8")
-    lines = module._lines
+    lines = module._make_lines
     made = iter([False, True])
 
-    def fails_the_second_time(*given: object) -> pl.DataFrame:
+    def fails_the_second_time(*arguments: object) -> pl.DataFrame:
         if next(made):
             raise failure
-        return lines(*given)  # type: ignore[arg-type]
+        return lines(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 100)
-    monkeypatch.setattr(module, "_lines", fails_the_second_time)
+    monkeypatch.setattr(module, "_CHUNK_ROWS", 100)
+    monkeypatch.setattr(module, "_make_lines", fails_the_second_time)
     expected = InputError if isinstance(failure, OSError) else RuntimeError
     with pytest.raises(expected, match="No space left" if expected is InputError else "model"):
         forecast_file(demo_folder, trained, out)
@@ -344,19 +342,19 @@ def test_a_run_that_fails_midway_leaves_the_older_file(
 
 
 @pytest.mark.parametrize(
-    ("place", "told"),
+    ("place", "message"),
     [
         pytest.param("nowhere/forecast.csv", "nowhere: is not a folder", id="no such folder"),
         pytest.param("file/forecast.csv", "file: is not a folder", id="a file as folder"),
         pytest.param("folder", "folder: is not a file", id="a folder"),
     ],
 )
-def test_a_wrong_place_is_said_before_anything_is_read(
-    tmp_path: Path, trained: Store, place: str, told: str
+def test_an_invalid_output_path_is_reported_before_anything_is_read(
+    tmp_path: Path, trained: Store, place: str, message: str
 ) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         forecast_file(tmp_path / "no tables", trained, tmp_path / place)
 
 
@@ -364,7 +362,7 @@ def test_a_wrong_place_is_said_before_anything_is_read(
 
 
 def many_series(serving: LoadedRelease, stores: int, families: int) -> LoadedRelease:
-    """A release of stores × families series, all of it made up but the calibration."""
+    """Return an invented release of stores × families series with the real calibration."""
     names = [f"FAMILY {number}" for number in range(families)]
     hierarchy = Hierarchy(
         {
@@ -376,7 +374,7 @@ def many_series(serving: LoadedRelease, stores: int, families: int) -> LoadedRel
     assert calibration is not None
     engine = copy(serving.engine)
     bottoms = np.random.default_rng(1).lognormal(2, 1.5, (hierarchy.n_bottom, 16))
-    # as many days of sales as before, whose memory is that of one
+    # a broadcast view: all days share the memory of one
     sales = np.broadcast_to(np.ones((len(hierarchy), 1)), (len(hierarchy), engine.snapshot.n_days))
     engine.snapshot = replace(engine.snapshot, hierarchy=hierarchy, sales=sales)
     return LoadedRelease(
@@ -406,18 +404,20 @@ def test_memory_does_not_grow_with_the_file(
     """
     serving = many_series(serving, 864, 33)
     snapshot = serving.engine.snapshot
-    lines = module._lines
+    lines = module._make_lines
     parts: list[int] = []
 
-    def counted(release: LoadedRelease, some: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
-        parts.append(some.height)
-        return lines(release, some, labels)
+    def record_part(
+        release: LoadedRelease, part: pl.DataFrame, labels: pl.DataFrame
+    ) -> pl.DataFrame:
+        parts.append(part.height)
+        return lines(release, part, labels)
 
-    monkeypatch.setattr(module, "_lines", counted)
-    write_rows(serving, module._of_days(snapshot, 2, first_id=0), out, levels=True)
-    _CLEAR.write_text("5", encoding="ascii")  # forget the peak
+    monkeypatch.setattr(module, "_make_lines", record_part)
+    write_rows(serving, module._request_days(snapshot, 2, first_id=0), out, levels=True)
+    _CLEAR.write_text("5", encoding="ascii")  # resets the peak
     before = _peak_megabytes()
-    rows = write_rows(serving, module._of_days(snapshot, 16, first_id=0), out, levels=True)
+    rows = write_rows(serving, module._request_days(snapshot, 16, first_id=0), out, levels=True)
     grown = _peak_megabytes() - before
     assert rows == 16 * len(snapshot.hierarchy)
     assert out.stat().st_size > 50e6

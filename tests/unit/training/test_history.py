@@ -1,4 +1,4 @@
-"""Data that hold too little to learn from are refused in words, before anything is fitted."""
+"""Data with too little history are refused with a reason before anything is fitted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from features.calendar import EVENT, NATIONAL, Holiday
 from features.snapshot import Snapshot
 from training.clock import NullReporter, Step
 from training.history import (
-    NEEDED_DAYS,
+    REQUIRED_DAYS,
     TooLittleHistoryError,
     check_history,
     check_ordinary_days,
@@ -24,14 +24,14 @@ from training.recipe import Recipe
 
 
 def sold_from(snapshot: Snapshot, day: int) -> Snapshot:
-    """The snapshot with zeros before a day."""
+    """Return the snapshot with zeros before a day."""
     sales = snapshot.sales.copy()
     sales[:, :day] = 0
     return replace(snapshot, sales=sales)
 
 
 def with_events(snapshot: Snapshot, *runs: tuple[int, int]) -> Snapshot:
-    """The snapshot with an event of its own on each run of days before the newest, by length."""
+    """Return the snapshot with a separate event on each run of days, given by length."""
     rows = [
         Holiday(
             date=snapshot.date_at(snapshot.n_days - back + day),
@@ -47,8 +47,8 @@ def with_events(snapshot: Snapshot, *runs: tuple[int, int]) -> Snapshot:
     return replace(snapshot, holidays=tuple(rows))
 
 
-def test_enough_is_enough(snapshot: Snapshot) -> None:
-    check_history(sold_from(snapshot, snapshot.n_days - NEEDED_DAYS))
+def test_enough_history_is_accepted(snapshot: Snapshot) -> None:
+    check_history(sold_from(snapshot, snapshot.n_days - REQUIRED_DAYS))
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ def test_enough_is_enough(snapshot: Snapshot) -> None:
             id="nothing sold",
         ),
         pytest.param(
-            lambda data: sold_from(data, data.n_days - NEEDED_DAYS + 1),
-            rf"needs {NEEDED_DAYS} days of sales, not {NEEDED_DAYS - 1}: the first sale of the "
+            lambda data: sold_from(data, data.n_days - REQUIRED_DAYS + 1),
+            rf"needs {REQUIRED_DAYS} days of sales, not {REQUIRED_DAYS - 1}: the first sale of the "
             r"table is on \d{4}-\d\d-\d\d",
             id="sales begin late",
         ),
     ],
 )
-def test_what_is_refused(
+def test_too_little_history_is_refused(
     snapshot: Snapshot, change: Callable[[Snapshot], Snapshot], message: str
 ) -> None:
     with pytest.raises(TooLittleHistoryError, match=message):
@@ -79,14 +79,14 @@ def test_long_events_leave_enough_to_learn_from(snapshot: Snapshot) -> None:
 
 
 def test_a_calendar_of_long_events_alone_is_refused(snapshot: Snapshot) -> None:
-    """Of the days that the models are judged on nothing can be learnt."""
+    """No evaluation day would be usable for learning."""
     judged = with_events(snapshot, (150, 75), (75, 75))
     with pytest.raises(TooLittleHistoryError, match=r"not 0: events of more than 7 days take 150"):
         check_ordinary_days(judged, snapshot.n_days - 151)
 
 
 class Steps(NullReporter):
-    """The names of the steps that began."""
+    """A reporter that records the names of started steps."""
 
     def __init__(self) -> None:
         self.names: list[str] = []

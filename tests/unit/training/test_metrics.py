@@ -1,4 +1,4 @@
-"""The measures, against values by hand and against those of another library."""
+"""The metrics, against values computed by hand and by another library."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_wape_and_bias_are_shares_of_the_units_sold() -> None:
     assert metrics.bias(forecast, actual) == pytest.approx((2 - 5 + 3) / 20)
 
 
-def test_where_nothing_was_sold_shares_do_not_exist() -> None:
+def test_without_sales_relative_metrics_are_missing() -> None:
     nothing = units([0, 0])
     assert math.isnan(metrics.wape(units([1, 1]), nothing))
     assert math.isnan(metrics.bias(units([1, 1]), nothing))
@@ -57,7 +57,7 @@ def test_the_scale_begins_with_the_first_sale() -> None:
         pytest.param([0, 5, 5, 5], id="never changed"),
     ],
 )
-def test_a_series_that_has_not_changed_has_no_scale(series: list[float]) -> None:
+def test_a_constant_series_has_no_scale(series: list[float]) -> None:
     assert np.isnan(metrics.m5_scale(units(series))).all()
 
 
@@ -87,7 +87,7 @@ def test_weighted_rmsse_weighs_nodes_by_their_units_of_the_last_weeks(  # pragma
         assert by_level[level] == pytest.approx(total / weights)
 
 
-def test_a_level_that_has_sold_nothing_lately_has_no_figure(snapshot: Snapshot) -> None:
+def test_a_level_without_recent_sales_has_no_figure(snapshot: Snapshot) -> None:
     hierarchy: Hierarchy = snapshot.hierarchy
     nothing = np.zeros((len(hierarchy), 40))
     by_level = metrics.weighted_rmsse(nothing[:, :7], nothing[:, :7], nothing, hierarchy)
@@ -122,7 +122,7 @@ amounts = arrays(np.float64, (3, 5), elements=st.integers(0, 10**5).map(float))
 
 
 @given(actual=amounts, factor=st.floats(0.1, 10))
-def test_wape_and_bias_know_no_unit(actual: Values, factor: float) -> None:
+def test_wape_and_bias_are_scale_free(actual: Values, factor: float) -> None:
     forecast = actual[::-1] + 1
     for measure in (metrics.wape, metrics.bias):
         np.testing.assert_allclose(
@@ -148,7 +148,7 @@ Forecasts = dict[str, Any]
 
 @pytest.fixture
 def case(draw: np.random.Generator) -> Forecasts:
-    """Three series: a past, a future, a forecast with intervals."""
+    """Draw three series: a past, a future, a forecast with intervals."""
     past, actual = draw.gamma(2, 10, (3, 60)), draw.gamma(2, 10, (3, 14))
     forecast = draw.gamma(2, 10, (3, 14))
     reach = {level: draw.uniform(1, 3, (3, 14)) * level / 10 for level in LEVELS}
@@ -181,7 +181,7 @@ def theirs(result: pl.DataFrame) -> Values:
     return result.sort("unique_id")["m"].to_numpy()
 
 
-def test_wape_is_theirs(case: Forecasts, table: pl.DataFrame) -> None:
+def test_wape_equals_utilsforecast(case: Forecasts, table: pl.DataFrame) -> None:
     ours = [
         metrics.wape(forecast, actual)
         for forecast, actual in zip(case["forecast"], case["actual"], strict=True)
@@ -189,28 +189,32 @@ def test_wape_is_theirs(case: Forecasts, table: pl.DataFrame) -> None:
     np.testing.assert_allclose(ours, theirs(losses.nd(table, ["m"])))
 
 
-def test_rmsse_is_theirs(case: Forecasts, table: pl.DataFrame) -> None:
+def test_rmsse_equals_utilsforecast(case: Forecasts, table: pl.DataFrame) -> None:
     ours = metrics.rmsse(case["forecast"], case["actual"], metrics.m5_scale(case["past"]))
     past = frame(0, y=case["past"])
     np.testing.assert_allclose(ours, theirs(losses.rmsse(table, ["m"], 1, past)))
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_coverage_is_theirs(case: Forecasts, table: pl.DataFrame, level: int) -> None:
+def test_coverage_equals_utilsforecast(case: Forecasts, table: pl.DataFrame, level: int) -> None:
     lower, upper = case["intervals"][level / 100]
     ours = metrics.coverage(lower, upper, case["actual"])
     assert ours == pytest.approx(theirs(losses.coverage(table, ["m"], level)).mean())
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_the_interval_score_is_theirs(case: Forecasts, table: pl.DataFrame, level: int) -> None:
-    """They call it Winkler's."""
+def test_the_interval_score_equals_utilsforecast(
+    case: Forecasts, table: pl.DataFrame, level: int
+) -> None:
+    """utilsforecast calls it the Winkler score."""
     lower, upper = case["intervals"][level / 100]
     ours = metrics.interval_score(lower, upper, case["actual"], level / 100).mean(axis=1)
     np.testing.assert_allclose(ours, theirs(losses.winkler_score(table, ["m"], level)))
 
 
-def test_wis_is_twice_their_mean_quantile_loss(case: Forecasts, table: pl.DataFrame) -> None:
+def test_wis_is_twice_the_mean_quantile_loss_of_utilsforecast(
+    case: Forecasts, table: pl.DataFrame
+) -> None:
     """Bracher et al. (2021), equation 3: the same score, written by quantiles."""
     shares = [0.5]
     columns = ["m"]
@@ -222,11 +226,11 @@ def test_wis_is_twice_their_mean_quantile_loss(case: Forecasts, table: pl.DataFr
     np.testing.assert_allclose(ours.mean(axis=1), 2 * theirs(loss))
 
 
-# --- actuals that are not known ---------------------------------------------------------------
+# --- missing actuals --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("measure", [metrics.rmsle, metrics.wape, metrics.bias])
-def test_a_day_that_is_not_known_takes_no_part(measure: Any) -> None:
+def test_an_unknown_day_is_ignored(measure: Any) -> None:
     forecast, actual = units([12, 5, 7], [3, 1, 2]), units([10, 8, 9], [1, 4, 2])
     actual[:, 1] = np.nan
     known = [0, 2]

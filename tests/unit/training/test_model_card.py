@@ -1,4 +1,4 @@
-"""The model card says what the backtest measured, and nothing else."""
+"""The model card contains the backtest's figures and no others."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ CARD = ROOT / "docs" / "MODEL_CARD.md"
 
 
 @pytest.mark.skipif(not METRICS.exists(), reason="the backtest of the real data is not there yet")
-def test_the_committed_card_is_made_from_the_committed_figures() -> None:
+def test_the_committed_card_matches_the_committed_figures() -> None:
     """If not: mlrf card docs/metrics/favorita.json --out docs/MODEL_CARD.md"""
     assert CARD.read_text(encoding="utf-8") == model_card(read_backtest(METRICS))
 
 
-def test_it_has_every_section(document: Document) -> None:
+def test_the_card_has_every_section(document: Document) -> None:
     card = model_card(document)
     headings = [line.removeprefix("## ") for line in card.splitlines() if line.startswith("## ")]
     assert headings == [
@@ -36,7 +36,7 @@ def test_it_has_every_section(document: Document) -> None:
         assert f"(#{heading.lower().replace(' ', '-')})" in card
 
 
-def test_means_holdout_and_intervals_are_the_documents(document: Document) -> None:
+def test_means_holdout_and_intervals_match_the_document(document: Document) -> None:
     card = model_card(document)
     for group, models in document["means"].items():
         for name, scores in models.items():
@@ -51,7 +51,7 @@ def test_means_holdout_and_intervals_are_the_documents(document: Document) -> No
             assert f"| {level} | {bucket} | {percent(cell['50%']['coverage'])} |" in card
 
 
-def test_data_and_recipe_are_the_documents(document: Document) -> None:
+def test_data_and_recipe_match_the_document(document: Document) -> None:
     card = model_card(document)
     assert document["snapshot"] in card
     assert document["facts"]["first_date"] in card
@@ -65,7 +65,7 @@ def test_the_command_to_reproduce_asks_for_the_same_windows(document: Document) 
     assert "--short 2 --long 1" in model_card(document)
 
 
-def test_every_table_is_even(document: Document) -> None:
+def test_every_table_has_equally_wide_rows(document: Document) -> None:
     widths = []
     for line in model_card(document).splitlines():
         if line.startswith("|"):
@@ -75,32 +75,34 @@ def test_every_table_is_even(document: Document) -> None:
             widths = []
 
 
-def test_a_previous_bundle_has_a_section_where_there_is_one(document: Document) -> None:
+def test_a_previous_bundle_has_a_section(document: Document) -> None:
     assert "### The bundle before" not in model_card(document)
     models = document["windows"][0]["models"]
     models[PREVIOUS] = models["mlrf"]
     assert "### The bundle before" in model_card(document)
 
 
-def test_figures_that_do_not_exist_are_said_so(gaps: Document) -> None:
+def test_missing_figures_are_stated(gaps: Document) -> None:
     assert f"| {NOTHING} |" in model_card(gaps)
 
 
 def test_no_number_is_typed_by_hand() -> None:
     """The texts hold no digit, so every figure comes from the document."""
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
-    typed = [text for text in _texts(tree) if any(map(str.isdigit, text.replace("log1p", "")))]
+    typed = [
+        text for text in _text_constants(tree) if any(map(str.isdigit, text.replace("log1p", "")))
+    ]
     assert typed == []
 
 
-def _texts(node: ast.AST) -> Iterator[str]:
-    """Text constants but docstrings and format specifications."""
+def _text_constants(node: ast.AST) -> Iterator[str]:
+    """Yield text constants except docstrings and format specifications."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FormattedValue):
-            yield from _texts(child.value)
+            yield from _text_constants(child.value)
         elif isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
             continue
         elif isinstance(child, ast.Constant) and isinstance(child.value, str):
             yield child.value
         else:
-            yield from _texts(child)
+            yield from _text_constants(child)

@@ -45,7 +45,7 @@ def test_a_failed_training_leaves_the_serving_release_in_place(
     assert own_store.current() == before
 
 
-def test_stored_forecasts_are_those_that_the_engine_computes(
+def test_stored_forecasts_equal_those_of_the_engine(
     trained: Store, release: Release, engine: ForecastEngine
 ) -> None:
     stored = load_release(trained, release).forecasts
@@ -65,7 +65,7 @@ def test_sums_add_up_at_every_level_and_date(engine: ForecastEngine) -> None:
     assert (values >= 0).all()
 
 
-def test_a_series_that_never_sold_is_forecast_to_sell_nothing(engine: ForecastEngine) -> None:
+def test_a_series_that_never_sold_is_forecast_as_zero(engine: ForecastEngine) -> None:
     snapshot = engine.snapshot
     never = np.flatnonzero(snapshot.first_sale == snapshot.n_days)
     assert len(never), "the demo data hold one such series"
@@ -82,7 +82,7 @@ def test_forecasts_beat_seasonal_naive(snapshot: Snapshot, engine: ForecastEngin
     assert ((ours - actual) ** 2).mean() < ((naive - actual) ** 2).mean()
 
 
-def test_a_model_that_computes_otherwise_is_refused(
+def test_a_model_with_other_results_is_refused(
     own_store: Store, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -95,7 +95,7 @@ def test_a_model_that_computes_otherwise_is_refused(
 
 @pytest.fixture(scope="module")
 def by_city(demo_folder: Path, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Artifacts of a model that was trained with a level of cities."""
+    """Return the artifacts of a model trained with a city level."""
     levels = dict(DEFAULT_LEVELS)
     bottom = levels.pop(BOTTOM)
     store = Store(tmp_path_factory.mktemp("by-city"))
@@ -105,7 +105,7 @@ def by_city(demo_folder: Path, recipe: Recipe, tmp_path_factory: pytest.TempPath
     return store
 
 
-def test_forecasts_of_a_model_with_other_levels_have_those_levels(
+def test_forecasts_have_the_levels_of_the_model(
     by_city: Store, demo_folder: Path, tmp_path: Path
 ) -> None:
     before = by_city.current()

@@ -1,4 +1,4 @@
-"""Every method is the one of its name, and the study judges them on days that nothing has seen."""
+"""Each reconciliation method equals its reference; the study evaluates on unseen days."""
 
 from __future__ import annotations
 
@@ -24,7 +24,14 @@ from training.reconciliation_methods import (
     wls_structural,
     wls_variance,
 )
-from training.reconciliation_study import BASE, Plan, chosen, plan_of, reduced, study
+from training.reconciliation_study import (
+    BASE,
+    Plan,
+    choose_method,
+    plan_study,
+    reduce_recipe,
+    study,
+)
 
 STORES = ("1", "1", "1", "2", "2", "3")
 GROUPED = Hierarchy({"store_nbr": STORES, "family": ("A", "B", "C", "A", "C", "B")})
@@ -36,7 +43,7 @@ TIMES, DATES = 40, 5
 
 
 def residuals(draw: np.random.Generator, hierarchy: Hierarchy) -> np.ndarray:
-    """Errors of the bottoms that are related, and of the upper nodes that are not their sums."""
+    """Return correlated errors of the bottoms, and incoherent ones of the upper nodes."""
     bottoms = draw.normal(0, 3, (hierarchy.n_bottom, TIMES)) + draw.normal(0, 2, TIMES)
     sums = hierarchy.aggregate(bottoms)
     return sums + draw.normal(1, 2, sums.shape)
@@ -50,7 +57,7 @@ def base_forecasts(draw: np.random.Generator, hierarchy: Hierarchy, low: float) 
 def reference(
     method: object, hierarchy: Hierarchy, base: np.ndarray, errors: np.ndarray
 ) -> np.ndarray:
-    """hierarchicalforecast's answer."""
+    """Return the result of hierarchicalforecast."""
     tags = {level: np.arange(rows.start, rows.stop) for level, rows in hierarchy.slices.items()}
     summing = hierarchy.summing.toarray()
     actual = np.zeros_like(errors)
@@ -93,7 +100,7 @@ def test_top_down_equals_its_reference(draw: np.random.Generator) -> None:
     np.testing.assert_allclose(values, expected, rtol=1e-9)
 
 
-def test_top_down_keeps_the_total_also_where_nothing_is_forecast_below(
+def test_top_down_keeps_the_total_where_bottoms_are_zero(
     draw: np.random.Generator,
 ) -> None:
     base = base_forecasts(draw, GROUPED, low=5)
@@ -128,7 +135,7 @@ def test_forecasts_are_coherent_and_non_negative(name: str, draw: np.random.Gene
 def test_non_negative_forecasts_are_near_the_quadratic_programme(
     ours: object, theirs: str, draw: np.random.Generator
 ) -> None:
-    """Zero and rescale is not the nearest non-negative point, but was within 0.6 % of its sums."""
+    """Clipping and rescaling is not the projection, but was within 0.6 % of its sums."""
     errors = residuals(draw, GROUPED)
     base = base_forecasts(draw, GROUPED, low=0)
     base[GROUPED.n_upper] = 0.2
@@ -154,17 +161,17 @@ def _few_rows_and_trees() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def document(snapshot: Snapshot, recipe: Recipe) -> Document:
-    return studied(snapshot, recipe)
+    return run_study(snapshot, recipe)
 
 
-def studied(snapshot: Snapshot, recipe: Recipe) -> Document:
-    """With one model for residuals and windows, of few origins."""
-    smaller = reduced(recipe, rows=5_000, trees=8)
+def run_study(snapshot: Snapshot, recipe: Recipe) -> Document:
+    """Run the study with one model for residuals and windows, and few origins."""
+    smaller = reduce_recipe(recipe, rows=5_000, trees=8)
     segments = [
         segment.model_copy(update={"origin_step": 60, "years": 2}) for segment in smaller.segments
     ]
     smaller = smaller.model_copy(update={"segments": tuple(segments)})
-    plan = plan_of(snapshot)
+    plan = plan_study(snapshot)
     plan = replace(plan, frozen=int(plan.calibration.min()))
     return study(snapshot, smaller, plan, threads=1, clock=Clock(NullReporter()))
 
@@ -192,16 +199,16 @@ def test_upper_nodes_are_forecast_by_a_model_that_knows_them(document: Document)
     assert means[BASE]["rmsse"]["total"] < means["bottom-up"]["rmsse"]["total"]
 
 
-def test_the_newest_days_take_no_part(
+def test_the_newest_days_are_excluded(
     document: Document, snapshot: Snapshot, recipe: Recipe
 ) -> None:
-    """They are the holdout of the backtest."""
+    """They belong to the holdout of the backtest."""
     sales = snapshot.sales.copy()
     sales[:, -16:] = snapshot.hierarchy.aggregate(np.full((snapshot.hierarchy.n_bottom, 16), 99.0))
-    assert studied(replace(snapshot, sales=sales), recipe) == document
+    assert run_study(replace(snapshot, sales=sales), recipe) == document
 
 
-def test_a_window_that_was_seen_is_refused() -> None:
+def test_a_window_seen_in_training_is_refused() -> None:
     origins = np.array([900, 907])
     Plan(frozen=923, calibration=origins, judged=(923, 939))
     with pytest.raises(ValueError, match="seen"):
@@ -213,20 +220,20 @@ def test_a_window_that_was_seen_is_refused() -> None:
 def test_too_short_data_are_refused(snapshot: Snapshot) -> None:
     days = 600
     with pytest.raises(TooLittleHistoryError, match="the study needs"):
-        plan_of(replace(snapshot, sales=snapshot.sales[:, :days]))
+        plan_study(replace(snapshot, sales=snapshot.sales[:, :days]))
 
 
 @pytest.mark.parametrize(
     ("rmsle", "wrmsse", "expected"),
     [
         pytest.param(0.403, 0.36, "WLS, residual variance", id="better and cheap"),
-        pytest.param(0.404, 0.36, "bottom-up", id="better but dear"),
+        pytest.param(0.404, 0.36, "bottom-up", id="better but expensive"),
         pytest.param(0.39, 0.38, "bottom-up", id="not better"),
     ],
 )
-def test_bottom_up_is_left_only_for_sums_that_cost_little(
+def test_bottom_up_is_replaced_only_where_sums_improve_at_little_cost(
     rmsle: float, wrmsse: float, expected: str
 ) -> None:
     means = {name: {"rmsle": 0.4, "wrmsse": 0.38} for name in METHODS}
     means["WLS, residual variance"] = {"rmsle": rmsle, "wrmsse": wrmsse}
-    assert chosen(means) == expected
+    assert choose_method(means) == expected

@@ -1,4 +1,4 @@
-"""The page of a backtest: every figure, nothing fetched, readable without seeing."""
+"""The HTML report of a backtest: complete, self-contained, accessible."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.report_tables import NOTHING, number, percent
 
 
 class Page(HTMLParser):
-    """Elements with their attributes, and the text of cells."""
+    """A parsed page: elements with their attributes, and the text of cells."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ def test_a_backtest_leaves_its_report(backtested: Path, document: Document) -> N
     assert (backtested / REPORT_FILE).read_text(encoding="utf-8") == report(document)
 
 
-def test_every_score_of_every_window_is_in_it(page: Page, document: Document) -> None:
+def test_the_page_has_every_score_of_every_window(page: Page, document: Document) -> None:
     for window in document["windows"]:
         assert window["role"] in page.cells
         for name, scores in window["models"].items():
@@ -62,7 +62,7 @@ def test_every_score_of_every_window_is_in_it(page: Page, document: Document) ->
             assert number(scores["wrmsse"]) in page.cells
 
 
-def test_every_coverage_is_in_it(page: Page, document: Document) -> None:
+def test_the_page_has_every_coverage(page: Page, document: Document) -> None:
     for buckets in document["intervals"]["levels"].values():
         for bucket, cell in buckets.items():
             assert bucket in page.cells
@@ -71,7 +71,7 @@ def test_every_coverage_is_in_it(page: Page, document: Document) -> None:
                 assert percent(cell[nominal]["coverage"]) in page.cells
 
 
-def test_whether_the_nominal_lies_in_the_bootstrap_interval_is_said(document: Document) -> None:
+def test_the_page_states_if_the_nominal_is_in_the_bootstrap_interval(document: Document) -> None:
     cell = document["intervals"]["levels"]["total"]["1-7"]
     cell["50%"] |= {"coverage": 0.6, "coverage_low": 0.4, "coverage_high": 0.8}
     cell["80%"] |= {"coverage": 0.9, "coverage_low": 0.85, "coverage_high": 0.95}
@@ -80,7 +80,7 @@ def test_whether_the_nominal_lies_in_the_bootstrap_interval_is_said(document: Do
     assert rows[1] == ("1-7", "80%", "90.0%", "85.0%", "95.0%", "no")
 
 
-def test_it_fetches_nothing(page: Page) -> None:
+def test_the_page_fetches_nothing(page: Page) -> None:
     addresses = [
         value
         for _, attributes in page.elements
@@ -134,7 +134,7 @@ def test_tables_are_as_wide_as_their_headers(document: Document) -> None:
         assert {len(row) for row in table.rows} == {len(table.header)}
 
 
-def test_figures_that_do_not_exist_are_said_so(gaps: Document) -> None:
+def test_missing_figures_are_stated(gaps: Document) -> None:
     assert NOTHING in Page(report(gaps)).cells
     assert len(charts_of(gaps)) == 4
 
@@ -153,7 +153,7 @@ def test_names_are_text_and_not_markup(document: Document) -> None:
     assert "<script>alert(1)</script>" in page.cells
 
 
-def test_a_previous_bundle_is_compared_on_the_windows_that_it_has_not_seen(
+def test_a_previous_bundle_is_compared_on_unseen_windows(
     document: Document,
 ) -> None:
     assert figures.previous_table(document) is None
@@ -173,14 +173,14 @@ def test_a_previous_bundle_is_compared_on_the_windows_that_it_has_not_seen(
     )
 
 
-def test_averaged_windows_with_days_of_the_holdout_are_said_so(document: Document) -> None:
+def test_averaged_windows_with_days_of_the_holdout_are_stated(document: Document) -> None:
     (holdout,) = figures.chosen(document, role="holdout")
-    for window in figures.sharing_holdout(document):
+    for window in figures.select_overlapping_holdout(document):
         assert figures.last_day(window) >= figures.first_day(holdout)
-    assert len(figures.sharing_holdout(document)) == 2
+    assert len(figures.select_overlapping_holdout(document)) == 2
     assert "hold days of the holdout too" in report(document)
 
 
-def test_the_folder_is_made(document: Document, tmp_path: Path) -> None:
+def test_the_folder_is_created(document: Document, tmp_path: Path) -> None:
     write_report(document, tmp_path / "new" / "report.html")
     assert (tmp_path / "new" / "report.html").stat().st_size > 10_000

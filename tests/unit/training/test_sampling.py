@@ -25,7 +25,7 @@ def rows(builder: MatrixBuilder, recipe: Recipe) -> TrainingSet:
 
 @pytest.fixture(scope="session")
 def recipe(recipe: Recipe) -> Recipe:
-    """With enough rows that every horizon is drawn."""
+    """Return a recipe with so many rows that every horizon is drawn."""
     segments = [segment.model_copy(update={"max_rows": 60_000}) for segment in recipe.segments]
     return recipe.model_copy(update={"segments": tuple(segments)})
 
@@ -93,7 +93,7 @@ def test_rows_do_not_depend_on_the_number_of_threads(
     assert threaded.units.tobytes() == rows.units.tobytes()
 
 
-def test_days_that_are_not_delivered_or_hold_an_outlier_are_no_targets(
+def test_undelivered_days_and_outliers_are_no_targets(
     builder: MatrixBuilder, recipe: Recipe, rows: TrainingSet
 ) -> None:
     snapshot = builder.snapshot
@@ -111,7 +111,7 @@ def test_days_that_are_not_delivered_or_hold_an_outlier_are_no_targets(
 
 
 def test_origins_begin_a_year_after_the_first_sale(builder: MatrixBuilder, recipe: Recipe) -> None:
-    """Days before it, as a panel that was filled with zeros has them, are no past."""
+    """Zeros that fill a panel before its first sale are no history."""
     begin = 500
     sales = builder.snapshot.sales.copy()
     sales[:, :begin] = 0
@@ -120,9 +120,7 @@ def test_origins_begin_a_year_after_the_first_sale(builder: MatrixBuilder, recip
     assert begin + YEAR <= rows.origin.min() < begin + YEAR + far(recipe).origin_step
 
 
-def test_where_nothing_was_sold_there_is_nothing_to_learn(
-    builder: MatrixBuilder, recipe: Recipe
-) -> None:
+def test_training_rows_without_sales_are_refused(builder: MatrixBuilder, recipe: Recipe) -> None:
     empty = replace(builder.snapshot, sales=np.zeros_like(builder.snapshot.sales))
     with pytest.raises(TooLittleHistoryError):
         training_rows(MatrixBuilder(empty, builder.contract), recipe, far(recipe), last_target=LAST)

@@ -1,4 +1,4 @@
-"""A backtest joins a bundle as a new version; only one that is of that bundle."""
+"""Sealing: a backtest of a bundle makes a new version of that bundle."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.seal import seal_backtest
 
 @pytest.fixture
 def of_bundle(document: Document, bundle: Bundle, tmp_path: Path) -> Path:
-    """The folder of a backtest that says to be of the trained bundle."""
+    """Return the folder of a backtest whose document states the trained bundle."""
     folder = tmp_path / "backtest"
     whole = document | {"recipe": bundle.facts.recipe, "snapshot": bundle.facts.training_data}
     write_document(folder / RESULT_FILE, whole)
@@ -66,12 +66,12 @@ def test_sealing_again_changes_nothing(own_store: Store, of_bundle: Path) -> Non
     assert seal_backtest(of_bundle, own_store) == release
 
 
-def test_a_later_backtest_takes_the_place_of_an_earlier_one(
+def test_a_later_backtest_replaces_an_earlier_one(
     own_store: Store, of_bundle: Path, bundle: Bundle
 ) -> None:
     first = seal_backtest(of_bundle, own_store)
-    kept = load_bundle(own_store.bundles / first.bundle).metrics
-    later = kept["backtest"] | {"windows": kept["backtest"]["windows"][:1]}
+    first_metrics = load_bundle(own_store.bundles / first.bundle).metrics
+    later = first_metrics["backtest"] | {"windows": first_metrics["backtest"]["windows"][:1]}
     write_document(of_bundle / RESULT_FILE, later)
     second = seal_backtest(of_bundle, own_store)
     assert second != first
@@ -113,7 +113,7 @@ def test_a_backtest_of_something_else_is_refused(
         pytest.param('{"windows": []}', "does not hold the result of a backtest", id="a part"),
     ],
 )
-def test_what_is_no_finished_backtest_is_refused(
+def test_an_unfinished_backtest_is_refused(
     trained: Store, tmp_path: Path, text: str | None, reason: str
 ) -> None:
     if text is not None:

@@ -1,4 +1,4 @@
-"""Small tables that are valid, as text that tests alter before it is written."""
+"""Small valid tables as text, which tests alter before it is written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FAMILIES = ("BREAD", "PÂTÉ", "LIQUOR,WINE")
 
 @dataclass
 class Sheet:
-    """A CSV file: its cells, and how they are written."""
+    """A CSV file: its cells, and their form in the file."""
 
     header: list[str]
     rows: list[list[str]]
@@ -32,7 +32,7 @@ class Sheet:
     after: str = ""
     suffix: str = ".csv"
     lines: dict[int, str] = field(default_factory=dict)
-    """Lines that are written in place of a row."""
+    """Raw lines that replace a row, by its index."""
 
     def to_bytes(self) -> bytes:
         out = io.StringIO(newline="")
@@ -51,7 +51,7 @@ class Sheet:
 
 
 def frames() -> dict[str, pl.DataFrame]:
-    """Tables without a fault and without anything to warn of."""
+    """Return tables without errors or warnings."""
     days = [FIRST + timedelta(number) for number in range(DAYS)]
     keys = [(day, store, family) for day in days for store in STORES for family in FAMILIES]
     train = [
@@ -94,7 +94,7 @@ def frames() -> dict[str, pl.DataFrame]:
 
 
 def sheets() -> dict[str, Sheet]:
-    """The same tables as text."""
+    """Return the same tables as text."""
     return {
         name: Sheet(frame.columns, [list(row) for row in frame.cast(pl.String).rows()])
         for name, frame in frames().items()

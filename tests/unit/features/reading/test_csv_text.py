@@ -1,4 +1,4 @@
-"""CSV files: rows are whole and numbered as an editor shows them, or said to be at fault."""
+"""CSV files: rows numbered as in an editor, and findings for incomplete rows."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def test_a_row_is_numbered_by_the_line_in_which_it_begins(
         pytest.param("2024-03-09,1,2", "row-width", id="too long"),
         pytest.param("2024-03-09", "row-width", id="too short"),
         pytest.param("", "empty-row", id="blank"),
-        pytest.param(",", "empty-row", id="delimiters alone"),
+        pytest.param(",", "empty-row", id="only delimiters"),
         pytest.param('2024-03-09,"1"2', "quotes", id="stray quote"),
     ],
 )
-def test_a_row_that_is_not_whole_is_reported_and_the_others_are_read(
+def test_an_incomplete_row_is_reported_and_the_others_are_read(
     tmp_path: Path, line: str, code: str
 ) -> None:
     table, report = read(tmp_path, f"{OIL}{line}\n2024-03-03,72\n")
@@ -91,7 +91,7 @@ def test_a_quote_that_is_never_closed_is_reported_where_it_opens(tmp_path: Path)
     ],
     ids=["semicolons", "tabs", "bars", "commas"],
 )
-def test_another_delimiter_is_named_with_the_option_that_accepts_it(
+def test_another_delimiter_is_reported_with_the_option_that_accepts_it(
     tmp_path: Path, text: str, delimiter: Delimiter, option: str
 ) -> None:
     table, report = read(tmp_path, text, TableLayout(delimiter=delimiter))
@@ -126,7 +126,7 @@ def test_a_stated_layout_is_read(tmp_path: Path) -> None:
         pytest.param(OIL.replace("2024-03-01", "2024-03-01 10:00"), "time of day", id="time"),
     ],
 )
-def test_what_is_written_otherwise_is_named(tmp_path: Path, text: str, advice: str) -> None:
+def test_values_in_another_notation_are_reported(tmp_path: Path, text: str, advice: str) -> None:
     _, report = read(tmp_path, text)
     (kind,) = report.errors
     assert kind.first.row == 2
@@ -145,25 +145,25 @@ def test_what_is_written_otherwise_is_named(tmp_path: Path, text: str, advice: s
         pytest.param(b"PAR1....", "Parquet", id="Parquet"),
     ],
 )
-def test_bytes_that_are_no_csv_are_named(tmp_path: Path, data: bytes, words: str) -> None:
+def test_bytes_that_are_no_csv_are_reported(tmp_path: Path, data: bytes, words: str) -> None:
     table, report = read(tmp_path, data)
     assert table is None
     (kind,) = report.errors
     assert re.search(words, kind.first.line)
 
 
-def test_a_name_of_a_missing_table_under_another_suffix_is_told(tmp_path: Path) -> None:
+def test_a_missing_table_with_another_suffix_is_reported(tmp_path: Path) -> None:
     (tmp_path / "Oil.XLSX").write_bytes(b"")
     report = Report()
     assert read_table(tmp_path, "oil", SCHEMAS["oil"], STANDARD, report) is None
     assert "there is Oil.XLSX" in report.errors[0].first.line
 
 
-def test_columns_are_found_in_spite_of_case_and_blanks_and_never_twice(tmp_path: Path) -> None:
+def test_column_names_ignore_case_and_blanks_and_must_be_unique(tmp_path: Path) -> None:
     table, report = read(tmp_path, OIL.replace("dcoilwtico", " DCOILWTICO"))
     assert table is not None
     assert [kind.first.code for kind in report.kinds] == ["header-name"]
     table, report = read(tmp_path, OIL.replace("date,", "date,Date,"))
     assert table is None
-    said = "is there 2 times: 'date' (column 1) and 'Date' (column 2)"
-    assert report.errors[0].first.message == said
+    message = "is there 2 times: 'date' (column 1) and 'Date' (column 2)"
+    assert report.errors[0].first.message == message

@@ -1,4 +1,4 @@
-"""Tables altered in many ways: the same values, a clear refusal or a warning, never silence.
+"""Altered tables give the same values, an error or a warning, never a silent change.
 
 `MLRF_EXAMPLES=20000 pytest tests/unit/features/reading/test_fuzz.py` is the long form.
 """
@@ -41,7 +41,7 @@ LIBRARY_WORDS = re.compile(
 
 
 class Outcome(Enum):
-    """What must come of an alteration."""
+    """The required outcome of an alteration."""
 
     SAME = "the values are those of the clean tables"
     REFUSED = "an error"
@@ -59,7 +59,7 @@ DATES = ("date",)
 NAMES = ("family", "city", "state", "type", "description")
 
 
-def _cell(
+def _choose_cell(
     written: dict[str, Sheet], columns: tuple[str, ...], draw: Random
 ) -> tuple[Sheet, int, int]:
     """Return a sheet with a row and a column of it, of one of some columns."""
@@ -74,93 +74,93 @@ def _cell(
     return sheet, draw.randrange(len(sheet.rows)), sheet.header.index(column)
 
 
-def _of_cell(
+def _add_cell_case(
     name: str, columns: tuple[str, ...], outcome: Outcome, change: Callable[[str, Random], str]
 ) -> None:
     def alter(written: dict[str, Sheet], draw: Random) -> None:
-        sheet, row, column = _cell(written, columns, draw)
+        sheet, row, column = _choose_cell(written, columns, draw)
         sheet.rows[row][column] = change(sheet.rows[row][column], draw)
 
     TEXTS[name] = (alter, outcome)
 
 
-def _of_column(
+def _add_column_case(
     name: str, columns: tuple[str, ...], outcome: Outcome, change: Callable[[str], str]
 ) -> None:
     def alter(written: dict[str, Sheet], draw: Random) -> None:
-        sheet, _, column = _cell(written, columns, draw)
+        sheet, _, column = _choose_cell(written, columns, draw)
         for row in sheet.rows:
             row[column] = change(row[column])
 
     TEXTS[name] = (alter, outcome)
 
 
-def _of_sheet(name: str, outcome: Outcome, change: Callable[[Sheet, Random], None]) -> None:
+def _add_sheet_case(name: str, outcome: Outcome, change: Callable[[Sheet, Random], None]) -> None:
     def alter(written: dict[str, Sheet], draw: Random) -> None:
         change(written[draw.choice(sorted(written))], draw)
 
     TEXTS[name] = (alter, outcome)
 
 
-def _dmy(day: str, mark: str) -> str:
+def _day_first(day: str, mark: str) -> str:
     return mark.join(reversed(day.split("-")))
 
 
 SAME, REFUSED, NOTICED = Outcome.SAME, Outcome.REFUSED, Outcome.NOTICED
 for blank in (" ", "\t", "\u00a0"):
-    _of_cell(f"number in {blank!r}", NUMBERS, SAME, lambda v, _, b=blank: f"{b}{v}{b}")
-    _of_cell(f"name in {blank!r}", NAMES, SAME, lambda v, _, b=blank: f"{b}{v}{b}")
-    _of_cell(f"date in {blank!r}", DATES, SAME, lambda v, _, b=blank: f"{b}{v}{b}")
-_of_cell("zero-width character", NAMES, SAME, lambda v, _: f"{v[:1]}\u200b{v[1:]}")
-_of_column("decomposed names", NAMES, SAME, lambda v: unicodedata.normalize("NFD", v))
-_of_cell("decomposed name", NAMES, SAME, lambda v, _: unicodedata.normalize("NFD", v))
-_of_cell("other case of a family", ("family",), NOTICED, lambda v, _: v.swapcase())
-_of_column("whole numbers with .0", WHOLE, SAME, lambda v: v if "." in v else f"{v}.0")
-_of_cell("whole number with .0", WHOLE, SAME, lambda v, _: v if "." in v else f"{v}.00")
-_of_cell("plus sign", NUMBERS, SAME, lambda v, _: f"+{v}")
-_of_cell("exponent", NUMBERS, SAME, lambda v, _: f"{float(v):.6e}")
-_of_cell("leading zeros", ("store_nbr",), SAME, lambda v, _: f"00{v}")
-_of_cell("no value", (*NUMBERS, *DATES, *NAMES, "store_nbr"), REFUSED, lambda v, _: "")
-_of_cell(
+    _add_cell_case(f"number in {blank!r}", NUMBERS, SAME, lambda v, _, b=blank: f"{b}{v}{b}")
+    _add_cell_case(f"name in {blank!r}", NAMES, SAME, lambda v, _, b=blank: f"{b}{v}{b}")
+    _add_cell_case(f"date in {blank!r}", DATES, SAME, lambda v, _, b=blank: f"{b}{v}{b}")
+_add_cell_case("zero-width character", NAMES, SAME, lambda v, _: f"{v[:1]}\u200b{v[1:]}")
+_add_column_case("decomposed names", NAMES, SAME, lambda v: unicodedata.normalize("NFD", v))
+_add_cell_case("decomposed name", NAMES, SAME, lambda v, _: unicodedata.normalize("NFD", v))
+_add_cell_case("other case of a family", ("family",), NOTICED, lambda v, _: v.swapcase())
+_add_column_case("whole numbers with .0", WHOLE, SAME, lambda v: v if "." in v else f"{v}.0")
+_add_cell_case("whole number with .0", WHOLE, SAME, lambda v, _: v if "." in v else f"{v}.00")
+_add_cell_case("plus sign", NUMBERS, SAME, lambda v, _: f"+{v}")
+_add_cell_case("exponent", NUMBERS, SAME, lambda v, _: f"{float(v):.6e}")
+_add_cell_case("leading zeros", ("store_nbr",), SAME, lambda v, _: f"00{v}")
+_add_cell_case("no value", (*NUMBERS, *DATES, *NAMES, "store_nbr"), REFUSED, lambda v, _: "")
+_add_cell_case(
     "word for no value",
     (*NUMBERS, *DATES, "family", "city", "store_nbr"),
     REFUSED,
     lambda v, draw: draw.choice(["NULL", "nan", "None", "#N/A", "<NA>", "NaN", "n/a"]),
 )
-_of_cell("decimal comma", NUMBERS, REFUSED, lambda v, _: f"{v.partition('.')[0]},5")
-_of_cell("thousands", NUMBERS, REFUSED, lambda v, _: "1,234.5")
-_of_cell("digits of Arabic", NUMBERS, REFUSED, lambda v, _: "٣")
-_of_cell("hexadecimal", NUMBERS, REFUSED, lambda v, _: "0x10")
-_of_cell("underscore", NUMBERS, REFUSED, lambda v, _: "1_0")
-_of_cell("infinite", NUMBERS, REFUSED, lambda v, draw: draw.choice(["inf", "-inf", "1e999"]))
-_of_cell("negative", NUMBERS, REFUSED, lambda v, _: f"-{v}1")
-_of_cell("half a store", ("store_nbr",), REFUSED, lambda v, _: f"{v}.5")
-_of_cell("store beyond int64", ("store_nbr",), REFUSED, lambda v, _: "9" * 20)
-_of_cell("unknown store", ("store_nbr",), NOTICED, lambda v, _: "77")
-_of_column("two-digit years", DATES, REFUSED, lambda v: v[2:])
-_of_cell("two-digit year", DATES, REFUSED, lambda v, _: v[2:])
-_of_column("day first", DATES, REFUSED, lambda v: _dmy(v, "."))
-_of_cell("slashes", DATES, REFUSED, lambda v, _: _dmy(v, "/"))
-_of_cell("YYYYMMDD", DATES, REFUSED, lambda v, _: v.replace("-", ""))
-_of_cell("one-digit month", DATES, REFUSED, lambda v, _: v.replace("-0", "-"))
-_of_cell("serial number", DATES, REFUSED, lambda v, _: "45296")
-_of_cell("seconds", DATES, REFUSED, lambda v, _: "1704412800")
-_of_column("midnights", DATES, SAME, lambda v: f"{v} 00:00:00")
-_of_cell("midnight with zone", DATES, SAME, lambda v, _: f"{v}T00:00:00+02:00")
-_of_cell("noon", DATES, REFUSED, lambda v, _: f"{v}T12:00:00")
-_of_cell(
+_add_cell_case("decimal comma", NUMBERS, REFUSED, lambda v, _: f"{v.partition('.')[0]},5")
+_add_cell_case("thousands", NUMBERS, REFUSED, lambda v, _: "1,234.5")
+_add_cell_case("digits of Arabic", NUMBERS, REFUSED, lambda v, _: "٣")
+_add_cell_case("hexadecimal", NUMBERS, REFUSED, lambda v, _: "0x10")
+_add_cell_case("underscore", NUMBERS, REFUSED, lambda v, _: "1_0")
+_add_cell_case("infinite", NUMBERS, REFUSED, lambda v, draw: draw.choice(["inf", "-inf", "1e999"]))
+_add_cell_case("negative", NUMBERS, REFUSED, lambda v, _: f"-{v}1")
+_add_cell_case("half a store", ("store_nbr",), REFUSED, lambda v, _: f"{v}.5")
+_add_cell_case("store beyond int64", ("store_nbr",), REFUSED, lambda v, _: "9" * 20)
+_add_cell_case("unknown store", ("store_nbr",), NOTICED, lambda v, _: "77")
+_add_column_case("two-digit years", DATES, REFUSED, lambda v: v[2:])
+_add_cell_case("two-digit year", DATES, REFUSED, lambda v, _: v[2:])
+_add_column_case("day first", DATES, REFUSED, lambda v: _day_first(v, "."))
+_add_cell_case("slashes", DATES, REFUSED, lambda v, _: _day_first(v, "/"))
+_add_cell_case("YYYYMMDD", DATES, REFUSED, lambda v, _: v.replace("-", ""))
+_add_cell_case("one-digit month", DATES, REFUSED, lambda v, _: v.replace("-0", "-"))
+_add_cell_case("serial number", DATES, REFUSED, lambda v, _: "45296")
+_add_cell_case("seconds", DATES, REFUSED, lambda v, _: "1704412800")
+_add_column_case("midnights", DATES, SAME, lambda v: f"{v} 00:00:00")
+_add_cell_case("midnight with zone", DATES, SAME, lambda v, _: f"{v}T00:00:00+02:00")
+_add_cell_case("noon", DATES, REFUSED, lambda v, _: f"{v}T12:00:00")
+_add_cell_case(
     "far date",
     DATES,
     REFUSED,
     lambda v, draw: draw.choice(["9999-12-31", "0204-01-05", "1900-01-01", "2224-01-05"]),
 )
-_of_cell("barcode", ("sales",), NOTICED, lambda v, _: "7501031311309")
-_of_cell("line break in a name", ("family",), NOTICED, lambda v, _: f"{v[:2]}\n{v[2:]}")
-_of_cell("control character", NAMES, REFUSED, lambda v, _: f"{v}\x07")
-_of_cell("replacement character", NAMES, REFUSED, lambda v, _: f"{v}\ufffd")
+_add_cell_case("barcode", ("sales",), NOTICED, lambda v, _: "7501031311309")
+_add_cell_case("line break in a name", ("family",), NOTICED, lambda v, _: f"{v[:2]}\n{v[2:]}")
+_add_cell_case("control character", NAMES, REFUSED, lambda v, _: f"{v}\x07")
+_add_cell_case("replacement character", NAMES, REFUSED, lambda v, _: f"{v}\ufffd")
 
 
-def _boolean(word: str, outcome: Outcome) -> None:
+def _add_boolean_case(word: str, outcome: Outcome) -> None:
     def alter(written: dict[str, Sheet], draw: Random) -> None:
         row = written["holidays_events"].rows[0]
         row[written["holidays_events"].header.index("transferred")] = word
@@ -178,7 +178,7 @@ for word, outcome in (
     ("2", REFUSED),
     ("f", REFUSED),
 ):
-    _boolean(word, outcome)
+    _add_boolean_case(word, outcome)
 
 
 def _repeat_row(sheet: Sheet, draw: Random) -> None:
@@ -192,7 +192,7 @@ def _shuffle_columns(sheet: Sheet, draw: Random) -> None:
     sheet.rows = [[row[at] for at in order] for row in sheet.rows]
 
 
-def _add_column(name: str, value: str) -> Callable[[Sheet, Random], None]:
+def _append_column(name: str, value: str) -> Callable[[Sheet, Random], None]:
     def change(sheet: Sheet, draw: Random) -> None:
         sheet.header = [*sheet.header, name]
         sheet.rows = [[*row, value] for row in sheet.rows]
@@ -200,7 +200,7 @@ def _add_column(name: str, value: str) -> Callable[[Sheet, Random], None]:
     return change
 
 
-def _double_column(spell: Callable[[str], str]) -> Callable[[Sheet, Random], None]:
+def _repeat_column(spell: Callable[[str], str]) -> Callable[[Sheet, Random], None]:
     def change(sheet: Sheet, draw: Random) -> None:
         at = draw.randrange(len(sheet.header))
         sheet.header = [*sheet.header, spell(sheet.header[at])]
@@ -217,7 +217,9 @@ def _spell_header(spell: Callable[[str], str]) -> Callable[[Sheet, Random], None
     return change
 
 
-def _line(make: Callable[[str], str], last: bool = False) -> Callable[[Sheet, Random], None]:
+def _replace_line(
+    make: Callable[[str], str], last: bool = False
+) -> Callable[[Sheet, Random], None]:
     def change(sheet: Sheet, draw: Random) -> None:
         at = len(sheet.rows) - 1 if last else draw.randrange(len(sheet.rows) - 1)
         sheet.lines[at] = make(",".join(f'"{value}"' for value in sheet.rows[at]))
@@ -225,7 +227,7 @@ def _line(make: Callable[[str], str], last: bool = False) -> Callable[[Sheet, Ra
     return change
 
 
-def _set(**values: object) -> Callable[[Sheet, Random], None]:
+def _set_attributes(**values: object) -> Callable[[Sheet, Random], None]:
     def change(sheet: Sheet, draw: Random) -> None:
         for name, value in values.items():
             setattr(sheet, name, value)
@@ -233,70 +235,70 @@ def _set(**values: object) -> Callable[[Sheet, Random], None]:
     return change
 
 
-_of_sheet("repeated row", NOTICED, _repeat_row)
-_of_sheet("rows in another order", SAME, lambda sheet, draw: draw.shuffle(sheet.rows))
-_of_sheet("columns in another order", SAME, _shuffle_columns)
-_of_sheet("another column", SAME, _add_column("note", "a,b"))
-_of_sheet("empty last column", SAME, _add_column("", ""))
-_of_sheet("doubled column", REFUSED, _double_column(lambda name: name))
-_of_sheet(
-    "doubled column in another case", REFUSED, _double_column(lambda name: f" {name.upper()}")
+_add_sheet_case("repeated row", NOTICED, _repeat_row)
+_add_sheet_case("rows in another order", SAME, lambda sheet, draw: draw.shuffle(sheet.rows))
+_add_sheet_case("columns in another order", SAME, _shuffle_columns)
+_add_sheet_case("another column", SAME, _append_column("note", "a,b"))
+_add_sheet_case("empty last column", SAME, _append_column("", ""))
+_add_sheet_case("doubled column", REFUSED, _repeat_column(lambda name: name))
+_add_sheet_case(
+    "doubled column in another case", REFUSED, _repeat_column(lambda name: f" {name.upper()}")
 )
-_of_sheet("header in another case", SAME, _spell_header(str.title))
-_of_sheet("header in blanks", SAME, _spell_header(lambda name: f" {name} "))
-_of_sheet("header misspelt", REFUSED, _spell_header(lambda name: f"{name}_x"))
-_of_sheet("row too long", REFUSED, _line(lambda line: f"{line},1"))
-_of_sheet("row too short", REFUSED, _line(lambda line: line.rpartition(",")[0]))
-_of_sheet("open quote", REFUSED, _line(lambda line: f'{line},"open'))
-_of_sheet("stray quote", REFUSED, _line(lambda line: f'"a"b{line}'))
-_of_sheet("blank line", REFUSED, lambda sheet, draw: sheet.rows.insert(1, []))
-_of_sheet("comment", REFUSED, _line(lambda line: "# exported"))
-_of_sheet(
+_add_sheet_case("header in another case", SAME, _spell_header(str.title))
+_add_sheet_case("header in blanks", SAME, _spell_header(lambda name: f" {name} "))
+_add_sheet_case("header misspelt", REFUSED, _spell_header(lambda name: f"{name}_x"))
+_add_sheet_case("row too long", REFUSED, _replace_line(lambda line: f"{line},1"))
+_add_sheet_case("row too short", REFUSED, _replace_line(lambda line: line.rpartition(",")[0]))
+_add_sheet_case("open quote", REFUSED, _replace_line(lambda line: f'{line},"open'))
+_add_sheet_case("stray quote", REFUSED, _replace_line(lambda line: f'"a"b{line}'))
+_add_sheet_case("blank line", REFUSED, lambda sheet, draw: sheet.rows.insert(1, []))
+_add_sheet_case("comment", REFUSED, _replace_line(lambda line: "# exported"))
+_add_sheet_case(
     "total row", REFUSED, lambda s, draw: s.rows.append(["Total", *[""] * (len(s.header) - 1)])
 )
-_of_sheet("blank lines at the end", SAME, _set(after="\n\n\r\n"))
-_of_sheet(
+_add_sheet_case("blank lines at the end", SAME, _set_attributes(after="\n\n\r\n"))
+_add_sheet_case(
     "delimiters at the end", SAME, lambda s, draw: setattr(s, "after", "," * (len(s.header) - 1))
 )
-_of_sheet("all quoted", SAME, _set(quoting=csv.QUOTE_ALL))
-_of_sheet("carriage returns and line feeds", SAME, _set(line_end="\r\n"))
-_of_sheet("carriage returns", SAME, _set(line_end="\r"))
-_of_sheet("byte order mark", SAME, _set(before=b"\xef\xbb\xbf"))
-_of_sheet("UTF-16", REFUSED, _set(encoding="utf-16"))
-_of_sheet("UTF-16 without mark", REFUSED, _set(encoding="utf-16-le"))
-_of_sheet("NUL byte", REFUSED, _set(after="\0"))
-_of_sheet("not UTF-8", REFUSED, _set(before=b"\xff"))
-_of_sheet("semicolons", REFUSED, _set(delimiter=";"))
-_of_sheet("tabs", REFUSED, _set(delimiter="\t"))
-_of_sheet("gzip", SAME, _set(suffix=".csv.gz"))
-_of_sheet("no rows", REFUSED, _set(rows=[]))
+_add_sheet_case("all quoted", SAME, _set_attributes(quoting=csv.QUOTE_ALL))
+_add_sheet_case("carriage returns and line feeds", SAME, _set_attributes(line_end="\r\n"))
+_add_sheet_case("carriage returns", SAME, _set_attributes(line_end="\r"))
+_add_sheet_case("byte order mark", SAME, _set_attributes(before=b"\xef\xbb\xbf"))
+_add_sheet_case("UTF-16", REFUSED, _set_attributes(encoding="utf-16"))
+_add_sheet_case("UTF-16 without mark", REFUSED, _set_attributes(encoding="utf-16-le"))
+_add_sheet_case("NUL byte", REFUSED, _set_attributes(after="\0"))
+_add_sheet_case("not UTF-8", REFUSED, _set_attributes(before=b"\xff"))
+_add_sheet_case("semicolons", REFUSED, _set_attributes(delimiter=";"))
+_add_sheet_case("tabs", REFUSED, _set_attributes(delimiter="\t"))
+_add_sheet_case("gzip", SAME, _set_attributes(suffix=".csv.gz"))
+_add_sheet_case("no rows", REFUSED, _set_attributes(rows=[]))
 
 
-def _latin(written: dict[str, Sheet], draw: Random) -> None:
+def _encode_latin_1(written: dict[str, Sheet], draw: Random) -> None:
     written[draw.choice(["train", "stores", "test"])].encoding = "latin-1"
 
 
-def _late(written: dict[str, Sheet], draw: Random) -> None:
+def _end_store_early(written: dict[str, Sheet], draw: Random) -> None:
     sheet = written["train"]
     store = draw.choice(["1", "2", "14"])
     sheet.rows = [row for row in sheet.rows if not (row[0] > "2024-02-06" and row[1] == store)]
 
 
-def _gap(written: dict[str, Sheet], draw: Random) -> None:
+def _drop_store_day(written: dict[str, Sheet], draw: Random) -> None:
     sheet = written["train"]
     day = f"2024-01-{draw.randrange(10, 28)}"
     sheet.rows = [row for row in sheet.rows if not (row[0] == day and row[1] == "2")]
 
 
-TEXTS["Latin-1"] = (_latin, REFUSED)
-TEXTS["store delivered late"] = (_late, NOTICED)
-TEXTS["day of a store missing"] = (_gap, NOTICED)
+TEXTS["Latin-1"] = (_encode_latin_1, REFUSED)
+TEXTS["store delivered late"] = (_end_store_early, NOTICED)
+TEXTS["day of a store missing"] = (_drop_store_day, NOTICED)
 
 
 # --- Parquet ----------------------------------------------------------------------------------
 
 
-def _cast(
+def _add_parquet_case(
     name: str, columns: tuple[str, ...], outcome: Outcome, expr: Callable[[pl.Expr], pl.Expr]
 ) -> None:
     def alter(written: dict[str, pl.DataFrame], draw: Random) -> None:
@@ -309,30 +311,36 @@ def _cast(
 
 KEYS = ("store_nbr",)
 for dtype in (pl.Int8, pl.Int16, pl.UInt64, pl.Float32, pl.Float64, pl.String):
-    _cast(f"store as {dtype}", KEYS, SAME, lambda c, d=dtype: c.cast(d))
-_cast("store as decimal", KEYS, SAME, lambda c: c.cast(pl.Decimal(10, 2)))
-_cast("store as bytes", KEYS, SAME, lambda c: c.cast(pl.String).cast(pl.Binary))
-_cast("store as categorical", KEYS, SAME, lambda c: c.cast(pl.String).cast(pl.Categorical))
-_cast("store and a half", KEYS, REFUSED, lambda c: c + 0.5)
-_cast(
+    _add_parquet_case(f"store as {dtype}", KEYS, SAME, lambda c, d=dtype: c.cast(d))
+_add_parquet_case("store as decimal", KEYS, SAME, lambda c: c.cast(pl.Decimal(10, 2)))
+_add_parquet_case("store as bytes", KEYS, SAME, lambda c: c.cast(pl.String).cast(pl.Binary))
+_add_parquet_case(
+    "store as categorical", KEYS, SAME, lambda c: c.cast(pl.String).cast(pl.Categorical)
+)
+_add_parquet_case("store and a half", KEYS, REFUSED, lambda c: c + 0.5)
+_add_parquet_case(
     "store as dates", KEYS, REFUSED, lambda c: pl.lit("2024-01-01").str.to_date().alias("store_nbr")
 )
-_cast("store as lists", KEYS, REFUSED, lambda c: pl.concat_list(c))
-_cast("names as categorical", NAMES, SAME, lambda c: c.cast(pl.Categorical))
-_cast("names as bytes", NAMES, SAME, lambda c: c.cast(pl.Binary))
-_cast("names as records", NAMES, REFUSED, lambda c: pl.struct(c).alias(c.meta.output_name()))
-_cast("cluster as float", ("cluster",), SAME, lambda c: c.cast(pl.Float64))
-_cast("date as text", DATES, SAME, lambda c: c.cast(pl.String))
+_add_parquet_case("store as lists", KEYS, REFUSED, lambda c: pl.concat_list(c))
+_add_parquet_case("names as categorical", NAMES, SAME, lambda c: c.cast(pl.Categorical))
+_add_parquet_case("names as bytes", NAMES, SAME, lambda c: c.cast(pl.Binary))
+_add_parquet_case(
+    "names as records", NAMES, REFUSED, lambda c: pl.struct(c).alias(c.meta.output_name())
+)
+_add_parquet_case("cluster as float", ("cluster",), SAME, lambda c: c.cast(pl.Float64))
+_add_parquet_case("date as text", DATES, SAME, lambda c: c.cast(pl.String))
 for unit in ("ms", "us", "ns"):
-    _cast(f"date as midnight in {unit}", DATES, SAME, lambda c, u=unit: c.cast(pl.Datetime(u)))
+    _add_parquet_case(
+        f"date as midnight in {unit}", DATES, SAME, lambda c, u=unit: c.cast(pl.Datetime(u))
+    )
 for zone in ("UTC", "Europe/Berlin", "America/Guayaquil", "Asia/Kolkata"):
-    _cast(
+    _add_parquet_case(
         f"date as midnight of {zone}",
         DATES,
         SAME,
         lambda c, z=zone: c.cast(pl.Datetime("us")).dt.replace_time_zone(z),
     )
-_cast(
+_add_parquet_case(
     "midnight of Berlin in UTC",
     DATES,
     REFUSED,
@@ -340,19 +348,29 @@ _cast(
         c.cast(pl.Datetime("us")).dt.replace_time_zone("Europe/Berlin").dt.convert_time_zone("UTC")
     ),
 )
-_cast("evening", DATES, REFUSED, lambda c: c.cast(pl.Datetime("us")) + pl.duration(hours=23))
-_cast("date as number", DATES, REFUSED, lambda c: c.cast(pl.Int32))
-_cast("date as YYYYMMDD", DATES, REFUSED, lambda c: c.dt.to_string("%Y%m%d").cast(pl.Int64))
-_cast("date as time", DATES, REFUSED, lambda c: pl.lit("10:00").str.to_time("%H:%M").alias("date"))
+_add_parquet_case(
+    "evening", DATES, REFUSED, lambda c: c.cast(pl.Datetime("us")) + pl.duration(hours=23)
+)
+_add_parquet_case("date as number", DATES, REFUSED, lambda c: c.cast(pl.Int32))
+_add_parquet_case(
+    "date as YYYYMMDD", DATES, REFUSED, lambda c: c.dt.to_string("%Y%m%d").cast(pl.Int64)
+)
+_add_parquet_case(
+    "date as time", DATES, REFUSED, lambda c: pl.lit("10:00").str.to_time("%H:%M").alias("date")
+)
 for dtype in (pl.Float32, pl.String):
-    _cast(f"sales as {dtype}", ("sales",), SAME, lambda c, d=dtype: c.cast(d))
-_cast("sales as decimal", ("sales",), SAME, lambda c: c.cast(pl.Decimal(12, 4)))
-_cast("sales as flag", ("sales",), REFUSED, lambda c: c > 15)
-_cast("no number", ("sales",), REFUSED, lambda c: pl.when(c > 20).then(c / 0).otherwise(c))
-_cast("flag as number", ("transferred",), SAME, lambda c: c.cast(pl.Int8))
-_cast("flag as float", ("transferred",), SAME, lambda c: c.cast(pl.Float64))
-_cast("flag as text", ("transferred",), SAME, lambda c: c.cast(pl.String).str.to_uppercase())
-_cast(
+    _add_parquet_case(f"sales as {dtype}", ("sales",), SAME, lambda c, d=dtype: c.cast(d))
+_add_parquet_case("sales as decimal", ("sales",), SAME, lambda c: c.cast(pl.Decimal(12, 4)))
+_add_parquet_case("sales as flag", ("sales",), REFUSED, lambda c: c > 15)
+_add_parquet_case(
+    "no number", ("sales",), REFUSED, lambda c: pl.when(c > 20).then(c / 0).otherwise(c)
+)
+_add_parquet_case("flag as number", ("transferred",), SAME, lambda c: c.cast(pl.Int8))
+_add_parquet_case("flag as float", ("transferred",), SAME, lambda c: c.cast(pl.Float64))
+_add_parquet_case(
+    "flag as text", ("transferred",), SAME, lambda c: c.cast(pl.String).str.to_uppercase()
+)
+_add_parquet_case(
     "nulls",
     (*NUMBERS, *DATES, *NAMES),
     REFUSED,
@@ -360,8 +378,8 @@ _cast(
 )
 
 
-def judged(folder: Path, expected: Outcome, clean: Tables) -> None:
-    """Check what becomes of the tables of a folder."""
+def check_outcome(folder: Path, expected: Outcome, clean: Tables) -> None:
+    """Assert that reading a folder has the expected outcome."""
     report = Report()
     tables = check_tables(folder, STANDARD, report)
     lines = [*report.summary_lines(Severity.ERROR), *report.summary_lines(Severity.WARNING)]
@@ -372,16 +390,17 @@ def judged(folder: Path, expected: Outcome, clean: Tables) -> None:
         assert expected is not SAME, lines
         return
     same = all(
-        _sorted(getattr(tables, name)).equals(_sorted(getattr(clean, name))) for name in SCHEMAS
+        _sort_rows(getattr(tables, name)).equals(_sort_rows(getattr(clean, name)))
+        for name in SCHEMAS
     )
     if expected is SAME:
         for name in SCHEMAS:
-            assert_frame_equal(_sorted(getattr(tables, name)), _sorted(getattr(clean, name)))
+            assert_frame_equal(_sort_rows(getattr(tables, name)), _sort_rows(getattr(clean, name)))
     assert same or report.warnings, "values changed, and nothing was said"
     assert expected is not REFUSED, "it was accepted"
 
 
-def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
+def _sort_rows(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.sort(frame.columns)
 
 
@@ -402,7 +421,7 @@ long_or_short = settings(
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_clean_tables_have_nothing_to_say(tmp_path: Path, form: str) -> None:
+def test_clean_tables_have_no_findings(tmp_path: Path, form: str) -> None:
     if form == "csv":
         write_sheets(tmp_path, sheets())
     else:
@@ -417,7 +436,7 @@ def test_each_alteration_of_text_is_the_same_refused_or_noticed(tmp_path: Path, 
     alter, expected = TEXTS[name]
     written = sheets()
     alter(written, Random(7))
-    judged(write_sheets(tmp_path, written), expected, CLEAN)
+    check_outcome(write_sheets(tmp_path, written), expected, CLEAN)
 
 
 @pytest.mark.parametrize("name", sorted(FRAMES))
@@ -427,7 +446,7 @@ def test_each_alteration_of_parquet_is_the_same_refused_or_noticed(
     alter, expected = FRAMES[name]
     written = frames()
     alter(written, Random(7))
-    judged(write_frames(tmp_path, written), expected, CLEAN)
+    check_outcome(write_frames(tmp_path, written), expected, CLEAN)
 
 
 @long_or_short
@@ -437,7 +456,7 @@ def test_altered_text_is_the_same_refused_or_noticed(name: str, seed: int) -> No
     written = sheets()
     alter(written, Random(seed))
     with tempfile.TemporaryDirectory() as folder:
-        judged(write_sheets(Path(folder), written), expected, CLEAN)
+        check_outcome(write_sheets(Path(folder), written), expected, CLEAN)
 
 
 @long_or_short
@@ -447,27 +466,27 @@ def test_altered_parquet_is_the_same_refused_or_noticed(name: str, seed: int) ->
     written = frames()
     alter(written, Random(seed))
     with tempfile.TemporaryDirectory() as folder:
-        judged(write_frames(Path(folder), written), expected, CLEAN)
+        check_outcome(write_frames(Path(folder), written), expected, CLEAN)
 
 
 @long_or_short
 @given(names=st.lists(st.sampled_from(sorted(TEXTS)), min_size=2, max_size=4), seed=RANDOM)
-def test_several_alterations_are_never_silent(names: list[str], seed: int) -> None:
+def test_combined_alterations_are_never_silent(names: list[str], seed: int) -> None:
     written, draw = sheets(), Random(seed)
     for name in names:
         try:
             TEXTS[name][0](written, draw)
-        except (IndexError, ValueError):  # one that needs what another has taken away
+        except (IndexError, ValueError):  # it needs a row or column that another alteration removed
             continue
     with tempfile.TemporaryDirectory() as folder:
-        judged(write_sheets(Path(folder), written), NOTICED, CLEAN)
+        check_outcome(write_sheets(Path(folder), written), NOTICED, CLEAN)
 
 
 @long_or_short
 @given(
     seed=RANDOM, table=st.sampled_from(sorted(SCHEMAS)), form=st.sampled_from(["csv", "parquet"])
 )
-def test_damaged_bytes_end_in_a_report(seed: int, table: str, form: str) -> None:
+def test_damaged_bytes_give_a_report(seed: int, table: str, form: str) -> None:
     draw = Random(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

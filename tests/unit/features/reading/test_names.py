@@ -1,10 +1,10 @@
-"""Names that are almost the same, and names that only look so."""
+"""Names with a typing error, and names that differ on purpose."""
 
 from __future__ import annotations
 
 import pytest
 
-from features.reading.names import near_duplicates
+from features.reading.names import find_near_duplicates
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,8 @@ from features.reading.names import near_duplicates
         ("BEVERAGES", "BEVERAGEZ"),
     ],
 )
-def test_slips_of_one_another_are_found(one: str, other: str) -> None:
-    assert [set(pair) for pair in near_duplicates([one, other, "MEAT"])] == [{one, other}]
+def test_typing_errors_are_found(one: str, other: str) -> None:
+    assert [set(pair) for pair in find_near_duplicates([one, other, "MEAT"])] == [{one, other}]
 
 
 @pytest.mark.parametrize(
@@ -31,5 +31,5 @@ def test_slips_of_one_another_are_found(one: str, other: str) -> None:
         ("HOME AND KITCHEN I", "HOME AND KITCHEN II"),
     ],
 )
-def test_numbered_and_short_names_are_no_slips(one: str, other: str) -> None:
-    assert list(near_duplicates([one, other])) == []
+def test_numbered_and_short_names_are_no_typing_errors(one: str, other: str) -> None:
+    assert list(find_near_duplicates([one, other])) == []

@@ -1,4 +1,4 @@
-"""The same text is the same value, whatever carries it; what is none is refused."""
+"""Equal text is the same value in CSV and Parquet; other text is refused."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read(folder: Path, frame: pl.DataFrame, name: str) -> tuple[ReadTable | None
         pytest.param(pl.Series([1.0, 2.0, 14.0], dtype=pl.Float32), id="single precision"),
     ],
 )
-def test_a_store_is_its_number_whatever_carries_it(tmp_path: Path, numbers: pl.Series) -> None:
+def test_a_store_number_is_read_from_every_carrier_type(tmp_path: Path, numbers: pl.Series) -> None:
     table, report = read(tmp_path, STORES.with_columns(store_nbr=numbers), "stores")
     assert report.errors == []
     assert table is not None
@@ -55,7 +55,7 @@ def test_a_store_is_its_number_whatever_carries_it(tmp_path: Path, numbers: pl.S
         pytest.param([".5"], [0.5], id="no digit before the point"),
     ],
 )
-def test_a_number_is_written_in_one_way(
+def test_a_number_has_one_notation(
     tmp_path: Path, values: list[str], expected: list[float] | None
 ) -> None:
     frame = pl.DataFrame({"date": ["2024-01-01"], "dcoilwtico": values})
@@ -76,21 +76,19 @@ def test_a_number_is_written_in_one_way(
         pytest.param(pl.Series(["9223372036854775808"]), id="text"),
     ],
 )
-def test_a_number_that_its_carrier_cannot_hold_exactly_is_refused(
-    tmp_path: Path, number: pl.Series
-) -> None:
+def test_an_inexactly_stored_number_is_refused(tmp_path: Path, number: pl.Series) -> None:
     _, report = read(tmp_path, STORES[:1].with_columns(store_nbr=number), "stores")
     assert [(k.first.code, k.first.row) for k in report.errors] == [("number", 1)]
 
 
-def _instants(hours: Sequence[int], zone: str | None) -> pl.Series:
+def _datetimes_of(hours: Sequence[int], zone: str | None) -> pl.Series:
     texts = [f"2024-03-{number + 1:02} {hour:02}:00" for number, hour in enumerate(hours)]
     return pl.Series(texts).str.to_datetime("%Y-%m-%d %H:%M").dt.replace_time_zone(zone)
 
 
 @pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin", "America/Guayaquil"])
 def test_midnight_is_the_day_of_its_own_zone(tmp_path: Path, zone: str | None) -> None:
-    frame = pl.DataFrame({"date": _instants([0, 0], zone), "dcoilwtico": [1.0, 2.0]})
+    frame = pl.DataFrame({"date": _datetimes_of([0, 0], zone), "dcoilwtico": [1.0, 2.0]})
     table, _ = read(tmp_path, frame, "oil")
     assert table is not None
     assert table.frame["date"].to_list() == [date(2024, 3, 1), date(2024, 3, 2)]
@@ -99,9 +97,9 @@ def test_midnight_is_the_day_of_its_own_zone(tmp_path: Path, zone: str | None) -
 @pytest.mark.parametrize(
     "instants",
     [
-        pytest.param(_instants([0, 23], None), id="time of day"),
+        pytest.param(_datetimes_of([0, 23], None), id="time of day"),
         pytest.param(
-            _instants([0, 0], "Europe/Berlin").dt.convert_time_zone("UTC")[[1, 1]],
+            _datetimes_of([0, 0], "Europe/Berlin").dt.convert_time_zone("UTC")[[1, 1]],
             id="midnight of elsewhere",
         ),
     ],
@@ -143,13 +141,13 @@ def test_names_are_read_in_their_canonical_form_with_a_warning(
 
 
 @pytest.mark.parametrize("word", ["nan", "NULL", "None", "#N/A", "<NA>", "n/a"])
-def test_a_word_for_no_value_is_no_name(tmp_path: Path, word: str) -> None:
+def test_a_placeholder_for_no_value_is_no_name(tmp_path: Path, word: str) -> None:
     frame = STORES.with_columns(city=pl.Series([word, "Brook", "Cove"]))
     _, report = read(tmp_path, frame, "stores")
     assert [(k.first.code, k.first.row) for k in report.errors] == [("no-value-word", 1)]
 
 
-def test_na_may_be_a_province_and_is_no_family(tmp_path: Path) -> None:
+def test_na_is_accepted_as_a_state_and_refused_as_a_family(tmp_path: Path) -> None:
     _, report = read(tmp_path, STORES.with_columns(state=pl.lit("NA")), "stores")
     assert report.errors == []
     train = frames()["train"].with_columns(family=pl.lit("NA"))
@@ -157,7 +155,7 @@ def test_na_may_be_a_province_and_is_no_family(tmp_path: Path) -> None:
     assert report.errors[0].first.code == "no-value-word"
 
 
-def test_two_spellings_of_a_number_are_warned_of(tmp_path: Path) -> None:
+def test_two_spellings_of_a_number_are_a_warning(tmp_path: Path) -> None:
     frame = frames()["transactions"].cast({"store_nbr": pl.String})
     first = pl.int_range(pl.len()) == 0
     frame = frame.with_columns(store_nbr=pl.when(first).then(pl.lit("001")).otherwise("store_nbr"))

@@ -1,4 +1,4 @@
-"""GCRA: never more than burst + rate × time, and what it says of the future comes true."""
+"""GCRA: never more than burst + rate × time, and its predictions are exact."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ FREE = rate_of(TIERS["free"])  # a unit every 36 seconds, burst 10
 SECOND = MICROSECONDS
 
 
-def test_the_burst_can_be_spent_at_once_and_no_more() -> None:
+def test_the_burst_can_be_spent_immediately_and_no_more() -> None:
     tat = 0
-    for left in range(9, -1, -1):
+    for remaining in range(9, -1, -1):
         decision, tat = charge(tat, 0, FREE, 1)
-        assert (decision.granted, decision.remaining) == (1, left)
+        assert (decision.granted, decision.remaining) == (1, remaining)
     decision, tat = charge(tat, 0, FREE, 1)
     assert decision == (0, 0, 36 * SECOND, 360 * SECOND)
 
 
 @pytest.mark.parametrize(("after", "granted"), [(36 * SECOND - 1, 0), (36 * SECOND, 1)])
-def test_a_unit_comes_back_to_the_microsecond(after: int, granted: int) -> None:
+def test_a_unit_is_restored_at_an_exact_microsecond(after: int, granted: int) -> None:
     _, tat = charge(0, 0, FREE, 10)
     decision, _ = charge(tat, after, FREE, 1)
     assert decision.granted == granted
@@ -42,7 +42,7 @@ def test_a_refusal_costs_nothing() -> None:
     assert (refused.granted, refused.remaining, same) == (0, 2, tat)
 
 
-def test_a_pause_fills_no_more_than_the_burst() -> None:
+def test_a_pause_restores_at_most_the_burst() -> None:
     _, tat = charge(0, 0, FREE, 10)
     decision, _ = charge(tat, 10**12, FREE, 1)
     assert decision.remaining == 9
@@ -66,8 +66,8 @@ def test_never_more_than_burst_and_rate_allow(rate: Rate, steps: list[tuple[int,
 
 
 @given(RATES, STEPS)
-def test_what_is_said_comes_true(rate: Rate, steps: list[tuple[int, int]]) -> None:
-    """`remaining` can be spent, one more cannot; `retry` and `reset` are when they say."""
+def test_predictions_of_a_decision_are_exact(rate: Rate, steps: list[tuple[int, int]]) -> None:
+    """`remaining` can be spent and no more; `retry` and `reset` are exact times."""
     now, tat = 0, 0
     for pause, cost in steps:
         now += pause
@@ -82,7 +82,7 @@ def test_what_is_said_comes_true(rate: Rate, steps: list[tuple[int, int]]) -> No
         assert charge(tat, now + decision.reset, rate, rate.burst)[0].granted == rate.burst
 
 
-def test_a_cost_above_the_burst_waits_until_nothing_is_owed_and_is_paid_back_in_full() -> None:
+def test_a_cost_above_the_burst_waits_for_a_full_bucket_and_is_repaid_in_full() -> None:
     rate = Rate(quota=1, period=SECOND, burst=5)
     decision, tat = charge(0, 0, rate, 20)
     assert (decision.granted, decision.remaining, decision.reset) == (20, 0, 20 * SECOND)
@@ -105,6 +105,6 @@ def test_a_share_is_a_part_of_rate_and_burst(tier: str, share: int, rate: Rate) 
     assert rate_of(TIERS[tier], share) == rate
 
 
-def test_what_has_no_limit_has_no_rate() -> None:
+def test_a_tier_without_a_limit_has_no_rate() -> None:
     with pytest.raises(ValueError, match="open"):
         rate_of(Tier(name="open", quota=None, burst=1))

@@ -1,4 +1,4 @@
-"""The headers that tell a caller where they stand."""
+"""The rate-limit headers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tiers import TIERS
 FREE, STANDARD = TIERS["free"], TIERS["standard"]
 
 
-def test_what_is_left_and_when_it_is_back() -> None:
+def test_headers_state_remaining_units_and_reset_time() -> None:
     verdict = Verdict(FREE, allowed=True, remaining=7, reset=107.2)
     assert headers_of(verdict, now=1_000_000.5) == {
         "RateLimit-Policy": '"free";q=100;w=3600;mlrf-burst=10',
@@ -21,8 +21,8 @@ def test_what_is_left_and_when_it_is_back() -> None:
     }
 
 
-def test_a_refusal_names_one_time_everywhere() -> None:
-    """Retry-After must not be earlier than the end of RateLimit's window."""
+def test_a_refusal_states_the_same_time_in_every_header() -> None:
+    """Retry-After is not earlier than the end of RateLimit's window."""
     verdict = Verdict(FREE, allowed=False, remaining=0, reset=360, retry_after=35.1)
     headers = headers_of(verdict, now=1000)
     assert verdict.wait == 36
@@ -31,13 +31,13 @@ def test_a_refusal_names_one_time_everywhere() -> None:
 
 
 @pytest.mark.parametrize("retry_after", [0.000001, 0.9, 1.0])
-def test_nobody_is_sent_back_at_once(retry_after: float) -> None:
+def test_retry_after_is_never_zero(retry_after: float) -> None:
     assert Verdict(STANDARD, allowed=False, retry_after=retry_after).wait == 1
 
 
-def test_no_limit_has_no_headers() -> None:
+def test_an_unlimited_tier_has_no_headers() -> None:
     assert headers_of(Verdict(TIERS["unlimited"], allowed=True), now=0) == {}
 
 
-def test_scripts_can_be_told_of_every_header() -> None:
+def test_every_header_is_exposed_to_scripts() -> None:
     assert set(headers_of(Verdict(FREE, allowed=True), now=0)) == set(HEADERS)
