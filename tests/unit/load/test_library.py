@@ -64,8 +64,8 @@ def numbers(table: Table, *columns: str) -> list[float]:
 def test_every_layer_of_the_application_is_measured(small: Subject) -> None:
     table = layers.table(small, silent)
     named = [str(name) for name in table.column("layer, from outside")]
-    assert named[0] == "RequestId"
-    assert {"Access", "Deadline", "Authentication", "RateLimit", "Authorization"} <= set(named)
+    assert named[:3] == ["SecurityHeaders", "RequestId", "Access"]
+    assert {"Deadline", "Authentication", "RateLimit", "Authorization"} <= set(named)
     assert named[-2:] == [layers_run.ANSWER, "all"]
 
 
