@@ -253,8 +253,10 @@ class Store:
 
     @property
     def builds(self) -> Path:
-        """Records of each bundle's build times: outside the bundle, whose digest must not
-        depend on the clock."""
+        """Records of each bundle's build times.
+
+        They are outside of the bundles, whose digests must not depend on the clock.
+        """
         return self.root / "builds"
 
     @property

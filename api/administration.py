@@ -35,6 +35,7 @@ from api.schemas.administration import (
     RotateRequest,
 )
 from errors import Code, FieldError, InputError, Problem
+from middleware.context import context_of
 from models.jobs import Job
 from models.reload import (
     InvalidSourceError,
@@ -248,10 +249,10 @@ async def _record_reload(admin: Administration, request: Request, job: Job) -> N
 
 
 def _actor_of(request: Request) -> Actor:
-    state = request.scope["state"]
-    caller = state.get("caller")
+    context = context_of(request.scope)
+    caller = context.caller
     name, address = (caller.subject, caller.address) if caller else ("unknown", None)
-    return Actor(name, address, state.get("request_id"))
+    return Actor(name, address, context.request_id)
 
 
 def _idempotency_key_of(request: Request, fingerprint: str) -> IdempotencyKey | None:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from api.windows import ForecastWindow
 from features.snapshot import Snapshot
+from middleware.context import context_of
 
 PAST_ORIGIN = 20
 """A run of the model over the whole hierarchy."""
@@ -32,8 +33,6 @@ PARSED_ROWS_OF_A_UNIT = 100
 PLANNED_ROWS_OF_A_UNIT = 10
 """Valid rows of a batch that are planned for one unit, charged where it is refused after that."""
 
-_EXTRA_KEY = "extra_units"
-
 
 async def charge(request: Request, units: int, *, spent: int = 0) -> None:
     """Charge units for a request in addition to its flat cost.
@@ -45,18 +44,11 @@ async def charge(request: Request, units: int, *, spent: int = 0) -> None:
     Raises:
         Problem: RATE_LIMITED or COST_TOO_HIGH.
     """
-    state = request.scope["state"]
-    charge_caller = state.get("charge")  # set by middleware.rate_limit
+    context = context_of(request.scope)
     if units > 0:
-        state[_EXTRA_KEY] = extra_units_of(request) + units
-        if charge_caller is not None:
-            await (charge_caller(units, spent) if spent else charge_caller(units))
-
-
-def extra_units_of(request: Request) -> int:
-    """Return the units that a request was charged in addition to its flat cost."""
-    units: int = request.scope["state"].get(_EXTRA_KEY, 0)
-    return units
+        context.extra_cost += units
+        if context.charge is not None:
+            await context.charge(units, spent)
 
 
 async def charge_origin(request: Request, snapshot: Snapshot, window: ForecastWindow) -> None:

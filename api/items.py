@@ -148,10 +148,10 @@ async def compute_forecasts(
     forecaster: Forecaster, planned: Sequence[PlannedItem]
 ) -> ForecastsByOrigin:
     """Compute one forecast for each origin, over the days that any item wants of it."""
-    # One run of the model covers all nodes, and takes nearly as long for one day as for all: so
-    # the horizons of all items of an origin are united first, and each item then takes its rows
-    # and days from the result (`OriginForecasts.of`). One run per item would cost as many runs as
-    # items, though `charge_origins` charges one per origin.
+    # A run of the model covers all nodes, because reconciliation needs them all, so the items of an
+    # origin differ only in their days. Their horizons are united, the origin is forecast once, and
+    # each item takes its rows and days from the result (`OriginForecasts.of`). A run per item would
+    # repeat that work, and `charge_origins` charges only one run per origin.
     wanted: dict[int, list[NDArray[np.intp]]] = {}
     for item in planned:
         if isinstance(item, Item):

@@ -15,13 +15,12 @@ from api.json_body import parse_json
 from api.operation import MIB
 from api.wording import describe_fault
 from errors import Code, FieldError, Problem
+from middleware.context import context_of
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _LONGEST_NAME = 100
-_BODY_KEY = "body"
-_LIMIT_KEY = "max_body_bytes"  # set by middleware.body_limit
-_MOST_BYTES = 4 * MIB  # without that middleware, as in tests
+_MOST_BYTES = 4 * MIB  # without `middleware.body_limit`, as in tests
 
 _CODE_OF_FIELD = {
     "date": Code.INVALID_DATE,
@@ -49,9 +48,8 @@ async def sent_body(request: Request) -> bytes:
     Raises:
         ClientDisconnect: the client disconnected before the body was complete.
     """
-    state = request.scope.setdefault("state", {})
-    body: bytes | None = state.get(_BODY_KEY)
-    if body is None:
+    context = context_of(request.scope)
+    if context.body is None:
         parts, more = [], True
         while more:
             message = await request.receive()
@@ -59,8 +57,8 @@ async def sent_body(request: Request) -> bytes:
                 raise ClientDisconnect
             parts.append(message.get("body", b""))
             more = message.get("more_body", False)
-        body = state[_BODY_KEY] = b"".join(parts)
-    return body
+        context.body = b"".join(parts)
+    return context.body
 
 
 async def read_json(request: Request, model: type[Model], *, or_else: str = "") -> Model:
@@ -80,7 +78,7 @@ async def read_json(request: Request, model: type[Model], *, or_else: str = "") 
             + (f" or {or_else}." if or_else else "."),
         )
     body = await sent_body(request)
-    max_bytes = request.scope["state"].get(_LIMIT_KEY, _MOST_BYTES)
+    max_bytes = context_of(request.scope).max_body_bytes or _MOST_BYTES
     return validate_document(await parse_json(body, max_bytes), model)
 
 

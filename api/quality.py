@@ -64,8 +64,8 @@ def _groups_of_backtest(backtest: Mapping[str, Any]) -> list[AccuracyGroup]:
         AccuracyGroup(
             group=group,
             windows=len(scores),
-            rmsle=_mean([score["rmsle"] for score in scores]),
-            wrmsse=_mean([score["wrmsse"] for score in scores]),
+            rmsle=_mean_of_known([score["rmsle"] for score in scores]),
+            wrmsse=_mean_of_known([score["wrmsse"] for score in scores]),
             levels=[
                 _level_accuracy(level, days, scores, covered[level][days])
                 for level, entry in scores[0]["levels"].items()
@@ -83,16 +83,16 @@ def _level_accuracy(
     return LevelAccuracy(
         level=level,
         days=days,
-        rmsle=_mean([cell["rmsle"] for cell in cells]),
-        wape=_mean([cell["wape"] for cell in cells]),
-        bias=_mean([cell["bias"] for cell in cells]),
+        rmsle=_mean_of_known([cell["rmsle"] for cell in cells]),
+        wape=_mean_of_known([cell["wape"] for cell in cells]),
+        bias=_mean_of_known([cell["bias"] for cell in cells]),
         coverage={
             nominal: cell["coverage"] for nominal, cell in covered.items() if isinstance(cell, dict)
         },
     )
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def _mean_of_known(values: Sequence[float | None]) -> float | None:
     """Return the mean, or None where one of the values does not exist."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if len(known) == len(values) else None

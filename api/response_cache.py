@@ -18,15 +18,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import JSON, REVALIDATE, Raw, body_of, etag_matches, etag_of
-from api.costs import charge, extra_units_of
+from api.costs import charge
 from api.parsing import sent_body
 from cache.answers import AnswerCache, Outcome
 from cache.bounded import ByteBoundedCache
 from cache.keys import CacheKey, key_of
+from middleware.context import context_of
 from models.forecaster import Forecaster
-
-STATE_KEY = "response_cache"
-"""Key of the cache in the state of a request."""
 
 CACHED_REQUESTS_BYTES = 16 * 2**20
 """Of requests that are mapped to their answers; the least recently used are evicted."""
@@ -42,7 +40,6 @@ ENCODED_BYTES = 16 * 2**20
 """Of compressed bodies in the cache."""
 
 _ENTRY_BYTES = 250  # of an entry's two tuples and its number, without their texts
-_RAW_REQUEST_KEY = "sent"
 _GZIP_LEVEL = 6
 
 _RawRequest = tuple[str, str, bytes, bytes, bytes]
@@ -104,7 +101,7 @@ class ResponseCache:
         known = self._requests.get(raw)
         cached = None if known is None else self._answers.get_local(known.key)
         if known is None or cached is None:
-            scope["state"][_RAW_REQUEST_KEY] = raw
+            context_of(scope).raw_request = raw
             return None
         await charge(request, known.extra)
         return await self._respond(request, known, cached, Outcome.HIT)
@@ -129,11 +126,12 @@ class ResponseCache:
             request.scope["path"],
             payload.model_dump_json(by_alias=True, warnings=False).encode(),
         )
+        context = context_of(request.scope)
         bypass = "no-cache" in request.headers.get("cache-control", "")
         cached = await self._answers.get(key, body, shared=shared, bypass=bypass)
         tag = etag_of(cached.body) if with_etag else None
-        known = CachedRequest(key, extra_units_of(request), tag)
-        raw = request.scope["state"].get(_RAW_REQUEST_KEY)
+        known = CachedRequest(key, context.extra_cost, tag)
+        raw = context.raw_request
         if raw is not None:
             self._requests.put(raw, known)
         return await self._respond(request, known, cached.body, cached.outcome)
@@ -196,7 +194,7 @@ async def cached_response(
         shared: whether computing takes so long that the cache of all workers is queried first.
         with_etag: whether the response gets an ETag.
     """
-    answers: ResponseCache = request.scope["state"][STATE_KEY]
+    answers: ResponseCache = context_of(request.scope).response_cache
     return await answers.answer(
         forecaster, request, payload, compute, shared=shared, with_etag=with_etag
     )

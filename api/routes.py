@@ -21,6 +21,7 @@ from api.operations import OPERATIONS
 from api.parsing import media_type_of
 from api.status import DegradationReport
 from cache.answers import AnswerCache
+from middleware.context import context_of
 from models.forecaster import Forecaster
 from storage.keys import Scope as KeyScope
 
@@ -59,17 +60,17 @@ class Routes:
     def table(self) -> list[Route]:
         return [
             *Documentation(OPERATIONS).table(),
-            *(self._route(path, list(calls)) for path, calls in _calls_by_path()),
+            *(self._build_route(path, list(calls)) for path, calls in _calls_by_path()),
         ]
 
-    def _route(self, path: str, calls: list[Operation]) -> Route:
+    def _build_route(self, path: str, calls: list[Operation]) -> Route:
         """Return one route for all methods of a path, so that its 405 allows them all."""
-        endpoints = {call.method: self._endpoint(call) for call in calls}
+        endpoints = {call.method: self._bind_endpoint(call) for call in calls}
         if "GET" in endpoints:
             endpoints["HEAD"] = endpoints["GET"]
         return Route(path, _MethodDispatcher(endpoints), methods=list(endpoints))
 
-    def _endpoint(self, call: Operation) -> Endpoint:
+    def _bind_endpoint(self, call: Operation) -> Endpoint:
         """Return a handler bound to its dependencies.
 
         They are looked up once per request: a release that is replaced meanwhile stays in use.
@@ -81,7 +82,7 @@ class Routes:
 
         async def cached_endpoint(request: Request) -> Response:
             forecaster = self._serving().forecaster()
-            request.scope.setdefault("state", {})[response_cache.STATE_KEY] = self._cache
+            context_of(request.scope).response_cache = self._cache
             response = await self._cache.find_cached(forecaster.release.engine.version, request)
             return response or await call.function(forecaster, request)
 
@@ -191,7 +192,6 @@ class Policy(NamedTuple):
 
 
 ANY = "any"
-_POLICY_KEY = "policy"
 _UNKNOWN_PATH = Policy("other", ANY, 1)
 """Policy of unknown paths: no path is open unless it is declared so."""
 _FRAMEWORK_PATH = Policy("other", str(KeyScope.ADMIN), 1)
@@ -205,19 +205,20 @@ class Policies:
         self._plain: dict[tuple[str, str], Policy] = {}
         self._patterns: list[tuple[BaseRoute, Policy]] = []
         for path in PAGES:
-            self._add("GET", Policy(path, None, 1))
+            self._add_policy("GET", Policy(path, None, 1))
         for call in calls:
-            self._add(call.method, _policy_of(call))
+            self._add_policy(call.method, _policy_of(call))
         self._of_path = {path: policy for (_, path), policy in self._plain.items()}
 
     def of(self, scope: Scope) -> Policy:
-        """Return the policy of a request; it is looked up once and stored in the request's state.
+        """Return the policy of a request; it is looked up once and stored in the request's context.
 
         A method that the path does not offer has the policy of one that it does.
         """
-        policy: Policy | None = scope["state"].get(_POLICY_KEY)
+        context = context_of(scope)
+        policy: Policy | None = context.policy
         if policy is None:
-            policy = scope["state"][_POLICY_KEY] = self._find_policy(scope)
+            policy = context.policy = self._find_policy(scope)
         return policy
 
     def max_body_of(self, scope: Scope) -> int:
@@ -234,7 +235,7 @@ class Policies:
             return _FRAMEWORK_PATH
         return plain or self._match_pattern(scope)
 
-    def _add(self, method: str, policy: Policy) -> None:
+    def _add_policy(self, method: str, policy: Policy) -> None:
         if "{" not in policy.route:
             self._plain[method, policy.route] = policy
         self._patterns.append((Route(policy.route, _fail_if_called, methods=[method]), policy))

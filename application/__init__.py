@@ -29,10 +29,10 @@ from middleware.authentication import AuthenticationMiddleware
 from middleware.authorization import AuthorizationMiddleware
 from middleware.body_limit import BodyLimitMiddleware
 from middleware.cached_key_store import CachedKeyStore
+from middleware.context import context_of
 from middleware.cors import CorsMiddleware
 from middleware.deadline import DeadlineMiddleware
 from middleware.limits.limiter import Limiter
-from middleware.malformed import is_malformed
 from middleware.problems import ProblemMiddleware
 from middleware.rate_limit import RateHeadersMiddleware, RateLimitMiddleware
 from middleware.request_id import RequestIdMiddleware
@@ -149,7 +149,7 @@ class Application:
             limiter=limiter,
             tiers=settings.tiers,
             default_tier=settings.default_tier,
-            cost_of=lambda scope: 1 if is_malformed(scope) else policies.of(scope).cost,
+            cost_of=lambda scope: 1 if context_of(scope).malformed else policies.of(scope).cost,
         )
         app = AuthenticationMiddleware(
             app,

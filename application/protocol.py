@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import httptools
 import uvicorn.config
+from starlette.types import Scope
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -36,7 +37,7 @@ from application.request_head import (
     unparsable_request,
 )
 from errors import Code, Problem
-from middleware.malformed import refuse_later
+from middleware.context import context_of
 
 _PART_BYTES = 2**16
 """Bytes that are parsed before the limits are checked again."""
@@ -298,14 +299,14 @@ class HttpProtocol(HttpToolsProtocol):
         self.headers.clear()
         self.cycle.keep_alive = self.cycle.more_body = False
         self.cycle.waiting_for_100_continue = False
-        refuse_later(self.scope["state"], problem)
+        context_of(cast("Scope", self.scope)).malformed = problem
         self._stopped = True
 
     def _abort_body(self, problem: Problem) -> None:
         """Signal to the application, which may be reading, that the body stays incomplete."""
         self._stopped = True
         self.cycle.keep_alive = False
-        refuse_later(self.cycle.scope["state"], problem)
+        context_of(cast("Scope", self.cycle.scope)).malformed = problem
         self.cycle.message_event.set()
         if self.cycle.response_complete:
             self.transport.close()

@@ -37,15 +37,15 @@ def create_private_arbiter(watchers: list[Any], *, threaded: bool = False, **opt
     kind = circus.ThreadedArbiter if threaded else circus.Arbiter
     arbiter = kind(
         watchers,
-        endpoint=_address(folder.name, "control"),
-        pubsub_endpoint=_address(folder.name, "events"),
+        endpoint=_socket_address(folder.name, "control"),
+        pubsub_endpoint=_socket_address(folder.name, "events"),
         **{"check_delay": CHECK_SECONDS, **options},
     )
     arbiter.exit_stack.callback(folder.cleanup)
     return arbiter
 
 
-def _address(folder: str, name: str) -> str:
+def _socket_address(folder: str, name: str) -> str:
     return f"ipc://{Path(folder) / name}"
 
 

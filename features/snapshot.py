@@ -193,7 +193,7 @@ class Snapshot:
         origin are returned unchanged.
         """
         items = np.array(self.onpromotion[:, days])
-        of_store = self._plan[:, days]
+        of_store = self._plan_days[:, days]
         own = np.arange(days.start, days.start + of_store.shape[1])
         for column in np.flatnonzero((of_store != own).any(axis=0)):
             source = of_store[self._store_of, column]
@@ -201,7 +201,7 @@ class Snapshot:
         return items
 
     @cached_property
-    def _plan(self) -> NDArray[np.intp]:
+    def _plan_days(self) -> NDArray[np.intp]:
         return find_plan_days(self.onpromotion[:, : self.n_days], self._store_of)
 
     @cached_property

@@ -38,19 +38,19 @@ def write_report(folder: Path, report: Report, layout: TableLayout) -> None:
 
 def read_report(snapshot: Path) -> Report:
     """Return the report of a snapshot; an empty one where it has none."""
-    document = _document(snapshot)
+    document = _read_document(snapshot)
     return Report.from_dict(document) if document else Report()
 
 
 def recorded_layout(snapshot: Path) -> TableLayout:
     """Return the layout that a snapshot's tables were read in; the standard if none is recorded."""
     try:
-        return TableLayout.model_validate(_document(snapshot).get("layout", {}))
+        return TableLayout.model_validate(_read_document(snapshot).get("layout", {}))
     except ValidationError:
         return STANDARD
 
 
-def _document(snapshot: Path) -> dict[str, object]:
+def _read_document(snapshot: Path) -> dict[str, object]:
     """Return the report file of a snapshot; empty if it is missing or damaged."""
     try:
         document = orjson.loads((snapshot / REPORT_FILE).read_bytes())

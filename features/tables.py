@@ -135,7 +135,7 @@ def check_tables(
         for name, columns in SCHEMAS.items()
         if (table := read_table(folder, name, columns, layout, report, optional=name == "test"))
     }
-    _check(tables, report, today or datetime.now(UTC).date())
+    _run_checks(tables, report, today or datetime.now(UTC).date())
     if report.errors:
         return None
     frames = {name: table.data for name, table in tables.items()}
@@ -153,7 +153,7 @@ def _unusable_folder(folder: Path) -> str | None:
     return None
 
 
-def _check(tables: Mapping[str, ReadTable], report: Report, today: date) -> None:
+def _run_checks(tables: Mapping[str, ReadTable], report: Report, today: date) -> None:
     for table in tables.values():
         check_keys(table, report)
     tables = check_spans(tables, report, today=today)

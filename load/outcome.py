@@ -127,9 +127,8 @@ class RunSummary:
         yield count / seconds
         for name in ("med", "p(95)", "p(99)", "max"):
             yield times.get(name) if count else None
-        yield int(
-            self._values(f"errors{{{part}}}").get("passes", 0)
-        )  # a rate's `passes` counts its true samples, here errors
+        # `passes` of a rate counts its true samples, which are the errors here
+        yield int(self._values(f"errors{{{part}}}").get("passes", 0))
 
     def _size(self, part: str) -> Cell:
         sizes = self._values(f"content_length{{{part}}}")

@@ -15,12 +15,10 @@ import anyio
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from middleware.caller import CALLER_KEY
+from middleware.context import context_of
 from storage.keys import mask_keys
 from telemetry import metrics
 
-ROUTE_KEY = "route"
-COST_KEY = "cost"
 CLIENT_GONE = 499
 """nginx's status for a client that closed the connection before the response was complete."""
 
@@ -40,11 +38,9 @@ _log = structlog.get_logger(__name__)
 def route_of(scope: Scope) -> str:
     """Return the path template of a request.
 
-    It is ``scope["state"]["route"]``, else the route that Starlette's router matched, else
-    `metrics.OTHER`.
+    It is the route that Starlette's router matched, or `metrics.OTHER`.
     """
-    matched = getattr(scope.get("route"), "path", metrics.OTHER)
-    template: str = scope["state"].get(ROUTE_KEY, matched)
+    template: str = getattr(scope.get("route"), "path", metrics.OTHER)
     return template
 
 
@@ -72,7 +68,6 @@ class AccessMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        scope.setdefault("state", {})
         response = _ObservedResponse(receive, send, body_received=_has_no_body(scope))
         metrics.count_request_start()
         try:
@@ -100,7 +95,7 @@ class AccessMiddleware:
 def _log_fields(
     scope: Scope, response: _ObservedResponse, route: str, seconds: float
 ) -> dict[str, Any]:
-    state = scope["state"]
+    context = context_of(scope)
     fields = {
         "method": scope["method"],
         "route": route,
@@ -112,12 +107,11 @@ def _log_fields(
     }
     if not response.complete:
         fields["complete"] = False
-    caller = state.get(CALLER_KEY)
-    if caller is not None:
-        fields["client"] = caller.client
-        fields["subject"] = caller.subject
-    if (cost := state.get(COST_KEY)) is not None:
-        fields["cost"] = cost
+    if context.caller is not None:
+        fields["client"] = context.caller.client
+        fields["subject"] = context.caller.subject
+    if context.cost is not None:
+        fields["cost"] = context.cost
     if response.cache:
         fields["cache"] = response.cache
     return fields

@@ -22,7 +22,7 @@ import structlog
 from starlette.types import Scope
 
 from middleware.caller import caller_of
-from middleware.request_id import request_id_of
+from middleware.context import context_of
 from storage.audit import AuditEvent
 from storage.errors import StorageError
 
@@ -51,7 +51,7 @@ def refusal_event(scope: Scope, reason: str, *, at: datetime, subject: str = "")
         action=f"refused.{reason}",
         subject=subject,
         address=caller.address,
-        request_id=request_id_of(scope),
+        request_id=context_of(scope).request_id,
         detail=f"{scope['method'][:MAX_METHOD]} {scope['path'][:MAX_PATH]}",
     )
 

@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from middleware.audit_buffer import Record, refusal_event
 from middleware.auth_failures import AuthenticationFailed
-from middleware.caller import CALLER_KEY, REFUSAL_KEY, Caller
+from middleware.caller import Caller
+from middleware.context import context_of
 from middleware.credentials import refuse_keys_in_query
 from tiers import ANONYMOUS
 
@@ -29,7 +30,7 @@ class Identity(Protocol):
 
 
 class AuthenticationMiddleware:
-    """Middleware that sets the request's caller (`caller_of`) and its refusal (`refusal_of`).
+    """Middleware that sets the request's caller, and why it was not identified.
 
     Needs `RequestIdMiddleware` around it.
 
@@ -68,18 +69,17 @@ class AuthenticationMiddleware:
         await self.app(scope, receive, send)
 
     async def _set_caller(self, scope: Scope) -> None:
-        state = scope.setdefault("state", {})
+        context = context_of(scope)
         address = self._address_of(scope)
-        state[REFUSAL_KEY] = None
         try:
             refuse_keys_in_query(scope)
             if self._is_required(scope):
-                state[CALLER_KEY] = await self._identity.identify(scope, address)
+                context.caller = await self._identity.identify(scope, address)
             else:
-                state[CALLER_KEY] = Caller.anonymous(address, self._anonymous_tier)
+                context.caller = Caller.anonymous(address, self._anonymous_tier)
         except AuthenticationFailed as failure:
-            state[CALLER_KEY] = Caller.anonymous(address, self._anonymous_tier)
-            state[REFUSAL_KEY] = failure.problem
+            context.caller = Caller.anonymous(address, self._anonymous_tier)
+            context.authentication_failure = failure.problem
             if failure.has_credential:
                 subject = failure.subject
                 self._record(refusal_event(scope, failure.reason, at=self._now(), subject=subject))

@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from errors import Code
 from middleware import auth_failures
 from middleware.audit_buffer import Record, refusal_event
-from middleware.caller import caller_of, refusal_of
+from middleware.caller import caller_of
+from middleware.context import context_of
 
 ANY = "any"
 """Requirement of a call that every authenticated caller may make."""
@@ -54,7 +55,7 @@ class AuthorizationMiddleware:
         await self.app(scope, receive, send)
 
     def _authorize(self, scope: Scope) -> None:
-        refusal = refusal_of(scope)
+        refusal = context_of(scope).authentication_failure
         if refusal is not None and refusal.code is Code.KEY_IN_QUERY:
             raise refusal  # on open calls too: the key has leaked wherever it was sent
         required_scope = self._required(scope)
@@ -64,7 +65,8 @@ class AuthorizationMiddleware:
             if refusal.code is Code.AUTH_REQUIRED:
                 self._record_refusal(scope, "missing")
             raise refusal
-        if required_scope != ANY and required_scope not in caller_of(scope).scopes:
+        caller = caller_of(scope)  # fails, rather than passes, without authentication around it
+        if required_scope != ANY and required_scope not in caller.scopes:
             self._record_refusal(scope, f"lacks_{required_scope}")
             raise auth_failures.forbidden(required_scope)
 

@@ -16,11 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import Code, Problem
 from middleware.content_coding import Decoder, decoder_for
-from middleware.malformed import refusal_of_protocol
+from middleware.context import context_of
 
 MAX_BYTES = 10_000_000
 TIMEOUT_SECONDS = 10.0
-LIMIT_KEY = "max_body_bytes"
 """Key of the scope's state that holds the limit of the request, for its route."""
 
 _ANNOUNCING = frozenset((b"content-length", b"content-encoding"))
@@ -67,7 +66,7 @@ class BodyLimitMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if (problem := refusal_of_protocol(scope)) is not None:
+        if (problem := context_of(scope).malformed) is not None:
             raise problem
         body = _Body(scope, receive, send, self.limit_of, self.timeout_seconds)
         try:
@@ -108,6 +107,7 @@ class _Body:
         self._scope = scope
         self._receive = receive
         self._send = send
+        self._context = context_of(scope)
         self._limit = limit_of(scope)
         self._seconds = seconds
         self._until: float | None = None
@@ -116,7 +116,7 @@ class _Body:
         self._decoder: Decoder | None = None
         self.refusal: Problem | None = None
         self.abandoned = False
-        scope["state"][LIMIT_KEY] = self._limit
+        self._context.max_body_bytes = self._limit
         announced = [header for header in scope["headers"] if header[0] in _ANNOUNCING]
         if announced:
             self._check_announced(announced)
@@ -155,7 +155,7 @@ class _Body:
     def _take_part(self, message: Message) -> Message:
         """Count and decode a part of the body; set `refusal` if it exceeds the limit."""
         self._complete = not message.get("more_body", False)
-        self.refusal = refusal_of_protocol(self._scope)
+        self.refusal = self._context.malformed
         part = message.get("body", b"")
         if part:
             self._received += len(part)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Any
 
-from errors import Problem
+from starlette.types import Scope
 
-CALLER_KEY = "caller"
-REFUSAL_KEY = "refusal"
+from middleware.context import context_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +36,13 @@ class Caller:
         return cls(f"ip:{address}", address, tier, frozenset(), False, address)
 
 
-def caller_of(scope: MutableMapping[str, Any]) -> Caller:
-    """Return the caller that `AuthenticationMiddleware` set in a scope."""
-    caller: Caller = scope["state"][CALLER_KEY]
+def caller_of(scope: Scope) -> Caller:
+    """Return the caller that `AuthenticationMiddleware` set for the request of a scope.
+
+    Raises:
+        RuntimeError: the middleware is not around the caller of this function.
+    """
+    caller = context_of(scope).caller
+    if caller is None:
+        raise RuntimeError("the request was not authenticated: the middleware is missing")
     return caller
-
-
-def refusal_of(scope: MutableMapping[str, Any]) -> Problem | None:
-    """Return the problem because of which the caller was not identified; None if it was."""
-    refusal: Problem | None = scope["state"][REFUSAL_KEY]
-    return refusal

@@ -18,9 +18,9 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import Code, Problem
+from middleware.context import context_of
 
 SECONDS = 30.0
-STATE_KEY = "deadline"
 
 
 def _default_limit(scope: Scope) -> float:
@@ -29,8 +29,6 @@ def _default_limit(scope: Scope) -> float:
 
 class DeadlineMiddleware:
     """Middleware that enforces a deadline; needs `ProblemMiddleware` around it.
-
-    It sets ``scope["state"]["deadline"]``.
 
     Args:
         limit_of: returns the seconds that a request has.
@@ -52,7 +50,7 @@ class DeadlineMiddleware:
             return
         seconds = self.limit_of(scope)
         deadline = anyio.current_time() + seconds
-        scope.setdefault("state", {})[STATE_KEY] = deadline
+        context_of(scope).deadline = deadline
         answered = False
 
         async def send_watched(message: Message) -> None:
@@ -76,5 +74,6 @@ def remaining_seconds(scope: Scope) -> float:
 
     The deadline is on the clock of the event loop, `anyio.current_time`.
     """
-    deadline: float = scope["state"][STATE_KEY]
+    deadline = context_of(scope).deadline
+    assert deadline is not None, "the middleware stands outside of everything that asks"
     return deadline - anyio.current_time()

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import Code, Problem, code_of_status
-from middleware.request_id import request_id_of
+from middleware.context import context_of
 from storage.keys import mask_keys
 
 MEDIA_TYPE = "application/problem+json"
@@ -98,7 +98,7 @@ class _Responder:
         self.started = True
         document = problem.document(
             instance=self._scope["path"][:_PATH_CHARACTERS],
-            request_id=request_id_of(self._scope),
+            request_id=context_of(self._scope).request_id,
         )
         if status is not None and status != 422:  # frameworks send 422 where this API sends 400
             document["status"] = status

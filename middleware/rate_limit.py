@@ -16,18 +16,10 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import Code, Problem
-from middleware.access import COST_KEY
 from middleware.caller import caller_of
+from middleware.context import RequestContext, context_of
 from middleware.limits.verdict import Verdict, headers_of
 from tiers import Tier
-
-CHARGE_KEY = "charge"
-"""Key of the scope's state with the callable that charges a cost known only from the body."""
-
-VERDICT_KEY = "rate_verdict"
-
-Charge = Callable[..., Awaitable[None]]
-"""Type of `RequestCharge.charge`."""
 
 _log = structlog.get_logger(__name__)
 
@@ -60,11 +52,11 @@ class RateHeadersMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        state = scope.setdefault("state", {})
+        context = context_of(scope)
 
         def send_with_headers(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start" and VERDICT_KEY in state:
-                own = headers_of(state[VERDICT_KEY], self._clock()).items()
+            if message["type"] == "http.response.start" and context.verdict is not None:
+                own = headers_of(context.verdict, self._clock()).items()
                 ours = {name.lower().encode(): value.encode() for name, value in own}
                 others = (p for p in message.get("headers", ()) if p[0].lower() not in ours)
                 message = {**message, "headers": [*others, *ours.items()]}
@@ -76,8 +68,8 @@ class RateHeadersMiddleware:
 class RateLimitMiddleware:
     """Middleware that charges the flat cost of a call; needs `AuthenticationMiddleware` around it.
 
-    It sets ``scope["state"]["charge"]`` for routes with further costs, and the total so far in
-    ``scope["state"]["cost"]`` for the log. An unidentified caller is charged one unit, whatever
+    It sets `charge` of the request's context, for handlers with further costs, and `cost`, for the
+    log. An unidentified caller is charged one unit, whatever
     the call: the request is going to be refused.
     """
 
@@ -111,14 +103,14 @@ class RateLimitMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            caller = caller_of(scope)
+            context, caller = context_of(scope), caller_of(scope)
             tier = self._tier_of(caller.tier)
-            request_charge = RequestCharge(scope, self._limiter, caller.subject, tier)
+            request_charge = RequestCharge(context, self._limiter, caller.subject, tier)
             cost = self._cost_of(scope)
             # charge one unit at most to unauthenticated callers: an expensive call would
             # otherwise answer COST_TOO_HIGH or RATE_LIMITED instead of asking for a key
             await request_charge.charge(cost if caller.authenticated else min(cost, 1))
-            scope["state"][CHARGE_KEY] = request_charge.charge
+            context.charge = request_charge.charge
         await self.app(scope, receive, send)
 
     def _tier_of(self, name: str) -> Tier:
@@ -134,8 +126,8 @@ class RateLimitMiddleware:
 class RequestCharge:
     """Units that one request has been charged so far."""
 
-    def __init__(self, scope: Scope, limiter: Limiter, subject: str, tier: Tier) -> None:
-        self._state = scope["state"]
+    def __init__(self, context: RequestContext, limiter: Limiter, subject: str, tier: Tier) -> None:
+        self._context = context
         self._limiter = limiter
         self._subject = subject
         self._tier = tier
@@ -171,18 +163,18 @@ class RequestCharge:
 
     async def _charge_limiter(self, cost: int) -> None:
         verdict = await self._limiter.charge(self._subject, self._tier, cost)
-        self._state[VERDICT_KEY] = verdict
+        self._context.verdict = verdict
         if not verdict.allowed:
             raise _rate_limited(verdict, cost)
         self._total += cost
-        self._state[COST_KEY] = self._total
+        self._context.cost = self._total
 
     async def _refund_beyond(self, keep: int) -> None:
         """Refund what was charged beyond `keep` units."""
         units = self._total - keep
         if units > 0:
-            self._state[VERDICT_KEY] = await self._limiter.refund(self._subject, self._tier, units)
-            self._total = self._state[COST_KEY] = keep
+            self._context.verdict = await self._limiter.refund(self._subject, self._tier, units)
+            self._total = self._context.cost = keep
 
 
 def _too_high(tier: Tier, total: int) -> Problem:

@@ -13,17 +13,17 @@ from collections.abc import Awaitable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
+from middleware.context import context_of
 from middleware.headers import values_of
 
 HEADER = "X-Request-ID"
 _RAW = HEADER.lower().encode()
-STATE_KEY = "request_id"
 
 _SANE = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 
 
 class RequestIdMiddleware:
-    """Middleware that sets ``scope["state"]["request_id"]`` and the response's `HEADER`."""
+    """Middleware that sets the id of the request's context and the response's `HEADER`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -35,7 +35,7 @@ class RequestIdMiddleware:
         presented = b"".join(values_of(scope, _RAW)[:1]).decode("latin-1")
         request_id = presented if _SANE.fullmatch(presented) else secrets.token_hex(16)
         raw = request_id.encode()
-        scope.setdefault("state", {})[STATE_KEY] = request_id
+        context_of(scope).request_id = request_id
 
         def send_with_id(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
@@ -46,9 +46,3 @@ class RequestIdMiddleware:
 
         bind_contextvars(request_id=request_id)  # local to the task, which is one per request
         await self.app(scope, receive, send_with_id)
-
-
-def request_id_of(scope: Scope) -> str:
-    """Return the id of the request of a scope."""
-    value: str = scope["state"][STATE_KEY]
-    return value

@@ -56,7 +56,7 @@ class ReleaseWatcher(Generic[Loaded]):
         load: verifies and loads a release (such as `models.release.load_release`).
         on_swap: called with each newly activated release.
         interval: seconds between two polls.
-        patience: seconds after which a poll that has not returned is reported.
+        stall_seconds: seconds after which a poll that has not returned is reported.
         longest_wait: maximum of the seconds between two attempts at the same rejected release.
         clock: monotonic clock, in seconds.
     """
@@ -166,7 +166,7 @@ class ReleaseWatcher(Generic[Loaded]):
             release = self._store.current()
             offer = None if release == self._release else self._load_release(release)
         except Exception as error:  # foreign files are read and run: any error is possible
-            self._refuse(error)
+            self._reject_release(error)
             return None
         self.refusal = None
         self._retry_at = math.inf
@@ -193,7 +193,7 @@ class ReleaseWatcher(Generic[Loaded]):
             os.close(handle)
         return status.st_mtime_ns, status.st_ino, status.st_size
 
-    def _refuse(self, error: Exception) -> None:
+    def _reject_release(self, error: Exception) -> None:
         self._retry_at = self._clock() + self._wait
         self._wait = min(self._wait * 2, self._longest_wait)
         refusal = public_message(error, self._store.root)

@@ -354,7 +354,7 @@ def bootstrap_table(document: Document) -> Table:
                 percent(cell[nominal]["coverage"]),
                 percent(cell[nominal]["coverage_low"]),
                 percent(cell[nominal]["coverage_high"]),
-                "yes" if _within(cell[nominal], share_of(nominal)) else "no",
+                "yes" if _is_within(cell[nominal], share_of(nominal)) else "no",
             )
             for bucket, cell in document["intervals"]["levels"][TOTAL].items()
             for nominal in nominals_of(document)
@@ -362,7 +362,7 @@ def bootstrap_table(document: Document) -> Table:
     )
 
 
-def _within(entry: Document, nominal: float) -> bool:
+def _is_within(entry: Document, nominal: float) -> bool:
     return bool(entry["coverage_low"] <= nominal <= entry["coverage_high"])
 
 

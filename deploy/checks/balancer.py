@@ -52,15 +52,15 @@ class Balancer:
 
     def add(self, server: str, address: str, port: int) -> None:
         """Add a server to those that receive requests."""
-        self._command(f"set server mlrf/{server} addr {address} port {port}")
-        self._command(f"set server mlrf/{server} state ready")
-        self._command(f"set server mlrf/{server} health up")
+        self._send_command(f"set server mlrf/{server} addr {address} port {port}")
+        self._send_command(f"set server mlrf/{server} state ready")
+        self._send_command(f"set server mlrf/{server} health up")
 
     def remove(self, server: str) -> None:
         """Send a server no new requests, as when its pod is removed from the endpoints."""
-        self._command(f"set server mlrf/{server} state drain")
+        self._send_command(f"set server mlrf/{server} state drain")
 
-    def _command(self, command: str) -> str:
+    def _send_command(self, command: str) -> str:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self.socket))
             connection.sendall(f"{command}\n".encode())

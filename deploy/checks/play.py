@@ -53,7 +53,7 @@ class Play:
         self.server = cluster.pod("Deployment", "mlrf")
         self.running: dict[str, RunningPod] = {}
 
-    # --- what runs ---------------------------------------------------------------------------
+    # --- pods --------------------------------------------------------------------------------
 
     def start_redis(self) -> str:
         """Start Redis, wait until it is ready, and return its address."""
@@ -108,7 +108,7 @@ class Play:
         print_line(f"{name} ended {running.stop():.1f} s after SIGTERM")
         self.start(name, service)
 
-    # --- what is checked -----------------------------------------------------------------------
+    # --- checks --------------------------------------------------------------------------------
 
     def check_restrictions(self) -> None:
         """Check that containers run with the rendered security context and limits."""
@@ -192,7 +192,7 @@ class Play:
             f"retrained in {took:.0f} s under load, and both servers follow: {before} -> {now}"
         )
 
-    # --- how ---------------------------------------------------------------------------------
+    # --- requests ----------------------------------------------------------------------------
 
     def traffic(self, service: Balancer) -> AbstractContextManager[None]:
         return traffic(self.folder, service.url, self.cluster.secrets["API_KEY"], self.rate)

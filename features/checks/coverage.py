@@ -32,14 +32,14 @@ def warn_of_holes(panel: Panel, holidays: ReadTable | None, report: Report) -> N
     present = panel.present
     open_days: Grid = np.asarray(present.any(axis=0))
     off = set(holidays.frame["date"]) if holidays is not None else set()
-    for first, last in _runs(np.asarray(~open_days)):
+    for first, last in _iter_runs(np.asarray(~open_days)):
         if not (first == last and _is_usual(panel, open_days, first, off)):
-            _warn(panel, "no row of any store", first, last, "gap-retailer", report)
+            _warn_of_gap(panel, "no row of any store", first, last, "gap-retailer", report)
     stores = panel.series["store_nbr"].to_numpy()
     for store in np.unique(stores):
         rows: Grid = np.asarray(present[stores == store].any(axis=0))
         for first, last in _inner_gaps(rows, open_days):
-            _warn(panel, f"no row of store_nbr {store}", first, last, "gap-store", report)
+            _warn_of_gap(panel, f"no row of store_nbr {store}", first, last, "gap-store", report)
     _warn_of_series(panel, present, stores, report)
 
 
@@ -89,24 +89,24 @@ def _inner_gaps(rows: Grid, open_days: Grid) -> Iterator[tuple[int, int]]:
         return  # a store that is open on some days only
     holes = open_days & ~rows
     holes[: present[0]] = holes[present[-1] :] = False
-    yield from _runs(holes | (~open_days & _between(holes)))
+    yield from _iter_runs(holes | (~open_days & _find_bridges(holes)))
 
 
-def _between(holes: Grid) -> Grid:
+def _find_bridges(holes: Grid) -> Grid:
     """Return the days that have a hole on either side within a day."""
     before, after = np.roll(holes, 1), np.roll(holes, -1)
     before[0] = after[-1] = False
     return before & after
 
 
-def _runs(flags: Grid) -> Iterator[tuple[int, int]]:
+def _iter_runs(flags: Grid) -> Iterator[tuple[int, int]]:
     """Yield first and last position of each run of true."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
     for first, end in edges.reshape(-1, 2):
         yield int(first), int(end) - 1
 
 
-def _warn(panel: Panel, what: str, first: int, last: int, code: str, report: Report) -> None:
+def _warn_of_gap(panel: Panel, what: str, first: int, last: int, code: str, report: Report) -> None:
     span = f"on {panel.day(first)}"
     if last > first:
         span = f"from {panel.day(first)} to {panel.day(last)}"

@@ -38,14 +38,14 @@ def warn_of_outliers(tables: Mapping[str, ReadTable], report: Report) -> set[int
     """Warn of values so large that they are taken for mistakes; return their rows in train."""
     rows: set[int] = set()
     if "train" in tables:
-        rows = _warn(tables["train"], sales_outliers, "sales", report)
-        _warn(tables["train"], promotion_outliers, "onpromotion", report)
+        rows = _warn_by_rule(tables["train"], sales_outliers, "sales", report)
+        _warn_by_rule(tables["train"], promotion_outliers, "onpromotion", report)
     if "transactions" in tables:
-        _warn(tables["transactions"], transaction_outliers, "transactions", report)
+        _warn_by_rule(tables["transactions"], transaction_outliers, "transactions", report)
     return rows
 
 
-def _warn(
+def _warn_by_rule(
     table: ReadTable, rule: Callable[[pl.DataFrame], pl.DataFrame], column: str, report: Report
 ) -> set[int]:
     outliers = rule(table.frame.with_row_index("_position"))

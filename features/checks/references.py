@@ -20,14 +20,14 @@ def check_references(tables: Mapping[str, ReadTable], report: Report) -> None:
         stores = tables["stores"].frame.select("store_nbr").unique()
         for name in ("train", "transactions", "test"):
             if name in tables:
-                _check(tables[name], ["store_nbr"], stores, "the stores table", report)
+                _check_keys(tables[name], ["store_nbr"], stores, "the stores table", report)
     if "test" in tables and "train" in tables:
         series = distinct_rows(tables["train"].frame.select("store_nbr", "family"))
-        _check(tables["test"], ["store_nbr", "family"], series, "the train table", report)
+        _check_keys(tables["test"], ["store_nbr", "family"], series, "the train table", report)
         _check_order(tables["train"], tables["test"], report)
 
 
-def _check(
+def _check_keys(
     table: ReadTable, keys: Sequence[str], known: pl.DataFrame, where: str, report: Report
 ) -> None:
     rows = table.frame.select(keys).with_row_index("_at")

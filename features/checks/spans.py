@@ -39,7 +39,7 @@ def check_spans(
     plausible = dict(tables)
     for name, table in tables.items():
         if "date" in table.frame.columns:
-            plausible[name] = _check_bounds(table, _bounds(name, today), report)
+            plausible[name] = _check_bounds(table, _plausible_bounds(name, today), report)
     for name in ("train", "transactions"):
         if name in plausible and plausible[name].frame.height:
             plausible[name] = _check_isolated(plausible[name], report)
@@ -50,7 +50,7 @@ def check_spans(
     return {name: table for name, table in plausible.items() if table.frame.height}
 
 
-def _bounds(name: str, today: date) -> tuple[date, date]:
+def _plausible_bounds(name: str, today: date) -> tuple[date, date]:
     if name == "holidays_events":
         before, after = HOLIDAY_YEARS
         return date(FIRST_PLAUSIBLE.year - before, 1, 1), date(today.year + after, 12, 31)

@@ -42,10 +42,10 @@ def warn_of_spikes(panel: Panel, report: Report, *, known: Container[int] = ()) 
     sales = panel.values("sales")
     unusual = (cell for cell in unusual_cells(sales) if int(panel.row[cell]) not in known)
     cells = sorted(unusual, key=lambda cell: -sales[cell])
-    report.add(*(_finding(panel, sales, series, day) for series, day in cells))
+    report.add(*(_make_finding(panel, sales, series, day) for series, day in cells))
 
 
-def _finding(panel: Panel, sales: NDArray[np.float64], series: int, day: int) -> Finding:
+def _make_finding(panel: Panel, sales: NDArray[np.float64], series: int, day: int) -> Finding:
     store, family = panel.series.row(series)
     value, usual = float(sales[series, day]), sales[series][sales[series] > 0]
     return panel.train.find(

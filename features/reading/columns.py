@@ -198,7 +198,7 @@ def _report_fault(
     findings = []
     for position, value in zip(first, values_as_text(raw, first), strict=True):
         value_text = (
-            "no value" if value is None or fault.code == "no-value" else repr(_shorten(value))
+            "no value" if value is None or fault.code == "no-value" else repr(_shorten_value(value))
         )
         link = " where " if fault.severity is Severity.ERROR else " "
         findings.append(
@@ -209,12 +209,12 @@ def _report_fault(
                 f"{value_text}{link}{fault.expected}",
                 row=rows[position],
                 column=column.name,
-                value=value if value is None else _shorten(value),
+                value=value if value is None else _shorten_value(value),
                 advice=fault.advice,
             )
         )
     report.add(*findings, total=positions.len())
 
 
-def _shorten(value: str) -> str:
+def _shorten_value(value: str) -> str:
     return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"

@@ -62,7 +62,7 @@ def _report_faults(
     for name, indices in at.items():
         if not indices:
             more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-            present = ", ".join(map(_shorten, names[:_MAX_LISTED])) or "no header"
+            present = ", ".join(map(_shorten_name, names[:_MAX_LISTED])) or "no header"
             message = f"is missing; the file has {present}{more}"
             report.add(Finding(Severity.ERROR, "column-missing", file, message, column=name))
         elif len(indices) > 1:
@@ -74,7 +74,7 @@ def _report_faults(
             )
 
 
-def _shorten(name: str) -> str:
+def _shorten_name(name: str) -> str:
     return name if len(name) <= 40 else f"{name[:40]}…"
 
 

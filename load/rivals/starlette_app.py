@@ -1,4 +1,4 @@
-"""Starlette, orjson and onnxruntime without a framework: the practical upper bound.
+"""Starlette, orjson and onnxruntime, without validation: the practical upper bound.
 
 MODEL=… uvicorn load.rivals.starlette_app:app --workers 2
 """

@@ -3,8 +3,8 @@
 -- KEYS[1]  the caller's theoretical arrival time (TAT)
 -- ARGV     need and want (units; at least need or nothing is granted, at most want),
 --          quota (units), period (microseconds), burst (units),
---          and now (microseconds), which tests give; else it is the clock of this server
---          A negative need is given back.
+--          and now (microseconds), for tests; by default the clock of this server
+--          A negative need is a refund.
 -- Returns  granted (units), remaining (units), retry and reset (microseconds)
 
 local need, want = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -19,23 +19,23 @@ local function time_of(units) return math.ceil(units * period / quota) end
 local function units_in(time) return math.floor(time * quota / period) end
 
 local function remember(tat)
-  -- paid back means forgotten; ten seconds more keep nothing that matters
+  -- a caller who owes nothing needs no state; ten seconds are a margin for the expiry
   local milliseconds = math.ceil((tat - now) / 1000) + 10000
   redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', string.format('%.0f', milliseconds))
 end
 
 local tolerance = time_of(burst)
--- what is no number, or of another type, was not written here and counts for nothing
+-- a value that is no number, or of another type, was not written by this script and is ignored
 local stored = redis.pcall('GET', KEYS[1])
 local tat = type(stored) == 'string' and tonumber(stored) or now
 if tat ~= tat then tat = now end
 tat = math.max(tat, now)
--- nobody can be further ahead than the burst: this was written under another tier, before the
--- server's clock was set back, or by somebody else
+-- a valid TAT is never further ahead than the burst; this one was written with other limits,
+-- before the server's clock was set back, or by another program
 local ahead = tat > now + tolerance
 if ahead then tat = now + tolerance end
 
-if need < 0 then  -- units are given back
+if need < 0 then  -- refund
   tat = math.max(tat - time_of(-need), now)
   remember(tat)
   return {need, units_in(now + tolerance - tat), 0, tat - now}

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.response_cache import LARGE
 from errors import Code, Problem
+from middleware.context import context_of
 from models.engine import ForecastEngine
 from models.forecaster import Forecaster
 from models.release import LoadedRelease
@@ -274,7 +275,7 @@ def test_a_hit_is_charged_like_a_miss(client: Client, calls: dict[str, Call], ca
         charged.append(units)
 
     async def app_with_charge(scope: Scope, receive: Receive, send_: Send) -> None:
-        scope.setdefault("state", {})["charge"] = charge
+        context_of(scope).charge = charge
         await client.app(scope, receive, send_)
 
     missed = send(Client(app_with_charge), calls[call])
@@ -292,7 +293,7 @@ def test_a_cached_answer_needs_remaining_budget(client: Client, calls: dict[str,
         raise Problem(Code.RATE_LIMITED, "Not now.")
 
     async def app_without_budget(scope: Scope, receive: Receive, send_: Send) -> None:
-        scope.setdefault("state", {})["charge"] = refuse
+        context_of(scope).charge = refuse
         await client.app(scope, receive, send_)
 
     client.problem(send(Client(app_without_budget), calls["simple, past"]), Code.RATE_LIMITED)

@@ -32,7 +32,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage": {"errors"},
     "cache": {"errors", "telemetry"},
     "middleware": {"errors", "telemetry", "tiers", "storage", "cache"},
-    "api": {"errors", "version", "telemetry", "features", "models", "storage", "cache"},
+    "api": {
+        *("errors", "version", "telemetry", "features", "models"),
+        *("storage", "cache", "middleware"),
+    },
     "cli": {
         *("artifacts", "errors", "settings", "telemetry"),
         *("features", "middleware", "models", "training", "storage"),

@@ -24,7 +24,8 @@ from cache.keys import key_of
 from middleware import address
 from middleware.audit_buffer import AuditBuffer, refusal_event
 from middleware.cached_key_store import MOST_USES, CachedKeyStore, _Entry
-from middleware.caller import CALLER_KEY, Caller
+from middleware.caller import Caller
+from middleware.context import context_of
 from middleware.limits.limiter import Limiter
 from middleware.limits.local import LocalLimits
 from middleware.token_keys import SharedSecret
@@ -95,12 +96,13 @@ def test_remembered_requests(
             query, media_type, body = (
                 value if part == name else b"" for name in ("query", "type", "body")
             )
-            scope = {
+            scope: Scope = {
+                "type": "http",
                 "path": text(number, 30),
                 "query_string": query,
                 "headers": [(b"content-type", media_type)],
-                "state": {"body": body},
             }
+            context_of(scope).body = body
             await remember(answers, scope, number)
 
     asyncio.run(fill())
@@ -109,13 +111,10 @@ def test_remembered_requests(
     assert (len(answers._requests) == 0) is (length == 5_000)
 
 
-async def remember(answers: ResponseCache, scope: dict[str, Any], number: int) -> None:
+async def remember(answers: ResponseCache, scope: Scope, number: int) -> None:
     """Send a request and remember its canonical form, as a response does."""
-    assert (
-        await answers.find_cached(f"{'v' * 40}{number % 3}", Request({"type": "http", **scope}))
-        is None
-    )
-    sent = scope["state"].get(response_cache._RAW_REQUEST_KEY)
+    assert await answers.find_cached(f"{'v' * 40}{number % 3}", Request(scope)) is None
+    sent = context_of(scope).raw_request
     if sent is not None:
         key = key_of("v" * 40, "/predict/simple", text(number, 20).encode())
         answers._requests.put(sent, CachedRequest(key, 19, f'"{number:032d}"'))
@@ -213,8 +212,9 @@ def test_refusals_that_wait_to_be_written(growth: Callable[[], int]) -> None:
         scope: Scope = {
             "method": "M" * 10_000,
             "path": text(number, 100_000),
-            "state": {CALLER_KEY: caller, "request_id": "r" * 128},
         }
+        context = context_of(scope)
+        context.caller, context.request_id = caller, "r" * 128
         buffer.record(refusal_event(scope, "unknown_key", at=NOW, subject=text(number, 12)))
     assert len(buffer._waiting) == 256
     assert growth() < 256 * 2_048

@@ -13,7 +13,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from application.protocol import HttpProtocol, Limits
-from middleware.malformed import refusal_of_protocol
+from middleware.context import context_of
 
 
 class Transport(asyncio.Transport):
@@ -83,14 +83,14 @@ class Exchange:
         """Answer 200 with the length of the body, or the status of the problem."""
         self.scopes.append(scope)
         body, more = b"", True
-        while more and refusal_of_protocol(scope) is None:
+        while more and context_of(scope).malformed is None:
             message = await receive()
             if message["type"] == "http.disconnect":
                 break
             body += message["body"]
             more = message["more_body"]
         self.bodies.append(body)
-        problem = refusal_of_protocol(scope)
+        problem = context_of(scope).malformed
         self.refusals.append(None if problem is None else problem.detail)
         status = 200 if problem is None else problem.code.status
         length = str(len(body)).encode()

@@ -415,8 +415,11 @@ def test_repeated_holidays_change_nothing(tables: Tables, tmp_path: Path) -> Non
 
 
 def test_promotions_of_a_series_are_known_as_far_as_its_rows_of_test(snapshot: Snapshot) -> None:
-    """Milk of store 2 has rows on the 1st and 3rd day after the origin, wine of store 10 on the
-    1st, wine of store 2 on none."""
+    """The tables have rows for some series only.
+
+    Milk of store 2 has rows on the 1st and 3rd day after the origin, wine of store 10 on the 1st,
+    wine of store 2 on none.
+    """
     lead = {
         node.id: int(days)
         for node, days in zip(snapshot.hierarchy.nodes, snapshot.known_lead, strict=True)

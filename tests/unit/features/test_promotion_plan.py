@@ -88,7 +88,7 @@ def test_a_closed_day_of_the_demo_has_promotions_as_a_covariate(snapshot: Snapsh
 def test_plans_do_not_depend_on_sales(snapshot: Snapshot) -> None:
     """Otherwise a forecast would know closed days in advance."""
     past = snapshot.onpromotion[:, : snapshot.n_days]
-    assert (find_plan_days(past, snapshot._store_of) == snapshot._plan).all()
+    assert (find_plan_days(past, snapshot._store_of) == snapshot._plan_days).all()
 
 
 def test_plans_of_future_days_are_not_replaced(snapshot: Snapshot) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -18,7 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from errors import Code, Problem
 from middleware import access
 from middleware.access import AccessMiddleware
-from middleware.caller import CALLER_KEY, Caller
+from middleware.caller import Caller
+from middleware.context import context_of
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
 from storage.keys import mint_key
@@ -43,7 +45,7 @@ def with_route(route: str, app: ASGIApp) -> ASGIApp:
     """Wrap an application whose requests have a fixed route."""
 
     async def set_route(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["state"]["route"] = route
+        scope["route"] = SimpleNamespace(path=route)
         await app(scope, receive, send)
 
     return set_route
@@ -102,7 +104,8 @@ def test_the_line_has_the_caller_and_the_cost(
     call: Callable, answering: Callable, log_lines: Lines
 ) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["state"] |= {CALLER_KEY: KNOWN, "cost": 0}
+        context = context_of(scope)
+        context.caller, context.cost = KNOWN, 0
         await answering(200)(scope, receive, send)
 
     call(with_access_log(app))

@@ -19,7 +19,8 @@ from middleware.auth_failures import AuthenticationFailed
 from middleware.authentication import AuthenticationMiddleware, Identity
 from middleware.authorization import ANY, AuthorizationMiddleware
 from middleware.cached_key_store import KeysUnavailableError
-from middleware.caller import Caller, caller_of, refusal_of
+from middleware.caller import Caller, caller_of
+from middleware.context import context_of
 from middleware.credentials import MAX_LENGTH
 from middleware.identity import CredentialIdentity, EnvironmentKey
 from middleware.local import LocalIdentity
@@ -525,7 +526,7 @@ def test_a_middleware_in_between_sees_the_caller(
     seen: list[tuple[str, str | None]] = []
 
     async def limit(scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = refusal_of(scope)
+        refusal = context_of(scope).authentication_failure
         seen.append((caller_of(scope).subject, refusal.code.name if refusal else None))
 
     app = RequestIdMiddleware(
@@ -595,7 +596,7 @@ def test_other_scopes_are_not_identified(
         app, identity, address_of=lambda scope: ADDRESS, record=lambda event: None
     )
     call(with_headers(authentication, type=kind))
-    assert "state" not in seen[0]
+    assert context_of(seen[0]).caller is None
 
 
 # --- without authentication -------------------------------------------------------------------

@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import Code, Problem
 from middleware.authorization import ANY, AuthorizationMiddleware
-from middleware.caller import CALLER_KEY, REFUSAL_KEY, Caller
+from middleware.caller import Caller
+from middleware.context import context_of
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
 from storage.audit import AuditEvent
@@ -46,8 +47,8 @@ def ask(call: Callable, answering: Callable, events: list[AuditEvent]) -> Callab
 
 def with_caller(app: ASGIApp, caller: Caller | None, refusal: Problem | None) -> ASGIApp:
     async def set_caller(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["state"][CALLER_KEY] = caller or Caller.anonymous(ADDRESS, "anonymous")
-        scope["state"][REFUSAL_KEY] = refusal
+        context_of(scope).caller = caller or Caller.anonymous(ADDRESS, "anonymous")
+        context_of(scope).authentication_failure = refusal
         await app(scope, receive, send)
 
     return set_caller

@@ -11,7 +11,8 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from errors import Code, Problem
-from middleware.caller import CALLER_KEY, Caller
+from middleware.caller import Caller
+from middleware.context import context_of
 from middleware.limits.limiter import Limiter
 from middleware.limits.local import LocalLimits
 from middleware.problems import ProblemMiddleware
@@ -41,7 +42,7 @@ class WithCaller:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller = Caller(self.subject, "a", self.tier, frozenset(), self.authenticated, "192.0.2.1")
-        scope.setdefault("state", {})[CALLER_KEY] = caller
+        context_of(scope).caller = caller
         self.scope = scope
         await self.app(scope, receive, send)
 
@@ -66,7 +67,7 @@ def charging(*costs: int) -> ASGIApp:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         for cost in costs:
-            await scope["state"]["charge"](cost)
+            await context_of(scope).charge(cost, 0)
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"done"})
 
@@ -272,19 +273,19 @@ def test_a_refused_request_is_charged_for_its_work(
     call: Callable, extra: int, spent: int, status: int, remaining: str
 ) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await scope["state"]["charge"](extra, spent)
+        await context_of(scope).charge(extra, spent)
         await charging()(scope, receive, send)
 
     app_with_limit = with_rate_limit(app, cost=2)
     sent = call(app_with_limit)
     assert (sent.status, sent.headers["x-ratelimit-remaining"]) == (status, remaining)
-    assert app_with_limit.scope["state"]["cost"] == 10 - int(remaining)
+    assert context_of(app_with_limit.scope).cost == 10 - int(remaining)
 
 
 def test_a_request_that_must_wait_is_charged_for_its_work_only(call: Callable) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await scope["state"]["charge"](3)
-        await scope["state"]["charge"](4, 1)
+        await context_of(scope).charge(3, 0)
+        await context_of(scope).charge(4, 1)
         await charging()(scope, receive, send)
 
     limiter = Limiter(None, clock=lambda: 0.0)
@@ -308,7 +309,7 @@ def test_an_unauthenticated_caller_is_charged_for_the_refusal_only(call: Callabl
 def test_the_cost_of_a_request_is_in_the_state_for_the_log(call: Callable) -> None:
     app = with_rate_limit(charging(3), cost=2)
     call(app)
-    assert app.scope["state"]["cost"] == 5
+    assert context_of(app.scope).cost == 5
 
 
 def test_an_unlimited_tier_allows_any_cost(call: Callable) -> None:

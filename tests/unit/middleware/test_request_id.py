@@ -10,7 +10,8 @@ import pytest
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from middleware.request_id import RequestIdMiddleware, request_id_of
+from middleware.context import context_of
+from middleware.request_id import RequestIdMiddleware
 
 NEW = re.compile(r"[0-9a-f]{32}")
 
@@ -18,7 +19,7 @@ NEW = re.compile(r"[0-9a-f]{32}")
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with the request id of the scope."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": request_id_of(scope).encode()})
+    await send({"type": "http.response.body", "body": context_of(scope).request_id.encode()})
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_a_response_without_headers_gets_the_id(call: Callable) -> None:
 
 
 def test_the_state_of_the_server_stays(call: Callable) -> None:
-    """The state of the lifespan is in the same mapping."""
+    """The context of a request is apart from the state that the lifespan shares."""
     seen: dict[str, object] = {}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,7 +93,7 @@ def test_the_state_of_the_server_stays(call: Callable) -> None:
         await RequestIdMiddleware(app)({**scope, "state": {"pool": 1}}, receive, send)
 
     call(with_state, X_Request_ID="a")
-    assert seen == {"pool": 1, "request_id": "a"}
+    assert seen == {"pool": 1}
 
 
 def test_log_lines_carry_the_id_while_the_request_runs(call: Callable, log_lines: Callable) -> None:

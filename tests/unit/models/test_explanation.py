@@ -63,8 +63,10 @@ def explains(engine: ForecastEngine) -> Explains:
 
 
 def assert_adds_up(explanation: Explanation) -> None:
-    """Assert that the steps add up to the prediction, but for the float32 rounding of the
-    graph that serves, which the explanation tells."""
+    """Assert that the steps add up to the prediction, but for float32 rounding.
+
+    The rounding is that of the graph that serves; the explanation states it.
+    """
     steps = [
         explanation.base_units,
         *explanation.units.tolist(),

@@ -36,9 +36,11 @@ def hierarchy(snapshot: Snapshot) -> Hierarchy:
 
 
 def errors_of(hierarchy: Hierarchy, draw: Draw, *, origins: int, first: int = 0) -> Errors:
-    """Draw errors of series of different size and noise, growing with the days ahead. Forecasts are
-    right on average at every level: an interval always holds its forecast, and would be too wide
-    if most values lay on one side of it."""
+    """Draw errors of series of different size and noise, growing with the days ahead.
+
+    Forecasts are right on average at every level: an interval always holds its forecast, and would
+    be too wide if most values lay on one side of it.
+    """
     count = hierarchy.n_bottom
     sizes, noise = np.geomspace(2, 2000, count), np.linspace(0.1, 0.45, count)
     shape = (origins, count, len(KNOTS))

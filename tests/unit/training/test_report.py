@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from training import figures
+from training import report_tables
 from training.backtest_result import OURS, Document
 from training.charts import charts_of
 from training.report import REPORT_FILE, report, write_report
@@ -75,7 +75,7 @@ def test_the_page_states_if_the_nominal_is_in_the_bootstrap_interval(document: D
     cell = document["intervals"]["levels"]["total"]["1-7"]
     cell["50%"] |= {"coverage": 0.6, "coverage_low": 0.4, "coverage_high": 0.8}
     cell["80%"] |= {"coverage": 0.9, "coverage_low": 0.85, "coverage_high": 0.95}
-    rows = figures.bootstrap_table(document).rows
+    rows = report_tables.bootstrap_table(document).rows
     assert rows[0] == ("1-7", "50%", "60.0%", "40.0%", "80.0%", "yes")
     assert rows[1] == ("1-7", "80%", "90.0%", "85.0%", "95.0%", "no")
 
@@ -118,16 +118,16 @@ def test_pictures_are_drawings_that_follow_the_colour_scheme(page: Page) -> None
 
 def test_tables_are_as_wide_as_their_headers(document: Document) -> None:
     tables = [
-        figures.data_table(document),
-        figures.roles_table(document),
-        figures.means_table(document),
-        figures.windows_table(document, "rmsle"),
-        figures.holdout_table(document),
-        figures.coverage_table(document),
-        figures.wis_table(document),
-        figures.bootstrap_table(document),
-        *(figures.levels_table(document, group) for group in document["means"]),
-        *(figures.models_by_level_table(document, group) for group in document["means"]),
+        report_tables.data_table(document),
+        report_tables.roles_table(document),
+        report_tables.means_table(document),
+        report_tables.windows_table(document, "rmsle"),
+        report_tables.holdout_table(document),
+        report_tables.coverage_table(document),
+        report_tables.wis_table(document),
+        report_tables.bootstrap_table(document),
+        *(report_tables.levels_table(document, group) for group in document["means"]),
+        *(report_tables.models_by_level_table(document, group) for group in document["means"]),
     ]
     for table in tables:
         assert table.rows, table.caption
@@ -140,9 +140,9 @@ def test_missing_figures_are_stated(gaps: Document) -> None:
 
 
 def test_a_mean_is_over_the_figures_that_exist() -> None:
-    assert figures.mean([1.0, None, 3.0]) == 2
-    assert figures.mean([None]) is None
-    assert figures.ratio(1.0, 0.0) is None
+    assert report_tables.mean([1.0, None, 3.0]) == 2
+    assert report_tables.mean([None]) is None
+    assert report_tables.ratio(1.0, 0.0) is None
 
 
 def test_names_are_text_and_not_markup(document: Document) -> None:
@@ -156,10 +156,10 @@ def test_names_are_text_and_not_markup(document: Document) -> None:
 def test_a_previous_bundle_is_compared_on_unseen_windows(
     document: Document,
 ) -> None:
-    assert figures.previous_table(document) is None
+    assert report_tables.previous_table(document) is None
     window = document["windows"][0]
     window["models"]["previous bundle"] = window["models"][OURS]
-    table = figures.previous_table(document)
+    table = report_tables.previous_table(document)
     assert table is not None
     ours, previous = table.rows
     assert (
@@ -174,10 +174,10 @@ def test_a_previous_bundle_is_compared_on_unseen_windows(
 
 
 def test_averaged_windows_with_days_of_the_holdout_are_stated(document: Document) -> None:
-    (holdout,) = figures.chosen(document, role="holdout")
-    for window in figures.select_overlapping_holdout(document):
-        assert figures.last_day(window) >= figures.first_day(holdout)
-    assert len(figures.select_overlapping_holdout(document)) == 2
+    (holdout,) = report_tables.select_windows(document, role="holdout")
+    for window in report_tables.select_overlapping_holdout(document):
+        assert report_tables.last_day(window) >= report_tables.first_day(holdout)
+    assert len(report_tables.select_overlapping_holdout(document)) == 2
     assert "hold days of the holdout too" in report(document)
 
 

@@ -1,0 +1,84 @@
+"""The context of a request: everything that one layer learns and another one reads.
+
+One typed object in place of string keys in the scope: a layer that adds something declares it
+here, and a misspelt name is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from starlette.types import Scope
+
+if TYPE_CHECKING:
+    from errors import Problem
+    from middleware.caller import Caller
+    from middleware.limits.verdict import Verdict
+
+_KEY = "mlrf_request"
+
+Charge = Callable[[int, int], Awaitable[None]]
+"""Charges units beside the flat cost, and of them those of work that is done if it refuses."""
+
+
+class RequestContext:
+    """What is known of one request, from its first byte to the end of its answer.
+
+    Attributes:
+        request_id: the caller's X-Request-ID, or a new one.
+        malformed: problem of a request that the protocol could not parse; None for all others.
+        policy: what the operation demands of its caller; None until it was matched.
+        deadline: end of the time for the answer, on the clock of the event loop.
+        caller: principal that authentication has identified, or an anonymous one.
+        authentication_failure: problem of a caller who could not be identified.
+        verdict: latest decision of the rate limit; None for a call that is free.
+        cost: units charged so far; None before the first charge.
+        extra_cost: units charged beside the operation's flat cost.
+        charge: charges more units, and the units of work that are lost on a refusal.
+        max_body_bytes: bound of the body, decompressed; None where there is no bound.
+        body: whole body, once it was read.
+        raw_request: what the response cache remembers a request by; None for one that it does not.
+        response_cache: cache of answers that the operation goes through.
+    """
+
+    __slots__ = (
+        "authentication_failure",
+        "body",
+        "caller",
+        "charge",
+        "cost",
+        "deadline",
+        "extra_cost",
+        "malformed",
+        "max_body_bytes",
+        "policy",
+        "raw_request",
+        "request_id",
+        "response_cache",
+        "verdict",
+    )
+
+    def __init__(self) -> None:
+        self.request_id = ""
+        self.malformed: Problem | None = None
+        self.policy: Any = None
+        self.deadline: float | None = None
+        self.caller: Caller | None = None
+        self.authentication_failure: Problem | None = None
+        self.verdict: Verdict | None = None
+        self.cost: int | None = None
+        self.extra_cost = 0
+        self.charge: Charge | None = None
+        self.max_body_bytes: int | None = None
+        self.body: bytes | None = None
+        self.raw_request: tuple[Any, ...] | None = None
+        self.response_cache: Any = None
+
+
+def context_of(scope: Scope) -> RequestContext:
+    """Return the context of the request of a scope, which the first layer that asks begins."""
+    context: RequestContext | None = scope.get(_KEY)
+    if context is None:
+        context = scope[_KEY] = RequestContext()
+    return context
