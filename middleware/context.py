@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from middleware.caller import Caller
     from middleware.limits.verdict import Verdict
 
-_KEY = "mlrf_request"
+KEY = "mlrf_request"
+"""Key of the context in the scope."""
 
 Charge = Callable[[int, int], Awaitable[None]]
-"""Charges units beside the flat cost, and of them those of work that is done if it refuses."""
+"""Charge `cost` units beside the flat cost; if they are refused, only `spent` stay charged."""
 
 
 class RequestContext:
@@ -35,10 +36,10 @@ class RequestContext:
         verdict: latest decision of the rate limit; None for a call that is free.
         cost: units charged so far; None before the first charge.
         extra_cost: units charged beside the operation's flat cost.
-        charge: charges more units, and the units of work that are lost on a refusal.
+        charge: charges further units; set by the rate limit.
         max_body_bytes: bound of the body, decompressed; None where there is no bound.
         body: whole body, once it was read.
-        raw_request: what the response cache remembers a request by; None for one that it does not.
+        raw_request: key of the request in the response cache; None if it is not cached by that.
         response_cache: cache of answers that the operation goes through.
     """
 
@@ -78,7 +79,7 @@ class RequestContext:
 
 def context_of(scope: Scope) -> RequestContext:
     """Return the context of the request of a scope, which the first layer that asks begins."""
-    context: RequestContext | None = scope.get(_KEY)
+    context: RequestContext | None = scope.get(KEY)
     if context is None:
-        context = scope[_KEY] = RequestContext()
+        context = scope[KEY] = RequestContext()
     return context

@@ -3,7 +3,7 @@
 ``python -m load.library.layers_run <artifacts> <folder>`` prints microseconds by layer as JSON.
 
 The application is the production one, called as an ASGI application without a server. Each layer
-is called in turn with the request state that the layers outside it have set; the cost of a layer
+is called in turn with the request context that the layers outside it have set; the cost of a layer
 is its time minus that of the next layer inside. The access log goes to standard error, which the
 caller drops.
 """
@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from load.serving import create_keys
+from middleware.context import KEY, RequestContext
 from tiers import UNLIMITED
 
 OPERATIONS, ROUNDS = 2_000, 7
@@ -54,24 +56,25 @@ def main(artifacts: Path, folder: Path) -> None:
 
 
 async def _measure_layers(application: Any, body: bytes, key: str) -> dict[str, float]:
-    # The whole stack answers once, which stores the answer in the cache and leaves in `state` what
-    # the outer layers set for the inner ones. Each layer can then be called on its own, as if the
-    # layers outside it had run. Keys that inner layers set themselves are removed again, so
-    # that each starts as in a real request. The minimum, not the median: noise only adds time.
+    # The whole stack answers once, which stores the answer in the cache and leaves in the context
+    # what the outer layers set for the inner ones. Each layer can then be called on its own, as if
+    # the layers outside it had run. Attributes that inner layers set themselves are reset, so that
+    # each starts as in a real request. The minimum, not the median: noise only adds time.
     layers = list(_layers(application._app))
-    state: dict[str, Any] = {}
-    status = await _call(application, body, key, state)
+    context = RequestContext()
+    status = await _call(application, body, key, context)
     assert status == 200, f"{PATH} answers {status}"
-    for name in ("rate_verdict", "policy", "sent", "extra_units"):
-        state.pop(name, None)
+    context.verdict = context.policy = context.raw_request = None
+    context.extra_cost = 0
+    contexts = [RequestContext(), *(len(layers) - 1) * [context]]
     fastest = [float("inf")] * len(layers)
     for _ in range(ROUNDS):
-        for place, (_, layer) in enumerate(layers):
+        for place, ((_, layer), before) in enumerate(zip(layers, contexts, strict=True)):
             began = process_time()
             for _ in range(OPERATIONS):
-                await _call(layer, body, key, dict(state) if place else {})
+                await _call(layer, body, key, copy(before))
             fastest[place] = min(fastest[place], (process_time() - began) / OPERATIONS)
-    empty = await _measure_harness(body, key, state)
+    empty = await _measure_harness(body, key, context)
     inside = [*fastest[1:], empty]
     names = [name for name, _ in layers[:-1]] + [ANSWER]
     return {
@@ -86,8 +89,8 @@ def _layers(outermost: Any) -> Iterator[tuple[str, ASGIApp]]:
         layer = next((vars(layer)[name] for name in INSIDE if name in vars(layer)), None)
 
 
-async def _call(app: ASGIApp, body: bytes, key: str, state: dict[str, Any]) -> int:
-    """Send one request to a layer and return the status; the layers write into `state`."""
+async def _call(app: ASGIApp, body: bytes, key: str, context: RequestContext) -> int:
+    """Send one request to a layer and return the status; the layers write into its context."""
     message: Message = {"type": "http.request", "body": body, "more_body": False}
     status = 0
 
@@ -103,7 +106,7 @@ async def _call(app: ASGIApp, body: bytes, key: str, state: dict[str, Any]) -> i
         "method": "POST",
         "path": PATH,
         "query_string": b"",
-        "state": state,
+        KEY: context,
         "client": ("127.0.0.1", 5000),
         "headers": [
             (b"host", b"127.0.0.1:3000"),
@@ -116,7 +119,7 @@ async def _call(app: ASGIApp, body: bytes, key: str, state: dict[str, Any]) -> i
     return status
 
 
-async def _measure_harness(body: bytes, key: str, state: dict[str, Any]) -> float:
+async def _measure_harness(body: bytes, key: str, context: RequestContext) -> float:
     """Return the seconds of one call of an empty application: the cost of measuring itself."""
 
     async def nothing(scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,7 +131,7 @@ async def _measure_harness(body: bytes, key: str, state: dict[str, Any]) -> floa
     for _ in range(ROUNDS):
         began = process_time()
         for _ in range(OPERATIONS):
-            await _call(nothing, body, key, dict(state))
+            await _call(nothing, body, key, copy(context))
         least = min(least, (process_time() - began) / OPERATIONS)
     return least
 

@@ -271,7 +271,7 @@ def test_a_hit_is_charged_like_a_miss(client: Client, calls: dict[str, Call], ca
     """Also a hit by the bytes of the request, which is not parsed again."""
     charged: list[int] = []
 
-    async def charge(units: int) -> None:
+    async def charge(units: int, spent: int) -> None:
         charged.append(units)
 
     async def app_with_charge(scope: Scope, receive: Receive, send_: Send) -> None:
@@ -289,7 +289,7 @@ def test_a_hit_is_charged_like_a_miss(client: Client, calls: dict[str, Call], ca
 def test_a_cached_answer_needs_remaining_budget(client: Client, calls: dict[str, Call]) -> None:
     send(client, calls["simple, past"])
 
-    async def refuse(units: int) -> None:
+    async def refuse(units: int, spent: int) -> None:
         raise Problem(Code.RATE_LIMITED, "Not now.")
 
     async def app_without_budget(scope: Scope, receive: Receive, send_: Send) -> None:

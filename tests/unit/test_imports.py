@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "service": {"artifacts", "errors", "settings", "telemetry", "models", "application"},
     "load": {
-        *("artifacts", "errors", "features", "models", "training"),
+        *("artifacts", "errors", "features", "middleware", "models", "training"),
         *("application", "service", "settings", "storage", "tiers"),
     },
 }

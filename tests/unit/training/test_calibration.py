@@ -45,8 +45,8 @@ def errors_of(hierarchy: Hierarchy, draw: Draw, *, origins: int, first: int = 0)
     sizes, noise = np.geomspace(2, 2000, count), np.linspace(0.1, 0.45, count)
     shape = (origins, count, len(KNOTS))
     forecast = sizes[:, None] * draw.uniform(0.7, 1.3, shape)
-    evenly_spaced = noise[:, None] * (1 + KNOTS / 90)
-    actual = forecast * (1 + evenly_spaced * draw.uniform(-1, 1, shape))
+    spread = noise[:, None] * (1 + KNOTS / 90)
+    actual = forecast * (1 + spread * draw.uniform(-1, 1, shape))
     return Errors(
         origins=first + 7 * np.arange(origins),
         horizons=KNOTS,

@@ -130,11 +130,11 @@ def test_the_normal_approximation_is_the_mean_and_its_squared_errors(
     scores: dict[str, Any], earlier: Errors, later: Errors
 ) -> None:
     near = HORIZONS <= 7
-    evenly_spaced = np.sqrt(((earlier.forecast - earlier.actual)[:, 0][:, near] ** 2).mean())
+    spread = np.sqrt(((earlier.forecast - earlier.actual)[:, 0][:, near] ** 2).mean())
     mean, actual = later.forecast[:, 0][:, near], later.actual[:, 0][:, near]
     bounds = {}
     for nominal in (0.5, 0.8, 0.95):
-        reach = norm.ppf((1 + nominal) / 2) * evenly_spaced
+        reach = norm.ppf((1 + nominal) / 2) * spread
         bounds[nominal] = (np.maximum(mean - reach, 0), mean + reach)
     expected = weighted_interval_score(mean, bounds, actual).mean()
     assert scores[TOTAL]["1-7"]["wis_normal"] == pytest.approx(expected)
