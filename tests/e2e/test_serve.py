@@ -86,7 +86,7 @@ def test_metrics_can_be_scraped_by_prometheus(server: Any) -> None:
 def test_the_log_has_one_event_for_the_activated_release(server: Any, release: Release) -> None:
     """Our own lines are JSON, one object a line."""
     lines = [line for line in server.log.read_text().splitlines() if line.startswith("{")]
-    (activated,) = [line for line in map(json.loads, lines) if line["event"] == "release_activated"]
+    (activated,) = [line for line in map(json.loads, lines) if line["event"] == "serving"]
     assert (activated["level"], activated["bundle"]) == ("info", release.bundle)
 
 

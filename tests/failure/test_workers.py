@@ -41,7 +41,7 @@ def test_a_killed_worker_fails_only_its_requests_in_flight(target: Target) -> No
         died = time.monotonic()
         load.until(lambda: victim not in target.workers())
         load.more(100)
-        activated = '"event":"release_activated"'
+        activated = '"event":"serving"'
         load.until(lambda: target.server.log.read_text().count(activated) == 3, REPLACED_SECONDS)
         replaced = time.monotonic() - died
         target.wait_for_all_workers(load)
