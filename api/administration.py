@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import json_response
-from api.parsing import read_json, read_query
+from api.operation import Handler, Operation, operation
 from api.schemas.administration import (
     AuditAnswer,
     AuditEntryAnswer,
@@ -34,6 +34,7 @@ from api.schemas.administration import (
     ReloadRequest,
     RotateRequest,
 )
+from api.tags import Tag
 from errors import Code, FieldError, InputError, Problem
 from middleware.context import context_of
 from models.jobs import Job
@@ -53,12 +54,14 @@ from storage.errors import (
     UnknownKeyError,
 )
 from storage.key_store import IdempotencyKey, KeyStore, NewKey
-from storage.keys import ApiKey, mask_keys
+from storage.keys import ApiKey, Scope, mask_keys
 
 Result = TypeVar("Result")
 
 IDEMPOTENCY = "Idempotency-Key"
 """Header of draft-ietf-httpapi-idempotency-key-header."""
+
+_RELOAD = frozenset({Code.RELOAD_UNAVAILABLE})
 
 _log = structlog.get_logger(__name__)
 _threads = anyio.CapacityLimiter(4)
@@ -81,20 +84,31 @@ class Administration:
     default_tier: str
 
 
-async def list_keys(admin: Administration, request: Request) -> Response:
+def _admin_operation(method: str, path: str, **more: Any) -> Callable[[Handler], Operation]:
+    return operation(method, path, Tag.ADMINISTRATION, scope=Scope.ADMIN, **more)
+
+
+@_admin_operation("GET", "/admin/keys")
+async def list_keys(admin: Administration, query: KeysQuery) -> KeysAnswer:
     """List keys, without the keys themselves."""
-    query = read_query(request, KeysQuery)
     keys = await _call_database(admin.keys.list, query.client)
-    return json_response(KeysAnswer([KeyAnswer(**_key_document(key)) for key in keys]))
+    return KeysAnswer([KeyAnswer(**_key_document(key)) for key in keys])
 
 
-async def create_key(admin: Administration, request: Request) -> Response:
+@_admin_operation(
+    "POST",
+    "/admin/keys",
+    answer=NewKeyAnswer,
+    status=201,
+    headers=((IDEMPOTENCY, "Made by the caller: repeated, no second key."),),
+    error_codes=frozenset({Code.CONFLICT}),
+)
+async def create_key(admin: Administration, payload: KeyRequest, request: Request) -> Response:
     """Create a key, which only this response contains.
 
     With an `Idempotency-Key` a repeated request creates no second key: it is answered with the
     first one, `key` being null, because the key itself is not stored.
     """
-    payload = await read_json(request, KeyRequest)
     tier = admin.default_tier if payload.tier is None else payload.tier
     if tier not in admin.tiers:
         raise Problem.in_field(
@@ -116,9 +130,15 @@ async def create_key(admin: Administration, request: Request) -> Response:
     return _new_key_response(new)
 
 
-async def rotate_key(admin: Administration, request: Request) -> Response:
+@_admin_operation(
+    "POST",
+    "/admin/keys/{id}/rotate",
+    answer=NewKeyAnswer,
+    status=201,
+    error_codes=frozenset({Code.CONFLICT, Code.NOT_FOUND}),
+)
+async def rotate_key(admin: Administration, payload: RotateRequest, request: Request) -> Response:
     """Replace a key by a new one; the old one expires after a grace period."""
-    payload = await read_json(request, RotateRequest)
     grace = timedelta(seconds=payload.grace_seconds)
     name = request.path_params["id"]
     return _new_key_response(
@@ -126,32 +146,39 @@ async def rotate_key(admin: Administration, request: Request) -> Response:
     )
 
 
-async def revoke_key(admin: Administration, request: Request) -> Response:
+@_admin_operation("DELETE", "/admin/keys/{id}", error_codes=frozenset({Code.NOT_FOUND}))
+async def revoke_key(admin: Administration, request: Request) -> KeyAnswer:
     """Revoke a key; every worker refuses it within seconds."""
     name = request.path_params["id"]
     key = await _call_database(partial(admin.keys.revoke, name, by=_actor_of(request)))
-    return json_response(KeyAnswer(**_key_document(key)))
+    return KeyAnswer(**_key_document(key))
 
 
-async def audit_log(admin: Administration, request: Request) -> Response:
+@_admin_operation("GET", "/admin/audit")
+async def audit_log(admin: Administration, query: AuditQuery) -> AuditAnswer:
     """List administrative acts and refused authentications, the newest first."""
-    query = read_query(request, AuditQuery)
     entries = await _call_database(admin.audit.latest, query.limit, query.before)
     more = len(entries) == query.limit and entries[-1].id > 1
-    return json_response(
-        AuditAnswer(
-            entries=[_audit_entry_answer(entry) for entry in entries],
-            next=entries[-1].id if more else None,
-        )
+    return AuditAnswer(
+        entries=[_audit_entry_answer(entry) for entry in entries],
+        next=entries[-1].id if more else None,
     )
 
 
-async def reload_features(admin: Administration, request: Request) -> Response:
+@_admin_operation(
+    "POST",
+    "/admin/reload-features",
+    answer=JobAnswer,
+    status=202,
+    error_codes=_RELOAD | {Code.CONFLICT, Code.INVALID_SOURCE},
+)
+async def reload_features(
+    admin: Administration, payload: ReloadRequest, request: Request
+) -> Response:
     """Start to build a snapshot of newer tables, which every worker will serve.
 
     Until it is complete, and if it fails, the previous data are served; the job reports progress.
     """
-    payload = await read_json(request, ReloadRequest)
     job = await _call_reloader(
         partial(_require_reloader(admin).start, payload.source, force=payload.force)
     )
@@ -161,19 +188,21 @@ async def reload_features(admin: Administration, request: Request) -> Response:
     return response
 
 
-async def reload_job(admin: Administration, request: Request) -> Response:
+@_admin_operation("GET", "/admin/reload-features/{id}", error_codes=_RELOAD | {Code.NOT_FOUND})
+async def reload_job(admin: Administration, request: Request) -> JobAnswer:
     """Report the progress of a reload, and why it failed if it did."""
     name = request.path_params["id"]
     job = await _call_reloader(partial(_require_reloader(admin).job, name))
     if job is None:
         raise Problem(Code.NOT_FOUND, f"There is no job {name[:100]!r}; the newest 50 are kept.")
-    return json_response(JobAnswer(**_job_document(job)))
+    return JobAnswer(**_job_document(job))
 
 
-async def reload_jobs(admin: Administration, request: Request) -> Response:
+@_admin_operation("GET", "/admin/reload-features", error_codes=_RELOAD)
+async def reload_jobs(admin: Administration) -> JobsAnswer:
     """List the newest reloads."""
     jobs = await _call_reloader(_require_reloader(admin).jobs)
-    return json_response(JobsAnswer([JobAnswer(**_job_document(job)) for job in jobs]))
+    return JobsAnswer([JobAnswer(**_job_document(job)) for job in jobs])
 
 
 async def _call_database(act: Callable[..., Result], *arguments: Any) -> Result:

@@ -16,9 +16,8 @@ from starlette.responses import Response
 from api.schemas.answer import SnapshotRef
 from api.windows import ForecastWindow
 from features.snapshot import Snapshot
+from middleware.headers import JSON
 from models.engine import ForecastEngine
-
-JSON = "application/json"
 
 REVALIDATE = "private, no-cache"
 """Cache-Control of an answer with an ETag: a browser may keep it, a shared cache may not, and

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import batch_csv
-from api.answers import JSON, body_of
+from api.answers import body_of
+from api.days import COMPUTED
 from api.items import (
     build_results,
     charge_origins,
@@ -18,18 +19,36 @@ from api.items import (
     plan_items,
     split_into_slices,
 )
-from api.parsing import media_type_of, read_json
+from api.operation import operation
+from api.parsing import read_json
 from api.predict import simple_answers
+from api.schemas.forecasts import BatchAnswer
 from api.schemas.requests import MAX_ITEMS, BatchRequest
+from api.tags import Tag
 from errors import Code, Problem
+from middleware.headers import CSV, JSON, media_type_of
+from middleware.routing import KIB, MIB
 from models.forecaster import Forecaster
+from storage.keys import Scope
 
 
+@operation(
+    "POST",
+    "/predict/batch",
+    Tag.FORECASTS,
+    body=BatchRequest,
+    answer=BatchAnswer,
+    max_body=256 * KIB,
+    max_table=2 * MIB,
+    accepts_csv=True,
+    error_codes=COMPUTED | {Code.BATCH_TOO_LARGE},
+    scope=Scope.BATCH,
+)
 async def predict_batch(forecaster: Forecaster, request: Request) -> Response:
     """Forecast many series, each with a result or a problem; as JSON, or as CSV for CSV."""
-    if media_type_of(request) == batch_csv.MEDIA_TYPE:
+    if media_type_of(request.scope) == CSV:
         return await batch_csv.predict_csv(forecaster, request)
-    payload = await read_json(request, BatchRequest, or_else=batch_csv.MEDIA_TYPE)
+    payload = await read_json(request, BatchRequest, or_else=CSV)
     count = len(payload.predictions)
     if count > MAX_ITEMS:
         detail = f"A batch holds up to {MAX_ITEMS} items, not {count}"

@@ -35,9 +35,9 @@ from api.schemas.requests import DEFAULT_INTERVALS
 from api.windows import ForecastWindow
 from errors import Code, FieldError, Problem
 from features.cells import safe_cell
+from middleware.headers import CSV
 from models.forecaster import Forecaster
 
-MEDIA_TYPE = "text/csv"
 MAX_ROWS = 10_000
 
 _REQUIRED = ("store_nbr", "family", "horizon")
@@ -63,7 +63,7 @@ async def predict_csv(forecaster: Forecaster, request: Request) -> Response:
     engine = forecaster.release.engine
     return StreamingResponse(
         _write_lines(forecaster, documents, planned, computed),
-        media_type=f"{MEDIA_TYPE}; header=present",
+        media_type=f"{CSV}; header=present",
         headers={"x-model-version": engine.bundle.name, "x-snapshot": engine.snapshot.name},
     )
 

@@ -1,7 +1,7 @@
 """Costs of calls in units, of which one is about what a slice of the stored forecasts takes.
 
-The flat cost of a call is in `api.operations`. A handler charges the rest when it has read the
-request and before it computes.
+The flat cost of an operation is in its declaration. The rest is charged when the request has been
+read, before its answer is computed.
 """
 
 from __future__ import annotations
@@ -45,16 +45,13 @@ async def charge(request: Request, units: int, *, spent: int = 0) -> None:
         Problem: RATE_LIMITED or COST_TOO_HIGH.
     """
     context = context_of(request.scope)
-    if units > 0:
-        context.extra_cost += units
-        if context.charge is not None:
-            await context.charge(units, spent)
+    if units > 0 and context.charge is not None:
+        await context.charge(units, spent)
 
 
-async def charge_origin(request: Request, snapshot: Snapshot, window: ForecastWindow) -> None:
-    """Charge for a past origin, whose forecasts are not stored."""
-    if is_past(snapshot, window):
-        await charge(request, PAST_ORIGIN - 1)
+def cost_of_origin(snapshot: Snapshot, window: ForecastWindow) -> int:
+    """Return the units for a past origin, whose forecasts are not stored; 0 for the newest one."""
+    return PAST_ORIGIN - 1 if is_past(snapshot, window) else 0
 
 
 def is_past(snapshot: Snapshot, window: ForecastWindow) -> bool:

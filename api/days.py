@@ -17,6 +17,9 @@ from api.windows import ForecastWindow
 from errors import Code, Problem
 from models.forecaster import Forecaster, RunnerError
 
+COMPUTED = frozenset({Code.INFERENCE_FAILED})
+"""Error codes of an operation that runs the model."""
+
 
 async def forecast(forecaster: Forecaster, window: ForecastWindow) -> NDArray[np.float64]:
     """Return coherent forecasts of all nodes in units, shape (nodes, days).

@@ -17,13 +17,16 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
 
-from api.answers import JSON, bytes_response_with_etag
+from api.answers import bytes_response_with_etag
+from api.dispatch import respond_with
 from api.examples import DOCUMENTS, PAGES_FOLDER
 from api.openapi import openapi
 from api.operation import Operation
+from api.routes import Endpoint
 from api.try_form import form_of
+from middleware.headers import JSON
+from middleware.routing import Policy
 
 PAGES = ("/openapi.json", "/docs", "/docs/errors", "/docs/style.css", "/docs/try.js")
 _POLICY = (
@@ -38,28 +41,26 @@ _HEADING = re.compile(r"<h2>(.*?)</h2>")
 class Documentation:
     """The OpenAPI document and the pages; each is rendered at the first request for it."""
 
-    def __init__(self, calls: Sequence[Operation]) -> None:
-        self._calls = calls
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self._operations = operations
 
-    def table(self) -> list[Route]:
+    def endpoints(self) -> list[Endpoint]:
+        """Return what answers `PAGES`, which are public."""
+        functions = (
+            self._openapi_endpoint,
+            self._page_endpoint(lambda: self._calls_page, _POLICY_WITH_SCRIPT),
+            self._page_endpoint(lambda: self._errors_page, _POLICY),
+            self._file_endpoint("style.css", "text/css"),
+            self._file_endpoint("try.js", "text/javascript"),
+        )
         return [
-            Route(path, endpoint, methods=["GET"])
-            for path, endpoint in zip(
-                PAGES,
-                (
-                    self._openapi_endpoint,
-                    self._page_endpoint(lambda: self._calls_page, _POLICY_WITH_SCRIPT),
-                    self._page_endpoint(lambda: self._errors_page, _POLICY),
-                    self._file_endpoint("style.css", "text/css"),
-                    self._file_endpoint("try.js", "text/javascript"),
-                ),
-                strict=True,
-            )
+            Endpoint("GET", Policy(route=path, scope=None), respond_with(function))
+            for path, function in zip(PAGES, functions, strict=True)
         ]
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        return openapi(self._calls)
+        return openapi(self._operations)
 
     @cached_property
     def _document_bytes(self) -> bytes:

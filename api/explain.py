@@ -5,17 +5,15 @@ from __future__ import annotations
 import anyio
 import anyio.to_thread
 import numpy as np
-from starlette.requests import Request
-from starlette.responses import Response
 
 from api.answers import basis_of
-from api.costs import charge, charge_origin
-from api.days import forecast
+from api.costs import EXPLANATION, cost_of_origin
+from api.days import COMPUTED, forecast
 from api.nodes import node_row
-from api.parsing import read_json
-from api.response_cache import cached_response
+from api.operation import Computation, operation
 from api.schemas.reasons import ExplainAnswer, FeatureStep, GroupStep, NotExplained
 from api.schemas.requests import ExplainRequest
+from api.tags import Tag
 from api.windows import ForecastWindow, window_of
 from errors import Code, Problem
 from features.contract import FEATURES
@@ -29,26 +27,33 @@ from models.explanation import (
 from models.explanation import explain as explain_node
 from models.forecaster import Forecaster
 from models.scenario import bottoms_below
+from storage.keys import Scope
 
 _one_at_a_time = anyio.CapacityLimiter(1)  # the boosters serialize calls anyway
 
 
-async def explain(forecaster: Forecaster, request: Request) -> Response:
+@operation(
+    "POST",
+    "/explain",
+    Tag.REASONS,
+    error_codes=COMPUTED | {Code.EXPLANATION_UNAVAILABLE},
+    scope=Scope.EXPLAIN,
+    cost=EXPLANATION,
+)
+async def explain(forecaster: Forecaster, payload: ExplainRequest) -> Computation[ExplainAnswer]:
     """Explain a node's forecast for a day, or for a sum of days, by its features."""
-    payload = await read_json(request, ExplainRequest)
     snapshot = forecaster.release.engine.snapshot
     row = node_row(snapshot, payload.store_nbr, payload.family)
     window = window_of(snapshot, payload.date, payload.horizon or 1)
     bottoms = len(bottoms_below(snapshot.hierarchy, row))
-    await charge(request, min(bottoms * len(window.horizons), MAX_ROWS) - 1)
-    await charge_origin(request, snapshot, window)
 
     async def compute() -> ExplainAnswer:
         return _explain_answer(
             forecaster, window, row, await _compute_explanation(forecaster, window, row)
         )
 
-    return await cached_response(forecaster, request, payload, compute, shared=True)
+    rows = min(bottoms * len(window.horizons), MAX_ROWS)
+    return Computation(compute, cost=rows - 1 + cost_of_origin(snapshot, window))
 
 
 async def _compute_explanation(

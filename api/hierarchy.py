@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from api.answers import reference
-from api.costs import charge_origin, is_past
-from api.days import forecast
-from api.parsing import read_query
-from api.response_cache import cached_response
+from api.costs import cost_of_origin, is_past
+from api.days import COMPUTED, forecast
+from api.operation import Computation, operation
 from api.schemas.forecasts import HierarchyAnswer
 from api.schemas.requests import HierarchyQuery
+from api.tags import Tag
 from api.tree import Tree, way_of
 from api.windows import previous_days, window_of
 from models.forecaster import Forecaster
 
 
-async def hierarchy(forecaster: Forecaster, request: Request) -> Response:
+@operation("GET", "/hierarchy", Tag.FORECASTS, etag=True, error_codes=COMPUTED)
+async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computation[HierarchyAnswer]:
     """Forecast the coherent tree for a day, or for a sum of days."""
-    query = read_query(request, HierarchyQuery)
     engine = forecaster.release.engine
     snapshot = engine.snapshot
     way, row = way_of(snapshot.hierarchy, query)
     window = window_of(snapshot, query.date, query.horizon or 1, pointer="date")
-    await charge_origin(request, snapshot, window)
     before = previous_days(snapshot, window)
 
     async def compute() -> HierarchyAnswer:
@@ -46,5 +42,5 @@ async def hierarchy(forecaster: Forecaster, request: Request) -> Response:
             degraded=False,
         )
 
-    shared = is_past(snapshot, window)
-    return await cached_response(forecaster, request, query, compute, shared=shared, with_etag=True)
+    cost = cost_of_origin(snapshot, window)
+    return Computation(compute, cost, shared=is_past(snapshot, window))

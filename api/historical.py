@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from starlette.requests import Request
-from starlette.responses import Response
 
-from api.answers import json_response, reference
+from api.answers import reference
 from api.nodes import node_row
-from api.parsing import read_json
+from api.operation import operation
 from api.schemas.facts import HistoricalAnswer, PastDay
 from api.schemas.requests import HistoricalRequest
+from api.tags import Tag
 from errors import Code, FieldError, Problem
 from features.snapshot import Snapshot
 from models.forecaster import Forecaster
@@ -20,9 +19,9 @@ _DEFAULT_DAYS = 90
 """Days of an answer where the request names no first day."""
 
 
-async def historical(forecaster: Forecaster, request: Request) -> Response:
+@operation("POST", "/historical", Tag.FACTS)
+async def historical(forecaster: Forecaster, payload: HistoricalRequest) -> HistoricalAnswer:
     """Return the sales of a node, day by day, a page at a time."""
-    payload = await read_json(request, HistoricalRequest)
     snapshot = forecaster.release.engine.snapshot
     row = node_row(snapshot, payload.store_nbr, payload.family)
     first, last = _requested_span(snapshot, payload)
@@ -31,22 +30,20 @@ async def historical(forecaster: Forecaster, request: Request) -> Response:
     bottoms = hierarchy.summing[[row]].indices
     items = snapshot.onpromotion[np.ix_(bottoms, page)].sum(axis=0, dtype=np.float64)
     node = hierarchy.nodes[row]
-    return json_response(
-        HistoricalAnswer(
-            node=node.id,
-            level=node.level,
-            days=[
-                PastDay(snapshot.date_at(int(day)), units, promoted)
-                for day, units, promoted in zip(
-                    page,
-                    _none_for_nan(snapshot.sales[row, page]),
-                    _none_for_nan(items),
-                    strict=True,
-                )
-            ],
-            next=snapshot.date_at(int(page[-1]) + 1) if page[-1] < last else None,
-            snapshot=reference(snapshot),
-        )
+    return HistoricalAnswer(
+        node=node.id,
+        level=node.level,
+        days=[
+            PastDay(snapshot.date_at(int(day)), units, promoted)
+            for day, units, promoted in zip(
+                page,
+                _none_for_nan(snapshot.sales[row, page]),
+                _none_for_nan(items),
+                strict=True,
+            )
+        ],
+        next=snapshot.date_at(int(page[-1]) + 1) if page[-1] < last else None,
+        snapshot=reference(snapshot),
     )
 
 

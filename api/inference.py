@@ -13,12 +13,10 @@ from typing import Any
 import anyio.to_thread
 import numpy as np
 from starlette.requests import Request
-from starlette.responses import Response
 
-from api.answers import json_response
 from api.costs import ROWS_OF_A_UNIT, charge
-from api.days import forecast_base
-from api.parsing import read_json
+from api.days import COMPUTED, forecast_base
+from api.operation import operation, probe
 from api.rows import numbers_of
 from api.schemas.inference import (
     InferAnswer,
@@ -27,12 +25,15 @@ from api.schemas.inference import (
     ModelAnswer,
     OutputTensor,
     ReadyAnswer,
+    ServerAnswer,
     Tensor,
     TensorShape,
 )
+from api.tags import Tag
 from errors import Code, Problem
 from features.contract import NAMES
 from features.snapshot import MAX_HORIZON
+from middleware.routing import MIB
 from models.forecaster import Forecaster
 
 MODEL = "mlrf"
@@ -43,39 +44,45 @@ _INLINE_VALUES = 20_000
 _HORIZON = NAMES.index("horizon")
 
 
-async def server(forecaster: Forecaster, request: Request) -> Response:
+@operation("GET", "/v2", Tag.INFERENCE)
+async def server(forecaster: Forecaster) -> ServerAnswer:
     """Return the server's name and version."""
-    return json_response(
-        {"name": MODEL, "version": forecaster.release.engine.bundle.name, "extensions": []}
-    )
+    return ServerAnswer(MODEL, forecaster.release.engine.bundle.name, [])
 
 
-async def model(forecaster: Forecaster, request: Request) -> Response:
+@operation("GET", "/v2/models/mlrf", Tag.INFERENCE)
+async def model(forecaster: Forecaster) -> ModelAnswer:
     """Describe the model's input and output tensors."""
-    return json_response(
-        ModelAnswer(
-            name=MODEL,
-            versions=[forecaster.release.engine.bundle.name],
-            platform="onnxruntime_onnx",
-            inputs=[TensorShape(INPUT, "FP32", [-1, len(NAMES)])],
-            outputs=[TensorShape(OUTPUT, "FP32", [-1, 1])],
-        )
+    return ModelAnswer(
+        name=MODEL,
+        versions=[forecaster.release.engine.bundle.name],
+        platform="onnxruntime_onnx",
+        inputs=[TensorShape(INPUT, "FP32", [-1, len(NAMES)])],
+        outputs=[TensorShape(OUTPUT, "FP32", [-1, 1])],
     )
 
 
-async def ready(forecaster: Forecaster, request: Request) -> Response:
+@probe("/v2/health/ready", Tag.INFERENCE)
+async def ready(forecaster: Forecaster) -> ReadyAnswer:
     """Report that the model is ready, as /readyz does."""
-    return json_response(ReadyAnswer(MODEL, True))
+    return ReadyAnswer(MODEL, True)
 
 
-async def live(request: Request) -> Response:
+@probe("/v2/health/live", Tag.INFERENCE)
+async def live() -> LiveAnswer:
     """Report that the process answers, as /livez does."""
-    return json_response(LiveAnswer(True))
+    return LiveAnswer(True)
 
 
-async def infer(forecaster: Forecaster, request: Request) -> Response:
+@operation(
+    "POST",
+    "/v2/models/mlrf/infer",
+    Tag.INFERENCE,
+    max_body=4 * MIB,
+    error_codes=COMPUTED | {Code.INVALID_FEATURES},
+)
+async def infer(forecaster: Forecaster, payload: InferRequest, request: Request) -> InferAnswer:
     """Forecast rows of the model's contract; these base forecasts are not reconciled."""
-    payload = await read_json(request, InferRequest)
     tensor = payload.inputs[0]
     if _approximate_size(tensor.data) <= _INLINE_VALUES:
         rows = _parse_rows(tensor)
@@ -88,7 +95,7 @@ async def infer(forecaster: Forecaster, request: Request) -> Response:
         "model_version": forecaster.release.engine.bundle.name,
         "outputs": [OutputTensor(OUTPUT, "FP32", [len(units), 1], units)],
     }
-    return json_response(document if payload.id is None else {**document, "id": payload.id})
+    return document if payload.id is None else {**document, "id": payload.id}
 
 
 def _approximate_size(data: list[Any]) -> int:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import anyio.lowlevel
 import orjson
 
-from api.operation import KIB
 from errors import Code, FieldError, Problem
+from middleware.routing import KIB
 
 MOST_DEPTH = 16
 """Lists and objects within each other."""

@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
-from starlette.responses import Response
-
-from api.answers import json_response_with_etag, reference
+from api.answers import reference
+from api.operation import operation
 from api.schemas.facts import MetaAnswer, StoreInfo
 from api.schemas.requests import HORIZONS
+from api.tags import Tag
 from features.snapshot import MAX_HORIZON
 from models.forecaster import FIRST_ORIGIN, Forecaster
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 
 
-async def meta(forecaster: Forecaster, request: Request) -> Response:
+@operation("GET", "/meta", Tag.FACTS, etag=True)
+async def meta(forecaster: Forecaster) -> MetaAnswer:
     """Describe the stores, families and dates that requests may name, and the model."""
     engine = forecaster.release.engine
     snapshot, hierarchy = engine.snapshot, engine.snapshot.hierarchy
-    return json_response_with_etag(
-        request,
-        MetaAnswer(
-            stores=[StoreInfo(**store.model_dump()) for store in snapshot.stores],
-            families=list(dict.fromkeys(hierarchy.bottoms["family"])),
-            levels={level: rows.stop - rows.start for level, rows in hierarchy.slices.items()},
-            data={
-                "first": snapshot.facts.first_date,
-                "last": snapshot.facts.origin,
-                "promotions_known_through": snapshot.date_at(
-                    snapshot.newest_origin + int(snapshot.known_lead[0])
-                ),
-            },
-            forecast={
-                "first": snapshot.date_at(FIRST_ORIGIN + 1),
-                "last": snapshot.date_at(snapshot.newest_origin + MAX_HORIZON),
-            },
-            horizons=HORIZONS,
-            intervals=(MIN_NOMINAL, MAX_NOMINAL),
-            features=engine.bundle.contract.names,
-            model_version=engine.bundle.name,
-            model_trained_through=engine.bundle.facts.trained_through,
-            snapshot=reference(snapshot),
-        ),
+    return MetaAnswer(
+        stores=[StoreInfo(**store.model_dump()) for store in snapshot.stores],
+        families=list(dict.fromkeys(hierarchy.bottoms["family"])),
+        levels={level: rows.stop - rows.start for level, rows in hierarchy.slices.items()},
+        data={
+            "first": snapshot.facts.first_date,
+            "last": snapshot.facts.origin,
+            "promotions_known_through": snapshot.date_at(
+                snapshot.newest_origin + int(snapshot.known_lead[0])
+            ),
+        },
+        forecast={
+            "first": snapshot.date_at(FIRST_ORIGIN + 1),
+            "last": snapshot.date_at(snapshot.newest_origin + MAX_HORIZON),
+        },
+        horizons=HORIZONS,
+        intervals=(MIN_NOMINAL, MAX_NOMINAL),
+        features=engine.bundle.contract.names,
+        model_version=engine.bundle.name,
+        model_trained_through=engine.bundle.facts.trained_through,
+        snapshot=reference(snapshot),
     )

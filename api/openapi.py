@@ -11,16 +11,18 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
-from api.answers import JSON
 from api.examples import Example, examples
 from api.json_schema import Plain
-from api.operation import Access, Dependency, Operation
+from api.operation import Access, Operation
 from api.schemas.answer import ProblemAnswer
-from api.tags import Tag, tag_of
+from api.schemas.field_codes import codes_by_field
+from api.tags import Tag
 from errors import Code
+from middleware.headers import CSV, JSON
+from models.forecaster import Forecaster
 from version import __version__
 
-CSV, PROBLEM = "text/csv", "application/problem+json"
+PROBLEM = "application/problem+json"
 _SCHEMAS = "#/components/schemas/"
 _DESCRIPTION = """Coherent, probabilistic daily sales forecasts for a retail hierarchy.
 
@@ -41,7 +43,6 @@ _CODES_OF_AUTHENTICATED = frozenset(
     }
 )
 _CODES_OF_MODEL = frozenset({Code.MODEL_UNAVAILABLE})
-_MODEL_NEEDS = (Dependency.MODEL, Dependency.CONDITIONS)
 _CODES_OF_INPUT = frozenset({Code.INVALID_REQUEST})
 _CODES_OF_BODY = frozenset(
     {
@@ -49,26 +50,19 @@ _CODES_OF_BODY = frozenset(
         *(Code.PAYLOAD_TOO_LARGE, Code.REQUEST_TIMEOUT),
     }
 )
-_CODES_OF_FIELD = {
-    "store_nbr": {Code.INVALID_STORE},
-    "family": {Code.INVALID_FAMILY},
-    "date": {Code.INVALID_DATE},
-    "from": {Code.INVALID_DATE},
-    "horizon": {Code.INVALID_HORIZON},
-    "node": {Code.INVALID_NODE},
-    "features": {Code.INVALID_FEATURES},
-    "adjustments": {Code.INVALID_ADJUSTMENT},
-}
 
 
-def openapi(calls: Sequence[Operation]) -> dict[str, Any]:
-    """Return the OpenAPI document of these calls, as a JSON object."""
-    schemas, components = _collect_schemas(calls)
-    identifiers = operation_ids(calls)
+def openapi(operations: Sequence[Operation]) -> dict[str, Any]:
+    """Return the OpenAPI document of these operations, as a JSON object."""
+    schemas, components = _collect_schemas(operations)
+    identifiers = operation_ids(operations)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
-    for call in calls:
-        operation = {"operationId": identifiers[call.name], **_describe_operation(call, schemas)}
-        paths[call.path][call.method.lower()] = operation
+    for operation in operations:
+        described = _describe_operation(operation, schemas)
+        paths[operation.path][operation.method.lower()] = {
+            "operationId": identifiers[operation.name],
+            **described,
+        }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -82,43 +76,40 @@ def openapi(calls: Sequence[Operation]) -> dict[str, Any]:
         "paths": dict(paths),
         "components": {
             "schemas": components,
-            "responses": _problem_responses(calls),
+            "responses": _problem_responses(operations),
             "headers": _HEADERS,
             "securitySchemes": _SECURITY,
         },
     }
 
 
-def operation_ids(calls: Sequence[Operation]) -> dict[str, str]:
-    """Return the name that generated clients give to each call, by the call's name.
+def operation_ids(operations: Sequence[Operation]) -> dict[str, str]:
+    """Return the name that generated clients give to each operation, by the operation's name.
 
     It is the handler's name where that is unique, and otherwise derived from the path. A changed
     name breaks every generated client.
     """
-    functions = Counter(call.function.__name__ for call in calls)
+    functions = Counter(operation.handler.__name__ for operation in operations)
 
-    def identifier(call: Operation) -> str:
-        name, tag = call.function.__name__, tag_of(call.path)
+    def identifier(operation: Operation) -> str:
+        name, tag = operation.handler.__name__, operation.tag
         if functions[name] > 1 or tag is Tag.MONITORING:
-            return re.sub(r"\W+", "_", call.path).strip("_")
+            return re.sub(r"\W+", "_", operation.path).strip("_")
         return f"v2_{name}" if tag is Tag.INFERENCE else name
 
-    return {call.name: identifier(call) for call in calls}
+    return {operation.name: identifier(operation) for operation in operations}
 
 
-def problems_of(call: Operation) -> frozenset[Code]:
+def problems_of(operation: Operation) -> frozenset[Code]:
     """Return every code that a call can be refused with."""
-    codes = _CODES_OF_ALL | call.error_codes
-    codes |= _CODES_OF_MODEL if call.needs in _MODEL_NEEDS else frozenset()
-    codes |= _CODES_OF_CHARGED if call.cost else frozenset()
-    codes |= _CODES_OF_AUTHENTICATED if call.scope is not Access.PUBLIC else frozenset()
-    model = call.body or call.query
+    codes = _CODES_OF_ALL | operation.error_codes
+    codes |= _CODES_OF_MODEL if Forecaster in operation.parameters.values() else frozenset()
+    codes |= _CODES_OF_CHARGED if operation.cost else frozenset()
+    codes |= _CODES_OF_AUTHENTICATED if operation.scope is not Access.PUBLIC else frozenset()
+    model = operation.body or operation.query
     if model:
-        codes |= _CODES_OF_INPUT
-        names = {field.alias or name for name, field in model.model_fields.items()}
-        for name in names & _CODES_OF_FIELD.keys():
-            codes |= _CODES_OF_FIELD[name]
-    return codes | _CODES_OF_BODY if call.body else codes
+        codes |= _CODES_OF_INPUT | {*codes_by_field(model).values()}
+    return codes | _CODES_OF_BODY if operation.body else codes
 
 
 _SECURITY = {
@@ -138,16 +129,16 @@ _SECURITY = {
 Schemas = Mapping[tuple[Any, JsonSchemaMode], Mapping[str, Any]]
 
 
-def _collect_schemas(calls: Sequence[Operation]) -> tuple[Schemas, dict[str, Any]]:
+def _collect_schemas(operations: Sequence[Operation]) -> tuple[Schemas, dict[str, Any]]:
     """Return the schemas of all requests and answers, and the components that they refer to.
 
     All are generated in one call of pydantic, so that a model has one component however many
     calls use it. Answers are described as they are serialized, requests as they are validated.
     """
     wanted: dict[tuple[Any, JsonSchemaMode], TypeAdapter[Any]] = {}
-    for call in calls:
-        wanted[call.answer, "serialization"] = TypeAdapter(call.answer)
-        for model in filter(None, (call.body, call.query)):
+    for operation in operations:
+        wanted[operation.answer, "serialization"] = TypeAdapter(operation.answer)
+        for model in filter(None, (operation.body, operation.query)):
             wanted[model, "validation"] = TypeAdapter(model)
     wanted[ProblemAnswer, "serialization"] = TypeAdapter(ProblemAnswer)
     schemas, shared = TypeAdapter.json_schemas(
@@ -157,60 +148,60 @@ def _collect_schemas(calls: Sequence[Operation]) -> tuple[Schemas, dict[str, Any
     )
     components = shared["$defs"]
     by_model = {key: schema for (key, _), schema in schemas.items()}
-    for call in calls:
-        if call.query:  # described as a list of parameters, so no component is left of it
-            by_model[call.query, "validation"] = components.pop(call.query.__name__)
+    for operation in operations:
+        if operation.query:  # described as a list of parameters, so no component is left of it
+            by_model[operation.query, "validation"] = components.pop(operation.query.__name__)
     return by_model, components
 
 
-def _describe_operation(call: Operation, schemas: Schemas) -> dict[str, Any]:
-    summary, _, more = (getdoc(call.function) or "").partition("\n\n")
-    operation: dict[str, Any] = {
-        "tags": [tag_of(call.path).label],
+def _describe_operation(operation: Operation, schemas: Schemas) -> dict[str, Any]:
+    summary, _, more = (getdoc(operation.handler) or "").partition("\n\n")
+    described: dict[str, Any] = {
+        "tags": [operation.tag.label],
         "summary": summary,
-        "security": _security_of(call),
-        "parameters": _describe_parameters(call, schemas),
-        "responses": _describe_responses(call, schemas),
+        "security": _security_of(operation),
+        "parameters": _describe_parameters(operation, schemas),
+        "responses": _describe_responses(operation, schemas),
     }
     if more and "Raises:" not in more:
-        operation["description"] = more
-    if call.body:
-        operation["requestBody"] = _describe_request_body(call, call.body, schemas)
-    return operation
+        described["description"] = more
+    if operation.body:
+        described["requestBody"] = _describe_request_body(operation, operation.body, schemas)
+    return described
 
 
-def _security_of(call: Operation) -> list[dict[str, list[str]]]:
-    """Return the alternatives, a key or a token, with the scope; none for an open call."""
-    if call.scope is Access.PUBLIC:
+def _security_of(operation: Operation) -> list[dict[str, list[str]]]:
+    """Return the alternatives, a key or a token, with the scope; none for an open operation."""
+    if operation.scope is Access.PUBLIC:
         return []
-    scopes = [] if call.scope is Access.AUTHENTICATED else [str(call.scope)]
+    scopes = [] if operation.scope is Access.AUTHENTICATED else [str(operation.scope)]
     return [{scheme: scopes} for scheme in _SECURITY]
 
 
 def _describe_request_body(
-    call: Operation, body: type[BaseModel], schemas: Schemas
+    operation: Operation, body: type[BaseModel], schemas: Schemas
 ) -> dict[str, Any]:
     content: dict[str, Any] = {JSON: {"schema": schemas[body, "validation"]}}
     example_values = {
-        _example_name(example): {"value": example.body} for example in _examples_of(call)
+        _example_name(example): {"value": example.body} for example in _examples_of(operation)
     }
     if example_values:
         content[JSON]["examples"] = example_values
-    if call.accepts_csv:
+    if operation.accepts_csv:
         content[CSV] = {
             "schema": {"type": "string"},
             "example": 'store_nbr,family,horizon\r\n1,"LIQUOR,WINE,BEER",15\r\n',
         }
-    return {"required": True, "description": _describe_sizes(call), "content": content}
+    return {"required": True, "description": _describe_sizes(operation), "content": content}
 
 
-def _describe_sizes(call: Operation) -> str:
+def _describe_sizes(operation: Operation) -> str:
     """Describe the largest decompressed size of a body and the encodings that it may have."""
-    table = f" ({call.max_table:,} as {CSV})" if call.accepts_csv else ""
-    return f"Up to {call.max_body:,} bytes{table}; as it is, or with Content-Encoding: gzip."
+    table = f" ({operation.max_table:,} as {CSV})" if operation.accepts_csv else ""
+    return f"Up to {operation.max_body:,} bytes{table}; as it is, or with Content-Encoding: gzip."
 
 
-def _describe_parameters(call: Operation, schemas: Schemas) -> list[dict[str, Any]]:
+def _describe_parameters(operation: Operation, schemas: Schemas) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = [
         {
             "name": name,
@@ -219,7 +210,7 @@ def _describe_parameters(call: Operation, schemas: Schemas) -> list[dict[str, An
             "description": "As another call told it.",
             "schema": {"type": "string"},
         }
-        for name in re.findall(r"{(\w+)}", call.path)
+        for name in re.findall(r"{(\w+)}", operation.path)
     ]
     parameters += [
         {
@@ -229,10 +220,10 @@ def _describe_parameters(call: Operation, schemas: Schemas) -> list[dict[str, An
             "description": description,
             "schema": {"type": "string", "minLength": 1, "maxLength": 255},
         }
-        for name, description in call.headers
+        for name, description in operation.headers
     ]
-    if call.query:
-        schema = schemas[call.query, "validation"]
+    if operation.query:
+        schema = schemas[operation.query, "validation"]
         required = schema.get("required", ())
         parameters += [
             {
@@ -244,7 +235,7 @@ def _describe_parameters(call: Operation, schemas: Schemas) -> list[dict[str, An
             }
             for name, of_field in schema["properties"].items()
         ]
-    if call.etag:
+    if operation.etag:
         parameters.append(
             {
                 "name": "If-None-Match",
@@ -257,36 +248,36 @@ def _describe_parameters(call: Operation, schemas: Schemas) -> list[dict[str, An
     return parameters
 
 
-def _describe_responses(call: Operation, schemas: Schemas) -> dict[str, Any]:
-    content: dict[str, Any] = {JSON: {"schema": schemas[call.answer, "serialization"]}}
+def _describe_responses(operation: Operation, schemas: Schemas) -> dict[str, Any]:
+    content: dict[str, Any] = {JSON: {"schema": schemas[operation.answer, "serialization"]}}
     example_values = {
-        _example_name(example): {"value": example.answer} for example in _examples_of(call)
+        _example_name(example): {"value": example.answer} for example in _examples_of(operation)
     }
     if example_values:
         content[JSON]["examples"] = example_values
-    if call.accepts_csv:
+    if operation.accepts_csv:
         content[CSV] = {"schema": {"type": "string"}}
     success: dict[str, Any] = {
         "description": "The answer.",
         "content": content,
         "headers": _header_references(),
     }
-    if call.answer is str:
+    if operation.answer is str:
         success["content"] = {"text/plain": {"schema": {"type": "string"}}}
-    responses: dict[str, Any] = {str(call.status): success}
-    if call.headers:
+    responses: dict[str, Any] = {str(operation.status): success}
+    if operation.headers:
         responses["200"] = {
             **success,
             "description": "The answer of the request that this repeats.",
         }
-    if call.etag:
+    if operation.etag:
         success["headers"] = _header_references("ETag")
         responses["304"] = {
             "description": "The client has the answer.",
             "headers": success["headers"],
         }
     by_status: dict[int, list[Code]] = defaultdict(list)
-    for code in sorted(problems_of(call), key=lambda code: code.name):
+    for code in sorted(problems_of(operation), key=lambda code: code.name):
         by_status[code.status].append(code)
     for status, codes in sorted(by_status.items()):
         responses[str(status)] = {
@@ -309,14 +300,14 @@ def _header_references(*more: str) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *more)}
 
 
-def _problem_responses(calls: Iterable[Operation]) -> dict[str, Any]:
+def _problem_responses(operations: Iterable[Operation]) -> dict[str, Any]:
     """Return the response of each status that a call can be refused with.
 
     The `code` of a problem is an open list: a client must not fail at one that it does not know.
     """
     by_status: dict[int, set[Code]] = defaultdict(set)
-    for call in calls:
-        for code in problems_of(call):
+    for operation in operations:
+        for code in problems_of(operation):
             by_status[code.status].add(code)
     schema = {"$ref": f"{_SCHEMAS}{ProblemAnswer.__name__}"}
     return {
@@ -337,8 +328,12 @@ def _explain_codes(codes: Iterable[Code]) -> str:
     return "; ".join(f"[{code.name}]({code.anchor}): {code.title}" for code in codes) + "."
 
 
-def _examples_of(call: Operation) -> list[Example]:
-    return [each for each in examples() if (each.method, each.path) == (call.method, call.path)]
+def _examples_of(operation: Operation) -> list[Example]:
+    return [
+        each
+        for each in examples()
+        if (each.method, each.path) == (operation.method, operation.path)
+    ]
 
 
 def _example_name(example: Example) -> str:

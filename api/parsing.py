@@ -12,31 +12,17 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from api.json_body import parse_json
-from api.operation import MIB
+from api.schemas.field_codes import codes_by_field
 from api.wording import describe_fault
 from errors import Code, FieldError, Problem
 from middleware.context import context_of
+from middleware.headers import JSON, media_type_of
+from middleware.routing import MIB
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _LONGEST_NAME = 100
 _MOST_BYTES = 4 * MIB  # without `middleware.body_limit`, as in tests
-
-_CODE_OF_FIELD = {
-    "date": Code.INVALID_DATE,
-    "from": Code.INVALID_DATE,
-    "to": Code.INVALID_DATE,
-    "horizon": Code.INVALID_HORIZON,
-    "store_nbr": Code.INVALID_STORE,
-    "family": Code.INVALID_FAMILY,
-    "node": Code.INVALID_NODE,
-}
-
-
-def media_type_of(request: Request) -> str:
-    """Return the media type of the body, without parameters; JSON where there is none."""
-    value = request.headers.get("content-type", "application/json")
-    return value.partition(";")[0].strip().lower()
 
 
 async def sent_body(request: Request) -> bytes:
@@ -70,11 +56,11 @@ async def read_json(request: Request, model: type[Model], *, or_else: str = "") 
     Raises:
         Problem: the media type is not JSON, the body cannot be parsed, or a field is wrong.
     """
-    media_type = media_type_of(request)
-    if media_type != "application/json":
+    media_type = media_type_of(request.scope)
+    if media_type != JSON:
         raise Problem(
             Code.UNSUPPORTED_MEDIA_TYPE,
-            f"The body is {shorten(media_type)!r}; send it as application/json"
+            f"The body is {shorten(media_type)!r}; send it as {JSON}"
             + (f" or {or_else}." if or_else else "."),
         )
     body = await sent_body(request)
@@ -116,7 +102,7 @@ def validate_document(document: Any, model: type[Model], *, prefix: str = "/") -
         return model.model_validate(document)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        raise _problem_of(faults, prefix) from None
+        raise _problem_of(faults, model, prefix) from None
 
 
 MOST_FAULTS = 20
@@ -129,7 +115,7 @@ def _refuse_unknown_names(document: dict[str, Any], model: type[BaseModel], pref
     many = len(document) > len(known) + MOST_FAULTS
     if many and model.model_config.get("extra") == "forbid":
         unknown = [name for name in document if name not in known]
-        raise _problem_of([_unknown_field_fault(name) for name in unknown], prefix)
+        raise _problem_of([_unknown_field_fault(name) for name in unknown], model, prefix)
 
 
 @cache
@@ -142,7 +128,7 @@ def _unknown_field_fault(name: str) -> dict[str, Any]:
     return {"type": "extra_forbidden", "loc": (name,), "msg": "", "input": None}
 
 
-def _problem_of(faults: list[Any], prefix: str) -> Problem:
+def _problem_of(faults: list[Any], model: type[BaseModel], prefix: str) -> Problem:
     errors = [
         FieldError(
             prefix * bool(fault["loc"])
@@ -151,18 +137,18 @@ def _problem_of(faults: list[Any], prefix: str) -> Problem:
         )
         for fault in faults[:MOST_FAULTS]
     ]
-    codes = {_code_of(fault) for fault in faults}
+    codes = {_code_of(fault, model) for fault in faults}
     code = codes.pop() if len(codes) == 1 else Code.INVALID_REQUEST
     detail = "; ".join(f"{error.pointer or 'request'}: {error.detail}" for error in errors)
     more = f"; and {len(faults) - MOST_FAULTS} more" if len(faults) > MOST_FAULTS else ""
     return Problem(code, f"{detail}{more}.", errors=errors)
 
 
-def _code_of(fault: Any) -> Code:
-    """Return the code of a fault: that of its field, if the fault is in a known top-level one."""
+def _code_of(fault: Any, model: type[BaseModel]) -> Code:
+    """Return the code of a fault: that of its field, if that is a top-level one with a code."""
     if fault["type"] == "extra_forbidden" or len(fault["loc"]) != 1:
         return Code.INVALID_REQUEST
-    return _CODE_OF_FIELD.get(str(fault["loc"][0]), Code.INVALID_REQUEST)
+    return codes_by_field(model).get(str(fault["loc"][0]), Code.INVALID_REQUEST)
 
 
 def shorten(text: str, length: int = 100) -> str:

@@ -9,38 +9,37 @@ import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 from starlette.requests import Request
-from starlette.responses import Response
 
-from api.answers import basis_of, json_response, known_through, reference
-from api.costs import charge_origin, is_past
-from api.days import days_of, forecast, forecast_base
+from api.answers import basis_of, known_through, reference
+from api.costs import charge, cost_of_origin, is_past
+from api.days import COMPUTED, days_of, forecast, forecast_base
 from api.nodes import bottom_row
-from api.parsing import read_json
-from api.response_cache import cached_response
+from api.operation import Computation, operation
 from api.rows import Row, filled_row, whole_row
-from api.schemas.forecasts import RowAnswer
+from api.schemas.forecasts import RowAnswer, SimpleAnswer
 from api.schemas.requests import RowRequest, SimpleRequest
+from api.tags import Tag
 from api.windows import ForecastWindow, window_of
 from errors import Code, Problem
 from features.matrix import known_covariates
 from models.forecaster import Forecaster
 
 
-async def predict_simple(forecaster: Forecaster, request: Request) -> Response:
+@operation("POST", "/predict/simple", Tag.FORECASTS, error_codes=COMPUTED)
+async def predict_simple(
+    forecaster: Forecaster, payload: SimpleRequest
+) -> Computation[SimpleAnswer]:
     """Forecast one bottom series, day by day."""
-    payload = await read_json(request, SimpleRequest)
     snapshot = forecaster.release.engine.snapshot
     row = bottom_row(snapshot, payload.store_nbr, payload.family)
     window = window_of(snapshot, payload.date, payload.horizon)
-    await charge_origin(request, snapshot, window)
 
-    async def compute() -> dict[str, Any]:
+    async def compute() -> Any:
         mean = (await forecast(forecaster, window))[[row]]
         return simple_answers(forecaster, window, [Series(payload, row)], mean)[0]
 
-    return await cached_response(
-        forecaster, request, payload, compute, shared=is_past(snapshot, window)
-    )
+    cost = cost_of_origin(snapshot, window)
+    return Computation(compute, cost, shared=is_past(snapshot, window))
 
 
 class Series(NamedTuple):
@@ -91,9 +90,9 @@ def simple_answers(
     ]
 
 
-async def predict(forecaster: Forecaster, request: Request) -> Response:
+@operation("POST", "/predict", Tag.FORECASTS, error_codes=COMPUTED | {Code.INVALID_FEATURES})
+async def predict(forecaster: Forecaster, payload: RowRequest, request: Request) -> RowAnswer:
     """Forecast one row of the model, with features from the request: a base forecast."""
-    payload = await read_json(request, RowRequest)
     engine = forecaster.release.engine
     snapshot, contract = engine.snapshot, engine.bundle.contract
     origin = None
@@ -108,23 +107,21 @@ async def predict(forecaster: Forecaster, request: Request) -> Response:
     else:
         node = bottom_row(snapshot, payload.store_nbr, payload.family)
         window = window_of(snapshot, payload.date, 1)
-        await charge_origin(request, snapshot, window)
+        await charge(request, cost_of_origin(snapshot, window))
         known = await anyio.to_thread.run_sync(_row_from_snapshot, forecaster, node, window)
         row = filled_row(contract, payload.features, known)
         filled = [name for name in contract.names if name not in payload.features]
         origin = snapshot.date_at(window.origin)
     units = await forecast_base(forecaster, row[None])
-    return json_response(
-        RowAnswer(
-            prediction=float(units[0]),
-            reconciled=False,
-            filled=filled,
-            origin=origin,
-            model_version=engine.bundle.name,
-            model_trained_through=engine.bundle.facts.trained_through,
-            snapshot=reference(snapshot),
-            degraded=False,
-        )
+    return RowAnswer(
+        prediction=float(units[0]),
+        reconciled=False,
+        filled=filled,
+        origin=origin,
+        model_version=engine.bundle.name,
+        model_trained_through=engine.bundle.facts.trained_through,
+        snapshot=reference(snapshot),
+        degraded=False,
     )
 
 

@@ -7,35 +7,33 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from starlette.requests import Request
-from starlette.responses import Response
 
-from api.answers import json_response_with_etag
+from api.operation import operation
 from api.schemas.facts import AccuracyAnswer, AccuracyGroup, LevelAccuracy, MetricsAnswer
+from api.tags import Tag
 from models.forecaster import Forecaster
 
 _OURS, _TUNING = "mlrf", "tuning"
 """Names in a backtest: of this model among the models, and of the windows that are averaged."""
 
 
-async def model_metrics(forecaster: Forecaster, request: Request) -> Response:
+@operation("GET", "/model-metrics", Tag.FACTS, etag=True)
+async def model_metrics(forecaster: Forecaster) -> MetricsAnswer:
     """Return the bundle's metrics.json, the only source of quality figures."""
     bundle = forecaster.release.engine.bundle
-    return json_response_with_etag(request, MetricsAnswer(bundle.name, bundle.metrics))
+    return MetricsAnswer(bundle.name, bundle.metrics)
 
 
-async def accuracy(forecaster: Forecaster, request: Request) -> Response:
+@operation("GET", "/accuracy", Tag.FACTS, etag=True)
+async def accuracy(forecaster: Forecaster) -> AccuracyAnswer:
     """Return the errors of past forecasts, by level and days ahead."""
     bundle = forecaster.release.engine.bundle
     backtest = bundle.metrics.get("backtest")
     groups = _groups_of_backtest(backtest) if backtest else [_group_of_calibration(bundle.metrics)]
-    return json_response_with_etag(
-        request,
-        AccuracyAnswer(
-            source="backtest" if backtest else "calibration",
-            groups=groups,
-            model_version=bundle.name,
-        ),
+    return AccuracyAnswer(
+        source="backtest" if backtest else "calibration",
+        groups=groups,
+        model_version=bundle.name,
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 import sys
-from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 import anyio.to_thread
@@ -17,14 +16,14 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import JSON, REVALIDATE, Raw, body_of, etag_matches, etag_of
+from api.answers import REVALIDATE, Raw, body_of, etag_matches, etag_of
 from api.costs import charge
+from api.operation import Computation
 from api.parsing import sent_body
 from cache.answers import AnswerCache, Outcome
 from cache.bounded import ByteBoundedCache
 from cache.keys import CacheKey, key_of
-from middleware.context import context_of
-from models.forecaster import Forecaster
+from middleware.headers import JSON
 
 CACHED_REQUESTS_BYTES = 16 * 2**20
 """Of requests that are mapped to their answers; the least recently used are evicted."""
@@ -42,7 +41,7 @@ ENCODED_BYTES = 16 * 2**20
 _ENTRY_BYTES = 250  # of an entry's two tuples and its number, without their texts
 _GZIP_LEVEL = 6
 
-_RawRequest = tuple[str, str, bytes, bytes, bytes]
+CacheableRequest = tuple[str, str, bytes, bytes, bytes]
 """Version of the release, path, query, media type and body: all that an answer depends on."""
 
 
@@ -51,7 +50,7 @@ class CachedRequest(NamedTuple):
 
     Attributes:
         key: of the answer.
-        extra: units that it costs in addition to the call's flat cost.
+        extra: units that it costs in addition to the operation's flat cost.
         tag: entity tag of the answer, if it has one.
     """
 
@@ -65,27 +64,25 @@ class ResponseCache:
 
     def __init__(self, answers: AnswerCache) -> None:
         self._answers = answers
-        self._requests: ByteBoundedCache[_RawRequest, CachedRequest] = ByteBoundedCache(
+        self._requests: ByteBoundedCache[CacheableRequest, CachedRequest] = ByteBoundedCache(
             CACHED_REQUESTS_BYTES, _request_bytes
         )
         self._encoded: ByteBoundedCache[CacheKey, bytes] = ByteBoundedCache(
             ENCODED_BYTES, _encoded_bytes
         )
 
-    async def find_cached(self, version: str, request: Request) -> Response | None:
-        """Return the response to a request that was answered before, if it is in this process.
+    async def cacheable_request(
+        self, version: str, path: str, request: Request
+    ) -> CacheableRequest | None:
+        """Return all of a request that its answer depends on; None if it is not looked up by that.
 
         Args:
             version: of the release that answers.
-
-        Raises:
-            Problem: the caller cannot pay for it.
+            path: of the operation.
         """
         # The bytes of a request stand for its meaning only together with all else that decides the
-        # answer: the version of the release, path, query and media type; `_RawRequest` must have
-        # whatever a handler comes to depend on. A request with Cache-Control takes the other way,
-        # which knows `no-cache`. A repeated request is charged what it was charged when it was
-        # computed, so that a cache hit does not change what a caller pays.
+        # answer: `CacheableRequest` must have whatever a handler comes to depend on. A request with
+        # Cache-Control is parsed, so that `no-cache` is seen.
         scope = request.scope
         media_type = b""
         for name, value in scope["headers"]:
@@ -97,43 +94,55 @@ class ResponseCache:
         query = scope["query_string"]
         if len(body) + len(query) + len(media_type) > LONGEST:
             return None
-        raw = (version, scope["path"], query, media_type, body)
-        known = self._requests.get(raw)
+        return version, path, query, media_type, body
+
+    async def find(self, cacheable: CacheableRequest, request: Request) -> Response | None:
+        """Return the response to a request that was answered before, if it is in this process.
+
+        It is charged what it was charged when it was computed, so that a hit does not change what
+        a caller pays.
+
+        Raises:
+            Problem: the caller cannot pay for it.
+        """
+        known = self._requests.get(cacheable)
         cached = None if known is None else self._answers.get_local(known.key)
         if known is None or cached is None:
-            context_of(scope).raw_request = raw
             return None
         await charge(request, known.extra)
         return await self._respond(request, known, cached, Outcome.HIT)
 
+    def key(self, version: str, path: str, payload: BaseModel) -> CacheKey:
+        """Return the key of the answer to a validated request, defaults included."""
+        document = payload.model_dump_json(by_alias=True, warnings=False)
+        return key_of(version, path, document.encode())
+
     async def answer(
         self,
-        forecaster: Forecaster,
         request: Request,
-        payload: BaseModel,
-        compute: Callable[[], Awaitable[Any]],
+        cacheable: CacheableRequest | None,
+        key: CacheKey,
+        computation: Computation[Any],
         *,
-        shared: bool,
         with_etag: bool,
     ) -> Response:
-        """Return a response from the cache, or compute it: see `cached_response`."""
+        """Return the response to a request, from the cache if its answer is there.
+
+        For a client that sends ``Cache-Control: no-cache`` it is computed.
+
+        Args:
+            cacheable: by which the same request is found from now on.
+        """
 
         async def body() -> bytes:
-            return body_of(await compute())
+            return body_of(await computation.compute())
 
-        key = key_of(
-            forecaster.release.engine.version,
-            request.scope["path"],
-            payload.model_dump_json(by_alias=True, warnings=False).encode(),
-        )
-        context = context_of(request.scope)
         bypass = "no-cache" in request.headers.get("cache-control", "")
-        cached = await self._answers.get(key, body, shared=shared, bypass=bypass)
+        cached = await self._answers.get(key, body, shared=computation.shared, bypass=bypass)
         tag = etag_of(cached.body) if with_etag else None
-        known = CachedRequest(key, context.extra_cost, tag)
-        raw = context.raw_request
-        if raw is not None:
-            self._requests.put(raw, known)
+        known = CachedRequest(key, computation.cost, tag)
+        if cacheable is not None:
+            self._requests.put(cacheable, known)
         return await self._respond(request, known, cached.body, cached.outcome)
 
     async def _respond(
@@ -175,31 +184,6 @@ class RawResponse(Response):
         self.raw_headers = [*length, *headers]
 
 
-async def cached_response(
-    forecaster: Forecaster,
-    request: Request,
-    payload: BaseModel,
-    compute: Callable[[], Awaitable[Any]],
-    *,
-    shared: bool,
-    with_etag: bool = False,
-) -> Response:
-    """Return the response to a request, from the cache if its answer is there.
-
-    For a client that sends ``Cache-Control: no-cache`` it is computed.
-
-    Args:
-        payload: the validated request, defaults included, from which the cache key is made.
-        compute: returns the content of the answer; an exception of it is not cached.
-        shared: whether computing takes so long that the cache of all workers is queried first.
-        with_etag: whether the response gets an ETag.
-    """
-    answers: ResponseCache = context_of(request.scope).response_cache
-    return await answers.answer(
-        forecaster, request, payload, compute, shared=shared, with_etag=with_etag
-    )
-
-
 def _accepts_gzip(request: Request) -> bool:
     """Return whether Accept-Encoding names gzip with a weight above 0 (RFC 9110 section 12.5.3)."""
     for part in request.headers.get("accept-encoding", "").split(","):
@@ -209,8 +193,8 @@ def _accepts_gzip(request: Request) -> bool:
     return False
 
 
-def _request_bytes(raw: _RawRequest, known: CachedRequest) -> int:
-    texts = (*raw, known.key, known.tag or "")
+def _request_bytes(request: CacheableRequest, known: CachedRequest) -> int:
+    texts = (*request, known.key, known.tag or "")
     return _ENTRY_BYTES + sum(map(sys.getsizeof, texts))
 
 

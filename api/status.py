@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
-from starlette.requests import Request
 from starlette.responses import Response
 
-from api.answers import json_response, reference
+from api.answers import reference
+from api.operation import Access, operation, probe
 from api.schemas.facts import DegradedReason, HealthAnswer, StatusAnswer
+from api.tags import Tag
 from models.forecaster import Forecaster
+from storage.keys import Scope
 from telemetry.metrics import exposition
 
 
@@ -23,41 +25,41 @@ class DegradationReport(Protocol):
         ...
 
 
-async def health(
-    forecaster: Forecaster, conditions: DegradationReport, request: Request
-) -> Response:
+@operation("GET", "/health", Tag.MONITORING, scope=Access.AUTHENTICATED)
+async def health(forecaster: Forecaster, conditions: DegradationReport) -> HealthAnswer:
     """Report the active release, the age of its data, and what is degraded."""
     engine = forecaster.release.engine
     snapshot = engine.snapshot
     reasons = list(conditions.reasons())
     expected = newest_expected()
-    return json_response(
-        HealthAnswer(
-            status="degraded" if reasons else "ok",
-            model_version=engine.bundle.name,
-            model_trained_through=engine.bundle.facts.trained_through,
-            snapshot=reference(snapshot),
-            newest_expected=expected,
-            data_age_days=(expected - snapshot.facts.origin).days,
-            demo=snapshot.facts.demo,
-            nodes=len(snapshot.hierarchy),
-            degraded=bool(reasons),
-            reasons=reasons,
-        )
+    return HealthAnswer(
+        status="degraded" if reasons else "ok",
+        model_version=engine.bundle.name,
+        model_trained_through=engine.bundle.facts.trained_through,
+        snapshot=reference(snapshot),
+        newest_expected=expected,
+        data_age_days=(expected - snapshot.facts.origin).days,
+        demo=snapshot.facts.demo,
+        nodes=len(snapshot.hierarchy),
+        degraded=bool(reasons),
+        reasons=reasons,
     )
 
 
-async def ready(forecaster: Forecaster, request: Request) -> Response:
+@probe("/readyz", Tag.MONITORING)
+async def ready(forecaster: Forecaster) -> StatusAnswer:
     """Report readiness: the bundle is verified and its golden rows are reproduced."""
-    return json_response(StatusAnswer("ready"))
+    return StatusAnswer("ready")
 
 
-async def alive(request: Request) -> Response:
+@probe("/livez", Tag.MONITORING)
+async def alive() -> StatusAnswer:
     """Report that the process answers, whether or not a model is loaded."""
-    return json_response(StatusAnswer("alive"))
+    return StatusAnswer("alive")
 
 
-async def metrics(request: Request) -> Response:
+@operation("GET", "/metrics", Tag.MONITORING, answer=str, scope=Scope.MONITOR, quiet=True)
+async def metrics() -> Response:
     """Return the metrics of all workers in the format of Prometheus."""
     body, media_type = exposition()
     return Response(body, media_type=media_type)

@@ -1,4 +1,4 @@
-"""Groups of calls in the OpenAPI document, in generated clients and on the page of calls."""
+"""Groups of operations in the OpenAPI document, in generated clients and on the page of calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class _TagText(NamedTuple):
 
 
 class Tag(Enum):
-    """A group of calls: its name in the OpenAPI document, and what the calls are for."""
+    """A group of operations: its name in the OpenAPI document, and what they are for."""
 
     FORECASTS = _TagText(
         "forecasts", "What will be sold: one series, many, or the whole hierarchy."
@@ -34,22 +34,3 @@ class Tag(Enum):
     @property
     def description(self) -> str:
         return self.value.description
-
-
-_OF_FIRST_PART = {
-    **dict.fromkeys(("predict", "hierarchy"), Tag.FORECASTS),
-    **dict.fromkeys(("explain", "whatif"), Tag.REASONS),
-    **dict.fromkeys(("historical", "accuracy", "model-metrics", "meta", ""), Tag.FACTS),
-    **dict.fromkeys(("health", "livez", "readyz", "healthz", "metrics"), Tag.MONITORING),
-    "v2": Tag.INFERENCE,
-    "admin": Tag.ADMINISTRATION,
-}
-
-
-def tag_of(path: str) -> Tag:
-    """Return the group of a path, by its first part.
-
-    Raises:
-        KeyError: no group has the part; add it to `_OF_FIRST_PART`.
-    """
-    return _OF_FIRST_PART[path.split("/")[1]]

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from api.answers import JSON
+from middleware.headers import JSON
 
 _MINIMAL_VALUES: Mapping[str, Any] = {
     "string": "",

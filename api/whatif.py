@@ -7,17 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from starlette.requests import Request
-from starlette.responses import Response
 
 from api.answers import basis_of
-from api.costs import SERIES_OF_A_UNIT, charge, charge_origin
-from api.days import translate_runner_errors
+from api.costs import SCENARIO, SERIES_OF_A_UNIT, cost_of_origin
+from api.days import COMPUTED, translate_runner_errors
 from api.nodes import node_row
-from api.parsing import read_json
-from api.response_cache import cached_response
+from api.operation import Computation, operation
 from api.schemas.reasons import Applied, ChildChange, DayChange, NodeChange, WhatifAnswer
 from api.schemas.requests import Override, WhatifRequest
+from api.tags import Tag
 from api.tree import DEFAULT_WAY
 from api.windows import ForecastWindow, window_of
 from errors import Code, FieldError, Problem
@@ -25,25 +23,32 @@ from features.hierarchy import BOTTOM, TOTAL, Hierarchy
 from features.snapshot import Snapshot
 from models.forecaster import Comparison, Forecaster
 from models.scenario import Adjustment, AdjustmentError, bottoms_below
+from storage.keys import Scope
 
 
-async def whatif(forecaster: Forecaster, request: Request) -> Response:
+@operation(
+    "POST",
+    "/whatif",
+    Tag.REASONS,
+    error_codes=COMPUTED | {Code.INVALID_ADJUSTMENT},
+    scope=Scope.WHATIF,
+    cost=SCENARIO,
+)
+async def whatif(forecaster: Forecaster, payload: WhatifRequest) -> Computation[WhatifAnswer]:
     """Compare a node's forecast with a scenario in which covariates are overridden."""
-    payload = await read_json(request, WhatifRequest)
     snapshot = forecaster.release.engine.snapshot
     row = node_row(snapshot, payload.store_nbr, payload.family)
     way = _choose_way(snapshot.hierarchy.nodes[row].level, payload.by)
     window = window_of(snapshot, payload.date, payload.horizon)
     series = len(bottoms_below(snapshot.hierarchy, row))
-    await charge(request, series // SERIES_OF_A_UNIT)
-    await charge_origin(request, snapshot, window)
 
     async def compute() -> WhatifAnswer:
         adjustments, compared = await _compare(forecaster, window, row, payload.adjustments)
         changes = Changes.of(snapshot.hierarchy, compared)
         return _whatif_answer(forecaster, window, row, changes, adjustments, way, payload.depth)
 
-    return await cached_response(forecaster, request, payload, compute, shared=True)
+    cost = series // SERIES_OF_A_UNIT + cost_of_origin(snapshot, window)
+    return Computation(compute, cost)
 
 
 def _whatif_answer(

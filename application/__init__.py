@@ -14,7 +14,9 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.administration import Administration
-from api.routes import ContractRouter, Policies, Routes, Serving
+from api.contract import Serving, contract_endpoints
+from api.response_cache import ResponseCache
+from api.routes import Router
 from application.background import freeze_loaded_modules, run_every, upgrade_database
 from application.conditions import HealthMonitor
 from application.identity import identity_of
@@ -31,11 +33,11 @@ from middleware.body_limit import BodyLimitMiddleware
 from middleware.cached_key_store import CachedKeyStore
 from middleware.context import context_of
 from middleware.cors import CorsMiddleware
-from middleware.deadline import DeadlineMiddleware
 from middleware.limits.limiter import Limiter
 from middleware.problems import ProblemMiddleware
 from middleware.rate_limit import RateHeadersMiddleware, RateLimitMiddleware
 from middleware.request_id import RequestIdMiddleware
+from middleware.routing import dispatch
 from middleware.security_headers import SecurityHeadersMiddleware
 from models.release import LoadedRelease
 from models.reload import Reloader
@@ -45,6 +47,7 @@ from storage.audit import AuditLog
 from storage.database import is_full, open_database
 from storage.key_store import KeyStore
 from telemetry import metrics
+from telemetry.request_log import request_log
 
 _log = structlog.get_logger(__name__)
 
@@ -116,32 +119,38 @@ class Application:
             tiers=tuple(settings.tiers),
             default_tier=settings.default_tier,
         )
-        routes = Routes(serving, self.answers, administration, conditions)
-        self._app = self._wrap_in_middleware(settings, ContractRouter(routes.table(), behind))
+        endpoints = contract_endpoints(
+            serving,
+            ResponseCache(self.answers),
+            administration,
+            conditions,
+            seconds=settings.request_timeout_seconds,
+        )
+        self._router = Router(endpoints, behind)
+        self._app = self._wrap_in_middleware(settings, dispatch)
         self._behind = behind
         self._conditions = conditions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
+            if scope["type"] == "http":  # before any layer: all of them read the match
+                context_of(scope).match = self._router.match(scope)
             await self._app(scope, receive, send)
             return
         async with self._run_background_tasks():
             await self._behind(scope, receive, send)
 
-    def _wrap_in_middleware(self, settings: Settings, front: ASGIApp) -> ASGIApp:
-        """Return the routes wrapped in the middleware, which is listed innermost first."""
-        policies = Policies()
+    def _wrap_in_middleware(self, settings: Settings, app: ASGIApp) -> ASGIApp:
+        """Return an application wrapped in the middleware, which is listed innermost first."""
         limiter = Limiter(
             self._redis,
             share=settings.replicas * settings.workers,
             observe=metrics.count_limiter_decision,
         )
-        app: ASGIApp = AuthorizationMiddleware(
-            front, lambda scope: policies.of(scope).scope, record=self._audit.record
-        )
+        app = AuthorizationMiddleware(app, record=self._audit.record)
         app = BodyLimitMiddleware(
             app,
-            limit_of=lambda scope: min(policies.max_body_of(scope), settings.max_body_bytes),
+            max_bytes=settings.max_body_bytes,
             timeout_seconds=settings.body_timeout_seconds,
         )
         app = RateLimitMiddleware(
@@ -149,19 +158,16 @@ class Application:
             limiter=limiter,
             tiers=settings.tiers,
             default_tier=settings.default_tier,
-            cost_of=lambda scope: 1 if context_of(scope).malformed else policies.of(scope).cost,
         )
         app = AuthenticationMiddleware(
             app,
             identity_of(settings, self._keys, limiter),
             address_of=lambda scope: client_address(scope, settings.trusted_proxies),
             record=self._audit.record,
-            is_required=lambda scope: policies.of(scope).needs_caller,
         )
-        app = DeadlineMiddleware(app, limit_of=lambda scope: settings.request_timeout_seconds)
         app = RateHeadersMiddleware(ProblemMiddleware(app))
         app = CorsMiddleware(app, origins=settings.cors_origins)
-        app = AccessMiddleware(app, route_of=lambda scope: policies.of(scope).route)
+        app = AccessMiddleware(app)
         app = RequestIdMiddleware(app)
         # outermost: a layer further out would iterate over the ten headers that it adds
         return SecurityHeadersMiddleware(app, tls_in_front=settings.tls_in_front)
@@ -183,6 +189,7 @@ class Application:
                 yield
             finally:
                 metrics.flush()
+                request_log.flush()
                 tasks.cancel_scope.cancel()
         with anyio.move_on_after(2, shield=True):
             await self._audit.flush(everything=True)

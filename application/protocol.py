@@ -180,6 +180,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._reading = _NOTHING
         HttpToolsProtocol.on_message_complete(self)
+        context_of(cast("Scope", self.scope)).body_arrived = True
 
     # --- bounds -------------------------------------------------------------------------------
 

@@ -7,68 +7,37 @@ are put there by mistake), no header, no body; a key in the path is cut to its p
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
 from time import perf_counter
 from typing import Any
 
 import anyio
-import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from middleware.context import context_of
+from middleware.routing import Policy, policy_of
 from storage.keys import mask_keys
 from telemetry import metrics
+from telemetry.request_log import request_log
 
 CLIENT_GONE = 499
 """nginx's status for a client that closed the connection before the response was complete."""
-
-QUIET_ROUTES = frozenset(
-    {"/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready"}
-    | {"/metrics", "/metrics/prometheus"}
-)
-"""Routes that probes and scrapers call every few seconds."""
 
 _PATH_CHARACTERS = 256
 # Faster responses skip the check for a disconnect: few clients give up earlier.
 _DISCONNECT_CHECK_SECONDS = 0.1
 
-_log = structlog.get_logger(__name__)
-
-
-def route_of(scope: Scope) -> str:
-    """Return the path template of a request.
-
-    It is the route that Starlette's router matched, or `metrics.OTHER`.
-    """
-    template: str = getattr(scope.get("route"), "path", metrics.OTHER)
-    return template
-
 
 class AccessMiddleware:
-    """Middleware that logs and measures every request to the inner application.
+    """Middleware that logs and measures every request to the inner application."""
 
-    Args:
-        route_of: returns the path template of a request; called after the response. It has few
-            values, because it is a label of metrics.
-        quiet: routes whose successes are logged at debug level.
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        route_of: Callable[[Scope], str] = route_of,
-        quiet: Collection[str] = QUIET_ROUTES,
-    ) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.route_of = route_of
-        self.quiet = frozenset(quiet)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        response = _ObservedResponse(receive, send, body_received=_has_no_body(scope))
+        response = _ObservedResponse(scope, receive, send)
         metrics.count_request_start()
         try:
             await self.app(scope, response.receive, response.send)
@@ -76,20 +45,22 @@ class AccessMiddleware:
             self._record_request(scope, response)
 
     def _record_request(self, scope: Scope, response: _ObservedResponse) -> None:
-        route = self.route_of(scope)
+        policy = policy_of(scope)
+        route = policy.route
         seconds = perf_counter() - response.began
         status = response.status
         metrics.count_request_end(route, metrics.method_label(scope["method"]), status, seconds)
-        level = self._choose_level(route, response)
-        if _log.is_enabled_for(level):
-            _log.log(level, "request", **_log_fields(scope, response, route, seconds))
+        level = _choose_level(policy, response)
+        if level >= request_log.level:
+            request_log.add(level, _log_fields(scope, response, route, seconds))
 
-    def _choose_level(self, route: str, response: _ObservedResponse) -> int:
-        if response.status >= 500 or (response.status != CLIENT_GONE and not response.complete):
-            return logging.ERROR
-        if response.status >= 400:
-            return logging.WARNING
-        return logging.DEBUG if route in self.quiet else logging.INFO
+
+def _choose_level(policy: Policy, response: _ObservedResponse) -> int:
+    if response.status >= 500 or (response.status != CLIENT_GONE and not response.complete):
+        return logging.ERROR
+    if response.status >= 400:
+        return logging.WARNING
+    return logging.DEBUG if policy.quiet else logging.INFO
 
 
 def _log_fields(
@@ -97,6 +68,7 @@ def _log_fields(
 ) -> dict[str, Any]:
     context = context_of(scope)
     fields = {
+        "request_id": context.request_id,
         "method": scope["method"],
         "route": route,
         # a path equal to its route has no parameters, so there is nothing to mask
@@ -126,10 +98,25 @@ class _ObservedResponse:
         complete: whether all of it was sent while the client was connected.
     """
 
-    def __init__(self, receive: Receive, send: Send, *, body_received: bool) -> None:
+    __slots__ = (
+        "_body_received",
+        "_ended",
+        "_gone",
+        "_receive",
+        "_scope",
+        "_send",
+        "_started",
+        "began",
+        "bytes",
+        "cache",
+        "complete",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
         self._receive = receive
         self._send = send
-        self._body_received = body_received
+        self._body_received = False
         self._gone = False
         self._ended = False
         self._started: int | None = None
@@ -172,7 +159,9 @@ class _ObservedResponse:
         a cancelled scope, `receive` returns a message only if one is ready. While the request's
         body is unread, polling could take a part of it from the application, and is skipped.
         """
-        if not self._body_received or perf_counter() - self.began < _DISCONNECT_CHECK_SECONDS:
+        if perf_counter() - self.began < _DISCONNECT_CHECK_SECONDS:
+            return
+        if not (self._body_received or _has_no_body(self._scope)):
             return
         with anyio.CancelScope() as now:
             now.cancel()

@@ -18,6 +18,7 @@ from middleware.auth_failures import AuthenticationFailed
 from middleware.caller import Caller
 from middleware.context import context_of
 from middleware.credentials import refuse_keys_in_query
+from middleware.routing import policy_of
 from tiers import ANONYMOUS
 
 
@@ -32,14 +33,12 @@ class Identity(Protocol):
 class AuthenticationMiddleware:
     """Middleware that sets the request's caller, and why it was not identified.
 
-    Needs `RequestIdMiddleware` around it.
+    Needs `RequestIdMiddleware` around it. For a public operation of cost 0, such as a probe, no key
+    is looked up: otherwise invalid keys could query the database without being charged.
 
     Args:
         address_of: returns the client address of a request, behind trusted proxies.
         record: takes an audit event for every refused credential; must not block.
-        is_required: returns whether the caller of a request matters. For an open route of cost 0,
-            such as a probe, no key is looked up: otherwise invalid keys could query the database
-            without being charged.
         anonymous_tier: tier of an unidentified caller.
         now: the time of day, aware, of recorded events.
     """
@@ -51,7 +50,6 @@ class AuthenticationMiddleware:
         *,
         address_of: Callable[[Scope], str],
         record: Record,
-        is_required: Callable[[Scope], bool] = lambda scope: True,
         anonymous_tier: str = ANONYMOUS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -59,7 +57,6 @@ class AuthenticationMiddleware:
         self._identity = identity
         self._address_of = address_of
         self._record = record
-        self._is_required = is_required
         self._anonymous_tier = anonymous_tier
         self._now = now
 
@@ -73,7 +70,7 @@ class AuthenticationMiddleware:
         address = self._address_of(scope)
         try:
             refuse_keys_in_query(scope)
-            if self._is_required(scope):
+            if policy_of(scope).needs_caller:
                 context.caller = await self._identity.identify(scope, address)
             else:
                 context.caller = Caller.anonymous(address, self._anonymous_tier)

@@ -1,4 +1,4 @@
-"""Refusal of callers who are not identified, or who lack the scope of a call.
+"""Refusal of callers who are not identified, or who lack the scope of an operation.
 
 It runs inside the rate limit, so that a refused request is charged too.
 """
@@ -15,19 +15,13 @@ from middleware import auth_failures
 from middleware.audit_buffer import Record, refusal_event
 from middleware.caller import caller_of
 from middleware.context import context_of
-
-ANY = "any"
-"""Requirement of a call that every authenticated caller may make."""
-
-Required = Callable[[Scope], str | None]
-"""The scope that a call requires; `ANY` for any authenticated caller, None for an open call."""
+from middleware.routing import ANY, policy_of
 
 
 class AuthorizationMiddleware:
     """Middleware that checks the caller's scope; needs `AuthenticationMiddleware` around it.
 
     Args:
-        required: returns the scope that a request requires.
         record: takes an audit event for every missing key or scope; must not block.
         now: the time of day, aware, of recorded events.
     """
@@ -35,13 +29,11 @@ class AuthorizationMiddleware:
     def __init__(
         self,
         app: ASGIApp,
-        required: Required,
         *,
         record: Record,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.app = app
-        self._required = required
         self._record = record
         self._now = now
 
@@ -57,8 +49,8 @@ class AuthorizationMiddleware:
     def _authorize(self, scope: Scope) -> None:
         refusal = context_of(scope).authentication_failure
         if refusal is not None and refusal.code is Code.KEY_IN_QUERY:
-            raise refusal  # on open calls too: the key has leaked wherever it was sent
-        required_scope = self._required(scope)
+            raise refusal  # on public paths too: the key has leaked wherever it was sent
+        required_scope = policy_of(scope).scope
         if required_scope is None:
             return
         if refusal is not None:

@@ -8,7 +8,6 @@ on, so the inner application never buffers more than the limit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 import anyio
 from starlette.requests import ClientDisconnect
@@ -17,19 +16,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from errors import Code, Problem
 from middleware.content_coding import Decoder, decoder_for
 from middleware.context import context_of
+from middleware.routing import policy_of
 
 MAX_BYTES = 10_000_000
 TIMEOUT_SECONDS = 10.0
-"""Key of the scope's state that holds the limit of the request, for its route."""
 
 _ANNOUNCING = frozenset((b"content-length", b"content-encoding"))
 
 # The unread rest of the body would be parsed as the next request on the connection.
 _CLOSE = {"Connection": "close"}
-
-
-def _default_limit(scope: Scope) -> int:
-    return MAX_BYTES
 
 
 class BodyLimitMiddleware:
@@ -40,7 +35,7 @@ class BodyLimitMiddleware:
     disconnects while sending gets no response, and that is no error.
 
     Args:
-        limit_of: returns the maximum of bytes of a request's body.
+        max_bytes: of any body, where an operation allows more.
         timeout_seconds: time until the body is complete, counted from the first `receive`;
             earlier data waits in the server's buffer.
 
@@ -55,11 +50,11 @@ class BodyLimitMiddleware:
         self,
         app: ASGIApp,
         *,
-        limit_of: Callable[[Scope], int] = _default_limit,
+        max_bytes: int = MAX_BYTES,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self.app = app
-        self.limit_of = limit_of
+        self.max_bytes = max_bytes
         self.timeout_seconds = timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,7 +63,8 @@ class BodyLimitMiddleware:
             return
         if (problem := context_of(scope).malformed) is not None:
             raise problem
-        body = _Body(scope, receive, send, self.limit_of, self.timeout_seconds)
+        max_bytes = min(policy_of(scope).max_body_of(scope), self.max_bytes)
+        body = _Body(scope, receive, send, max_bytes, self.timeout_seconds)
         try:
             await self.app(scope, body.receive, body.send)
         except ClientDisconnect:
@@ -90,12 +86,27 @@ class _Body:
         abandoned: whether the client disconnected before the body was complete.
     """
 
+    __slots__ = (
+        "_complete",
+        "_context",
+        "_decoder",
+        "_limit",
+        "_receive",
+        "_received",
+        "_scope",
+        "_seconds",
+        "_send",
+        "_until",
+        "abandoned",
+        "refusal",
+    )
+
     def __init__(
         self,
         scope: Scope,
         receive: Receive,
         send: Send,
-        limit_of: Callable[[Scope], int],
+        max_bytes: int,
         seconds: float,
     ) -> None:
         """Check the headers that announce the body.
@@ -108,7 +119,7 @@ class _Body:
         self._receive = receive
         self._send = send
         self._context = context_of(scope)
-        self._limit = limit_of(scope)
+        self._limit = max_bytes
         self._seconds = seconds
         self._until: float | None = None
         self._received = 0
@@ -136,6 +147,8 @@ class _Body:
 
     async def _receive_next(self) -> Message:
         """Return the next message; set `refusal` if it is late or exceeds the limit."""
+        if self._context.body_arrived:  # a time limit costs more than the rest of this layer
+            return self._take_message(await self._receive())
         if self._until is None:
             self._until = anyio.current_time() + self._seconds
         timeout = asyncio.timeout_at(self._until)  # costs half of anyio's cancel scope
@@ -147,6 +160,9 @@ class _Body:
                 raise
             self.refusal = _too_slow(self._seconds)
             return {}
+        return self._take_message(message)
+
+    def _take_message(self, message: Message) -> Message:
         if message["type"] == "http.disconnect":
             self.abandoned = True
             return message

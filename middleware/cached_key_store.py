@@ -201,6 +201,14 @@ class CachedKeyStore:
         self._observe("miss")
         return fetched.key
 
+    def is_current(self, key: ApiKey) -> bool:
+        """Return whether `find` would return this very key now, without a query."""
+        entry = self._known.get(key.id)
+        current = entry is not None and entry.key is key and self._age_of(entry) < self._ttl
+        if current:
+            self._observe("hit")
+        return current
+
     def probe(self) -> None:
         """Probe an unavailable database, without waiting for the result."""
         if self.unavailable:

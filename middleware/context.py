@@ -7,7 +7,7 @@ here, and a misspelt name is an error.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from errors import Problem
     from middleware.caller import Caller
     from middleware.limits.verdict import Verdict
+    from middleware.routing import Match
 
 KEY = "mlrf_request"
 """Key of the context in the scope."""
@@ -29,52 +30,46 @@ class RequestContext:
     Attributes:
         request_id: the caller's X-Request-ID, or a new one.
         malformed: problem of a request that the protocol could not parse; None for all others.
-        policy: what the operation demands of its caller; None until it was matched.
+        match: operation that the request is for; None until it was matched.
         deadline: end of the time for the answer, on the clock of the event loop.
         caller: principal that authentication has identified, or an anonymous one.
         authentication_failure: problem of a caller who could not be identified.
         verdict: latest decision of the rate limit; None for a call that is free.
         cost: units charged so far; None before the first charge.
-        extra_cost: units charged beside the operation's flat cost.
         charge: charges further units; set by the rate limit.
         max_body_bytes: bound of the body, decompressed; None where there is no bound.
         body: whole body, once it was read.
-        raw_request: key of the request in the response cache; None if it is not cached by that.
-        response_cache: cache of answers that the operation goes through.
+        body_arrived: whether the server has the whole body, so that reading it takes no time.
     """
 
     __slots__ = (
         "authentication_failure",
         "body",
+        "body_arrived",
         "caller",
         "charge",
         "cost",
         "deadline",
-        "extra_cost",
         "malformed",
+        "match",
         "max_body_bytes",
-        "policy",
-        "raw_request",
         "request_id",
-        "response_cache",
         "verdict",
     )
 
     def __init__(self) -> None:
         self.request_id = ""
         self.malformed: Problem | None = None
-        self.policy: Any = None
+        self.match: Match | None = None
         self.deadline: float | None = None
         self.caller: Caller | None = None
         self.authentication_failure: Problem | None = None
         self.verdict: Verdict | None = None
         self.cost: int | None = None
-        self.extra_cost = 0
         self.charge: Charge | None = None
         self.max_body_bytes: int | None = None
         self.body: bytes | None = None
-        self.raw_request: tuple[Any, ...] | None = None
-        self.response_cache: Any = None
+        self.body_arrived = False
 
 
 def context_of(scope: Scope) -> RequestContext:

@@ -14,6 +14,9 @@ from middleware.headers import values_of
 MAX_LENGTH = 4096
 """Characters of a key or token."""
 
+HEADERS = frozenset((b"authorization", b"x-api-key"))
+"""Headers that a key or token is read from, in lower case."""
+
 _QUERY_NAMES = {"apikey", "key", "xapikey", "accesstoken", "token"}
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 

@@ -12,7 +12,8 @@ import hmac
 import re
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
-from typing import Protocol
+from itertools import chain
+from typing import Any, NamedTuple, Protocol
 
 from starlette.types import Scope
 
@@ -20,7 +21,7 @@ from errors import InputError
 from middleware import auth_failures
 from middleware.cached_key_store import KeysUnavailableError, LookupsExhaustedError
 from middleware.caller import Caller
-from middleware.credentials import Credential, credential_of
+from middleware.credentials import HEADERS, Credential, credential_of
 from middleware.tokens import TokenError, VerifiedToken, looks_like_token
 from storage.keys import PREFIX, ApiKey, PresentedKey, parse_key
 
@@ -58,6 +59,10 @@ class Keys(Protocol):
         """Return the key of an id; raise KeysUnavailableError or LookupsExhaustedError."""
         ...
 
+    def is_current(self, key: ApiKey) -> bool:
+        """Return whether `find` would return this very key now, without a query."""
+        ...
+
     def record_use(self, public_id: str) -> None: ...
 
 
@@ -92,6 +97,24 @@ class EnvironmentKey:
         return Caller("env", "API_KEY", self._tier, self._scopes, True, address)
 
 
+MOST_VERIFIED = 4096
+"""Callers whose verified credentials are cached."""
+
+_LONGEST_VERIFIED = 256
+"""Bytes of headers up to which credentials are cached; a caller can make them longer."""
+
+
+_Presented = tuple[Any, ...]
+"""An address, and all headers of a request that are read for credentials."""
+
+
+class _Verified(NamedTuple):
+    """A caller with the key that was verified; None for the key of the environment."""
+
+    caller: Caller
+    key: ApiKey | None
+
+
 class CredentialIdentity:
     """Identity by the key of the environment, keys of the database, and tokens.
 
@@ -117,21 +140,51 @@ class CredentialIdentity:
         self._environment = environment
         self._tokens = tokens
         self._now = now
+        self._verified: dict[_Presented, _Verified] = {}
 
     async def identify(self, scope: Scope, address: str) -> Caller:
         """Return the caller of a request; raise AuthenticationFailed if there is none."""
+        presented = (address, *(pair for pair in scope["headers"] if pair[0] in HEADERS))
+        caller = self._find_verified(presented)
+        if caller is not None:
+            return caller
         credential = credential_of(scope)
         if credential is None:
             raise auth_failures.missing()
         if self._environment is not None and self._environment.matches(credential.text):
-            return self._environment.caller(address)
+            return self._keep(presented, _Verified(self._environment.caller(address), None))
         if looks_like_token(credential.text):
             return self._verify_token(credential, address)
-        presented = parse_key(credential.text)
-        if presented is None:
+        parsed = parse_key(credential.text)
+        if parsed is None:
             raise auth_failures.invalid("no_key", _describe_malformed(credential.text))
-        key = await self._verify_key(presented, address)
-        return Caller(f"key:{key.id}", key.client, key.tier, key.scopes, True, address)
+        key = await self._verify_key(parsed, address)
+        caller = Caller(f"key:{key.id}", key.client, key.tier, key.scopes, True, address)
+        return self._keep(presented, _Verified(caller, key))
+
+    def _find_verified(self, presented: _Presented) -> Caller | None:
+        """Return the caller that the same headers from the same address were verified for.
+
+        It holds for as long as the key store would return the key that was verified: a revoked or
+        changed key is noticed as soon as the store reads it again. Tokens are not among them: they
+        expire, and their verifier has a cache.
+        """
+        verified = self._verified.get(presented)
+        if verified is None:
+            return None
+        key = verified.key
+        if key is not None:
+            if not (self._keys.is_current(key) and key.usable(self._now())):
+                return None
+            self._keys.record_use(key.id)
+        return verified.caller
+
+    def _keep(self, presented: _Presented, verified: _Verified) -> Caller:
+        if sum(map(len, chain.from_iterable(presented[1:]))) <= _LONGEST_VERIFIED:
+            if len(self._verified) >= MOST_VERIFIED:
+                self._verified.clear()
+            self._verified[presented] = verified
+        return verified.caller
 
     async def _verify_key(self, presented: PresentedKey, address: str) -> ApiKey:
         """Return the presented key; refuse a wrong secret and an unusable key.

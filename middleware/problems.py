@@ -82,13 +82,7 @@ class _Responder:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = Headers(raw=list(message.get("headers", ())))
-            is_problem = headers.get("content-type", "").startswith(MEDIA_TYPE)
-            if message["status"] >= 400 and not is_problem:
-                self._replaced = True
-                await self.fail(
-                    self._replace_foreign(message["status"], headers), message["status"]
-                )
+            if message["status"] >= 400 and await self._replace_foreign(message):
                 return
             self.started = True
         if not self._replaced:
@@ -115,7 +109,16 @@ class _Responder:
         )
         await self._send({"type": "http.response.body", "body": body})
 
-    def _replace_foreign(self, status: int, headers: Headers) -> Problem:
+    async def _replace_foreign(self, start: Message) -> bool:
+        """Replace an error that is no problem document; return whether it was one."""
+        headers = Headers(raw=list(start.get("headers", ())))
+        if headers.get("content-type", "").startswith(MEDIA_TYPE):
+            return False
+        self._replaced = True
+        await self.fail(self._problem_of(start["status"], headers), start["status"])
+        return True
+
+    def _problem_of(self, status: int, headers: Headers) -> Problem:
         code = code_of_status(status)
         detail = _FOREIGN_DETAIL.get(code, f"{code.title}.").format(method=self._scope["method"])
         preserved = {name: headers[name] for name in _PRESERVED_HEADERS if name in headers}

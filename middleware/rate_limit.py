@@ -19,6 +19,7 @@ from errors import Code, Problem
 from middleware.caller import caller_of
 from middleware.context import RequestContext, context_of
 from middleware.limits.verdict import Verdict, headers_of
+from middleware.routing import policy_of
 from tiers import Tier
 
 _log = structlog.get_logger(__name__)
@@ -55,8 +56,9 @@ class RateHeadersMiddleware:
         context = context_of(scope)
 
         def send_with_headers(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start" and context.verdict is not None:
-                own = headers_of(context.verdict, self._clock()).items()
+            verdict = context.verdict
+            if message["type"] == "http.response.start" and verdict and verdict.tier.quota:
+                own = headers_of(verdict, self._clock()).items()
                 ours = {name.lower().encode(): value.encode() for name, value in own}
                 others = (p for p in message.get("headers", ()) if p[0].lower() not in ours)
                 message = {**message, "headers": [*others, *ours.items()]}
@@ -66,11 +68,12 @@ class RateHeadersMiddleware:
 
 
 class RateLimitMiddleware:
-    """Middleware that charges the flat cost of a call; needs `AuthenticationMiddleware` around it.
+    """Middleware that charges the flat cost; needs `AuthenticationMiddleware` around it.
 
     It sets `charge` of the request's context, for handlers with further costs, and `cost`, for the
-    log. An unidentified caller is charged one unit, whatever
-    the call: the request is going to be refused.
+    log. At a cost of 0 there are no headers: they would reveal at no cost whether a key is valid.
+    An unidentified caller is charged one unit, whatever the operation: the request is going to be
+    refused.
     """
 
     def __init__(
@@ -80,14 +83,11 @@ class RateLimitMiddleware:
         limiter: Limiter,
         tiers: Mapping[str, Tier],
         default_tier: str,
-        cost_of: Callable[[Scope], int],
     ) -> None:
         """Wrap an application.
 
         Args:
             default_tier: for callers whose tier is not among `tiers`.
-            cost_of: returns the flat cost of a request in units. At 0 there are no headers:
-                they would reveal at no cost whether a key is valid.
 
         Raises:
             ValueError: `default_tier` is not among `tiers`.
@@ -98,7 +98,6 @@ class RateLimitMiddleware:
         self._limiter = limiter
         self._tiers = tiers
         self._default = tiers[default_tier]
-        self._cost_of = cost_of
         self._unknown: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,7 +105,7 @@ class RateLimitMiddleware:
             context, caller = context_of(scope), caller_of(scope)
             tier = self._tier_of(caller.tier)
             request_charge = RequestCharge(context, self._limiter, caller.subject, tier)
-            cost = self._cost_of(scope)
+            cost = 1 if context.malformed else policy_of(scope).cost
             # charge one unit at most to unauthenticated callers: an expensive call would
             # otherwise answer COST_TOO_HIGH or RATE_LIMITED instead of asking for a key
             await request_charge.charge(cost if caller.authenticated else min(cost, 1))
@@ -125,6 +124,8 @@ class RateLimitMiddleware:
 
 class RequestCharge:
     """Units that one request has been charged so far."""
+
+    __slots__ = ("_context", "_limiter", "_subject", "_tier", "_total")
 
     def __init__(self, context: RequestContext, limiter: Limiter, subject: str, tier: Tier) -> None:
         self._context = context

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import threading
+from contextvars import ContextVar
 from types import TracebackType
-from typing import Any
 
-import orjson
 import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
 
-_SHARED: tuple[structlog.typing.Processor, ...] = (
-    structlog.contextvars.merge_contextvars,
+from telemetry.json_lines import serialize_event
+from telemetry.request_log import request_log
+
+current_request_id: ContextVar[str] = ContextVar("current_request_id")
+"""Id of the request that the current task answers; every line that it logs has it."""
+
+
+def _add_request_id(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    request_id = current_request_id.get(None)
+    if request_id is not None:
+        event.setdefault("request_id", request_id)
+    return event
+
+
+_SHARED: tuple[Processor, ...] = (
+    _add_request_id,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -37,11 +50,12 @@ def configure_logging(level: str) -> None:
     logging.getLogger("uvicorn.access").propagate = False
     out = sys.stderr.buffer
     structlog.configure(
-        processors=[*_SHARED, structlog.processors.JSONRenderer(serializer=_serialize_event)],
+        processors=[*_SHARED, structlog.processors.JSONRenderer(serializer=serialize_event)],
         logger_factory=lambda *name: structlog.BytesLogger(out, name=name[0] if name else None),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         cache_logger_on_first_use=True,
     )
+    request_log.configure(structlog.BytesLogger(out).msg, logging.getLevelName(level))
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
     sys.unraisablehook = lambda what: _log_uncaught(
@@ -59,7 +73,7 @@ def json_formatter() -> logging.Formatter:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.JSONRenderer(
-                serializer=lambda event, **options: _serialize_event(event, **options).decode()
+                serializer=lambda event, **options: serialize_event(event, **options).decode()
             ),
         ],
     )
@@ -70,10 +84,3 @@ def _log_uncaught(
 ) -> None:
     problem = (kind, error or kind(), trace)
     structlog.get_logger(__name__).critical("uncaught_exception", exc_info=problem)
-
-
-def _serialize_event(event: Any, **options: Any) -> bytes:
-    try:
-        return orjson.dumps(event, **options)
-    except TypeError:  # text that is not UTF-8, such as a file name, or an integer above 64 bits
-        return json.dumps(event, **options).encode()

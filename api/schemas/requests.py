@@ -18,6 +18,8 @@ from pydantic import (
 )
 from typing_extensions import TypeAliasType
 
+from api.schemas.field_codes import RefusedAs
+from errors import Code
 from features.reading.days import describe_form
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 
@@ -61,6 +63,12 @@ def number_of_text(value: object) -> object:
 Day = Annotated[dt.date, BeforeValidator(_calendar_day)]
 QueryHorizon = Annotated[Horizon, BeforeValidator(number_of_text)]
 
+_A_STORE = RefusedAs(Code.INVALID_STORE)
+_A_FAMILY = RefusedAs(Code.INVALID_FAMILY)
+_A_DATE = RefusedAs(Code.INVALID_DATE)
+_A_HORIZON = RefusedAs(Code.INVALID_HORIZON)
+_A_NODE = RefusedAs(Code.INVALID_NODE)
+
 
 class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -69,13 +77,13 @@ class Request(BaseModel):
 class SimpleRequest(Request):
     """A bottom series: a family in a store."""
 
-    store_nbr: WholeNumber
+    store_nbr: Annotated[WholeNumber, _A_STORE]
     """As in the tables; `/meta` lists the stores."""
-    family: str
+    family: Annotated[str, _A_FAMILY]
     """As in the tables; `/meta` lists the families."""
-    date: Day | None = None
+    date: Annotated[Day | None, _A_DATE] = None
     """First day to forecast; if left out, the day after the newest sales."""
-    horizon: Horizon
+    horizon: Annotated[Horizon, _A_HORIZON]
     """Days to forecast."""
     intervals: Annotated[tuple[Nominal, ...], Field(max_length=50), FailFast()] = DEFAULT_INTERVALS
     """Nominal coverage of the requested intervals, in percent."""
@@ -89,13 +97,13 @@ class SimpleRequest(Request):
 class HierarchyQuery(Request):
     """A part of the tree of forecasts."""
 
-    date: Day | None = None
+    date: Annotated[Day | None, _A_DATE] = None
     """First day; if left out, the day after the newest sales."""
-    horizon: QueryHorizon | None = None
+    horizon: Annotated[QueryHorizon | None, _A_HORIZON] = None
     """Days to add up; one day if left out."""
     by: Grouping | None = None
     """First level below the total; `store` if left out."""
-    node: str | None = None
+    node: Annotated[str | None, _A_NODE] = None
     """Root of the tree, such as `store:1` or `family:DAIRY`; the total if left out."""
     depth: Annotated[int, Field(ge=0)] | None = None
     """Levels to include below that node; all if left out."""
@@ -107,11 +115,11 @@ class RowRequest(Request):
     features: list[Any] | dict[str, Any]
     """The whole row in the order of `/meta`, or names and values. A value is a number, null where
     not known, or the name of a category."""
-    store_nbr: WholeNumber | None = None
+    store_nbr: Annotated[WholeNumber | None, _A_STORE] = None
     """With `family`: features that the request leaves out are taken from the data."""
-    family: str | None = None
+    family: Annotated[str | None, _A_FAMILY] = None
     """See `store_nbr`."""
-    date: Day | None = None
+    date: Annotated[Day | None, _A_DATE] = None
     """Day to forecast; if left out, the day after the newest sales."""
 
     @field_validator("features", mode="before")
@@ -141,13 +149,13 @@ class BatchRequest(Request):
 class HistoricalRequest(Request):
     """Days of a bottom series, a store, a family, or all of it."""
 
-    store_nbr: WholeNumber | None = None
+    store_nbr: Annotated[WholeNumber | None, _A_STORE] = None
     """All stores if left out."""
-    family: str | None = None
+    family: Annotated[str | None, _A_FAMILY] = None
     """All families if left out."""
-    first: Annotated[Day | None, Field(alias="from")] = None
+    first: Annotated[Day | None, Field(alias="from"), _A_DATE] = None
     """First day; if left out, 89 days before the last."""
-    last: Annotated[Day | None, Field(alias="to")] = None
+    last: Annotated[Day | None, Field(alias="to"), _A_DATE] = None
     """Last day; the newest if left out."""
     limit: Annotated[WholeNumber, Field(ge=1, le=1000)] = 365
     """Days of a page."""
@@ -156,13 +164,13 @@ class HistoricalRequest(Request):
 class ExplainRequest(Request):
     """A bottom series, a store, a family, or all of it."""
 
-    store_nbr: WholeNumber | None = None
+    store_nbr: Annotated[WholeNumber | None, _A_STORE] = None
     """All stores if left out."""
-    family: str | None = None
+    family: Annotated[str | None, _A_FAMILY] = None
     """All families if left out."""
-    date: Day | None = None
+    date: Annotated[Day | None, _A_DATE] = None
     """First day; if left out, the day after the newest sales."""
-    horizon: Horizon | None = None
+    horizon: Annotated[Horizon | None, _A_HORIZON] = None
     """Days to add up; one day if left out."""
 
 
@@ -190,13 +198,13 @@ _OverrideOrValue = Override | float | str | None
 class WhatifRequest(Request):
     """Assumptions on a bottom series, a store, a family, or all of it."""
 
-    store_nbr: WholeNumber | None = None
+    store_nbr: Annotated[WholeNumber | None, _A_STORE] = None
     """All stores if left out."""
-    family: str | None = None
+    family: Annotated[str | None, _A_FAMILY] = None
     """All families if left out."""
-    date: Day | None = None
+    date: Annotated[Day | None, _A_DATE] = None
     """First day to forecast; if left out, the day after the newest sales."""
-    horizon: Horizon
+    horizon: Annotated[Horizon, _A_HORIZON]
     """Days to forecast."""
     adjustments: dict[
         str,

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 
 import structlog
 from redis.exceptions import ResponseError
@@ -76,6 +77,9 @@ class Limiter:
         """
         if not 1 <= cost <= tier.burst and tier.quota is not None:
             raise ValueError(f"a cost of {cost} cannot be charged in tier {tier.name}")
+        if tier.quota is None:
+            self._observe(tier.name, "allowed", "none")
+            return _unlimited(tier)
         verdict, backend = await self._charge_backend(subject, tier, cost)
         self._observe(tier.name, "allowed" if verdict.allowed else "refused", backend)
         return verdict
@@ -83,7 +87,7 @@ class Limiter:
     async def refund(self, subject: str, tier: Tier, units: int) -> Verdict:
         """Refund units that a caller was charged for a request that is refused."""
         if tier.quota is None:
-            return Verdict(tier, allowed=True)
+            return _unlimited(tier)
         if self._shared is not None:
             account, now = self._lease_for(subject, tier), self._clock()
             # if Redis fails, refund the local limits, which apply during the outage
@@ -102,8 +106,6 @@ class Limiter:
         return self._local.is_exhausted(subject, tier)
 
     async def _charge_backend(self, subject: str, tier: Tier, cost: int) -> tuple[Verdict, str]:
-        if tier.quota is None:
-            return Verdict(tier, allowed=True), "none"
         if self._shared is None:
             return self._local.charge(subject, tier, cost), "local"
         account = self._lease_for(subject, tier)
@@ -177,3 +179,9 @@ class Limiter:
             account = Lease()
             self._accounts.put(key, account)
         return account
+
+
+@cache
+def _unlimited(tier: Tier) -> Verdict:
+    """Return the verdict on any charge in a tier without limit."""
+    return Verdict(tier, allowed=True)

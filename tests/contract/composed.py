@@ -19,7 +19,7 @@ import orjson
 from pydantic import SecretStr
 from starlette.types import Message, Receive, Scope, Send
 
-from api.routes import Serving
+from api.contract import Serving
 from application import Application
 from artifacts import Store
 from models.release import LoadedRelease

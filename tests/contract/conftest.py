@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,22 +15,26 @@ import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from starlette.routing import Router
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from api.administration import Administration
-from api.routes import Routes, Serving
+from api.contract import Serving, contract_endpoints
+from api.response_cache import ResponseCache
+from api.routes import Router
 from api.schemas.facts import DegradedReason
 from artifacts import Release, Store
 from cache.answers import AnswerCache
 from errors import Code, Problem
 from features.snapshot import Snapshot
+from middleware.context import context_of
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
+from middleware.routing import dispatch
 from models.engine import ForecastEngine
 from models.forecaster import Forecaster
 from models.release import LoadedRelease, load_release
+from telemetry.request_log import request_log
 
 _INTERNALS = re.compile(r"Traceback|File \"|\.py\b|/(work|tmp|srv|root|home|usr)/|<[a-z]+>")
 
@@ -131,6 +136,7 @@ class BrokenServing:
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
     """Discard the log: no test reads it, and structlog prints local variables by default."""
+    request_log.configure(lambda lines: None, logging.INFO)
     with capture_logs():
         yield
 
@@ -152,14 +158,28 @@ def client_of(
     conditions: FixedConditions | None = None,
 ) -> Client:
     """Return a client of the routes without middleware, with a cache of its own."""
-    routes = Routes(
+    endpoints = contract_endpoints(
         lambda: serving,
-        AnswerCache(),
+        ResponseCache(AnswerCache()),
         administration or Administration(*(None,) * 5),  # type: ignore[arg-type]
         conditions or FixedConditions(),
+        seconds=30,
     )
-    router = Router(routes.table(), redirect_slashes=False)
-    return Client(RequestIdMiddleware(ProblemMiddleware(router)))
+    return Client(RequestIdMiddleware(ProblemMiddleware(routed(Router(endpoints, nothing_behind)))))
+
+
+def routed(router: Router) -> ASGIApp:
+    """Return an application that answers by a router, with no layer around it."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        context_of(scope).match = router.match(scope)
+        await dispatch(scope, receive, send)
+
+    return app
+
+
+async def nothing_behind(scope: Scope, receive: Receive, send: Send) -> None:
+    raise AssertionError("the framework is not reached")
 
 
 @pytest.fixture(scope="session")

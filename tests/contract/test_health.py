@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from api.operation import Dependency
 from api.operations import OPERATIONS
 from api.schemas.facts import DegradedReason
 from artifacts import Release
@@ -96,9 +95,7 @@ def test_without_a_model_the_process_is_alive(client_without_model: Any) -> None
 
 def test_the_list_holds_all_calls_that_need_a_model() -> None:
     """A new route must be added above, so that it is tested without a model."""
-    dependent = {
-        call.path for call in OPERATIONS if call.needs in (Dependency.MODEL, Dependency.CONDITIONS)
-    }
+    dependent = {call.path for call in OPERATIONS if Forecaster in call.parameters.values()}
     assert dependent == {param.values[1] for param in NEED_A_MODEL}
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
 import anyio
 import pytest
-from starlette.responses import RedirectResponse
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Message, Receive, Send
 
+from api.contract import contract_endpoints
 from api.documentation import PAGES
 from api.operation import Access, Operation
 from api.operations import OPERATIONS
-from api.routes import ContractRouter
+from api.routes import Router
 from application import Application
 from artifacts import Store
 from models.forecaster import Forecaster
@@ -30,7 +34,7 @@ from tests.contract.composed import (
     compose_application,
     send_requests,
 )
-from tests.contract.conftest import FixedServing, LocalRunners
+from tests.contract.conftest import FixedServing, LocalRunners, routed
 
 OPEN = {
     *("/", "/docs", "/docs/errors", "/docs/style.css", "/docs/try.js", "/openapi.json"),
@@ -257,7 +261,7 @@ def test_the_framework_redirects_nowhere(status: int) -> None:
         return {"type": "http.request", "body": b""}
 
     scope = {"type": "http", "method": "GET", "path": "/static_content", "headers": []}
-    anyio.run(ContractRouter([], behind), scope, receive, send)
+    anyio.run(routed(Router([], behind)), scope, receive, send)
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     assert sent[0]["status"] == 404
     assert b"elsewhere" not in str(sent).encode()
@@ -281,3 +285,47 @@ def test_websockets_are_closed_and_do_not_reach_the_framework_behind(app: Applic
     scope: dict[str, Any] = {"type": "websocket", "path": "/", "headers": [], "client": None}
     anyio.run(app, scope, receive, send)
     assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+# --- the match --------------------------------------------------------------------------------
+
+
+NOTHING: Any = None
+ENDPOINTS = contract_endpoints(NOTHING, NOTHING, NOTHING, NOTHING, seconds=1)
+ROUTER = Router(ENDPOINTS, NOTHING)
+BOUND = {(endpoint.policy, id(endpoint.app)) for endpoint in ENDPOINTS}
+PATHS = sorted({endpoint.policy.route for endpoint in ENDPOINTS})
+PIECES = ("/", "//", "\n", "\r\n", "\x00", "%2f", "%0a", ".", "..", ";", " ", "x", "?a", "\u2028")
+
+
+@st.composite
+def spellings(draw: st.DrawFn) -> str:
+    """A path of the contract with pieces put in, repeated, left out, or in another case."""
+    path = draw(st.sampled_from(PATHS)).replace("{id}", draw(st.sampled_from(("a1", "{id}", "b"))))
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(path)))
+        cut = draw(st.integers(0, 2))
+        path = path[:at] + draw(st.sampled_from(PIECES)) + path[at + cut :]
+    return path.upper() if draw(st.booleans()) and draw(st.booleans()) else path
+
+
+@given(path=spellings() | st.text(max_size=20), method=st.sampled_from((*METHODS, "get", "", "X")))
+def test_no_path_reaches_a_handler_whose_policy_was_not_applied(path: str, method: str) -> None:
+    """The layers read the policy of the match, and its application answers: they are a pair."""
+    match = ROUTER.match({"type": "http", "path": path, "method": method})
+    if (match.policy, id(match.app)) in BOUND:
+        return
+    if isinstance(match.app, Response):
+        assert match.app.status_code in (404, 405)
+        return
+    assert match.policy.scope == Scope.ADMIN  # the framework's own pages
+    assert path.startswith(("/static_content", "/assets", "/docs.json", "/schema.json"))
+
+
+def test_a_request_that_was_not_matched_reaches_no_handler(app: Application) -> None:
+    """The layers apply the strictest policy to it, and `dispatch` refuses to guess."""
+    request = RawRequest("GET", "/livez")
+    (response,) = send_requests(app._app, request)  # type: ignore[arg-type]
+    assert response.code == "AUTH_REQUIRED"
+    (response,) = send_requests(app._app, replace(request, headers={"X-API-Key": KEY}))  # type: ignore[arg-type]
+    assert response.code == "INTERNAL_ERROR"

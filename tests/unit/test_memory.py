@@ -22,10 +22,12 @@ from api.response_cache import CachedRequest, ResponseCache
 from cache.answers import AnswerCache
 from cache.keys import key_of
 from middleware import address
+from middleware import identity as identity_module
 from middleware.audit_buffer import AuditBuffer, refusal_event
 from middleware.cached_key_store import MOST_USES, CachedKeyStore, _Entry
 from middleware.caller import Caller
 from middleware.context import context_of
+from middleware.identity import CredentialIdentity, EnvironmentKey
 from middleware.limits.limiter import Limiter
 from middleware.limits.local import LocalLimits
 from middleware.token_keys import SharedSecret
@@ -82,6 +84,27 @@ class NoKeys:
     def record_uses(self, times: object) -> None: ...
 
 
+def test_verified_credentials(growth: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A valid key can be written in many ways: with spaces around it, and in either header."""
+    monkeypatch.setattr(identity_module, "MOST_VERIFIED", 1000)
+    key = "k" * 40
+    identity = CredentialIdentity(
+        CachedKeyStore(NoKeys(holds=False), ttl=60, grace=60),
+        environment=EnvironmentKey(key, tier="unlimited", scopes=()),
+    )
+
+    async def fill() -> None:
+        for number in range(5_000):
+            spaces = b" " * (number % 300)
+            headers = [(b"x-api-key", key.encode() + spaces)]
+            caller = await identity.identify({"headers": headers}, text(number, 20))
+            assert caller.client == "API_KEY"
+
+    asyncio.run(fill())
+    assert growth() < MIB + SLACK
+    assert 0 < len(identity._verified) <= 1000
+
+
 @pytest.mark.parametrize("part", ["query", "type", "body"])
 @pytest.mark.parametrize("length", [1, 500, 5_000], ids=["short", "long", "too long"])
 def test_remembered_requests(
@@ -113,9 +136,10 @@ def test_remembered_requests(
 
 async def remember(answers: ResponseCache, scope: Scope, number: int) -> None:
     """Send a request and remember its canonical form, as a response does."""
-    assert await answers.find_cached(f"{'v' * 40}{number % 3}", Request(scope)) is None
-    sent = context_of(scope).raw_request
+    request = Request(scope)
+    sent = await answers.cacheable_request(f"{'v' * 40}{number % 3}", scope["path"], request)
     if sent is not None:
+        assert await answers.find(sent, request) is None
         key = key_of("v" * 40, "/predict/simple", text(number, 20).encode())
         answers._requests.put(sent, CachedRequest(key, 19, f'"{number:032d}"'))
 

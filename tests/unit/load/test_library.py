@@ -64,8 +64,8 @@ def numbers(table: Table, *columns: str) -> list[float]:
 def test_every_layer_of_the_application_is_measured(small: Subject) -> None:
     table = layers.table(small, silent)
     names = [str(name) for name in table.column("layer, from outside")]
-    assert names[:3] == ["SecurityHeaders", "RequestId", "Access"]
-    assert {"Deadline", "Authentication", "RateLimit", "Authorization"} <= set(names)
+    assert names[:4] == ["Matching", "SecurityHeaders", "RequestId", "Access"]
+    assert {"Authentication", "RateLimit", "Authorization"} <= set(names)
     assert names[-2:] == [layers_run.ANSWER, "all"]
 
 

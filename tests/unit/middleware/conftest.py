@@ -16,6 +16,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from telemetry.logs import configure_logging
+from telemetry.request_log import request_log
 
 
 @dataclass
@@ -136,12 +137,19 @@ def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     written = io.TextIOWrapper(io.BytesIO())
+    request_log.flush()  # lines of earlier tests
     with redirect_stderr(written):
         configure_logging("INFO")
     structlog.configure(cache_logger_on_first_use=False)  # the next test has another stream
+
+    def lines() -> list[dict[str, Any]]:
+        request_log.flush()
+        return [json.loads(line) for line in written.buffer.getvalue().splitlines()]
+
     try:
-        yield lambda: [json.loads(line) for line in written.buffer.getvalue().splitlines()]
+        yield lines
     finally:
+        request_log.configure(lambda lines: None, logging.INFO)
         root.handlers = handlers
         root.setLevel(level)
         structlog.reset_defaults()

@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import pytest
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.routes import Endpoint, Router
 from errors import Code, Problem
 from middleware import access
 from middleware.access import AccessMiddleware
@@ -23,9 +21,12 @@ from middleware.caller import Caller
 from middleware.context import context_of
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
+from middleware.routing import Policy, dispatch
 from storage.keys import mint_key
 from telemetry import metrics
 from telemetry.metrics import REGISTRY
+from telemetry.request_log import request_log
+from tests.support.routing import with_policy
 
 SECRET = "mlrf_live_hunter2"
 KNOWN = Caller("key:ab12", "planner", "standard", frozenset(), True, "10.0.0.1")
@@ -33,6 +34,8 @@ START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 PART: Message = {"type": "http.response.body", "body": b"half", "more_body": True}
 END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 GONE: Message = {"type": "http.disconnect"}
+
+QUIET = {"/readyz", "/livez", "/metrics"}
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -43,12 +46,7 @@ def with_access_log(app: ASGIApp, **options: Any) -> ASGIApp:
 
 def with_route(route: str, app: ASGIApp) -> ASGIApp:
     """Wrap an application whose requests have a fixed route."""
-
-    async def set_route(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["route"] = SimpleNamespace(path=route)
-        await app(scope, receive, send)
-
-    return set_route
+    return with_policy(app, route=route, quiet=route in QUIET)
 
 
 @dataclass
@@ -134,9 +132,9 @@ def test_the_level_follows_the_outcome(
     route: str,
     status: int,
     level: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    everything = structlog.make_filtering_bound_logger(logging.DEBUG)
-    structlog.configure(wrapper_class=everything)
+    monkeypatch.setattr(request_log, "level", logging.DEBUG)
     call(AccessMiddleware(with_route(route, answering(status))))
     lines = [line for line in log_lines() if line["event"] == "request"]
     assert [(line["status"], line["level"]) for line in lines] == [(status, level)]
@@ -227,17 +225,19 @@ def test_a_path_is_never_a_label(call: Callable, answering: Callable) -> None:
 
 
 def test_the_route_is_the_one_of_the_router(call: Callable) -> None:
-    async def endpoint(request: Request) -> Response:
-        return Response("")
+    router = Router([Endpoint("GET", Policy(route="/nodes/{node}"), Response(""))], Response(""))
 
-    router = Router([Route("/nodes/{node}", endpoint, methods=["GET"])])
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        context_of(scope).match = router.match(scope)
+        await dispatch(scope, receive, send)
+
     for path, method, route, status in (
         ("/nodes/total", "GET", "/nodes/{node}", 200),
         ("/nodes/total", "POST", "/nodes/{node}", 405),
         ("/elsewhere", "GET", "other", 404),
     ):
         counted = requests(route, method, status)
-        call(with_access_log(router), path=path, method=method)
+        call(with_access_log(app), path=path, method=method)
         assert counted.grown == 1
 
 
@@ -246,7 +246,7 @@ def test_a_route_may_come_from_another_function(
 ) -> None:
     """A request refused before routing has a route too."""
     counted = requests("/whatif", status=401)
-    call(with_access_log(answering(401), route_of=lambda scope: "/whatif"))
+    call(with_policy(with_access_log(answering(401)), route="/whatif"))
     assert counted.grown == 1
     assert log_lines()[0]["route"] == "/whatif"
 

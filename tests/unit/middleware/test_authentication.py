@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from errors import InputError
 from middleware.auth_failures import AuthenticationFailed
 from middleware.authentication import AuthenticationMiddleware, Identity
-from middleware.authorization import ANY, AuthorizationMiddleware
+from middleware.authorization import AuthorizationMiddleware
 from middleware.cached_key_store import KeysUnavailableError
 from middleware.caller import Caller, caller_of
 from middleware.context import context_of
@@ -26,12 +26,14 @@ from middleware.identity import CredentialIdentity, EnvironmentKey
 from middleware.local import LocalIdentity
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
+from middleware.routing import ANY
 from middleware.token_keys import SharedSecret
 from middleware.tokens import TokenVerifier
 from storage import keys as key_module
 from storage.audit import AuditEvent
 from storage.keys import ApiKey, digest_of, mint_key
 from storage.keys import Scope as Permission
+from tests.support.routing import with_policy
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ADDRESS = "203.0.113.7"
@@ -82,6 +84,13 @@ class Keys:
         if public_id == GONE.public_id:
             raise KeysUnavailableError
         return self._keys.get(public_id)
+
+    def is_current(self, key: ApiKey) -> bool:
+        return self._keys.get(key.id) is key
+
+    def replace(self, minted: key_module.MintedKey, **changes: Any) -> None:
+        """Let the next lookups find a changed key, or none."""
+        self._keys[minted.public_id] = record(minted, **changes)
 
     def record_use(self, public_id: str) -> None:
         self.were_used.append(public_id)
@@ -134,11 +143,11 @@ def compose(
     required: str | None = ANY,
 ) -> ASGIApp:
     """Compose authentication and authorization as the server does."""
-    inner = AuthorizationMiddleware(app, lambda scope: required, record=events.append)
+    inner = AuthorizationMiddleware(app, record=events.append)
     outer = AuthenticationMiddleware(
         inner, identity, address_of=lambda scope: ADDRESS, record=events.append, now=lambda: NOW
     )
-    return RequestIdMiddleware(ProblemMiddleware(outer))
+    return with_policy(RequestIdMiddleware(ProblemMiddleware(outer)), scope=required)
 
 
 def with_headers(app: ASGIApp, headers: Pairs = (), query: bytes = b"", **changes: Any) -> ASGIApp:
@@ -478,11 +487,9 @@ def test_an_open_call_looks_no_key_up(
         identity,
         address_of=lambda scope: ADDRESS,
         record=lambda event: None,
-        is_required=lambda scope: False,
     )
-    assert (
-        call(with_headers(RequestIdMiddleware(app), [("X-API-Key", STRANGER.text)])).status == 200
-    )
+    open_call = with_policy(RequestIdMiddleware(app), scope=None, cost=0)
+    assert call(with_headers(open_call, [("X-API-Key", STRANGER.text)])).status == 200
     assert keys.lookups == []
     assert [caller.authenticated for caller in inner_app.callers] == [False]
 
@@ -537,6 +544,68 @@ def test_a_middleware_in_between_sees_the_caller(
     for text in (KEY.text, STRANGER.text):
         call(app, X_API_Key=text)
     assert seen == [(f"key:{KEY.public_id}", None), (f"ip:{ADDRESS}", "AUTH_INVALID")]
+
+
+def test_a_repeated_key_is_verified_once_and_its_use_is_recorded_each_time(
+    ask: Callable, keys: Keys, inner_app: InnerApp
+) -> None:
+    for _ in range(3):
+        assert ask(("X-API-Key", KEY.text)).status == 200
+    assert keys.lookups == [KEY.public_id]
+    assert keys.were_used == 3 * [KEY.public_id]
+    assert len({*inner_app.callers}) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        pytest.param({"revoked_at": NOW}, 401, id="revoked"),
+        pytest.param({"expires_at": NOW}, 401, id="expired"),
+        pytest.param({"digest": digest_of(STRANGER.secret)}, 401, id="another secret"),
+        pytest.param({"scopes": frozenset()}, 200, id="other scopes"),
+    ],
+)
+def test_a_change_of_a_verified_key_is_noticed_as_soon_as_the_store_has_it(
+    ask: Callable, keys: Keys, inner_app: InnerApp, changes: dict[str, Any], status: int
+) -> None:
+    assert ask(("X-API-Key", KEY.text)).status == 200
+    keys.replace(KEY, **changes)
+    assert ask(("X-API-Key", KEY.text)).status == status
+    assert len(keys.lookups) == 2
+    if status == 200:
+        assert inner_app.callers[-1].scopes == frozenset()
+
+
+def test_a_verified_key_expires_while_the_store_still_has_it(
+    call: Callable, keys: Keys, inner_app: InnerApp, events: list[AuditEvent]
+) -> None:
+    times = iter((NOW - timedelta(seconds=1), NOW))
+    keys.replace(KEY, expires_at=NOW)
+    identity = CredentialIdentity(keys, now=lambda: next(times, NOW))
+    app = with_headers(compose(inner_app, identity, events), [("X-API-Key", KEY.text)])
+    assert [call(app).status for _ in range(2)] == [200, 401]
+
+
+def test_a_verified_key_is_not_the_key_of_another_secret(ask: Callable, keys: Keys) -> None:
+    assert ask(("X-API-Key", KEY.text)).status == 200
+    assert ask(("X-API-Key", with_secret_of(KEY, STRANGER))).status == 401
+    assert ask(("X-API-Key", KEY.text), ("Authorization", f"Bearer {STRANGER.text}")).status == 400
+
+
+def test_the_caller_has_the_address_of_each_request(
+    call: Callable, keys: Keys, inner_app: InnerApp
+) -> None:
+    identity = CredentialIdentity(keys, now=lambda: NOW)
+    addresses = ["203.0.113.7", "203.0.113.8"]
+    for address in addresses:
+        app = AuthenticationMiddleware(
+            inner_app,
+            identity,
+            address_of=lambda scope, address=address: address,  # type: ignore[misc]
+            record=lambda event: None,
+        )
+        call(with_headers(RequestIdMiddleware(app), [("X-API-Key", KEY.text)]))
+    assert [caller.address for caller in inner_app.callers] == addresses
 
 
 def test_without_configured_tokens_tokens_are_refused(

@@ -16,6 +16,7 @@ from middleware.context import context_of
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
 from storage.audit import AuditEvent
+from tests.support.routing import with_policy
 
 ADDRESS = "203.0.113.7"
 REQUIRED = {"/livez": None, "/meta": ANY, "/predict": "forecast", "/admin/keys": "admin"}
@@ -35,12 +36,9 @@ def ask(call: Callable, answering: Callable, events: list[AuditEvent]) -> Callab
     """Request a path as a caller that authentication identified or rejected."""
 
     def ask(path: str, caller: Caller | None, refusal: Problem | None = None) -> Any:
-        inner = AuthorizationMiddleware(
-            answering(200, b"done"), lambda scope: REQUIRED[scope["path"]], record=events.append
-        )
-        return call(
-            RequestIdMiddleware(ProblemMiddleware(with_caller(inner, caller, refusal))), path=path
-        )
+        inner = AuthorizationMiddleware(answering(200, b"done"), record=events.append)
+        outer = RequestIdMiddleware(ProblemMiddleware(with_caller(inner, caller, refusal)))
+        return call(with_policy(outer, scope=REQUIRED[path]), path=path)
 
     return ask
 
@@ -136,7 +134,7 @@ def test_an_unidentified_request_fails_rather_than_passes(
     call: Callable, answering: Callable, events: list[AuditEvent], log_lines: Callable
 ) -> None:
     """Authentication is missing from the composition."""
-    inner = AuthorizationMiddleware(answering(200), lambda scope: ANY, record=events.append)
+    inner = AuthorizationMiddleware(answering(200), record=events.append)
     assert call(RequestIdMiddleware(ProblemMiddleware(inner))).status == 500
 
 
@@ -151,7 +149,7 @@ def drive(kind: str) -> tuple[list[str], list[Message]]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    middleware = AuthorizationMiddleware(app, lambda scope: ANY, record=lambda event: None)
+    middleware = AuthorizationMiddleware(app, record=lambda event: None)
     anyio.run(middleware, {"type": kind}, send, send)
     return seen, sent
 

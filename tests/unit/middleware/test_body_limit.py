@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from middleware.body_limit import BodyLimitMiddleware
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
+from tests.support.routing import with_policy
 
 LIMIT = 10
 GONE: Message = {"type": "http.disconnect"}
@@ -85,12 +86,13 @@ class Exchange:
         async def send(message: Message) -> None:
             self.sent.append(message)
 
-        limited = BodyLimitMiddleware(
-            app or self.echo(), limit_of=lambda scope: max_bytes, timeout_seconds=timeout_seconds
-        )
+        limited = BodyLimitMiddleware(app or self.echo(), timeout_seconds=timeout_seconds)
         raw = [(name.encode(), value.encode()) for name, value in headers]
         scope = {"type": "http", "method": "POST", "path": "/predict", "headers": raw}
-        anyio.run(RequestIdMiddleware(ProblemMiddleware(limited)), scope, receive, send)
+        served = RequestIdMiddleware(ProblemMiddleware(limited))
+        anyio.run(
+            with_policy(served, max_body=max_bytes, max_table=max_bytes), scope, receive, send
+        )
         return self
 
 

@@ -25,7 +25,7 @@ EVIL = "https://evil.example"
 
 def compose(app: ASGIApp, *, body_timeout: float = 10.0) -> ASGIApp:
     app = DeadlineMiddleware(app, limit_of=lambda scope: 0.05)
-    app = BodyLimitMiddleware(app, limit_of=lambda scope: 10, timeout_seconds=body_timeout)
+    app = BodyLimitMiddleware(app, max_bytes=10, timeout_seconds=body_timeout)
     app = CorsMiddleware(ProblemMiddleware(app), origins=[DASHBOARD])
     return SecurityHeadersMiddleware(RequestIdMiddleware(AccessMiddleware(app)))
 

@@ -18,6 +18,7 @@ from middleware.limits.local import LocalLimits
 from middleware.problems import ProblemMiddleware
 from middleware.rate_limit import RateHeadersMiddleware, RateLimitMiddleware
 from middleware.request_id import RequestIdMiddleware
+from tests.support.routing import with_policy
 from tiers import TIERS
 
 RATE_HEADERS = {
@@ -56,10 +57,9 @@ def with_rate_limit(
         limiter=limiter or Limiter(None, clock=lambda: 0.0),
         tiers=TIERS,
         default_tier="standard",
-        cost_of=lambda scope: cost,
     )
     with_headers = RateHeadersMiddleware(ProblemMiddleware(limited), clock=lambda: NOW)
-    return WithCaller(RequestIdMiddleware(with_headers), tier)
+    return WithCaller(with_policy(RequestIdMiddleware(with_headers), cost=cost), tier)
 
 
 def charging(*costs: int) -> ASGIApp:
@@ -152,7 +152,6 @@ def test_the_default_must_be_a_tier() -> None:
             limiter=Limiter(None),
             tiers=TIERS,
             default_tier="gold",
-            cost_of=lambda scope: 1,
         )
 
 

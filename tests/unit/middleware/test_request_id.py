@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ import pytest
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from middleware import request_id
 from middleware.context import context_of
 from middleware.request_id import RequestIdMiddleware
 
@@ -61,6 +63,19 @@ def test_a_request_without_an_id_gets_a_new_one(call: Callable) -> None:
     ids = [call(RequestIdMiddleware(echo)).headers["x-request-id"] for _ in range(3)]
     assert all(NEW.fullmatch(one) for one in ids)
     assert len(set(ids)) == 3
+
+
+def test_a_forked_process_makes_ids_of_its_own() -> None:
+    """It would otherwise go on with the numbers of its parent."""
+    mine = request_id._prefix
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, request_id._prefix.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 16).decode() != mine
+    assert request_id._prefix == mine
 
 
 def test_the_answer_has_one_id_though_the_application_set_another(

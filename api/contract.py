@@ -1,0 +1,52 @@
+"""The endpoints of the HTTP contract: its operations, bound to the service, and its pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from api.administration import Administration
+from api.dispatch import bind
+from api.documentation import Documentation
+from api.operations import OPERATIONS
+from api.response_cache import ResponseCache
+from api.routes import Endpoint
+from api.status import DegradationReport
+from models.forecaster import Forecaster
+
+
+class Serving(Protocol):
+    """Access to the active release."""
+
+    def forecaster(self) -> Forecaster:
+        """Return the active forecaster, or raise the problem MODEL_UNAVAILABLE."""
+        ...
+
+
+def contract_endpoints(
+    serving: Callable[[], Serving],
+    cache: ResponseCache,
+    administration: Administration,
+    conditions: DegradationReport,
+    *,
+    seconds: float,
+) -> list[Endpoint]:
+    """Return what answers the paths of the contract.
+
+    Args:
+        serving: returns the active release at the time of a request.
+        administration, conditions: parts that administrative operations and /health take.
+        seconds: that an answer may take.
+    """
+    providers: dict[type, Callable[[], object]] = {
+        Forecaster: lambda: serving().forecaster(),
+        Administration: lambda: administration,
+        DegradationReport: lambda: conditions,
+    }
+    return [
+        *Documentation(OPERATIONS).endpoints(),
+        *(
+            Endpoint(each.method, each.policy, bind(each, providers, cache, seconds=seconds))
+            for each in OPERATIONS
+        ),
+    ]
