@@ -156,9 +156,5 @@ def drive(kind: str) -> tuple[list[str], list[Message]]:
     return seen, sent
 
 
-def test_startup_and_shutdown_pass() -> None:
-    assert drive("lifespan") == (["lifespan"], [])
-
-
 def test_a_websocket_is_closed() -> None:
     assert drive("websocket") == ([], [{"type": "websocket.close", "code": 1008}])

@@ -337,21 +337,3 @@ def test_a_response_before_the_body_is_read_passes() -> None:
 
     exchange = Exchange().run([], ("content-length", "5"), app=app)
     assert (exchange.body, exchange.messages_read) == (b"early", 0)
-
-
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_other_scopes_pass_unchanged(kind: str) -> None:
-    seen: list[object] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.extend((scope, receive, send))
-
-    async def send(message: Message) -> None: ...
-
-    scope = {"type": kind}
-    anyio.run(BodyLimitMiddleware(app), scope, _receive_never, send)
-    assert seen == [scope, _receive_never, send]
-
-
-async def _receive_never() -> Message:
-    return await anyio.sleep_forever()

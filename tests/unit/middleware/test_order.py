@@ -154,21 +154,3 @@ def test_a_disconnect_while_sending_is_logged_without_an_error(
     anyio.run(compose(app), scope, receive, send)
     assert sent == []
     assert [(line["event"], line["status"]) for line in log_lines()] == [("request", 499)]
-
-
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_other_scopes_pass_unchanged(kind: str) -> None:
-    seen: list[object] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.extend((scope, receive, send))
-
-    async def receive() -> Message:
-        return {}
-
-    async def send(message: Message) -> None: ...
-
-    scope = {"type": kind}
-    anyio.run(compose(app), scope, receive, send)
-    assert seen == [scope, receive, send]
-    assert scope == {"type": kind}

@@ -52,18 +52,6 @@ def test_a_rendered_problem_passes_unchanged(call: Callable, answering: Callable
     assert (sent.status, sent.body) == (409, b'{"code":"OWN"}')
 
 
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_other_scopes_pass_through(kind: str) -> None:
-    """Exceptions propagate too: a failed startup must stop the server."""
-    error = RuntimeError(SECRET)
-
-    async def send(message: Message) -> None: ...
-
-    with pytest.raises(RuntimeError) as raised:
-        anyio.run(with_problems(raising(error)), {"type": kind}, send, send)
-    assert raised.value is error
-
-
 # --- problems raised inside -------------------------------------------------------------------
 
 
