@@ -404,21 +404,3 @@ def test_a_fast_response_does_not_poll(log_lines: Lines) -> None:
 
     drive(AccessMiddleware(app), GONE)
     assert [line["status"] for line in log_lines()] == [200]
-
-
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_other_scopes_pass_unchanged(kind: str, log_lines: Lines) -> None:
-    seen: list[object] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.extend((scope, receive, send))
-
-    async def receive() -> Message:
-        return {}
-
-    async def send(message: Message) -> None: ...
-
-    scope = {"type": kind}
-    anyio.run(AccessMiddleware(app), scope, receive, send)
-    assert seen == [scope, receive, send]
-    assert log_lines() == []

@@ -200,22 +200,3 @@ def test_each_route_has_its_own_limit(call: Callable) -> None:
     served = RequestIdMiddleware(ProblemMiddleware(limited))
     assert call(served, path="/slow").status == 200
     assert call(served, path="/fast").status == 504
-
-
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_other_scopes_have_no_deadline(kind: str) -> None:
-    seen: list[object] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await anyio.sleep(2 * SHORT)
-        seen.extend((scope, receive, send))
-
-    async def receive() -> Message:
-        return {}
-
-    async def send(message: Message) -> None: ...
-
-    scope = {"type": kind}
-    anyio.run(DeadlineMiddleware(app, limit_of=lambda scope: SHORT), scope, receive, send)
-    assert seen == [scope, receive, send]
-    assert scope == {"type": kind}
