@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-import anyio
 import pytest
 import structlog
 from starlette.requests import Request
@@ -26,13 +25,14 @@ from middleware.request_id import RequestIdMiddleware
 from storage.keys import mint_key
 from telemetry import metrics
 from telemetry.metrics import REGISTRY
+from tests.support.asgi import DISCONNECT as GONE
+from tests.support.asgi import http_scope, run_exchange
 
 SECRET = "mlrf_live_hunter2"
 KNOWN = Caller("key:ab12", "planner", "standard", frozenset(), True, "10.0.0.1")
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 PART: Message = {"type": "http.response.body", "body": b"half", "more_body": True}
 END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
-GONE: Message = {"type": "http.disconnect"}
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -307,21 +307,7 @@ def test_a_cut_response_is_an_error(call: Callable, log_lines: Lines) -> None:
 
 def drive(app: ASGIApp, *messages: Message, **headers: str) -> list[Message]:
     """Send one request; then wait for the response, unless the caller has disconnected."""
-    waiting = iter(messages)
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        for message in waiting:
-            return message
-        return GONE if GONE in messages else await anyio.sleep_forever()
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": raw}
-    anyio.run(app, scope, receive, send)
-    return sent
+    return run_exchange(app, http_scope("POST", headers=headers), *messages).messages
 
 
 @pytest.mark.parametrize(
