@@ -22,6 +22,7 @@ from features.snapshot import Snapshot, load_snapshot
 from features.tables import read_tables
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
+from tests.support.clock import Clock
 from training.demo import write_demo
 from training.pipeline import train
 from training.recipe import Member, Recipe, Segment
@@ -166,6 +167,11 @@ def odd_folder(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def odd_snapshot(odd_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     artifact = build_snapshot(read_tables(odd_folder), tmp_path_factory.mktemp("odd-snapshot"))
     return load_snapshot(artifact.path)
+
+
+@pytest.fixture
+def clock() -> Clock[float]:
+    return Clock(1000.0)
 
 
 @pytest.fixture

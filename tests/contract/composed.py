@@ -15,9 +15,8 @@ from typing import Any
 import anyio
 import httpx
 import jwt
-import orjson
 from pydantic import SecretStr
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from api.contract import Serving
 from application import Application
@@ -29,6 +28,7 @@ from storage.database import open_database
 from storage.keys import Scope as KeyScope
 from storage.migrations import upgrade
 from tests.contract.conftest import Client
+from tests.support.asgi import SentMessages, body_messages, exchange, http_scope
 
 KEY = "a-key-of-the-environment"
 SECRET = "a-secret-that-signs-tokens-of-32-characters"
@@ -100,55 +100,24 @@ class RawRequest:
     body: bytes = b"{}"
 
 
-@dataclass
-class RawResponse:
-    """The response to a raw request."""
-
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-    @property
-    def code(self) -> str | None:
-        if self.headers.get("content-type") != "application/problem+json":
-            return None
-        code: str = orjson.loads(self.body)["code"]
-        return code
-
-
-def send_requests(app: Application, *requests: RawRequest) -> list[RawResponse]:
+def send_requests(app: Application, *requests: RawRequest) -> list[SentMessages]:
     """Send requests one after the other, and return their responses."""
 
-    async def send_all() -> list[RawResponse]:
+    async def send_all() -> list[SentMessages]:
         return [await _send_request(app, request) for request in requests]
 
     return anyio.run(send_all)
 
 
-async def _send_request(app: Application, request: RawRequest) -> RawResponse:
-    response = RawResponse()
-    headers = {"content-type": "application/json", **request.headers}
-    scope = {
-        "type": "http",
-        "method": request.method,
-        "path": request.path,
-        "raw_path": request.path.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": [(name.lower().encode(), text.encode()) for name, text in headers.items()],
-        "client": ("203.0.113.7", 40_000),
-        "server": ("192.0.2.1", 3000),
-    }
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": request.body, "more_body": False}
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            response.status = message["status"]
-            response.headers = {name.decode(): text.decode() for name, text in message["headers"]}
-        else:
-            response.body += message.get("body", b"")
-
-    await app(scope, receive, send)
-    return response
+async def _send_request(app: Application, request: RawRequest) -> SentMessages:
+    scope = http_scope(
+        request.method,
+        request.path,
+        {"content-type": "application/json", **request.headers},
+        raw_path=request.path.encode(),
+        root_path="",
+        query_string=b"",
+        client=("203.0.113.7", 40_000),
+        server=("192.0.2.1", 3000),
+    )
+    return await exchange(app, scope, *body_messages(request.body))

@@ -7,12 +7,11 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.responses import RedirectResponse, Response
-from starlette.types import Message, Receive, Send
+from starlette.types import Receive, Send
 
 from api.contract import contract_endpoints
 from api.documentation import PAGES
@@ -29,12 +28,12 @@ from tests.contract.composed import (
     EVERY_SCOPE,
     KEY,
     RawRequest,
-    RawResponse,
     bearer,
     compose_application,
     send_requests,
 )
 from tests.contract.conftest import FixedServing, LocalRunners, routed
+from tests.support.asgi import SentMessages, http_scope, run_exchange
 
 OPEN = {
     *("/", "/docs", "/docs/errors", "/docs/style.css", "/docs/try.js", "/openapi.json"),
@@ -80,7 +79,7 @@ def request_for(call: Operation, headers: dict[str, str] | None = None) -> RawRe
     return RawRequest(call.method, call.path.replace("{id}", "0123456789ab"), headers or {})
 
 
-def send_one(app: Application, request: RawRequest) -> RawResponse:
+def send_one(app: Application, request: RawRequest) -> SentMessages:
     (response,) = send_requests(app, request)
     return response
 
@@ -252,19 +251,11 @@ def test_the_framework_redirects_nowhere(status: int) -> None:
     async def behind(scope: Any, receive: Receive, send: Send) -> None:
         await RedirectResponse("https://elsewhere.example/", status)(scope, receive, send)
 
-    sent: list[Message] = []
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b""}
-
-    scope = {"type": "http", "method": "GET", "path": "/static_content", "headers": []}
-    anyio.run(routed(Router([], behind)), scope, receive, send)
-    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
-    assert sent[0]["status"] == 404
-    assert b"elsewhere" not in str(sent).encode()
+    sent = run_exchange(routed(Router([], behind)), http_scope(path="/static_content"))
+    types = [message["type"] for message in sent.messages]
+    assert types == ["http.response.start", "http.response.body"]
+    assert sent.status == 404
+    assert b"elsewhere" not in str(sent.messages).encode()
 
 
 def test_another_spelling_of_a_path_costs_the_same(app: Application) -> None:
@@ -274,17 +265,9 @@ def test_another_spelling_of_a_path_costs_the_same(app: Application) -> None:
 
 
 def test_websockets_are_closed_and_do_not_reach_the_framework_behind(app: Application) -> None:
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "websocket.connect"}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
     scope: dict[str, Any] = {"type": "websocket", "path": "/", "headers": [], "client": None}
-    anyio.run(app, scope, receive, send)
-    assert [message["type"] for message in sent] == ["websocket.close"]
+    sent = run_exchange(app, scope, {"type": "websocket.connect"})
+    assert [message["type"] for message in sent.messages] == ["websocket.close"]
 
 
 # --- the match --------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from load.server import free_port
 from scripts import build_bento
 from scripts.bento_digest import Content, digest_of
 from settings import ROOT, Settings
-from tests.e2e.conftest import Server
+from tests.support.servers import Server
 from tests.unit.test_imports import imports_of, package_of
 from version import __version__
 

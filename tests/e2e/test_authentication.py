@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,10 +17,13 @@ import jwt
 import pytest
 
 from artifacts import Store
+from load.server import end as end_process
+from load.server import free_port
 from settings import ROOT, Settings
 from storage.keys import mint_key, parse_key
-from tests.e2e.conftest import Server, end_process, running
-from tests.e2e.workers import Worker, wait, workers_of
+from tests.support.raw_http import send_bytes
+from tests.support.servers import Server, Worker, running, workers_of
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -46,7 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator
     }
     with running(folder, trained, **settings) as started:
         started.wait_for("/readyz")
-        wait(lambda: len(workers_of(started)) == 2)
+        wait_until(lambda: len(workers_of(started)) == 2)
         yield started
 
 
@@ -117,7 +119,7 @@ def test_a_key_works_on_every_worker_immediately_and_ends_on_all_soon(
 
     ended = workers[0].request("DELETE", f"/admin/keys/{made['id']}", headers=ADMIN)
     assert ended.json()["state"] == "revoked"
-    took = wait(lambda: {forecast(worker, made["key"]) for worker in workers} == {401})
+    took = wait_until(lambda: {forecast(worker, made["key"]) for worker in workers} == {401})
     assert took < 5
     assert [forecast(worker, new["key"]) for worker in workers] == [200, 200]
 
@@ -176,11 +178,9 @@ def test_no_spelling_of_a_path_bypasses_its_scope(server: Server) -> None:
 
 
 def _raw_status(server: Server, method: str, path: str, *headers: str) -> int:
-    host, port = server.url.removeprefix("http://").split(":")
+    host = server.url.removeprefix("http://").partition(":")[0]
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close", *headers]
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
-        return int(connection.makefile("rb").readline().split()[1])
+    return send_bytes(server.url, ("\r\n".join(lines) + "\r\n\r\n").encode()).status
 
 
 # --- without keys -----------------------------------------------------------------------------
@@ -197,9 +197,7 @@ def test_a_server_without_any_credentials_does_not_start(tmp_path: Path, trained
 @contextmanager
 def mlrf_serve(folder: Path, store: Store, **settings: str) -> Iterator[Server]:
     """Run `mlrf serve` with only the locations configured, until the block ends."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     ours = {name.upper() for name in Settings.model_fields}
     inherited = {name: value for name, value in os.environ.items() if name not in ours}
     own = {
@@ -267,7 +265,7 @@ def test_refusals_are_in_the_audit_log(server: Server, presented: Presented) -> 
         page = server.request("GET", "/admin/audit?limit=1000", headers=ADMIN).json()["entries"]
         return {entry["action"]: entry for entry in page}
 
-    wait(lambda: expected <= entries().keys())
+    wait_until(lambda: expected <= entries().keys())
     unknown = parse_key(presented.unknown)
     assert unknown is not None
     entry = entries()["refused.unknown_key"]

@@ -19,9 +19,10 @@ import psutil
 import pytest
 
 from artifacts import Store
-from tests.e2e.conftest import Server, running
 from tests.e2e.hostile import HostileRequests
-from tests.e2e.workers import wait, workers_of
+from tests.support.raw_http import connect, read_all
+from tests.support.servers import Server, running, workers_of
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -49,7 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator
     }
     with running(tmp_path_factory.mktemp("fuzz"), trained, **settings) as started:
         started.wait_for("/readyz")
-        wait(lambda: len(workers_of(started)) == 2)
+        wait_until(lambda: len(workers_of(started)) == 2)
         yield started
 
 
@@ -63,22 +64,13 @@ class Record:
     most_bytes: int = 0
 
 
-def connect(server: Server) -> socket.socket:
-    host, _, port = server.url.removeprefix("http://").partition(":")
-    return socket.create_connection((host, int(port)), timeout=10)
-
-
 def exchange(server: Server, sent: bytes) -> bytes:
     """Send bytes, close the sending side, and return what the server answers."""
-    received = b""
-    with connect(server) as connection, suppress(OSError):
+    with connect(server.url, timeout=10) as connection, suppress(OSError):
         connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
-        while part := connection.recv(65536):
-            received += part
-            if len(received) > 2**20:
-                break
-    return received
+        return read_all(connection, OSError, max_bytes=2**20)
+    return b""
 
 
 def record_reply(record: Record, sent: bytes, received: bytes) -> None:

@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from artifacts import Store
-from tests.e2e.conftest import Server, running
+from tests.support.servers import Server, running
 
 pytestmark = pytest.mark.e2e
 

@@ -16,9 +16,9 @@ import pytest
 
 from artifacts import Store
 from features.snapshot import Snapshot
-from tests.e2e.conftest import Server, running
-from tests.e2e.workers import wait, workers_of
-from tests.integration.cache.conftest import Server as Valkey
+from tests.support.servers import Server, running, workers_of
+from tests.support.valkey import running_valkey
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -40,22 +40,20 @@ SERIES: dict[str, Any] = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("limits")
-    valkey = Valkey()
     settings = {
         "WORKERS": "2",
         "AUTH_MODE": "required",
         "API_KEY": KEY,
-        "REDIS_URL": valkey.url(),
         "TIERS": json.dumps(TIERS),
         "TRUSTED_PROXIES": f"{PROXY}/32",
     }
-    try:
-        with running(folder, trained, **settings) as started:
-            started.wait_for("/readyz")
-            wait(lambda: len(workers_of(started)) == 2)
-            yield started
-    finally:
-        valkey.kill()
+    with (
+        running_valkey() as valkey,
+        running(folder, trained, REDIS_URL=valkey.url(), **settings) as started,
+    ):
+        started.wait_for("/readyz")
+        wait_until(lambda: len(workers_of(started)) == 2)
+        yield started
 
 
 def create_key(server: Server, tier: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from api.operations import OPERATIONS
 from api.schemas.requests import Override
 from artifacts import Store
 from settings import ROOT
-from tests.e2e.conftest import Server, running
+from tests.support.servers import Server, running
 
 pytestmark = pytest.mark.e2e
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import socket
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import orjson
 import pytest
 
 from artifacts import Store
-from middleware.security_headers import HEADERS
-from tests.e2e.conftest import Server, running
+from tests.support.raw_http import connect, read_all, send_bytes
+from tests.support.servers import Server, running
 
 pytestmark = pytest.mark.e2e
 
@@ -36,40 +33,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator
     with running(tmp_path_factory.mktemp("raw"), trained, **settings) as started:
         started.wait_for("/readyz")
         yield started
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A reply: everything that a server sent until it closed the connection."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def problem(self) -> dict[str, Any]:
-        """The problem document of the reply, after checks of the headers."""
-        assert self.headers["content-type"] == "application/problem+json"
-        assert self.headers.items() >= HEADERS.items()
-        document: dict[str, Any] = orjson.loads(self.body)
-        assert document["status"] == self.status
-        assert document["request_id"] == self.headers["x-request-id"]
-        return document
-
-
-def send(server: Server, *parts: bytes) -> Reply:
-    """Send bytes on a connection of their own, and read until its end."""
-    host, _, port = server.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
-        for part in parts:
-            connection.sendall(part)
-        received = b""
-        while part := connection.recv(65536):
-            received += part
-    head, _, body = received.partition(b"\r\n\r\n")
-    first, *lines = head.decode("latin-1").split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    return Reply(int(first.split()[1]), headers, body)
 
 
 def build_post(body: bytes = SIMPLE, *headers: str, key: str | None = KEY) -> bytes:
@@ -146,23 +109,22 @@ def test_a_refusal_can_be_read_and_is_a_problem(
     server: Server, sent: bytes, status: int, code: str
 ) -> None:
     """Also by a client that sends everything before it reads."""
-    reply = send(server, sent)
+    reply = send_bytes(server.url, sent)
     assert (reply.status, reply.problem["code"]) == (status, code)
     log = server.log.read_text(encoding="utf-8")
     assert reply.headers["x-request-id"] in log, "it has its line in the log"
 
 
 def test_an_idle_connection_is_closed(server: Server) -> None:
-    host, _, port = server.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
-        assert connection.recv(1) == b""
+    with connect(server.url) as connection:
+        assert read_all(connection) == b""
 
 
 @pytest.mark.parametrize("encoded", [False, True], ids=["as it is", "gzip"])
 def test_a_body_is_read_in_either_encoding(server: Server, encoded: bool) -> None:
     body = gzip.compress(SIMPLE) if encoded else SIMPLE
     coding = ["Content-Encoding: gzip"] if encoded else []
-    reply = send(server, build_post(body, f"Content-Length: {len(body)}", *coding))
+    reply = send_bytes(server.url, build_post(body, f"Content-Length: {len(body)}", *coding))
     assert (reply.status, orjson.loads(reply.body)["store_nbr"]) == (200, 1)
 
 
@@ -172,9 +134,9 @@ def build_chunked_post(trailer: str, *headers: str, key: str | None = None) -> b
 
 
 def test_a_key_in_a_trailer_is_ignored(server: Server) -> None:
-    reply = send(server, build_chunked_post(f"X-API-Key: {KEY}"))
+    reply = send_bytes(server.url, build_chunked_post(f"X-API-Key: {KEY}"))
     assert (reply.status, reply.problem["code"]) == (401, "AUTH_REQUIRED")
-    assert send(server, build_chunked_post("Key: none", key=KEY)).status == 200
+    assert send_bytes(server.url, build_chunked_post("Key: none", key=KEY)).status == 200
 
 
 def test_an_address_in_a_trailer_is_ignored(server: Server) -> None:
@@ -182,12 +144,12 @@ def test_an_address_in_a_trailer_is_ignored(server: Server) -> None:
     remaining: Counter[str] = Counter()
     for number in range(5):
         forwarded = f"X-Forwarded-For: 6.6.{number}.6"
-        reply = send(server, build_chunked_post(forwarded, "X-Forwarded-For: 5.5.5.5"))
+        reply = send_bytes(server.url, build_chunked_post(forwarded, "X-Forwarded-For: 5.5.5.5"))
         remaining[reply.headers["x-ratelimit-remaining"]] += 1
     assert len(remaining) >= 4, f"one caller has less and less: {remaining}"
 
 
 def test_an_unparsable_request_is_charged_to_its_address(server: Server) -> None:
-    reply = send(server, b"nonsense\r\n\r\n")
+    reply = send_bytes(server.url, b"nonsense\r\n\r\n")
     assert reply.headers["ratelimit"].startswith('"anonymous"')
     assert int(reply.headers["x-ratelimit-remaining"]) < ANONYMOUS["burst"]

@@ -20,10 +20,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from artifacts import Store
 from features.snapshot import Snapshot
-from tests.e2e.conftest import Server, running
-from tests.e2e.workers import Worker, wait, workers_of
-from tests.integration.cache.conftest import Server as Valkey
 from tests.integration.reload.conftest import add_day
+from tests.support.servers import Server, Worker, running, workers_of
+from tests.support.valkey import running_valkey
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -52,20 +52,18 @@ def shared(
     add_day(data / "newer")
     (data / "wrong" / "oil.parquet").unlink()
     (data / "wrong" / "oil.csv").write_text("date,dcoilwtico\n2024-06-01,70.5\n2024-06-02,much\n")
-    valkey = Valkey()
     settings = {
         "WORKERS": "2",
-        "REDIS_URL": valkey.url(),
         "CACHE_SECRET": "a secret of the cache, shared by the workers",
         "DATA_DIR": str(data),
     }
-    try:
-        with running(folder, store, **settings) as server:
-            server.wait_for("/readyz")
-            wait(lambda: len(workers_of(server)) == 2)
-            yield Running(server, workers_of(server), data)
-    finally:
-        valkey.kill()
+    with (
+        running_valkey() as valkey,
+        running(folder, store, REDIS_URL=valkey.url(), **settings) as server,
+    ):
+        server.wait_for("/readyz")
+        wait_until(lambda: len(workers_of(server)) == 2)
+        yield Running(server, workers_of(server), data)
 
 
 def ago(newest: Snapshot, days: int) -> str:
@@ -160,7 +158,7 @@ def wait_for_job(shared: Running, location: str) -> dict[str, Any]:
     def jobs() -> list[dict[str, Any]]:
         return [worker.get(location).json() for worker in shared.workers]
 
-    wait(lambda: all(job["state"] in ("succeeded", "failed") for job in jobs()), 60)
+    wait_until(lambda: all(job["state"] in ("succeeded", "failed") for job in jobs()), 60)
     first, second = jobs()
     assert first == second
     return first
@@ -216,13 +214,13 @@ def test_newer_tables_are_served_by_every_worker_without_a_failed_request(
             location, started = start_reload(shared, "newer")
             _, second = start_reload(shared, "newer")
             job = wait_for_job(shared, location)
-            took = wait(
+            took = wait_until(
                 lambda: (
                     {snapshot["origin"] for snapshot in served_snapshots(shared)}
                     == {_after(newest)}
                 )
             )
-            wait(lambda: shared.server.post("/predict/simple", **body).status_code == 200)
+            wait_until(lambda: shared.server.post("/predict/simple", **body).status_code == 200)
         finally:
             done.set()
         counts = clients[0].result() + clients[1].result()

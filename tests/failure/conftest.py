@@ -13,8 +13,8 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from artifacts import Store
-from tests.e2e.conftest import Server, running
 from tests.failure.load import Load, Mix, Request
+from tests.support.servers import Server, running
 
 KEY = "failure-tests-0123456789"
 SETTINGS = {

@@ -16,6 +16,8 @@ import httpx
 import numpy as np
 import orjson
 
+from tests.support.waiting import wait_until
+
 PROBLEM = "application/problem+json"
 
 
@@ -216,12 +218,3 @@ class Load:
         return SentRequest(
             request, began, seconds, response.status_code, code, dict(response.headers)
         )
-
-
-def wait_until(holds: Callable[[], object], seconds: float = 15.0) -> float:
-    """Wait for a condition, and return the seconds that it took."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() < began + seconds, f"not within {seconds} s"
-        time.sleep(0.02)
-    return time.monotonic() - began

@@ -19,6 +19,7 @@ from api.operations import OPERATIONS
 from artifacts import Store
 from tests.failure.conftest import KEY, Target, two_workers
 from tests.failure.load import Request
+from tests.support.raw_http import connect, read_all
 
 pytestmark = pytest.mark.e2e
 
@@ -37,23 +38,9 @@ def target(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator
         yield target
 
 
-def connect(target: Target) -> socket.socket:
-    url = target.client.base_url
-    return socket.create_connection((url.host, url.port or 80), timeout=10)
-
-
 def is_readable(connection: socket.socket) -> bool:
     ready, _, _ = select.select([connection], [], [], 0)
     return bool(ready)
-
-
-def read_all(connection: socket.socket) -> bytes:
-    """Read until the server closes: head and body may arrive separately."""
-    received = bytearray()
-    with suppress(ConnectionResetError):  # the server does not read the rest of a body without end
-        while part := connection.recv(65536):
-            received += part
-    return bytes(received)
 
 
 def request_head(framing: str) -> bytes:
@@ -80,14 +67,14 @@ def test_a_gigabyte_is_refused_before_it_is_in_memory(
 ) -> None:
     before = {worker: worker.memory_info().rss for worker in target.workers()}
     grown, sent, began = 0, 0, time.monotonic()
-    with target.load() as load, connect(target) as connection:
+    with target.load() as load, connect(target.server.url, timeout=10) as connection:
         connection.sendall(request_head(framing) + b"\r\n")
         while sent < GIGABYTE and not is_readable(connection):
             with suppress(ConnectionError):  # the answer may have arrived nevertheless
                 connection.sendall(part)
             sent += MEGABYTE
             grown = max(grown, *(w.memory_info().rss - rss for w, rss in before.items()))
-        answer = read_all(connection)
+        answer = read_all(connection, ConnectionResetError)
         took = time.monotonic() - began
         load.more(50)
     grown = max(grown, *(w.memory_info().rss - rss for w, rss in before.items()))
@@ -117,7 +104,7 @@ def test_clients_that_send_half_a_request_do_not_delay_others(target: Target) ->
         load.until(lambda: time.monotonic() > begin + SECONDS)
         middle = time.monotonic()
         for _, half in zip(range(HALF_REQUESTS), cycle(halves), strict=False):
-            idle.enter_context(connect(target)).sendall(half)
+            idle.enter_context(connect(target.server.url, timeout=10)).sendall(half)
         opened = time.monotonic()
         load.until(lambda: time.monotonic() > opened + SECONDS)
         end = time.monotonic()

@@ -17,7 +17,8 @@ import pytest
 from artifacts import Store
 from storage.keys import mint_key
 from tests.failure.conftest import Target, two_workers
-from tests.failure.load import Request, wait_until
+from tests.failure.load import Request
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 

@@ -15,7 +15,7 @@ import pytest
 from artifacts import Store
 from tests.failure.conftest import Target, two_workers
 from tests.failure.load import Mix
-from tests.integration.cache.conftest import Server as Valkey
+from tests.support.valkey import Valkey, running_valkey
 
 pytestmark = pytest.mark.e2e
 
@@ -65,9 +65,8 @@ class Proxy:
 
 @pytest.fixture(scope="module")
 def valkey() -> Iterator[Valkey]:
-    server = Valkey()
-    yield server
-    server.kill()
+    with running_valkey() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

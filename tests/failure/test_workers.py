@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from artifacts import Store
-from tests.e2e.conftest import GRACE_SECONDS
+from load.server import GRACE_SECONDS
 from tests.failure.conftest import Target, two_workers
 from tests.failure.load import Mix, SentRequest
 

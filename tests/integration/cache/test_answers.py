@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,8 +15,9 @@ from cache.encoding import KEY_BYTES, LARGEST_BODY, encode
 from cache.keys import CacheKey, key_of
 from cache.redis import RedisClient
 from cache.shared import LARGEST_VALUE, SharedAnswers, Token
+from tests.support.valkey import Valkey
+from tests.support.waiting import wait_in_loop
 
-Server = Any
 Worker = Callable[..., AnswerCache]
 KEY = key_of("bundle.snapshot", "whatif", b"{}")
 NAME = f"mlrf:answer:{KEY}"
@@ -47,7 +48,7 @@ class Computations:
 
 
 @pytest.fixture
-def worker(valkey: Server) -> Worker:
+def worker(valkey: Valkey) -> Worker:
     """Make the cache of one more worker, with a connection of its own."""
 
     def worker(**settings: Any) -> AnswerCache:
@@ -64,16 +65,8 @@ def token_of_another(worker: Worker, key: CacheKey = KEY) -> Token:
     return shared.new_token(key)
 
 
-async def wait_within(seconds: float, condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until a condition holds."""
-    deadline = time.monotonic() + seconds
-    while not await condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
-
-
 def test_an_answer_computed_by_one_worker_is_a_hit_in_another(
-    valkey: Server, worker: Worker
+    valkey: Valkey, worker: Worker
 ) -> None:
     async def run() -> None:
         compute, one, other = Computations(), worker(), worker()
@@ -89,7 +82,7 @@ def test_an_answer_computed_by_one_worker_is_a_hit_in_another(
 
 
 def test_100_requests_to_each_of_two_workers_are_one_computation(
-    valkey: Server, worker: Worker
+    valkey: Valkey, worker: Worker
 ) -> None:
     async def run() -> None:
         compute = Computations(waits=True)
@@ -110,7 +103,7 @@ def test_100_requests_to_each_of_two_workers_are_one_computation(
     asyncio.run(run())
 
 
-def test_a_hit_and_a_miss_cost_few_commands(valkey: Server, worker: Worker) -> None:
+def test_a_hit_and_a_miss_cost_few_commands(valkey: Valkey, worker: Worker) -> None:
     def scripts() -> int:
         stats = valkey.ask("INFO", "commandstats")
         return int(stats.get("cmdstat_eval", {"calls": 0})["calls"])
@@ -125,7 +118,7 @@ def test_a_hit_and_a_miss_cost_few_commands(valkey: Server, worker: Worker) -> N
     asyncio.run(run())
 
 
-def test_an_answer_that_is_not_shared_is_not_sent_to_redis(valkey: Server, worker: Worker) -> None:
+def test_an_answer_that_is_not_shared_is_not_sent_to_redis(valkey: Valkey, worker: Worker) -> None:
     async def run() -> None:
         compute = Computations()
         await worker().get(KEY, compute, shared=False)
@@ -145,7 +138,7 @@ def test_an_answer_that_is_not_shared_is_not_sent_to_redis(valkey: Server, worke
     ],
 )
 def test_a_lease_is_released_after_any_outcome_of_the_computation(
-    valkey: Server, worker: Worker, result: bytes | Uncacheable | Exception
+    valkey: Valkey, worker: Worker, result: bytes | Uncacheable | Exception
 ) -> None:
     async def run() -> None:
         await asyncio.gather(
@@ -156,7 +149,7 @@ def test_a_lease_is_released_after_any_outcome_of_the_computation(
     assert valkey.keys() == ([NAME] if isinstance(result, bytes) else [])
 
 
-def test_a_value_too_large_to_send_is_not_shared(valkey: Server, worker: Worker) -> None:
+def test_a_value_too_large_to_send_is_not_shared(valkey: Valkey, worker: Worker) -> None:
     async def run() -> None:
         noise = random.Random(0).randbytes(LARGEST_VALUE)
         await worker().get(KEY, Computations(noise), shared=True)
@@ -166,7 +159,7 @@ def test_a_value_too_large_to_send_is_not_shared(valkey: Server, worker: Worker)
 
 
 def test_a_failure_is_not_shared_and_the_next_worker_computes(
-    valkey: Server, worker: Worker
+    valkey: Valkey, worker: Worker
 ) -> None:
     async def run() -> None:
         compute = Computations(ValueError("no model"), BODY, waits=True)
@@ -183,7 +176,7 @@ def test_a_failure_is_not_shared_and_the_next_worker_computes(
     assert valkey.keys() == [NAME]
 
 
-def test_a_cancelled_computation_releases_its_lease(valkey: Server, worker: Worker) -> None:
+def test_a_cancelled_computation_releases_its_lease(valkey: Valkey, worker: Worker) -> None:
     async def run() -> None:
         abandoned = Computations(waits=True)
         call = asyncio.create_task(worker().get(KEY, abandoned, shared=True))
@@ -197,7 +190,7 @@ def test_a_cancelled_computation_releases_its_lease(valkey: Server, worker: Work
     asyncio.run(run())
 
 
-def test_a_lease_whose_holder_died_expires(valkey: Server, worker: Worker) -> None:
+def test_a_lease_whose_holder_died_expires(valkey: Valkey, worker: Worker) -> None:
     valkey.ask("SET", f"{NAME}:lock", token_of_another(worker), "PX", "300")
 
     async def run() -> None:
@@ -209,7 +202,7 @@ def test_a_lease_whose_holder_died_expires(valkey: Server, worker: Worker) -> No
     assert valkey.keys() == [NAME]
 
 
-def test_a_lease_of_another_worker_is_not_taken(valkey: Server, worker: Worker) -> None:
+def test_a_lease_of_another_worker_is_not_taken(valkey: Valkey, worker: Worker) -> None:
     valkey.ask("SET", f"{NAME}:lock", token_of_another(worker), "PX", "19000")
 
     async def run() -> None:
@@ -238,7 +231,7 @@ def test_a_lease_of_another_worker_is_not_taken(valkey: Server, worker: Worker) 
     ],
 )
 def test_a_planted_lease_delays_no_answer(
-    valkey: Server, worker: Worker, plant: tuple[str, ...]
+    valkey: Valkey, worker: Worker, plant: tuple[str, ...]
 ) -> None:
     other = token_of_another(worker, key_of("bundle.snapshot", "whatif", b"{1}"))
     valkey.ask(*(part.format(token=token_of_another(worker), other=other) for part in plant))
@@ -253,7 +246,7 @@ def test_a_planted_lease_delays_no_answer(
     asyncio.run(run())
 
 
-def test_an_answer_is_a_miss_for_another_version(valkey: Server, worker: Worker) -> None:
+def test_an_answer_is_a_miss_for_another_version(valkey: Valkey, worker: Worker) -> None:
     """Therefore a reload or a promotion need not delete anything in any worker."""
 
     async def run() -> None:
@@ -276,7 +269,7 @@ def test_an_answer_is_a_miss_for_another_version(valkey: Server, worker: Worker)
     ],
 )
 def test_a_spoilt_value_is_a_miss_and_is_replaced(
-    valkey: Server, worker: Worker, spoil: tuple[str, ...]
+    valkey: Valkey, worker: Worker, spoil: tuple[str, ...]
 ) -> None:
     async def run() -> None:
         await worker().get(KEY, Computations(), shared=True)
@@ -297,7 +290,7 @@ def test_a_spoilt_value_is_a_miss_and_is_replaced(
     ],
 )
 def test_a_planted_value_is_computed_anew_and_replaced(
-    valkey: Server, worker: Worker, value: bytes
+    valkey: Valkey, worker: Worker, value: bytes
 ) -> None:
     valkey.ask("SET", NAME, value)  # type: ignore[arg-type]  # the client takes bytes too
 
@@ -311,7 +304,7 @@ def test_a_planted_value_is_computed_anew_and_replaced(
 
 @pytest.mark.parametrize("plant", [("LPUSH", NAME, "a"), ("HSET", NAME, "a", "b")], ids=str)
 def test_a_value_of_another_type_is_a_miss_and_is_replaced(
-    valkey: Server, worker: Worker, plant: tuple[str, ...]
+    valkey: Valkey, worker: Worker, plant: tuple[str, ...]
 ) -> None:
     valkey.ask(*plant)
 
@@ -322,7 +315,7 @@ def test_a_value_of_another_type_is_a_miss_and_is_replaced(
     asyncio.run(run())
 
 
-def test_without_a_secret_nothing_is_shared(valkey: Server, worker: Worker) -> None:
+def test_without_a_secret_nothing_is_shared(valkey: Valkey, worker: Worker) -> None:
     async def run() -> None:
         assert (await worker(secret=None).get(KEY, Computations(), shared=True)).body == BODY
 
@@ -335,7 +328,7 @@ def test_without_a_secret_nothing_is_shared(valkey: Server, worker: Worker) -> N
     [pytest.param(("ACL", "SETUSER", "default", "-eval"), id="no permission")],
 )
 def test_a_redis_without_permission_is_bypassed(
-    valkey: Server, worker: Worker, spoil: tuple[str, ...]
+    valkey: Valkey, worker: Worker, spoil: tuple[str, ...]
 ) -> None:
     valkey.ask(*spoil)
 
@@ -352,7 +345,7 @@ def test_a_redis_without_permission_is_bypassed(
 
 @pytest.mark.parametrize("failure", ["kill", "freeze"])
 def test_an_unavailable_server_costs_no_answer(
-    valkey: Server, worker: Worker, failure: str
+    valkey: Valkey, worker: Worker, failure: str
 ) -> None:
     getattr(valkey, failure)()
 
@@ -372,7 +365,7 @@ def test_an_unavailable_server_costs_no_answer(
     [pytest.param("kill", "start", id="killed"), pytest.param("freeze", "thaw", id="frozen")],
 )
 def test_a_server_that_fails_while_one_computes_and_others_wait(
-    valkey: Server, worker: Worker, failure: str, recovery: str
+    valkey: Valkey, worker: Worker, failure: str, recovery: str
 ) -> None:
     """All calls are answered meanwhile, and the server is used again after its recovery."""
 
@@ -404,6 +397,6 @@ def test_a_server_that_fails_while_one_computes_and_others_wait(
             await caches[0].get(key, Computations(), shared=True)
             return (await caches[1].get(key, Computations(), shared=True)).tier == Tier.REDIS
 
-        await wait_within(10, is_shared)
+        await wait_in_loop(is_shared)
 
     asyncio.run(run())

@@ -13,21 +13,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from cache.redis import RedisClient, RedisUnavailableError
-
-Server = Any
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.support.clock import Clock
+from tests.support.valkey import Valkey
 
 
 @pytest.fixture
@@ -36,7 +23,7 @@ def reasons() -> list[str]:
 
 
 @pytest.fixture
-def link(valkey: Server, clock: Clock, reasons: list[str]) -> RedisClient:
+def link(valkey: Valkey, clock: Clock, reasons: list[str]) -> RedisClient:
     return RedisClient(
         valkey.url(), timeout=0.5, clock=clock, connections=4, on_error=reasons.append
     )
@@ -54,7 +41,7 @@ async def run_many(link: RedisClient, count: int) -> list[Any]:
     return await asyncio.gather(*(link.run(get) for _ in range(count)), return_exceptions=True)
 
 
-def test_more_calls_than_connections_are_all_answered(valkey: Server, link: RedisClient) -> None:
+def test_more_calls_than_connections_are_all_answered(valkey: Valkey, link: RedisClient) -> None:
     async def run() -> None:
         await link.run(put)
         assert await run_many(link, 200) == [b"1"] * 200
@@ -65,7 +52,7 @@ def test_more_calls_than_connections_are_all_answered(valkey: Server, link: Redi
 
 
 def test_a_killed_server_is_unavailable_until_it_is_restarted(
-    valkey: Server, link: RedisClient, clock: Clock, reasons: list[str]
+    valkey: Valkey, link: RedisClient, clock: Clock, reasons: list[str]
 ) -> None:
     async def run() -> None:
         await run_many(link, 10)
@@ -86,7 +73,7 @@ def test_a_killed_server_is_unavailable_until_it_is_restarted(
 
 
 def test_a_restart_between_two_calls_is_not_an_outage(
-    valkey: Server, link: RedisClient, reasons: list[str]
+    valkey: Valkey, link: RedisClient, reasons: list[str]
 ) -> None:
     async def run() -> None:
         await run_many(link, 10)
@@ -100,7 +87,7 @@ def test_a_restart_between_two_calls_is_not_an_outage(
 
 
 def test_a_frozen_server_costs_one_time_out_and_then_nothing(
-    valkey: Server, link: RedisClient, clock: Clock, reasons: list[str]
+    valkey: Valkey, link: RedisClient, clock: Clock, reasons: list[str]
 ) -> None:
     """Late answers to abandoned calls must not be taken for those of later calls."""
 
@@ -145,7 +132,7 @@ def test_a_frozen_server_costs_one_time_out_and_then_nothing(
     ids=["replica", "full", "without replicas"],
 )
 def test_a_server_that_refuses_writes_is_unavailable(
-    valkey: Server,
+    valkey: Valkey,
     link: RedisClient,
     clock: Clock,
     reasons: list[str],
@@ -191,7 +178,7 @@ def test_a_command_that_redis_refuses_is_not_an_outage(link: RedisClient) -> Non
     ],
 )
 def test_without_the_password_redis_is_unavailable(
-    valkey: Server, credentials: str, answers: bool
+    valkey: Valkey, credentials: str, answers: bool
 ) -> None:
     valkey.ask("CONFIG", "SET", "requirepass", "geheim/1")
     reasons: list[str] = []
@@ -210,7 +197,7 @@ def test_without_the_password_redis_is_unavailable(
     assert reasons == ([] if answers else ["authentication"])
 
 
-def test_dead_connections_are_replaced(valkey: Server, clock: Clock, reasons: list[str]) -> None:
+def test_dead_connections_are_replaced(valkey: Valkey, clock: Clock, reasons: list[str]) -> None:
     """A firewall that forgets idle connections closes none of them; only new ones work."""
 
     async def run() -> None:
@@ -271,7 +258,7 @@ async def start_proxy(target: int) -> AsyncIterator[CuttableProxy]:
             writer.close()
 
 
-def test_closing_closes_every_connection(valkey: Server, link: RedisClient) -> None:
+def test_closing_closes_every_connection(valkey: Valkey, link: RedisClient) -> None:
     async def run() -> None:
         await run_many(link, 20)
         await link.aclose()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from middleware.limits.gcra import MICROSECONDS, Rate, charge, rate_of, refund
 from middleware.limits.shared import SCRIPT
+from tests.support.valkey import Valkey
 from tiers import TIERS
 
 START = 1_800_000_000 * MICROSECONDS  # as large as a server's clock is
@@ -45,7 +46,7 @@ class Script:
 
 
 @pytest.fixture(scope="module")
-def script(shared_valkey: Any) -> Iterator[Script]:
+def script(shared_valkey: Valkey) -> Iterator[Script]:
     script = Script(shared_valkey.port)
     yield script
     script.client.close()

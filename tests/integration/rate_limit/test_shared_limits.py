@@ -11,12 +11,12 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cache.redis import RedisClient
 from middleware.limits.limiter import Limiter
+from tests.support.valkey import Valkey
 from tiers import Tier
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -65,18 +65,18 @@ async def workers(url: str, number: int = 2) -> AsyncIterator[list[Worker]]:
             await worker.link.aclose()
 
 
-def test_concurrent_charges_get_exactly_the_burst(shared_valkey: Any) -> None:
+def test_concurrent_charges_get_exactly_the_burst(shared_valkey: Valkey) -> None:
     async def run() -> list[bool]:
-        async with workers(shared_valkey.url) as pair:
+        async with workers(shared_valkey.url()) as pair:
             charges = (pair[n % 2].limiter.charge("key:a", SLOW, 1) for n in range(200))
             return [verdict.allowed for verdict in await asyncio.gather(*charges)]
 
     assert sum(asyncio.run(run())) == SLOW.burst
 
 
-def test_units_charged_by_one_worker_are_missing_in_the_other(shared_valkey: Any) -> None:
+def test_units_charged_by_one_worker_are_missing_in_the_other(shared_valkey: Valkey) -> None:
     async def run() -> list[tuple[bool, int]]:
-        async with workers(shared_valkey.url) as (one, other):
+        async with workers(shared_valkey.url()) as (one, other):
             verdicts = [await one.limiter.charge("key:b", SLOW, 30)]
             verdicts += [await other.limiter.charge("key:b", SLOW, cost) for cost in (21, 20)]
             return [(verdict.allowed, verdict.remaining) for verdict in verdicts]
@@ -103,11 +103,11 @@ def start_hammer(url: str, tier: Tier, clients: int) -> subprocess.Popen[str]:
     ],
 )
 def test_two_processes_together_accept_one_limit(
-    shared_valkey: Any, tier: Tier, backends: set[str]
+    shared_valkey: Valkey, tier: Tier, backends: set[str]
 ) -> None:
     """Eight clients, within 2 % of what burst and rate allow."""
     seconds = 3.0
-    processes = [start_hammer(shared_valkey.url, tier, clients=4) for _ in range(2)]
+    processes = [start_hammer(shared_valkey.url(), tier, clients=4) for _ in range(2)]
     for process in processes:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
@@ -126,7 +126,7 @@ def test_two_processes_together_accept_one_limit(
 
 @pytest.mark.e2e
 def test_without_redis_each_worker_gets_its_share_and_then_the_shared_limit_again(
-    valkey: Any,
+    valkey: Valkey,
 ) -> None:
     """One of two workers charges: its share is half the limit, the shared limit all of it."""
 
@@ -135,7 +135,7 @@ def test_without_redis_each_worker_gets_its_share_and_then_the_shared_limit_agai
         assert accepted == pytest.approx(rate * seconds + burst, rel=0.15)
 
     async def run() -> None:
-        async with workers(valkey.url, 1) as (worker,):
+        async with workers(valkey.url(), 1) as (worker,):
             within(await worker.spend(FAST, 1.0), FAST.rate, FAST.burst)
             assert "local" not in worker.backends
 

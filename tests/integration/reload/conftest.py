@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,22 +13,7 @@ from artifacts import Store
 from models.jobs import Job
 from models.release import load_engine
 from models.reload import Reloader
-
-Wait = Callable[[Callable[[], bool]], None]
-DEADLINE_SECONDS = 20.0
-
-
-@pytest.fixture
-def wait() -> Wait:
-    """Wait until a condition holds."""
-
-    def wait(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
-    return wait
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -69,12 +53,12 @@ def reloader(own_store: Store, data: Path) -> Reloader:
 
 
 @pytest.fixture
-def run_reload(reloader: Reloader, wait: Wait) -> Callable[..., Job]:
+def run_reload(reloader: Reloader) -> Callable[..., Job]:
     """Reload a source, and return its job when it has ended."""
 
     def run_reload(source: str, *, force: bool = False) -> Job:
         name = reloader.start(source, force=force).id
-        wait(lambda: (job := reloader.job(name)) is not None and job.ended)
+        wait_until(lambda: (job := reloader.job(name)) is not None and job.ended)
         job = reloader.job(name)
         assert job is not None
         return job

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -18,9 +18,9 @@ from models.refresh import refresh
 from models.release import LoadedRelease, load_engine, load_release
 from models.reload import Reloader
 from models.watcher import ReleaseWatcher
+from tests.support.waiting import wait_in_loop
 
 Watcher = ReleaseWatcher[LoadedRelease]
-WITHIN_SECONDS = 30.0
 
 
 def start_worker(store: Store, **options: Any) -> Watcher:
@@ -37,12 +37,6 @@ async def watching(*watchers: Watcher) -> AsyncIterator[None]:
             group.start_soon(watcher.watch)
         yield
         group.cancel_scope.cancel()
-
-
-async def wait_until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(WITHIN_SECONDS):
-        while not condition():
-            await anyio.sleep(0.01)
 
 
 def served_release(watcher: Watcher) -> Release:
@@ -82,8 +76,10 @@ def test_all_workers_follow_a_reload(
         assert [served_release(watcher) for watcher in workers] == [release, release]
         async with watching(*workers):
             job = reloader.start("newer")
-            await wait_until(lambda: all(served_release(watcher) != release for watcher in workers))
-            await wait_until(
+            await wait_in_loop(
+                lambda: all(served_release(watcher) != release for watcher in workers)
+            )
+            await wait_in_loop(
                 lambda: (current := reloader.job(job.id)) is not None and current.ended
             )
         assert [served_release(watcher) for watcher in workers] == [own_store.current()] * 2
@@ -102,7 +98,7 @@ def test_a_worker_without_a_model_loads_the_first_release(
         assert (watcher.refusal or "").startswith("CURRENT: does not exist")
         async with watching(watcher):
             own_store.promote(release)
-            await wait_until(lambda: watcher.serving is not None)
+            await wait_in_loop(lambda: watcher.serving is not None)
         assert served_release(watcher) == release
         assert watcher.refusal is None
 
@@ -117,13 +113,13 @@ def test_a_corrupt_snapshot_is_refused_and_the_old_release_serves(
         watcher = start_worker(own_store)
         async with watching(watcher):
             own_store.promote(newer)
-            await wait_until(lambda: watcher.refusal is not None)
+            await wait_in_loop(lambda: watcher.refusal is not None)
             assert served_release(watcher) == release
             (reason,) = watcher.degraded
             assert f"snapshots/{newer.snapshot}/sales.npy: does not have the SHA-256" in reason
             assert str(own_store.root) not in reason
             own_store.promote(release)  # the operator goes back
-            await wait_until(lambda: watcher.refusal is None)
+            await wait_in_loop(lambda: watcher.refusal is None)
         assert watcher.degraded == ()
         assert served_release(watcher) == release
 
@@ -141,10 +137,10 @@ def test_files_that_arrive_after_the_pointer_are_loaded(
         watcher = start_worker(own_store)
         async with watching(watcher):
             own_store.promote(newer)
-            await wait_until(lambda: watcher.refusal is not None)
+            await wait_in_loop(lambda: watcher.refusal is not None)
             assert served_release(watcher) == release
             unavailable.rename(folder)
-            await wait_until(lambda: served_release(watcher) == newer)
+            await wait_in_loop(lambda: served_release(watcher) == newer)
         assert watcher.degraded == ()
 
     anyio.run(follow)
@@ -177,7 +173,7 @@ def test_a_request_on_the_old_release_is_answered_from_it(
         before = [await forecaster.forecast(origin, horizons) for origin in origins]
         async with watching(watcher):
             own_store.promote(newer)
-            await wait_until(lambda: served_release(watcher) == newer)
+            await wait_in_loop(lambda: served_release(watcher) == newer)
         shutil.rmtree(own_store.snapshots / release.snapshot)
         shutil.rmtree(own_store.forecasts)
         after = [await forecaster.forecast(origin, horizons) for origin in origins]

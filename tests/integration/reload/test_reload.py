@@ -20,6 +20,7 @@ from models import refresh as building
 from models.jobs import Job, Jobs, State
 from models.refresh import FORECASTING
 from models.reload import Reloader, ReloadRunningError
+from tests.support.waiting import wait_until
 
 Wait = Callable[[Callable[[], bool]], None]
 RunReload = Callable[..., Job]
@@ -54,11 +55,9 @@ def test_every_worker_can_read_a_job(own_store: Store, data: Path, run_reload: R
     assert other.jobs() == [job]
 
 
-def test_a_successful_job_leaves_no_log(
-    own_store: Store, run_reload: RunReload, wait: Wait
-) -> None:
+def test_a_successful_job_leaves_no_log(own_store: Store, run_reload: RunReload) -> None:
     job = run_reload("same")
-    wait(lambda: not Jobs(own_store).log_path(job.id).exists())
+    wait_until(lambda: not Jobs(own_store).log_path(job.id).exists())
 
 
 def test_a_reload_deletes_old_snapshots(own_store: Store, run_reload: RunReload) -> None:
@@ -135,12 +134,14 @@ def test_an_unexpected_error_fails_the_job_and_is_raised_into_its_log(
 
 
 @pytest.fixture
-def start_blocked_reload(own_store: Store, reloader: Reloader, wait: Wait) -> Callable[[], Job]:
+def start_blocked_reload(own_store: Store, reloader: Reloader) -> Callable[[], Job]:
     """Start a reload, and wait until it blocks on a lock that the test holds."""
 
     def start_blocked_reload() -> Job:
         started = reloader.start("newer")
-        wait(lambda: (job := reloader.job(started.id)) is not None and job.phase == FORECASTING)
+        wait_until(
+            lambda: (job := reloader.job(started.id)) is not None and job.phase == FORECASTING
+        )
         return started
 
     return start_blocked_reload
@@ -158,7 +159,6 @@ def test_one_reload_runs_at_a_time(
     reloader: Reloader,
     start_blocked_reload: Callable[[], Job],
     forecast_lock: FileLock,
-    wait: Wait,
 ) -> None:
     """Over all workers and replicas; the next one may start when it has ended."""
     with forecast_lock:
@@ -167,19 +167,19 @@ def test_one_reload_runs_at_a_time(
             with pytest.raises(ReloadRunningError, match=running.id) as refused:
                 worker.start("same")
             assert refused.value.job.id == running.id
-    wait(lambda: reloader.jobs()[0].ended)
-    wait(lambda: not psutil.Process().children(recursive=True))
+    wait_until(lambda: reloader.jobs()[0].ended)
+    wait_until(lambda: not psutil.Process().children(recursive=True))
     assert reloader.start("newer").id != running.id
-    wait(lambda: reloader.jobs()[0].ended)
+    wait_until(lambda: reloader.jobs()[0].ended)
 
 
 def test_the_build_has_a_lower_priority_than_the_workers(
-    reloader: Reloader, start_blocked_reload: Callable[[], Job], forecast_lock: FileLock, wait: Wait
+    reloader: Reloader, start_blocked_reload: Callable[[], Job], forecast_lock: FileLock
 ) -> None:
     with forecast_lock:
         running = start_blocked_reload()
         assert process_of(running).nice() > psutil.Process().nice()
-    wait(lambda: (job := reloader.job(running.id)) is not None and job.ended)
+    wait_until(lambda: (job := reloader.job(running.id)) is not None and job.ended)
 
 
 def test_a_killed_build_changes_nothing(
@@ -188,14 +188,13 @@ def test_a_killed_build_changes_nothing(
     run_reload: RunReload,
     start_blocked_reload: Callable[[], Job],
     forecast_lock: FileLock,
-    wait: Wait,
 ) -> None:
     """The next reload succeeds."""
     before = own_store.current()
     with forecast_lock:
         running = start_blocked_reload()
         process_of(running).send_signal(signal.SIGKILL)
-        wait(lambda: (job := reloader.job(running.id)) is not None and job.ended)
+        wait_until(lambda: (job := reloader.job(running.id)) is not None and job.ended)
     job = reloader.job(running.id)
     assert job is not None
     assert job.state is State.FAILED
@@ -210,7 +209,6 @@ def test_other_workers_detect_a_build_that_died_with_its_worker(
     data: Path,
     start_blocked_reload: Callable[[], Job],
     forecast_lock: FileLock,
-    wait: Wait,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A reader of the job finds its lock released."""
@@ -224,7 +222,7 @@ def test_other_workers_detect_a_build_that_died_with_its_worker(
         assert not job.ended
         process.send_signal(signal.SIGKILL)
         began = time.monotonic()
-        wait(lambda: (job := other.job(running.id)) is not None and job.ended)
+        wait_until(lambda: (job := other.job(running.id)) is not None and job.ended)
         assert time.monotonic() - began < 10
     job = other.job(running.id)
     assert job is not None

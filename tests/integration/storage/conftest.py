@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -15,26 +15,15 @@ from sqlalchemy import Engine
 from storage.database import open_database
 from storage.key_store import KeyStore
 from storage.migrations import upgrade
+from tests.support.clock import Clock
 
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BACKENDS = ("sqlite", "postgresql")
 
 
-class Clock:
-    """A clock that changes only when it is moved."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def move(self, **by: float) -> None:
-        self.now += timedelta(**by)
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> Clock[datetime]:
+    return Clock(START)
 
 
 @pytest.fixture(scope="session")

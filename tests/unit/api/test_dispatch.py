@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp
 
 from api.dispatch import bind
 from api.operation import Computation, Operation, operation
@@ -20,6 +21,7 @@ from cache.answers import AnswerCache
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
 from models.forecaster import Forecaster
+from tests.support.asgi import SentMessages, send_request
 
 
 class Payload(BaseModel):
@@ -35,7 +37,7 @@ FORECASTER: Any = SimpleNamespace(
 )
 
 
-def served(declared: Operation, *, seconds: float = 30.0) -> Any:
+def served(declared: Operation, *, seconds: float = 30.0) -> ASGIApp:
     providers: dict[type, Callable[[], object]] = {
         Part: lambda: "the part",
         Forecaster: lambda: FORECASTER,
@@ -44,35 +46,35 @@ def served(declared: Operation, *, seconds: float = 30.0) -> Any:
     return RequestIdMiddleware(ProblemMiddleware(app))
 
 
-def post(call: Callable, app: Any, body: bytes = b'{"number": 7}') -> Any:
-    return call(app, method="POST", body=body, Content_Type="application/json")
+def post(app: ASGIApp, body: bytes = b'{"number": 7}') -> SentMessages:
+    return send_request(app, method="POST", body=body, Content_Type="application/json")
 
 
-def test_a_handler_gets_what_its_signature_names(call: Callable) -> None:
+def test_a_handler_gets_what_its_signature_names() -> None:
     @operation("POST", "/x", Tag.FACTS)
     async def handler(part: Part, payload: Payload, request: Request) -> list[Any]:
         """Do it."""
         return [part, payload.number, request.method]
 
-    assert post(call, served(handler)).body == b'["the part",7,"POST"]'
+    assert post(served(handler)).body == b'["the part",7,"POST"]'
     assert (handler.body, handler.query, handler.answer) == (Payload, None, list[Any])
 
 
-def test_a_response_is_sent_as_it_is(call: Callable) -> None:
+def test_a_response_is_sent_as_it_is() -> None:
     @operation("POST", "/x", Tag.FACTS, answer=str)
     async def handler() -> Response:
         return PlainTextResponse("done", 202)
 
-    sent = post(call, served(handler))
+    sent = post(served(handler))
     assert (sent.status, sent.body) == (202, b"done")
 
 
-def test_content_is_sent_with_the_declared_status(call: Callable) -> None:
+def test_content_is_sent_with_the_declared_status() -> None:
     @operation("POST", "/x", Tag.FACTS, status=201)
     async def handler() -> dict[str, int]:
         return {"made": 1}
 
-    sent = post(call, served(handler))
+    sent = post(served(handler))
     assert (sent.status, sent.body) == (201, b'{"made":1}')
 
 
@@ -107,7 +109,7 @@ def test_an_operation_without_a_type_of_answer_is_refused() -> None:
 
 
 @pytest.mark.parametrize("cached", [False, True], ids=["computed", "cached"])
-def test_an_answer_that_takes_too_long_is_a_problem(call: Callable, cached: bool) -> None:
+def test_an_answer_that_takes_too_long_is_a_problem(cached: bool) -> None:
     @operation("POST", "/x", Tag.FACTS)
     async def plain(forecaster: Forecaster, payload: Payload) -> int:
         await anyio.sleep_forever()
@@ -121,11 +123,11 @@ def test_an_answer_that_takes_too_long_is_a_problem(call: Callable, cached: bool
 
         return Computation(compute)
 
-    sent = post(call, served(computing if cached else plain, seconds=0.02))
+    sent = post(served(computing if cached else plain, seconds=0.02))
     assert (sent.status, sent.problem["code"]) == (504, "TIMEOUT")
 
 
-def test_a_repeated_request_is_answered_without_its_handler(call: Callable) -> None:
+def test_a_repeated_request_is_answered_without_its_handler() -> None:
     seen: list[int] = []
 
     @operation("POST", "/x", Tag.FACTS)
@@ -138,7 +140,7 @@ def test_a_repeated_request_is_answered_without_its_handler(call: Callable) -> N
         return Computation(compute)
 
     app = served(handler)
-    answers = [post(call, app, body) for body in 2 * [b'{"number": 7}'] + [b'{"number": 8}']]
+    answers = [post(app, body) for body in 2 * [b'{"number": 7}'] + [b'{"number": 8}']]
     assert [sent.body for sent in answers] == [b"7", b"7", b"8"]
     assert [sent.headers["x-cache"] for sent in answers] == ["miss", "hit", "miss"]
     assert seen == [7, 8]

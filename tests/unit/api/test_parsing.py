@@ -11,11 +11,11 @@ import orjson
 import pytest
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
-from starlette.types import Message
 
 from api.parsing import did_you_mean, read_json, read_query
 from api.schemas.requests import HierarchyQuery, SimpleRequest
 from errors import Code, Problem
+from tests.support.asgi import body_messages, http_scope, receiver
 
 SIMPLE = {"store_nbr": 1, "family": "DAIRY", "horizon": 15}
 
@@ -36,12 +36,8 @@ class Basket(BaseModel):
 
 
 def body(content: bytes, model: type[BaseModel], **headers: str) -> Any:
-    async def receive() -> Message:
-        return {"type": "http.request", "body": content}
-
-    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": pairs, "state": {}}
-    return anyio.run(read_json, Request(scope, receive), model)
+    scope = http_scope("POST", headers=headers, state={})
+    return anyio.run(read_json, Request(scope, receiver(*body_messages(content))), model)
 
 
 def document(content: object, model: type[BaseModel] = SimpleRequest) -> Any:
@@ -49,8 +45,7 @@ def document(content: object, model: type[BaseModel] = SimpleRequest) -> Any:
 
 
 def query(text: str) -> HierarchyQuery:
-    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-    return read_query(Request({**scope, "query_string": text.encode()}), HierarchyQuery)
+    return read_query(Request(http_scope(query_string=text.encode())), HierarchyQuery)
 
 
 # --- bodies -----------------------------------------------------------------------------------

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from cache.answers import AnswerCache, Cached, Outcome, Tier, Uncacheable
 from cache.keys import CacheKey, key_of
+from tests.support.clock import Clock
 
-Clock = Any
 KEY = key_of("bundle.snapshot", "whatif", b"{}")
 
 

@@ -15,9 +15,9 @@ from structlog.testing import CapturingLogger
 import cache.redis
 from cache.redis import RedisClient, RedisUnavailableError
 from errors import InputError
+from tests.support.clock import Clock
 
 URL = "redis://user:geheim@localhost:6379/0"
-Clock = Any
 
 
 class Operation:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cli.preflight import PreflightError, preflight, resolve, unwritable
+from load.server import free_port
 from settings import Settings
 
 PASSWORD = "pa-secret-55"  # pragma: allowlist secret
@@ -29,13 +30,6 @@ def settings(tmp_path: Path, **values: Any) -> Settings:
         "port": free_port(),
     }
     return Settings(**{**own, **values})
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def fault(tmp_path: Path, **values: Any) -> str:

@@ -1,4 +1,4 @@
-"""A driver that calls ASGI applications message by message and records their messages."""
+"""Requests to a middleware alone, the applications inside, and the lines that it logs."""
 
 from __future__ import annotations
 
@@ -7,61 +7,15 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
-from dataclasses import dataclass, field
 from typing import Any
 
-import anyio
 import pytest
 import structlog
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from telemetry.logs import configure_logging
 from telemetry.request_log import request_log
-
-
-@dataclass
-class SentMessages:
-    """The messages that an application sent, and the exception that it raised."""
-
-    messages: list[Message] = field(default_factory=list)
-    error: Exception | None = None
-
-    @property
-    def starts(self) -> list[Message]:
-        return [item for item in self.messages if item["type"] == "http.response.start"]
-
-    @property
-    def status(self) -> int:
-        (start,) = self.starts
-        status: int = start["status"]
-        return status
-
-    @property
-    def headers(self) -> dict[str, str]:
-        (start,) = self.starts
-        pairs = [(name.decode(), value.decode()) for name, value in start["headers"]]
-        assert len(dict(pairs)) == len(pairs), f"a header is sent twice: {pairs}"
-        return dict(pairs)
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(item.get("body", b"") for item in self.messages)
-
-    @property
-    def finished(self) -> bool:
-        """True if the server would treat the response as complete."""
-        last = self.messages[-1]
-        return last["type"] == "http.response.body" and not last.get("more_body", False)
-
-    @property
-    def problem(self) -> dict[str, Any]:
-        assert self.headers["content-type"] == "application/problem+json"
-        assert self.headers["content-length"] == str(len(self.body))
-        assert self.finished
-        document: dict[str, Any] = json.loads(self.body)
-        assert document["status"] == self.status
-        return document
-
+from tests.support.asgi import SentMessages, send_request
 
 Call = Callable[..., SentMessages]
 
@@ -69,42 +23,7 @@ Call = Callable[..., SentMessages]
 @pytest.fixture
 def call() -> Call:
     """Send one request to an application."""
-
-    def call(
-        app: ASGIApp,
-        *,
-        method: str = "GET",
-        path: str = "/somewhere",
-        body: bytes = b"",
-        **headers: str,
-    ) -> SentMessages:
-        scope: Scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "headers": [
-                (name.lower().replace("_", "-").encode(), value.encode("latin-1"))
-                for name, value in headers.items()
-            ],
-        }
-        sent = SentMessages()
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body}
-
-        async def send(message: Message) -> None:
-            sent.messages.append(message)
-
-        async def run() -> None:
-            try:
-                await app(scope, receive, send)
-            except Exception as error:
-                sent.error = error
-
-        anyio.run(run)
-        return sent
-
-    return call
+    return send_request
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,6 +25,8 @@ from storage.keys import mint_key
 from telemetry import metrics
 from telemetry.metrics import REGISTRY
 from telemetry.request_log import request_log
+from tests.support.asgi import DISCONNECT as GONE
+from tests.support.asgi import http_scope, run_exchange
 from tests.support.routing import with_policy
 
 SECRET = "mlrf_live_hunter2"
@@ -33,7 +34,6 @@ KNOWN = Caller("key:ab12", "planner", "standard", frozenset(), True, "10.0.0.1")
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 PART: Message = {"type": "http.response.body", "body": b"half", "more_body": True}
 END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
-GONE: Message = {"type": "http.disconnect"}
 
 QUIET = {"/readyz", "/livez", "/metrics"}
 
@@ -307,21 +307,7 @@ def test_a_cut_response_is_an_error(call: Callable, log_lines: Lines) -> None:
 
 def drive(app: ASGIApp, *messages: Message, **headers: str) -> list[Message]:
     """Send one request; then wait for the response, unless the caller has disconnected."""
-    waiting = iter(messages)
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        for message in waiting:
-            return message
-        return GONE if GONE in messages else await anyio.sleep_forever()
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": raw}
-    anyio.run(app, scope, receive, send)
-    return sent
+    return run_exchange(app, http_scope("POST", headers=headers), *messages).messages
 
 
 @pytest.mark.parametrize(
@@ -404,21 +390,3 @@ def test_a_fast_response_does_not_poll(log_lines: Lines) -> None:
 
     drive(AccessMiddleware(app), GONE)
     assert [line["status"] for line in log_lines()] == [200]
-
-
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_other_scopes_pass_unchanged(kind: str, log_lines: Lines) -> None:
-    seen: list[object] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.extend((scope, receive, send))
-
-    async def receive() -> Message:
-        return {}
-
-    async def send(message: Message) -> None: ...
-
-    scope = {"type": kind}
-    anyio.run(AccessMiddleware(app), scope, receive, send)
-    assert seen == [scope, receive, send]
-    assert log_lines() == []

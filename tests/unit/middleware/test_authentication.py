@@ -652,22 +652,6 @@ def test_a_programming_error_is_no_refusal(
     assert inner_app.callers == []
 
 
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_other_scopes_are_not_identified(
-    call: Callable, identity: CredentialIdentity, kind: str
-) -> None:
-    seen: list[Scope] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append(scope)
-
-    authentication = AuthenticationMiddleware(
-        app, identity, address_of=lambda scope: ADDRESS, record=lambda event: None
-    )
-    call(with_headers(authentication, type=kind))
-    assert context_of(seen[0]).caller is None
-
-
 # --- without authentication -------------------------------------------------------------------
 
 LOCAL: dict[str, Any] = {"client": ("127.0.0.1", 5), "server": ("127.0.0.1", 3000)}

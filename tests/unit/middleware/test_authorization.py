@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import anyio
 import pytest
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from errors import Code, Problem
 from middleware.authorization import ANY, AuthorizationMiddleware
@@ -16,6 +15,7 @@ from middleware.context import context_of
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
 from storage.audit import AuditEvent
+from tests.support.asgi import run_exchange
 from tests.support.routing import with_policy
 
 ADDRESS = "203.0.113.7"
@@ -138,25 +138,10 @@ def test_an_unidentified_request_fails_rather_than_passes(
     assert call(RequestIdMiddleware(ProblemMiddleware(inner))).status == 500
 
 
-def drive(kind: str) -> tuple[list[str], list[Message]]:
-    """Return whether the application is called for a kind of connection, and its messages."""
-    seen: list[str] = []
-    sent: list[Message] = []
-
+def test_a_websocket_is_closed() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append(scope["type"])
-
-    async def send(message: Message) -> None:
-        sent.append(message)
+        raise AssertionError("it was let in")
 
     middleware = AuthorizationMiddleware(app, record=lambda event: None)
-    anyio.run(middleware, {"type": kind}, send, send)
-    return seen, sent
-
-
-def test_startup_and_shutdown_pass() -> None:
-    assert drive("lifespan") == (["lifespan"], [])
-
-
-def test_a_websocket_is_closed() -> None:
-    assert drive("websocket") == ([], [{"type": "websocket.close", "code": 1008}])
+    sent = run_exchange(middleware, {"type": "websocket"})
+    assert sent.messages == [{"type": "websocket.close", "code": 1008}]

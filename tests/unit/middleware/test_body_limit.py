@@ -15,46 +15,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from middleware.body_limit import BodyLimitMiddleware
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
+from tests.support.asgi import DISCONNECT, SentMessages, body_messages, http_scope, receiver
 from tests.support.routing import with_policy
 
 LIMIT = 10
-GONE: Message = {"type": "http.disconnect"}
-
-
-def chunks(*parts: bytes, complete: bool = True) -> list[Message]:
-    return [
-        {"type": "http.request", "body": part, "more_body": number < len(parts) or not complete}
-        for number, part in enumerate(parts, start=1)
-    ]
 
 
 @dataclass
-class Exchange:
+class Exchange(SentMessages):
     """One request and its result.
 
     Attributes:
         seen: the body's parts that reached the application.
         messages_read: number of messages received from the server.
-        sent: what was sent to the server.
     """
 
     seen: list[bytes] = field(default_factory=list)
     messages_read: int = 0
-    sent: list[Message] = field(default_factory=list)
-
-    @property
-    def status(self) -> int:
-        (start,) = [item for item in self.sent if item["type"] == "http.response.start"]
-        status: int = start["status"]
-        return status
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {name.decode(): value.decode() for name, value in self.sent[0]["headers"]}
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(item.get("body", b"") for item in self.sent)
 
     def echo(self) -> ASGIApp:
         """Return an application that reads the body as routes do and answers with its length."""
@@ -75,24 +52,19 @@ class Exchange:
         timeout_seconds: float = 10.0,
     ) -> Exchange:
         """Send a request; after its messages the caller stays connected and silent."""
-        waiting = iter(messages)
+        read = receiver(*messages)
 
         async def receive() -> Message:
-            for message in waiting:
-                self.messages_read += 1
-                return message
-            return await anyio.sleep_forever()
-
-        async def send(message: Message) -> None:
-            self.sent.append(message)
+            message = await read()
+            self.messages_read += 1
+            return message
 
         limited = BodyLimitMiddleware(app or self.echo(), timeout_seconds=timeout_seconds)
-        raw = [(name.encode(), value.encode()) for name, value in headers]
-        scope = {"type": "http", "method": "POST", "path": "/predict", "headers": raw}
         served = RequestIdMiddleware(ProblemMiddleware(limited))
-        anyio.run(
-            with_policy(served, max_body=max_bytes, max_table=max_bytes), scope, receive, send
-        )
+        limited_to = with_policy(served, max_body=max_bytes, max_table=max_bytes)
+        scope = http_scope("POST", "/predict")
+        scope["headers"] = [(name.encode(), value.encode()) for name, value in headers]
+        anyio.run(limited_to, scope, receive, self.send)
         return self
 
 
@@ -117,7 +89,7 @@ async def answer(send: Send, body: bytes, status: int = 200) -> None:
 def test_a_body_up_to_the_limit_passes(parts: tuple[bytes, ...], announced: bool) -> None:
     length = str(sum(map(len, parts)))
     headers = [("content-length", length)] if announced else []
-    exchange = Exchange().run(chunks(*parts), *headers)
+    exchange = Exchange().run(body_messages(*parts), *headers)
     assert exchange.status == 200
     assert exchange.body.decode() == length
 
@@ -133,7 +105,7 @@ def test_a_body_up_to_the_limit_passes(parts: tuple[bytes, ...], announced: bool
     ],
 )
 def test_a_too_large_content_length_is_refused_unread(announced: str) -> None:
-    exchange = Exchange().run(chunks(b"x" * 100), ("content-length", announced))
+    exchange = Exchange().run(body_messages(b"x" * 100), ("content-length", announced))
     assert exchange.status == 413
     assert b'"code":"PAYLOAD_TOO_LARGE"' in exchange.body
     assert exchange.headers["connection"] == "close"
@@ -142,7 +114,7 @@ def test_a_too_large_content_length_is_refused_unread(announced: str) -> None:
 
 def test_an_endless_body_is_read_up_to_the_limit() -> None:
     """Two chunks are received and one is passed on."""
-    endless = (message for _ in range(1000) for message in chunks(b"x" * 6, complete=False))
+    endless = (message for _ in range(1000) for message in body_messages(b"x" * 6, complete=False))
     exchange = Exchange().run(endless)
     assert exchange.status == 413
     assert exchange.headers["connection"] == "close"
@@ -151,7 +123,7 @@ def test_an_endless_body_is_read_up_to_the_limit() -> None:
 
 
 def test_a_body_that_is_longer_than_announced_is_counted() -> None:
-    exchange = Exchange().run(chunks(b"x" * 5, b"x" * 6), ("content-length", "5"))
+    exchange = Exchange().run(body_messages(b"x" * 5, b"x" * 6), ("content-length", "5"))
     assert exchange.status == 413
 
 
@@ -160,7 +132,7 @@ def test_any_chunking_passes_if_and_only_if_the_sum_is_within_the_limit(
     parts: Sequence[bytes], limit: int
 ) -> None:
     """Accepted bodies arrive unchanged; of refused ones, at most the limit arrives."""
-    exchange = Exchange().run(chunks(*parts), max_bytes=limit)
+    exchange = Exchange().run(body_messages(*parts), max_bytes=limit)
     whole = b"".join(parts)
     if len(whole) <= limit:
         assert exchange.status == 200
@@ -190,7 +162,7 @@ def test_any_chunking_passes_if_and_only_if_the_sum_is_within_the_limit(
 )
 def test_an_invalid_content_length_is_refused(values: tuple[str, ...]) -> None:
     headers = [("content-length", value) for value in values]
-    exchange = Exchange().run(chunks(b"x"), *headers)
+    exchange = Exchange().run(body_messages(b"x"), *headers)
     assert exchange.status == 400
     assert b'"code":"INVALID_REQUEST"' in exchange.body
     assert exchange.headers["connection"] == "close"
@@ -204,7 +176,7 @@ def test_an_invalid_content_length_is_refused(values: tuple[str, ...]) -> None:
     "messages",
     [
         pytest.param([], id="nothing comes"),
-        pytest.param(chunks(b"x", b"x", complete=False), id="the end does not come"),
+        pytest.param(body_messages(b"x", b"x", complete=False), id="the end does not come"),
     ],
 )
 def test_a_body_that_does_not_arrive_in_time_is_refused(messages: list[Message]) -> None:
@@ -216,23 +188,21 @@ def test_a_body_that_does_not_arrive_in_time_is_refused(messages: list[Message])
 
 def test_the_time_limit_covers_the_whole_body() -> None:
     """Occasional chunks do not extend it."""
-    sent: list[Message] = []
+    sent = SentMessages()
 
     async def drip() -> Message:
         await anyio.sleep(0.01)
-        return chunks(b"", complete=False)[0]
-
-    async def send(message: Message) -> None:
-        sent.append(message)
+        return body_messages(b"", complete=False)[0]
 
     async def run() -> None:
         limited = BodyLimitMiddleware(Exchange().echo(), timeout_seconds=0.05)
-        scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
         with anyio.fail_after(5):
-            await RequestIdMiddleware(ProblemMiddleware(limited))(scope, drip, send)
+            await RequestIdMiddleware(ProblemMiddleware(limited))(
+                http_scope("POST"), drip, sent.send
+            )
 
     anyio.run(run)
-    assert sent[0]["status"] == 408
+    assert sent.status == 408
 
 
 def test_the_time_starts_when_the_body_is_first_read() -> None:
@@ -243,7 +213,7 @@ def test_the_time_starts_when_the_body_is_first_read() -> None:
         await exchange.echo()(scope, receive, send)
 
     exchange = Exchange()
-    exchange.run(chunks(b"x"), app=busy, timeout_seconds=0.01)
+    exchange.run(body_messages(b"x"), app=busy, timeout_seconds=0.01)
     assert exchange.status == 200
 
 
@@ -256,7 +226,7 @@ def test_a_complete_body_leaves_time_to_answer() -> None:
             await receive()
         await answer(send, b"done")
 
-    exchange = Exchange().run(chunks(b"x"), app=app, timeout_seconds=0.01)
+    exchange = Exchange().run(body_messages(b"x"), app=app, timeout_seconds=0.01)
     assert (exchange.status, exchange.body) == (200, b"done")
 
 
@@ -296,7 +266,7 @@ def _app_that_translates() -> ASGIApp:
 )
 def test_a_refusal_wins_over_the_inner_response(app: ASGIApp, log_lines: Callable) -> None:
     """The inner framework turns every exception into a 500 of its own."""
-    exchange = Exchange().run(chunks(b"x" * 11), app=app)
+    exchange = Exchange().run(body_messages(b"x" * 11), app=app)
     assert exchange.status == 413
     assert log_lines() == []
 
@@ -306,15 +276,15 @@ def test_an_unrelated_exception_passes(log_lines: Callable) -> None:
         await receive()
         raise RuntimeError("a fault")
 
-    assert Exchange().run(chunks(b"x"), app=app).status == 500
+    assert Exchange().run(body_messages(b"x"), app=app).status == 500
     assert [line["event"] for line in log_lines()] == ["request_failed"]
 
 
 @pytest.mark.parametrize(
     "messages",
     [
-        pytest.param([GONE], id="before the body"),
-        pytest.param([*chunks(b"x", complete=False), GONE], id="in its middle"),
+        pytest.param([DISCONNECT], id="before the body"),
+        pytest.param([*body_messages(b"x", complete=False), DISCONNECT], id="in its middle"),
     ],
 )
 @pytest.mark.parametrize("ignores", [False, True], ids=["noticed", "answered all the same"])
@@ -327,7 +297,7 @@ def test_a_caller_who_disconnects_while_sending_gets_no_response(
         await answer(send, b"to nobody")
 
     exchange = Exchange().run(messages, app=ignoring if ignores else None)
-    assert exchange.sent == []
+    assert exchange.messages == []
     assert log_lines() == []
 
 
@@ -339,21 +309,3 @@ def test_a_response_before_the_body_is_read_passes() -> None:
 
     exchange = Exchange().run([], ("content-length", "5"), app=app)
     assert (exchange.body, exchange.messages_read) == (b"early", 0)
-
-
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_other_scopes_pass_unchanged(kind: str) -> None:
-    seen: list[object] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.extend((scope, receive, send))
-
-    async def send(message: Message) -> None: ...
-
-    scope = {"type": kind}
-    anyio.run(BodyLimitMiddleware(app), scope, _receive_never, send)
-    assert seen == [scope, _receive_never, send]
-
-
-async def _receive_never() -> Message:
-    return await anyio.sleep_forever()

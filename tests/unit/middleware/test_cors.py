@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import anyio
 import pytest
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from errors import Code, InputError, Problem
 from middleware.cors import CorsMiddleware
@@ -222,20 +221,3 @@ def test_origins_that_are_unsafe_or_never_match_are_refused(
 ) -> None:
     with pytest.raises(InputError):
         CorsMiddleware(answering(200), origins=origins, credentials=credentials)
-
-
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_other_scopes_pass_unchanged(kind: str) -> None:
-    seen: list[object] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.extend((scope, receive, send))
-
-    async def receive() -> Message:
-        return {}
-
-    async def send(message: Message) -> None: ...
-
-    scope = {"type": kind}
-    anyio.run(CorsMiddleware(app, origins=ORIGINS), scope, receive, send)
-    assert seen == [scope, receive, send]

@@ -15,6 +15,7 @@ from middleware.context import context_of
 from middleware.deadline import DeadlineMiddleware, remaining_seconds
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
+from tests.support.asgi import SentMessages, http_scope, receiver
 
 SHORT = 0.02
 
@@ -121,21 +122,17 @@ def test_another_time_out_is_not_the_deadline(
 
 
 def test_a_cancellation_by_the_server_is_not_the_deadline() -> None:
-    sent: list[Message] = []
+    sent = SentMessages()
     app = Slow()
 
-    async def send(message: Message) -> None:
-        sent.append(message)
-
     async def run() -> bool:
-        scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
         with anyio.move_on_after(SHORT) as server:
-            await with_deadline(app, 30)(scope, None, send)  # type: ignore[arg-type]
+            await with_deadline(app, 30)(http_scope(), receiver(), sent.send)
         return server.cancelled_caught
 
     assert anyio.run(run)
     assert app.cancelled
-    assert sent == []
+    assert sent.messages == []
 
 
 def test_an_abandonable_thread_does_not_delay_the_response(call: Callable) -> None:
@@ -200,22 +197,3 @@ def test_each_route_has_its_own_limit(call: Callable) -> None:
     served = RequestIdMiddleware(ProblemMiddleware(limited))
     assert call(served, path="/slow").status == 200
     assert call(served, path="/fast").status == 504
-
-
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_other_scopes_have_no_deadline(kind: str) -> None:
-    seen: list[object] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await anyio.sleep(2 * SHORT)
-        seen.extend((scope, receive, send))
-
-    async def receive() -> Message:
-        return {}
-
-    async def send(message: Message) -> None: ...
-
-    scope = {"type": kind}
-    anyio.run(DeadlineMiddleware(app, limit_of=lambda scope: SHORT), scope, receive, send)
-    assert seen == [scope, receive, send]
-    assert scope == {"type": kind}

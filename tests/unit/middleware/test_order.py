@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from errors import Code, Problem
 from middleware.access import AccessMiddleware
@@ -18,6 +18,7 @@ from middleware.deadline import DeadlineMiddleware
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
 from middleware.security_headers import HEADERS, SecurityHeadersMiddleware
+from tests.support.asgi import DISCONNECT, body_messages, http_scope, run_exchange
 
 DASHBOARD = "http://localhost:5173"
 EVIL = "https://evil.example"
@@ -124,14 +125,8 @@ def test_a_refused_request_leaves_nothing_for_a_full_collection(
 def test_a_body_that_is_too_slow_is_refused_before_the_deadline(
     log_lines: Callable[[], list[dict[str, Any]]],
 ) -> None:
-    sent: list[Message] = []
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
-    anyio.run(compose(reading, body_timeout=0.01), scope, anyio.sleep_forever, send)
-    assert sent[0]["status"] == 408
+    sent = run_exchange(compose(reading, body_timeout=0.01), http_scope("POST"))
+    assert sent.status == 408
     assert [line["status"] for line in log_lines()] == [408]
 
 
@@ -141,34 +136,7 @@ def test_a_disconnect_while_sending_is_logged_without_an_error(
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await Request(scope, receive).body()
 
-    messages = [{"type": "http.request", "body": b"x", "more_body": True}]
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return messages.pop() if messages else {"type": "http.disconnect"}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
-    anyio.run(compose(app), scope, receive, send)
-    assert sent == []
+    half = body_messages(b"x", complete=False)
+    sent = run_exchange(compose(app), http_scope("POST"), *half, DISCONNECT)
+    assert sent.messages == []
     assert [(line["event"], line["status"]) for line in log_lines()] == [("request", 499)]
-
-
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_other_scopes_pass_unchanged(kind: str) -> None:
-    seen: list[object] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.extend((scope, receive, send))
-
-    async def receive() -> Message:
-        return {}
-
-    async def send(message: Message) -> None: ...
-
-    scope = {"type": kind}
-    anyio.run(compose(app), scope, receive, send)
-    assert seen == [scope, receive, send]
-    assert scope == {"type": kind}

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import anyio
 import pytest
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from errors import Code, FieldError, Problem
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
+from tests.support.asgi import SentMessages, http_scope, receiver
 
 SECRET = "password=hunter2 in /srv/secret/path"
 
@@ -50,18 +51,6 @@ def test_a_rendered_problem_passes_unchanged(call: Callable, answering: Callable
     headers = {"content-type": "application/problem+json; charset=utf-8"}
     sent = call(with_problems(answering(409, b'{"code":"OWN"}', headers=headers)))
     assert (sent.status, sent.body) == (409, b'{"code":"OWN"}')
-
-
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_other_scopes_pass_through(kind: str) -> None:
-    """Exceptions propagate too: a failed startup must stop the server."""
-    error = RuntimeError(SECRET)
-
-    async def send(message: Message) -> None: ...
-
-    with pytest.raises(RuntimeError) as raised:
-        anyio.run(with_problems(raising(error)), {"type": kind}, send, send)
-    assert raised.value is error
 
 
 # --- problems raised inside -------------------------------------------------------------------
@@ -158,26 +147,22 @@ def test_a_server_error_is_logged_with_its_cause(call: Callable, log_lines: Call
 
 def test_a_cancelled_request_stays_cancelled() -> None:
     """A server cancels the task of a disconnected caller; nothing may be sent then."""
-    sent: list[Message] = []
+    sent = SentMessages()
     ended = False
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await anyio.sleep_forever()
 
-    async def send(message: Message) -> None:
-        sent.append(message)
-
     async def run() -> None:
         nonlocal ended
-        scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
         with anyio.CancelScope() as cancellation:
             cancellation.cancel()
-            await with_problems(app)(scope, None, send)  # type: ignore[arg-type]
+            await with_problems(app)(http_scope(), receiver(), sent.send)
         ended = cancellation.cancelled_caught
 
     anyio.run(run)
     assert ended
-    assert sent == []
+    assert sent.messages == []
 
 
 # --- errors of other components ---------------------------------------------------------------

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import anyio
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -188,20 +187,6 @@ def test_an_error_of_the_framework_states_the_remaining_units(
 def test_an_answer_cannot_contradict_the_limiter(call: Callable, answering: Callable) -> None:
     sent = call(with_rate_limit(answering(200, headers={"x-ratelimit-remaining": "99"})))
     assert sent.headers["x-ratelimit-remaining"] == "9"
-
-
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_other_scopes_pass_through(kind: str) -> None:
-    seen: list[Scope] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append(scope)
-
-    async def nothing(*message: Any) -> None: ...
-
-    scope = {"type": kind}
-    anyio.run(with_rate_limit(app).app, scope, nothing, nothing)
-    assert seen == [{"type": kind}]
 
 
 # --- what the route charges -------------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import anyio
 import pytest
 import structlog
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from middleware import request_id
 from middleware.context import context_of
@@ -154,18 +154,3 @@ def test_concurrent_requests_have_separate_ids(log_lines: Callable) -> None:
         (0, "id-0"),
         (1, "id-1"),
     ]
-
-
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_other_scopes_pass_through(kind: str) -> None:
-    seen: list[tuple[Scope, object]] = []
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.append((scope, send))
-
-    async def send(message: Message) -> None: ...
-
-    scope: Scope = {"type": kind}
-    wrapped: ASGIApp = RequestIdMiddleware(app)
-    anyio.run(wrapped, scope, send, send)
-    assert seen == [({"type": kind}, send)]

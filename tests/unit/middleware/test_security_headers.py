@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import anyio
 import pytest
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from errors import Code, Problem
 from middleware.problems import ProblemMiddleware
@@ -114,25 +113,3 @@ def test_a_response_without_headers_gets_them(call: Callable) -> None:
         await send({"type": "http.response.body"})
 
     assert call(SecurityHeadersMiddleware(app)).headers == dict(HEADERS)
-
-
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-def test_other_scopes_pass_unchanged(kind: str) -> None:
-    seen: list[object] = []
-    wrapped: ASGIApp = SecurityHeadersMiddleware(_recording_app(seen))
-
-    async def receive() -> Message:
-        return {}
-
-    async def send(message: Message) -> None: ...
-
-    scope = {"type": kind}
-    anyio.run(wrapped, scope, receive, send)
-    assert seen == [scope, receive, send]
-
-
-def _recording_app(seen: list[object]) -> ASGIApp:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        seen.extend((scope, receive, send))
-
-    return app

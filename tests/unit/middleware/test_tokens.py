@@ -27,6 +27,7 @@ from errors import InputError
 from middleware import tokens as module
 from middleware.token_keys import CHECK_SECONDS, PublicKeys, SharedSecret, TokenKeys
 from middleware.tokens import TokenError, TokenVerifier, VerifiedToken, looks_like_token
+from tests.support.clock import Clock
 
 SECRET = "a shared secret of the sign-on, 40 chars"
 SCOPES = {"forecast", "explain", "admin"}
@@ -235,14 +236,6 @@ def decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.time = time.time()
-
-    def __call__(self) -> float:
-        return self.time
-
-
 @pytest.mark.parametrize(
     ("lifetime", "later", "times"),
     [(600, 59, 1), (600, 61, 2), (20, 19, 1), (20, 21, 2)],
@@ -251,26 +244,26 @@ class Clock:
 def test_a_token_is_verified_once_a_minute(
     decodings: list[str], lifetime: int, later: int, times: int
 ) -> None:
-    clock = Clock()
+    clock = Clock(time.time())
     using = verifier(clock=clock)
-    token = sign_token(exp=int(clock.time) + lifetime + 1)
+    token = sign_token(exp=int(clock.now) + lifetime + 1)
     using.verify(token)
-    clock.time += later
+    clock.now += later
     using.verify(token)
     assert len(decodings) == times
 
 
 def test_an_expired_token_is_refused_though_it_was_cached() -> None:
     """The leeway is for clock differences, and the cache adds nothing to it."""
-    clock = Clock()
+    clock = Clock(time.time())
     using = verifier(clock=clock, leeway=0)
-    token = sign_token(exp=int(clock.time) + 1)
+    token = sign_token(exp=int(clock.now) + 1)
     assert using.verify(token)
     deadline = time.monotonic() + 5
-    while time.time() < int(clock.time) + 1.01:
+    while time.time() < int(clock.now) + 1.01:
         assert time.monotonic() < deadline
         time.sleep(0.05)  # PyJWT reads the system clock, which a test cannot set
-    clock.time = time.time()
+    clock.now = time.time()
     assert reason_of(token, using) == "token_expired"
 
 

