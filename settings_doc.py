@@ -1,4 +1,4 @@
-"""Generator of docs/configuration.md from the settings: run `python settings_doc.py`."""
+"""Generator of docs/reference/configuration.md: run `python settings_doc.py`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KINDS = {
 }
 _CONTAINERS = {tuple: "list", dict: "JSON object"}
 
-DOCUMENT = ROOT / "docs" / "configuration.md"
+DOCUMENT = ROOT / "docs" / "reference" / "configuration.md"
 
 _INTRODUCTION = """\
 # Configuration

@@ -18,7 +18,7 @@ from pathlib import Path
 from load import record
 from load.record import Cell, Record, Table
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "explanation" / "performance.md"
 MACHINE = "machine"
 NOTHING = "–"
 _DIGITS = 3

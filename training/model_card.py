@@ -134,7 +134,7 @@ def _render_figures(document: Document) -> str:
     parts = [
         "## Figures\n",
         "From a backtest: the model is fitted anew before each window on the days up to its "
-        "origin. What the measures are stands in [backtest.md](backtest.md).\n",
+        "origin. What the measures are stands in [backtest.md](../explanation/backtest.md).\n",
         _render_table(report_tables.roles_table(document)),
         "### Means\n",
         "Windows whose promotions are known, and the same windows with promotions hidden, show "
@@ -225,7 +225,7 @@ def _render_reproduce(document: Document) -> str:
     return f"""\
 ## Reproduce
 
-`DATA` is a folder with the retailer's tables ([SETUP.md](SETUP.md)), whose snapshot must be
+`DATA` is a folder with the retailer's tables ([format](tables.md)), whose snapshot must be
 `{document["snapshot"]}`.
 
 ```console
