@@ -98,7 +98,7 @@ def scope_of(call: Operation) -> str:
 
 
 def test_every_call_is_listed_with_its_scope_and_cost() -> None:
-    listed = {name: (scope, number(units)) for name, scope, units in table(LIMITS, "call")}
+    listed = {name: (scope, number(units)) for name, scope, units in table(LIMITS, "operation")}
     calls = {call.name: (scope_of(call), call.cost) for call in OPERATIONS}
     assert listed == {**calls, **{f"GET {page}": ("open", 1) for page in PAGES}}
 
@@ -124,7 +124,9 @@ def test_additional_costs_are_listed_as_charged() -> None:
 
 
 def test_every_limit_of_a_body_is_listed() -> None:
-    sizes = {name: (size(json), size(csv)) for name, json, csv in table(API, "call", "largest")}
+    sizes = {
+        name: (size(json), size(csv)) for name, json, csv in table(API, "operation", "largest")
+    }
     for call in OPERATIONS:
         json, csv = sizes.get(call.name, sizes["every other"])
         assert call.max_body == json, call.name
