@@ -94,8 +94,8 @@ _TIERS = """\
 ## Tiers
 
 The tier of a key or token limits its holder: `quota` units of cost in a `window` of so many \
-seconds, and at most `burst` of them at once ([limits](scopes-and-limits.md#limits)). `TIERS` adds tiers and \
-replaces those of the same name:
+seconds, and at most `burst` of them at once ([limits](scopes-and-limits.md#limits)). `TIERS` adds \
+tiers and replaces those of the same name:
 
 ```
 TIERS={"gold": {"quota": 50000, "window": 3600, "burst": 5000}}
