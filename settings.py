@@ -1,6 +1,6 @@
 """Settings, read from the environment here only.
 
-Secrets may also be in files or in a secret manager; see docs/configuration.md.
+Secrets may also be in files or in a secret manager; see docs/reference/configuration.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Generator of docs/configuration.md from the settings: run `python settings_doc.py`."""
+"""Generator of docs/reference/configuration.md: run `python settings_doc.py`."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ _KINDS = {
 }
 _CONTAINERS = {tuple: "list", dict: "JSON object"}
 
-DOCUMENT = ROOT / "docs" / "configuration.md"
+DOCUMENT = ROOT / "docs" / "reference" / "configuration.md"
 
 _INTRODUCTION = """\
 # Configuration
 
-Every setting is an environment variable, read once, when a process starts. An empty variable \
-counts as unset. A wrong value stops the start with a line that names the variable:
+For operators: every setting, its values and its default, and where secrets may be stored. Every \
+setting is an environment variable, read once, when a process starts. An empty variable counts as \
+unset. A wrong value stops the start with a line that names the variable:
 
 ```
 mlrf: PORT: Input should be a valid integer, unable to parse string as an integer
@@ -50,17 +51,17 @@ _SECRETS = """\
 
 ## Secrets
 
-A variable that is marked *secret* takes its value from the first of these that has one:
+A variable that is marked *secret* gets its value from the first of these sources that has one:
 
 1. the variable itself;
-2. the file that `<variable>_FILE` leads to, as Kubernetes and Docker mount secrets: \
-`API_KEY_FILE=/run/secrets/api_key`. Newlines at its end do not count. Setting both variables is \
+2. the file that `<variable>_FILE` names, as Kubernetes and Docker mount secrets: \
+`API_KEY_FILE=/run/secrets/api_key`. Newlines at its end are ignored. Setting both variables is \
 refused;
-3. one secret of HashiCorp Vault or AWS Secrets Manager, to which `SECRETS_FROM` leads. Its \
-entries are called like the variables, in capitals. Other entries are ignored, those for settings \
-that are not secret too.
+3. one secret of HashiCorp Vault or AWS Secrets Manager, which `SECRETS_FROM` names. Its entries \
+have the names of the variables, in capitals. Other entries are ignored, also those of settings \
+that are not secret.
 
-| `SECRETS_FROM` | leads to | needs |
+| `SECRETS_FROM` | source | needs |
 |---|---|---|
 | `vault://<mount>/<path>` | the newest version of a secret in a KV engine of version 2 | the \
 extra `vault` of this project; `VAULT_ADDR`; `VAULT_TOKEN` or `VAULT_ROLE` |
@@ -68,9 +69,9 @@ extra `vault` of this project; `VAULT_ADDR`; `VAULT_TOKEN` or `VAULT_ROLE` |
 region and credentials where boto3 looks for them |
 
 A missing secret stops the start with its name: a file that cannot be read or is empty, a secret \
-that `SECRETS_FROM` does not lead to or that has none of our entries, and every variable that \
+of `SECRETS_FROM` that does not exist or has none of these entries, and every variable that \
 `REQUIRED_SECRETS` names and that has no value. Set `REQUIRED_SECRETS` in production: without \
-`DATABASE_URL` a server would take the SQLite database of its default.
+`DATABASE_URL` a server would use its default, a SQLite database.
 
 ```
 mlrf: API_KEY_FILE: its file cannot be read: No such file or directory
@@ -78,11 +79,12 @@ mlrf: SECRETS_FROM: vault://secret/mlrf cannot be read: Forbidden
 mlrf: DATABASE_URL: REQUIRED_SECRETS names it, and no source has a value for it
 ```
 
-None of these lines holds a secret's value, or what a client library said, which may quote one.
+None of these lines contains a secret's value, or the message of a client library, which may \
+quote one.
 
-Every process reads its secrets when it starts, also a worker that takes the place of another. A \
-`VAULT_TOKEN` must therefore stay valid for as long as the server runs; `VAULT_ROLE` logs in anew \
-each time, at the auth method mounted at `kubernetes`. To rotate a secret, restart.
+Every process reads its secrets when it starts, also a worker that replaces another one. A \
+`VAULT_TOKEN` must therefore stay valid as long as the server runs; `VAULT_ROLE` logs in anew each \
+time, at the auth method mounted at `kubernetes`. To rotate a secret, restart.
 
 """
 
@@ -91,9 +93,9 @@ _TIERS = """\
 
 ## Tiers
 
-A key or a token names a tier, which says how much its holder may ask for: `quota` units of cost \
-in a `window` of so many seconds, and at most `burst` of them at once. `TIERS` adds tiers and \
-replaces those of the same name:
+The tier of a key or token limits its holder: `quota` units of cost in a `window` of so many \
+seconds, and at most `burst` of them at once ([limits](scopes-and-limits.md#limits)). `TIERS` adds \
+tiers and replaces those of the same name:
 
 ```
 TIERS={"gold": {"quota": 50000, "window": 3600, "burst": 5000}}

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-DOCUMENTS = Path(__file__).resolve().parent.parent / "docs"
+DOCUMENTS = Path(__file__).resolve().parent.parent / "docs" / "reference"
 PAGES_FOLDER = Path(__file__).resolve().parent / "pages"
 PAGES = ("api.md", "api/explain.md", "api/whatif.md")
 

@@ -29,7 +29,7 @@ class Finding:
 
     Attributes:
         severity: an error makes the tables unusable.
-        code: stable name of the kind, such as ``date-format``; docs/tables.md lists them.
+        code: stable name of the kind, such as ``date-format``; docs/reference/tables.md lists them.
         file: name of the file within the folder of tables; empty for the folder itself.
         message: what is wrong, as a phrase: the value, and what is expected.
         row: 1-based line of a CSV file, header included, or row of a Parquet file.

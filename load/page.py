@@ -4,9 +4,9 @@
     …
     <!-- end -->
 
-holds the table ``reconciliation`` of ``docs/metrics/performance/library.json``; the table
-``machine`` of every record gives the machine and the command of the run. ``python -m load.page``
-rewrites the page; a test compares it with the records.
+holds the table ``reconciliation`` of ``load/results/performance/library.json``; the
+table ``machine`` of every record gives the machine and the command of the run. ``python -m
+load.page`` rewrites the page; a test compares it with the records.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from load import record
 from load.record import Cell, Record, Table
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "explanation" / "performance.md"
 MACHINE = "machine"
 NOTHING = "–"
 _DIGITS = 3

@@ -1,6 +1,6 @@
 """Growth curves as SVG pictures of the recorded tables.
 
-``python -m load.pictures`` redraws them in ``docs/performance/``; a test compares them.
+``python -m load.pictures`` redraws them in ``load/results/pictures/``; a test compares them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from load.record import Record, Table
 from training.svg import apply_style, line, panels
 
 RUN = "growth"
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "performance"
+FOLDER = Path(__file__).resolve().parent / "results" / "pictures"
 
 
 def charts_of(run: Record) -> Iterator[tuple[str, str]]:

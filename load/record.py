@@ -15,7 +15,7 @@ from typing import Self
 import orjson
 from pydantic import BaseModel, ConfigDict, model_validator
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "metrics" / "performance"
+FOLDER = Path(__file__).resolve().parent / "results" / "performance"
 LIBRARIES = (
     *("bentoml", "fastapi", "hierarchicalforecast", "httptools", "k6", "lightgbm", "mlforecast"),
     *("numpy", "onnxruntime", "orjson", "polars", "pydantic", "redis", "scipy", "starlette"),

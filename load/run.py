@@ -76,7 +76,7 @@ def main(
         Path | None, typer.Option("--out", help="Where results go; var/load/<scenario>.")
     ] = None,
     keep: Annotated[
-        bool, typer.Option("--record", help="Write the tables into docs/metrics/performance, too.")
+        bool, typer.Option("--record", help="Write the tables into load/results/performance, too.")
     ] = False,
 ) -> None:
     """Start the product, put a scenario on it, and judge it by its thresholds."""

@@ -97,7 +97,7 @@ def main(
     ),
     only: Annotated[str, typer.Option(help="Contenders whose names hold this.")] = "",
     keep: Annotated[
-        bool, typer.Option("--record", help="Write the tables into docs/metrics/performance.")
+        bool, typer.Option("--record", help="Write the tables into load/results/performance.")
     ] = False,
 ) -> None:
     """Measure our calls and those of others in turn, and print the ratios."""

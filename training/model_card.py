@@ -17,6 +17,9 @@ _HEAD = """\
 
 # Model card: MLRF
 
+For whoever relies on forecasts of this model: what it was trained on, what it is meant for, how
+good it is, and where it fails.
+
 - [The model](#the-model)
 - [Data](#data)
 - [Training recipe](#training-recipe)
@@ -93,9 +96,9 @@ def _render_recipe(recipe: dict[str, Any]) -> str:
         parts.append(_render_settings(segment))
         parts.append(_render_table(_tabulate_members(segment["members"])))
     parts.append(
-        "The boosters of a segment, and where its blend names them those of segments before it, "
-        "are one booster, their scores weighted as the blend says. Target `log` is squared error "
-        "of log1p units; `mean` is Tweedie deviance of units plus one.\n"
+        "The boosters of a segment are joined into one, with the weights of `blend`, which may "
+        "also name boosters of segments before it. Target `log` is squared error of log1p units; "
+        "`mean` is Tweedie deviance of units plus one.\n"
     )
     return "\n".join(parts)
 
@@ -134,7 +137,8 @@ def _render_figures(document: Document) -> str:
     parts = [
         "## Figures\n",
         "From a backtest: the model is fitted anew before each window on the days up to its "
-        "origin. What the measures are stands in [backtest.md](backtest.md).\n",
+        "origin ([how](../explanation/backtest.md)). [Measures](measures.md) defines the "
+        "figures.\n",
         _render_table(report_tables.roles_table(document)),
         "### Means\n",
         "Windows whose promotions are known, and the same windows with promotions hidden, show "
@@ -225,7 +229,7 @@ def _render_reproduce(document: Document) -> str:
     return f"""\
 ## Reproduce
 
-`DATA` is a folder with the retailer's tables ([SETUP.md](SETUP.md)), whose snapshot must be
+`DATA` is a folder with the retailer's tables ([format](tables.md)), whose snapshot must be
 `{document["snapshot"]}`.
 
 ```console

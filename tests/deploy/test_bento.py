@@ -161,7 +161,7 @@ def test_the_digest_sees_every_change(bento: Path, tmp_path: Path, change: str) 
     before: Content = digest_of(bento)
     copy = Path(shutil.copytree(bento, tmp_path / "bento"))
     assert digest_of(copy) == before
-    path = copy / "src" / "docs" / "errors.md"
+    path = copy / "src" / "docs" / "reference" / "errors.md"
     match change:
         case "alter":
             path.write_bytes(path.read_bytes() + b" ")

@@ -24,6 +24,9 @@ EVERY_DOCUMENT = pytest.mark.parametrize(
     "document", [pytest.param(path, id=str(path.relative_to(ROOT))) for path in DOCUMENTS]
 )
 
+API = "reference/api.md"
+LIMITS = "reference/scopes-and-limits.md"
+
 _CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} (.+?) *$", re.MULTILINE)
@@ -95,13 +98,13 @@ def scope_of(call: Operation) -> str:
 
 
 def test_every_call_is_listed_with_its_scope_and_cost() -> None:
-    listed = {name: (scope, number(units)) for name, scope, units in table("security.md", "call")}
+    listed = {name: (scope, number(units)) for name, scope, units in table(LIMITS, "operation")}
     calls = {call.name: (scope_of(call), call.cost) for call in OPERATIONS}
     assert listed == {**calls, **{f"GET {page}": ("open", 1) for page in PAGES}}
 
 
 def test_every_tier_is_listed_with_its_limits() -> None:
-    listed = {name: limits for name, *limits in table("security.md", "tier")}
+    listed = {name: limits for name, *limits in table(LIMITS, "tier")}
     for name, tier in TIERS.items():
         limits = listed.pop(name)
         if tier.quota is None:
@@ -112,7 +115,7 @@ def test_every_tier_is_listed_with_its_limits() -> None:
 
 
 def test_additional_costs_are_listed_as_charged() -> None:
-    charges = dict(table("security.md", "part of a request"))
+    charges = dict(table(LIMITS, "part of a request"))
     (past,) = (units for part, units in charges.items() if "date of the past" in part)
     assert number(past) == costs.PAST_ORIGIN - 1
     assert any(f"up to {MAX_ROWS} rows" in part for part in charges)
@@ -122,7 +125,7 @@ def test_additional_costs_are_listed_as_charged() -> None:
 
 def test_every_limit_of_a_body_is_listed() -> None:
     sizes = {
-        name: (size(json), size(csv)) for name, json, csv in table("api.md", "call", "largest")
+        name: (size(json), size(csv)) for name, json, csv in table(API, "operation", "largest")
     }
     for call in OPERATIONS:
         json, csv = sizes.get(call.name, sizes["every other"])
@@ -140,7 +143,7 @@ def size(cell: str) -> int | None:
 def test_every_metric_is_listed() -> None:
     expected = {metric.name for metric in metrics.REGISTRY.collect()}
     expected.add("mlrf_data_origin_timestamp_seconds")  # exists once a model is served
-    assert {name.removesuffix("_total") for name, *_ in table("api.md", "metric")} == expected
+    assert {name.removesuffix("_total") for name, *_ in table(API, "metric")} == expected
 
 
 def test_every_package_is_listed_with_its_allowed_imports() -> None:
@@ -148,6 +151,6 @@ def test_every_package_is_listed_with_its_allowed_imports() -> None:
         re.sub(r"\.py$|/$", "", package): {
             re.sub(r"\.py$|/$", "", other) for other in allowed.split(", ") if other
         }
-        for package, _, allowed in table("architecture.md", "package")
+        for package, _, allowed in table("explanation/architecture.md", "package")
     }
     assert listed == MAY_IMPORT

@@ -10,7 +10,7 @@ import pytest
 from errors import DOCUMENTATION, Code, FieldError, Problem, code_of_status
 from settings import ROOT
 
-PAGE = ROOT / "docs" / "errors.md"
+PAGE = ROOT / "docs" / "reference" / "errors.md"
 EVERY_CODE = pytest.mark.parametrize("code", [pytest.param(code, id=code.name) for code in Code])
 
 

@@ -1,4 +1,4 @@
-"""docs/configuration.md lists exactly the variables that the settings read."""
+"""docs/reference/configuration.md lists exactly the variables that the settings read."""
 
 from __future__ import annotations
 

@@ -14,13 +14,13 @@ from training.backtest_result import PREVIOUS, Document, read_backtest
 from training.model_card import model_card
 from training.report_tables import NOTHING, number, percent
 
-METRICS = ROOT / "docs" / "metrics" / "favorita.json"
-CARD = ROOT / "docs" / "MODEL_CARD.md"
+METRICS = ROOT / "load" / "results" / "favorita.json"
+CARD = ROOT / "docs" / "reference" / "MODEL_CARD.md"
 
 
 @pytest.mark.skipif(not METRICS.exists(), reason="the backtest of the real data is not there yet")
 def test_the_committed_card_matches_the_committed_figures() -> None:
-    """If not: `mlrf card docs/metrics/favorita.json --out docs/MODEL_CARD.md`."""
+    """If not: `mlrf card load/results/favorita.json --out docs/reference/MODEL_CARD.md`."""
     assert CARD.read_text(encoding="utf-8") == model_card(read_backtest(METRICS))
 
 
