@@ -27,7 +27,7 @@ from api.schemas.requests import MAX_ITEMS, BatchRequest
 from api.tags import Tag
 from errors import Code, Problem
 from middleware.headers import CSV, JSON, media_type_of
-from middleware.routing import KIB, MIB
+from middleware.policy import KIB, MIB
 from models.forecaster import Forecaster
 from storage.keys import Scope
 

@@ -26,7 +26,7 @@ from api.operation import Operation
 from api.routes import Endpoint
 from api.try_form import form_of
 from middleware.headers import JSON
-from middleware.routing import Policy
+from middleware.policy import Policy
 
 PAGES = ("/openapi.json", "/docs", "/docs/errors", "/docs/style.css", "/docs/try.js")
 _POLICY = (

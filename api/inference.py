@@ -33,7 +33,7 @@ from api.tags import Tag
 from errors import Code, Problem
 from features.contract import NAMES
 from features.snapshot import MAX_HORIZON
-from middleware.routing import MIB
+from middleware.policy import MIB
 from models.forecaster import Forecaster
 
 MODEL = "mlrf"

@@ -14,7 +14,7 @@ import anyio.lowlevel
 import orjson
 
 from errors import Code, FieldError, Problem
-from middleware.routing import KIB
+from middleware.policy import KIB
 
 MOST_DEPTH = 16
 """Lists and objects within each other."""

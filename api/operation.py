@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from api.tags import Tag
 from errors import Code
-from middleware.routing import ANY, MAX_BODY_BYTES, Policy
+from middleware.policy import ANY, MAX_BODY_BYTES, Policy
 from storage.keys import Scope
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from api.wording import describe_fault
 from errors import Code, FieldError, Problem
 from middleware.context import context_of
 from middleware.headers import JSON, media_type_of
-from middleware.routing import MIB
+from middleware.policy import MIB
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from middleware.routing import UNKNOWN_PATH, Match, Policy
+from middleware.policy import UNKNOWN_PATH, Match, Policy
 from storage.keys import Scope as KeyScope
 
 

@@ -14,7 +14,8 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from middleware.context import context_of
-from middleware.routing import Policy, policy_of
+from middleware.policy import Policy
+from middleware.routing import policy_of
 from storage.keys import mask_keys
 from telemetry import metrics
 from telemetry.request_log import request_log

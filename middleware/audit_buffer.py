@@ -21,8 +21,7 @@ import anyio.to_thread
 import structlog
 from starlette.types import Scope
 
-from middleware.caller import caller_of
-from middleware.context import context_of
+from middleware.context import caller_of, context_of
 from storage.audit import AuditEvent
 from storage.errors import StorageError
 

@@ -13,9 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from errors import Code
 from middleware import auth_failures
 from middleware.audit_buffer import Record, refusal_event
-from middleware.caller import caller_of
-from middleware.context import context_of
-from middleware.routing import ANY, policy_of
+from middleware.context import caller_of, context_of
+from middleware.policy import ANY
+from middleware.routing import policy_of
 
 
 class AuthorizationMiddleware:

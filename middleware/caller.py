@@ -1,12 +1,8 @@
-"""The caller of a request, set by authentication and read by everything inside it."""
+"""The caller of a request, as authentication identifies it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from starlette.types import Scope
-
-from middleware.context import context_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +30,3 @@ class Caller:
     def anonymous(cls, address: str, tier: str) -> Caller:
         """Return the caller for an address without a valid key or token."""
         return cls(f"ip:{address}", address, tier, frozenset(), False, address)
-
-
-def caller_of(scope: Scope) -> Caller:
-    """Return the caller that `AuthenticationMiddleware` set for the request of a scope.
-
-    Raises:
-        RuntimeError: the middleware is not around the caller of this function.
-    """
-    caller = context_of(scope).caller
-    if caller is None:
-        raise RuntimeError("the request was not authenticated: the middleware is missing")
-    return caller

@@ -7,15 +7,13 @@ here, and a misspelt name is an error.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
-if TYPE_CHECKING:
-    from errors import Problem
-    from middleware.caller import Caller
-    from middleware.limits.verdict import Verdict
-    from middleware.routing import Match
+from errors import Problem
+from middleware.caller import Caller
+from middleware.limits.verdict import Verdict
+from middleware.policy import Match
 
 KEY = "mlrf_request"
 """Key of the context in the scope."""
@@ -78,3 +76,15 @@ def context_of(scope: Scope) -> RequestContext:
     if context is None:
         context = scope[KEY] = RequestContext()
     return context
+
+
+def caller_of(scope: Scope) -> Caller:
+    """Return the caller that `AuthenticationMiddleware` set for the request of a scope.
+
+    Raises:
+        RuntimeError: the middleware is not around the caller of this function.
+    """
+    caller = context_of(scope).caller
+    if caller is None:
+        raise RuntimeError("the request was not authenticated: the middleware is missing")
+    return caller

@@ -16,8 +16,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import Code, Problem
-from middleware.caller import caller_of
-from middleware.context import RequestContext, context_of
+from middleware.context import RequestContext, caller_of, context_of
 from middleware.limits.verdict import Verdict, headers_of
 from middleware.routing import policy_of
 from tiers import Tier

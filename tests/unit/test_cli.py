@@ -16,9 +16,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-import cli
 from artifacts import Store
 from cli import inputs
+from cli import main as command
 from features.snapshot import load_snapshot
 from features.tables import SCHEMAS
 from models.release import load_release
@@ -80,7 +80,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def run(*arguments: object) -> CommandResult:
         monkeypatch.setattr(sys, "argv", ["mlrf", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            command.main()
         captured = capsys.readouterr()
         return CommandResult(ended.value.code, captured.out, captured.err)
 
@@ -99,7 +99,7 @@ def tables(demo_folder: Path, tmp_path: Path) -> Path:
 def test_help_lists_every_command(run: Run) -> None:
     done = run("--help")
     assert done.status == 0
-    for command in (
+    for subcommand in (
         "serve",
         "check",
         "train",
@@ -110,7 +110,7 @@ def test_help_lists_every_command(run: Run) -> None:
         "reconcile-study",
         "demo",
     ):
-        assert re.search(rf"^│ {command}\s+\S", done.out, flags=re.M)
+        assert re.search(rf"^│ {subcommand}\s+\S", done.out, flags=re.M)
 
 
 def test_the_command_imports_no_training_library_until_it_trains() -> None:
@@ -119,8 +119,8 @@ def test_the_command_imports_no_training_library_until_it_trains() -> None:
 import sys
 for name in ("polars", "lightgbm", "onnx", "onnxmltools", "bentoml"):
     sys.modules[name] = None
-import cli
-cli.main()
+from cli import main as command
+command.main()
 """
     done = subprocess.run(
         [sys.executable, "-c", script, "--help"],

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,15 @@ def test_a_package_imports_only_from_allowed_packages(path: Path) -> None:
     own = package_of(name_of(path))
     met = {package_of(name) for name in imports_of(path)} & set(MAY_IMPORT)
     assert met - {own} <= MAY_IMPORT[own]
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """Imports within functions count: a cycle that starts late is one too."""
+    paths = {name_of(path): path for path in sources()}
+    order = TopologicalSorter(
+        {name: (set(imports_of(path)) & paths.keys()) - {name} for name, path in paths.items()}
+    )
+    order.prepare()
 
 
 @pytest.mark.parametrize("package", ["service", "cli"])

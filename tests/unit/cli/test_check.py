@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner, Result
 
-from cli import app
+from cli.main import app
 from tests.unit.features.reading.sheets import frames, sheets, write_frames, write_sheets
 
 

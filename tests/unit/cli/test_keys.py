@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-import cli
+from cli import main as command
 from settings import ROOT, Settings, get_settings
 from storage.audit import Actor, AuditLog
 from storage.database import open_database
@@ -73,7 +73,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def run(*arguments: str) -> CommandResult:
         monkeypatch.setattr(sys, "argv", ["mlrf", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            command.main()
         captured = capsys.readouterr()
         return CommandResult(ended.value.code, captured.out, captured.err)
 
@@ -334,8 +334,8 @@ def test_other_commands_load_no_database_library() -> None:
 import sys
 for name in ("sqlalchemy", "alembic", "psycopg"):
     sys.modules[name] = None
-import cli
-cli.main()
+from cli import main as command
+command.main()
 """
     done = subprocess.run(
         [sys.executable, "-c", script, "keys", "--help"],

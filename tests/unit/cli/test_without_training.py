@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import pytest
 
-import cli
+from cli import main as command
 from settings import get_settings
 
 
@@ -46,7 +46,7 @@ def test_the_error_names_the_image_that_trains(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["mlrf", *arguments])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        command.main()
     assert ended.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("mlrf: this image serves")
@@ -64,7 +64,7 @@ def test_serve_starts_without_a_model(
     monkeypatch.setattr(os, "execv", replace)
     monkeypatch.setattr(sys, "argv", ["mlrf", "serve"])
     with pytest.raises(ProcessReplaced, match="bentoml serve service:MLRF"):
-        cli.main()
+        command.main()
     assert "no model" in capsys.readouterr().err
 
 
@@ -72,4 +72,4 @@ def test_a_missing_module_of_another_kind_is_an_error(monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "storage.migrations", None)
     monkeypatch.setattr(sys, "argv", ["mlrf", "migrate"])
     with pytest.raises(ModuleNotFoundError):
-        cli.main()
+        command.main()

@@ -18,9 +18,10 @@ from middleware import access
 from middleware.access import AccessMiddleware
 from middleware.caller import Caller
 from middleware.context import context_of
+from middleware.policy import Policy
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
-from middleware.routing import Policy, dispatch
+from middleware.routing import dispatch
 from storage.keys import mint_key
 from telemetry import metrics
 from telemetry.metrics import REGISTRY

@@ -19,14 +19,14 @@ from middleware.auth_failures import AuthenticationFailed
 from middleware.authentication import AuthenticationMiddleware, Identity
 from middleware.authorization import AuthorizationMiddleware
 from middleware.cached_key_store import KeysUnavailableError
-from middleware.caller import Caller, caller_of
-from middleware.context import context_of
+from middleware.caller import Caller
+from middleware.context import caller_of, context_of
 from middleware.credentials import MAX_LENGTH
 from middleware.identity import CredentialIdentity, EnvironmentKey
 from middleware.local import LocalIdentity
+from middleware.policy import ANY
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
-from middleware.routing import ANY
 from middleware.token_keys import SharedSecret
 from middleware.tokens import TokenVerifier
 from storage import keys as key_module

@@ -1,0 +1,72 @@
+"""The `mlrf` command: its subcommands, and errors as one line for the user."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import typer
+from pydantic import ValidationError
+
+from artifacts import ArtifactError
+from cli import keys
+from cli.check import check
+from cli.database import migrate
+from cli.evaluation import backtest, card, reconcile_study, seal
+from cli.inputs import without_training
+from cli.model import demo, forecast, train
+from cli.preflight import PreflightError
+from cli.progress import err
+from cli.serving import serve
+from errors import InputError
+from settings import describe_faults
+from storage.errors import StorageError
+
+app = typer.Typer(
+    help="Coherent sales forecasts for a retail hierarchy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    serve,
+    check,
+    train,
+    backtest,
+    seal,
+    card,
+    forecast,
+    reconcile_study,
+    demo,
+    migrate,
+):
+    app.command()(command)
+app.add_typer(keys.app, name="keys")
+
+
+def main() -> None:
+    """Run the command line; print errors that the user can fix as one line, not a traceback."""
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        if not without_training(error):
+            raise
+        _exit_with("this image serves and does not train: for that there is the image mlrf-train")
+    except PreflightError as error:
+        _exit_with(*error.faults)
+    except (ArtifactError, InputError, StorageError, ValidationError) as error:
+        _exit_with(_error_message(error))
+
+
+def _exit_with(*reasons: str) -> NoReturn:
+    for reason in reasons:
+        err.print(f"mlrf: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(1)
+
+
+def _error_message(error: Exception) -> str:
+    if isinstance(error, ValidationError):  # of the settings
+        return describe_faults(error)
+    if isinstance(error, StorageError):  # its message contains its cause already
+        return f"DATABASE_URL: {error}"
+    return f"{error} ({error.__cause__})" if error.__cause__ else str(error)
