@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -82,13 +82,17 @@ def package_of(module: str) -> str:
     return module.partition(".")[0]
 
 
-@lru_cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def imports_of(path: Path) -> Iterator[str]:
-    """Yield the full names that a module imports, at its top or in functions."""
+@cache
+def imports_of(path: Path) -> tuple[str, ...]:
+    """Return the full names that a module imports, at its top or in functions."""
+    return tuple(_walk_imports(path))
+
+
+def _walk_imports(path: Path) -> Iterator[str]:
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
