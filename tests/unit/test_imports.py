@@ -176,6 +176,7 @@ def test_the_service_reaches_no_import_of_training() -> None:
     assert "features.tables" not in reached
 
 
+@pytest.mark.slow
 def test_a_serving_process_loads_no_training_library(tmp_path: Path) -> None:
     """The image has none of it. LightGBM is loaded by the first explanation only."""
     script = "import json, sys, service; print(json.dumps(sorted(sys.modules)))"
