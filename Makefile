@@ -1,6 +1,6 @@
 # Thin over the mlrf command: every target works in a clean checkout.
 .DEFAULT_GOAL := help
-.PHONY: help serve test coverage check security train backtest forecast load bench bench-library \
+.PHONY: help serve test quick coverage check security train backtest forecast load bench bench-library \
 	build image sbom smoke smoke-image manifests play workflows deploy lock locks clean
 
 PYTHON ?= python3
@@ -38,6 +38,9 @@ forecast: $(VENV)/train.done ## Forecast DATA=<folder> into OUT=forecast.csv; LE
 
 test: $(VENV)/dev.done ## Run the tests
 	@$(BIN)/pytest -n auto
+
+quick: $(VENV)/dev.done ## Run the unit tests that are not slow, before a commit
+	@$(BIN)/pytest -n auto -m "not e2e and not slow" tests/unit
 
 coverage: $(VENV)/dev.done ## Run the tests and count what they reach; below 85 % fails
 	@$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered --cov-fail-under=85

@@ -40,8 +40,8 @@ SMALL = Recipe(
         Segment(
             last_horizon=last,
             years=3,
-            origin_step=7,
-            max_rows=15_000,
+            origin_step=21,
+            max_rows=5_000,
             members=members,
             blend=weights,
         )
@@ -51,7 +51,7 @@ SMALL = Recipe(
         )
     )
 )
-"""A recipe that trains in a second."""
+"""A recipe of few trees and few origins, which trains in seconds."""
 
 
 @pytest.fixture(scope="session")

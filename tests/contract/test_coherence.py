@@ -23,6 +23,8 @@ from models.forecasts import Forecasts
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 from models.release import LoadedRelease
 
+pytestmark = pytest.mark.slow
+
 Json = dict[str, Any]
 PATHS = ("store", "family")
 SIDES = ("baseline", "scenario", "delta")

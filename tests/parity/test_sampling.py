@@ -12,6 +12,8 @@ from models.engine import ForecastEngine
 from training.recipe import Recipe
 from training.sampling import training_rows
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("segment", [0, 1], ids=["near", "far"])
 def test_serving_rows_are_training_rows(

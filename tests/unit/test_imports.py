@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -83,13 +83,17 @@ def package_of(module: str) -> str:
     return module.partition(".")[0]
 
 
-@lru_cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def imports_of(path: Path) -> Iterator[str]:
-    """Yield the full names that a module imports, at its top or in functions."""
+@cache
+def imports_of(path: Path) -> tuple[str, ...]:
+    """Return the full names that a module imports, at its top or in functions."""
+    return tuple(_walk_imports(path))
+
+
+def _walk_imports(path: Path) -> Iterator[str]:
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -182,6 +186,7 @@ def test_the_service_reaches_no_import_of_training() -> None:
     assert "features.tables" not in reached
 
 
+@pytest.mark.slow
 def test_a_serving_process_loads_no_training_library(tmp_path: Path) -> None:
     """The image has none of it. LightGBM is loaded by the first explanation only."""
     script = "import json, sys, service; print(json.dumps(sorted(sys.modules)))"

@@ -35,6 +35,8 @@ from middleware.tokens import TokenVerifier, VerifiedToken
 from storage.keys import ApiKey
 from tiers import TIERS
 
+pytestmark = pytest.mark.slow
+
 MIB = 2**20
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 SLACK = 128 * 1024

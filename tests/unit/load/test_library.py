@@ -40,6 +40,8 @@ from load.library.subject import Subject
 from load.record import Table
 from training.recipe import DEMO, Recipe
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def small(trained: Store, demo_folder: Path, recipe: Recipe) -> Subject:

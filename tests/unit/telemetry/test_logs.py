@@ -11,6 +11,8 @@ import pytest
 
 from settings import ROOT
 
+pytestmark = pytest.mark.slow
+
 _START = "from telemetry.logs import configure_logging; configure_logging('INFO'); "
 
 

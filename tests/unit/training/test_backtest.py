@@ -24,6 +24,8 @@ from training.recipe import Recipe
 from training.scores import point_scores
 from training.windows import APART, HOLDOUT, SHORT_DAYS, TUNING, BacktestWindow, windows_of
 
+pytestmark = pytest.mark.slow
+
 Values = NDArray[np.float64]
 Make = Callable[..., Backtest]
 

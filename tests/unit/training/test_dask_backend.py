@@ -25,6 +25,8 @@ from training.pipeline import fit_model, make_engine
 from training.recipe import DEMO, Recipe
 from training.sampling import training_rows
 
+pytestmark = pytest.mark.slow
+
 WORKERS = 2
 DAYS = 16
 

@@ -41,6 +41,7 @@ sys.stdout.buffer.write(to_onnx(lgb.Booster(model_file=sys.argv[1])))
 """
 
 
+@pytest.mark.slow
 def test_the_same_booster_gives_the_same_bytes_in_every_process(
     draw: np.random.Generator, tmp_path: Path
 ) -> None:

@@ -393,6 +393,7 @@ def _peak_megabytes() -> float:
     return int(peak.split()[1]) / 1024
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.access(_CLEAR, os.W_OK), reason="the peak is reset by Linux alone")
 def test_memory_does_not_grow_with_the_file(
     serving: LoadedRelease, out: Path, monkeypatch: pytest.MonkeyPatch

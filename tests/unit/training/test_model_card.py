@@ -14,6 +14,8 @@ from training.backtest_result import PREVIOUS, Document, read_backtest
 from training.model_card import model_card
 from training.report_tables import NOTHING, number, percent
 
+pytestmark = pytest.mark.slow
+
 METRICS = ROOT / "load" / "results" / "favorita.json"
 CARD = ROOT / "docs" / "reference" / "MODEL_CARD.md"
 

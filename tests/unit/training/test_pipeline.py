@@ -19,6 +19,8 @@ from training.forecast_file import forecast_file
 from training.pipeline import train
 from training.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 
 def test_training_twice_gives_the_same_bundle_and_snapshot(
     trained: Store, demo_folder: Path, recipe: Recipe, tmp_path: Path

@@ -33,6 +33,8 @@ from training.reconciliation_study import (
     study,
 )
 
+pytestmark = pytest.mark.slow
+
 STORES = ("1", "1", "1", "2", "2", "3")
 GROUPED = Hierarchy({"store_nbr": STORES, "family": ("A", "B", "C", "A", "C", "B")})
 STRICT = Hierarchy(

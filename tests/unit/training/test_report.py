@@ -15,6 +15,8 @@ from training.charts import charts_of
 from training.report import REPORT_FILE, report, write_report
 from training.report_tables import NOTHING, number, percent
 
+pytestmark = pytest.mark.slow
+
 
 class Page(HTMLParser):
     """A parsed page: elements with their attributes, and the text of cells."""

@@ -15,6 +15,8 @@ from training.history import TooLittleHistoryError
 from training.recipe import Recipe, Segment
 from training.sampling import TrainingSet, training_rows
 
+pytestmark = pytest.mark.slow
+
 LAST = 1100
 
 

@@ -13,6 +13,8 @@ from models.release import load_release
 from training.backtest_result import RESULT_FILE, Document, load_document, write_document
 from training.seal import seal_backtest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def of_bundle(document: Document, bundle: Bundle, tmp_path: Path) -> Path:

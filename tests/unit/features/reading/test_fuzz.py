@@ -32,6 +32,8 @@ from tests.unit.features.reading.sheets import (
     write_sheets,
 )
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("MLRF_EXAMPLES", "60"))
 LIBRARY_WORDS = re.compile(
     r"polars|pyarrow|arrow|numpy|python|traceback|computeerror|infer_schema|ignore_errors|"
