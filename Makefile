@@ -13,7 +13,7 @@ LEVELS ?=
 DAYS ?=
 RECORD ?=
 NAME ?= mlrf
-IMAGE ?= $(NAME):$(shell scripts/version show)
+IMAGE ?= $(NAME):$(shell tools/version show)
 SBOM ?= sbom.json
 OVERLAY ?= production
 # Extras stay in a lock, for a pip that resolves it
@@ -51,7 +51,7 @@ check: $(VENV)/dev.done ## Lint, format check and types
 	@$(BIN)/mypy
 
 security: $(VENV)/dev.done ## Look for unsafe code, and for secrets in files
-	@$(BIN)/bandit -q -c pyproject.toml -ll -r . scripts/version scripts/smoke
+	@$(BIN)/bandit -q -c pyproject.toml -ll -r . tools/version tools/smoke
 	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --disable-plugin HexHighEntropyString \
 		--disable-plugin Base64HighEntropyString --disable-plugin KeywordDetector --disable-plugin BasicAuthDetector
 	@git ls-files -z -- . ':!tests' ':!requirements' ':!docs' ':!load/rivals' ':!*.md' | \
@@ -68,27 +68,27 @@ bench-library: $(VENV)/bench.done ## Measure the parts, beside other libraries: 
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m load.library $(WHAT) $(if $(DATA),--data "$(DATA)") $(if $(RECORD),--record)
 
 build: models/artifacts/CURRENT ## Build the Bento with the release that is served now, or BUNDLE= and SNAPSHOT=
-	@$(BIN)/python scripts/build_bento.py $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(SNAPSHOT),--snapshot "$(SNAPSHOT)")
+	@$(BIN)/python tools/build_bento.py $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(SNAPSHOT),--snapshot "$(SNAPSHOT)")
 
 image: $(VENV)/train.done ## Build the image of the Bento: NAME=mlrf TAG=<version> BASE=<python image>; TRAIN=1 for the one that trains too
-	@$(BIN)/python scripts/build_image.py --name "$(NAME)" $(if $(TAG),--tag "$(TAG)") $(if $(TRAIN),--train) \
+	@$(BIN)/python tools/build_image.py --name "$(NAME)" $(if $(TAG),--tag "$(TAG)") $(if $(TRAIN),--train) \
 		$(if $(BASE),--python-image "$(BASE)") $(if $(SOURCE),--source "$(SOURCE)") $(OPTIONS)
 
 sbom: $(VENV)/train.done ## Write what IMAGE is made of to SBOM=sbom.json
-	@$(BIN)/python scripts/sbom.py "$(IMAGE)" --out "$(SBOM)"
+	@$(BIN)/python tools/sbom.py "$(IMAGE)" --out "$(SBOM)"
 
 smoke: $(VENV)/train.done ## Serve the built Bento and ask it for forecasts
-	@scripts/smoke http://127.0.0.1:3999 -- $(BIN)/bentoml serve mlrf:$$(scripts/version show) --host 127.0.0.1 --port 3999
+	@tools/smoke http://127.0.0.1:3999 -- $(BIN)/bentoml serve mlrf:$$(tools/version show) --host 127.0.0.1 --port 3999
 
 smoke-image: ## Run IMAGE as production does, and ask it (docker or podman)
-	@scripts/smoke http://127.0.0.1:3999 -- $(or $(shell command -v docker),podman) run --rm --read-only --tmpfs /tmp \
+	@tools/smoke http://127.0.0.1:3999 -- $(or $(shell command -v docker),podman) run --rm --read-only --tmpfs /tmp \
 		--cap-drop all --security-opt no-new-privileges --memory 768m -e API_KEY -p 127.0.0.1:3999:3000 $(IMAGE)
 
 manifests: $(VENV)/dev.done ## Judge the Kubernetes manifests by our rules (needs kubectl)
-	@$(BIN)/python -m deploy.checks.policy
+	@$(BIN)/python -m tools.checks.policy
 
 play: $(VENV)/dev.done ## Run the manifests of OVERLAY with podman and haproxy, without a cluster (as root)
-	@$(BIN)/python -m deploy.checks.play --overlay $(OVERLAY) --image $(IMAGE) \
+	@$(BIN)/python -m tools.checks.play --overlay $(OVERLAY) --image $(IMAGE) \
 		$(if $(TRAIN_IMAGE),--train-image $(TRAIN_IMAGE)) $(if $(REDIS_IMAGE),--redis-image $(REDIS_IMAGE))
 
 workflows: $(VENV)/dev.done ## Check workflows, the configuration of Dependabot, and compose.yaml
@@ -98,7 +98,7 @@ workflows: $(VENV)/dev.done ## Check workflows, the configuration of Dependabot,
 	@$(BIN)/zizmor --offline --no-progress --quiet .github
 
 deploy: ## Roll IMAGE=<name@digest> out to OVERLAY=staging or production
-	@scripts/deploy "$(OVERLAY)" "$(IMAGE)" $(TRAIN_IMAGE)
+	@tools/deploy "$(OVERLAY)" "$(IMAGE)" $(TRAIN_IMAGE)
 
 models/artifacts/CURRENT: | $(VENV)/train.done
 	@$(BIN)/mlrf train
@@ -113,13 +113,13 @@ lock: ## Resolve the locks anew (needs uv: pip install --no-deps --require-hashe
 	uv pip compile -q --universal --generate-hashes $(if $(UPGRADE),--upgrade) --group lock -o requirements/tools/uv.txt
 
 locks: ## Prove that LOCKS (all) can be installed, by the oldest pip and by the newest (needs the index)
-	@$(PYTHON) scripts/check_locks.py $(or $(LOCKS),$(wildcard requirements/*.txt))
+	@$(PYTHON) tools/check_locks.py $(or $(LOCKS),$(wildcard requirements/*.txt))
 
 clean: ## Remove the environment and caches; trained models stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -exec rm -rf {} +
 
 # An environment for one lock; dev holds all that the others do, so any may come first.
-$(VENV)/%.done: requirements/%.txt pyproject.toml scripts/install.py
-	@$(PYTHON) scripts/install.py $(VENV) $<
+$(VENV)/%.done: requirements/%.txt pyproject.toml tools/install.py
+	@$(PYTHON) tools/install.py $(VENV) $<
 	@touch $@

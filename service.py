@@ -20,16 +20,17 @@ import numpy as np
 from pydantic import ValidationError
 from starlette.types import ASGIApp
 
-from application import Application, supervisor
-from application.framework_logs import log_framework_as_json
-from application.identity import refuse_open_server
-from application.protocol import Limits, use_http_protocol
-from artifacts import ArtifactError, Release
+from app.application import Application
+from app.bentoml_compat import supervisor
+from app.bentoml_compat.framework_logs import log_framework_as_json
+from app.identity import refuse_open_server
+from app.protocol import Limits, use_http_protocol
+from config.settings import Runners, describe_faults, get_settings
 from errors import Code, Problem
-from models.forecaster import Forecaster
-from models.release import LoadedRelease, load_engine, load_release
-from models.watcher import ReleaseWatcher
-from settings import Runners, describe_faults, get_settings
+from models.serving.forecaster import Forecaster
+from models.serving.release import LoadedRelease, load_engine, load_release
+from models.serving.watcher import ReleaseWatcher
+from storage.artifacts import ArtifactError, Release
 from telemetry import metrics
 from telemetry.logs import configure_logging
 

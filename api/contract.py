@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from api.administration import Administration
-from api.dispatch import bind
-from api.documentation import Documentation
+from api.admin.administration import Administration
+from api.docs.documentation import Documentation
+from api.health import DegradationReport
+from api.http.dispatch import bind
+from api.http.response_cache import ResponseCache
+from api.http.router import Endpoint
 from api.operations import OPERATIONS
-from api.response_cache import ResponseCache
-from api.routes import Endpoint
-from api.status import DegradationReport
-from models.forecaster import Forecaster
+from models.serving.forecaster import Forecaster
 
 
 class Serving(Protocol):

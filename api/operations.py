@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from api import administration, inference
-from api.batch import predict_batch
-from api.explain import explain
-from api.hierarchy import hierarchy
-from api.historical import historical
-from api.meta import meta
-from api.operation import Access, Operation, operation
-from api.predict import predict, predict_simple
-from api.quality import accuracy, model_metrics
+from api import open_inference
+from api.admin import administration
+from api.facts.historical import historical
+from api.facts.meta import meta
+from api.facts.quality import accuracy, model_metrics
+from api.forecasts.batch import predict_batch
+from api.forecasts.explain import explain
+from api.forecasts.hierarchy import hierarchy
+from api.forecasts.predict import predict, predict_simple
+from api.forecasts.whatif import whatif
+from api.health import alive, health, metrics, ready
+from api.http.operation import Access, Operation, operation
+from api.http.tags import Tag
 from api.schemas.facts import IndexAnswer
-from api.status import alive, health, metrics, ready
-from api.tags import Tag
-from api.whatif import whatif
 
 
 @operation("GET", "/", Tag.FACTS, scope=Access.PUBLIC)
@@ -35,12 +36,12 @@ OPERATIONS: tuple[Operation, ...] = (
     accuracy,
     model_metrics,
     meta,
-    inference.server,
-    inference.live,
-    inference.ready,
-    inference.model,
-    inference.ready.at("/v2/models/mlrf/ready"),
-    inference.infer,
+    open_inference.server,
+    open_inference.live,
+    open_inference.ready,
+    open_inference.model,
+    open_inference.ready.at("/v2/models/mlrf/ready"),
+    open_inference.infer,
     health,
     alive,
     ready,

@@ -9,8 +9,8 @@ import orjson
 import typer
 
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of
-from features.findings import Report, Severity
-from features.reading.layout import DateOrder, Decimal, Delimiter
+from features.data.findings import Report, Severity
+from features.data.reading.layout import DateOrder, Decimal, Delimiter
 
 
 def check(
@@ -26,7 +26,7 @@ def check(
     Ends with 0 if they can be used, 1 if there is an error (or, with --strict, a warning), 2 if
     the command is not called rightly.
     """
-    from features.tables import check_tables
+    from features.data.tables import check_tables
 
     report = Report()
     check_tables(data, layout_of(delimiter, decimal, dates), report)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cli.progress import err
-from settings import get_settings
+from config.settings import get_settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from artifacts import ArtifactError
 from cli import inputs
 from cli.inputs import Data, Threads, extra, tables
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.output import print_table
 from cli.progress import err, progress
-from features.reading.layout import STANDARD, DateOrder, Decimal, Delimiter
-from settings import get_settings
+from config.settings import get_settings
+from features.data.reading.layout import STANDARD, DateOrder, Decimal, Delimiter
+from storage.artifacts import ArtifactError
 
 if TYPE_CHECKING:
     from models.bundle import Bundle
@@ -35,9 +35,9 @@ def backtest(
 ) -> None:
     """Fit before every window of the past, forecast it, and compare with what was sold."""
     with extra("backtest"):
-        from training.backtest import backtest as run
-        from training.report import REPORT_FILE
-        from training.report_tables import number
+        from training.evaluation.backtest import backtest as run
+        from training.evaluation.reports.report import REPORT_FILE
+        from training.evaluation.reports.report_tables import number
 
     with tables(data) as (folder, recipe), progress() as reporter:
         result = run(
@@ -83,8 +83,8 @@ def card(
     ] = None,
 ) -> None:
     """Make the model card from a backtest's document."""
-    from training.backtest_result import read_backtest
-    from training.model_card import model_card
+    from training.evaluation.backtest_result import read_backtest
+    from training.evaluation.reports.model_card import model_card
 
     text = model_card(read_backtest(file))
     if out is None:
@@ -112,7 +112,7 @@ def reconcile_study(
 ) -> None:
     """Compare ways to make forecasts add up, on the backtest's windows of 16 days."""
     with extra("backtest"):
-        from training.reconciliation_study import reduce_recipe, run_study
+        from training.evaluation.reconciliation_study import reduce_recipe, run_study
 
     with tables(data) as (folder, recipe), progress() as reporter:
         result = run_study(

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from artifacts import Store, UnwritableError
+from config.settings import get_settings
 from errors import InputError
-from settings import get_settings
+from storage.artifacts import Store, UnwritableError
 
 if TYPE_CHECKING:
     from training.recipe import Recipe
@@ -54,7 +54,7 @@ def without_training(error: ModuleNotFoundError) -> bool:
 @contextmanager
 def tables(data: Path | None) -> Iterator[tuple[Path, Recipe]]:
     """Yield a folder of tables and its recipe: those of the user, or of the demo."""
-    from training.demo import write_demo
+    from training.demo.generator import write_demo
     from training.recipe import DEFAULT, DEMO
 
     if data is not None:

@@ -19,8 +19,8 @@ import typer
 from cli.database import database
 from cli.output import print_json, print_table
 from cli.progress import err
+from config.settings import get_settings
 from errors import InputError
-from settings import get_settings
 from storage.keys import ApiKey, Scope
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.progress import err
-from features.findings import Report, Severity
-from features.reading.layout import DateOrder, Decimal, Delimiter
+from features.data.findings import Report, Severity
+from features.data.reading.layout import DateOrder, Decimal, Delimiter
 
 if TYPE_CHECKING:
-    from features.reading.layout import TableLayout
+    from features.data.reading.layout import TableLayout
 
 DelimiterOption = Annotated[
     Delimiter, typer.Option("--delimiter", help="What separates the values of a CSV file.")
@@ -27,7 +27,7 @@ DatesOption = Annotated[
 
 def layout_of(delimiter: Delimiter, decimal: Decimal, dates: DateOrder) -> TableLayout:
     """Return the layout that the options state."""
-    from features.reading.layout import TableLayout
+    from features.data.reading.layout import TableLayout
 
     return TableLayout(delimiter=delimiter, decimal=decimal, dates=dates)
 

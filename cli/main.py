@@ -8,7 +8,6 @@ from typing import NoReturn
 import typer
 from pydantic import ValidationError
 
-from artifacts import ArtifactError
 from cli import keys
 from cli.check import check
 from cli.database import migrate
@@ -18,8 +17,9 @@ from cli.model import demo, forecast, train
 from cli.preflight import PreflightError
 from cli.progress import err
 from cli.serving import serve
+from config.settings import describe_faults
 from errors import InputError
-from settings import describe_faults
+from storage.artifacts import ArtifactError
 from storage.errors import StorageError
 
 app = typer.Typer(

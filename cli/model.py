@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from artifacts import Store
 from cli import inputs
 from cli.inputs import Data, Threads, extra, tables
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.progress import err, progress
-from features.reading.layout import STANDARD, DateOrder, Decimal, Delimiter, TableLayout
-from settings import get_settings
+from config.settings import get_settings
+from features.data.reading.layout import STANDARD, DateOrder, Decimal, Delimiter, TableLayout
+from storage.artifacts import Store
 
 if TYPE_CHECKING:
-    from training.fitting_backend import FittingBackend
+    from training.engines.fitting_backend import FittingBackend
 
 
 class EngineName(StrEnum):
@@ -98,8 +98,8 @@ def demo(
 ) -> None:
     """Write the built-in demo tables, to look at or to start from; as Parquet, or as CSV."""
     with extra("train"):
-        from features.tables import SCHEMAS
-        from training.demo import write_demo
+        from features.data.tables import SCHEMAS
+        from training.demo.generator import write_demo
 
     write_demo(folder, csv=csv)
     suffix = "csv" if csv else "parquet"
@@ -156,6 +156,6 @@ def _open_engine(
         yield None
         return
     with extra("dask"):
-        from training.dask_backend import dask_backend
+        from training.engines.dask_backend import dask_backend
     with dask_backend(store.snapshots, scheduler=scheduler, workers=workers) as engine:
         yield engine

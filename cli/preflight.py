@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+from config.settings import Settings, Shell
 from errors import InputError
-from settings import Settings, Shell
 
 _CONNECT_SECONDS = 2.0
 
@@ -159,7 +159,7 @@ def _database_warnings(settings: Settings) -> Iterator[str]:
 
 
 def _token_faults(settings: Settings) -> Iterator[str]:
-    from middleware.token_keys import PublicKeys
+    from middleware.auth.token_keys import PublicKeys
 
     if settings.jwt_keys_file is None:
         return

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
-    from training.clock import Reporter, Step
+    from training.progress import Reporter, Step
 
 err = Console(stderr=True)
 

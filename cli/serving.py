@@ -7,12 +7,12 @@ import sys
 from importlib.util import find_spec
 from ipaddress import ip_address
 
-from artifacts import Store
 from cli.database import database
 from cli.model import train_model
 from cli.preflight import preflight, resolve
 from cli.progress import err
-from settings import ROOT, AuthMode, Settings, Shell, get_settings
+from config.settings import ROOT, AuthMode, Settings, Shell, get_settings
+from storage.artifacts import Store
 
 
 def serve() -> None:

@@ -19,8 +19,8 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from features.calendar import NO_HOLIDAY
-from features.snapshot import Snapshot
+from features.data.calendar import NO_HOLIDAY
+from features.data.snapshot import Snapshot
 
 FEATURES_VERSION = 3
 """Raised whenever a feature of the same name gets other values, so that a bundle whose model

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.calendar import NO_HOLIDAY
-from features.snapshot import MAX_HORIZON, Snapshot
+from features.data.calendar import NO_HOLIDAY
+from features.data.snapshot import MAX_HORIZON, Snapshot
 from features.trailing import TAIL_DAYS, YEAR, Tail, Values, running_sums
 
 _MONTHDAYS = 31

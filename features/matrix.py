@@ -13,9 +13,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from features.calendar import Calendar
 from features.contract import NAMES, Contract, node_codes
-from features.snapshot import MAX_HORIZON, Snapshot
+from features.data.calendar import Calendar
+from features.data.snapshot import MAX_HORIZON, Snapshot
 from features.state import State
 
 _OF_ANCESTORS = {

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import InputError
+from features.data.snapshot import Snapshot
 from features.events import (
     UnusualDays,
     mark_ordinary_days,
     measure_name_effects,
     measure_open_share,
 )
-from features.snapshot import Snapshot
 from features.trailing import (
     PROMOTION_DAYS,
     TAIL_DAYS,

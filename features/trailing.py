@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import MAX_HORIZON, Snapshot
 
 YEAR = 364  # 52 weeks: keeps the weekday
 TAIL_DAYS = 2 * YEAR + 56

@@ -15,7 +15,6 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from artifacts import Release
 from load import record
 from load.generator import CROSSED, LOG, POINTS, SUMMARY, GeneratorError, Plan, start_run
 from load.memory import SETTLING, Memory
@@ -23,6 +22,7 @@ from load.outcome import RunSummary
 from load.reloading import Reload, newer_tables, read_requests
 from load.report import Outcome
 from load.serving import Product, serving
+from storage.artifacts import Release
 
 REPORT = "report.html"
 LOOK_SECONDS = 0.2

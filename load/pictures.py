@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from load import record
 from load.library.growth import HORIZON, NODES, WORKS
 from load.record import Record, Table
-from training.svg import apply_style, line, panels
+from training.evaluation.reports.svg import apply_style, line, panels
 
 RUN = "growth"
 FOLDER = Path(__file__).resolve().parent / "results" / "pictures"

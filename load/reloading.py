@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import httpx
 import numpy as np
 
+from config.tiers import UNLIMITED
 from load.outcome import ALL, MEASURED, Verdict, limits
 from load.record import Cell, Table
 from load.serving import ADMIN, Product
-from tiers import UNLIMITED
 
 RELOADS = 3
 """Number of consecutive reloads: one of small data ends before many requests are sent."""

@@ -17,7 +17,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Grid
 
-from artifacts import ArtifactError, Release
+from config.settings import ROOT
+from config.tiers import UNLIMITED
 from load import record, report
 from load.driver import REPORT, Run
 from load.generator import LOG, SCENARIOS, GeneratorError, load_plan
@@ -27,8 +28,7 @@ from load.reloading import ReloadFailedError
 from load.report import Outcome, plain
 from load.server import NotReadyError
 from load.serving import LARGE
-from settings import ROOT
-from tiers import UNLIMITED
+from storage.artifacts import ArtifactError, Release
 
 NAME = "load"
 """Name of the record."""

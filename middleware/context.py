@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from starlette.types import Scope
 
 from errors import Problem
-from middleware.caller import Caller
-from middleware.limits.verdict import Verdict
+from middleware.auth.caller import Caller
 from middleware.policy import Match
+from middleware.ratelimit.verdict import Verdict
 
 KEY = "mlrf_request"
 """Key of the context in the scope."""

@@ -14,13 +14,13 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from artifacts import Artifact, ArtifactError, seal, staging, verify
 from features.contract import FEATURES_VERSION, NAMES, Contract
-from features.hierarchy import Levels, order_levels
-from features.snapshot import Snapshot
+from features.data.hierarchy import Levels, order_levels
+from features.data.snapshot import Snapshot
 from models.intervals import Calibration
 from models.model import SegmentedModel
 from models.onnx import OnnxModel
+from storage.artifacts import Artifact, ArtifactError, seal, staging, verify
 
 KIND = "bundle"
 GOLDEN_TOLERANCE = 1e-5

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.contract import UNKNOWN_CODE
+from features.data.snapshot import MAX_HORIZON, Snapshot
 from features.matrix import Covariates, MatrixBuilder, known_covariates
-from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import State, state_at
 from models.bundle import Bundle
 from models.intervals import Intervals

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from artifacts import ArtifactError
 from errors import InputError
+from storage.artifacts import ArtifactError
 
 
 def public_message(error: Exception, *roots: Path) -> str:

@@ -25,7 +25,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from features.hierarchy import Hierarchy
+from features.data.hierarchy import Hierarchy
 
 Values = NDArray[np.float64]
 

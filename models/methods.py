@@ -29,7 +29,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from features.snapshot import Snapshot
+from features.data.snapshot import Snapshot
 
 NEW_DAYS = 56
 IDLE_DAYS = 28

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it would report every session to its vendor
 import onnxruntime
 
-from artifacts import ArtifactError
+from storage.artifacts import ArtifactError
 
 _ERROR_LEVEL = 3  # onnxruntime's severity: its warnings say nothing that an operator can act on
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import cho_factor, cho_solve
 
-from features.hierarchy import Hierarchy
+from features.data.hierarchy import Hierarchy
 
 Forecasts = NDArray[np.float64]
 

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import InputError
-from features.calendar import NATIONAL, NO_HOLIDAY, WORK_DAY, Holiday
-from features.hierarchy import Hierarchy
+from features.data.calendar import NATIONAL, NO_HOLIDAY, WORK_DAY, Holiday
+from features.data.hierarchy import Hierarchy
+from features.data.snapshot import Snapshot
 from features.matrix import Covariates, known_covariates
-from features.snapshot import Snapshot
 from features.state import State, state_at
 from models.engine import ForecastEngine
 

@@ -1,1 +1,1 @@
-"""Persistent data: the API keys of callers, and the audit log."""
+"""Persistent and shared data: artifacts, the database, Redis, caches."""

@@ -13,17 +13,17 @@ import polars as pl
 import pytest
 from filelock import FileLock
 
-from artifacts import Release, Store
 from errors import Problem
-from features.build import build_snapshot
 from features.contract import Contract, contract_of
+from features.data.build import build_snapshot
+from features.data.snapshot import Snapshot, load_snapshot
+from features.data.tables import read_tables
 from features.matrix import MatrixBuilder
-from features.snapshot import Snapshot, load_snapshot
-from features.tables import read_tables
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
+from storage.artifacts import Release, Store
 from tests.support.clock import Clock
-from training.demo import write_demo
+from training.demo.generator import write_demo
 from training.pipeline import train
 from training.recipe import Member, Recipe, Segment
 
@@ -80,7 +80,7 @@ def recipe() -> Recipe:
 def trained(shared_folder: Path, demo_folder: Path, recipe: Recipe) -> Store:
     """Artifacts with a serving release; a test that alters them takes `own_store`."""
     store = Store(shared_folder / "artifacts")
-    with FileLock(shared_folder / "artifacts.lock"):
+    with FileLock(shared_folder / "storage.artifacts.lock"):
         if not store.pointer.exists():
             train(demo_folder, store, recipe, threads=1)
     return store

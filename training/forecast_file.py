@@ -19,20 +19,20 @@ from typing import BinaryIO
 import numpy as np
 import polars as pl
 
-from artifacts import Release, Store
 from errors import InputError
-from features.build import build_snapshot
-from features.cells import safe_cell
-from features.findings import OnReport
-from features.hierarchy import Hierarchy
-from features.reading.layout import STANDARD, TableLayout
-from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
+from features.data.build import build_snapshot
+from features.data.cells import safe_cell
+from features.data.findings import OnReport
+from features.data.hierarchy import Hierarchy
+from features.data.reading.layout import STANDARD, TableLayout
+from features.data.snapshot import MAX_HORIZON, Snapshot, load_snapshot
+from features.data.tables import check_reach, last_id, read_tables
 from features.state import check_days
-from features.tables import check_reach, last_id, read_tables
 from models.bundle import read_levels
 from models.engine import Progress
-from models.release import LoadedRelease, load_release
-from training.clock import Clock, NullReporter, PlannedStep, Reporter
+from models.serving.release import LoadedRelease, load_release
+from storage.artifacts import Release, Store
+from training.progress import Clock, NullReporter, PlannedStep, Reporter
 
 DEFAULT_DAYS = 16
 NOMINALS = (80, 95)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from errors import InputError
-from features.calendar import LONG_EVENT_DAYS
-from features.snapshot import MAX_HORIZON, Snapshot
+from features.data.calendar import LONG_EVENT_DAYS
+from features.data.snapshot import MAX_HORIZON, Snapshot
 from features.state import MIN_HISTORY_DAYS
 
 MIN_TRAINING_DAYS = 240

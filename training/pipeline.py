@@ -19,27 +19,33 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from artifacts import Artifact, Release, Store
-from features.build import build_snapshot
 from features.contract import Contract, contract_of
-from features.findings import OnReport
-from features.hierarchy import DEFAULT_LEVELS, Levels
+from features.data.build import build_snapshot
+from features.data.findings import OnReport
+from features.data.hierarchy import DEFAULT_LEVELS, Levels
+from features.data.reading.layout import STANDARD, TableLayout
+from features.data.snapshot import MAX_HORIZON, Snapshot, load_snapshot
+from features.data.tables import read_tables
 from features.matrix import MatrixBuilder
-from features.reading.layout import STANDARD, TableLayout
-from features.snapshot import MAX_HORIZON, Snapshot, load_snapshot
-from features.tables import read_tables
 from models.bundle import BundleFacts, SegmentFiles, load_bundle, write_bundle
 from models.engine import ForecastEngine
 from models.intervals import Calibration
-from models.release import load_release
+from models.serving.release import load_release
+from storage.artifacts import Artifact, Release, Store
 from training.blend import blend
-from training.calibration import Errors, calibrate, chronological_blocks, collect, weekly_origins
-from training.clock import Clock, NullReporter, PlannedStep, Reporter
+from training.engines.fitting_backend import FittingBackend, LocalBackend
+from training.evaluation.calibration import (
+    Errors,
+    calibrate,
+    chronological_blocks,
+    collect,
+    weekly_origins,
+)
+from training.evaluation.scores import calibration_scores
 from training.export import round_thresholds, to_onnx
-from training.fitting_backend import FittingBackend, LocalBackend
 from training.history import MIN_TRAINING_DAYS, check_history, check_ordinary_days, first_day
+from training.progress import Clock, NullReporter, PlannedStep, Reporter
 from training.recipe import Recipe
-from training.scores import calibration_scores
 
 BOTTOM_UP = "bottom_up"
 CALIBRATION_ORIGINS = 40

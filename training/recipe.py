@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from features.snapshot import MAX_HORIZON
+from features.data.snapshot import MAX_HORIZON
 
 
 class _Frozen(BaseModel):

@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from features.data.snapshot import MAX_HORIZON
 from features.matrix import MatrixBuilder, Rows, known_covariates
-from features.snapshot import MAX_HORIZON
 from features.state import MIN_HISTORY_DAYS, state_at
 from features.trailing import YEAR
 from models.engine import Progress

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from artifacts import ArtifactError, Release, Store
 from models.bundle import Bundle, load_bundle, with_metrics
-from models.release import load_release
-from training.backtest_result import RESULT_FILE, Document, read_backtest
+from models.serving.release import load_release
+from storage.artifacts import ArtifactError, Release, Store
+from training.evaluation.backtest_result import RESULT_FILE, Document, read_backtest
 
 
 def seal_backtest(folder: Path, store: Store) -> Release:

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field
 
 from api.schemas.answer import Answer
 from api.schemas.requests import Request, WholeNumber
-from models.jobs import State
+from lifecycle.jobs import State
 from storage.keys import KeyState, Scope
 
 MOST_GRACE_SECONDS = 30 * 86_400

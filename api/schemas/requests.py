@@ -20,7 +20,7 @@ from typing_extensions import TypeAliasType
 
 from api.schemas.field_codes import RefusedAs
 from errors import Code
-from features.reading.days import describe_form
+from features.data.reading.days import describe_form
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 
 _EXACT_LIMIT = 2**53

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.snapshot import Snapshot
+from features.data.snapshot import Snapshot
 from features.state import state_at
 from features.trailing import (
     TAIL_DAYS,

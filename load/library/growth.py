@@ -10,8 +10,8 @@ from time import perf_counter
 import numpy as np
 
 from features.contract import contract_of
+from features.data.snapshot import MAX_HORIZON, Snapshot
 from features.matrix import MatrixBuilder, known_covariates
-from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import State, state_at
 from load.library import synthetic
 from load.library.memory import MIB, measure_peak

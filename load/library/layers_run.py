@@ -21,9 +21,9 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from config.tiers import UNLIMITED
 from load.serving import create_keys
 from middleware.context import KEY, RequestContext
-from tiers import UNLIMITED
 
 OPERATIONS, ROUNDS = 2_000, 7
 PATH = "/predict/simple"
@@ -41,7 +41,7 @@ def main(artifacts: Path, folder: Path) -> None:
     import uvloop
 
     import service
-    from application import Application
+    from app.application import Application
 
     served: Any = service.MLRF.inner()  # type: ignore[attr-defined]  # BentoML's, without types
     application = Application(service.settings, service.watcher, lambda: served, _refuse)

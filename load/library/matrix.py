@@ -6,8 +6,8 @@ from functools import partial
 
 import numpy as np
 
+from features.data.snapshot import MAX_HORIZON
 from features.matrix import known_covariates
-from features.snapshot import MAX_HORIZON
 from features.state import state_at
 from load.library.subject import Advance, Subject, in_unit
 from load.record import Table

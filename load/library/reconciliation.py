@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from features.hierarchy import Hierarchy
+from features.data.hierarchy import Hierarchy
 from load.library import reconciliation_ways, synthetic
 from load.library.memory import MIB
 from load.library.processes import run_module

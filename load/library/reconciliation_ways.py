@@ -20,7 +20,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from features.hierarchy import Hierarchy
+from features.data.hierarchy import Hierarchy
 from load.library.memory import measure_peak
 from load.library.synthetic import hierarchy_of
 from models.reconciliation import Reconciliation

@@ -8,17 +8,17 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from artifacts import Store
 from load.library import refresh_run
 from load.library.memory import MIB
 from load.library.processes import run_module
 from load.library.refresh_run import PHASES
 from load.library.subject import Advance, Subject
 from load.record import Table
+from storage.artifacts import Store
 
 
 def table(subject: Subject, advance: Advance, *, rounds: int = 3) -> Table:
-    """Return the seconds of each phase of `models.refresh`, run in a process as a server does."""
+    """Return the seconds of each phase of `lifecycle.refresh`, run as a server does."""
     runs = []
     for _ in range(rounds):
         with TemporaryDirectory(prefix="mlrf-load-") as scratch:

@@ -30,11 +30,13 @@ def main(root: Path, data: Path) -> None:
     with watch.phase(IMPORTING):
         import numpy as np
 
-        from artifacts import Store
         from features.matrix import MatrixBuilder
-        from models import engine, forecasts, refresh, release
+        from lifecycle import refresh
+        from models import engine
         from models.model import SegmentedModel
         from models.reconciliation import Reconciliation
+        from models.serving import forecast_store, release
+        from storage.artifacts import Store
     for owner, name, phase in (
         (refresh, "read_tables", READING),
         (refresh, "build_snapshot", BUILDING),
@@ -45,7 +47,7 @@ def main(root: Path, data: Path) -> None:
         (MatrixBuilder, "matrix", ROWS),
         (SegmentedModel, "predict", MODEL),
         (Reconciliation, "reconcile", RECONCILING),
-        (forecasts, "seal", WRITING),
+        (forecast_store, "seal", WRITING),
     ):
         watch.wrap(owner, name, phase)
     store = Store(root)

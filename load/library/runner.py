@@ -9,8 +9,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from features.data.snapshot import MAX_HORIZON
 from features.matrix import known_covariates
-from features.snapshot import MAX_HORIZON
 from load.library.subject import Advance, Subject
 from load.record import Table
 from load.rounds import make_timer, measure_interleaved

@@ -23,10 +23,11 @@ def main(root: Path) -> None:
     os.environ["ARTIFACTS_DIR"] = str(root)
     with watch.phase(IMPORTS):
         import service  # noqa: F401 - all that a worker imports
-        from artifacts import Store
-        from models import bundle, forecasts, release
+        from models import bundle
         from models.engine import ALL_HORIZONS, ForecastEngine
         from models.onnx import OnnxModel
+        from models.serving import forecast_store, release
+        from storage.artifacts import Store
     for owner, name, phase in (
         (OnnxModel, "__init__", SESSIONS),
         (bundle, "load_bundle", BUNDLE),
@@ -34,7 +35,7 @@ def main(root: Path) -> None:
         (release, "load_snapshot", SNAPSHOT),
         (ForecastEngine, "__init__", BINDING),
         (release, "load_or_make", STORED),
-        (forecasts, "load_or_make", STORED),
+        (forecast_store, "load_or_make", STORED),
     ):
         watch.wrap(owner, name, phase)
     store = Store(root)

@@ -9,11 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from artifacts import Store
 from load.rounds import Spread
 from models.engine import ForecastEngine
-from models.release import load_engine
-from training.demo import write_demo
+from models.serving.release import load_engine
+from storage.artifacts import Store
+from training.demo.generator import write_demo
 from training.pipeline import train
 from training.recipe import DEFAULT, DEMO, Recipe
 

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from features.calendar import Holiday
-from features.hierarchy import Hierarchy
-from features.snapshot import MAX_HORIZON, Snapshot, SnapshotFacts, StoreRow
+from features.data.calendar import Holiday
+from features.data.hierarchy import Hierarchy
+from features.data.snapshot import MAX_HORIZON, Snapshot, SnapshotFacts, StoreRow
 
 STORES, FAMILIES = 54, 33
 """Size of the Favorita data: 1,782 bottom series, 1,870 nodes."""

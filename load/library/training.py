@@ -8,11 +8,11 @@ from time import perf_counter
 
 import orjson
 
-from artifacts import Store
 from load.library.subject import Advance, Subject
 from load.record import Table
-from training.clock import Step
+from storage.artifacts import Store
 from training.pipeline import train
+from training.progress import Step
 
 THREADS = 2
 

@@ -19,11 +19,11 @@ from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
 from api.contract import Serving
-from application import Application
-from artifacts import Store
-from models.release import LoadedRelease
-from models.watcher import ReleaseWatcher
-from settings import Settings
+from app.application import Application
+from config.settings import Settings
+from models.serving.release import LoadedRelease
+from models.serving.watcher import ReleaseWatcher
+from storage.artifacts import Store
 from storage.database import open_database
 from storage.keys import Scope as KeyScope
 from storage.migrations import upgrade

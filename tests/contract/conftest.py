@@ -18,22 +18,22 @@ from numpy.typing import NDArray
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from api.administration import Administration
+from api.admin.administration import Administration
 from api.contract import Serving, contract_endpoints
-from api.response_cache import ResponseCache
-from api.routes import Router
+from api.http.response_cache import ResponseCache
+from api.http.router import Router
 from api.schemas.facts import DegradedReason
-from artifacts import Release, Store
-from cache.answers import AnswerCache
 from errors import Code, Problem
-from features.snapshot import Snapshot
+from features.data.snapshot import Snapshot
 from middleware.context import context_of
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
 from middleware.routing import dispatch
 from models.engine import ForecastEngine
-from models.forecaster import Forecaster
-from models.release import LoadedRelease, load_release
+from models.serving.forecaster import Forecaster
+from models.serving.release import LoadedRelease, load_release
+from storage.artifacts import Release, Store
+from storage.cache.answers import AnswerCache
 from telemetry.request_log import request_log
 
 _INTERNALS = re.compile(r"Traceback|File \"|\.py\b|/(work|tmp|srv|root|home|usr)/|<[a-z]+>")

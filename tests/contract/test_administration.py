@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from artifacts import Store
 from errors import Code
-from models.forecaster import Forecaster
-from models.release import LoadedRelease
+from models.serving.forecaster import Forecaster
+from models.serving.release import LoadedRelease
+from storage.artifacts import Store
 from storage.keys import Scope, parse_key
 from tests.contract.composed import KEY, KeyClient, bearer, compose_application
 from tests.contract.conftest import FixedServing, LocalRunners

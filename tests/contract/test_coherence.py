@@ -12,16 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.items import MAX_PAST_ORIGINS
+from api.forecasts.items import MAX_PAST_ORIGINS
 from api.schemas.requests import HORIZONS
-from features.calendar import NO_HOLIDAY
-from features.hierarchy import BOTTOM, TOTAL, Node
-from features.snapshot import MAX_HORIZON, Snapshot
+from features.data.calendar import NO_HOLIDAY
+from features.data.hierarchy import BOTTOM, TOTAL, Node
+from features.data.snapshot import MAX_HORIZON, Snapshot
 from models.engine import ForecastEngine
-from models.forecaster import FIRST_ORIGIN
-from models.forecasts import Forecasts
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
-from models.release import LoadedRelease
+from models.serving.forecast_store import Forecasts
+from models.serving.forecaster import FIRST_ORIGIN
+from models.serving.release import LoadedRelease
 
 pytestmark = pytest.mark.slow
 

@@ -12,18 +12,18 @@ import orjson
 import pytest
 from jsonschema_rs import Draft202012Validator
 
-from api.answers import JSON
 from api.contract import contract_endpoints
-from api.documentation import PAGES
-from api.examples import Example, examples
-from api.openapi import openapi, problems_of
+from api.docs.documentation import PAGES
+from api.docs.examples import Example, examples
+from api.docs.openapi import openapi, problems_of
+from api.docs.try_form import form_of
+from api.http.responses import JSON
 from api.operations import OPERATIONS
 from api.schemas.facts import DegradedReason
 from api.schemas.requests import Override
-from api.try_form import form_of
 from errors import Code
-from models.forecaster import Forecaster
-from models.release import LoadedRelease
+from models.serving.forecaster import Forecaster
+from models.serving.release import LoadedRelease
 from tests.contract.conftest import Client, FixedConditions, FixedServing, LocalRunners, client_of
 
 EXAMPLES = examples()

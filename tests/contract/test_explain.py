@@ -13,12 +13,12 @@ import httpx
 import numpy as np
 import pytest
 
-from api import explain as module
-from artifacts import Release
+from api.forecasts import explain as module
 from errors import Code
 from features.contract import FEATURES, NAMES
-from features.snapshot import Snapshot
+from features.data.snapshot import Snapshot
 from models.explanation import Explainer, ExplainerMissingError, ExplanationError
+from storage.artifacts import Release
 
 SERIES = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
 NODE = "store:1/family:LIQUOR,WINE,BEER"

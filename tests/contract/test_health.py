@@ -9,11 +9,11 @@ import pytest
 
 from api.operations import OPERATIONS
 from api.schemas.facts import DegradedReason
-from artifacts import Release
 from errors import Code
-from features.snapshot import Snapshot
-from models.forecaster import Forecaster
-from models.release import LoadedRelease
+from features.data.snapshot import Snapshot
+from models.serving.forecaster import Forecaster
+from models.serving.release import LoadedRelease
+from storage.artifacts import Release
 from tests.contract.conftest import FixedConditions, FixedServing, client_of
 
 SIMPLE = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}

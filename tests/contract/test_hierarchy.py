@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from api.schemas.requests import HORIZONS
-from artifacts import Release
 from errors import Code
-from features.hierarchy import BOTTOM
-from features.snapshot import MAX_HORIZON, Snapshot
+from features.data.hierarchy import BOTTOM
+from features.data.snapshot import MAX_HORIZON, Snapshot
+from storage.artifacts import Release
 
 TOLERANCE = 1e-6
 

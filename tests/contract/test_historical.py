@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from errors import Code
-from features.snapshot import Snapshot
+from features.data.snapshot import Snapshot
 
 NODES = [
     pytest.param({}, "total", id="total"),

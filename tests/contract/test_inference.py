@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.inference import MAX_ROWS
+from api.open_inference import MAX_ROWS
 from errors import Code
 from features.contract import NAMES
 from models.bundle import GOLDEN_OUTPUTS_FILE, GOLDEN_ROWS_FILE, Bundle

@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from artifacts import Store
-from models.forecaster import Forecaster
-from models.refresh import refresh
-from models.release import LoadedRelease, load_release
+from lifecycle.refresh import refresh
+from models.serving.forecaster import Forecaster
+from models.serving.release import LoadedRelease, load_release
+from storage.artifacts import Store
 from tests.contract.conftest import Client, FixedServing, LocalRunners, client_of
 
 LATE_STORE, LATE_DAYS = 2, 3

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.schemas.requests import HORIZONS
-from features.snapshot import Snapshot
+from features.data.snapshot import Snapshot
 from models.bundle import Bundle
 
 CACHEABLE = ["/meta", "/model-metrics", "/accuracy", "/hierarchy?depth=1"]

@@ -14,14 +14,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Send
 
 from api.contract import contract_endpoints
-from api.documentation import PAGES
-from api.operation import Access, Operation
+from api.docs.documentation import PAGES
+from api.http.operation import Access, Operation
+from api.http.router import Router
 from api.operations import OPERATIONS
-from api.routes import Router
-from application import Application
-from artifacts import Store
-from models.forecaster import Forecaster
-from models.release import LoadedRelease
+from app.application import Application
+from models.serving.forecaster import Forecaster
+from models.serving.release import LoadedRelease
+from storage.artifacts import Store
 from storage.keys import Scope
 from tests.contract.composed import (
     BEHIND,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.rows import filled_row
+from api.forecasts.rows import filled_row
 from errors import Code
 from features.contract import NAMES, Contract
 from features.matrix import known_covariates

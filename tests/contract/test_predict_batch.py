@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from api.batch import MAX_ITEMS
-from api.batch_csv import MAX_ROWS
-from api.items import MAX_PAST_ORIGINS
-from artifacts import Release
+from api.forecasts.batch import MAX_ITEMS
+from api.forecasts.batch_csv import MAX_ROWS
+from api.forecasts.items import MAX_PAST_ORIGINS
 from errors import Code
+from storage.artifacts import Release
 
 GOOD = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
 PAST = [f"2024-0{month}-11" for month in range(1, 7)]

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 from api.schemas.requests import HORIZONS
-from artifacts import Release
+from config.settings import ROOT
 from errors import Code
-from features.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import MAX_HORIZON, Snapshot
 from features.state import MIN_HISTORY_DAYS
 from models.engine import ForecastEngine
-from models.forecaster import MAX_CONCURRENT
 from models.methods import Method
-from models.release import LoadedRelease
-from settings import ROOT
+from models.serving.forecaster import MAX_CONCURRENT
+from models.serving.release import LoadedRelease
+from storage.artifacts import Release
 
 SERIES = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
 NODE = "store:1/family:LIQUOR,WINE,BEER"

@@ -11,7 +11,7 @@ import pytest
 
 from models.bundle import Bundle
 from models.intervals import BUCKETS
-from models.release import LoadedRelease
+from models.serving.release import LoadedRelease
 
 
 def test_metrics_are_those_of_the_bundle(client: Any, bundle: Bundle) -> None:

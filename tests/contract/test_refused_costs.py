@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from api import items
-from artifacts import Store
+from api.forecasts import items
 from errors import Code
-from models.forecaster import Forecaster
-from models.release import LoadedRelease
+from models.serving.forecaster import Forecaster
+from models.serving.release import LoadedRelease
+from storage.artifacts import Store
 from tests.contract.composed import KeyClient, bearer, compose_application
 from tests.contract.conftest import FixedServing, LocalRunners
 

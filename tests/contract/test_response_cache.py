@@ -15,12 +15,12 @@ import pytest
 from numpy.typing import NDArray
 from starlette.types import Receive, Scope, Send
 
-from api.response_cache import LARGE
+from api.http.response_cache import LARGE
 from errors import Code, Problem
 from middleware.context import context_of
 from models.engine import ForecastEngine
-from models.forecaster import Forecaster
-from models.release import LoadedRelease
+from models.serving.forecaster import Forecaster
+from models.serving.release import LoadedRelease
 from tests.contract.conftest import Client, LocalRunners, client_of
 
 SERIES: dict[str, Any] = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from artifacts import Release
 from errors import Code
-from features.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import MAX_HORIZON, Snapshot
 from models.engine import ForecastEngine
-from models.forecasts import Forecasts
-from models.release import LoadedRelease
+from models.serving.forecast_store import Forecasts
+from models.serving.release import LoadedRelease
+from storage.artifacts import Release
 
 FAMILY = "LIQUOR,WINE,BEER"
 NODES: dict[str, dict[str, Any]] = {

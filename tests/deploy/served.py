@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.checks.manifests import Manifests, Object
+from tools.checks.manifests import Manifests, Object
 
 
 def server(manifests: Manifests) -> Object:

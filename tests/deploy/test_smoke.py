@@ -1,4 +1,4 @@
-"""scripts/smoke, against a real server and against servers with wrong answers."""
+"""tools/smoke, against a real server and against servers with wrong answers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from artifacts import Store
-from settings import ROOT
+from config.settings import ROOT
+from config.version import __version__
+from storage.artifacts import Store
 from tests.support.servers import running
-from version import __version__
 
 KEY = "a-key-of-the-tests-that-is-long-enough"
 DAY = {"date": "2024-07-01", "prediction": 5.0}
@@ -67,7 +67,7 @@ HTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()
 
 
 def smoke(url: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "scripts" / "smoke", url, *arguments]
+    command = [sys.executable, ROOT / "tools" / "smoke", url, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

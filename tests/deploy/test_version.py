@@ -1,4 +1,4 @@
-"""scripts/version, in a git repository of its own."""
+"""tools/version, in a git repository of its own."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from settings import ROOT
+from config.settings import ROOT
 
-SCRIPT = ROOT / "scripts" / "version"
+SCRIPT = ROOT / "tools" / "version"
 HEAD = "# Changelog\n\nWhat a user notices.\n\n"
 LINES = "### Added\n\n- A call.\n\n### Fixed\n\n- A fault.\n"
 
@@ -22,13 +22,18 @@ LINES = "### Added\n\n- A call.\n\n### Fixed\n\n- A fault.\n"
 class Repository:
     root: Path
 
+    @property
+    def file(self) -> Path:
+        """The file that holds the version."""
+        return self.root / "config" / "version.py"
+
     def git(self, *arguments: str) -> str:
         return subprocess.run(
             ["git", "-C", self.root, *arguments], check=True, capture_output=True, text=True
         ).stdout
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, self.root / "scripts" / "version", *arguments]
+        command = [sys.executable, self.root / "tools" / "version", *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def refusal(self, *arguments: str) -> str:
@@ -37,7 +42,10 @@ class Repository:
         return done.stderr
 
     def write(self, version: str, changelog: str) -> None:
-        (self.root / "version.py").write_text(f'"""Doc."""\n\n__version__ = "{version}"\n')
+        (self.root / "config").mkdir(exist_ok=True)
+        (self.root / "config" / "version.py").write_text(
+            f'"""Doc."""\n\n__version__ = "{version}"\n'
+        )
         (self.root / "CHANGELOG.md").write_text(HEAD + changelog)
 
     def commit(self) -> None:
@@ -45,7 +53,7 @@ class Repository:
         self.git("commit", "--quiet", "--message", "A change")
 
     def version(self) -> str:
-        return (self.root / "version.py").read_text().split('"')[-2]
+        return self.file.read_text().split('"')[-2]
 
     def changelog(self) -> str:
         return (self.root / "CHANGELOG.md").read_text()
@@ -63,8 +71,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):  # a hook's, if one runs the tests
         monkeypatch.delenv(name, raising=False)
     made = Repository(tmp_path)
-    (tmp_path / "scripts").mkdir()
-    shutil.copy(SCRIPT, tmp_path / "scripts")
+    (tmp_path / "tools").mkdir()
+    shutil.copy(SCRIPT, tmp_path / "tools")
     made.git("init", "--quiet")
     made.write("1.2.3", f"## [Unreleased]\n\n{LINES}\n## [1.2.3] - 2024-07-01\n\n{LINES}")
     made.commit()
@@ -119,7 +127,7 @@ def test_a_tag_is_annotated_with_the_changelog(repository: Repository) -> None:
 
 
 @pytest.mark.parametrize("arguments", [("bump", "patch"), ("tag",)], ids=" ".join)
-@pytest.mark.parametrize("file", ["version.py", "new.txt"])
+@pytest.mark.parametrize("file", ["config/version.py", "new.txt"])
 def test_a_dirty_tree_is_refused_and_not_changed(
     repository: Repository, arguments: tuple[str, ...], file: str
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from artifacts import Store
+from storage.artifacts import Store
 from tests.support.servers import Server, running
 
 Serve = Callable[..., Server]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import orjson
 
-from api.examples import examples
+from api.docs.examples import examples
 from api.operations import OPERATIONS
 
 KIB, MIB = 1024, 1024**2

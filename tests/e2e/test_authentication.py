@@ -16,10 +16,10 @@ import httpx
 import jwt
 import pytest
 
-from artifacts import Store
+from config.settings import ROOT, Settings
 from load.server import end as end_process
 from load.server import free_port
-from settings import ROOT, Settings
+from storage.artifacts import Store
 from storage.keys import mint_key, parse_key
 from tests.support.raw_http import send_bytes
 from tests.support.servers import Server, Worker, running, workers_of

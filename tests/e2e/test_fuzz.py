@@ -18,7 +18,7 @@ import orjson
 import psutil
 import pytest
 
-from artifacts import Store
+from storage.artifacts import Store
 from tests.e2e.hostile import HostileRequests
 from tests.support.raw_http import connect, read_all
 from tests.support.servers import Server, running, workers_of

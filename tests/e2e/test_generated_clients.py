@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
-from artifacts import Store
+from storage.artifacts import Store
 from tests.support.servers import Server, running
 
 pytestmark = pytest.mark.e2e

@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from artifacts import Store
-from features.snapshot import Snapshot
+from features.data.snapshot import Snapshot
+from storage.artifacts import Store
 from tests.support.servers import Server, running, workers_of
 from tests.support.valkey import running_valkey
 from tests.support.waiting import wait_until

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from artifacts import Store
-from settings import ROOT
+from config.settings import ROOT
+from storage.artifacts import Store
 
 pytestmark = pytest.mark.e2e
 

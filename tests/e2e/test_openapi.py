@@ -17,8 +17,8 @@ import pytest
 
 from api.operations import OPERATIONS
 from api.schemas.requests import Override
-from artifacts import Store
-from settings import ROOT
+from config.settings import ROOT
+from storage.artifacts import Store
 from tests.support.servers import Server, running
 
 pytestmark = pytest.mark.e2e

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
-from artifacts import Store
+from storage.artifacts import Store
 from tests.support.raw_http import connect, read_all, send_bytes
 from tests.support.servers import Server, running
 

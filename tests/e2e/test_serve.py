@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from artifacts import Release, Store
 from models.engine import ForecastEngine
+from storage.artifacts import Release, Store
 
 pytestmark = pytest.mark.e2e
 

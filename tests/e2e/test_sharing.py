@@ -18,8 +18,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from artifacts import Store
-from features.snapshot import Snapshot
+from features.data.snapshot import Snapshot
+from storage.artifacts import Store
 from tests.integration.reload.conftest import add_day
 from tests.support.servers import Server, Worker, running, workers_of
 from tests.support.valkey import running_valkey

@@ -12,7 +12,7 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from artifacts import Store
+from storage.artifacts import Store
 from tests.failure.load import Load, Mix, Request
 from tests.support.servers import Server, running
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from artifacts import MANIFEST, Release, Store, seal, staging, verify
 from models.bundle import with_metrics
+from storage.artifacts import MANIFEST, Release, Store, seal, staging, verify
 from tests.failure.conftest import Target, two_workers
 from tests.failure.load import Load
 

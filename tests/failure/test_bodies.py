@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 import pytest
 
-from api.examples import examples
+from api.docs.examples import examples
 from api.operations import OPERATIONS
-from artifacts import Store
+from storage.artifacts import Store
 from tests.failure.conftest import KEY, Target, two_workers
 from tests.failure.load import Request
 from tests.support.raw_http import connect, read_all

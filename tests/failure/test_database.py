@@ -14,7 +14,7 @@ import psutil
 import psycopg
 import pytest
 
-from artifacts import Store
+from storage.artifacts import Store
 from storage.keys import mint_key
 from tests.failure.conftest import Target, two_workers
 from tests.failure.load import Request

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from artifacts import Store
+from storage.artifacts import Store
 from tests.failure.conftest import Target, two_workers
 from tests.failure.load import Mix
 from tests.support.valkey import Valkey, running_valkey

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from artifacts import Store
 from load.server import GRACE_SECONDS
+from storage.artifacts import Store
 from tests.failure.conftest import Target, two_workers
 from tests.failure.load import Mix, SentRequest
 

@@ -7,8 +7,8 @@ import hashlib
 import numpy as np
 
 from features.contract import FEATURES_VERSION, contract_of
+from features.data.snapshot import Snapshot
 from features.matrix import MatrixBuilder, known_covariates
-from features.snapshot import Snapshot
 from features.state import state_at
 
 ORIGINS = (400, 1000, 1087)  # the last is the day before 25 December

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from features.data.snapshot import MAX_HORIZON
 from features.matrix import known_covariates
-from features.snapshot import MAX_HORIZON
 from features.state import state_at
 from models.engine import ForecastEngine
 from training.recipe import Recipe

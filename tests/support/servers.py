@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import psutil
 
-from artifacts import Store
 from load import server as processes
 from load.server import STOP_SECONDS
+from storage.artifacts import Store
 
 _ATTEMPTS = 500
 _INTERNALS = re.compile(r"Traceback|File \"|\.py\b|/(work|tmp|srv|root|home|usr)/")

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from features.snapshot import Snapshot
-from training import backtest as module
-from training.backtest import Backtest
-from training.backtest_result import RESULT_FILE, Document, load_document
-from training.clock import Clock, NullReporter
+from features.data.snapshot import Snapshot
+from training.evaluation import backtest as module
+from training.evaluation.backtest import Backtest
+from training.evaluation.backtest_result import RESULT_FILE, Document, load_document
+from training.evaluation.windows import windows_of
+from training.progress import Clock, NullReporter
 from training.recipe import Recipe
-from training.windows import windows_of
 
 
 @pytest.fixture(scope="session")

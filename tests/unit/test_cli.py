@@ -16,16 +16,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from artifacts import Store
 from cli import inputs
 from cli import main as command
-from features.snapshot import load_snapshot
-from features.tables import SCHEMAS
-from models.release import load_release
-from settings import ROOT, Settings, get_settings
+from config.settings import ROOT, Settings, get_settings
+from features.data.snapshot import load_snapshot
+from features.data.tables import SCHEMAS
+from models.serving.release import load_release
+from storage.artifacts import Store
 from training import recipe as recipes
-from training.backtest_result import Document, write_document
-from training.model_card import model_card
+from training.evaluation.backtest_result import Document, write_document
+from training.evaluation.reports.model_card import model_card
 from training.recipe import Recipe
 
 _JSON = "-H 'Content-Type: application/json'"

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from api import costs
-from api.documentation import PAGES
-from api.operation import Access, Operation
+from api.docs.documentation import PAGES
+from api.http import pricing
+from api.http.operation import Access, Operation
 from api.operations import OPERATIONS
+from config.settings import ROOT
+from config.tiers import TIERS
 from models.explanation import MAX_ROWS
-from settings import ROOT
 from telemetry import metrics
 from tests.unit.test_imports import MAY_IMPORT
-from tiers import TIERS
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 EVERY_DOCUMENT = pytest.mark.parametrize(
@@ -117,10 +117,10 @@ def test_every_tier_is_listed_with_its_limits() -> None:
 def test_additional_costs_are_listed_as_charged() -> None:
     charges = dict(table(LIMITS, "part of a request"))
     (past,) = (units for part, units in charges.items() if "date of the past" in part)
-    assert number(past) == costs.PAST_ORIGIN - 1
+    assert number(past) == pricing.PAST_ORIGIN - 1
     assert any(f"up to {MAX_ROWS} rows" in part for part in charges)
-    assert any(f"full {costs.SERIES_OF_A_UNIT} series" in part for part in charges)
-    assert any(f"further {costs.ROWS_OF_A_UNIT} rows" in part for part in charges)
+    assert any(f"full {pricing.SERIES_OF_A_UNIT} series" in part for part in charges)
+    assert any(f"further {pricing.ROWS_OF_A_UNIT} rows" in part for part in charges)
 
 
 def test_every_limit_of_a_body_is_listed() -> None:
@@ -146,11 +146,14 @@ def test_every_metric_is_listed() -> None:
     assert {name.removesuffix("_total") for name, *_ in table(API, "metric")} == expected
 
 
+def _dotted(path: str) -> str:
+    """Return the name of the package or module that a path of the page means."""
+    return re.sub(r"\.py$|/$", "", path).replace("/", ".")
+
+
 def test_every_package_is_listed_with_its_allowed_imports() -> None:
     listed = {
-        re.sub(r"\.py$|/$", "", package): {
-            re.sub(r"\.py$|/$", "", other) for other in allowed.split(", ") if other
-        }
+        _dotted(package): {_dotted(other) for other in allowed.split(", ") if other}
         for package, _, allowed in table("explanation/architecture.md", "package")
     }
     assert listed == MAY_IMPORT

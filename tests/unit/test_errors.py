@@ -7,8 +7,8 @@ from http import HTTPStatus
 
 import pytest
 
+from config.settings import ROOT
 from errors import DOCUMENTATION, Code, FieldError, Problem, code_of_status
-from settings import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "errors.md"
 EVERY_CODE = pytest.mark.parametrize("code", [pytest.param(code, id=code.name) for code in Code])

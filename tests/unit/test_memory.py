@@ -17,23 +17,23 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Scope
 
-from api import response_cache
-from api.response_cache import CachedRequest, ResponseCache
-from cache.answers import AnswerCache
-from cache.keys import key_of
+from api.http import response_cache
+from api.http.response_cache import CachedRequest, ResponseCache
+from config.tiers import TIERS
 from middleware import address
-from middleware import identity as identity_module
-from middleware.audit_buffer import AuditBuffer, refusal_event
-from middleware.cached_key_store import MOST_USES, CachedKeyStore, _Entry
-from middleware.caller import Caller
+from middleware.auth import identity as identity_module
+from middleware.auth.audit_buffer import AuditBuffer, refusal_event
+from middleware.auth.cached_key_store import MOST_USES, CachedKeyStore, _Entry
+from middleware.auth.caller import Caller
+from middleware.auth.identity import CredentialIdentity, EnvironmentKey
+from middleware.auth.token_keys import SharedSecret
+from middleware.auth.tokens import TokenVerifier, VerifiedToken
 from middleware.context import context_of
-from middleware.identity import CredentialIdentity, EnvironmentKey
-from middleware.limits.limiter import Limiter
-from middleware.limits.local import LocalLimits
-from middleware.token_keys import SharedSecret
-from middleware.tokens import TokenVerifier, VerifiedToken
+from middleware.ratelimit.limiter import Limiter
+from middleware.ratelimit.local import LocalLimits
+from storage.cache.answers import AnswerCache
+from storage.cache.keys import key_of
 from storage.keys import ApiKey
-from tiers import TIERS
 
 pytestmark = pytest.mark.slow
 

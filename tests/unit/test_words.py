@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from settings import ROOT
+from config.settings import ROOT
 
 RIDDLES = frozenset(
     (

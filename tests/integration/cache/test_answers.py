@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from cache.answers import AnswerCache, Cached, Outcome, Tier, Uncacheable
-from cache.encoding import KEY_BYTES, LARGEST_BODY, encode
-from cache.keys import CacheKey, key_of
-from cache.redis import RedisClient
-from cache.shared import LARGEST_VALUE, SharedAnswers, Token
+from storage.cache.answers import AnswerCache, Cached, Outcome, Tier, Uncacheable
+from storage.cache.encoding import KEY_BYTES, LARGEST_BODY, encode
+from storage.cache.keys import CacheKey, key_of
+from storage.cache.shared import LARGEST_VALUE, SharedAnswers, Token
+from storage.redis.client import RedisClient
 from tests.support.valkey import Valkey
 from tests.support.waiting import wait_in_loop
 

@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from cache.redis import RedisClient, RedisUnavailableError
+from storage.redis.client import RedisClient, RedisUnavailableError
 from tests.support.clock import Clock
 from tests.support.valkey import Valkey
 

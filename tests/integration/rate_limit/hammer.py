@@ -12,9 +12,9 @@ import json
 import sys
 import time
 
-from cache.redis import RedisClient
-from middleware.limits.limiter import Limiter
-from tiers import Tier
+from config.tiers import Tier
+from middleware.ratelimit.limiter import Limiter
+from storage.redis.client import RedisClient
 
 
 async def hammer(url: str, tier: Tier, clients: int) -> dict[str, int]:

@@ -11,10 +11,10 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from middleware.limits.gcra import MICROSECONDS, Rate, charge, rate_of, refund
-from middleware.limits.shared import SCRIPT
+from config.tiers import TIERS
+from middleware.ratelimit.gcra import MICROSECONDS, Rate, charge, rate_of, refund
+from middleware.ratelimit.redis import SCRIPT
 from tests.support.valkey import Valkey
-from tiers import TIERS
 
 START = 1_800_000_000 * MICROSECONDS  # as large as a server's clock is
 RATES = st.builds(

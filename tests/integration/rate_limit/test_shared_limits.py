@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from cache.redis import RedisClient
-from middleware.limits.limiter import Limiter
+from config.tiers import Tier
+from middleware.ratelimit.limiter import Limiter
+from storage.redis.client import RedisClient
 from tests.support.valkey import Valkey
-from tiers import Tier
 
 ROOT = Path(__file__).resolve().parents[3]
 HAMMER = Path(__file__).with_name("hammer.py")

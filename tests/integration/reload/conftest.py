@@ -9,10 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from artifacts import Store
-from models.jobs import Job
-from models.release import load_engine
-from models.reload import Reloader
+from lifecycle.jobs import Job
+from lifecycle.reload import Reloader
+from models.serving.release import load_engine
+from storage.artifacts import Store
 from tests.support.waiting import wait_until
 
 

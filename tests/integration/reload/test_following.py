@@ -12,12 +12,12 @@ import anyio
 import numpy as np
 import pytest
 
-from artifacts import Release, Store
-from models.forecaster import Forecaster
-from models.refresh import refresh
-from models.release import LoadedRelease, load_engine, load_release
-from models.reload import Reloader
-from models.watcher import ReleaseWatcher
+from lifecycle.refresh import refresh
+from lifecycle.reload import Reloader
+from models.serving.forecaster import Forecaster
+from models.serving.release import LoadedRelease, load_engine, load_release
+from models.serving.watcher import ReleaseWatcher
+from storage.artifacts import Release, Store
 from tests.support.waiting import wait_in_loop
 
 Watcher = ReleaseWatcher[LoadedRelease]

@@ -12,16 +12,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from artifacts import ArtifactError, Release, Store
 from errors import InputError
-from features.build import build_snapshot
-from features.findings import Report
-from features.reading.layout import Delimiter, TableLayout
-from features.snapshot import Snapshot, load_snapshot
-from features.tables import DataError, read_tables
+from features.data.build import build_snapshot
+from features.data.findings import Report
+from features.data.reading.layout import Delimiter, TableLayout
+from features.data.snapshot import Snapshot, load_snapshot
+from features.data.tables import DataError, read_tables
+from lifecycle.refresh import FORECASTING, READING, RefusedError, refresh
 from models.bundle import with_metrics
-from models.refresh import FORECASTING, READING, RefusedError, refresh
-from models.release import load_engine, load_release
+from models.serving.release import load_engine, load_release
+from storage.artifacts import ArtifactError, Release, Store
 
 Edit = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -161,7 +161,7 @@ def test_a_bundle_that_is_promoted_while_forecasting_stays(
         loaded.append(release)
         return result
 
-    monkeypatch.setattr("models.refresh.load_release", load)
+    monkeypatch.setattr("lifecycle.refresh.load_release", load)
     _, after = refresh(own_store, data / "newer")
     assert [release.bundle for release in loaded] == [loaded[0].bundle, newer.bundle]
     assert own_store.current() == after == Release(newer.bundle, after.snapshot)
@@ -176,7 +176,7 @@ def test_forecasts_that_cannot_be_stored_are_not_served(
         raise OSError(28, "No space left on device")
 
     before = own_store.current()
-    monkeypatch.setattr("models.forecasts._make_artifact", fail_with_full_disk)
+    monkeypatch.setattr("models.serving.forecast_store._make_artifact", fail_with_full_disk)
     with pytest.raises(ArtifactError, match="is the volume full"):
         refresh(own_store, data / "newer")
     assert own_store.current() == before

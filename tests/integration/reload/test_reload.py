@@ -14,12 +14,12 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from artifacts import Store
-from features.snapshot import Snapshot
-from models import refresh as building
-from models.jobs import Job, Jobs, State
-from models.refresh import FORECASTING
-from models.reload import Reloader, ReloadRunningError
+from features.data.snapshot import Snapshot
+from lifecycle import refresh as building
+from lifecycle.jobs import Job, Jobs, State
+from lifecycle.refresh import FORECASTING
+from lifecycle.reload import Reloader, ReloadRunningError
+from storage.artifacts import Store
 from tests.support.waiting import wait_until
 
 Wait = Callable[[Callable[[], bool]], None]

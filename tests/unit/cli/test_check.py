@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from tests.unit.features.reading.sheets import frames, sheets, write_frames, write_sheets
+from tests.unit.features.data.reading.sheets import frames, sheets, write_frames, write_sheets
 
 
 def check(*arguments: object) -> Result:

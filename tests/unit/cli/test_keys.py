@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from cli import main as command
-from settings import ROOT, Settings, get_settings
+from config.settings import ROOT, Settings, get_settings
 from storage.audit import Actor, AuditLog
 from storage.database import open_database
 from storage.key_store import KeyStore

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from cli.preflight import PreflightError, preflight, resolve, unwritable
+from config.settings import Settings
 from load.server import free_port
-from settings import Settings
 
 PASSWORD = "pa-secret-55"  # pragma: allowlist secret
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cli.progress import LINE_SECONDS, Lines
-from training.clock import Step
+from training.progress import Step
 
 
 class Watch:

@@ -11,7 +11,7 @@ from typing import NoReturn
 import pytest
 
 from cli import main as command
-from settings import get_settings
+from config.settings import get_settings
 
 
 class ProcessReplaced(Exception):

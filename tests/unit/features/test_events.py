@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from features.contract import NAMES
+from features.data.snapshot import Snapshot
 from features.events import measure_open_share
 from features.matrix import MatrixBuilder, known_covariates
-from features.snapshot import Snapshot
 from features.state import state_at
 
 STORE = "store:1"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from features.contract import FEATURES, NAMES, UNKNOWN_CODE, Contract
+from features.data.snapshot import MAX_HORIZON, Snapshot
 from features.matrix import MatrixBuilder, known_covariates
-from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import state_at
 
 ORIGIN = 1000

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.snapshot import Snapshot
+from features.data.snapshot import Snapshot
 from features.state import MIN_HISTORY_DAYS, State, state_at
 from features.trailing import YEAR
 

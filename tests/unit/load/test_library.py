@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from artifacts import Release, Store
-from features.snapshot import Snapshot
+from features.data.snapshot import Snapshot
 from load import pictures, record
 from load.library import __main__ as command
 from load.library import (
@@ -38,6 +37,7 @@ from load.library.refresh_run import PHASES as REFRESH_PHASES
 from load.library.startup_run import PHASES as START_PHASES
 from load.library.subject import Subject
 from load.record import Table
+from storage.artifacts import Release, Store
 from training.recipe import DEMO, Recipe
 
 pytestmark = pytest.mark.slow

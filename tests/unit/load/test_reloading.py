@@ -11,8 +11,8 @@ from typing import Any, cast
 import polars as pl
 import pytest
 
-from features.build import build_snapshot
-from features.tables import read_tables
+from features.data.build import build_snapshot
+from features.data.tables import read_tables
 from load.outcome import ALL
 from load.reloading import (
     RATIO,

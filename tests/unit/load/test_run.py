@@ -9,7 +9,6 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from artifacts import ArtifactError, Release
 from load import record, run
 from load.driver import Run
 from load.generator import GeneratorError
@@ -17,6 +16,7 @@ from load.outcome import Verdict
 from load.record import Table
 from load.report import Outcome
 from load.server import NotReadyError
+from storage.artifacts import ArtifactError, Release
 
 Made = Callable[..., Outcome]
 

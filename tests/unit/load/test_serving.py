@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from artifacts import ArtifactError, Release, Store
+from config.tiers import Tier
 from load.server import NotReadyError, Server, _variables
 from load.serving import KEYS, TIERS, copy_release, create_keys
-from models.release import load_release
+from models.serving.release import load_release
+from storage.artifacts import ArtifactError, Release, Store
 from storage.database import open_database
 from storage.key_store import KeyStore
 from storage.keys import Scope
-from tiers import Tier
 
 
 def test_the_copy_has_one_serving_release(trained: Store, tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.routes import Endpoint, Router
+from api.http.router import Endpoint, Router
 from errors import Code, Problem
 from middleware import access
 from middleware.access import AccessMiddleware
-from middleware.caller import Caller
+from middleware.auth.caller import Caller
 from middleware.context import context_of
 from middleware.policy import Policy
 from middleware.problems import ProblemMiddleware

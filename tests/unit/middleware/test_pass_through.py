@@ -14,21 +14,21 @@ from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import middleware
+from config.tiers import TIERS
 from middleware.access import AccessMiddleware
-from middleware.authentication import AuthenticationMiddleware
-from middleware.authorization import AuthorizationMiddleware
+from middleware.auth.authentication import AuthenticationMiddleware
+from middleware.auth.authorization import AuthorizationMiddleware
+from middleware.auth.caller import Caller
+from middleware.auth.local import LocalIdentity
 from middleware.body_limit import BodyLimitMiddleware
-from middleware.caller import Caller
 from middleware.context import context_of
 from middleware.cors import CorsMiddleware
 from middleware.deadline import DeadlineMiddleware
-from middleware.limits.limiter import Limiter
-from middleware.local import LocalIdentity
 from middleware.problems import ProblemMiddleware
-from middleware.rate_limit import RateHeadersMiddleware, RateLimitMiddleware
+from middleware.ratelimit.limiter import Limiter
+from middleware.ratelimit.rate_limit import RateHeadersMiddleware, RateLimitMiddleware
 from middleware.request_id import RequestIdMiddleware
 from middleware.security_headers import SecurityHeadersMiddleware
-from tiers import TIERS
 
 ADDRESS = "203.0.113.7"
 ARGUMENTS: dict[type, dict[str, Any]] = {

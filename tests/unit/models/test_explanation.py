@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from features.contract import FEATURES, NAMES, UNKNOWN_CODE
+from features.data.snapshot import MAX_HORIZON, Snapshot
 from features.matrix import known_covariates
-from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import MIN_HISTORY_DAYS, state_at
 from models.bundle import GOLDEN_ROWS_FILE, Bundle, booster_file
 from models.engine import ForecastEngine

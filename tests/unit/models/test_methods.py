@@ -8,8 +8,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from features.hierarchy import BOTTOM
-from features.snapshot import Snapshot
+from features.data.hierarchy import BOTTOM
+from features.data.snapshot import Snapshot
 from features.state import MIN_HISTORY_DAYS
 from models.bundle import Bundle
 from models.engine import ForecastEngine

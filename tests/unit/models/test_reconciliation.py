@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from features.hierarchy import Hierarchy
+from features.data.hierarchy import Hierarchy
 from models.reconciliation import Reconciliation
 
 STORES = ("1", "1", "1", "2", "2", "3")

@@ -11,18 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from artifacts import Release, Store
-from features.calendar import NATIONAL
 from features.contract import NAMES
+from features.data.calendar import NATIONAL
+from features.data.snapshot import MAX_HORIZON, Snapshot
 from features.matrix import Covariates, known_covariates
-from features.snapshot import MAX_HORIZON, Snapshot
 from features.state import state_at
 from models.bundle import Bundle
 from models.engine import ALL_HORIZONS, ForecastEngine
-from models.forecaster import Comparison, Forecaster
-from models.forecasts import Forecasts
 from models.intervals import Intervals
-from models.release import LoadedRelease, load_release
 from models.scenario import (
     COVARIATES,
     Adjustment,
@@ -33,6 +29,10 @@ from models.scenario import (
     with_holiday,
     with_promotions,
 )
+from models.serving.forecast_store import Forecasts
+from models.serving.forecaster import Comparison, Forecaster
+from models.serving.release import LoadedRelease, load_release
+from storage.artifacts import Release, Store
 
 SERIES = "store:1/family:LIQUOR,WINE,BEER"
 NODES = ("total", "store:1", "family:LIQUOR,WINE,BEER", SERIES)

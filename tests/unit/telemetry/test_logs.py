@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from settings import ROOT
+from config.settings import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +67,7 @@ def test_the_framework_logs_as_json_once(name: str, again: str) -> None:
     lines = lines_of(
         "import logging, bentoml._internal.log as bentoml_log; "
         "bentoml_log.configure_server_logging(); "
-        f"{_START}from application.framework_logs import log_framework_as_json; "
+        f"{_START}from app.bentoml_compat.framework_logs import log_framework_as_json; "
         f"log_framework_as_json(bentoml_log.SERVER_LOGGING_CONFIG); {again}"
         f"logging.getLogger('{name}').warning('%s', 'said')"
     )

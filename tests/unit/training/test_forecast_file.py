@@ -16,14 +16,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from artifacts import ArtifactError, Store
 from errors import InputError
-from features.hierarchy import Hierarchy
-from features.snapshot import Snapshot
-from features.tables import DataError
-from models.forecasts import Forecasts
+from features.data.hierarchy import Hierarchy
+from features.data.snapshot import Snapshot
+from features.data.tables import DataError
 from models.intervals import Intervals
-from models.release import LoadedRelease, load_release
+from models.serving.forecast_store import Forecasts
+from models.serving.release import LoadedRelease, load_release
+from storage.artifacts import ArtifactError, Store
 from training import forecast_file as module
 from training.forecast_file import Written, forecast_file, write_rows
 

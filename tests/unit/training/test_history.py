@@ -9,10 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from artifacts import Store
-from features.calendar import EVENT, NATIONAL, Holiday
-from features.snapshot import Snapshot
-from training.clock import NullReporter, Step
+from features.data.calendar import EVENT, NATIONAL, Holiday
+from features.data.snapshot import Snapshot
+from storage.artifacts import Store
 from training.history import (
     REQUIRED_DAYS,
     TooLittleHistoryError,
@@ -20,6 +19,7 @@ from training.history import (
     check_ordinary_days,
 )
 from training.pipeline import train
+from training.progress import NullReporter, Step
 from training.recipe import Recipe
 
 

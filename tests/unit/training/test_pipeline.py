@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from artifacts import ArtifactError, Release, Store
-from features.hierarchy import BOTTOM, DEFAULT_LEVELS
-from features.snapshot import Snapshot, load_snapshot
+from features.data.hierarchy import BOTTOM, DEFAULT_LEVELS
+from features.data.snapshot import Snapshot, load_snapshot
+from lifecycle.refresh import refresh
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
-from models.refresh import refresh
-from models.release import load_release
+from models.serving.release import load_release
+from storage.artifacts import ArtifactError, Release, Store
 from training.forecast_file import forecast_file
 from training.pipeline import train
 from training.recipe import Recipe

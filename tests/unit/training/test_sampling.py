@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from features.contract import NAMES
+from features.data.snapshot import MAX_HORIZON
 from features.matrix import MatrixBuilder
-from features.snapshot import MAX_HORIZON
 from features.trailing import YEAR
 from training.history import TooLittleHistoryError
 from training.recipe import Recipe, Segment

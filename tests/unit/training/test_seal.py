@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from artifacts import ArtifactError, Store
 from models.bundle import METRICS_FILE, Bundle, load_bundle, with_metrics
-from models.release import load_release
-from training.backtest_result import RESULT_FILE, Document, load_document, write_document
+from models.serving.release import load_release
+from storage.artifacts import ArtifactError, Store
+from training.evaluation.backtest_result import RESULT_FILE, Document, load_document, write_document
 from training.seal import seal_backtest
 
 pytestmark = pytest.mark.slow

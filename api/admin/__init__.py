@@ -1,0 +1,1 @@
+"""Operations on keys, the audit log and reloads."""

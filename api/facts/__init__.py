@@ -1,0 +1,1 @@
+"""Operations on sales, on what can be asked for, and on the quality of forecasts."""

@@ -1,0 +1,96 @@
+"""GET /accuracy and /model-metrics: accuracy of past forecasts, as recorded in the bundle."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from api.http.operation import operation
+from api.http.tags import Tag
+from api.schemas.facts import AccuracyAnswer, AccuracyGroup, LevelAccuracy, MetricsAnswer
+from models.serving.forecaster import Forecaster
+
+_OURS, _TUNING = "mlrf", "tuning"
+"""Names in a backtest: of this model among the models, and of the windows that are averaged."""
+
+
+@operation("GET", "/model-metrics", Tag.FACTS, etag=True)
+async def model_metrics(forecaster: Forecaster) -> MetricsAnswer:
+    """Return the bundle's metrics.json, the only source of quality figures."""
+    bundle = forecaster.release.engine.bundle
+    return MetricsAnswer(bundle.name, bundle.metrics)
+
+
+@operation("GET", "/accuracy", Tag.FACTS, etag=True)
+async def accuracy(forecaster: Forecaster) -> AccuracyAnswer:
+    """Return the errors of past forecasts, by level and days ahead."""
+    bundle = forecaster.release.engine.bundle
+    backtest = bundle.metrics.get("backtest")
+    groups = _groups_of_backtest(backtest) if backtest else [_group_of_calibration(bundle.metrics)]
+    return AccuracyAnswer(
+        source="backtest" if backtest else "calibration",
+        groups=groups,
+        model_version=bundle.name,
+    )
+
+
+def _group_of_calibration(metrics: Mapping[str, Any]) -> AccuracyGroup:
+    calibration = metrics["calibration"]
+    return AccuracyGroup(
+        group="calibration",
+        windows=calibration["origins"]["n"],
+        rmsle=None,
+        wrmsse=None,
+        levels=[
+            LevelAccuracy(level, days, cell["rmsle"], cell["wape"], cell["bias"], {})
+            for level, buckets in calibration["levels"].items()
+            for days, cell in buckets.items()
+        ],
+    )
+
+
+def _groups_of_backtest(backtest: Mapping[str, Any]) -> list[AccuracyGroup]:
+    groups: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for window in backtest["windows"]:
+        if window["role"] == _TUNING:
+            groups[window["group"]].append(window["models"][_OURS])
+    covered = backtest["intervals"]["levels"]
+    return [
+        AccuracyGroup(
+            group=group,
+            windows=len(scores),
+            rmsle=_mean_of_known([score["rmsle"] for score in scores]),
+            wrmsse=_mean_of_known([score["wrmsse"] for score in scores]),
+            levels=[
+                _level_accuracy(level, days, scores, covered[level][days])
+                for level, entry in scores[0]["levels"].items()
+                for days in entry["buckets"]
+            ],
+        )
+        for group, scores in groups.items()
+    ]
+
+
+def _level_accuracy(
+    level: str, days: str, scores: Sequence[Mapping[str, Any]], covered: Mapping[str, Any]
+) -> LevelAccuracy:
+    cells = [score["levels"][level]["buckets"][days] for score in scores]
+    return LevelAccuracy(
+        level=level,
+        days=days,
+        rmsle=_mean_of_known([cell["rmsle"] for cell in cells]),
+        wape=_mean_of_known([cell["wape"] for cell in cells]),
+        bias=_mean_of_known([cell["bias"] for cell in cells]),
+        coverage={
+            nominal: cell["coverage"] for nominal, cell in covered.items() if isinstance(cell, dict)
+        },
+    )
+
+
+def _mean_of_known(values: Sequence[float | None]) -> float | None:
+    """Return the mean, or None where one of the values does not exist."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None

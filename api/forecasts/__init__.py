@@ -1,0 +1,1 @@
+"""Operations that forecast, explain a forecast, or try another plan."""

@@ -1,0 +1,211 @@
+"""Forecasts of many series, with at most one call of the model for each origin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, partial
+from typing import Any, TypeVar
+
+import anyio.lowlevel
+import numpy as np
+from numpy.typing import NDArray
+from starlette.requests import Request
+
+from api.forecasts.days import forecast
+from api.forecasts.nodes import bottom_row
+from api.forecasts.predict import Series
+from api.forecasts.windows import ForecastWindow, window_of
+from api.http.parsing import validate_document
+from api.http.pricing import PARSED_ROWS_OF_A_UNIT, PAST_ORIGIN, PLANNED_ROWS_OF_A_UNIT, charge
+from api.schemas.requests import SimpleRequest
+from errors import Code, Problem
+from features.data.snapshot import Snapshot
+from models.serving.forecaster import Forecaster
+
+MAX_PAST_ORIGINS = 4
+"""Distinct past origins of a batch: each costs a run of the model over all series."""
+
+_ITEMS_PER_TURN = 20
+"""Items that are validated before other requests get the processor."""
+
+_NUMBERS_PER_TURN = 10_000
+"""Numbers of an answer that are written before other requests get the processor."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A valid item of a batch: its payload, its row in the hierarchy and its days."""
+
+    payload: SimpleRequest
+    row: int
+    window: ForecastWindow
+
+
+PlannedItem = Item | Problem
+ForecastsByOrigin = Mapping[int, "OriginForecasts | Problem"]
+"""The forecasts of each origin, or the problem with which computing them failed."""
+
+
+@dataclass(frozen=True)
+class OriginForecasts:
+    """Forecasts of all nodes from one origin; `values` of shape (nodes, horizons)."""
+
+    horizons: NDArray[np.intp]
+    values: NDArray[np.float64]
+
+    def of(self, series: Sequence[Series], window: ForecastWindow) -> NDArray[np.float64]:
+        """Return the forecasts of some series and days, shape (series, days)."""
+        at = np.searchsorted(self.horizons, window.horizons)
+        rows = np.array([row for _, row in series])
+        values: NDArray[np.float64] = self.values[np.ix_(rows, at)]
+        return values
+
+
+async def plan_items(forecaster: Forecaster, documents: Sequence[Any]) -> list[PlannedItem]:
+    """Return each item validated, or its problem; yields to other requests in between."""
+    snapshot = forecaster.release.engine.snapshot
+    windows = cache(partial(window_of, snapshot))  # most items have the same days
+    origins: set[int] = {snapshot.newest_origin}
+    planned: list[PlannedItem] = []
+    for number, document in enumerate(documents, start=1):
+        planned.append(_plan_item(snapshot, document, windows, origins))
+        if number % _ITEMS_PER_TURN == 0:
+            await anyio.lowlevel.checkpoint()
+    return planned
+
+
+def split_into_slices(planned: Sequence[PlannedItem]) -> Iterator[Sequence[PlannedItem]]:
+    """Yield the items in runs whose results are few enough numbers to build without a pause."""
+    start, numbers = 0, 0
+    for end, item in enumerate(planned):
+        wanted = _count_numbers(item)
+        if end > start and numbers + wanted > _NUMBERS_PER_TURN:
+            yield planned[start:end]
+            start, numbers = end, 0
+        numbers += wanted
+    yield planned[start:]
+
+
+def _count_numbers(item: PlannedItem) -> int:
+    if isinstance(item, Problem):
+        return 1
+    return len(item.window.horizons) * (2 + 2 * len(item.payload.intervals))
+
+
+def _plan_item(
+    snapshot: Snapshot,
+    document: Any,
+    windows: Callable[[date | None, int], ForecastWindow],
+    origins: set[int],
+) -> PlannedItem:
+    try:
+        payload = validate_document(document, SimpleRequest)
+        row = bottom_row(snapshot, payload.store_nbr, payload.family)
+        window = windows(payload.date, payload.horizon)
+    except Problem as problem:
+        return problem.as_value()
+    if window.origin not in origins and len(origins) > MAX_PAST_ORIGINS:
+        detail = (
+            f"A batch takes up to {MAX_PAST_ORIGINS} different dates of the past; send this one "
+            "in another batch"
+        )
+        return Problem.in_field(Code.BATCH_TOO_LARGE, "/date", detail)
+    origins.add(window.origin)
+    return Item(payload, row, window)
+
+
+async def charge_rows(request: Request, count: int) -> None:
+    """Charge one unit for each item, invalid ones too, before any is validated.
+
+    Raises:
+        Problem: RATE_LIMITED or COST_TOO_HIGH.
+    """
+    await charge(request, count - 1, spent=count // PARSED_ROWS_OF_A_UNIT)
+
+
+async def charge_origins(
+    request: Request, forecaster: Forecaster, planned: Sequence[PlannedItem]
+) -> None:
+    """Charge the past origins of a batch, which are known once its items are validated.
+
+    A batch that is refused here costs the work of validating its items. That is less than they
+    were charged for valid ones, and all of it for invalid ones: a misspelt name takes as long as
+    a forecast, because similar names are searched for.
+
+    Raises:
+        Problem: RATE_LIMITED or COST_TOO_HIGH.
+    """
+    newest = forecaster.release.engine.snapshot.newest_origin
+    valid = [item for item in planned if isinstance(item, Item)]
+    origins = {item.window.origin for item in valid} - {newest}
+    spent = len(planned) - len(valid) + -(-len(valid) // PLANNED_ROWS_OF_A_UNIT)
+    await charge(request, (PAST_ORIGIN - 1) * len(origins), spent=spent)
+
+
+async def compute_forecasts(
+    forecaster: Forecaster, planned: Sequence[PlannedItem]
+) -> ForecastsByOrigin:
+    """Compute one forecast for each origin, over the days that any item wants of it."""
+    # A run of the model covers all nodes, because reconciliation needs them all, so the items of an
+    # origin differ only in their days. Their horizons are united, the origin is forecast once, and
+    # each item takes its rows and days from the result (`OriginForecasts.of`). A run per item would
+    # repeat that work, and `charge_origins` charges only one run per origin.
+    wanted: dict[int, list[NDArray[np.intp]]] = {}
+    for item in planned:
+        if isinstance(item, Item):
+            wanted.setdefault(item.window.origin, []).append(item.window.horizons)
+    computed: dict[int, OriginForecasts | Problem] = {}
+    for origin, each in wanted.items():
+        horizons = np.unique(np.concatenate(each))
+        try:
+            values = await forecast(forecaster, ForecastWindow(origin, horizons))
+        except Problem as problem:
+            computed[origin] = problem.as_value()
+        else:
+            computed[origin] = OriginForecasts(horizons, values)
+    return computed
+
+
+Result = TypeVar("Result")
+ResultBuilder = Callable[
+    [Forecaster, ForecastWindow, Sequence[Series], NDArray[np.float64]], Sequence[Result]
+]
+"""Builds the results of series of one window from forecasts in units, shape (series, days)."""
+
+
+def build_results(
+    forecaster: Forecaster,
+    planned: Sequence[PlannedItem],
+    computed: ForecastsByOrigin,
+    make: ResultBuilder[Result],
+) -> list[Result | Problem]:
+    """Return a result or a problem for each item, in their order.
+
+    Items of one window and the same intervals are passed to `make` together.
+    """
+    # `make` works on arrays, so its cost is nearly one of a call and not of a series: items are
+    # grouped by all that it takes once for a whole group (the window, which date and horizon
+    # decide, and the intervals), and their numbers put the results back into the items' order. A
+    # parameter of an item that `make` reads from the first series only must be part of the key.
+    results: dict[int, Result | Problem] = {}
+    groups: dict[Any, list[tuple[int, Item]]] = {}
+    for number, item in enumerate(planned):
+        if isinstance(item, Problem):
+            results[number] = item
+            continue
+        of_origin = computed[item.window.origin]
+        if isinstance(of_origin, Problem):
+            results[number] = of_origin
+            continue
+        key = (item.payload.date, item.payload.horizon, item.payload.intervals)
+        groups.setdefault(key, []).append((number, item))
+    for items in groups.values():
+        window = items[0][1].window
+        of_origin = computed[window.origin]
+        assert isinstance(of_origin, OriginForecasts), "the others have their problem already"
+        series = [Series(item.payload, item.row) for _, item in items]
+        built = make(forecaster, window, series, of_origin.of(series, window))
+        results |= {number: result for (number, _), result in zip(items, built, strict=True)}
+    return [results[number] for number in range(len(planned))]

@@ -1,0 +1,144 @@
+"""POST /predict/simple, a series; and POST /predict, a row of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import anyio.to_thread
+import numpy as np
+from numpy.typing import NDArray
+from starlette.requests import Request
+
+from api.forecasts.days import COMPUTED, days_of, forecast, forecast_base
+from api.forecasts.nodes import bottom_row
+from api.forecasts.rows import Row, filled_row, whole_row
+from api.forecasts.windows import ForecastWindow, window_of
+from api.http.operation import Computation, operation
+from api.http.pricing import charge, cost_of_origin, is_past
+from api.http.responses import basis_of, known_through, reference
+from api.http.tags import Tag
+from api.schemas.forecasts import RowAnswer, SimpleAnswer
+from api.schemas.requests import RowRequest, SimpleRequest
+from errors import Code, Problem
+from features.matrix import known_covariates
+from models.serving.forecaster import Forecaster
+
+
+@operation("POST", "/predict/simple", Tag.FORECASTS, error_codes=COMPUTED)
+async def predict_simple(
+    forecaster: Forecaster, payload: SimpleRequest
+) -> Computation[SimpleAnswer]:
+    """Forecast one bottom series, day by day."""
+    snapshot = forecaster.release.engine.snapshot
+    row = bottom_row(snapshot, payload.store_nbr, payload.family)
+    window = window_of(snapshot, payload.date, payload.horizon)
+
+    async def compute() -> Any:
+        mean = (await forecast(forecaster, window))[[row]]
+        return simple_answers(forecaster, window, [Series(payload, row)], mean)[0]
+
+    cost = cost_of_origin(snapshot, window)
+    return Computation(compute, cost, shared=is_past(snapshot, window))
+
+
+class Series(NamedTuple):
+    """A requested bottom series, and its row in the hierarchy."""
+
+    payload: SimpleRequest
+    row: int
+
+
+def simple_answers(
+    forecaster: Forecaster,
+    window: ForecastWindow,
+    series: Sequence[Series],
+    mean: NDArray[np.float64],
+) -> list[dict[str, Any]]:
+    """Return the answers for bottom series with the forecasts `mean`, shape (n, days).
+
+    Args:
+        series: of one window and the same intervals; many cost little more than one.
+    """
+    engine = forecaster.release.engine
+    snapshot = engine.snapshot
+    rows = np.array([row for _, row in series])
+    days = days_of(forecaster, window, rows, mean, series[0].payload.intervals)
+    origin, first = snapshot.date_at(window.origin), snapshot.date_at(int(window.days[0]))
+    basis = basis_of(engine, window, series[0].row)
+    return [
+        {
+            **first_day,
+            "store_nbr": payload.store_nbr,
+            "family": payload.family,
+            "date": first,
+            "horizon": payload.horizon,
+            "forecast": of_days,
+            "origin": origin,
+            "method": method,
+            **basis,
+            "known_through": known,
+        }
+        for (payload, _), first_day, of_days, method, known in zip(
+            series,
+            days.first_days(),
+            days.as_json(),
+            engine.methods(window.origin, rows),
+            known_through(snapshot, window.origin, rows),
+            strict=True,
+        )
+    ]
+
+
+@operation("POST", "/predict", Tag.FORECASTS, error_codes=COMPUTED | {Code.INVALID_FEATURES})
+async def predict(forecaster: Forecaster, payload: RowRequest, request: Request) -> RowAnswer:
+    """Forecast one row of the model, with features from the request: a base forecast."""
+    engine = forecaster.release.engine
+    snapshot, contract = engine.snapshot, engine.bundle.contract
+    origin = None
+    if isinstance(payload.features, list) and payload.date is not None:
+        raise _array_with_series()
+    if payload.store_nbr is None and payload.family is None:
+        row, filled = whole_row(contract, payload.features), []
+    elif payload.store_nbr is None or payload.family is None:
+        raise _incomplete_series("store_nbr" if payload.store_nbr is None else "family")
+    elif isinstance(payload.features, list):
+        raise _array_with_series()
+    else:
+        node = bottom_row(snapshot, payload.store_nbr, payload.family)
+        window = window_of(snapshot, payload.date, 1)
+        await charge(request, cost_of_origin(snapshot, window))
+        known = await anyio.to_thread.run_sync(_row_from_snapshot, forecaster, node, window)
+        row = filled_row(contract, payload.features, known)
+        filled = [name for name in contract.names if name not in payload.features]
+        origin = snapshot.date_at(window.origin)
+    units = await forecast_base(forecaster, row[None])
+    return RowAnswer(
+        prediction=float(units[0]),
+        reconciled=False,
+        filled=filled,
+        origin=origin,
+        model_version=engine.bundle.name,
+        model_trained_through=engine.bundle.facts.trained_through,
+        snapshot=reference(snapshot),
+        degraded=False,
+    )
+
+
+def _row_from_snapshot(forecaster: Forecaster, node: int, window: ForecastWindow) -> Row:
+    """Return the row of a bottom series and the first day of a window, from the snapshot."""
+    engine = forecaster.release.engine
+    covariates = known_covariates(engine.snapshot, window.origin)
+    state = engine.state(window.origin)
+    row: Row = engine.builder.matrix(state, covariates, np.array([node]), window.horizons)[0]
+    return row
+
+
+def _incomplete_series(missing: str) -> Problem:
+    detail = "Give store_nbr and family both, or neither and all features"
+    return Problem.in_field(Code.INVALID_REQUEST, f"/{missing}", detail)
+
+
+def _array_with_series() -> Problem:
+    detail = "An array is the whole row: give it without store_nbr, family and date, or give names"
+    return Problem.in_field(Code.INVALID_FEATURES, "/features", detail)

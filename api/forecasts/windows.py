@@ -1,0 +1,68 @@
+"""Origin and days of a requested date and horizon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.schemas.requests import Horizon
+from errors import Code, FieldError, Problem
+from features.data.snapshot import MAX_HORIZON, Snapshot
+from models.serving.forecaster import FIRST_ORIGIN
+
+
+@dataclass(frozen=True)
+class ForecastWindow:
+    """Days to forecast from an origin.
+
+    Attributes:
+        origin: index of the origin on the snapshot's date axis.
+        horizons: days after it, ascending.
+    """
+
+    origin: int
+    horizons: NDArray[np.intp]
+
+    @property
+    def days(self) -> NDArray[np.intp]:
+        """Indices of the days on the date axis."""
+        return self.origin + self.horizons
+
+
+def window_of(
+    snapshot: Snapshot, first: date | None, days: Horizon | int, *, pointer: str = "/date"
+) -> ForecastWindow:
+    """Return the window of `days` days that begins on `first`.
+
+    A day whose sales are known is forecast from the day before it, as it would have been then;
+    a later one from the newest origin.
+
+    Args:
+        pointer: to `first` in the request, for the problem.
+
+    Raises:
+        Problem: INVALID_DATE, with the earliest and the latest valid date.
+    """
+    newest = snapshot.newest_origin
+    start = newest + 1 if first is None else snapshot.index_of(first)
+    origin = min(start - 1, newest)
+    last_start = newest + MAX_HORIZON - days + 1
+    if not FIRST_ORIGIN + 1 <= start <= last_start:
+        earliest, latest = snapshot.date_at(FIRST_ORIGIN + 1), snapshot.date_at(last_start)
+        length = "one day" if days == 1 else f"{days} days"
+        detail = f"A forecast of {length} may begin from {earliest} to {latest}, not on {first}."
+        raise Problem(Code.INVALID_DATE, detail, errors=[FieldError(pointer, detail)])
+    return ForecastWindow(origin=origin, horizons=np.arange(start - origin, start - origin + days))
+
+
+def previous_days(snapshot: Snapshot, window: ForecastWindow) -> slice | None:
+    """Return the newest period before the window with its length and its first weekday.
+
+    Return None where sales of that period are not known: the window begins too late or too early.
+    """
+    length = len(window.horizons)
+    start = int(window.days[0]) - 7 * -(-length // 7)
+    return slice(start, start + length) if 0 <= start <= snapshot.n_days - length else None

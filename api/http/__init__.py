@@ -1,0 +1,1 @@
+"""The frame of the HTTP contract: operations, their matching, parsing, responses and cache."""

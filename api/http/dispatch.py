@@ -1,0 +1,155 @@
+"""Binding of operations to the parts of the service that their handlers need."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.http.operation import Computation, Operation, is_model
+from api.http.parsing import read_json, read_query
+from api.http.pricing import charge
+from api.http.response_cache import LARGE, CacheableRequest, ResponseCache
+from api.http.responses import json_response, json_response_with_etag
+from middleware.deadline import SECONDS, DeadlineMiddleware
+from models.serving.forecaster import Forecaster
+
+Providers = Mapping[type, Callable[[], object]]
+"""Functions that return a part of the service now, by its type; they may raise a problem."""
+
+
+def bind(
+    operation: Operation, providers: Providers, cache: ResponseCache, *, seconds: float = SECONDS
+) -> ASGIApp:
+    """Return the application that answers requests for an operation.
+
+    Args:
+        providers: of every part that a handler may take; `Forecaster` is among them. A part is
+            looked up once per request: a release that is replaced meanwhile stays in use.
+        cache: of the answers of operations whose handlers return a `Computation`.
+        seconds: that an answer may take.
+
+    Raises:
+        TypeError: the handler takes something that nothing provides, or a cached answer would
+            depend on more than the release and the payload.
+    """
+    if operation.cached:
+        return _CachedEndpoint(operation, providers, cache, seconds)
+    return DeadlineMiddleware(_Endpoint(operation, providers), limit_of=lambda scope: seconds)
+
+
+class _Endpoint:
+    """An ASGI application that calls the handler of an operation."""
+
+    def __init__(self, operation: Operation, providers: Providers) -> None:
+        parameters = operation.parameters
+        self._operation = operation
+        self._parts = {name: providers[of] for name, of in parameters.items() if of in providers}
+        self._models = {name: of for name, of in parameters.items() if is_model(of)}
+        self._requests = [name for name, of in parameters.items() if of is Request]
+        known = {*self._parts, *self._models, *self._requests}
+        if missing := parameters.keys() - known:
+            raise TypeError(f"{operation.name}: nothing provides {', '.join(sorted(missing))}")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        arguments = self._look_up_parts()
+        arguments.update((name, request) for name in self._requests)
+        result = await self._operation.handler(**arguments, **await self._read_payload(request))
+        await self._respond(request, result)(scope, receive, send)
+
+    def _look_up_parts(self) -> dict[str, Any]:
+        return {name: provide() for name, provide in self._parts.items()}
+
+    async def _read_payload(self, request: Request) -> dict[str, BaseModel]:
+        """Return the validated body or query, by the name of the handler's parameter.
+
+        Raises:
+            Problem: it is invalid.
+        """
+        if self._operation.query is not None:
+            return {name: read_query(request, model) for name, model in self._models.items()}
+        return {name: await read_json(request, model) for name, model in self._models.items()}
+
+    def _respond(self, request: Request, result: Any) -> Response:
+        if isinstance(result, Response):
+            return result
+        if self._operation.etag:
+            return json_response_with_etag(request, result)
+        return json_response(result, self._operation.status)
+
+
+class _CachedEndpoint(_Endpoint):
+    """An ASGI application that answers from the cache, and calls the handler only if it cannot.
+
+    The cache is around the handler, which has no other access to it: what a handler returns is
+    computed and stored here.
+    """
+
+    def __init__(
+        self, operation: Operation, providers: Providers, cache: ResponseCache, seconds: float
+    ) -> None:
+        super().__init__(operation, providers)
+        takes = set(operation.parameters.values()) - set(self._models.values())
+        if takes != {Forecaster} or len(self._models) != 1:
+            raise TypeError(f"{operation.name}: a cached answer depends on release and payload")
+        self._cache = cache
+        self._seconds = seconds
+        (self._forecaster_name,) = self._parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # A hit has no deadline: it takes microseconds, and setting up a deadline takes as long.
+        # Only a large answer has one, because its client may read it slowly.
+        request = Request(scope, receive, send)
+        parts = self._look_up_parts()
+        version = parts[self._forecaster_name].release.engine.version
+        cacheable = await self._cache.cacheable_request(version, self._operation.path, request)
+        answer: ASGIApp | None = None
+        if cacheable is not None:
+            answer = await self._cache.find(cacheable, request)
+        if answer is None:
+            answer = self._with_deadline(partial(self._compute, parts, version, cacheable))
+        elif isinstance(answer, Response) and len(answer.body) >= LARGE:
+            answer = self._with_deadline(answer)
+        await answer(scope, receive, send)
+
+    async def _compute(
+        self,
+        parts: dict[str, Any],
+        version: str,
+        cacheable: CacheableRequest | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        request = Request(scope, receive, send)
+        payload = await self._read_payload(request)
+        computation: Computation[Any] = await self._operation.handler(**parts, **payload)
+        await charge(request, computation.cost)
+        (model,) = payload.values()
+        key = self._cache.key(version, self._operation.path, model)
+        response = await self._cache.answer(
+            request, cacheable, key, computation, with_etag=self._operation.etag
+        )
+        await response(scope, receive, send)
+
+    def _with_deadline(self, app: ASGIApp) -> ASGIApp:
+        return DeadlineMiddleware(app, limit_of=lambda scope: self._seconds)
+
+
+def respond_with(function: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
+    """Return the application that answers with the response of a function.
+
+    Starlette's own wrapper would add an exception handler; `middleware.problems` has that role.
+    """
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await function(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    return app

@@ -1,0 +1,176 @@
+"""Declaration of an operation of the HTTP contract, beside its handler."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from functools import cached_property
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from api.http.tags import Tag
+from errors import Code
+from middleware.policy import ANY, MAX_BODY_BYTES, Policy
+from storage.keys import Scope
+
+T = TypeVar("T")
+Handler = Callable[..., Awaitable[Any]]
+
+
+class Access(Enum):
+    """Access to an operation that requires no particular scope."""
+
+    PUBLIC = auto()
+    AUTHENTICATED = auto()
+
+
+@dataclass(frozen=True)
+class Computation(Generic[T]):
+    """An answer that is cached: what computes it, and what it costs.
+
+    Attributes:
+        compute: returns the content of the answer; an exception of it is not cached.
+        cost: units beside the operation's flat cost, charged for a cached answer, too.
+        shared: whether computing takes so long that the cache of all workers is asked first.
+    """
+
+    compute: Callable[[], Awaitable[T]]
+    cost: int = 0
+    shared: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One method of one path.
+
+    Attributes:
+        tag: group in the documentation.
+        handler: async function. Its parameters say what it needs (see `parameters`). The first
+            line of its docstring is the summary in the OpenAPI document, the rest the description.
+        parameters: types of what the handler takes, by name: the request, a model that the body
+            or the query is validated as, or a part of the service such as the forecaster.
+        answer: type of a successful body.
+        returns: how the handler answers: with a `Response`, a `Computation`, or the content.
+        status: of a successful answer.
+        scope: that the caller's key must have.
+        cost: in units, charged before the handler runs. 0 is free.
+        body, query: models of the request's body and of its query parameters, if it has any.
+        max_body: bytes of the largest body, decompressed.
+        max_table: the same for a body of `text/csv`.
+        headers: names of request headers that the handler reads, with their descriptions.
+        accepts_csv: whether body and answer may be `text/csv` instead of JSON.
+        etag: whether the answer has an ETag, because it changes with model and data alone.
+        quiet: whether successes are logged at debug level.
+        error_codes: codes of the handler, in addition to those that the other attributes imply.
+    """
+
+    method: str
+    path: str
+    tag: Tag
+    handler: Handler
+    parameters: Mapping[str, Any]
+    answer: Any
+    returns: type
+    status: int = 200
+    scope: Scope | Access = Scope.FORECAST
+    cost: int = 1
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    max_body: int = MAX_BODY_BYTES
+    max_table: int = MAX_BODY_BYTES
+    headers: tuple[tuple[str, str], ...] = ()
+    accepts_csv: bool = False
+    etag: bool = False
+    quiet: bool = False
+    error_codes: frozenset[Code] = frozenset()
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def cached(self) -> bool:
+        """Whether answers are cached (see `api.http.response_cache`)."""
+        return self.returns is Computation
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The requirements that the layers around the handler apply."""
+        return Policy(
+            route=self.path,
+            scope=_scope_of(self.scope),
+            cost=self.cost,
+            max_body=self.max_body,
+            max_table=self.max_table,
+            quiet=self.quiet,
+        )
+
+    def at(self, path: str) -> Operation:
+        """Return the same operation at another path."""
+        return replace(self, path=path)
+
+
+def operation(
+    method: str, path: str, tag: Tag, *, answer: Any = None, **more: Any
+) -> Callable[[Handler], Operation]:
+    """Declare the decorated handler as an operation.
+
+    A parameter that is a model is the query of a GET, and the body of any other method. The type
+    of a successful body is that of the handler's result; a handler that returns a response names
+    it as `answer`.
+
+    Args:
+        more: further attributes of `Operation`.
+
+    Raises:
+        TypeError: the type of a successful body is not known.
+    """
+
+    def declare(handler: Handler) -> Operation:
+        parameters = get_type_hints(handler)
+        result = parameters.pop("return")
+        returns, content = _kind_of_result(result)
+        models = [kind for kind in parameters.values() if is_model(kind)]
+        payload = {"query" if method == "GET" else "body": model for model in models}
+        if answer is None and content is None:
+            raise TypeError(f"{method} {path}: name the type of its answer")
+        return Operation(
+            method=method,
+            path=path,
+            tag=tag,
+            handler=handler,
+            parameters=parameters,
+            answer=content if answer is None else answer,
+            returns=returns,
+            **{**payload, **more},
+        )
+
+    return declare
+
+
+def probe(path: str, tag: Tag) -> Callable[[Handler], Operation]:
+    """Declare a probe: public, free and quiet, as orchestrators send it often and without a key."""
+    return operation("GET", path, tag, scope=Access.PUBLIC, cost=0, quiet=True)
+
+
+def _scope_of(scope: Scope | Access) -> str | None:
+    if isinstance(scope, Scope):
+        return str(scope)
+    return ANY if scope is Access.AUTHENTICATED else None
+
+
+def is_model(kind: Any) -> bool:
+    """Return whether a parameter takes the validated body or query of a request."""
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _kind_of_result(result: Any) -> tuple[type, Any]:
+    """Return how a handler answers, and the type of the content if the result says it."""
+    if get_origin(result) is Computation:
+        return Computation, *get_args(result)
+    if isinstance(result, type) and issubclass(result, Response):
+        return Response, None
+    return object, result

@@ -1,0 +1,206 @@
+"""Responses from the answer cache: a successful body depends on model, data and request alone.
+
+In front of that cache, whose keys are made of validated requests, are two of this module. One maps
+the bytes of a request to the key of its answer, so that a repeated request is answered without
+being parsed, validated and hashed again. The other has large answers in compressed form.
+"""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from typing import Any, NamedTuple
+
+import anyio.to_thread
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.http.operation import Computation
+from api.http.parsing import sent_body
+from api.http.pricing import charge
+from api.http.responses import REVALIDATE, Raw, body_of, etag_matches, etag_of
+from middleware.headers import JSON
+from storage.cache.answers import AnswerCache, Outcome
+from storage.cache.bounded import ByteBoundedCache
+from storage.cache.keys import CacheKey, key_of
+
+CACHED_REQUESTS_BYTES = 16 * 2**20
+"""Of requests that are mapped to their answers; the least recently used are evicted."""
+
+LONGEST = 512
+"""Bytes of query, media type and body together up to which a request is cached: clients choose
+them, and could otherwise fill the cache with few large requests."""
+
+LARGE = 8_192
+"""Bytes from which a body is compressed for clients that accept it."""
+
+ENCODED_BYTES = 16 * 2**20
+"""Of compressed bodies in the cache."""
+
+_ENTRY_BYTES = 250  # of an entry's two tuples and its number, without their texts
+_GZIP_LEVEL = 6
+
+CacheableRequest = tuple[str, str, bytes, bytes, bytes]
+"""Version of the release, path, query, media type and body: all that an answer depends on."""
+
+
+class CachedRequest(NamedTuple):
+    """The result of parsing a request that was answered before.
+
+    Attributes:
+        key: of the answer.
+        extra: units that it costs in addition to the operation's flat cost.
+        tag: entity tag of the answer, if it has one.
+    """
+
+    key: CacheKey
+    extra: int
+    tag: str | None
+
+
+class ResponseCache:
+    """The answer cache of a worker, with its requests and its compressed bodies."""
+
+    def __init__(self, answers: AnswerCache) -> None:
+        self._answers = answers
+        self._requests: ByteBoundedCache[CacheableRequest, CachedRequest] = ByteBoundedCache(
+            CACHED_REQUESTS_BYTES, _request_bytes
+        )
+        self._encoded: ByteBoundedCache[CacheKey, bytes] = ByteBoundedCache(
+            ENCODED_BYTES, _encoded_bytes
+        )
+
+    async def cacheable_request(
+        self, version: str, path: str, request: Request
+    ) -> CacheableRequest | None:
+        """Return all of a request that its answer depends on; None if it is not looked up by that.
+
+        Args:
+            version: of the release that answers.
+            path: of the operation.
+        """
+        # The bytes of a request stand for its meaning only together with all else that decides the
+        # answer: `CacheableRequest` must have whatever a handler comes to depend on. A request with
+        # Cache-Control is parsed, so that `no-cache` is seen.
+        scope = request.scope
+        media_type = b""
+        for name, value in scope["headers"]:
+            if name == b"cache-control":
+                return None
+            if name == b"content-type" and not media_type:  # the first counts, as when it is read
+                media_type = value
+        body = await sent_body(request)
+        query = scope["query_string"]
+        if len(body) + len(query) + len(media_type) > LONGEST:
+            return None
+        return version, path, query, media_type, body
+
+    async def find(self, cacheable: CacheableRequest, request: Request) -> Response | None:
+        """Return the response to a request that was answered before, if it is in this process.
+
+        It is charged what it was charged when it was computed, so that a hit does not change what
+        a caller pays.
+
+        Raises:
+            Problem: the caller cannot pay for it.
+        """
+        known = self._requests.get(cacheable)
+        cached = None if known is None else self._answers.get_local(known.key)
+        if known is None or cached is None:
+            return None
+        await charge(request, known.extra)
+        return await self._respond(request, known, cached, Outcome.HIT)
+
+    def key(self, version: str, path: str, payload: BaseModel) -> CacheKey:
+        """Return the key of the answer to a validated request, defaults included."""
+        document = payload.model_dump_json(by_alias=True, warnings=False)
+        return key_of(version, path, document.encode())
+
+    async def answer(
+        self,
+        request: Request,
+        cacheable: CacheableRequest | None,
+        key: CacheKey,
+        computation: Computation[Any],
+        *,
+        with_etag: bool,
+    ) -> Response:
+        """Return the response to a request, from the cache if its answer is there.
+
+        For a client that sends ``Cache-Control: no-cache`` it is computed.
+
+        Args:
+            cacheable: by which the same request is found from now on.
+        """
+
+        async def body() -> bytes:
+            return body_of(await computation.compute())
+
+        bypass = "no-cache" in request.headers.get("cache-control", "")
+        cached = await self._answers.get(key, body, shared=computation.shared, bypass=bypass)
+        tag = etag_of(cached.body) if with_etag else None
+        known = CachedRequest(key, computation.cost, tag)
+        if cacheable is not None:
+            self._requests.put(cacheable, known)
+        return await self._respond(request, known, cached.body, cached.outcome)
+
+    async def _respond(
+        self, request: Request, known: CachedRequest, body: bytes, outcome: Outcome
+    ) -> Response:
+        headers: Raw = [(b"x-cache", outcome.encode())]
+        large, tag = len(body) >= LARGE, known.tag
+        gzipped = large and _accepts_gzip(request)
+        if large:
+            headers.append((b"vary", b"Accept-Encoding"))
+        if tag is not None:
+            tag = f'{tag[:-1]}-gzip"' if gzipped else tag  # other bytes (RFC 9110 section 8.8.3)
+            headers += [(b"etag", tag.encode()), (b"cache-control", REVALIDATE.encode())]
+            if etag_matches(request, tag):
+                return RawResponse(b"", headers, status=304)
+        headers.append((b"content-type", JSON.encode()))
+        if gzipped:
+            body = await self._compress_cached(known.key, body, outcome)
+            headers.append((b"content-encoding", b"gzip"))
+        return RawResponse(body, headers)
+
+    async def _compress_cached(self, key: CacheKey, body: bytes, outcome: Outcome) -> bytes:
+        encoded = None if outcome is Outcome.BYPASS else self._encoded.get(key)
+        if encoded is None:
+            encoded = await anyio.to_thread.run_sync(_compress, body)
+            if outcome is not Outcome.BYPASS:
+                self._encoded.put(key, encoded)
+        return encoded
+
+
+class RawResponse(Response):
+    """A response with encoded headers; Starlette would encode them for each response."""
+
+    def __init__(self, body: bytes, headers: Raw, *, status: int = 200) -> None:
+        self.status_code = status
+        self.background = None
+        self.body = body
+        length = [] if status == 304 else [(b"content-length", b"%d" % len(body))]
+        self.raw_headers = [*length, *headers]
+
+
+def _accepts_gzip(request: Request) -> bool:
+    """Return whether Accept-Encoding names gzip with a weight above 0 (RFC 9110 section 12.5.3)."""
+    for part in request.headers.get("accept-encoding", "").split(","):
+        coding, _, weight = part.partition(";")
+        if coding.strip().lower() == "gzip":
+            return weight.replace(" ", "").lower() not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
+
+
+def _request_bytes(request: CacheableRequest, known: CachedRequest) -> int:
+    texts = (*request, known.key, known.tag or "")
+    return _ENTRY_BYTES + sum(map(sys.getsizeof, texts))
+
+
+def _encoded_bytes(key: CacheKey, encoded: bytes) -> int:
+    return sys.getsizeof(key) + sys.getsizeof(encoded)
+
+
+def _compress(body: bytes) -> bytes:
+    return gzip.compress(body, _GZIP_LEVEL, mtime=0)

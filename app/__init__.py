@@ -1,0 +1,1 @@
+"""The application of one worker: middleware in order, background tasks, health."""

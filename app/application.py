@@ -1,0 +1,227 @@
+"""The ASGI application in front of BentoML: middleware in order, routes and background tasks.
+
+Each worker has one, composed here from the settings; `service` passes it the active release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import anyio
+import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.admin.administration import Administration
+from api.contract import Serving, contract_endpoints
+from api.http.response_cache import ResponseCache
+from api.http.router import Router
+from app.background import freeze_loaded_modules, run_every, upgrade_database
+from app.health import HealthMonitor
+from app.identity import identity_of
+from app.reloads import ReloadWatch, report_end
+from config.settings import Settings
+from lifecycle.reload import Reloader
+from middleware.access import AccessMiddleware
+from middleware.address import client_address
+from middleware.auth.audit_buffer import AuditBuffer
+from middleware.auth.authentication import AuthenticationMiddleware
+from middleware.auth.authorization import AuthorizationMiddleware
+from middleware.auth.cached_key_store import CachedKeyStore
+from middleware.body_limit import BodyLimitMiddleware
+from middleware.context import context_of
+from middleware.cors import CorsMiddleware
+from middleware.problems import ProblemMiddleware
+from middleware.ratelimit.limiter import Limiter
+from middleware.ratelimit.rate_limit import RateHeadersMiddleware, RateLimitMiddleware
+from middleware.request_id import RequestIdMiddleware
+from middleware.routing import dispatch
+from middleware.security_headers import SecurityHeadersMiddleware
+from models.serving.release import LoadedRelease
+from models.serving.watcher import ReleaseWatcher
+from storage.audit import AuditLog
+from storage.cache.answers import AnswerCache
+from storage.cache.encoding import derive_key
+from storage.database import is_full, open_database
+from storage.key_store import KeyStore
+from storage.redis.client import RedisClient
+from telemetry import metrics
+from telemetry.request_log import request_log
+
+_log = structlog.get_logger(__name__)
+
+METRICS_SECONDS = 0.25
+"""Interval at which a worker's metrics become visible to the other workers."""
+
+AUDIT_SECONDS = 2.0
+"""Interval at which refusals are written to the audit log."""
+
+USES_SECONDS = 30.0
+"""Interval at which the times of keys' last uses are written."""
+
+RELOADS_SECONDS = 10.0
+"""Interval at which the metrics include the reloads of other processes."""
+
+
+class Application:
+    """The ASGI application of one worker.
+
+    Args:
+        watcher: has the active release, and follows CURRENT.
+        serving: returns the active release at the time of a request.
+        behind: BentoML's own application, for its own pages and its lifespan.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        watcher: ReleaseWatcher[LoadedRelease],
+        serving: Callable[[], Serving],
+        behind: ASGIApp,
+    ) -> None:
+        self._watcher = watcher
+        self._redis = _create_redis_client(settings)
+        self._database = open_database(settings.database_url.get_secret_value())
+        keys, audit = KeyStore(self._database), AuditLog(self._database)
+        self._keys = CachedKeyStore(
+            keys,
+            ttl=settings.key_cache_seconds,
+            grace=settings.key_grace_seconds,
+            observe=metrics.count_key_lookup,
+        )
+        self._audit = AuditBuffer(audit.record)
+        cache_key = _derive_cache_key(settings)
+        self.answers = AnswerCache(
+            max_bytes=settings.cache_max_bytes,
+            ttl=settings.cache_ttl_seconds,
+            redis=self._redis,
+            secret=cache_key,
+            observe=metrics.count_cache_outcome,
+        )
+        conditions = HealthMonitor(
+            watcher,
+            self._redis,
+            self._keys,
+            settings.max_data_age_days,
+            shares_answers=cache_key is not None,
+            is_full=partial(is_full, self._database),
+        )
+        self._reloader = (
+            Reloader(settings.store, settings.data_dir, on_end=report_end)
+            if settings.data_dir
+            else None
+        )
+        administration = Administration(
+            keys=keys,
+            audit=audit,
+            reloader=self._reloader,
+            tiers=tuple(settings.tiers),
+            default_tier=settings.default_tier,
+        )
+        endpoints = contract_endpoints(
+            serving,
+            ResponseCache(self.answers),
+            administration,
+            conditions,
+            seconds=settings.request_timeout_seconds,
+        )
+        self._router = Router(endpoints, behind)
+        self._app = self._wrap_in_middleware(settings, dispatch)
+        self._behind = behind
+        self._conditions = conditions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            if scope["type"] == "http":  # before any layer: all of them read the match
+                context_of(scope).match = self._router.match(scope)
+            await self._app(scope, receive, send)
+            return
+        async with self._run_background_tasks():
+            await self._behind(scope, receive, send)
+
+    def _wrap_in_middleware(self, settings: Settings, app: ASGIApp) -> ASGIApp:
+        """Return an application wrapped in the middleware, which is listed innermost first."""
+        limiter = Limiter(
+            self._redis,
+            share=settings.replicas * settings.workers,
+            observe=metrics.count_limiter_decision,
+        )
+        app = AuthorizationMiddleware(app, record=self._audit.record)
+        app = BodyLimitMiddleware(
+            app,
+            max_bytes=settings.max_body_bytes,
+            timeout_seconds=settings.body_timeout_seconds,
+        )
+        app = RateLimitMiddleware(
+            app,
+            limiter=limiter,
+            tiers=settings.tiers,
+            default_tier=settings.default_tier,
+        )
+        app = AuthenticationMiddleware(
+            app,
+            identity_of(settings, self._keys, limiter),
+            address_of=lambda scope: client_address(scope, settings.trusted_proxies),
+            record=self._audit.record,
+        )
+        app = RateHeadersMiddleware(ProblemMiddleware(app))
+        app = CorsMiddleware(app, origins=settings.cors_origins)
+        app = AccessMiddleware(app)
+        app = RequestIdMiddleware(app)
+        # outermost: a layer further out would iterate over the ten headers that it adds
+        return SecurityHeadersMiddleware(app, tls_in_front=settings.tls_in_front)
+
+    @asynccontextmanager
+    async def _run_background_tasks(self) -> AsyncIterator[None]:
+        """Run the background tasks from the start of a worker to its end, then flush and close."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(upgrade_database, self._database, self._conditions.note_database)
+            tasks.start_soon(freeze_loaded_modules)
+            tasks.start_soon(self._watcher.watch)
+            tasks.start_soon(run_every, AUDIT_SECONDS, self._audit.flush)
+            tasks.start_soon(run_every, USES_SECONDS, self._keys.flush)
+            tasks.start_soon(run_every, 1.0, self._conditions.observe)
+            tasks.start_soon(run_every, METRICS_SECONDS, _flush_metrics)
+            if self._reloader is not None:
+                tasks.start_soon(run_every, RELOADS_SECONDS, ReloadWatch(self._reloader).observe)
+            try:
+                yield
+            finally:
+                metrics.flush()
+                request_log.flush()
+                tasks.cancel_scope.cancel()
+        with anyio.move_on_after(2, shield=True):
+            await self._audit.flush(everything=True)
+            await self._keys.flush()
+            if self._redis is not None:
+                await self._redis.aclose()
+        self._database.dispose()
+
+
+def _create_redis_client(settings: Settings) -> RedisClient | None:
+    if settings.redis_url is None:
+        return None
+    return RedisClient(
+        settings.redis_url.get_secret_value(),
+        on_change=metrics.set_redis_available,
+        on_error=metrics.count_redis_error,
+    )
+
+
+def _derive_cache_key(settings: Settings) -> bytes | None:
+    """Return the key that authenticates answers in Redis; log a warning if there is none."""
+    secret = settings.answer_secret
+    if secret is not None:
+        return derive_key(secret.get_secret_value())
+    if settings.redis_url is not None:
+        _log.warning(
+            "shared_cache_off",
+            reason="no secret authenticates answers in Redis: set CACHE_SECRET, the same for all "
+            "servers that share it",
+        )
+    return None
+
+
+async def _flush_metrics() -> None:
+    metrics.flush()

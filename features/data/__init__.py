@@ -1,0 +1,1 @@
+"""From a retailer's tables to a snapshot: reading, checks, hierarchy, calendar."""

@@ -1,0 +1,134 @@
+"""Checks of holidays (no store affected, listed twice, long events) and of similar names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+import polars as pl
+
+from features.data.calendar import EVENT, LOCAL, LONG_EVENT_DAYS, NATIONAL, REGIONAL, Holiday
+from features.data.findings import MAX_FINDINGS, Report, Severity
+from features.data.reading.names import find_near_duplicates, fold_name
+from features.data.reading.reader import ReadTable
+
+_NAMES = {"train": ("family",), "stores": ("city", "state", "type"), "test": ("family",)}
+
+
+def warn_of_places(tables: Mapping[str, ReadTable], report: Report) -> None:
+    """Warn of local and regional holidays whose place matches no store, or only by case."""
+    if not {"holidays_events", "stores"} <= tables.keys():
+        return
+    holidays, stores = tables["holidays_events"], tables["stores"].frame
+    for locale, column in ((LOCAL, "city"), (REGIONAL, "state")):
+        known = set(stores[column])
+        by_case = {name.casefold(): name for name in known}
+        rows = holidays.frame.select("locale", "locale_name").with_row_index("_at")
+        for place, at, count in (
+            rows.filter(pl.col("locale") == locale)
+            .group_by("locale_name", maintain_order=True)
+            .agg(pl.col("_at").first(), pl.len())
+            .rows()
+        ):
+            if place in known:
+                continue
+            match = by_case.get(place.casefold())
+            if match is not None:
+                code, message = "place-case", f"{place!r} is taken for the {column} {match!r}"
+                advice = None
+            else:
+                code = "place-unknown"
+                message = f"{place!r} is the {column} of no store: no store keeps its holidays"
+                advice = _suggest_names(place, known)
+            report.add(
+                holidays.find(
+                    Severity.WARNING,
+                    code,
+                    message,
+                    at=at,
+                    column="locale_name",
+                    value=place,
+                    advice=advice,
+                ),
+                total=count,
+            )
+
+
+def _suggest_names(place: str, known: set[str]) -> str | None:
+    by_fold = {fold_name(name): name for name in known}
+    matches = get_close_matches(fold_name(place), by_fold, n=3)
+    return f"did you mean {' or '.join(repr(by_fold[m]) for m in matches)}?" if matches else None
+
+
+def warn_of_events(tables: Mapping[str, ReadTable], report: Report) -> None:
+    """Warn of rows of holidays that repeat another, and of events that take many days."""
+    if "holidays_events" not in tables:
+        return
+    holidays = tables["holidays_events"]
+    frame = holidays.data
+    repeated = frame.with_row_index("_at").filter(~pl.struct(frame.columns).is_first_distinct())
+    report.add(
+        *(
+            holidays.find(
+                Severity.WARNING,
+                "holiday-repeated",
+                f"{description!r} on {day} is listed again; it counts once",
+                at=at,
+                column="description",
+                value=description,
+            )
+            for at, day, description in repeated.select("_at", "date", "description")
+            .head(MAX_FINDINGS)
+            .rows()
+        ),
+        total=repeated.height,
+    )
+    _warn_of_long_events(holidays, report)
+
+
+def _warn_of_long_events(holidays: ReadTable, report: Report) -> None:
+    events = holidays.frame.filter(
+        pl.col("type") == EVENT, pl.col("locale") == NATIONAL, ~pl.col("transferred")
+    )
+    days: dict[tuple[str, int], set[object]] = {}
+    for row in events.drop("_file", "_row").to_dicts():
+        holiday = Holiday(**row)
+        days.setdefault((holiday.name, holiday.date.year), set()).add(holiday.date)
+    for (name, year), dates in days.items():
+        if len(dates) > LONG_EVENT_DAYS:
+            message = (
+                f"the event {name!r} takes {len(dates)} days of {year}: more than "
+                f"{LONG_EVENT_DAYS} are taken for a singular event, whose days teach nothing"
+            )
+            report.add(
+                holidays.find(
+                    Severity.WARNING, "long-event", message, column="description", value=name
+                )
+            )
+
+
+def warn_of_slips(tables: Mapping[str, ReadTable], report: Report) -> None:
+    """Warn of names that differ by case, accents, punctuation or one letter."""
+    for table_name, columns in _NAMES.items():
+        table = tables.get(table_name)
+        if table is None:
+            continue
+        for column in columns:
+            counts = table.frame[column].value_counts().rows()
+            sizes = dict(counts)
+            for one, other in find_near_duplicates(sizes):
+                message = (
+                    f"{one!r} ({sizes[one]:,} rows) and {other!r} ({sizes[other]:,} rows) are "
+                    f"almost the same, and are taken for two"
+                )
+                advice = "use one spelling if they are one"
+                report.add(
+                    table.find(
+                        Severity.WARNING,
+                        "similar-names",
+                        message,
+                        column=column,
+                        value=one,
+                        advice=advice,
+                    )
+                )

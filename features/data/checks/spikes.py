@@ -1,0 +1,94 @@
+"""Sales far above anything that a series usually reaches, which a person should review.
+
+A value is unusual when it is
+
+- more than `TIMES` what the series usually reaches: the largest value but for 1 % of the positive
+  ones, and at least three, so that a few wrong values do not hide one another;
+- more than `DEVIATIONS` robust deviations above the median of the positive values, both of
+  log(1 + units), with a deviation of at least `LEAST_DEVIATION`;
+- isolated: neither the days around it nor the same days of another year reach a third of it, as
+  they do in a promotion, before Christmas or when school begins.
+
+This rule only warns. Values so large that the model must not learn from them are found by the
+coarser rule of `features.data.outliers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.data.checks.panel import Panel
+from features.data.findings import Finding, Report, Severity
+
+TIMES = 4.0
+DEVIATIONS = 8.0
+LEAST_DEVIATION = 0.2
+LEAST_UNITS = 20.0
+_TRIMMED_VALUES, _TRIMMED_SHARE = 3, 0.01
+_MIN_VALUES = 8
+_MAD_TO_DEVIATION = 1.4826
+_YEAR, _AROUND_YEAR, _AROUND = 365, 10, 3
+
+
+def warn_of_spikes(panel: Panel, report: Report, *, known: Container[int] = ()) -> None:
+    """Warn of sales that are far above what their series usually reaches.
+
+    Args:
+        known: rows of train that already have a warning.
+    """
+    sales = panel.values("sales")
+    unusual = (cell for cell in unusual_cells(sales) if int(panel.row[cell]) not in known)
+    cells = sorted(unusual, key=lambda cell: -sales[cell])
+    report.add(*(_make_finding(panel, sales, series, day) for series, day in cells))
+
+
+def _make_finding(panel: Panel, sales: NDArray[np.float64], series: int, day: int) -> Finding:
+    store, family = panel.series.row(series)
+    value, usual = float(sales[series, day]), sales[series][sales[series] > 0]
+    return panel.train.find(
+        Severity.WARNING,
+        "unusual-sales",
+        f"{value:.15g} on {panel.day(day)} is unusual for store_nbr {store}, family {family}, "
+        f"where half of all days with sales stay below {float(np.median(usual)):.6g}",
+        at=int(panel.row[series, day]),
+        column="sales",
+        value=f"{value:.15g}",
+        advice="correct it, or leave out the row; keep it if it was sold",
+    )
+
+
+def unusual_cells(sales: NDArray[np.float64]) -> list[tuple[int, int]]:
+    """Return series and day of unusual values; `sales` is NaN where there is no row."""
+    positive = np.where(sales > 0, sales, 0)
+    ordered = np.sort(positive, axis=1)
+    counts = (positive > 0).sum(axis=1)
+    n_trimmed = np.maximum(_TRIMMED_VALUES, np.ceil(counts * _TRIMMED_SHARE)).astype(np.int64)
+    reached = ordered[np.arange(len(ordered)), np.maximum(ordered.shape[1] - 1 - n_trimmed, 0)]
+    limit = np.maximum(TIMES * reached, LEAST_UNITS)
+    suspected = (positive > limit[:, None]) & (counts >= _MIN_VALUES)[:, None]
+    return [
+        (int(series), int(day))
+        for series, day in zip(*np.nonzero(suspected), strict=True)
+        if _is_far(positive[series], day) and _is_isolated(positive[series], day)
+    ]
+
+
+def _is_far(values: NDArray[np.float64], day: int) -> bool:
+    logs = np.log1p(values[values > 0])
+    median = np.median(logs)
+    deviation = max(_MAD_TO_DEVIATION * float(np.median(np.abs(logs - median))), LEAST_DEVIATION)
+    return bool(np.log1p(values[day]) - median > DEVIATIONS * deviation)
+
+
+def _is_isolated(values: NDArray[np.float64], day: int) -> bool:
+    years = range(-(day // _YEAR) - 1, (len(values) - day) // _YEAR + 2)
+    for year in years:
+        around = _AROUND if year == 0 else _AROUND_YEAR
+        middle = day + year * _YEAR
+        days = np.arange(max(middle - around, 0), min(middle + around + 1, len(values)))
+        if (values[days[days != day]] >= values[day] / 3).any():
+            return False
+    return True

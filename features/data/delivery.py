@@ -1,0 +1,149 @@
+"""Detection of days at the end of a store or series whose rows are not delivered yet.
+
+A day without a row is a day without sales, but not at the end of the table: stores report late.
+A store's day is *undelivered* when
+
+- it lies after the last row of the store, which has been without rows for at most `MAX_DAYS` days
+  up to the last day of the table (a store without rows for longer is closed);
+- another store has rows on that day (otherwise the retailer was closed);
+- the store had rows on that weekday, and on nearly every day on which others had, in the
+  `WINDOW_DAYS` days up to its last row.
+
+The same rule holds for one family of a store, compared with the other families of that store, but
+only in tables that list families whether they sold or not: in such tables nearly every family has
+a row on nearly every day on which its store has one. In tables of sold rows only, a family without
+a row has most likely not been sold, and its sales stay zero.
+
+Days without rows that other rows of the same store or series follow are days without sales.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from features.data.snapshot import LATE_DAYS
+
+MAX_DAYS = LATE_DAYS
+WINDOW_DAYS = 28
+
+_NEARLY_EVERY = 0.9
+_LISTED_SHARE = 0.98
+"""Least share of families × days with a row, in a table that lists unsold families."""
+_WEEK = 7
+_MIN_WEEKS = 3
+_SCHEMA = {"store_nbr": pl.Int64, "family": pl.String, "date": pl.Date}
+
+Grid = NDArray[np.bool_]
+
+
+def undelivered_days(train: pl.DataFrame) -> pl.DataFrame:
+    """Return the undelivered days, by store, family and date.
+
+    Args:
+        train: with the columns date, store_nbr and family; others are ignored.
+
+    Returns:
+        Columns store_nbr, family and date; family is null if the whole store is undelivered.
+    """
+    last = train["date"].max()
+    assert isinstance(last, date)
+    first = last - timedelta(MAX_DAYS + WINDOW_DAYS - 1)
+    recent = train.filter(pl.col("date") >= first).select(*_SCHEMA)
+    series = recent.select("store_nbr", "family").unique().sort("store_nbr", "family")
+    stores = series.select("store_nbr").unique(maintain_order=True)
+    days = [first + timedelta(number) for number in range(MAX_DAYS + WINDOW_DAYS)]
+    weekdays = np.array([day.weekday() for day in days])
+
+    rows = _build_row_grid(recent, series, first)
+    store_of = np.searchsorted(stores["store_nbr"].to_numpy(), series["store_nbr"].to_numpy())
+    listed = np.zeros((stores.height, len(days)), dtype=np.int64)
+    np.add.at(listed, store_of, rows)
+    open_stores = listed > 0
+    others_open = open_stores.sum(axis=0) - open_stores > 0
+    late_stores = _find_absent_days(open_stores, others_open, weekdays)
+    parts = [_list_cells(stores.with_columns(family=pl.lit(None, pl.String)), late_stores, days)]
+    if _lists_unsold(rows, open_stores[store_of]):
+        other_families = listed[store_of] - rows > 0
+        parts.append(_list_cells(series, _find_absent_days(rows, other_families, weekdays), days))
+    return pl.concat(parts).sort("store_nbr", "date", "family")
+
+
+def _build_row_grid(recent: pl.DataFrame, series: pl.DataFrame, first: date) -> Grid:
+    """Return whether each series has a row on each day, shape (series, days)."""
+    placed = recent.join(series.with_row_index("_series"), on=["store_nbr", "family"])
+    rows = np.zeros((series.height, MAX_DAYS + WINDOW_DAYS), dtype=np.bool_)
+    day = placed.select((pl.col("date") - first).dt.total_days()).to_series().to_numpy()
+    rows[placed["_series"].to_numpy(), day] = True
+    return rows
+
+
+def _find_absent_days(rows: Grid, others: Grid, weekdays: NDArray[np.intp]) -> Grid:
+    """Return the days at the end of each unit on which rows are expected and missing.
+
+    Args:
+        rows: whether there are rows, shape (units, days).
+        others: whether the units that it is compared with have rows, of the same shape.
+        weekdays: of the days, shape (days,).
+    """
+    # A missing row means "not delivered yet" only for a unit that reports regularly. Regularity
+    # is judged for each weekday, because a store may be closed on Sundays, over the window up to
+    # the unit's last row, and only on days on which others report, because a holiday closes all.
+    # A weekday is regular with at most one omission in at least _MIN_WEEKS chances; the unit, if
+    # it reports on _NEARLY_EVERY of all days of its regular weekdays. Without the second test a
+    # unit that sells rarely would pass by chance on one weekday, and its zeros would become NaN.
+    last, window = _find_last_row(rows), _mark_window(rows)
+    compared = others & window
+    present = rows & compared
+    expected = np.zeros_like(rows)
+    n_expected, n_delivered = np.zeros(len(rows)), np.zeros(len(rows))
+    for weekday in range(_WEEK):
+        on_weekday = weekdays == weekday
+        possible, delivered = (
+            compared[:, on_weekday].sum(axis=1),
+            present[:, on_weekday].sum(axis=1),
+        )
+        weekday_is_regular = (possible >= _MIN_WEEKS) & (delivered >= possible - 1)
+        expected[:, on_weekday] = weekday_is_regular[:, None]
+        n_expected += np.where(weekday_is_regular, possible, 0)
+        n_delivered += np.where(weekday_is_regular, delivered, 0)
+    unit_is_regular = (n_expected > 0) & (n_delivered >= _NEARLY_EVERY * n_expected)
+    late = unit_is_regular & (last >= rows.shape[1] - 1 - MAX_DAYS)
+    after = np.arange(rows.shape[1]) > last[:, None]
+    return np.asarray(after & others & expected & late[:, None])
+
+
+def _find_last_row(rows: Grid) -> NDArray[np.intp]:
+    """Return the last day with rows of each unit, -1 where there is none; shape (units,)."""
+    last = rows.shape[1] - 1 - rows[:, ::-1].argmax(axis=1)
+    return np.where(rows.any(axis=1), last, -1)
+
+
+def _mark_window(rows: Grid) -> Grid:
+    """Return the `WINDOW_DAYS` days up to the last row of each unit."""
+    back = _find_last_row(rows)[:, None] - np.arange(rows.shape[1])
+    return (back >= 0) & (back < WINDOW_DAYS)
+
+
+def _lists_unsold(rows: Grid, store_open: Grid) -> bool:
+    """Return whether series have rows on nearly all days of their stores, sold or not.
+
+    Series without a row in the last `MAX_DAYS` days are ignored, and so are days before a series'
+    first row or after its last.
+    """
+    started = np.maximum.accumulate(rows, axis=1)
+    current = _find_last_row(rows) >= rows.shape[1] - 1 - MAX_DAYS
+    cells = store_open & _mark_window(rows) & started & current[:, None]
+    return bool((rows & cells).sum() >= _LISTED_SHARE * cells.sum())
+
+
+def _list_cells(units: pl.DataFrame, absent: Grid, days: list[date]) -> pl.DataFrame:
+    unit, day = np.nonzero(absent)
+    return (
+        units[unit]
+        .with_columns(date=pl.Series([days[at] for at in day], dtype=pl.Date))
+        .select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items())
+    )

@@ -1,0 +1,1 @@
+"""From newer tables to the release that serves: jobs, refresh, reload, retention."""

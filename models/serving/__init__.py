@@ -1,0 +1,1 @@
+"""The release that serves: loading, stored forecasts, forecasts from any origin."""

@@ -1,0 +1,75 @@
+"""Forecasts of the newest origin: computed once for a release, stored, and memory-mapped.
+
+They are a separate artifact beside the snapshot, so that a start does not compute them again and
+workers share their memory. The first process that does not find them computes them under a lock;
+the others wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from features.data.snapshot import MAX_HORIZON
+from models.engine import ForecastEngine, Progress
+from storage.artifacts import Artifact, ArtifactError, Store, UnwritableError, seal, staging, verify
+
+KIND = "forecasts"
+MEAN_FILE = "mean.npy"
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Coherent forecasts of the newest origin.
+
+    Attributes:
+        mean: units, shape (nodes, 90), float64.
+        clipped: bottom values that were negative before reconciliation set them to zero.
+    """
+
+    mean: NDArray[np.float64]
+    clipped: int
+
+
+def load_or_make(
+    engine: ForecastEngine, store: Store, *, progress: Progress = lambda done, total: None
+) -> Forecasts:
+    """Load the forecasts of an engine's release; compute and store them if there are none.
+
+    If the folder cannot be written, as in a read-only image, they stay in memory.
+
+    Raises:
+        ArtifactError: the artifact was altered.
+    """
+    folder = _find_artifact(engine, store)
+    if folder is None:
+        try:
+            store.forecasts.mkdir(parents=True, exist_ok=True)
+            with FileLock(store.forecasts / ".lock"):
+                folder = (
+                    _find_artifact(engine, store) or _make_artifact(engine, store, progress).path
+                )
+        except (OSError, UnwritableError):
+            coherent = engine.forecast(engine.snapshot.newest_origin, progress=progress)
+            return Forecasts(mean=coherent.values, clipped=coherent.clipped)
+    artifact = verify(folder, kind=KIND)
+    mean = np.load(folder / MEAN_FILE, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    expected = (len(engine.snapshot.hierarchy), MAX_HORIZON)
+    if mean.shape != expected:
+        raise ArtifactError(folder / MEAN_FILE, f"has shape {mean.shape} instead of {expected}")
+    return Forecasts(mean=mean, clipped=int(artifact.facts["clipped"]))
+
+
+def _find_artifact(engine: ForecastEngine, store: Store) -> Path | None:
+    return next(iter(store.forecasts.glob(f"{engine.version}-*")), None)
+
+
+def _make_artifact(engine: ForecastEngine, store: Store, progress: Progress) -> Artifact:
+    coherent = engine.forecast(engine.snapshot.newest_origin, progress=progress)
+    with staging(store.forecasts) as folder:
+        np.save(folder / MEAN_FILE, coherent.values)
+        return seal(folder, kind=KIND, label=engine.version, facts={"clipped": coherent.clipped})

@@ -1,0 +1,201 @@
+"""Forecasts for any origin: a slice of stored ones for the newest origin, else computed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import anyio
+import anyio.to_thread
+import numpy as np
+from numpy.typing import NDArray
+
+from features.matrix import known_covariates
+from features.state import MIN_HISTORY_DAYS, State
+from models.scenario import Adjustment, ScenarioRows, scenario_rows
+from models.serving.release import LoadedRelease
+
+FIRST_ORIGIN = MIN_HISTORY_DAYS - 1
+
+MAX_CONCURRENT = 2
+"""Concurrent computations over the whole hierarchy; further ones wait. Each keeps the rows of all
+its days in memory (58 MB for 1,782 series and 90 days) and occupies a core."""
+
+
+class Inferring(Protocol):
+    """Interface of the model runner, in this or another process."""
+
+    def infer(
+        self, bundle: str, snapshot: str, rows: NDArray[np.float32]
+    ) -> Awaitable[NDArray[np.float32]]: ...
+
+
+class Reconciling(Protocol):
+    """Interface of the reconciliation runner, in this or another process."""
+
+    def reconcile(
+        self, bundle: str, snapshot: str, base: NDArray[np.float64]
+    ) -> Awaitable[NDArray[np.float64]]: ...
+
+
+class RunnerError(RuntimeError):
+    """A runner that failed or cannot be reached; the cause is chained."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Coherent forecasts without and with adjustments.
+
+    Attributes:
+        baseline, scenario: units, shape (nodes, days).
+        predicted: whether the scenario alters a row of the node itself, shape (nodes,).
+    """
+
+    baseline: NDArray[np.float64]
+    scenario: NDArray[np.float64]
+    predicted: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """Forecasts of one serving release, computed through the runners."""
+
+    release: LoadedRelease
+    onnx: Inferring
+    reconciler: Reconciling
+    slots: anyio.Semaphore = field(
+        default_factory=lambda: anyio.Semaphore(MAX_CONCURRENT), repr=False, compare=False
+    )
+
+    async def forecast(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return coherent forecasts of all nodes in units, shape (nodes, horizons).
+
+        Args:
+            origin: index of the last day whose sales are used, `FIRST_ORIGIN` to the newest.
+            horizons: days after it, 1 to 90, ascending.
+
+        Raises:
+            RunnerError: the model or the reconciliation failed, or cannot be reached.
+        """
+        engine = self.release.engine
+        if origin == engine.snapshot.newest_origin:
+            return self.release.forecasts.mean[:, horizons - 1]
+
+        def prepare() -> tuple[State, NDArray[np.float32]]:
+            state = engine.state(origin)
+            covariates = known_covariates(engine.snapshot, origin)
+            return state, engine.rows(state, covariates, horizons)
+
+        async with self.slots:
+            state, rows = await anyio.to_thread.run_sync(prepare)
+            outputs = await self._infer(origin, rows)
+            return await self._reconcile(origin, engine.base(state, horizons, outputs))
+
+    async def base(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return base forecasts in units, shape (n,), of rows of shape (n, features).
+
+        Raises:
+            RunnerError: see `forecast`.
+        """
+        return await self._infer(self.release.engine.snapshot.newest_origin, rows)
+
+    async def compare(
+        self,
+        origin: int,
+        horizons: NDArray[np.intp],
+        node: int,
+        adjustments: Sequence[Adjustment],
+    ) -> Comparison:
+        """Forecast with the known covariates, and with those below a node adjusted.
+
+        One call of the model predicts the rows that the adjustments alter, and those of the
+        baseline whose base forecasts are not stored.
+
+        Args:
+            node: row of the hierarchy.
+
+        Raises:
+            AdjustmentError: an adjustment cannot be made.
+            RunnerError: see `forecast`.
+        """
+        if not adjustments:
+            baseline = await self.forecast(origin, horizons)
+            return Comparison(baseline, baseline, np.zeros(len(baseline), dtype=np.bool_))
+        async with self.slots:
+            return await self._compute_comparison(origin, horizons, node, adjustments)
+
+    async def _compute_comparison(
+        self,
+        origin: int,
+        horizons: NDArray[np.intp],
+        node: int,
+        adjustments: Sequence[Adjustment],
+    ) -> Comparison:
+        engine = self.release.engine
+
+        def prepare() -> tuple[ScenarioRows, NDArray[np.bool_], NDArray[np.float32]]:
+            rows = scenario_rows(engine, origin, horizons, node, adjustments)
+            missing = self._find_missing_days(origin, rows.days)
+            return rows, missing, rows.rows_to_predict(missing)
+
+        # The cost is in the model, so it runs once and only for rows whose outputs are not known:
+        # those that the scenario alters, and the baseline's of the missing days. Reconciliation
+        # works day by day, so it is repeated for the altered days only; the other days of the
+        # scenario are copied from the baseline, which makes their difference exactly zero.
+        rows, missing, requested = await anyio.to_thread.run_sync(prepare)
+        outputs = await self._infer(origin, requested) if len(requested) else requested[:, 0]
+        stored, modelled_nodes = self._select_stored(horizons), engine.reconciliation.modelled_nodes
+        before, after = rows.merge_outputs(missing, outputs, stored[modelled_nodes])
+        baseline = stored
+        if origin != engine.snapshot.newest_origin:
+            baseline = await self._reconcile(origin, engine.base(rows.state, horizons, before))
+        scenario, days = baseline.copy(), rows.days
+        if days.any():
+            base = engine.base(rows.state, horizons[days], after[:, days])
+            scenario[:, days] = await self._reconcile(origin, base)
+        predicted = np.zeros(len(engine.snapshot.hierarchy), dtype=np.bool_)
+        predicted[modelled_nodes] = rows.changed.any(axis=1)
+        return Comparison(baseline, scenario, predicted)
+
+    def _select_stored(self, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return a copy of the newest origin's coherent forecasts, shape (nodes, days)."""
+        return self.release.forecasts.mean[:, horizons - 1]
+
+    def _find_missing_days(self, origin: int, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return the days whose base forecasts of the baseline must be computed; shape (days,).
+
+        At the newest origin the stored coherent forecasts of the bottom series equal their base
+        forecasts, unless reconciliation moved them or negative ones were clipped.
+
+        Args:
+            changed: days that the scenario alters, shape (days,).
+        """
+        if origin != self.release.engine.snapshot.newest_origin:
+            return np.ones_like(changed)
+        moved = (
+            len(self.release.engine.reconciliation.weighted_upper) or self.release.forecasts.clipped
+        )
+        return changed if moved else np.zeros_like(changed)
+
+    async def _infer(self, origin: int, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        with _wrap_runner_errors(origin):
+            return await self.onnx.infer(*self._names, rows)
+
+    async def _reconcile(self, origin: int, base: NDArray[np.float64]) -> NDArray[np.float64]:
+        with _wrap_runner_errors(origin):
+            return await self.reconciler.reconcile(*self._names, base)
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        """Bundle and snapshot, sent with every call, so that a runner uses the same release."""
+        return self.release.engine.bundle.name, self.release.engine.snapshot.name
+
+
+@contextmanager
+def _wrap_runner_errors(origin: int) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # of the connection, the other process, or the model
+        raise RunnerError(f"a runner failed for the origin {origin}: {error}") from error

@@ -1,0 +1,55 @@
+"""docs/reference/configuration.md lists exactly the variables that the settings read."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from config.reference import DOCUMENT, document, variables
+from config.settings import SecretManager, Settings
+
+PAGE = DOCUMENT.read_text(encoding="utf-8")
+
+
+def test_the_page_is_the_generated_one() -> None:
+    assert document() == PAGE, "python -m config.reference writes it anew"
+
+
+def test_every_variable_that_is_read_is_a_row_of_the_page() -> None:
+    cells = re.findall(r"^\| (`[A-Z_]+`(?: or `[A-Z_]+`)?) \|(?=.*\|.*\|)", PAGE, re.MULTILINE)
+    documented = [name for cell in cells for name in re.findall(r"[A-Z_]{2,}", cell)]
+    read = [name.upper() for cls in (Settings, SecretManager) for name in cls.model_fields]
+    files = [f"{name}_FILE" for cls in (Settings, SecretManager) for name in cls.secrets()]
+    assert sorted(name for name in documented if name != "SECRETS_FROM") == sorted(
+        name for name in [*read, *files] if name != "SECRETS_FROM"
+    )
+    assert "SECRETS_FROM" in documented
+
+
+def test_the_variables_match_the_fields() -> None:
+    assert len(variables()) == len(set(variables()))
+    assert {"PORT", "API_KEY", "API_KEY_FILE", "SECRETS_FROM", "VAULT_TOKEN_FILE"} <= {*variables()}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(
+            "| `PORT` | whole number, at least 1, at most 65535 | `3000` | Port that `mlrf serve` "
+            "binds. |",
+            id="bounds",
+        ),
+        pytest.param("| `RUNNERS` | `inproc`, `remote` | `inproc` | `inproc`: model", id="choice"),
+        pytest.param("| `API_KEY` or `API_KEY_FILE` | secret |  | One key", id="secret"),
+        pytest.param("| `BODY_TIMEOUT_SECONDS` | number, above 0 | `10.0` |", id="number"),
+        pytest.param("| `TLS_IN_FRONT` | `true` or `false` | `false` |", id="truth"),
+        pytest.param("| `TRUSTED_PROXIES` | list |  |", id="empty list"),
+        pytest.param("| `TIERS` | JSON object | [below](#tiers) |", id="object"),
+        pytest.param("| `basic` | 1000 | 3600 | 100 |", id="tier"),
+        pytest.param("| `unlimited` | no limit |  |  |", id="tier without a limit"),
+        pytest.param("| `ARTIFACTS_DIR` | path | `<checkout>/models/artifacts` |", id="path"),
+    ],
+)
+def test_a_row_states_allowed_values_and_the_default(row: str) -> None:
+    assert f"\n{row}" in document()

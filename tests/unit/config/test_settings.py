@@ -1,0 +1,471 @@
+"""Settings: one for each environment variable, validated once, then immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from config import settings
+from config.reference import variables
+from config.settings import ROOT, AuthMode, LogLevel, Runners, SecretManager, Settings, get_settings
+from config.tiers import TIERS
+from errors import InputError
+from storage.artifacts import Store
+
+KEY = "a-key-of-some-length"
+LONG = "a-secret-of-thirty-two-characters"
+OTHER = "postgresql://mlrf:a-password@db/mlrf"
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in variables():
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def setting(monkeypatch: pytest.MonkeyPatch, **texts: str) -> Settings:
+    """Return the settings in an environment with these variables."""
+    for variable, text in texts.items():
+        monkeypatch.setenv(variable, text)
+    return Settings()
+
+
+def faults(monkeypatch: pytest.MonkeyPatch, **texts: str) -> dict[str, str]:
+    """Return the error message of each variable; every variable must be invalid."""
+    with pytest.raises(ValidationError) as refusal:
+        setting(monkeypatch, **texts)
+    return {str(error["loc"][0]).upper(): error["msg"] for error in refusal.value.errors()}
+
+
+def test_defaults_serve_one_machine_on_loopback() -> None:
+    assert Settings().model_dump() == {
+        "artifacts_dir": ROOT / "models" / "artifacts",
+        "host": "127.0.0.1",
+        "port": 3000,
+        "workers": 1,
+        "runners": Runners.INPROC,
+        "graceful_shutdown_seconds": 20,
+        "log_level": LogLevel.INFO,
+        "auth_mode": AuthMode.REQUIRED,
+        "api_key": None,
+        "api_key_tier": "unlimited",
+        "jwt_secret": None,
+        "jwt_keys_file": None,
+        "jwt_audience": None,
+        "jwt_issuer": None,
+        "key_cache_seconds": 2,
+        "key_grace_seconds": 300,
+        "database_url": SecretStr(f"sqlite:///{ROOT}/var/mlrf.db"),
+        "redis_url": None,
+        "cache_secret": None,
+        "cors_origins": ("http://localhost:5173", "http://127.0.0.1:5173"),
+        "trusted_proxies": (),
+        "tls_in_front": False,
+        "replicas": 1,
+        "tiers": {name: tier.model_dump() for name, tier in TIERS.items()},
+        "default_tier": "standard",
+        "max_body_bytes": 10_000_000,
+        "header_timeout_seconds": 10,
+        "body_timeout_seconds": 10,
+        "request_timeout_seconds": 30,
+        "cache_max_bytes": 64 * 1024**2,
+        "cache_ttl_seconds": 3600,
+        "max_data_age_days": 7,
+        "data_dir": None,
+        "required_secrets": (),
+    }
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "value"),
+    [
+        ("ARTIFACTS_DIR", "/srv/artifacts", Path("/srv/artifacts")),
+        ("HOST", "0.0.0.0", "0.0.0.0"),
+        ("PORT", "8080", 8080),
+        ("WORKERS", "4", 4),
+        ("RUNNERS", "remote", Runners.REMOTE),
+        ("GRACEFUL_SHUTDOWN_SECONDS", "5", 5),
+        ("LOG_LEVEL", "DEBUG", LogLevel.DEBUG),
+        ("AUTH_MODE", "disabled", AuthMode.DISABLED),
+        ("API_KEY", KEY, SecretStr(KEY)),
+        ("API_KEY_TIER", "standard", "standard"),
+        ("JWT_AUDIENCE", "mlrf", "mlrf"),
+        ("JWT_ISSUER", "https://sso.example", "https://sso.example"),
+        ("KEY_CACHE_SECONDS", "0", 0.0),
+        ("KEY_GRACE_SECONDS", "0.5", 0.5),
+        ("DATABASE_URL", OTHER, SecretStr(OTHER)),
+        ("REDIS_URL", "redis://cache", SecretStr("redis://cache")),
+        ("CORS_ORIGINS", "*", ("*",)),
+        ("CORS_ORIGINS", "https://a.example", ("https://a.example",)),
+        (
+            "CORS_ORIGINS",
+            "https://a.example, http://[::1]:8000,",
+            ("https://a.example", "http://[::1]:8000"),
+        ),
+        ("CORS_ORIGINS", '["https://a.example"]', ("https://a.example",)),
+        ("CORS_ORIGINS", "[]", ()),
+        (
+            "TRUSTED_PROXIES",
+            "10.0.0.0/8, ::1",
+            (ip_network("10.0.0.0/8"), ip_network("::1")),
+        ),
+        ("TRUSTED_PROXIES", '["10.1.2.3"]', (ip_network("10.1.2.3"),)),
+        ("TLS_IN_FRONT", "true", True),
+        ("REPLICAS", "3", 3),
+        ("DEFAULT_TIER", "unlimited", "unlimited"),
+        ("MAX_BODY_BYTES", "1000", 1000),
+        ("HEADER_TIMEOUT_SECONDS", "2.5", 2.5),
+        ("BODY_TIMEOUT_SECONDS", "2.5", 2.5),
+        ("REQUEST_TIMEOUT_SECONDS", "2.5", 2.5),
+        ("CACHE_MAX_BYTES", "0", 0),
+        ("CACHE_TTL_SECONDS", "60", 60),
+        ("DATA_DIR", "/srv/tables", Path("/srv/tables")),
+    ],
+)
+def test_a_variable_sets_the_setting_of_its_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, text: str, value: object
+) -> None:
+    changed = {**Settings.model_construct().model_dump(), variable.lower(): value}
+    assert setting(monkeypatch, **{variable: text}).model_dump() == changed
+
+
+def test_every_setting_has_a_description() -> None:
+    fields = {**Settings.model_fields, **SecretManager.model_fields}
+    assert [name for name, field in fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("PORT", "http"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("WORKERS", "0"),
+        ("WORKERS", "1.5"),
+        ("RUNNERS", "threads"),
+        ("GRACEFUL_SHUTDOWN_SECONDS", "0"),
+        ("LOG_LEVEL", "LOUD"),
+        ("AUTH_MODE", "off"),
+        ("API_KEY", "fifteen-letters"),
+        ("JWT_SECRET", LONG[:31]),
+        ("KEY_CACHE_SECONDS", "-1"),
+        ("KEY_GRACE_SECONDS", "-1"),
+        ("CORS_ORIGINS", "https://a.example/"),
+        ("CORS_ORIGINS", "https://a.example/path"),
+        ("CORS_ORIGINS", "https://*.example"),
+        ("CORS_ORIGINS", "https://user@a.example"),
+        ("CORS_ORIGINS", "a.example"),
+        ("CORS_ORIGINS", "https://A.example"),  # browsers send it in lower case
+        ("CORS_ORIGINS", "null"),
+        ("CORS_ORIGINS", '["https://a.example"'),
+        ("CORS_ORIGINS", "[1]"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TRUSTED_PROXIES", "proxy"),
+        ("TRUSTED_PROXIES", "[]]"),
+        ("TLS_IN_FRONT", "perhaps"),
+        ("REPLICAS", "0"),
+        ("TIERS", "{"),
+        ("TIERS", "[]"),
+        ("TIERS", '{"gold": 1}'),
+        ("TIERS", '{"gold": {"quota": 0}}'),
+        ("API_KEY_TIER", "gold"),
+        ("DEFAULT_TIER", "gold"),
+        ("MAX_BODY_BYTES", "0"),
+        ("HEADER_TIMEOUT_SECONDS", "0"),
+        ("BODY_TIMEOUT_SECONDS", "0"),
+        ("REQUEST_TIMEOUT_SECONDS", "0"),
+        ("CACHE_MAX_BYTES", "-1"),
+        ("CACHE_TTL_SECONDS", "0"),
+        ("REQUIRED_SECRETS", "PORT"),
+        ("REQUIRED_SECRETS", "api_key"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, text: str
+) -> None:
+    others = {"JWT_AUDIENCE": "mlrf"}
+    messages = faults(monkeypatch, **others, **{variable: text})
+    assert messages.keys() == {variable}
+    assert "\n" not in messages[variable]
+
+
+@pytest.mark.parametrize(
+    ("texts", "messages"),
+    [
+        pytest.param(
+            {"JWT_SECRET": LONG, "JWT_KEYS_FILE": "/keys.pem", "JWT_AUDIENCE": "mlrf"},
+            {"JWT_KEYS_FILE": "JWT_SECRET is set too; leave one of them out"},
+            id="two ways to verify tokens",
+        ),
+        pytest.param(
+            {"JWT_SECRET": LONG},
+            {"JWT_AUDIENCE": "is needed, because tokens are accepted"},
+            id="a secret without audience",
+        ),
+        pytest.param(
+            {"JWT_KEYS_FILE": "/keys.pem"},
+            {"JWT_AUDIENCE": "is needed, because tokens are accepted"},
+            id="keys without audience",
+        ),
+        pytest.param(
+            {"API_KEY": "short", "JWT_SECRET": "short", "JWT_AUDIENCE": "mlrf"},
+            {
+                "API_KEY": "at least 16 characters are needed",
+                "JWT_SECRET": "at least 32 characters are needed",
+            },
+            id="two short secrets",
+        ),
+        pytest.param(
+            {"DEFAULT_TIER": "gold"},
+            {"DEFAULT_TIER": f"`gold` is not a tier; tiers are {', '.join(TIERS)}"},
+            id="an unknown tier",
+        ),
+    ],
+)
+def test_contradicting_settings_are_refused(
+    monkeypatch: pytest.MonkeyPatch, texts: dict[str, str], messages: dict[str, str]
+) -> None:
+    """All are reported together, each with the variable to change."""
+    assert faults(monkeypatch, **texts) == messages
+
+
+@pytest.mark.parametrize("source", [{"JWT_SECRET": LONG[:32]}, {"JWT_KEYS_FILE": "/keys.pem"}])
+def test_tokens_are_accepted_from_one_source(
+    monkeypatch: pytest.MonkeyPatch, source: dict[str, str]
+) -> None:
+    assert setting(monkeypatch, **source, JWT_AUDIENCE="mlrf").jwt_audience == "mlrf"
+
+
+def test_configured_tiers_are_added_to_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiers_json = '{"gold": {"quota": 7, "window": 2}, "standard": {"quota": null}}'
+    tiers = setting(monkeypatch, TIERS=tiers_json, DEFAULT_TIER="gold").tiers
+    assert (tiers["gold"].quota, tiers["gold"].window) == (7, 2)
+    assert tiers["standard"].quota is None
+    assert {name: tiers[name] for name in TIERS if name != "standard"} == {
+        name: tier for name, tier in TIERS.items() if name != "standard"
+    }
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`export PORT` in a Makefile has that effect."""
+    assert setting(monkeypatch, **dict.fromkeys(variables(), "")) == Settings.model_construct()
+
+
+def test_variables_of_others_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert setting(monkeypatch, MLRF_UNKNOWN="1") == Settings.model_construct()
+
+
+def test_settings_are_immutable() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().port = 8080  # type: ignore[misc]
+
+
+def test_the_store_lies_in_the_artifacts_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert setting(monkeypatch, ARTIFACTS_DIR=str(tmp_path)).store == Store(tmp_path)
+
+
+def test_a_process_reads_its_environment_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    get_settings.cache_clear()
+    try:
+        before = get_settings()
+        monkeypatch.setenv("PORT", "8080")
+        assert get_settings() is before
+    finally:
+        get_settings.cache_clear()
+
+
+# --- secrets ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def manager(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return the content of a secret manager, which a test may change."""
+    stored: dict[str, Any] = {"API_KEY": "the-key-in-the-manager", "REDIS_URL": "redis://manager"}
+
+    def read(location: str, access: object, names: tuple[str, ...]) -> Mapping[str, Any]:
+        assert location == "aws://mlrf"
+        return {name: stored[name] for name in names if name in stored}
+
+    monkeypatch.setattr(settings, "read_manager", read)
+    monkeypatch.setenv("SECRETS_FROM", "aws://mlrf")
+    return stored
+
+
+def written(folder: Path, text: str) -> str:
+    (folder / "secret").write_text(text + "\n")
+    return str(folder / "secret")
+
+
+def secret_for(name: str) -> str:
+    """Return a secret that is valid for the setting of that name."""
+    return f"redis://:{LONG}@host" if name == "REDIS_URL" else LONG
+
+
+@pytest.mark.parametrize("name", Settings.secrets())
+def test_a_secret_may_stand_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    secret = secret_for(name)
+    texts = {f"{name}_FILE": written(tmp_path, secret), "JWT_AUDIENCE": "mlrf"}
+    assert getattr(setting(monkeypatch, **texts), name.lower()) == SecretStr(secret)
+
+
+def test_a_missing_file_of_a_secret_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(InputError, match=r"^REDIS_URL_FILE: its file cannot be read: "):
+        setting(monkeypatch, REDIS_URL_FILE="/nowhere/redis")
+
+
+def test_a_secret_given_twice_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"^API_KEY: API_KEY_FILE is set too"):
+        setting(monkeypatch, API_KEY=KEY, API_KEY_FILE=written(tmp_path, LONG))
+
+
+def test_the_nearer_source_of_a_setting_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, manager: dict[str, Any]
+) -> None:
+    """Environment and files win over the manager, and the manager over the default."""
+    manager["DATABASE_URL"] = OTHER
+    read = setting(monkeypatch, API_KEY=KEY, REDIS_URL_FILE=written(tmp_path, "redis://file"))
+    assert read.api_key == SecretStr(KEY)
+    assert read.redis_url == SecretStr("redis://file")
+    assert read.database_url == SecretStr(OTHER)
+
+
+def test_a_manager_provides_only_secrets(manager: dict[str, Any]) -> None:
+    manager.update({"AUTH_MODE": "disabled", "HOST": "0.0.0.0"})
+    read = Settings()
+    assert (read.auth_mode, read.host) == (AuthMode.REQUIRED, "127.0.0.1")
+    assert read.redis_url == SecretStr("redis://manager")
+
+
+def test_secrets_of_a_manager_are_validated(
+    monkeypatch: pytest.MonkeyPatch, manager: dict[str, Any]
+) -> None:
+    manager.update({"API_KEY": 1234567890123456, "REDIS_URL": {"host": "redis"}})
+    message = dict.fromkeys(["API_KEY", "REDIS_URL"], "Input should be a valid string")
+    assert faults(monkeypatch) == message
+
+
+@pytest.mark.parametrize("value", [{"current": LONG}, [LONG]], ids=["object", "list"])
+def test_an_invalid_secret_of_a_manager_is_not_shown(
+    manager: dict[str, Any], value: object
+) -> None:
+    """pydantic would quote the value."""
+    manager["API_KEY"] = value
+    with pytest.raises(ValidationError) as refusal:
+        Settings()
+    assert LONG not in str(refusal.value) + repr(refusal.value)
+
+
+@pytest.mark.parametrize("names", ["API_KEY, DATABASE_URL", '["API_KEY", "DATABASE_URL"]'])
+def test_a_required_secret_without_a_value_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, names: str
+) -> None:
+    """A default value does not count as one."""
+    message = "REQUIRED_SECRETS names it, and no source has a value for it"
+    assert faults(monkeypatch, REQUIRED_SECRETS=names) == {
+        "API_KEY": message,
+        "DATABASE_URL": message,
+    }
+
+
+def test_a_required_secret_may_come_from_anywhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, manager: dict[str, Any]
+) -> None:
+    read = setting(
+        monkeypatch,
+        REQUIRED_SECRETS="API_KEY,DATABASE_URL,REDIS_URL",
+        DATABASE_URL=f"sqlite:///{ROOT}/var/mlrf.db",  # equal to the default, but set explicitly
+        API_KEY_FILE=written(tmp_path, KEY),
+    )
+    assert read.redis_url == SecretStr("redis://manager")
+
+
+def test_secrets_are_masked_wherever_settings_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    secrets = {name: secret_for(name) for name in Settings.secrets()}
+    read = setting(monkeypatch, JWT_AUDIENCE="mlrf", **secrets)
+    for text in (repr(read), str(read), read.model_dump_json(), str(read.model_dump())):
+        assert LONG not in text
+        assert "*****" in text
+
+
+def test_the_default_of_the_database_is_masked_too() -> None:
+    assert "sqlite" not in repr(Settings())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"PORT": "http"}, id="one wrong value"),
+        pytest.param({"JWT_KEYS_FILE": "/keys.pem"}, id="settings that do not go together"),
+    ],
+)
+def test_a_refusal_shows_no_secret(monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str]) -> None:
+    """pydantic would quote the input, all of it where settings contradict each other."""
+    secrets = {name: f"{LONG}-{name}" for name in Settings.secrets()}
+    with pytest.raises(ValidationError) as refusal:
+        setting(monkeypatch, **secrets, **wrong)
+    assert LONG not in str(refusal.value) + repr(refusal.value)
+
+
+def test_a_short_secret_is_not_shown_in_its_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        setting(monkeypatch, API_KEY="hunter2")
+    assert "hunter2" not in str(refusal.value) + str(refusal.value.errors())
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        pytest.param("redis://:pa#ss@host:6379/0", "cannot be read", id="# in a password"),
+        pytest.param("redis://:12#ss@host:6379/0", "has a #", id="# behind figures"),
+        pytest.param("redis://:pa/ss@host:6379/0", "cannot be read", id="/ in a password"),
+        pytest.param("redis://:pa?ss@host:6379/0", "cannot be read", id="? in a password"),
+        pytest.param("redis://:12?ss@host", "names no host", id="? behind figures"),
+        pytest.param("redis://host:port/0", "cannot be read", id="a port that is no number"),
+        pytest.param("redis://host:99999/0", "cannot be read", id="an invalid port"),
+        pytest.param("redis://[::1/0", "cannot be read", id="half an address"),
+        pytest.param("redis://", "names no host", id="nothing but a scheme"),
+        pytest.param("redis://host/cache", "no number", id="a database by name"),
+        pytest.param("host:6379", "no scheme", id="no scheme"),
+        pytest.param("http://host:6379", "no scheme", id="another scheme"),
+        pytest.param("unix://", "names no socket", id="no socket"),
+    ],
+)
+def test_an_invalid_redis_url_is_refused(
+    monkeypatch: pytest.MonkeyPatch, url: str, reason: str
+) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        setting(monkeypatch, REDIS_URL=url)
+    line = settings.describe_faults(refusal.value)
+    assert line.startswith("REDIS_URL: ")
+    assert reason in line
+    assert "ss@host" not in line
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://host",
+        "rediss://user:p%23a%40ss@host:6380/3?ssl_cert_reqs=none",  # pragma: allowlist secret
+        "redis://:p@ss@host:6379/0",  # pragma: allowlist secret
+        "redis://[::1]:6379/0",
+        "unix:///run/redis.sock?db=1",
+    ],
+)
+def test_a_valid_redis_url_is_accepted(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    assert setting(monkeypatch, REDIS_URL=url).redis_url == SecretStr(url)

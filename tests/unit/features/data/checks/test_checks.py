@@ -1,0 +1,240 @@
+"""Checks of readable tables: keys, references, spans, gaps, unusual values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.data.checks.spikes import unusual_cells
+from features.data.findings import Report, Severity
+from features.data.reading.layout import STANDARD
+from features.data.tables import DataError, check_tables, read_tables
+from tests.unit.features.data.reading.sheets import DAYS, FIRST, frames, write_frames
+
+Frames = dict[str, pl.DataFrame]
+TODAY = date(2024, 6, 1)
+DAY, STORE, FAMILY = pl.col("date"), pl.col("store_nbr"), pl.col("family")
+
+
+def check_frames(folder: Path, changed: Frames, today: date = TODAY) -> Report:
+    report = Report()
+    check_tables(write_frames(folder, changed), STANDARD, report, today=today)
+    return report
+
+
+def codes(report: Report) -> list[tuple[str, str, int]]:
+    return [(k.first.severity.value, k.first.code, k.count) for k in report.kinds]
+
+
+def with_rows(frame: pl.DataFrame, *rows: dict[str, object]) -> pl.DataFrame:
+    added = [frame.row(0, named=True) | row for row in rows]
+    return pl.concat([frame, pl.DataFrame(added, schema=frame.schema)])
+
+
+@pytest.mark.parametrize(
+    ("table", "day"),
+    [
+        ("train", date(9999, 12, 31)),
+        ("train", date(2099, 1, 1)),
+        ("train", date(204, 1, 5)),
+        ("train", date(1970, 1, 1)),
+        ("train", date(2023, 1, 1)),
+        ("train", date(2024, 5, 1)),
+        ("transactions", date(9999, 12, 31)),
+        ("oil", date(1900, 1, 1)),
+        ("test", date(2099, 1, 1)),
+        ("holidays_events", date(9999, 12, 31)),
+    ],
+    ids=lambda value: str(value),
+)
+def test_a_date_far_from_all_others_is_refused(tmp_path: Path, table: str, day: date) -> None:
+    changed = frames()
+    changed[table] = with_rows(changed[table], {"date": day})
+    report = check_frames(tmp_path, changed)
+    assert codes(report)[0] == ("error", "date-span", 1)
+    first = report.errors[0].first
+    assert (first.row, first.column, first.value) == (changed[table].height, "date", str(day))
+
+
+def test_a_store_that_reopens_after_two_months_is_a_gap_and_no_error(tmp_path: Path) -> None:
+    changed = frames()
+    later = changed["train"].with_columns(DAY + timedelta(DAYS + 60))
+    changed["train"] = pl.concat([changed["train"], later])
+    del changed["test"]
+    report = check_frames(tmp_path, changed, date(2024, 12, 1))
+    assert report.errors == []
+    assert "gap-retailer" in [kind.first.code for kind in report.warnings]
+
+
+def test_sales_in_the_future_are_a_warning(tmp_path: Path) -> None:
+    report = check_frames(tmp_path, frames(), FIRST + timedelta(DAYS - 3))
+    assert [k.first.code for k in report.warnings] == ["future-rows", "future-rows"]
+    assert report.errors == []
+
+
+def _end_store_early(changed: Frames) -> None:
+    last = FIRST + timedelta(DAYS - 3)
+    changed["train"] = changed["train"].filter(~((STORE == 2) & (last < DAY)))
+
+
+def _drop_store_day(changed: Frames) -> None:
+    changed["train"] = changed["train"].filter(~((STORE == 2) & (date(2024, 1, 20) == DAY)))
+
+
+def _drop_day_of_all_stores(changed: Frames) -> None:
+    changed["train"] = changed["train"].filter(date(2024, 1, 20) != DAY)
+
+
+def _drop_series_day(changed: Frames) -> None:
+    hole = (STORE == 2) & (FAMILY == "BREAD") & (date(2024, 1, 20) == DAY)
+    changed["train"] = changed["train"].filter(~hole)
+
+
+def _sell_a_barcode(changed: Frames) -> None:
+    cell = (STORE == 1) & (FAMILY == "BREAD") & (date(2024, 1, 20) == DAY)
+    changed["train"] = changed["train"].with_columns(
+        sales=pl.when(cell).then(7501031311309.0).otherwise("sales")
+    )
+
+
+def _multiply_one_cell(changed: Frames) -> None:
+    cell = (STORE == 1) & (FAMILY == "BREAD") & (date(2024, 1, 20) == DAY)
+    changed["train"] = changed["train"].with_columns(
+        sales=pl.when(cell).then(pl.col("sales") * 100).otherwise("sales")
+    )
+
+
+def _misspell_city(changed: Frames) -> None:
+    changed["holidays_events"] = changed["holidays_events"].with_columns(
+        locale_name=pl.col("locale_name").replace("Bröke", "Broke")
+    )
+
+
+def _uppercase_city(changed: Frames) -> None:
+    changed["holidays_events"] = changed["holidays_events"].with_columns(
+        locale_name=pl.col("locale_name").replace("Bröke", "BRÖKE")
+    )
+
+
+def _add_store_without_rows(changed: Frames) -> None:
+    changed["stores"] = with_rows(changed["stores"], {"store_nbr": 77})
+
+
+def _shorten_oil(changed: Frames) -> None:
+    changed["oil"] = changed["oil"].head(2)
+
+
+def _drop_transactions(changed: Frames) -> None:
+    changed["transactions"] = changed["transactions"].filter(STORE != 2)
+
+
+def _drop_store_from_test(changed: Frames) -> None:
+    changed["test"] = changed["test"].filter(STORE != 2)
+
+
+def _repeat_holiday(changed: Frames) -> None:
+    changed["holidays_events"] = with_rows(changed["holidays_events"], {})
+
+
+def _add_long_event(changed: Frames) -> None:
+    row = {"type": "Event", "description": "Lockdown", "transferred": False}
+    days = [{**row, "date": FIRST + timedelta(number)} for number in range(12)]
+    changed["holidays_events"] = with_rows(changed["holidays_events"], *days)
+
+
+def _add_similar_family(changed: Frames) -> None:
+    more = changed["train"].filter(STORE == 2, FAMILY == "BREAD")
+    changed["train"] = pl.concat([changed["train"], more.with_columns(family=pl.lit("Bread"))])
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        (_end_store_early, "undelivered", "store_nbr 2 has no rows from 2024-02-08 to 2024-02-09"),
+        (_drop_store_day, "gap-store", "no row of store_nbr 2 on 2024-01-20"),
+        (_drop_day_of_all_stores, "gap-retailer", "no row of any store on 2024-01-20"),
+        (_drop_series_day, "gap-series", "store_nbr 2, family BREAD has no row on 1 days"),
+        (_sell_a_barcode, "outlier", "7501031311309 on 2024-01-20 for store_nbr 1, family BREAD"),
+        (
+            _multiply_one_cell,
+            "unusual-sales",
+            "on 2024-01-20 is unusual for store_nbr 1, family BREAD",
+        ),
+        (_misspell_city, "place-unknown", "'Broke' is the city of no store"),
+        (_uppercase_city, "place-case", "'BRÖKE' is taken for the city 'Bröke'"),
+        (_add_store_without_rows, "store-without-rows", "store_nbr 77 has no rows in train"),
+        (_shorten_oil, "stale", "ends on 2024-01-02, 38 days before"),
+        (_drop_transactions, "no-transactions", "says nothing of store_nbr 2"),
+        (_drop_store_from_test, "test-partial", "leaves out 3 of 9 series"),
+        (_repeat_holiday, "holiday-repeated", "'New Year' on 2024-01-01 is listed again"),
+        (_add_long_event, "long-event", "'Lockdown' takes 12 days of 2024"),
+        (_add_similar_family, "similar-names", "'BREAD' (120 rows) and 'Bread' (40 rows)"),
+    ],
+)
+def test_suspicious_data_is_a_warning(
+    tmp_path: Path, change: Callable[[Frames], None], code: str, words: str
+) -> None:
+    changed = frames()
+    change(changed)
+    report = check_frames(tmp_path, changed)
+    assert report.errors == []
+    warnings = {kind.first.code: kind.first.line for kind in report.warnings}
+    assert words in warnings.get(code, f"only {warnings}")
+
+
+def test_all_faults_of_all_tables_are_reported_at_once(tmp_path: Path) -> None:
+    changed = frames()
+    changed["train"] = with_rows(
+        changed["train"], {}, {"store_nbr": 77, "date": date(2024, 1, 2)}
+    ).with_columns(sales=pl.when(pl.int_range(pl.len()) == 5).then(-1.0).otherwise("sales"))
+    changed["oil"] = changed["oil"].drop("dcoilwtico")
+    changed["stores"] = with_rows(changed["stores"], {"city": "  "})
+    changed["test"] = with_rows(changed["test"], {"date": FIRST, "id": 99})
+    report = check_frames(tmp_path, changed)
+    assert {(k.first.file, k.first.code) for k in report.errors} == {
+        ("train.parquet", "too-small"),
+        ("train.parquet", "repeated-row"),
+        ("train.parquet", "unknown-store"),
+        ("oil.parquet", "column-missing"),
+        ("stores.parquet", "no-value"),
+        ("test.parquet", "test-before-origin"),
+    }
+    with pytest.raises(DataError) as caught:
+        read_tables(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path / 'train.parquet'}, row 6, column sales: ")
+    assert f"(5 more; mlrf check {tmp_path} shows all)" in str(caught.value)
+
+
+def test_names_equal_after_cleaning_are_reported_with_both_rows(tmp_path: Path) -> None:
+    changed = frames()
+    changed["train"] = with_rows(changed["train"], {"family": "BREAD "})
+    report = check_frames(tmp_path, changed)
+    assert codes(report) == [("warning", "name-form", 1), ("error", "repeated-row", 1)]
+    assert "repeats row 1 " in report.errors[0].first.message
+
+
+def test_an_unknown_series_of_test_is_reported_with_the_nearest_name(tmp_path: Path) -> None:
+    changed = frames()
+    changed["test"] = with_rows(changed["test"], {"family": "BRAED", "id": 99})
+    report = check_frames(tmp_path, changed)
+    assert report.errors[0].first.advice == "did you mean 'BREAD'?"
+
+
+def test_seasons_and_promotions_are_not_unusual() -> None:
+    """Each year has a week of tenfold sales, as in December or at the start of school."""
+    draw = np.random.default_rng(1)
+    sales = draw.poisson(20, (1, 3 * 365)).astype(float)
+    for year in range(3):
+        sales[0, year * 365 + 350 : year * 365 + 357] *= 10
+    assert unusual_cells(sales) == []
+    sales[0, 500] = 2000
+    assert unusual_cells(sales) == [(0, 500)]
+
+
+def test_clean_tables_have_no_errors(tmp_path: Path) -> None:
+    assert check_frames(tmp_path, frames()).count(Severity.ERROR) == 0

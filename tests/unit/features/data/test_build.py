@@ -1,0 +1,448 @@
+"""Building a snapshot: the content of each array; equal tables give equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.data.build import build_snapshot
+from features.data.hierarchy import BOTTOM, TOTAL, Levels
+from features.data.snapshot import MAX_HORIZON, Snapshot, load_snapshot
+from features.data.tables import SCHEMAS, Tables, read_tables
+
+WINE, MILK = "LIQUOR,WINE,BEER", "MILK"
+FIRST, LAST = date(2023, 12, 23), date(2023, 12, 27)
+CLOSED = date(2023, 12, 25)
+TEN_WINE, TEN_MILK, TWO_WINE, TWO_MILK = (
+    "store:10/family:LIQUOR,WINE,BEER",
+    "store:10/family:MILK",
+    "store:2/family:LIQUOR,WINE,BEER",
+    "store:2/family:MILK",
+)
+
+
+def frame(name: str, rows: Mapping[str, list[object]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema={column.name: column.dtype for column in SCHEMAS[name]})
+
+
+def days(*offsets: int) -> list[object]:
+    """Return the day some days after the first one."""
+    return [FIRST + timedelta(offset) for offset in offsets]
+
+
+def small_tables() -> Tables:
+    """Return five days to 27 December without the 25th; store 2 sells milk from day two on."""
+    return Tables(
+        train=frame(
+            "train",
+            {
+                "date": days(0, 0, 1, 1, 1, 3, 3, 3, 4, 4, 4),
+                "store_nbr": [10, 2, 10, 2, 2, 10, 2, 2, 10, 2, 2],
+                "family": [WINE, WINE, WINE, MILK, WINE, WINE, MILK, WINE, WINE, MILK, WINE],
+                "sales": [1.0, 2.0, 3.0, 4.5, 5.0, 6.0, 7.125, 0.0, 8.0, 9.0, 10.0],
+                "onpromotion": [0.0, 1.0, 0.0, 2.0, 0.0, 3.0, 0.0, 0.0, 4.0, 0.0, 5.0],
+            },
+        ),
+        stores=frame(
+            "stores",
+            {
+                "store_nbr": [10, 2, 30],
+                "city": ["Brook", "Alder", "Cove"],
+                "state": ["North", "North", "South"],
+                "type": ["A", "B", "C"],
+                "cluster": ["9", "10", "1"],
+            },
+        ),
+        oil=frame(
+            "oil", {"date": days(1, 2, 3, 4, 5), "dcoilwtico": [70.0, None, 72.5, None, 99.0]}
+        ),
+        holidays_events=frame(
+            "holidays_events",
+            {
+                "date": days(9, 2),
+                "type": ["Holiday", "Holiday"],
+                "locale": ["National", "National"],
+                "locale_name": ["Country", "Country"],
+                "description": ["New Year", "Midwinter"],
+                "transferred": [False, False],
+            },
+        ),
+        transactions=frame(
+            "transactions",
+            {
+                "date": days(-1, 0, 1, 4, 5, 1),
+                "store_nbr": [2, 2, 2, 10, 10, 30],
+                "transactions": [11.0, 12.0, 13.0, 14.0, 15.0, 16.0],
+            },
+        ),
+        test=frame(
+            "test",
+            {
+                "id": [0, 1, 2, 3],
+                "date": days(5, 5, 7, 5 + MAX_HORIZON),
+                "store_nbr": [10, 2, 2, 2],
+                "family": [WINE, MILK, MILK, MILK],
+                "onpromotion": [6.0, 0.0, 7.0, 8.0],
+            },
+        ),
+    )
+
+
+@pytest.fixture
+def tables() -> Tables:
+    return small_tables()
+
+
+@pytest.fixture
+def snapshot(tables: Tables, tmp_path: Path) -> Snapshot:
+    return build(tables, tmp_path)
+
+
+def build(tables: Tables, folder: Path) -> Snapshot:
+    return load_snapshot(build_snapshot(tables, folder).path)
+
+
+def sales(snapshot: Snapshot, node: str) -> list[float]:
+    values: list[float] = snapshot.sales[snapshot.hierarchy.index[node]].tolist()
+    return values
+
+
+def promotions(snapshot: Snapshot, node: str) -> list[float]:
+    row = snapshot.hierarchy.index[node] - snapshot.hierarchy.n_upper
+    values: list[float] = snapshot.onpromotion[row].tolist()
+    return values
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_series_are_those_of_train_by_store_number_and_family(snapshot: Snapshot) -> None:
+    ids = [node.id for node in snapshot.hierarchy.nodes]
+    assert ids == [
+        TOTAL,
+        *("store:2", "store:10"),
+        *(f"family:{WINE}", f"family:{MILK}"),
+        *(TWO_WINE, TWO_MILK, TEN_WINE),
+    ]
+    assert TEN_MILK not in ids
+
+
+def test_day_without_a_row_is_a_day_without_sales(snapshot: Snapshot) -> None:
+    closed = snapshot.index_of(CLOSED)
+    assert not snapshot.sales[:, closed].any()
+    assert promotions(snapshot, TWO_WINE)[closed] == 0
+    assert sales(snapshot, TWO_WINE) == [2, 5, 0, 0, 10]
+    assert sales(snapshot, TWO_MILK) == [0, 4.5, 0, 7.125, 9]
+    assert sales(snapshot, TEN_WINE) == [1, 3, 0, 6, 8]
+
+
+def test_parents_are_the_sums_of_their_bottoms(snapshot: Snapshot) -> None:
+    assert sales(snapshot, "store:2") == [2, 9.5, 0, 7.125, 19]
+    assert sales(snapshot, "store:10") == [1, 3, 0, 6, 8]
+    assert sales(snapshot, f"family:{WINE}") == [3, 8, 0, 6, 18]
+    assert sales(snapshot, f"family:{MILK}") == [0, 4.5, 0, 7.125, 9]
+    assert sales(snapshot, TOTAL) == [3, 12.5, 0, 13.125, 27]
+
+
+def test_facts_state_the_span_and_the_last_planned_day(snapshot: Snapshot) -> None:
+    assert snapshot.facts.first_date == FIRST
+    assert snapshot.facts.origin == LAST
+    assert snapshot.facts.promotions_known_through == FIRST + timedelta(7)
+    assert snapshot.promotion_lead == 3
+    assert (snapshot.n_days, snapshot.newest_origin) == (5, 4)
+    assert snapshot.date_at(snapshot.newest_origin) == LAST
+    assert len(snapshot.dates) == 5 + MAX_HORIZON
+
+
+def test_oil_is_filled_forward_and_never_backward(snapshot: Snapshot) -> None:
+    assert np.isnan(snapshot.oil[0])
+    assert snapshot.oil[1:].tolist() == [70, 70, 72.5, 72.5]
+
+
+def test_oil_before_the_first_day_fills_forward(tables: Tables, tmp_path: Path) -> None:
+    early = frame("oil", {"date": days(-9, -3, -1), "dcoilwtico": [50.0, 60.0, None]})
+    snapshot = build(replace(tables, oil=pl.concat([tables.oil, early])), tmp_path)
+    assert snapshot.oil.tolist() == [60, 70, 70, 72.5, 72.5]
+
+
+def test_oil_without_any_value_is_nan(tables: Tables, tmp_path: Path) -> None:
+    unknown = tables.oil.with_columns(dcoilwtico=pl.lit(None, pl.Float64))
+    assert np.isnan(build(replace(tables, oil=unknown), tmp_path).oil).all()
+
+
+def test_promotions_that_are_not_planned_are_unknown_and_not_zero(snapshot: Snapshot) -> None:
+    ahead = slice(snapshot.n_days, None)
+    unknown = np.full(MAX_HORIZON, np.nan)
+    expected = {
+        TWO_WINE: unknown.copy(),
+        TWO_MILK: unknown.copy(),
+        TEN_WINE: unknown.copy(),
+    }
+    expected[TWO_MILK][[0, 2]] = [0, 7]  # the day between is not in the test table
+    expected[TEN_WINE][0] = 6
+    for node, values in expected.items():
+        np.testing.assert_array_equal(promotions(snapshot, node)[ahead], values)
+
+
+def test_past_promotions_are_those_of_train(snapshot: Snapshot) -> None:
+    assert promotions(snapshot, TWO_WINE)[:5] == [1, 0, 0, 0, 5]
+    assert promotions(snapshot, TWO_MILK)[:5] == [0, 2, 0, 0, 0]
+    assert promotions(snapshot, TEN_WINE)[:5] == [0, 0, 0, 3, 4]
+
+
+def test_promotions_beyond_the_horizon_are_left_out(tables: Tables, tmp_path: Path) -> None:
+    assert tables.test is not None
+    far = tables.test.filter(pl.col("date") == pl.col("date").max())
+    near = far.with_columns(date=pl.lit(LAST + timedelta(MAX_HORIZON)))
+    beyond = build(replace(tables, test=far), tmp_path)
+    assert np.isnan(beyond.onpromotion[:, beyond.n_days :]).all()
+    assert beyond.facts.promotions_known_through == LAST
+    last = build(replace(tables, test=near), tmp_path)
+    assert promotions(last, TWO_MILK)[-1] == 8
+    assert last.promotion_lead == MAX_HORIZON
+
+
+def test_without_a_test_table_no_promotion_is_known(tables: Tables, tmp_path: Path) -> None:
+    snapshot = build(replace(tables, test=None), tmp_path)
+    assert np.isnan(snapshot.onpromotion[:, snapshot.n_days :]).all()
+    assert not np.isnan(snapshot.onpromotion[:, : snapshot.n_days]).any()
+    assert snapshot.promotion_lead == 0
+
+
+def test_stores_are_ordered_and_those_that_never_sold_left_out(snapshot: Snapshot) -> None:
+    assert [store.store_nbr for store in snapshot.stores] == [2, 10]
+    assert [store.city for store in snapshot.stores] == ["Alder", "Brook"]
+    assert snapshot.store_share[snapshot.hierarchy.index[TOTAL]].tolist() == [2 / 3, 1 / 3]
+    assert snapshot.store_share[snapshot.hierarchy.index["store:10"]].tolist() == [0, 1]
+
+
+def test_transactions_are_placed_by_store_and_day(snapshot: Snapshot) -> None:
+    nan = np.nan
+    expected = [[12, 13, nan, nan, nan], [nan, nan, nan, nan, 14]]
+    np.testing.assert_array_equal(snapshot.transactions, np.array(expected, dtype=np.float32))
+
+
+def test_holidays_are_stored_by_date(snapshot: Snapshot) -> None:
+    assert [holiday.description for holiday in snapshot.holidays] == ["Midwinter", "New Year"]
+    assert snapshot.calendar.day["national_day_off"][snapshot.index_of(CLOSED)] == 1
+
+
+def test_first_sale_is_the_first_day_with_sales(tables: Tables, tmp_path: Path) -> None:
+    never = tables.train.with_columns(
+        sales=pl.when(pl.col("family") == MILK).then(0.0).otherwise("sales")
+    )
+    snapshot = build(tables, tmp_path)
+    silent = build(replace(tables, train=never), tmp_path)
+    row = snapshot.hierarchy.index[TWO_MILK]
+    assert snapshot.first_sale[row] == 1
+    assert silent.first_sale[row] == silent.n_days
+    assert silent.first_sale[0] == 0
+
+
+def test_arrays_cannot_be_written_to(snapshot: Snapshot) -> None:
+    for name in ("sales", "onpromotion", "oil", "transactions"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(snapshot, name)[0] = 1
+
+
+def test_a_level_may_be_added(tables: Tables, tmp_path: Path) -> None:
+    levels: Levels = {TOTAL: (), "city": ("city",), BOTTOM: ("store_nbr", "family")}
+    snapshot = load_snapshot(build_snapshot(tables, tmp_path, levels=levels).path)
+    assert list(snapshot.hierarchy.levels) == [TOTAL, "city", BOTTOM]
+    assert sales(snapshot, "city:Alder") == [2, 9.5, 0, 7.125, 19]
+    assert sales(snapshot, "city:Brook") == [1, 3, 0, 6, 8]
+
+
+def test_two_builds_are_equal_byte_for_byte(tables: Tables, tmp_path: Path) -> None:
+    folders = [build_snapshot(tables, tmp_path / name).path for name in ("one", "two")]
+    assert folders[0].name == folders[1].name
+    assert files(folders[0]) == files(folders[1])
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_order_of_rows_does_not_matter(tables: Tables, tmp_path: Path, seed: int) -> None:
+    shuffled = {
+        field.name: getattr(tables, field.name).sample(fraction=1, shuffle=True, seed=seed)
+        for field in fields(Tables)
+    }
+    name = build_snapshot(tables, tmp_path / "plain").name
+    assert build_snapshot(Tables(**shuffled), tmp_path / "shuffled").name == name
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        pytest.param("train", pl.col("sales") + 0.001, id="sales"),
+        pytest.param("train", pl.col("onpromotion") + 1, id="promotions"),
+        pytest.param("test", pl.col("onpromotion") + 1, id="plans"),
+        pytest.param("stores", pl.col("city") + "x", id="cities"),
+        pytest.param("oil", pl.col("dcoilwtico") + 0.01, id="oil"),
+        pytest.param("transactions", pl.col("transactions") + 1, id="transactions"),
+        pytest.param("holidays_events", pl.col("description") + "x", id="holidays"),
+    ],
+)
+def test_other_data_have_another_name(
+    tables: Tables, tmp_path: Path, table: str, change: pl.Expr
+) -> None:
+    other = replace(tables, **{table: getattr(tables, table).with_columns(change)})
+    assert build_snapshot(other, tmp_path).name != build_snapshot(tables, tmp_path).name
+
+
+def test_name_begins_with_the_origin(tables: Tables, tmp_path: Path) -> None:
+    assert build_snapshot(tables, tmp_path).name.startswith("2023-12-27-")
+
+
+def test_csv_and_parquet_give_the_same_snapshot(tables: Tables, tmp_path: Path) -> None:
+    folders = {form: tmp_path / form for form in ("csv", "parquet")}
+    for folder in folders.values():
+        folder.mkdir()
+    # adds values with many digits, which a CSV file must keep exactly
+    awkward = tables.train.with_columns(sales=pl.col("sales") / 3 + 0.1)
+    for field in fields(Tables):
+        table = awkward if field.name == "train" else getattr(tables, field.name)
+        table.write_csv(folders["csv"] / f"{field.name}.csv")
+        table.write_parquet(folders["parquet"] / f"{field.name}.parquet")
+    assert f'"{WINE}"' in (folders["csv"] / "train.csv").read_text()
+    artifacts = {
+        form: build_snapshot(read_tables(folder), tmp_path / f"from {form}")
+        for form, folder in folders.items()
+    }
+    assert artifacts["csv"].name == artifacts["parquet"].name
+    assert files(artifacts["csv"].path) == files(artifacts["parquet"].path)
+    ids = load_snapshot(artifacts["csv"].path).hierarchy.index
+    assert TWO_WINE in ids
+
+
+def regular_tables(tables: Tables, *, change: pl.Expr | None = None) -> Tables:
+    """Return 60 days of two families of stores 2 and 10; each day sells 20 units more."""
+    rows = [
+        (FIRST + timedelta(day), store, family, 20.0 * (day + 1), 1.0)
+        for day in range(60)
+        for store in (2, 10)
+        for family in (WINE, MILK)
+    ]
+    train = pl.DataFrame(
+        rows,
+        schema={column.name: column.dtype for column in SCHEMAS["train"]},
+        orient="row",
+    )
+    return replace(tables, train=train if change is None else train.with_columns(change), test=None)
+
+
+def test_undelivered_days_of_a_store_are_missing(tables: Tables, tmp_path: Path) -> None:
+    whole = regular_tables(tables)
+    newest = FIRST + timedelta(59)
+    late = whole.train.filter((pl.col("store_nbr") != 2) | (pl.col("date") < newest - timedelta(1)))
+    snapshot, complete = build(replace(whole, train=late), tmp_path), build(whole, tmp_path)
+    assert np.isnan(sales(snapshot, TWO_WINE)[-2:]).all()
+    assert sales(snapshot, TWO_WINE)[:-2] == sales(complete, TWO_WINE)[:-2]
+    assert sales(snapshot, TEN_WINE) == sales(complete, TEN_WINE)
+    for node in ("store:2", f"family:{WINE}", TOTAL):
+        assert np.isnan(sales(snapshot, node)[-2:]).all(), "a part is not a sum"
+    assert np.isnan(promotions(snapshot, TWO_WINE)[58:60]).all()
+    assert promotions(snapshot, TEN_WINE)[58:60] == [1, 1]
+
+    row = snapshot.hierarchy.index[TWO_WINE]
+    assert snapshot.history[row, -1] == np.mean([20 * (60 - 7 * week) for week in (1, 2, 3, 4)])
+    np.testing.assert_array_equal(
+        snapshot.history, snapshot.hierarchy.aggregate(snapshot.history[5:])
+    )
+    days = np.array([57, 58, 59])
+    targets = snapshot.targets(np.array([row, row + 2]), days)
+    assert targets.tolist()[1] == [58 * 20, 59 * 20, 60 * 20]
+    np.testing.assert_array_equal(targets[0], [58 * 20, np.nan, np.nan])
+    assert snapshot.sales_known_through[[row, row + 2]].tolist() == [57, 59]
+    assert snapshot.sales_known_through[0] == 57
+
+
+def test_an_outlier_is_stored_and_excluded_from_training(tables: Tables, tmp_path: Path) -> None:
+    is_cell = (
+        (pl.col("date") == FIRST + timedelta(40))
+        & (pl.col("store_nbr") == 2)
+        & (pl.col("family") == MILK)
+    )
+    absurd = pl.when(is_cell).then(7501031311309.0).otherwise("sales").alias("sales")
+    snapshot = build(regular_tables(tables, change=absurd), tmp_path)
+    row = snapshot.hierarchy.index[TWO_MILK]
+    assert snapshot.sales[row, 40] == 7501031311309
+    assert snapshot.history[row, 40] == np.mean([20 * (41 - 7 * week) for week in (1, 2, 3, 4)])
+    assert snapshot.history.max() < 10_000
+    targets = snapshot.targets(slice(None), np.arange(snapshot.n_days))
+    unusable = {snapshot.hierarchy.nodes[at].id for at in np.flatnonzero(np.isnan(targets[:, 40]))}
+    assert unusable == {TOTAL, "store:2", f"family:{MILK}", TWO_MILK}
+    assert not np.isnan(np.delete(targets, 40, axis=1)).any()
+
+
+def test_outliers_of_promotions_and_transactions_are_missing(
+    tables: Tables, tmp_path: Path
+) -> None:
+    on = (pl.col("date") == FIRST + timedelta(40)) & (pl.col("store_nbr") == 2)
+    absurd = pl.when(on).then(1e9).otherwise("onpromotion").alias("onpromotion")
+    visits = frame(
+        "transactions",
+        {
+            "date": days(*range(60)),
+            "store_nbr": [2] * 60,
+            "transactions": [1e9 if day == 50 else 300.0 for day in range(60)],
+        },
+    )
+    changed = replace(regular_tables(tables, change=absurd), transactions=visits)
+    snapshot = build(changed, tmp_path)
+    assert np.isnan(promotions(snapshot, TWO_WINE)[40])
+    assert promotions(snapshot, TEN_WINE)[40] == 1
+    assert snapshot.past_promotions(slice(40, 41)).tolist() == [[1]] * 4
+    assert np.isnan(snapshot.transactions[0, 50])
+    assert np.nanmax(snapshot.transactions) == 300
+
+
+def test_complete_tables_have_no_estimates(tables: Tables, tmp_path: Path) -> None:
+    artifact = build_snapshot(regular_tables(tables), tmp_path)
+    assert "estimated.npy" not in files(artifact.path)
+    snapshot = load_snapshot(artifact.path)
+    assert snapshot.history is snapshot.sales
+
+
+def test_repeated_holidays_change_nothing(tables: Tables, tmp_path: Path) -> None:
+    twice = replace(tables, holidays_events=pl.concat([tables.holidays_events] * 8))
+    assert build_snapshot(twice, tmp_path).name == build_snapshot(tables, tmp_path).name
+
+
+def test_promotions_of_a_series_are_known_as_far_as_its_rows_of_test(snapshot: Snapshot) -> None:
+    """The tables have rows for some series only.
+
+    Milk of store 2 has rows on the 1st and 3rd day after the origin, wine of store 10 on the 1st,
+    wine of store 2 on none.
+    """
+    lead = {
+        node.id: int(days)
+        for node, days in zip(snapshot.hierarchy.nodes, snapshot.known_lead, strict=True)
+    }
+    assert lead == {
+        TOTAL: 0,
+        "store:2": 0,
+        "store:10": 1,
+        f"family:{WINE}": 0,
+        f"family:{MILK}": 1,
+        TWO_WINE: 0,
+        TWO_MILK: 1,
+        TEN_WINE: 1,
+    }
+
+
+def test_only_a_snapshot_of_the_demo_is_marked(demo_folder: Path, tmp_path: Path) -> None:
+    """The manifest and the name of other data do not change."""
+    tables = read_tables(demo_folder)
+    plain = build_snapshot(tables, tmp_path)
+    demo = build_snapshot(tables, tmp_path, demo=True)
+    assert "demo" not in plain.facts
+    assert not load_snapshot(plain.path).facts.demo
+    assert demo.facts["demo"] is True
+    assert load_snapshot(demo.path).facts.demo
+    assert demo.name != plain.name

@@ -1,0 +1,64 @@
+"""Pruning snapshots: never the serving, the newest or young ones."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from lifecycle.retention import prune
+from storage.artifacts import ArtifactError, Release, Store
+
+DAY = 24 * 3600
+AGES = {"a": 40, "b": 30, "c": 20, "d": 10, "e": 2}
+"""Days since each snapshot was written."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Return five snapshots and their forecasts by two bundles; the second oldest serves."""
+    store = Store(tmp_path / "artifacts")
+    for name, days in AGES.items():
+        for folder in (
+            store.snapshots / name,
+            *(store.forecasts / f"2024-06-30-{bundle}.{name}-0f" for bundle in ("x", "y")),
+        ):
+            folder.mkdir(parents=True)
+            (folder / "file").touch()
+            os.utime(folder, (0, time.time() - days * DAY))
+    (store.forecasts / ".lock").touch()
+    return store.promote(Release("2024-06-30-x", "b"))
+
+
+def list_snapshots(store: Store) -> set[str]:
+    """Return the snapshots' names; assert that each has the forecasts of both bundles."""
+    names = {path.name for path in store.snapshots.iterdir()}
+    made = {path.name for path in store.forecasts.glob("2*")}
+    assert made == {f"2024-06-30-{bundle}.{name}-0f" for bundle in ("x", "y") for name in names}
+    return names
+
+
+@pytest.mark.parametrize(
+    ("keep", "days", "expected"),
+    [
+        pytest.param(1, 7, {"b", "e"}, id="the newest and the serving"),
+        pytest.param(3, 7, {"b", "c", "d", "e"}, id="several"),
+        pytest.param(1, 15, {"b", "d", "e"}, id="young ones"),
+        pytest.param(9, 0, set(AGES), id="as many as there are"),
+        pytest.param(0, 0, {"b"}, id="the serving"),
+    ],
+)
+def test_retained_snapshots_stay(store: Store, keep: int, days: int, expected: set[str]) -> None:
+    removed = prune(store, keep=keep, age=days * DAY)
+    assert list_snapshots(store) == expected
+    assert set(removed) >= set(AGES) - expected
+    assert (store.forecasts / ".lock").exists()
+
+
+def test_without_a_current_release_nothing_is_removed(store: Store) -> None:
+    store.pointer.unlink()
+    with pytest.raises(ArtifactError):
+        prune(store, keep=0, age=0)
+    assert list_snapshots(store) == set(AGES)

@@ -1,0 +1,328 @@
+"""Calibrated intervals: nominal coverage and valid bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from features.data.hierarchy import BOTTOM, TOTAL, Hierarchy
+from features.data.snapshot import Snapshot
+from models.bundle import load_bundle
+from models.engine import ForecastEngine
+from models.intervals import BUCKETS, Calibration, Intervals, bucket_of
+from training.evaluation.calibration import (
+    KNOTS,
+    Errors,
+    calibrate,
+    chronological_blocks,
+    collect,
+    weekly_origins,
+)
+from training.evaluation.coverage import NOMINALS
+
+Draw = np.random.Generator
+
+
+@pytest.fixture(scope="module")
+def hierarchy(snapshot: Snapshot) -> Hierarchy:
+    return snapshot.hierarchy
+
+
+def errors_of(hierarchy: Hierarchy, draw: Draw, *, origins: int, first: int = 0) -> Errors:
+    """Draw errors of series of different size and noise, growing with the days ahead.
+
+    Forecasts are right on average at every level: an interval always holds its forecast, and would
+    be too wide if most values lay on one side of it.
+    """
+    count = hierarchy.n_bottom
+    sizes, noise = np.geomspace(2, 2000, count), np.linspace(0.1, 0.45, count)
+    shape = (origins, count, len(KNOTS))
+    forecast = sizes[:, None] * draw.uniform(0.7, 1.3, shape)
+    spread = noise[:, None] * (1 + KNOTS / 90)
+    actual = forecast * (1 + spread * draw.uniform(-1, 1, shape))
+    return Errors(
+        origins=first + 7 * np.arange(origins),
+        horizons=KNOTS,
+        forecast=np.stack([hierarchy.aggregate(values) for values in forecast]),
+        actual=np.stack([hierarchy.aggregate(values) for values in actual]),
+        sold=np.ones((origins, len(hierarchy)), dtype=bool),
+        ordinary=np.ones((origins, len(KNOTS)), dtype=bool),
+    )
+
+
+def sold(nodes: np.ndarray) -> np.ndarray:
+    """Return True for every node: all have sold by the origin."""
+    return np.ones(len(nodes), dtype=bool)
+
+
+@pytest.fixture(scope="module")
+def errors(hierarchy: Hierarchy) -> Errors:
+    return errors_of(hierarchy, np.random.default_rng(1), origins=60)
+
+
+@pytest.fixture(scope="module")
+def calibration(errors: Errors, hierarchy: Hierarchy) -> Calibration:
+    return calibrate(errors, hierarchy)
+
+
+@pytest.fixture(scope="module")
+def intervals(calibration: Calibration, hierarchy: Hierarchy) -> Intervals:
+    return Intervals(calibration, hierarchy)
+
+
+# --- origins ----------------------------------------------------------------------------------
+
+
+@given(last=st.integers(1000, 3000), count=st.integers(1, 100))
+def test_origins_lie_one_in_each_week(last: int, count: int) -> None:
+    origins = weekly_origins(last, count)
+    assert len(origins) == count
+    assert (np.diff(origins) > 0).all()
+    assert ((last - origins[::-1]) // 7 == np.arange(count)).all()
+
+
+@given(last=st.integers(1000, 3000), count=st.integers(7, 100))
+def test_origins_of_seven_weeks_are_seven_weekdays(last: int, count: int) -> None:
+    origins = weekly_origins(last, count)
+    for first in range(count - 6):
+        assert len(set(origins[first : first + 7] % 7)) == 7
+
+
+# --- errors -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def old_engine(backtested: Path, snapshot: Snapshot) -> ForecastEngine:
+    """Return the oldest model of the backtest."""
+    oldest = min((backtested / "bundles").iterdir())
+    return ForecastEngine(load_bundle(oldest), snapshot)
+
+
+def test_errors_are_those_of_forecasts_as_of_their_origin(
+    old_engine: ForecastEngine, snapshot: Snapshot
+) -> None:
+    trained = snapshot.index_of(old_engine.bundle.facts.trained_through)
+    origins, horizons = np.array([trained, trained + 9]), np.array([1, 16, 89])
+    steps: list[tuple[int, int]] = []
+    errors = collect(
+        old_engine,
+        origins,
+        horizons=horizons,
+        progress=lambda done, total: steps.append((done, total)),
+    )
+    for place, origin in enumerate(origins):
+        forecast = old_engine.forecast(int(origin), horizons).values
+        np.testing.assert_array_equal(errors.forecast[place], forecast)
+        np.testing.assert_array_equal(errors.actual[place], snapshot.sales[:, origin + horizons])
+        np.testing.assert_array_equal(errors.sold[place], snapshot.first_sale <= origin)
+    assert steps == [(1, 2), (2, 2)]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        pytest.param(lambda trained, newest: trained - 1, id="seen by the model"),
+        pytest.param(lambda trained, newest: newest - 88, id="ends after the data"),
+    ],
+)
+def test_an_origin_within_training_data_is_refused(
+    old_engine: ForecastEngine, snapshot: Snapshot, origin: Callable[[int, int], int]
+) -> None:
+    trained = snapshot.index_of(old_engine.bundle.facts.trained_through)
+    with pytest.raises(ValueError, match="before the model's last day, or too near"):
+        collect(old_engine, np.array([origin(trained, snapshot.newest_origin)]))
+
+
+@pytest.mark.parametrize(("count", "models"), [(8, 1), (10, 1), (11, 2), (40, 4)])
+def test_models_alternate_between_origins(count: int, models: int) -> None:
+    origins = weekly_origins(1500, count)
+    turns = chronological_blocks(origins)
+    assert len(turns) == models
+    np.testing.assert_array_equal(np.concatenate(turns), origins)
+
+
+def test_errors_of_several_models_are_joined_in_their_order(errors: Errors) -> None:
+    joined = Errors.concatenate([errors.between(0, 70), errors.between(71, 7 * 60)])
+    for name, values in vars(errors).items():
+        np.testing.assert_array_equal(getattr(joined, name), values, err_msg=name)
+
+
+def test_errors_between_origins_are_a_part_of_all(errors: Errors) -> None:
+    some = errors.between(7, 21)
+    assert some.origins.tolist() == [7, 14, 21]
+    np.testing.assert_array_equal(some.actual, errors.actual[1:4])
+    np.testing.assert_array_equal(some.sold, errors.sold[1:4])
+
+
+# --- calibration ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("nominal", NOMINALS)
+def test_coverage_on_other_days_is_near_the_nominal(
+    intervals: Intervals, hierarchy: Hierarchy, nominal: int
+) -> None:
+    other = errors_of(hierarchy, np.random.default_rng(2), origins=60)
+    nodes = np.arange(len(hierarchy))
+    within = []
+    for forecast, actual in zip(other.forecast, other.actual, strict=True):
+        lower, upper = intervals.bounds(nodes, forecast, KNOTS, nominal, sold=sold(nodes))
+        within.append((lower <= actual) & (actual <= upper))
+    covered = np.stack(within)
+    for level, rows in hierarchy.slices.items():
+        near = 0.03 if level == BOTTOM else 0.06
+        assert covered[:, rows].mean() == pytest.approx(nominal / 100, abs=near), level
+        for number in range(len(BUCKETS)):
+            bucket = covered[:, rows][:, :, bucket_of(KNOTS) == number]
+            assert bucket.mean() == pytest.approx(nominal / 100, abs=2 * near), (level, number)
+
+
+def test_a_noisier_series_has_a_wider_interval(intervals: Intervals, hierarchy: Hierarchy) -> None:
+    nodes = np.array([hierarchy.n_upper + 3, len(hierarchy) - 4])
+    lower, upper = intervals.bounds(
+        nodes, np.full((2, 1), 50.0), np.array([10]), 80, sold=sold(nodes)
+    )
+    calm, noisy = (upper - lower)[:, 0]
+    assert noisy > 2 * calm
+
+
+def test_days_before_the_first_sale_are_not_calibrated_on(
+    errors: Errors, calibration: Calibration, hierarchy: Hierarchy
+) -> None:
+    """A product that is not yet sold says nothing about forecast errors."""
+    node = len(hierarchy) - 1
+    actual, sold = errors.actual.copy(), errors.sold.copy()
+    sold[:30, node] = False
+    actual[:30, node] = 1e6
+    learnt = calibrate(replace(errors, actual=actual, sold=sold), hierarchy)
+    np.testing.assert_allclose(learnt.scale[node], calibration.scale[node], rtol=0.2)
+
+
+def test_days_of_a_long_event_are_not_calibrated_on(
+    errors: Errors, calibration: Calibration, hierarchy: Hierarchy
+) -> None:
+    """Such events cannot be predicted, so they must not widen the intervals."""
+    actual, ordinary = errors.actual.copy(), errors.ordinary.copy()
+    actual[20:30, :, 5:9] *= 50
+    ordinary[20:30, 5:9] = False
+    learnt = calibrate(replace(errors, actual=actual, ordinary=ordinary), hierarchy)
+    np.testing.assert_allclose(learnt.scale, calibration.scale, rtol=0.2)
+
+
+def test_a_series_that_never_sold_has_the_interval_of_such_series(
+    errors: Errors, hierarchy: Hierarchy
+) -> None:
+    """Of ten series without sales, one began to sell."""
+    nodes = np.arange(len(hierarchy) - 10, len(hierarchy))
+    had_sold, actual = errors.sold.copy(), errors.actual.copy()
+    had_sold[:, nodes] = False
+    actual[:, nodes] = 0
+    actual[:, nodes[0]] = 7
+    learnt = Intervals(
+        calibrate(replace(errors, sold=had_sold, actual=actual), hierarchy), hierarchy
+    )
+    call = (nodes, np.zeros((10, len(KNOTS))), KNOTS)
+    for nominal, highest in ((50, 0), (99, 7)):
+        lower, upper = learnt.bounds(*call, nominal, sold=np.zeros(10, dtype=bool))
+        assert (lower == 0).all()
+        np.testing.assert_allclose(upper, highest, rtol=1e-12)
+
+
+def test_an_uncalibrated_series_uses_the_scale_of_its_level(
+    calibration: Calibration, hierarchy: Hierarchy
+) -> None:
+    without = replace(calibration, nodes=calibration.nodes[:-1], scale=calibration.scale[:-1])
+    last = hierarchy.nodes[-1].id
+    as_level = calibration.levels[BOTTOM].scale
+    known = replace(calibration, scale=np.vstack((calibration.scale[:-1], as_level)))
+    assert known.nodes[-1] == last
+    call = (np.array([len(hierarchy) - 1]), np.full((1, len(KNOTS)), 30.0), KNOTS, 80)
+    np.testing.assert_array_equal(
+        Intervals(without, hierarchy).bounds(*call, sold=sold(call[0])),
+        Intervals(known, hierarchy).bounds(*call, sold=sold(call[0])),
+    )
+
+
+def test_forecasts_without_any_error_still_have_a_scale(hierarchy: Hierarchy) -> None:
+    """Equal forecasts, which leave size groups empty, work too."""
+    same = np.ones((12, len(hierarchy), len(KNOTS)))
+    nodes = np.arange(len(hierarchy))
+    every = np.ones(same.shape[:2], dtype=bool)
+    perfect = Errors(7 * np.arange(12), KNOTS, same, same, every, every[:, : len(KNOTS)])
+    learnt = calibrate(perfect, hierarchy)
+    assert (learnt.scale > 0).all()
+    lower, upper = Intervals(learnt, hierarchy).bounds(nodes, same[0], KNOTS, 95, sold=sold(nodes))
+    np.testing.assert_allclose(lower, 1)
+    np.testing.assert_allclose(upper, 1)
+
+
+def test_a_calibration_survives_writing_and_reading(
+    calibration: Calibration, hierarchy: Hierarchy, tmp_path: Path
+) -> None:
+    calibration.save(tmp_path / "intervals.npz")
+    loaded = Calibration.load(tmp_path / "intervals.npz", hierarchy.levels)
+    assert loaded.nodes == calibration.nodes
+    np.testing.assert_array_equal(loaded.scale, calibration.scale)
+    for level, learnt in calibration.levels.items():
+        np.testing.assert_array_equal(loaded.levels[level].quantiles, learnt.quantiles)
+        np.testing.assert_array_equal(loaded.levels[level].sizes, learnt.sizes)
+        np.testing.assert_array_equal(loaded.levels[level].unsold, learnt.unsold)
+    assert len(learnt.quantiles) == len(BUCKETS)
+    assert calibration.levels[TOTAL].sizes.shape == (1,)
+
+
+# --- bounds -----------------------------------------------------------------------------------
+
+horizons = st.lists(st.integers(1, 90), min_size=3, max_size=3).map(np.array)
+means = arrays(np.float64, (5, 3), elements=st.floats(0, 1e7))
+nominals = st.integers(50, 99)
+
+
+@settings(max_examples=60, deadline=None)
+@given(mean=means, at=horizons, nominal=nominals, seed=st.integers(0, 99))
+def test_bounds_are_never_negative_and_never_cross(
+    intervals: Intervals,
+    hierarchy: Hierarchy,
+    mean: np.ndarray,
+    at: np.ndarray,
+    nominal: int,
+    seed: int,
+) -> None:
+    nodes = np.random.default_rng(seed).choice(len(hierarchy), 5, replace=False)
+    lower, upper = intervals.bounds(nodes, mean, at, nominal, sold=sold(nodes))
+    assert (lower >= 0).all()
+    assert (lower <= mean).all()
+    assert (mean <= upper).all()
+    assert np.isfinite(upper).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(mean=means, at=horizons, two=st.tuples(nominals, nominals).map(sorted))
+def test_a_wider_nominal_holds_a_narrower_one(
+    intervals: Intervals, mean: np.ndarray, at: np.ndarray, two: list[int]
+) -> None:
+    nodes = np.array([0, 2, 8, 20, 40])
+    (inner_low, inner_high), (low, high) = (
+        intervals.bounds(nodes, mean, at, nominal, sold=sold(nodes)) for nominal in two
+    )
+    slack = 1e-9 * (1 + mean)
+    assert (low <= inner_low + slack).all()
+    assert (inner_high <= high + slack).all()
+
+
+def test_missing_values_are_not_calibrated_on(errors: Errors, hierarchy: Hierarchy) -> None:
+    """The other values stay known."""
+    later = errors.between(int(errors.origins[20]), int(errors.origins[-1]))
+    actual = errors.actual.copy()
+    actual[:20] = np.nan
+    partly = calibrate(replace(errors, actual=actual), hierarchy)
+    expected = calibrate(later, hierarchy)
+    np.testing.assert_allclose(partly.scale, expected.scale)
+    for level, of_level in expected.levels.items():
+        np.testing.assert_allclose(partly.levels[level].quantiles, of_level.quantiles)

@@ -1,0 +1,1 @@
+"""An invented retailer: its facts, and the generator of its tables."""

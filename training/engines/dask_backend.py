@@ -1,0 +1,248 @@
+"""Training on a Dask cluster, for data whose rows outgrow one machine.
+
+The workers receive only the path of the snapshot: each opens it (on a shared volume), makes the
+rows of its share of the bottom series with the same `training_rows`, and holds them in memory.
+LightGBM's distributed learner then grows each tree over all shares at once
+(https://lightgbm.readthedocs.io/en/stable/Parallel-Learning-Guide.html#dask). The result is an
+ordinary booster.
+
+None of this is secured: Dask and LightGBM communicate unencrypted and accept any connection, and
+LightGBM's workers listen on all addresses while they connect to each other; it has no setting for
+that. Run a cluster in a network of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask.array as da
+import lightgbm as lgb
+import numpy as np
+from dask.delayed import delayed
+from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+from lightgbm.dask import DaskLGBMRegressor
+
+from errors import InputError
+from features.contract import NAMES, Contract
+from features.data.hierarchy import Hierarchy
+from features.data.snapshot import load_snapshot
+from features.matrix import MatrixBuilder, Rows
+from models.engine import Progress
+from training.engines.fitting_backend import SAMPLE_ROWS, FittedSegment, sample_evenly
+from training.fit import parameters_of, target_of, weight_of
+from training.progress import Clock
+from training.recipe import Member, Recipe, Segment
+from training.sampling import TrainingSet, training_rows
+
+_LOOPBACK = "127.0.0.1"
+_LOCAL = {
+    # no HTTP servers of the scheduler and the workers
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    # LightGBM's network does not survive the loss of a worker: fail instead of waiting for it
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.scheduler.no-workers-timeout": "30s",
+}
+_CONNECT = "20s"
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Inputs of a worker that makes rows."""
+
+    snapshot: Path
+    contract: Contract
+    recipe: Recipe
+    segment: Segment
+    last_target: int
+
+
+@dataclass(frozen=True)
+class DaskBackend:
+    """Backend that fits on the workers of a cluster.
+
+    The same data, recipe and number of workers give the same rows, but trees that differ from
+    one machine's as much as those of another seed: each feature is binned on one worker's share,
+    and sums are added in another order.
+
+    Args:
+        client: of the cluster.
+        snapshots: folder of the snapshots, under a path that is valid on the workers too.
+    """
+
+    client: Client
+    snapshots: Path
+    name = "dask"
+
+    def fit(
+        self,
+        builder: MatrixBuilder,
+        recipe: Recipe,
+        segment: Segment,
+        *,
+        last_target: int,
+        clock: Clock,
+    ) -> FittedSegment:
+        snapshot, advance = builder.snapshot, clock.reporter.advance
+        folder = (self.snapshots / snapshot.name).resolve()
+        task = _Task(folder, builder.contract, recipe, segment, last_target)
+        with clock.step("make rows"):
+            parts = self._make_parts(task, snapshot.hierarchy, advance)
+        with clock.step("fit"):
+            boosters = []
+            for number, member in enumerate(segment.members):
+                boosters.append(self._fit_booster(member, parts, recipe.seed))
+                advance(number + 1, len(segment.members))
+        each = -(-SAMPLE_ROWS // len(parts))
+        sample = self.client.gather(
+            [self._submit_on(part, _sample_rows, count=each) for part in parts]
+        )
+        return FittedSegment(tuple(boosters), np.concatenate(sample)[:SAMPLE_ROWS])
+
+    def _make_parts(self, task: _Task, hierarchy: Hierarchy, progress: Progress) -> list[Future]:
+        """Make the rows of each worker's share, and leave them on the worker."""
+        workers = sorted(self.client.nthreads())
+        parts = [
+            self.client.submit(_make_rows, task, share, workers=[worker], pure=False)
+            for worker, share in zip(workers, shares(hierarchy, len(workers)), strict=False)
+        ]
+        for number, done in enumerate(as_completed(parts, loop=self.client.loop)):
+            done.result()  # raises what the worker raised
+            progress(number + 1, len(parts))
+        return parts
+
+    def _fit_booster(self, member: Member, parts: Sequence[Future], seed: int) -> lgb.Booster:
+        sizes = self.client.gather([self._submit_on(part, _count_rows) for part in parts])
+        array = partial(_assemble_array, parts, sizes)
+        model = DaskLGBMRegressor(
+            client=self.client, n_estimators=member.trees, **parameters_of(member, seed=seed)
+        )
+        model.fit(
+            array(_get_features, (len(NAMES),), np.float32),
+            array(partial(target_of, member), (), np.float64),
+            sample_weight=self._compute_weights(member, parts, array)
+            if member.volume_power
+            else None,
+            feature_name=list(NAMES),
+        )
+        return model.booster_
+
+    def _compute_weights(
+        self, member: Member, parts: Sequence[Future], array: Callable[..., Any]
+    ) -> Any:
+        """Return weights of mean 1 over all parts together."""
+        weigh = partial(weight_of, member)
+        means = self.client.gather([self._submit_on(part, _average, weigh) for part in parts])
+        sizes = self.client.gather([self._submit_on(part, _count_rows) for part in parts])
+        return array(weigh, (), np.float64) / np.average(means, weights=sizes)
+
+    def _submit_on(
+        self, part: Future, function: Callable[..., Any], *args: Any, **more: Any
+    ) -> Future:
+        return self.client.submit(function, part, *args, **more, pure=False)
+
+
+@contextmanager
+def dask_backend(snapshots: Path, *, scheduler: str | None, workers: int) -> Iterator[DaskBackend]:
+    """Yield a backend on the cluster of a scheduler, or on a local one that ends with it.
+
+    Args:
+        scheduler: address such as ``tcp://scheduler:8786``; if None, a cluster on the loopback
+            address of this machine is started, of `workers` processes with one thread each.
+
+    Raises:
+        InputError: there is no scheduler, it has no workers, or one died.
+    """
+    with ExitStack() as stack:
+        if scheduler is None:
+            stack.enter_context(dask.config.set(_LOCAL))
+            cluster: Any = stack.enter_context(
+                LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    host=_LOOPBACK,
+                    dashboard_address=f"{_LOOPBACK}:0",  # None would use a fixed port
+                    memory_limit=None,
+                )
+            )
+        client = stack.enter_context(_connect(scheduler or cluster))
+        if not client.nthreads():
+            raise InputError(f"the Dask scheduler at {scheduler} has no workers")
+        _silence_lightgbm()
+        try:
+            yield DaskBackend(client, snapshots)
+        except KilledWorker as error:
+            raise InputError(
+                "a worker of the Dask cluster died; if it lacked memory, use more workers"
+            ) from error
+
+
+def shares(hierarchy: Hierarchy, count: int) -> list[Rows]:
+    """Split the bottom nodes into at most `count` shares, store by store."""
+    bottoms = np.arange(hierarchy.n_upper, len(hierarchy))
+    stores = np.array(hierarchy.bottoms["store_nbr"])
+    store_groups = np.array_split(np.unique(stores), min(count, len(np.unique(stores))))
+    return [bottoms[np.isin(stores, store_numbers)] for store_numbers in store_groups]
+
+
+def _connect(cluster: Any) -> Client:
+    try:
+        return Client(cluster, timeout=_CONNECT)
+    except (OSError, ValueError) as error:
+        raise InputError(f"no Dask scheduler answers at {cluster}") from error
+
+
+def _silence_lightgbm() -> None:
+    """Silence LightGBM's messages about ports and parameters; errors still raise."""
+    logger = logging.getLogger("lightgbm")
+    logger.setLevel(logging.ERROR)
+    lgb.register_logger(logger)
+
+
+# --- on the workers ---------------------------------------------------------------------------
+
+
+def _make_rows(task: _Task, share: Rows) -> TrainingSet:
+    builder = MatrixBuilder(load_snapshot(task.snapshot), task.contract)
+    return training_rows(
+        builder, task.recipe, task.segment, last_target=task.last_target, share=share
+    )
+
+
+def _get_features(rows: TrainingSet) -> Any:
+    return rows.rows
+
+
+def _count_rows(rows: TrainingSet) -> int:
+    return len(rows.rows)
+
+
+def _average(rows: TrainingSet, value: Callable[[TrainingSet], Any]) -> float:
+    return float(value(rows).mean())
+
+
+def _sample_rows(rows: TrainingSet, *, count: int) -> Any:
+    return sample_evenly(rows.rows, count)
+
+
+def _assemble_array(
+    parts: Sequence[Future],
+    sizes: Sequence[int],
+    value: Callable[[TrainingSet], Any],
+    shape: tuple[int, ...],
+    dtype: Any,
+) -> Any:
+    """Return a Dask array with a block for each part, computed on its worker; (n, *shape)."""
+    lazy = delayed(value, pure=False)
+    blocks = [
+        da.from_delayed(lazy(part), (size, *shape), dtype)
+        for part, size in zip(parts, sizes, strict=True)
+    ]
+    return da.concatenate(blocks)

@@ -1,0 +1,99 @@
+"""Fitting backends: the interface, and the backend of one machine.
+
+The other backend is `training.engines.dask_backend`. All steps besides rows and trees (contract,
+blend, rounding, export, calibration) are common to both and lie outside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from features.matrix import MatrixBuilder
+from training.fit import fit
+from training.recipe import Recipe, Segment
+from training.sampling import training_rows
+
+if TYPE_CHECKING:
+    from training.progress import Clock
+
+SAMPLE_ROWS = 256
+"""Rows of the training matrix that become golden rows of the bundle, for each segment."""
+
+
+@dataclass(frozen=True)
+class FittedSegment:
+    """Result of a backend.
+
+    Attributes:
+        boosters: of the members, in order; the score of each is log1p units.
+        sample: rows it was fitted on, at most `SAMPLE_ROWS`; shape (n, features), float32.
+    """
+
+    boosters: tuple[lgb.Booster, ...]
+    sample: NDArray[np.float32]
+
+
+class FittingBackend(Protocol):
+    """Interface that makes a segment's rows and fits its members."""
+
+    @property
+    def name(self) -> str:
+        """Name in the record of a build."""
+
+    def fit(
+        self,
+        builder: MatrixBuilder,
+        recipe: Recipe,
+        segment: Segment,
+        *,
+        last_target: int,
+        clock: Clock,
+    ) -> FittedSegment:
+        """Fit a segment on targets no later than `last_target`.
+
+        Raises:
+            TooLittleHistoryError: there is not enough for a single row.
+        """
+
+
+@dataclass(frozen=True)
+class LocalBackend:
+    """Backend that fits in this process, on several threads."""
+
+    threads: int
+    name: str = "local"
+
+    def fit(
+        self,
+        builder: MatrixBuilder,
+        recipe: Recipe,
+        segment: Segment,
+        *,
+        last_target: int,
+        clock: Clock,
+    ) -> FittedSegment:
+        advance = clock.reporter.advance
+        with clock.step("make rows"):
+            rows = training_rows(
+                builder,
+                recipe,
+                segment,
+                last_target=last_target,
+                threads=self.threads,
+                progress=advance,
+            )
+        with clock.step("fit"):
+            boosters = fit(rows, segment, seed=recipe.seed, threads=self.threads, progress=advance)
+        return FittedSegment(tuple(boosters), sample_evenly(rows.rows, SAMPLE_ROWS))
+
+
+def sample_evenly(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return at most `count` evenly spaced rows, so that all kinds of covariates occur."""
+    chosen = np.linspace(0, len(rows) - 1, min(count, len(rows)))
+    sample: NDArray[np.float32] = rows[chosen.astype(int)]
+    return sample

@@ -1,0 +1,128 @@
+"""Evaluation of intervals: calibrated on some origins, scored on later ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from features.data.hierarchy import TOTAL, Hierarchy
+from models.intervals import BUCKETS, Intervals, bucket_of
+from training.evaluation import metrics
+from training.evaluation.calibration import Errors, calibrate
+from training.evaluation.scores import bucket_name
+
+NOMINALS = (50, 80, 95)
+_BLOCK_ORIGINS = 4
+"""Neighbouring origins that the bootstrap draws as a block."""
+_DRAWS = 1000
+
+Values = NDArray[np.float64]
+Bounds = dict[float, tuple[Values, Values]]
+
+
+def interval_scores(
+    calibration: Errors, evaluation: Errors, hierarchy: Hierarchy
+) -> dict[str, Any]:
+    """Compute coverage, width and WIS by level and bucket, and a normal approximation's WIS.
+
+    Raises:
+        ValueError: a target of the calibration is later than the first evaluated origin.
+    """
+    if calibration.origins.max() + calibration.horizons.max() > evaluation.origins.min():
+        raise ValueError("the calibration knows days that the evaluation is to forecast")
+    ours = _compute_bounds(Intervals(calibrate(calibration, hierarchy), hierarchy), evaluation)
+    normal = _normal_bounds(calibration, evaluation)
+    bucket = bucket_of(evaluation.horizons)
+    return {
+        level: {
+            bucket_name(number): _score_cell(
+                _slice_bounds(ours, rows, bucket == number),
+                _slice_bounds(normal, rows, bucket == number),
+                evaluation.forecast[:, rows][:, :, bucket == number],
+                evaluation.actual[:, rows][:, :, bucket == number],
+                bootstrap=level == TOTAL,
+            )
+            for number in range(len(BUCKETS))
+        }
+        for level, rows in hierarchy.slices.items()
+    }
+
+
+def _compute_bounds(intervals: Intervals, errors: Errors) -> Bounds:
+    nodes = np.arange(errors.forecast.shape[1])
+    result: Bounds = {}
+    for nominal in NOMINALS:
+        pairs = [
+            intervals.bounds(nodes, forecast, errors.horizons, nominal, sold=sold)
+            for forecast, sold in zip(errors.forecast, errors.sold, strict=True)
+        ]
+        result[nominal / 100] = (
+            np.stack([low for low, _ in pairs]),
+            np.stack([high for _, high in pairs]),
+        )
+    return result
+
+
+def _normal_bounds(calibration: Errors, evaluation: Errors) -> Bounds:
+    """Return mean ± z times each node's root mean squared error by bucket, at least zero."""
+    squares = (calibration.forecast - calibration.actual) ** 2
+    bucket = bucket_of(calibration.horizons)
+    spread = np.stack(
+        [
+            np.sqrt(np.nanmean(squares[:, :, bucket == number], axis=(0, 2)))
+            for number in range(len(BUCKETS))
+        ],
+        axis=1,
+    )[:, bucket_of(evaluation.horizons)]
+    result: Bounds = {}
+    for nominal in NOMINALS:
+        reach = norm.ppf(0.5 + nominal / 200) * spread
+        result[nominal / 100] = (
+            np.maximum(evaluation.forecast - reach, 0),
+            evaluation.forecast + reach,
+        )
+    return result
+
+
+def _slice_bounds(bounds: Bounds, rows: slice, days: NDArray[np.bool_]) -> Bounds:
+    return {
+        nominal: (lower[:, rows][:, :, days], upper[:, rows][:, :, days])
+        for nominal, (lower, upper) in bounds.items()
+    }
+
+
+def _score_cell(
+    ours: Bounds, normal: Bounds, forecast: Values, actual: Values, *, bootstrap: bool
+) -> dict[str, Any]:
+    cell: dict[str, Any] = {
+        "wis": metrics.known_mean(metrics.weighted_interval_score(forecast, ours, actual)),
+        "wis_normal": metrics.known_mean(metrics.weighted_interval_score(forecast, normal, actual)),
+    }
+    for nominal, (lower, upper) in ours.items():
+        within = metrics.within(lower, upper, actual)
+        entry = {
+            "coverage": metrics.known_mean(within),
+            "width": float((upper - lower).mean()),
+        }
+        if bootstrap:
+            by_origin = np.array([metrics.known_mean(origin) for origin in within])
+            entry["coverage_low"], entry["coverage_high"] = _bootstrap_coverage(by_origin)
+        cell[f"{nominal:.0%}"] = entry
+    return cell
+
+
+def _bootstrap_coverage(by_origin: Values) -> tuple[float, float]:
+    """Return a 95 % block-bootstrap interval of a coverage (Künsch, Annals of Statistics 1989)."""
+    # Forecasts of 90 days from weekly origins overlap, so hits at neighbouring origins are
+    # correlated. Drawing origins one by one would treat them as independent and give an interval
+    # that is too narrow; blocks of neighbours preserve the correlation within a block.
+    draw = np.random.default_rng(0)
+    count = len(by_origin)
+    blocks = -(-count // _BLOCK_ORIGINS)
+    starts = draw.integers(0, count - _BLOCK_ORIGINS + 1, (_DRAWS, blocks))
+    chosen = (starts[:, :, None] + np.arange(_BLOCK_ORIGINS)).reshape(_DRAWS, -1)[:, :count]
+    low, high = np.quantile(by_origin[chosen].mean(axis=1), (0.025, 0.975))
+    return float(low), float(high)
