@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,10 +21,13 @@ def test_every_call_is_made_and_answered_and_nothing_is_left_running(
     trained: Store, tmp_path: Path
 ) -> None:
     before = (trained.pointer.read_bytes(), sorted(trained.root.rglob("*")))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
     command = [sys.executable, "-m", "load.run", "smoke", "--key", "large", "--seconds", "4"]
     done = subprocess.run(
         [*command, "--artifacts", str(trained.root), "--out", str(tmp_path)],
         cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(scratch)},
         capture_output=True,
         text=True,
         timeout=180,
@@ -38,8 +42,8 @@ def test_every_call_is_made_and_answered_and_nothing_is_left_running(
     assert "All 1 thresholds held" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert '"client":"load-large"' in (tmp_path / "server.log").read_text().replace(": ", ":")
     assert before == (trained.pointer.read_bytes(), sorted(trained.root.rglob("*")))
-    assert [p for p in psutil.process_iter(["cmdline"]) if _of_a_load_run(p)] == []
+    assert [p for p in psutil.process_iter(["cmdline"]) if _mentions(p, scratch)] == []
 
 
-def _of_a_load_run(process: psutil.Process) -> bool:
-    return any("mlrf-load-" in part for part in process.info["cmdline"] or [])
+def _mentions(process: psutil.Process, folder: Path) -> bool:
+    return any(str(folder) in part for part in process.info["cmdline"] or [])
