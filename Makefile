@@ -1,6 +1,6 @@
 # Thin over the mlrf command: every target works in a clean checkout.
 .DEFAULT_GOAL := help
-.PHONY: help serve test quick coverage check security train backtest forecast load bench bench-library \
+.PHONY: help serve docs test quick coverage check security train backtest forecast load bench bench-library \
 	build image sbom smoke smoke-image manifests play workflows deploy lock locks clean
 
 PYTHON ?= python3
@@ -66,6 +66,10 @@ bench: $(VENV)/bench.done models/artifacts/CURRENT ## Measure our server beside 
 
 bench-library: $(VENV)/bench.done ## Measure the parts, beside other libraries: DATA=<folder>, WHAT="matrix growth", RECORD=1
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m load.library $(WHAT) $(if $(DATA),--data "$(DATA)") $(if $(RECORD),--record)
+
+docs: $(VENV)/dev.done ## Write the generated tables and pages of the reference, and new settings into deploy/
+	@$(BIN)/python -m config.reference
+	@$(BIN)/python -m api.docs.reference
 
 build: models/artifacts/CURRENT ## Build the Bento with the release that is served now, or BUNDLE= and SNAPSHOT=
 	@$(BIN)/python tools/build_bento.py $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(SNAPSHOT),--snapshot "$(SNAPSHOT)")

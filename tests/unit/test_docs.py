@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from api.docs.documentation import PAGES
+from api.docs.reference import (
+    SCOPES_HEADER,
+    SCOPES_PAGE,
+    SIZES_HEADER,
+    SIZES_PAGE,
+    replace_table,
+    scope_rows,
+    size_rows,
+)
 from api.http import pricing
-from api.http.operation import Access, Operation
 from api.operations import OPERATIONS
 from config.settings import ROOT
 from config.tiers import TIERS
@@ -87,20 +95,18 @@ def number(cell: str) -> int:
     return int(cell.replace(",", ""))
 
 
-def scope_of(call: Operation) -> str:
-    match call.scope:
-        case Access.PUBLIC:
-            return "open"
-        case Access.AUTHENTICATED:
-            return "any key"
-        case scope:
-            return str(scope)
-
-
-def test_every_call_is_listed_with_its_scope_and_cost() -> None:
-    listed = {name: (scope, number(units)) for name, scope, units in table(LIMITS, "operation")}
-    calls = {call.name: (scope_of(call), call.cost) for call in OPERATIONS}
-    assert listed == {**calls, **{f"GET {page}": ("open", 1) for page in PAGES}}
+@pytest.mark.parametrize(
+    ("page", "header", "rows"),
+    [
+        pytest.param(SCOPES_PAGE, SCOPES_HEADER, scope_rows, id="scopes and costs"),
+        pytest.param(SIZES_PAGE, SIZES_HEADER, size_rows, id="sizes of bodies"),
+    ],
+)
+def test_every_operation_is_listed_as_it_is_declared(
+    page: Path, header: str, rows: Callable[..., Any]
+) -> None:
+    text = text_of(page)
+    assert replace_table(text, header, rows(OPERATIONS)) == text, "`make docs` writes it anew"
 
 
 def test_every_tier_is_listed_with_its_limits() -> None:
@@ -121,23 +127,6 @@ def test_additional_costs_are_listed_as_charged() -> None:
     assert any(f"up to {MAX_ROWS} rows" in part for part in charges)
     assert any(f"full {pricing.SERIES_OF_A_UNIT} series" in part for part in charges)
     assert any(f"further {pricing.ROWS_OF_A_UNIT} rows" in part for part in charges)
-
-
-def test_every_limit_of_a_body_is_listed() -> None:
-    sizes = {
-        name: (size(json), size(csv)) for name, json, csv in table(API, "operation", "largest")
-    }
-    for call in OPERATIONS:
-        json, csv = sizes.get(call.name, sizes["every other"])
-        assert call.max_body == json, call.name
-        if call.accepts_csv:
-            assert call.max_table == csv, call.name
-
-
-def size(cell: str) -> int | None:
-    """Return a size in KiB or MiB as bytes."""
-    count, _, unit = cell.partition(" ")
-    return int(count) * {"KiB": 1024, "MiB": 1024**2}[unit] if cell else None
 
 
 def test_every_metric_is_listed() -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+from pydantic import Field
 
-from config.reference import DOCUMENT, document, variables
+from config.reference import DOCUMENT, ENVIRONMENTS, complete_environment, document, variables
 from config.settings import SecretManager, Settings
 
 PAGE = DOCUMENT.read_text(encoding="utf-8")
 
 
 def test_the_page_is_the_generated_one() -> None:
-    assert document() == PAGE, "python -m config.reference writes it anew"
+    assert document() == PAGE, "`make docs` writes it anew"
 
 
 def test_every_variable_that_is_read_is_a_row_of_the_page() -> None:
@@ -53,3 +55,26 @@ def test_the_variables_match_the_fields() -> None:
 )
 def test_a_row_states_allowed_values_and_the_default(row: str) -> None:
     assert f"\n{row}" in document()
+
+
+class WithNewSetting(Settings):
+    """The settings, with one more."""
+
+    new_seconds: float = Field(5.0, gt=0, description="Time for something new.")
+
+
+def test_a_new_setting_is_a_field_and_its_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recipe of CONTRIBUTING.md: everything else follows from the field."""
+    monkeypatch.setenv("NEW_SECONDS", "7")
+    assert WithNewSetting().new_seconds == 7
+    row = "\n| `NEW_SECONDS` | number, above 0 | `5.0` | Time for something new. |\n"
+    assert row in document(WithNewSetting)
+    for path in ENVIRONMENTS:
+        text = path.read_text(encoding="utf-8")
+        assert complete_environment(text, WithNewSetting) == f"{text}NEW_SECONDS=5.0\n"
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.parent.name)
+def test_a_file_of_settings_mentions_every_setting_once(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert complete_environment(text) == text
