@@ -7,8 +7,6 @@ whole stack and passes on requests that it has no route for.
 
 from __future__ import annotations
 
-import gc
-import os
 from contextlib import suppress
 from typing import Any
 
@@ -17,35 +15,21 @@ import anyio.to_thread
 import bentoml
 import bentoml._internal.log as bentoml_log
 import numpy as np
-from pydantic import ValidationError
 from starlette.types import ASGIApp
 
 from app.application import Application
-from app.bentoml_compat import supervisor
-from app.bentoml_compat.framework_logs import log_framework_as_json
-from app.identity import refuse_open_server
+from app.memory import freeze_long_lived
 from app.protocol import Limits, use_http_protocol
-from config.settings import Runners, describe_faults, get_settings
+from app.startup import prepare_process
+from config.settings import Runners
 from errors import Code, Problem
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease, load_engine, load_release
 from models.serving.watcher import ReleaseWatcher
 from storage.artifacts import ArtifactError, Release
 from telemetry import metrics
-from telemetry.logs import configure_logging
 
-os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # no telemetry to third parties
-# inherited by the workers: on a busy machine, waking a second thread takes far longer than the
-# matrix products of a request
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# uvicorn must not evaluate X-Forwarded-For, which may be forged; `middleware.address` does
-os.environ["FORWARDED_ALLOW_IPS"] = ""
-try:
-    settings = get_settings()
-except ValidationError as wrong:  # one line that names the variable, as in the `mlrf` command
-    raise SystemExit(f"mlrf: {describe_faults(wrong)}") from None
-configure_logging(settings.log_level)
-log_framework_as_json(bentoml_log.SERVER_LOGGING_CONFIG)
+settings = prepare_process(bentoml_log.SERVER_LOGGING_CONFIG)
 
 
 def warm() -> None:
@@ -119,8 +103,7 @@ def activate(release: LoadedRelease) -> None:
     metrics.set_active_release(
         engine.bundle.name, engine.snapshot.name, engine.snapshot.facts.origin
     )
-    gc.collect()
-    gc.freeze()  # the release is long-lived: exclude it from future collections
+    freeze_long_lived(full=True)
 
 
 watcher = ReleaseWatcher(settings.store, load_release, on_swap=activate)
@@ -164,8 +147,3 @@ class MLRF:
         if self._forecaster is None or self._forecaster.release is not release:
             self._forecaster = Forecaster(release, self.onnx.to_async, self.reconciler.to_async)
         return self._forecaster
-
-
-if supervisor.is_supervisor():  # only here: an error in a worker would not stop the supervisor
-    refuse_open_server(settings)
-    supervisor.install()

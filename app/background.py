@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Awaitable, Callable
 
@@ -11,6 +10,7 @@ import anyio.to_thread
 import structlog
 from sqlalchemy import Engine
 
+from app.memory import freeze_long_lived
 from storage.errors import StorageError
 from storage.migrations import upgrade
 
@@ -40,8 +40,7 @@ async def freeze_loaded_modules(*, interval: float = 1.0) -> None:
     while True:
         if len(sys.modules) != frozen:
             frozen = len(sys.modules)
-            gc.collect(1)  # only young generations: a full collection is the pause to avoid
-            gc.freeze()
+            freeze_long_lived(full=False)  # a full collection is the pause to avoid
         await anyio.sleep(interval)
 
 

@@ -1,0 +1,43 @@
+"""What a process of the service does before BentoML gets it: settings, environment, logging."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.bentoml_compat import supervisor
+from app.bentoml_compat.framework_logs import log_framework_as_json
+from app.identity import refuse_open_server
+from config.settings import Settings, describe_faults, get_settings
+from telemetry.logs import configure_logging
+
+
+def prepare_process(framework_logging: dict[str, Any]) -> Settings:
+    """Read the settings, and set up logging and the libraries; return the settings.
+
+    BentoML needs the settings when it imports the service: they are arguments of its decorators.
+
+    Args:
+        framework_logging: the dictionary that BentoML configures `logging` from; it is altered.
+
+    Raises:
+        SystemExit: a setting is wrong; in the supervisor also, no caller could be answered.
+    """
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # no telemetry to third parties
+    # inherited by the workers: on a busy machine, waking a second thread takes far longer than the
+    # matrix products of a request
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # uvicorn must not evaluate X-Forwarded-For, which may be forged; `middleware.address` does
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
+    try:
+        settings = get_settings()
+    except ValidationError as wrong:  # one line that names the variable, as in the `mlrf` command
+        raise SystemExit(f"mlrf: {describe_faults(wrong)}") from None
+    configure_logging(settings.log_level)
+    log_framework_as_json(framework_logging)
+    if supervisor.is_supervisor():  # only here: an error in a worker would not stop the supervisor
+        refuse_open_server(settings)
+        supervisor.install()
+    return settings
