@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import inputs
-from cli.inputs import Data, Threads, extra, tables
+from cli.inputs import Data, Threads, extra, tables_and_recipe
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.output import print_table
 from cli.progress import err, progress
@@ -39,7 +39,7 @@ def backtest(
         from training.evaluation.reports.report import REPORT_FILE
         from training.evaluation.reports.report_tables import number
 
-    with tables(data) as (folder, recipe), progress() as reporter:
+    with tables_and_recipe(data) as (folder, recipe), progress() as reporter:
         result = run(
             folder,
             recipe,
@@ -114,7 +114,7 @@ def reconcile_study(
     with extra("backtest"):
         from training.evaluation.reconciliation_study import reduce_recipe, run_study
 
-    with tables(data) as (folder, recipe), progress() as reporter:
+    with tables_and_recipe(data) as (folder, recipe), progress() as reporter:
         result = run_study(
             folder,
             reduce_recipe(recipe, rows=rows, trees=trees),

@@ -29,10 +29,13 @@ Threads = Annotated[
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Turn a failed import from an extra of this project into a message that names the extra.
+    """Report a failed import of a package that an optional extra installs.
+
+    Args:
+        name: of the extra, which the message names.
 
     Raises:
-        InputError: a dependency is not installed.
+        InputError: the package is not installed.
         ModuleNotFoundError: `training` itself is missing, as in the serving image.
     """
     try:
@@ -52,8 +55,13 @@ def without_training(error: ModuleNotFoundError) -> bool:
 
 
 @contextmanager
-def tables(data: Path | None) -> Iterator[tuple[Path, Recipe]]:
-    """Yield a folder of tables and its recipe: those of the user, or of the demo."""
+def tables_and_recipe(data: Path | None) -> Iterator[tuple[Path, Recipe]]:
+    """Yield the folder of tables, and the recipe to train on them.
+
+    These are `data` with the default recipe, or, if it is None, the demo's tables with the demo's
+    recipe; these tables are deleted at the end.
+    """
+    # Not at the top: the serving image has no `training`, but has commands that import this module.
     from training.demo.generator import write_demo
     from training.recipe import DEFAULT, DEMO
 

@@ -29,16 +29,22 @@ if TYPE_CHECKING:
 
 _DEFAULT_SCOPES = [Scope.FORECAST, Scope.EXPLAIN, Scope.WHATIF, Scope.BATCH]
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_MOST_SECONDS = 100 * 365 * 86_400
+_MAX_SECONDS = 100 * 365 * 86_400
+"""A hundred years of 365 days."""
 
 app = typer.Typer(help="Create, list, rotate and revoke API keys.", no_args_is_help=True)
 
 
 def duration(text: str) -> timedelta:
-    """Parse a length of time as `90d`, `24h`, `30m`, `2w` or `10s`; up to a hundred years."""
+    """Parse a length of time such as `90d`, `24h`, `30m`, `2w` or `10s`.
+
+    Zero is accepted: `--grace 0s` ends the old key at once. The key store refuses `--expires 0s`.
+
+    Raises:
+        BadParameter: it has another form, or is longer than a hundred years of 365 days.
+    """
     match = re.fullmatch(r"([0-9]{1,12})([smhdw])", text)
-    seconds = int(match[1]) * _UNITS[match[2]] if match else _MOST_SECONDS + 1
-    if seconds > _MOST_SECONDS:
+    if match is None or (seconds := int(match[1]) * _UNITS[match[2]]) > _MAX_SECONDS:
         raise typer.BadParameter(
             f"{text!r} is not a time such as 90d, 24h or 30m of at most 100 years"
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import inputs
-from cli.inputs import Data, Threads, extra, tables
+from cli.inputs import Data, Threads, extra, tables_and_recipe
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.progress import err, progress
 from config.settings import get_settings
@@ -125,7 +125,7 @@ def train_model(
     store = get_settings().store
     count = threads or inputs.cores()
     with (
-        tables(data) as (folder, recipe),
+        tables_and_recipe(data) as (folder, recipe),
         _open_engine(engine, scheduler, store, count) as fitting,
         progress() as reporter,
     ):

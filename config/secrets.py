@@ -44,10 +44,12 @@ class FileSecrets:
 
     @classmethod
     def from_variables(cls, variables: Mapping[str, str], names: Collection[str]) -> FileSecrets:
-        """Return the source of the files that the variables `<name>_FILE` name.
+        """Collect the paths in `<name>_FILE` for each of `names`.
+
+        A variable with an empty value counts as unset.
 
         Raises:
-            InputError: both variables of a secret are set.
+            InputError: `<name>` and `<name>_FILE` are both set.
         """
         from_files = [name for name in names if variables.get(name + FILE_SUFFIX)]
         for name in from_files:

@@ -7,7 +7,47 @@ from numpy.typing import NDArray
 
 from features.data.calendar import NO_HOLIDAY
 from features.data.snapshot import MAX_HORIZON, Snapshot
-from features.trailing import TAIL_DAYS, YEAR, Tail, Values, running_sums
+from features.feature import LOG_UNITS, Feature, Group
+from features.tail import TAIL_DAYS, YEAR, Tail, Values, running_sums
+
+MONTHDAY_FEATURES = (
+    Feature(
+        "monthday_effect",
+        Group.SEASON,
+        LOG_UNITS,
+        "about the day of the month, against the same weekdays",
+    ),
+    Feature("store_monthday_effect", Group.SEASON, LOG_UNITS, "the same of the store"),
+    Feature("family_monthday_effect", Group.SEASON, LOG_UNITS, "the same of the family"),
+)
+"""About the day of the month."""
+
+YEAR_EFFECT_FEATURES = (
+    Feature(
+        "year_effect", Group.SEASON, LOG_UNITS, "364 days before, against the same weekdays around"
+    ),
+    Feature("store_year_effect", Group.SEASON, LOG_UNITS, "the same of the store"),
+    Feature("family_year_effect", Group.SEASON, LOG_UNITS, "the same of the family"),
+)
+"""About the same day a year before."""
+
+EVENT_FEATURES = (
+    Feature("event_effect", Group.HOLIDAY, LOG_UNITS, "against the same weekdays around"),
+    Feature("store_event_effect", Group.HOLIDAY, LOG_UNITS, "the same of the store"),
+    Feature("family_event_effect", Group.HOLIDAY, LOG_UNITS, "the same of the family"),
+    Feature("event_level", Group.HOLIDAY, LOG_UNITS, "against the mean of the four weeks around"),
+    Feature("store_event_level", Group.HOLIDAY, LOG_UNITS, "the same of the store"),
+    Feature("family_event_level", Group.HOLIDAY, LOG_UNITS, "the same of the family"),
+    Feature("total_event_effect", Group.HOLIDAY, LOG_UNITS, "the effect on the total"),
+    Feature("total_event_level", Group.HOLIDAY, LOG_UNITS, "the level of the total"),
+    Feature(
+        "date_open",
+        Group.HOLIDAY,
+        "ratio",
+        "series of the store that sold on the date in the last 3 years",
+    ),
+)
+"""About the last times that the holiday or event of the day occurred."""
 
 _MONTHDAYS = 31
 _AROUND_WEEKS = (-2, -1, 1, 2)

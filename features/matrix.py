@@ -6,16 +6,18 @@ origins and serving for one, with the same code and hence the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from features.blocks import Blocks, Floats, Rows, select_block
+from features.calendar import describe_days
 from features.contract import NAMES, Contract, node_codes
 from features.data.calendar import Calendar
 from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.expected import compute_expected
+from features.promotions import WEEK_AROUND, compare_plans
 from features.state import State
 
 _OF_ANCESTORS = {
@@ -28,10 +30,7 @@ _OF_ANCESTORS = {
 _OF_TOTAL = ("event_effect", "event_level")
 """Values of the total that are features of every node: the effect of a holiday on all."""
 _TOTAL = np.zeros(1, dtype=np.intp)
-_WEEK_AROUND = 3
-
-Floats = NDArray[np.float32]
-Rows = NDArray[np.intp]
+_NAMES = frozenset(NAMES)
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,9 @@ class Covariates:
         Shape (nodes, 96); the day h after the origin is column h + 2.
         """
         before = self.snapshot.planned_promotions(
-            slice(self.origin + 1 - _WEEK_AROUND, self.origin + 1)
+            slice(self.origin + 1 - WEEK_AROUND, self.origin + 1)
         )
-        unknown = np.full((len(before), _WEEK_AROUND), np.nan, dtype=np.float32)
+        unknown = np.full((len(before), WEEK_AROUND), np.nan, dtype=np.float32)
         items = np.concatenate((before, self.onpromotion, unknown), axis=1)
         logs: Floats = np.log1p(self.snapshot.hierarchy.aggregate(items)).astype(np.float32)
         return logs
@@ -123,7 +122,7 @@ class MatrixBuilder:
         # state alone; a block that read them here could look past the origin.
         days = state.origin + horizons
         weekday = covariates.calendar.weekday[days]
-        blocks: dict[str, NDArray[np.floating]] = {
+        blocks: Blocks = {
             "horizon": horizons[None].astype(np.float32),
         }
         for name, values in self._codes.items():
@@ -137,87 +136,31 @@ class MatrixBuilder:
         ):
             of_ancestors = _OF_ANCESTORS[kind]
             for name, values in getattr(state, kind).items():
-                blocks[name] = _select_block(values, nodes, columns)
+                blocks[name] = select_block(values, nodes, columns)
                 if name in of_ancestors:
-                    blocks[f"store_{name}"] = _select_block(values, self._store[nodes], columns)
-                    blocks[f"family_{name}"] = _select_block(values, self._family[nodes], columns)
+                    blocks[f"store_{name}"] = select_block(values, self._store[nodes], columns)
+                    blocks[f"family_{name}"] = select_block(values, self._family[nodes], columns)
                 if name in _OF_TOTAL:
-                    blocks[f"total_{name}"] = _select_block(values, _TOTAL, columns)
-        blocks["expected"] = _compute_expected(blocks)
-        blocks |= self._compute_calendar(covariates.calendar, nodes, days)
-        blocks |= self._compute_promotions(state, covariates, nodes, horizons)
+                    blocks[f"total_{name}"] = select_block(values, _TOTAL, columns)
+        blocks["expected"] = compute_expected(blocks)
+        blocks |= describe_days(
+            covariates.calendar,
+            days,
+            self.snapshot.store_share[nodes],
+            lambda names: self.contract.code("holiday", names),
+        )
+        blocks |= compare_plans(
+            covariates.promotions,
+            state.node,
+            select_block(state.weekday["promo_weekday_8"], nodes, weekday),
+            nodes,
+            store=self._store[nodes],
+            family=self._family[nodes],
+            at=horizons + WEEK_AROUND - 1,
+        )
+        if blocks.keys() != _NAMES:
+            raise ValueError(f"declared and computed features differ: {blocks.keys() ^ _NAMES}")
         rows = np.empty((len(nodes), len(horizons), len(NAMES)), dtype=np.float32)
         for column, name in enumerate(NAMES):
             rows[:, :, column] = blocks[name]
         return rows.reshape(-1, len(NAMES))
-
-    def _compute_calendar(
-        self, calendar: Calendar, nodes: Rows, days: Rows
-    ) -> dict[str, NDArray[np.floating]]:
-        blocks: dict[str, NDArray[np.floating]] = {
-            name: values[days][None] for name, values in calendar.day.items()
-        }
-        blocks["weekday"] = calendar.weekday[days][None].astype(np.float32)
-        blocks["holiday"] = self.contract.code("holiday", calendar.names[days].tolist())[None]
-        share = self.snapshot.store_share[nodes]
-        for name, values in calendar.store.items():
-            blocks[name] = share @ values[:, days].astype(np.float64)
-        return blocks
-
-    def _compute_promotions(
-        self, state: State, covariates: Covariates, nodes: Rows, horizons: Rows
-    ) -> dict[str, NDArray[np.floating]]:
-        items, at = covariates.promotions, horizons + _WEEK_AROUND - 1
-        around = at[:, None] + np.arange(-_WEEK_AROUND, _WEEK_AROUND + 1)
-        weekday = covariates.calendar.weekday[state.origin + horizons]
-
-        def select_planned(rows: Rows) -> Floats:
-            return _select_block(items, rows, at)
-
-        def compute_change(rows: Rows) -> Floats:
-            return select_planned(rows) - state.node["promo_28"][rows][:, None]
-
-        own, usual = (
-            select_planned(nodes),
-            _select_block(state.weekday["promo_weekday_8"], nodes, weekday),
-        )
-        own_change = compute_change(nodes)
-        store, family = self._store[nodes], self._family[nodes]
-        return {
-            "promo": own,
-            "promo_change": own_change,
-            "promo_weekday_change": own - usual,
-            "promo_before": _select_block(items, nodes, at - 1),
-            "promo_after": _select_block(items, nodes, at + 1),
-            "promo_week": items[nodes][:, around].mean(axis=2),
-            "promo_family_effect": own_change * state.node["promo_family_slope"][nodes][:, None],
-            "promo_effect": own_change * state.node["promo_slope"][nodes][:, None],
-            "promo_store": select_planned(store),
-            "promo_store_change": compute_change(store),
-            "promo_family": select_planned(family),
-            "promo_family_change": compute_change(family),
-        }
-
-
-def _select_block(values: Floats, rows: Rows, columns: Rows | None) -> Floats:
-    """Return a block of values, shape (rows, columns); a column if `columns` is None.
-
-    The axis that gives the smaller intermediate is indexed first: a request needs few nodes.
-    """
-    if columns is None:
-        return values[rows][:, None]
-    if len(rows) * values.shape[1] < len(values) * len(columns):
-        return values[rows][:, columns]
-    return values[:, columns][rows]
-
-
-def _compute_expected(blocks: Mapping[str, NDArray[np.floating]]) -> NDArray[np.floating]:
-    """Return the usual value of the weekday, or on a holiday the level that its effect implies.
-
-    In log1p units. A holiday's level adds the effects on store and family and subtracts that on
-    the total, which both contain.
-    """
-    level = blocks["store_event_level"] + blocks["family_event_level"] - blocks["total_event_level"]
-    return np.where(
-        np.isnan(level), blocks["weekday_decayed"], np.maximum(blocks["mean_28"] + level, 0)
-    )

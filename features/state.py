@@ -20,19 +20,11 @@ from features.events import (
     measure_name_effects,
     measure_open_share,
 )
-from features.trailing import (
-    PROMOTION_DAYS,
-    TAIL_DAYS,
-    Tail,
-    average_weekdays,
-    measure_levels,
-    measure_ordinary_weekdays,
-    measure_promotions,
-    measure_traffic,
-    measure_weekdays,
-    measure_years_before,
-    pad_front,
-)
+from features.history import measure_levels, measure_traffic
+from features.promotions import PROMOTION_DAYS, measure_promotions
+from features.seasons import measure_years_before
+from features.tail import TAIL_DAYS, Tail, pad_front
+from features.weekday import average_weekdays, measure_ordinary_weekdays, measure_weekdays
 
 Floats = NDArray[np.float32]
 

@@ -13,7 +13,11 @@ from errors import Code, Problem
 ACCEPTED = "gzip, deflate"
 
 _WINDOW_OF = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
-"""The `wbits` of zlib for each coding; deflate is the zlib format (RFC 9110 section 8.4.1.2)."""
+"""The `wbits` of zlib for each coding.
+
+15 is the largest window, 2 ** 15 bytes, in the zlib format, which is what `deflate` means (RFC 9110
+section 8.4.1.2). 31 is 15 + 16, where 16 selects the gzip format.
+"""
 
 
 class Decoder:
@@ -57,10 +61,15 @@ class Decoder:
 
 
 def decoder_for(values: list[bytes], max_bytes: int) -> Decoder | None:
-    """Return the decoder for the values of Content-Encoding; None for an unencoded body.
+    """Return the decoder of a body by its Content-Encoding; None for an unencoded body.
+
+    Args:
+        values: of all Content-Encoding headers of the request; each may list several codings.
+        max_bytes: limit of the decoded body; the decoder yields at most one byte more.
 
     Raises:
-        Problem: UNSUPPORTED_MEDIA_TYPE: there are several codings, or an unknown one.
+        Problem: UNSUPPORTED_MEDIA_TYPE: there are several codings, or an unknown one. Its header
+            Accept-Encoding lists the supported ones (RFC 9110 section 12.5.3).
     """
     codings = [part.strip().lower() for part in b",".join(values).split(b",")]
     codings = [coding for coding in codings if coding not in (b"", b"identity")]
@@ -70,8 +79,8 @@ def decoder_for(values: list[bytes], max_bytes: int) -> Decoder | None:
         declared = b", ".join(codings).decode("latin-1")[:100]
         raise Problem(
             Code.UNSUPPORTED_MEDIA_TYPE,
-            f"The body's Content-Encoding is {declared!r}; one of gzip and deflate is decoded, "
-            "once. Send the body so, or as it is.",
+            f"The body's Content-Encoding is {declared!r}. Only a single gzip or deflate coding is "
+            "supported. Send the body with one of them, or uncompressed.",
             headers={"Accept-Encoding": ACCEPTED},
         )
     return Decoder(codings[0], max_bytes)

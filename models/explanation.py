@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.contract import COLUMNS_OF_GROUP, NAMES, UNKNOWN_CODE, Contract, Group
+from features.contract import COLUMNS_OF_GROUP, NAMES, UNKNOWN_CODE, Contract
+from features.feature import Group
 from features.matrix import known_covariates
 from models.bundle import booster_file
 from models.engine import ForecastEngine

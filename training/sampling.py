@@ -9,10 +9,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from features.blocks import Rows
 from features.data.snapshot import MAX_HORIZON
-from features.matrix import MatrixBuilder, Rows, known_covariates
+from features.matrix import MatrixBuilder, known_covariates
 from features.state import MIN_HISTORY_DAYS, state_at
-from features.trailing import YEAR
+from features.tail import YEAR
 from models.engine import Progress
 from training.history import TooLittleHistoryError, first_day
 from training.recipe import Recipe, Segment

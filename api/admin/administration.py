@@ -101,6 +101,7 @@ async def list_keys(admin: Administration, query: KeysQuery) -> KeysAnswer:
     answer=NewKeyAnswer,
     status=201,
     headers=((IDEMPOTENCY, "Made by the caller: repeated, no second key."),),
+    replayable=True,
     error_codes=frozenset({Code.CONFLICT}),
 )
 async def create_key(admin: Administration, payload: KeyRequest, request: Request) -> Response:

@@ -249,33 +249,18 @@ def _describe_parameters(operation: Operation, schemas: Schemas) -> list[dict[st
 
 
 def _describe_responses(operation: Operation, schemas: Schemas) -> dict[str, Any]:
-    content: dict[str, Any] = {JSON: {"schema": schemas[operation.answer, "serialization"]}}
-    example_values = {
-        _example_name(example): {"value": example.answer} for example in _examples_of(operation)
-    }
-    if example_values:
-        content[JSON]["examples"] = example_values
-    if operation.accepts_csv:
-        content[CSV] = {"schema": {"type": "string"}}
-    success: dict[str, Any] = {
-        "description": "The answer.",
-        "content": content,
-        "headers": _header_references(),
-    }
-    if operation.answer is str:
-        success["content"] = {"text/plain": {"schema": {"type": "string"}}}
+    """Return the responses by status: the successes, 304, and references to the problems."""
+    content = _describe_answer(operation, schemas)
+    headers = _header_references("ETag") if operation.etag else _header_references()
+    success = {"description": "The answer.", "content": content, "headers": headers}
     responses: dict[str, Any] = {str(operation.status): success}
-    if operation.headers:
+    if operation.replayable:
         responses["200"] = {
             **success,
             "description": "The answer of the request that this repeats.",
         }
     if operation.etag:
-        success["headers"] = _header_references("ETag")
-        responses["304"] = {
-            "description": "The client has the answer.",
-            "headers": success["headers"],
-        }
+        responses["304"] = {"description": "The client has the answer.", "headers": headers}
     by_status: dict[int, list[Code]] = defaultdict(list)
     for code in sorted(problems_of(operation), key=lambda code: code.name):
         by_status[code.status].append(code)
@@ -285,6 +270,21 @@ def _describe_responses(operation: Operation, schemas: Schemas) -> dict[str, Any
             "description": _explain_codes(codes),
         }
     return responses
+
+
+def _describe_answer(operation: Operation, schemas: Schemas) -> dict[str, Any]:
+    """Return the content of a successful response by media type."""
+    if operation.answer is str:
+        return {"text/plain": {"schema": {"type": "string"}}}
+    content: dict[str, Any] = {JSON: {"schema": schemas[operation.answer, "serialization"]}}
+    example_values = {
+        _example_name(example): {"value": example.answer} for example in _examples_of(operation)
+    }
+    if example_values:
+        content[JSON]["examples"] = example_values
+    if operation.accepts_csv:
+        content[CSV] = {"schema": {"type": "string"}}
+    return content
 
 
 _HEADERS = {

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.forecasts.batch_cells import cell_value, column_names, other_delimiter
-from api.forecasts.days import days_of
+from api.forecasts.days import day_forecasts_of
 from api.forecasts.items import (
     ForecastsByOrigin,
     PlannedItem,
@@ -169,7 +169,7 @@ def _build_day_cells(
 ) -> list[list[list[Any]]]:
     """Return the cells of each series and day: store, family, date, prediction and bounds."""
     rows = np.array([row for _, row in series])
-    days = days_of(forecaster, window, rows, mean, DEFAULT_INTERVALS)
+    days = day_forecasts_of(forecaster, window, rows, mean, DEFAULT_INTERVALS)
     return [
         [
             [payload.store_nbr, safe_cell(payload.family), *cells]

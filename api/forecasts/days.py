@@ -144,27 +144,30 @@ class DayForecasts:
         return build_day
 
 
-def days_of(
+def day_forecasts_of(
     forecaster: Forecaster,
     window: ForecastWindow,
-    rows: NDArray[np.intp],
+    nodes: NDArray[np.intp],
     mean: NDArray[np.float64],
     nominals: Sequence[int],
 ) -> DayForecasts:
     """Return the days of some nodes with their intervals, and the sales of past days.
 
     Args:
-        rows: of the nodes, shape (n,).
+        window: origin and days of `mean`; its days may lie before or after the last known sales.
+        nodes: indices of the nodes in the hierarchy, shape (n,).
         mean: their forecasts in units, shape (n, days).
+        nominals: coverage of the intervals, in percent.
     """
     snapshot = forecaster.release.engine.snapshot
-    sold = snapshot.first_sale[rows] <= window.origin
+    sold = snapshot.first_sale[nodes] <= window.origin
     bounds = forecaster.release.intervals.bounds_of(
-        rows, mean, window.horizons, nominals, sold=sold
+        nodes, mean, window.horizons, nominals, sold=sold
     )
     past = window.days[window.days < snapshot.n_days]
     actual = np.full(mean.shape, np.nan)
-    actual[:, : len(past)] = snapshot.sales[np.ix_(rows, past)]
+    # The days of a window ascend, so those with known sales are its first.
+    actual[:, : len(past)] = snapshot.sales[np.ix_(nodes, past)]
     return DayForecasts(
         dates=[snapshot.date_at(day) for day in window.days.tolist()],
         nominals=nominals,

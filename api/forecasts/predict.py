@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.requests import Request
 
-from api.forecasts.days import COMPUTED, days_of, forecast, forecast_base
+from api.forecasts.days import COMPUTED, day_forecasts_of, forecast, forecast_base
 from api.forecasts.nodes import bottom_row
 from api.forecasts.rows import Row, filled_row, whole_row
 from api.forecasts.windows import ForecastWindow, window_of
@@ -63,7 +63,7 @@ def simple_answers(
     engine = forecaster.release.engine
     snapshot = engine.snapshot
     rows = np.array([row for _, row in series])
-    days = days_of(forecaster, window, rows, mean, series[0].payload.intervals)
+    days = day_forecasts_of(forecaster, window, rows, mean, series[0].payload.intervals)
     origin, first = snapshot.date_at(window.origin), snapshot.date_at(int(window.days[0]))
     basis = basis_of(engine, window, series[0].row)
     return [

@@ -61,6 +61,8 @@ class Operation:
         max_body: bytes of the largest body, decompressed.
         max_table: the same for a body of `text/csv`.
         headers: names of request headers that the handler reads, with their descriptions.
+        replayable: whether the handler recognizes a repeated request, as by `Idempotency-Key`: it
+            does not act again, and answers with 200 instead of `status`.
         accepts_csv: whether body and answer may be `text/csv` instead of JSON.
         etag: whether the answer has an ETag, because it changes with model and data alone.
         quiet: whether successes are logged at debug level.
@@ -82,6 +84,7 @@ class Operation:
     max_body: int = MAX_BODY_BYTES
     max_table: int = MAX_BODY_BYTES
     headers: tuple[tuple[str, str], ...] = ()
+    replayable: bool = False
     accepts_csv: bool = False
     etag: bool = False
     quiet: bool = False

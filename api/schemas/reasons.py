@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing_extensions import TypedDict
 
 from api.schemas.answer import Answer, SnapshotRef
-from features.contract import Group
+from features.feature import Group
 from models.explanation import Space
 from models.methods import Method
 

@@ -127,7 +127,7 @@ def check_tables(
     Returns:
         None where there is an error.
     """
-    if (fault := _unusable_folder(folder)) is not None:
+    if (fault := _folder_fault(folder)) is not None:
         report.add(Finding(Severity.ERROR, "no-folder", "", fault))
         return None
     tables = {
@@ -142,13 +142,15 @@ def check_tables(
     return CheckedTables(**frames, report=report, layout=layout)
 
 
-def _unusable_folder(folder: Path) -> str | None:
+def _folder_fault(folder: Path) -> str | None:
     """Return why the folder of tables cannot be listed; None if it can."""
     try:
         if not folder.is_dir():
             return "is not a folder; DATA must name the folder that holds the tables"
-        next(folder.iterdir(), None)
+        next(folder.iterdir(), None)  # without permission to read, listing raises; is_dir() is true
     except OSError as error:
+        # Missing permission and the like have a text in `strerror`. An OSError without an error
+        # number has none; then only the volume can be named.
         return f"cannot be read: {(error.strerror or 'the volume failed').lower()}"
     return None
 

@@ -17,16 +17,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
+from features.history import measure_levels
+from features.seasons import measure_years_before
 from features.state import state_at
-from features.trailing import (
-    TAIL_DAYS,
-    YEAR,
-    Tail,
-    measure_levels,
-    measure_weekdays,
-    measure_years_before,
-    pad_front,
-)
+from features.tail import TAIL_DAYS, YEAR, Tail, pad_front
+from features.weekday import measure_weekdays
 from load.library.subject import Advance, Subject, in_unit
 from load.record import Cell, Table
 from load.rounds import Spread, make_timer, measure_interleaved

@@ -30,7 +30,8 @@ class Verdict:
     def wait(self) -> int:
         """Whole seconds: until the charge would pass if it was refused, else until `reset`.
 
-        Retry-After must not name an earlier time than RateLimit does (draft, section 6).
+        Retry-After and the `t` of RateLimit are both this number, because Retry-After should not
+        name an earlier time than `t` (draft-ietf-httpapi-ratelimit-headers-11, section 6).
         """
         return math.ceil(self.reset) if self.allowed else max(1, math.ceil(self.retry_after))
 
@@ -50,19 +51,23 @@ def headers_of(verdict: Verdict, now: float) -> dict[str, str]:
 
     RateLimit-Policy and RateLimit follow draft-ietf-httpapi-ratelimit-headers-11, with the burst
     as a parameter of our own. X-RateLimit-Limit is the burst, the maximum of
-    X-RateLimit-Remaining; X-RateLimit-Reset is the end of RateLimit's window as Unix time.
+    X-RateLimit-Remaining; X-RateLimit-Reset is the Unix time at which the `t` of RateLimit has
+    passed.
 
     Args:
+        verdict: on the charge of the request that is answered.
         now: Unix time.
     """
     tier, wait = verdict.tier, verdict.wait
     if tier.quota is None:
         return {}
+    # Both are rounded up: a client that waits until then must not come a fraction too early.
+    reset_at = math.ceil(now) + wait
     values = (
         f'"{tier.name}";q={tier.quota};w={tier.window};mlrf-burst={tier.burst}',
         f'"{tier.name}";r={verdict.remaining};t={wait}',
         str(tier.burst),
         str(verdict.remaining),
-        str(math.ceil(now) + wait),
+        str(reset_at),
     )
     return dict(zip(HEADERS, values, strict=True))

@@ -30,10 +30,11 @@ from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 from lightgbm.dask import DaskLGBMRegressor
 
 from errors import InputError
+from features.blocks import Rows
 from features.contract import NAMES, Contract
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import load_snapshot
-from features.matrix import MatrixBuilder, Rows
+from features.matrix import MatrixBuilder
 from models.engine import Progress
 from training.engines.fitting_backend import SAMPLE_ROWS, FittedSegment, sample_evenly
 from training.fit import parameters_of, target_of, weight_of

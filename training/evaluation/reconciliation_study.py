@@ -27,7 +27,7 @@ from features.data.snapshot import Snapshot, load_snapshot
 from features.data.tables import read_tables
 from features.matrix import MatrixBuilder, known_covariates
 from features.state import state_at
-from features.trailing import YEAR
+from features.tail import YEAR
 from models.engine import ForecastEngine
 from training.engines.fitting_backend import FittingBackend, LocalBackend
 from training.evaluation.backtest_result import Document, write_document

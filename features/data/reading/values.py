@@ -7,6 +7,7 @@ are parsed by the same functions, so that equal text gives equal values. Columns
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,8 @@ NO_TEXT = "a text is expected"
 NO_BOOLEAN = "true or false is expected"
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 _WHOLE = r"^[+-]?[0-9]+(?:\.0*)?$"
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}([.,])[0-9]{3}(?:\1[0-9]{3})+")
+"""A whole number whose thousands are separated by one mark, at least twice: 1,234,567."""
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 _EXACT, _EXACT_SINGLE = 2.0**53, 2.0**24
 """Up to here a float of double or single precision holds every whole number."""
@@ -161,14 +164,19 @@ def _advise_on_numbers(texts: pl.Series, layout: TableLayout) -> str | None:
 
 
 def advise_on_number(text: str, layout: TableLayout) -> str | None:
-    """Return advice on a text that is no number, derived from its format."""
+    """Return advice on a text that was refused as a number, derived from its format.
+
+    Args:
+        text: has no surrounding blanks. It is not parsed again: a text of more than 18 digits is
+            called too large, although some numbers of 19 digits would not have been refused.
+    """
     head, comma, tail = text.partition(",")
-    if comma and "." in text:
+    if (comma and "." in text) or _GROUPED.fullmatch(text):
         return "write numbers without marks between thousands"
     if layout.decimal is Decimal.COMMA and "." in text:
         return "it has a point: leave out --decimal ',', or write decimal commas"
     if layout.decimal is Decimal.POINT and comma and (head.lstrip("+-") + tail).isdigit():
-        if len(tail) == 3:
+        if len(tail) == 3:  # 1,234 is 1.234 with a decimal comma, or 1234 in groups of thousands
             return "it has a decimal comma (pass --decimal ',') or a comma between thousands"
         return "it has a decimal comma: pass --decimal ',', or write a decimal point"
     if text.isdecimal() and len(text) > 18:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from features.contract import COLUMNS_OF_GROUP, FEATURES, Feature, Group
+from features.contract import COLUMNS_OF_GROUP, FEATURES
+from features.feature import Feature, Group
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)

@@ -9,7 +9,7 @@ import pytest
 
 from features.data.snapshot import Snapshot
 from features.state import MIN_HISTORY_DAYS, State, state_at
-from features.trailing import YEAR
+from features.tail import YEAR
 
 ORIGIN = 900
 

@@ -10,7 +10,7 @@ import pytest
 from features.contract import NAMES
 from features.data.snapshot import MAX_HORIZON
 from features.matrix import MatrixBuilder
-from features.trailing import YEAR
+from features.tail import YEAR
 from training.history import TooLittleHistoryError
 from training.recipe import Recipe, Segment
 from training.sampling import TrainingSet, training_rows

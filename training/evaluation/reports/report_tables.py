@@ -1,5 +1,8 @@
 """Tables of a backtest as text, for the report and the model card.
 
+In the document of a backtest, a *bucket* is a range of days ahead, such as 8-16 (see
+`models.intervals.BUCKETS`), and a *cell* is the scores of the intervals of one level in one bucket.
+
 A mean over windows leaves out those in which a figure does not exist.
 """
 
@@ -239,7 +242,7 @@ def models_by_level_table(document: Document, group: str) -> Table:
 
 
 def bucket_mean(windows: Sequence[Document], level: str, bucket: str, measure: str) -> float | None:
-    """Return the mean of one of our figures over windows."""
+    """Return the mean over windows of one of our scores, at one level and in one bucket."""
     return mean(
         window["models"][OURS]["levels"][level]["buckets"].get(bucket, {}).get(measure)
         for window in windows
@@ -292,7 +295,10 @@ def share_of(nominal: str) -> float:
 
 
 def wider_than_nominal(document: Document) -> tuple[int, int]:
-    """Return the number of cells with more than nominal coverage, and of all cells."""
+    """Return how many coverages exceed their nominal one, and how many there are.
+
+    There is one coverage for every level, bucket and nominal coverage, as in `coverage_table`.
+    """
     above = [
         cell[nominal]["coverage"] > share_of(nominal)
         for buckets in document["intervals"]["levels"].values()
@@ -343,10 +349,17 @@ def wis_table(document: Document) -> Table:
 
 
 def bootstrap_table(document: Document) -> Table:
-    """Tabulate the uncertainty of the coverage of the total, which is a single series."""
+    """Tabulate the coverage of the total with its uncertainty.
+
+    The total is a single series, so its coverage rests on few values, whereas the coverage of
+    another level is a mean over many series.
+    """
     return Table(
         "Coverage of the total, with its 95% bootstrap interval over origins",
-        ("days ahead", "nominal", "coverage", "from", "to", "nominal within"),
+        (
+            *("days ahead", "nominal", "coverage"),
+            *("coverage, lower bound", "coverage, upper bound", "nominal within bounds"),
+        ),
         tuple(
             (
                 bucket,

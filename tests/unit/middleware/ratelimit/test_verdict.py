@@ -22,7 +22,7 @@ def test_headers_state_remaining_units_and_reset_time() -> None:
 
 
 def test_a_refusal_states_the_same_time_in_every_header() -> None:
-    """Retry-After is not earlier than the end of RateLimit's window."""
+    """Retry-After is not earlier than the time at which `t` has passed."""
     verdict = Verdict(FREE, allowed=False, remaining=0, reset=360, retry_after=35.1)
     headers = headers_of(verdict, now=1000)
     assert verdict.wait == 36

@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 
 from features.data.findings import Report
-from features.data.reading.layout import STANDARD
+from features.data.reading.layout import STANDARD, Decimal, TableLayout
 from features.data.reading.reader import ReadTable, read_table
 from features.data.reading.schema import SCHEMAS
+from features.data.reading.values import advise_on_number
 from tests.unit.features.data.reading.sheets import frames
 
 STORES = frames()["stores"]
@@ -65,6 +66,21 @@ def test_a_number_has_one_notation(
         return
     assert table is not None
     assert [str(value) for value in table.frame["dcoilwtico"]] == [str(v) for v in expected]
+
+
+@pytest.mark.parametrize("decimal", Decimal)
+@pytest.mark.parametrize("number", ["1,234,567", "-12,345,678", "1.234.567", "1,234.5", "1.234,5"])
+def test_advice_on_marks_between_thousands_is_to_leave_them_out(
+    number: str, decimal: Decimal
+) -> None:
+    advice = advise_on_number(number, TableLayout(decimal=decimal))
+    assert advice == "write numbers without marks between thousands"
+
+
+@pytest.mark.parametrize("text", ["31.12.2023", "1,2,3", "1,234,56", ",,"])
+def test_other_texts_with_several_marks_are_not_taken_for_thousands(text: str) -> None:
+    advice = advise_on_number(text, STANDARD)
+    assert advice is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,56 @@
+"""The forecast day: its weekday, date, and what holiday or event it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.blocks import Blocks, Floats, Rows
+from features.data.calendar import Calendar
+from features.feature import FLAG, Feature, Group
+
+FEATURES = (
+    Feature("weekday", Group.WEEKDAY, "Monday 0 to Sunday 6", "weekday"),
+    Feature("day_of_month", Group.SEASON, "day", "day of the month"),
+    Feature("month", Group.SEASON, "month", "month"),
+    Feature("days_to_payday", Group.SEASON, "days", "to the 15th or the last of the month"),
+    Feature("days_since_payday", Group.SEASON, "days", "since the 15th or the last of the month"),
+    Feature("national_day_off", Group.HOLIDAY, FLAG, "a national day off"),
+    Feature("local_day_off", Group.HOLIDAY, "share of stores", "a regional or local day off"),
+    Feature("event", Group.HOLIDAY, FLAG, "an event such as Black Friday or Mother's Day"),
+    Feature("work_day", Group.HOLIDAY, FLAG, "a make-up working day"),
+    Feature("days_to_day_off", Group.HOLIDAY, "days", "to the next national day off, at most 30"),
+    Feature(
+        "days_since_day_off", Group.HOLIDAY, "days", "since the last national day off, at most 30"
+    ),
+    Feature("holiday", Group.HOLIDAY, "category", "name of the national holiday or event"),
+)
+"""In the order of the contract."""
+_NAMES = frozenset(feature.name for feature in FEATURES)
+
+
+def describe_days(
+    calendar: Calendar,
+    days: Rows,
+    store_share: NDArray[np.float64],
+    code_holidays: Callable[[Sequence[str]], Floats],
+) -> Blocks:
+    """Return the blocks of some days.
+
+    Args:
+        days: indices on the date axis, shape (h,).
+        store_share: share of each store in the nodes, shape (n, stores).
+        code_holidays: returns the codes of names of holidays.
+    """
+    blocks: Blocks = {
+        name: values[days][None]
+        for name, values in calendar.day.items()
+        if name in _NAMES  # the generator of the demo needs more of a day
+    }
+    blocks["weekday"] = calendar.weekday[days][None].astype(np.float32)
+    blocks["holiday"] = code_holidays(calendar.names[days].tolist())[None]
+    for name, values in calendar.store.items():
+        blocks[name] = store_share @ values[:, days].astype(np.float64)
+    return blocks

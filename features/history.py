@@ -1,0 +1,87 @@
+"""Level, spread, age and trend of every node at an origin, and the traffic of its stores.
+
+Means are over days since the node's first sale.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.data.snapshot import Snapshot
+from features.feature import LOG_UNITS, Feature, Group
+from features.tail import YEAR, Tail, Values
+
+FEATURES = (
+    Feature("mean_7", Group.LEVEL, LOG_UNITS, "mean over 7 days"),
+    Feature("mean_14", Group.LEVEL, LOG_UNITS, "mean over 14 days"),
+    Feature("mean_28", Group.LEVEL, LOG_UNITS, "mean over 28 days"),
+    Feature("mean_56", Group.LEVEL, LOG_UNITS, "mean over 56 days"),
+    Feature("mean_112", Group.LEVEL, LOG_UNITS, "mean over 112 days"),
+    Feature("mean_364", Group.LEVEL, LOG_UNITS, "mean over 364 days"),
+    Feature("decayed_14", Group.LEVEL, LOG_UNITS, "mean with weights that halve every 14 days"),
+    Feature("std_28", Group.LEVEL, LOG_UNITS, "standard deviation over 28 days"),
+    Feature("std_112", Group.LEVEL, LOG_UNITS, "standard deviation over 112 days"),
+    Feature("units_7", Group.LEVEL, LOG_UNITS, "log of the mean units over 7 days"),
+    Feature("units_28", Group.LEVEL, LOG_UNITS, "log of the mean units over 28 days"),
+    Feature("units_364", Group.LEVEL, LOG_UNITS, "log of the mean units over 364 days"),
+    Feature("recent_3", Group.LEVEL, LOG_UNITS, "mean over 3 days"),
+    Feature("size_112", Group.LEVEL, LOG_UNITS, "mean over the days with sales among 112"),
+    Feature("zero_share_28", Group.LEVEL, "share", "days without sales among 28"),
+    Feature("zero_share_112", Group.LEVEL, "share", "days without sales among 112"),
+    Feature("days_since_sale", Group.LEVEL, "days", "since the last day with sales, at most 364"),
+    Feature("age", Group.LEVEL, "days", "since the first sale, at most 1,456"),
+    Feature("trend_28", Group.LEVEL, LOG_UNITS, "mean over 28 days less that of the 28 before"),
+    Feature("growth_364", Group.LEVEL, LOG_UNITS, "mean over 28 days less that of a year before"),
+    Feature(
+        "traffic_28", Group.LEVEL, "log ratio", "transactions of the stores, 28 against 112 days"
+    ),
+)
+"""In the order of the contract."""
+
+_WINDOWS = (7, 14, 28, 56, 112, YEAR)
+_SPREAD_DAYS = 112
+_HALF_LIFE_DAYS = 14
+_MAX_AGE_DAYS = 4 * YEAR
+
+
+def measure_levels(units: NDArray[np.float64], logs: Tail) -> Values:
+    """Compute levels, spreads and ages; each of shape (nodes,)."""
+    age = logs.age
+    squares = Tail(logs.values[:, -_SPREAD_DAYS:] ** 2, age)
+    raw = Tail(units[:, -YEAR:], age)
+    sold = Tail((units[:, -_SPREAD_DAYS:] > 0).astype(np.float64), age)
+    values = {f"mean_{days}": logs.mean(days) for days in _WINDOWS}
+    weights = 0.5 ** (np.arange(units.shape[1])[::-1] / _HALF_LIFE_DAYS)
+    open_days = np.arange(units.shape[1])[::-1] < age[:, None]
+    weight_sums = np.maximum(open_days @ weights, 1e-9)
+    values["decayed_14"] = logs.values @ weights / weight_sums
+    for days in (28, 112):
+        variance = squares.mean(days) - values[f"mean_{days}"] ** 2
+        values[f"std_{days}"] = np.sqrt(np.maximum(variance, 0))
+        values[f"zero_share_{days}"] = 1 - sold.mean(days)
+    for days in (7, 28, YEAR):
+        values[f"units_{days}"] = np.log1p(raw.mean(days))
+    recent = units[:, -YEAR:][:, ::-1] > 0
+    values["days_since_sale"] = np.where(recent.any(axis=1), recent.argmax(axis=1), YEAR).astype(
+        np.float64
+    )
+    values["size_112"] = logs.mean(112) / np.maximum(sold.mean(112), 1e-9)
+    values["recent_3"] = logs.mean(3)
+    values["age"] = np.minimum(age, _MAX_AGE_DAYS).astype(np.float64)
+    values["trend_28"] = np.where(age > 28, values["mean_28"] - logs.mean(28, ago=28), 0.0)
+    values["growth_364"] = np.where(age > YEAR, values["mean_28"] - logs.mean(28, ago=YEAR), np.nan)
+    return values
+
+
+def measure_traffic(snapshot: Snapshot, origin: int) -> Values:
+    """Compare the stores' transactions of 28 with those of 112 days; shape (nodes,)."""
+    visits = snapshot.transactions[:, : origin + 1].astype(np.float64)
+
+    def mean(days: int) -> NDArray[np.float64]:
+        known = np.nan_to_num(visits[:, -days:])
+        counted = np.maximum(np.isfinite(visits[:, -days:]).sum(axis=1), 1)
+        return np.asarray(known.sum(axis=1) / counted)
+
+    ratio = np.log1p(mean(28)) - np.log1p(mean(112))
+    return {"traffic_28": snapshot.store_share @ ratio}

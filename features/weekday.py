@@ -1,0 +1,109 @@
+"""Sales of every node on the weekdays before an origin."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.data.snapshot import Snapshot
+from features.feature import LOG_UNITS, Feature, Group
+from features.tail import Tail, Values
+
+FEATURES = (
+    Feature("weekday_last", Group.WEEKDAY, LOG_UNITS, "the last same weekday"),
+    Feature("weekday_4", Group.WEEKDAY, LOG_UNITS, "mean of the last 4 same weekdays"),
+    Feature("weekday_8", Group.WEEKDAY, LOG_UNITS, "mean of the last 8 same weekdays"),
+    Feature("weekday_16", Group.WEEKDAY, LOG_UNITS, "mean of the last 16 same weekdays"),
+    Feature(
+        "weekday_index",
+        Group.WEEKDAY,
+        LOG_UNITS,
+        "the last 8 same weekdays less the mean of 56 days",
+    ),
+    Feature(
+        "weekday_decayed",
+        Group.WEEKDAY,
+        LOG_UNITS,
+        "same weekdays but holidays, weights decaying over 16",
+    ),
+    Feature("weekday_median_8", Group.WEEKDAY, LOG_UNITS, "median of the last 8 same weekdays"),
+    Feature(
+        "weekday_units_8",
+        Group.WEEKDAY,
+        LOG_UNITS,
+        "log of mean units on the last 8 same weekdays but holidays",
+    ),
+    Feature("weekday_sold_16", Group.WEEKDAY, "share", "of the last 16 same weekdays with sales"),
+    Feature(
+        "sunday_index",
+        Group.WEEKDAY,
+        LOG_UNITS,
+        "weekday index of Sunday, which a day off may be like",
+    ),
+)
+"""In the order of the contract; the value of a row is that of the weekday of its day."""
+
+_WEEKDAY_WEEKS = 16
+_WEEKDAY_DECAY = 0.85
+"""Weight of a week against that of the week after it."""
+
+
+def measure_weekdays(snapshot: Snapshot, origin: int, logs: Tail) -> Values:
+    """Compute means of the last same weekdays, Monday first; each of shape (nodes, 7)."""
+    values: Values = {}
+    for weeks in (1, 4, 8, 16):
+        days = logs.values[:, -7 * weeks :].reshape(len(logs.age), weeks, 7)
+        back = np.arange(7 * weeks)[::-1].reshape(weeks, 7)
+        lived = (back[None] < logs.age[:, None, None]).sum(axis=1)
+        mean = days.sum(axis=1) / np.maximum(lived, 1)
+        values[f"weekday_{weeks}"] = _monday_first(snapshot, origin, mean)
+    values["weekday_last"] = values.pop("weekday_1")
+    values["weekday_index"] = values["weekday_8"] - logs.mean(56)[:, None]
+    return values
+
+
+def measure_ordinary_weekdays(
+    snapshot: Snapshot,
+    origin: int,
+    units: NDArray[np.float64],
+    logs: Tail,
+    ordinary: NDArray[np.bool_],
+) -> Values:
+    """Compute statistics of the last same weekdays without holidays; each of shape (nodes, 7).
+
+    Decayed mean, median, mean units, and share of days with sales.
+    """
+    span = 7 * _WEEKDAY_WEEKS
+    shape = (len(logs.age), _WEEKDAY_WEEKS, 7)
+    days = logs.values[:, -span:].reshape(shape)
+    raw = units[:, -span:].reshape(shape)
+    back = np.arange(span)[::-1].reshape(_WEEKDAY_WEEKS, 7)
+    use = (back[None] < logs.age[:, None, None]) & ordinary[-span:].reshape(_WEEKDAY_WEEKS, 7)
+    weight = use * _WEEKDAY_DECAY ** np.arange(_WEEKDAY_WEEKS)[::-1][None, :, None]
+
+    def mean(values: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray((values * weight).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-9))
+
+    recent = use[:, -8:]
+    values = {
+        "weekday_decayed": mean(days, weight),
+        "weekday_median_8": np.median(days[:, -8:], axis=1),
+        "weekday_units_8": np.log1p(mean(raw[:, -8:], recent.astype(np.float64))),
+        "weekday_sold_16": mean((raw > 0).astype(np.float64), use.astype(np.float64)),
+    }
+    return {name: _monday_first(snapshot, origin, value) for name, value in values.items()}
+
+
+def average_weekdays(
+    snapshot: Snapshot, origin: int, values: NDArray[np.float64], weeks: int
+) -> NDArray[np.float64]:
+    """Return the mean of the last `weeks` same weekdays, Monday first; shape (nodes, 7)."""
+    last = values[:, -7 * weeks :].reshape(len(values), weeks, 7).mean(axis=1)
+    return _monday_first(snapshot, origin, last)
+
+
+def _monday_first(
+    snapshot: Snapshot, origin: int, last_week: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Rotate the columns of the 7 days that end at the origin to Monday..Sunday."""
+    return np.roll(last_week, int(snapshot.calendar.weekday[origin]) + 1, axis=1)
