@@ -16,6 +16,7 @@ from features.matrix import MatrixBuilder
 from load.server import free_port
 from models.engine import ForecastEngine
 from storage.artifacts import ArtifactError, Store
+from training.engines import dask_backend as module
 from training.engines.dask_backend import DaskBackend, dask_backend, shares
 from training.engines.fitting_backend import FittingBackend, LocalBackend
 from training.evaluation.metrics import rmsle
@@ -153,5 +154,5 @@ def test_a_missing_scheduler_is_named(trained: Store, unused_tcp_port: int) -> N
 
 @pytest.fixture
 def unused_tcp_port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> int:
-    monkeypatch.setattr("training.engines.dask_backend._CONNECT", "1s")
+    monkeypatch.setattr(module, "_CONNECT", "1s")
     return free_port()

@@ -11,6 +11,7 @@ from hierarchicalforecast.methods import BottomUp, MinTrace, TopDown
 
 from features.data.hierarchy import BOTTOM, Hierarchy
 from features.data.snapshot import Snapshot
+from training.evaluation import reconciliation_study as module
 from training.evaluation.backtest_result import Document
 from training.evaluation.reconciliation_methods import (
     METHODS,
@@ -156,8 +157,8 @@ def test_non_negative_forecasts_are_near_the_quadratic_programme(
 @pytest.fixture(scope="module", autouse=True)
 def _few_rows_and_trees() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.evaluation.reconciliation_study._UPPER_TREES", 60)
-        patch.setattr("training.evaluation.reconciliation_study._UPPER_STEP", 30)
+        patch.setattr(module, "_UPPER_TREES", 60)
+        patch.setattr(module, "_UPPER_STEP", 30)
         yield
 
 
