@@ -1,7 +1,7 @@
 """Lines of the access log, which are made and written in batches.
 
 A line through structlog takes a third of a short request. Here a request only hands over its
-fields; all lines of a tenth of a second are made together and written by one call. Errors are
+fields; all lines of a tenth of a second are made together and written by few calls. Errors are
 written at once. A process that is killed loses the lines of its last tenth of a second.
 """
 
@@ -12,6 +12,7 @@ import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from select import PIPE_BUF
 from time import time
 from typing import Any, NamedTuple
 
@@ -64,8 +65,18 @@ class RequestLog:
     def flush(self) -> None:
         """Write the lines that wait."""
         lines, self._lines = self._lines, []
-        if lines:
-            self._write(b"\n".join([self._render(line) for line in lines]))
+        # Workers share one pipe, where only writes of up to PIPE_BUF bytes are never mixed with
+        # those of another process.
+        batch: list[bytes] = []
+        size = 0
+        for rendered in map(self._render, lines):
+            if size + len(rendered) + 1 > PIPE_BUF and batch:
+                self._write(b"\n".join(batch))
+                batch, size = [], 0
+            batch.append(rendered)
+            size += len(rendered) + 1
+        if batch:
+            self._write(b"\n".join(batch))
 
     @staticmethod
     def _render(line: _Line) -> bytes:

@@ -28,6 +28,8 @@ from training.evaluation.backtest_result import Document, write_document
 from training.evaluation.reports.model_card import model_card
 from training.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 _JSON = "-H 'Content-Type: application/json'"
 
 
@@ -137,7 +139,6 @@ command.main()
 # --- train ------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_train_makes_a_release_that_serves(
     run: Run, demo_folder: Path, own_settings: Store
 ) -> None:
@@ -153,7 +154,6 @@ def test_train_makes_a_release_that_serves(
     assert done.out == ""
 
 
-@pytest.mark.slow
 def test_train_on_dask_makes_a_release_that_serves(
     run: Run, one_store: Path, own_settings: Store
 ) -> None:
@@ -269,7 +269,6 @@ def one_store(tables: Path) -> Path:
     return tables
 
 
-@pytest.mark.slow
 def test_backtest_prints_the_scores_and_writes_the_rest(
     run: Run, one_store: Path, tmp_path: Path, own_settings: Store
 ) -> None:
@@ -293,7 +292,6 @@ def test_backtest_prints_the_scores_and_writes_the_rest(
 # --- reconcile-study --------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_reconcile_study_prints_every_method_and_writes_the_rest(
     run: Run, one_store: Path, tmp_path: Path, own_settings: Store
 ) -> None:
@@ -313,7 +311,6 @@ def test_reconcile_study_prints_every_method_and_writes_the_rest(
 # --- seal and card ----------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_seal_joins_a_backtest_to_the_bundle_that_serves(
     run: Run, trained: Store, own_settings: Store, document: Document, tmp_path: Path
 ) -> None:
@@ -514,7 +511,6 @@ def test_serve_replaces_itself_with_the_server_of_the_current_model(
         assert option in text
 
 
-@pytest.mark.slow
 def test_serve_trains_on_the_demo_data_when_there_is_no_model(
     run: Run, executed: list[list[str]], own_settings: Store
 ) -> None:

@@ -27,6 +27,8 @@ from load.generator import (
 )
 from load.outcome import ALL, THRESHOLDS, RunSummary
 
+pytestmark = pytest.mark.slow
+
 TABLE = json.loads(THRESHOLDS.read_text(encoding="utf-8"))
 EVERY = pytest.mark.parametrize("scenario", SCENARIOS)
 CALLS = {"simple": 70, "hierarchy": 10, "batch": 10, "whatif": 5, "explain": 5}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from select import PIPE_BUF
 from typing import Any
 
 import pytest
@@ -55,6 +56,21 @@ def test_lines_of_one_turn_are_written_by_one_call(
     asyncio.run(add())
     assert len(written) == 1
     assert [line["number"] for line in lines(written)] == [0, 1, 2]
+
+
+def test_no_write_is_so_large_that_a_pipe_could_mix_it_with_another_workers(
+    log: RequestLog, written: list[bytes]
+) -> None:
+    async def add() -> None:
+        for number in range(100):
+            log.add(logging.INFO, {"number": number, "path": "/" + number * "x"})
+        log.add(logging.INFO, {"number": 100, "path": 2 * PIPE_BUF * "x"})
+        log.flush()
+
+    asyncio.run(add())
+    assert [line["number"] for line in lines(written)] == [*range(101)]
+    assert all(len(batch) < PIPE_BUF for batch in written[:-1])
+    assert 1 < len(written) < 20
 
 
 def test_an_error_is_written_at_once_and_in_order(log: RequestLog, written: list[bytes]) -> None:

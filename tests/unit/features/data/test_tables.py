@@ -12,6 +12,8 @@ from polars.testing import assert_frame_equal
 
 from features.data.tables import SCHEMAS, DataError, Tables, check_reach, last_id, read_tables
 
+pytestmark = pytest.mark.slow
+
 Frames = dict[str, pl.DataFrame]
 REQUIRED = [name for name in SCHEMAS if name != "test"]
 FIRST_ROW = {"csv": 2, "parquet": 1}

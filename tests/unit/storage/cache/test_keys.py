@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from storage.cache.keys import key_of
 
+pytestmark = pytest.mark.slow
+
 VERSION = "2024-06-30-0123456789abcdef.2024-06-30-fedcba9876543210"
 
 documents = st.dictionaries(
