@@ -21,7 +21,7 @@ from app.application import Application
 from app.memory import freeze_long_lived
 from app.protocol import Limits, use_http_protocol
 from app.startup import prepare_process
-from config.settings import Runners
+from config.topics import Runners
 from errors import Code, Problem
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease, load_engine, load_release

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import structlog
 
-from config.settings import AuthMode, Settings
+from config.settings import Settings
 from config.tiers import ANONYMOUS
+from config.topics import AuthMode
 from errors import InputError
 from middleware.auth.authentication import Identity
 from middleware.auth.cached_key_store import CachedKeyStore

@@ -11,7 +11,9 @@ from cli.database import database
 from cli.model import train_model
 from cli.preflight import preflight, resolve
 from cli.progress import err
-from config.settings import ROOT, AuthMode, Settings, Shell, get_settings
+from config.paths import ROOT
+from config.settings import Settings, Shell, get_settings
+from config.topics import AuthMode
 from storage.artifacts import Store
 
 

@@ -15,8 +15,9 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
+from config.paths import ROOT
 from config.secrets import FILE_SUFFIX
-from config.settings import ROOT, SecretManager, Settings
+from config.settings import SecretManager, Settings
 from config.tiers import TIERS
 
 _KINDS = {

@@ -6,96 +6,32 @@ Secrets may also be in files or in a secret manager; see docs/reference/configur
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    InitSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
+
+from config.environment import Environment, values_source
+from config.secrets import VaultAccess, read_manager
+from config.topics import (
+    AccessSettings,
+    BackendSettings,
+    DataSettings,
+    EdgeSettings,
+    RequestSettings,
+    ServerSettings,
 )
-
-from config.secrets import FileSecrets, VaultAccess, read_manager
-from config.tiers import TIERS, TierTable
-from config.values import Json, Listed, Network, Origin, fault, redis_url_fault
+from config.values import Listed, fault, redis_url_fault
 from storage.artifacts import Store
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-class Runners(StrEnum):
-    """Placement of the two runners."""
-
-    INPROC = "inproc"
-    REMOTE = "remote"
-
-
-class AuthMode(StrEnum):
-    """Mode of authentication."""
-
-    REQUIRED = "required"
-    DISABLED = "disabled"
-
-
-class LogLevel(StrEnum):
-    DEBUG = "DEBUG"
-    INFO = "INFO"
-    WARNING = "WARNING"
-    ERROR = "ERROR"
-
 
 MIN_KEY, MIN_JWT_SECRET = 16, 32
 """Minimum characters; a shorter secret could be guessed."""
 
 
-class _Environment(BaseSettings):
-    """Base class: each field is read from the environment variable of its name in capitals.
-
-    A secret may be read from the file that `<name>_FILE` names instead.
-    """
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
-    )
-
-    @classmethod
-    def secrets(cls) -> tuple[str, ...]:
-        """Return the names of the variables of secrets."""
-        fields = cls.model_fields.items()
-        return tuple(
-            name.upper()
-            for name, field in fields
-            if SecretStr in (field.annotation, *get_args(field.annotation))
-        )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the sources by precedence: arguments, environment, files of secrets."""
-        assert isinstance(env_settings, EnvSettingsSource)
-        variables = {name.upper(): text or "" for name, text in env_settings.env_vars.items()}
-        files = FileSecrets.from_variables(variables, cls.secrets()).read()
-        return init_settings, env_settings, _init_source(settings_cls, files)
-
-
-def _init_source(cls: type[BaseSettings], values: Mapping[str, Any]) -> InitSettingsSource:
-    return InitSettingsSource(cls, {name.lower(): value for name, value in values.items()})
-
-
-class SecretManager(_Environment):
+class SecretManager(Environment):
     """Access to the manager of secrets that are neither in the environment nor in files."""
 
     secrets_from: str | None = Field(
@@ -127,115 +63,11 @@ class SecretManager(_Environment):
         return read_manager(self.secrets_from, access, Settings.secrets())
 
 
-class Settings(_Environment):
+# The last base comes first on the page of the settings: pydantic collects the fields in this order.
+class Settings(
+    DataSettings, RequestSettings, EdgeSettings, BackendSettings, AccessSettings, ServerSettings
+):
     """All settings, validated here whatever their source."""
-
-    artifacts_dir: Path = Field(
-        ROOT / "models" / "artifacts", description="Holds bundles, snapshots and CURRENT."
-    )
-    host: str = Field("127.0.0.1", description="Address that `mlrf serve` binds.")
-    port: int = Field(3000, ge=1, le=65535, description="Port that `mlrf serve` binds.")
-    workers: int = Field(1, ge=1, description="Processes that answer requests.")
-    runners: Runners = Field(
-        Runners.INPROC,
-        description="`inproc`: model and reconciliation run in the workers; `remote`: in "
-        "processes of their own.",
-    )
-    graceful_shutdown_seconds: int = Field(
-        20, ge=1, description="Time that running requests get after SIGTERM."
-    )
-    log_level: LogLevel = Field(LogLevel.INFO, description="Least severe log lines to write.")
-
-    auth_mode: AuthMode = Field(
-        AuthMode.REQUIRED,
-        description="`required`: calls need a key or a token; `disabled`: they need neither.",
-    )
-    api_key: SecretStr | None = Field(
-        None, description="One key with every scope, of 16 characters or more."
-    )
-    api_key_tier: str = Field("unlimited", description="Tier of the key in `API_KEY`.")
-    jwt_secret: SecretStr | None = Field(
-        None,
-        description="Secret of 32 characters or more that signs tokens; excludes `JWT_KEYS_FILE`.",
-    )
-    jwt_keys_file: Path | None = Field(
-        None, description="Public keys that tokens are verified with, as PEM or JWKS."
-    )
-    jwt_audience: str | None = Field(
-        None, description="Audience that tokens must name; needed wherever tokens are accepted."
-    )
-    jwt_issuer: str | None = Field(None, description="Issuer that tokens must name, if any.")
-    key_cache_seconds: float = Field(
-        2.0, ge=0, description="Time for which a worker trusts what it has read of a key."
-    )
-    key_grace_seconds: float = Field(
-        300.0,
-        ge=0,
-        description="Time for which known keys stay valid while the database cannot be reached.",
-    )
-
-    database_url: SecretStr = Field(
-        SecretStr(f"sqlite:///{ROOT}/var/mlrf.db"),
-        description="Database of keys and their audit log: SQLite or PostgreSQL.",
-    )
-    redis_url: SecretStr | None = Field(
-        None, description="Redis that shares limits and cache between processes."
-    )
-    cache_secret: SecretStr | None = Field(
-        None,
-        description="Secret of 32 characters or more that authenticates answers in Redis, the same "
-        "for all servers that share it; left out, one is derived from `JWT_SECRET` or `API_KEY`.",
-    )
-
-    cors_origins: Annotated[tuple[Origin, ...], NoDecode, Listed] = Field(
-        ("http://localhost:5173", "http://127.0.0.1:5173"),
-        description="Origins whose pages may call, separated by commas or as a JSON list, or `*`.",
-    )
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, Listed] = Field(
-        (),
-        description="Networks of proxies whose forwarding headers are believed, separated by "
-        "commas or as a JSON list.",
-    )
-    tls_in_front: bool = Field(
-        False, description="Whether callers arrive over HTTPS only; answers then say so (HSTS)."
-    )
-    replicas: int = Field(
-        1, ge=1, description="Servers that share the limits where there is no Redis."
-    )
-    tiers: Annotated[TierTable, NoDecode, Json] = Field(
-        dict(TIERS),
-        description="Limits of callers, by the name of a tier.",
-    )
-    default_tier: str = Field("standard", description="Tier of keys and tokens that name none.")
-
-    max_body_bytes: int = Field(
-        10_000_000, ge=1, description="Largest request body; most calls take far less."
-    )
-    header_timeout_seconds: float = Field(
-        10.0,
-        gt=0,
-        description="Time in which a new connection, or one with a new request, must send the "
-        "request's headers.",
-    )
-    body_timeout_seconds: float = Field(
-        10.0, gt=0, description="Time in which a request's body must arrive."
-    )
-    request_timeout_seconds: float = Field(
-        30.0, gt=0, description="Time in which a request must be answered."
-    )
-    cache_max_bytes: int = Field(
-        64 * 1024**2, ge=0, description="Most that a worker's cache of answers holds."
-    )
-    cache_ttl_seconds: int = Field(
-        3600, ge=1, description="Time for which Redis keeps a cached answer."
-    )
-    data_dir: Path | None = Field(
-        None, description="Folder below which `/admin/reload-features` may read tables."
-    )
-
-    max_data_age_days: int = Field(
-        7, ge=0, description="Days that the newest sales may lie back before `/health` says so."
-    )
 
     required_secrets: Annotated[tuple[str, ...], NoDecode, Listed] = Field(
         (),
@@ -249,7 +81,7 @@ class Settings(_Environment):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return the sources of the base class, followed by the secret manager."""
         first = super().settings_customise_sources(settings_cls, *args, **sources)
-        return *first, _init_source(settings_cls, SecretManager().read())
+        return *first, values_source(settings_cls, SecretManager().read())
 
     @model_validator(mode="after")
     def _check_agreement(self) -> Self:
@@ -308,7 +140,7 @@ def get_settings() -> Settings:
     return Settings()
 
 
-class Shell(_Environment):
+class Shell(Environment):
     """Raw environment variables that `mlrf serve` inspects, which are no settings here."""
 
     api_key: str | None = None

@@ -17,7 +17,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as Grid
 
-from config.settings import ROOT
+from config.paths import ROOT
 from config.tiers import UNLIMITED
 from load import record, report
 from load.driver import REPORT, Run

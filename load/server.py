@@ -17,7 +17,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from config.settings import ROOT, SecretManager, Settings
+from config.paths import ROOT
+from config.settings import SecretManager, Settings
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0

@@ -30,7 +30,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from config.settings import ROOT
+from config.paths import ROOT
 from config.tiers import UNLIMITED
 from features.contract import NAMES
 from load import record

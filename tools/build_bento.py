@@ -22,7 +22,8 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.settings import ROOT, get_settings
+from config.paths import ROOT
+from config.settings import get_settings
 from config.version import __version__
 from models.serving.release import load_release
 from storage.artifacts import ArtifactError, Release, Store

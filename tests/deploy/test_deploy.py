@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from config.settings import ROOT
+from config.paths import ROOT
 
 KUBECTL = shutil.which("kubectl")
 IMAGE = "registry.example/mlrf@sha256:" + "0" * 64

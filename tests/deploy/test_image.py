@@ -21,8 +21,9 @@ from typing import Any
 import httpx
 import pytest
 
+from config.paths import ROOT
 from config.reference import variables
-from config.settings import ROOT, Settings
+from config.settings import Settings
 from errors import Code
 from load.server import free_port
 from tests.support.waiting import wait_until

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from config.settings import ROOT
+from config.paths import ROOT
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 NOT_INSTALLED_HERE = {"bench.txt"}

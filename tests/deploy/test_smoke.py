@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from config.settings import ROOT
+from config.paths import ROOT
 from config.version import __version__
 from storage.artifacts import Store
 from tests.support.servers import running

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import ROOT
+from config.paths import ROOT
 
 SCRIPT = ROOT / "tools" / "version"
 HEAD = "# Changelog\n\nWhat a user notices.\n\n"

@@ -16,7 +16,8 @@ import httpx
 import jwt
 import pytest
 
-from config.settings import ROOT, Settings
+from config.paths import ROOT
+from config.settings import Settings
 from load.server import end as end_process
 from load.server import free_port
 from storage.artifacts import Store

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from config.settings import ROOT
+from config.paths import ROOT
 from storage.artifacts import Store
 
 pytestmark = pytest.mark.e2e

@@ -17,7 +17,7 @@ import pytest
 
 from api.operations import OPERATIONS
 from api.schemas.requests import Override
-from config.settings import ROOT
+from config.paths import ROOT
 from storage.artifacts import Store
 from tests.support.servers import Server, running
 

@@ -18,7 +18,8 @@ import pytest
 
 from cli import inputs
 from cli import main as command
-from config.settings import ROOT, Settings, get_settings
+from config.paths import ROOT
+from config.settings import Settings, get_settings
 from features.data.snapshot import load_snapshot
 from features.data.tables import SCHEMAS
 from models.serving.release import load_release

@@ -21,7 +21,7 @@ from api.docs.reference import (
 )
 from api.http import pricing
 from api.operations import OPERATIONS
-from config.settings import ROOT
+from config.paths import ROOT
 from config.tiers import TIERS
 from models.explanation import MAX_ROWS
 from telemetry import metrics

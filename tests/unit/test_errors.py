@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import pytest
 
-from config.settings import ROOT
+from config.paths import ROOT
 from errors import DOCUMENTATION, Code, FieldError, Problem, code_of_status
 
 PAGE = ROOT / "docs" / "reference" / "errors.md"

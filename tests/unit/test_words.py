@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import ROOT
+from config.paths import ROOT
 
 RIDDLES = frozenset(
     (

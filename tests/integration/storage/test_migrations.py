@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
-from config.settings import ROOT
+from config.paths import ROOT
 from storage.audit import Actor
 from storage.database import reading, writing
 from storage.errors import StorageError

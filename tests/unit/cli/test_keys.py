@@ -14,7 +14,8 @@ from typing import NamedTuple
 import pytest
 
 from cli import main as command
-from config.settings import ROOT, Settings, get_settings
+from config.paths import ROOT
+from config.settings import Settings, get_settings
 from storage.audit import Actor, AuditLog
 from storage.database import open_database
 from storage.key_store import KeyStore

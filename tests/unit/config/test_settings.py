@@ -11,9 +11,11 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from config import settings
+from config.paths import ROOT
 from config.reference import variables
-from config.settings import ROOT, AuthMode, LogLevel, Runners, SecretManager, Settings, get_settings
+from config.settings import SecretManager, Settings, get_settings
 from config.tiers import TIERS
+from config.topics import AuthMode, LogLevel, Runners
 from errors import InputError
 from storage.artifacts import Store
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from config.settings import ROOT
+from config.paths import ROOT
 from features.data import snapshot as snapshots
 from models import bundle as bundles
 from models.engine import ForecastEngine

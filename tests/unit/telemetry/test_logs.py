@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from config.settings import ROOT
+from config.paths import ROOT
 
 pytestmark = pytest.mark.slow
 

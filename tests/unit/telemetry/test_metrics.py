@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.parser import text_string_to_metric_families
 
-from config.settings import ROOT
+from config.paths import ROOT
 from telemetry import metrics
 from telemetry.metrics import Labelled
 

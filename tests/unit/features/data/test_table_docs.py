@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from config.settings import ROOT
+from config.paths import ROOT
 
 _MADE = re.compile(
     r"(?:Fault\(|_error\(|refuse\(|mark\([^\"()]*(?:\([^()]*\)[^\"()]*)*|Severity\.(?:ERROR|WARNING),|"

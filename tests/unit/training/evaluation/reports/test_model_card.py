@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import ROOT
+from config.paths import ROOT
 from training.evaluation.backtest_result import PREVIOUS, Document, read_backtest
 from training.evaluation.reports import model_card as module
 from training.evaluation.reports.model_card import model_card

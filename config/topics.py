@@ -1,0 +1,168 @@
+"""All settings with their defaults, by topic; `config.settings` puts them together."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import NoDecode
+
+from config.environment import Environment
+from config.paths import ROOT
+from config.tiers import TIERS, TierTable
+from config.values import Json, Listed, Network, Origin
+
+
+class Runners(StrEnum):
+    """Placement of the two runners."""
+
+    INPROC = "inproc"
+    REMOTE = "remote"
+
+
+class AuthMode(StrEnum):
+    """Mode of authentication."""
+
+    REQUIRED = "required"
+    DISABLED = "disabled"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+class ServerSettings(Environment):
+    """The processes of a server, and what they serve."""
+
+    artifacts_dir: Path = Field(
+        ROOT / "models" / "artifacts", description="Holds bundles, snapshots and CURRENT."
+    )
+    host: str = Field("127.0.0.1", description="Address that `mlrf serve` binds.")
+    port: int = Field(3000, ge=1, le=65535, description="Port that `mlrf serve` binds.")
+    workers: int = Field(1, ge=1, description="Processes that answer requests.")
+    runners: Runners = Field(
+        Runners.INPROC,
+        description="`inproc`: model and reconciliation run in the workers; `remote`: in "
+        "processes of their own.",
+    )
+    graceful_shutdown_seconds: int = Field(
+        20, ge=1, description="Time that running requests get after SIGTERM."
+    )
+    log_level: LogLevel = Field(LogLevel.INFO, description="Least severe log lines to write.")
+
+
+class AccessSettings(Environment):
+    """Keys and tokens of callers."""
+
+    auth_mode: AuthMode = Field(
+        AuthMode.REQUIRED,
+        description="`required`: calls need a key or a token; `disabled`: they need neither.",
+    )
+    api_key: SecretStr | None = Field(
+        None, description="One key with every scope, of 16 characters or more."
+    )
+    api_key_tier: str = Field("unlimited", description="Tier of the key in `API_KEY`.")
+    jwt_secret: SecretStr | None = Field(
+        None,
+        description="Secret of 32 characters or more that signs tokens; excludes `JWT_KEYS_FILE`.",
+    )
+    jwt_keys_file: Path | None = Field(
+        None, description="Public keys that tokens are verified with, as PEM or JWKS."
+    )
+    jwt_audience: str | None = Field(
+        None, description="Audience that tokens must name; needed wherever tokens are accepted."
+    )
+    jwt_issuer: str | None = Field(None, description="Issuer that tokens must name, if any.")
+    key_cache_seconds: float = Field(
+        2.0, ge=0, description="Time for which a worker trusts what it has read of a key."
+    )
+    key_grace_seconds: float = Field(
+        300.0,
+        ge=0,
+        description="Time for which known keys stay valid while the database cannot be reached.",
+    )
+
+
+class BackendSettings(Environment):
+    """Servers beside this one."""
+
+    database_url: SecretStr = Field(
+        SecretStr(f"sqlite:///{ROOT}/var/mlrf.db"),
+        description="Database of keys and their audit log: SQLite or PostgreSQL.",
+    )
+    redis_url: SecretStr | None = Field(
+        None, description="Redis that shares limits and cache between processes."
+    )
+    cache_secret: SecretStr | None = Field(
+        None,
+        description="Secret of 32 characters or more that authenticates answers in Redis, the same "
+        "for all servers that share it; left out, one is derived from `JWT_SECRET` or `API_KEY`.",
+    )
+
+
+class EdgeSettings(Environment):
+    """Browsers, proxies, and the limits of callers."""
+
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, Listed] = Field(
+        ("http://localhost:5173", "http://127.0.0.1:5173"),
+        description="Origins whose pages may call, separated by commas or as a JSON list, or `*`.",
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, Listed] = Field(
+        (),
+        description="Networks of proxies whose forwarding headers are believed, separated by "
+        "commas or as a JSON list.",
+    )
+    tls_in_front: bool = Field(
+        False, description="Whether callers arrive over HTTPS only; answers then say so (HSTS)."
+    )
+    replicas: int = Field(
+        1, ge=1, description="Servers that share the limits where there is no Redis."
+    )
+    tiers: Annotated[TierTable, NoDecode, Json] = Field(
+        dict(TIERS),
+        description="Limits of callers, by the name of a tier.",
+    )
+    default_tier: str = Field("standard", description="Tier of keys and tokens that name none.")
+
+
+class RequestSettings(Environment):
+    """Bounds of a request, and the cache of answers."""
+
+    max_body_bytes: int = Field(
+        10_000_000, ge=1, description="Largest request body; most calls take far less."
+    )
+    header_timeout_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="Time in which a new connection, or one with a new request, must send the "
+        "request's headers.",
+    )
+    body_timeout_seconds: float = Field(
+        10.0, gt=0, description="Time in which a request's body must arrive."
+    )
+    request_timeout_seconds: float = Field(
+        30.0, gt=0, description="Time in which a request must be answered."
+    )
+    cache_max_bytes: int = Field(
+        64 * 1024**2, ge=0, description="Most that a worker's cache of answers holds."
+    )
+    cache_ttl_seconds: int = Field(
+        3600, ge=1, description="Time for which Redis keeps a cached answer."
+    )
+
+
+class DataSettings(Environment):
+    """Newer tables."""
+
+    data_dir: Path | None = Field(
+        None, description="Folder below which `/admin/reload-features` may read tables."
+    )
+
+    max_data_age_days: int = Field(
+        7, ge=0, description="Days that the newest sales may lie back before `/health` says so."
+    )
