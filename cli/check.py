@@ -10,7 +10,7 @@ import typer
 
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of
 from features.data.findings import Report, Severity
-from features.data.reading.layout import DateOrder, Decimal, Delimiter
+from features.data.reading.layout import DateOrder, DecimalMark, Delimiter
 
 
 def check(
@@ -18,7 +18,7 @@ def check(
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail the check too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     delimiter: DelimiterOption = Delimiter.COMMA,
-    decimal: DecimalOption = Decimal.POINT,
+    decimal: DecimalOption = DecimalMark.POINT,
     dates: DatesOption = DateOrder.YMD,
 ) -> None:
     """Check tables and list everything that is wrong with them, or looks wrong.

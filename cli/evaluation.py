@@ -14,7 +14,7 @@ from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, s
 from cli.output import print_table
 from cli.progress import err, progress
 from config.settings import get_settings
-from features.data.reading.layout import STANDARD, DateOrder, Decimal, Delimiter
+from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delimiter
 from storage.artifacts import ArtifactError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def backtest(
     long: Annotated[int, typer.Option(min=1, help="Windows of 90 days.")] = 3,
     threads: Threads = None,
     delimiter: DelimiterOption = Delimiter.COMMA,
-    decimal: DecimalOption = Decimal.POINT,
+    decimal: DecimalOption = DecimalMark.POINT,
     dates: DatesOption = DateOrder.YMD,
 ) -> None:
     """Fit before every window of the past, forecast it, and compare with what was sold."""
@@ -107,7 +107,7 @@ def reconcile_study(
     trees: Annotated[int, typer.Option(min=1, help="Trees of each booster, at most.")] = 200,
     threads: Threads = None,
     delimiter: DelimiterOption = Delimiter.COMMA,
-    decimal: DecimalOption = Decimal.POINT,
+    decimal: DecimalOption = DecimalMark.POINT,
     dates: DatesOption = DateOrder.YMD,
 ) -> None:
     """Compare ways to make forecasts add up, on the backtest's windows of 16 days."""

@@ -8,7 +8,7 @@ import typer
 
 from cli.progress import err
 from features.data.findings import Report, Severity
-from features.data.reading.layout import DateOrder, Decimal, Delimiter
+from features.data.reading.layout import DateOrder, DecimalMark, Delimiter
 
 if TYPE_CHECKING:
     from features.data.reading.layout import TableLayout
@@ -17,7 +17,7 @@ DelimiterOption = Annotated[
     Delimiter, typer.Option("--delimiter", help="What separates the values of a CSV file.")
 ]
 DecimalOption = Annotated[
-    Decimal, typer.Option("--decimal", help="What separates the fraction of a number in text.")
+    DecimalMark, typer.Option("--decimal", help="What separates the fraction of a number in text.")
 ]
 DatesOption = Annotated[
     DateOrder,
@@ -25,7 +25,7 @@ DatesOption = Annotated[
 ]
 
 
-def layout_of(delimiter: Delimiter, decimal: Decimal, dates: DateOrder) -> TableLayout:
+def layout_of(delimiter: Delimiter, decimal: DecimalMark, dates: DateOrder) -> TableLayout:
     """Return the layout that the options state."""
     from features.data.reading.layout import TableLayout
 

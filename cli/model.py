@@ -16,7 +16,7 @@ from cli.inputs import Data, Threads, extra, tables_and_recipe
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.progress import err, progress
 from config.settings import get_settings
-from features.data.reading.layout import STANDARD, DateOrder, Decimal, Delimiter, TableLayout
+from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delimiter, TableLayout
 from storage.artifacts import Store
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def train(
         ),
     ] = None,
     delimiter: DelimiterOption = Delimiter.COMMA,
-    decimal: DecimalOption = Decimal.POINT,
+    decimal: DecimalOption = DecimalMark.POINT,
     dates: DatesOption = DateOrder.YMD,
 ) -> None:
     """Train a model on tables, and make it and their snapshot the serving release."""
@@ -65,7 +65,7 @@ def forecast(
         typer.Option(min=1, help="Days to forecast where there is no test table; 16."),
     ] = None,
     delimiter: DelimiterOption = Delimiter.COMMA,
-    decimal: DecimalOption = Decimal.POINT,
+    decimal: DecimalOption = DecimalMark.POINT,
     dates: DatesOption = DateOrder.YMD,
 ) -> None:
     """Write the current model's forecasts for tables: for the rows of test, or the next days."""

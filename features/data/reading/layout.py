@@ -28,7 +28,7 @@ class Delimiter(StrEnum):
         return {",": "commas", ";": "semicolons", "tab": "tabs", "|": "vertical bars"}[self.value]
 
 
-class Decimal(StrEnum):
+class DecimalMark(StrEnum):
     """Decimal mark of numbers."""
 
     POINT = "."
@@ -49,7 +49,7 @@ class TableLayout(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     delimiter: Delimiter = Delimiter.COMMA
-    decimal: Decimal = Decimal.POINT
+    decimal: DecimalMark = DecimalMark.POINT
     dates: DateOrder = DateOrder.YMD
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from features.data.findings import Severity
-from features.data.reading.layout import Decimal, TableLayout
+from features.data.reading.layout import DecimalMark, TableLayout
 from features.data.reading.schema import Column
 
 NO_DATE = "a date (YYYY-MM-DD) is expected"
@@ -129,7 +129,7 @@ def _parse_numbers(
     text: pl.Series, column: Column, layout: TableLayout, expected: str
 ) -> Converted:
     spelled = text
-    if layout.decimal is Decimal.COMMA:
+    if layout.decimal is DecimalMark.COMMA:
         pointed = text.str.contains(".", literal=True)
         spelled = text.str.replace(",", ".", literal=True).set(pointed, "a point")
     values = spelled.cast(column.dtype, strict=False)
@@ -173,9 +173,9 @@ def advise_on_number(text: str, layout: TableLayout) -> str | None:
     head, comma, tail = text.partition(",")
     if (comma and "." in text) or _GROUPED.fullmatch(text):
         return "write numbers without marks between thousands"
-    if layout.decimal is Decimal.COMMA and "." in text:
+    if layout.decimal is DecimalMark.COMMA and "." in text:
         return "it has a point: leave out --decimal ',', or write decimal commas"
-    if layout.decimal is Decimal.POINT and comma and (head.lstrip("+-") + tail).isdigit():
+    if layout.decimal is DecimalMark.POINT and comma and (head.lstrip("+-") + tail).isdigit():
         if len(tail) == 3:  # 1,234 is 1.234 with a decimal comma, or 1234 in groups of thousands
             return "it has a decimal comma (pass --decimal ',') or a comma between thousands"
         return "it has a decimal comma: pass --decimal ',', or write a decimal point"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from features.data.findings import Report
-from features.data.reading.layout import STANDARD, DateOrder, Decimal, Delimiter, TableLayout
+from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delimiter, TableLayout
 from features.data.reading.reader import ReadTable, read_table
 from features.data.reading.schema import SCHEMAS
 
@@ -102,7 +102,9 @@ def test_another_delimiter_is_reported_with_the_option_that_accepts_it(
 
 
 def test_a_stated_layout_is_read(tmp_path: Path) -> None:
-    layout = TableLayout(delimiter=Delimiter.SEMICOLON, decimal=Decimal.COMMA, dates=DateOrder.DMY)
+    layout = TableLayout(
+        delimiter=Delimiter.SEMICOLON, decimal=DecimalMark.COMMA, dates=DateOrder.DMY
+    )
     text = "date;dcoilwtico\n31.12.2023;70,5\n1.1.2024;-1\n2024-01-02;1e2\n"
     table, report = read(tmp_path, text, layout)
     assert report.kinds == []

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from features.data.findings import Report
-from features.data.reading.layout import STANDARD, Decimal, TableLayout
+from features.data.reading.layout import STANDARD, DecimalMark, TableLayout
 from features.data.reading.reader import ReadTable, read_table
 from features.data.reading.schema import SCHEMAS
 from features.data.reading.values import advise_on_number
@@ -68,10 +68,10 @@ def test_a_number_has_one_notation(
     assert [str(value) for value in table.frame["dcoilwtico"]] == [str(v) for v in expected]
 
 
-@pytest.mark.parametrize("decimal", Decimal)
+@pytest.mark.parametrize("decimal", DecimalMark)
 @pytest.mark.parametrize("number", ["1,234,567", "-12,345,678", "1.234.567", "1,234.5", "1.234,5"])
 def test_advice_on_marks_between_thousands_is_to_leave_them_out(
-    number: str, decimal: Decimal
+    number: str, decimal: DecimalMark
 ) -> None:
     advice = advise_on_number(number, TableLayout(decimal=decimal))
     assert advice == "write numbers without marks between thousands"
