@@ -23,6 +23,7 @@ from features.data.checks.places import warn_of_events, warn_of_places, warn_of_
 from features.data.checks.references import check_references
 from features.data.checks.spans import check_spans
 from features.data.checks.spikes import warn_of_spikes
+from features.data.checks.step import check_step
 from features.data.findings import Finding, Report, Severity
 from features.data.reading.layout import STANDARD, TableLayout
 from features.data.reading.reader import ReadTable, read_table
@@ -159,6 +160,8 @@ def _run_checks(tables: Mapping[str, ReadTable], report: Report, today: date) ->
     for table in tables.values():
         check_keys(table, report)
     tables = check_spans(tables, report, today=today)
+    if "train" in tables:
+        check_step(tables["train"], report)
     check_references(tables, report)
     warn_of_places(tables, report)
     warn_of_events(tables, report)

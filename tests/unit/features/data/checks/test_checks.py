@@ -71,6 +71,37 @@ def test_a_store_that_reopens_after_two_months_is_a_gap_and_no_error(tmp_path: P
     assert "gap-retailer" in [kind.first.code for kind in report.warnings]
 
 
+@pytest.mark.parametrize(
+    ("step", "refused"),
+    [
+        pytest.param(timedelta(7), True, id="weekly"),
+        pytest.param(timedelta(30), True, id="monthly"),
+        pytest.param(timedelta(2), False, id="every other day"),
+    ],
+)
+def test_sales_that_are_not_daily_are_refused(
+    tmp_path: Path, step: timedelta, refused: bool
+) -> None:
+    """They would be read as the sales of one day, with zeros on all others."""
+    changed = frames()
+    dates = [FIRST - step * number for number in range(30)]
+    rows = changed["train"].filter(DAY == FIRST)
+    changed["train"] = pl.concat([rows.with_columns(date=pl.lit(day)) for day in dates])
+    report = check_frames(tmp_path, changed)
+    found = [kind.first for kind in report.errors if kind.first.code == "not-daily"]
+    assert bool(found) is refused
+    if refused:
+        assert f"is {step.days} days after the date before it" in found[0].message
+        assert found[0].column == "date"
+
+
+@pytest.mark.parametrize("first", [date(2024, 1, 6), date(2024, 1, 7)], ids=["Saturday", "Sunday"])
+def test_stores_that_open_on_weekends_only_are_daily(tmp_path: Path, first: date) -> None:
+    changed = frames()
+    changed["train"] = changed["train"].filter((DAY.dt.weekday() >= 6) & (first <= DAY))
+    assert "not-daily" not in {kind.first.code for kind in check_frames(tmp_path, changed).errors}
+
+
 def test_sales_in_the_future_are_a_warning(tmp_path: Path) -> None:
     report = check_frames(tmp_path, frames(), FIRST + timedelta(DAYS - 3))
     assert [k.first.code for k in report.warnings] == ["future-rows", "future-rows"]
