@@ -88,11 +88,11 @@ def test_sales_that_are_not_daily_are_refused(
     rows = changed["train"].filter(DAY == FIRST)
     changed["train"] = pl.concat([rows.with_columns(date=pl.lit(day)) for day in dates])
     report = check_frames(tmp_path, changed)
-    found = [kind.first for kind in report.errors if kind.first.code == "not-daily"]
-    assert bool(found) is refused
+    refusals = [kind.first for kind in report.errors if kind.first.code == "not-daily"]
+    assert bool(refusals) is refused
     if refused:
-        assert f"is {step.days} days after the date before it" in found[0].message
-        assert found[0].column == "date"
+        assert f"is {step.days} days after the date before it" in refusals[0].message
+        assert refusals[0].column == "date"
 
 
 @pytest.mark.parametrize("first", [date(2024, 1, 6), date(2024, 1, 7)], ids=["Saturday", "Sunday"])
