@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import InputError
+from features.blocks import Floats
 from features.data.snapshot import Snapshot
 from features.events import (
     UnusualDays,
@@ -25,8 +26,6 @@ from features.promotions import PROMOTION_DAYS, measure_promotions
 from features.seasons import measure_years_before
 from features.tail import TAIL_DAYS, Tail, pad_front
 from features.weekday import average_weekdays, measure_ordinary_weekdays, measure_weekdays
-
-Floats = NDArray[np.float32]
 
 MIN_HISTORY_DAYS = 56
 """Least days of sales up to and including an origin."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import InputError
+from features.blocks import Floats
 from features.data.calendar import NATIONAL, NO_HOLIDAY, WORK_DAY, Holiday
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
@@ -30,8 +31,6 @@ LIMITS = {SET: (0.0, 1e6), ADD: (-1e6, 1e6), MULTIPLY: (0.0, 1e3)}
 COVARIATES = {ONPROMOTION: tuple(LIMITS), HOLIDAY: (SET,)}
 """Adjustable covariates and their operations."""
 _UNUSED = {"oil": "The model does not use the price of oil, so no forecast would change"}
-
-Floats = NDArray[np.float32]
 
 
 class AdjustmentError(InputError):

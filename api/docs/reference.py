@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from api.docs.documentation import PAGES
+from api.docs.documentation import Documentation
 from api.docs.examples import DOCUMENTS
-from api.http.operation import Access, Operation
+from api.http.operation import Operation
 from api.operations import OPERATIONS
-from middleware.policy import KIB, MAX_BODY_BYTES, MIB
+from middleware.policy import ANY, KIB, MAX_BODY_BYTES, MIB
 
 SCOPES_PAGE, SCOPES_HEADER = DOCUMENTS / "scopes-and-limits.md", "| operation | scope | units |"
 SIZES_PAGE, SIZES_HEADER = DOCUMENTS / "api.md", "| operation | largest JSON | largest CSV |"
 
 
-def scope_rows(operations: Iterable[Operation]) -> Iterator[Sequence[str]]:
+def scope_rows(operations: Sequence[Operation]) -> Iterator[Sequence[str]]:
     """Yield name, scope and units of each operation, and of each page."""
-    for operation in operations:
-        yield f"`{operation.name}`", _describe_scope(operation), str(operation.cost)
-    for page in PAGES:
-        yield f"`GET {page}`", "open", "1"
+    listed = [(each.method, each.policy) for each in operations]
+    listed += [(each.method, each.policy) for each in Documentation(operations).endpoints()]
+    for method, policy in listed:
+        yield f"`{method} {policy.route}`", _describe_scope(policy.scope), str(policy.cost)
 
 
 def size_rows(operations: Iterable[Operation]) -> Iterator[Sequence[str]]:
@@ -55,14 +55,8 @@ def _rewrite(page: Path, header: str, rows: Iterable[Sequence[str]]) -> None:
     page.write_text(text, encoding="utf-8")
 
 
-def _describe_scope(operation: Operation) -> str:
-    match operation.scope:
-        case Access.PUBLIC:
-            return "open"
-        case Access.AUTHENTICATED:
-            return "any key"
-        case scope:
-            return f"`{scope}`"
+def _describe_scope(scope: str | None) -> str:
+    return {None: "open", ANY: "any key"}.get(scope, f"`{scope}`")
 
 
 def _describe_bytes(size: int) -> str:

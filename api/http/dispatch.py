@@ -109,14 +109,13 @@ class _CachedEndpoint(_Endpoint):
         parts = self._look_up_parts()
         version = parts[self._forecaster_name].release.engine.version
         cacheable = await self._cache.cacheable_request(version, self._operation.path, request)
-        answer: ASGIApp | None = None
-        if cacheable is not None:
-            answer = await self._cache.find(cacheable, request)
-        if answer is None:
-            answer = self._with_deadline(partial(self._compute, parts, version, cacheable))
-        elif isinstance(answer, Response) and len(answer.body) >= LARGE:
-            answer = self._with_deadline(answer)
-        await answer(scope, receive, send)
+        hit = None if cacheable is None else await self._cache.find(cacheable, request)
+        if hit is not None and len(hit.body) < LARGE:
+            await hit(scope, receive, send)
+            return
+        slow: ASGIApp = hit or partial(self._compute, parts, version, cacheable)
+        limited = DeadlineMiddleware(slow, limit_of=lambda scope: self._seconds)
+        await limited(scope, receive, send)
 
     async def _compute(
         self,
@@ -137,9 +136,6 @@ class _CachedEndpoint(_Endpoint):
             request, cacheable, key, computation, with_etag=self._operation.etag
         )
         await response(scope, receive, send)
-
-    def _with_deadline(self, app: ASGIApp) -> ASGIApp:
-        return DeadlineMiddleware(app, limit_of=lambda scope: self._seconds)
 
 
 def respond_with(function: Callable[[Request], Awaitable[Response]]) -> ASGIApp:

@@ -53,7 +53,8 @@ class Operation:
         parameters: types of what the handler takes, by name: the request, a model that the body
             or the query is validated as, or a part of the service such as the forecaster.
         answer: type of a successful body.
-        returns: how the handler answers: with a `Response`, a `Computation`, or the content.
+        cached: whether answers are cached (see `api.http.response_cache`): the handler returns a
+            `Computation`.
         status: of a successful answer.
         scope: that the caller's key must have.
         cost: in units, charged before the handler runs. 0 is free.
@@ -75,7 +76,7 @@ class Operation:
     handler: Handler
     parameters: Mapping[str, Any]
     answer: Any
-    returns: type
+    cached: bool
     status: int = 200
     scope: Scope | Access = Scope.FORECAST
     cost: int = 1
@@ -93,11 +94,6 @@ class Operation:
     @property
     def name(self) -> str:
         return f"{self.method} {self.path}"
-
-    @property
-    def cached(self) -> bool:
-        """Whether answers are cached (see `api.http.response_cache`)."""
-        return self.returns is Computation
 
     @cached_property
     def policy(self) -> Policy:
@@ -135,10 +131,11 @@ def operation(
     def declare(handler: Handler) -> Operation:
         parameters = get_type_hints(handler)
         result = parameters.pop("return")
-        returns, content = _kind_of_result(result)
+        cached = get_origin(result) is Computation
+        content = _content_of(result) if answer is None else answer
         models = [kind for kind in parameters.values() if is_model(kind)]
         payload = {"query" if method == "GET" else "body": model for model in models}
-        if answer is None and content is None:
+        if content is None:
             raise TypeError(f"{method} {path}: name the type of its answer")
         return Operation(
             method=method,
@@ -146,8 +143,8 @@ def operation(
             tag=tag,
             handler=handler,
             parameters=parameters,
-            answer=content if answer is None else answer,
-            returns=returns,
+            answer=content,
+            cached=cached,
             **{**payload, **more},
         )
 
@@ -170,10 +167,10 @@ def is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def _kind_of_result(result: Any) -> tuple[type, Any]:
-    """Return how a handler answers, and the type of the content if the result says it."""
+def _content_of(result: Any) -> Any:
+    """Return the type of a successful body, by that of the handler's result; None if unknown."""
     if get_origin(result) is Computation:
-        return Computation, *get_args(result)
-    if isinstance(result, type) and issubclass(result, Response):
-        return Response, None
-    return object, result
+        (content,) = get_args(result)
+        return content
+    is_response = isinstance(result, type) and issubclass(result, Response)
+    return None if is_response else result
