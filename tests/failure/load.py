@@ -129,6 +129,7 @@ class Load:
     Attributes:
         sends: the requests sent so far.
         bodies: the different successful bodies of each request.
+        waiting: the begin, in monotonic seconds, of each request without an answer yet.
     """
 
     def __init__(
@@ -151,6 +152,7 @@ class Load:
         """
         self.sends = SentRequests()
         self.bodies: dict[str, set[bytes]] = defaultdict(set)
+        self.waiting: list[float] = []
         self._url = url
         self._draw = draw
         self._headers = {"X-API-Key": key} if key else {}
@@ -195,13 +197,15 @@ class Load:
 
     async def _run_client(self, client: httpx.AsyncClient) -> None:
         while not self._ending.is_set():
-            sent = await self._send(client, self._draw())
+            began = time.monotonic()
+            self.waiting.append(began)
+            sent = await self._send(client, self._draw(), began)
+            self.waiting.remove(began)
             self.sends.all.append(sent)
             # without a connection, do not retry a thousand times a second
             await asyncio.sleep(self._pause if sent.status else 0.02)
 
-    async def _send(self, client: httpx.AsyncClient, request: Request) -> SentRequest:
-        began = time.monotonic()
+    async def _send(self, client: httpx.AsyncClient, request: Request, began: float) -> SentRequest:
         leave = {"Connection": "close"} if random.random() < self._reconnecting else {}
         headers = {"Content-Type": request.media_type, **leave}
         try:

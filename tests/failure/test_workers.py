@@ -23,8 +23,12 @@ RACE_SECONDS = 0.1  # between the start of a request and the loss of its server
 SENDING_SECONDS = 0.02  # from the start in the client to the arrival in the server
 
 
+def has_arrived(began: float, moment: float) -> bool:
+    return began < moment - SENDING_SECONDS
+
+
 def was_in_flight(sent: SentRequest, moment: float) -> bool:
-    return sent.began < moment - SENDING_SECONDS and sent.began + sent.seconds > moment
+    return has_arrived(sent.began, moment) and sent.began + sent.seconds > moment
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +63,8 @@ def test_requests_accepted_before_sigterm_are_answered_completely(target: Target
     slow = Mix(target.get("/meta").json(), ["long"])
     with target.load(slow, clients=CLIENTS) as load:
         load.more(50)
+        # clients that were answered together begin together: then none has arrived for sure
+        load.until(lambda: any(has_arrived(began, time.monotonic()) for began in load.waiting[:]))
         signalled = time.monotonic()
         assert target.server.stop() == 0
         took = time.monotonic() - signalled
