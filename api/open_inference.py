@@ -31,7 +31,7 @@ from api.schemas.inference import (
     TensorShape,
 )
 from errors import Code, Problem
-from features.contract import NAMES
+from features.contract import Contract
 from features.data.snapshot import MAX_HORIZON
 from middleware.policy import MIB
 from models.serving.forecaster import Forecaster
@@ -41,7 +41,6 @@ MAX_ROWS = 2_000
 INPUT, OUTPUT = "rows", "units"
 _INLINE_VALUES = 20_000
 """Values of a tensor up to which parsing them is faster than passing them to a thread."""
-_HORIZON = NAMES.index("horizon")
 
 
 @operation("GET", "/v2", Tag.INFERENCE)
@@ -53,11 +52,12 @@ async def server(forecaster: Forecaster) -> ServerAnswer:
 @operation("GET", "/v2/models/mlrf", Tag.INFERENCE)
 async def model(forecaster: Forecaster) -> ModelAnswer:
     """Describe the model's input and output tensors."""
+    bundle = forecaster.release.engine.bundle
     return ModelAnswer(
         name=MODEL,
-        versions=[forecaster.release.engine.bundle.name],
+        versions=[bundle.name],
         platform="onnxruntime_onnx",
-        inputs=[TensorShape(INPUT, "FP32", [-1, len(NAMES)])],
+        inputs=[TensorShape(INPUT, "FP32", [-1, len(bundle.contract.names)])],
         outputs=[TensorShape(OUTPUT, "FP32", [-1, 1])],
     )
 
@@ -83,11 +83,11 @@ async def live() -> LiveAnswer:
 )
 async def infer(forecaster: Forecaster, payload: InferRequest, request: Request) -> InferAnswer:
     """Forecast rows of the model's contract; these base forecasts are not reconciled."""
-    tensor = payload.inputs[0]
+    tensor, contract = payload.inputs[0], forecaster.release.engine.bundle.contract
     if _approximate_size(tensor.data) <= _INLINE_VALUES:
-        rows = _parse_rows(tensor)
+        rows = _parse_rows(tensor, contract)
     else:
-        rows = await anyio.to_thread.run_sync(_parse_rows, tensor)
+        rows = await anyio.to_thread.run_sync(_parse_rows, tensor, contract)
     await charge(request, -(-len(rows) // ROWS_OF_A_UNIT) - 1)
     units = await forecast_base(forecaster, rows)
     document: InferAnswer = {
@@ -103,7 +103,7 @@ def _approximate_size(data: list[Any]) -> int:
     return len(data) * (len(data[0]) if data and isinstance(data[0], list) else 1)
 
 
-def _parse_rows(tensor: Tensor) -> np.ndarray:
+def _parse_rows(tensor: Tensor, contract: Contract) -> np.ndarray:
     """Return the rows of a tensor, shape (n, features), float32; null is a missing value.
 
     Raises:
@@ -113,16 +113,16 @@ def _parse_rows(tensor: Tensor) -> np.ndarray:
         raise Problem.in_field(
             Code.INVALID_FEATURES, "/inputs/0/name", f"The input is named {INPUT!r}"
         )
-    count = tensor.shape[0] if tensor.shape else 0
-    if tensor.shape[1:] != [len(NAMES)] or not 1 <= count <= MAX_ROWS:
-        detail = f"The shape is [n, {len(NAMES)}] with 1 to {MAX_ROWS:,} rows, not {tensor.shape}"
+    count, width = tensor.shape[0] if tensor.shape else 0, len(contract.names)
+    if tensor.shape[1:] != [width] or not 1 <= count <= MAX_ROWS:
+        detail = f"The shape is [n, {width}] with 1 to {MAX_ROWS:,} rows, not {tensor.shape}"
         raise Problem.in_field(Code.INVALID_FEATURES, "/inputs/0/shape", detail)
     values = tensor.data
     if len(values) == count and all(type(row) is list for row in values):
         lengths = set(map(len, values))
-        values = [*chain.from_iterable(values)] if lengths == {len(NAMES)} else []
-    if len(values) != count * len(NAMES):
-        detail = f"There are not {count} × {len(NAMES)} values"
+        values = [*chain.from_iterable(values)] if lengths == {width} else []
+    if len(values) != count * width:
+        detail = f"There are not {count} × {width} values"
         raise Problem.in_field(Code.INVALID_FEATURES, "/inputs/0/data", detail)
     numbers = numbers_of(values)
     if numbers is None:
@@ -132,13 +132,13 @@ def _parse_rows(tensor: Tensor) -> np.ndarray:
             "A value is a number, or null where it is missing",
         )
     with np.errstate(over="ignore"):
-        rows = numbers.reshape(count, len(NAMES)).astype(np.float32)
-    horizon = rows[:, _HORIZON]
+        rows = numbers.reshape(count, width).astype(np.float32)
+    horizon = rows[:, contract.horizon_column]
     whole = (horizon >= 1) & (horizon <= MAX_HORIZON) & (horizon == np.floor(horizon))
     if np.isinf(rows).any() or not whole.all():
         detail = (
-            f"Values are finite float32, and column {_HORIZON}, the horizon, is a whole number "
-            f"from 1 to {MAX_HORIZON}"
+            f"Values are finite float32, and column {contract.horizon_column}, the horizon, is a "
+            f"whole number from 1 to {MAX_HORIZON}"
         )
         raise Problem.in_field(Code.INVALID_FEATURES, "/inputs/0/data", detail)
     return rows

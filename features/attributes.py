@@ -1,27 +1,38 @@
-"""Static attributes of a node: its level, and where it has them its store, family and place."""
+"""Static attributes of a node: its level, and where it has them its columns and attributes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from features.data.specification import Specification
 from features.feature import Feature, Group
 
-FEATURES = (
-    Feature("level", Group.STORE, "category", "level of the node"),
-    Feature("store", Group.STORE, "category", "store, where the node has one"),
-    Feature("family", Group.STORE, "category", "family, where the node has one"),
-    Feature("city", Group.STORE, "category", "city of the store"),
-    Feature("state", Group.STORE, "category", "state of the store"),
-    Feature("type", Group.STORE, "category", "type of the store"),
-    Feature("cluster", Group.STORE, "category", "cluster of the store"),
-)
-"""In the order of the contract; the categories of a node."""
+LEVEL = "level"
 
 
-NODE_COLUMNS = {
-    "store": "store_nbr",
-    "family": "family",
-    "city": "city",
-    "state": "state",
-    "type": "type",
-    "cluster": "cluster",
-}
-"""Attribute of the hierarchy by feature."""
+def features_of(specification: Specification) -> tuple[Feature, ...]:
+    """Return the categories of a node, in the order of the contract."""
+    label = specification.label
+    return (
+        Feature(LEVEL, Group.STORE, "category", "level of the node"),
+        *(
+            Feature(
+                label(column), Group.STORE, "category", f"{label(column)}, where the node has one"
+            )
+            for column in specification.series
+        ),
+        *(
+            Feature(
+                label(attribute.name),
+                Group.STORE,
+                "category",
+                f"{label(attribute.name)} of the {label(attribute.of)}",
+            )
+            for attribute in specification.attributes
+        ),
+    )
+
+
+def column_of_feature(specification: Specification) -> Mapping[str, str]:
+    """Return the column of each of the features but the level."""
+    return {specification.label(column): column for column in specification.columns}

@@ -18,7 +18,7 @@ FEATURES = (
     Feature("days_to_payday", Group.SEASON, "days", "to the 15th or the last of the month"),
     Feature("days_since_payday", Group.SEASON, "days", "since the 15th or the last of the month"),
     Feature("national_day_off", Group.HOLIDAY, FLAG, "a national day off"),
-    Feature("local_day_off", Group.HOLIDAY, "share of stores", "a regional or local day off"),
+    Feature("local_day_off", Group.HOLIDAY, "share of sites", "a regional or local day off"),
     Feature("event", Group.HOLIDAY, FLAG, "an event such as Black Friday or Mother's Day"),
     Feature("work_day", Group.HOLIDAY, FLAG, "a make-up working day"),
     Feature("days_to_day_off", Group.HOLIDAY, "days", "to the next national day off, at most 30"),
@@ -34,14 +34,14 @@ _NAMES = frozenset(feature.name for feature in FEATURES)
 def describe_days(
     calendar: Calendar,
     days: Rows,
-    store_share: NDArray[np.float64],
+    site_share: NDArray[np.float64],
     code_holidays: Callable[[Sequence[str]], Floats],
 ) -> Blocks:
     """Return the blocks of some days.
 
     Args:
         days: indices on the date axis, shape (h,).
-        store_share: share of each store in the nodes, shape (n, stores).
+        site_share: share of each site in the nodes, shape (n, sites).
         code_holidays: returns the codes of names of holidays.
     """
     blocks: Blocks = {
@@ -51,6 +51,6 @@ def describe_days(
     }
     blocks["weekday"] = calendar.weekday[days][None].astype(np.float32)
     blocks["holiday"] = code_holidays(calendar.names[days].tolist())[None]
-    for name, values in calendar.store.items():
-        blocks[name] = store_share @ values[:, days].astype(np.float64)
+    for name, values in calendar.site.items():
+        blocks[name] = site_share @ values[:, days].astype(np.float64)
     return blocks

@@ -1,16 +1,18 @@
 """The feature contract: names, order, meaning and categories of the model's columns.
 
-`FEATURES` is the one list of features, put together of those that each module declares;
-`features.matrix` computes a value for each of its names, training and serving take their order from
-it, and a bundle carries the contract that it was trained with, so that a bundle of another software
-version is refused instead of misread.
+`feature_set` is the one list of the features of a specification, put together of those that each
+module declares; `features.matrix` computes a value for each of its names, training and serving take
+their order from it, and a bundle carries the contract that it was trained with, so that a bundle of
+another software version is refused instead of misread.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -18,52 +20,81 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from errors import InputError
 from features import (
     attributes,
     calendar,
+    covariates,
     events,
     expected,
     history,
-    promotions,
     seasons,
     weekday,
 )
 from features.data.calendar import NO_HOLIDAY
 from features.data.snapshot import Snapshot
+from features.data.specification import Specification
 from features.feature import Feature, Group
 
 FEATURES_VERSION = 3
 """Raised whenever a feature of the same name gets other values, so that a bundle whose model
 learnt the old ones is refused. A test notices such a change."""
 
+HORIZON = "horizon"
 UNKNOWN_CODE = -1
 """Code of a category that does not apply to the node, or that training has not seen."""
 
 
-FEATURES: tuple[Feature, ...] = (
-    *attributes.FEATURES,
-    Feature("horizon", Group.LEVEL, "days", "days from the origin to the forecast day"),
-    *history.FEATURES,
-    *weekday.FEATURES,
-    *events.MONTHDAY_FEATURES,
-    *seasons.FEATURES,
-    *events.YEAR_EFFECT_FEATURES,
-    *events.EVENT_FEATURES,
-    *expected.FEATURES,
-    *promotions.FEATURES,
-    *calendar.FEATURES,
-)
-"""All features in the order of the model's columns; each is declared beside what computes it."""
+@dataclass(frozen=True)
+class FeatureSet:
+    """The features of one specification, in the order of the model's columns.
 
-NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
-COLUMNS_OF_GROUP: Mapping[Group, tuple[int, ...]] = {
-    group: tuple(column for column, each in enumerate(FEATURES) if each.group is group)
-    for group in Group
-}
-"""The columns of the features of each group."""
+    Raises:
+        InputError: two of them would have the same name.
+    """
 
-if len(set(NAMES)) != len(NAMES):
-    raise ValueError("two features have the same name")
+    features: tuple[Feature, ...]
+
+    def __post_init__(self) -> None:
+        repeated = [name for name, count in Counter(self.names).items() if count > 1]
+        if repeated:
+            raise InputError(
+                f"two features would be named {repeated[0]!r}: give the column or the level of "
+                "that name another label"
+            )
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features)
+
+    @cached_property
+    def columns_of_group(self) -> Mapping[Group, tuple[int, ...]]:
+        """Columns of the features of each group."""
+        return {
+            group: tuple(column for column, each in enumerate(self.features) if each.group is group)
+            for group in Group
+        }
+
+
+@lru_cache(maxsize=16)
+def feature_set(specification: Specification) -> FeatureSet:
+    """Return all features of a specification; each is declared beside what computes it."""
+    return FeatureSet(
+        (
+            *attributes.features_of(specification),
+            Feature(HORIZON, Group.LEVEL, "days", "days from the origin to the forecast day"),
+            *history.FEATURES,
+            *history.past_features(specification),
+            *weekday.FEATURES,
+            *events.monthday_features(specification),
+            *seasons.FEATURES,
+            *events.year_effect_features(specification),
+            *events.event_features(specification),
+            *expected.FEATURES,
+            *covariates.features_of(specification),
+            *calendar.FEATURES,
+        )
+    )
 
 
 class Contract(BaseModel):
@@ -82,6 +113,10 @@ class Contract(BaseModel):
     names: tuple[str, ...]
     dtype: Literal["float32"] = "float32"
     categories: dict[str, tuple[str, ...]]
+
+    @cached_property
+    def horizon_column(self) -> int:
+        return self.names.index(HORIZON)
 
     @cached_property
     def digest(self) -> str:
@@ -104,21 +139,23 @@ def contract_of(snapshot: Snapshot, *, through: int) -> Contract:
     Its categories are those that occur by then: of series that have sold, and of holidays. Values
     that occur only later would get a code that no training row has.
     """
-    hierarchy = snapshot.hierarchy
+    hierarchy, specification = snapshot.hierarchy, snapshot.specification
     seen = snapshot.first_sale[hierarchy.n_upper :] <= through
-    categories: dict[str, tuple[str, ...]] = {"level": tuple(hierarchy.levels)}
-    for feature, column in attributes.NODE_COLUMNS.items():
+    categories: dict[str, tuple[str, ...]] = {attributes.LEVEL: tuple(hierarchy.levels)}
+    for feature, column in attributes.column_of_feature(specification).items():
         values = zip(hierarchy.bottoms[column], seen, strict=True)
         categories[feature] = tuple(dict.fromkeys(value for value, sold in values if sold))
     past = snapshot.calendar.names[: through + 1]
     categories["holiday"] = tuple(sorted(set(past.tolist()) - {NO_HOLIDAY}))
-    return Contract(names=NAMES, categories=categories)
+    return Contract(names=feature_set(specification).names, categories=categories)
 
 
 def node_codes(snapshot: Snapshot, contract: Contract) -> Mapping[str, NDArray[np.float32]]:
     """Return codes of the nodes for each static feature; each of shape (nodes,)."""
     hierarchy = snapshot.hierarchy
-    codes = {"level": contract.code("level", [node.level for node in hierarchy.nodes])}
-    for feature, column in attributes.NODE_COLUMNS.items():
+    codes = {
+        attributes.LEVEL: contract.code(attributes.LEVEL, [node.level for node in hierarchy.nodes])
+    }
+    for feature, column in attributes.column_of_feature(snapshot.specification).items():
         codes[feature] = contract.code(feature, hierarchy.attribute(column))
     return codes

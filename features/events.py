@@ -7,47 +7,59 @@ from numpy.typing import NDArray
 
 from features.data.calendar import NO_HOLIDAY
 from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.specification import TOTAL, Specification
 from features.feature import LOG_UNITS, Feature, Group
 from features.tail import TAIL_DAYS, YEAR, Tail, Values, running_sums
 
-MONTHDAY_FEATURES = (
-    Feature(
-        "monthday_effect",
-        Group.SEASON,
-        LOG_UNITS,
-        "about the day of the month, against the same weekdays",
-    ),
-    Feature("store_monthday_effect", Group.SEASON, LOG_UNITS, "the same of the store"),
-    Feature("family_monthday_effect", Group.SEASON, LOG_UNITS, "the same of the family"),
-)
-"""About the day of the month."""
+MONTHDAY, YEAR_EFFECT = "monthday_effect", "year_effect"
+EVENT_EFFECT, EVENT_LEVEL = "event_effect", "event_level"
 
-YEAR_EFFECT_FEATURES = (
-    Feature(
-        "year_effect", Group.SEASON, LOG_UNITS, "364 days before, against the same weekdays around"
-    ),
-    Feature("store_year_effect", Group.SEASON, LOG_UNITS, "the same of the store"),
-    Feature("family_year_effect", Group.SEASON, LOG_UNITS, "the same of the family"),
-)
-"""About the same day a year before."""
 
-EVENT_FEATURES = (
-    Feature("event_effect", Group.HOLIDAY, LOG_UNITS, "against the same weekdays around"),
-    Feature("store_event_effect", Group.HOLIDAY, LOG_UNITS, "the same of the store"),
-    Feature("family_event_effect", Group.HOLIDAY, LOG_UNITS, "the same of the family"),
-    Feature("event_level", Group.HOLIDAY, LOG_UNITS, "against the mean of the four weeks around"),
-    Feature("store_event_level", Group.HOLIDAY, LOG_UNITS, "the same of the store"),
-    Feature("family_event_level", Group.HOLIDAY, LOG_UNITS, "the same of the family"),
-    Feature("total_event_effect", Group.HOLIDAY, LOG_UNITS, "the effect on the total"),
-    Feature("total_event_level", Group.HOLIDAY, LOG_UNITS, "the level of the total"),
-    Feature(
-        "date_open",
-        Group.HOLIDAY,
-        "ratio",
-        "series of the store that sold on the date in the last 3 years",
-    ),
-)
-"""About the last times that the holiday or event of the day occurred."""
+def monthday_features(specification: Specification) -> tuple[Feature, ...]:
+    """Return the features about the day of the month, of the node and of those above it."""
+    what = "about the day of the month, against the same weekdays"
+    return _with_ancestors(specification, MONTHDAY, Group.SEASON, what)
+
+
+def year_effect_features(specification: Specification) -> tuple[Feature, ...]:
+    """Return the features about the same day a year before."""
+    what = "364 days before, against the same weekdays around"
+    return _with_ancestors(specification, YEAR_EFFECT, Group.SEASON, what)
+
+
+def event_features(specification: Specification) -> tuple[Feature, ...]:
+    """Return the features about the last times that the holiday or event of the day occurred."""
+    site = specification.label(specification.site)
+    return (
+        *_with_ancestors(
+            specification, EVENT_EFFECT, Group.HOLIDAY, "against the same weekdays around"
+        ),
+        *_with_ancestors(
+            specification, EVENT_LEVEL, Group.HOLIDAY, "against the mean of the four weeks around"
+        ),
+        Feature("total_event_effect", Group.HOLIDAY, LOG_UNITS, "the effect on the total"),
+        Feature("total_event_level", Group.HOLIDAY, LOG_UNITS, "the level of the total"),
+        Feature(
+            "date_open",
+            Group.HOLIDAY,
+            "ratio",
+            f"series of the {site} that sold on the date in the last 3 years",
+        ),
+    )
+
+
+def _with_ancestors(
+    specification: Specification, name: str, group: Group, description: str
+) -> tuple[Feature, ...]:
+    """Return a feature, and that of the node's ancestor at each level between."""
+    return (
+        Feature(name, group, LOG_UNITS, description),
+        *(
+            Feature(f"{level}_{name}", group, LOG_UNITS, f"the same of the {level}")
+            for level in specification.between
+        ),
+    )
+
 
 _MONTHDAYS = 31
 _AROUND_WEEKS = (-2, -1, 1, 2)
@@ -133,29 +145,29 @@ def measure_name_effects(snapshot: Snapshot, origin: int, unusual_days: UnusualD
     ahead = origin + np.arange(1, MAX_HORIZON + 1)
     shape = (len(unusual_days.logs.age), MAX_HORIZON)
     values = {
-        "event_effect": np.full(shape, np.nan),
-        "event_level": np.full(shape, np.nan),
-        "year_effect": np.full(shape, np.nan),
+        EVENT_EFFECT: np.full(shape, np.nan),
+        EVENT_LEVEL: np.full(shape, np.nan),
+        YEAR_EFFECT: np.full(shape, np.nan),
     }
     for day in np.flatnonzero(names[ahead] != NO_HOLIDAY):
         before = past[names[past] == names[ahead[day]]] - first
         if len(before):
             effects = unusual_days.effect(before)
             known = np.isfinite(effects).sum(axis=1)
-            values["event_effect"][:, day] = np.where(
+            values[EVENT_EFFECT][:, day] = np.where(
                 known > 0, np.nansum(effects, axis=1) / np.maximum(known, 1), np.nan
             )
-            values["event_level"][:, day] = unusual_days.level(before).mean(axis=1)
+            values[EVENT_LEVEL][:, day] = unusual_days.level(before).mean(axis=1)
     year_before = ahead - YEAR - first
     plain = np.flatnonzero((names[ahead] == NO_HOLIDAY) & unusual_days.ordinary[year_before])
-    values["year_effect"][:, plain] = unusual_days.effect(year_before[plain])
+    values[YEAR_EFFECT][:, plain] = unusual_days.effect(year_before[plain])
     return values
 
 
 def measure_open_share(snapshot: Snapshot, origin: int) -> Values:
     """Return the share of series that sold on the same dates of past years; (nodes, 90).
 
-    The number of series of a node's store (or of all stores) that sold on the date, over its mean
+    The number of series of a node's site (or of all sites) that sold on the date, over its mean
     in the two weeks before and after, averaged over three years: about 0 on New Year's Day,
     whatever day its day off was transferred to. NaN where the data begin too late.
     """
@@ -178,4 +190,17 @@ def measure_open_share(snapshot: Snapshot, origin: int) -> Values:
         total += np.where(known, share, 0)
         years += known
     open_share = np.where(years > 0, total / np.maximum(years, 1), np.nan)
-    return {"date_open": open_share[snapshot.hierarchy.ancestor("store")]}
+    return {"date_open": open_share[snapshot.hierarchy.ancestor(_site_level(snapshot))]}
+
+
+def _site_level(snapshot: Snapshot) -> str:
+    """Return the level of the sites; the total where they are no level above the bottom."""
+    specification = snapshot.specification
+    return next(
+        (
+            level
+            for level in specification.between
+            if specification.columns_of_level[level] == (specification.site,)
+        ),
+        TOTAL,
+    )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from features.data.specification import TOTAL, Specification
 from features.feature import LOG_UNITS, Feature, Group
 
 FEATURES = (
@@ -19,13 +20,20 @@ FEATURES = (
 )
 
 
-def compute_expected(blocks: Mapping[str, NDArray[np.floating]]) -> NDArray[np.floating]:
+def compute_expected(
+    blocks: Mapping[str, NDArray[np.floating]], specification: Specification
+) -> NDArray[np.floating]:
     """Return the usual value of the weekday, or on a holiday the level that its effect implies.
 
-    In log1p units. A holiday's level adds the effects on store and family and subtracts that on
-    the total, which both contain.
+    In log1p units. Where columns of the series have levels of their own that cross each other,
+    such as store and family, a holiday's level adds the effects on each and subtracts that on the
+    total, which all contain. Without such a level it is that of the total.
     """
-    level = blocks["store_event_level"] + blocks["family_event_level"] - blocks["total_event_level"]
+    total = blocks["total_event_level"]
+    first, *others = (blocks[f"{level}_event_level"] for level in specification.crossed or (TOTAL,))
+    level = first
+    for other in others:
+        level = level + other - total
     return np.where(
         np.isnan(level), blocks["weekday_decayed"], np.maximum(blocks["mean_28"] + level, 0)
     )

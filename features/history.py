@@ -1,4 +1,4 @@
-"""Level, spread, age and trend of every node at an origin, and the traffic of its stores.
+"""Level, spread, age and trend of every node at an origin, and of covariates of the past.
 
 Means are over days since the node's first sale.
 """
@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
+from features.data.specification import Covariate, Specification
 from features.feature import LOG_UNITS, Feature, Group
+from features.scale import SCALES
 from features.tail import YEAR, Tail, Values
 
 FEATURES = (
@@ -33,11 +35,8 @@ FEATURES = (
     Feature("age", Group.LEVEL, "days", "since the first sale, at most 1,456"),
     Feature("trend_28", Group.LEVEL, LOG_UNITS, "mean over 28 days less that of the 28 before"),
     Feature("growth_364", Group.LEVEL, LOG_UNITS, "mean over 28 days less that of a year before"),
-    Feature(
-        "traffic_28", Group.LEVEL, "log ratio", "transactions of the stores, 28 against 112 days"
-    ),
 )
-"""In the order of the contract."""
+"""Of the sales, in the order of the contract."""
 
 _WINDOWS = (7, 14, 28, 56, 112, YEAR)
 _SPREAD_DAYS = 112
@@ -74,14 +73,47 @@ def measure_levels(units: NDArray[np.float64], logs: Tail) -> Values:
     return values
 
 
-def measure_traffic(snapshot: Snapshot, origin: int) -> Values:
-    """Compare the stores' transactions of 28 with those of 112 days; shape (nodes,)."""
-    visits = snapshot.transactions[:, : origin + 1].astype(np.float64)
+def past_features(specification: Specification) -> tuple[Feature, ...]:
+    """Return the features of the covariates of which only the past is known."""
+    return tuple(
+        Feature(
+            f"{covariate.label}_28",
+            Group.LEVEL,
+            "log ratio" if covariate.kind.adds_up else "difference",
+            f"{covariate.name}, mean over 28 against 112 days",
+        )
+        for covariate in specification.past_only
+    )
+
+
+def measure_past(snapshot: Snapshot, origin: int) -> Values:
+    """Compare past-only covariates of 28 with those of 112 days; each of shape (nodes,)."""
+    return {
+        f"{covariate.label}_28": _average_groups(
+            snapshot, covariate, _compare_means(snapshot, covariate, origin)
+        )
+        for covariate in snapshot.specification.past_only
+    }
+
+
+def _compare_means(snapshot: Snapshot, covariate: Covariate, origin: int) -> NDArray[np.float64]:
+    """Return the change of a covariate in each group of series; 0 where nothing is known."""
+    seen = snapshot.covariates[covariate.name][:, : origin + 1].astype(np.float64)
 
     def mean(days: int) -> NDArray[np.float64]:
-        known = np.nan_to_num(visits[:, -days:])
-        counted = np.maximum(np.isfinite(visits[:, -days:]).sum(axis=1), 1)
+        known = np.nan_to_num(seen[:, -days:])
+        counted = np.maximum(np.isfinite(seen[:, -days:]).sum(axis=1), 1)
         return np.asarray(known.sum(axis=1) / counted)
 
-    ratio = np.log1p(mean(28)) - np.log1p(mean(112))
-    return {"traffic_28": snapshot.store_share @ ratio}
+    scale = SCALES[covariate.kind]
+    return np.asarray(scale.of(mean(28)) - scale.of(mean(112)))
+
+
+def _average_groups(
+    snapshot: Snapshot, covariate: Covariate, values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the mean over the bottom series of each node, shape (nodes,)."""
+    if covariate.by == (snapshot.specification.site,):
+        return np.asarray(snapshot.site_share @ values)
+    group = snapshot.hierarchy.group_of(*covariate.by)
+    return np.asarray(snapshot.average(values[group][:, None])[:, 0])

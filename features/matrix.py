@@ -6,6 +6,7 @@ origins and serving for one, with the same code and hence the same bits.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,24 +14,26 @@ import numpy as np
 
 from features.blocks import Blocks, Floats, Rows, select_block
 from features.calendar import describe_days
-from features.contract import NAMES, Contract, node_codes
+from features.contract import HORIZON, Contract, feature_set, node_codes
+from features.covariates import WEEK_AROUND, compare_plans
 from features.data.calendar import Calendar
 from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.specification import Covariate
+from features.events import EVENT_EFFECT, EVENT_LEVEL, MONTHDAY, YEAR_EFFECT
 from features.expected import compute_expected
-from features.promotions import WEEK_AROUND, compare_plans
+from features.scale import SCALES
 from features.state import State
 
 _OF_ANCESTORS = {
     "node": (),
     "weekday": (),
-    "monthday": ("monthday_effect",),
-    "ahead": ("year_effect", "event_effect", "event_level"),
+    "monthday": (MONTHDAY,),
+    "ahead": (YEAR_EFFECT, EVENT_EFFECT, EVENT_LEVEL),
 }
-"""Values whose counterparts of the node's store and family, which are less noisy, are added."""
-_OF_TOTAL = ("event_effect", "event_level")
+"""Values whose counterparts of the node's ancestors, which are less noisy, are added."""
+_OF_TOTAL = (EVENT_EFFECT, EVENT_LEVEL)
 """Values of the total that are features of every node: the effect of a holiday on all."""
 _TOTAL = np.zeros(1, dtype=np.intp)
-_NAMES = frozenset(NAMES)
 
 
 @dataclass(frozen=True)
@@ -40,46 +43,56 @@ class Covariates:
     Attributes:
         snapshot: the data.
         origin: index of the origin.
-        onpromotion: items on promotion, shape (bottoms, 90), float32; NaN where not known.
+        values: of each covariate by name, shape (bottoms, 90), float32; NaN where not known.
         calendar: of the whole date axis.
     """
 
     snapshot: Snapshot
     origin: int
-    onpromotion: Floats
+    values: Mapping[str, Floats]
     calendar: Calendar
 
     @cached_property
-    def promotions(self) -> Floats:
-        """log1p items of all nodes from 3 days before the first to 3 after the last of the 90.
+    def planned(self) -> Mapping[str, Floats]:
+        """Covariates of all nodes, on their scales, from 3 days before the first of the 90 days.
 
-        Shape (nodes, 96); the day h after the origin is column h + 2.
+        By name, to 3 days after the last of them; each of shape (nodes, 96). The day h after the
+        origin is column h + 2.
         """
-        before = self.snapshot.planned_promotions(
-            slice(self.origin + 1 - WEEK_AROUND, self.origin + 1)
+        return {
+            covariate.name: self._plan(covariate)
+            for covariate in self.snapshot.specification.known_ahead
+        }
+
+    def _plan(self, covariate: Covariate) -> Floats:
+        snapshot = self.snapshot
+        before = snapshot.planned_values(
+            covariate, slice(self.origin + 1 - WEEK_AROUND, self.origin + 1)
         )
         unknown = np.full((len(before), WEEK_AROUND), np.nan, dtype=np.float32)
-        items = np.concatenate((before, self.onpromotion, unknown), axis=1)
-        logs: Floats = np.log1p(self.snapshot.hierarchy.aggregate(items)).astype(np.float32)
-        return logs
+        days = np.concatenate((before, self.values[covariate.name], unknown), axis=1)
+        planned: Floats = SCALES[covariate.kind].of(snapshot.of_nodes(covariate, days))
+        return planned.astype(np.float32)
 
 
-def known_covariates(
-    snapshot: Snapshot, origin: int, *, promotion_lead: int | None = None
-) -> Covariates:
+def known_covariates(snapshot: Snapshot, origin: int, *, lead: int | None = None) -> Covariates:
     """Return the covariates as they were known at an origin.
 
     Args:
-        promotion_lead: days after the origin whose promotions count as planned, for all series;
-            by default those that the snapshot has for each series after its newest origin, so
-            that a forecast from a past origin knows no more than one made at the time did.
+        lead: days after the origin on which covariates count as known, for all series; by default
+            those on which the snapshot has each for each series after its newest origin, so that
+            a forecast from a past origin knows no more than one made at the time did.
     """
-    lead = snapshot.promotion_lead if promotion_lead is None else promotion_lead
-    onpromotion = np.full((snapshot.hierarchy.n_bottom, MAX_HORIZON), np.nan, dtype=np.float32)
-    onpromotion[:, :lead] = snapshot.planned_promotions(slice(origin + 1, origin + 1 + lead))
-    if promotion_lead is None:
-        onpromotion[~snapshot.plan_known] = np.nan
-    return Covariates(snapshot, origin, onpromotion, snapshot.calendar)
+    values = {}
+    reach = snapshot.lead if lead is None else lead
+    for covariate in snapshot.specification.known_ahead:
+        ahead = np.full((snapshot.hierarchy.n_bottom, MAX_HORIZON), np.nan, dtype=np.float32)
+        days = slice(origin + 1, origin + 1 + reach)
+        ahead[:, :reach] = snapshot.planned_values(covariate, days)
+        if lead is None:
+            ahead[~snapshot.plan_known[covariate.name]] = np.nan
+        values[covariate.name] = ahead
+    return Covariates(snapshot, origin, values, snapshot.calendar)
 
 
 class MatrixBuilder:
@@ -90,13 +103,15 @@ class MatrixBuilder:
     """
 
     def __init__(self, snapshot: Snapshot, contract: Contract) -> None:
-        if contract.names != NAMES:
+        self._specification = snapshot.specification
+        if contract.names != feature_set(self._specification).names:
             raise ValueError("the contract's features are not those of this release")
         self.snapshot = snapshot
         self.contract = contract
         self._codes = node_codes(snapshot, contract)
-        self._store = snapshot.hierarchy.ancestor("store")
-        self._family = snapshot.hierarchy.ancestor("family")
+        self._ancestors = {
+            level: snapshot.hierarchy.ancestor(level) for level in self._specification.between
+        }
 
     def matrix(self, state: State, covariates: Covariates, nodes: Rows, horizons: Rows) -> Floats:
         """Return the rows for every node and horizon, node by node.
@@ -123,10 +138,11 @@ class MatrixBuilder:
         days = state.origin + horizons
         weekday = covariates.calendar.weekday[days]
         blocks: Blocks = {
-            "horizon": horizons[None].astype(np.float32),
+            HORIZON: horizons[None].astype(np.float32),
         }
         for name, values in self._codes.items():
             blocks[name] = values[nodes][:, None]
+        ancestors = {level: rows[nodes] for level, rows in self._ancestors.items()}
         monthday = covariates.calendar.day["day_of_month"][days].astype(np.intp) - 1
         for kind, columns in (
             ("node", None),
@@ -138,29 +154,32 @@ class MatrixBuilder:
             for name, values in getattr(state, kind).items():
                 blocks[name] = select_block(values, nodes, columns)
                 if name in of_ancestors:
-                    blocks[f"store_{name}"] = select_block(values, self._store[nodes], columns)
-                    blocks[f"family_{name}"] = select_block(values, self._family[nodes], columns)
+                    for level, rows_above in ancestors.items():
+                        blocks[f"{level}_{name}"] = select_block(values, rows_above, columns)
                 if name in _OF_TOTAL:
                     blocks[f"total_{name}"] = select_block(values, _TOTAL, columns)
-        blocks["expected"] = compute_expected(blocks)
+        blocks["expected"] = compute_expected(blocks, self._specification)
         blocks |= describe_days(
             covariates.calendar,
             days,
-            self.snapshot.store_share[nodes],
+            self.snapshot.site_share[nodes],
             lambda names: self.contract.code("holiday", names),
         )
-        blocks |= compare_plans(
-            covariates.promotions,
-            state.node,
-            select_block(state.weekday["promo_weekday_8"], nodes, weekday),
-            nodes,
-            store=self._store[nodes],
-            family=self._family[nodes],
-            at=horizons + WEEK_AROUND - 1,
-        )
-        if blocks.keys() != _NAMES:
-            raise ValueError(f"declared and computed features differ: {blocks.keys() ^ _NAMES}")
-        rows = np.empty((len(nodes), len(horizons), len(NAMES)), dtype=np.float32)
-        for column, name in enumerate(NAMES):
+        for covariate in self._specification.known_ahead:
+            blocks |= compare_plans(
+                covariate,
+                covariates.planned[covariate.name],
+                state.node,
+                select_block(state.weekday[f"{covariate.label}_weekday_8"], nodes, weekday),
+                nodes,
+                pooled=self._specification.label(*self._specification.pooled),
+                ancestors=ancestors,
+                at=horizons + WEEK_AROUND - 1,
+            )
+        names = self.contract.names
+        if differing := blocks.keys() ^ set(names):
+            raise ValueError(f"declared and computed features differ: {differing}")
+        rows = np.empty((len(nodes), len(horizons), len(names)), dtype=np.float32)
+        for column, name in enumerate(names):
             rows[:, :, column] = blocks[name]
-        return rows.reshape(-1, len(NAMES))
+        return rows.reshape(-1, len(names))

@@ -13,16 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errors import InputError
+from features import covariates, history
 from features.blocks import Floats
+from features.covariates import PAST_DAYS
 from features.data.snapshot import Snapshot
 from features.events import (
+    MONTHDAY,
     UnusualDays,
     mark_ordinary_days,
     measure_name_effects,
     measure_open_share,
 )
-from features.history import measure_levels, measure_traffic
-from features.promotions import PROMOTION_DAYS, measure_promotions
+from features.scale import SCALES
 from features.seasons import measure_years_before
 from features.tail import TAIL_DAYS, Tail, pad_front
 from features.weekday import average_weekdays, measure_ordinary_weekdays, measure_weekdays
@@ -92,16 +94,18 @@ def state_at(snapshot: Snapshot, origin: int) -> State:
     units = pad_front(snapshot.history[:, past], TAIL_DAYS)
     age = np.maximum(origin + 1 - snapshot.first_sale, 0)
     logs = Tail(np.log1p(units), age)
-    node = measure_levels(units, logs)
-    node |= measure_traffic(snapshot, origin)
+    node = history.measure_levels(units, logs)
+    node |= history.measure_past(snapshot, origin)
     weekday = measure_weekdays(snapshot, origin, logs)
-    promoted = slice(max(origin + 1 - PROMOTION_DAYS, 0), origin + 1)
-    items = pad_front(
-        snapshot.hierarchy.aggregate(snapshot.past_promotions(promoted)), PROMOTION_DAYS
-    )
     node["sunday_index"] = weekday["weekday_index"][:, _SUNDAY]
-    node |= measure_promotions(snapshot, items, logs.values[:, -PROMOTION_DAYS:])
-    weekday["promo_weekday_8"] = np.log1p(average_weekdays(snapshot, origin, items, 8))
+    past_days = slice(max(origin + 1 - PAST_DAYS, 0), origin + 1)
+    for covariate in snapshot.specification.known_ahead:
+        values = snapshot.of_nodes(covariate, snapshot.past_values(covariate, past_days))
+        values = pad_front(values, PAST_DAYS)
+        node |= covariates.measure_past(snapshot, covariate, values, logs.values[:, -PAST_DAYS:])
+        weekday[f"{covariate.label}_weekday_8"] = SCALES[covariate.kind].of(
+            average_weekdays(snapshot, origin, values, 8)
+        )
     ordinary = mark_ordinary_days(snapshot, origin)
     weekday |= measure_ordinary_weekdays(snapshot, origin, units, logs, ordinary)
     unusual_days = UnusualDays(logs, ordinary)
@@ -115,7 +119,7 @@ def state_at(snapshot: Snapshot, origin: int) -> State:
         origin=origin,
         node=_to_float32(node),
         weekday=_to_float32(weekday),
-        monthday=_to_float32({"monthday_effect": unusual_days.monthday_effects(snapshot, origin)}),
+        monthday=_to_float32({MONTHDAY: unusual_days.monthday_effects(snapshot, origin)}),
         ahead=_to_float32(ahead),
     )
 

@@ -23,7 +23,7 @@ from features.data.tables import read_tables
 from features.state import check_days
 from lifecycle.jobs import START_SECONDS, Job, Jobs, State, now
 from lifecycle.retention import prune
-from models.bundle import read_levels
+from models.bundle import read_specification
 from models.faults import public_message
 from models.serving.release import load_release
 from storage.artifacts import ArtifactError, Release, Store
@@ -61,13 +61,13 @@ def refresh(
         ArtifactError: there is no bundle, or it does not fit the data.
     """
     serving = store.current()  # fails before the tables are read if there is none
-    levels = read_levels(store.bundles / serving.bundle)
+    specification = read_specification(store.bundles / serving.bundle)
     enter(READING)
     layout = recorded_layout(store.snapshots / serving.snapshot)
     tables = read_tables(folder, layout)
     on_report(tables.report)
     enter(BUILDING)
-    artifact = build_snapshot(tables, store.snapshots, levels=levels)
+    artifact = build_snapshot(tables, store.snapshots, specification=specification)
     del tables  # not used below, and forecasting takes memory too
     snapshot = load_snapshot(artifact.path)
     check_days(snapshot)

@@ -32,7 +32,6 @@ from rich.progress import track
 
 from config.paths import ROOT
 from config.tiers import UNLIMITED
-from features.contract import NAMES
 from load import record
 from load.page import markdown
 from load.record import Table
@@ -124,7 +123,8 @@ def measure(artifacts: Path, rounds: int, seconds: int, workers: int, only: str)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlrf-bench-")))
         ours = stack.enter_context(serving(artifacts, workers=workers))
-        model = _bundle(ours.store) / model_file(_first_segment(ours.store))
+        bundle = load_engine(ours.store, ours.store.current()).bundle
+        model = bundle.path / model_file(min(bundle.facts.segments))
         rivals = {
             name: stack.enter_context(_start_rival(folder, name, command, model))
             for name, command in _rival_commands(workers).items()
@@ -189,7 +189,8 @@ def _rival_contenders(urls: dict[str, str], rows: list[list[float]]) -> Iterator
 def _rows(store: Store) -> list[list[float]]:
     """Return the golden rows of the bundle's first graph, NaN as 0 because JSON has no NaN."""
     golden = np.nan_to_num(np.load(_bundle(store) / GOLDEN_ROWS_FILE))
-    rows = golden[golden[:, NAMES.index("horizon")] <= _first_segment(store)]
+    bundle = load_engine(store, store.current()).bundle
+    rows = golden[golden[:, bundle.contract.horizon_column] <= min(bundle.facts.segments)]
     return rows.astype(float).tolist()  # type: ignore[no-any-return]
 
 
@@ -197,15 +198,10 @@ def _bundle(store: Store) -> Path:
     return store.bundles / store.current().bundle
 
 
-def _first_segment(store: Store) -> int:
-    """Return the last horizon of the graph that forecasts the next days."""
-    return min(load_engine(store, store.current()).bundle.facts.segments)
-
-
 def _tensor(rows: Sequence[Sequence[float]]) -> bytes:
     """Return the body of an Open Inference Protocol request."""
     data = [value for row in rows for value in row]
-    shape = [len(rows), len(NAMES)]
+    shape = [len(rows), len(rows[0])]
     return orjson.dumps(
         {"inputs": [{"name": "rows", "datatype": "FP32", "shape": shape, "data": data}]}
     )

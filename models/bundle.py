@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 
-from features.contract import FEATURES_VERSION, NAMES, Contract
-from features.data.hierarchy import Levels, order_levels
+from features.contract import FEATURES_VERSION, UNKNOWN_CODE, Contract, feature_set
 from features.data.snapshot import Snapshot
+from features.data.specification import BOTTOM, FAVORITA, TOTAL, Specification
 from models.intervals import Calibration
 from models.model import SegmentedModel
 from models.onnx import OnnxModel
@@ -52,7 +52,7 @@ class BundleFacts(BaseModel):
         training_data: name of the snapshot that it was trained on.
         segments: last horizon of each of its graphs, ascending.
         reconciliation: method that made the variances.
-        levels: of the hierarchy that it was trained for.
+        specification: of the data that it was trained for.
         libraries: versions that made it.
         recipe: parameters of the training.
         contract_digest: of the feature contract.
@@ -64,10 +64,26 @@ class BundleFacts(BaseModel):
     training_data: str
     segments: tuple[int, ...]
     reconciliation: str
-    levels: dict[str, tuple[str, ...]]
+    specification: Specification
     libraries: dict[str, str]
     recipe: dict[str, Any]
     contract_digest: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _specify_older(cls, facts: dict[str, Any]) -> dict[str, Any]:
+        """Give the facts of an older bundle, which state levels alone, a specification."""
+        if "specification" in facts:
+            return facts
+        rest = {name: value for name, value in facts.items() if name != "levels"}
+        # a manifest keeps no order: the known levels come in theirs, then the others by name
+        known = list(FAVORITA.columns_of_level)
+        between = sorted(
+            set(facts["levels"]) - {TOTAL, BOTTOM},
+            key=lambda name: (known.index(name) if name in known else len(known), name),
+        )
+        levels = {name: facts["levels"][name] for name in (TOTAL, *between, BOTTOM)}
+        return {**rest, "specification": FAVORITA.with_levels(levels)}
 
 
 @dataclass(frozen=True)
@@ -93,19 +109,32 @@ class Bundle:
     model: SegmentedModel
 
     def check_fits(self, snapshot: Snapshot) -> None:
-        """Refuse a snapshot whose hierarchy or series this model does not know.
+        """Refuse a snapshot whose specification or series this model does not know.
 
         Raises:
-            ArtifactError: the levels differ, or the model has seen none of the series.
+            ArtifactError: the specifications differ, or the model has seen none of the series.
         """
-        if dict(self.facts.levels) != dict(snapshot.hierarchy.levels):
+        specification = self.facts.specification
+        if differing := specification.differences(snapshot.specification):
             raise ArtifactError(
-                self.path, f"was trained for other levels than snapshot {snapshot.name} has"
+                self.path,
+                f"was trained for other {', '.join(differing)} than snapshot {snapshot.name} has",
             )
-        for feature, column in (("store", "store_nbr"), ("family", "family")):
-            seen = set(self.contract.categories[feature])
+        for column in specification.series:
+            label = specification.label(column)
+            seen = set(self.contract.categories[label])
             if seen.isdisjoint(snapshot.hierarchy.bottoms[column]):
-                raise ArtifactError(self.path, f"has seen no {feature} of snapshot {snapshot.name}")
+                raise ArtifactError(self.path, f"has seen no {label} of snapshot {snapshot.name}")
+
+    def find_unseen(self, snapshot: Snapshot) -> NDArray[np.bool_]:
+        """Mark nodes of the bottom of which the model has not seen a column's value; (nodes,)."""
+        hierarchy, specification = snapshot.hierarchy, self.facts.specification
+        unseen = np.zeros(len(hierarchy), dtype=np.bool_)
+        for column in specification.series:
+            values = hierarchy.bottoms[column]
+            codes = self.contract.code(specification.label(column), values)
+            unseen[hierarchy.n_upper :] |= codes == UNKNOWN_CODE
+        return unseen
 
 
 @dataclass(frozen=True)
@@ -138,7 +167,7 @@ def write_bundle(
         (folder / CONTRACT_FILE).write_bytes(orjson.dumps(contract.model_dump()))
         (folder / VARIANCES_FILE).write_bytes(orjson.dumps(dict(variances)))
         np.save(folder / GOLDEN_ROWS_FILE, golden_rows)
-        outputs = _load_model(folder, facts, threads=1).predict(golden_rows)
+        outputs = _load_model(folder, facts, contract, threads=1).predict(golden_rows)
         np.save(folder / GOLDEN_OUTPUTS_FILE, outputs)
         return seal(
             folder,
@@ -164,16 +193,16 @@ def with_metrics(folder: Path, destination: Path, metrics: Mapping[str, Any]) ->
         return seal(copy, kind=KIND, label=source.manifest.label, facts=source.facts)
 
 
-def read_levels(folder: Path) -> Levels:
-    """Return the levels that a bundle was trained for, in the order of `order_levels`.
+def read_specification(folder: Path) -> Specification:
+    """Return the specification of the data that a bundle was trained for.
 
     Raises:
         ArtifactError: the bundle was altered.
     """
     facts = verify(folder, kind=KIND).facts
     try:
-        return order_levels(BundleFacts.model_validate(facts).levels)
-    except (ValueError, ValidationError) as error:
+        return BundleFacts.model_validate(facts).specification
+    except (ValueError, KeyError, ValidationError) as error:
         raise ArtifactError(folder, "does not hold a bundle") from error
 
 
@@ -195,19 +224,20 @@ def load_bundle(folder: Path, *, threads: int = 1) -> Bundle:
         golden_outputs = np.load(folder / GOLDEN_OUTPUTS_FILE, allow_pickle=False)
         metrics = orjson.loads((folder / METRICS_FILE).read_bytes())
         calibration = (
-            Calibration.load(folder / CALIBRATION_FILE, facts.levels)
+            Calibration.load(folder / CALIBRATION_FILE, facts.specification.columns_of_level)
             if CALIBRATION_FILE in artifact.manifest.files
             else None
         )
     except (OSError, ValueError, KeyError, ValidationError) as error:
         raise ArtifactError(folder, "does not hold a bundle") from error
-    if (contract.version, contract.names) != (FEATURES_VERSION, NAMES):
-        changed = sorted(set(contract.names) ^ set(NAMES)) or ["their values or order"]
+    names = feature_set(facts.specification).names
+    if (contract.version, contract.names) != (FEATURES_VERSION, names):
+        changed = sorted(set(contract.names) ^ set(names)) or ["their values or order"]
         raise ArtifactError(
             folder / CONTRACT_FILE,
             f"is of another release; train again (features that differ: {', '.join(changed)})",
         )
-    model = _load_model(folder, facts, threads=threads)
+    model = _load_model(folder, facts, contract, threads=threads)
     _check_golden(folder, model.predict(golden_rows), golden_outputs)
     return Bundle(
         name=artifact.name,
@@ -221,10 +251,13 @@ def load_bundle(folder: Path, *, threads: int = 1) -> Bundle:
     )
 
 
-def _load_model(folder: Path, facts: BundleFacts, *, threads: int) -> SegmentedModel:
-    return SegmentedModel(
-        {last: OnnxModel(folder / model_file(last), threads=threads) for last in facts.segments}
-    )
+def _load_model(
+    folder: Path, facts: BundleFacts, contract: Contract, *, threads: int
+) -> SegmentedModel:
+    graphs = {
+        last: OnnxModel(folder / model_file(last), threads=threads) for last in facts.segments
+    }
+    return SegmentedModel(graphs, contract.horizon_column)
 
 
 def _check_golden(

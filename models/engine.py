@@ -13,7 +13,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from features.contract import UNKNOWN_CODE
 from features.data.snapshot import MAX_HORIZON, Snapshot
 from features.matrix import Covariates, MatrixBuilder, known_covariates
 from features.state import State, state_at
@@ -48,7 +47,7 @@ class ForecastEngine:
             if bundle.calibration is None
             else Intervals(bundle.calibration, snapshot.hierarchy)
         )
-        self._unseen = self._find_unseen_nodes()
+        self._unseen = bundle.find_unseen(snapshot)
 
     @cached_property
     def version(self) -> str:
@@ -89,7 +88,7 @@ class ForecastEngine:
         origin: int,
         horizons: NDArray[np.intp] = ALL_HORIZONS,
         *,
-        promotion_lead: int | None = None,
+        lead: int | None = None,
         progress: Progress = lambda done, total: None,
     ) -> Coherent:
         """Return coherent forecasts of all nodes from one origin; shape (nodes, horizons).
@@ -98,7 +97,7 @@ class ForecastEngine:
         number of days.
         """
         state = state_at(self.snapshot, origin)
-        covariates = known_covariates(self.snapshot, origin, promotion_lead=promotion_lead)
+        covariates = known_covariates(self.snapshot, origin, lead=lead)
         days = max(_CHUNK_ROWS // len(self.reconciliation.modelled_nodes), 1)
         parts = []
         for start in range(0, len(horizons), days):
@@ -111,12 +110,3 @@ class ForecastEngine:
     def methods(self, origin: int, nodes: NDArray[np.intp]) -> list[Method]:
         """Return the forecast methods of nodes (rows of the hierarchy) from an origin."""
         return methods_at(self.snapshot, origin, nodes, self._unseen[nodes])
-
-    def _find_unseen_nodes(self) -> NDArray[np.bool_]:
-        """Mark bottom series whose store or family the model has not seen; shape (nodes,)."""
-        hierarchy = self.snapshot.hierarchy
-        unseen = np.zeros(len(hierarchy), dtype=np.bool_)
-        for feature, column in (("store", "store_nbr"), ("family", "family")):
-            codes = self.bundle.contract.code(feature, hierarchy.bottoms[column])
-            unseen[hierarchy.n_upper :] |= codes == UNKNOWN_CODE
-        return unseen

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.contract import COLUMNS_OF_GROUP, NAMES, UNKNOWN_CODE, Contract
+from features.contract import UNKNOWN_CODE, Contract, FeatureSet, feature_set
 from features.feature import Group
 from features.matrix import known_covariates
 from models.bundle import booster_file
@@ -64,13 +64,15 @@ class Explainer:
     Args:
         folder: of the bundle.
         segments: last horizon of each of its graphs, ascending.
+        horizon_column: column of the rows that holds the horizon.
 
     Raises:
         ExplainerMissingError: LightGBM cannot be loaded.
     """
 
-    def __init__(self, folder: Path, segments: tuple[int, ...]) -> None:
+    def __init__(self, folder: Path, segments: tuple[int, ...], horizon_column: int) -> None:
         self._segments = segments
+        self._horizon_column = horizon_column
         with _LOCK:
             self._boosters = [_load_booster(folder / booster_file(last)) for last in segments]
 
@@ -81,8 +83,9 @@ class Explainer:
             Shape (n, features + 1): one column for each feature, then the base value; a row's
             sum is its score.
         """
-        outputs = np.empty((len(rows), len(NAMES) + 1))
-        for segment, chosen in segments_of(self._segments, rows):
+        outputs = np.empty((len(rows), rows.shape[1] + 1))
+        horizons = rows[:, self._horizon_column]
+        for segment, chosen in segments_of(self._segments, horizons):
             with _LOCK:
                 outputs[chosen] = self._boosters[segment].predict(
                     rows[chosen], pred_contrib=True, num_threads=1
@@ -100,9 +103,9 @@ def _load_booster(path: Path) -> Any:
 
 
 @lru_cache(maxsize=2)  # while one bundle takes over from another
-def load_explainer(folder: Path, segments: tuple[int, ...]) -> Explainer:
+def load_explainer(folder: Path, segments: tuple[int, ...], horizon_column: int) -> Explainer:
     """Load the explainer of a bundle; cached, so once in a process."""
-    return Explainer(folder, segments)
+    return Explainer(folder, segments, horizon_column)
 
 
 class Space(StrEnum):
@@ -139,6 +142,7 @@ class Explanation:
     for `missing`.
 
     Attributes:
+        features: of the model, in the contract's order.
         space: of `base` and `contributions`.
         base: the boosters' base value.
         contributions: of each feature, in the contract's order; shape (features,).
@@ -152,6 +156,7 @@ class Explanation:
         values: readable values of the features if there is one row; otherwise None.
     """
 
+    features: FeatureSet
     space: Space
     base: float
     contributions: Floats
@@ -176,7 +181,7 @@ class Explanation:
                 contribution=float(self.contributions[list(columns)].sum()),
                 units=float(self.units[list(columns)].sum()),
             )
-            for group, columns in COLUMNS_OF_GROUP.items()
+            for group, columns in self.features.columns_of_group.items()
         }
         return dict(sorted(steps.items(), key=lambda step: -abs(step[1].contribution)))
 
@@ -234,6 +239,7 @@ def explain(
         )
         values = readable(engine.bundle.contract, row_to_format[0])
     return Explanation(
+        features=feature_set(engine.snapshot.specification),
         space=Space.LINK if is_single_row else Space.UNITS,
         base=steps.base if is_single_row else steps.base_units,
         contributions=steps.contributions if is_single_row else steps.units,
@@ -264,7 +270,7 @@ def _make_rows(
     engine: ForecastEngine, origin: int, nodes: NDArray[np.intp], horizons: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     if not len(nodes):
-        return np.empty((0, len(NAMES)), dtype=np.float32)
+        return np.empty((0, len(engine.bundle.contract.names)), dtype=np.float32)
     snapshot = engine.snapshot
     covariates = known_covariates(snapshot, origin)
     return engine.builder.matrix(engine.state(origin), covariates, nodes, horizons)
@@ -284,10 +290,11 @@ class _Steps:
 
 def _compute_steps(engine: ForecastEngine, rows: NDArray[np.float32]) -> _Steps:
     if not len(rows):
-        zeros = np.zeros(len(NAMES))
+        zeros = np.zeros(rows.shape[1])
         return _Steps(0.0, zeros, 0.0, zeros, 0.0, 0.0)
     bundle = engine.bundle
-    outputs = load_explainer(bundle.path, bundle.facts.segments).contributions(rows)
+    explainer = load_explainer(bundle.path, bundle.facts.segments, bundle.contract.horizon_column)
+    outputs = explainer.contributions(rows)
     contributions, base = outputs[:, :-1], outputs[:, -1]
     served = bundle.model.predict(rows).astype(np.float64)
     score = outputs.sum(axis=1)

@@ -43,7 +43,7 @@ class Method(StrEnum):
     Attributes:
         MODEL: by the model, from a long and recent past.
         MODEL_NEW: by the model, for a series whose first sale is less than `NEW_DAYS` days ago,
-            or of a store or family that the model has not seen: it relies on few days, and on
+            or of a store or the like that the model has not seen: it relies on few days, and on
             similar series.
         MODEL_IDLE: by the model, for a series without a sale in the last `IDLE_DAYS` days.
         ZERO_NEVER_SOLD: zero by rule: the series has sold nothing up to the origin.
@@ -67,7 +67,7 @@ def methods_at(
     Args:
         origin: index of the last day whose sales are known.
         nodes: rows of the hierarchy, shape (n,).
-        unseen: whether the model has not seen their store or family, shape (n,).
+        unseen: whether the model has not seen one of their columns' values, shape (n,).
     """
     first_sale = snapshot.first_sale[nodes]
     recent = snapshot.history[nodes, max(origin + 1 - IDLE_DAYS, 0) : origin + 1]

@@ -7,23 +7,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from features.contract import NAMES
 from models.onnx import OnnxModel
-
-_HORIZON = NAMES.index("horizon")
 
 
 def segments_of(
-    lasts: Sequence[int], rows: NDArray[np.float32]
+    lasts: Sequence[int], horizons: NDArray[np.float32]
 ) -> list[tuple[int, slice | NDArray[np.bool_]]]:
     """Return the number of each segment that occurs in rows, and the rows that belong to it.
 
     Args:
         lasts: last horizon of each segment, ascending; a row goes to the first that reaches its
             horizon, and to the last if none does.
-        rows: shape (n, features).
+        horizons: of the rows, shape (n,).
     """
-    wanted = np.searchsorted(lasts[:-1], rows[:, _HORIZON])
+    wanted = np.searchsorted(lasts[:-1], horizons)
     if len(wanted) and (wanted == wanted[0]).all():
         return [(int(wanted[0]), slice(None))]  # no copy of the rows
     return [(int(segment), wanted == segment) for segment in np.unique(wanted)]
@@ -34,15 +31,17 @@ class SegmentedModel:
 
     Args:
         segments: graphs by the last horizon that they forecast (see `segments_of`).
+        horizon_column: column of the rows that holds the horizon.
     """
 
-    def __init__(self, segments: Mapping[int, OnnxModel]) -> None:
+    def __init__(self, segments: Mapping[int, OnnxModel], horizon_column: int) -> None:
+        self._horizon_column = horizon_column
         self._lasts = sorted(segments)
         self._graphs = [segments[last] for last in self._lasts]
 
     def predict(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return base forecasts in units, shape (n,), of rows of shape (n, features)."""
-        segments = segments_of(self._lasts, rows)
+        segments = segments_of(self._lasts, rows[:, self._horizon_column])
         if len(segments) == 1:
             return self._graphs[segments[0][0]].predict(rows)
         outputs = np.empty(len(rows), dtype=np.float32)

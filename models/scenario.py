@@ -20,17 +20,21 @@ from features.blocks import Floats
 from features.data.calendar import NATIONAL, NO_HOLIDAY, WORK_DAY, Holiday
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
+from features.data.specification import Kind, Specification
 from features.matrix import Covariates, known_covariates
 from features.state import State, state_at
 from models.engine import ForecastEngine
 
-ONPROMOTION, HOLIDAY = "onpromotion", "holiday"
+HOLIDAY = "holiday"
 SET, ADD, MULTIPLY = "set", "add", "multiply"
 LIMITS = {SET: (0.0, 1e6), ADD: (-1e6, 1e6), MULTIPLY: (0.0, 1e3)}
 """Smallest and largest value of each operation on a number."""
-COVARIATES = {ONPROMOTION: tuple(LIMITS), HOLIDAY: (SET,)}
-"""Adjustable covariates and their operations."""
-_UNUSED = {"oil": "The model does not use the price of oil, so no forecast would change"}
+
+
+def operations_of(specification: Specification) -> dict[str, tuple[str, ...]]:
+    """Return the operations on each covariate that can be adjusted: those known ahead."""
+    names = [covariate.name for covariate in specification.known_ahead]
+    return {**dict.fromkeys(names, tuple(LIMITS)), HOLIDAY: (SET,)}
 
 
 class AdjustmentError(InputError):
@@ -53,14 +57,10 @@ class Adjustment:
     """An override of one covariate on a span of days.
 
     Attributes:
-        covariate: one of `COVARIATES`.
+        covariate: one of `operations_of`.
         op: ``set``, ``add`` or ``multiply``.
-        value: items of each series for a promotion; for a holiday the name of one, or None for a
-            day without.
+        value: of each series; for a holiday the name of one, or None for a day without.
         first, last: its days, as indices on the snapshot's date axis.
-
-    Raises:
-        AdjustmentError: the covariate, the operation or the value is invalid.
     """
 
     covariate: str
@@ -69,22 +69,31 @@ class Adjustment:
     first: int
     last: int
 
-    def __post_init__(self) -> None:
-        able = " and ".join(COVARIATES)
-        if self.covariate not in COVARIATES:
-            why = _UNUSED.get(self.covariate, f"There is no covariate {self.covariate!r}")
+    def check(self, specification: Specification) -> None:
+        """Refuse what cannot be done to the covariates of a specification.
+
+        Raises:
+            AdjustmentError: the covariate, the operation or the value is invalid.
+        """
+        operations = operations_of(specification)
+        if self.covariate not in operations:
+            able = " and ".join(operations)
+            past_only = {covariate.name for covariate in specification.past_only}
+            why = f"There is no covariate {self.covariate!r} that is known ahead"
+            if self.covariate in past_only:
+                why = f"Of {self.covariate} only the past is known, so no forecast would change"
             raise self.error("", f"{why}; {able} can be adjusted.")
-        if self.op not in COVARIATES[self.covariate]:
-            offered = ", ".join(COVARIATES[self.covariate])
+        if self.op not in operations[self.covariate]:
+            offered = ", ".join(operations[self.covariate])
             raise self.error("op", f"{self.covariate} takes {offered}, not {self.op!r}.")
         if self.covariate == HOLIDAY:
             self._check_name()
         else:
-            self._check_number()
+            self._check_number(specification.covariate(self.covariate).kind)
 
     @property
     def number(self) -> float:
-        """The value of an adjustment to promotions."""
+        """The value of an adjustment to a covariate other than the holiday."""
         return cast(float, self.value)
 
     def error(self, field: str, detail: str) -> AdjustmentError:
@@ -96,8 +105,10 @@ class Adjustment:
                 "value", "A holiday is the name of one, or null for a day that is none."
             )
 
-    def _check_number(self) -> None:
+    def _check_number(self, kind: Kind) -> None:
         low, high = LIMITS[self.op]
+        if kind is Kind.NUMBER:  # such as a temperature
+            low = -high
         number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
         # a NaN lies between no limits
         if not (number and low <= self.number <= high):
@@ -165,40 +176,40 @@ def scenario_rows(
         origin: index of the last day whose sales are used.
         horizons: days after it, ascending.
         node: row of the hierarchy below which the adjustments apply.
-        adjustments: applied in order; promotions and holidays are independent of each other.
+        adjustments: checked, and applied in order; covariates and holidays are independent.
 
     Raises:
-        AdjustmentError: a day is not among those forecast, a name is not known, or promotions
-            would be negative or depend on unknown ones.
+        AdjustmentError: a day is not among those forecast, a name is not known, or a count or a
+            price would be negative, or depend on an unknown one.
     """
-    # Promotions are covariates: altered ones are combined with the same state. A holiday is part
+    # Altered covariates are combined with the same state. A holiday is part
     # of the calendar, which the state reads too (effects of the names of the days ahead), so the
     # state is computed again on a snapshot with other holidays. Its rows are used only for nodes
     # that lie wholly below the adjusted node: the calendar is national, and a node with series
     # elsewhere must not get the holiday. Comparing complete rows, instead of deriving which cells
     # an adjustment reaches, also finds indirect effects: lead and lag of promotions, sums of the
-    # store and the family, distances to a day off.
+    # levels above, distances to a day off.
     snapshot = engine.snapshot
     bottoms = bottoms_below(snapshot.hierarchy, node)
     state = engine.state(origin)
-    covariates = promoted = known_covariates(snapshot, origin)
+    covariates = adjusted = known_covariates(snapshot, origin)
     scenario_snapshot = snapshot
     for adjustment in adjustments:
         _check_days(adjustment, snapshot, origin + horizons)
         if adjustment.covariate == HOLIDAY:
             scenario_snapshot = with_holiday(scenario_snapshot, adjustment)
         else:
-            promoted = with_promotions(promoted, bottoms, adjustment)
+            adjusted = with_values(adjusted, bottoms, adjustment)
 
     def rows(state: State, covariates: Covariates) -> Floats:
         flat = engine.rows(state, covariates, horizons)
         return flat.reshape(-1, len(horizons), flat.shape[1])
 
     baseline = rows(state, covariates)
-    altered = baseline if promoted is covariates else rows(state, promoted)
+    altered = baseline if adjusted is covariates else rows(state, adjusted)
     if scenario_snapshot is not snapshot:
         elsewhere = replace(
-            promoted, snapshot=scenario_snapshot, calendar=scenario_snapshot.calendar
+            adjusted, snapshot=scenario_snapshot, calendar=scenario_snapshot.calendar
         )
         inside = _mark_nodes_inside(snapshot, bottoms)[engine.reconciliation.modelled_nodes]
         altered = np.where(
@@ -218,36 +229,37 @@ def bottoms_below(hierarchy: Hierarchy, node: int) -> NDArray[np.intp]:
     return np.sort(below).astype(np.intp)
 
 
-def with_promotions(
+def with_values(
     covariates: Covariates, bottoms: NDArray[np.intp], adjustment: Adjustment
 ) -> Covariates:
-    """Return covariates with other items on promotion for some bottom series.
+    """Return covariates with other values of one for some bottom series.
 
     Raises:
-        AdjustmentError: the result would be negative, or depend on unknown promotions.
+        AdjustmentError: the result would be negative, or depend on unknown values.
     """
-    origin = covariates.origin
+    origin, name = covariates.origin, adjustment.covariate
     days = slice(adjustment.first - origin - 1, adjustment.last - origin)
-    known = covariates.onpromotion[bottoms, days].astype(np.float64)
+    known = covariates.values[name][bottoms, days].astype(np.float64)
     missing = np.isnan(known).any(axis=0)
     if adjustment.op != SET and missing.any():
         since = covariates.snapshot.date_at(adjustment.first + int(missing.argmax()))
         raise adjustment.error(
-            "op", f"Promotions are not known from {since} on; end before that day, or use set."
+            "op", f"{name} is not known from {since} on; end before that day, or use set."
         )
     number = adjustment.number
-    items = {SET: np.full_like(known, number), ADD: known + number, MULTIPLY: known * number}
-    result = items[adjustment.op]
-    if (result < 0).any():
+    values = {SET: np.full_like(known, number), ADD: known + number, MULTIPLY: known * number}
+    result = values[adjustment.op]
+    may_be_negative = covariates.snapshot.specification.covariate(name).kind is Kind.NUMBER
+    if (result < 0).any() and not may_be_negative:
         series, day = np.argwhere(result < 0)[0]
         raise adjustment.error(
             "value",
-            f"On {covariates.snapshot.date_at(adjustment.first + int(day))} a series has "
-            f"{known[series, day]:g} items on promotion, and would have {result[series, day]:g}.",
+            f"On {covariates.snapshot.date_at(adjustment.first + int(day))} the {name} of a series "
+            f"is {known[series, day]:g}, and would be {result[series, day]:g}.",
         )
-    onpromotion = covariates.onpromotion.copy()
-    onpromotion[bottoms, days] = result
-    return replace(covariates, onpromotion=onpromotion)
+    altered = covariates.values[name].copy()
+    altered[bottoms, days] = result
+    return replace(covariates, values={**covariates.values, name: altered})
 
 
 def with_holiday(snapshot: Snapshot, adjustment: Adjustment) -> Snapshot:

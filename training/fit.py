@@ -8,7 +8,6 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from features.contract import NAMES
 from models.engine import Progress
 from training.recipe import Member, Segment
 from training.sampling import TrainingSet
@@ -40,7 +39,7 @@ def fit(
     The same rows, segment, seed, machine type and number of threads give the same boosters.
     """
     total = sum(member.trees for member in segment.members)
-    data = lgb.Dataset(rows.rows, feature_name=list(NAMES), params=_DETERMINISM).construct()
+    data = lgb.Dataset(rows.rows, feature_name=list(rows.names), params=_DETERMINISM).construct()
     boosters: list[lgb.Booster] = []
     for member in segment.members:
         done = sum(booster.num_trees() for booster in boosters)
@@ -71,7 +70,7 @@ def weight_of(member: Member, rows: TrainingSet) -> NDArray[np.float64] | None:
     if not member.volume_power:
         return None
     # the feature is log1p of the mean units over 28 days
-    log_units = rows.rows[:, NAMES.index("units_28")].astype(np.float64)
+    log_units = rows.rows[:, rows.names.index("units_28")].astype(np.float64)
     weight: NDArray[np.float64] = np.exp(member.volume_power * log_units)
     return np.minimum(weight, MAX_WEIGHT * np.median(weight)) if len(weight) else weight
 

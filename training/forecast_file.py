@@ -28,7 +28,7 @@ from features.data.reading.layout import STANDARD, TableLayout
 from features.data.snapshot import MAX_HORIZON, Snapshot, load_snapshot
 from features.data.tables import check_reach, last_id, read_tables
 from features.state import check_days
-from models.bundle import read_levels
+from models.bundle import read_specification
 from models.engine import Progress
 from models.serving.release import LoadedRelease, load_release
 from storage.artifacts import Release, Store
@@ -67,7 +67,7 @@ def forecast_file(
     """Forecast a folder of tables with the current bundle, into the file `out`.
 
     The rows are those of test, with their ids and in their order. Without a test table they are
-    all bottom series on each of the next `days` days (16 by default), by day, store and family,
+    all bottom series on each of the next `days` days (16 by default), by day and series,
     with ids that follow the largest of train, or begin at 0 where train has none.
 
     Args:
@@ -87,7 +87,7 @@ def forecast_file(
     if days is not None and not 1 <= days <= MAX_HORIZON:
         raise InputError(f"{days} days cannot be forecast, but 1 to {MAX_HORIZON}")
     bundle = store.current().bundle
-    bundle_levels = read_levels(store.bundles / bundle)
+    specification = read_specification(store.bundles / bundle)
     clock = Clock(reporter or NullReporter())
     clock.plan([PlannedStep(name) for name in _STEPS])
     with clock.step("read tables"):
@@ -98,7 +98,7 @@ def forecast_file(
             raise InputError(f"{data}: test says which days to forecast; leave out --days (DAYS)")
         newest_id = last_id(data, layout) if tables.test is None else None
     with clock.step("build snapshot"):
-        artifact = build_snapshot(tables, store.snapshots, levels=bundle_levels)
+        artifact = build_snapshot(tables, store.snapshots, specification=specification)
         release = Release(bundle=bundle, snapshot=artifact.name)
         check_days(load_snapshot(artifact.path))
     test = tables.test
@@ -139,7 +139,7 @@ def write_rows(
     """
     hierarchy = serving.engine.snapshot.hierarchy
     labels = _label_nodes(hierarchy).with_columns(
-        pl.col("family", "node").map_elements(safe_cell, return_dtype=pl.String)
+        pl.all().map_elements(safe_cell, return_dtype=pl.String)
     )
     labels = labels if levels else labels.drop("node")
     total = wanted["horizon"].n_unique() * len(hierarchy) if levels else wanted.height
@@ -157,7 +157,9 @@ def _request_test(snapshot: Snapshot, test: pl.DataFrame) -> pl.DataFrame:
     """Return the requested rows of the test table, in its order."""
     hierarchy = snapshot.hierarchy
     labels = _label_nodes(hierarchy).with_row_index("row").tail(hierarchy.n_bottom)
-    placed = test.join(labels, on=["store_nbr", "family"], how="left", maintain_order="left")
+    keys = list(snapshot.specification.series)
+    named = test.with_columns(pl.col(keys).cast(pl.String))
+    placed = named.join(labels, on=keys, how="left", maintain_order="left")
     days_ahead = (pl.col("date") - snapshot.facts.origin).dt.total_days()
     return placed.select("id", node=pl.col("row").cast(pl.Int64), horizon=days_ahead)
 
@@ -190,17 +192,19 @@ def _iter_chunks(
 
 
 def _label_nodes(hierarchy: Hierarchy) -> pl.DataFrame:
-    """Return store, family and id of every node; null if its level has no such column."""
+    """Return the columns of the series and the id of every node; null if its level lacks one."""
     keys = [
         dict(zip(hierarchy.levels[node.level], node.key, strict=True)) for node in hierarchy.nodes
     ]
     return pl.DataFrame(
         {
-            "store_nbr": pl.Series([key.get("store_nbr") for key in keys], dtype=pl.String),
-            "family": pl.Series([key.get("family") for key in keys], dtype=pl.String),
+            **{
+                column: pl.Series([key.get(column) for key in keys], dtype=pl.String)
+                for column in hierarchy.specification.series
+            },
             "node": [node.id for node in hierarchy.nodes],
         }
-    ).with_columns(pl.col("store_nbr").cast(pl.Int64))
+    )
 
 
 def _make_lines(serving: LoadedRelease, wanted: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
@@ -224,9 +228,9 @@ def _make_lines(serving: LoadedRelease, wanted: pl.DataFrame, labels: pl.DataFra
         [
             wanted["id"],
             pl.Series("date", snapshot.dates[snapshot.newest_origin + horizons]),
-            *described.select("store_nbr", "family"),
+            *described.select(snapshot.specification.series),
             *(pl.Series(name, column) for name, column in (values | bounds).items()),
-            *described.select(pl.exclude("store_nbr", "family")),
+            *described.select(pl.exclude(snapshot.specification.series)),
         ]
     )
 

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from features.contract import Contract, contract_of
 from features.data.build import build_snapshot
 from features.data.findings import OnReport
-from features.data.hierarchy import DEFAULT_LEVELS, Levels
 from features.data.reading.layout import STANDARD, TableLayout
 from features.data.snapshot import MAX_HORIZON, Snapshot, load_snapshot
+from features.data.specification import FAVORITA, Specification
 from features.data.tables import read_tables
 from features.matrix import MatrixBuilder
 from models.bundle import BundleFacts, SegmentFiles, load_bundle, write_bundle
@@ -76,7 +76,7 @@ def train(
     threads: int,
     engine: FittingBackend | None = None,
     reporter: Reporter | None = None,
-    levels: Levels = DEFAULT_LEVELS,
+    specification: Specification = FAVORITA,
     demo: bool = False,
     layout: TableLayout = STANDARD,
     on_report: OnReport = lambda report: None,
@@ -84,7 +84,7 @@ def train(
     """Train a model on a folder of tables and make it the serving release.
 
     Args:
-        levels: of the hierarchy; newer snapshots of the bundle get the same.
+        specification: of the tables; newer snapshots of the bundle get the same.
         threads: of the fit on this machine, and of the forecasts that calibrate the intervals.
         engine: backend that fits; by default this machine.
         demo: whether the tables are the built-in demo's.
@@ -101,7 +101,7 @@ def train(
         tables = read_tables(data, layout)
         on_report(tables.report)
     with clock.step("build snapshot"):
-        artifact = build_snapshot(tables, store.snapshots, levels=levels, demo=demo)
+        artifact = build_snapshot(tables, store.snapshots, specification=specification, demo=demo)
         snapshot = load_snapshot(artifact.path)
     check_history(snapshot)
     check_ordinary_days(snapshot, int(_list_frozen_origins(snapshot)[0].min()))
@@ -200,7 +200,7 @@ def bundle_model(
         training_data=snapshot.name,
         segments=tuple(fitted.segments),
         reconciliation=BOTTOM_UP,
-        levels=snapshot.hierarchy.levels,
+        specification=snapshot.specification,
         libraries={name: version(name) for name in _LIBRARIES},
         recipe=recipe.model_dump(mode="json"),
         contract_digest=fitted.contract.digest,

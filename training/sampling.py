@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,13 @@ class TrainingSet:
         rows: shape (n, features), float32, in the contract's order.
         units: sales on the forecast day, shape (n,), float64.
         origin: index of each row's origin, shape (n,).
+        names: of the features.
     """
 
     rows: NDArray[np.float32]
     units: NDArray[np.float64]
     origin: NDArray[np.int64]
+    names: tuple[str, ...]
 
 
 def training_rows(
@@ -47,8 +49,8 @@ def training_rows(
     """Draw a segment's rows of the bottom series, with targets no later than `last_target`.
 
     A series gives rows from origins by which it has sold. At every origin the series are split at
-    random into groups that draw horizons of their own. The number of days with planned promotions
-    is drawn too, and promotions beyond it are masked, so that one model serves forecasts with and
+    random into groups that draw horizons of their own. The number of days on which covariates are
+    known is drawn too, and those beyond it are masked, so that one model serves forecasts with and
     without them. Days of a long event, such as an earthquake, are no targets, because they teach
     nothing about other days; neither are undelivered days and outliers.
 
@@ -106,12 +108,13 @@ class _Draws:
         # give the same rows as one process. A draw that depended on the share, or a change in the
         # order of draws, would change the training set of every recipe.
         snapshot, segment = self.builder.snapshot, self.segment
+        names = self.builder.contract.names
         draw = np.random.default_rng([self.recipe.seed, segment.last_horizon, origin])
         reach = np.arange(1, min(segment.last_horizon, self.last_target - origin) + 1)
         reach = reach[~snapshot.calendar.singular[origin + reach]]
         count = min(self.horizons_each, len(reach))
         state = state_at(snapshot, origin)
-        covariates = known_covariates(snapshot, origin, promotion_lead=_draw_lead(draw))
+        covariates = known_covariates(snapshot, origin, lead=_draw_lead(draw))
         bottoms = np.arange(snapshot.hierarchy.n_upper, len(snapshot.hierarchy))
         series = draw.permutation(bottoms[state.sold[bottoms]])
         parts = []
@@ -122,17 +125,16 @@ class _Draws:
             rows = self.builder.matrix(state, covariates, nodes, horizons)
             if not (known := ~np.isnan(units)).all():
                 rows, units = rows[known], units[known]
-            parts.append(TrainingSet(rows, units, np.full(len(units), origin)))
+            parts.append(TrainingSet(rows, units, np.full(len(units), origin), names))
         return _concatenate(parts)
 
 
 def _concatenate(parts: Sequence[TrainingSet]) -> TrainingSet:
-    return TrainingSet(
-        *(
-            np.concatenate([getattr(part, field.name) for part in parts])
-            for field in fields(TrainingSet)
-        )
+    rows, units, origin = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("rows", "units", "origin")
     )
+    return TrainingSet(rows, units, origin, parts[0].names)
 
 
 def _list_origins(segment: Segment, last: int, *, begin: int) -> NDArray[np.int64]:
@@ -147,6 +149,6 @@ def _list_origins(segment: Segment, last: int, *, begin: int) -> NDArray[np.int6
 
 
 def _draw_lead(draw: np.random.Generator) -> int:
-    """Draw the days with planned promotions: none, all, or any number, equally likely."""
+    """Draw the days on which covariates are known: none, all, or any number, equally likely."""
     kind = draw.integers(3)
     return (0, MAX_HORIZON, int(draw.integers(1, MAX_HORIZON)))[kind]

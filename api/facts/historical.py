@@ -28,7 +28,7 @@ async def historical(forecaster: Forecaster, payload: HistoricalRequest) -> Hist
     page = np.arange(first, min(first + payload.limit, last + 1))
     hierarchy = snapshot.hierarchy
     bottoms = hierarchy.summing[[row]].indices
-    items = snapshot.onpromotion[np.ix_(bottoms, page)].sum(axis=0, dtype=np.float64)
+    items = snapshot.covariates["onpromotion"][np.ix_(bottoms, page)].sum(axis=0, dtype=np.float64)
     node = hierarchy.nodes[row]
     return HistoricalAnswer(
         node=node.id,

@@ -16,7 +16,6 @@ from api.http.tags import Tag
 from api.schemas.reasons import ExplainAnswer, FeatureStep, GroupStep, NotExplained
 from api.schemas.requests import ExplainRequest
 from errors import Code, Problem
-from features.contract import FEATURES
 from models.explanation import (
     MAX_ROWS,
     ExplainerMissingError,
@@ -131,7 +130,7 @@ def _group_steps(explanation: Explanation) -> list[GroupStep]:
             contribution=step.contribution,
             factor=float(np.exp(step.contribution)) if one_row else None,
             units=step.units,
-            features=[FEATURES[column].name for column in step.columns],
+            features=[explanation.features.names[column] for column in step.columns],
         )
         for group, step in explanation.of_groups().items()
     ]
@@ -140,14 +139,15 @@ def _group_steps(explanation: Explanation) -> list[GroupStep]:
 def _feature_steps(explanation: Explanation) -> list[FeatureStep]:
     """Return the step of every feature, the largest first."""
     contributions = explanation.contributions
-    values = explanation.values or (None,) * len(FEATURES)
+    features = explanation.features.features
+    values = explanation.values or (None,) * len(features)
     one_row = explanation.space is Space.LINK
     return [
         FeatureStep(
-            name=FEATURES[column].name,
-            group=FEATURES[column].group,
-            description=FEATURES[column].description,
-            unit=FEATURES[column].unit,
+            name=features[column].name,
+            group=features[column].group,
+            description=features[column].description,
+            unit=features[column].unit,
             value=values[column],
             contribution=float(contributions[column]),
             factor=float(np.exp(contributions[column])) if one_row else None,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from api.http.parsing import did_you_mean, shorten
 from errors import Code, FieldError, Problem
-from features.data.hierarchy import TOTAL, bottom_id
 from features.data.snapshot import Snapshot
+from features.data.specification import BOTTOM, TOTAL
 
 
 def bottom_row(snapshot: Snapshot, store_nbr: int, family: str) -> int:
@@ -15,7 +15,7 @@ def bottom_row(snapshot: Snapshot, store_nbr: int, family: str) -> int:
         Problem: INVALID_STORE or INVALID_FAMILY, with the names that may have been meant.
     """
     hierarchy = snapshot.hierarchy
-    row = hierarchy.index.get(bottom_id(store_nbr, family))
+    row = hierarchy.index.get(snapshot.specification.node_id(BOTTOM, (str(store_nbr), family)))
     if row is not None:
         return row
     if str(store_nbr) not in hierarchy.bottoms["store_nbr"]:

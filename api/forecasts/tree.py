@@ -12,7 +12,8 @@ from api.http.parsing import did_you_mean, shorten
 from api.schemas.forecasts import NodeForecast
 from api.schemas.requests import HierarchyQuery
 from errors import Code, FieldError, Problem
-from features.data.hierarchy import BOTTOM, TOTAL, Hierarchy
+from features.data.hierarchy import Hierarchy
+from features.data.specification import BOTTOM, TOTAL
 
 DEFAULT_WAY = "store"
 

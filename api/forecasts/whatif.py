@@ -19,8 +19,9 @@ from api.http.tags import Tag
 from api.schemas.reasons import Applied, ChildChange, DayChange, NodeChange, WhatifAnswer
 from api.schemas.requests import Override, WhatifRequest
 from errors import Code, FieldError, Problem
-from features.data.hierarchy import BOTTOM, TOTAL, Hierarchy
+from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
+from features.data.specification import BOTTOM, TOTAL
 from models.scenario import Adjustment, AdjustmentError, bottoms_below
 from models.serving.forecaster import Comparison, Forecaster
 from storage.keys import Scope
@@ -96,6 +97,8 @@ async def _compare(
         adjustments = [
             _resolve_dates(snapshot, window, name, override) for name, override in overrides.items()
         ]
+        for adjustment in adjustments:
+            adjustment.check(snapshot.specification)
         with translate_runner_errors():
             compared = await forecaster.compare(window.origin, window.horizons, row, adjustments)
     except AdjustmentError as error:

@@ -95,7 +95,7 @@ def known_through(
 
     The sales have a day of their own only where they are not delivered up to the origin.
     """
-    planned = (origin + snapshot.known_lead[rows]).tolist()
+    planned = (origin + snapshot.known_lead["onpromotion"][rows]).tolist()
     delivered = snapshot.sales_known_through[rows].tolist()
     dates = {day: snapshot.date_at(day) for day in {*planned, *delivered}}
     return [

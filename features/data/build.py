@@ -1,9 +1,9 @@
 """Builds a snapshot from checked tables: the dense series × days panel and its covariates.
 
 Days without a row (25 December, a store before it opened) are days without sales: zeros. Days at
-the end that have not been delivered yet (see `features.data.delivery`) are not known: NaN. Oil is
-filled forward only; interpolation would look ahead. Planned promotions come from the ``test``
-table; a day that it does not list is not known (NaN), which is not the same as no promotion (0).
+the end that have not been delivered yet (see `features.data.delivery`) are not known: NaN. Planned
+promotions come from the ``test`` table; a day that it does not list is not known (NaN), which is
+not the same as no promotion (0).
 
 Outliers (see `features.data.outliers`) stay in the sales as they were delivered. The model learns
 neither from them nor from undelivered days: `features.data.history` makes the sales that features
@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from features.data import snapshot as layout
 from features.data.calendar import Holiday
 from features.data.delivery import undelivered_days
-from features.data.hierarchy import BOTTOM, DEFAULT_LEVELS, Hierarchy, Levels
+from features.data.hierarchy import Hierarchy
 from features.data.history import Cells, with_estimates
 from features.data.outliers import promotion_outliers, sales_outliers, transaction_outliers
-from features.data.snapshot import MAX_HORIZON, SnapshotFacts, StoreRow, dump_rows
+from features.data.snapshot import MAX_HORIZON, SnapshotFacts, dump_rows
+from features.data.specification import FAVORITA, Specification
 from features.data.table_report import write_report
 from features.data.tables import CheckedTables, Tables
 from storage.artifacts import Artifact, seal, staging
@@ -38,7 +39,11 @@ _SERIES = ["store_nbr", "family"]
 
 
 def build_snapshot(
-    tables: Tables, destination: Path, *, levels: Levels = DEFAULT_LEVELS, demo: bool = False
+    tables: Tables,
+    destination: Path,
+    *,
+    specification: Specification = FAVORITA,
+    demo: bool = False,
 ) -> Artifact:
     """Write the snapshot of `tables` into the folder `destination`.
 
@@ -46,7 +51,7 @@ def build_snapshot(
     the same snapshot, byte for byte; the findings of their check are part of it.
 
     Args:
-        levels: columns of each level of the hierarchy.
+        specification: of the tables.
         demo: whether the tables are the built-in demo's; recorded in the manifest.
     """
     train, test = tables.train, tables.test
@@ -54,7 +59,7 @@ def build_snapshot(
     n_days = (origin - first).days + 1
     series = train.select(_SERIES).unique().sort(_SERIES).with_row_index("series")
     stores = tables.stores.join(series, on="store_nbr", how="semi").sort("store_nbr")
-    hierarchy = _build_hierarchy(series, stores, levels)
+    hierarchy = _build_hierarchy(series, stores, specification)
 
     bottoms = _fill_column(train, series, "sales", first, np.zeros((series.height, n_days)))
     late = _locate_cells(undelivered_days(train), series, first)
@@ -74,22 +79,21 @@ def build_snapshot(
         np.save(folder / layout.SALES_FILE, hierarchy.aggregate(bottoms))
         if history is not bottoms:
             np.save(folder / layout.ESTIMATED_FILE, hierarchy.aggregate(history))
-        np.save(folder / layout.PROMOTIONS_FILE, onpromotion)
-        np.save(folder / layout.OIL_FILE, _fill_oil(tables.oil, first, n_days))
+        np.save(folder / layout.covariate_file("onpromotion"), onpromotion)
         np.save(
-            folder / layout.TRANSACTIONS_FILE,
+            folder / layout.covariate_file("transactions"),
             _grid_transactions(tables.transactions, stores, first, n_days),
         )
-        dump_rows(folder / layout.STORES_FILE, [StoreRow(**row) for row in stores.to_dicts()])
         holidays = tables.holidays_events.unique().sort(pl.all()).to_dicts()
         dump_rows(folder / layout.HOLIDAYS_FILE, [Holiday(**row) for row in holidays])
-        (folder / layout.HIERARCHY_FILE).write_bytes(
-            orjson.dumps({"levels": hierarchy.levels, "bottoms": hierarchy.bottoms})
+        (folder / layout.HIERARCHY_FILE).write_bytes(orjson.dumps({"bottoms": hierarchy.bottoms}))
+        (folder / layout.SPECIFICATION_FILE).write_text(
+            specification.model_dump_json(), encoding="utf-8"
         )
         if isinstance(tables, CheckedTables):
             write_report(folder, tables.report, tables.layout)
         facts = SnapshotFacts(
-            first_date=first, origin=origin, promotions_known_through=known_through, demo=demo
+            first_date=first, origin=origin, known_through=known_through, demo=demo
         )
         manifest_facts = facts.model_dump(mode="json", exclude_defaults=True)
         return seal(folder, kind=layout.KIND, label=origin.isoformat(), facts=manifest_facts)
@@ -102,11 +106,12 @@ def _find_span(frame: pl.DataFrame) -> tuple[date, date]:
     return first, last
 
 
-def _build_hierarchy(series: pl.DataFrame, stores: pl.DataFrame, levels: Levels) -> Hierarchy:
+def _build_hierarchy(
+    series: pl.DataFrame, stores: pl.DataFrame, specification: Specification
+) -> Hierarchy:
     described = series.join(stores, on="store_nbr", how="left", maintain_order="left")
-    wanted = dict.fromkeys((*levels[BOTTOM], *stores.columns))
-    columns = {name: described[name].cast(pl.String).to_list() for name in wanted}
-    return Hierarchy(columns, levels)
+    columns = {name: described[name].cast(pl.String).to_list() for name in specification.columns}
+    return Hierarchy(columns, specification)
 
 
 def _fill_column(
@@ -138,13 +143,6 @@ def _locate_cells(frame: pl.DataFrame, series: pl.DataFrame, first: date) -> Cel
 
 def _index_days(frame: pl.DataFrame, first: date) -> NDArray[np.int64]:
     return frame.select((pl.col("date") - first).dt.total_days()).to_series().to_numpy()
-
-
-def _fill_oil(oil: pl.DataFrame, first: date, n_days: int) -> NDArray[np.float64]:
-    days = pl.select(date=pl.date_range(first, first + pl.duration(days=n_days - 1)))
-    known = oil.drop_nulls().sort("date")
-    filled = days.join_asof(known, on="date", strategy="backward")["dcoilwtico"]
-    return filled.fill_null(np.nan).to_numpy()
 
 
 def _grid_transactions(

@@ -71,14 +71,15 @@ class Holiday(BaseModel):
 
 @dataclass(frozen=True)
 class Place:
-    """Location of a store, in the names that the holidays table uses."""
+    """Location of a site, in the names that the holidays table uses; None where not stated."""
 
-    city: str
-    state: str
+    city: str | None = None
+    state: str | None = None
 
     def observes(self, holiday: Holiday) -> bool:
         place = {NATIONAL: holiday.locale_name, REGIONAL: self.state, LOCAL: self.city}
-        return place[holiday.locale].casefold() == holiday.locale_name.casefold()
+        name = place[holiday.locale]
+        return name is not None and name.casefold() == holiday.locale_name.casefold()
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Calendar:
         dates: shape (dates,), consecutive days.
         weekday: shape (dates,), Monday 0 to Sunday 6.
         day: for each name, values that hold everywhere; shape (dates,), float32.
-        store: for each name, values of each store; shape (stores, dates), float32.
+        site: for each name, values of each site; shape (sites, dates), float32.
         names: shape (dates,): name of the national holiday or event, or `NO_HOLIDAY`; the
             original date of a transferred holiday keeps the holiday's name.
         singular: shape (dates,): whether the day belongs to a long event, such as an
@@ -101,7 +102,7 @@ class Calendar:
     dates: Dates
     weekday: NDArray[np.intp]
     day: dict[str, Floats]
-    store: dict[str, Floats]
+    site: dict[str, Floats]
     names: NDArray[np.str_]
     singular: NDArray[np.bool_]
 
@@ -109,7 +110,7 @@ class Calendar:
 def build_calendar(
     dates: Dates, holidays: Sequence[Holiday], places: Sequence[Place], *, known: int | None = None
 ) -> Calendar:
-    """Describe consecutive `dates` for the stores at `places`.
+    """Describe consecutive `dates` for the sites at `places`.
 
     Args:
         known: how many of the dates have passed; all by default. Only these decide which events
@@ -155,7 +156,7 @@ def build_calendar(
             "days_to_day_off": days_to,
             "days_since_day_off": days_since,
         },
-        store={
+        site={
             "local_day_off": np.stack(
                 [_flag_days(dates, filter(place.observes, local_off)) for place in places]
             )

@@ -1,9 +1,8 @@
 """The hierarchy: its nodes, their levels, and the sums between them.
 
 A *level* is a set of columns of the bottom series; its nodes are the distinct values of those
-columns. ``total`` is the level with no column, ``bottom`` the one with both keys. City, state,
-type or cluster become levels by an entry in the mapping: no other code depends on the four default
-levels.
+columns. ``total`` is the level with no column, ``bottom`` the one with those of the series. Which
+others there are is stated in `features.data.specification`.
 """
 
 from __future__ import annotations
@@ -16,17 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-Levels = Mapping[str, tuple[str, ...]]
-
-TOTAL = "total"
-BOTTOM = "bottom"
-DEFAULT_LEVELS: Levels = {
-    TOTAL: (),
-    "store": ("store_nbr",),
-    "family": ("family",),
-    BOTTOM: ("store_nbr", "family"),
-}
-_PREFIX = {"store_nbr": "store"}
+from features.data.specification import BOTTOM, FAVORITA, Specification
 
 
 @dataclass(frozen=True)
@@ -43,19 +32,20 @@ class Hierarchy:
 
     Args:
         bottoms: for each column, its value for every bottom series (all of equal length).
-        levels: columns of each level; must begin with the total and end with the bottom.
+        specification: states the levels, which must begin with the total and end with the bottom.
 
     Invariants: `summing` has one row per node and one column per bottom series; its last rows
     are the identity; every value of a node is ``summing @ values of the bottoms``.
     """
 
     def __init__(
-        self, bottoms: Mapping[str, Sequence[str]], levels: Levels = DEFAULT_LEVELS
+        self, bottoms: Mapping[str, Sequence[str]], specification: Specification = FAVORITA
     ) -> None:
+        levels = specification.columns_of_level
         names = list(levels)
         if not names or levels[names[0]] or names[-1] != BOTTOM:
             raise ValueError("levels must begin with one of no columns and end with the bottom")
-        self.levels = dict(levels)
+        self.specification = specification
         self.bottoms = {column: tuple(values) for column, values in bottoms.items()}
         nodes: list[Node] = []
         slices: dict[str, slice] = {}
@@ -63,13 +53,13 @@ class Hierarchy:
         for level, columns in levels.items():
             keys = self._read_keys(columns)
             # bottoms are not sorted: their order is that of the panel's rows
-            distinct = keys if level == BOTTOM else sorted(set(keys), key=_natural_sort_key)
+            distinct = keys if level == BOTTOM else sorted(set(keys), key=natural_sort_key)
             index = {key: number for number, key in enumerate(distinct)}
             if len(index) != len(distinct):
                 raise ValueError("two bottom series have the same key")
             slices[level] = slice(len(nodes), len(nodes) + len(distinct))
             member_of[level] = np.array([slices[level].start + index[key] for key in keys])
-            nodes.extend(Node(_node_id(columns, key), level, key) for key in distinct)
+            nodes.extend(Node(specification.node_id(level, key), level, key) for key in distinct)
         self.nodes = tuple(nodes)
         self.slices = slices
         self._member_of = member_of
@@ -84,6 +74,11 @@ class Hierarchy:
 
     def __len__(self) -> int:
         return len(self.nodes)
+
+    @property
+    def levels(self) -> Mapping[str, tuple[str, ...]]:
+        """Columns of each level, in order."""
+        return self.specification.columns_of_level
 
     @property
     def n_bottom(self) -> int:
@@ -156,6 +151,17 @@ class Hierarchy:
             self._children[level, below] = by_parent
         return self._children[level, below]
 
+    def group_of(self, *columns: str) -> NDArray[np.intp]:
+        """Return the number of each bottom series' combination of values; shape (bottoms,).
+
+        Combinations are numbered in their natural order: numbers by value, and before texts.
+        """
+        keys = self._read_keys(columns)
+        numbers = {
+            key: number for number, key in enumerate(sorted(set(keys), key=natural_sort_key))
+        }
+        return np.array([numbers[key] for key in keys], dtype=np.intp)
+
     def attribute(self, column: str) -> tuple[str | None, ...]:
         """Return the value of a column for each node; None where its bottoms differ."""
         values = self.bottoms[column]
@@ -168,32 +174,6 @@ class Hierarchy:
         return tuple(result)
 
 
-def order_levels(levels: Levels) -> Levels:
-    """Return levels in the order that `Hierarchy` requires: the total first, the bottom last.
-
-    A manifest stores levels in no particular order. Between the two come those of
-    `DEFAULT_LEVELS` in their order there, then the others by name.
-    """
-    default = list(DEFAULT_LEVELS)
-    between = sorted(
-        levels.keys() - {TOTAL, BOTTOM},
-        key=lambda name: (default.index(name) if name in default else len(default), name),
-    )
-    return {name: tuple(levels[name]) for name in (TOTAL, *between, BOTTOM) if name in levels}
-
-
-def bottom_id(store_nbr: int | str, family: str) -> str:
-    """Return the id of a bottom node."""
-    return _node_id(DEFAULT_LEVELS[BOTTOM], (str(store_nbr), family))
-
-
-def _node_id(columns: Sequence[str], key: Sequence[str]) -> str:
-    parts = (
-        f"{_PREFIX.get(column, column)}:{value}" for column, value in zip(columns, key, strict=True)
-    )
-    return "/".join(parts) or TOTAL
-
-
-def _natural_sort_key(key: tuple[str, ...]) -> tuple[tuple[int, int, str], ...]:
+def natural_sort_key(key: tuple[str, ...]) -> tuple[tuple[int, int, str], ...]:
     """Return a sort key that orders numbers by value, and before texts."""
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in key)

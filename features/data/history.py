@@ -61,3 +61,17 @@ def without_gaps(items: NDArray[Float]) -> NDArray[Float]:
     """Return promotions of the past with estimates in place of NaN; unchanged if there is none."""
     rows, days = np.nonzero(np.isnan(items))
     return with_estimates(items, (rows, days))
+
+
+def carried_forward(values: NDArray[Float]) -> NDArray[Float]:
+    """Return values with the last known one in place of NaN, and 0 where none was known before.
+
+    Args:
+        values: shape (series, days).
+    """
+    known = ~np.isnan(values)
+    if known.all():
+        return values
+    last = np.maximum.accumulate(np.where(known, np.arange(values.shape[1]), -1), axis=1)
+    result = np.take_along_axis(values, np.maximum(last, 0), axis=1)
+    return np.where(last >= 0, result, 0).astype(values.dtype)

@@ -6,22 +6,24 @@ A snapshot is an artifact (see `artifacts`): a folder that is verified whenever 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from features.data.calendar import Calendar, Dates, Holiday, Place, build_calendar
 from features.data.hierarchy import Hierarchy
-from features.data.history import without_gaps
+from features.data.history import carried_forward, without_gaps
 from features.data.promotion_plan import find_plan_days
+from features.data.specification import FAVORITA, Covariate, Specification
 from storage.artifacts import Artifact, ArtifactError, verify
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -38,39 +40,34 @@ SALES_FILE = "sales.npy"
 ESTIMATED_FILE = "estimated.npy"
 """Present only if features read other sales than those of the tables (see
 `features.data.history`)."""
-PROMOTIONS_FILE = "onpromotion.npy"
-OIL_FILE = "oil.npy"
-TRANSACTIONS_FILE = "transactions.npy"
-STORES_FILE = "stores.json"
+SPECIFICATION_FILE = "specification.json"
 HOLIDAYS_FILE = "holidays.json"
 HIERARCHY_FILE = "hierarchy.json"
+"""Attributes of the bottom series; of older snapshots, the levels as well."""
 
 
-class StoreRow(BaseModel):
-    """One row of the retailer's stores table."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    store_nbr: int
-    city: str
-    state: str
-    type: str
-    cluster: str
+def covariate_file(name: str) -> str:
+    """Return the name of the file of a covariate's values."""
+    return f"covariate-{quote(name, safe='')}.npy"
 
 
 class SnapshotFacts(BaseModel):
     """Facts about the data in a snapshot's manifest.
 
     Attributes:
+        known_through: last day for which a covariate that is known ahead has a value.
         demo: whether the data are the built-in demo's, which end on a fixed day, so that their
             age means nothing. Absent from the manifest of other data.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     first_date: date
     origin: date
-    promotions_known_through: date
+    # the alias is that of older snapshots
+    known_through: date = Field(
+        validation_alias=AliasChoices("known_through", "promotions_known_through")
+    )
     demo: bool = False
 
 
@@ -80,16 +77,14 @@ class Snapshot:
 
     Attributes:
         name: of the artifact; unique by content.
-        facts: first date, origin, and the last date with planned promotions.
+        facts: first date, origin, and the last date of covariates known ahead.
         hierarchy: nodes and how they add up.
-        stores: one per store, in the order of the arrays' store axis.
         holidays: the holidays table.
         sales: units as the tables have them, shape (nodes, days up to the origin), float64; NaN
             where not delivered yet, and for a node above where a part is not.
-        onpromotion: items on promotion, shape (bottoms, days up to origin + 90), float32;
-            NaN where not known.
-        oil: price as last known each day, shape (days,), float64; NaN before the first.
-        transactions: of each store, shape (stores, days), float32; NaN where not known.
+        covariates: values by name, float32; NaN where not known. Of one that is known ahead,
+            shape (bottoms, days up to origin + 90); of others, shape (groups, days up to the
+            origin), the groups being those of `Hierarchy.group_of` for the columns it varies with.
         estimated: ``sales`` with estimates in place of undelivered days and outliers (see
             `features.data.history`), of the same shape; None where there are neither.
 
@@ -100,13 +95,14 @@ class Snapshot:
     name: str
     facts: SnapshotFacts
     hierarchy: Hierarchy
-    stores: tuple[StoreRow, ...]
     holidays: tuple[Holiday, ...]
     sales: NDArray[np.float64]
-    onpromotion: NDArray[np.float32]
-    oil: NDArray[np.float64]
-    transactions: NDArray[np.float32]
+    covariates: Mapping[str, NDArray[np.float32]]
     estimated: NDArray[np.float64] | None = None
+
+    @property
+    def specification(self) -> Specification:
+        return self.hierarchy.specification
 
     @property
     def history(self) -> NDArray[np.float64]:
@@ -131,7 +127,7 @@ class Snapshot:
 
     @cached_property
     def calendar(self) -> Calendar:
-        places = [Place(city=store.city, state=store.state) for store in self.stores]
+        places = [self._place_of(bottom) for bottom in self._first_of_site]
         return build_calendar(self.dates, self.holidays, places, known=self.n_days)
 
     @cached_property
@@ -159,77 +155,135 @@ class Snapshot:
             return sales
         return np.where(sales == self.estimated[cells], sales, np.nan)
 
-    def past_promotions(self, days: slice) -> NDArray[np.float32]:
-        """Return items on promotion for features of the past, shape (bottoms, days).
+    def _place_of(self, bottom: int) -> Place:
+        regions, values = self.specification.regions, self.hierarchy.bottoms
+        return Place(
+            city=values[regions.local][bottom] if regions.local else None,
+            state=values[regions.regional][bottom] if regions.regional else None,
+        )
 
-        Estimates replace days on which they are not known, as in `history`.
+    @cached_property
+    def _site_of(self) -> NDArray[np.intp]:
+        """Number of the site of each bottom series, shape (bottoms,)."""
+        return self.hierarchy.group_of(self.specification.site)
+
+    @property
+    def _first_of_site(self) -> NDArray[np.intp]:
+        """The first bottom series of each site, shape (sites,)."""
+        return np.unique(self._site_of, return_index=True)[1]
+
+    @cached_property
+    def site_share(self) -> NDArray[np.float64]:
+        """Share of each site in each node's bottom series; shape (nodes, sites)."""
+        return self.group_share(self.specification.site)
+
+    def group_share(self, *columns: str) -> NDArray[np.float64]:
+        """Return the share of each group of series in each node; shape (nodes, groups).
+
+        The groups are those of `Hierarchy.group_of`.
         """
-        return self._past_promotions[:, days]
-
-    @cached_property
-    def _past_promotions(self) -> NDArray[np.float32]:
-        return without_gaps(self.onpromotion[:, : self.n_days])
-
-    @cached_property
-    def store_share(self) -> NDArray[np.float64]:
-        """Share of each store in each node's bottom series; shape (nodes, stores)."""
-        members = np.zeros((self.hierarchy.n_bottom, len(self.stores)))
-        members[np.arange(len(members)), self._store_of] = 1
+        group = self.hierarchy.group_of(*columns)
+        members = np.zeros((len(group), int(group.max()) + 1))
+        members[np.arange(len(group)), group] = 1
         counts = self.hierarchy.aggregate(members)
         shares: NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
         return shares
 
     @cached_property
-    def family_group(self) -> NDArray[np.intp]:
-        """Group of each node, shape (nodes,): bottoms are grouped by family, others are single."""
-        families = self.hierarchy.bottoms["family"]
-        upper_keys = [(row, "") for row in range(self.hierarchy.n_upper)]
-        keys = [*upper_keys, *((-1, family) for family in families)]
-        code = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-        return np.array([code[key] for key in keys], dtype=np.intp)
+    def pooled_group(self) -> NDArray[np.intp]:
+        """Group of each node, shape (nodes,): bottoms that differ by their site; others single."""
+        upper = np.arange(self.hierarchy.n_upper)
+        return np.concatenate(
+            (upper, len(upper) + self.hierarchy.group_of(*self.specification.pooled))
+        )
 
-    def planned_promotions(self, days: slice) -> NDArray[np.float32]:
-        """Return items on promotion as planned, shape (bottoms, days); NaN where not known.
+    def of_nodes(self, covariate: Covariate, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return a covariate of every node from that of the bottoms: their sum or mean.
 
-        Past days are reconstructed (see `features.data.promotion_plan`); plans for days after the
-        newest origin are returned unchanged.
+        Args:
+            values: shape (bottoms, days).
+
+        Returns:
+            Shape (nodes, days).
         """
-        items = np.array(self.onpromotion[:, days])
-        of_store = self._plan_days[:, days]
-        own = np.arange(days.start, days.start + of_store.shape[1])
-        for column in np.flatnonzero((of_store != own).any(axis=0)):
-            source = of_store[self._store_of, column]
-            items[:, column] = self.onpromotion[np.arange(len(items)), source]
-        return items
+        return self.hierarchy.aggregate(values) if covariate.kind.adds_up else self.average(values)
+
+    def average(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the mean of each node's bottoms, shape (nodes, days), of (bottoms, days)."""
+        return self.hierarchy.aggregate(values) / self._bottoms_of_node[:, None]
 
     @cached_property
-    def _plan_days(self) -> NDArray[np.intp]:
-        return find_plan_days(self.onpromotion[:, : self.n_days], self._store_of)
+    def _bottoms_of_node(self) -> NDArray[np.float64]:
+        return self.hierarchy.aggregate(np.ones(self.hierarchy.n_bottom))
+
+    def past_values(self, covariate: Covariate, days: slice) -> NDArray[np.float32]:
+        """Return a covariate for features of the past, shape (bottoms, days).
+
+        Days on which a count is not known have estimates, as in `history`; other quantities keep
+        the value that was known before, and 0 where there was none.
+        """
+        return self._past_values[covariate.name][:, days]
 
     @cached_property
-    def _store_of(self) -> NDArray[np.intp]:
-        """Number of the store of each bottom series, shape (bottoms,)."""
-        row = {str(store.store_nbr): number for number, store in enumerate(self.stores)}
-        return np.array([row[store] for store in self.hierarchy.bottoms["store_nbr"]])
+    def _past_values(self) -> dict[str, NDArray[np.float32]]:
+        return {
+            covariate.name: (without_gaps if covariate.kind.adds_up else carried_forward)(
+                self.covariates[covariate.name][:, : self.n_days]
+            )
+            for covariate in self.specification.known_ahead
+        }
+
+    def planned_values(self, covariate: Covariate, days: slice) -> NDArray[np.float32]:
+        """Return a covariate as it was planned, shape (bottoms, days); NaN where not known.
+
+        Counts of past days are reconstructed (see `features.data.promotion_plan`); plans for days
+        after the newest origin are returned unchanged.
+        """
+        known = self.covariates[covariate.name]
+        values = np.array(known[:, days])
+        if not covariate.kind.adds_up:
+            return values
+        of_site = self._plan_days[covariate.name][:, days]
+        own = np.arange(days.start, days.start + of_site.shape[1])
+        for column in np.flatnonzero((of_site != own).any(axis=0)):
+            source = of_site[self._site_of, column]
+            values[:, column] = known[np.arange(len(values)), source]
+        return values
+
+    @cached_property
+    def _plan_days(self) -> dict[str, NDArray[np.intp]]:
+        return {
+            covariate.name: find_plan_days(
+                self.covariates[covariate.name][:, : self.n_days], self._site_of
+            )
+            for covariate in self.specification.known_ahead
+            if covariate.kind.adds_up
+        }
 
     @property
-    def promotion_lead(self) -> int:
-        """Days after the newest origin up to the last for which any promotion is planned."""
-        return (self.facts.promotions_known_through - self.facts.origin).days
+    def lead(self) -> int:
+        """Days after the newest origin up to the last on which any covariate is known."""
+        return (self.facts.known_through - self.facts.origin).days
 
     @cached_property
-    def plan_known(self) -> NDArray[np.bool_]:
-        """Days after the newest origin with planned promotions, shape (bottoms, 90)."""
-        return ~np.isnan(self.onpromotion[:, self.n_days :])
+    def plan_known(self) -> dict[str, NDArray[np.bool_]]:
+        """Days after the newest origin on which a covariate is known, shape (bottoms, 90)."""
+        return {
+            covariate.name: ~np.isnan(self.covariates[covariate.name][:, self.n_days :])
+            for covariate in self.specification.known_ahead
+        }
 
     @cached_property
-    def known_lead(self) -> NDArray[np.intp]:
-        """Days after the newest origin up to which all promotions of a node are planned.
+    def known_lead(self) -> dict[str, NDArray[np.intp]]:
+        """Days after the newest origin up to which a covariate of all series of a node is known.
 
-        Shape (nodes,). For an upper node, the least of its series.
+        By name, of those that are known ahead; shape (nodes,).
         """
-        unknown = self.hierarchy.aggregate(np.where(self.plan_known, 0.0, 1.0)) > 0
-        return np.where(unknown.any(axis=1), unknown.argmax(axis=1), MAX_HORIZON)
+        leads = {}
+        for name, known in self.plan_known.items():
+            unknown = self.hierarchy.aggregate(np.where(known, 0.0, 1.0)) > 0
+            leads[name] = np.where(unknown.any(axis=1), unknown.argmax(axis=1), MAX_HORIZON)
+        return leads
 
     @cached_property
     def sales_known_through(self) -> NDArray[np.intp]:
@@ -268,35 +322,45 @@ def _assemble(artifact: Artifact) -> Snapshot:
         return array.view(np.ndarray)
 
     structure = orjson.loads((folder / HIERARCHY_FILE).read_bytes())
-    hierarchy = Hierarchy(
-        structure["bottoms"],
-        {level: tuple(columns) for level, columns in structure["levels"].items()},
-    )
+    specification = _read_specification(artifact, structure)
+    hierarchy = Hierarchy(structure["bottoms"], specification)
     has_estimates = ESTIMATED_FILE in artifact.manifest.files
+    older = SPECIFICATION_FILE not in artifact.manifest.files
+    files = {
+        covariate.name: f"{covariate.name}.npy" if older else covariate_file(covariate.name)
+        for covariate in specification.covariates
+    }
     snapshot = Snapshot(
         name=artifact.name,
         facts=SnapshotFacts.model_validate(artifact.facts),
         hierarchy=hierarchy,
-        stores=_read_rows(folder / STORES_FILE, StoreRow),
         holidays=_read_rows(folder / HOLIDAYS_FILE, Holiday),
         sales=map_array(SALES_FILE),
         estimated=map_array(ESTIMATED_FILE) if has_estimates else None,
-        onpromotion=map_array(PROMOTIONS_FILE),
-        oil=map_array(OIL_FILE),
-        transactions=map_array(TRANSACTIONS_FILE),
+        covariates={name: map_array(file) for name, file in files.items()},
     )
     days = (snapshot.facts.origin - snapshot.facts.first_date).days + 1
     shapes = {
         SALES_FILE: (snapshot.sales.shape, (len(hierarchy), days)),
         ESTIMATED_FILE: (snapshot.history.shape, (len(hierarchy), days)),
-        PROMOTIONS_FILE: (snapshot.onpromotion.shape, (hierarchy.n_bottom, days + MAX_HORIZON)),
-        OIL_FILE: (snapshot.oil.shape, (days,)),
-        TRANSACTIONS_FILE: (snapshot.transactions.shape, (len(snapshot.stores), days)),
     }
+    for covariate in specification.covariates:
+        shape = (hierarchy.n_bottom, days + MAX_HORIZON)
+        if not covariate.known_ahead:
+            shape = (int(hierarchy.group_of(*covariate.by).max()) + 1, days)
+        shapes[files[covariate.name]] = (snapshot.covariates[covariate.name].shape, shape)
     for file, (shape, expected) in shapes.items():
         if shape != expected:
             raise ArtifactError(folder / file, f"has shape {shape} instead of {expected}")
     return snapshot
+
+
+def _read_specification(artifact: Artifact, structure: Mapping[str, Any]) -> Specification:
+    """Return the specification of a snapshot; an older one has levels of its own at most."""
+    if SPECIFICATION_FILE in artifact.manifest.files:
+        text = (artifact.path / SPECIFICATION_FILE).read_bytes()
+        return Specification.model_validate_json(text)
+    return FAVORITA.with_levels(structure["levels"])
 
 
 def _read_rows(path: Path, row: type[Row]) -> tuple[Row, ...]:

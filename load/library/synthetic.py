@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from features.data.calendar import Holiday
 from features.data.hierarchy import Hierarchy
-from features.data.snapshot import MAX_HORIZON, Snapshot, SnapshotFacts, StoreRow
+from features.data.snapshot import MAX_HORIZON, Snapshot, SnapshotFacts
 
 STORES, FAMILIES = 54, 33
 """Size of the Favorita data: 1,782 bottom series, 1,870 nodes."""
@@ -22,15 +22,15 @@ _PLANNED_DAYS = 16
 
 def hierarchy_of(stores: int, families: int) -> Hierarchy:
     """Return a hierarchy in which every store sells every family."""
-    rows = [row for row in _stores(stores) for _ in range(families)]
+    of_store = [store for store in range(stores) for _ in range(families)]
     return Hierarchy(
         {
-            "store_nbr": [str(row.store_nbr) for row in rows],
+            "store_nbr": [str(store) for store in of_store],
             "family": [f"FAMILY {family}" for _ in range(stores) for family in range(families)],
-            "city": [row.city for row in rows],
-            "state": [row.state for row in rows],
-            "type": [row.type for row in rows],
-            "cluster": [row.cluster for row in rows],
+            "city": [f"City {store % _CITIES}" for store in of_store],
+            "state": [f"State {store % _CITIES}" for store in of_store],
+            "type": ["ABCD"[store % 4] for store in of_store],
+            "cluster": [str(store % _CLUSTERS) for store in of_store],
         }
     )
 
@@ -50,15 +50,15 @@ def snapshot_of(stores: int, families: int, days: int) -> Snapshot:
         facts=SnapshotFacts(
             first_date=_FIRST,
             origin=last,
-            promotions_known_through=last + timedelta(days=_PLANNED_DAYS),
+            known_through=last + timedelta(days=_PLANNED_DAYS),
         ),
         hierarchy=hierarchy,
-        stores=_stores(stores),
         holidays=tuple(_christmas(year) for year in years),
         sales=hierarchy.aggregate(units),
-        onpromotion=items,
-        oil=np.full(days, 50.0),
-        transactions=draw.poisson(1500, (stores, days)).astype(np.float32),
+        covariates={
+            "onpromotion": items,
+            "transactions": draw.poisson(1500, (stores, days)).astype(np.float32),
+        },
     )
 
 
@@ -81,19 +81,6 @@ def base_forecasts(
     values = hierarchy.aggregate(bottoms)
     deviation = noise * (np.sqrt(values.mean(axis=1)) + 0.1)
     return values + deviation[:, None] * draw.standard_normal(values.shape), deviation**2
-
-
-def _stores(count: int) -> tuple[StoreRow, ...]:
-    return tuple(
-        StoreRow(
-            store_nbr=store,
-            city=f"City {store % _CITIES}",
-            state=f"State {store % _CITIES}",
-            type="ABCD"[store % 4],
-            cluster=str(store % _CLUSTERS),
-        )
-        for store in range(count)
-    )
 
 
 def _christmas(year: int) -> Holiday:

@@ -384,7 +384,7 @@ def _compute_factors(calendar: Calendar, row: int, family: _Family) -> Floats:
     factor = (1 + family.growth) ** (np.arange(len(calendar.dates)) / _YEAR_DAYS)
     factor *= weekend[calendar.weekday]
     factor *= family.payday ** (0.5 ** (day["days_since_payday"] / 2))
-    local_day_off = calendar.store["local_day_off"][row] * _LOCAL_DAY_OFF_EXPONENT
+    local_day_off = calendar.site["local_day_off"][row] * _LOCAL_DAY_OFF_EXPONENT
     factor *= family.day_off ** np.maximum(day["national_day_off"], local_day_off)
     factor *= np.where(day["days_to_day_off"] == 1, _EVE_FACTOR, 1.0)
     factor *= np.where(day["work_day"] > 0, _WORK_DAY_FACTOR, 1.0)

@@ -31,7 +31,7 @@ from lightgbm.dask import DaskLGBMRegressor
 
 from errors import InputError
 from features.blocks import Rows
-from features.contract import NAMES, Contract
+from features.contract import Contract
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import load_snapshot
 from features.matrix import MatrixBuilder
@@ -97,9 +97,9 @@ class DaskBackend:
         with clock.step("make rows"):
             parts = self._make_parts(task, snapshot.hierarchy, advance)
         with clock.step("fit"):
-            boosters = []
+            boosters, names = [], builder.contract.names
             for number, member in enumerate(segment.members):
-                boosters.append(self._fit_booster(member, parts, recipe.seed))
+                boosters.append(self._fit_booster(member, parts, names, recipe.seed))
                 advance(number + 1, len(segment.members))
         each = -(-SAMPLE_ROWS // len(parts))
         sample = self.client.gather(
@@ -119,19 +119,21 @@ class DaskBackend:
             progress(number + 1, len(parts))
         return parts
 
-    def _fit_booster(self, member: Member, parts: Sequence[Future], seed: int) -> lgb.Booster:
+    def _fit_booster(
+        self, member: Member, parts: Sequence[Future], names: Sequence[str], seed: int
+    ) -> lgb.Booster:
         sizes = self.client.gather([self._submit_on(part, _count_rows) for part in parts])
         array = partial(_assemble_array, parts, sizes)
         model = DaskLGBMRegressor(
             client=self.client, n_estimators=member.trees, **parameters_of(member, seed=seed)
         )
         model.fit(
-            array(_get_features, (len(NAMES),), np.float32),
+            array(_get_features, (len(names),), np.float32),
             array(partial(target_of, member), (), np.float64),
             sample_weight=self._compute_weights(member, parts, array)
             if member.volume_power
             else None,
-            feature_name=list(NAMES),
+            feature_name=list(names),
         )
         return model.booster_
 
@@ -186,11 +188,11 @@ def dask_backend(snapshots: Path, *, scheduler: str | None, workers: int) -> Ite
 
 
 def shares(hierarchy: Hierarchy, count: int) -> list[Rows]:
-    """Split the bottom nodes into at most `count` shares, store by store."""
+    """Split the bottom nodes into at most `count` shares, site by site."""
     bottoms = np.arange(hierarchy.n_upper, len(hierarchy))
-    stores = np.array(hierarchy.bottoms["store_nbr"])
-    store_groups = np.array_split(np.unique(stores), min(count, len(np.unique(stores))))
-    return [bottoms[np.isin(stores, store_numbers)] for store_numbers in store_groups]
+    sites = np.array(hierarchy.bottoms[hierarchy.specification.site])
+    groups = np.array_split(np.unique(sites), min(count, len(np.unique(sites))))
+    return [bottoms[np.isin(sites, group)] for group in groups]
 
 
 def _connect(cluster: Any) -> Client:

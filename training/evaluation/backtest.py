@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from features.contract import FEATURES_VERSION, NAMES
+from features.contract import FEATURES_VERSION, feature_set
 from features.data.build import build_snapshot
 from features.data.findings import OnReport
 from features.data.reading.layout import STANDARD, TableLayout
@@ -116,7 +116,7 @@ class Backtest:
 
     def _compute_key(self, recipe: Recipe) -> str:
         """Return a digest of the inputs of a result, so that a change of them invalidates it."""
-        features = [FEATURES_VERSION, *NAMES]
+        features = [FEATURES_VERSION, *feature_set(self.snapshot.specification).names]
         return _hash_document([self.snapshot.name, recipe.model_dump(mode="json"), features])[:12]
 
     def run(self, selected: Sequence[BacktestWindow]) -> Document:
@@ -202,13 +202,11 @@ class Backtest:
         actual = snapshot.targets(slice(None), window.origin + horizons)
         engine = self._fit_engine(window.origin)
         with self._clock.step(f"score {window.name(snapshot)}"):
-            forecasts = {
-                OURS: engine.forecast(window.origin, horizons, promotion_lead=window.lead).values
-            }
+            forecasts = {OURS: engine.forecast(window.origin, horizons, lead=window.lead).values}
             if self._has_not_seen(window):
                 assert self._previous is not None
                 forecasts[PREVIOUS] = self._previous.forecast(
-                    window.origin, horizons, promotion_lead=window.lead
+                    window.origin, horizons, lead=window.lead
                 ).values
             bottoms = history[hierarchy.n_upper :]
             for name, baseline in BASELINES.items():

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from features.data.hierarchy import TOTAL, Hierarchy
+from features.data.hierarchy import Hierarchy
+from features.data.specification import TOTAL
 from models.intervals import BUCKETS, Intervals, bucket_of
 from training.evaluation import metrics
 from training.evaluation.calibration import Errors, calibrate

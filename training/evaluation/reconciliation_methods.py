@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from features.data.hierarchy import BOTTOM, TOTAL, Hierarchy
+from features.data.hierarchy import Hierarchy
+from features.data.specification import BOTTOM, TOTAL
 from models.reconciliation import Coherent, Reconciliation
 
 Values = NDArray[np.float64]

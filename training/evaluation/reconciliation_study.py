@@ -20,7 +20,6 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from features.contract import NAMES
 from features.data.build import build_snapshot
 from features.data.reading.layout import STANDARD, TableLayout
 from features.data.snapshot import Snapshot, load_snapshot
@@ -139,12 +138,15 @@ class BaseForecasts:
         """Return base forecasts in units, shape (nodes, 16)."""
         engine = self._engine
         state = state_at(engine.snapshot, origin)
-        covariates = known_covariates(engine.snapshot, origin, promotion_lead=SHORT_DAYS)
+        covariates = known_covariates(engine.snapshot, origin, lead=SHORT_DAYS)
         outputs = engine.bundle.model.predict(engine.rows(state, covariates, _HORIZONS))
         base = engine.base(state, _HORIZONS, outputs)
         upper = np.arange(engine.snapshot.hierarchy.n_upper)
         rows = engine.builder.matrix(state, covariates, upper, _HORIZONS)
-        link = np.asarray(self._upper.predict(rows)) + rows[:, NAMES.index(_LEVEL)]
+        link = (
+            np.asarray(self._upper.predict(rows))
+            + rows[:, engine.bundle.contract.names.index(_LEVEL)]
+        )
         base[upper] = np.expm1(np.maximum(link, 0)).reshape(len(upper), -1)
         base[upper[~state.sold[upper]]] = 0
         return base
@@ -247,8 +249,9 @@ def _fit_upper(
         clock.reporter.advance(number + 1, len(origins))
     rows = np.concatenate([part for part, _ in parts])
     units = np.concatenate([part for _, part in parts])
-    level = rows[:, NAMES.index(_LEVEL)].astype(np.float64)
-    data = lgb.Dataset(rows, np.log1p(units), init_score=level, feature_name=list(NAMES))
+    names = builder.contract.names
+    level = rows[:, names.index(_LEVEL)].astype(np.float64)
+    data = lgb.Dataset(rows, np.log1p(units), init_score=level, feature_name=list(names))
     parameters = {**_UPPER, "seed": seed, "num_threads": threads}
     return lgb.train(parameters, data, num_boost_round=_UPPER_TREES)
 
@@ -261,7 +264,7 @@ def _make_upper_rows(
     horizons = _HORIZONS[origin + _HORIZONS <= last]
     horizons = horizons[~snapshot.calendar.singular[origin + horizons]]
     state = state_at(snapshot, origin)
-    covariates = known_covariates(snapshot, origin, promotion_lead=SHORT_DAYS)
+    covariates = known_covariates(snapshot, origin, lead=SHORT_DAYS)
     nodes = np.flatnonzero(state.sold[: snapshot.hierarchy.n_upper])
     units = snapshot.targets(nodes, origin + horizons).reshape(-1)
     known = ~np.isnan(units)

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from features.data.hierarchy import TOTAL
+from features.data.specification import TOTAL
 from training.evaluation.backtest_result import OURS, PREVIOUS, Document
 from training.evaluation.windows import APART, HOLDOUT, TUNING
 
@@ -111,7 +111,7 @@ def data_table(document: Document) -> Table:
             ("Snapshot (newest origin, digest)", document["snapshot"]),
             ("First day", facts["first_date"]),
             ("Last day with sales", facts["origin"]),
-            ("Promotions planned through", facts["promotions_known_through"]),
+            ("Covariates known through", facts["known_through"]),
             ("Nodes by level", ", ".join(nodes)),
         ),
     )

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from features.data.hierarchy import BOTTOM, TOTAL, Hierarchy
+from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
+from features.data.specification import BOTTOM, TOTAL
 from models.bundle import load_bundle
 from models.engine import ForecastEngine
 from models.intervals import BUCKETS, Calibration, Intervals, bucket_of

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from features.data.hierarchy import TOTAL, Hierarchy
+from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
+from features.data.specification import TOTAL
 from models.intervals import BUCKETS
 from training.evaluation.calibration import Errors
 from training.evaluation.coverage import interval_scores

@@ -1,0 +1,158 @@
+"""Covariates that are known ahead, such as promotions: of the past, their effect, and planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.blocks import Blocks, Floats, Rows, select_block
+from features.data.snapshot import Snapshot
+from features.data.specification import Covariate, Specification
+from features.feature import LOG_UNITS, Feature, Group
+from features.scale import SCALES
+from features.tail import Values
+
+Values64 = NDArray[np.float64]
+
+
+def features_of(specification: Specification) -> tuple[Feature, ...]:
+    """Return the features of every covariate that is known ahead, in the order of the contract."""
+    return tuple(
+        feature
+        for covariate in specification.known_ahead
+        for feature in _features_of_covariate(specification, covariate)
+    )
+
+
+def _features_of_covariate(
+    specification: Specification, covariate: Covariate
+) -> tuple[Feature, ...]:
+    label, scale = covariate.label, SCALES[covariate.kind].unit
+    response = f"log1p units per {scale}"
+    pooled = specification.label(*specification.pooled)
+    what = covariate.name
+
+    def feature(name: str, unit: str, description: str) -> Feature:
+        return Feature(f"{label}{name}", Group.PROMOTION, unit, description)
+
+    return (
+        feature("_28", scale, f"mean of {what} over 28 days"),
+        *(
+            (feature("_share_112", "share", f"days with {what} among 112"),)
+            if covariate.kind.adds_up
+            else ()
+        ),
+        feature("_slope", response, "response of sales over 112 days"),
+        feature(f"_{pooled}_slope", response, f"response over the {pooled}"),
+        feature("_7", scale, f"mean of {what} over 7 days"),
+        feature("_weekday_8", scale, f"mean of {what} on the last 8 same weekdays"),
+        feature("", scale, f"{what} planned for the day"),
+        feature("_change", scale, "planned less the mean over 28 days"),
+        feature("_effect", LOG_UNITS, "that change times the response"),
+        feature("_weekday_change", scale, "planned less the mean on the last 8 same weekdays"),
+        feature(f"_{pooled}_effect", LOG_UNITS, f"the change times the {pooled}'s response"),
+        feature("_before", scale, f"{what} on the day before"),
+        feature("_after", scale, f"{what} on the day after"),
+        feature("_week", scale, "mean of the seven days around"),
+        *(
+            each
+            for level in specification.between
+            for each in (
+                feature(f"_{level}", scale, f"{what} planned in the whole {level}"),
+                feature(
+                    f"_{level}_change", scale, f"the {level}'s planned less its mean over 28 days"
+                ),
+            )
+        ),
+    )
+
+
+PAST_DAYS = 112
+"""Days up to an origin of which covariates are read."""
+WEEK_AROUND = 3
+"""Days before and after a day that make its week."""
+_SLOPE_RIDGE = 0.05
+"""Variance added to that of the covariate (ridge): few changes must not give a large slope."""
+
+
+def measure_past(
+    snapshot: Snapshot, covariate: Covariate, values: Values64, logs: Values64
+) -> Values:
+    """Compute the usual values of a covariate and the response of sales to it; (nodes,) each.
+
+    Args:
+        values: of every node on the last `PAST_DAYS` days, shape (nodes, days).
+        logs: log1p units of the same nodes and days.
+    """
+    # The response is the slope of a ridge regression of log1p units on the covariate's scale:
+    # covariance over variance + ridge. The ridge pulls it to 0 where the covariate hardly varies,
+    # instead of dividing noise by almost nothing. Most series have too few changes for a slope of
+    # their own, so a second one pools covariances and variances over the series that only differ
+    # by their site.
+    label, scale = covariate.label, SCALES[covariate.kind].of
+    x = scale(values)
+    centred = x - x.mean(axis=1, keepdims=True)
+    covariance = (centred * (logs - logs.mean(axis=1, keepdims=True))).mean(axis=1)
+    variance = (centred**2).mean(axis=1)
+    group = snapshot.pooled_group
+    pooled = np.bincount(group, covariance) / (np.bincount(group, variance) + _SLOPE_RIDGE)
+    pooled_label = snapshot.specification.label(*snapshot.specification.pooled)
+    result = {
+        f"{label}_28": scale(values[:, -28:].mean(axis=1)),
+        f"{label}_slope": covariance / (variance + _SLOPE_RIDGE),
+        f"{label}_{pooled_label}_slope": pooled[group],
+        f"{label}_7": scale(values[:, -7:].mean(axis=1)),
+    }
+    if covariate.kind.adds_up:
+        result[f"{label}_share_112"] = (values > 0).mean(axis=1)
+    return result
+
+
+def compare_plans(
+    covariate: Covariate,
+    planned: Floats,
+    node: Mapping[str, Floats],
+    usual: Floats,
+    nodes: Rows,
+    *,
+    pooled: str,
+    ancestors: Mapping[str, Rows],
+    at: Rows,
+) -> Blocks:
+    """Return the blocks of a covariate of nodes on some days ahead.
+
+    Args:
+        planned: the covariate of all nodes on its scale, shape (nodes of the hierarchy, days).
+        node: values of the nodes at the origin, of `measure_past`.
+        usual: values on the same weekdays, on the scale; shape (nodes, days).
+        nodes: rows of the nodes, shape (n,).
+        pooled: label of the columns over which responses are pooled.
+        ancestors: rows of the nodes' ancestors by level, each of shape (n,).
+        at: columns of the days in `planned`, at least `WEEK_AROUND` from both ends.
+    """
+    label = covariate.label
+    around = at[:, None] + np.arange(-WEEK_AROUND, WEEK_AROUND + 1)
+
+    def select_planned(rows: Rows) -> Floats:
+        return select_block(planned, rows, at)
+
+    def compute_change(rows: Rows) -> Floats:
+        return select_planned(rows) - node[f"{label}_28"][rows][:, None]
+
+    own, own_change = select_planned(nodes), compute_change(nodes)
+    blocks: Blocks = {
+        label: own,
+        f"{label}_change": own_change,
+        f"{label}_weekday_change": own - usual,
+        f"{label}_before": select_block(planned, nodes, at - 1),
+        f"{label}_after": select_block(planned, nodes, at + 1),
+        f"{label}_week": planned[nodes][:, around].mean(axis=2),
+        f"{label}_{pooled}_effect": own_change * node[f"{label}_{pooled}_slope"][nodes][:, None],
+        f"{label}_effect": own_change * node[f"{label}_slope"][nodes][:, None],
+    }
+    for level, rows in ancestors.items():
+        blocks[f"{label}_{level}"] = select_planned(rows)
+        blocks[f"{label}_{level}_change"] = compute_change(rows)
+    return blocks
