@@ -98,7 +98,7 @@ def demo(
 ) -> None:
     """Write the built-in demo tables, to look at or to start from; as Parquet, or as CSV."""
     with extra("train"):
-        from features.data.tables import SCHEMAS
+        from features.data.reading.schema import SCHEMAS
         from training.demo.generator import write_demo
 
     write_demo(folder, csv=csv)

@@ -26,7 +26,7 @@ def features_of(specification: Specification) -> tuple[Feature, ...]:
                 label(attribute.name),
                 Group.STORE,
                 "category",
-                f"{label(attribute.name)} of the {label(attribute.of)}",
+                f"{label(attribute.name)} of the {label(*attribute.by)}",
             )
             for attribute in specification.attributes
         ),
@@ -35,4 +35,4 @@ def features_of(specification: Specification) -> tuple[Feature, ...]:
 
 def column_of_feature(specification: Specification) -> Mapping[str, str]:
     """Return the column of each of the features but the level."""
-    return {specification.label(column): column for column in specification.columns}
+    return {specification.label(column): column for column in specification.described}

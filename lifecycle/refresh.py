@@ -64,10 +64,10 @@ def refresh(
     specification = read_specification(store.bundles / serving.bundle)
     enter(READING)
     layout = recorded_layout(store.snapshots / serving.snapshot)
-    tables = read_tables(folder, layout)
+    tables = read_tables(folder, layout, specification)
     on_report(tables.report)
     enter(BUILDING)
-    artifact = build_snapshot(tables, store.snapshots, specification=specification)
+    artifact = build_snapshot(tables, store.snapshots)
     del tables  # not used below, and forecasting takes memory too
     snapshot = load_snapshot(artifact.path)
     check_days(snapshot)

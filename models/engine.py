@@ -75,12 +75,16 @@ class ForecastEngine:
     ) -> NDArray[np.float64]:
         """Return base forecasts, shape (nodes, horizons), from the model's outputs for `rows`.
 
-        A node that has never sold gets 0. Upper nodes that are not modelled get NaN.
+        A node that has never sold gets 0, and so does a bottom series on a day on which it is
+        closed. Upper nodes that are not modelled get NaN.
         """
         modelled = self.reconciliation.modelled_nodes
         base = np.full((len(self.snapshot.hierarchy), len(horizons)), np.nan)
         base[modelled] = outputs.reshape(len(modelled), len(horizons))
         base[modelled[~state.sold[modelled]]] = 0
+        closed = self.snapshot.closed_ahead(state.origin, horizons)
+        if closed is not None:
+            base[self.snapshot.hierarchy.n_upper :][closed] = 0
         return base
 
     def forecast(

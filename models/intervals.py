@@ -142,6 +142,7 @@ class Intervals:
         nominal: int,
         *,
         sold: NDArray[np.bool_],
+        closed: NDArray[np.bool_] | None = None,
     ) -> tuple[Values, Values]:
         """Return lower and upper bounds in units, each of the shape of `mean`.
 
@@ -151,10 +152,11 @@ class Intervals:
             horizons: days after the origin, shape (h,).
             nominal: coverage in percent, 50 to 99.
             sold: whether each had sold by the origin, shape (n,).
+            closed: whether each is closed on each day, shape (n, h); None if none is.
 
         Invariants: 0 <= lower <= mean <= upper; a wider nominal contains a narrower one.
         """
-        return self.bounds_of(nodes, mean, horizons, (nominal,), sold=sold)[0]
+        return self.bounds_of(nodes, mean, horizons, (nominal,), sold=sold, closed=closed)[0]
 
     def bounds_of(
         self,
@@ -164,6 +166,7 @@ class Intervals:
         nominals: Sequence[int],
         *,
         sold: NDArray[np.bool_],
+        closed: NDArray[np.bool_] | None = None,
     ) -> list[tuple[Values, Values]]:
         """Return the bounds of several nominal coverages, each as `bounds` does."""
         # Both tails of all nominals are evaluated at once: they differ in the quantile only, so a
@@ -187,6 +190,8 @@ class Intervals:
             if len(unsold):
                 for number, tail in enumerate(tails, len(tails)):
                     values[number, unsold] = table.unsold(1 - tail)[horizons - 1]
+        if closed is not None:
+            values[:, closed] = 0
         lower, upper = values[: len(tails)], values[len(tails) :]
         return list(zip(np.minimum(lower, mean), np.maximum(upper, mean), strict=True))
 

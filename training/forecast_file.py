@@ -91,14 +91,14 @@ def forecast_file(
     clock = Clock(reporter or NullReporter())
     clock.plan([PlannedStep(name) for name in _STEPS])
     with clock.step("read tables"):
-        tables = read_tables(data, layout)
+        tables = read_tables(data, layout, specification)
         check_reach(data, tables, MAX_HORIZON, layout)
         on_report(tables.report)
         if tables.test is not None and days is not None:
             raise InputError(f"{data}: test says which days to forecast; leave out --days (DAYS)")
-        newest_id = last_id(data, layout) if tables.test is None else None
+        newest_id = last_id(data, specification.sales, layout) if tables.test is None else None
     with clock.step("build snapshot"):
-        artifact = build_snapshot(tables, store.snapshots, specification=specification)
+        artifact = build_snapshot(tables, store.snapshots)
         release = Release(bundle=bundle, snapshot=artifact.name)
         check_days(load_snapshot(artifact.path))
     test = tables.test
@@ -218,8 +218,14 @@ def _make_lines(serving: LoadedRelease, wanted: pl.DataFrame, labels: pl.DataFra
     for horizon in np.unique(horizons):
         at = np.flatnonzero(horizons == horizon)
         for nominal in NOMINALS:
+            days = np.array([horizon])
             lower, upper = serving.intervals.bounds(
-                nodes[at], mean[at, None], np.array([horizon]), nominal, sold=sold[at]
+                nodes[at],
+                mean[at, None],
+                days,
+                nominal,
+                sold=sold[at],
+                closed=snapshot.closed_nodes(nodes[at], snapshot.newest_origin, days),
             )
             bounds[f"lower_{nominal}"][at] = lower[:, 0]
             bounds[f"upper_{nominal}"][at] = upper[:, 0]

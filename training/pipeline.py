@@ -24,7 +24,7 @@ from features.data.build import build_snapshot
 from features.data.findings import OnReport
 from features.data.reading.layout import STANDARD, TableLayout
 from features.data.snapshot import MAX_HORIZON, Snapshot, load_snapshot
-from features.data.specification import FAVORITA, Specification
+from features.data.specification import Specification
 from features.data.tables import read_tables
 from features.matrix import MatrixBuilder
 from models.bundle import BundleFacts, SegmentFiles, load_bundle, write_bundle
@@ -76,7 +76,7 @@ def train(
     threads: int,
     engine: FittingBackend | None = None,
     reporter: Reporter | None = None,
-    specification: Specification = FAVORITA,
+    specification: Specification | None = None,
     demo: bool = False,
     layout: TableLayout = STANDARD,
     on_report: OnReport = lambda report: None,
@@ -84,7 +84,8 @@ def train(
     """Train a model on a folder of tables and make it the serving release.
 
     Args:
-        specification: of the tables; newer snapshots of the bundle get the same.
+        specification: of the tables, by default what they state themselves; newer snapshots of
+            the bundle get the same.
         threads: of the fit on this machine, and of the forecasts that calibrate the intervals.
         engine: backend that fits; by default this machine.
         demo: whether the tables are the built-in demo's.
@@ -98,10 +99,10 @@ def train(
     clock = Clock(reporter or NullReporter())
     engine = engine or LocalBackend(threads)
     with clock.step("read tables"):
-        tables = read_tables(data, layout)
+        tables = read_tables(data, layout, specification)
         on_report(tables.report)
     with clock.step("build snapshot"):
-        artifact = build_snapshot(tables, store.snapshots, specification=specification, demo=demo)
+        artifact = build_snapshot(tables, store.snapshots, demo=demo)
         snapshot = load_snapshot(artifact.path)
     check_history(snapshot)
     check_ordinary_days(snapshot, int(_list_frozen_origins(snapshot)[0].min()))

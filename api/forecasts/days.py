@@ -162,7 +162,12 @@ def day_forecasts_of(
     snapshot = forecaster.release.engine.snapshot
     sold = snapshot.first_sale[nodes] <= window.origin
     bounds = forecaster.release.intervals.bounds_of(
-        nodes, mean, window.horizons, nominals, sold=sold
+        nodes,
+        mean,
+        window.horizons,
+        nominals,
+        sold=sold,
+        closed=snapshot.closed_nodes(nodes, window.origin, window.horizons),
     )
     past = window.days[window.days < snapshot.n_days]
     actual = np.full(mean.shape, np.nan)

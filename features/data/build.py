@@ -1,20 +1,23 @@
 """Builds a snapshot from checked tables: the dense series × days panel and its covariates.
 
-Days without a row (25 December, a store before it opened) are days without sales: zeros. Days at
-the end that have not been delivered yet (see `features.data.delivery`) are not known: NaN. Planned
-promotions come from the ``test`` table; a day that it does not list is not known (NaN), which is
-not the same as no promotion (0).
+What a day without a row means (25 December, a store before it opened, a closed one) is stated by
+the specification: by default a day without sales, zero. Days at the end that have not been
+delivered yet (see `features.data.delivery`) are not known: NaN. Covariates of days ahead come from
+the table of the days ahead, or from one of their own; a day that it does not list is not known
+(NaN), which is not the same as no promotion (0).
 
 Outliers (see `features.data.outliers`) stay in the sales as they were delivered. The model learns
-neither from them nor from undelivered days: `features.data.history` makes the sales that features
-read.
+neither from them nor from days that are not known or closed: `features.data.history` makes the
+sales that features read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 import orjson
@@ -23,67 +26,47 @@ from numpy.typing import NDArray
 
 from features.data import snapshot as layout
 from features.data.calendar import Holiday
+from features.data.closures import (
+    CLOSED,
+    LONG_SHUT,
+    NOT_STATED,
+    OPEN,
+    OUTLIER,
+    find_long_shuts,
+)
 from features.data.delivery import undelivered_days
 from features.data.hierarchy import Hierarchy
 from features.data.history import Cells, with_estimates
-from features.data.outliers import promotion_outliers, sales_outliers, transaction_outliers
+from features.data.outliers import plan_outliers, sales_outliers, value_outliers
+from features.data.returns import without_returns
 from features.data.snapshot import MAX_HORIZON, SnapshotFacts, dump_rows
-from features.data.specification import FAVORITA, Specification
+from features.data.specification import Covariate, Kind, Missing
 from features.data.table_report import write_report
 from features.data.tables import CheckedTables, Tables
 from storage.artifacts import Artifact, seal, staging
 
-Float = TypeVar("Float", bound=np.floating)
 
-_SERIES = ["store_nbr", "family"]
-
-
-def build_snapshot(
-    tables: Tables,
-    destination: Path,
-    *,
-    specification: Specification = FAVORITA,
-    demo: bool = False,
-) -> Artifact:
+def build_snapshot(tables: Tables, destination: Path, *, demo: bool = False) -> Artifact:
     """Write the snapshot of `tables` into the folder `destination`.
 
-    The series are those that occur in train, ordered by store and family. The same tables make
+    The series are those that occur in the sales, ordered by their columns. The same tables make
     the same snapshot, byte for byte; the findings of their check are part of it.
 
     Args:
-        specification: of the tables.
         demo: whether the tables are the built-in demo's; recorded in the manifest.
     """
-    train, test = tables.train, tables.test
-    first, origin = _find_span(train)
-    n_days = (origin - first).days + 1
-    series = train.select(_SERIES).unique().sort(_SERIES).with_row_index("series")
-    stores = tables.stores.join(series, on="store_nbr", how="semi").sort("store_nbr")
-    hierarchy = _build_hierarchy(series, stores, specification)
-
-    bottoms = _fill_column(train, series, "sales", first, np.zeros((series.height, n_days)))
-    late = _locate_cells(undelivered_days(train), series, first)
-    bottoms[late] = np.nan
-    history = with_estimates(bottoms, late, _locate_cells(sales_outliers(train), series, first))
-    onpromotion = np.full((series.height, n_days + MAX_HORIZON), np.nan, dtype=np.float32)
-    onpromotion[:, :n_days] = 0
-    onpromotion[late] = np.nan
-    known_through = origin
-    reached = None
-    if test is not None:
-        reached = test.filter(pl.col("date") <= origin + pl.duration(days=MAX_HORIZON))
-        known_through = _find_span(reached)[1] if reached.height else origin
-    _place_promotions([train] if reached is None else [train, reached], series, first, onpromotion)
-
+    panel = _Panel(tables)
+    specification, hierarchy = tables.specification, panel.hierarchy
+    bottoms, history, status = panel.sales()
+    covariates = {each.name: panel.covariate(each) for each in specification.used}
     with staging(destination) as folder:
         np.save(folder / layout.SALES_FILE, hierarchy.aggregate(bottoms))
         if history is not bottoms:
             np.save(folder / layout.ESTIMATED_FILE, hierarchy.aggregate(history))
-        np.save(folder / layout.covariate_file("onpromotion"), onpromotion)
-        np.save(
-            folder / layout.covariate_file("transactions"),
-            _grid_transactions(tables.transactions, stores, first, n_days),
-        )
+        if status.any():
+            np.save(folder / layout.STATUS_FILE, status)
+        for name, values in covariates.items():
+            np.save(folder / layout.covariate_file(name), values)
         holidays = tables.holidays_events.unique().sort(pl.all()).to_dicts()
         dump_rows(folder / layout.HOLIDAYS_FILE, [Holiday(**row) for row in holidays])
         (folder / layout.HIERARCHY_FILE).write_bytes(orjson.dumps({"bottoms": hierarchy.bottoms}))
@@ -92,11 +75,228 @@ def build_snapshot(
         )
         if isinstance(tables, CheckedTables):
             write_report(folder, tables.report, tables.layout)
+        ahead = [covariates[each.name] for each in specification.known_ahead]
         facts = SnapshotFacts(
-            first_date=first, origin=origin, known_through=known_through, demo=demo
+            first_date=panel.first,
+            origin=panel.origin,
+            known_through=panel.date_at(max(map(panel.last_known, ahead), default=-1)),
+            demo=demo,
         )
         manifest_facts = facts.model_dump(mode="json", exclude_defaults=True)
-        return seal(folder, kind=layout.KIND, label=origin.isoformat(), facts=manifest_facts)
+        return seal(folder, kind=layout.KIND, label=panel.origin.isoformat(), facts=manifest_facts)
+
+
+class _Panel:
+    """The tables on a dense grid of series and days."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._specification = specification = tables.specification
+        self.first, self.origin = _find_span(tables.train)
+        self.n_days = (self.origin - self.first).days + 1
+        keys = list(specification.series)
+        self._series = tables.train.select(keys).unique().sort(keys).with_row_index("series")
+        self.hierarchy = self._build_hierarchy()
+        self._late = self._locate(undelivered_days(tables.train, keys))
+        self._known = self._list_tables()
+
+    def _build_hierarchy(self) -> Hierarchy:
+        specification, described = self._specification, self._series
+        for name in dict.fromkeys(each.table for each in specification.attributes):
+            attributes = [each for each in specification.attributes if each.table == name]
+            keys = list(attributes[0].by)
+            values = self._tables.table(name).select(*keys, *(each.name for each in attributes))
+            values = values.unique(keys, keep="first", maintain_order=True)
+            described = described.join(values, on=keys, how="left", maintain_order="left")
+        columns = {
+            name: described[name].cast(pl.String).fill_null("").to_list()
+            for name in specification.described
+        }
+        return Hierarchy(columns, specification)
+
+    def date_at(self, index: int) -> date:
+        """Return the date of an index, and that of the origin for an earlier one."""
+        return date.fromordinal(self.first.toordinal() + max(index, self.n_days - 1))
+
+    @staticmethod
+    def last_known(values: NDArray[np.float32]) -> int:
+        """Return the last index on which any series has a value; -1 if there is none."""
+        known = np.flatnonzero(~np.isnan(values).all(axis=0))
+        return int(known[-1]) if len(known) else -1
+
+    def sales(
+        self,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]:
+        """Return the sales of the bottom series, those that features read, and the days' status.
+
+        The sales are of shape (series, days), the status of shape (series, days + 90).
+        """
+        specification, train = self._specification, self._tables.train
+        absent, late = self._find_absent_days(), self._late
+        bottoms = np.zeros((self._series.height, self.n_days))
+        _fill(bottoms, self._known[:1], "sales")
+        if specification.missing is Missing.UNKNOWN:
+            bottoms[absent] = np.nan
+        bottoms[late] = np.nan
+        bottoms = without_returns(bottoms, specification.returns)
+        status = self._find_status(absent)
+        known = status[:, : self.n_days]
+        if specification.missing is Missing.ZERO:
+            known[find_long_shuts(bottoms, self.hierarchy.group_of(specification.site))] = LONG_SHUT
+        outliers = self._locate(sales_outliers(train, specification.series))
+        known[outliers] = OUTLIER
+        rows, days = np.nonzero(np.isnan(bottoms) | np.isin(known, (CLOSED, OUTLIER)))
+        return bottoms, with_estimates(bottoms, (rows, days)), status
+
+    def _find_absent_days(self) -> NDArray[np.bool_]:
+        """Return the days without a row since the first of each series; shape (series, days)."""
+        rows = np.zeros((self._series.height, self.n_days), dtype=np.bool_)
+        rows[self._known[0].cells] = True
+        absent = np.maximum.accumulate(rows, axis=1) & ~rows
+        absent[self._late] = False
+        return absent
+
+    def _find_status(self, absent: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """Return which days are stated as closed, shape (series, days + 90)."""
+        specification = self._specification
+        status = np.full((len(absent), self.n_days + MAX_HORIZON), OPEN, dtype=np.uint8)
+        if specification.open is not None:
+            status[:, self.n_days :] = NOT_STATED
+            closed = pl.when("open").then(OPEN).otherwise(CLOSED).cast(pl.UInt8)
+            _fill(status, self._known, closed)
+        if specification.missing is Missing.CLOSED:
+            status[:, : self.n_days][absent] = CLOSED
+        return status
+
+    def _list_tables(self) -> list[_Placed]:
+        """Return the sales, and the days ahead that a forecast reaches, with their cells."""
+        tables = [self._tables.train]
+        if self._tables.test is not None:
+            last = self.origin + pl.duration(days=MAX_HORIZON)
+            tables.append(self._tables.test.filter(pl.col("date") <= last))
+        return [_Placed(table, self._locate_rows(table)) for table in tables]
+
+    def covariate(self, covariate: Covariate) -> NDArray[np.float32]:
+        """Return the values of a covariate, of the shape that a snapshot holds them in."""
+        if not covariate.known_ahead:
+            return self._past_only(covariate)
+        if covariate.table == self._specification.sales:
+            return self._planned(covariate)
+        return self._dated(covariate)
+
+    def _planned(self, covariate: Covariate) -> NDArray[np.float32]:
+        """Return a covariate of the tables of sales and of days ahead, shape (series, days)."""
+        pooled, value = self._specification.pooled, _values_of(covariate)
+        out = np.full((self._series.height, self.n_days + MAX_HORIZON), np.nan, dtype=np.float32)
+        if covariate.kind.adds_up:
+            out[:, : self.n_days] = 0  # a day without a row is one without promotion
+            out[self._late] = np.nan
+        tables = [part.rows.select(*pooled, value) for part in self._known]
+        for part, table in zip(self._known, tables, strict=True):
+            _fill(out, [part], value)
+            if covariate.kind is Kind.COUNT:
+                wrong = plan_outliers(
+                    table.with_row_index("_row"), *tables, value=covariate.name, keys=pooled
+                )["_row"]
+                out[tuple(axis[wrong.to_numpy()] for axis in part.cells)] = np.nan
+        return out
+
+    def _dated(self, covariate: Covariate) -> NDArray[np.float32]:
+        """Return a covariate of a table of its own that is known ahead, shape (series, days)."""
+        grid = self._grid(covariate, self.n_days + MAX_HORIZON)
+        if covariate.kind.adds_up:
+            last = self._tables.table(covariate.table).select(self._day_of_row.max()).item()
+            grid = np.where(np.isnan(grid) & (np.arange(grid.shape[1]) <= last), 0, grid)
+        group = self.hierarchy.group_of(*covariate.by)
+        return np.asarray(grid[group], dtype=np.float32)
+
+    def _past_only(self, covariate: Covariate) -> NDArray[np.float32]:
+        """Return a covariate of which only the past is known, shape (groups, days)."""
+        if covariate.table != self._specification.sales:
+            return self._grid(covariate, self.n_days)
+        out = np.full((self._series.height, self.n_days), np.nan, dtype=np.float32)
+        _fill(out, self._known[:1], _values_of(covariate))
+        # groups of series are numbered by their natural order, rows of the panel are not
+        ordered = np.empty_like(out)
+        ordered[self.hierarchy.group_of(*self._specification.series)] = out
+        return ordered
+
+    def _grid(self, covariate: Covariate, n_days: int) -> NDArray[np.float32]:
+        """Return the values of a table of its own, shape (groups, days); NaN where it has none."""
+        table, keys = self._tables.table(covariate.table), list(covariate.by)
+        if covariate.kind is Kind.COUNT:
+            wrong = value_outliers(table, value=covariate.source, keys=keys)
+            table = table.join(wrong, on=["date", *keys], how="anti")
+        if covariate.value is not None:  # a day may have several texts
+            table = table.filter(pl.col(covariate.source) == covariate.value)
+        rows = table.with_columns(
+            _values_of(covariate),
+            *(pl.col(key).cast(pl.String) for key in keys),
+            day=self._day_of_row,
+        )
+        group = self.hierarchy.group_of(*keys)
+        groups = pl.DataFrame(
+            {key: self.hierarchy.bottoms[key] for key in keys} | {"group": group}
+        ).unique()
+        rows = rows.filter(pl.col("day").is_between(0, n_days - 1))
+        out = np.full((int(group.max()) + 1, n_days), np.nan, dtype=np.float32)
+        # a row without a value in a key column holds for all of its values
+        whole = rows.filter(pl.all_horizontal(pl.col(keys).is_null())) if keys else rows
+        out[:, whole["day"].to_numpy()] = whole[covariate.name].to_numpy()
+        if keys:
+            placed = rows.join(groups, on=keys)
+            values = placed[covariate.name].to_numpy()
+            out[placed["group"].to_numpy(), placed["day"].to_numpy()] = values
+        return out
+
+    def _locate_rows(self, frame: pl.DataFrame) -> Cells:
+        """Return the series and the day of each row."""
+        placed = frame.select(*self._specification.series, "date").join(
+            self._series, on=list(self._specification.series), maintain_order="left"
+        )
+        return placed["series"].to_numpy().astype(np.intp), self._index_days(placed)
+
+    def _locate(self, frame: pl.DataFrame) -> Cells:
+        """Return series and day of each row; a row with the site alone stands for all of it."""
+        keys = list(self._specification.series)
+        site, *others = keys
+        parts = [frame.join(self._series, on=keys)]
+        if others:
+            whole = frame.filter(pl.all_horizontal(pl.col(others).is_null()))
+            parts.insert(0, whole.drop(others).join(self._series, on=site))
+        placed = pl.concat([part.select("series", "date") for part in parts])
+        placed = placed.unique(maintain_order=True)
+        return placed["series"].to_numpy().astype(np.intp), self._index_days(placed)
+
+    def _index_days(self, frame: pl.DataFrame) -> NDArray[np.int64]:
+        return frame.select(self._day_of_row).to_series().to_numpy()
+
+    @property
+    def _day_of_row(self) -> pl.Expr:
+        """Index of the date of each row."""
+        return (pl.col("date") - self.first).dt.total_days()
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A table with the cells of its rows on the grid of series and days."""
+
+    rows: pl.DataFrame
+    cells: Cells
+
+
+def _fill(out: NDArray[Any], tables: Sequence[_Placed], value: str | pl.Expr) -> None:
+    """Copy the values of tables into `out` (series × days), in place."""
+    for table in tables:
+        out[table.cells] = table.rows.select(value).to_series().to_numpy()
+
+
+def _values_of(covariate: Covariate) -> pl.Expr:
+    """Return the values of a covariate as numbers, under its name."""
+    source = pl.col(covariate.source)
+    if covariate.value is not None:
+        source = (source == covariate.value).cast(pl.Float64).fill_null(0)
+    return source.alias(covariate.name)
 
 
 def _find_span(frame: pl.DataFrame) -> tuple[date, date]:
@@ -104,57 +304,3 @@ def _find_span(frame: pl.DataFrame) -> tuple[date, date]:
     assert isinstance(first, date)
     assert isinstance(last, date)
     return first, last
-
-
-def _build_hierarchy(
-    series: pl.DataFrame, stores: pl.DataFrame, specification: Specification
-) -> Hierarchy:
-    described = series.join(stores, on="store_nbr", how="left", maintain_order="left")
-    columns = {name: described[name].cast(pl.String).to_list() for name in specification.columns}
-    return Hierarchy(columns, specification)
-
-
-def _fill_column(
-    frame: pl.DataFrame, series: pl.DataFrame, value: str, first: date, out: NDArray[Float]
-) -> NDArray[Float]:
-    """Copy a column of a (date, store, family) table into `out` (series × days), in place."""
-    placed = frame.join(series, on=_SERIES)
-    out[placed["series"].to_numpy(), _index_days(placed, first)] = placed[value].to_numpy()
-    return out
-
-
-def _place_promotions(
-    tables: list[pl.DataFrame], series: pl.DataFrame, first: date, out: NDArray[np.float32]
-) -> None:
-    """Copy the promotions of all tables into `out`; an outlier becomes NaN (not known)."""
-    for table in tables:
-        _fill_column(table, series, "onpromotion", first, out)
-        out[_locate_cells(promotion_outliers(table, *tables), series, first)] = np.nan
-
-
-def _locate_cells(frame: pl.DataFrame, series: pl.DataFrame, first: date) -> Cells:
-    """Return series and day of each row; a row without a family stands for the whole store."""
-    whole = frame.filter(pl.col("family").is_null()).drop("family").join(series, on="store_nbr")
-    placed = pl.concat(
-        [part.select("series", "date") for part in (whole, frame.join(series, on=_SERIES))]
-    ).unique(maintain_order=True)
-    return placed["series"].to_numpy().astype(np.intp), _index_days(placed, first)
-
-
-def _index_days(frame: pl.DataFrame, first: date) -> NDArray[np.int64]:
-    return frame.select((pl.col("date") - first).dt.total_days()).to_series().to_numpy()
-
-
-def _grid_transactions(
-    transactions: pl.DataFrame, stores: pl.DataFrame, first: date, n_days: int
-) -> NDArray[np.float32]:
-    rows = stores.select("store_nbr").with_row_index("store")
-    outliers = transaction_outliers(transactions)
-    plausible = transactions.join(outliers, on=["date", "store_nbr"], how="anti")
-    placed = plausible.join(rows, on="store_nbr").with_columns(
-        day=(pl.col("date") - first).dt.total_days()
-    )
-    placed = placed.filter(pl.col("day").is_between(0, n_days - 1))
-    out = np.full((stores.height, n_days), np.nan, dtype=np.float32)
-    out[placed["store"].to_numpy(), placed["day"].to_numpy()] = placed["transactions"].to_numpy()
-    return out

@@ -19,6 +19,7 @@ Days without rows that other rows of the same store or series follow are days wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -35,46 +36,52 @@ _LISTED_SHARE = 0.98
 """Least share of families × days with a row, in a table that lists unsold families."""
 _WEEK = 7
 _MIN_WEEKS = 3
-_SCHEMA = {"store_nbr": pl.Int64, "family": pl.String, "date": pl.Date}
 
 Grid = NDArray[np.bool_]
 
 
-def undelivered_days(train: pl.DataFrame) -> pl.DataFrame:
-    """Return the undelivered days, by store, family and date.
+def undelivered_days(sales: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """Return the undelivered days, by series and date.
 
     Args:
-        train: with the columns date, store_nbr and family; others are ignored.
+        sales: with the columns of the series and date; others are ignored.
+        keys: columns of the series, that of the site first.
 
     Returns:
-        Columns store_nbr, family and date; family is null if the whole store is undelivered.
+        Columns of the series and date; all but that of the site are null if the whole site is
+        undelivered.
     """
-    last = train["date"].max()
+    last = sales["date"].max()
     assert isinstance(last, date)
     first = last - timedelta(MAX_DAYS + WINDOW_DAYS - 1)
-    recent = train.filter(pl.col("date") >= first).select(*_SCHEMA)
-    series = recent.select("store_nbr", "family").unique().sort("store_nbr", "family")
-    stores = series.select("store_nbr").unique(maintain_order=True)
+    recent = sales.filter(pl.col("date") >= first).select(*keys, "date")
+    series = recent.select(keys).unique().sort(keys)
+    site = keys[0]
+    stores = series.select(site).unique(maintain_order=True)
     days = [first + timedelta(number) for number in range(MAX_DAYS + WINDOW_DAYS)]
     weekdays = np.array([day.weekday() for day in days])
 
     rows = _build_row_grid(recent, series, first)
-    store_of = np.searchsorted(stores["store_nbr"].to_numpy(), series["store_nbr"].to_numpy())
+    numbered = stores.with_row_index("_site")
+    store_of = series.join(numbered, on=site, maintain_order="left")["_site"].to_numpy()
     listed = np.zeros((stores.height, len(days)), dtype=np.int64)
     np.add.at(listed, store_of, rows)
     open_stores = listed > 0
     others_open = open_stores.sum(axis=0) - open_stores > 0
     late_stores = _find_absent_days(open_stores, others_open, weekdays)
-    parts = [_list_cells(stores.with_columns(family=pl.lit(None, pl.String)), late_stores, days)]
-    if _lists_unsold(rows, open_stores[store_of]):
+    whole = stores.select(
+        site, *(pl.lit(None, dtype=series.schema[key]).alias(key) for key in keys[1:])
+    )
+    parts = [_list_cells(whole, late_stores, days)]
+    if len(keys) > 1 and _lists_unsold(rows, open_stores[store_of]):
         other_families = listed[store_of] - rows > 0
         parts.append(_list_cells(series, _find_absent_days(rows, other_families, weekdays), days))
-    return pl.concat(parts).sort("store_nbr", "date", "family")
+    return pl.concat(parts).sort(site, "date", *keys[1:])
 
 
 def _build_row_grid(recent: pl.DataFrame, series: pl.DataFrame, first: date) -> Grid:
     """Return whether each series has a row on each day, shape (series, days)."""
-    placed = recent.join(series.with_row_index("_series"), on=["store_nbr", "family"])
+    placed = recent.join(series.with_row_index("_series"), on=series.columns)
     rows = np.zeros((series.height, MAX_DAYS + WINDOW_DAYS), dtype=np.bool_)
     day = placed.select((pl.col("date") - first).dt.total_days()).to_series().to_numpy()
     rows[placed["_series"].to_numpy(), day] = True
@@ -142,8 +149,4 @@ def _lists_unsold(rows: Grid, store_open: Grid) -> bool:
 
 def _list_cells(units: pl.DataFrame, absent: Grid, days: list[date]) -> pl.DataFrame:
     unit, day = np.nonzero(absent)
-    return (
-        units[unit]
-        .with_columns(date=pl.Series([days[at] for at in day], dtype=pl.Date))
-        .select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items())
-    )
+    return units[unit].with_columns(date=pl.Series([days[at] for at in day], dtype=pl.Date))

@@ -4,7 +4,7 @@ One rule applies to all columns. A value is an outlier when it exceeds `FACTOR` 
 maximum of its group. The usual maximum is the largest value after the top 1 % of the positive
 values, and at least three, are trimmed, so that outliers do not mask themselves. It is capped at
 `FACTOR` medians. A group of fewer than `MIN_VALUES` positive values is judged by a larger group: a
-series by its family in all stores, and a family by the whole table.
+series by the same product in all stores, and that by the whole table.
 
 The rule prefers a missed outlier to a false alarm: of the 3 million rows of the Favorita tables,
 which include Christmas, Mother's Day and an earthquake, it selects none (the farthest value is 74
@@ -28,28 +28,38 @@ _USUAL = 10.0
 _TRIMMED_VALUES = 3
 _TRIMMED_SHARE = 0.01
 
-_SERIES, _FAMILY, _TABLE = ("store_nbr", "family"), ("family",), ()
 
-
-def sales_outliers(train: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of train whose sales are outliers, in their order."""
-    return _find_outliers(train, train, "sales", (_SERIES, _FAMILY, _TABLE))
-
-
-def promotion_outliers(rows: pl.DataFrame, *tables: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows whose items on promotion are outliers, in their order.
+def sales_outliers(sales: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """Return the rows whose sales are outliers, in their order.
 
     Args:
-        rows: the rows of train or test that are judged.
-        tables: all tables with promotions, `rows` among them; they define the usual maximum.
+        keys: columns of the series, that of the site first.
     """
-    usual = pl.concat([table.select("family", "onpromotion") for table in tables or (rows,)])
-    return _find_outliers(rows, usual, "onpromotion", (_FAMILY, _TABLE))
+    return _find_outliers(sales, sales, "sales", _distinct_groups(keys, keys[1:], ()))
 
 
-def transaction_outliers(transactions: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows whose number of transactions is an outlier, in their order."""
-    return _find_outliers(transactions, transactions, "transactions", (("store_nbr",), _TABLE))
+def plan_outliers(
+    rows: pl.DataFrame, *tables: pl.DataFrame, value: str, keys: Sequence[str]
+) -> pl.DataFrame:
+    """Return the rows whose planned count, such as items on promotion, is an outlier.
+
+    Args:
+        rows: the rows that are judged; they are returned in their order.
+        tables: all tables with the count, `rows` among them; they define the usual maximum.
+        value: column of the count.
+        keys: columns by which counts are compared, such as the family.
+    """
+    usual = pl.concat([table.select(*keys, value) for table in tables or (rows,)])
+    return _find_outliers(rows, usual, value, _distinct_groups(keys, ()))
+
+
+def value_outliers(rows: pl.DataFrame, *, value: str, keys: Sequence[str]) -> pl.DataFrame:
+    """Return the rows whose count is an outlier among those of the same keys, in their order."""
+    return _find_outliers(rows, rows, value, _distinct_groups(keys, ()))
+
+
+def _distinct_groups(*groups: Sequence[str]) -> list[tuple[str, ...]]:
+    return list(dict.fromkeys(map(tuple, groups)))
 
 
 def _find_outliers(

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from features.data.calendar import Calendar, Dates, Holiday, Place, build_calendar
+from features.data.closures import CLOSED, NOT_STATED, OPEN, OUTLIER, usually_closed
 from features.data.hierarchy import Hierarchy
 from features.data.history import carried_forward, without_gaps
 from features.data.promotion_plan import find_plan_days
@@ -42,6 +43,8 @@ ESTIMATED_FILE = "estimated.npy"
 `features.data.history`)."""
 SPECIFICATION_FILE = "specification.json"
 HOLIDAYS_FILE = "holidays.json"
+STATUS_FILE = "status.npy"
+"""Present only if there are days that do not count (see `features.data.closures`)."""
 HIERARCHY_FILE = "hierarchy.json"
 """Attributes of the bottom series; of older snapshots, the levels as well."""
 
@@ -87,6 +90,8 @@ class Snapshot:
             origin), the groups being those of `Hierarchy.group_of` for the columns it varies with.
         estimated: ``sales`` with estimates in place of undelivered days and outliers (see
             `features.data.history`), of the same shape; None where there are neither.
+        status: of each bottom series on each day, shape (bottoms, days up to origin + 90), uint8
+            (see `features.data.closures`); None where all days count.
 
     Invariants: ``sales`` and ``estimated`` of a node are the sums of its bottoms'; ``estimated``
     has no NaN; no array is writable.
@@ -99,6 +104,7 @@ class Snapshot:
     sales: NDArray[np.float64]
     covariates: Mapping[str, NDArray[np.float32]]
     estimated: NDArray[np.float64] | None = None
+    status: NDArray[np.uint8] | None = None
 
     @property
     def specification(self) -> Specification:
@@ -146,17 +152,24 @@ class Snapshot:
     def targets(self, nodes: NDArray[np.intp] | slice, days: NDArray[np.intp]) -> Floats:
         """Return the sales that training and scoring may use, shape (nodes, days).
 
-        NaN where they are not delivered or contain an outlier.
+        NaN where they are not delivered or contain an outlier, and where the day of a bottom
+        series does not count.
         """
         rows = np.arange(len(self.hierarchy))[nodes] if isinstance(nodes, slice) else nodes
         cells = np.ix_(rows, days)
-        sales = self.sales[cells]
+        targets = self.sales[cells]
+        if self.status is not None:
+            bottom = rows >= self.hierarchy.n_upper
+            status = self.status[np.ix_(rows[bottom] - self.hierarchy.n_upper, days)]
+            targets[bottom] = np.where(status == OPEN, targets[bottom], np.nan)
+            wrong = self.hierarchy.summing[rows] @ (self.status[:, days] == OUTLIER)
+            return np.where(wrong > 0, np.nan, targets)
         if self.estimated is None:
-            return sales
-        return np.where(sales == self.estimated[cells], sales, np.nan)
+            return targets
+        return np.where(targets == self.estimated[cells], targets, np.nan)
 
     def _place_of(self, bottom: int) -> Place:
-        regions, values = self.specification.regions, self.hierarchy.bottoms
+        regions, values = self.specification.holidays, self.hierarchy.bottoms
         return Place(
             city=values[regions.local][bottom] if regions.local else None,
             state=values[regions.regional][bottom] if regions.regional else None,
@@ -215,6 +228,48 @@ class Snapshot:
     @cached_property
     def _bottoms_of_node(self) -> NDArray[np.float64]:
         return self.hierarchy.aggregate(np.ones(self.hierarchy.n_bottom))
+
+    def closed_ahead(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.bool_] | None:
+        """Return on which days after an origin the bottom series are closed; None if never.
+
+        Where days are stated as open or closed, the stated days count as known for as long as
+        those after the newest origin are. On other days the weekdays of the past decide.
+
+        Returns:
+            Shape (bottoms, horizons).
+        """
+        if self.status is None or not self._has_closed_days:
+            return None
+        closed = usually_closed(self.status, origin, horizons)
+        stated = horizons <= self._stated_lead
+        closed[:, stated] = self.status[:, origin + horizons[stated]] == CLOSED
+        return closed
+
+    def closed_nodes(
+        self, nodes: NDArray[np.intp], origin: int, horizons: NDArray[np.intp]
+    ) -> NDArray[np.bool_] | None:
+        """Return on which days all bottom series of some nodes are closed; None if never.
+
+        Returns:
+            Shape (nodes, horizons).
+        """
+        closed = self.closed_ahead(origin, horizons)
+        if closed is None:
+            return None
+        still_open = self.hierarchy.summing[nodes] @ ~closed
+        return np.asarray(still_open == 0)
+
+    @cached_property
+    def _has_closed_days(self) -> bool:
+        return self.status is not None and bool((self.status == CLOSED).any())
+
+    @cached_property
+    def _stated_lead(self) -> int:
+        """Days after the newest origin up to which it is stated that series are open or closed."""
+        if self.status is None or self.specification.open is None:
+            return 0
+        stated = (self.status[:, self.n_days :] != NOT_STATED).any(axis=0)
+        return int(np.flatnonzero(stated)[-1]) + 1 if stated.any() else 0
 
     def past_values(self, covariate: Covariate, days: slice) -> NDArray[np.float32]:
         """Return a covariate for features of the past, shape (bottoms, days).
@@ -328,7 +383,7 @@ def _assemble(artifact: Artifact) -> Snapshot:
     older = SPECIFICATION_FILE not in artifact.manifest.files
     files = {
         covariate.name: f"{covariate.name}.npy" if older else covariate_file(covariate.name)
-        for covariate in specification.covariates
+        for covariate in specification.used
     }
     snapshot = Snapshot(
         name=artifact.name,
@@ -337,6 +392,7 @@ def _assemble(artifact: Artifact) -> Snapshot:
         holidays=_read_rows(folder / HOLIDAYS_FILE, Holiday),
         sales=map_array(SALES_FILE),
         estimated=map_array(ESTIMATED_FILE) if has_estimates else None,
+        status=map_array(STATUS_FILE) if STATUS_FILE in artifact.manifest.files else None,
         covariates={name: map_array(file) for name, file in files.items()},
     )
     days = (snapshot.facts.origin - snapshot.facts.first_date).days + 1
@@ -344,7 +400,9 @@ def _assemble(artifact: Artifact) -> Snapshot:
         SALES_FILE: (snapshot.sales.shape, (len(hierarchy), days)),
         ESTIMATED_FILE: (snapshot.history.shape, (len(hierarchy), days)),
     }
-    for covariate in specification.covariates:
+    if snapshot.status is not None:
+        shapes[STATUS_FILE] = (snapshot.status.shape, (hierarchy.n_bottom, days + MAX_HORIZON))
+    for covariate in specification.used:
         shape = (hierarchy.n_bottom, days + MAX_HORIZON)
         if not covariate.known_ahead:
             shape = (int(hierarchy.group_of(*covariate.by).max()) + 1, days)

@@ -44,23 +44,32 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Covariate(_Frozen):
-    """A quantity beside the sales that varies with the days.
+class Missing(StrEnum):
+    """Meaning of a day without a row, between the first and the last row of a series.
 
     Attributes:
-        name: its column.
-        label: how the names of its features begin.
-        kind: see `Kind`.
-        known_ahead: whether days after the origin are known; of others only the past is read.
-        by: columns of the series, or attributes of them, that it varies with; none where one
-            value holds everywhere.
+        ZERO: nothing was sold.
+        UNKNOWN: nothing is known of the day, which is neither learnt from nor scored.
+        CLOSED: the series was not on sale: nothing was sold, and nothing is learnt from it.
     """
 
-    name: str
-    label: str
-    kind: Kind
-    known_ahead: bool
-    by: tuple[str, ...]
+    ZERO = "zero"
+    UNKNOWN = "unknown"
+    CLOSED = "closed"
+
+
+class Returns(StrEnum):
+    """Treatment of negative sales.
+
+    Attributes:
+        REFUSE: they are errors.
+        CLIP: a negative day counts as a day without sales.
+        NET: what is returned is taken off the sales of the days before.
+    """
+
+    REFUSE = "refuse"
+    CLIP = "clip"
+    NET = "net"
 
 
 class Attribute(_Frozen):
@@ -68,11 +77,13 @@ class Attribute(_Frozen):
 
     Attributes:
         name: of the column.
-        of: column of the series whose values it describes.
+        by: columns of the series whose values it describes.
+        table: that holds it.
     """
 
     name: str
-    of: str
+    by: tuple[str, ...]
+    table: str
 
 
 class Level(_Frozen):
@@ -82,14 +93,56 @@ class Level(_Frozen):
     columns: tuple[str, ...]
 
 
-class Regions(_Frozen):
-    """Attributes of a site by which it keeps holidays that are not national.
+class Covariate(_Frozen):
+    """A quantity beside the sales that varies with the days.
 
     Attributes:
-        regional: column of the site's region; None where there are no regional holidays.
-        local: column of the site's city.
+        name: of the quantity; of its column, unless `column` says otherwise.
+        label: how the names of its features begin.
+        kind: see `Kind`.
+        known_ahead: whether days after the origin are known; of others only the past is read.
+        by: columns of the series, or attributes of them, that it varies with; none where one
+            value holds everywhere.
+        table: that holds it: the sales, or one of its own.
+        column: that holds it, where that is not its name.
+        value: text in that column that counts as 1, any other as 0; None for a number.
+        used: whether the model reads it; one that it does not is checked all the same.
     """
 
+    name: str
+    label: str
+    kind: Kind
+    known_ahead: bool
+    by: tuple[str, ...]
+    table: str
+    column: str | None = None
+    value: str | None = None
+    used: bool = True
+
+    @property
+    def source(self) -> str:
+        """Name of the column that holds it."""
+        return self.column or self.name
+
+
+class Holidays(_Frozen):
+    """Where holidays come from, and which sites keep those that are not national.
+
+    Attributes:
+        table: of holidays and events in the form of the Favorita data.
+        country: code of the country whose public holidays are kept (ISO 3166-1).
+        events: table of the retailer's own holidays and events.
+        kinds: whether that table says of each whether it is a holiday, an event or a day of work.
+        place: its column of the place that keeps it; None where all are kept everywhere.
+        regional: attribute of a site's region, in which regional holidays are kept.
+        local: attribute of a site's city.
+    """
+
+    table: str | None = None
+    country: str | None = None
+    events: str | None = None
+    kinds: bool = False
+    place: str | None = None
     regional: str | None = None
     local: str | None = None
 
@@ -104,7 +157,15 @@ class Specification(_Frozen):
         levels: the total, of no column, first, and the bottom, of those of the series, last.
         labels: name of a column in node ids and features, where it differs from the column's.
         covariates: in the order of the model's features.
-        regions: of the sites.
+        holidays: their sources.
+        sales: name of the table of sales.
+        future: name of the table of days ahead: series, dates and covariates, without sales.
+        columns: names in the tables of ``date`` and ``sales``, where they are others.
+        numbered: columns of the series whose values are whole numbers, not text.
+        row_ids: whether the rows of the days ahead have an ``id``, for files of forecasts.
+        missing: meaning of days without a row.
+        open: column of the sales that is 0 on days on which a series is not on sale.
+        returns: treatment of negative sales.
     """
 
     series: tuple[str, ...]
@@ -112,7 +173,15 @@ class Specification(_Frozen):
     levels: tuple[Level, ...]
     labels: dict[str, str] = {}
     covariates: tuple[Covariate, ...] = ()
-    regions: Regions = Regions()
+    holidays: Holidays = Holidays()
+    sales: str = "sales"
+    future: str | None = None
+    columns: dict[str, str] = {}
+    numbered: tuple[str, ...] = ()
+    row_ids: bool = False
+    missing: Missing = Missing.ZERO
+    open: str | None = None
+    returns: Returns = Returns.REFUSE
 
     def __hash__(self) -> int:
         return hash(self._text)
@@ -132,7 +201,7 @@ class Specification(_Frozen):
         return self.series[1:]
 
     @property
-    def columns(self) -> tuple[str, ...]:
+    def described(self) -> tuple[str, ...]:
         """Columns of the series, then their attributes."""
         return (*self.series, *(attribute.name for attribute in self.attributes))
 
@@ -156,12 +225,19 @@ class Specification(_Frozen):
         )
 
     @property
+    def used(self) -> tuple[Covariate, ...]:
+        """Covariates that the model reads."""
+        return tuple(each for each in self.covariates if each.used)
+
+    @property
     def known_ahead(self) -> tuple[Covariate, ...]:
-        return tuple(covariate for covariate in self.covariates if covariate.known_ahead)
+        """Covariates that the model reads and whose days ahead are known."""
+        return tuple(each for each in self.covariates if each.used and each.known_ahead)
 
     @property
     def past_only(self) -> tuple[Covariate, ...]:
-        return tuple(covariate for covariate in self.covariates if not covariate.known_ahead)
+        """Covariates of which the model reads the past alone."""
+        return tuple(each for each in self.covariates if each.used and not each.known_ahead)
 
     def covariate(self, name: str) -> Covariate:
         """Return the covariate of a name.
@@ -199,7 +275,8 @@ def levels_of(levels: Levels) -> tuple[Level, ...]:
 FAVORITA = Specification(
     series=("store_nbr", "family"),
     attributes=tuple(
-        Attribute(name=name, of="store_nbr") for name in ("city", "state", "type", "cluster")
+        Attribute(name=name, by=("store_nbr",), table="stores")
+        for name in ("city", "state", "type", "cluster")
     ),
     levels=levels_of(
         {
@@ -217,6 +294,7 @@ FAVORITA = Specification(
             kind=Kind.COUNT,
             known_ahead=True,
             by=("store_nbr", "family"),
+            table="train",
         ),
         Covariate(
             name="transactions",
@@ -224,8 +302,22 @@ FAVORITA = Specification(
             kind=Kind.COUNT,
             known_ahead=False,
             by=("store_nbr",),
+            table="transactions",
+        ),
+        Covariate(
+            name="dcoilwtico",
+            label="oil",
+            kind=Kind.NUMBER,
+            known_ahead=False,
+            by=(),
+            table="oil",
+            used=False,
         ),
     ),
-    regions=Regions(regional="state", local="city"),
+    holidays=Holidays(table="holidays_events", regional="state", local="city"),
+    sales="train",
+    future="test",
+    numbered=("store_nbr",),
+    row_ids=True,
 )
 """Of tables in the form of the Favorita store sales."""

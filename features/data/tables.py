@@ -1,8 +1,9 @@
 """The retailer's tables, read from CSV or Parquet and checked before they are used.
 
-The schema is that of the Favorita store-sales data: ``train``, ``stores``, ``oil``,
+What the tables are is stated by a `Specification`, which a file ``retailer.yaml`` in the folder
+makes; without one they have the form of the Favorita data: ``train``, ``stores``, ``oil``,
 ``holidays_events``, ``transactions`` and, optionally, ``test`` with the promotions planned
-after the last day of sales. Columns beyond those of `SCHEMAS` are ignored.
+after the last day of sales. Other columns are ignored.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any, Self
 
 import polars as pl
 
@@ -24,23 +26,21 @@ from features.data.checks.references import check_references
 from features.data.checks.spans import check_spans
 from features.data.checks.spikes import warn_of_spikes
 from features.data.checks.step import check_step
+from features.data.events import check_country, list_holidays
 from features.data.findings import Finding, Report, Severity
 from features.data.reading.layout import STANDARD, TableLayout
 from features.data.reading.reader import ReadTable, read_table
-from features.data.reading.schema import SCHEMAS, UNIQUE, Column, key_column
-
-__all__ = [
-    "SCHEMAS",
-    "UNIQUE",
-    "CheckedTables",
-    "Column",
-    "DataError",
-    "Tables",
-    "check_reach",
-    "check_tables",
-    "last_id",
-    "read_tables",
-]
+from features.data.reading.schema import (
+    FUTURE,
+    HOLIDAYS,
+    ROW_ID,
+    SALES,
+    TableSchema,
+    key_column,
+    schemas_of,
+)
+from features.data.retailer import specify
+from features.data.specification import FAVORITA, Missing, Specification
 
 
 class DataError(InputError):
@@ -78,18 +78,52 @@ class DataError(InputError):
 
 @dataclass(frozen=True)
 class Tables:
-    """The checked tables, with the dtypes of `SCHEMAS`. `test` is None when there is none.
+    """The checked tables, with the dtypes of their schemas.
 
-    Invariants: keys (`UNIQUE`) are unique; every store of train, test and transactions is in
-    stores; every series of test is in train; test begins after train ends.
+    Attributes:
+        train: sales of the past, with the columns date, those of the series, sales, and those of
+            the covariates and attributes that the table holds.
+        test: days ahead, without sales; None when there is no such table.
+        holidays_events: in the form of the Favorita data.
+        others: attributes, and covariates in tables of their own, by the table's name.
+        specification: of the tables.
+
+    Invariants: keys are unique; every value that a table of attributes describes is in it; every
+    series of test is in train; test begins after train ends.
     """
 
     train: pl.DataFrame
-    stores: pl.DataFrame
-    oil: pl.DataFrame
     holidays_events: pl.DataFrame
-    transactions: pl.DataFrame
+    others: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     test: pl.DataFrame | None = None
+    specification: Specification = FAVORITA
+
+    @classmethod
+    def of_frames(
+        cls,
+        frames: Mapping[str, pl.DataFrame],
+        specification: Specification = FAVORITA,
+        **rest: Any,
+    ) -> Self:
+        """Return tables by the names that checks know them by."""
+        others = {
+            name: frame for name, frame in frames.items() if name not in (SALES, FUTURE, HOLIDAYS)
+        }
+        holidays = frames.get(HOLIDAYS)
+        if holidays is None:
+            holidays = list_holidays(specification, frames[SALES], others)
+        return cls(
+            train=frames[SALES],
+            test=frames.get(FUTURE),
+            holidays_events=holidays,
+            others=others,
+            specification=specification,
+            **rest,
+        )
+
+    def table(self, name: str) -> pl.DataFrame:
+        """Return the table of a name, which may be that of the sales."""
+        return self.train if name == self.specification.sales else self.others[name]
 
 
 @dataclass(frozen=True)
@@ -105,25 +139,39 @@ class CheckedTables(Tables):
     layout: TableLayout = STANDARD
 
 
-def read_tables(folder: Path, layout: TableLayout = STANDARD) -> CheckedTables:
+def read_tables(
+    folder: Path, layout: TableLayout = STANDARD, specification: Specification | None = None
+) -> CheckedTables:
     """Read and check the tables of a folder.
+
+    Args:
+        specification: of the tables; that of the folder by default (see `check_tables`).
 
     Raises:
         DataError: something is wrong with them; names the first fault and counts the others.
     """
     report = Report()
-    tables = check_tables(folder, layout, report)
+    tables = check_tables(folder, layout, report, specification=specification)
     if tables is None:
         raise DataError.of_report(folder, report)
     return tables
 
 
 def check_tables(
-    folder: Path, layout: TableLayout, report: Report, *, today: date | None = None
+    folder: Path,
+    layout: TableLayout,
+    report: Report,
+    *,
+    specification: Specification | None = None,
+    today: date | None = None,
 ) -> CheckedTables | None:
     """Read all tables of a folder and report all their faults.
 
     A fault does not end the check: faulty rows are excluded, and the other rows are checked.
+
+    Args:
+        specification: of the tables; by default what the folder's ``retailer.yaml`` says and its
+            files show, or that of the Favorita data without such a file.
 
     Returns:
         None where there is an error.
@@ -131,16 +179,20 @@ def check_tables(
     if (fault := _folder_fault(folder)) is not None:
         report.add(Finding(Severity.ERROR, "no-folder", "", fault))
         return None
+    specification = specification or specify(folder, layout, report)
+    if specification is None or not check_country(specification, report):
+        return None
+    schemas = schemas_of(specification)
     tables = {
         name: table
-        for name, columns in SCHEMAS.items()
-        if (table := read_table(folder, name, columns, layout, report, optional=name == "test"))
+        for name, schema in schemas.items()
+        if (table := read_table(folder, name, schema, layout, report))
     }
-    _run_checks(tables, report, today or datetime.now(UTC).date())
+    _run_checks(tables, specification, report, today or datetime.now(UTC).date())
     if report.errors:
         return None
     frames = {name: table.data for name, table in tables.items()}
-    return CheckedTables(**frames, report=report, layout=layout)
+    return CheckedTables.of_frames(frames, specification, report=report, layout=layout)
 
 
 def _folder_fault(folder: Path) -> str | None:
@@ -156,38 +208,45 @@ def _folder_fault(folder: Path) -> str | None:
     return None
 
 
-def _run_checks(tables: Mapping[str, ReadTable], report: Report, today: date) -> None:
+def _run_checks(
+    tables: Mapping[str, ReadTable], specification: Specification, report: Report, today: date
+) -> None:
     for table in tables.values():
         check_keys(table, report)
-    tables = check_spans(tables, report, today=today)
-    if "train" in tables:
-        check_step(tables["train"], report)
-    check_references(tables, report)
-    warn_of_places(tables, report)
+    tables = check_spans(tables, specification, report, today=today)
+    if SALES in tables:
+        check_step(tables[SALES], report)
+    check_references(tables, specification, report)
+    warn_of_places(tables, specification, report)
     warn_of_events(tables, report)
-    warn_of_slips(tables, report)
-    outliers = warn_of_outliers(tables, report)
-    if "train" in tables:
-        warn_of_undelivered(tables["train"], report)
-        warn_of_missing(tables, report)
-        if (panel := panel_of(tables["train"])) is not None:
-            warn_of_holes(panel, tables.get("holidays_events"), report)
+    warn_of_slips(tables, specification, report)
+    outliers = warn_of_outliers(tables, specification, report)
+    if SALES in tables:
+        warn_of_undelivered(tables[SALES], specification.series, report)
+        warn_of_missing(tables, specification, report)
+        if (panel := panel_of(tables[SALES], specification.series)) is not None:
+            if specification.missing is Missing.ZERO:
+                warn_of_holes(panel, tables.get(HOLIDAYS), report)
             warn_of_spikes(panel, report, known=outliers)
 
 
-def last_id(folder: Path, layout: TableLayout = STANDARD) -> int | None:
-    """Return the largest ``id`` of the train table of a folder; None without such a column.
+def last_id(folder: Path, stem: str, layout: TableLayout = STANDARD) -> int | None:
+    """Return the largest ``id`` of a table of sales; None without such a column.
+
+    Args:
+        stem: name of the table.
 
     Raises:
         DataError: an id is not an integer of at least 0.
     """
     report = Report()
-    table = read_table(folder, "train", (key_column("id"),), layout, report)
+    schema = TableSchema(stem, (key_column(ROW_ID),))
+    table = read_table(folder, SALES, schema, layout, report)
     if any(kind.first.code == "column-missing" for kind in report.errors):
         return None
     if table is None or report.errors:
         raise DataError.of_report(folder, report)
-    largest = table.frame["id"].max()
+    largest = table.frame[ROW_ID].max()
     assert isinstance(largest, int)
     return largest
 
@@ -205,7 +264,7 @@ def check_reach(folder: Path, tables: Tables, days: int, layout: TableLayout = S
     if not (tables.test["date"] > last + timedelta(days)).any():
         return
     report = Report()
-    table = read_table(folder, "test", SCHEMAS["test"], layout, report)
+    table = read_table(folder, FUTURE, schemas_of(tables.specification)[FUTURE], layout, report)
     assert table is not None, "it was read a moment ago"
     late = (table.frame["date"] > last + timedelta(days)).arg_true()
     day = table.frame["date"][late[0]]

@@ -28,7 +28,8 @@ from features.data.calendar import (
     Place,
     build_calendar,
 )
-from features.data.tables import SCHEMAS, Tables
+from features.data.reading.schema import SCHEMAS
+from features.data.tables import Tables
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -265,8 +266,8 @@ def write_demo(folder: Path, *, seed: int = SEED, csv: bool = False) -> Path:
 def demo_tables(*, seed: int = SEED) -> Tables:
     """Return the demo tables as `features.data.tables.read_tables` reads them; writes nothing."""
     frames = _make_frames(seed)
-    return Tables(
-        **{
+    return Tables.of_frames(
+        {
             name: frames[name].select(pl.col(column.name).cast(column.dtype) for column in columns)
             for name, columns in SCHEMAS.items()
         }

@@ -7,8 +7,9 @@ lists sold rows only, most gaps mean nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,11 +18,13 @@ from numpy.typing import NDArray
 from features.data.checks.panel import Panel
 from features.data.findings import Report, Severity
 from features.data.reading.reader import ReadTable
+from features.data.reading.schema import DATE, FUTURE, SALES
+from features.data.specification import Specification
 
 DENSE_SHARE = 0.98
 """A table lists unsold families if this share of days between a series' ends has a row."""
 STALE_DAYS = 30
-"""Largest lag of oil or transactions behind the last sales without a warning, in days."""
+"""Largest lag of a covariate's table behind the last sales without a warning, in days."""
 _WEEK = 7
 
 Grid = NDArray[np.bool_]
@@ -34,36 +37,44 @@ def warn_of_holes(panel: Panel, holidays: ReadTable | None, report: Report) -> N
     off = set(holidays.frame["date"]) if holidays is not None else set()
     for first, last in _iter_runs(np.asarray(~open_days)):
         if not (first == last and _is_usual(panel, open_days, first, off)):
-            _warn_of_gap(panel, "no row of any store", first, last, "gap-retailer", report)
-    stores = panel.series["store_nbr"].to_numpy()
-    for store in np.unique(stores):
-        rows: Grid = np.asarray(present[stores == store].any(axis=0))
+            _warn_of_gap(
+                panel,
+                f"no row of any {panel.series.columns[0]}",
+                first,
+                last,
+                "gap-retailer",
+                report,
+            )
+    sites = panel.series.to_series(0).to_numpy()
+    for site in np.unique(sites):
+        rows: Grid = np.asarray(present[sites == site].any(axis=0))
         for first, last in _inner_gaps(rows, open_days):
-            _warn_of_gap(panel, f"no row of store_nbr {store}", first, last, "gap-store", report)
-    _warn_of_series(panel, present, stores, report)
+            what = f"no row of {panel.series.columns[0]} {site}"
+            _warn_of_gap(panel, what, first, last, "gap-store", report)
+    _warn_of_series(panel, present, sites, report)
 
 
-def _warn_of_series(panel: Panel, present: Grid, stores: NDArray[np.int64], report: Report) -> None:
-    """Warn of series that lack rows while their store has some, in tables of unsold rows too."""
-    store_open = np.zeros_like(present)
-    for store in np.unique(stores):
-        members = stores == store
-        store_open[members] = present[members].any(axis=0)
+def _warn_of_series(panel: Panel, present: Grid, sites: NDArray[Any], report: Report) -> None:
+    """Warn of series that lack rows while their site has some, in tables of unsold rows too."""
+    site_open = np.zeros_like(present)
+    for site in np.unique(sites):
+        members = sites == site
+        site_open[members] = present[members].any(axis=0)
     started = np.maximum.accumulate(present, axis=1)
     ended = np.maximum.accumulate(present[:, ::-1], axis=1)[:, ::-1]
-    inner = store_open & started & ended
+    inner = site_open & started & ended
     holes = inner & ~present
     if not holes.any() or holes.sum() > (1 - DENSE_SHARE) * inner.sum():
         return
     findings = []
     for series in np.flatnonzero(holes.any(axis=1)):
-        store, family = panel.series.row(int(series))
         days = np.flatnonzero(holes[series])
         message = (
-            f"store_nbr {store}, family {family} has no row on {len(days)} days on which its "
-            f"store has some, {panel.day(days[0])} the first: they are read as days without sales"
+            f"{panel.name(int(series))} has no row on {len(days)} days on which its "
+            f"{panel.series.columns[0]} has some, {panel.day(days[0])} the first: they are read as "
+            "days without sales"
         )
-        findings.append(panel.train.find(Severity.WARNING, "gap-series", message))
+        findings.append(panel.sales.find(Severity.WARNING, "gap-series", message))
     report.add(*findings)
 
 
@@ -112,39 +123,40 @@ def _warn_of_gap(panel: Panel, what: str, first: int, last: int, code: str, repo
         span = f"from {panel.day(first)} to {panel.day(last)}"
     message = f"{what} {span}: read as days without sales"
     advice = "deliver the rows if there were sales"
-    report.add(panel.train.find(Severity.WARNING, code, message, advice=advice))
+    report.add(panel.sales.find(Severity.WARNING, code, message, advice=advice))
 
 
-def warn_of_missing(tables: Mapping[str, ReadTable], report: Report) -> None:
-    """Warn of tables without rows for stores, series or days of train."""
-    train = tables["train"].frame
-    last = train["date"].max()
+def warn_of_missing(
+    tables: Mapping[str, ReadTable], specification: Specification, report: Report
+) -> None:
+    """Warn of tables without rows for sites, series or days of the sales."""
+    sales = tables[SALES].frame
+    last = sales[DATE].max()
     assert isinstance(last, date)
-    if "stores" in tables:
-        _warn_of_idle_stores(tables["stores"], train, report)
-    for name, value in (("transactions", "transactions"), ("oil", "dcoilwtico")):
-        if name in tables:
-            _warn_of_stale(tables[name], value, last, report)
-    if "transactions" in tables:
-        _warn_of_silent_stores(tables["transactions"], train, report)
-    if "test" in tables:
-        _warn_of_partial_test(tables["test"], train, last, report)
+    for table in tables.values():
+        if table.keys == (specification.site,):
+            _warn_of_idle_sites(table, specification.site, sales, report)
+    for covariate in specification.covariates:
+        if covariate.table in tables.keys() - {specification.sales, specification.holidays.events}:
+            _warn_of_stale(tables[covariate.table], covariate.source, last, report)
+            if covariate.by == (specification.site,):
+                _warn_of_silent_sites(tables[covariate.table], specification.site, sales, report)
+    if FUTURE in tables:
+        _warn_of_partial_future(tables[FUTURE], specification.series, sales, last, report)
 
 
-def _warn_of_idle_stores(stores: ReadTable, train: pl.DataFrame, report: Report) -> None:
-    selling = set(train["store_nbr"].unique())
-    for at, store in enumerate(stores.frame["store_nbr"]):
-        if store not in selling:
-            message = f"store_nbr {store} has no rows in train, and gets no forecast"
+def _warn_of_idle_sites(table: ReadTable, site: str, sales: pl.DataFrame, report: Report) -> None:
+    selling = set(sales[site].unique())
+    for at, name in enumerate(table.frame[site]):
+        if name not in selling:
+            message = f"{site} {name} has no rows in train, and gets no forecast"
             report.add(
-                stores.find(
-                    Severity.WARNING, "store-without-rows", message, at=at, column="store_nbr"
-                )
+                table.find(Severity.WARNING, "store-without-rows", message, at=at, column=site)
             )
 
 
 def _warn_of_stale(table: ReadTable, value: str, last: date, report: Report) -> None:
-    newest = table.frame.filter(pl.col(value).is_not_null())["date"].max()
+    newest = table.frame.filter(pl.col(value).is_not_null())[DATE].max()
     if newest is None:
         message = "has no value at all"
         report.add(table.find(Severity.WARNING, "stale", message, column=value))
@@ -152,32 +164,34 @@ def _warn_of_stale(table: ReadTable, value: str, last: date, report: Report) -> 
     assert isinstance(newest, date)
     if (age := (last - newest).days) > STALE_DAYS:
         message = f"ends on {newest}, {age} days before the last day of train ({last})"
-        report.add(table.find(Severity.WARNING, "stale", message, column="date"))
+        report.add(table.find(Severity.WARNING, "stale", message, column=DATE))
 
 
-def _warn_of_silent_stores(transactions: ReadTable, train: pl.DataFrame, report: Report) -> None:
-    known = set(transactions.frame["store_nbr"].unique())
-    for store in sorted(set(train["store_nbr"].unique()) - known):
-        message = f"says nothing of store_nbr {store}, which has rows in train"
-        report.add(transactions.find(Severity.WARNING, "no-transactions", message))
+def _warn_of_silent_sites(table: ReadTable, site: str, sales: pl.DataFrame, report: Report) -> None:
+    known = set(table.frame[site].unique())
+    for name in sorted(set(sales[site].unique()) - known):
+        message = f"says nothing of {site} {name}, which has rows in train"
+        report.add(table.find(Severity.WARNING, f"no-{table.name}", message))
 
 
-def _warn_of_partial_test(test: ReadTable, train: pl.DataFrame, last: date, report: Report) -> None:
-    """Warn if test does not name each series that still sells on each of its days."""
-    recent = train.filter(pl.col("date") > last - timedelta(28))
-    series = recent.select("store_nbr", "family").unique()
-    planned = test.frame.select("store_nbr", "family").unique()
-    if absent := series.join(planned, on=["store_nbr", "family"], how="anti").height:
-        message = f"leaves out {absent} of {series.height} series; their promotions are not known"
-        report.add(test.find(Severity.WARNING, "test-partial", message))
-    days = test.frame["date"].n_unique()
-    if planned.height * days != test.frame.height:
-        missing = planned.height * days - test.frame.height
+def _warn_of_partial_future(
+    future: ReadTable, keys: Sequence[str], sales: pl.DataFrame, last: date, report: Report
+) -> None:
+    """Warn if the days ahead do not name each series that still sells on each of their days."""
+    recent = sales.filter(pl.col(DATE) > last - timedelta(28))
+    series = recent.select(keys).unique()
+    planned = future.frame.select(keys).unique()
+    if absent := series.join(planned, on=list(keys), how="anti").height:
+        message = f"leaves out {absent} of {series.height} series; their covariates are not known"
+        report.add(future.find(Severity.WARNING, "test-partial", message))
+    days = future.frame[DATE].n_unique()
+    if planned.height * days != future.frame.height:
+        missing = planned.height * days - future.frame.height
         message = f"lacks {missing} of {planned.height * days} rows of its series and days"
-        report.add(test.find(Severity.WARNING, "test-partial", message))
-    span = test.frame["date"].max()
+        report.add(future.find(Severity.WARNING, "test-partial", message))
+    span = future.frame[DATE].max()
     assert isinstance(span, date)
     ahead = (span - last).days
     if days < ahead:
         message = f"names {days} of the {ahead} days up to {span}; the others are not known"
-        report.add(test.find(Severity.WARNING, "test-partial", message))
+        report.add(future.find(Severity.WARNING, "test-partial", message))

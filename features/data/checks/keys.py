@@ -8,15 +8,14 @@ from numpy.typing import NDArray
 
 from features.data.findings import MAX_FINDINGS, Report, Severity
 from features.data.reading.reader import ReadTable
-from features.data.reading.schema import UNIQUE
 
 _MAX_CELLS = 100_000_000
 
 
 def check_keys(table: ReadTable, report: Report) -> None:
     """Report every row whose key an earlier row has."""
-    keys = UNIQUE.get(table.name)
-    if keys is None:
+    keys = table.keys
+    if not keys:
         return
     codes = _encode_rows(table.frame.select(keys))
     if not _has_repeats(codes):

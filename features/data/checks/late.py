@@ -6,43 +6,63 @@ Both rules are those by which a snapshot is built: `features.data.delivery` and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import polars as pl
 
 from features.data.delivery import undelivered_days
 from features.data.findings import MAX_FINDINGS, Report, Severity
-from features.data.outliers import promotion_outliers, sales_outliers, transaction_outliers
+from features.data.outliers import plan_outliers, sales_outliers, value_outliers
 from features.data.reading.reader import ReadTable
+from features.data.reading.schema import DATE, SALES, UNITS
+from features.data.specification import Kind, Specification
 
 
-def warn_of_undelivered(train: ReadTable, report: Report) -> None:
-    """Warn of stores and series whose last days have not been delivered, one line for each."""
-    late = undelivered_days(train.frame)
-    spans = late.group_by("store_nbr", "family", maintain_order=True).agg(
-        first=pl.col("date").min(), last=pl.col("date").max(), days=pl.len()
+def warn_of_undelivered(sales: ReadTable, keys: Sequence[str], report: Report) -> None:
+    """Warn of sites and series whose last days have not been delivered, one line for each.
+
+    Args:
+        keys: columns of the series, that of the site first.
+    """
+    late = undelivered_days(sales.frame, keys)
+    spans = late.group_by(keys, maintain_order=True).agg(
+        _first=pl.col("date").min(), _last=pl.col("date").max(), _days=pl.len()
     )
-    whole = set(spans.filter(pl.col("family").is_null())["store_nbr"])
+    site, *others = keys
+    whole = set(spans.filter(pl.all_horizontal(pl.col(others).is_null()))[site]) if others else {}
     findings = []
-    for store, family, first, last, days in spans.rows():
-        if family is not None and store in whole:
+    for *values, first, last, days in spans.rows():
+        is_series = others and values[1] is not None
+        if is_series and values[0] in whole:
             continue
-        name = f"store_nbr {store}" + ("" if family is None else f", family {family}")
+        pairs = zip(keys, values, strict=True)
+        name = ", ".join(f"{key} {value}" for key, value in pairs if value is not None)
         span = f"on {first}" if days == 1 else f"from {first} to {last}"
         message = f"{name} has no rows {span}, and others have: taken for not delivered yet"
         advice = "deliver the rows; a day without sales is a row with 0"
-        findings.append(train.find(Severity.WARNING, "undelivered", message, advice=advice))
+        findings.append(sales.find(Severity.WARNING, "undelivered", message, advice=advice))
     report.add(*findings)
 
 
-def warn_of_outliers(tables: Mapping[str, ReadTable], report: Report) -> set[int]:
-    """Warn of values so large that they are taken for mistakes; return their rows in train."""
+def warn_of_outliers(
+    tables: Mapping[str, ReadTable], specification: Specification, report: Report
+) -> set[int]:
+    """Warn of values so large that they are taken for mistakes; return their rows of sales."""
     rows: set[int] = set()
-    if "train" in tables:
-        rows = _warn_by_rule(tables["train"], sales_outliers, "sales", report)
-        _warn_by_rule(tables["train"], promotion_outliers, "onpromotion", report)
-    if "transactions" in tables:
-        _warn_by_rule(tables["transactions"], transaction_outliers, "transactions", report)
+    series = specification.series
+    if SALES in tables:
+        rows = _warn_by_rule(tables[SALES], partial(sales_outliers, keys=series), UNITS, report)
+    for covariate in specification.covariates:
+        if covariate.kind is not Kind.COUNT:
+            continue
+        if covariate.table != specification.sales:
+            rule = partial(value_outliers, value=covariate.source, keys=covariate.by)
+            if covariate.table in tables:
+                _warn_by_rule(tables[covariate.table], rule, covariate.source, report)
+        elif SALES in tables:
+            rule = partial(plan_outliers, value=covariate.source, keys=specification.pooled)
+            _warn_by_rule(tables[SALES], rule, covariate.source, report)
     return rows
 
 
@@ -50,7 +70,7 @@ def _warn_by_rule(
     table: ReadTable, rule: Callable[[pl.DataFrame], pl.DataFrame], column: str, report: Report
 ) -> set[int]:
     outliers = rule(table.frame.with_row_index("_position"))
-    keys = [key for key in ("store_nbr", "family") if key in outliers.columns]
+    keys = [key for key in table.keys if key != DATE]
     findings = []
     for row in outliers.head(MAX_FINDINGS).iter_rows(named=True):
         series = ", ".join(f"{key} {row[key]}" for key in keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -17,15 +18,15 @@ MAX_CELLS = 200_000_000
 
 @dataclass(frozen=True)
 class Panel:
-    """The rows of train.
+    """The rows of sales.
 
     Attributes:
-        series: columns store_nbr and family, by store and family.
+        series: the columns of the series, in their order.
         first: first day.
         row: position of a cell's row in the table, -1 where there is none; (series, days).
     """
 
-    train: ReadTable
+    sales: ReadTable
     series: pl.DataFrame
     first: date
     row: NDArray[np.int32]
@@ -39,32 +40,51 @@ class Panel:
         days: int = self.row.shape[1]
         return days
 
+    def name(self, series: int) -> str:
+        """Return the columns of a series with their values, for a message."""
+        row = self.series.row(series, named=True)
+        return ", ".join(f"{column} {value}" for column, value in row.items())
+
     def day(self, index: int) -> date:
         return self.first + timedelta(int(index))
 
     def values(self, column: str) -> NDArray[np.float64]:
         """Return a column on the grid, NaN where there is no row."""
-        values = np.append(self.train.frame[column].to_numpy(), np.nan)
+        values = np.append(self.sales.frame[column].to_numpy(), np.nan)
         return values[self.row]
 
 
-def panel_of(train: ReadTable) -> Panel | None:
-    """Return the rows of train as a panel; None where their span is too long to be one."""
-    frame = train.frame
+def panel_of(sales: ReadTable, columns: Sequence[str]) -> Panel | None:
+    """Return the rows of sales as a panel; None where their span is too long to be one.
+
+    Args:
+        columns: of the series.
+    """
+    frame = sales.frame
     day, n_days = dense_codes(frame["date"])
-    store, n_stores = dense_codes(frame["store_nbr"])
-    family, n_families = dense_codes(frame["family"])
-    code = store * n_families + family
-    used = np.zeros(n_stores * n_families, dtype=np.bool_)
-    used[code] = True
-    distinct = np.flatnonzero(used)
-    if len(distinct) * n_days > MAX_CELLS:
+    code = np.zeros(frame.height, dtype=np.int64)
+    for column in columns:
+        part, count = dense_codes(frame[column])
+        # compact numbers after each column, so that their product cannot overflow
+        code = _compact(code * count + part)
+    count = int(code.max()) + 1
+    if count * n_days > MAX_CELLS:
         return None
-    row = np.full((len(distinct), n_days), -1, dtype=np.int32)
-    series = (np.cumsum(used) - 1)[code]
+    row = np.full((count, n_days), -1, dtype=np.int32)
+    series = code
     row[series, day] = np.arange(frame.height, dtype=np.int32)
-    members = np.empty(len(distinct), dtype=np.int64)
+    members = np.empty(count, dtype=np.int64)
     members[series] = np.arange(frame.height)
     first = frame["date"].min()
     assert isinstance(first, date)
-    return Panel(train, frame[members].select("store_nbr", "family"), first, row)
+    return Panel(sales, frame[members].select(columns), first, row)
+
+
+def _compact(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return codes of equal order without gaps, from 0."""
+    if int(codes.max()) > MAX_CELLS:
+        return np.unique(codes, return_inverse=True)[1]
+    used = np.zeros(int(codes.max()) + 1, dtype=np.bool_)
+    used[codes] = True
+    compacted: NDArray[np.int64] = (np.cumsum(used) - 1)[codes]
+    return compacted

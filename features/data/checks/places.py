@@ -11,17 +11,25 @@ from features.data.calendar import EVENT, LOCAL, LONG_EVENT_DAYS, NATIONAL, REGI
 from features.data.findings import MAX_FINDINGS, Report, Severity
 from features.data.reading.names import find_near_duplicates, fold_name
 from features.data.reading.reader import ReadTable
+from features.data.reading.schema import HOLIDAYS, SALES
+from features.data.specification import Specification
 
-_NAMES = {"train": ("family",), "stores": ("city", "state", "type"), "test": ("family",)}
+_CODES_SHARE = 0.5
 
 
-def warn_of_places(tables: Mapping[str, ReadTable], report: Report) -> None:
-    """Warn of local and regional holidays whose place matches no store, or only by case."""
-    if not {"holidays_events", "stores"} <= tables.keys():
+def warn_of_places(
+    tables: Mapping[str, ReadTable], specification: Specification, report: Report
+) -> None:
+    """Warn of local and regional holidays whose place matches no site, or only by case."""
+    if HOLIDAYS not in tables:
         return
-    holidays, stores = tables["holidays_events"], tables["stores"].frame
-    for locale, column in ((LOCAL, "city"), (REGIONAL, "state")):
-        known = set(stores[column])
+    holidays, sources = tables[HOLIDAYS], specification.holidays
+    for locale, column in ((LOCAL, sources.local), (REGIONAL, sources.regional)):
+        if column is None:
+            continue
+        known = _values_of(tables, specification, column)
+        if known is None:
+            continue
         by_case = {name.casefold(): name for name in known}
         rows = holidays.frame.select("locale", "locale_name").with_row_index("_at")
         for place, at, count in (
@@ -54,6 +62,17 @@ def warn_of_places(tables: Mapping[str, ReadTable], report: Report) -> None:
             )
 
 
+def _values_of(
+    tables: Mapping[str, ReadTable], specification: Specification, column: str
+) -> set[str] | None:
+    """Return the values of an attribute; None if it was not read."""
+    for attribute in specification.attributes:
+        name = SALES if attribute.table == specification.sales else attribute.table
+        if attribute.name == column and name in tables:
+            return set(tables[name].frame[column])
+    return None
+
+
 def _suggest_names(place: str, known: set[str]) -> str | None:
     by_fold = {fold_name(name): name for name in known}
     matches = get_close_matches(fold_name(place), by_fold, n=3)
@@ -62,9 +81,9 @@ def _suggest_names(place: str, known: set[str]) -> str | None:
 
 def warn_of_events(tables: Mapping[str, ReadTable], report: Report) -> None:
     """Warn of rows of holidays that repeat another, and of events that take many days."""
-    if "holidays_events" not in tables:
+    if HOLIDAYS not in tables:
         return
-    holidays = tables["holidays_events"]
+    holidays = tables[HOLIDAYS]
     frame = holidays.data
     repeated = frame.with_row_index("_at").filter(~pl.struct(frame.columns).is_first_distinct())
     report.add(
@@ -107,14 +126,16 @@ def _warn_of_long_events(holidays: ReadTable, report: Report) -> None:
             )
 
 
-def warn_of_slips(tables: Mapping[str, ReadTable], report: Report) -> None:
+def warn_of_slips(
+    tables: Mapping[str, ReadTable], specification: Specification, report: Report
+) -> None:
     """Warn of names that differ by case, accents, punctuation or one letter."""
-    for table_name, columns in _NAMES.items():
-        table = tables.get(table_name)
-        if table is None:
-            continue
-        for column in columns:
-            counts = table.frame[column].value_counts().rows()
+    names = {*specification.described} - set(specification.numbered)
+    for table in tables.values():
+        for column in table.frame.columns:
+            if column not in names or _is_mostly_codes(table.frame[column]):
+                continue
+            counts = table.frame[column].drop_nulls().value_counts().rows()
             sizes = dict(counts)
             for one, other in find_near_duplicates(sizes):
                 message = (
@@ -132,3 +153,9 @@ def warn_of_slips(tables: Mapping[str, ReadTable], report: Report) -> None:
                         advice=advice,
                     )
                 )
+
+
+def _is_mostly_codes(names: pl.Series) -> bool:
+    """Return whether most names hold a digit: codes differ by a letter or a digit by design."""
+    with_digits = names.drop_nulls().unique().str.contains(r"[0-9]").to_numpy()
+    return bool(with_digits.mean() > _CODES_SHARE)

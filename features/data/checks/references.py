@@ -12,29 +12,41 @@ from features.data.checks.keys import distinct_rows
 from features.data.findings import MAX_FINDINGS, Report, Severity
 from features.data.reading.names import fold_name
 from features.data.reading.reader import ReadTable
+from features.data.reading.schema import FUTURE, SALES
+from features.data.specification import Specification
 
 
-def check_references(tables: Mapping[str, ReadTable], report: Report) -> None:
-    """Report rows of stores that are not in stores, and series of test that are not in train."""
-    if "stores" in tables:
-        stores = tables["stores"].frame.select("store_nbr").unique()
-        for name in ("train", "transactions", "test"):
-            if name in tables:
-                _check_keys(tables[name], ["store_nbr"], stores, "the stores table", report)
-    if "test" in tables and "train" in tables:
-        series = distinct_rows(tables["train"].frame.select("store_nbr", "family"))
-        _check_keys(tables["test"], ["store_nbr", "family"], series, "the train table", report)
-        _check_order(tables["train"], tables["test"], report)
+def check_references(
+    tables: Mapping[str, ReadTable], specification: Specification, report: Report
+) -> None:
+    """Report rows whose keys a table of attributes lacks, and series ahead without sales."""
+    for name in dict.fromkeys(each.table for each in specification.attributes):
+        if name in tables:
+            described = tables[name]
+            known = described.frame.select(described.keys).unique()
+            for other in tables.values():
+                if other is not described and set(described.keys) <= set(other.frame.columns):
+                    where = f"the {described.title} table"
+                    _check_keys(other, described.keys, known, where, "unknown-store", report)
+    if FUTURE in tables and SALES in tables:
+        sales, future, keys = tables[SALES], tables[FUTURE], specification.series
+        series = distinct_rows(sales.frame.select(keys))
+        _check_keys(future, keys, series, f"the {sales.title} table", "unknown-series", report)
+        _check_order(sales, future, report)
 
 
 def _check_keys(
-    table: ReadTable, keys: Sequence[str], known: pl.DataFrame, where: str, report: Report
+    table: ReadTable,
+    keys: Sequence[str],
+    known: pl.DataFrame,
+    where: str,
+    code: str,
+    report: Report,
 ) -> None:
     rows = table.frame.select(keys).with_row_index("_at")
-    unknown = rows.join(known, on=list(keys), how="anti", maintain_order="left")
+    unknown = rows.drop_nulls().join(known, on=list(keys), how="anti", maintain_order="left")
     if unknown.is_empty():
         return
-    code = "unknown-store" if len(keys) == 1 else "unknown-series"
     names = known[keys[-1]].unique().cast(pl.String).to_list()
     findings = []
     for row in unknown.head(MAX_FINDINGS).iter_rows(named=True):

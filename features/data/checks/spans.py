@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from features.data.findings import MAX_FINDINGS, Report, Severity
 from features.data.reading.reader import ReadTable
+from features.data.reading.schema import FUTURE, HOLIDAYS, SALES
+from features.data.specification import Specification
 
 FIRST_PLAUSIBLE = date(1990, 1, 1)
 FUTURE_DAYS = 366
@@ -29,32 +31,35 @@ APART_DAYS = 28
 FEW_DAYS = 7
 FEW_ROWS = 0.2
 """A day has few rows if it has less than this share of what a day usually has."""
-FUTURE = "future-rows"
+FUTURE_ROWS = "future-rows"
 
 
 def check_spans(
-    tables: Mapping[str, ReadTable], report: Report, *, today: date
+    tables: Mapping[str, ReadTable], specification: Specification, report: Report, *, today: date
 ) -> dict[str, ReadTable]:
     """Report dates that cannot be right, and return the tables without their rows."""
     plausible = dict(tables)
     for name, table in tables.items():
         if "date" in table.frame.columns:
             plausible[name] = _check_bounds(table, _plausible_bounds(name, today), report)
-    for name in ("train", "transactions"):
+    past_only = (
+        each.table for each in specification.covariates if not each.known_ahead and each.by
+    )
+    for name in (SALES, *dict.fromkeys(past_only)):
         if name in plausible and plausible[name].frame.height:
             plausible[name] = _check_isolated(plausible[name], report)
             _warn_of_future(plausible[name], today, report)
     plausible = {name: table for name, table in plausible.items() if table.frame.height}
-    if "test" in plausible and "train" in plausible:
-        plausible["test"] = _check_test(plausible["train"], plausible["test"], report)
+    if FUTURE in plausible and SALES in plausible:
+        plausible[FUTURE] = _check_test(plausible[SALES], plausible[FUTURE], report)
     return {name: table for name, table in plausible.items() if table.frame.height}
 
 
 def _plausible_bounds(name: str, today: date) -> tuple[date, date]:
-    if name == "holidays_events":
+    if name == HOLIDAYS:
         before, after = HOLIDAY_YEARS
         return date(FIRST_PLAUSIBLE.year - before, 1, 1), date(today.year + after, 12, 31)
-    ahead = 2 * FUTURE_DAYS if name == "test" else FUTURE_DAYS
+    ahead = 2 * FUTURE_DAYS if name == FUTURE else FUTURE_DAYS
     return FIRST_PLAUSIBLE, today + timedelta(ahead)
 
 
@@ -120,7 +125,7 @@ def _warn_of_future(table: ReadTable, today: date, report: Report) -> None:
     findings = [
         table.find(
             Severity.WARNING,
-            FUTURE,
+            FUTURE_ROWS,
             f"{table.frame['date'][at]} is after today ({today})",
             at=at,
             column="date",

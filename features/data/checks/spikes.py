@@ -46,12 +46,11 @@ def warn_of_spikes(panel: Panel, report: Report, *, known: Container[int] = ()) 
 
 
 def _make_finding(panel: Panel, sales: NDArray[np.float64], series: int, day: int) -> Finding:
-    store, family = panel.series.row(series)
     value, usual = float(sales[series, day]), sales[series][sales[series] > 0]
-    return panel.train.find(
+    return panel.sales.find(
         Severity.WARNING,
         "unusual-sales",
-        f"{value:.15g} on {panel.day(day)} is unusual for store_nbr {store}, family {family}, "
+        f"{value:.15g} on {panel.day(day)} is unusual for {panel.name(series)}, "
         f"where half of all days with sales stay below {float(np.median(usual)):.6g}",
         at=int(panel.row[series, day]),
         column="sales",

@@ -30,8 +30,6 @@ from features.data.reading.values import (
 
 _ROW = "_row"
 _LONGEST = 60
-_STRICT_NAMES = ("family",)
-"""Columns in which NA stands for no value; elsewhere it may be the code of a place."""
 
 
 def convert_columns(
@@ -46,12 +44,12 @@ def convert_columns(
     fitting = pl.repeat(value=True, n=frame.height, eager=True)
     converted = [rows]
     for column in columns:
-        raw = frame[column.name]
+        raw = frame[column.title]
         try:
             result = _convert_column(raw, column, layout)
         except ColumnKindError as error:
             report.add(_wrong_kind(raw, column, file, str(error)))
-            result = Converted(pl.Series(column.name, [None] * frame.height, dtype=column.dtype))
+            result = Converted(pl.Series(column.title, [None] * frame.height, dtype=column.dtype))
         else:
             _mark_missing(result, column)
             for fault in result.faults:
@@ -67,7 +65,7 @@ def convert_columns(
 
 def _convert_column(raw: pl.Series, column: Column, layout: TableLayout) -> Converted:
     if column.dtype == pl.Date:
-        return _to_date(raw, layout)
+        return to_date(raw, layout)
     if column.dtype == pl.Boolean:
         return to_boolean(raw)
     if column.dtype == pl.String:
@@ -78,7 +76,8 @@ def _convert_column(raw: pl.Series, column: Column, layout: TableLayout) -> Conv
     return converted
 
 
-def _to_date(raw: pl.Series, layout: TableLayout) -> Converted:
+def to_date(raw: pl.Series, layout: TableLayout) -> Converted:
+    """Convert to dates, read in the order of the layout; null where a value is none."""
     if raw.dtype == pl.Date:
         return Converted(raw)
     if isinstance(raw.dtype, pl.Datetime):
@@ -126,7 +125,7 @@ def _mark_names(converted: Converted, column: Column, names: set[str]) -> None:
         if wrong := [name for name in names if name and faulty(name)]:
             converted.mark(converted.values.is_in(wrong), code, expected, advice)
 
-    no_value = partial(is_no_value, strictly=column.name in _STRICT_NAMES)
+    no_value = partial(is_no_value, strictly=column.strict)
     advice = "it is how programs write that there is no value: fill it in, or leave out the row"
     mark(no_value, "no-value-word", NO_TEXT, advice)
     mark(lambda name: not name.isprintable(), "control-character", NO_TEXT, "remove the character")
@@ -187,7 +186,7 @@ def _mark_missing(result: Converted, column: Column) -> None:
 def _wrong_kind(raw: pl.Series, column: Column, file: str, expected: str) -> Finding:
     kind = "lists or records" if raw.dtype.is_nested() else str(raw.dtype).partition("(")[0]
     message = f"holds {kind} where {expected}"
-    return Finding(Severity.ERROR, "column-kind", file, message, column=column.name)
+    return Finding(Severity.ERROR, "column-kind", file, message, column=column.title)
 
 
 def _report_fault(
@@ -208,7 +207,7 @@ def _report_fault(
                 file,
                 f"{value_text}{link}{fault.expected}",
                 row=rows[position],
-                column=column.name,
+                column=column.title,
                 value=value if value is None else _shorten_value(value),
                 advice=fault.advice,
             )

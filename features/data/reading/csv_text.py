@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -18,25 +19,29 @@ from features.data.reading.csv_lines import read_lines
 from features.data.reading.csv_marks import count_marks
 from features.data.reading.headers import Header, read_header
 from features.data.reading.layout import TableLayout
-from features.data.reading.schema import Column
 
 ROW = "_row"
 
 
 def read_csv(
-    data: bytes, file: str, columns: tuple[Column, ...], layout: TableLayout, report: Report
+    data: bytes,
+    file: str,
+    wanted: Sequence[str] | None,
+    layout: TableLayout,
+    report: Report,
 ) -> pl.DataFrame | None:
     """Return the wanted columns as text, null where there is no value, and the line as `ROW`.
 
     Args:
         data: UTF-8 without a byte order mark; not blank.
+        wanted: names of the columns; None for all.
 
     Returns:
         None where the header is at fault or no row is whole; rows at fault are left out.
     """
     data = _normalise_line_ends(data)
     names = _read_first_record(data, layout)
-    header = read_header(names, [column.name for column in columns], file, layout, report)
+    header = read_header(names, names if wanted is None else wanted, file, layout, report)
     if header is None:
         return None
     frame = _parse_columns(data, header, layout)

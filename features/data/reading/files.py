@@ -60,6 +60,17 @@ def find_table(folder: Path, table: str, report: Report, *, optional: bool) -> l
     return [Part(path, path.name, {})]
 
 
+def list_tables(folder: Path) -> list[str]:
+    """Return the names of the tables of a folder, without their suffixes, in order."""
+    stems = {
+        path.name.removesuffix(suffix)
+        for path in folder.iterdir()
+        for suffix in SUFFIXES
+        if path.name.endswith(suffix) and not path.name.startswith(("_", "."))
+    }
+    return sorted(stems)
+
+
 def read_text(part: Part, report: Report) -> bytes | None:
     """Return the bytes of a CSV file, decompressed; None where it cannot be read."""
     try:

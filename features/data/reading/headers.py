@@ -44,7 +44,7 @@ def read_header(
     if (other := _find_other_delimiter(names, wanted, layout)) is not None:
         report.add(_make_delimiter_finding(file, other, layout))
         return None
-    at = {name: by_name.get(name, []) for name in wanted}
+    at = {name: by_name.get(canonical(name).casefold(), []) for name in wanted}
     _report_faults(at, names, file, report)
     if any(len(indices) != 1 for indices in at.values()):
         return None
@@ -94,7 +94,8 @@ def _find_other_delimiter(
 
 
 def _count_matches(names: Sequence[str], wanted: Sequence[str]) -> int:
-    return len({canonical(name).casefold() for name in names} & set(wanted))
+    folded = {canonical(name).casefold() for name in wanted}
+    return len({canonical(name).casefold() for name in names} & folded)
 
 
 def _make_delimiter_finding(file: str, other: Delimiter, layout: TableLayout) -> Finding:

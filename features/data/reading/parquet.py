@@ -22,9 +22,12 @@ _FAILURES = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 
 
 def read_parquet(
-    part: Part, wanted: Sequence[str], layout: TableLayout, report: Report
+    part: Part, wanted: Sequence[str] | None, layout: TableLayout, report: Report
 ) -> pl.DataFrame | None:
     """Return the wanted columns with the file's dtypes, and the number of the row as `_row`.
+
+    Args:
+        wanted: names of the columns; None for all.
 
     Returns:
         None if the file is not Parquet, or a column is missing or unreadable (reported).
@@ -43,7 +46,8 @@ def read_parquet(
     if both := [name for name in part.partition if name in names]:
         refuse("column-twice", "is in the file and in the name of its folder", both[0])
         return None
-    header = read_header([*names, *part.partition], wanted, part.name, layout, report)
+    present = [*names, *part.partition]
+    header = read_header(present, present if wanted is None else wanted, part.name, layout, report)
     if header is None:
         return None
     columns: list[pl.Series] = []
