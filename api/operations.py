@@ -10,7 +10,7 @@ from api.facts.quality import accuracy, model_metrics
 from api.forecasts.batch import predict_batch
 from api.forecasts.explain import explain
 from api.forecasts.hierarchy import hierarchy
-from api.forecasts.predict import predict, predict_simple
+from api.forecasts.predict import forecast_node, predict, predict_simple
 from api.forecasts.whatif import whatif
 from api.health import alive, health, metrics, ready
 from api.http.operation import Access, Operation, operation
@@ -26,6 +26,7 @@ async def index() -> IndexAnswer:
 
 
 OPERATIONS: tuple[Operation, ...] = (
+    forecast_node,
     predict_simple,
     predict_batch,
     predict,

@@ -77,7 +77,8 @@ class Adjustment:
         """
         operations = operations_of(specification)
         if self.covariate not in operations:
-            able = " and ".join(operations)
+            *others, last = operations
+            able = " and ".join(filter(None, (", ".join(others), last)))
             past_only = {covariate.name for covariate in specification.past_only}
             why = f"There is no covariate {self.covariate!r} that is known ahead"
             if self.covariate in past_only:

@@ -66,9 +66,10 @@ def forecast_file(
 ) -> Written:
     """Forecast a folder of tables with the current bundle, into the file `out`.
 
-    The rows are those of test, with their ids and in their order. Without a test table they are
-    all bottom series on each of the next `days` days (16 by default), by day and series,
-    with ids that follow the largest of train, or begin at 0 where train has none.
+    The rows are those of the days ahead, in their order. Without such a table they are all bottom
+    series on each of the next `days` days (16 by default), by day and series. Where the rows of
+    the specification have ids, so have these: those of the table, or without one ids that follow
+    the largest of the sales, or begin at 0 where these have none.
 
     Args:
         levels: add the column `node`, and after those rows every other node on every day that
@@ -161,7 +162,8 @@ def _request_test(snapshot: Snapshot, test: pl.DataFrame) -> pl.DataFrame:
     named = test.with_columns(pl.col(keys).cast(pl.String))
     placed = named.join(labels, on=keys, how="left", maintain_order="left")
     days_ahead = (pl.col("date") - snapshot.facts.origin).dt.total_days()
-    return placed.select("id", node=pl.col("row").cast(pl.Int64), horizon=days_ahead)
+    row_id = pl.col("id") if snapshot.specification.row_ids else pl.lit(None, dtype=pl.Int64)
+    return placed.select(row_id.alias("id"), node=pl.col("row").cast(pl.Int64), horizon=days_ahead)
 
 
 def _request_days(snapshot: Snapshot, days: int, *, first_id: int) -> pl.DataFrame:
@@ -213,7 +215,8 @@ def _make_lines(serving: LoadedRelease, wanted: pl.DataFrame, labels: pl.DataFra
     nodes, horizons = (wanted[name].to_numpy() for name in ("node", "horizon"))
     mean = serving.forecasts.mean[nodes, horizons - 1]
     sold = snapshot.first_sale[nodes] < snapshot.n_days
-    values = {"sales": mean}
+    titles = snapshot.specification.columns
+    values = {titles.get("sales", "sales"): mean}
     bounds = {name: np.empty_like(mean) for n in NOMINALS for name in (f"lower_{n}", f"upper_{n}")}
     for horizon in np.unique(horizons):
         at = np.flatnonzero(horizons == horizon)
@@ -229,11 +232,11 @@ def _make_lines(serving: LoadedRelease, wanted: pl.DataFrame, labels: pl.DataFra
             )
             bounds[f"lower_{nominal}"][at] = lower[:, 0]
             bounds[f"upper_{nominal}"][at] = upper[:, 0]
-    described = labels[nodes]
+    described, days_ahead = labels[nodes], snapshot.dates[snapshot.newest_origin + horizons]
     return pl.DataFrame(
         [
-            wanted["id"],
-            pl.Series("date", snapshot.dates[snapshot.newest_origin + horizons]),
+            *([wanted["id"]] if snapshot.specification.row_ids else []),
+            pl.Series(titles.get("date", "date"), days_ahead),
             *described.select(snapshot.specification.series),
             *(pl.Series(name, column) for name, column in (values | bounds).items()),
             *described.select(pl.exclude(snapshot.specification.series)),

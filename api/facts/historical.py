@@ -13,8 +13,11 @@ from api.schemas.facts import HistoricalAnswer, PastDay
 from api.schemas.requests import HistoricalRequest
 from errors import Code, FieldError, Problem
 from features.data.snapshot import Snapshot
+from features.data.specification import Covariate
 from models.serving.forecaster import Forecaster
 
+PROMOTIONS = "onpromotion"
+"""Covariate that has a field of its own, for clients of the replaced system."""
 _DEFAULT_DAYS = 90
 """Days of an answer where the request names no first day."""
 
@@ -23,28 +26,42 @@ _DEFAULT_DAYS = 90
 async def historical(forecaster: Forecaster, payload: HistoricalRequest) -> HistoricalAnswer:
     """Return the sales of a node, day by day, a page at a time."""
     snapshot = forecaster.release.engine.snapshot
-    row = node_row(snapshot, payload.store_nbr, payload.family)
+    row = node_row(snapshot, payload)
     first, last = _requested_span(snapshot, payload)
     page = np.arange(first, min(first + payload.limit, last + 1))
     hierarchy = snapshot.hierarchy
     bottoms = hierarchy.summing[[row]].indices
-    items = snapshot.covariates["onpromotion"][np.ix_(bottoms, page)].sum(axis=0, dtype=np.float64)
+    covariates = {
+        covariate.name: _none_for_nan(_value_of_node(snapshot, covariate, bottoms, page))
+        for covariate in snapshot.specification.known_ahead
+    }
+    unknown = [None] * len(page)
     node = hierarchy.nodes[row]
     return HistoricalAnswer(
         node=node.id,
         level=node.level,
         days=[
-            PastDay(snapshot.date_at(int(day)), units, promoted)
-            for day, units, promoted in zip(
-                page,
-                _none_for_nan(snapshot.sales[row, page]),
-                _none_for_nan(items),
-                strict=True,
+            PastDay(
+                snapshot.date_at(day),
+                units,
+                covariates.get(PROMOTIONS, unknown)[at],
+                {name: values[at] for name, values in covariates.items()},
+            )
+            for at, (day, units) in enumerate(
+                zip(page.tolist(), _none_for_nan(snapshot.sales[row, page]), strict=True)
             )
         ],
         next=snapshot.date_at(int(page[-1]) + 1) if page[-1] < last else None,
         snapshot=reference(snapshot),
     )
+
+
+def _value_of_node(
+    snapshot: Snapshot, covariate: Covariate, bottoms: NDArray[np.intp], days: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return a covariate of a node on some days: the sum or the mean of its series'."""
+    values = snapshot.covariates[covariate.name][np.ix_(bottoms, days)].astype(np.float64)
+    return np.asarray(values.sum(axis=0) if covariate.kind.adds_up else values.mean(axis=0))
 
 
 def _none_for_nan(values: NDArray[np.float64]) -> list[float | None]:

@@ -1,4 +1,4 @@
-"""GET /meta: stores, families, dates and horizons that requests may name."""
+"""GET /meta: series, levels, covariates, dates and horizons that requests may name."""
 
 from __future__ import annotations
 
@@ -7,27 +7,42 @@ import numpy as np
 from api.http.operation import operation
 from api.http.responses import reference
 from api.http.tags import Tag
-from api.schemas.facts import MetaAnswer, StoreInfo
+from api.schemas.facts import CovariateInfo, LevelInfo, MetaAnswer, StoreInfo
 from api.schemas.requests import HORIZONS
-from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.hierarchy import Hierarchy
+from features.data.snapshot import MAX_HORIZON
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 from models.serving.forecaster import FIRST_ORIGIN, Forecaster
 
 
 @operation("GET", "/meta", Tag.FACTS, etag=True)
 async def meta(forecaster: Forecaster) -> MetaAnswer:
-    """Describe the stores, families and dates that requests may name, and the model."""
+    """Describe the series, levels, covariates and dates that requests may name, and the model."""
     engine = forecaster.release.engine
     snapshot, hierarchy = engine.snapshot, engine.snapshot.hierarchy
+    specification = snapshot.specification
+    leads = [int(lead[0]) for lead in snapshot.known_lead.values()]
     return MetaAnswer(
-        stores=_list_stores(snapshot),
-        families=list(dict.fromkeys(hierarchy.bottoms["family"])),
+        series={name: _values_of(hierarchy, name) for name in specification.series},
+        attributes={
+            each.name: _values_of(hierarchy, each.name) for each in specification.attributes
+        },
+        hierarchy=[
+            LevelInfo(level, columns, hierarchy.slices[level].stop - hierarchy.slices[level].start)
+            for level, columns in hierarchy.levels.items()
+        ],
+        covariates=[
+            CovariateInfo(each.name, each.kind, each.known_ahead, each.by)
+            for each in specification.used
+        ],
+        stores=_list_stores(hierarchy),
+        families=list(dict.fromkeys(hierarchy.bottoms.get("family", ()))),
         levels={level: rows.stop - rows.start for level, rows in hierarchy.slices.items()},
         data={
             "first": snapshot.facts.first_date,
             "last": snapshot.facts.origin,
             "promotions_known_through": snapshot.date_at(
-                snapshot.newest_origin + int(snapshot.known_lead["onpromotion"][0])
+                snapshot.newest_origin + min(leads, default=0)
             ),
         },
         forecast={
@@ -43,17 +58,22 @@ async def meta(forecaster: Forecaster) -> MetaAnswer:
     )
 
 
-def _list_stores(snapshot: Snapshot) -> list[StoreInfo]:
-    """Return the stores with their attributes, by number."""
-    bottoms = snapshot.hierarchy.bottoms
-    first = np.unique(snapshot.hierarchy.group_of("store_nbr"), return_index=True)[1].tolist()
+def _values_of(hierarchy: Hierarchy, column: str) -> list[str]:
+    """Return the distinct values of a column, in their natural order."""
+    values = hierarchy.bottoms[column]
+    first = np.unique(hierarchy.group_of(column), return_index=True)[1]
+    return [values[at] for at in first.tolist()]
+
+
+def _list_stores(hierarchy: Hierarchy) -> list[StoreInfo]:
+    """Return the stores with their attributes, by number; none where there are no such columns."""
+    columns = tuple(StoreInfo.__slots__)
+    if not set(columns) <= hierarchy.bottoms.keys():
+        return []
+    number, *others = columns
+    first = np.unique(hierarchy.group_of(number), return_index=True)[1].tolist()
+    values = hierarchy.bottoms
     return [
-        StoreInfo(
-            store_nbr=int(bottoms["store_nbr"][at]),
-            city=bottoms["city"][at],
-            state=bottoms["state"][at],
-            type=bottoms["type"][at],
-            cluster=bottoms["cluster"][at],
-        )
+        StoreInfo(int(values[number][at]), *(values[column][at] for column in others))
         for at in first
     ]

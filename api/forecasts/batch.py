@@ -18,7 +18,7 @@ from api.forecasts.items import (
     plan_items,
     split_into_slices,
 )
-from api.forecasts.predict import simple_answers
+from api.forecasts.predict import node_answers
 from api.http.operation import operation
 from api.http.parsing import read_json
 from api.http.responses import body_of
@@ -61,7 +61,7 @@ async def predict_batch(forecaster: Forecaster, request: Request) -> Response:
     for some in split_into_slices(planned):
         if written:
             await anyio.lowlevel.checkpoint()
-        for result in build_results(forecaster, some, computed, simple_answers):
+        for result in build_results(forecaster, some, computed, node_answers):
             written.append(body_of(_item_document(len(written), result)))
     return Response(b'{"predictions":[%b]}' % b",".join(written), media_type=JSON)
 

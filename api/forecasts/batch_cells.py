@@ -16,9 +16,15 @@ from features.data.reading.names import canonical
 _WHOLE = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.0+)?")
 
 
-def column_names(header: Sequence[str]) -> list[str]:
-    """Return the column names of a header, without surrounding blanks and in lower case."""
-    return [canonical(name).casefold() for name in header]
+def column_names(header: Sequence[str], known: Collection[str] = ()) -> list[str]:
+    """Return the column names of a header, without surrounding blanks and in lower case.
+
+    Args:
+        known: names that keep their case.
+    """
+    by_case = {name.casefold(): name for name in known}
+    names = [canonical(name).casefold() for name in header]
+    return [by_case.get(name, name) for name in names]
 
 
 def other_delimiter(header: Sequence[str], required: Collection[str]) -> str | None:
@@ -26,7 +32,7 @@ def other_delimiter(header: Sequence[str], required: Collection[str]) -> str | N
     line = ",".join(header)[:1000]
     for delimiter in Delimiter:
         if delimiter is not Delimiter.COMMA:
-            names = column_names(line.split(delimiter.character))
+            names = column_names(line.split(delimiter.character), required)
             if all(name in names for name in required):
                 return delimiter.plural
     return None

@@ -1,8 +1,8 @@
 """POST /predict/batch as text/csv (RFC 4180): a line for each day of each row of the request.
 
-The request has a header with the columns ``store_nbr,family,horizon`` and, if wanted, ``date``; a
-row that cannot be answered gets one line with its problem, and the others are answered. Rows are
-counted from 1, the header not included.
+The request has a header with the columns of the series, such as ``store_nbr,family``, ``horizon``
+and, if wanted, ``date``; a row that cannot be answered gets one line with its problem, and the
+others are answered. Rows are counted from 1, the header not included.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from api.forecasts.items import (
     compute_forecasts,
     plan_items,
 )
-from api.forecasts.predict import Series
+from api.forecasts.predict import RequestedNode
 from api.forecasts.windows import ForecastWindow
 from api.http.parsing import shorten
 from api.schemas.requests import DEFAULT_INTERVALS
@@ -40,11 +40,9 @@ from models.serving.forecaster import Forecaster
 
 MAX_ROWS = 10_000
 
-_REQUIRED = ("store_nbr", "family", "horizon")
-_COLUMNS = (*_REQUIRED, "date")
+_HORIZON, _DATE = "horizon", "date"
 _BOUNDS = tuple(f"{side}_{each}" for each in DEFAULT_INTERVALS for side in ("lower", "upper"))
-_HEADER = ("row", "store_nbr", "family", "date", "prediction", *_BOUNDS, "code", "detail")
-_ROW_HOLDS = "a store, a family, a horizon and perhaps a date"
+_ROW_HOLDS = "the columns of a series, a horizon and perhaps a date"
 _LINE_CHARACTERS = 16_000
 _ROWS_PER_READ = 500
 """Rows that are parsed before other requests get the processor."""
@@ -55,21 +53,26 @@ _ROWS_PER_CHUNK = 50
 
 async def predict_csv(forecaster: Forecaster, request: Request) -> Response:
     """Stream results and problems as CSV, in the order of the rows."""
-    documents = await _read_documents(await request.body())
+    series = forecaster.release.engine.snapshot.specification.series
+    cells = await _read_rows(await request.body(), series)
+    documents = [_item_of(row, series) for row in cells]
     await charge_rows(request, len(documents))
     planned = await plan_items(forecaster, documents)
     await charge_origins(request, forecaster, planned)
     computed = await compute_forecasts(forecaster, planned)
     engine = forecaster.release.engine
     return StreamingResponse(
-        _write_lines(forecaster, documents, planned, computed),
+        _write_lines(forecaster, cells, planned, computed),
         media_type=f"{CSV}; header=present",
         headers={"x-model-version": engine.bundle.name, "x-snapshot": engine.snapshot.name},
     )
 
 
-async def _read_documents(body: bytes) -> list[dict[str, Any]]:
-    """Read the rows as the JSON form has them, yielding to other requests in between.
+async def _read_rows(body: bytes, series: Sequence[str]) -> list[dict[str, Any]]:
+    """Read the rows as values by column, yielding to other requests in between.
+
+    Args:
+        series: columns of the series.
 
     Raises:
         Problem: PARSE_ERROR or BATCH_TOO_LARGE, with the row's number.
@@ -82,7 +85,7 @@ async def _read_documents(body: bytes) -> list[dict[str, Any]]:
     documents: list[dict[str, Any]] = []
     header: list[str] = []
     try:
-        header = _read_header(next(lines, []))
+        header = _read_header(next(lines, []), series)
         for number, values in enumerate(lines, start=1):
             if len(documents) == MAX_ROWS or number > 2 * MAX_ROWS:
                 raise Problem(Code.BATCH_TOO_LARGE, f"The table has more than {MAX_ROWS:,} rows.")
@@ -113,16 +116,17 @@ def _bounded_lines(text: str) -> Iterator[str]:
         yield line
 
 
-def _read_header(cells: list[str]) -> list[str]:
-    header = column_names(cells)
-    if (delimiter := other_delimiter(cells, _REQUIRED)) is not None:
+def _read_header(cells: list[str], series: Sequence[str]) -> list[str]:
+    required = (*series, _HORIZON)
+    header = column_names(cells, (*required, _DATE))
+    if (delimiter := other_delimiter(cells, required)) is not None:
         detail = f"The table uses {delimiter}; separate the values with commas"
         raise Problem(Code.PARSE_ERROR, f"{detail}.", errors=[FieldError("header", detail)])
-    missing = [name for name in _REQUIRED if name not in header]
-    unknown = [name for name in header if name not in _COLUMNS]
+    missing = [name for name in required if name not in header]
+    unknown = [name for name in header if name not in (*required, _DATE)]
     if missing or unknown or len(set(header)) != len(header):
         detail = (
-            f"The first line must name the columns {', '.join(_REQUIRED)} and may name date, each "
+            f"The first line must name the columns {', '.join(required)} and may name date, each "
             f"once; it is {shorten(','.join(cells))!r}"
         )
         raise Problem(Code.INVALID_REQUEST, f"{detail}.", errors=[FieldError("header", detail)])
@@ -141,20 +145,31 @@ def _row_document(header: list[str], values: list[str], number: int) -> dict[str
     return document
 
 
+def _item_of(row: dict[str, Any], series: Sequence[str]) -> dict[str, Any]:
+    """Return a row as an item of a batch: by store and family, or by the columns of the series."""
+    if tuple(series) == ("store_nbr", "family"):
+        return row
+    rest = {name: value for name, value in row.items() if name not in series}
+    return {**rest, "series": {name: row[name] for name in series}}
+
+
 async def _write_lines(
     forecaster: Forecaster,
-    documents: list[dict[str, Any]],
+    cells: list[dict[str, Any]],
     planned: list[PlannedItem],
     computed: ForecastsByOrigin,
 ) -> AsyncIterator[str]:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(_HEADER)
+    series = forecaster.release.engine.snapshot.specification.series
+    header = ("row", *series, _DATE, "prediction", *_BOUNDS, "code", "detail")
+    writer.writerow(header)
     for first in range(0, len(planned), _ROWS_PER_CHUNK):
         chunk = planned[first : first + _ROWS_PER_CHUNK]
         results = build_results(forecaster, chunk, computed, _build_day_cells)
         for number, result in enumerate(results, start=first):
-            writer.writerows(_lines_of_row(number + 1, documents[number], result))
+            echoed = [_as_cell(cells[number].get(name, "")) for name in (*series, _DATE)]
+            writer.writerows(_lines_of_row(number + 1, echoed, result))
         yield out.getvalue()
         out.seek(0)
         out.truncate()
@@ -164,18 +179,19 @@ async def _write_lines(
 def _build_day_cells(
     forecaster: Forecaster,
     window: ForecastWindow,
-    series: Sequence[Series],
+    requested: Sequence[RequestedNode],
     mean: NDArray[np.float64],
 ) -> list[list[list[Any]]]:
-    """Return the cells of each series and day: store, family, date, prediction and bounds."""
-    rows = np.array([row for _, row in series])
+    """Return the cells of each series and day: its columns, date, prediction and bounds."""
+    rows = np.array([row for _, row in requested])
+    nodes = forecaster.release.engine.snapshot.hierarchy.nodes
     days = day_forecasts_of(forecaster, window, rows, mean, DEFAULT_INTERVALS)
     return [
         [
-            [payload.store_nbr, safe_cell(payload.family), *cells]
-            for cells in ([day, *row] for day, row in zip(days.dates, of_node, strict=True))
+            [*map(safe_cell, nodes[row].key), *cells]
+            for cells in ([day, *values] for day, values in zip(days.dates, of_node, strict=True))
         ]
-        for (payload, _), of_node in zip(series, days.values.tolist(), strict=True)
+        for (_, row), of_node in zip(requested, days.values.tolist(), strict=True)
     ]
 
 
@@ -185,10 +201,9 @@ def _as_cell(value: Any) -> Any:
 
 
 def _lines_of_row(
-    number: int, document: dict[str, Any], result: list[list[Any]] | Problem
+    number: int, echoed: list[Any], result: list[list[Any]] | Problem
 ) -> Iterator[list[Any]]:
     if isinstance(result, Problem):
-        echoed = [_as_cell(document.get(name, "")) for name in ("store_nbr", "family", "date")]
         blanks = [""] * (1 + len(_BOUNDS))
         yield [number, *echoed, *blanks, result.code.name, _as_cell(result.detail)]
         return

@@ -42,7 +42,7 @@ _one_at_a_time = anyio.CapacityLimiter(1)  # the boosters serialize calls anyway
 async def explain(forecaster: Forecaster, payload: ExplainRequest) -> Computation[ExplainAnswer]:
     """Explain a node's forecast for a day, or for a sum of days, by its features."""
     snapshot = forecaster.release.engine.snapshot
-    row = node_row(snapshot, payload.store_nbr, payload.family)
+    row = node_row(snapshot, payload)
     window = window_of(snapshot, payload.date, payload.horizon or 1)
     bottoms = len(bottoms_below(snapshot.hierarchy, row))
 

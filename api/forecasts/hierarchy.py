@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from api.forecasts.days import COMPUTED, forecast
-from api.forecasts.tree import Tree, way_of
+from api.forecasts.nodes import row_of_id
+from api.forecasts.tree import Tree
+from api.forecasts.ways import way_through
 from api.forecasts.windows import previous_days, window_of
 from api.http.operation import Computation, operation
 from api.http.pricing import cost_of_origin, is_past
@@ -11,6 +13,8 @@ from api.http.responses import reference
 from api.http.tags import Tag
 from api.schemas.forecasts import HierarchyAnswer
 from api.schemas.requests import HierarchyQuery
+from errors import Code
+from features.data.specification import TOTAL
 from models.serving.forecaster import Forecaster
 
 
@@ -19,7 +23,15 @@ async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computatio
     """Forecast the coherent tree for a day, or for a sum of days."""
     engine = forecaster.release.engine
     snapshot = engine.snapshot
-    way, row = way_of(snapshot.hierarchy, query)
+    row = row_of_id(snapshot, query.node or TOTAL, pointer="node")
+    level = snapshot.hierarchy.nodes[row].level
+    way = way_through(
+        snapshot.hierarchy,
+        level,
+        query.by,
+        pointer="by",
+        passed_by=(Code.INVALID_NODE, "node"),
+    )
     window = window_of(snapshot, query.date, query.horizon or 1, pointer="date")
     before = previous_days(snapshot, window)
 
@@ -34,7 +46,7 @@ async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computatio
             date=snapshot.date_at(int(window.days[0])),
             horizon=len(window.horizons),
             previous_date=None if before is None else snapshot.date_at(before.start),
-            by=way,
+            by="/".join(way[1:-1]),
             origin=snapshot.date_at(window.origin),
             tree=tree.below(row, query.depth),
             model_version=engine.bundle.name,

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 
 from api.forecasts.days import forecast
-from api.forecasts.nodes import bottom_row
-from api.forecasts.predict import Series
+from api.forecasts.nodes import bottom_row, node_row
+from api.forecasts.predict import RequestedNode
 from api.forecasts.windows import ForecastWindow, window_of
 from api.http.parsing import validate_document
 from api.http.pricing import PARSED_ROWS_OF_A_UNIT, PAST_ORIGIN, PLANNED_ROWS_OF_A_UNIT, charge
-from api.schemas.requests import SimpleRequest
+from api.schemas.requests import ForecastRequest, SimpleRequest
 from errors import Code, Problem
 from features.data.snapshot import Snapshot
 from models.serving.forecaster import Forecaster
@@ -38,7 +38,7 @@ _NUMBERS_PER_TURN = 10_000
 class Item:
     """A valid item of a batch: its payload, its row in the hierarchy and its days."""
 
-    payload: SimpleRequest
+    payload: SimpleRequest | ForecastRequest
     row: int
     window: ForecastWindow
 
@@ -55,10 +55,10 @@ class OriginForecasts:
     horizons: NDArray[np.intp]
     values: NDArray[np.float64]
 
-    def of(self, series: Sequence[Series], window: ForecastWindow) -> NDArray[np.float64]:
-        """Return the forecasts of some series and days, shape (series, days)."""
+    def of(self, requested: Sequence[RequestedNode], window: ForecastWindow) -> NDArray[np.float64]:
+        """Return the forecasts of some nodes and days, shape (nodes, days)."""
         at = np.searchsorted(self.horizons, window.horizons)
-        rows = np.array([row for _, row in series])
+        rows = np.array([row for _, row in requested])
         values: NDArray[np.float64] = self.values[np.ix_(rows, at)]
         return values
 
@@ -101,8 +101,7 @@ def _plan_item(
     origins: set[int],
 ) -> PlannedItem:
     try:
-        payload = validate_document(document, SimpleRequest)
-        row = bottom_row(snapshot, payload.store_nbr, payload.family)
+        payload, row = _resolve(snapshot, document)
         window = windows(payload.date, payload.horizon)
     except Problem as problem:
         return problem.as_value()
@@ -114,6 +113,15 @@ def _plan_item(
         return Problem.in_field(Code.BATCH_TOO_LARGE, "/date", detail)
     origins.add(window.origin)
     return Item(payload, row, window)
+
+
+def _resolve(snapshot: Snapshot, document: Any) -> tuple[SimpleRequest | ForecastRequest, int]:
+    """Return an item and the row of its node: one that names a node or a series, or a store."""
+    if isinstance(document, dict) and document.keys() & {"node", "series"}:
+        request = validate_document(document, ForecastRequest)
+        return request, node_row(snapshot, request)
+    simple = validate_document(document, SimpleRequest)
+    return simple, bottom_row(snapshot, simple.store_nbr, simple.family)
 
 
 async def charge_rows(request: Request, count: int) -> None:
@@ -170,9 +178,9 @@ async def compute_forecasts(
 
 Result = TypeVar("Result")
 ResultBuilder = Callable[
-    [Forecaster, ForecastWindow, Sequence[Series], NDArray[np.float64]], Sequence[Result]
+    [Forecaster, ForecastWindow, Sequence[RequestedNode], NDArray[np.float64]], Sequence[Result]
 ]
-"""Builds the results of series of one window from forecasts in units, shape (series, days)."""
+"""Builds the results of nodes of one window from forecasts in units, shape (nodes, days)."""
 
 
 def build_results(
@@ -205,7 +213,7 @@ def build_results(
         window = items[0][1].window
         of_origin = computed[window.origin]
         assert isinstance(of_origin, OriginForecasts), "the others have their problem already"
-        series = [Series(item.payload, item.row) for _, item in items]
-        built = make(forecaster, window, series, of_origin.of(series, window))
+        requested = [RequestedNode(item.payload, item.row) for _, item in items]
+        built = make(forecaster, window, requested, of_origin.of(requested, window))
         results |= {number: result for (number, _), result in zip(items, built, strict=True)}
     return [results[number] for number in range(len(planned))]

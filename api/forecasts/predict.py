@@ -1,8 +1,8 @@
-"""POST /predict/simple, a series; and POST /predict, a row of the model."""
+"""POST /forecast, any node; POST /predict/simple, a series; and POST /predict, a row."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import anyio.to_thread
@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 
 from api.forecasts.days import COMPUTED, day_forecasts_of, forecast, forecast_base
-from api.forecasts.nodes import bottom_row
+from api.forecasts.nodes import bottom_row, node_row, row_of_values
 from api.forecasts.rows import Row, filled_row, whole_row
 from api.forecasts.windows import ForecastWindow, window_of
 from api.http.operation import Computation, operation
 from api.http.pricing import charge, cost_of_origin, is_past
 from api.http.responses import basis_of, known_through, reference
 from api.http.tags import Tag
-from api.schemas.forecasts import RowAnswer, SimpleAnswer
-from api.schemas.requests import RowRequest, SimpleRequest
+from api.schemas.forecasts import ForecastAnswer, RowAnswer, SimpleAnswer
+from api.schemas.requests import ForecastRequest, RowRequest, SimpleRequest
 from errors import Code, Problem
+from features.data.hierarchy import Hierarchy
+from features.data.snapshot import Snapshot
+from features.data.specification import BOTTOM
 from features.matrix import known_covariates
 from models.serving.forecaster import Forecaster
 
@@ -36,41 +39,57 @@ async def predict_simple(
 
     async def compute() -> Any:
         mean = (await forecast(forecaster, window))[[row]]
-        return simple_answers(forecaster, window, [Series(payload, row)], mean)[0]
+        return node_answers(forecaster, window, [RequestedNode(payload, row)], mean)[0]
 
     cost = cost_of_origin(snapshot, window)
     return Computation(compute, cost, shared=is_past(snapshot, window))
 
 
-class Series(NamedTuple):
-    """A requested bottom series, and its row in the hierarchy."""
+@operation("POST", "/forecast", Tag.FORECASTS, error_codes=COMPUTED)
+async def forecast_node(
+    forecaster: Forecaster, payload: ForecastRequest
+) -> Computation[ForecastAnswer]:
+    """Forecast a node of any level, day by day, with intervals."""
+    snapshot = forecaster.release.engine.snapshot
+    row = node_row(snapshot, payload)
+    window = window_of(snapshot, payload.date, payload.horizon)
 
-    payload: SimpleRequest
+    async def compute() -> Any:
+        mean = (await forecast(forecaster, window))[[row]]
+        return node_answers(forecaster, window, [RequestedNode(payload, row)], mean)[0]
+
+    cost = cost_of_origin(snapshot, window)
+    return Computation(compute, cost, shared=is_past(snapshot, window))
+
+
+class RequestedNode(NamedTuple):
+    """A requested node, and its row in the hierarchy."""
+
+    payload: SimpleRequest | ForecastRequest
     row: int
 
 
-def simple_answers(
+def node_answers(
     forecaster: Forecaster,
     window: ForecastWindow,
-    series: Sequence[Series],
+    requested: Sequence[RequestedNode],
     mean: NDArray[np.float64],
 ) -> list[dict[str, Any]]:
-    """Return the answers for bottom series with the forecasts `mean`, shape (n, days).
+    """Return the answers for nodes with the forecasts `mean`, shape (n, days).
 
     Args:
-        series: of one window and the same intervals; many cost little more than one.
+        requested: of one window and the same intervals; many cost little more than one.
     """
     engine = forecaster.release.engine
     snapshot = engine.snapshot
-    rows = np.array([row for _, row in series])
-    days = day_forecasts_of(forecaster, window, rows, mean, series[0].payload.intervals)
+    rows = np.array([row for _, row in requested])
+    days = day_forecasts_of(forecaster, window, rows, mean, requested[0].payload.intervals)
     origin, first = snapshot.date_at(window.origin), snapshot.date_at(int(window.days[0]))
-    basis = basis_of(engine, window, series[0].row)
+    basis = basis_of(engine, window, requested[0].row)
+    hierarchy = snapshot.hierarchy
     return [
         {
-            **first_day,
-            "store_nbr": payload.store_nbr,
-            "family": payload.family,
+            **_name_node(hierarchy, payload, row, first_day),
             "date": first,
             "horizon": payload.horizon,
             "forecast": of_days,
@@ -79,8 +98,8 @@ def simple_answers(
             **basis,
             "known_through": known,
         }
-        for (payload, _), first_day, of_days, method, known in zip(
-            series,
+        for (payload, row), first_day, of_days, method, known in zip(
+            requested,
             days.first_days(),
             days.as_json(),
             engine.methods(window.origin, rows),
@@ -88,6 +107,20 @@ def simple_answers(
             strict=True,
         )
     ]
+
+
+def _name_node(
+    hierarchy: Hierarchy,
+    payload: SimpleRequest | ForecastRequest,
+    row: int,
+    first_day: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the first fields of an answer: the node, as its request names it."""
+    if isinstance(payload, SimpleRequest):
+        return {**first_day, "store_nbr": payload.store_nbr, "family": payload.family}
+    node = hierarchy.nodes[row]
+    values = dict(zip(hierarchy.levels[node.level], node.key, strict=True))
+    return {"node": node.id, "level": node.level, "series": values}
 
 
 @operation("POST", "/predict", Tag.FORECASTS, error_codes=COMPUTED | {Code.INVALID_FEATURES})
@@ -98,14 +131,14 @@ async def predict(forecaster: Forecaster, payload: RowRequest, request: Request)
     origin = None
     if isinstance(payload.features, list) and payload.date is not None:
         raise _array_with_series()
-    if payload.store_nbr is None and payload.family is None:
+    if payload.series is None and payload.store_nbr is None and payload.family is None:
         row, filled = whole_row(contract, payload.features), []
-    elif payload.store_nbr is None or payload.family is None:
+    elif payload.series is None and (payload.store_nbr is None or payload.family is None):
         raise _incomplete_series("store_nbr" if payload.store_nbr is None else "family")
     elif isinstance(payload.features, list):
         raise _array_with_series()
     else:
-        node = bottom_row(snapshot, payload.store_nbr, payload.family)
+        node = _series_row(snapshot, payload)
         window = window_of(snapshot, payload.date, 1)
         await charge(request, cost_of_origin(snapshot, window))
         known = await anyio.to_thread.run_sync(_row_from_snapshot, forecaster, node, window)
@@ -123,6 +156,15 @@ async def predict(forecaster: Forecaster, payload: RowRequest, request: Request)
         snapshot=reference(snapshot),
         degraded=False,
     )
+
+
+def _series_row(snapshot: Snapshot, payload: RowRequest) -> int:
+    """Return the row of the bottom series that a request names."""
+    if payload.series is not None:
+        return row_of_values(snapshot, payload.series, level=BOTTOM)
+    assert payload.store_nbr is not None
+    assert payload.family is not None
+    return bottom_row(snapshot, payload.store_nbr, payload.family)
 
 
 def _row_from_snapshot(forecaster: Forecaster, node: int, window: ForecastWindow) -> Row:

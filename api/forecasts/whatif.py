@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from api.forecasts.days import COMPUTED, translate_runner_errors
 from api.forecasts.nodes import node_row
-from api.forecasts.tree import DEFAULT_WAY
+from api.forecasts.ways import Way, way_through
 from api.forecasts.windows import ForecastWindow, window_of
 from api.http.operation import Computation, operation
 from api.http.pricing import SCENARIO, SERIES_OF_A_UNIT, cost_of_origin
@@ -21,7 +21,7 @@ from api.schemas.requests import Override, WhatifRequest
 from errors import Code, FieldError, Problem
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
-from features.data.specification import BOTTOM, TOTAL
+from features.data.specification import BOTTOM
 from models.scenario import Adjustment, AdjustmentError, bottoms_below
 from models.serving.forecaster import Comparison, Forecaster
 from storage.keys import Scope
@@ -38,8 +38,8 @@ from storage.keys import Scope
 async def whatif(forecaster: Forecaster, payload: WhatifRequest) -> Computation[WhatifAnswer]:
     """Compare a node's forecast with a scenario in which covariates are overridden."""
     snapshot = forecaster.release.engine.snapshot
-    row = node_row(snapshot, payload.store_nbr, payload.family)
-    way = _choose_way(snapshot.hierarchy.nodes[row].level, payload.by)
+    row = node_row(snapshot, payload)
+    way = way_through(snapshot.hierarchy, snapshot.hierarchy.nodes[row].level, payload.by)
     window = window_of(snapshot, payload.date, payload.horizon)
     series = len(bottoms_below(snapshot.hierarchy, row))
 
@@ -58,7 +58,7 @@ def _whatif_answer(
     row: int,
     changes: Changes,
     adjustments: Sequence[Adjustment],
-    way: str,
+    way: Way,
     depth: int,
 ) -> WhatifAnswer:
     engine = forecaster.release.engine
@@ -135,20 +135,6 @@ def _describe_applied(snapshot: Snapshot, row: int, adjustment: Adjustment) -> A
     }
 
 
-def _choose_way(level: str, by: str | None) -> str:
-    """Return the level through which a node's descendants are reached: store or family.
-
-    Raises:
-        Problem: INVALID_REQUEST: the node's children are not on the requested way.
-    """
-    if level in (TOTAL, BOTTOM):
-        return by or DEFAULT_WAY
-    if by not in (None, level):
-        detail = f"A {level} is not divided by {by}; leave out by, or ask by={level}."
-        raise Problem(Code.INVALID_REQUEST, detail, errors=[FieldError("/by", detail)])
-    return level
-
-
 def _ancestors(hierarchy: Hierarchy, row: int) -> list[int]:
     """Return the rows of the nodes that this one is a part of, the nearest first."""
     own = set(hierarchy.levels[hierarchy.nodes[row].level])
@@ -193,12 +179,12 @@ class Changes:
         node = self.hierarchy.nodes[row]
         return NodeChange(node.id, node.level, *self._sums(row))
 
-    def children(self, row: int, way: str, depth: int) -> list[ChildChange]:
+    def children(self, row: int, way: Way, depth: int) -> list[ChildChange]:
         """Return the changes of the nodes below one, `depth` levels deep."""
         level = self.hierarchy.nodes[row].level
-        below = {TOTAL: way, way: BOTTOM}.get(level)
-        if below is None or not depth:
+        if level == BOTTOM or not depth:
             return []
+        below = way[way.index(level) + 1]
         rows: Sequence[int] = self.hierarchy.children(level, below).get(row, ())
         nodes = [(child, self.hierarchy.nodes[child]) for child in rows]
         return [

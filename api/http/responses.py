@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from hashlib import blake2b
+from itertools import chain
 from typing import Any, TypedDict
 
 import numpy as np
@@ -91,18 +92,19 @@ def basis_of(engine: ForecastEngine, window: ForecastWindow, row: int) -> Basis:
 def known_through(
     snapshot: Snapshot, origin: int, rows: Sequence[int] | NDArray[np.intp]
 ) -> list[dict[str, date]]:
-    """Return the last day up to which the promotions of each node were known at an origin.
+    """Return the last day up to which each covariate of each node was known at an origin.
 
     The sales have a day of their own only where they are not delivered up to the origin.
     """
-    planned = (origin + snapshot.known_lead["onpromotion"][rows]).tolist()
+    last: dict[str, list[int]] = {
+        name: (origin + lead[rows]).tolist() for name, lead in snapshot.known_lead.items()
+    }
     delivered = snapshot.sales_known_through[rows].tolist()
-    dates = {day: snapshot.date_at(day) for day in {*planned, *delivered}}
+    dates = {day: snapshot.date_at(day) for day in {*delivered, *chain(*last.values())}}
     return [
-        {"onpromotion": dates[promotions]}
-        if sales >= origin
-        else {"onpromotion": dates[promotions], "sales": dates[sales]}
-        for promotions, sales in zip(planned, delivered, strict=True)
+        {name: dates[days[number]] for name, days in last.items()}
+        | ({} if sales >= origin else {"sales": dates[sales]})
+        for number, sales in enumerate(delivered)
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from api.schemas.answer import Answer, SnapshotRef
+from features.data.specification import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,9 @@ class PastDay(Answer):
     units: float | None
     """Null where the day of the node, or of a part of it, is not delivered yet."""
     onpromotion: float | None
-    """Items on promotion; null where not known."""
+    """Items on promotion; null where not known, or where there is no such covariate."""
+    covariates: dict[str, float | None]
+    """Covariates that are known ahead, of the node: the sum of a count, the mean of a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +80,47 @@ class StoreInfo(Answer):
 
 
 @dataclass(frozen=True, slots=True)
-class MetaAnswer(Answer):
-    """Stores, families, dates and options that requests may name."""
+class LevelInfo(Answer):
+    """A level of the hierarchy."""
 
+    name: str
+    columns: tuple[str, ...]
+    """Columns whose values name its nodes; none of the total's."""
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CovariateInfo(Answer):
+    """A quantity beside the sales that the model reads."""
+
+    name: str
+    kind: Kind
+    known_ahead: bool
+    """Whether days ahead are known, and can be adjusted in a what-if."""
+    by: tuple[str, ...]
+    """Columns of the series that it varies with."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetaAnswer(Answer):
+    """Series, dates and options that requests may name."""
+
+    series: dict[str, list[str]]
+    """Columns whose values together name a series, with their values."""
+    attributes: dict[str, list[str]]
+    """Columns that describe the series, with their values."""
+    hierarchy: list[LevelInfo]
+    """Levels, the total first and the series last."""
+    covariates: list[CovariateInfo]
     stores: list[StoreInfo]
+    """Empty where the series are not named by store and family."""
     families: list[str]
+    """Empty where the series are not named by store and family."""
     levels: dict[str, int]
     """Nodes of each level."""
     data: dict[str, dt.date]
-    """First and last day with known sales, and the last with planned promotions."""
+    """First and last day with known sales, and the last on which covariates of all series are known
+    (`promotions_known_through`)."""
     forecast: dict[str, dt.date]
     """First and last day that a forecast may reach."""
     horizons: tuple[int, ...]

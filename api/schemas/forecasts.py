@@ -93,8 +93,37 @@ class SimpleAnswer(Answer):
     in_sample: bool
     """Whether a day of this forecast is among those that the model was trained on."""
     known_through: dict[str, dt.date]
-    """Last day up to which the promotions of the node were known; and its `sales`, where they
-    are not delivered up to `origin`."""
+    """Last day up to which each covariate of the node was known; and its `sales`, where they are
+    not delivered up to `origin`."""
+    snapshot: SnapshotRef
+    degraded: bool
+    """Whether this forecast was computed otherwise than it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastAnswer(Answer):
+    """A node of any level, day by day."""
+
+    node: str
+    level: str
+    series: dict[str, str]
+    """Values of the columns of its level; empty for the total."""
+    date: dt.date
+    """The first day forecast."""
+    horizon: int
+    forecast: list[DayForecast]
+    origin: dt.date
+    """The last day whose sales the forecast rests on."""
+    method: Method
+    """As in `SimpleAnswer`; `sum` for a node above the series."""
+    model_version: str
+    model_trained_through: dt.date
+    """The last day whose sales the model was trained on."""
+    in_sample: bool
+    """Whether a day of this forecast is among those that the model was trained on."""
+    known_through: dict[str, dt.date]
+    """Last day up to which each covariate of the node was known; and its `sales`, where they are
+    not delivered up to `origin`."""
     snapshot: SnapshotRef
     degraded: bool
     """Whether this forecast was computed otherwise than it should."""
@@ -126,7 +155,7 @@ class HierarchyAnswer(Answer):
     """First day of the previous period: the newest of as many days that is over by then and
     begins on the same weekday. Null where its sales are not known."""
     by: str
-    """First level below the total."""
+    """Levels between the total and the series, separated by slashes."""
     origin: dt.date
     tree: NodeForecast
     model_version: str
@@ -154,4 +183,4 @@ class RowAnswer(Answer):
 class BatchAnswer(Answer):
     """A result or a problem for each item, in their order."""
 
-    predictions: list[SimpleAnswer | ProblemPart]
+    predictions: list[SimpleAnswer | ForecastAnswer | ProblemPart]

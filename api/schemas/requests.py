@@ -7,6 +7,7 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,6 +22,7 @@ from typing_extensions import TypeAliasType
 from api.schemas.field_codes import RefusedAs
 from errors import Code
 from features.data.reading.days import describe_form
+from features.data.snapshot import MAX_HORIZON
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 
 _EXACT_LIMIT = 2**53
@@ -36,13 +38,19 @@ def _whole_number(value: object) -> object:
 WholeNumber = Annotated[int, BeforeValidator(_whole_number), Field(strict=True)]
 
 HORIZONS = (15, 30, 60, 90)
+"""Numbers of days that clients of the replaced system choose from."""
 # aliases with a name of their own, under which the OpenAPI document describes them once
-Horizon = TypeAliasType("Horizon", Literal[15, 30, 60, 90])
-Grouping = TypeAliasType("Grouping", Literal["store", "family"])
+Horizon = TypeAliasType("Horizon", Annotated[WholeNumber, Field(ge=1, le=MAX_HORIZON)])
 Operation = TypeAliasType("Operation", Literal["set", "add", "multiply"])
 DEFAULT_INTERVALS = (80, 95)
 Nominal = Annotated[WholeNumber, Field(ge=MIN_NOMINAL, le=MAX_NOMINAL)]
 """Nominal coverage of an interval, in percent."""
+Intervals = Annotated[
+    tuple[Nominal, ...],
+    Field(max_length=50),
+    FailFast(),
+    AfterValidator(lambda nominals: tuple(dict.fromkeys(nominals))),
+]
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -74,6 +82,27 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+Name = Annotated[str, Field(max_length=1000)]
+SeriesKey = Annotated[
+    dict[Name, Annotated[int | str, Field(union_mode="left_to_right")]], Field(max_length=20)
+]
+"""Values by column."""
+
+
+class NodeRequest(Request):
+    """A node of any level of the hierarchy, named in one of three ways; the total if in none."""
+
+    node: Annotated[Name | None, _A_NODE] = None
+    """Id, such as `store:1/family:DAIRY`, `family:DAIRY` or `total`; `/hierarchy` has them."""
+    series: Annotated[SeriesKey | None, _A_NODE] = None
+    """Values of the columns of a level, such as `{"store_nbr": 1, "family": "DAIRY"}`; `/meta` has
+    the columns and their values."""
+    store_nbr: Annotated[WholeNumber | None, _A_STORE] = None
+    """All stores if left out."""
+    family: Annotated[str | None, _A_FAMILY] = None
+    """All families if left out."""
+
+
 class SimpleRequest(Request):
     """A bottom series: a family in a store."""
 
@@ -84,14 +113,20 @@ class SimpleRequest(Request):
     date: Annotated[Day | None, _A_DATE] = None
     """First day to forecast; if left out, the day after the newest sales."""
     horizon: Annotated[Horizon, _A_HORIZON]
-    """Days to forecast."""
-    intervals: Annotated[tuple[Nominal, ...], Field(max_length=50), FailFast()] = DEFAULT_INTERVALS
+    """Days to forecast, 1 to 90."""
+    intervals: Intervals = DEFAULT_INTERVALS
     """Nominal coverage of the requested intervals, in percent."""
 
-    @field_validator("intervals")
-    @classmethod
-    def _drop_duplicates(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(dict.fromkeys(value))
+
+class ForecastRequest(NodeRequest):
+    """A node of any level, and the days to forecast."""
+
+    date: Annotated[Day | None, _A_DATE] = None
+    """First day to forecast; if left out, the day after the newest sales."""
+    horizon: Annotated[Horizon, _A_HORIZON]
+    """Days to forecast, 1 to 90."""
+    intervals: Intervals = DEFAULT_INTERVALS
+    """Nominal coverage of the requested intervals, in percent."""
 
 
 class HierarchyQuery(Request):
@@ -101,8 +136,9 @@ class HierarchyQuery(Request):
     """First day; if left out, the day after the newest sales."""
     horizon: Annotated[QueryHorizon | None, _A_HORIZON] = None
     """Days to add up; one day if left out."""
-    by: Grouping | None = None
-    """First level below the total; `store` if left out."""
+    by: Name | None = None
+    """Levels between the total and the series, each below the one before: one level, or several
+    separated by slashes, such as `store`; the first that `/meta` lists if left out."""
     node: Annotated[str | None, _A_NODE] = None
     """Root of the tree, such as `store:1` or `family:DAIRY`; the total if left out."""
     depth: Annotated[int, Field(ge=0)] | None = None
@@ -115,8 +151,11 @@ class RowRequest(Request):
     features: list[Any] | dict[str, Any]
     """The whole row in the order of `/meta`, or names and values. A value is a number, null where
     not known, or the name of a category."""
+    series: Annotated[SeriesKey | None, _A_NODE] = None
+    """Values of the columns of a series: features that the request leaves out are taken from the
+    data."""
     store_nbr: Annotated[WholeNumber | None, _A_STORE] = None
-    """With `family`: features that the request leaves out are taken from the data."""
+    """With `family`: the same for retailers whose series are so named."""
     family: Annotated[str | None, _A_FAMILY] = None
     """See `store_nbr`."""
     date: Annotated[Day | None, _A_DATE] = None
@@ -131,7 +170,12 @@ class RowRequest(Request):
 
 
 MAX_ITEMS = 100
-_ITEM_SCHEMA = {"$ref": "#/components/schemas/SimpleRequest"}
+_ITEM_SCHEMA = {
+    "anyOf": [
+        {"$ref": "#/components/schemas/SimpleRequest"},
+        {"$ref": "#/components/schemas/ForecastRequest"},
+    ]
+}
 """Schema of an item for clients. The server validates items one by one, after the batch: an invalid
 item has its problem in its place, and does not make the batch invalid."""
 
@@ -143,16 +187,12 @@ class BatchRequest(Request):
         list[Annotated[Any, WithJsonSchema(_ITEM_SCHEMA)]],
         Field(min_length=1, json_schema_extra={"maxItems": MAX_ITEMS}),
     ]
-    """Each as for `/predict/simple`."""
+    """Each as for `/predict/simple`; or, with `node` or `series`, as for `/forecast`."""
 
 
-class HistoricalRequest(Request):
-    """Days of a bottom series, a store, a family, or all of it."""
+class HistoricalRequest(NodeRequest):
+    """Past days of a node of any level."""
 
-    store_nbr: Annotated[WholeNumber | None, _A_STORE] = None
-    """All stores if left out."""
-    family: Annotated[str | None, _A_FAMILY] = None
-    """All families if left out."""
     first: Annotated[Day | None, Field(alias="from"), _A_DATE] = None
     """First day; if left out, 89 days before the last."""
     last: Annotated[Day | None, Field(alias="to"), _A_DATE] = None
@@ -161,13 +201,9 @@ class HistoricalRequest(Request):
     """Days of a page."""
 
 
-class ExplainRequest(Request):
-    """A bottom series, a store, a family, or all of it."""
+class ExplainRequest(NodeRequest):
+    """A node of any level, and the days whose forecast is explained."""
 
-    store_nbr: Annotated[WholeNumber | None, _A_STORE] = None
-    """All stores if left out."""
-    family: Annotated[str | None, _A_FAMILY] = None
-    """All families if left out."""
     date: Annotated[Day | None, _A_DATE] = None
     """First day; if left out, the day after the newest sales."""
     horizon: Annotated[Horizon | None, _A_HORIZON] = None
@@ -185,7 +221,8 @@ class Override(Request):
     op: Operation = "set"
     """Operation of the value; a holiday can only be set."""
     value: SkipValidation[float | str | None]
-    """Items on promotion of each series; or the name of a holiday, null for a day that is none."""
+    """Of each series, such as items on promotion; or the name of a holiday, null for a day that is
+    none."""
     first: Annotated[Day | None, Field(alias="from")] = None
     """First day; the first of the what-if if left out."""
     last: Annotated[Day | None, Field(alias="to")] = None
@@ -195,13 +232,9 @@ class Override(Request):
 _OverrideOrValue = Override | float | str | None
 
 
-class WhatifRequest(Request):
-    """Assumptions on a bottom series, a store, a family, or all of it."""
+class WhatifRequest(NodeRequest):
+    """Assumptions on a node of any level."""
 
-    store_nbr: Annotated[WholeNumber | None, _A_STORE] = None
-    """All stores if left out."""
-    family: Annotated[str | None, _A_FAMILY] = None
-    """All families if left out."""
     date: Annotated[Day | None, _A_DATE] = None
     """First day to forecast; if left out, the day after the newest sales."""
     horizon: Annotated[Horizon, _A_HORIZON]
@@ -210,8 +243,9 @@ class WhatifRequest(Request):
         str,
         Annotated[Override, BeforeValidator(_as_override, json_schema_input_type=_OverrideOrValue)],
     ] = Field(default_factory=dict)
-    """By covariate: `onpromotion` or `holiday`. A value that stands alone is set on all days."""
-    by: Grouping | None = None
-    """First level below the total; `store` if left out."""
-    depth: Annotated[WholeNumber, Field(ge=0, le=2)] = 1
+    """By covariate: one that is known ahead (`/meta` lists them), such as `onpromotion`, or
+    `holiday`. A value that stands alone is set on all days."""
+    by: Name | None = None
+    """Levels between the node and its series, as for `/hierarchy`."""
+    depth: Annotated[WholeNumber, Field(ge=0, le=20)] = 1
     """Levels to include below the node."""

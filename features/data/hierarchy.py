@@ -141,6 +141,13 @@ class Hierarchy:
         self._ancestors[level] = result
         return result
 
+    def divides(self, above: str, below: str) -> bool:
+        """Return whether every node of a level lies within one node of another level."""
+        above_of, below_of = self._member_of[above], self._member_of[below]
+        return len(set(zip(above_of.tolist(), below_of.tolist(), strict=True))) == len(
+            set(below_of.tolist())
+        )
+
     def children(self, level: str, below: str) -> dict[int, list[int]]:
         """Return the rows of the nodes of level `below` by the row of their ancestor at `level`."""
         if (level, below) not in self._children:
