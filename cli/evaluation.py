@@ -113,11 +113,12 @@ def reconcile_study(
     """Compare ways to make forecasts add up, on the backtest's windows of 16 days."""
     with extra("backtest"):
         from training.evaluation.reconciliation_study import reduce_recipe, run_study
+        from training.recipe import DEFAULT
 
     with tables_and_recipe(data) as (folder, recipe), progress() as reporter:
         result = run_study(
             folder,
-            reduce_recipe(recipe, rows=rows, trees=trees),
+            reduce_recipe(recipe or DEFAULT, rows=rows, trees=trees),
             out,
             layout=layout_of(delimiter, decimal, dates) if data else STANDARD,
             frozen=frozen.date() if frozen else None,

@@ -55,18 +55,18 @@ def without_training(error: ModuleNotFoundError) -> bool:
 
 
 @contextmanager
-def tables_and_recipe(data: Path | None) -> Iterator[tuple[Path, Recipe]]:
+def tables_and_recipe(data: Path | None) -> Iterator[tuple[Path, Recipe | None]]:
     """Yield the folder of tables, and the recipe to train on them.
 
-    These are `data` with the default recipe, or, if it is None, the demo's tables with the demo's
-    recipe; these tables are deleted at the end.
+    These are `data` with None, for a recipe that suits the data; or, if it is None, the demo's
+    tables with the demo's recipe; these tables are deleted at the end.
     """
     # Not at the top: the serving image has no `training`, but has commands that import this module.
     from training.demo.generator import write_demo
-    from training.recipe import DEFAULT, DEMO
+    from training.recipe import DEMO
 
     if data is not None:
-        yield data, DEFAULT
+        yield data, None
         return
     with tempfile.TemporaryDirectory(prefix="mlrf-demo-") as folder:
         yield write_demo(Path(folder)), DEMO

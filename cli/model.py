@@ -15,6 +15,7 @@ from cli import inputs
 from cli.inputs import Data, Threads, extra, tables_and_recipe
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.progress import err, progress
+from cli.quality import show_quality
 from config.settings import get_settings
 from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delimiter, TableLayout
 from storage.artifacts import Store
@@ -141,6 +142,7 @@ def train_model(
             layout=STANDARD if data is None else layout,
             on_report=show_warnings,
         )
+    show_quality(store.bundles / release.bundle)
     err.print(
         f"Bundle {release.bundle} and snapshot {release.snapshot} in {store.root} are served from "
         "now on, by servers that are running too."

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_
 from features.contract import FEATURES_VERSION, UNKNOWN_CODE, Contract, feature_set
 from features.data.snapshot import Snapshot
 from features.data.specification import BOTTOM, FAVORITA, TOTAL, Specification
+from models.baselines import Baseline
 from models.intervals import Calibration
 from models.model import SegmentedModel
 from models.onnx import OnnxModel
@@ -31,6 +33,8 @@ VARIANCES_FILE = "variances.json"
 GOLDEN_ROWS_FILE = "golden_rows.npy"
 GOLDEN_OUTPUTS_FILE = "golden_outputs.npy"
 CALIBRATION_FILE = "intervals.npz"
+FALLBACKS_FILE = "fallbacks.json"
+"""Present only if a rule forecasts some series."""
 METRICS_FILE = "metrics.json"
 
 
@@ -97,6 +101,7 @@ class Bundle:
         variances: of the base forecasts' errors by node id (see `models.reconciliation`).
         calibration: of its intervals; None for a model that is only evaluated, never served.
         metrics: its quality figures; no other source of them exists.
+        fallbacks: rules that forecast bottom series instead of the model, by their ids.
     """
 
     name: str
@@ -106,6 +111,7 @@ class Bundle:
     variances: Mapping[str, float]
     calibration: Calibration | None
     metrics: Mapping[str, Any]
+    fallbacks: Mapping[str, Baseline]
     model: SegmentedModel
 
     def check_fits(self, snapshot: Snapshot) -> None:
@@ -155,6 +161,7 @@ def write_bundle(
     variances: Mapping[str, float],
     calibration: Calibration | None,
     metrics: Mapping[str, Any],
+    fallbacks: Mapping[str, Baseline] = MappingProxyType({}),
 ) -> Artifact:
     """Write a bundle into the folder `destination`; its golden outputs are the ONNX graphs'."""
     with staging(destination) as folder:
@@ -166,6 +173,8 @@ def write_bundle(
         (folder / METRICS_FILE).write_bytes(orjson.dumps(metrics, option=orjson.OPT_INDENT_2))
         (folder / CONTRACT_FILE).write_bytes(orjson.dumps(contract.model_dump()))
         (folder / VARIANCES_FILE).write_bytes(orjson.dumps(dict(variances)))
+        if fallbacks:
+            (folder / FALLBACKS_FILE).write_bytes(orjson.dumps(dict(fallbacks)))
         np.save(folder / GOLDEN_ROWS_FILE, golden_rows)
         outputs = _load_model(folder, facts, contract, threads=1).predict(golden_rows)
         np.save(folder / GOLDEN_OUTPUTS_FILE, outputs)
@@ -223,6 +232,11 @@ def load_bundle(folder: Path, *, threads: int = 1) -> Bundle:
         golden_rows = np.load(folder / GOLDEN_ROWS_FILE, allow_pickle=False)
         golden_outputs = np.load(folder / GOLDEN_OUTPUTS_FILE, allow_pickle=False)
         metrics = orjson.loads((folder / METRICS_FILE).read_bytes())
+        fallbacks = (
+            TypeAdapter(dict[str, Baseline]).validate_json((folder / FALLBACKS_FILE).read_bytes())
+            if FALLBACKS_FILE in artifact.manifest.files
+            else {}
+        )
         calibration = (
             Calibration.load(folder / CALIBRATION_FILE, facts.specification.columns_of_level)
             if CALIBRATION_FILE in artifact.manifest.files
@@ -247,6 +261,7 @@ def load_bundle(folder: Path, *, threads: int = 1) -> Bundle:
         variances=variances,
         calibration=calibration,
         metrics=metrics,
+        fallbacks=fallbacks,
         model=model,
     )
 

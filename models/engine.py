@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from features.data.snapshot import MAX_HORIZON, Snapshot
 from features.matrix import Covariates, MatrixBuilder, known_covariates
 from features.state import State, state_at
+from models.baselines import WEEKS, Baseline, forecast_weekdays
 from models.bundle import Bundle
 from models.intervals import Intervals
 from models.methods import Method, methods_at
@@ -48,6 +49,7 @@ class ForecastEngine:
             else Intervals(bundle.calibration, snapshot.hierarchy)
         )
         self._unseen = bundle.find_unseen(snapshot)
+        self._fallbacks = self._find_fallbacks()
 
     @cached_property
     def version(self) -> str:
@@ -75,12 +77,16 @@ class ForecastEngine:
     ) -> NDArray[np.float64]:
         """Return base forecasts, shape (nodes, horizons), from the model's outputs for `rows`.
 
-        A node that has never sold gets 0, and so does a bottom series on a day on which it is
+        A series that falls back to a rule gets its forecast. A node that has never sold gets 0, and
+        so does a bottom series on a day on which it is
         closed. Upper nodes that are not modelled get NaN.
         """
         modelled = self.reconciliation.modelled_nodes
         base = np.full((len(self.snapshot.hierarchy), len(horizons)), np.nan)
         base[modelled] = outputs.reshape(len(modelled), len(horizons))
+        for rule, rows in self._fallbacks.items():
+            history = self.snapshot.history[rows, : state.origin + 1]
+            base[rows] = forecast_weekdays(history, horizons, WEEKS[rule])
         base[modelled[~state.sold[modelled]]] = 0
         closed = self.snapshot.closed_ahead(state.origin, horizons)
         if closed is not None:
@@ -113,4 +119,21 @@ class ForecastEngine:
 
     def methods(self, origin: int, nodes: NDArray[np.intp]) -> list[Method]:
         """Return the forecast methods of nodes (rows of the hierarchy) from an origin."""
-        return methods_at(self.snapshot, origin, nodes, self._unseen[nodes])
+        return methods_at(
+            self.snapshot, origin, nodes, self._unseen[nodes], self.fallback_of_node[nodes]
+        )
+
+    @cached_property
+    def fallback_of_node(self) -> NDArray[np.object_]:
+        """The rule that forecasts each node instead of the model, or None; shape (nodes,)."""
+        rules = np.full(len(self.snapshot.hierarchy), None, dtype=np.object_)
+        for rule, rows in self._fallbacks.items():
+            rules[rows] = rule
+        return rules
+
+    def _find_fallbacks(self) -> dict[Baseline, NDArray[np.intp]]:
+        """Return the rows of the bottom series that each rule forecasts."""
+        index = self.snapshot.hierarchy.index
+        known = [(node, of) for node, of in self.bundle.fallbacks.items() if node in index]
+        rows = {rule: [index[node] for node, of in known if of is rule] for rule in Baseline}
+        return {rule: np.array(at, dtype=np.intp) for rule, at in rows.items() if at}

@@ -150,7 +150,8 @@ class Explanation:
         units: the contributions in units; shape (features,).
         cut: units by which negative scores were raised to zero.
         reconciliation: coherent less base forecasts of the series explained, units.
-        not_explained: forecast of the series beyond `MAX_ROWS`, units.
+        not_explained: forecast of the series beyond `MAX_ROWS` and of those that a rule forecasts,
+            units.
         series_not_explained: how many they are.
         prediction: the coherent forecast, units.
         values: readable values of the features if there is one row; otherwise None.
@@ -223,15 +224,17 @@ def explain(
     # contributions are exact; sums over rows only in units (see `Space`). Series that never sold
     # have a base forecast of 0; units that reconciliation gives them belong to its step, hence
     # they are part of `explained`.
-    sold, never = _split_bottoms(engine, origin, row)
+    sold, never, by_rule = _split_bottoms(engine, origin, row)
     totals = coherent.sum(axis=1)
     max_nodes = max(MAX_ROWS // len(horizons), 1)
     ranked = sold[np.argsort(-totals[sold], kind="stable")]
-    nodes, rest = ranked[:max_nodes], ranked[max_nodes:]
+    nodes, rest = ranked[:max_nodes], np.concatenate((ranked[max_nodes:], by_rule))
     rows = _make_rows(engine, origin, nodes, horizons)
     steps = _compute_steps(engine, rows)
     explained = float(totals[nodes].sum() + totals[never].sum())
-    is_single_row = row >= engine.snapshot.hierarchy.n_upper and len(horizons) == 1
+    is_single_row = (
+        not len(by_rule) and row >= engine.snapshot.hierarchy.n_upper and len(horizons) == 1
+    )
     values = None
     if is_single_row:
         row_to_format = (
@@ -256,14 +259,18 @@ def explain(
 
 def _split_bottoms(
     engine: ForecastEngine, origin: int, row: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the rows of a node's bottom series that have sold by the origin, and of the others."""
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows of a node's bottom series that the model forecasts, and of the others.
+
+    The others are those that had not sold by the origin, and those that a rule forecasts.
+    """
     hierarchy = engine.snapshot.hierarchy
     summing = hierarchy.summing
     below = summing.indices[summing.indptr[row] : summing.indptr[row + 1]].astype(np.intp)
     nodes = hierarchy.n_upper + below
     sold = engine.snapshot.first_sale[nodes] <= origin
-    return nodes[sold], nodes[~sold]
+    by_rule = np.array([rule is not None for rule in engine.fallback_of_node[nodes]], dtype=bool)
+    return nodes[sold & ~by_rule], nodes[~sold], nodes[sold & by_rule]
 
 
 def _make_rows(

@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
+from models.baselines import Baseline
 
 NEW_DAYS = 56
 IDLE_DAYS = 28
@@ -47,6 +48,8 @@ class Method(StrEnum):
             similar series.
         MODEL_IDLE: by the model, for a series without a sale in the last `IDLE_DAYS` days.
         ZERO_NEVER_SOLD: zero by rule: the series has sold nothing up to the origin.
+        SEASONAL_NAIVE: by a rule, the last same weekday, which was better than the model.
+        WEEKDAY_MEAN: by a rule, the mean of the last 4 same weekdays, which was better.
         SUM: of the forecasts of its bottom series.
     """
 
@@ -54,11 +57,17 @@ class Method(StrEnum):
     MODEL_NEW = "model_new"
     MODEL_IDLE = "model_idle"
     ZERO_NEVER_SOLD = "zero_never_sold"
+    SEASONAL_NAIVE = "seasonal_naive"
+    WEEKDAY_MEAN = "weekday_mean"
     SUM = "sum"
 
 
 def methods_at(
-    snapshot: Snapshot, origin: int, nodes: NDArray[np.intp], unseen: NDArray[np.bool_]
+    snapshot: Snapshot,
+    origin: int,
+    nodes: NDArray[np.intp],
+    unseen: NDArray[np.bool_],
+    fallbacks: NDArray[np.object_],
 ) -> list[Method]:
     """Return the forecast methods of nodes from an origin.
 
@@ -68,12 +77,14 @@ def methods_at(
         origin: index of the last day whose sales are known.
         nodes: rows of the hierarchy, shape (n,).
         unseen: whether the model has not seen one of their columns' values, shape (n,).
+        fallbacks: the rule that forecasts each instead of the model, or None; shape (n,).
     """
     first_sale = snapshot.first_sale[nodes]
     recent = snapshot.history[nodes, max(origin + 1 - IDLE_DAYS, 0) : origin + 1]
     cases = (  # the first that is true applies
         (nodes < snapshot.hierarchy.n_upper, Method.SUM),
         (first_sale > origin, Method.ZERO_NEVER_SOLD),
+        *((fallbacks == rule, Method(rule.value)) for rule in Baseline),
         ((recent == 0).all(axis=1), Method.MODEL_IDLE),
         (unseen | (origin - first_sale < NEW_DAYS), Method.MODEL_NEW),
         (np.ones(len(nodes), dtype=np.bool_), Method.MODEL),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,9 +24,10 @@ from features.data.build import build_snapshot
 from features.data.findings import OnReport
 from features.data.reading.layout import STANDARD, TableLayout
 from features.data.snapshot import MAX_HORIZON, Snapshot, load_snapshot
-from features.data.specification import Specification
+from features.data.specification import Expect, Specification
 from features.data.tables import read_tables
 from features.matrix import MatrixBuilder
+from models.baselines import Baseline
 from models.bundle import BundleFacts, SegmentFiles, load_bundle, write_bundle
 from models.engine import ForecastEngine
 from models.intervals import Calibration
@@ -41,11 +42,19 @@ from training.evaluation.calibration import (
     collect,
     weekly_origins,
 )
+from training.evaluation.quality import (
+    choose_fallbacks,
+    mean_known,
+    quality_report,
+    rule_errors,
+    weighted_errors,
+    with_fallbacks,
+)
 from training.evaluation.scores import calibration_scores
 from training.export import round_thresholds, to_onnx
 from training.history import MIN_TRAINING_DAYS, check_history, check_ordinary_days, first_day
 from training.progress import Clock, NullReporter, PlannedStep, Reporter
-from training.recipe import Recipe
+from training.recipe import Recipe, Target, recipe_for
 
 BOTTOM_UP = "bottom_up"
 CALIBRATION_ORIGINS = 40
@@ -71,7 +80,7 @@ class Fitted:
 def train(
     data: Path,
     store: Store,
-    recipe: Recipe,
+    recipe: Recipe | None = None,
     *,
     threads: int,
     engine: FittingBackend | None = None,
@@ -84,6 +93,7 @@ def train(
     """Train a model on a folder of tables and make it the serving release.
 
     Args:
+        recipe: by default one that suits the amount of data.
         specification: of the tables, by default what they state themselves; newer snapshots of
             the bundle get the same.
         threads: of the fit on this machine, and of the forecasts that calibrate the intervals.
@@ -106,15 +116,20 @@ def train(
         snapshot = load_snapshot(artifact.path)
     check_history(snapshot)
     check_ordinary_days(snapshot, int(_list_frozen_origins(snapshot)[0].min()))
-    clock.plan(_plan_steps(snapshot, recipe))
-    calibration, metrics = _calibrate_intervals(
-        snapshot, recipe, engine=engine, threads=threads, clock=clock
-    )
+    candidates = _list_candidates(snapshot, recipe or recipe_for(snapshot))
+    clock.plan(_plan_steps(snapshot, candidates))
+    judged = _judge_candidates(snapshot, candidates, engine=engine, threads=threads, clock=clock)
     fitted = fit_model(
-        snapshot, recipe, last_target=snapshot.newest_origin, engine=engine, clock=clock
+        snapshot, judged.recipe, last_target=snapshot.newest_origin, engine=engine, clock=clock
     )
     bundle = bundle_model(
-        fitted, snapshot, recipe, store.bundles, calibration=calibration, metrics=metrics
+        fitted,
+        snapshot,
+        judged.recipe,
+        store.bundles,
+        calibration=judged.calibration,
+        metrics=judged.metrics,
+        fallbacks=judged.fallbacks,
     )
     release = Release(bundle=bundle.name, snapshot=snapshot.name)
     with clock.step("forecast all nodes"):
@@ -124,15 +139,29 @@ def train(
     return release
 
 
-def _plan_steps(snapshot: Snapshot, recipe: Recipe) -> list[PlannedStep]:
+_TARGETS: Mapping[Expect, tuple[Target, ...]] = {
+    Expect.MEAN: ("mean",),
+    Expect.MEDIAN: ("log",),
+    Expect.CHOSEN: ("mean", "log"),
+}
+"""Targets of the members of a recipe that are tried; the first wins a tie."""
+
+
+def _list_candidates(snapshot: Snapshot, recipe: Recipe) -> list[Recipe]:
+    """Return the recipes that the calibration compares."""
+    return [recipe.of_target(target) for target in _TARGETS[snapshot.specification.expect]]
+
+
+def _plan_steps(snapshot: Snapshot, candidates: Sequence[Recipe]) -> list[PlannedStep]:
     """Return the steps of a training after the snapshot was built."""
+    recipe = candidates[0]
     frozen = [
         *_plan_fit_steps(snapshot, recipe.lighter()),
         PlannedStep("export", 1),
         PlannedStep("calibrate", 1),
     ]
     return [
-        *frozen * len(_list_frozen_origins(snapshot)),
+        *frozen * len(_list_frozen_origins(snapshot)) * len(candidates),
         *_plan_fit_steps(snapshot, recipe),
         PlannedStep("export", 1),
         PlannedStep("forecast all nodes"),
@@ -194,6 +223,7 @@ def bundle_model(
     *,
     calibration: Calibration | None = None,
     metrics: Mapping[str, Any] | None = None,
+    fallbacks: Mapping[str, Baseline] | None = None,
 ) -> Artifact:
     """Write a fitted model as a bundle; without a calibration it cannot be served."""
     facts = BundleFacts(
@@ -215,6 +245,7 @@ def bundle_model(
         variances={},
         calibration=calibration,
         metrics=metrics or {},
+        fallbacks=fallbacks or {},
     )
 
 
@@ -227,23 +258,71 @@ def make_engine(
         return ForecastEngine(load_bundle(bundle.path, threads=threads), snapshot)
 
 
-def _calibrate_intervals(
+@dataclass(frozen=True)
+class _Judged:
+    """The recipe that is used, and what the errors of its frozen models say.
+
+    Attributes:
+        fallbacks: rules that forecast bottom series better than the model, by their ids.
+    """
+
+    recipe: Recipe
+    calibration: Calibration
+    metrics: dict[str, Any]
+    fallbacks: Mapping[str, Baseline]
+
+
+def _judge_candidates(
+    snapshot: Snapshot,
+    candidates: Sequence[Recipe],
+    *,
+    engine: FittingBackend,
+    threads: int,
+    clock: Clock,
+) -> _Judged:
+    """Compare recipes by the errors of frozen models, and calibrate intervals with the best."""
+    collected = [
+        _collect_errors(snapshot, recipe.lighter(), engine=engine, threads=threads, clock=clock)
+        for recipe in candidates
+    ]
+    scores = [mean_known(weighted_errors(snapshot, errors)) for errors in collected]
+    best = int(np.argmin(scores))
+    recipe, errors = candidates[best], collected[best]
+    expect = Expect.MEDIAN if recipe.target == "log" else Expect.MEAN
+    rules = {rule: rule_errors(snapshot, errors, rule) for rule in Baseline}
+    fallbacks = {}
+    if snapshot.specification.fallback:
+        fallbacks = choose_fallbacks(snapshot, errors, rules, expect)
+    served = with_fallbacks(snapshot, errors, rules, fallbacks)
+    compared = {
+        Expect.MEDIAN if each.target == "log" else Expect.MEAN: score
+        for each, score in zip(candidates, scores, strict=True)
+    }
+    quality = quality_report(snapshot, served, rules, fallbacks)
+    return _Judged(
+        recipe,
+        calibrate(served, snapshot.hierarchy),
+        {
+            "calibration": calibration_scores(served, snapshot),
+            "quality": {"expect": expect, "expect_wrmsse": compared, **quality},
+        },
+        fallbacks,
+    )
+
+
+def _collect_errors(
     snapshot: Snapshot, recipe: Recipe, *, engine: FittingBackend, threads: int, clock: Clock
-) -> tuple[Calibration, dict[str, Any]]:
-    """Compute intervals and short metrics from out-of-sample errors of frozen models."""
-    light = recipe.lighter()
+) -> Errors:
+    """Return the out-of-sample errors of frozen models of a recipe."""
     parts = []
     for origins in _list_frozen_origins(snapshot):
         fitted = fit_model(
-            snapshot, light, last_target=int(origins.min()), engine=engine, clock=clock
+            snapshot, recipe, last_target=int(origins.min()), engine=engine, clock=clock
         )
         with clock.step("calibrate"):
-            frozen = make_engine(fitted, snapshot, light, threads=threads)
+            frozen = make_engine(fitted, snapshot, recipe, threads=threads)
             parts.append(collect(frozen, origins, progress=clock.reporter.advance))
-    errors = Errors.concatenate(parts)
-    return calibrate(errors, snapshot.hierarchy), {
-        "calibration": calibration_scores(errors, snapshot)
-    }
+    return Errors.concatenate(parts)
 
 
 def _record_build(store: Store, bundle: Artifact, clock: Clock) -> None:

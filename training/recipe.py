@@ -7,7 +7,9 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from features.data.snapshot import MAX_HORIZON
+from features.data.snapshot import MAX_HORIZON, Snapshot
+
+Target = Literal["log", "mean"]
 
 
 class _Frozen(BaseModel):
@@ -30,7 +32,7 @@ class Member(_Frozen):
     """
 
     name: str
-    target: Literal["log", "mean"] = "log"
+    target: Target = "log"
     volume_power: float = 0.0
     trees: int
     parameters: dict[str, Any]
@@ -85,6 +87,26 @@ class Recipe(_Frozen):
             if not math.isclose(sum(segment.blend.values()), 1):
                 raise ValueError("the weights of a blend must add up to 1")
         return self
+
+    @property
+    def target(self) -> Target:
+        """Target of the members; `log` if they differ."""
+        targets = {member.target for segment in self.segments for member in segment.members}
+        return "mean" if targets == {"mean"} else "log"
+
+    def of_target(self, target: Target) -> Recipe:
+        """Return a recipe whose members all have this target."""
+        segments = tuple(
+            segment.model_copy(
+                update={
+                    "members": tuple(
+                        member.model_copy(update={"target": target}) for member in segment.members
+                    )
+                }
+            )
+            for segment in self.segments
+        )
+        return self.model_copy(update={"segments": segments})
 
     def lighter(self) -> Recipe:
         """Return a recipe at about a third of the cost: fewer rows, fewer trees, faster learning.
@@ -172,3 +194,33 @@ DEMO = _make_two_segments(
     parameters={**_TREES, "num_leaves": 31, "min_data_in_leaf": 50},
 )
 """For the built-in demo data, which are small: trains in seconds."""
+
+_SIZES = (  # days of all series from which the values hold, trees, leaves, least rows of a leaf
+    (1_000_000, 300, 127, 200),
+    (250_000, 250, 63, 100),
+    (0, 150, 31, 50),
+)
+_NEAR_ROWS, _FAR_ROWS = 3, 6
+"""Rows of the near and the far segment for each day of a series, where there are few of them."""
+_MIN_ROWS = 60_000
+
+
+def recipe_for(snapshot: Snapshot) -> Recipe:
+    """Return a recipe that suits the number of days of all series since their first sales.
+
+    From `_SIZES`' largest on it is `DEFAULT`. Fewer days get fewer rows, and trees with fewer
+    leaves, which would otherwise learn single days.
+    """
+    first = snapshot.first_sale[snapshot.hierarchy.n_upper :]
+    days = int((snapshot.n_days - first).sum())
+    least, trees, leaves, rows_of_leaf = next(size for size in _SIZES if days >= size[0])
+    if least == _SIZES[0][0]:
+        return DEFAULT
+    return _make_two_segments(
+        near_rows=max(_NEAR_ROWS * days, _MIN_ROWS),
+        far_rows=max(_FAR_ROWS * days, _MIN_ROWS),
+        trees=trees,
+        step=4,
+        groups=min(16, max(snapshot.hierarchy.n_bottom // 4, 1)),
+        parameters={**_TREES, "num_leaves": leaves, "min_data_in_leaf": rows_of_leaf},
+    )

@@ -187,6 +187,8 @@ class _Inference:
             missing=stated.missing,
             open=stated.open,
             returns=stated.returns,
+            expect=stated.expect,
+            fallback=stated.fallback,
         )
 
     def _check_names(

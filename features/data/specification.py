@@ -72,6 +72,21 @@ class Returns(StrEnum):
     NET = "net"
 
 
+class Expect(StrEnum):
+    """Meaning of the number that is forecast.
+
+    Attributes:
+        MEAN: the mean of what may be sold; means add up to the mean of the sum.
+        MEDIAN: the middle of what may be sold, which is lower where large values are rare; the
+            sum of medians is lower than the median of the sum.
+        CHOSEN: the one with the smaller errors on the days that calibrate the intervals.
+    """
+
+    MEAN = "mean"
+    MEDIAN = "median"
+    CHOSEN = "chosen"
+
+
 class Attribute(_Frozen):
     """A column that describes the series, such as the city of a store.
 
@@ -166,6 +181,8 @@ class Specification(_Frozen):
         missing: meaning of days without a row.
         open: column of the sales that is 0 on days on which a series is not on sale.
         returns: treatment of negative sales.
+        expect: meaning of the number that is forecast.
+        fallback: whether a simple rule forecasts the series for which it does better.
     """
 
     series: tuple[str, ...]
@@ -182,6 +199,8 @@ class Specification(_Frozen):
     missing: Missing = Missing.ZERO
     open: str | None = None
     returns: Returns = Returns.REFUSE
+    expect: Expect = Expect.CHOSEN
+    fallback: bool = True
 
     def __hash__(self) -> int:
         return hash(self._text)
@@ -319,5 +338,7 @@ FAVORITA = Specification(
     future="test",
     numbered=("store_nbr",),
     row_ids=True,
+    # the measure of these data is RMSLE, which a median of logarithms minimises
+    expect=Expect.MEDIAN,
 )
 """Of tables in the form of the Favorita store sales."""

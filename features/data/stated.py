@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from features.data.specification import Missing, Returns
+from features.data.specification import Expect, Missing, Returns
 
 
 class _Entry(BaseModel):
@@ -60,6 +60,11 @@ class Stated(_Entry):
     """Column that is 0 on days on which a series is not on sale."""
     returns: Returns = Returns.REFUSE
     """Treatment of negative sales."""
+    expect: Expect = Expect.CHOSEN
+    """Meaning of the number that is forecast: `mean`, which adds up, or `median`; by default the
+    one with the smaller errors."""
+    fallback: bool = True
+    """Whether a simple rule forecasts the series for which it does better than the model."""
     calendar: StatedCalendar = StatedCalendar()
     """Sources of holidays."""
     covariates: dict[str, StatedCovariate] = {}

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from features.contract import FEATURES_VERSION, feature_set
 from features.data.build import build_snapshot
@@ -52,14 +53,14 @@ from training.evaluation.windows import TUNING, BacktestWindow, windows_of
 from training.history import TooLittleHistoryError, first_day
 from training.pipeline import CALIBRATION_ORIGINS, bundle_model, fit_model
 from training.progress import Clock, Reporter
-from training.recipe import Recipe
+from training.recipe import Recipe, recipe_for
 
 EVALUATION_ORIGINS = 20
 
 
 def backtest(
     data: Path,
-    recipe: Recipe,
+    recipe: Recipe | None,
     folder: Path,
     *,
     short: int = 5,
@@ -73,6 +74,8 @@ def backtest(
     """Run every window over a folder of tables, and store all results in `folder`.
 
     Args:
+        recipe: that is evaluated; by default that of the serving model, or without one that fits
+            the data one that suits their amount.
         short, long: windows of 16 and of 90 days.
         previous: the serving model; scored on the windows that it has not seen.
         layout: how the text of the tables is written.
@@ -88,6 +91,7 @@ def backtest(
         on_report(tables.report)
         artifact = build_snapshot(tables, folder / "snapshots")
         snapshot = load_snapshot(artifact.path)
+    recipe = recipe or _recipe_of(previous, snapshot) or recipe_for(snapshot)
     run = Backtest(snapshot, recipe, folder, threads=threads, clock=clock, previous=previous)
     return run.run(windows_of(snapshot, short=short, long=long))
 
@@ -265,6 +269,16 @@ class Backtest:
             with self._clock.step("forecast weekly origins"):
                 parts.append(collect(engine, block, progress=self._clock.reporter.advance))
         return Errors.concatenate(parts)
+
+
+def _recipe_of(previous: Bundle | None, snapshot: Snapshot) -> Recipe | None:
+    """Return the recipe of the serving model; None if it is of other data, or of an older form."""
+    if previous is None or previous.facts.specification != snapshot.specification:
+        return None
+    try:
+        return Recipe.model_validate(previous.facts.recipe)
+    except ValidationError:
+        return None
 
 
 def _bind_previous(previous: Bundle | None, snapshot: Snapshot) -> ForecastEngine | None:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from statsforecast.models import Theta
 
+from models.baselines import forecast_weekdays
+
 Values = NDArray[np.float64]
 Baseline = Callable[[Values, int], Values]
 """Maps units up to the origin, shape (nodes, days), and a number of days to their forecasts."""
@@ -19,13 +21,12 @@ _THETA_DAYS = 2 * 364
 
 def seasonal_naive(history: Values, days: int) -> Values:
     """Return the last known same weekday."""
-    return np.asarray(history[:, -_WEEK:][:, np.arange(days) % _WEEK])
+    return forecast_weekdays(history, np.arange(1, days + 1), 1)
 
 
 def weekday_mean(history: Values, days: int) -> Values:
     """Return the mean of the last 8 same weekdays."""
-    weeks = history[:, -_WEEK * _WEEKS :].reshape(len(history), _WEEKS, _WEEK).mean(axis=1)
-    return np.asarray(weeks[:, np.arange(days) % _WEEK])
+    return forecast_weekdays(history, np.arange(1, days + 1), _WEEKS)
 
 
 def theta(history: Values, days: int) -> Values:

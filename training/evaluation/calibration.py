@@ -27,11 +27,13 @@ KNOTS = np.array(
 )
 """Horizons at which residuals are collected: all days of the first week, then fewer."""
 
-_GROUPS = {"bottom": 8, "family": 3, "store": 3}
-"""Number of groups by size of the forecast, for levels with many series; one elsewhere."""
+_NODES_OF_GROUPS = ((40, 8), (5, 3), (0, 1))
+"""Number of groups by size of the forecast, for a level of at least so many nodes."""
 _SHRINKAGE = 30
 """Weight of the level's mean square in a node's scale, as a number of residuals."""
 _FLOOR = 1e-3
+_LEAST_KNOWN = 0.5
+"""Least share of a node's forecast whose series are known, for the node to be judged."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,10 @@ class Errors:
 
     def between(self, first: int, last: int) -> Errors:
         """Return the errors of the origins from `first` to `last`, both included."""
-        selected = (self.origins >= first) & (self.origins <= last)
+        return self.select((self.origins >= first) & (self.origins <= last))
+
+    def select(self, selected: NDArray[np.bool_]) -> Errors:
+        """Return the errors of some origins, shape (origins,)."""
         return Errors(
             self.origins[selected],
             self.horizons,
@@ -113,12 +118,43 @@ def collect(
         raise ValueError("an origin lies before the model's last day, or too near to the data's")
     forecast, actual, sold, ordinary = [], [], [], []
     for number, origin in enumerate(origins):
-        forecast.append(engine.forecast(int(origin), horizons).values)
-        actual.append(snapshot.targets(slice(None), origin + horizons))
+        upper = snapshot.hierarchy.n_upper
+        values, known = judge_known_parts(
+            snapshot.hierarchy,
+            engine.forecast(int(origin), horizons).values[upper:],
+            snapshot.targets(slice(upper, None), origin + horizons),
+        )
+        forecast.append(values)
+        actual.append(known)
         sold.append(snapshot.first_sale <= origin)
         ordinary.append(~snapshot.calendar.singular[origin + horizons])
         progress(number + 1, len(origins))
     return Errors(origins, horizons, *map(np.stack, (forecast, actual, sold, ordinary)))
+
+
+def judge_known_parts(
+    hierarchy: Hierarchy, forecast: Values, actual: Values
+) -> tuple[Values, Values]:
+    """Return forecasts and sales of all nodes, over the series whose sales are known.
+
+    A node of which some series are not known is judged by the others, on both sides: months in
+    which a few stores were shut would otherwise leave the total without a day to judge. Where they
+    hold less than `_LEAST_KNOWN` of its forecast, its sales are not known.
+
+    Args:
+        forecast, actual: of the bottom series, shape (bottoms, horizons); NaN where not known.
+    """
+    known = ~np.isnan(actual)
+    if known.all():
+        return hierarchy.aggregate(forecast), hierarchy.aggregate(actual)
+    judged = hierarchy.aggregate(np.where(known, forecast, 0))
+    sales = hierarchy.aggregate(np.where(known, actual, 0))
+    whole = hierarchy.aggregate(forecast)
+    upper = hierarchy.n_upper
+    sales[:upper][judged[:upper] < _LEAST_KNOWN * whole[:upper]] = np.nan
+    judged[:upper] = np.where(np.isnan(sales[:upper]), whole[:upper], judged[:upper])
+    judged[upper:], sales[upper:] = forecast, actual
+    return judged, sales
 
 
 def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
@@ -149,7 +185,7 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
     scaled = residual / scale[:, bucket]
     levels = {
         level: _summarise_level(
-            level,
+            rows.stop - rows.start,
             level_scale[code],
             root[:, rows][counted[:, rows]],
             scaled[:, rows][counted[:, rows]],
@@ -162,7 +198,7 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
 
 
 def _summarise_level(
-    level: str,
+    nodes: int,
     scale: Values,
     root: Values,
     scaled: Values,
@@ -173,7 +209,7 @@ def _summarise_level(
     # quantiles are taken in groups by forecast size. The edges are quantiles over all buckets, so
     # groups are of about equal size and the same in each bucket; `Intervals` interpolates between
     # the groups' median sizes.
-    groups = _GROUPS.get(level, 1)
+    groups = next(count for least, count in _NODES_OF_GROUPS if nodes >= least)
     edges = np.quantile(root, np.linspace(0, 1, groups + 1)[1:-1])
     group = np.searchsorted(edges, root, side="right")
     present = np.unique(group)  # equal forecasts, such as zeros, may leave a group empty

@@ -37,7 +37,7 @@ from training.evaluation.windows import SHORT_DAYS, TUNING, windows_of
 from training.history import TooLittleHistoryError
 from training.pipeline import fit_model, make_engine
 from training.progress import Clock, Reporter
-from training.recipe import Recipe
+from training.recipe import Recipe, recipe_for
 
 BASE = "base forecasts (incoherent)"
 DEFAULT_METHOD = "bottom-up"
@@ -154,7 +154,7 @@ class BaseForecasts:
 
 def run_study(
     data: Path,
-    recipe: Recipe,
+    recipe: Recipe | None,
     out: Path,
     *,
     frozen: date | None = None,
@@ -177,7 +177,9 @@ def run_study(
             tables = read_tables(data, layout)
             snapshot = load_snapshot(build_snapshot(tables, Path(scratch)).path)
         plan = plan_study(snapshot, frozen=None if frozen is None else snapshot.index_of(frozen))
-        document = study(snapshot, recipe, plan, threads=threads, clock=clock)
+        document = study(
+            snapshot, recipe or recipe_for(snapshot), plan, threads=threads, clock=clock
+        )
     return write_document(out, document)
 
 

@@ -1,0 +1,58 @@
+"""Quality of a bundle, printed at the end of a training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from cli.output import print_table
+from cli.progress import err
+
+_LEVELS = ("total", "bottom")
+_HEADINGS = (
+    "level",
+    "days ahead",
+    "bias",
+    "WAPE",
+    "same weekday",
+    "mean of 4",
+    "80 % holds",
+    "95 % holds",
+)
+_FIGURES = (
+    "bias",
+    "wape",
+    "wape_seasonal_naive",
+    "wape_weekday_mean",
+    "coverage_80",
+    "coverage_95",
+)
+
+
+def show_quality(bundle: Path) -> None:
+    """Print what the frozen models of a training got right and wrong, and its warnings.
+
+    Args:
+        bundle: folder of the bundle.
+    """
+    from models.bundle import METRICS_FILE
+
+    quality = orjson.loads((bundle / METRICS_FILE).read_bytes())["quality"]
+    rows = [
+        (level, days, *(_format_share(figures[name]) for name in _FIGURES))
+        for level in _LEVELS
+        for days, figures in quality["levels"][level].items()
+    ]
+    caption = (
+        f"Errors on days that the models had not seen; the forecast is a {quality['expect']}. "
+        "WAPE of last week's same weekday and of the mean of the last 4 beside it."
+    )
+    print_table(_HEADINGS, rows, caption=caption)
+    for warning in quality["warnings"]:
+        err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _format_share(value: Any) -> str:
+    return "–" if value is None else f"{value:.1%}"

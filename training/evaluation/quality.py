@@ -1,0 +1,278 @@
+"""Quality of a model on the days that calibrate its intervals, beside simple rules.
+
+The frozen models of the calibration have not seen these days, so their errors are those that a
+served forecast will have. A model that is worse there than last week's same weekday would be worse
+in service too: the report says so, and the series for which a rule does better fall back to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.data.snapshot import Snapshot
+from features.data.specification import BOTTOM, TOTAL, Expect
+from models.baselines import WEEKS, Baseline, forecast_weekdays
+from models.intervals import Intervals, bucket_of
+from training.evaluation import metrics
+from training.evaluation.calibration import (
+    Errors,
+    calibrate,
+    chronological_blocks,
+    judge_known_parts,
+)
+from training.evaluation.scores import bucket_name
+
+Values = NDArray[np.float64]
+Document = dict[str, Any]
+
+NOMINALS = (80, 95)
+MARGIN = 0.05
+"""Share by which a rule's squared error must be lower than the model's to replace it."""
+LARGEST_GAP = 0.05
+"""Difference of a coverage from its nominal one, or of a bias from 0, that is reported."""
+
+_MODEL = "model"
+_NAMES = {
+    Baseline.SEASONAL_NAIVE: "last week's same weekday",
+    Baseline.WEEKDAY_MEAN: "the mean of the last 4 same weekdays",
+}
+
+
+def rule_errors(snapshot: Snapshot, errors: Errors, rule: Baseline) -> Errors:
+    """Return the errors of a rule at the origins and horizons of a model's errors."""
+    upper = snapshot.hierarchy.n_upper
+    forecast = np.empty_like(errors.forecast[:, upper:])
+    for number, origin in enumerate(errors.origins.tolist()):
+        history = snapshot.history[upper:, : origin + 1]
+        forecast[number] = forecast_weekdays(history, errors.horizons, WEEKS[rule])
+        closed = snapshot.closed_ahead(origin, errors.horizons)
+        if closed is not None:
+            forecast[number][closed] = 0
+    return _with_bottoms(snapshot, errors, forecast)
+
+
+def _with_bottoms(snapshot: Snapshot, errors: Errors, bottoms: Values) -> Errors:
+    """Return errors of other forecasts of the bottom series, shape (origins, bottoms, horizons)."""
+    pairs = [
+        judge_known_parts(snapshot.hierarchy, forecast, actual)
+        for forecast, actual in zip(
+            bottoms, errors.actual[:, snapshot.hierarchy.n_upper :], strict=True
+        )
+    ]
+    forecast, actual = map(np.stack, zip(*pairs, strict=True))
+    return replace(errors, forecast=forecast, actual=actual)
+
+
+def weighted_errors(snapshot: Snapshot, errors: Errors) -> dict[str, float]:
+    """Return the weighted RMSSE of each level, over all origins and horizons."""
+    nodes = errors.forecast.shape[1]
+    history = snapshot.history[:, : int(errors.origins[0]) + 1]
+    forecast = errors.forecast.transpose(1, 0, 2).reshape(nodes, -1)
+    actual = errors.actual.transpose(1, 0, 2).reshape(nodes, -1)
+    return metrics.weighted_rmsse(forecast, actual, history, snapshot.hierarchy)
+
+
+def mean_known(by_level: Mapping[str, float]) -> float:
+    """Return the mean over the levels that have a figure."""
+    return metrics.known_mean(np.array(list(by_level.values())))
+
+
+def choose_fallbacks(
+    snapshot: Snapshot, errors: Errors, rules: Mapping[Baseline, Errors], expect: Expect
+) -> dict[str, Baseline]:
+    """Return the bottom series that a rule forecasts better than the model, by their ids.
+
+    A rule replaces the model for a series where its squared error is lower by more than `MARGIN`
+    in all, and lower for each frozen model that forecast the series: one lucky month is not
+    enough. Where medians are wanted, errors are those of logarithms. If the model is worse than a
+    rule over all levels, the better rule forecasts every series.
+    """
+    whole = mean_known(weighted_errors(snapshot, errors))
+    wholes = {rule: mean_known(weighted_errors(snapshot, each)) for rule, each in rules.items()}
+    best = min(wholes, key=lambda rule: wholes[rule])
+    upper = snapshot.hierarchy.n_upper
+    ids = [node.id for node in snapshot.hierarchy.nodes[upper:]]
+    if wholes[best] < whole and expect is not Expect.MEDIAN:
+        return dict.fromkeys(ids, best)
+    of_model = _squares_by_block(errors, upper, expect)
+    chosen: dict[str, Baseline] = {}
+    least = np.full(len(ids), np.inf)
+    for rule, each in rules.items():
+        of_rule = _squares_by_block(each, upper, expect)
+        total = of_rule.sum(axis=0)
+        better = (of_rule <= of_model).all(axis=0) & (total < (1 - MARGIN) * of_model.sum(axis=0))
+        for row in np.flatnonzero(better & (total < least)):
+            chosen[ids[row]], least[row] = rule, total[row]
+    return chosen
+
+
+def _squares_by_block(errors: Errors, upper: int, expect: Expect) -> Values:
+    """Return the squared errors of the bottom series for each frozen model; (blocks, bottoms)."""
+    forecast, actual = errors.forecast[:, upper:], errors.actual[:, upper:]
+    if expect is Expect.MEDIAN:
+        forecast, actual = np.log1p(forecast), np.log1p(actual)
+    squares = np.nansum((forecast - actual) ** 2, axis=2)
+    starts = np.cumsum([0, *(len(block) for block in chronological_blocks(errors.origins))])
+    return np.stack([squares[first:end].sum(axis=0) for first, end in pairwise(starts)])
+
+
+def with_fallbacks(
+    snapshot: Snapshot,
+    errors: Errors,
+    rules: Mapping[Baseline, Errors],
+    fallbacks: Mapping[str, Baseline],
+) -> Errors:
+    """Return the errors of the forecasts that are served: of the rule where a series has one."""
+    if not fallbacks:
+        return errors
+    upper = snapshot.hierarchy.n_upper
+    bottoms = errors.forecast[:, upper:].copy()
+    for rule, each in rules.items():
+        rows = [snapshot.hierarchy.index[node] for node, of in fallbacks.items() if of is rule]
+        at = np.array(rows, dtype=np.intp) - upper
+        bottoms[:, at] = each.forecast[:, upper:][:, at]
+    return _with_bottoms(snapshot, errors, bottoms)
+
+
+def quality_report(
+    snapshot: Snapshot,
+    errors: Errors,
+    rules: Mapping[Baseline, Errors],
+    fallbacks: Mapping[str, Baseline],
+) -> Document:
+    """Compare the served forecasts with the rules, by level and days ahead.
+
+    Args:
+        errors: of the forecasts as they are served, fallbacks included.
+
+    Returns:
+        `wrmsse` by level and forecast, `levels` with bias, WAPE and coverage by days ahead, the
+        number of series that fall back to each rule, and warnings for a reader.
+    """
+    wrmsse = {_MODEL: weighted_errors(snapshot, errors)}
+    wrmsse |= {str(rule): weighted_errors(snapshot, each) for rule, each in rules.items()}
+    covered = _cross_coverage(snapshot, errors)
+    levels = {
+        level: _describe_level(level, rows, errors, rules, covered)
+        for level, rows in snapshot.hierarchy.slices.items()
+    }
+    counts = {str(rule): sum(each is rule for each in fallbacks.values()) for rule in Baseline}
+    return {
+        "wrmsse": {
+            level: {name: values[level] for name, values in wrmsse.items()} for level in levels
+        },
+        "levels": levels,
+        "fallback": counts,
+        "warnings": [
+            *_warn_of_rules(snapshot, wrmsse, fallbacks),
+            *_warn_of_figures(levels),
+        ],
+    }
+
+
+def _cross_coverage(snapshot: Snapshot, errors: Errors) -> dict[int, Values]:
+    """Return which sales lie within intervals that the errors of other models calibrate.
+
+    By nominal coverage; shape (origins, nodes, horizons), NaN where not known.
+    """
+    nodes = np.arange(errors.forecast.shape[1])
+    blocks = chronological_blocks(errors.origins)
+    parts: dict[int, list[Values]] = {nominal: [] for nominal in NOMINALS}
+    for block in blocks:
+        inside = (errors.origins >= block[0]) & (errors.origins <= block[-1])
+        others = inside if len(blocks) == 1 else ~inside
+        intervals = Intervals(
+            calibrate(errors.select(others), snapshot.hierarchy), snapshot.hierarchy
+        )
+        judged = errors.select(inside)
+        for nominal in NOMINALS:
+            for forecast, actual, sold in zip(
+                judged.forecast, judged.actual, judged.sold, strict=True
+            ):
+                lower, upper = intervals.bounds(
+                    nodes, forecast, errors.horizons, nominal, sold=sold
+                )
+                parts[nominal].append(metrics.within(lower, upper, actual))
+    return {nominal: np.stack(each) for nominal, each in parts.items()}
+
+
+def _describe_level(
+    level: str,
+    rows: slice,
+    errors: Errors,
+    rules: Mapping[Baseline, Errors],
+    covered: Mapping[int, Values],
+) -> Document:
+    bucket = bucket_of(errors.horizons)
+
+    def of_bucket(values: Values, number: int) -> Values:
+        return values[:, rows][:, :, bucket == number]
+
+    described = {}
+    for number in np.unique(bucket).tolist():
+        actual = of_bucket(errors.actual, number)
+        forecast = of_bucket(errors.forecast, number)
+        described[bucket_name(number)] = {
+            "bias": metrics.bias(forecast, actual),
+            "wape": metrics.wape(forecast, actual),
+            **{
+                f"wape_{rule}": metrics.wape(of_bucket(each.forecast, number), actual)
+                for rule, each in rules.items()
+            },
+            **{
+                f"coverage_{nominal}": metrics.known_mean(of_bucket(within, number))
+                for nominal, within in covered.items()
+            },
+        }
+    return described
+
+
+def _warn_of_rules(
+    snapshot: Snapshot, wrmsse: Mapping[str, Mapping[str, float]], fallbacks: Mapping[str, Baseline]
+) -> list[str]:
+    series = snapshot.hierarchy.n_bottom
+    warnings = []
+    for rule in Baseline:
+        count = sum(each is rule for each in fallbacks.values())
+        if count == series:
+            warnings.append(
+                f"The model was worse than {_NAMES[rule]}, which forecasts all series instead."
+            )
+        elif count:
+            warnings.append(
+                f"{count:,} of {series:,} series are forecast by {_NAMES[rule]}, which was better."
+            )
+        for level in (TOTAL, BOTTOM):
+            ours, theirs = wrmsse[_MODEL][level], wrmsse[str(rule)][level]
+            if theirs < ours and count < series:
+                warnings.append(
+                    f"At the level {level}, {_NAMES[rule]} was better: WRMSSE {theirs:.3f} against "
+                    f"{ours:.3f}."
+                )
+    return warnings
+
+
+def _warn_of_figures(levels: Mapping[str, Document]) -> list[str]:
+    warnings = []
+    for days, figures in levels[TOTAL].items():
+        if abs(figures["bias"]) > LARGEST_GAP:
+            way = "high" if figures["bias"] > 0 else "low"
+            warnings.append(
+                f"Forecasts of the total were {abs(figures['bias']):.1%} too {way}, {days} days "
+                "ahead."
+            )
+    for level, buckets in levels.items():
+        for days, figures in buckets.items():
+            share = figures["coverage_80"]
+            if abs(share - 0.8) > LARGEST_GAP:
+                warnings.append(
+                    f"80 % intervals of the level {level} held {share:.0%} of the sales, {days} "
+                    "days ahead."
+                )
+    return warnings
