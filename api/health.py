@@ -41,6 +41,7 @@ async def health(forecaster: Forecaster, conditions: DegradationReport) -> Healt
         data_age_days=(expected - snapshot.facts.origin).days,
         demo=snapshot.facts.demo,
         nodes=len(snapshot.hierarchy),
+        quality=engine.bundle.metrics.get("quality", {}).get("warnings", []),
         degraded=bool(reasons),
         reasons=reasons,
     )

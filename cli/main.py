@@ -13,6 +13,7 @@ from cli.check import check
 from cli.database import migrate
 from cli.evaluation import backtest, card, reconcile_study, seal
 from cli.inputs import without_training
+from cli.look import init, look
 from cli.model import demo, forecast, train
 from cli.preflight import PreflightError
 from cli.progress import err
@@ -30,6 +31,8 @@ app = typer.Typer(
 )
 for command in (
     serve,
+    look,
+    init,
     check,
     train,
     backtest,

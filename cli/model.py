@@ -14,6 +14,7 @@ import typer
 from cli import inputs
 from cli.inputs import Data, Threads, extra, tables_and_recipe
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
+from cli.look import show_understood
 from cli.progress import err, progress
 from cli.quality import show_quality
 from config.settings import get_settings
@@ -141,6 +142,7 @@ def train_model(
             demo=data is None,
             layout=STANDARD if data is None else layout,
             on_report=show_warnings,
+            on_tables=show_understood,
         )
     show_quality(store.bundles / release.bundle)
     err.print(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +25,7 @@ from features.data.findings import OnReport
 from features.data.reading.layout import STANDARD, TableLayout
 from features.data.snapshot import MAX_HORIZON, Snapshot, load_snapshot
 from features.data.specification import Expect, Specification
-from features.data.tables import read_tables
+from features.data.tables import CheckedTables, read_tables
 from features.matrix import MatrixBuilder
 from models.baselines import Baseline
 from models.bundle import BundleFacts, SegmentFiles, load_bundle, write_bundle
@@ -89,6 +89,7 @@ def train(
     demo: bool = False,
     layout: TableLayout = STANDARD,
     on_report: OnReport = lambda report: None,
+    on_tables: Callable[[CheckedTables], None] = lambda tables: None,
 ) -> Release:
     """Train a model on a folder of tables and make it the serving release.
 
@@ -101,6 +102,7 @@ def train(
         demo: whether the tables are the built-in demo's.
         layout: how the text of the tables is written.
         on_report: called with the report of the check of the tables, unless it has an error.
+        on_tables: called with the tables.
 
     Raises:
         DataError: a table is wrong.
@@ -110,6 +112,7 @@ def train(
     engine = engine or LocalBackend(threads)
     with clock.step("read tables"):
         tables = read_tables(data, layout, specification)
+        on_tables(tables)
         on_report(tables.report)
     with clock.step("build snapshot"):
         artifact = build_snapshot(tables, store.snapshots, demo=demo)
@@ -295,7 +298,7 @@ def _judge_candidates(
         fallbacks = choose_fallbacks(snapshot, errors, rules, expect)
     served = with_fallbacks(snapshot, errors, rules, fallbacks)
     compared = {
-        Expect.MEDIAN if each.target == "log" else Expect.MEAN: score
+        str(Expect.MEDIAN if each.target == "log" else Expect.MEAN): score
         for each, score in zip(candidates, scores, strict=True)
     }
     quality = quality_report(snapshot, served, rules, fallbacks)

@@ -38,18 +38,46 @@ async def accuracy(forecaster: Forecaster) -> AccuracyAnswer:
 
 
 def _group_of_calibration(metrics: Mapping[str, Any]) -> AccuracyGroup:
-    calibration = metrics["calibration"]
+    calibration, quality = metrics["calibration"], metrics.get("quality", {"levels": {}})
     return AccuracyGroup(
         group="calibration",
         windows=calibration["origins"]["n"],
         rmsle=None,
         wrmsse=None,
         levels=[
-            LevelAccuracy(level, days, cell["rmsle"], cell["wape"], cell["bias"], {})
+            LevelAccuracy(
+                level,
+                days,
+                cell["rmsle"],
+                cell["wape"],
+                cell["bias"],
+                *_beside(quality["levels"].get(level, {}).get(days, {})),
+            )
             for level, buckets in calibration["levels"].items()
             for days, cell in buckets.items()
         ],
     )
+
+
+_WAPE_OF, _COVERAGE_OF = "wape_", "coverage_"
+"""Prefixes of the figures of rules and of intervals in a bundle's quality."""
+
+
+def _beside(
+    figures: Mapping[str, float | None],
+) -> tuple[dict[str, float], dict[str, float | None]]:
+    """Return the coverage of intervals, and the WAPE of rules, of a level and its days ahead."""
+    covered = _with_prefix(figures, _COVERAGE_OF)
+    known = {f"{nominal}%": share for nominal, share in covered.items() if share is not None}
+    return known, _with_prefix(figures, _WAPE_OF)
+
+
+def _with_prefix(figures: Mapping[str, float | None], prefix: str) -> dict[str, float | None]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in figures.items()
+        if name.startswith(prefix)
+    }
 
 
 def _groups_of_backtest(backtest: Mapping[str, Any]) -> list[AccuracyGroup]:
@@ -87,6 +115,7 @@ def _level_accuracy(
         coverage={
             nominal: cell["coverage"] for nominal, cell in covered.items() if isinstance(cell, dict)
         },
+        baselines={},
     )
 
 

@@ -38,6 +38,10 @@ class HealthAnswer(Answer):
     """Whether the data are the built-in demo's, which are always old and never degraded by it."""
     nodes: int
     """Of the hierarchy."""
+    quality: list[str]
+    """Warnings about the model, from the days that calibrated it: where a simple rule was better,
+    totals were biased, or intervals held too many or too few of the sales. Empty if there were
+    none, and for a model that was trained before they were recorded. They degrade nothing."""
     degraded: bool
     reasons: list[DegradedReason]
     """Empty unless `degraded`."""
@@ -149,6 +153,9 @@ class LevelAccuracy(Answer):
     """Sum of errors over sum of sales; more than 0 where too much was forecast."""
     coverage: dict[str, float]
     """Share of days within the interval, by its nominal coverage in percent."""
+    baselines: dict[str, float | None]
+    """WAPE of simple rules on the same days, by rule: `seasonal_naive` is what was sold on the last
+    same weekday, `weekday_mean` the mean of the last four. Empty where it was not measured."""
 
 
 @dataclass(frozen=True, slots=True)

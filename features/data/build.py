@@ -86,6 +86,24 @@ def build_snapshot(tables: Tables, destination: Path, *, demo: bool = False) -> 
         return seal(folder, kind=layout.KIND, label=panel.origin.isoformat(), facts=manifest_facts)
 
 
+def build_hierarchy(tables: Tables) -> Hierarchy:
+    """Return the hierarchy of the series that occur in the sales, in the order of their columns."""
+    specification = tables.specification
+    keys = list(specification.series)
+    described = tables.train.select(keys).unique().sort(keys)
+    for name in dict.fromkeys(each.table for each in specification.attributes):
+        attributes = [each for each in specification.attributes if each.table == name]
+        by = list(attributes[0].by)
+        values = tables.table(name).select(*by, *(each.name for each in attributes))
+        values = values.unique(by, keep="first", maintain_order=True)
+        described = described.join(values, on=by, how="left", maintain_order="left")
+    columns = {
+        name: described[name].cast(pl.String).fill_null("").to_list()
+        for name in specification.described
+    }
+    return Hierarchy(columns, specification)
+
+
 class _Panel:
     """The tables on a dense grid of series and days."""
 
@@ -96,23 +114,9 @@ class _Panel:
         self.n_days = (self.origin - self.first).days + 1
         keys = list(specification.series)
         self._series = tables.train.select(keys).unique().sort(keys).with_row_index("series")
-        self.hierarchy = self._build_hierarchy()
+        self.hierarchy = build_hierarchy(tables)
         self._late = self._locate(undelivered_days(tables.train, keys))
         self._known = self._list_tables()
-
-    def _build_hierarchy(self) -> Hierarchy:
-        specification, described = self._specification, self._series
-        for name in dict.fromkeys(each.table for each in specification.attributes):
-            attributes = [each for each in specification.attributes if each.table == name]
-            keys = list(attributes[0].by)
-            values = self._tables.table(name).select(*keys, *(each.name for each in attributes))
-            values = values.unique(keys, keep="first", maintain_order=True)
-            described = described.join(values, on=keys, how="left", maintain_order="left")
-        columns = {
-            name: described[name].cast(pl.String).fill_null("").to_list()
-            for name in specification.described
-        }
-        return Hierarchy(columns, specification)
 
     def date_at(self, index: int) -> date:
         """Return the date of an index, and that of the origin for an earlier one."""

@@ -111,7 +111,7 @@ class _Inference:
         self._date = stated.columns.get("date", "date")
         self._target = stated.columns.get("target", stated.target)
         stems = list_tables(folder)
-        self._sales_name = _first_of(SALES_NAMES, stems)
+        self._sales_name = first_table(SALES_NAMES, stems)
         self._future_name = next((name for name in FUTURE_NAMES if name in stems), None)
         self._events_name = Path(stated.calendar.holidays or "").name.partition(".")[0]
         self._events = self._read_events(folder, stems, report)
@@ -436,7 +436,12 @@ def _is_true(value: str) -> bool:
     return value.casefold() in _TRUE
 
 
-def _first_of(names: Sequence[str], stems: Iterable[str]) -> str:
+def first_table(names: Sequence[str], stems: Iterable[str]) -> str:
+    """Return the first of some names that a table has.
+
+    Raises:
+        RetailerError: none of the tables has one of the names.
+    """
     present = set(stems)
     for name in names:
         if name in present:

@@ -11,16 +11,16 @@ import yaml
 from pydantic import ValidationError
 
 from features.data.findings import Finding, Report, Severity
-from features.data.inference import RetailerError, infer
+from features.data.inference import RetailerError, Understanding, infer
 from features.data.reading.layout import TableLayout
-from features.data.specification import FAVORITA, Specification
+from features.data.specification import FAVORITA
 from features.data.stated import Stated
 
 RETAILER_FILE = "retailer.yaml"
 
 
-def specify(folder: Path, layout: TableLayout, report: Report) -> Specification | None:
-    """Return the specification of a folder of tables.
+def specify(folder: Path, layout: TableLayout, report: Report) -> Understanding | None:
+    """Return the specification of a folder of tables, and what it leaves out.
 
     It is that of the Favorita data for a folder without a `RETAILER_FILE`.
 
@@ -29,13 +29,18 @@ def specify(folder: Path, layout: TableLayout, report: Report) -> Specification 
     """
     path = folder / RETAILER_FILE
     if not path.exists():
-        return FAVORITA
+        return Understanding(FAVORITA)
     stated = read_stated(path, report)
-    if stated is None:
-        return None
+    return None if stated is None else understand(folder, stated, layout, report)
+
+
+def understand(
+    folder: Path, stated: Stated, layout: TableLayout, report: Report
+) -> Understanding | None:
+    """Return the specification that statements and tables make; None at a fault (reported)."""
     reading = Report()  # reading the tables again, by the specification, reports the same faults
     try:
-        return infer(folder, stated, layout, reading).specification
+        return infer(folder, stated, layout, reading)
     except RetailerError as error:
         for kind in reading.errors:
             report.add(*kind.findings, total=kind.count)

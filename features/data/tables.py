@@ -28,6 +28,7 @@ from features.data.checks.spikes import warn_of_spikes
 from features.data.checks.step import check_step
 from features.data.events import check_country, list_holidays
 from features.data.findings import Finding, Report, Severity
+from features.data.inference import Understanding
 from features.data.reading.layout import STANDARD, TableLayout
 from features.data.reading.reader import ReadTable, read_table
 from features.data.reading.schema import (
@@ -133,10 +134,12 @@ class CheckedTables(Tables):
     Attributes:
         report: warnings of their check; there is no error.
         layout: in which their text is written.
+        unused: why a column or a table is not read, by its name.
     """
 
     report: Report = field(default_factory=Report)
     layout: TableLayout = STANDARD
+    unused: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_tables(
@@ -179,8 +182,25 @@ def check_tables(
     if (fault := _folder_fault(folder)) is not None:
         report.add(Finding(Severity.ERROR, "no-folder", "", fault))
         return None
-    specification = specification or specify(folder, layout, report)
-    if specification is None or not check_country(specification, report):
+    understanding = (
+        specify(folder, layout, report) if specification is None else Understanding(specification)
+    )
+    if understanding is None:
+        return None
+    return read_understood(folder, understanding, layout, report, today=today)
+
+
+def read_understood(
+    folder: Path,
+    understanding: Understanding,
+    layout: TableLayout,
+    report: Report,
+    *,
+    today: date | None = None,
+) -> CheckedTables | None:
+    """Read and check the tables of a specification; None where there is an error (reported)."""
+    specification = understanding.specification
+    if not check_country(specification, report):
         return None
     schemas = schemas_of(specification)
     tables = {
@@ -192,7 +212,9 @@ def check_tables(
     if report.errors:
         return None
     frames = {name: table.data for name, table in tables.items()}
-    return CheckedTables.of_frames(frames, specification, report=report, layout=layout)
+    return CheckedTables.of_frames(
+        frames, specification, report=report, layout=layout, unused=understanding.unused
+    )
 
 
 def _folder_fault(folder: Path) -> str | None:

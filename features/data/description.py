@@ -1,0 +1,158 @@
+"""Describes what was understood of a retailer's tables, in lines for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import polars as pl
+import yaml
+
+from features.data.build import build_hierarchy
+from features.data.specification import Covariate, Kind, Specification
+from features.data.tables import CheckedTables
+
+_YEAR_DAYS = 364
+_KINDS = {
+    Kind.COUNT: "count, adds up",
+    Kind.FLAG: "flag",
+    Kind.NUMBER: "number, averaged",
+    Kind.PRICE: "price, read as a logarithm",
+}
+
+
+def describe(tables: CheckedTables) -> Iterator[tuple[str, str]]:
+    """Yield what was understood of tables: a topic and a text each."""
+    specification, sales = tables.specification, tables.train
+    first, last = sales["date"].min(), sales["date"].max()
+    assert isinstance(first, date)
+    assert isinstance(last, date)
+    days = (last - first).days + 1
+    hierarchy = build_hierarchy(tables)
+    yield "series", f"{hierarchy.n_bottom:,}, named by {', '.join(specification.series)}"
+    title = specification.columns.get("sales", "sales")
+    yield (
+        "sales",
+        f"{title} in {specification.sales}: {sales.height:,} rows, {first} to {last} ({days:,} "
+        "days)",
+    )
+    yield "gaps", _describe_gaps(tables, days)
+    if tables.test is not None:
+        reached = tables.test["date"].max()
+        assert isinstance(reached, date)
+        text = f"{specification.future}: to {reached} ({(reached - last).days} days ahead)"
+        yield "days ahead", text
+    yield (
+        "levels",
+        " · ".join(
+            f"{rows.stop - rows.start:,} {level}" for level, rows in hierarchy.slices.items()
+        ),
+    )
+    for attribute in specification.attributes:
+        yield "attribute", f"{attribute.name} of {', '.join(attribute.by)}, from {attribute.table}"
+    for covariate in specification.covariates:
+        yield "covariate", _describe_covariate(covariate)
+    yield "holidays", _describe_holidays(tables)
+    yield "history", _describe_history(days)
+    for name, why in tables.unused.items():
+        yield "not read", f"{name}: {why}"
+
+
+def _describe_gaps(tables: CheckedTables, days: int) -> str:
+    specification = tables.specification
+    spans = tables.train.group_by(specification.series).agg(
+        rows=pl.len(), span=(pl.max("date") - pl.min("date")).dt.total_days() + 1
+    )
+    absent = int((spans["span"] - spans["rows"].cast(pl.Int64)).sum())
+    late = int((spans["span"] < days).sum())
+    meaning = {
+        "zero": "days without sales",
+        "unknown": "days of which nothing is known",
+        "closed": "days on which the series was closed",
+    }[specification.missing]
+    return (
+        f"{absent:,} days without a row between the first and the last of their series: taken for "
+        f"{meaning} (missing: {specification.missing}); {late:,} series begin late or end early"
+    )
+
+
+def _describe_covariate(covariate: Covariate) -> str:
+    ahead = "known ahead" if covariate.known_ahead else "history only"
+    by = f"by {', '.join(covariate.by)}" if covariate.by else "the same everywhere"
+    used = "" if covariate.used else "; the model does not read it"
+    return (
+        f"{covariate.name}: {_KINDS[covariate.kind]}, {ahead}, {by}, from {covariate.table}{used}"
+    )
+
+
+def _describe_holidays(tables: CheckedTables) -> str:
+    sources = tables.specification.holidays
+    parts = [
+        f"the public ones of {sources.country}" if sources.country else "",
+        sources.events or sources.table or "",
+    ]
+    rows = tables.holidays_events.height
+    return f"{rows:,} from {' and '.join(filter(None, parts))}" if any(parts) else "none"
+
+
+def _describe_history(days: int) -> str:
+    years = days / _YEAR_DAYS
+    text = f"{years:.1f} years"
+    if years < 1:
+        return f"{text}: too short to learn a yearly season; forecasts follow the last weeks"
+    if years < 2:
+        return f"{text}: the yearly season was seen once"
+    return f"{text}: the yearly season can be learnt"
+
+
+def as_yaml(specification: Specification) -> str:
+    """Return a whole ``retailer.yaml`` of a specification."""
+    titles = specification.columns
+    document: dict[str, Any] = {
+        "series": list(specification.series),
+        "target": titles.get("sales", "sales"),
+        "step": "day",
+        "levels": [
+            columns[0] if len(columns) == 1 else list(columns)
+            for level in specification.between
+            for columns in (specification.columns_of_level[level],)
+        ],
+        "missing": str(specification.missing),
+        "returns": str(specification.returns),
+        "expect": str(specification.expect),
+        "fallback": specification.fallback,
+    }
+    if "date" in titles:
+        document["columns"] = {"date": titles["date"]}
+    if specification.open:
+        document["open"] = specification.open
+    if calendar := _calendar_document(specification):
+        document["calendar"] = calendar
+    covariates = {}
+    for covariate in specification.covariates:
+        if covariate.value is None and covariate.table != specification.holidays.events:
+            covariates[covariate.source] = _covariate_document(covariate)
+    if covariates:
+        document["covariates"] = covariates
+    if specification.labels:
+        document["labels"] = specification.labels
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None)
+
+
+def _calendar_document(specification: Specification) -> Mapping[str, str]:
+    sources = specification.holidays
+    entries = {
+        "country": sources.country,
+        "region": sources.regional,
+        "holidays": f"{sources.events}.csv" if sources.events else None,
+    }
+    return {name: value for name, value in entries.items() if value is not None}
+
+
+def _covariate_document(covariate: Covariate) -> Mapping[str, Any]:
+    if covariate.kind is Kind.PRICE:
+        document: dict[str, Any] = {"kind": "number", "transform": "log"}
+    else:
+        document = {"kind": str(covariate.kind)}
+    return document if covariate.used else {**document, "use": False}
