@@ -54,7 +54,7 @@ from training.evaluation.scores import calibration_scores
 from training.export import round_thresholds, to_onnx
 from training.history import MIN_TRAINING_DAYS, check_history, check_ordinary_days, first_day
 from training.progress import Clock, NullReporter, PlannedStep, Reporter
-from training.recipe import Recipe, Target, recipe_for
+from training.recipe import Recipe, recipe_for
 
 BOTTOM_UP = "bottom_up"
 CALIBRATION_ORIGINS = 40
@@ -142,17 +142,18 @@ def train(
     return release
 
 
-_TARGETS: Mapping[Expect, tuple[Target, ...]] = {
-    Expect.MEAN: ("mean",),
-    Expect.MEDIAN: ("log",),
-    Expect.CHOSEN: ("mean", "log"),
-}
-"""Targets of the members of a recipe that are tried; the first wins a tie."""
-
-
 def _list_candidates(snapshot: Snapshot, recipe: Recipe) -> list[Recipe]:
-    """Return the recipes that the calibration compares."""
-    return [recipe.of_target(target) for target in _TARGETS[snapshot.specification.expect]]
+    """Return the recipes that the calibration compares; the first wins a tie.
+
+    A recipe itself aims at medians, those of logarithms, unless its members say otherwise.
+    """
+    of_means = recipe.of_target("mean")
+    candidates = {
+        Expect.MEAN: [of_means],
+        Expect.MEDIAN: [recipe],
+        Expect.CHOSEN: [of_means, recipe],
+    }
+    return candidates[snapshot.specification.expect]
 
 
 def _plan_steps(snapshot: Snapshot, candidates: Sequence[Recipe]) -> list[PlannedStep]:

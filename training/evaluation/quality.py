@@ -259,20 +259,21 @@ def _warn_of_rules(
 
 
 def _warn_of_figures(levels: Mapping[str, Document]) -> list[str]:
+    """Return a warning of the largest bias of the total, and of each level's worst coverage."""
     warnings = []
-    for days, figures in levels[TOTAL].items():
-        if abs(figures["bias"]) > LARGEST_GAP:
-            way = "high" if figures["bias"] > 0 else "low"
-            warnings.append(
-                f"Forecasts of the total were {abs(figures['bias']):.1%} too {way}, {days} days "
-                "ahead."
-            )
+    biases = {days: figures["bias"] for days, figures in levels[TOTAL].items()}
+    most = max(biases, key=lambda days: abs(biases[days]))
+    if abs(biases[most]) > LARGEST_GAP:
+        way = "high" if biases[most] > 0 else "low"
+        warnings.append(
+            f"Forecasts of the total were {abs(biases[most]):.1%} too {way}, {most} days ahead."
+        )
     for level, buckets in levels.items():
-        for days, figures in buckets.items():
-            share = figures["coverage_80"]
-            if abs(share - 0.8) > LARGEST_GAP:
-                warnings.append(
-                    f"80 % intervals of the level {level} held {share:.0%} of the sales, {days} "
-                    "days ahead."
-                )
+        shares = {days: figures["coverage_80"] for days, figures in buckets.items()}
+        worst = max(shares, key=lambda days: abs(shares[days] - 0.8))
+        if abs(shares[worst] - 0.8) > LARGEST_GAP:
+            warnings.append(
+                f"80 % intervals of the level {level} held {shares[worst]:.0%} of the sales, "
+                f"{worst} days ahead."
+            )
     return warnings

@@ -1,0 +1,324 @@
+"""A retailer with its own columns, levels and covariates is served like any other."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from filelock import FileLock
+
+from errors import Code
+from features.data.specification import BOTTOM, TOTAL
+from models.serving.forecaster import Forecaster
+from models.serving.release import LoadedRelease, load_release
+from storage.artifacts import Store
+from tests.contract.conftest import Client, FixedServing, LocalRunners, client_of
+from tests.support.shops import CLOSED_WEEKDAY, DEPARTMENTS, LAST, SHOPS, write_shops
+from training.forecast_file import forecast_file
+from training.pipeline import train
+from training.recipe import Recipe
+
+pytestmark = pytest.mark.slow
+
+EXACT = 1e-9
+SERIES = {"shop": "A1", "department": "food"}
+DAYS = 14
+TOMORROW = LAST + timedelta(1)
+
+
+@pytest.fixture(scope="session")
+def shops(shared_folder: Path) -> Path:
+    """Tables of the retailer."""
+    folder = shared_folder / "shops"
+    with FileLock(shared_folder / "shops.lock"):
+        if not folder.exists():
+            shutil.move(write_shops(shared_folder / "shops-new"), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def store(shared_folder: Path, shops: Path, recipe: Recipe) -> Store:
+    """A release trained on them."""
+    store = Store(shared_folder / "shops-artifacts")
+    with FileLock(shared_folder / "shops-artifacts.lock"):
+        if not store.pointer.exists():
+            train(shops, store, recipe, threads=1)
+    return store
+
+
+@pytest.fixture(scope="session")
+def release(store: Store) -> LoadedRelease:
+    return load_release(store, store.current())
+
+
+@pytest.fixture
+def client(release: LoadedRelease) -> Client:
+    runners = LocalRunners(release.engine)
+    return client_of(FixedServing(Forecaster(release, runners, runners)))
+
+
+def leaves(node: dict[str, Any]) -> list[dict[str, Any]]:
+    below = node["children"]
+    return [leaf for child in below for leaf in leaves(child)] if below else [node]
+
+
+def assert_adds_up(node: dict[str, Any]) -> None:
+    """Fail unless every node is the sum of its children."""
+    if node["children"]:
+        total = sum(child["prediction"] for child in node["children"])
+        assert node["prediction"] == pytest.approx(total, rel=EXACT)
+        for child in node["children"]:
+            assert_adds_up(child)
+
+
+def test_meta_lists_the_series_levels_and_covariates(client: Client) -> None:
+    meta = client.get("/meta").json()
+    assert meta["series"] == {"shop": ["7", "A1", "A2", "B1"], "department": sorted(DEPARTMENTS)}
+    assert meta["attributes"] == {"region": ["Nord", "Süd"], "land": ["BY", "NI"]}
+    assert [(level["name"], level["nodes"]) for level in meta["hierarchy"]] == [
+        ("total", 1),
+        ("region", 2),
+        ("shop", 4),
+        ("department", 3),
+        ("region_department", 6),
+        ("bottom", 12),
+    ]
+    assert {each["name"]: (each["kind"], each["known_ahead"]) for each in meta["covariates"]} == {
+        "promo": ("flag", True),
+        "visitors": ("count", False),
+        "price": ("price", True),
+        "Spring sale": ("flag", True),
+    }
+    assert (meta["stores"], meta["families"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("by", "nodes"),
+    [
+        pytest.param("region", 2, id="an attribute"),
+        pytest.param("shop", 4, id="a column"),
+        pytest.param("region_department", 6, id="two columns"),
+        pytest.param("region/shop", 2, id="a path"),
+        pytest.param("department/region_department", 3, id="a path to two columns"),
+    ],
+)
+def test_a_tree_by_any_level_adds_up(client: Client, by: str, nodes: int) -> None:
+    answer = client.get("/hierarchy", by=by, horizon=DAYS).json()
+    tree = answer["tree"]
+    assert (answer["by"], len(tree["children"])) == (by, nodes)
+    assert len(leaves(tree)) == len(SHOPS) * len(DEPARTMENTS)
+    assert_adds_up(tree)
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "said"),
+    [
+        pytest.param({"by": "shp"}, Code.INVALID_REQUEST, "Did you mean 'shop'?", id="unknown"),
+        pytest.param(
+            {"by": "shop/region"}, Code.INVALID_REQUEST, "region does not divide shop", id="upwards"
+        ),
+        pytest.param({"by": "shop/shop"}, Code.INVALID_REQUEST, "does not divide", id="twice"),
+        pytest.param(
+            {"by": "department", "node": "shop:A1"}, Code.INVALID_NODE, "not on the way", id="aside"
+        ),
+    ],
+)
+def test_a_way_that_leads_nowhere_is_refused(
+    client: Client, query: dict[str, str], code: Code, said: str
+) -> None:
+    refusal = client.problem(client.get("/hierarchy", **query), code)
+    assert said in refusal["detail"]
+
+
+@pytest.mark.parametrize(
+    ("name", "node", "level"),
+    [
+        pytest.param({}, "total", TOTAL, id="nothing"),
+        pytest.param({"series": SERIES}, "shop:A1/department:food", BOTTOM, id="a series"),
+        pytest.param({"series": {"region": "Süd"}}, "region:Süd", "region", id="an attribute"),
+        pytest.param(
+            {"series": {"department": "toys", "region": "Nord"}},
+            "region:Nord/department:toys",
+            "region_department",
+            id="two columns in any order",
+        ),
+        pytest.param({"series": {"shop": 7}}, "shop:7", "shop", id="a number"),
+        pytest.param({"node": "shop:7"}, "shop:7", "shop", id="an id"),
+    ],
+)
+def test_a_node_of_any_level_is_forecast(
+    client: Client, release: LoadedRelease, name: dict[str, Any], node: str, level: str
+) -> None:
+    answer = client.post("/forecast", **name, horizon=DAYS).json()
+    assert (answer["node"], answer["level"], answer["horizon"]) == (node, level, DAYS)
+    row = release.engine.snapshot.hierarchy.index[node]
+    predictions = [day["prediction"] for day in answer["forecast"]]
+    assert predictions == release.forecasts.mean[row, :DAYS].tolist()
+    assert all(
+        day["lower_95"] <= day["prediction"] <= day["upper_95"] for day in answer["forecast"]
+    )
+
+
+def test_a_closed_day_is_forecast_as_zero_at_every_level(client: Client) -> None:
+    for node in ("total", "region:Nord", "shop:A1/department:food"):
+        days = client.post("/forecast", node=node, horizon=DAYS).json()["forecast"]
+        closed = [
+            day for day in days if date.fromisoformat(day["date"]).weekday() == CLOSED_WEEKDAY
+        ]
+        assert len(closed) == DAYS // 7
+        assert {day[name] for day in closed for name in ("prediction", "upper_95")} == {0.0}
+        assert all(day["prediction"] > 0 for day in days if day not in closed)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "pointer", "said"),
+    [
+        pytest.param(
+            {"series": {"shop": "A9", "department": "food"}},
+            Code.INVALID_NODE,
+            "/series/shop",
+            "There is no shop 'A9'",
+            id="unknown value",
+        ),
+        pytest.param(
+            {"series": {"shp": "A1"}}, Code.INVALID_NODE, "/series", "No level has", id="no level"
+        ),
+        pytest.param(
+            {"node": "shop:A9"}, Code.INVALID_NODE, "/node", "Did you mean", id="unknown id"
+        ),
+        pytest.param(
+            {"store_nbr": 1, "family": "food"},
+            Code.INVALID_STORE,
+            "/store_nbr",
+            "named by shop, department here",
+            id="another retailer's names",
+        ),
+        pytest.param(
+            {"node": "total", "series": SERIES},
+            Code.INVALID_REQUEST,
+            "/node",
+            "in one way",
+            id="two names",
+        ),
+    ],
+)
+def test_a_node_that_is_not_there_is_refused(
+    client: Client, body: dict[str, Any], code: Code, pointer: str, said: str
+) -> None:
+    refusal = client.problem(client.post("/forecast", **body, horizon=1), code)
+    assert said in refusal["detail"]
+    assert refusal["errors"][0]["pointer"] == pointer
+
+
+def test_an_explanation_adds_up_to_the_forecast(client: Client) -> None:
+    answer = client.post("/explain", series=SERIES, date=TOMORROW.isoformat()).json()
+    steps = answer["base_units"] + sum(group["units"] for group in answer["groups"])
+    whole = steps + answer["cut"] + answer["reconciliation"]
+    assert whole == pytest.approx(answer["prediction"], abs=1e-3)
+    named = {feature["name"] for feature in answer["features"]}
+    assert {"price_change", "promo_region", "visitors_28", "region_event_effect"} <= named
+
+
+def test_a_whatif_of_a_price_moves_parents_and_children_alike(client: Client) -> None:
+    answer = client.post(
+        "/whatif",
+        series={"department": "toys"},
+        horizon=DAYS,
+        adjustments={"price": {"op": "multiply", "value": 0.5}, "promo": 1},
+    ).json()
+    assert answer["delta"] != 0
+    children = sum(child["delta"] for child in answer["children"])
+    assert children == pytest.approx(answer["delta"], rel=EXACT)
+    assert [each["id"] for each in answer["ancestors"]] == ["total"]
+    assert [each["covariate"] for each in answer["applied"]] == ["price", "promo"]
+
+
+@pytest.mark.parametrize(
+    ("covariate", "said"),
+    [
+        pytest.param("visitors", "Of visitors only the past is known", id="history only"),
+        pytest.param("oil", "no covariate 'oil'", id="unknown"),
+    ],
+)
+def test_a_whatif_of_what_is_not_known_ahead_is_refused(
+    client: Client, covariate: str, said: str
+) -> None:
+    response = client.post("/whatif", horizon=DAYS, adjustments={covariate: 1})
+    refusal = client.problem(response, Code.INVALID_ADJUSTMENT)
+    assert said in refusal["detail"]
+    assert "promo, price, Spring sale and holiday can be adjusted" in refusal["detail"]
+
+
+def test_past_days_have_their_covariates(client: Client) -> None:
+    answer = client.post("/historical", series={"shop": "A1"}, limit=3).json()
+    assert answer["node"] == "shop:A1"
+    for day in answer["days"]:
+        assert day["onpromotion"] is None
+        assert day["covariates"].keys() == {"promo", "price", "Spring sale"}
+        assert 3 < day["covariates"]["price"] < 6, "the mean of the series, not their sum"
+
+
+def test_a_batch_takes_series_and_nodes_of_any_level(client: Client) -> None:
+    items = [{"series": SERIES}, {"node": "region:Nord"}, {"node": "nowhere"}]
+    answer = client.post(
+        "/predict/batch", predictions=[{**item, "horizon": 3} for item in items]
+    ).json()
+    first, second, third = answer["predictions"]
+    assert (first["series"], second["node"]) == (SERIES, "region:Nord")
+    assert (
+        first["forecast"] == client.post("/forecast", series=SERIES, horizon=3).json()["forecast"]
+    )
+    assert third["code"] == Code.INVALID_NODE.name
+
+
+def test_a_table_of_series_has_their_columns(client: Client) -> None:
+    body = "Shop,department,horizon\nA1,garden tools,2\nA1,gardn tools,2\n"
+    answer = client.request(
+        "POST", "/predict/batch", content=body, headers={"Content-Type": "text/csv"}
+    )
+    first, second, refused = csv.DictReader(io.StringIO(answer.text))
+    assert (first["shop"], first["department"]) == ("A1", "garden tools")
+    assert date.fromisoformat(second["date"]) == TOMORROW + timedelta(1)
+    assert (refused["department"], refused["code"]) == ("gardn tools", "INVALID_NODE")
+    assert "garden tools" in refused["detail"]
+
+
+def test_a_row_is_filled_for_a_series(client: Client) -> None:
+    answer = client.post("/predict", features={"promo": 0.7}, series=SERIES).json()
+    assert answer["prediction"] >= 0
+    assert "price" in answer["filled"]
+    response = client.post("/predict", features={}, series={"shop": "A1"})
+    assert client.problem(response, Code.INVALID_NODE)["errors"][0]["pointer"] == "/series"
+
+
+def test_the_file_of_forecasts_has_the_retailers_columns_and_adds_up(
+    shops: Path, store: Store, tmp_path: Path
+) -> None:
+    out = tmp_path / "forecast.csv"
+    own = Store(Path(shutil.copytree(store.root, tmp_path / "artifacts")))
+    forecast_file(shops, own, out, levels=True)
+    table = pl.read_csv(out)
+    assert table.columns[:4] == ["Tag", "shop", "department", "Menge"]
+    by_day = table.group_by("Tag").agg(
+        total=pl.col("Menge").filter(pl.col("node") == TOTAL).first(),
+        parts=pl.col("Menge")
+        .filter(pl.col("shop").is_not_null(), pl.col("department").is_not_null())
+        .sum(),
+    )
+    assert (by_day["total"] - by_day["parts"]).abs().max() < 1e-6
+    assert len(by_day) == 28
+
+
+def test_health_and_accuracy_report_the_quality(client: Client, release: LoadedRelease) -> None:
+    quality = release.engine.bundle.metrics["quality"]
+    assert client.get("/health").json()["quality"] == quality["warnings"]
+    levels = client.get("/accuracy").json()["groups"][0]["levels"]
+    total = levels[0]
+    assert total["baselines"].keys() == {"seasonal_naive", "weekday_mean"}
+    assert total["coverage"].keys() == {"80%", "95%"}
