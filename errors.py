@@ -58,6 +58,7 @@ class Code(Enum):
     INFERENCE_FAILED = _Kind(500, "The model failed")
     MODEL_UNAVAILABLE = _Kind(503, "No model is being served")
     EXPLANATION_UNAVAILABLE = _Kind(503, "The forecast cannot be explained here")
+    INTERVALS_UNAVAILABLE = _Kind(503, "The model has no such intervals")
     RELOAD_UNAVAILABLE = _Kind(503, "Data cannot be reloaded here")
     KEYS_UNAVAILABLE = _Kind(503, "Keys cannot be looked up now")
     TIMEOUT = _Kind(504, "The answer took too long")

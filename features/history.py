@@ -106,7 +106,10 @@ def _compare_means(snapshot: Snapshot, covariate: Covariate, origin: int) -> NDA
         return np.asarray(known.sum(axis=1) / counted)
 
     scale = SCALES[covariate.kind]
-    return np.asarray(scale.of(mean(28)) - scale.of(mean(112)))
+    change = np.asarray(scale.of(mean(28)) - scale.of(mean(112)))
+    if covariate.kind.adds_up:
+        return change
+    return np.where(np.isfinite(seen[:, -28:]).any(axis=1), change, 0.0)
 
 
 def _average_groups(

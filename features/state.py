@@ -101,7 +101,8 @@ def state_at(snapshot: Snapshot, origin: int) -> State:
     past_days = slice(max(origin + 1 - PAST_DAYS, 0), origin + 1)
     for covariate in snapshot.specification.known_ahead:
         values = snapshot.of_nodes(covariate, snapshot.past_values(covariate, past_days))
-        values = pad_front(values, PAST_DAYS)
+        # 0 would look like a change of a price; the mean adds nothing to its response
+        values = pad_front(values, PAST_DAYS, "constant" if covariate.kind.adds_up else "mean")
         node |= covariates.measure_past(snapshot, covariate, values, logs.values[:, -PAST_DAYS:])
         weekday[f"{covariate.label}_weekday_8"] = SCALES[covariate.kind].of(
             average_weekdays(snapshot, origin, values, 8)

@@ -5,6 +5,8 @@ Sums are accumulated in float64: float32 rolling statistics drift.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,7 +54,13 @@ def running_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return sums.T
 
 
-def pad_front(values: NDArray[np.floating], days: int) -> NDArray[np.float64]:
-    """Pad with zeros before the data begin, so that every window has its full width."""
+def pad_front(
+    values: NDArray[np.floating], days: int, mode: Literal["constant", "mean"] = "constant"
+) -> NDArray[np.float64]:
+    """Pad before the data begin, so that every window has its full width.
+
+    Args:
+        mode: whether to pad with zeros, or with the mean of the days that there are.
+    """
     missing = days - values.shape[1]
-    return np.pad(np.asarray(values, dtype=np.float64), ((0, 0), (missing, 0)))
+    return np.pad(np.asarray(values, dtype=np.float64), ((0, 0), (missing, 0)), mode)

@@ -17,7 +17,13 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_
 
 from features.contract import FEATURES_VERSION, UNKNOWN_CODE, Contract, feature_set
 from features.data.snapshot import Snapshot
-from features.data.specification import BOTTOM, FAVORITA, TOTAL, Specification
+from features.data.specification import (
+    BOTTOM,
+    FAVORITA,
+    TOTAL,
+    Specification,
+    read_levels,
+)
 from models.baselines import Baseline
 from models.intervals import Calibration
 from models.model import SegmentedModel
@@ -81,12 +87,12 @@ class BundleFacts(BaseModel):
             return facts
         rest = {name: value for name, value in facts.items() if name != "levels"}
         # a manifest keeps no order: the known levels come in theirs, then the others by name
-        known = list(FAVORITA.columns_of_level)
+        stored, known = read_levels(facts["levels"]), list(FAVORITA.columns_of_level)
         between = sorted(
-            set(facts["levels"]) - {TOTAL, BOTTOM},
+            stored.keys() - {TOTAL, BOTTOM},
             key=lambda name: (known.index(name) if name in known else len(known), name),
         )
-        levels = {name: facts["levels"][name] for name in (TOTAL, *between, BOTTOM)}
+        levels = {name: stored[name] for name in (TOTAL, *between, BOTTOM)}
         return {**rest, "specification": FAVORITA.with_levels(levels)}
 
 

@@ -18,7 +18,7 @@ Quantiles do not add up: the interval of a store is not the sum of those of its 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -67,15 +67,24 @@ class LevelErrors:
             probabilities), ascending in the last.
         unsold: quantiles of the sales of nodes without sales up to the origin, shape
             (buckets, 1, probabilities), units.
+        paths: residuals divided by their node's scale on all days after one origin, one path for
+            each of some nodes and origins, shape (paths, 90); none in older bundles.
+        path_sizes: mean root of the forecast of each path, shape (paths,), ascending.
     """
 
     scale: Values
     sizes: Values
     quantiles: Values
     unsold: Values
+    paths: Values = field(default_factory=lambda: np.empty((0, BUCKETS[-1][1])))
+    path_sizes: Values = field(default_factory=lambda: np.empty(0))
 
 
-_ARRAYS = tuple(field.name for field in fields(LevelErrors))
+_ARRAYS = tuple(each.name for each in fields(LevelErrors))
+
+_SINCE_PATHS = frozenset({"paths", "path_sizes"})
+_MOST_PATHS = 200
+"""Paths of similar nodes of which the sums of days are taken."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,13 @@ class Calibration:
                 nodes=tuple(arrays["nodes"].tolist()),
                 scale=arrays["scale"],
                 levels={
-                    level: LevelErrors(**{name: arrays[f"{level}/{name}"] for name in _ARRAYS})
+                    level: LevelErrors(
+                        **{
+                            name: arrays[f"{level}/{name}"]
+                            for name in _ARRAYS
+                            if name not in _SINCE_PATHS or f"{level}/{name}" in arrays
+                        }
+                    )
                     for level in levels
                 },
             )
@@ -132,7 +147,7 @@ class Intervals:
             for node in hierarchy.nodes
         ]
         # one product for all nodes: that of a single row may differ in the last bit
-        self._spread: Values = np.array(scales) @ _BUCKET_WEIGHTS.T
+        self._spread: Values = scale_at_days(np.array(scales))
 
     def bounds(
         self,
@@ -195,6 +210,63 @@ class Intervals:
         lower, upper = values[: len(tails)], values[len(tails) :]
         return list(zip(np.minimum(lower, mean), np.maximum(upper, mean), strict=True))
 
+    @property
+    def has_paths(self) -> bool:
+        """Whether intervals of sums over days can be computed; older bundles have no paths."""
+        return all(table.has_paths for table in self._tables)
+
+    def bounds_of_sums(
+        self,
+        nodes: NDArray[np.intp],
+        mean: Values,
+        horizons: NDArray[np.intp],
+        starts: Sequence[int],
+        nominals: Sequence[int],
+        *,
+        sold: NDArray[np.bool_],
+        closed: NDArray[np.bool_] | None = None,
+    ) -> list[tuple[Values, Values]]:
+        """Return the bounds of sums over periods of days, for several nominal coverages.
+
+        Args:
+            nodes, mean, horizons, sold, closed: as in `bounds`.
+            starts: position in `horizons` at which each period begins; the first is 0.
+
+        Returns:
+            For each nominal, lower and upper bounds in units, each of shape (n, periods).
+
+        Invariants: 0 <= lower <= sum of the means <= upper.
+        """
+        # Errors of neighbouring days go together, so the bound of a sum is neither the sum of the
+        # days' bounds (too wide) nor that of independent days (too narrow). A residual path is what
+        # really followed an origin, day by day: scaled to the node and added to its forecast, it
+        # is a possible future, and the quantiles of the sums of many such futures are the bounds.
+        totals = np.add.reduceat(mean, starts, axis=1)
+        tails = [(1 - nominal / 100) / 2 for nominal in nominals]
+        shares = [*tails, *(1 - tail for tail in tails)]
+        values = np.zeros((len(shares), *totals.shape))
+        levels = self._hierarchy.level_of[nodes]
+        for at, node in enumerate(nodes.tolist()):
+            table = self._tables[levels[at]]
+            if not sold[at]:  # no path is like its own: the bounds of its days at once
+                for number, tail in enumerate(tails, len(tails)):
+                    daily = table.unsold(1 - tail)[horizons - 1]
+                    values[number, at] = np.add.reduceat(daily, starts)
+                continue
+            root = np.sqrt(mean[at])
+            paths = table.paths_like(float(root.mean()))[:, horizons - 1]
+            futures = np.maximum(root + self._spread[node, horizons - 1] * paths, 0) ** 2
+            if closed is not None:
+                futures[:, closed[at]] = 0
+            values[:, at] = np.quantile(np.add.reduceat(futures, starts, axis=1), shares, axis=0)
+        lower, upper = values[: len(tails)], values[len(tails) :]
+        return list(zip(np.minimum(lower, totals), np.maximum(upper, totals), strict=True))
+
+
+def scale_at_days(scale: Values) -> Values:
+    """Return scales at every horizon, shape (nodes, 90), from those of the buckets."""
+    return scale @ _BUCKET_WEIGHTS.T
+
 
 class _Table:
     """Quantiles of a level at every horizon, cached by share, of which requests use few."""
@@ -208,6 +280,17 @@ class _Table:
     def sizes(self) -> Values:
         """Sizes of the groups, shape (groups,)."""
         return self._errors.sizes
+
+    @property
+    def has_paths(self) -> bool:
+        return len(self._errors.paths) > 0
+
+    def paths_like(self, size: float) -> Values:
+        """Return the residual paths of the nodes that are most similar in size; (paths, 90)."""
+        sizes, count = self._errors.path_sizes, _MOST_PATHS
+        first = int(np.searchsorted(sizes, size)) - count // 2
+        first = max(min(first, len(sizes) - count), 0)
+        return self._errors.paths[first : first + count]
 
     def at(self, share: float) -> Values:
         """Return the quantiles of the groups at a share, shape (horizons, groups)."""

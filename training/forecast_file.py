@@ -159,8 +159,9 @@ def _request_test(snapshot: Snapshot, test: pl.DataFrame) -> pl.DataFrame:
     hierarchy = snapshot.hierarchy
     labels = _label_nodes(hierarchy).with_row_index("row").tail(hierarchy.n_bottom)
     keys = list(snapshot.specification.series)
-    named = test.with_columns(pl.col(keys).cast(pl.String))
-    placed = named.join(labels, on=keys, how="left", maintain_order="left")
+    placed = test.with_columns(pl.col(keys).cast(pl.String)).join(
+        labels, on=keys, how="left", maintain_order="left"
+    )
     days_ahead = (pl.col("date") - snapshot.facts.origin).dt.total_days()
     row_id = pl.col("id") if snapshot.specification.row_ids else pl.lit(None, dtype=pl.Int64)
     return placed.select(row_id.alias("id"), node=pl.col("row").cast(pl.Int64), horizon=days_ahead)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -139,7 +140,13 @@ def _lighten(segment: Segment) -> Segment:
 
 
 def _make_two_segments(
-    *, near_rows: int, far_rows: int, trees: int, step: int, groups: int, parameters: dict[str, Any]
+    *,
+    near_rows: int,
+    far_rows: int,
+    trees: int,
+    step: int,
+    groups: int,
+    parameters: dict[str, Any],
 ) -> Recipe:
     """Return a recipe of a near and a far segment that blend three members.
 
@@ -147,6 +154,7 @@ def _make_two_segments(
     rows of all horizons. Segments share members because a blend of models with different errors is
     more accurate (docs/explanation/experiments.md).
     """
+    member = partial(Member, trees=trees, parameters=parameters)
     return Recipe(
         segments=(
             Segment(
@@ -155,8 +163,8 @@ def _make_two_segments(
                 origin_step=step,
                 max_rows=near_rows,
                 members=(
-                    Member(name="near", trees=trees, parameters=parameters),
-                    Member(name="volume", volume_power=0.6, trees=trees, parameters=parameters),
+                    member(name="near"),
+                    member(name="volume", volume_power=0.6),
                 ),
                 blend={"near": 0.3, "volume": 0.4, "far": 0.3},
             ),
@@ -165,7 +173,7 @@ def _make_two_segments(
                 years=3.0,
                 origin_step=step,
                 max_rows=far_rows,
-                members=(Member(name="far", trees=trees, parameters=parameters),),
+                members=(member(name="far"),),
                 blend={"far": 0.8, "volume": 0.2},
             ),
         ),

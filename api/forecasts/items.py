@@ -207,13 +207,19 @@ def build_results(
         if isinstance(of_origin, Problem):
             results[number] = of_origin
             continue
-        key = (item.payload.date, item.payload.horizon, item.payload.intervals)
+        payload = item.payload
+        period = None if isinstance(payload, SimpleRequest) else payload.period
+        key = (period, payload.date, payload.horizon, payload.intervals)
         groups.setdefault(key, []).append((number, item))
     for items in groups.values():
         window = items[0][1].window
         of_origin = computed[window.origin]
         assert isinstance(of_origin, OriginForecasts), "the others have their problem already"
         requested = [RequestedNode(item.payload, item.row) for _, item in items]
-        built = make(forecaster, window, requested, of_origin.of(requested, window))
+        built: Sequence[Result | Problem]
+        try:
+            built = make(forecaster, window, requested, of_origin.of(requested, window))
+        except Problem as problem:  # of what the items of the group ask alike
+            built = [problem.as_value()] * len(items)
         results |= {number: result for (number, _), result in zip(items, built, strict=True)}
     return [results[number] for number in range(len(planned))]

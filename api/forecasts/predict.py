@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from api.forecasts.days import COMPUTED, day_forecasts_of, forecast, forecast_base
 from api.forecasts.nodes import bottom_row, node_row, row_of_values
+from api.forecasts.periods import period_forecasts_of
 from api.forecasts.rows import Row, filled_row, whole_row
 from api.forecasts.windows import ForecastWindow, window_of
 from api.http.operation import Computation, operation
@@ -45,7 +46,12 @@ async def predict_simple(
     return Computation(compute, cost, shared=is_past(snapshot, window))
 
 
-@operation("POST", "/forecast", Tag.FORECASTS, error_codes=COMPUTED)
+@operation(
+    "POST",
+    "/forecast",
+    Tag.FORECASTS,
+    error_codes=COMPUTED | {Code.INTERVALS_UNAVAILABLE},
+)
 async def forecast_node(
     forecaster: Forecaster, payload: ForecastRequest
 ) -> Computation[ForecastAnswer]:
@@ -93,20 +99,37 @@ def node_answers(
             "date": first,
             "horizon": payload.horizon,
             "forecast": of_days,
+            **summed,
             "origin": origin,
             "method": method,
             **basis,
             "known_through": known,
         }
-        for (payload, row), first_day, of_days, method, known in zip(
+        for (payload, row), first_day, of_days, summed, method, known in zip(
             requested,
             days.first_days(),
             days.as_json(),
+            _sum_periods(forecaster, window, requested, rows, mean),
             engine.methods(window.origin, rows),
             known_through(snapshot, window.origin, rows),
             strict=True,
         )
     ]
+
+
+def _sum_periods(
+    forecaster: Forecaster,
+    window: ForecastWindow,
+    requested: Sequence[RequestedNode],
+    rows: NDArray[np.intp],
+    mean: NDArray[np.float64],
+) -> list[dict[str, Any]]:
+    """Return the fields of the sums of each request; none for one by store and family."""
+    payload = requested[0].payload
+    if isinstance(payload, SimpleRequest):
+        return [{}] * len(requested)
+    sums = period_forecasts_of(forecaster, window, rows, mean, payload.intervals, payload.period)
+    return [{"period": payload.period, "periods": each} for each in sums]
 
 
 def _name_node(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from api.schemas.answer import Answer, ProblemPart, SnapshotRef
-from api.schemas.requests import DEFAULT_INTERVALS
+from api.schemas.requests import DEFAULT_INTERVALS, Period
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 from models.methods import Method
 
@@ -101,6 +101,25 @@ class SimpleAnswer(Answer):
 
 
 @dataclass(frozen=True, slots=True)
+class PeriodForecast(Answer):
+    """Forecast of the sum of some days, with the bounds of every requested interval.
+
+    The bounds are those of the sum: they are not the sums of the days' bounds.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _WITH_BOUNDS
+
+    first: dt.date
+    last: dt.date
+    days: int
+    prediction: Units
+    intervals: list[PredictionInterval]
+    """In the order in which the request names them."""
+    actual: float | None
+    """Units sold; null where a day of it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class ForecastAnswer(Answer):
     """A node of any level, day by day."""
 
@@ -112,6 +131,9 @@ class ForecastAnswer(Answer):
     """The first day forecast."""
     horizon: int
     forecast: list[DayForecast]
+    period: Period
+    periods: list[PeriodForecast]
+    """Sums of the days of each period; empty for `day`."""
     origin: dt.date
     """The last day whose sales the forecast rests on."""
     method: Method

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -118,6 +119,22 @@ class SimpleRequest(Request):
     """Nominal coverage of the requested intervals, in percent."""
 
 
+class Period(StrEnum):
+    """Days that a forecast adds up.
+
+    Attributes:
+        DAY: none: each day by itself.
+        WEEK: those of a week that begins on Monday.
+        MONTH: those of a calendar month.
+        HORIZON: all.
+    """
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    HORIZON = "horizon"
+
+
 class ForecastRequest(NodeRequest):
     """A node of any level, and the days to forecast."""
 
@@ -127,6 +144,9 @@ class ForecastRequest(NodeRequest):
     """Days to forecast, 1 to 90."""
     intervals: Intervals = DEFAULT_INTERVALS
     """Nominal coverage of the requested intervals, in percent."""
+    period: Period = Period.DAY
+    """Days to add up, beside each day: `week` (from Monday), `month` or the whole `horizon`. The
+    first and the last may have fewer days than a whole one."""
 
 
 class HierarchyQuery(Request):

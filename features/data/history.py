@@ -64,7 +64,7 @@ def without_gaps(items: NDArray[Float]) -> NDArray[Float]:
 
 
 def carried_forward(values: NDArray[Float]) -> NDArray[Float]:
-    """Return values with the last known one in place of NaN, and 0 where none was known before.
+    """Return values with the last known one in place of NaN; days before the first one stay NaN.
 
     Args:
         values: shape (series, days).
@@ -72,6 +72,15 @@ def carried_forward(values: NDArray[Float]) -> NDArray[Float]:
     known = ~np.isnan(values)
     if known.all():
         return values
-    last = np.maximum.accumulate(np.where(known, np.arange(values.shape[1]), -1), axis=1)
-    result = np.take_along_axis(values, np.maximum(last, 0), axis=1)
-    return np.where(last >= 0, result, 0).astype(values.dtype)
+    last = np.maximum.accumulate(np.where(known, np.arange(values.shape[1]), 0), axis=1)
+    return np.take_along_axis(values, last, axis=1)
+
+
+def carried_backward(values: NDArray[Float]) -> NDArray[Float]:
+    """Return values with the first known one on the days before it, and 0 where none is known.
+
+    Args:
+        values: shape (series, days), of `carried_forward`.
+    """
+    complete: NDArray[Float] = np.nan_to_num(carried_forward(values[:, ::-1])[:, ::-1])
+    return complete

@@ -22,9 +22,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, Va
 from features.data.calendar import Calendar, Dates, Holiday, Place, build_calendar
 from features.data.closures import CLOSED, NOT_STATED, OPEN, OUTLIER, usually_closed
 from features.data.hierarchy import Hierarchy
-from features.data.history import carried_forward, without_gaps
+from features.data.history import carried_backward, carried_forward, without_gaps
 from features.data.promotion_plan import find_plan_days
-from features.data.specification import FAVORITA, Covariate, Specification
+from features.data.specification import FAVORITA, Covariate, Specification, read_levels
 from storage.artifacts import Artifact, ArtifactError, verify
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -274,10 +274,12 @@ class Snapshot:
     def past_values(self, covariate: Covariate, days: slice) -> NDArray[np.float32]:
         """Return a covariate for features of the past, shape (bottoms, days).
 
-        Days on which a count is not known have estimates, as in `history`; other quantities keep
-        the value that was known before, and 0 where there was none.
+        Days on which a count is not known have estimates, as in `history`. Other quantities keep
+        the value that was known before; where there was none they have the first of these days,
+        so that none jumps when it is first known, and 0 where there is none either.
         """
-        return self._past_values[covariate.name][:, days]
+        values = self._past_values[covariate.name][:, days]
+        return values if covariate.kind.adds_up else carried_backward(values)
 
     @cached_property
     def _past_values(self) -> dict[str, NDArray[np.float32]]:
@@ -418,7 +420,7 @@ def _read_specification(artifact: Artifact, structure: Mapping[str, Any]) -> Spe
     if SPECIFICATION_FILE in artifact.manifest.files:
         text = (artifact.path / SPECIFICATION_FILE).read_bytes()
         return Specification.model_validate_json(text)
-    return FAVORITA.with_levels(structure["levels"])
+    return FAVORITA.with_levels(read_levels(structure["levels"]))
 
 
 def _read_rows(path: Path, row: type[Row]) -> tuple[Row, ...]:

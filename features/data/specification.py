@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from functools import cached_property
 
-from pydantic import BaseModel, ConfigDict
+import orjson
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 Levels = Mapping[str, tuple[str, ...]]
 
@@ -206,8 +207,9 @@ class Specification(_Frozen):
         return hash(self._text)
 
     @cached_property
-    def _text(self) -> str:
-        return self.model_dump_json()
+    def _text(self) -> bytes:
+        # equal labels in another order are equal
+        return orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
 
     @property
     def site(self) -> str:
@@ -283,7 +285,18 @@ class Specification(_Frozen):
 
     def with_levels(self, levels: Levels) -> Specification:
         """Return the specification with other levels."""
-        return self.model_copy(update={"levels": levels_of(levels)})
+        # a copy of the model would keep what is cached of the old levels
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return Specification.model_validate({**fields, "levels": levels_of(levels)})
+
+
+def read_levels(stored: object) -> Levels:
+    """Check levels as releases without specifications stored them.
+
+    Raises:
+        ValidationError: they are none.
+    """
+    return TypeAdapter(dict[str, tuple[str, ...]]).validate_python(stored)
 
 
 def levels_of(levels: Levels) -> tuple[Level, ...]:

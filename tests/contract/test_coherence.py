@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from api.forecasts.items import MAX_PAST_ORIGINS
 from api.schemas.requests import HORIZONS
 from features.data.calendar import NO_HOLIDAY
-from features.data.hierarchy import BOTTOM, TOTAL, Node
+from features.data.hierarchy import Node
 from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.specification import BOTTOM, TOTAL
 from models.engine import ForecastEngine
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 from models.serving.forecast_store import Forecasts
@@ -120,7 +121,7 @@ def node_fields(snapshot: Snapshot, node: Node) -> Json:
 def adjustments_of(draw: st.DrawFn, snapshot: Snapshot, days: Days) -> Json:
     """Draw valid adjustments of promotions and holidays on some of the days."""
     assert days.horizon is not None
-    planned = snapshot.promotion_lead + 1 - days.ahead(snapshot)
+    planned = snapshot.lead + 1 - days.ahead(snapshot)
     op = draw(st.sampled_from(["set", "add", "multiply"] if planned > 0 else ["set"]))
     names = [None, *sorted(set(snapshot.calendar.names.tolist()) - {NO_HOLIDAY})]
     assumed: Json = {

@@ -15,11 +15,13 @@ import pytest
 
 from api.forecasts import explain as module
 from errors import Code
-from features.contract import FEATURES, NAMES
+from features.contract import feature_set
 from features.data.snapshot import Snapshot
+from features.data.specification import FAVORITA
 from models.explanation import Explainer, ExplainerMissingError, ExplanationError
 from storage.artifacts import Release
 
+FEATURES, NAMES = feature_set(FAVORITA).features, feature_set(FAVORITA).names
 SERIES = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
 NODE = "store:1/family:LIQUOR,WINE,BEER"
 NEVER_SOLD = {"store_nbr": 3, "family": "BOOKS"}
@@ -101,7 +103,7 @@ def test_the_answer_states_its_model_and_data(
         "model_version": release.bundle,
         "model_trained_through": newest.isoformat(),
         "in_sample": False,
-        "known_through": {"onpromotion": snapshot.facts.promotions_known_through.isoformat()},
+        "known_through": {"onpromotion": snapshot.facts.known_through.isoformat()},
         "snapshot": {"origin": newest.isoformat(), "digest": release.snapshot.rpartition("-")[2]},
         "degraded": False,
     }

@@ -10,8 +10,8 @@ import pytest
 
 from api.schemas.requests import HORIZONS
 from errors import Code
-from features.data.hierarchy import BOTTOM
 from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.specification import BOTTOM
 from storage.artifacts import Release
 
 TOLERANCE = 1e-6

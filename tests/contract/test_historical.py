@@ -43,7 +43,8 @@ def test_days_are_those_of_the_data(
     np.testing.assert_allclose(
         [day["units"] for day in answer["days"]], snapshot.sales[row, start : start + 30]
     )
-    items = snapshot.hierarchy.aggregate(snapshot.onpromotion)[row, start : start + 30]
+    onpromotion = snapshot.hierarchy.aggregate(snapshot.covariates["onpromotion"])
+    items = onpromotion[row, start : start + 30]
     np.testing.assert_allclose([day["onpromotion"] for day in answer["days"]], items)
     assert answer["days"][-1]["date"] == "2024-02-03"
 

@@ -9,11 +9,12 @@ import pytest
 
 from api.open_inference import MAX_ROWS
 from errors import Code
-from features.contract import NAMES
+from features.contract import feature_set
+from features.data.specification import FAVORITA
 from models.bundle import GOLDEN_OUTPUTS_FILE, GOLDEN_ROWS_FILE, Bundle
 
 INFER = "/v2/models/mlrf/infer"
-WIDTH = len(NAMES)
+WIDTH = len(feature_set(FAVORITA).names)
 
 
 def tensor(**others: object) -> dict[str, object]:

@@ -145,6 +145,6 @@ def test_forecasts_are_near_those_with_the_missing_days(
 def test_a_node_knows_promotions_as_far_as_all_its_series_do(late_release: LoadedRelease) -> None:
     engine = late_release.engine
     hierarchy = engine.snapshot.hierarchy
-    lead = engine.snapshot.known_lead
+    lead = engine.snapshot.known_lead["onpromotion"]
     assert lead[hierarchy.index[f"store:{PLANNED_STORE}"]] == PLANNED_DAYS
     assert lead[hierarchy.index["total"]] == lead[hierarchy.index[f"family:{FAMILY}"]] == 0

@@ -11,11 +11,13 @@ import pytest
 
 from api.forecasts.rows import filled_row
 from errors import Code
-from features.contract import NAMES, Contract
+from features.contract import Contract, feature_set
+from features.data.specification import FAVORITA
 from features.matrix import known_covariates
 from features.state import state_at
 from models.engine import ForecastEngine
 
+NAMES = feature_set(FAVORITA).names
 SERIES = {"store_nbr": 1, "family": "DAIRY"}
 
 

@@ -69,7 +69,7 @@ def test_the_answer_states_its_model_and_data(
         "model_trained_through": newest.isoformat(),
         "in_sample": False,
         "known_through": {
-            "onpromotion": snapshot.facts.promotions_known_through.isoformat(),
+            "onpromotion": snapshot.facts.known_through.isoformat(),
         },
         "snapshot": {"origin": newest.isoformat(), "digest": release.snapshot.rpartition("-")[2]},
         "degraded": False,

@@ -155,7 +155,7 @@ def test_the_answer_states_its_model_its_data_and_what_was_applied(
         "model_version": release.bundle,
         "model_trained_through": newest.isoformat(),
         "in_sample": False,
-        "known_through": {"onpromotion": snapshot.facts.promotions_known_through.isoformat()},
+        "known_through": {"onpromotion": snapshot.facts.known_through.isoformat()},
         "snapshot": {"origin": newest.isoformat(), "digest": release.snapshot.rpartition("-")[2]},
         "degraded": False,
     }
@@ -336,7 +336,7 @@ def test_a_past_day_uses_the_origin_before_it(
 ) -> None:
     """With the plan as known at that origin, which reaches as many days ahead as now."""
     first = newest - timedelta(200)
-    lead = snapshot.promotion_lead
+    lead = snapshot.lead
     answer = parse_success(ask(date=first.isoformat(), adjustments=NEAR))
     assert answer["origin"] == (first - timedelta(1)).isoformat()
     assert answer["in_sample"] is True
@@ -400,7 +400,7 @@ VALUE = "/adjustments/onpromotion/value"
 @pytest.mark.parametrize(
     ("adjustments", "pointer", "hint"),
     [
-        pytest.param({"oil": 40}, "/adjustments/oil", "does not use the price of oil", id="oil"),
+        pytest.param({"oil": 40}, "/adjustments/oil", "no covariate 'oil'", id="oil"),
         pytest.param({"rain": 1}, "/adjustments/rain", "onpromotion and holiday", id="unknown"),
         pytest.param({"a/b~c": 1}, "/adjustments/a~1b~0c", "'a/b~c'", id="escaped"),
         pytest.param({"onpromotion": True}, VALUE, "a number", id="boolean"),
@@ -410,7 +410,7 @@ VALUE = "/adjustments/onpromotion/value"
         pytest.param({"onpromotion": 10**30}, VALUE, "1,000,000", id="huge"),
         pytest.param({"onpromotion": -1}, VALUE, "from 0", id="negative"),
         pytest.param(
-            {"onpromotion": {"op": "add", "value": -1000}}, VALUE, "would have", id="below zero"
+            {"onpromotion": {"op": "add", "value": -1000}}, VALUE, "would be", id="below zero"
         ),
         pytest.param(
             *({"onpromotion": {"op": "multiply", "value": 1001}}, VALUE, "1,000"), id="factor"
@@ -438,7 +438,7 @@ def test_an_invalid_adjustment_is_refused(
 def test_unknown_promotions_can_be_set_but_neither_added_to_nor_multiplied(
     client: Any, ask: Callable, snapshot: Snapshot, op: str
 ) -> None:
-    known = snapshot.facts.promotions_known_through
+    known = snapshot.facts.known_through
     to = {"horizon": 30}
     wrong = ask(**to, adjustments={"onpromotion": {"op": op, "value": 1}})
     problem = client.problem(wrong, Code.INVALID_ADJUSTMENT)

@@ -33,7 +33,7 @@ def test_serving_rows_are_training_rows(
             for lead in range(MAX_HORIZON + 1)
             for row in engine.rows(
                 state,
-                known_covariates(engine.snapshot, int(origin), promotion_lead=lead),
+                known_covariates(engine.snapshot, int(origin), lead=lead),
                 np.arange(1, MAX_HORIZON + 1),
             )
         }

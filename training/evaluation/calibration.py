@@ -14,8 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.data.hierarchy import Hierarchy
+from features.data.history import carried_backward, carried_forward
+from features.data.snapshot import MAX_HORIZON
 from models.engine import ForecastEngine, Progress
-from models.intervals import BUCKETS, PROBABILITIES, Calibration, LevelErrors, bucket_of
+from models.intervals import (
+    BUCKETS,
+    PROBABILITIES,
+    Calibration,
+    LevelErrors,
+    bucket_of,
+    scale_at_days,
+)
 
 Values = NDArray[np.float64]
 
@@ -32,8 +41,38 @@ _NODES_OF_GROUPS = ((40, 8), (5, 3), (0, 1))
 _SHRINKAGE = 30
 """Weight of the level's mean square in a node's scale, as a number of residuals."""
 _FLOOR = 1e-3
+_MOST_GAPS = 0.1
+"""Share of the days of a path that may be unknown."""
 _LEAST_KNOWN = 0.5
 """Least share of a node's forecast whose series are known, for the node to be judged."""
+
+
+PATH_NODES = 60
+"""Nodes of each level, evenly spaced, whose errors are kept for all days."""
+MOST_PATHS = 1_000
+"""Paths of a level that a calibration keeps."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Forecasts and sales of some nodes on all days after the origins.
+
+    Attributes:
+        nodes: rows of the hierarchy, shape (n,).
+        forecast, actual: units, shape (origins, n, 90); an actual is NaN where not known.
+        sold: whether the node had sold by the origin, shape (origins, n).
+    """
+
+    nodes: NDArray[np.intp]
+    forecast: Values
+    actual: Values
+    sold: NDArray[np.bool_]
+
+    def select(self, selected: NDArray[np.bool_]) -> Paths:
+        """Return those of some origins, shape (origins,)."""
+        return Paths(
+            self.nodes, self.forecast[selected], self.actual[selected], self.sold[selected]
+        )
 
 
 @dataclass(frozen=True)
@@ -48,6 +87,7 @@ class Errors:
         sold: whether the node had sold by the origin, shape (origins, nodes).
         ordinary: whether the day is outside long events such as an earthquake, shape (origins,
             horizons).
+        paths: of some nodes on all days; None if they were not collected.
     """
 
     origins: NDArray[np.int64]
@@ -56,6 +96,7 @@ class Errors:
     actual: Values
     sold: NDArray[np.bool_]
     ordinary: NDArray[np.bool_]
+    paths: Paths | None = None
 
     def between(self, first: int, last: int) -> Errors:
         """Return the errors of the origins from `first` to `last`, both included."""
@@ -70,16 +111,30 @@ class Errors:
             self.actual[selected],
             self.sold[selected],
             self.ordinary[selected],
+            None if self.paths is None else self.paths.select(selected),
         )
 
     @classmethod
     def concatenate(cls, parts: Sequence[Errors]) -> Errors:
         """Join the errors of several models along the origins; all have the same horizons."""
-        rest = [field.name for field in fields(cls) if field.name != "horizons"]
+        rest = [each.name for each in fields(cls) if each.name not in ("horizons", "paths")]
         return cls(
             horizons=parts[0].horizons,
             **{name: np.concatenate([getattr(part, name) for part in parts]) for name in rest},
+            paths=_join_paths([part.paths for part in parts if part.paths is not None]),
         )
+
+
+def _join_paths(parts: Sequence[Paths]) -> Paths | None:
+    if not parts:
+        return None
+    return Paths(
+        parts[0].nodes,
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("forecast", "actual", "sold")
+        ),
+    )
 
 
 def weekly_origins(last: int, count: int) -> NDArray[np.int64]:
@@ -112,24 +167,51 @@ def collect(
         ValueError: an origin is so late that sales of its days are not known, or so early that
             the model has seen them.
     """
-    snapshot = engine.snapshot
+    snapshot, newest = engine.snapshot, engine.snapshot.newest_origin
     trained_through = snapshot.index_of(engine.bundle.facts.trained_through)
-    if origins.min() < trained_through or origins.max() + horizons.max() > snapshot.newest_origin:
+    if origins.min() < trained_through or origins.max() + horizons.max() > newest:
         raise ValueError("an origin lies before the model's last day, or too near to the data's")
+    every_day = np.arange(1, MAX_HORIZON + 1)
+    sampled, upper = sample_nodes(snapshot.hierarchy), snapshot.hierarchy.n_upper
     forecast, actual, sold, ordinary = [], [], [], []
+    daily: list[tuple[Values, Values]] = []
     for number, origin in enumerate(origins):
-        upper = snapshot.hierarchy.n_upper
         values, known = judge_known_parts(
             snapshot.hierarchy,
-            engine.forecast(int(origin), horizons).values[upper:],
-            snapshot.targets(slice(upper, None), origin + horizons),
+            engine.forecast(int(origin), every_day).values[upper:],
+            snapshot.targets(slice(upper, None), np.minimum(origin + every_day, newest)),
         )
-        forecast.append(values)
-        actual.append(known)
+        known[:, origin + every_day > newest] = np.nan
+        forecast.append(values[:, horizons - 1])
+        actual.append(known[:, horizons - 1])
+        daily.append((values[sampled], known[sampled]))
         sold.append(snapshot.first_sale <= origin)
         ordinary.append(~snapshot.calendar.singular[origin + horizons])
         progress(number + 1, len(origins))
-    return Errors(origins, horizons, *map(np.stack, (forecast, actual, sold, ordinary)))
+    return Errors(
+        origins,
+        horizons,
+        forecast=np.stack(forecast),
+        actual=np.stack(actual),
+        sold=np.stack(sold),
+        ordinary=np.stack(ordinary),
+        paths=Paths(
+            sampled,
+            forecast=np.stack([values for values, _ in daily]),
+            actual=np.stack([known for _, known in daily]),
+            sold=np.stack(sold)[:, sampled],
+        ),
+    )
+
+
+def sample_nodes(hierarchy: Hierarchy) -> NDArray[np.intp]:
+    """Return some nodes of each level, evenly spaced in their order; at most `PATH_NODES` each."""
+    return np.concatenate(
+        [
+            np.unique(np.linspace(rows.start, rows.stop - 1, PATH_NODES).astype(np.intp))
+            for rows in hierarchy.slices.values()
+        ]
+    )
 
 
 def judge_known_parts(
@@ -183,6 +265,7 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
             scale[rows, number] = np.maximum(np.sqrt(shrunk), _FLOOR)
             level_scale[code, number] = max(np.sqrt(mean), _FLOOR)
     scaled = residual / scale[:, bucket]
+    paths = _scale_paths(errors.paths, scale)
     levels = {
         level: _summarise_level(
             rows.stop - rows.start,
@@ -191,6 +274,7 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
             scaled[:, rows][counted[:, rows]],
             np.broadcast_to(bucket, residual[:, rows].shape)[counted[:, rows]],
             _compute_bucket_quantiles(errors.actual[:, rows], unsold[:, rows], bucket),
+            _select_paths(errors.paths, paths, rows),
         )
         for code, (level, rows) in enumerate(hierarchy.slices.items())
     }
@@ -204,6 +288,7 @@ def _summarise_level(
     scaled: Values,
     bucket: NDArray[np.intp],
     unsold: Values,
+    paths: tuple[Values, Values],
 ) -> LevelErrors:
     # Scaled residuals of small and of large forecasts differ in shape (many zeros, skewness), so
     # quantiles are taken in groups by forecast size. The edges are quantiles over all buckets, so
@@ -220,7 +305,45 @@ def _summarise_level(
             quantiles[number, place] = _compute_quantiles(
                 scaled[(bucket == number) & (group == which)]
             )
-    return LevelErrors(scale=scale, sizes=sizes, quantiles=quantiles, unsold=unsold)
+    return LevelErrors(
+        scale=scale,
+        sizes=sizes,
+        quantiles=quantiles,
+        unsold=unsold,
+        paths=paths[1],
+        path_sizes=paths[0],
+    )
+
+
+def _scale_paths(paths: Paths | None, scale: Values) -> Values:
+    """Return residual paths over the scales of their nodes, shape (origins, nodes, 90)."""
+    if paths is None:
+        return np.empty((0, 0, MAX_HORIZON))
+    residual = np.sqrt(paths.actual) - np.sqrt(paths.forecast)
+    return np.asarray(residual / scale_at_days(scale[paths.nodes]))
+
+
+def _select_paths(paths: Paths | None, scaled: Values, rows: slice) -> tuple[Values, Values]:
+    """Return the paths of a level of which all days are known, by size; at most `MOST_PATHS`.
+
+    Returns:
+        The mean root of the forecast of each, ascending, shape (paths,), and the scaled residuals,
+        shape (paths, 90).
+    """
+    if paths is None:
+        return np.empty(0), np.empty((0, MAX_HORIZON))
+    of_level = (paths.nodes >= rows.start) & (paths.nodes < rows.stop)
+    residual = scaled[:, of_level]
+    # a day that is not known has the residual of a day beside it, rather than none
+    gaps = np.isnan(residual)
+    usable = paths.sold[:, of_level] & (gaps.mean(axis=2) < _MOST_GAPS)
+    flat = residual.reshape(-1, MAX_HORIZON)
+    residual = carried_backward(carried_forward(flat)).reshape(residual.shape)
+    sizes = np.sqrt(paths.forecast[:, of_level]).mean(axis=2)[usable]
+    order = np.argsort(sizes, kind="stable")
+    if len(order) > MOST_PATHS:
+        order = order[np.linspace(0, len(order) - 1, MOST_PATHS).astype(np.intp)]
+    return sizes[order], residual[usable][order]
 
 
 def _compute_bucket_quantiles(

@@ -7,7 +7,8 @@ in service too: the report says so, and the series for which a rule does better 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -32,6 +33,8 @@ Values = NDArray[np.float64]
 Document = dict[str, Any]
 
 NOMINALS = (80, 95)
+SUMS = (7, 28, 90)
+"""Days whose sums are judged."""
 MARGIN = 0.05
 """Share by which a rule's squared error must be lower than the model's to replace it."""
 LARGEST_GAP = 0.05
@@ -152,18 +155,21 @@ def quality_report(
         errors: of the forecasts as they are served, fallbacks included.
 
     Returns:
-        `wrmsse` by level and forecast, `levels` with bias, WAPE and coverage by days ahead, the
-        number of series that fall back to each rule, and warnings for a reader.
+        `wrmsse` by level and forecast, `levels` with bias, WAPE and coverage by days ahead, `sums`
+        with the coverage of intervals of sums over days, the number of series that fall back to
+        each rule, and warnings for a reader.
     """
     wrmsse = {_MODEL: weighted_errors(snapshot, errors)}
     wrmsse |= {str(rule): weighted_errors(snapshot, each) for rule, each in rules.items()}
-    covered = _cross_coverage(snapshot, errors)
+    crossed = list(_cross_calibrate(snapshot, errors))
+    covered = _cross_coverage(crossed)
     levels = {
         level: _describe_level(level, rows, errors, rules, covered)
         for level, rows in snapshot.hierarchy.slices.items()
     }
     counts = {str(rule): sum(each is rule for each in fallbacks.values()) for rule in Baseline}
     return {
+        "sums": _cross_coverage_of_sums(snapshot, crossed),
         "wrmsse": {
             level: {name: values[level] for name, values in wrmsse.items()} for level in levels
         },
@@ -176,30 +182,74 @@ def quality_report(
     }
 
 
-def _cross_coverage(snapshot: Snapshot, errors: Errors) -> dict[int, Values]:
+Crossed = Sequence[tuple[Intervals, Errors]]
+"""Errors of each frozen model, with intervals that those of the others calibrate."""
+
+
+def _cross_coverage(crossed: Crossed) -> dict[int, Values]:
     """Return which sales lie within intervals that the errors of other models calibrate.
 
     By nominal coverage; shape (origins, nodes, horizons), NaN where not known.
     """
-    nodes = np.arange(errors.forecast.shape[1])
-    blocks = chronological_blocks(errors.origins)
     parts: dict[int, list[Values]] = {nominal: [] for nominal in NOMINALS}
-    for block in blocks:
-        inside = (errors.origins >= block[0]) & (errors.origins <= block[-1])
-        others = inside if len(blocks) == 1 else ~inside
-        intervals = Intervals(
-            calibrate(errors.select(others), snapshot.hierarchy), snapshot.hierarchy
-        )
-        judged = errors.select(inside)
+    for intervals, judged in crossed:
+        nodes = np.arange(judged.forecast.shape[1])
         for nominal in NOMINALS:
             for forecast, actual, sold in zip(
                 judged.forecast, judged.actual, judged.sold, strict=True
             ):
-                lower, upper = intervals.bounds(
-                    nodes, forecast, errors.horizons, nominal, sold=sold
-                )
-                parts[nominal].append(metrics.within(lower, upper, actual))
+                bounds = intervals.bounds(nodes, forecast, judged.horizons, nominal, sold=sold)
+                parts[nominal].append(metrics.within(*bounds, actual))
     return {nominal: np.stack(each) for nominal, each in parts.items()}
+
+
+def _cross_calibrate(snapshot: Snapshot, errors: Errors) -> Iterator[tuple[Intervals, Errors]]:
+    """Yield the errors of each frozen model, with intervals that those of the others calibrate."""
+    blocks = chronological_blocks(errors.origins)
+    for block in blocks:
+        inside = (errors.origins >= block[0]) & (errors.origins <= block[-1])
+        others = inside if len(blocks) == 1 else ~inside
+        calibration = calibrate(errors.select(others), snapshot.hierarchy)
+        yield Intervals(calibration, snapshot.hierarchy), errors.select(inside)
+
+
+def _cross_coverage_of_sums(snapshot: Snapshot, crossed: Crossed) -> Document:
+    """Return the coverage of intervals of sums over days, by level and number of days.
+
+    Over some nodes of each level (see `Paths`).
+    """
+    hierarchy = snapshot.hierarchy
+    within: dict[tuple[int, int], list[Values]] = defaultdict(list)
+    for intervals, judged in crossed:
+        if judged.paths is None or not intervals.has_paths:
+            return {}
+        paths = judged.paths
+        for forecast, actual, sold in zip(paths.forecast, paths.actual, paths.sold, strict=True):
+            for days in SUMS:
+                bounds = intervals.bounds_of_sums(
+                    paths.nodes,
+                    forecast[:, :days],
+                    np.arange(1, days + 1),
+                    [0],
+                    NOMINALS,
+                    sold=sold,
+                )
+                total = actual[:, :days].sum(axis=1, keepdims=True)
+                for nominal, pair in zip(NOMINALS, bounds, strict=True):
+                    within[days, nominal].append(metrics.within(*pair, total)[:, 0])
+    levels = hierarchy.level_of[paths.nodes]
+    return {
+        level: {
+            str(days): {
+                f"coverage_{nominal}": metrics.known_mean(
+                    np.stack(within[days, nominal])[:, levels == code]
+                )
+                for nominal in NOMINALS
+            }
+            for days in SUMS
+        }
+        for code, level in enumerate(hierarchy.levels)
+    }
 
 
 def _describe_level(

@@ -91,7 +91,7 @@ def test_a_warning_is_reported_and_the_tables_are_served(own_store: Store, data:
 def test_a_damaged_snapshot_is_replaced_by_its_tables(
     own_store: Store, data: Path, release: Release
 ) -> None:
-    (own_store.snapshots / release.snapshot / "oil.npy").unlink()
+    (own_store.snapshots / release.snapshot / "covariate-transactions.npy").unlink()
     assert refresh(own_store, data / "same") == (release, release)
     load_snapshot(own_store.snapshots / release.snapshot)
 

@@ -18,7 +18,7 @@ MAX_AGE = 7
 def details(origin: date, *, demo: bool = False) -> list[str]:
     """Return the degradation reasons of a server whose newest sales are of that day."""
     facts = SnapshotFacts(
-        first_date=date(2021, 1, 1), origin=origin, promotions_known_through=origin, demo=demo
+        first_date=date(2021, 1, 1), origin=origin, known_through=origin, demo=demo
     )
     serving = SimpleNamespace(engine=SimpleNamespace(snapshot=SimpleNamespace(facts=facts)))
     watcher: Any = SimpleNamespace(serving=serving, degraded=(), stalled="")

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from features.contract import COLUMNS_OF_GROUP, FEATURES
+from errors import InputError
+from features.contract import feature_set
+from features.data.specification import FAVORITA, Attribute, Specification
 from features.feature import Feature, Group
+
+FEATURES = feature_set(FAVORITA).features
+COLUMNS_OF_GROUP = feature_set(FAVORITA).columns_of_group
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
@@ -36,3 +41,24 @@ def test_groups_divide_the_columns() -> None:
 )
 def test_features_are_grouped_as_planners_expect(name: str, group: Group) -> None:
     assert next(feature.group for feature in FEATURES if feature.name == name) is group
+
+
+@pytest.mark.parametrize("label", ["age", "month", "level", "family", "promo"])
+def test_two_features_of_the_same_name_are_refused(label: str) -> None:
+    """The message names the feature and says what to do."""
+    attributes = (*FAVORITA.attributes, Attribute(name="grown_in", of="store_nbr"))
+    labels = {**FAVORITA.labels, "grown_in": label}
+    specification = FAVORITA.model_dump() | {"attributes": attributes, "labels": labels}
+    with pytest.raises(InputError, match=f"named '{label}'.* another label"):
+        feature_set(Specification.model_validate(specification))
+
+
+def test_a_label_makes_the_names_differ() -> None:
+    attributes = (*FAVORITA.attributes, Attribute(name="age", of="store_nbr"))
+    specification = FAVORITA.model_dump() | {
+        "attributes": attributes,
+        "labels": {**FAVORITA.labels, "age": "store_age"},
+    }
+    features = feature_set(Specification.model_validate(specification))
+    assert set(features.names) == {*feature_set(FAVORITA).names, "store_age"}
+    assert len(features.names) == len(feature_set(FAVORITA).names) + 1

@@ -8,7 +8,6 @@ from datetime import date
 import numpy as np
 import pytest
 
-from features.contract import NAMES
 from features.data.snapshot import Snapshot
 from features.events import measure_open_share
 from features.matrix import MatrixBuilder, known_covariates
@@ -71,6 +70,6 @@ def test_every_node_has_the_holiday_effect_on_the_total(
     nodes = np.array([0, snapshot.hierarchy.index[STORE], len(snapshot.hierarchy) - 1])
     rows = builder.matrix(state, known_covariates(snapshot, origin), nodes, holiday)
     for name in ("event_effect", "event_level"):
-        column = rows[:, NAMES.index(f"total_{name}")]
+        column = rows[:, builder.contract.names.index(f"total_{name}")]
         assert np.isfinite(column).all()
         assert (column == state.ahead[name][0, holiday - 1]).all()

@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.contract import FEATURES, NAMES, UNKNOWN_CODE, Contract
+from features.contract import UNKNOWN_CODE, Contract, feature_set
 from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.specification import FAVORITA
 from features.matrix import MatrixBuilder, known_covariates
 from features.state import state_at
 
+FEATURES, NAMES = feature_set(FAVORITA).features, feature_set(FAVORITA).names
 ORIGIN = 1000
 ALL = np.arange(1, MAX_HORIZON + 1)
 PLANNED = {
@@ -34,7 +36,7 @@ def rows_at(
     snapshot: Snapshot, contract: Contract, origin: int, lead: int | None = None
 ) -> np.ndarray:
     nodes = np.arange(len(snapshot.hierarchy))
-    covariates = known_covariates(snapshot, origin, promotion_lead=lead)
+    covariates = known_covariates(snapshot, origin, lead=lead)
     rows = MatrixBuilder(snapshot, contract).matrix(
         state_at(snapshot, origin), covariates, nodes, ALL
     )
@@ -85,8 +87,8 @@ def test_promotions_that_are_not_planned_are_missing_not_zero(
 
 
 def test_a_past_origin_knows_promotions_no_further_than_the_newest_does(snapshot: Snapshot) -> None:
-    known = np.isfinite(known_covariates(snapshot, ORIGIN).onpromotion).all(axis=0)
-    assert known.sum() == snapshot.promotion_lead == 16
+    known = np.isfinite(known_covariates(snapshot, ORIGIN).values["onpromotion"]).all(axis=0)
+    assert known.sum() == snapshot.lead == 16
 
 
 def test_a_subset_of_nodes_and_days_gives_the_same_bits(
@@ -138,10 +140,10 @@ def test_two_bottoms_of_one_store_share_its_columns(snapshot: Snapshot, contract
 
 def planned_for_some(snapshot: Snapshot) -> Snapshot:
     """Return the snapshot without the plan of one series, and five days of another's."""
-    items = snapshot.onpromotion.copy()
+    items = snapshot.covariates["onpromotion"].copy()
     items[0, snapshot.n_days :] = np.nan
     items[1, snapshot.n_days + 5 :] = np.nan
-    return replace(snapshot, onpromotion=items)
+    return replace(snapshot, covariates={**snapshot.covariates, "onpromotion": items})
 
 
 @pytest.mark.parametrize("origin", [ORIGIN, -1], ids=["past", "newest"])
@@ -150,7 +152,7 @@ def test_promotions_of_a_series_are_known_as_far_as_its_own_plan(
 ) -> None:
     some = planned_for_some(snapshot)
     origin = origin % snapshot.n_days
-    planned = np.isfinite(known_covariates(some, origin).onpromotion)
+    planned = np.isfinite(known_covariates(some, origin).values["onpromotion"])
     assert planned.sum(axis=1)[:3].tolist() == [0, 5, 16]
     rows = rows_at(some, contract, origin)
     bottom = snapshot.hierarchy.n_upper
@@ -165,10 +167,15 @@ def test_undelivered_days_leave_no_gap_in_the_features_of_the_past(
     snapshot: Snapshot, contract: Contract
 ) -> None:
     late = snapshot.hierarchy.summing[:, [0]].toarray()[:, 0] > 0
-    sales, items = snapshot.sales.copy(), snapshot.onpromotion.copy()
+    sales, items = snapshot.sales.copy(), snapshot.covariates["onpromotion"].copy()
     sales[late, -3:] = np.nan
     items[0, snapshot.n_days - 3 : snapshot.n_days] = np.nan
-    some = replace(snapshot, sales=sales, estimated=snapshot.sales, onpromotion=items)
+    some = replace(
+        snapshot,
+        sales=sales,
+        estimated=snapshot.sales,
+        covariates={**snapshot.covariates, "onpromotion": items},
+    )
     newest = snapshot.newest_origin
     rows, whole = (rows_at(data, contract, newest, 0) for data in (some, snapshot))
     around = [NAMES.index(name) for name in ("promo_before", "promo_week")]

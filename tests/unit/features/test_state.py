@@ -20,13 +20,11 @@ def arrays(state: State) -> dict[str, np.ndarray]:
 
 def alter_day(snapshot: Snapshot, day: int) -> Snapshot:
     """Return the snapshot with every array changed on one day."""
-    changes = {
-        name: getattr(snapshot, name).copy()
-        for name in ("sales", "transactions", "onpromotion", "oil")
-    }
-    for values in changes.values():
+    sales = snapshot.sales.copy()
+    covariates = {name: values.copy() for name, values in snapshot.covariates.items()}
+    for values in (sales, *covariates.values()):
         values[..., day] = values[..., day] * 3 + 17
-    return replace(snapshot, **changes)
+    return replace(snapshot, sales=sales, covariates=covariates)
 
 
 @pytest.mark.parametrize("ahead", [1, 7, 89], ids=lambda days: f"{days} days after")

@@ -271,7 +271,7 @@ def test_a_synthetic_panel_is_coherent(stores: int, families: int) -> None:
     np.testing.assert_array_equal(
         hierarchy.aggregate(snapshot.sales[hierarchy.n_upper :]), snapshot.sales
     )
-    assert snapshot.onpromotion.shape == (hierarchy.n_bottom, 120 + 90)
+    assert snapshot.covariates["onpromotion"].shape == (hierarchy.n_bottom, 120 + 90)
 
 
 def test_the_base_size_is_that_of_the_favorita_data() -> None:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from features.contract import FEATURES, NAMES, UNKNOWN_CODE
+from features.contract import UNKNOWN_CODE, feature_set
 from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.specification import FAVORITA
 from features.matrix import known_covariates
 from features.state import MIN_HISTORY_DAYS, state_at
 from models.bundle import GOLDEN_ROWS_FILE, Bundle, booster_file
@@ -30,6 +31,8 @@ from models.explanation import (
     readable,
 )
 
+FEATURES, NAMES = feature_set(FAVORITA).features, feature_set(FAVORITA).names
+HORIZON_COLUMN = NAMES.index("horizon")
 ORDINARY = "store:1/family:LIQUOR,WINE,BEER"
 NEVER_SOLD = "store:3/family:BOOKS"
 GRAPH_ROUNDING = 1e-5
@@ -39,7 +42,7 @@ Explains = Callable[..., Explanation]
 
 @pytest.fixture(scope="module")
 def explainer(bundle: Bundle) -> Explainer:
-    return Explainer(bundle.path, bundle.facts.segments)
+    return Explainer(bundle.path, bundle.facts.segments, HORIZON_COLUMN)
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +137,8 @@ def test_a_row_has_the_same_contributions_in_every_batch(
 
 
 def test_the_boosters_of_a_bundle_are_loaded_once(bundle: Bundle) -> None:
-    first = load_explainer(bundle.path, bundle.facts.segments)
-    assert load_explainer(bundle.path, bundle.facts.segments) is first
+    first = load_explainer(bundle.path, bundle.facts.segments, HORIZON_COLUMN)
+    assert load_explainer(bundle.path, bundle.facts.segments, HORIZON_COLUMN) is first
 
 
 @pytest.mark.parametrize("error", [ImportError, OSError], ids=["absent", "without OpenMP"])
@@ -150,7 +153,7 @@ def test_a_process_without_lightgbm_raises_a_clear_error(
     monkeypatch.delitem(sys.modules, "lightgbm")
     monkeypatch.setattr(sys, "meta_path", [Refusing(), *sys.meta_path])
     with pytest.raises(ExplainerMissingError):
-        Explainer(bundle.path, bundle.facts.segments)
+        Explainer(bundle.path, bundle.facts.segments, HORIZON_COLUMN)
 
 
 # --- one day of one series --------------------------------------------------------------------

@@ -8,8 +8,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from features.data.hierarchy import BOTTOM
 from features.data.snapshot import Snapshot
+from features.data.specification import BOTTOM
 from features.state import MIN_HISTORY_DAYS
 from models.bundle import Bundle
 from models.engine import ForecastEngine
@@ -103,7 +103,7 @@ def test_a_new_store_is_forecast_near_its_sales(
 
 
 def test_a_store_without_a_row_in_train_is_no_node(odd: ForecastEngine) -> None:
-    assert 78 not in {store.store_nbr for store in odd.snapshot.stores}
+    assert "78" not in odd.snapshot.hierarchy.bottoms["store_nbr"]
     assert not any("store:78" in node for node in odd.snapshot.hierarchy.index)
 
 

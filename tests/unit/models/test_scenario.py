@@ -11,29 +11,32 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from features.contract import NAMES
+from features.contract import feature_set
 from features.data.calendar import NATIONAL
 from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.specification import FAVORITA
 from features.matrix import Covariates, known_covariates
 from features.state import state_at
 from models.bundle import Bundle
 from models.engine import ALL_HORIZONS, ForecastEngine
 from models.intervals import Intervals
 from models.scenario import (
-    COVARIATES,
     Adjustment,
     AdjustmentError,
     ScenarioRows,
     bottoms_below,
+    operations_of,
     scenario_rows,
     with_holiday,
-    with_promotions,
+    with_values,
 )
 from models.serving.forecast_store import Forecasts
 from models.serving.forecaster import Comparison, Forecaster
 from models.serving.release import LoadedRelease, load_release
 from storage.artifacts import Release, Store
+from tests.support.retailer import PLAIN, snapshot_of
 
+NAMES = feature_set(FAVORITA).names
 SERIES = "store:1/family:LIQUOR,WINE,BEER"
 NODES = ("total", "store:1", "family:LIQUOR,WINE,BEER", SERIES)
 every_node = pytest.mark.parametrize("node", NODES)
@@ -104,15 +107,19 @@ def ahead(snapshot: Snapshot, name: str) -> int:
 )
 def test_an_invalid_adjustment_is_refused(covariate: str, op: str, value: Any, at: str) -> None:
     with pytest.raises(AdjustmentError) as refusal:
-        Adjustment(covariate, op, value, 0, 0)
+        Adjustment(covariate, op, value, 0, 0).check(FAVORITA)
     assert (refusal.value.covariate, refusal.value.field) == (covariate, at)
 
 
 def test_an_unknown_covariate_is_refused_with_the_known_ones() -> None:
-    for covariate, why in (("oil", "does not use the price of oil"), ("rain", "'rain'")):
+    for covariate, why in (
+        ("oil", "no covariate 'oil'"),
+        ("rain", "'rain'"),
+        ("transactions", "Of transactions only the past is known"),
+    ):
         with pytest.raises(AdjustmentError, match=why) as refusal:
-            Adjustment(covariate, "set", 1, 0, 0)
-        assert all(name in str(refusal.value) for name in COVARIATES)
+            Adjustment(covariate, "set", 1, 0, 0).check(FAVORITA)
+        assert all(name in str(refusal.value) for name in operations_of(FAVORITA))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +127,51 @@ def test_an_unknown_covariate_is_refused_with_the_known_ones() -> None:
     [("set", 0), ("set", 1e6), ("add", -1e6), ("add", 1e6), ("multiply", 0), ("multiply", 1000)],
 )
 def test_the_limits_themselves_are_allowed(op: str, value: float) -> None:
-    assert Adjustment("onpromotion", op, value, 0, 0).number == value
+    adjustment = Adjustment("onpromotion", op, value, 0, 0)
+    adjustment.check(FAVORITA)
+    assert adjustment.number == value
+
+
+@pytest.mark.parametrize(
+    ("covariate", "op", "value", "at"),
+    [
+        pytest.param("warmth", "set", -30, None, id="negative number"),
+        pytest.param("warmth", "multiply", -2, None, id="number times a negative"),
+        pytest.param("warmth", "set", -1e7, "value", id="too small a number"),
+        pytest.param("price", "set", 2.5, None, id="price"),
+        pytest.param("price", "set", -1, "value", id="negative price"),
+        pytest.param("flyer", "set", -1, "value", id="negative flag"),
+        pytest.param("visits", "set", 5, "", id="only the past is known"),
+        pytest.param("onpromotion", "set", 5, "", id="another retailer's"),
+        pytest.param("holiday", "set", None, None, id="no holiday"),
+    ],
+)
+def test_the_kind_of_a_covariate_limits_its_values(
+    covariate: str, op: str, value: float | None, at: str | None
+) -> None:
+    adjustment = Adjustment(covariate, op, value, 0, 0)
+    if at is None:
+        adjustment.check(PLAIN)
+    else:
+        with pytest.raises(AdjustmentError) as refusal:
+            adjustment.check(PLAIN)
+        assert (refusal.value.covariate, refusal.value.field) == (covariate, at)
+
+
+def test_only_a_number_becomes_negative() -> None:
+    snapshot = snapshot_of(PLAIN)
+    newest = snapshot.newest_origin
+    known = known_covariates(snapshot, newest)
+    some = np.array([0, 1])
+    days = (newest + 1, newest + 2)
+    colder = with_values(known, some, Adjustment("warmth", "add", -100, *days))
+    np.testing.assert_allclose(
+        colder.values["warmth"][:2, :2], known.values["warmth"][:2, :2] - 100, rtol=1e-5
+    )
+    for name in ("flyer", "price"):
+        assert colder.values[name] is known.values[name]
+        with pytest.raises(AdjustmentError, match=f"the {name} of a series is .* would be -"):
+            with_values(known, some, Adjustment(name, "add", -100, *days))
 
 
 @pytest.mark.parametrize(
@@ -166,8 +217,8 @@ def test_promotions_are_altered_below_the_node_and_nowhere_else(
 ) -> None:
     known = known_covariates(snapshot, origin)
     below = bottoms_below(snapshot.hierarchy, row_of(snapshot, node))
-    altered = with_promotions(known, below, promote(op, value, 4, 9)).onpromotion
-    expected = known.onpromotion.copy()
+    altered = with_values(known, below, promote(op, value, 4, 9)).values["onpromotion"]
+    expected = known.values["onpromotion"].copy()
     expected[below, 3:9] = result(expected[below, 3:9])
     np.testing.assert_array_equal(altered, expected)
 
@@ -178,26 +229,26 @@ def test_unknown_promotions_can_only_be_set(
 ) -> None:
     """Nothing can be added to an unknown plan; it is not zero."""
     known = known_covariates(snapshot, origin)
-    lead = snapshot.promotion_lead
+    lead = snapshot.lead
     everyone = np.arange(snapshot.hierarchy.n_bottom)
-    with_promotions(known, everyone, promote(op, 1, 1, lead))
+    with_values(known, everyone, promote(op, 1, 1, lead))
     unknown_from = snapshot.date_at(origin + lead + 1)
     for first in (lead - 2, lead + 1):
         with pytest.raises(AdjustmentError, match=f"not known from {unknown_from}.* use set"):
-            with_promotions(known, everyone, promote(op, 1, first, lead + 1))
-    later = with_promotions(known, everyone, promote("set", 4, lead + 1)).onpromotion
+            with_values(known, everyone, promote(op, 1, first, lead + 1))
+    later = with_values(known, everyone, promote("set", 4, lead + 1)).values["onpromotion"]
     assert (later[:, lead:] == 4).all()
-    np.testing.assert_array_equal(later[:, :lead], known.onpromotion[:, :lead])
+    np.testing.assert_array_equal(later[:, :lead], known.values["onpromotion"][:, :lead])
 
 
 def test_no_promotion_becomes_negative(snapshot: Snapshot, origin: int, promote: Callable) -> None:
     known = known_covariates(snapshot, origin)
     one = bottoms_below(snapshot.hierarchy, row_of(snapshot, SERIES))
-    items = known.onpromotion[one[0], :5]
+    items = known.values["onpromotion"][one[0], :5]
     fewest = float(items.min())
-    with_promotions(known, one, promote("add", -fewest, 1, 5))
-    with pytest.raises(AdjustmentError, match="would have -1") as refusal:
-        with_promotions(known, one, promote("add", -fewest - 1, 1, 5))
+    with_values(known, one, promote("add", -fewest, 1, 5))
+    with pytest.raises(AdjustmentError, match="would be -1") as refusal:
+        with_values(known, one, promote("add", -fewest - 1, 1, 5))
     assert str(snapshot.date_at(origin + 1 + int(items.argmin()))) in str(refusal.value)
 
 
@@ -209,9 +260,9 @@ def test_altered_rows_equal_those_of_the_feature_matrix(
     snapshot = engine.snapshot
     row = row_of(snapshot, node)
     made = scenario_rows(engine, origin, ALL_HORIZONS, row, [promote("set", 40, 20, 25)])
-    plan = known_covariates(snapshot, origin).onpromotion.copy()
+    plan = known_covariates(snapshot, origin).values["onpromotion"].copy()
     plan[bottoms_below(snapshot.hierarchy, row), 19:25] = 40
-    covariates = Covariates(snapshot, origin, plan, snapshot.calendar)
+    covariates = Covariates(snapshot, origin, {"onpromotion": plan}, snapshot.calendar)
     expected = engine.rows(state_at(snapshot, origin), covariates, ALL_HORIZONS)
     scenario = made.baseline.copy()
     scenario[made.changed] = made.altered
@@ -251,7 +302,7 @@ def test_the_sum_of_a_store_stays_unknown_if_one_series_is_set(
 def test_an_adjustment_equal_to_the_plan_alters_no_row(
     engine: ForecastEngine, origin: int, promote: Callable, op: tuple[str, float]
 ) -> None:
-    lead = engine.snapshot.promotion_lead
+    lead = engine.snapshot.lead
     made = scenario_rows(engine, origin, ALL_HORIZONS, 0, [promote(*op, 1, lead)])
     assert not made.changed.any()
     assert len(made.altered) == 0
@@ -492,10 +543,11 @@ def test_baseline_and_scenario_equal_full_forecasts(
         measured.compared.baseline, anyio.run(forecaster.forecast, origin, horizons)
     )
     known = known_covariates(snapshot, origin)
-    plan = known.onpromotion.copy()
+    plan = known.values["onpromotion"].copy()
     plan[bottoms_below(snapshot.hierarchy, row_of(snapshot, node)), first - 1 : last] = 60
     state = state_at(snapshot, origin)
-    rows = engine.rows(state, Covariates(snapshot, origin, plan, snapshot.calendar), horizons)
+    covariates = Covariates(snapshot, origin, {"onpromotion": plan}, snapshot.calendar)
+    rows = engine.rows(state, covariates, horizons)
     base = engine.base(state, horizons, engine.bundle.model.predict(rows))
     expected = engine.reconciliation.reconcile(base).values
     np.testing.assert_allclose(measured.compared.scenario, expected, rtol=1e-9, atol=1e-9)
@@ -519,7 +571,7 @@ def test_setting_what_is_known_changes_nothing(forecaster: Forecaster, ago: int)
     snapshot = forecaster.release.engine.snapshot
     origin = snapshot.newest_origin - ago
     number = row_of(snapshot, SERIES) - snapshot.hierarchy.n_upper
-    items = float(snapshot.onpromotion[number, origin + 3])
+    items = float(snapshot.covariates["onpromotion"][number, origin + 3])
     name = str(snapshot.calendar.names[origin + 3]) or None
     adjustments = (
         Adjustment("onpromotion", "set", items, origin + 3, origin + 3),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.contract import NAMES
+from features.contract import feature_set
+from features.data.specification import FAVORITA
 from training.fit import MAX_WEIGHT, weight_of
 from training.recipe import Member
 from training.sampling import TrainingSet
 
+NAMES = feature_set(FAVORITA).names
 MEMBER = Member(name="volume", volume_power=0.6, trees=1, parameters={})
 
 
@@ -17,7 +19,7 @@ def rows_of(*mean_units: float) -> TrainingSet:
     """Return one row for each mean of units over 28 days."""
     rows = np.zeros((len(mean_units), len(NAMES)), dtype=np.float32)
     rows[:, NAMES.index("units_28")] = np.log1p(mean_units)
-    return TrainingSet(rows, np.zeros(len(rows)), np.zeros(len(rows), dtype=np.int64))
+    return TrainingSet(rows, np.zeros(len(rows)), np.zeros(len(rows), dtype=np.int64), NAMES)
 
 
 def test_the_weight_of_a_row_is_a_power_of_mean_sales() -> None:

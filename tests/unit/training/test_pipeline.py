@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.data.hierarchy import BOTTOM, DEFAULT_LEVELS
 from features.data.snapshot import Snapshot, load_snapshot
+from features.data.specification import BOTTOM, FAVORITA
 from lifecycle.refresh import refresh
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
@@ -98,12 +98,11 @@ def test_a_model_with_other_results_is_refused(
 @pytest.fixture(scope="module")
 def by_city(demo_folder: Path, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Return the artifacts of a model trained with a city level."""
-    levels = dict(DEFAULT_LEVELS)
+    levels = dict(FAVORITA.columns_of_level)
     bottom = levels.pop(BOTTOM)
+    with_city = FAVORITA.with_levels({**levels, "city": ("city",), BOTTOM: bottom})
     store = Store(tmp_path_factory.mktemp("by-city"))
-    train(
-        demo_folder, store, recipe, threads=1, levels={**levels, "city": ("city",), BOTTOM: bottom}
-    )
+    train(demo_folder, store, recipe, threads=1, specification=with_city)
     return store
 
 

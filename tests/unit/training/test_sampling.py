@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from features.contract import NAMES
 from features.data.snapshot import MAX_HORIZON
 from features.matrix import MatrixBuilder
 from features.tail import YEAR
@@ -37,7 +36,7 @@ def far(recipe: Recipe) -> Segment:
 
 
 def column(rows: TrainingSet, name: str) -> np.ndarray:
-    values: np.ndarray = rows.rows[:, NAMES.index(name)]
+    values: np.ndarray = rows.rows[:, rows.names.index(name)]
     return values
 
 

@@ -14,6 +14,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from features.data.snapshot import SnapshotFacts
 from features.data.specification import TOTAL
 from training.evaluation.backtest_result import OURS, PREVIOUS, Document
 from training.evaluation.windows import APART, HOLDOUT, TUNING
@@ -102,16 +103,16 @@ def select_overlapping_holdout(document: Document) -> list[Document]:
 
 
 def data_table(document: Document) -> Table:
-    facts = document["facts"]
+    facts = SnapshotFacts.model_validate(document["facts"])
     nodes = [f"{count:,} {level}" for level, count in document["nodes"].items()]
     return Table(
         "The data",
         ("what", "value"),
         (
             ("Snapshot (newest origin, digest)", document["snapshot"]),
-            ("First day", facts["first_date"]),
-            ("Last day with sales", facts["origin"]),
-            ("Covariates known through", facts["known_through"]),
+            ("First day", facts.first_date.isoformat()),
+            ("Last day with sales", facts.origin.isoformat()),
+            ("Covariates known through", facts.known_through.isoformat()),
             ("Nodes by level", ", ".join(nodes)),
         ),
     )

@@ -12,7 +12,8 @@ from api.forecasts.tree import Tree, way_of
 from api.schemas.forecasts import NodeForecast
 from api.schemas.requests import HierarchyQuery
 from errors import Code, Problem
-from features.data.hierarchy import DEFAULT_LEVELS, Hierarchy
+from features.data.hierarchy import Hierarchy
+from features.data.specification import FAVORITA
 
 BOTTOMS = [("2", "DELI"), ("10", "DAIRY"), ("2", "DAIRY"), ("10", "EGGS"), ("2", "EGGS")]
 """Store 10 has no DELI; the order differs from the displayed one."""
@@ -184,11 +185,11 @@ def test_an_unknown_node_is_refused_with_the_nearest(
 
 
 def test_an_added_level_has_a_tree_too() -> None:
-    levels = {**DEFAULT_LEVELS, "city": ("city",)}
+    levels = {**FAVORITA.columns_of_level, "city": ("city",)}
     levels["bottom"] = levels.pop("bottom")
     hierarchy = Hierarchy(
         {"store_nbr": ["1", "2", "3"], "family": ["EGGS"] * 3, "city": ["Alder", "Brook", "Alder"]},
-        levels,
+        FAVORITA.with_levels(levels),
     )
     tree = ask(hierarchy, hierarchy.aggregate(np.array([1.0, 2.0, 4.0])), node="city:Alder")
     assert tree.prediction == 5.0

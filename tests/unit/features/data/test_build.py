@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 from features.data.build import build_snapshot
-from features.data.hierarchy import BOTTOM, TOTAL, Levels
 from features.data.snapshot import MAX_HORIZON, Snapshot, load_snapshot
+from features.data.specification import BOTTOM, FAVORITA, TOTAL, Levels
 from features.data.tables import SCHEMAS, Tables, read_tables
 
 WINE, MILK = "LIQUOR,WINE,BEER", "MILK"
@@ -115,7 +115,7 @@ def sales(snapshot: Snapshot, node: str) -> list[float]:
 
 def promotions(snapshot: Snapshot, node: str) -> list[float]:
     row = snapshot.hierarchy.index[node] - snapshot.hierarchy.n_upper
-    values: list[float] = snapshot.onpromotion[row].tolist()
+    values: list[float] = snapshot.covariates["onpromotion"][row].tolist()
     return values
 
 
@@ -154,27 +154,11 @@ def test_parents_are_the_sums_of_their_bottoms(snapshot: Snapshot) -> None:
 def test_facts_state_the_span_and_the_last_planned_day(snapshot: Snapshot) -> None:
     assert snapshot.facts.first_date == FIRST
     assert snapshot.facts.origin == LAST
-    assert snapshot.facts.promotions_known_through == FIRST + timedelta(7)
-    assert snapshot.promotion_lead == 3
+    assert snapshot.facts.known_through == FIRST + timedelta(7)
+    assert snapshot.lead == 3
     assert (snapshot.n_days, snapshot.newest_origin) == (5, 4)
     assert snapshot.date_at(snapshot.newest_origin) == LAST
     assert len(snapshot.dates) == 5 + MAX_HORIZON
-
-
-def test_oil_is_filled_forward_and_never_backward(snapshot: Snapshot) -> None:
-    assert np.isnan(snapshot.oil[0])
-    assert snapshot.oil[1:].tolist() == [70, 70, 72.5, 72.5]
-
-
-def test_oil_before_the_first_day_fills_forward(tables: Tables, tmp_path: Path) -> None:
-    early = frame("oil", {"date": days(-9, -3, -1), "dcoilwtico": [50.0, 60.0, None]})
-    snapshot = build(replace(tables, oil=pl.concat([tables.oil, early])), tmp_path)
-    assert snapshot.oil.tolist() == [60, 70, 70, 72.5, 72.5]
-
-
-def test_oil_without_any_value_is_nan(tables: Tables, tmp_path: Path) -> None:
-    unknown = tables.oil.with_columns(dcoilwtico=pl.lit(None, pl.Float64))
-    assert np.isnan(build(replace(tables, oil=unknown), tmp_path).oil).all()
 
 
 def test_promotions_that_are_not_planned_are_unknown_and_not_zero(snapshot: Snapshot) -> None:
@@ -202,31 +186,34 @@ def test_promotions_beyond_the_horizon_are_left_out(tables: Tables, tmp_path: Pa
     far = tables.test.filter(pl.col("date") == pl.col("date").max())
     near = far.with_columns(date=pl.lit(LAST + timedelta(MAX_HORIZON)))
     beyond = build(replace(tables, test=far), tmp_path)
-    assert np.isnan(beyond.onpromotion[:, beyond.n_days :]).all()
-    assert beyond.facts.promotions_known_through == LAST
+    assert np.isnan(beyond.covariates["onpromotion"][:, beyond.n_days :]).all()
+    assert beyond.facts.known_through == LAST
     last = build(replace(tables, test=near), tmp_path)
     assert promotions(last, TWO_MILK)[-1] == 8
-    assert last.promotion_lead == MAX_HORIZON
+    assert last.lead == MAX_HORIZON
 
 
 def test_without_a_test_table_no_promotion_is_known(tables: Tables, tmp_path: Path) -> None:
     snapshot = build(replace(tables, test=None), tmp_path)
-    assert np.isnan(snapshot.onpromotion[:, snapshot.n_days :]).all()
-    assert not np.isnan(snapshot.onpromotion[:, : snapshot.n_days]).any()
-    assert snapshot.promotion_lead == 0
+    assert np.isnan(snapshot.covariates["onpromotion"][:, snapshot.n_days :]).all()
+    assert not np.isnan(snapshot.covariates["onpromotion"][:, : snapshot.n_days]).any()
+    assert snapshot.lead == 0
 
 
 def test_stores_are_ordered_and_those_that_never_sold_left_out(snapshot: Snapshot) -> None:
-    assert [store.store_nbr for store in snapshot.stores] == [2, 10]
-    assert [store.city for store in snapshot.stores] == ["Alder", "Brook"]
-    assert snapshot.store_share[snapshot.hierarchy.index[TOTAL]].tolist() == [2 / 3, 1 / 3]
-    assert snapshot.store_share[snapshot.hierarchy.index["store:10"]].tolist() == [0, 1]
+    bottoms = snapshot.hierarchy.bottoms
+    assert list(dict.fromkeys(bottoms["store_nbr"])) == ["2", "10"]
+    assert list(dict.fromkeys(bottoms["city"])) == ["Alder", "Brook"]
+    assert snapshot.site_share[snapshot.hierarchy.index[TOTAL]].tolist() == [2 / 3, 1 / 3]
+    assert snapshot.site_share[snapshot.hierarchy.index["store:10"]].tolist() == [0, 1]
 
 
 def test_transactions_are_placed_by_store_and_day(snapshot: Snapshot) -> None:
     nan = np.nan
     expected = [[12, 13, nan, nan, nan], [nan, nan, nan, nan, 14]]
-    np.testing.assert_array_equal(snapshot.transactions, np.array(expected, dtype=np.float32))
+    np.testing.assert_array_equal(
+        snapshot.covariates["transactions"], np.array(expected, dtype=np.float32)
+    )
 
 
 def test_holidays_are_stored_by_date(snapshot: Snapshot) -> None:
@@ -247,14 +234,15 @@ def test_first_sale_is_the_first_day_with_sales(tables: Tables, tmp_path: Path) 
 
 
 def test_arrays_cannot_be_written_to(snapshot: Snapshot) -> None:
-    for name in ("sales", "onpromotion", "oil", "transactions"):
+    for values in (snapshot.sales, *snapshot.covariates.values()):
         with pytest.raises(ValueError, match="read-only"):
-            getattr(snapshot, name)[0] = 1
+            values[0] = 1
 
 
 def test_a_level_may_be_added(tables: Tables, tmp_path: Path) -> None:
     levels: Levels = {TOTAL: (), "city": ("city",), BOTTOM: ("store_nbr", "family")}
-    snapshot = load_snapshot(build_snapshot(tables, tmp_path, levels=levels).path)
+    by_city = FAVORITA.with_levels(levels)
+    snapshot = load_snapshot(build_snapshot(tables, tmp_path, specification=by_city).path)
     assert list(snapshot.hierarchy.levels) == [TOTAL, "city", BOTTOM]
     assert sales(snapshot, "city:Alder") == [2, 9.5, 0, 7.125, 19]
     assert sales(snapshot, "city:Brook") == [1, 3, 0, 6, 8]
@@ -283,7 +271,6 @@ def test_order_of_rows_does_not_matter(tables: Tables, tmp_path: Path, seed: int
         pytest.param("train", pl.col("onpromotion") + 1, id="promotions"),
         pytest.param("test", pl.col("onpromotion") + 1, id="plans"),
         pytest.param("stores", pl.col("city") + "x", id="cities"),
-        pytest.param("oil", pl.col("dcoilwtico") + 0.01, id="oil"),
         pytest.param("transactions", pl.col("transactions") + 1, id="transactions"),
         pytest.param("holidays_events", pl.col("description") + "x", id="holidays"),
     ],
@@ -397,9 +384,10 @@ def test_outliers_of_promotions_and_transactions_are_missing(
     snapshot = build(changed, tmp_path)
     assert np.isnan(promotions(snapshot, TWO_WINE)[40])
     assert promotions(snapshot, TEN_WINE)[40] == 1
-    assert snapshot.past_promotions(slice(40, 41)).tolist() == [[1]] * 4
-    assert np.isnan(snapshot.transactions[0, 50])
-    assert np.nanmax(snapshot.transactions) == 300
+    onpromotion = FAVORITA.covariate("onpromotion")
+    assert snapshot.past_values(onpromotion, slice(40, 41)).tolist() == [[1]] * 4
+    assert np.isnan(snapshot.covariates["transactions"][0, 50])
+    assert np.nanmax(snapshot.covariates["transactions"]) == 300
 
 
 def test_complete_tables_have_no_estimates(tables: Tables, tmp_path: Path) -> None:
@@ -420,10 +408,8 @@ def test_promotions_of_a_series_are_known_as_far_as_its_rows_of_test(snapshot: S
     Milk of store 2 has rows on the 1st and 3rd day after the origin, wine of store 10 on the 1st,
     wine of store 2 on none.
     """
-    lead = {
-        node.id: int(days)
-        for node, days in zip(snapshot.hierarchy.nodes, snapshot.known_lead, strict=True)
-    }
+    known = snapshot.known_lead["onpromotion"].tolist()
+    lead = {node.id: days for node, days in zip(snapshot.hierarchy.nodes, known, strict=True)}
     assert lead == {
         TOTAL: 0,
         "store:2": 0,

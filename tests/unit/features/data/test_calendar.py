@@ -116,7 +116,7 @@ def test_regional_and_local_holidays_apply_to_their_stores_only(
     locale: str, where: str, observed_by: set[Place]
 ) -> None:
     calendar = around(holiday(locale=locale, locale_name=where))
-    for place, flags in zip(PLACES, calendar.store["local_day_off"], strict=True):
+    for place, flags in zip(PLACES, calendar.site["local_day_off"], strict=True):
         assert flags.tolist() == (on(5) if place in observed_by else on())
     assert not calendar.day["national_day_off"].any()
     assert (calendar.day["days_to_day_off"] == FAR_DAYS).all()
@@ -124,12 +124,12 @@ def test_regional_and_local_holidays_apply_to_their_stores_only(
 
 
 def test_national_holiday_is_no_local_day_off() -> None:
-    assert not around(holiday()).store["local_day_off"].any()
+    assert not around(holiday()).site["local_day_off"].any()
 
 
 def test_transferred_local_holiday_is_an_ordinary_day() -> None:
     calendar = around(holiday(locale="Local", locale_name="Alder", transferred=True))
-    assert not calendar.store["local_day_off"].any()
+    assert not calendar.site["local_day_off"].any()
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.city)
@@ -259,7 +259,7 @@ def test_values_have_the_stated_shapes_and_dtypes() -> None:
     assert {(values.shape, values.dtype.name) for values in calendar.day.values()} == {
         ((11,), "float32")
     }
-    assert {(values.shape, values.dtype.name) for values in calendar.store.values()} == {
+    assert {(values.shape, values.dtype.name) for values in calendar.site.values()} == {
         ((3, 11), "float32")
     }
 

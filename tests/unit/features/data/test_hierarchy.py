@@ -8,15 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from features.data.hierarchy import (
-    BOTTOM,
-    DEFAULT_LEVELS,
-    TOTAL,
-    Hierarchy,
-    Levels,
-    bottom_id,
-    order_levels,
-)
+from features.data.hierarchy import Hierarchy
+from features.data.specification import BOTTOM, FAVORITA, TOTAL, Levels
 
 WINE, MILK = "LIQUOR,WINE,BEER", "MILK"
 BOTTOMS = {
@@ -55,7 +48,7 @@ def test_nodes_are_ordered_level_by_level_and_stores_by_number() -> None:
 
 
 def test_levels_are_slices_of_the_nodes() -> None:
-    assert list(HIERARCHY.slices) == list(DEFAULT_LEVELS)
+    assert list(HIERARCHY.slices) == list(FAVORITA.columns_of_level)
     assert HIERARCHY.slices == {
         "total": slice(0, 1),
         "store": slice(1, 4),
@@ -84,15 +77,18 @@ def test_bottoms_keep_their_input_order() -> None:
 )
 def test_nodes_of_a_level_are_in_natural_order(values: list[str], ordered: list[str]) -> None:
     levels: Levels = {TOTAL: (), "cluster": ("cluster",), BOTTOM: ("cluster", "family")}
-    hierarchy = Hierarchy({"cluster": values, "family": [MILK] * len(values)}, levels)
+    hierarchy = Hierarchy(
+        {"cluster": values, "family": [MILK] * len(values)}, FAVORITA.with_levels(levels)
+    )
     keys = [node.key for node in hierarchy.nodes[hierarchy.slices["cluster"]]]
     assert keys == [(value,) for value in ordered]
 
 
 @pytest.mark.parametrize("store_nbr", [10, "10"], ids=["number", "text"])
 def test_bottom_id_is_the_id_of_the_node(store_nbr: int | str) -> None:
-    assert bottom_id(store_nbr, WINE) == "store:10/family:LIQUOR,WINE,BEER"
-    assert bottom_id(store_nbr, WINE) in HIERARCHY.index
+    bottom_id = FAVORITA.node_id(BOTTOM, (str(store_nbr), WINE))
+    assert bottom_id == "store:10/family:LIQUOR,WINE,BEER"
+    assert bottom_id in HIERARCHY.index
 
 
 def test_aggregate_adds_the_bottoms_up() -> None:
@@ -149,7 +145,7 @@ def test_every_level_adds_up_to_the_total(
 
 
 def test_a_level_is_added_by_naming_its_columns() -> None:
-    hierarchy = Hierarchy(BOTTOMS, CITY_LEVELS)
+    hierarchy = Hierarchy(BOTTOMS, FAVORITA.with_levels(CITY_LEVELS))
     assert [node.id for node in hierarchy.nodes[:6]] == [
         "total",
         "city:Alder",
@@ -162,7 +158,8 @@ def test_a_level_is_added_by_naming_its_columns() -> None:
     assert sums[:6].tolist() == [31, 19, 12, 3, 16, 12]
     ancestors = hierarchy.ancestor("city")
     assert ancestors[hierarchy.index["store:3"]] == hierarchy.index["city:Alder"]
-    assert ancestors[hierarchy.index[bottom_id(10, MILK)]] == hierarchy.index["city:Brook"]
+    ten_milk = hierarchy.index[FAVORITA.node_id(BOTTOM, ("10", MILK))]
+    assert ancestors[ten_milk] == hierarchy.index["city:Brook"]
 
 
 def test_ancestor_is_the_single_node_above_or_the_total() -> None:
@@ -221,15 +218,9 @@ def test_attribute_is_none_where_the_bottoms_differ() -> None:
 )
 def test_levels_must_go_from_the_total_to_the_bottom(levels: Levels) -> None:
     with pytest.raises(ValueError, match="begin with one of no columns and end with the bottom"):
-        Hierarchy(BOTTOMS, levels)
+        Hierarchy(BOTTOMS, FAVORITA.with_levels(levels))
 
 
 def test_bottoms_must_differ() -> None:
     with pytest.raises(ValueError, match="two bottom series have the same key"):
         Hierarchy({"store_nbr": ["1", "1"], "family": [MILK, MILK]})
-
-
-def test_unordered_levels_are_sorted() -> None:
-    stored = dict(sorted({**DEFAULT_LEVELS, "city": ("city",)}.items()))
-    assert list(order_levels(stored)) == [TOTAL, "store", "family", "city", BOTTOM]
-    assert order_levels(dict(sorted(DEFAULT_LEVELS.items()))) == DEFAULT_LEVELS

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.data.history import Cells, with_estimates, without_gaps
+from features.data.history import (
+    Cells,
+    carried_backward,
+    carried_forward,
+    with_estimates,
+    without_gaps,
+)
 
 
 def cells(*at: tuple[int, int]) -> Cells:
@@ -60,3 +66,15 @@ def test_a_panel_without_unusable_cells_is_returned_unchanged(panel: np.ndarray)
 def test_promotions_that_are_not_known_are_estimated(panel: np.ndarray) -> None:
     panel[0, -1] = np.nan
     assert without_gaps(panel)[0, -1] == np.mean([5, 6, 7, 8])
+
+
+def test_a_value_is_carried_to_the_days_after_it() -> None:
+    nan = np.nan
+    values = np.array([[nan, 2, nan, nan, -5, nan], [1, 2, 3, 4, 5, 6], [nan] * 6], np.float32)
+    carried = carried_forward(values)
+    expected = [[nan, 2, 2, 2, -5, -5], [1, 2, 3, 4, 5, 6], [nan] * 6]
+    np.testing.assert_array_equal(carried, np.array(expected, np.float32))
+    assert carried.dtype == np.float32
+    complete = carried_backward(carried)
+    np.testing.assert_array_equal(complete, [[2, 2, 2, 2, -5, -5], [1, 2, 3, 4, 5, 6], [0] * 6])
+    assert complete.dtype == np.float32

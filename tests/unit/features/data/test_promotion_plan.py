@@ -10,10 +10,12 @@ import pytest
 
 from features.data.promotion_plan import MAX_GAP_DAYS, MIN_ACTIVE_DAYS, find_plan_days
 from features.data.snapshot import Snapshot
+from features.data.specification import FAVORITA
 from features.matrix import known_covariates
 
 STORES = np.array([0, 0, 1])
 NOW = 60
+PROMOTIONS = FAVORITA.covariate("onpromotion")
 
 
 def items(**changes: float) -> np.ndarray:
@@ -78,23 +80,23 @@ def test_the_threshold_uses_earlier_days() -> None:
 def test_a_closed_day_of_the_demo_has_promotions_as_a_covariate(snapshot: Snapshot) -> None:
     """The table has none on 25 December: the plan is that of the same weekday before."""
     christmas = snapshot.index_of(snapshot.date_at(0).replace(year=2023, month=12, day=25))
-    assert snapshot.onpromotion[:, christmas].sum() == 0
+    assert snapshot.covariates["onpromotion"][:, christmas].sum() == 0
     covariates = known_covariates(snapshot, christmas - 1)
-    before = snapshot.onpromotion[:, christmas - 7]
-    assert covariates.onpromotion[:, 0].tolist() == before.tolist()
+    before = snapshot.covariates["onpromotion"][:, christmas - 7]
+    assert covariates.values["onpromotion"][:, 0].tolist() == before.tolist()
     assert before.sum() > 0
 
 
 def test_plans_do_not_depend_on_sales(snapshot: Snapshot) -> None:
     """Otherwise a forecast would know closed days in advance."""
-    past = snapshot.onpromotion[:, : snapshot.n_days]
-    assert (find_plan_days(past, snapshot._store_of) == snapshot._plan_days).all()
+    past = snapshot.covariates["onpromotion"][:, : snapshot.n_days]
+    assert (find_plan_days(past, snapshot._site_of) == snapshot._plan_days["onpromotion"]).all()
 
 
 def test_plans_of_future_days_are_not_replaced(snapshot: Snapshot) -> None:
     """A planned absence of promotions counts too."""
-    onpromotion = np.array(snapshot.onpromotion)
+    onpromotion = np.array(snapshot.covariates["onpromotion"])
     onpromotion[:, snapshot.n_days + 2] = 0
-    ahead = replace(snapshot, onpromotion=onpromotion)
+    ahead = replace(snapshot, covariates={**snapshot.covariates, "onpromotion": onpromotion})
     days = slice(snapshot.n_days, snapshot.n_days + 5)
-    assert np.array_equal(ahead.planned_promotions(days), onpromotion[:, days])
+    assert np.array_equal(ahead.planned_values(PROMOTIONS, days), onpromotion[:, days])

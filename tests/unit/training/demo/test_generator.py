@@ -447,7 +447,7 @@ def test_other_tables_are_sorted_too(raw: Raw, name: str, keys: list[str]) -> No
 def test_a_snapshot_is_built_from_them(tmp_path: Path) -> None:
     snapshot = load_snapshot(build_snapshot(demo_tables(), tmp_path).path)
     assert snapshot.facts.origin == LAST
-    assert snapshot.promotion_lead == 16
+    assert snapshot.lead == 16
     assert len(snapshot.hierarchy) == 1 + 6 + 8 + 48
     assert snapshot.hierarchy.nodes[1].id == "store:1"
     never = snapshot.hierarchy.index["store:3/family:BOOKS"]

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from errors import InputError
-from features.contract import NAMES
 from features.data.snapshot import Snapshot
 from features.matrix import MatrixBuilder
 from load.server import free_port
@@ -69,9 +68,9 @@ def test_boosters_have_the_features_and_trees_of_the_recipe(
     last = builder.snapshot.newest_origin
     fitted = cluster.fit(builder, recipe, segment, last_target=last, clock=Clock(NullReporter()))
     for booster, member in zip(fitted.boosters, segment.members, strict=True):
-        assert booster.feature_name() == list(NAMES)
+        assert booster.feature_name() == list(builder.contract.names)
         assert booster.num_trees() == member.trees
-    assert fitted.sample.shape[1] == len(NAMES)
+    assert fitted.sample.shape[1] == len(builder.contract.names)
 
 
 def test_parameters_equal_those_of_a_local_training(

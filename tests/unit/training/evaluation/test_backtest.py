@@ -147,9 +147,10 @@ def test_sales_after_the_origin_change_no_forecast(
         snapshot,
         name="altered",
         sales=hierarchy.aggregate(bottoms),
-        transactions=_noise_after(snapshot.transactions, origin, draw),
-        oil=_noise_after(snapshot.oil, origin, draw),
-        onpromotion=_noise_after(snapshot.onpromotion, origin + lead, draw),
+        covariates={
+            "transactions": _noise_after(snapshot.covariates["transactions"], origin, draw),
+            "onpromotion": _noise_after(snapshot.covariates["onpromotion"], origin + lead, draw),
+        },
     )
     window = BacktestWindow("16 days", TUNING, origin, SHORT_DAYS, lead)
     seen: dict[str, list[Values]] = {}

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hierarchicalforecast.methods import BottomUp, MinTrace, TopDown
 
-from features.data.hierarchy import BOTTOM, Hierarchy
+from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
+from features.data.specification import BOTTOM, FAVORITA
 from training.evaluation import reconciliation_study as module
 from training.evaluation.backtest_result import Document
 from training.evaluation.reconciliation_methods import (
@@ -40,7 +41,7 @@ STORES = ("1", "1", "1", "2", "2", "3")
 GROUPED = Hierarchy({"store_nbr": STORES, "family": ("A", "B", "C", "A", "C", "B")})
 STRICT = Hierarchy(
     {"store_nbr": STORES, "family": ("A", "B", "C", "D", "E", "F")},
-    {"total": (), "store": ("store_nbr",), BOTTOM: ("store_nbr", "family")},
+    FAVORITA.with_levels({"total": (), "store": ("store_nbr",), BOTTOM: ("store_nbr", "family")}),
 )
 TIMES, DATES = 40, 5
 

@@ -1,0 +1,97 @@
+"""Forecasts of sums of days, with intervals of the sums."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.forecasts.windows import ForecastWindow
+from api.schemas.requests import Period
+from errors import Code, Problem
+from models.serving.forecaster import Forecaster
+
+PeriodDocument = dict[str, Any]
+
+
+def starts_of(days: Sequence[date], period: Period) -> list[int]:
+    """Return the position of the first day of each period."""
+    keys_of: dict[Period, list[object]] = {
+        Period.DAY: list(days),
+        Period.WEEK: [day.isocalendar()[:2] for day in days],
+        Period.MONTH: [(day.year, day.month) for day in days],
+        Period.HORIZON: [None] * len(days),
+    }
+    keys = keys_of[period]
+    return [0, *(at for at, (before, key) in enumerate(pairwise(keys), 1) if key != before)]
+
+
+def period_forecasts_of(
+    forecaster: Forecaster,
+    window: ForecastWindow,
+    nodes: NDArray[np.intp],
+    mean: NDArray[np.float64],
+    nominals: Sequence[int],
+    period: Period,
+) -> list[list[PeriodDocument]]:
+    """Return the sums of the days of each period, for some nodes.
+
+    Args:
+        nodes: rows of the hierarchy, shape (n,).
+        mean: their forecasts in units, shape (n, days).
+
+    Raises:
+        Problem: INTERVALS_UNAVAILABLE: the model has no intervals of sums.
+    """
+    if period is Period.DAY:
+        return [[] for _ in nodes]
+    engine, intervals = forecaster.release.engine, forecaster.release.intervals
+    if not intervals.has_paths:
+        raise Problem(
+            Code.INTERVALS_UNAVAILABLE,
+            "This model was trained before intervals of sums were calibrated. Train it again, or "
+            "ask for the period day.",
+        )
+    snapshot = engine.snapshot
+    days = [snapshot.date_at(day) for day in window.days.tolist()]
+    starts = starts_of(days, period)
+    ends = [*starts[1:], len(days)]
+    bounds = intervals.bounds_of_sums(
+        nodes,
+        mean,
+        window.horizons,
+        starts,
+        nominals,
+        sold=snapshot.first_sale[nodes] <= window.origin,
+        closed=snapshot.closed_nodes(nodes, window.origin, window.horizons),
+    )
+    actual = np.full(mean.shape, np.nan)
+    past = window.days[window.days < snapshot.n_days]
+    actual[:, : len(past)] = snapshot.sales[np.ix_(nodes, past)]
+    totals, sold = (np.add.reduceat(values, starts, axis=1) for values in (mean, actual))
+    return [
+        [
+            {
+                "first": days[start],
+                "last": days[end - 1],
+                "days": end - start,
+                "prediction": float(totals[row, at]),
+                **{
+                    f"{side}_{nominal}": float(values[row, at])
+                    for nominal, pair in zip(nominals, bounds, strict=True)
+                    for side, values in zip(("lower", "upper"), pair, strict=True)
+                },
+                "intervals": [
+                    {"level": nominal, "lower": float(low[row, at]), "upper": float(high[row, at])}
+                    for nominal, (low, high) in zip(nominals, bounds, strict=True)
+                ],
+                "actual": None if np.isnan(sold[row, at]) else float(sold[row, at]),
+            }
+            for at, (start, end) in enumerate(zip(starts, ends, strict=True))
+        ]
+        for row in range(len(nodes))
+    ]
