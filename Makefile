@@ -70,6 +70,7 @@ bench-library: $(VENV)/bench.done ## Measure the parts, beside other libraries: 
 docs: $(VENV)/dev.done ## Write the generated tables and pages of the reference, and new settings into deploy/
 	@$(BIN)/python -m config.reference
 	@$(BIN)/python -m api.docs.reference
+	@$(BIN)/python -m features.data.reference
 
 build: models/artifacts/CURRENT ## Build the Bento with the release that is served now, or BUNDLE= and SNAPSHOT=
 	@$(BIN)/python tools/build_bento.py $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(SNAPSHOT),--snapshot "$(SNAPSHOT)")

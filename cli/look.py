@@ -37,7 +37,7 @@ def look(
     show_understood(tables)
     show_warnings(tables.report)
     typer.echo("")
-    typer.echo(as_yaml(tables.specification), nl=False)
+    typer.echo(as_yaml(tables.specification, _ignored(data)), nl=False)
 
 
 def init(
@@ -63,6 +63,15 @@ def init(
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
     err.print(f"Wrote {path}. To train: mlrf train {data}", highlight=False, markup=False)
+
+
+def _ignored(data: Path) -> tuple[str, ...]:
+    """Return the columns and tables that a retailer states to ignore."""
+    from features.data.retailer import RETAILER_FILE, read_stated
+
+    path = data / RETAILER_FILE
+    stated = read_stated(path, Report()) if path.exists() else None
+    return stated.ignore if stated else ()
 
 
 def show_understood(tables: CheckedTables) -> None:
@@ -96,14 +105,21 @@ def _guess(data: Path, layout: TableLayout) -> Stated:
 
     if not data.is_dir():
         raise InputError(f"{data} is not a folder; DATA must name the folder that holds the tables")
+    report = Report()
     try:
-        return guess(data, layout, Report())
+        return guess(data, layout, report)
     except RetailerError as error:
+        if report.errors:  # faults of the files, of which this is a consequence
+            raise _refusal(data, report) from None
         raise InputError(f"{data}, {error.key}: {error}") from None
 
 
 def _ask(stated: Stated) -> Stated:
     """Return the statements that a person confirms or corrects."""
+    from pydantic import ValidationError
+
+    from features.data.retailer import describe_faults
+
     series = typer.prompt("Columns that name a series, the site first", ", ".join(stated.series))
     target = typer.prompt("Column of the sales", stated.target)
     missing = typer.prompt("Meaning of a day without a row: zero, unknown or closed", "zero")
@@ -114,21 +130,22 @@ def _ask(stated: Stated) -> Stated:
         "missing": missing,
     }
     if country != "-":
-        document["calendar"] = {"country": country}
+        document["calendar"] = {**document.get("calendar", {}), "country": country}
     try:
         return type(stated).model_validate(document)
-    except ValueError as error:
-        raise InputError(f"That does not fit: {error}") from None
+    except ValidationError as error:
+        faults = "; ".join(f"{key}: {fault}" for key, fault in describe_faults(error))
+        raise InputError(f"That does not fit: {faults}") from None
 
 
 def _read(data: Path, stated: Stated | None, layout: TableLayout) -> CheckedTables:
     """Read tables by what is stated, or by what they state themselves.
 
     Raises:
-        DataError: something is wrong with them.
+        InputError: something is wrong with them.
     """
     from features.data.retailer import understand
-    from features.data.tables import DataError, read_tables, read_understood
+    from features.data.tables import read_tables, read_understood
 
     if stated is None:
         return read_tables(data, layout)
@@ -136,5 +153,18 @@ def _read(data: Path, stated: Stated | None, layout: TableLayout) -> CheckedTabl
     understanding = understand(data, stated, layout, report)
     tables = read_understood(data, understanding, layout, report) if understanding else None
     if tables is None:
-        raise DataError.of_report(data, report)
+        raise _refusal(data, report)
     return tables
+
+
+def _refusal(data: Path, report: Report) -> InputError:
+    """Print all findings about tables, and return the error that ends the command.
+
+    `mlrf check` cannot list them: the tables state nothing yet.
+    """
+    for line in report.text_lines():
+        err.print(line, markup=False, highlight=False, soft_wrap=True)
+    return InputError(
+        f"{data} cannot be read by what was guessed or answered. Correct the tables, or write a "
+        "retailer.yaml that says what differs, and run mlrf check"
+    )

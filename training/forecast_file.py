@@ -96,7 +96,10 @@ def forecast_file(
         check_reach(data, tables, MAX_HORIZON, layout)
         on_report(tables.report)
         if tables.test is not None and days is not None:
-            raise InputError(f"{data}: test says which days to forecast; leave out --days (DAYS)")
+            raise InputError(
+                f"{data}: {specification.future} says which days to forecast; leave out --days "
+                "(DAYS)"
+            )
         newest_id = last_id(data, specification.sales, layout) if tables.test is None else None
     with clock.step("build snapshot"):
         artifact = build_snapshot(tables, store.snapshots)
@@ -159,9 +162,8 @@ def _request_test(snapshot: Snapshot, test: pl.DataFrame) -> pl.DataFrame:
     hierarchy = snapshot.hierarchy
     labels = _label_nodes(hierarchy).with_row_index("row").tail(hierarchy.n_bottom)
     keys = list(snapshot.specification.series)
-    placed = test.with_columns(pl.col(keys).cast(pl.String)).join(
-        labels, on=keys, how="left", maintain_order="left"
-    )
+    keyed = test.with_columns(pl.col(keys).cast(pl.String))
+    placed = keyed.join(labels, on=keys, how="left", maintain_order="left")
     days_ahead = (pl.col("date") - snapshot.facts.origin).dt.total_days()
     row_id = pl.col("id") if snapshot.specification.row_ids else pl.lit(None, dtype=pl.Int64)
     return placed.select(row_id.alias("id"), node=pl.col("row").cast(pl.Int64), horizon=days_ahead)

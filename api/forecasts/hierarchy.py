@@ -23,7 +23,8 @@ async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computatio
     """Forecast the coherent tree for a day, or for a sum of days."""
     engine = forecaster.release.engine
     snapshot = engine.snapshot
-    row = row_of_id(snapshot, query.node or TOTAL, pointer="node")
+    node = TOTAL if query.node is None else query.node
+    row = row_of_id(snapshot, node, pointer="node")
     level = snapshot.hierarchy.nodes[row].level
     way = way_through(
         snapshot.hierarchy,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+import orjson
+
 from api.http.parsing import did_you_mean, escape_pointer, shorten
 from errors import Code, FieldError, Problem
 from features.data.snapshot import Snapshot
@@ -54,7 +56,9 @@ def row_of_id(snapshot: Snapshot, node: str, pointer: str = "/node") -> int:
     index = snapshot.hierarchy.index
     row = index.get(node)
     if row is None:
-        detail = f"There is no node {shorten(node)!r}.{did_you_mean(node, index)}"
+        example = next((each for each in index if each != TOTAL), TOTAL)
+        hint = did_you_mean(node, index) or f" An id is such as {example!r}."
+        detail = f"There is no node {shorten(node)!r}.{hint}"
         raise Problem(Code.INVALID_NODE, detail, errors=[FieldError(pointer, detail)])
     return row
 
@@ -75,9 +79,10 @@ def row_of_values(
     name = by_columns.get(frozenset(values))
     if name is None or level not in (None, name):
         wanted = [hierarchy.levels[level]] if level else hierarchy.levels.values()
-        offered = "; ".join(", ".join(columns) for columns in wanted if columns)
-        listed = ", ".join(map(shorten, values)) or "no column"
-        detail = f"No level has the columns {listed}. Give {offered}."
+        offered = " or ".join(f"({', '.join(columns)})" for columns in wanted if columns)
+        listed = ", ".join(map(shorten, values)) or "no column at all"
+        what = f"The level {level} does not have" if level else "No level has"
+        detail = f"{what} just the columns {listed}; give {offered}."
         raise Problem(Code.INVALID_NODE, detail, errors=[FieldError("/series", detail)])
     key = [str(values[column]) for column in hierarchy.levels[name]]
     row = hierarchy.index.get(specification.node_id(name, key))
@@ -139,9 +144,12 @@ def _check_columns(snapshot: Snapshot) -> None:
     """Refuse store and family where the series have other columns."""
     series = snapshot.specification.series
     if series != (_STORE, _FAMILY):
+        bottoms = snapshot.hierarchy.bottoms
+        first = {column: bottoms[column][0] for column in series}
+        example = orjson.dumps({"series": first}).decode()
         detail = (
-            f"Series are named by {', '.join(series)} here, not by store_nbr and family: give them "
-            "as series, to /forecast"
+            f"Series are named by {', '.join(series)} here, not by store_nbr and family. Name them "
+            f"in series, which /forecast takes in the place of /predict/simple: {example}"
         )
         raise Problem.in_field(Code.INVALID_STORE, f"/{_STORE}", detail)
 

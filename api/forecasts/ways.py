@@ -40,16 +40,19 @@ def way_through(
     for name in names:
         if name not in between:
             detail = f"There is no level {shorten(name)!r} between the total and the series."
-            raise _refuse(pointer, f"{detail}{did_you_mean(name, dict.fromkeys(between))}")
+            hint = did_you_mean(name, dict.fromkeys(between)) or f" There are {', '.join(between)}."
+            raise _refuse(pointer, detail + hint)
     way = (TOTAL, *names, BOTTOM)
     if own and level not in names:
-        detail = f"A {level} is not on the way by {by}; leave out by, or ask by={level}."
+        detail = f"The level {level} is not on the way by {by}; leave out by, or ask by={level}."
         code, place = passed_by
         raise Problem(code, detail, errors=[FieldError(place, detail)])
     for above, below in pairwise(names):
         if above == below or not hierarchy.divides(above, below):
-            detail = f"The level {below} does not divide {above}: some of its nodes are in several."
-            raise _refuse(pointer, detail)
+            dividing = [each for each in between if each != above]
+            dividing = [each for each in dividing if hierarchy.divides(above, each)]
+            offered = f"; {' or '.join(dividing)} does" if dividing else ", and no other level does"
+            raise _refuse(pointer, f"The level {below} does not divide {above}{offered}.")
     return way
 
 

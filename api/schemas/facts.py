@@ -128,7 +128,7 @@ class MetaAnswer(Answer):
     forecast: dict[str, dt.date]
     """First and last day that a forecast may reach."""
     horizons: tuple[int, ...]
-    """Numbers of days that a forecast may have."""
+    """Common numbers of days of a forecast, which may have any from 1 to 90."""
     intervals: tuple[int, int]
     """Least and largest nominal coverage of an interval, in percent."""
     features: tuple[str, ...]

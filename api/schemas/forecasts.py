@@ -86,7 +86,9 @@ class SimpleAnswer(Answer):
     method: Method
     """Method of the forecast: `model`; `model_new` where it rests on few days of sales, or
     the model has not seen the store or the family; `model_idle` where the series has sold
-    nothing lately; `zero_never_sold` where it never has, and the forecast is zero by rule."""
+    nothing lately; `zero_never_sold` where it never has, and the forecast is zero by rule;
+    `seasonal_naive` or `weekday_mean` where that rule was better than the model: the last same
+    weekday, or the mean of the last four."""
     model_version: str
     model_trained_through: dt.date
     """The last day whose sales the model was trained on."""

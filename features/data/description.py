@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -106,8 +106,12 @@ def _describe_history(days: int) -> str:
     return f"{text}: the yearly season can be learnt"
 
 
-def as_yaml(specification: Specification) -> str:
-    """Return a whole ``retailer.yaml`` of a specification."""
+def as_yaml(specification: Specification, ignore: Sequence[str] = ()) -> str:
+    """Return a whole ``retailer.yaml`` of a specification.
+
+    Args:
+        ignore: columns and tables that are not read, which a specification does not hold.
+    """
     titles = specification.columns
     document: dict[str, Any] = {
         "series": list(specification.series),
@@ -129,14 +133,20 @@ def as_yaml(specification: Specification) -> str:
         document["open"] = specification.open
     if calendar := _calendar_document(specification):
         document["calendar"] = calendar
-    covariates = {}
+    covariates: dict[str, Mapping[str, Any]] = {}
     for covariate in specification.covariates:
-        if covariate.value is None and covariate.table != specification.holidays.events:
+        if covariate.table == specification.holidays.events:
+            continue
+        if covariate.value is None:
             covariates[covariate.source] = _covariate_document(covariate)
+        elif not covariate.used:  # flags of a text, which has no kind to state
+            covariates[covariate.source] = {"use": False}
     if covariates:
         document["covariates"] = covariates
     if specification.labels:
         document["labels"] = specification.labels
+    if ignore:
+        document["ignore"] = list(ignore)
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None)
 
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from features.data.calendar import EVENT, LOCAL, NATIONAL, REGIONAL
-from features.data.findings import Finding, Report, Severity
+from features.data.findings import SPECIFICATION, Finding, Report, Severity
 from features.data.reading.schema import DATE, EVENT_KIND, EVENT_KINDS, EVENT_NAME, HOLIDAY_COLUMNS
 from features.data.snapshot import MAX_HORIZON
 from features.data.specification import Specification
+
+if TYPE_CHECKING:
+    from holidays import HolidayBase
 
 _LANGUAGE = "en_US"
 """Of the names, so that they do not follow the environment; some countries have only their own."""
@@ -39,7 +43,7 @@ def check_country(specification: Specification, report: Report) -> bool:
     report.add(
         Finding(
             Severity.ERROR,
-            "specification",
+            SPECIFICATION,
             "retailer.yaml",
             message,
             column="calendar.country",
@@ -48,6 +52,39 @@ def check_country(specification: Specification, report: Report) -> bool:
         )
     )
     return False
+
+
+def warn_of_regions(
+    specification: Specification,
+    sales: pl.DataFrame,
+    tables: Mapping[str, pl.DataFrame],
+    report: Report,
+) -> None:
+    """Warn of regions of the sites that are none of the country's."""
+    country, column = specification.holidays.country, specification.holidays.regional
+    if country is None or column is None:
+        return
+    from holidays import country_holidays
+
+    known = _divisions(country_holidays(country))
+    for region in _regions(specification, sales, tables):
+        if region not in known:
+            close = get_close_matches(region, known, n=3)
+            report.add(
+                Finding(
+                    Severity.WARNING,
+                    "place-unknown",
+                    "retailer.yaml",
+                    f"calendar.region: {region!r} of {column} is no code of a region of {country}: "
+                    "only the holidays of the whole country are kept there",
+                    advice=f"did you mean {' or '.join(close)}?" if close else None,
+                )
+            )
+
+
+def _divisions(national: HolidayBase) -> set[str]:
+    """Return the codes and the other names of a country's regions."""
+    return {*national.subdivisions, *national.subdivisions_aliases}
 
 
 def list_holidays(
@@ -89,8 +126,7 @@ def _public_holidays(
     national = country_holidays(country, years=years, language=_LANGUAGE)
     for day, name in sorted(national.items()):
         yield day, _HOLIDAY, NATIONAL, country, name, False
-    divisions = {*national.subdivisions, *national.subdivisions_aliases}
-    for region in filter(divisions.__contains__, regions):
+    for region in filter(_divisions(national).__contains__, regions):
         regional = country_holidays(country, subdiv=region, years=years, language=_LANGUAGE)
         for day, name in sorted(regional.items()):
             if day not in national:

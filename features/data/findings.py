@@ -14,6 +14,8 @@ from typing import Any
 
 MAX_FINDINGS = 20
 """Findings of one kind that a report stores."""
+SPECIFICATION = "specification"
+"""Code of the faults of a ``retailer.yaml``."""
 
 
 class Severity(StrEnum):
@@ -33,7 +35,7 @@ class Finding:
         file: name of the file within the folder of tables; empty for the folder itself.
         message: what is wrong, as a phrase: the value, and what is expected.
         row: 1-based line of a CSV file, header included, or row of a Parquet file.
-        column: name of the column.
+        column: name of the column; of the key in a ``retailer.yaml``.
         value: the value as the file holds it.
         advice: what to do about it.
     """
@@ -59,8 +61,14 @@ class Finding:
         if self.row is not None:
             parts.append(f"row {self.row}")
         if self.column is not None:
-            parts.append(f"column {self.column}")
+            parts.append(self.column_label)
         return ", ".join(parts)
+
+    @property
+    def column_label(self) -> str:
+        """Column, or key of a ``retailer.yaml``, as text; empty where there is none."""
+        word = "key" if self.code == SPECIFICATION else "column"
+        return "" if self.column is None else f"{word} {self.column}"
 
     @property
     def text(self) -> str:
@@ -170,7 +178,7 @@ class Report:
         """Yield the whole report as lines for a terminal or a log."""
         for kind in (*self.errors, *self.warnings):
             first = kind.first
-            where = ", ".join(filter(None, (first.file, first.column and f"column {first.column}")))
+            where = ", ".join(filter(None, (first.file, first.column_label)))
             yield f"{first.severity} {first.code}: {where or 'the folder'} ({kind.count:,})"
             for finding in kind.findings:
                 place = f"row {finding.row}: " if finding.row is not None else ""

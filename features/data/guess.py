@@ -5,7 +5,7 @@ A guess is shown and saved, never used in silence: `mlrf look` prints it and `ml
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from features.data.reading.columns import to_date
 from features.data.reading.files import list_tables
 from features.data.reading.layout import TableLayout
 from features.data.reading.reader import read_all_columns
+from features.data.reading.schema import EVENT_KIND, EVENT_NAME
 from features.data.reading.values import ColumnKindError
-from features.data.stated import Stated, StatedCovariate
+from features.data.stated import Stated, StatedCalendar, StatedCovariate
 
 _TARGETS = (
     *(
@@ -59,25 +60,39 @@ def guess(folder: Path, layout: TableLayout, report: Report) -> Stated:
     ahead = set() if future is None else set(future.columns)
     day = _guess_date(sales, layout)
     target = _guess_target(sales, day, ahead if future is not None else None)
-    series = _guess_series(sales, day, target)
+    series = _guess_series(sales, day, target, name)
     opened = [column for column in sales.columns if column.casefold() in _OPEN_NAMES]
-    columns = {
-        column
+    others = {
+        stem: table.columns
         for stem in stems
-        if (table := read_all_columns(folder, stem, layout, report)) is not None
-        for column in table.columns
+        if stem not in (name, future_name)
+        and (table := read_all_columns(folder, stem, layout, report)) is not None
     }
+    columns = {column for each in (sales.columns, *others.values()) for column in each}
     return Stated(
         series=series,
         target=target,
         columns={"date": day} if day != "date" else {},
         open=opened[0] if opened else None,
+        calendar=_guess_calendar(folder, others, (day, *series)),
         covariates={
             column: StatedCovariate(kind="number", transform="log")
             for column in sorted(columns - {target})
             if column.casefold() in _PRICE_NAMES
         },
     )
+
+
+def _guess_calendar(
+    folder: Path, tables: Mapping[str, Sequence[str]], keys: Sequence[str]
+) -> StatedCalendar:
+    """Return the table that names days, and has no column beside that one might forecast by."""
+    for stem, columns in tables.items():
+        rest = {*columns} - {*keys, EVENT_NAME, EVENT_KIND}
+        if {keys[0], EVENT_NAME} <= {*columns} and not rest:
+            file = next(each.name for each in folder.iterdir() if each.name.startswith(f"{stem}."))
+            return StatedCalendar(holidays=file)
+    return StatedCalendar()
 
 
 def _guess_date(sales: pl.DataFrame, layout: TableLayout) -> str:
@@ -92,7 +107,7 @@ def _guess_date(sales: pl.DataFrame, layout: TableLayout) -> str:
     raise RetailerError(
         "columns.date",
         f"no column holds dates; there are {', '.join(sales.columns)}. Dates such as 31.12.2023 "
-        "need --dates dmy",
+        "need --dates dmy, and a file with semicolons --delimiter ';'",
     )
 
 
@@ -111,18 +126,23 @@ def _guess_target(sales: pl.DataFrame, day: str, ahead: set[str] | None) -> str:
     if len(numbers) == 1:
         return numbers[0]
     raise RetailerError(
-        "target", f"which column holds the sales? There are {', '.join(folded.values())}"
+        "target",
+        f"no column is plainly the sales; there are {', '.join(folded.values())}. State it in "
+        "retailer.yaml, such as target: units",
     )
 
 
-def _guess_series(sales: pl.DataFrame, day: str, target: str) -> tuple[str, ...]:
+def _guess_series(sales: pl.DataFrame, day: str, target: str, table: str) -> tuple[str, ...]:
     """Return the fewest columns that, with the date, name each row once."""
     candidates = [column for column in sales.columns if column not in (day, target, "id")]
     for columns in _combinations(sales, candidates):
         if not sales.select(day, *columns).is_duplicated().any():
             return columns
     raise RetailerError(
-        "series", f"no columns name each row once with {day}; there are {', '.join(candidates)}"
+        "series",
+        f"up to {_MOST_COLUMNS} columns and {day} do not name each row of {table} once; there are "
+        f"{', '.join(candidates) or 'no others'}. Remove rows that repeat others, or state the "
+        "columns in retailer.yaml: series: [store, item]",
     )
 
 

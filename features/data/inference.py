@@ -123,7 +123,8 @@ class _Inference:
             and (table := read_all_columns(folder, stem, layout, report)) is not None
         }
         if self._sales_name not in self._tables:
-            raise RetailerError("series", f"the table {self._sales_name} cannot be read")
+            message = f"the table {self._sales_name} cannot be read, for the faults that are listed"
+            raise RetailerError("series", message)
         self._sales = self._tables[self._sales_name]
         self._future = self._tables.get(self._future_name) if self._future_name else None
         self._check_columns()
@@ -138,17 +139,20 @@ class _Inference:
         if self._events_name not in stems:
             raise RetailerError(
                 "calendar.holidays",
-                f"there is no {self._stated.calendar.holidays}; there are {_list(stems)}",
+                f"the folder holds no {self._stated.calendar.holidays}; its tables are "
+                f"{_list(stems)}",
             )
         events = read_all_columns(folder, self._events_name, self._layout, report)
         if events is None:
-            raise RetailerError("calendar.holidays", f"{self._events_name} cannot be read")
+            message = f"{self._events_name} cannot be read, for the faults that are listed"
+            raise RetailerError("calendar.holidays", message)
         for column in (self._date, EVENT_NAME):
             if column not in events.columns:
                 listed = ", ".join(events.columns)
                 raise RetailerError(
                     "calendar.holidays",
-                    f"{self._events_name} has no column {column}; it has {listed}",
+                    f"{self._events_name} has no column {column}, which every row needs; it has "
+                    f"{listed}",
                 )
         return events
 
@@ -161,11 +165,15 @@ class _Inference:
             if name not in self._sales.columns:
                 listed = ", ".join(self._sales.columns)
                 raise RetailerError(
-                    key, f"{name!r} is no column of {self._sales_name}; it has {listed}"
+                    key, f"the table {self._sales_name} has no column {name!r}; it has {listed}"
                 )
         for name in self._stated.series:
             if name in _RESERVED:
-                raise RetailerError("series", f"{name!r} is the name of another column of ours")
+                raise RetailerError(
+                    "series",
+                    f"a column of the series may not be called {name!r}, which has a meaning of "
+                    "its own; rename it in all tables",
+                )
 
     def specification(self) -> Specification:
         attributes = list(self._attributes())
@@ -199,13 +207,16 @@ class _Inference:
             if name not in known:
                 listed = ", ".join(sorted(each.source for each in covariates)) or "none"
                 raise RetailerError(
-                    "covariates", f"there is no covariate {name!r}; there are {listed}"
+                    f"covariates.{name}",
+                    f"no table has a covariate of this name; there are {listed}",
                 )
         places = {*self._stated.series, *(each.name for each in attributes)}
         region = self._stated.calendar.region
         if region is not None and region not in places:
             raise RetailerError(
-                "calendar.region", f"there is no attribute {region!r}; there are {_list(places)}"
+                "calendar.region",
+                f"{region!r} is neither a column of the series nor an attribute; there are "
+                f"{_list(places)}",
             )
 
     def _levels(self, attributes: set[str]) -> Iterator[Level]:
@@ -226,7 +237,9 @@ class _Inference:
                 continue
             name = "_".join(labels.get(column, column) for column in columns)
             if name in names:
-                raise RetailerError("levels", f"two levels would be named {name!r}")
+                raise RetailerError(
+                    "levels", f"two levels would be named {name!r}; leave one out, or give a label"
+                )
             names.add(name)
             yield Level(name=name, columns=columns)
         yield Level(name=BOTTOM, columns=series)
@@ -239,7 +252,10 @@ class _Inference:
                 continue
             keys = tuple(column for column in series if column in table.columns)
             if not keys:
-                self.unused[name] = "it has no column of the series, and no date"
+                self.unused[name] = (
+                    f"it has neither the column {self._date} nor one of the series "
+                    f"({', '.join(series)})"
+                )
                 continue
             for column in self._read_columns(table, keys):
                 yield Attribute(name=column, by=keys, table=name)
@@ -314,7 +330,10 @@ class _Inference:
         elif values is Values.TEXT:
             counts = text.drop_nulls().value_counts(sort=True)
             if len(counts) > MAX_VALUES + 1:
-                self.unused[column] = f"it is a text of more than {MAX_VALUES} values"
+                self.unused[column] = (
+                    f"it is a text of {len(counts)} values, of which at most {MAX_VALUES + 1} "
+                    "could become flags"
+                )
                 return
             # the most frequent value is the usual day, from which the others differ
             for value in sorted({canonical(value) for value in counts[column].to_list()[1:]}):
@@ -396,14 +415,18 @@ class _Inference:
             if column in left_out:
                 continue
             if column in _RESERVED and column != self._stated.open:
-                self.unused[column] = "its name is that of another column of ours"
+                self.unused[column] = "the name has a meaning of its own; rename the column"
                 continue
             yield column
 
     def _last_date(self, table: pl.DataFrame) -> date:
         last = to_date(table[self._date], self._layout).values.max()
         if not isinstance(last, date):
-            raise RetailerError("columns.date", f"{self._date!r} holds no date that can be read")
+            raise RetailerError(
+                "columns.date",
+                f"{self._date!r} holds no date that can be read; dates such as 31.12.2023 need "
+                "--dates dmy",
+            )
         return last
 
     def _values(self, column: pl.Series) -> Values:
@@ -449,7 +472,8 @@ def first_table(names: Sequence[str], stems: Iterable[str]) -> str:
     listed = _list(present) if present else "no table"
     raise RetailerError(
         "series",
-        f"the folder holds neither {' nor '.join(names)}, but {listed}: name it {names[0]}",
+        f"the folder has no table of sales; it holds {listed}. Name that of the sales "
+        f"{names[0]}.csv or {names[0]}.parquet",
     )
 
 

@@ -1,4 +1,7 @@
-"""What a retailer states in ``retailer.yaml``; everything else is inferred from the tables."""
+"""What a retailer states in ``retailer.yaml``; everything else is inferred from the tables.
+
+The docstrings of the attributes are the reference of the file (`features.data.reference`).
+"""
 
 from __future__ import annotations
 
@@ -17,30 +20,35 @@ def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+_Listed = Annotated[tuple[str, ...], Field(min_length=1)]
+Names = Annotated[_Listed, BeforeValidator(_as_tuple, json_schema_input_type=str | _Listed)]
 
 
 class StatedCovariate(_Entry):
     """What is known of a covariate beyond its table."""
 
     kind: Literal["flag", "count", "number"] | None = None
-    """`count` adds up over series, `number` is averaged, `flag` is 0 or 1."""
+    """`count` adds up over series, `number` is averaged, `flag` is 0 or 1; inferred from the values
+    if left out."""
     transform: Literal["log"] | None = None
-    """`log` for a number whose ratios matter, such as a price."""
+    """`log` for a positive number whose ratios matter, such as a price."""
     use: bool = True
-    """False to leave it out of the model."""
+    """`false` to check the column and leave it out of the model."""
 
 
 class StatedCalendar(_Entry):
     """Sources of holidays."""
 
     country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
-    """Code of the country whose public holidays are kept (ISO 3166-1), such as US."""
+    """Code of the country whose public holidays are kept (ISO 3166-1), such as US; `"NO"` in
+    quotes, because YAML reads NO as false."""
     region: str | None = None
-    """Attribute of the series whose values are the codes of the country's regions, such as CA."""
+    """Column of the series, or attribute, whose values are codes of the country's regions (ISO
+    3166-2 without the country, such as CA): a site keeps the holidays of its region too."""
     holidays: str | None = None
-    """File of own holidays and events: `date`, `name`, and optionally `kind` (holiday, event or
-    work_day) and one attribute or column of the series, for those that are not kept everywhere."""
+    """File of own holidays and events in the folder: a date, `name`, and optionally `kind`
+    (`holiday`, `event` or `work_day`) and one column of the series or attribute, which is empty
+    where the day is kept everywhere."""
 
 
 class Stated(_Entry):
@@ -53,16 +61,17 @@ class Stated(_Entry):
     step: Literal["day"] = "day"
     """Time from one row of a series to the next."""
     levels: tuple[Names, ...] = ()
-    """Levels between the total and the series: columns of the series, attributes, or lists."""
+    """Levels between the total and the series: each a column of the series, an attribute, or a list
+    of several; if left out, each column of the series, where there are several."""
     missing: Missing = Missing.ZERO
     """Meaning of a day without a row between the first and the last row of a series."""
     open: str | None = None
-    """Column that is 0 on days on which a series is not on sale."""
+    """Column that is 0 on days on which a series is not on sale, in the sales and in the days
+    ahead."""
     returns: Returns = Returns.REFUSE
     """Treatment of negative sales."""
     expect: Expect = Expect.CHOSEN
-    """Meaning of the number that is forecast: `mean`, which adds up, or `median`; by default the
-    one with the smaller errors."""
+    """Meaning of the number that is forecast."""
     fallback: bool = True
     """Whether a simple rule forecasts the series for which it does better than the model."""
     calendar: StatedCalendar = StatedCalendar()
@@ -70,8 +79,9 @@ class Stated(_Entry):
     covariates: dict[str, StatedCovariate] = {}
     """What is known of covariates beyond their tables, by column."""
     columns: dict[Literal["date", "target"], str] = {}
-    """Names of the columns of the date and the target in the tables."""
+    """Name of the column of dates, where it is not `date`: `{date: Day}`. The column is called the
+    same in all tables. `target` here overrides the key of that name."""
     labels: dict[str, str] = {}
-    """Shorter names of columns, in the ids of nodes and the names of features."""
+    """Shorter names of columns, in the ids of nodes and the names of levels and features."""
     ignore: tuple[str, ...] = ()
     """Columns and tables that are not read."""

@@ -26,7 +26,7 @@ from features.data.checks.references import check_references
 from features.data.checks.spans import check_spans
 from features.data.checks.spikes import warn_of_spikes
 from features.data.checks.step import check_step
-from features.data.events import check_country, list_holidays
+from features.data.events import check_country, list_holidays, warn_of_regions
 from features.data.findings import Finding, Report, Severity
 from features.data.inference import Understanding
 from features.data.reading.layout import STANDARD, TableLayout
@@ -51,17 +51,23 @@ class DataError(InputError):
         file: path of the table (or its expected path).
         row: 1-based row: the line of a CSV file, header included, or the row of a Parquet
             file; None where the fault is not in one row.
-        column: the column at fault, or None.
+        column: the column at fault, or the key of a ``retailer.yaml``; or None.
     """
 
     def __init__(
-        self, file: Path, message: str, *, row: int | None = None, column: str | None = None
+        self,
+        file: Path,
+        message: str,
+        *,
+        row: int | None = None,
+        column: str | None = None,
+        word: str = "column",
     ) -> None:
         where = [str(file)]
         if row is not None:
             where.append(f"row {row}")
         if column is not None:
-            where.append(f"column {column}")
+            where.append(f"{word} {column}")
         super().__init__(f"{', '.join(where)}: {message}")
         self.file = file
         self.row = row
@@ -74,7 +80,8 @@ class DataError(InputError):
         count = report.count(Severity.ERROR)
         more = f" ({count - 1:,} more; mlrf check {folder} shows all)" if count > 1 else ""
         file = folder / first.file if first.file else folder
-        return cls(file, f"{first.text}{more}", row=first.row, column=first.column)
+        word = first.column_label.partition(" ")[0]
+        return cls(file, f"{first.text}{more}", row=first.row, column=first.column, word=word)
 
 
 @dataclass(frozen=True)
@@ -212,6 +219,7 @@ def read_understood(
     if report.errors:
         return None
     frames = {name: table.data for name, table in tables.items()}
+    warn_of_regions(specification, frames[SALES], frames, report)
     return CheckedTables.of_frames(
         frames, specification, report=report, layout=layout, unused=understanding.unused
     )

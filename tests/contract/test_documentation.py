@@ -17,11 +17,11 @@ from api.docs.documentation import PAGES
 from api.docs.examples import Example, examples
 from api.docs.openapi import openapi, problems_of
 from api.docs.try_form import form_of
-from api.http.responses import JSON
 from api.operations import OPERATIONS
 from api.schemas.facts import DegradedReason
 from api.schemas.requests import Override
 from errors import Code
+from middleware.headers import JSON
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
 from tests.contract.conftest import Client, FixedConditions, FixedServing, LocalRunners, client_of
@@ -114,7 +114,8 @@ def test_operation_ids_are_stable_for_generated_clients() -> None:
         operation["operationId"] for of in DOCUMENT["paths"].values() for operation in of.values()
     ]
     assert identifiers == [
-        *("predict_simple", "predict_batch", "predict", "explain", "whatif", "hierarchy"),
+        *("forecast_node", "predict_simple", "predict_batch", "predict"),
+        *("explain", "whatif", "hierarchy"),
         *("historical", "accuracy", "model_metrics", "meta"),
         *("v2_server", "v2_live", "v2_health_ready", "v2_model", "v2_models_mlrf_ready"),
         *("v2_infer", "health", "livez", "readyz", "healthz", "index"),
@@ -161,6 +162,14 @@ def test_every_reference_resolves() -> None:
             target = target[name]
 
 
+def test_bounds_of_a_number_are_described() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    horizon, limit = schemas["Horizon"], schemas["HistoricalRequest"]["properties"]["limit"]
+    assert (horizon["minimum"], horizon["maximum"]) == (1, 90)
+    assert (limit["minimum"], limit["maximum"]) == (1, 1000)
+    assert not [part for part in parts_of(DOCUMENT) if {"ge", "le", "gt", "lt"} & part.keys()]
+
+
 def test_nothing_has_null_as_its_default() -> None:
     assert not [part for part in parts_of(DOCUMENT) if part.get("default", "") is None]
 
@@ -180,7 +189,7 @@ def test_a_field_has_no_title_that_repeats_its_name() -> None:
 
 
 def test_every_field_of_a_request_is_described() -> None:
-    requests = {call.body or call.query for call in OPERATIONS if call.body or call.query}
+    requests = {model for call in OPERATIONS if (model := call.body or call.query)}
     for request in requests:
         if not request.__module__.endswith("inference"):  # its terms are the protocol's
             assert all(field.description for field in request.model_fields.values()), request

@@ -117,7 +117,7 @@ def test_a_tree_by_any_level_adds_up(client: Client, by: str, nodes: int) -> Non
 
 
 @pytest.mark.parametrize(
-    ("query", "code", "said"),
+    ("query", "code", "fragment"),
     [
         pytest.param({"by": "shp"}, Code.INVALID_REQUEST, "Did you mean 'shop'?", id="unknown"),
         pytest.param(
@@ -130,10 +130,10 @@ def test_a_tree_by_any_level_adds_up(client: Client, by: str, nodes: int) -> Non
     ],
 )
 def test_a_way_that_leads_nowhere_is_refused(
-    client: Client, query: dict[str, str], code: Code, said: str
+    client: Client, query: dict[str, str], code: Code, fragment: str
 ) -> None:
     refusal = client.problem(client.get("/hierarchy", **query), code)
-    assert said in refusal["detail"]
+    assert fragment in refusal["detail"]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_closed_day_is_forecast_as_zero_at_every_level(client: Client) -> None
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "pointer", "said"),
+    ("body", "code", "pointer", "fragment"),
     [
         pytest.param(
             {"series": {"shop": "A9", "department": "food"}},
@@ -209,10 +209,10 @@ def test_a_closed_day_is_forecast_as_zero_at_every_level(client: Client) -> None
     ],
 )
 def test_a_node_that_is_not_there_is_refused(
-    client: Client, body: dict[str, Any], code: Code, pointer: str, said: str
+    client: Client, body: dict[str, Any], code: Code, pointer: str, fragment: str
 ) -> None:
     refusal = client.problem(client.post("/forecast", **body, horizon=1), code)
-    assert said in refusal["detail"]
+    assert fragment in refusal["detail"]
     assert refusal["errors"][0]["pointer"] == pointer
 
 
@@ -221,8 +221,8 @@ def test_an_explanation_adds_up_to_the_forecast(client: Client) -> None:
     steps = answer["base_units"] + sum(group["units"] for group in answer["groups"])
     whole = steps + answer["cut"] + answer["reconciliation"]
     assert whole == pytest.approx(answer["prediction"], abs=1e-3)
-    named = {feature["name"] for feature in answer["features"]}
-    assert {"price_change", "promo_region", "visitors_28", "region_event_effect"} <= named
+    features = {feature["name"] for feature in answer["features"]}
+    assert {"price_change", "promo_region", "visitors_28", "region_event_effect"} <= features
 
 
 def test_a_whatif_of_a_price_moves_parents_and_children_alike(client: Client) -> None:
@@ -240,18 +240,18 @@ def test_a_whatif_of_a_price_moves_parents_and_children_alike(client: Client) ->
 
 
 @pytest.mark.parametrize(
-    ("covariate", "said"),
+    ("covariate", "fragment"),
     [
         pytest.param("visitors", "Of visitors only the past is known", id="history only"),
         pytest.param("oil", "no covariate 'oil'", id="unknown"),
     ],
 )
 def test_a_whatif_of_what_is_not_known_ahead_is_refused(
-    client: Client, covariate: str, said: str
+    client: Client, covariate: str, fragment: str
 ) -> None:
     response = client.post("/whatif", horizon=DAYS, adjustments={covariate: 1})
     refusal = client.problem(response, Code.INVALID_ADJUSTMENT)
-    assert said in refusal["detail"]
+    assert fragment in refusal["detail"]
     assert "promo, price, Spring sale and holiday can be adjusted" in refusal["detail"]
 
 
@@ -322,3 +322,36 @@ def test_health_and_accuracy_report_the_quality(client: Client, release: LoadedR
     total = levels[0]
     assert total["baselines"].keys() == {"seasonal_naive", "weekday_mean"}
     assert total["coverage"].keys() == {"80%", "95%"}
+
+
+@pytest.mark.parametrize(
+    ("period", "days"),
+    [
+        pytest.param("day", [], id="day"),
+        pytest.param("week", [4, 7, 7, 7, 3], id="week"),
+        pytest.param("month", [5, 23], id="month"),
+        pytest.param("horizon", [28], id="horizon"),
+    ],
+)
+def test_sums_of_days_have_intervals_of_their_own(
+    client: Client, period: str, days: list[int]
+) -> None:
+    answer = client.post("/forecast", node="region:Nord", horizon=28, period=period).json()
+    periods = answer["periods"]
+    assert [each["days"] for each in periods] == days
+    daily = {day["date"]: day for day in answer["forecast"]}
+    for each in periods:
+        inside = [day for name, day in daily.items() if each["first"] <= name <= each["last"]]
+        assert each["prediction"] == pytest.approx(sum(day["prediction"] for day in inside))
+        assert each["lower_95"] <= each["lower_80"] <= each["prediction"] <= each["upper_80"]
+        if len(inside) > 5:  # errors of days partly cancel
+            width = sum(day["upper_80"] - day["lower_80"] for day in inside)
+            assert 0 < each["upper_80"] - each["lower_80"] < width
+
+
+def test_the_coverage_of_sums_is_recorded_for_every_level(release: LoadedRelease) -> None:
+    sums = release.engine.bundle.metrics["quality"]["sums"]
+    assert sums.keys() == release.engine.snapshot.hierarchy.slices.keys()
+    for of_level in sums.values():
+        assert of_level.keys() == {"7", "28", "90"}
+        assert all(0 <= figures["coverage_80"] <= 1 for figures in of_level.values())

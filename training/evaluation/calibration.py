@@ -41,8 +41,8 @@ _NODES_OF_GROUPS = ((40, 8), (5, 3), (0, 1))
 _SHRINKAGE = 30
 """Weight of the level's mean square in a node's scale, as a number of residuals."""
 _FLOOR = 1e-3
-_MOST_GAPS = 0.1
-"""Share of the days of a path that may be unknown."""
+_MOST_GAPS = 0.5
+"""Share of the days of a path that may be unknown: a closed weekday, or more."""
 _LEAST_KNOWN = 0.5
 """Least share of a node's forecast whose series are known, for the node to be judged."""
 

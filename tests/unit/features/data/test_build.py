@@ -12,9 +12,11 @@ import polars as pl
 import pytest
 
 from features.data.build import build_snapshot
+from features.data.reading.schema import SCHEMAS
 from features.data.snapshot import MAX_HORIZON, Snapshot, load_snapshot
 from features.data.specification import BOTTOM, FAVORITA, TOTAL, Levels
-from features.data.tables import SCHEMAS, Tables, read_tables
+from features.data.tables import Tables, read_tables
+from tests.support.tables import frames_of
 
 WINE, MILK = "LIQUOR,WINE,BEER", "MILK"
 FIRST, LAST = date(2023, 12, 23), date(2023, 12, 27)
@@ -38,59 +40,61 @@ def days(*offsets: int) -> list[object]:
 
 def small_tables() -> Tables:
     """Return five days to 27 December without the 25th; store 2 sells milk from day two on."""
-    return Tables(
-        train=frame(
-            "train",
-            {
-                "date": days(0, 0, 1, 1, 1, 3, 3, 3, 4, 4, 4),
-                "store_nbr": [10, 2, 10, 2, 2, 10, 2, 2, 10, 2, 2],
-                "family": [WINE, WINE, WINE, MILK, WINE, WINE, MILK, WINE, WINE, MILK, WINE],
-                "sales": [1.0, 2.0, 3.0, 4.5, 5.0, 6.0, 7.125, 0.0, 8.0, 9.0, 10.0],
-                "onpromotion": [0.0, 1.0, 0.0, 2.0, 0.0, 3.0, 0.0, 0.0, 4.0, 0.0, 5.0],
-            },
-        ),
-        stores=frame(
-            "stores",
-            {
-                "store_nbr": [10, 2, 30],
-                "city": ["Brook", "Alder", "Cove"],
-                "state": ["North", "North", "South"],
-                "type": ["A", "B", "C"],
-                "cluster": ["9", "10", "1"],
-            },
-        ),
-        oil=frame(
-            "oil", {"date": days(1, 2, 3, 4, 5), "dcoilwtico": [70.0, None, 72.5, None, 99.0]}
-        ),
-        holidays_events=frame(
-            "holidays_events",
-            {
-                "date": days(9, 2),
-                "type": ["Holiday", "Holiday"],
-                "locale": ["National", "National"],
-                "locale_name": ["Country", "Country"],
-                "description": ["New Year", "Midwinter"],
-                "transferred": [False, False],
-            },
-        ),
-        transactions=frame(
-            "transactions",
-            {
-                "date": days(-1, 0, 1, 4, 5, 1),
-                "store_nbr": [2, 2, 2, 10, 10, 30],
-                "transactions": [11.0, 12.0, 13.0, 14.0, 15.0, 16.0],
-            },
-        ),
-        test=frame(
-            "test",
-            {
-                "id": [0, 1, 2, 3],
-                "date": days(5, 5, 7, 5 + MAX_HORIZON),
-                "store_nbr": [10, 2, 2, 2],
-                "family": [WINE, MILK, MILK, MILK],
-                "onpromotion": [6.0, 0.0, 7.0, 8.0],
-            },
-        ),
+    return Tables.of_frames(
+        {
+            "train": frame(
+                "train",
+                {
+                    "date": days(0, 0, 1, 1, 1, 3, 3, 3, 4, 4, 4),
+                    "store_nbr": [10, 2, 10, 2, 2, 10, 2, 2, 10, 2, 2],
+                    "family": [WINE, WINE, WINE, MILK, WINE, WINE, MILK, WINE, WINE, MILK, WINE],
+                    "sales": [1.0, 2.0, 3.0, 4.5, 5.0, 6.0, 7.125, 0.0, 8.0, 9.0, 10.0],
+                    "onpromotion": [0.0, 1.0, 0.0, 2.0, 0.0, 3.0, 0.0, 0.0, 4.0, 0.0, 5.0],
+                },
+            ),
+            "stores": frame(
+                "stores",
+                {
+                    "store_nbr": [10, 2, 30],
+                    "city": ["Brook", "Alder", "Cove"],
+                    "state": ["North", "North", "South"],
+                    "type": ["A", "B", "C"],
+                    "cluster": ["9", "10", "1"],
+                },
+            ),
+            "oil": frame(
+                "oil", {"date": days(1, 2, 3, 4, 5), "dcoilwtico": [70.0, None, 72.5, None, 99.0]}
+            ),
+            "holidays_events": frame(
+                "holidays_events",
+                {
+                    "date": days(9, 2),
+                    "type": ["Holiday", "Holiday"],
+                    "locale": ["National", "National"],
+                    "locale_name": ["Country", "Country"],
+                    "description": ["New Year", "Midwinter"],
+                    "transferred": [False, False],
+                },
+            ),
+            "transactions": frame(
+                "transactions",
+                {
+                    "date": days(-1, 0, 1, 4, 5, 1),
+                    "store_nbr": [2, 2, 2, 10, 10, 30],
+                    "transactions": [11.0, 12.0, 13.0, 14.0, 15.0, 16.0],
+                },
+            ),
+            "test": frame(
+                "test",
+                {
+                    "id": [0, 1, 2, 3],
+                    "date": days(5, 5, 7, 5 + MAX_HORIZON),
+                    "store_nbr": [10, 2, 2, 2],
+                    "family": [WINE, MILK, MILK, MILK],
+                    "onpromotion": [6.0, 0.0, 7.0, 8.0],
+                },
+            ),
+        }
     )
 
 
@@ -242,7 +246,7 @@ def test_arrays_cannot_be_written_to(snapshot: Snapshot) -> None:
 def test_a_level_may_be_added(tables: Tables, tmp_path: Path) -> None:
     levels: Levels = {TOTAL: (), "city": ("city",), BOTTOM: ("store_nbr", "family")}
     by_city = FAVORITA.with_levels(levels)
-    snapshot = load_snapshot(build_snapshot(tables, tmp_path, specification=by_city).path)
+    snapshot = load_snapshot(build_snapshot(replace(tables, specification=by_city), tmp_path).path)
     assert list(snapshot.hierarchy.levels) == [TOTAL, "city", BOTTOM]
     assert sales(snapshot, "city:Alder") == [2, 9.5, 0, 7.125, 19]
     assert sales(snapshot, "city:Brook") == [1, 3, 0, 6, 8]
@@ -257,11 +261,11 @@ def test_two_builds_are_equal_byte_for_byte(tables: Tables, tmp_path: Path) -> N
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_order_of_rows_does_not_matter(tables: Tables, tmp_path: Path, seed: int) -> None:
     shuffled = {
-        field.name: getattr(tables, field.name).sample(fraction=1, shuffle=True, seed=seed)
-        for field in fields(Tables)
+        name: frame.sample(fraction=1, shuffle=True, seed=seed)
+        for name, frame in frames_of(tables).items()
     }
     name = build_snapshot(tables, tmp_path / "plain").name
-    assert build_snapshot(Tables(**shuffled), tmp_path / "shuffled").name == name
+    assert build_snapshot(Tables.of_frames(shuffled), tmp_path / "shuffled").name == name
 
 
 @pytest.mark.parametrize(
@@ -278,7 +282,8 @@ def test_order_of_rows_does_not_matter(tables: Tables, tmp_path: Path, seed: int
 def test_other_data_have_another_name(
     tables: Tables, tmp_path: Path, table: str, change: pl.Expr
 ) -> None:
-    other = replace(tables, **{table: getattr(tables, table).with_columns(change)})
+    frames = frames_of(tables)
+    other = Tables.of_frames({**frames, table: frames[table].with_columns(change)})
     assert build_snapshot(other, tmp_path).name != build_snapshot(tables, tmp_path).name
 
 

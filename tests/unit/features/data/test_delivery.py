@@ -41,7 +41,8 @@ def late(days: int, *, store: int = 2, family: str | None = None) -> Keep:
 def cells(train: pl.DataFrame) -> list[tuple[int, str | None, int]]:
     """Return store, family and days before the last day of each undelivered cell."""
     return [
-        (store, family, (LAST - day).days) for store, family, day in undelivered_days(train).rows()
+        (store, family, (LAST - day).days)
+        for store, family, day in undelivered_days(train, ("store_nbr", "family")).rows()
     ]
 
 

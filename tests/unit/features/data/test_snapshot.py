@@ -83,9 +83,8 @@ def served(trained: Store, release: Release) -> Path:
 )
 def current(request: pytest.FixtureRequest, demo_folder: Path, tmp_path: Path) -> Path:
     """Return the folder of a snapshot in the form that is written now."""
-    tables = read_tables(demo_folder)
-    specification = FAVORITA.with_levels(request.param)
-    return build_snapshot(tables, tmp_path / "new", specification=specification).path
+    tables = read_tables(demo_folder, specification=FAVORITA.with_levels(request.param))
+    return build_snapshot(tables, tmp_path / "new").path
 
 
 def test_an_older_snapshot_gives_the_same_rows(current: Path, tmp_path: Path) -> None:

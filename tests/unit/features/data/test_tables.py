@@ -10,7 +10,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features.data.tables import SCHEMAS, DataError, Tables, check_reach, last_id, read_tables
+from features.data.reading.schema import SCHEMAS
+from features.data.tables import DataError, Tables, check_reach, last_id, read_tables
+from tests.support.tables import frames_of
 
 pytestmark = pytest.mark.slow
 
@@ -103,12 +105,12 @@ def form(request: pytest.FixtureRequest) -> str:
 def test_values_are_read_with_the_dtypes_of_the_schema(tmp_path: Path, form: str) -> None:
     tables = read_tables(write(tmp_path, valid(), form))
     for name, columns in SCHEMAS.items():
-        frame: pl.DataFrame = getattr(tables, name)
+        frame = frames_of(tables)[name]
         assert frame.schema == {column.name: column.dtype for column in columns}
     assert tables.train["sales"].to_list() == [1.5, 0.0, 3.0, 2.25]
     assert tables.train["family"].unique().sort().to_list() == ["DAIRY", "LIQUOR,WINE,BEER"]
-    assert tables.stores["cluster"].to_list() == ["3", "14"]
-    assert tables.oil["dcoilwtico"].to_list() == [None, 71.5]
+    assert tables.others["stores"]["cluster"].to_list() == ["3", "14"]
+    assert tables.others["oil"]["dcoilwtico"].to_list() == [None, 71.5]
     assert tables.holidays_events["transferred"].to_list() == [True, False]
 
 
@@ -119,13 +121,13 @@ def test_csv_and_parquet_give_equal_tables(tmp_path: Path) -> None:
         folder.mkdir()
         read.append(read_tables(write(folder, valid(), form)))
     for name in SCHEMAS:
-        assert_frame_equal(getattr(read[0], name), getattr(read[1], name))
+        assert_frame_equal(frames_of(read[0])[name], frames_of(read[1])[name])
 
 
 def test_csv_and_parquet_may_be_mixed(tmp_path: Path) -> None:
     frames = valid()
     write(tmp_path, {"stores": frames.pop("stores")}, "csv")
-    assert read_tables(write(tmp_path, frames, "parquet")).stores.height == 2
+    assert read_tables(write(tmp_path, frames, "parquet")).others["stores"].height == 2
 
 
 def test_test_table_is_optional(tmp_path: Path, form: str) -> None:
@@ -331,7 +333,7 @@ def test_parquet_column_of_a_compatible_kind_is_accepted(
     tmp_path: Path, frame: pl.DataFrame
 ) -> None:
     tables = read_tables(write(tmp_path, valid() | {"oil": frame}, "parquet"))
-    assert_frame_equal(tables.oil, valid()["oil"])
+    assert_frame_equal(tables.others["oil"], valid()["oil"])
 
 
 @pytest.mark.parametrize(
@@ -455,20 +457,20 @@ def test_a_blank_text_is_no_text(tmp_path: Path, blank: str) -> None:
 def test_the_last_id_is_the_largest(tmp_path: Path, form: str) -> None:
     frames = valid()
     frames["train"] = with_value(frames["train"], 1, "id", 17)
-    assert last_id(write(tmp_path, frames, form)) == 17
+    assert last_id(write(tmp_path, frames, form), "train") == 17
 
 
 def test_train_needs_no_ids(tmp_path: Path, form: str) -> None:
     frames = valid()
     frames["train"] = frames["train"].drop("id")
-    assert last_id(write(tmp_path, frames, form)) is None
+    assert last_id(write(tmp_path, frames, form), "train") is None
 
 
 def test_an_id_that_is_no_number_is_refused(tmp_path: Path, form: str) -> None:
     frames = valid()
     frames["train"] = with_value(frames["train"], 2, "id", "c")
     with pytest.raises(DataError, match="'c' where a number is expected") as caught:
-        last_id(write(tmp_path, frames, form))
+        last_id(write(tmp_path, frames, form), "train")
     assert (caught.value.row, caught.value.column) == (2 + FIRST_ROW[form], "id")
 
 
@@ -476,7 +478,7 @@ def test_an_id_after_a_byte_order_mark_is_found(tmp_path: Path) -> None:
     write(tmp_path, valid(), "csv")
     path = tmp_path / "train.csv"
     path.write_bytes(("\ufeff" + path.read_text()).encode())
-    assert last_id(tmp_path) == 3
+    assert last_id(tmp_path, "train") == 3
 
 
 @pytest.mark.parametrize(("ahead", "within"), [(90, True), (91, False)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,8 +12,10 @@ from polars.testing import assert_frame_equal
 
 from features.data.build import build_snapshot
 from features.data.calendar import HOLIDAY_TYPES, LOCALES, Holiday
+from features.data.reading.schema import SCHEMAS
 from features.data.snapshot import MAX_HORIZON, load_snapshot
-from features.data.tables import SCHEMAS, Tables, read_tables
+from features.data.tables import read_tables
+from tests.support.tables import frames_of
 from training.demo.generator import FIRST, LAST, demo_tables, write_demo
 
 FAMILIES = [
@@ -113,8 +114,8 @@ def is_family(name: str) -> pl.Expr:
 def test_tables_pass_the_checks_of_the_reader(folder: Path) -> None:
     tables = read_tables(folder)
     expected = demo_tables()
-    for field in fields(Tables):
-        assert_frame_equal(getattr(tables, field.name), getattr(expected, field.name))
+    for name, frame in frames_of(tables).items():
+        assert_frame_equal(frame, frames_of(expected)[name])
 
 
 def test_folder_is_made_and_returned(tmp_path: Path) -> None:
@@ -127,8 +128,8 @@ def test_folder_is_made_and_returned(tmp_path: Path) -> None:
 
 def test_csv_files_are_read_as_the_same_tables(tmp_path: Path) -> None:
     tables, expected = read_tables(write_demo(tmp_path, csv=True)), demo_tables()
-    for field in fields(Tables):
-        assert_frame_equal(getattr(tables, field.name), getattr(expected, field.name))
+    for name, frame in frames_of(tables).items():
+        assert_frame_equal(frame, frames_of(expected)[name])
 
 
 def test_same_seed_writes_the_same_bytes(folder: Path, tmp_path: Path) -> None:

@@ -10,9 +10,12 @@ import pytest
 from features.data.findings import Report
 from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delimiter, TableLayout
 from features.data.reading.reader import ReadTable, read_table
-from features.data.reading.schema import SCHEMAS
+from features.data.reading.schema import schemas_of
+from features.data.specification import FAVORITA
 
 OIL = "date,dcoilwtico\n2024-03-01,70.5\n2024-03-02,71.5\n"
+
+SCHEMAS = schemas_of(FAVORITA)
 
 
 def read(

@@ -23,7 +23,9 @@ from polars.testing import assert_frame_equal
 
 from features.data.findings import Report, Severity
 from features.data.reading.layout import STANDARD
-from features.data.tables import SCHEMAS, Tables, check_tables, read_tables
+from features.data.reading.schema import SCHEMAS
+from features.data.tables import Tables, check_tables, read_tables
+from tests.support.tables import frames_of
 from tests.unit.features.data.reading.sheets import (
     Sheet,
     frames,
@@ -392,12 +394,12 @@ def check_outcome(folder: Path, expected: Outcome, clean: Tables) -> None:
         assert expected is not SAME, lines
         return
     same = all(
-        _sort_rows(getattr(tables, name)).equals(_sort_rows(getattr(clean, name)))
-        for name in SCHEMAS
+        _sort_rows(frame).equals(_sort_rows(frames_of(clean)[name]))
+        for name, frame in frames_of(tables).items()
     )
     if expected is SAME:
-        for name in SCHEMAS:
-            assert_frame_equal(_sort_rows(getattr(tables, name)), _sort_rows(getattr(clean, name)))
+        for name, frame in frames_of(tables).items():
+            assert_frame_equal(_sort_rows(frame), _sort_rows(frames_of(clean)[name]))
     assert same or report.warnings, "values changed, and nothing was said"
     assert expected is not REFUSED, "it was accepted"
 

@@ -12,11 +12,14 @@ import pytest
 from features.data.findings import Report
 from features.data.reading.layout import STANDARD, DecimalMark, TableLayout
 from features.data.reading.reader import ReadTable, read_table
-from features.data.reading.schema import SCHEMAS
+from features.data.reading.schema import schemas_of
 from features.data.reading.values import advise_on_number
+from features.data.specification import FAVORITA
 from tests.unit.features.data.reading.sheets import frames
 
 STORES = frames()["stores"]
+
+SCHEMAS = schemas_of(FAVORITA)
 
 
 def read(folder: Path, frame: pl.DataFrame, name: str) -> tuple[ReadTable | None, Report]:
