@@ -141,9 +141,9 @@ def _list_origins(segment: Segment, last: int, *, begin: int) -> NDArray[np.int6
     """Return origins, oldest first, counted back from `last`, the newest that has a target.
 
     They begin a year after the first day with sales (`begin`), from where features of the year
-    before exist, unless the data are too short for that.
+    before exist, unless that left less than another year of targets.
     """
-    start = begin + (YEAR if last > begin + YEAR + MAX_HORIZON else MIN_HISTORY_DAYS - 1)
+    start = begin + (YEAR if last > begin + 2 * YEAR else MIN_HISTORY_DAYS - 1)
     start = max(start, last - round(segment.years * YEAR))
     return np.arange(last, start - 1, -segment.origin_step)[::-1]
 

@@ -328,15 +328,17 @@ class _Inference:
             flag = make(Kind.FLAG, value=word)
             yield flag.model_copy(update={"name": column, "label": make(Kind.FLAG).label})
         elif values is Values.TEXT:
-            counts = text.drop_nulls().value_counts(sort=True)
+            counts = text.drop_nulls().value_counts(name="_rows")
+            counts = counts.sort("_rows", column, descending=[True, False])
             if len(counts) > MAX_VALUES + 1:
                 self.unused[column] = (
                     f"it is a text of {len(counts)} values, of which at most {MAX_VALUES + 1} "
                     "could become flags"
                 )
                 return
-            # the most frequent value is the usual day, from which the others differ
-            for value in sorted({canonical(value) for value in counts[column].to_list()[1:]}):
+            # the usual day, from which the others differ, has no text, or else the most frequent
+            others = counts[column].to_list()[0 if text.null_count() else 1 :]
+            for value in sorted({canonical(value) for value in others}):
                 if value.casefold() not in _FALSE:
                     yield make(Kind.FLAG, value=value)
         else:

@@ -15,9 +15,9 @@ from features.data.specification import (
     TOTAL,
     Attribute,
     Covariate,
+    Holidays,
     Kind,
     Levels,
-    Regions,
     Specification,
     levels_of,
 )
@@ -32,11 +32,11 @@ def retailer(levels: Levels) -> Specification:
     series = levels[BOTTOM]
 
     def covariate(name: str, kind: Kind, by: tuple[str, ...], *, ahead: bool = True) -> Covariate:
-        return Covariate(name=name, label=name, kind=kind, known_ahead=ahead, by=by)
+        return Covariate(name=name, label=name, kind=kind, known_ahead=ahead, by=by, table="sales")
 
     return Specification(
         series=series,
-        attributes=(Attribute(name="region", of="shop"),),
+        attributes=(Attribute(name="region", by=("shop",), table="places"),),
         levels=levels_of(levels),
         covariates=(
             covariate("flyer", Kind.FLAG, series),
@@ -45,7 +45,7 @@ def retailer(levels: Levels) -> Specification:
             covariate("visits", Kind.COUNT, ("shop",), ahead=False),
             covariate("fuel", Kind.NUMBER, (), ahead=False),
         ),
-        regions=Regions(regional="region"),
+        holidays=Holidays(regional="region"),
     )
 
 

@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "config": {"errors", "storage.artifacts"},
     "telemetry": set(),
+    "examples": set(),
     "storage.artifacts": set(),
     "storage.redis": {"errors", "telemetry"},
     "storage.cache": {"errors", "storage.redis", "telemetry"},

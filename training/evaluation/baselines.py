@@ -24,9 +24,9 @@ def seasonal_naive(history: Values, days: int) -> Values:
     return forecast_weekdays(history, np.arange(1, days + 1), 1)
 
 
-def weekday_mean(history: Values, days: int) -> Values:
-    """Return the mean of the last 8 same weekdays."""
-    return forecast_weekdays(history, np.arange(1, days + 1), _WEEKS)
+def weekday_mean(history: Values, days: int, *, weeks: int = _WEEKS) -> Values:
+    """Return the mean of the last same weekdays."""
+    return forecast_weekdays(history, np.arange(1, days + 1), weeks)
 
 
 def theta(history: Values, days: int) -> Values:

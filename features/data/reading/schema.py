@@ -94,7 +94,7 @@ def schemas_of(specification: Specification) -> dict[str, TableSchema]:
     ahead = [_covariate_column(each) for each in of_sales if each.known_ahead]
     opened = [Column(OPEN, pl.Boolean(), source=specification.open)] if specification.open else []
     described = [
-        Column(each.name, pl.String())
+        _attribute_column(specification, each.name)
         for each in specification.attributes
         if each.table == specification.sales
     ]
@@ -137,7 +137,7 @@ def _schema_of_other(
     keys = [of_series.get(name) or Column(name, pl.String()) for name in by]
     dated = [date] if covariates else []
     values = [
-        *(Column(each.name, pl.String()) for each in attributes),
+        *(_attribute_column(specification, each.name) for each in attributes),
         *(_covariate_column(each) for each in covariates),
     ]
     names = tuple(column.name for column in (*dated, *keys))
@@ -158,6 +158,15 @@ def _series_column(specification: Specification, name: str) -> Column:
     if name in specification.numbered:
         return Column(name, pl.Int64(), minimum=0, source=source)
     return Column(name, pl.String(), source=source, strict=True)
+
+
+def _attribute_column(specification: Specification, name: str) -> Column:
+    """Return an attribute's column, which needs values where they place a series."""
+    regions = (specification.holidays.regional, specification.holidays.local)
+    of_levels = {column for level in specification.levels for column in level.columns}
+    by = {column for each in specification.covariates for column in each.by}
+    places = {*regions, *of_levels, *by}
+    return Column(name, pl.String(), nullable=specification != FAVORITA and name not in places)
 
 
 def _covariate_column(covariate: Covariate) -> Column:

@@ -46,7 +46,10 @@ def test_features_are_grouped_as_planners_expect(name: str, group: Group) -> Non
 @pytest.mark.parametrize("label", ["age", "month", "level", "family", "promo"])
 def test_two_features_of_the_same_name_are_refused(label: str) -> None:
     """The message names the feature and says what to do."""
-    attributes = (*FAVORITA.attributes, Attribute(name="grown_in", of="store_nbr"))
+    attributes = (
+        *FAVORITA.attributes,
+        Attribute(name="grown_in", by=("store_nbr",), table="places"),
+    )
     labels = {**FAVORITA.labels, "grown_in": label}
     specification = FAVORITA.model_dump() | {"attributes": attributes, "labels": labels}
     with pytest.raises(InputError, match=f"named '{label}'.* another label"):
@@ -54,7 +57,7 @@ def test_two_features_of_the_same_name_are_refused(label: str) -> None:
 
 
 def test_a_label_makes_the_names_differ() -> None:
-    attributes = (*FAVORITA.attributes, Attribute(name="age", of="store_nbr"))
+    attributes = (*FAVORITA.attributes, Attribute(name="age", by=("store_nbr",), table="places"))
     specification = FAVORITA.model_dump() | {
         "attributes": attributes,
         "labels": {**FAVORITA.labels, "age": "store_age"},

@@ -9,6 +9,7 @@ import pytest
 
 from features.data.snapshot import MAX_HORIZON
 from features.matrix import MatrixBuilder
+from features.state import MIN_HISTORY_DAYS
 from features.tail import YEAR
 from training.history import TooLittleHistoryError
 from training.recipe import Recipe, Segment
@@ -111,14 +112,22 @@ def test_undelivered_days_and_outliers_are_no_targets(
     assert 0 < len(rows.units) - len(fewer.units) < 500
 
 
-def test_origins_begin_a_year_after_the_first_sale(builder: MatrixBuilder, recipe: Recipe) -> None:
+@pytest.mark.parametrize(
+    ("begin", "after"),
+    [
+        pytest.param(LAST - 3 * YEAR + 100, YEAR, id="a year, where another year is left"),
+        pytest.param(LAST - 2 * YEAR + 50, MIN_HISTORY_DAYS - 1, id="at once, where less is left"),
+    ],
+)
+def test_origins_begin_after_the_first_sale(
+    builder: MatrixBuilder, recipe: Recipe, begin: int, after: int
+) -> None:
     """Zeros that fill a panel before its first sale are no history."""
-    begin = 500
     sales = builder.snapshot.sales.copy()
     sales[:, :begin] = 0
     late = MatrixBuilder(replace(builder.snapshot, sales=sales), builder.contract)
     rows = training_rows(late, recipe, far(recipe), last_target=LAST)
-    assert begin + YEAR <= rows.origin.min() < begin + YEAR + far(recipe).origin_step
+    assert begin + after <= rows.origin.min() < begin + after + far(recipe).origin_step
 
 
 def test_training_rows_without_sales_are_refused(builder: MatrixBuilder, recipe: Recipe) -> None:

@@ -14,9 +14,9 @@ from features.data.specification import (
     TOTAL,
     Attribute,
     Covariate,
+    Holidays,
     Kind,
     Levels,
-    Regions,
     Specification,
     levels_of,
 )
@@ -32,9 +32,9 @@ def specify(
     return Specification(
         series=series,
         attributes=(
-            Attribute(name="zone", of=series[0]),
-            Attribute(name="size_class", of=series[0]),
-            Attribute(name="brand", of=series[-1]),
+            Attribute(name="zone", by=(series[0],), table="places"),
+            Attribute(name="size_class", by=(series[0],), table="places"),
+            Attribute(name="brand", by=(series[-1],), table="places"),
         ),
         levels=levels_of(levels),
         labels=LABELS,
@@ -43,12 +43,14 @@ def specify(
             covariate("visits", Kind.COUNT, known_ahead=False),
             covariate("flyer", Kind.FLAG),
         ),
-        regions=Regions(local="zone"),
+        holidays=Holidays(local="zone"),
     )
 
 
 def covariate(name: str, kind: Kind, *, known_ahead: bool = True) -> Covariate:
-    return Covariate(name=name, label=name[:2], kind=kind, known_ahead=known_ahead, by=("shop",))
+    return Covariate(
+        name=name, label=name[:2], kind=kind, known_ahead=known_ahead, by=("shop",), table="sales"
+    )
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def test_parts_follow_from_the_series_and_the_levels(expected: Derived) -> None:
     assert (specification.site, specification.pooled) == (expected.site, expected.pooled)
     assert specification.between == expected.between
     assert specification.crossed == expected.crossed
-    assert specification.columns == (*expected.series, "zone", "size_class", "brand")
+    assert specification.described == (*expected.series, "zone", "size_class", "brand")
 
 
 def test_covariates_are_divided_by_whether_they_are_known_ahead() -> None:
@@ -199,11 +201,13 @@ def test_equal_specifications_have_equal_hashes() -> None:
 
 
 @pytest.mark.parametrize(
-    "field", ["series", "attributes", "levels", "labels", "covariates", "regions"]
+    "field",
+    ["series", "attributes", "levels", "labels", "covariates", "holidays", "missing", "expect"],
 )
 def test_each_part_distinguishes_specifications(field: str) -> None:
     specification = specify()
-    other = specification.model_dump() | {field: FAVORITA.model_dump()[field]}
+    others = {**FAVORITA.model_dump(), "missing": "closed"}
+    other = specification.model_dump() | {field: others[field]}
     changed = Specification.model_validate(other)
     assert changed != specification
     assert hash(changed) != hash(specification)

@@ -188,7 +188,7 @@ def _add_similar_family(changed: Frames) -> None:
     [
         (_end_store_early, "undelivered", "store_nbr 2 has no rows from 2024-02-08 to 2024-02-09"),
         (_drop_store_day, "gap-store", "no row of store_nbr 2 on 2024-01-20"),
-        (_drop_day_of_all_stores, "gap-retailer", "no row of any store on 2024-01-20"),
+        (_drop_day_of_all_stores, "gap-retailer", "no row of any store_nbr on 2024-01-20"),
         (_drop_series_day, "gap-series", "store_nbr 2, family BREAD has no row on 1 days"),
         (_sell_a_barcode, "outlier", "7501031311309 on 2024-01-20 for store_nbr 1, family BREAD"),
         (

@@ -1,0 +1,1 @@
+"""Sales of drugstores, in the form of the Rossmann data."""

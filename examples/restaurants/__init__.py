@@ -1,0 +1,1 @@
+"""Visitors of restaurants, in the form of the Recruit data."""

@@ -1,0 +1,1 @@
+"""Articles of an online shop whose customers send goods back."""

@@ -1,0 +1,99 @@
+"""What others would use: last week, the mean of four weeks, AutoETS, and a plain LightGBM.
+
+Each maps a snapshot and a number of days to forecasts of its bottom series, shape (bottoms, days).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+from statsforecast.models import AutoETS
+
+from features.data.snapshot import Snapshot
+from training.evaluation.baselines import Values, seasonal_naive, weekday_mean
+
+Forecast = Callable[[Snapshot, int], Values]
+
+_WEEK = 7
+_WEEKS = 4
+_ETS_DAYS = 364
+"""AutoETS is fitted on the last year of each series: it has no other season than the week."""
+_LAGS = (7, 14, 28)
+_ROUNDS = 100
+"""LightGBM's default."""
+
+
+def naive(snapshot: Snapshot, days: int) -> Values:
+    """Return the sales of the same weekday of the last week."""
+    return seasonal_naive(_history_of(snapshot), days)
+
+
+def mean_of_weekdays(snapshot: Snapshot, days: int) -> Values:
+    """Return the mean of the last four same weekdays."""
+    return weekday_mean(_history_of(snapshot), days, weeks=_WEEKS)
+
+
+def auto_ets(snapshot: Snapshot, days: int) -> Values:
+    """Forecast each series by exponential smoothing with a weekly season, chosen by AICc."""
+    history = _history_of(snapshot)[:, -_ETS_DAYS:]
+    result = np.zeros((len(history), days))
+    for row, series in enumerate(history):
+        started = int(np.argmax(series > 0))
+        if series.any():
+            forecast = AutoETS(season_length=_WEEK).forecast(y=series[started:], h=days)["mean"]
+            result[row] = np.maximum(forecast, 0)
+    return result
+
+
+def plain_lightgbm(snapshot: Snapshot, days: int, *, threads: int = 2) -> Values:
+    """Forecast all series by one untuned LightGBM, directly for the whole horizon.
+
+    Its features are three lags that are known on every day of the horizon, the weekday, the month
+    and the number of the series; it knows no covariate.
+    """
+    history = _history_of(snapshot)
+    origin = snapshot.newest_origin
+    lags = [lag - _WEEK + _WEEK * -(-days // _WEEK) for lag in _LAGS]
+    bottoms = np.arange(snapshot.hierarchy.n_upper, len(snapshot.hierarchy))
+    learnt = np.arange(lags[-1], origin + 1)
+    targets = snapshot.targets(bottoms, learnt)
+    started = learnt >= snapshot.first_sale[bottoms][:, None]
+    known = started & ~np.isnan(targets)
+    rows = _make_rows(snapshot, history, learnt, lags)[known]
+    data = lgb.Dataset(rows, targets[known], categorical_feature=[rows.shape[1] - 1])
+    parameters = {"objective": "regression", "verbosity": -1, "num_threads": threads, "seed": 1}
+    booster = lgb.train(parameters, data, num_boost_round=_ROUNDS)
+    ahead = _make_rows(snapshot, history, origin + np.arange(1, days + 1), lags)
+    forecast = np.asarray(booster.predict(ahead.reshape(-1, ahead.shape[-1])))
+    return np.asarray(np.maximum(forecast.reshape(len(history), days), 0))
+
+
+def _make_rows(
+    snapshot: Snapshot, history: Values, days: NDArray[np.intp], lags: list[int]
+) -> Values:
+    """Return the features of all series on some days, shape (bottoms, days, features)."""
+    shape = (len(history), len(days))
+    of_day = (snapshot.calendar.weekday[days], snapshot.calendar.day["month"][days])
+    series = np.arange(len(history))[:, None]
+    columns: list[NDArray[Any]] = [*(history[:, days - lag] for lag in lags), *of_day, series]
+    return np.stack([np.broadcast_to(column, shape) for column in columns], axis=-1).astype(float)
+
+
+def _history_of(snapshot: Snapshot) -> Values:
+    """Return the sales of the bottom series, with estimates of days that are not known."""
+    return snapshot.history[snapshot.hierarchy.n_upper :]
+
+
+def baselines(threads: int) -> Mapping[str, Forecast]:
+    """Return the baselines by name."""
+    return {
+        "seasonal naive 7": naive,
+        "same-weekday mean 4": mean_of_weekdays,
+        "AutoETS 7": auto_ets,
+        "plain LightGBM": partial(plain_lightgbm, threads=threads),
+    }
