@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.forecasts.days import COMPUTED, forecast
 from api.forecasts.nodes import row_of_id
 from api.forecasts.tree import Tree
-from api.forecasts.ways import way_through
+from api.forecasts.ways import Way, way_through
 from api.forecasts.windows import previous_days, window_of
 from api.http.operation import Computation, operation
 from api.http.pricing import cost_of_origin, is_past
@@ -14,6 +14,7 @@ from api.http.tags import Tag
 from api.schemas.forecasts import HierarchyAnswer
 from api.schemas.requests import HierarchyQuery
 from errors import Code
+from features.data.hierarchy import Hierarchy
 from features.data.specification import TOTAL
 from models.serving.forecaster import Forecaster
 
@@ -23,16 +24,7 @@ async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computatio
     """Forecast the coherent tree for a day, or for a sum of days."""
     engine = forecaster.release.engine
     snapshot = engine.snapshot
-    node = TOTAL if query.node is None else query.node
-    row = row_of_id(snapshot, node, pointer="node")
-    level = snapshot.hierarchy.nodes[row].level
-    way = way_through(
-        snapshot.hierarchy,
-        level,
-        query.by,
-        pointer="by",
-        passed_by=(Code.INVALID_NODE, "node"),
-    )
+    way, row = way_of(snapshot.hierarchy, query)
     window = window_of(snapshot, query.date, query.horizon or 1, pointer="date")
     before = previous_days(snapshot, window)
 
@@ -57,3 +49,16 @@ async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computatio
 
     cost = cost_of_origin(snapshot, window)
     return Computation(compute, cost, shared=is_past(snapshot, window))
+
+
+def way_of(hierarchy: Hierarchy, query: HierarchyQuery) -> tuple[Way, int]:
+    """Return the way down the hierarchy, and the row of the tree's root.
+
+    Raises:
+        Problem: INVALID_NODE: there is no such node, or it is not on the way; INVALID_REQUEST:
+            there is no such way.
+    """
+    row = row_of_id(hierarchy, TOTAL if query.node is None else query.node, pointer="node")
+    level, by = hierarchy.nodes[row].level, query.by
+    passed_by = (Code.INVALID_NODE, "node")
+    return way_through(hierarchy, level, by, pointer="by", passed_by=passed_by), row

@@ -9,6 +9,7 @@ import orjson
 
 from api.http.parsing import did_you_mean, escape_pointer, shorten
 from errors import Code, FieldError, Problem
+from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
 from features.data.specification import BOTTOM, TOTAL
 
@@ -41,19 +42,19 @@ def node_row(snapshot: Snapshot, request: NamesNode) -> int:
         detail = "Name the node in one way: by node, by series, or by store_nbr and family"
         raise Problem.in_field(Code.INVALID_REQUEST, "/node", detail)
     if request.node is not None:
-        return row_of_id(snapshot, request.node)
+        return row_of_id(snapshot.hierarchy, request.node)
     if request.series is not None:
         return row_of_values(snapshot, request.series)
     return _row_of_store(snapshot, request.store_nbr, request.family)
 
 
-def row_of_id(snapshot: Snapshot, node: str, pointer: str = "/node") -> int:
+def row_of_id(hierarchy: Hierarchy, node: str, pointer: str = "/node") -> int:
     """Return the row of a node by its id.
 
     Raises:
         Problem: INVALID_NODE, with the ids that may have been meant.
     """
-    index = snapshot.hierarchy.index
+    index = hierarchy.index
     row = index.get(node)
     if row is None:
         example = next((each for each in index if each != TOTAL), TOTAL)

@@ -115,7 +115,10 @@ class _Panel:
         keys = list(specification.series)
         self._series = tables.train.select(keys).unique().sort(keys).with_row_index("series")
         self.hierarchy = build_hierarchy(tables)
-        self._late = self._locate(undelivered_days(tables.train, keys))
+        late = undelivered_days(tables.train, keys)
+        if specification.missing is Missing.CLOSED:  # a late row looks like a closed day
+            late = late.clear()
+        self._late = self._locate(late)
         self._known = self._list_tables()
 
     def date_at(self, index: int) -> date:
@@ -146,7 +149,8 @@ class _Panel:
         status = self._find_status(absent)
         known = status[:, : self.n_days]
         if specification.missing is Missing.ZERO:
-            known[find_long_shuts(bottoms, self.hierarchy.group_of(specification.site))] = LONG_SHUT
+            rows, days = find_long_shuts(bottoms, self.hierarchy.group_of(specification.site))
+            known[rows, days] = np.where(known[rows, days] == OPEN, LONG_SHUT, known[rows, days])
         outliers = self._locate(sales_outliers(train, specification.series))
         known[outliers] = OUTLIER
         rows, days = np.nonzero(np.isnan(bottoms) | np.isin(known, (CLOSED, OUTLIER)))
@@ -209,21 +213,27 @@ class _Panel:
         """Return a covariate of a table of its own that is known ahead, shape (series, days)."""
         grid = self._grid(covariate, self.n_days + MAX_HORIZON)
         if covariate.kind.adds_up:
-            last = self._tables.table(covariate.table).select(self._day_of_row.max()).item()
-            grid = np.where(np.isnan(grid) & (np.arange(grid.shape[1]) <= last), 0, grid)
+            grid = self._without_gaps(covariate, grid)
         group = self.hierarchy.group_of(*covariate.by)
         return np.asarray(grid[group], dtype=np.float32)
 
     def _past_only(self, covariate: Covariate) -> NDArray[np.float32]:
         """Return a covariate of which only the past is known, shape (groups, days)."""
         if covariate.table != self._specification.sales:
-            return self._grid(covariate, self.n_days)
+            grid = self._grid(covariate, self.n_days)
+            return grid if covariate.value is None else self._without_gaps(covariate, grid)
         out = np.full((self._series.height, self.n_days), np.nan, dtype=np.float32)
         _fill(out, self._known[:1], _values_of(covariate))
         # groups of series are numbered by their natural order, rows of the panel are not
         ordered = np.empty_like(out)
         ordered[self.hierarchy.group_of(*self._specification.series)] = out
         return ordered
+
+    def _without_gaps(self, covariate: Covariate, grid: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return a grid with 0 on the days without a row, up to the last day of the table."""
+        last = self._tables.table(covariate.table).select(self._day_of_row.max()).item()
+        gaps = np.isnan(grid) & (np.arange(grid.shape[1]) <= last)
+        return np.where(gaps, 0, grid).astype(np.float32)
 
     def _grid(self, covariate: Covariate, n_days: int) -> NDArray[np.float32]:
         """Return the values of a table of its own, shape (groups, days); NaN where it has none."""

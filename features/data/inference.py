@@ -351,6 +351,8 @@ class _Inference:
             return False
         days = to_date(distinct[self._date], self._layout).values
         numbers = distinct[column].cast(pl.Float64, strict=False)
+        if numbers.null_count():  # a text, or a day without a value
+            return False
         parts = (
             days.dt.weekday(),
             days.dt.weekday() - 1,

@@ -209,6 +209,9 @@ def read_understood(
     specification = understanding.specification
     if not check_country(specification, report):
         return None
+    for name, why in understanding.unused.items():
+        message = f"{name} is not read: {why}"
+        report.add(Finding(Severity.WARNING, "not-read", "", message, column=name))
     schemas = schemas_of(specification)
     tables = {
         name: table
@@ -252,7 +255,8 @@ def _run_checks(
     warn_of_slips(tables, specification, report)
     outliers = warn_of_outliers(tables, specification, report)
     if SALES in tables:
-        warn_of_undelivered(tables[SALES], specification.series, report)
+        if specification.missing is not Missing.CLOSED:
+            warn_of_undelivered(tables[SALES], specification.series, report)
         warn_of_missing(tables, specification, report)
         if (panel := panel_of(tables[SALES], specification.series)) is not None:
             if specification.missing is Missing.ZERO:

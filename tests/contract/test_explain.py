@@ -298,8 +298,8 @@ def test_equal_concurrent_requests_are_computed_once(
         pytest.param({"store_nbr": "1"}, Code.INVALID_STORE, "/store_nbr", id="text as store"),
         pytest.param({"date": "2030-01-01"}, Code.INVALID_DATE, "/date", id="too late"),
         pytest.param({"date": "1 July"}, Code.INVALID_DATE, "/date", id="no date"),
-        pytest.param({"horizon": 16}, Code.INVALID_HORIZON, "/horizon", id="other horizon"),
-        pytest.param({"node": "total"}, Code.INVALID_REQUEST, "/node", id="unknown field"),
+        pytest.param({"horizon": 91}, Code.INVALID_HORIZON, "/horizon", id="other horizon"),
+        pytest.param({"nodes": "total"}, Code.INVALID_REQUEST, "/nodes", id="unknown field"),
     ],
 )
 def test_an_invalid_request_is_refused_with_its_pointer(

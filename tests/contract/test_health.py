@@ -11,6 +11,7 @@ from api.operations import OPERATIONS
 from api.schemas.facts import DegradedReason
 from errors import Code
 from features.data.snapshot import Snapshot
+from models.bundle import Bundle
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
 from storage.artifacts import Release
@@ -21,6 +22,7 @@ NEED_A_MODEL = [
     pytest.param(method, path, body, id=path)
     for method, path, body in (
         ("POST", "/predict", {"features": {}}),
+        ("POST", "/forecast", {"horizon": 1}),
         ("POST", "/predict/simple", SIMPLE),
         ("POST", "/predict/batch", {"predictions": [SIMPLE]}),
         ("POST", "/explain", {}),
@@ -43,7 +45,7 @@ NEED_A_MODEL = [
 
 
 def test_health_says_what_is_loaded_and_how_old_the_data_are(
-    client: Any, release: Release, snapshot: Snapshot, newest: date
+    client: Any, release: Release, bundle: Bundle, snapshot: Snapshot, newest: date
 ) -> None:
     answer = client.get("/health").json()
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
@@ -56,6 +58,7 @@ def test_health_says_what_is_loaded_and_how_old_the_data_are(
         "snapshot": {"origin": newest.isoformat(), "digest": release.snapshot.rpartition("-")[2]},
         "demo": False,
         "nodes": len(snapshot.hierarchy),
+        "quality": bundle.metrics["quality"]["warnings"],
         "degraded": False,
         "reasons": [],
     }

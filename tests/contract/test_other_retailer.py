@@ -328,7 +328,7 @@ def test_health_and_accuracy_report_the_quality(client: Client, release: LoadedR
     ("period", "days"),
     [
         pytest.param("day", [], id="day"),
-        pytest.param("week", [4, 7, 7, 7, 3], id="week"),
+        pytest.param("week", [5, 7, 7, 7, 2], id="week"),
         pytest.param("month", [5, 23], id="month"),
         pytest.param("horizon", [28], id="horizon"),
     ],

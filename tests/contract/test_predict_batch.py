@@ -67,7 +67,7 @@ def test_problems_take_the_place_of_their_items(client: Any) -> None:
         ({**GOOD, "store_nbr": 77}, Code.INVALID_STORE, "store_nbr"),
         ({**GOOD, "family": "DIARY"}, Code.INVALID_FAMILY, "family"),
         ({**GOOD, "date": "2030-01-01"}, Code.INVALID_DATE, "date"),
-        ({**GOOD, "horizon": 7}, Code.INVALID_HORIZON, "horizon"),
+        ({**GOOD, "horizon": 91}, Code.INVALID_HORIZON, "horizon"),
     ]
     answers = predict_batch(client, GOOD, *(item for item, _, _ in bad), GOOD, 3)
     assert answers[0] == answers[5]

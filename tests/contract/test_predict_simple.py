@@ -230,12 +230,18 @@ def test_days_out_of_range_are_refused(
 # --- refusals ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("horizon", [None, 0, 1, 14, 16, 45, 91, -15, "15", 15.5])
-def test_only_the_horizons_offered_are_taken(
+@pytest.mark.parametrize("horizon", [None, 0, 91, -15, "15", 15.5])
+def test_a_horizon_is_a_number_of_days_up_to_90(
     client: Any, simple: Callable, horizon: object
 ) -> None:
     problem = client.problem(simple(horizon=horizon), Code.INVALID_HORIZON)
-    assert "15, 30, 60 or 90" in problem["detail"]
+    assert "expected" in problem["detail"]
+
+
+@pytest.mark.parametrize("horizon", [1, 14, 16, 45])
+def test_any_number_of_days_is_forecast(simple: Callable, horizon: int) -> None:
+    answer = simple(horizon=horizon).json()
+    assert len(answer["forecast"]) == answer["horizon"] == horizon
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def test_a_sealed_backtest_is_averaged_over_its_windows(
             "wape": pytest.approx(0.3),
             "bias": pytest.approx(-0.1),
             "coverage": {"80%": 0.81},
+            "baselines": {},
         }
     ]
     assert (long["windows"], long["wrmsse"], long["levels"][0]["wape"]) == (1, None, None)

@@ -24,7 +24,9 @@ from features.data.reading.schema import SCHEMAS
 from features.data.snapshot import load_snapshot
 from models.serving.release import load_release
 from storage.artifacts import Store
+from training import pipeline
 from training import recipe as recipes
+from training.evaluation import backtest, reconciliation_study
 from training.evaluation.backtest_result import Document, write_document
 from training.evaluation.reports.model_card import model_card
 from training.recipe import Recipe
@@ -72,7 +74,8 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[St
 def _small_training(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> None:
     """Train a small model on any data, with few threads for the sake of parallel tests."""
     monkeypatch.setattr(recipes, "DEMO", recipe)
-    monkeypatch.setattr(recipes, "DEFAULT", recipe)
+    for module in (pipeline, backtest, reconciliation_study):
+        monkeypatch.setattr(module, "recipe_for", lambda snapshot: recipe)
     monkeypatch.setattr(inputs, "cores", lambda: 1)
 
 
@@ -152,7 +155,8 @@ def test_train_makes_a_release_that_serves(
     assert release.bundle in done.err
     assert release.snapshot in done.err
     assert "fit" in done.err, "the steps are shown"
-    assert done.out == ""
+    assert "48, named by store_nbr, family" in done.err, "what was understood is shown"
+    assert "WAPE" in done.out, "the quality is shown"
 
 
 def test_train_on_dask_makes_a_release_that_serves(

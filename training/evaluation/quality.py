@@ -40,6 +40,8 @@ MARGIN = 0.05
 LARGEST_GAP = 0.05
 """Difference of a coverage from its nominal one, or of a bias from 0, that is reported."""
 
+_MOST_UNKNOWN = 0.5
+"""Share of the days of a sum that may be unknown for it to be judged."""
 _MODEL = "model"
 _NAMES = {
     Baseline.SEASONAL_NAIVE: "last week's same weekday",
@@ -226,15 +228,19 @@ def _cross_coverage_of_sums(snapshot: Snapshot, crossed: Crossed) -> Document:
         paths = judged.paths
         for forecast, actual, sold in zip(paths.forecast, paths.actual, paths.sold, strict=True):
             for days in SUMS:
+                # days that are not known, or closed, count on neither side
+                unknown = np.isnan(actual[:, :days])
                 bounds = intervals.bounds_of_sums(
                     paths.nodes,
-                    forecast[:, :days],
+                    np.where(unknown, 0, forecast[:, :days]),
                     np.arange(1, days + 1),
                     [0],
                     NOMINALS,
                     sold=sold,
+                    closed=unknown,
                 )
-                total = actual[:, :days].sum(axis=1, keepdims=True)
+                total = np.where(unknown, 0, actual[:, :days]).sum(axis=1, keepdims=True)
+                total[unknown.mean(axis=1) > _MOST_UNKNOWN] = np.nan
                 for nominal, pair in zip(NOMINALS, bounds, strict=True):
                     within[days, nominal].append(metrics.within(*pair, total)[:, 0])
     levels = hierarchy.level_of[paths.nodes]

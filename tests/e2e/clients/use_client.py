@@ -9,9 +9,9 @@ from mlrf_client.models import (
     BatchAnswer,
     BatchRequest,
     HierarchyAnswer,
-    Horizon,
     PredictionInterval,
     ProblemAnswer,
+    ProblemPart,
     SimpleAnswer,
     SimpleRequest,
 )
@@ -22,21 +22,21 @@ client = AuthenticatedClient(
     auth_header_name="X-API-Key",
     prefix="",
 )
-series = SimpleRequest(store_nbr=1, family="DAIRY", horizon=Horizon.VALUE_15)
+series = SimpleRequest(store_nbr=1, family="DAIRY", horizon=15)
 simple = predict_simple.sync(client=client, body=series)
 assert isinstance(simple, SimpleAnswer)
 intervals: list[PredictionInterval] = simple.forecast[0].intervals
 
-unknown = SimpleRequest(store_nbr=999, family="DAIRY", horizon=Horizon.VALUE_15)
+unknown = SimpleRequest(store_nbr=999, family="DAIRY", horizon=15)
 refused = predict_simple.sync(client=client, body=unknown)
 assert isinstance(refused, ProblemAnswer)
 
-none = SimpleRequest(store_nbr=1, family="NONE", horizon=Horizon.VALUE_15)
+none = SimpleRequest(store_nbr=1, family="NONE", horizon=15)
 batch = predict_batch.sync(client=client, body=BatchRequest(predictions=[series, none]))
 assert isinstance(batch, BatchAnswer)
-kinds = [one.horizon if isinstance(one, SimpleAnswer) else one.code for one in batch.predictions]
+kinds = [one.code if isinstance(one, ProblemPart) else one.horizon for one in batch.predictions]
 
-tree = hierarchy.sync(client=client, horizon=Horizon.VALUE_30, depth=1)
+tree = hierarchy.sync(client=client, horizon=30, depth=1)
 assert isinstance(tree, HierarchyAnswer)
 
 print(

@@ -31,8 +31,8 @@ const kinds = batch.data.predictions.map((one) => ("code" in one ? one.code : on
 const tree = await client.GET("/hierarchy", { params: { query: { horizon: 30, depth: 1 } } });
 const children: number | undefined = tree.data?.tree.children.length;
 
-// @ts-expect-error no such horizon
-client.POST.bind(null, "/predict/simple", { body: { ...series, horizon: 16 } });
+// @ts-expect-error a horizon is a number
+client.POST.bind(null, "/predict/simple", { body: { ...series, horizon: "15" } });
 // @ts-expect-error a field is missing
 client.POST.bind(null, "/predict/simple", { body: { store_nbr: 1, horizon: 15 } });
 // @ts-expect-error left out is not null

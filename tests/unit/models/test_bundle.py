@@ -97,6 +97,7 @@ def test_a_bundle_of_other_levels_refuses_the_data(
         facts=facts,
         calibration=None,
         metrics={},
+        fallbacks={},
         model=bundle.model,
     )
     with pytest.raises(ArtifactError, match=f"other levels than snapshot {snapshot.name} has"):

@@ -11,6 +11,7 @@ import pytest
 from features.data.snapshot import Snapshot
 from features.data.specification import BOTTOM
 from features.state import MIN_HISTORY_DAYS
+from models.baselines import Baseline
 from models.bundle import Bundle
 from models.engine import ForecastEngine
 from models.methods import IDLE_DAYS, NEW_DAYS, Method, methods_at
@@ -139,7 +140,7 @@ def test_new_and_idle_series_depend_on_the_origin(snapshot: Snapshot) -> None:
     other = replace(snapshot, sales=sold)
 
     def at(origin: int) -> Method:
-        (method,) = methods_at(other, origin, np.array([row]), np.array([False]))
+        (method,) = methods_at(other, origin, np.array([row]), np.array([False]), np.array([None]))
         return method
 
     assert at(99) is Method.ZERO_NEVER_SOLD
@@ -172,3 +173,14 @@ def test_days_forecast_in_parts_equal_those_forecast_together(
     assert max(made) == days
     assert sum(made) == len(horizons)
     assert done[-1] == (len(horizons), len(horizons))
+
+
+@pytest.mark.parametrize("rule", Baseline)
+def test_a_series_that_falls_back_to_a_rule_is_named_after_it(
+    snapshot: Snapshot, rule: Baseline
+) -> None:
+    row = snapshot.hierarchy.n_upper
+    (method,) = methods_at(
+        snapshot, snapshot.newest_origin, np.array([row]), np.array([False]), np.array([rule])
+    )
+    assert method.value == rule.value

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from features.data.closures import OUTLIER
 from features.data.snapshot import MAX_HORIZON
 from features.matrix import MatrixBuilder
 from features.state import MIN_HISTORY_DAYS
@@ -103,7 +104,10 @@ def test_undelivered_days_and_outliers_are_no_targets(
     sales = snapshot.sales.copy()
     sales[bottom, LAST - 2 : LAST + 1] = np.nan
     sales[bottom + 1, LAST - 30] = 1e12
-    some = replace(snapshot, sales=sales, estimated=snapshot.sales)
+    assert snapshot.status is not None, "a store of the demo was shut for months"
+    status = snapshot.status.copy()
+    status[1, LAST - 30] = OUTLIER
+    some = replace(snapshot, sales=sales, estimated=snapshot.sales, status=status)
     fewer = training_rows(
         MatrixBuilder(some, builder.contract), recipe, far(recipe), last_target=LAST
     )

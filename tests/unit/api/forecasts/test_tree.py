@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from api.forecasts.tree import Tree, way_of
+from api.forecasts.hierarchy import way_of
+from api.forecasts.tree import Tree
 from api.schemas.forecasts import NodeForecast
 from api.schemas.requests import HierarchyQuery
 from errors import Code, Problem
@@ -204,7 +205,7 @@ def test_the_trend_compares_with_past_sales(
 ) -> None:
     """A node without sales has no trend."""
     before = hierarchy.aggregate(np.array([0.0, 1.0, 2.0, 8.0, 16.0]))
-    tree = Tree(hierarchy, values, previous=before, way="store").below(0, None)
+    tree = Tree(hierarchy, values, previous=before, way=("total", "store", "bottom")).below(0, None)
     for node in walk(tree):
         sold = before[hierarchy.index[node.id]]
         assert node.previous == sold

@@ -156,7 +156,7 @@ def test_json_that_is_no_object_is_refused_with_an_empty_pointer(content: object
         pytest.param({"store_nbr": None}, Code.INVALID_STORE, "/store_nbr", id="no store"),
         pytest.param({"family": 3}, Code.INVALID_FAMILY, "/family", id="family as number"),
         pytest.param({"family": ["DAIRY"]}, Code.INVALID_FAMILY, "/family", id="families"),
-        pytest.param({"horizon": 16}, Code.INVALID_HORIZON, "/horizon", id="other horizon"),
+        pytest.param({"horizon": 91}, Code.INVALID_HORIZON, "/horizon", id="other horizon"),
         pytest.param({"horizon": 0}, Code.INVALID_HORIZON, "/horizon", id="no horizon"),
         pytest.param({"horizon": "15"}, Code.INVALID_HORIZON, "/horizon", id="horizon as text"),
         pytest.param({"date": "tomorrow"}, Code.INVALID_DATE, "/date", id="a word"),
@@ -184,7 +184,7 @@ def test_a_wrong_field_has_its_code_and_its_place(
 
 def test_several_faults_are_all_listed_under_the_general_code() -> None:
     with pytest.raises(Problem) as refusal:
-        document({"store_nbr": "x", "horizon": 7})
+        document({"store_nbr": "x", "horizon": 700})
     assert refusal.value.code is Code.INVALID_REQUEST
     pointers = {error.pointer for error in refusal.value.errors}
     assert pointers == {"/store_nbr", "/family", "/horizon"}
@@ -231,12 +231,11 @@ def test_an_empty_query_means_the_defaults() -> None:
         ("date=soon", Code.INVALID_DATE, "date"),
         ("date=", Code.INVALID_DATE, "date"),
         ("date=1719792000", Code.INVALID_DATE, "date"),
-        ("horizon=7", Code.INVALID_HORIZON, "horizon"),
+        ("horizon=91", Code.INVALID_HORIZON, "horizon"),
         ("horizon=fifteen", Code.INVALID_HORIZON, "horizon"),
         ("horizon=15.5", Code.INVALID_HORIZON, "horizon"),
         ("horizon=", Code.INVALID_HORIZON, "horizon"),
         ("horizon=" + "9" * 5000, Code.INVALID_HORIZON, "horizon"),
-        ("by=city", Code.INVALID_REQUEST, "by"),
         ("depth=-1", Code.INVALID_REQUEST, "depth"),
         ("depth=deep", Code.INVALID_REQUEST, "depth"),
         ("colour=red", Code.INVALID_REQUEST, "colour"),
