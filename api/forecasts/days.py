@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from api.forecasts.windows import ForecastWindow
 from errors import Code, Problem
+from features.data.snapshot import Snapshot
 from models.serving.forecaster import Forecaster, RunnerError
 
 COMPUTED = frozenset({Code.INFERENCE_FAILED})
@@ -144,6 +145,24 @@ class DayForecasts:
         return build_day
 
 
+def sales_of(
+    snapshot: Snapshot, window: ForecastWindow, nodes: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return the units that some nodes sold on a window's days, NaN where not known.
+
+    Args:
+        nodes: indices of the nodes in the hierarchy, shape (n,).
+
+    Returns:
+        Sales of shape (nodes, days).
+    """
+    past = window.days[window.days < snapshot.n_days]
+    sales = np.full((len(nodes), len(window.days)), np.nan)
+    # The days of a window ascend, so those with known sales are its first.
+    sales[:, : len(past)] = snapshot.sales[np.ix_(nodes, past)]
+    return sales
+
+
 def day_forecasts_of(
     forecaster: Forecaster,
     window: ForecastWindow,
@@ -169,13 +188,9 @@ def day_forecasts_of(
         sold=sold,
         closed=snapshot.closed_nodes(nodes, window.origin, window.horizons),
     )
-    past = window.days[window.days < snapshot.n_days]
-    actual = np.full(mean.shape, np.nan)
-    # The days of a window ascend, so those with known sales are its first.
-    actual[:, : len(past)] = snapshot.sales[np.ix_(nodes, past)]
     return DayForecasts(
         dates=[snapshot.date_at(day) for day in window.days.tolist()],
         nominals=nominals,
         values=np.stack([mean, *(bound for pair in bounds for bound in pair)], axis=2),
-        actual=actual,
+        actual=sales_of(snapshot, window, nodes),
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from api.forecasts.days import sales_of
 from api.forecasts.windows import ForecastWindow
 from api.schemas.requests import Period
 from errors import Code, Problem
@@ -69,9 +70,7 @@ def period_forecasts_of(
         sold=snapshot.first_sale[nodes] <= window.origin,
         closed=snapshot.closed_nodes(nodes, window.origin, window.horizons),
     )
-    actual = np.full(mean.shape, np.nan)
-    past = window.days[window.days < snapshot.n_days]
-    actual[:, : len(past)] = snapshot.sales[np.ix_(nodes, past)]
+    actual = sales_of(snapshot, window, nodes)
     totals, sold = (np.add.reduceat(values, starts, axis=1) for values in (mean, actual))
     return [
         [
