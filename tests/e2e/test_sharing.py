@@ -23,7 +23,7 @@ from storage.artifacts import Store
 from tests.integration.reload.conftest import add_day
 from tests.support.servers import Server, Worker, running, workers_of
 from tests.support.valkey import running_valkey
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -112,7 +112,7 @@ def test_an_answer_computed_by_one_worker_is_a_hit_in_the_other(
         ("none", "bypass"): 4,
     }
     # the other worker publishes its counts four times a second
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + DEADLINE_SECONDS
     while (
         grown := count_cache_requests(shared.server) - before
     ) != expected and time.monotonic() < deadline:
@@ -214,7 +214,7 @@ def test_newer_tables_are_served_by_every_worker_without_a_failed_request(
             location, started = start_reload(shared, "newer")
             _, second = start_reload(shared, "newer")
             job = wait_for_job(shared, location)
-            took = wait_until(
+            wait_until(
                 lambda: (
                     {snapshot["origin"] for snapshot in served_snapshots(shared)}
                     == {_after(newest)}
@@ -228,7 +228,6 @@ def test_newer_tables_are_served_by_every_worker_without_a_failed_request(
     assert location == f"{RELOADS}/{started.json()['id']}"
     assert (second.status_code, second.json()["code"]) == (409, "CONFLICT")
     assert job["state"] == "succeeded", job
-    assert took < 10
     assert {status for status, _ in counts} == {200}
     assert {origin for _, origin in counts} <= {newest.isoformat(), _after(newest)}
     after = shared.server.post("/predict/simple", **body).json()

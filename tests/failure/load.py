@@ -16,7 +16,7 @@ import httpx
 import numpy as np
 import orjson
 
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 PROBLEM = "application/problem+json"
 
@@ -174,11 +174,11 @@ class Load:
         self._thread.join(60)
         assert not self._thread.is_alive(), "a request had no end"
 
-    def until(self, holds: Callable[[], object], seconds: float = 15.0) -> float:
+    def until(self, holds: Callable[[], object], seconds: float = DEADLINE_SECONDS) -> float:
         """Continue until a condition holds, and return the seconds that it took."""
         return wait_until(holds, seconds)
 
-    def more(self, count: int, seconds: float = 15.0) -> None:
+    def more(self, count: int, seconds: float = DEADLINE_SECONDS) -> None:
         """Continue until `count` more requests have ended."""
         goal = len(self.sends.all) + count
         wait_until(lambda: len(self.sends.all) >= goal, seconds)

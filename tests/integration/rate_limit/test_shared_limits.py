@@ -18,6 +18,7 @@ from config.tiers import Tier
 from middleware.ratelimit.limiter import Limiter
 from storage.redis.client import RedisClient
 from tests.support.valkey import Valkey
+from tests.support.waiting import DEADLINE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
 HAMMER = Path(__file__).with_name("hammer.py")
@@ -48,7 +49,7 @@ class Worker:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Charge other callers until a condition holds."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + DEADLINE_SECONDS
         while not condition():
             assert time.monotonic() < deadline
             await self.limiter.charge(f"key:{uuid.uuid4()}", FAST, 1)

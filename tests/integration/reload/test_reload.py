@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -221,9 +220,7 @@ def test_other_workers_detect_a_build_that_died_with_its_worker(
         assert job is not None
         assert not job.ended
         process.send_signal(signal.SIGKILL)
-        began = time.monotonic()
         wait_until(lambda: (job := other.job(running.id)) is not None and job.ended)
-        assert time.monotonic() - began < 10
     job = other.job(running.id)
     assert job is not None
     assert (job.state, "interrupted" in (job.detail or "")) == (State.FAILED, True)

@@ -259,9 +259,7 @@ def test_an_expired_token_is_refused_though_it_was_cached() -> None:
     using = verifier(clock=clock, leeway=0)
     token = sign_token(exp=int(clock.now) + 1)
     assert using.verify(token)
-    deadline = time.monotonic() + 5
     while time.time() < int(clock.now) + 1.01:
-        assert time.monotonic() < deadline
         time.sleep(0.05)  # PyJWT reads the system clock, which a test cannot set
     clock.now = time.time()
     assert reason_of(token, using) == "token_expired"
