@@ -31,9 +31,8 @@ from api.schemas.inference import (
     TensorShape,
 )
 from errors import Code, Problem
-from features.contract import Contract
-from features.data.snapshot import MAX_HORIZON
 from middleware.policy import MIB
+from models.bundle import Bundle
 from models.serving.forecaster import Forecaster
 
 MODEL = "mlrf"
@@ -83,11 +82,11 @@ async def live() -> LiveAnswer:
 )
 async def infer(forecaster: Forecaster, payload: InferRequest, request: Request) -> InferAnswer:
     """Forecast rows of the model's contract; these base forecasts are not reconciled."""
-    tensor, contract = payload.inputs[0], forecaster.release.engine.bundle.contract
+    tensor, bundle = payload.inputs[0], forecaster.release.engine.bundle
     if _approximate_size(tensor.data) <= _INLINE_VALUES:
-        rows = _parse_rows(tensor, contract)
+        rows = _parse_rows(tensor, bundle)
     else:
-        rows = await anyio.to_thread.run_sync(_parse_rows, tensor, contract)
+        rows = await anyio.to_thread.run_sync(_parse_rows, tensor, bundle)
     await charge(request, -(-len(rows) // ROWS_OF_A_UNIT) - 1)
     units = await forecast_base(forecaster, rows)
     document: InferAnswer = {
@@ -103,12 +102,13 @@ def _approximate_size(data: list[Any]) -> int:
     return len(data) * (len(data[0]) if data and isinstance(data[0], list) else 1)
 
 
-def _parse_rows(tensor: Tensor, contract: Contract) -> np.ndarray:
+def _parse_rows(tensor: Tensor, bundle: Bundle) -> np.ndarray:
     """Return the rows of a tensor, shape (n, features), float32; null is a missing value.
 
     Raises:
         Problem: INVALID_FEATURES.
     """
+    contract, reach = bundle.contract, bundle.facts.specification.horizon
     if tensor.name != INPUT:
         raise Problem.in_field(
             Code.INVALID_FEATURES, "/inputs/0/name", f"The input is named {INPUT!r}"
@@ -134,11 +134,11 @@ def _parse_rows(tensor: Tensor, contract: Contract) -> np.ndarray:
     with np.errstate(over="ignore"):
         rows = numbers.reshape(count, width).astype(np.float32)
     horizon = rows[:, contract.horizon_column]
-    whole = (horizon >= 1) & (horizon <= MAX_HORIZON) & (horizon == np.floor(horizon))
+    whole = (horizon >= 1) & (horizon <= reach) & (horizon == np.floor(horizon))
     if np.isinf(rows).any() or not whole.all():
         detail = (
             f"Values are finite float32, and column {contract.horizon_column}, the horizon, is a "
-            f"whole number from 1 to {MAX_HORIZON}"
+            f"whole number from 1 to {reach}"
         )
         raise Problem.in_field(Code.INVALID_FEATURES, "/inputs/0/data", detail)
     return rows

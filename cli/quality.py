@@ -11,16 +11,6 @@ from cli.output import print_table
 from cli.progress import err
 
 _LEVELS = ("total", "bottom")
-_HEADINGS = (
-    "level",
-    "days ahead",
-    "bias",
-    "WAPE",
-    "same weekday",
-    "mean of 4",
-    "80 % holds",
-    "95 % holds",
-)
 _FIGURES = (
     "bias",
     "wape",
@@ -37,8 +27,11 @@ def show_quality(bundle: Path) -> None:
     Args:
         bundle: folder of the bundle.
     """
-    from models.bundle import METRICS_FILE
+    from models.baselines import Baseline
+    from models.bundle import METRICS_FILE, read_specification
 
+    step = read_specification(bundle).step
+    naive, mean = (rule.describe(step) for rule in Baseline)
     quality = orjson.loads((bundle / METRICS_FILE).read_bytes())["quality"]
     rows = [
         (level, days, *(_format_share(figures[name]) for name in _FIGURES))
@@ -47,9 +40,13 @@ def show_quality(bundle: Path) -> None:
     ]
     caption = (
         f"Errors on days that the models had not seen; the forecast is a {quality['expect']}. "
-        "WAPE of last week's same weekday and of the mean of the last 4 beside it."
+        f"WAPE of {naive} and of {mean} beside it."
     )
-    print_table(_HEADINGS, rows, caption=caption)
+    headings = (
+        *("level", f"{step}s ahead", "bias", "WAPE"),
+        *(naive.partition("'s ")[2], "mean of 4", "80 % holds", "95 % holds"),
+    )
+    print_table(headings, rows, caption=caption)
     for warning in quality["warnings"]:
         err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
 

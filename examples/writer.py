@@ -11,6 +11,7 @@ import polars as pl
 
 from examples.departments import tables as departments
 from examples.drugstores import tables as drugstores
+from examples.hypermarkets import tables as hypermarkets
 from examples.items import tables as items
 from examples.restaurants import tables as restaurants
 from examples.returns import tables as returns
@@ -22,6 +23,7 @@ MakeTables = Callable[[float, np.random.Generator], dict[str, pl.DataFrame]]
 EXAMPLES: Mapping[str, MakeTables] = {
     "departments": departments.make_tables,
     "drugstores": drugstores.make_tables,
+    "hypermarkets": hypermarkets.make_tables,
     "items": items.make_tables,
     "restaurants": restaurants.make_tables,
     "returns": returns.make_tables,

@@ -12,11 +12,19 @@ from features.data.calendar import Calendar
 from features.feature import FLAG, Feature, Group
 
 FEATURES = (
-    Feature("weekday", Group.WEEKDAY, "Monday 0 to Sunday 6", "weekday"),
+    Feature("weekday", Group.WEEKDAY, "Monday 0 to Sunday 6", "weekday", daily=True),
     Feature("day_of_month", Group.SEASON, "day", "day of the month"),
     Feature("month", Group.SEASON, "month", "month"),
-    Feature("days_to_payday", Group.SEASON, "days", "to the 15th or the last of the month"),
-    Feature("days_since_payday", Group.SEASON, "days", "since the 15th or the last of the month"),
+    Feature(
+        "days_to_payday", Group.SEASON, "days", "to the 15th or the last of the month", daily=True
+    ),
+    Feature(
+        "days_since_payday",
+        Group.SEASON,
+        "days",
+        "since the 15th or the last of the month",
+        daily=True,
+    ),
     Feature("national_day_off", Group.HOLIDAY, FLAG, "a national day off"),
     Feature("local_day_off", Group.HOLIDAY, "share of sites", "a regional or local day off"),
     Feature("event", Group.HOLIDAY, FLAG, "an event such as Black Friday or Mother's Day"),

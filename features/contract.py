@@ -34,7 +34,8 @@ from features import (
 from features.data.calendar import NO_HOLIDAY
 from features.data.snapshot import Snapshot
 from features.data.specification import Specification
-from features.feature import Feature, Group
+from features.data.step import Step
+from features.feature import Feature, Group, features_of_weeks
 
 FEATURES_VERSION = 3
 """Raised whenever a feature of the same name gets other values, so that a bundle whose model
@@ -69,31 +70,46 @@ class FeatureSet:
 
     @cached_property
     def columns_of_group(self) -> Mapping[Group, tuple[int, ...]]:
-        """Columns of the features of each group."""
-        return {
+        """Columns of the features of each group that has some."""
+        columns = {
             group: tuple(column for column, each in enumerate(self.features) if each.group is group)
             for group in Group
         }
+        return {group: of_group for group, of_group in columns.items() if of_group}
 
 
 @lru_cache(maxsize=16)
 def feature_set(specification: Specification) -> FeatureSet:
     """Return all features of a specification; each is declared beside what computes it."""
+    features = _declared_features(specification)
     return FeatureSet(
-        (
-            *attributes.features_of(specification),
-            Feature(HORIZON, Group.LEVEL, "days", "days from the origin to the forecast day"),
-            *history.FEATURES,
-            *history.past_features(specification),
-            *weekday.FEATURES,
-            *events.monthday_features(specification),
-            *seasons.FEATURES,
-            *events.year_effect_features(specification),
-            *events.event_features(specification),
-            *expected.FEATURES,
-            *covariates.features_of(specification),
-            *calendar.FEATURES,
-        )
+        features if specification.step is Step.DAY else tuple(features_of_weeks(features))
+    )
+
+
+@lru_cache(maxsize=16)
+def daily_features(specification: Specification) -> frozenset[str]:
+    """Return the names of the features that only daily data have."""
+    return frozenset(feature.name for feature in _declared_features(specification) if feature.daily)
+
+
+def _declared_features(specification: Specification) -> tuple[Feature, ...]:
+    step = specification.step
+    return (
+        *attributes.features_of(specification),
+        Feature(
+            HORIZON, Group.LEVEL, f"{step}s", f"{step}s from the origin to the forecast {step}"
+        ),
+        *history.FEATURES,
+        *history.past_features(specification),
+        *weekday.FEATURES,
+        *events.monthday_features(specification),
+        *seasons.FEATURES,
+        *events.year_effect_features(specification),
+        *events.event_features(specification),
+        *expected.FEATURES,
+        *covariates.features_of(specification),
+        *calendar.FEATURES,
     )
 
 

@@ -34,8 +34,8 @@ def _features_of_covariate(
     pooled = specification.label(*specification.pooled)
     what = covariate.name
 
-    def feature(name: str, unit: str, description: str) -> Feature:
-        return Feature(f"{label}{name}", Group.PROMOTION, unit, description)
+    def feature(name: str, unit: str, description: str, *, daily: bool = False) -> Feature:
+        return Feature(f"{label}{name}", Group.PROMOTION, unit, description, daily)
 
     return (
         feature("_28", scale, f"mean of {what} over 28 days"),
@@ -47,15 +47,20 @@ def _features_of_covariate(
         feature("_slope", response, "response of sales over 112 days"),
         feature(f"_{pooled}_slope", response, f"response over the {pooled}"),
         feature("_7", scale, f"mean of {what} over 7 days"),
-        feature("_weekday_8", scale, f"mean of {what} on the last 8 same weekdays"),
+        feature("_weekday_8", scale, f"mean of {what} on the last 8 same weekdays", daily=True),
         feature("", scale, f"{what} planned for the day"),
         feature("_change", scale, "planned less the mean over 28 days"),
         feature("_effect", LOG_UNITS, "that change times the response"),
-        feature("_weekday_change", scale, "planned less the mean on the last 8 same weekdays"),
+        feature(
+            "_weekday_change",
+            scale,
+            "planned less the mean on the last 8 same weekdays",
+            daily=True,
+        ),
         feature(f"_{pooled}_effect", LOG_UNITS, f"the change times the {pooled}'s response"),
         feature("_before", scale, f"{what} on the day before"),
         feature("_after", scale, f"{what} on the day after"),
-        feature("_week", scale, "mean of the seven days around"),
+        feature("_week", scale, "mean of the seven days around", daily=True),
         *(
             each
             for level in specification.between
@@ -91,7 +96,7 @@ def measure_past(
     # instead of dividing noise by almost nothing. Most series have too few changes for a slope of
     # their own, so a second one pools covariances and variances over the series that only differ
     # by their site.
-    label, scale = covariate.label, SCALES[covariate.kind].of
+    label, scale, step = covariate.label, SCALES[covariate.kind].of, snapshot.step
     x = scale(values)
     centred = x - x.mean(axis=1, keepdims=True)
     covariance = (centred * (logs - logs.mean(axis=1, keepdims=True))).mean(axis=1)
@@ -100,10 +105,10 @@ def measure_past(
     pooled = np.bincount(group, covariance) / (np.bincount(group, variance) + _SLOPE_RIDGE)
     pooled_label = snapshot.specification.label(*snapshot.specification.pooled)
     result = {
-        f"{label}_28": scale(values[:, -28:].mean(axis=1)),
+        f"{label}_28": scale(values[:, -step.steps_in(28) :].mean(axis=1)),
         f"{label}_slope": covariance / (variance + _SLOPE_RIDGE),
         f"{label}_{pooled_label}_slope": pooled[group],
-        f"{label}_7": scale(values[:, -7:].mean(axis=1)),
+        f"{label}_7": scale(values[:, -step.steps_in(7) :].mean(axis=1)),
     }
     if covariate.kind.adds_up:
         result[f"{label}_share_112"] = (values > 0).mean(axis=1)

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.data.calendar import NO_HOLIDAY
-from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import Snapshot
 from features.data.specification import TOTAL, Specification
+from features.data.step import Step
 from features.feature import LOG_UNITS, Feature, Group
-from features.tail import TAIL_DAYS, YEAR, Tail, Values, running_sums
+from features.tail import TAIL_DAYS, Tail, Values, running_sums
 
 MONTHDAY, YEAR_EFFECT = "monthday_effect", "year_effect"
 EVENT_EFFECT, EVENT_LEVEL = "event_effect", "event_level"
@@ -18,7 +19,7 @@ EVENT_EFFECT, EVENT_LEVEL = "event_effect", "event_level"
 def monthday_features(specification: Specification) -> tuple[Feature, ...]:
     """Return the features about the day of the month, of the node and of those above it."""
     what = "about the day of the month, against the same weekdays"
-    return _with_ancestors(specification, MONTHDAY, Group.SEASON, what)
+    return _with_ancestors(specification, MONTHDAY, Group.SEASON, what, daily=True)
 
 
 def year_effect_features(specification: Specification) -> tuple[Feature, ...]:
@@ -44,18 +45,19 @@ def event_features(specification: Specification) -> tuple[Feature, ...]:
             Group.HOLIDAY,
             "ratio",
             f"series of the {site} that sold on the date in the last 3 years",
+            daily=True,
         ),
     )
 
 
 def _with_ancestors(
-    specification: Specification, name: str, group: Group, description: str
+    specification: Specification, name: str, group: Group, description: str, *, daily: bool = False
 ) -> tuple[Feature, ...]:
     """Return a feature, and that of the node's ancestor at each level between."""
     return (
-        Feature(name, group, LOG_UNITS, description),
+        Feature(name, group, LOG_UNITS, description, daily),
         *(
-            Feature(f"{level}_{name}", group, LOG_UNITS, f"the same of the {level}")
+            Feature(f"{level}_{name}", group, LOG_UNITS, f"the same of the {level}", daily)
             for level in specification.between
         ),
     )
@@ -70,14 +72,15 @@ _MAX_NAME_SHARE = 0.5
 
 
 def mark_ordinary_days(snapshot: Snapshot, origin: int) -> NDArray[np.bool_]:
-    """Return which of the last `TAIL_DAYS` days are ordinary; shape (TAIL_DAYS,).
+    """Return which of the last `TAIL_DAYS` days are ordinary; shape (days,).
 
     Not ordinary are holidays, events and days before the data begin. If more than
     `_MAX_NAME_SHARE` of the days have a name, a name distinguishes nothing, and all are ordinary.
     """
     has_name = snapshot.calendar.names[: origin + 1] != NO_HOLIDAY
-    ordinary = np.zeros(TAIL_DAYS, dtype=np.bool_)
-    known = min(origin + 1, TAIL_DAYS)
+    tail = snapshot.step.steps_in(TAIL_DAYS)
+    ordinary = np.zeros(tail, dtype=np.bool_)
+    known = min(origin + 1, tail)
     if has_name[-known:].mean() > _MAX_NAME_SHARE:
         has_name = np.zeros_like(has_name)
     ordinary[-known:] = ~has_name[-known:]
@@ -93,8 +96,10 @@ class UnusualDays:
     # one week apart, would cancel each other out. Values of other days are masked to zero once,
     # and sums are divided by counts of ordinary days: both must use the same mask.
 
-    def __init__(self, logs: Tail, ordinary: NDArray[np.bool_]) -> None:
+    def __init__(self, logs: Tail, ordinary: NDArray[np.bool_], step: Step = Step.DAY) -> None:
         self.logs = logs
+        self._step = step
+        self._days = len(ordinary)
         self.ordinary = ordinary
         self.masked = logs.values * ordinary
         self.sums = running_sums(self.masked)
@@ -102,9 +107,9 @@ class UnusualDays:
 
     def effect(self, at: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return days less the ordinary same weekdays of two weeks before and after; (nodes, n)."""
-        beside = at[None] + 7 * np.array(_AROUND_WEEKS)[:, None]
-        inside = (beside >= 0) & (beside < TAIL_DAYS)
-        beside = np.clip(beside, 0, TAIL_DAYS - 1)
+        beside = at[None] + self._step.week * np.array(_AROUND_WEEKS)[:, None]
+        inside = (beside >= 0) & (beside < self._days)
+        beside = np.clip(beside, 0, self._days - 1)
         counted = inside & self.ordinary[beside]
         total = sum(self.masked[:, days] * use for days, use in zip(beside, counted, strict=True))
         count = counted.sum(axis=0)
@@ -112,17 +117,18 @@ class UnusualDays:
 
     def level(self, at: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return days less the mean of the ordinary days within four weeks; shape (nodes, n)."""
-        start = np.maximum(at - _AROUND_DAYS, 0)
-        end = np.minimum(at + _AROUND_DAYS + 1, TAIL_DAYS)
+        around = self._step.steps_in(_AROUND_DAYS)
+        start = np.maximum(at - around, 0)
+        end = np.minimum(at + around + 1, self._days)
         count = np.maximum(self.counts[end] - self.counts[start], 1)
         mean = (self.sums[:, end] - self.sums[:, start]) / count
         return np.ascontiguousarray(self.logs.values[:, at] - mean)
 
     def monthday_effects(self, snapshot: Snapshot, origin: int) -> NDArray[np.float64]:
         """Return the mean effect in a year of each day of the month ± 1 day; shape (nodes, 31)."""
-        at = np.arange(TAIL_DAYS - YEAR, TAIL_DAYS)
+        at = np.arange(self._days - self._step.year, self._days)
         effect = np.nan_to_num(self.effect(at))
-        day = snapshot.calendar.day["day_of_month"][np.maximum(at + origin + 1 - TAIL_DAYS, 0)]
+        day = snapshot.calendar.day["day_of_month"][np.maximum(at + origin + 1 - self._days, 0)]
         apart = np.abs(day[:, None] - np.arange(1, _MONTHDAYS + 1)[None])
         near = (np.minimum(apart, _MONTHDAYS - apart) <= 1) & self.ordinary[at][:, None]
         mean: NDArray[np.float64] = effect @ near / np.maximum(near.sum(axis=0), 1)
@@ -130,7 +136,7 @@ class UnusualDays:
 
 
 def measure_name_effects(snapshot: Snapshot, origin: int, unusual_days: UnusualDays) -> Values:
-    """Return past effects of the 90 days ahead; each of shape (nodes, 90).
+    """Return past effects of the days ahead; each of shape (nodes, horizon).
 
     For a day with a name, the mean effect and level of the past days of that name; for a day
     without one, the effect of the day 364 days before.
@@ -140,10 +146,10 @@ def measure_name_effects(snapshot: Snapshot, origin: int, unusual_days: UnusualD
     # otherwise the effect of a holiday would be ascribed to a day that has none. Days that match
     # nothing stay NaN, which the trees treat as missing; 0 would claim "no effect".
     names = snapshot.calendar.names
-    first = origin + 1 - TAIL_DAYS
+    first = origin + 1 - len(unusual_days.ordinary)
     past = np.arange(max(first, 0), origin + 1)
-    ahead = origin + np.arange(1, MAX_HORIZON + 1)
-    shape = (len(unusual_days.logs.age), MAX_HORIZON)
+    ahead = origin + np.arange(1, snapshot.horizon + 1)
+    shape = (len(unusual_days.logs.age), snapshot.horizon)
     values = {
         EVENT_EFFECT: np.full(shape, np.nan),
         EVENT_LEVEL: np.full(shape, np.nan),
@@ -158,14 +164,16 @@ def measure_name_effects(snapshot: Snapshot, origin: int, unusual_days: UnusualD
                 known > 0, np.nansum(effects, axis=1) / np.maximum(known, 1), np.nan
             )
             values[EVENT_LEVEL][:, day] = unusual_days.level(before).mean(axis=1)
-    year_before = ahead - YEAR - first
-    plain = np.flatnonzero((names[ahead] == NO_HOLIDAY) & unusual_days.ordinary[year_before])
+    year_before = np.minimum(ahead - snapshot.step.year, origin) - first
+    is_past = ahead - snapshot.step.year <= origin
+    is_plain = is_past & (names[ahead] == NO_HOLIDAY) & unusual_days.ordinary[year_before]
+    plain = np.flatnonzero(is_plain)
     values[YEAR_EFFECT][:, plain] = unusual_days.effect(year_before[plain])
     return values
 
 
 def measure_open_share(snapshot: Snapshot, origin: int) -> Values:
-    """Return the share of series that sold on the same dates of past years; (nodes, 90).
+    """Return the share of series that sold on the same dates of past years; (nodes, horizon).
 
     The number of series of a node's site (or of all sites) that sold on the date, over its mean
     in the two weeks before and after, averaged over three years: about 0 on New Year's Day,
@@ -176,16 +184,16 @@ def measure_open_share(snapshot: Snapshot, origin: int) -> Values:
     # 29 February, month arithmetic gives 1 March of the other years.
     selling = snapshot.selling[:, : origin + 1]
     sums = np.pad(np.cumsum(selling, axis=1), ((0, 0), (1, 0)))
-    ahead = snapshot.dates[origin + 1 : origin + 1 + MAX_HORIZON]
+    ahead = snapshot.dates[origin + 1 : origin + 1 + snapshot.horizon]
     months = ahead.astype("datetime64[M]")
-    total = np.zeros((len(selling), MAX_HORIZON))
+    total, last = np.zeros((len(selling), len(ahead))), selling.shape[1] - 1 - _FORTNIGHT
     years = np.zeros_like(total)
     for back in _YEARS_BACK:
         date = (months - np.timedelta64(12 * back, "M")).astype("datetime64[D]") + (ahead - months)
         at = (date - snapshot.dates[0]).astype(np.intp)
-        inside = np.maximum(at, _FORTNIGHT)
+        inside = np.clip(at, _FORTNIGHT, last)
         around = sums[:, inside + _FORTNIGHT + 1] - sums[:, inside - _FORTNIGHT]
-        known = (at >= _FORTNIGHT) & (around > 0)
+        known = (at == inside) & (around > 0)
         share = selling[:, inside] * (2 * _FORTNIGHT + 1) / np.where(known, around, 1)
         total += np.where(known, share, 0)
         years += known

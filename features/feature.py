@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 LOG_UNITS = "log1p units"
@@ -32,9 +33,26 @@ class Group(StrEnum):
 
 @dataclass(frozen=True)
 class Feature:
-    """One column of the model's matrix."""
+    """One column of the model's matrix.
+
+    Attributes:
+        daily: whether it distinguishes days of a week or a month, so that weekly data lack it.
+    """
 
     name: str
     group: Group
     unit: str
     description: str
+    daily: bool = False
+
+
+def features_of_weeks(features: Iterable[Feature]) -> Iterator[Feature]:
+    """Yield the features that weekly data have too, as they read there.
+
+    Every day of weekly data has the same weekday, so what is usual on a weekday is a level.
+    """
+    for feature in features:
+        if not feature.daily:
+            group = Group.LEVEL if feature.group is Group.WEEKDAY else feature.group
+            text = feature.description.replace("same weekdays", "weeks")
+            yield replace(feature, group=group, description=text)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
 from features.data.specification import Covariate, Specification
+from features.data.step import Step
 from features.feature import LOG_UNITS, Feature, Group
 from features.scale import SCALES
-from features.tail import YEAR, Tail, Values
+from features.tail import Tail, Values
 
 FEATURES = (
     Feature("mean_7", Group.LEVEL, LOG_UNITS, "mean over 7 days"),
@@ -27,7 +28,7 @@ FEATURES = (
     Feature("units_7", Group.LEVEL, LOG_UNITS, "log of the mean units over 7 days"),
     Feature("units_28", Group.LEVEL, LOG_UNITS, "log of the mean units over 28 days"),
     Feature("units_364", Group.LEVEL, LOG_UNITS, "log of the mean units over 364 days"),
-    Feature("recent_3", Group.LEVEL, LOG_UNITS, "mean over 3 days"),
+    Feature("recent_3", Group.LEVEL, LOG_UNITS, "mean over 3 days", daily=True),
     Feature("size_112", Group.LEVEL, LOG_UNITS, "mean over the days with sales among 112"),
     Feature("zero_share_28", Group.LEVEL, "share", "days without sales among 28"),
     Feature("zero_share_112", Group.LEVEL, "share", "days without sales among 112"),
@@ -38,38 +39,39 @@ FEATURES = (
 )
 """Of the sales, in the order of the contract."""
 
-_WINDOWS = (7, 14, 28, 56, 112, YEAR)
+_YEAR_DAYS = 364
+_WINDOWS = (7, 14, 28, 56, 112, _YEAR_DAYS)
 _SPREAD_DAYS = 112
 _HALF_LIFE_DAYS = 14
-_MAX_AGE_DAYS = 4 * YEAR
+_MAX_AGE_DAYS = 4 * _YEAR_DAYS
 
 
-def measure_levels(units: NDArray[np.float64], logs: Tail) -> Values:
+def measure_levels(units: NDArray[np.float64], logs: Tail, *, step: Step) -> Values:
     """Compute levels, spreads and ages; each of shape (nodes,)."""
-    age = logs.age
-    squares = Tail(logs.values[:, -_SPREAD_DAYS:] ** 2, age)
-    raw = Tail(units[:, -YEAR:], age)
-    sold = Tail((units[:, -_SPREAD_DAYS:] > 0).astype(np.float64), age)
-    values = {f"mean_{days}": logs.mean(days) for days in _WINDOWS}
-    weights = 0.5 ** (np.arange(units.shape[1])[::-1] / _HALF_LIFE_DAYS)
+    age, spread, year = logs.age, step.steps_in(_SPREAD_DAYS), step.year
+    squares = Tail(logs.values[:, -spread:] ** 2, age)
+    raw = Tail(units[:, -year:], age)
+    sold = Tail((units[:, -spread:] > 0).astype(np.float64), age)
+    values = {f"mean_{days}": logs.mean(step.steps_in(days)) for days in _WINDOWS}
+    weights = 0.5 ** (np.arange(units.shape[1])[::-1] / step.steps_in(_HALF_LIFE_DAYS))
     open_days = np.arange(units.shape[1])[::-1] < age[:, None]
     weight_sums = np.maximum(open_days @ weights, 1e-9)
     values["decayed_14"] = logs.values @ weights / weight_sums
     for days in (28, 112):
-        variance = squares.mean(days) - values[f"mean_{days}"] ** 2
+        variance = squares.mean(step.steps_in(days)) - values[f"mean_{days}"] ** 2
         values[f"std_{days}"] = np.sqrt(np.maximum(variance, 0))
-        values[f"zero_share_{days}"] = 1 - sold.mean(days)
-    for days in (7, 28, YEAR):
-        values[f"units_{days}"] = np.log1p(raw.mean(days))
-    recent = units[:, -YEAR:][:, ::-1] > 0
-    values["days_since_sale"] = np.where(recent.any(axis=1), recent.argmax(axis=1), YEAR).astype(
-        np.float64
-    )
-    values["size_112"] = logs.mean(112) / np.maximum(sold.mean(112), 1e-9)
+        values[f"zero_share_{days}"] = 1 - sold.mean(step.steps_in(days))
+    for days in (7, 28, _YEAR_DAYS):
+        values[f"units_{days}"] = np.log1p(raw.mean(step.steps_in(days)))
+    recent = units[:, -year:][:, ::-1] > 0
+    since_sale = np.where(recent.any(axis=1), recent.argmax(axis=1), year) * step.days
+    values["days_since_sale"] = since_sale.astype(np.float64)
+    values["size_112"] = logs.mean(spread) / np.maximum(sold.mean(spread), 1e-9)
     values["recent_3"] = logs.mean(3)
-    values["age"] = np.minimum(age, _MAX_AGE_DAYS).astype(np.float64)
-    values["trend_28"] = np.where(age > 28, values["mean_28"] - logs.mean(28, ago=28), 0.0)
-    values["growth_364"] = np.where(age > YEAR, values["mean_28"] - logs.mean(28, ago=YEAR), np.nan)
+    values["age"] = np.minimum(age * step.days, _MAX_AGE_DAYS).astype(np.float64)
+    month, level = step.steps_in(28), values["mean_28"]
+    values["trend_28"] = np.where(age > month, level - logs.mean(month, ago=month), 0.0)
+    values["growth_364"] = np.where(age > year, level - logs.mean(month, ago=year), np.nan)
     return values
 
 
@@ -100,16 +102,18 @@ def _compare_means(snapshot: Snapshot, covariate: Covariate, origin: int) -> NDA
     """Return the change of a covariate in each group of series; 0 where nothing is known."""
     seen = snapshot.covariates[covariate.name][:, : origin + 1].astype(np.float64)
 
+    recent, longer = (snapshot.step.steps_in(days) for days in (28, 112))
+
     def mean(days: int) -> NDArray[np.float64]:
         known = np.nan_to_num(seen[:, -days:])
         counted = np.maximum(np.isfinite(seen[:, -days:]).sum(axis=1), 1)
         return np.asarray(known.sum(axis=1) / counted)
 
     scale = SCALES[covariate.kind]
-    change = np.asarray(scale.of(mean(28)) - scale.of(mean(112)))
+    change = np.asarray(scale.of(mean(recent)) - scale.of(mean(longer)))
     if covariate.kind.adds_up:
         return change
-    return np.where(np.isfinite(seen[:, -28:]).any(axis=1), change, 0.0)
+    return np.where(np.isfinite(seen[:, -recent:]).any(axis=1), change, 0.0)
 
 
 def _average_groups(

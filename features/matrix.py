@@ -14,11 +14,12 @@ import numpy as np
 
 from features.blocks import Blocks, Floats, Rows, select_block
 from features.calendar import describe_days
-from features.contract import HORIZON, Contract, feature_set, node_codes
+from features.contract import HORIZON, Contract, daily_features, feature_set, node_codes
 from features.covariates import WEEK_AROUND, compare_plans
 from features.data.calendar import Calendar
-from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import Snapshot
 from features.data.specification import Covariate
+from features.data.step import Step
 from features.events import EVENT_EFFECT, EVENT_LEVEL, MONTHDAY, YEAR_EFFECT
 from features.expected import compute_expected
 from features.scale import SCALES
@@ -38,12 +39,12 @@ _TOTAL = np.zeros(1, dtype=np.intp)
 
 @dataclass(frozen=True)
 class Covariates:
-    """Covariates known in advance for the 90 days after an origin.
+    """Covariates known in advance for the days after an origin.
 
     Attributes:
         snapshot: the data.
         origin: index of the origin.
-        values: of each covariate by name, shape (bottoms, 90), float32; NaN where not known.
+        values: of each covariate by name, shape (bottoms, horizon), float32; NaN where not known.
         calendar: of the whole date axis.
     """
 
@@ -54,10 +55,10 @@ class Covariates:
 
     @cached_property
     def planned(self) -> Mapping[str, Floats]:
-        """Covariates of all nodes, on their scales, from 3 days before the first of the 90 days.
+        """Covariates of all nodes, on their scales, from 3 days before the first of the days ahead.
 
-        By name, to 3 days after the last of them; each of shape (nodes, 96). The day h after the
-        origin is column h + 2.
+        By name, to 3 days after the last of them; each of shape (nodes, horizon + 6). The day h
+        after the origin is column h + 2.
         """
         return {
             covariate.name: self._plan(covariate)
@@ -86,7 +87,7 @@ def known_covariates(snapshot: Snapshot, origin: int, *, lead: int | None = None
     values = {}
     reach = snapshot.lead if lead is None else lead
     for covariate in snapshot.specification.known_ahead:
-        ahead = np.full((snapshot.hierarchy.n_bottom, MAX_HORIZON), np.nan, dtype=np.float32)
+        ahead = np.full((snapshot.hierarchy.n_bottom, snapshot.horizon), np.nan, dtype=np.float32)
         days = slice(origin + 1, origin + 1 + reach)
         ahead[:, :reach] = snapshot.planned_values(covariate, days)
         if lead is None:
@@ -109,6 +110,7 @@ class MatrixBuilder:
         self.snapshot = snapshot
         self.contract = contract
         self._codes = node_codes(snapshot, contract)
+        self._daily = daily_features(self._specification)
         self._ancestors = {
             level: snapshot.hierarchy.ancestor(level) for level in self._specification.between
         }
@@ -120,7 +122,7 @@ class MatrixBuilder:
             state: features of the past at the origin, of this builder's snapshot.
             covariates: of the days after it.
             nodes: rows of the hierarchy, shape (n,).
-            horizons: days after the origin, 1 to 90, shape (h,).
+            horizons: days after the origin, shape (h,).
 
         Returns:
             Shape (n * h, features), C-contiguous float32, in the contract's order.
@@ -128,8 +130,9 @@ class MatrixBuilder:
         Raises:
             ValueError: a horizon is out of range.
         """
-        if len(horizons) and not 1 <= horizons.min() <= horizons.max() <= MAX_HORIZON:
-            raise ValueError(f"horizons must be 1 to {MAX_HORIZON}")
+        reach = self.snapshot.horizon
+        if len(horizons) and not 1 <= horizons.min() <= horizons.max() <= reach:
+            raise ValueError(f"horizons must be 1 to {reach}")
         # Every feature becomes a block that broadcasts to (nodes, horizons): (n, 1) for values of
         # the node, (1, h) for values of the day, (n, h) for both. Values by weekday, day of the
         # month or day ahead are computed once for each node in the state and looked up here by
@@ -177,6 +180,8 @@ class MatrixBuilder:
                 at=horizons + WEEK_AROUND - 1,
             )
         names = self.contract.names
+        if self._specification.step is Step.WEEK:
+            blocks = {name: block for name, block in blocks.items() if name not in self._daily}
         if differing := blocks.keys() ^ set(names):
             raise ValueError(f"declared and computed features differ: {differing}")
         rows = np.empty((len(nodes), len(horizons), len(names)), dtype=np.float32)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.data.snapshot import MAX_HORIZON
+from features.data.step import Step
 from features.feature import LOG_UNITS, Feature, Group
-from features.tail import YEAR, Tail, Values
+from features.tail import Tail, Values
 
 FEATURES = (
     Feature("year_value", Group.SEASON, LOG_UNITS, "364 days before the forecast day"),
@@ -22,24 +22,27 @@ FEATURES = (
 )
 """In the order of the contract."""
 
-_SEASON_HALF_WEEK = 3
 
+def measure_years_before(logs: Tail, *, step: Step, horizon: int) -> Values:
+    """Look up values a year and two years before the days ahead; each of shape (nodes, horizon).
 
-def measure_years_before(logs: Tail) -> Values:
-    """Look up values a year and two years before the 90 days ahead; each of shape (nodes, 90)."""
-    ahead = np.arange(1, MAX_HORIZON + 1)
+    NaN where the node had not sold by then, or the day lies after the origin.
+    """
+    ahead, last, month = np.arange(1, horizon + 1), logs.values.shape[1] - 1, step.steps_in(28)
+    half = max(step.week // 2, 1)  # the week around a day, or the weeks beside a week
     values: Values = {}
-    for prefix, days in (("year", YEAR), ("year2", 2 * YEAR)):
-        at = logs.values.shape[1] - 1 + ahead - days
-        window = logs.sums[:, at + _SEASON_HALF_WEEK + 1] - logs.sums[:, at - _SEASON_HALF_WEEK]
-        week = window / (2 * _SEASON_HALF_WEEK + 1)
+    for prefix, back in (("year", step.year), ("year2", 2 * step.year)):
+        at = last + ahead - back
+        past = (at >= half) & (at + half <= last)
+        at = np.clip(at, half, last - half)
+        week = (logs.sums[:, at + half + 1] - logs.sums[:, at - half]) / (2 * half + 1)
         # the node must have been open for the whole of the 28 days to the year before the origin
-        known = (logs.age > days + 28)[:, None]
+        known = (logs.age > back + month)[:, None] & past
         values[f"{prefix}_week"] = np.where(known, week, np.nan)
         values[f"{prefix}_season"] = np.where(
-            known, week - logs.mean(28, ago=days)[:, None], np.nan
+            known, week - logs.mean(month, ago=back)[:, None], np.nan
         )
         values[f"{prefix}_value"] = np.where(known, logs.values[:, at], np.nan)
-    values["year_level"] = values["year_season"] + logs.mean(28)[:, None]
+    values["year_level"] = values["year_season"] + logs.mean(month)[:, None]
     del values["year2_week"], values["year2_value"]
     return values

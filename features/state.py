@@ -17,6 +17,7 @@ from features import covariates, history
 from features.blocks import Floats
 from features.covariates import PAST_DAYS
 from features.data.snapshot import Snapshot
+from features.data.step import Step
 from features.events import (
     MONTHDAY,
     UnusualDays,
@@ -34,6 +35,11 @@ MIN_HISTORY_DAYS = 56
 _SUNDAY = 6
 
 
+def first_origin(step: Step) -> int:
+    """Return the index of the earliest day that can be an origin."""
+    return step.steps_in(MIN_HISTORY_DAYS) - 1
+
+
 @dataclass(frozen=True)
 class State:
     """Features of the past at one origin, for all nodes.
@@ -42,9 +48,11 @@ class State:
         snapshot: the data.
         origin: index of the last day whose sales are known.
         node: values of the node; each of shape (nodes,).
-        weekday: values of the node on a weekday, Monday first; each of shape (nodes, 7).
-        monthday: values of the node on a day of the month; each of shape (nodes, 31).
-        ahead: values of the node for a day h after the origin; each of shape (nodes, 90),
+        weekday: values of the node on a weekday, Monday first; each of shape (nodes, 7). Weekly
+            data have one weekday.
+        monthday: values of the node on a day of the month; each of shape (nodes, 31). Weekly data
+            have none.
+        ahead: values of the node for a day h after the origin; each of shape (nodes, horizon),
             h = 1 first.
 
     Invariants: all float32; a value of ``ahead`` is NaN where the node had not yet sold a year
@@ -70,10 +78,11 @@ def check_days(snapshot: Snapshot) -> None:
     Raises:
         InputError: it holds fewer than `MIN_HISTORY_DAYS` days.
     """
-    if snapshot.n_days < MIN_HISTORY_DAYS:
+    step, least = snapshot.step, snapshot.step.steps_in(MIN_HISTORY_DAYS)
+    if snapshot.n_days < least:
         raise InputError(
-            f"The tables hold {snapshot.n_days} days of sales; a forecast needs "
-            f"{MIN_HISTORY_DAYS}. A source holds the whole past, not its newest days."
+            f"The tables hold {snapshot.n_days} {step}s of sales; a forecast needs "
+            f"{least}. A source holds the whole past, not its newest {step}s."
         )
 
 
@@ -81,46 +90,49 @@ def state_at(snapshot: Snapshot, origin: int) -> State:
     """Compute the features of every node's past at an origin.
 
     Args:
-        origin: index of the last known day, `MIN_HISTORY_DAYS` - 1 to the newest.
+        origin: index of the last known day; `MIN_HISTORY_DAYS` end with the earliest.
 
     Raises:
         ValueError: the origin lies outside that span.
     """
-    if not MIN_HISTORY_DAYS - 1 <= origin <= snapshot.newest_origin:
-        raise ValueError(
-            f"origin {origin} is not between {MIN_HISTORY_DAYS - 1} and {snapshot.newest_origin}"
-        )
-    past = slice(max(origin + 1 - TAIL_DAYS, 0), origin + 1)
-    units = pad_front(snapshot.history[:, past], TAIL_DAYS)
+    step, newest = snapshot.step, snapshot.newest_origin
+    earliest = first_origin(step)
+    if not earliest <= origin <= newest:
+        raise ValueError(f"origin {origin} is not between {earliest} and {newest}")
+    tail, recent = step.steps_in(TAIL_DAYS), step.steps_in(PAST_DAYS)
+    past = slice(max(origin + 1 - tail, 0), origin + 1)
+    units = pad_front(snapshot.history[:, past], tail)
     age = np.maximum(origin + 1 - snapshot.first_sale, 0)
     logs = Tail(np.log1p(units), age)
-    node = history.measure_levels(units, logs)
+    node = history.measure_levels(units, logs, step=step)
     node |= history.measure_past(snapshot, origin)
     weekday = measure_weekdays(snapshot, origin, logs)
-    node["sunday_index"] = weekday["weekday_index"][:, _SUNDAY]
-    past_days = slice(max(origin + 1 - PAST_DAYS, 0), origin + 1)
+    node["sunday_index"] = weekday["weekday_index"][:, _SUNDAY % step.week]
+    past_days = slice(max(origin + 1 - recent, 0), origin + 1)
     for covariate in snapshot.specification.known_ahead:
         values = snapshot.of_nodes(covariate, snapshot.past_values(covariate, past_days))
         # 0 would look like a change of a price; the mean adds nothing to its response
-        values = pad_front(values, PAST_DAYS, "constant" if covariate.kind.adds_up else "mean")
-        node |= covariates.measure_past(snapshot, covariate, values, logs.values[:, -PAST_DAYS:])
+        values = pad_front(values, recent, "constant" if covariate.kind.adds_up else "mean")
+        node |= covariates.measure_past(snapshot, covariate, values, logs.values[:, -recent:])
         weekday[f"{covariate.label}_weekday_8"] = SCALES[covariate.kind].of(
             average_weekdays(snapshot, origin, values, 8)
         )
     ordinary = mark_ordinary_days(snapshot, origin)
     weekday |= measure_ordinary_weekdays(snapshot, origin, units, logs, ordinary)
-    unusual_days = UnusualDays(logs, ordinary)
-    ahead = (
-        measure_years_before(logs)
-        | measure_name_effects(snapshot, origin, unusual_days)
-        | measure_open_share(snapshot, origin)
+    unusual_days = UnusualDays(logs, ordinary, step)
+    ahead = measure_years_before(logs, step=step, horizon=snapshot.horizon) | measure_name_effects(
+        snapshot, origin, unusual_days
     )
+    monthday = {}
+    if step is Step.DAY:
+        ahead |= measure_open_share(snapshot, origin)
+        monthday[MONTHDAY] = unusual_days.monthday_effects(snapshot, origin)
     return State(
         snapshot=snapshot,
         origin=origin,
         node=_to_float32(node),
         weekday=_to_float32(weekday),
-        monthday=_to_float32({MONTHDAY: unusual_days.monthday_effects(snapshot, origin)}),
+        monthday=_to_float32(monthday),
         ahead=_to_float32(ahead),
     )
 

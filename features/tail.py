@@ -10,9 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-YEAR = 364  # 52 weeks: keeps the weekday
-TAIL_DAYS = 2 * YEAR + 56
-"""Days up to an origin from which features of the past are computed."""
+TAIL_DAYS = 2 * 364 + 56
+"""Days up to an origin from which features of the past are computed: two years and 8 weeks."""
 
 Values = dict[str, NDArray[np.float64]]
 

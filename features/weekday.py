@@ -1,4 +1,7 @@
-"""Sales of every node on the weekdays before an origin."""
+"""Sales of every node on the weekdays before an origin.
+
+Weekly data have one weekday: shapes say 7 where they have 1.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,18 @@ from features.feature import LOG_UNITS, Feature, Group
 from features.tail import Tail, Values
 
 FEATURES = (
-    Feature("weekday_last", Group.WEEKDAY, LOG_UNITS, "the last same weekday"),
-    Feature("weekday_4", Group.WEEKDAY, LOG_UNITS, "mean of the last 4 same weekdays"),
-    Feature("weekday_8", Group.WEEKDAY, LOG_UNITS, "mean of the last 8 same weekdays"),
-    Feature("weekday_16", Group.WEEKDAY, LOG_UNITS, "mean of the last 16 same weekdays"),
+    Feature("weekday_last", Group.WEEKDAY, LOG_UNITS, "the last same weekday", daily=True),
+    Feature("weekday_4", Group.WEEKDAY, LOG_UNITS, "mean of the last 4 same weekdays", daily=True),
+    Feature("weekday_8", Group.WEEKDAY, LOG_UNITS, "mean of the last 8 same weekdays", daily=True),
+    Feature(
+        "weekday_16", Group.WEEKDAY, LOG_UNITS, "mean of the last 16 same weekdays", daily=True
+    ),
     Feature(
         "weekday_index",
         Group.WEEKDAY,
         LOG_UNITS,
         "the last 8 same weekdays less the mean of 56 days",
+        daily=True,
     ),
     Feature(
         "weekday_decayed",
@@ -39,6 +45,7 @@ FEATURES = (
         Group.WEEKDAY,
         LOG_UNITS,
         "weekday index of Sunday, which a day off may be like",
+        daily=True,
     ),
 )
 """In the order of the contract; the value of a row is that of the weekday of its day."""
@@ -50,15 +57,16 @@ _WEEKDAY_DECAY = 0.85
 
 def measure_weekdays(snapshot: Snapshot, origin: int, logs: Tail) -> Values:
     """Compute means of the last same weekdays, Monday first; each of shape (nodes, 7)."""
+    week = snapshot.step.week
     values: Values = {}
     for weeks in (1, 4, 8, 16):
-        days = logs.values[:, -7 * weeks :].reshape(len(logs.age), weeks, 7)
-        back = np.arange(7 * weeks)[::-1].reshape(weeks, 7)
+        days = logs.values[:, -week * weeks :].reshape(len(logs.age), weeks, week)
+        back = np.arange(week * weeks)[::-1].reshape(weeks, week)
         lived = (back[None] < logs.age[:, None, None]).sum(axis=1)
         mean = days.sum(axis=1) / np.maximum(lived, 1)
         values[f"weekday_{weeks}"] = _monday_first(snapshot, origin, mean)
     values["weekday_last"] = values.pop("weekday_1")
-    values["weekday_index"] = values["weekday_8"] - logs.mean(56)[:, None]
+    values["weekday_index"] = values["weekday_8"] - logs.mean(8 * week)[:, None]
     return values
 
 
@@ -73,12 +81,13 @@ def measure_ordinary_weekdays(
 
     Decayed mean, median, mean units, and share of days with sales.
     """
-    span = 7 * _WEEKDAY_WEEKS
-    shape = (len(logs.age), _WEEKDAY_WEEKS, 7)
+    week = snapshot.step.week
+    span = week * _WEEKDAY_WEEKS
+    shape = (len(logs.age), _WEEKDAY_WEEKS, week)
     days = logs.values[:, -span:].reshape(shape)
     raw = units[:, -span:].reshape(shape)
-    back = np.arange(span)[::-1].reshape(_WEEKDAY_WEEKS, 7)
-    use = (back[None] < logs.age[:, None, None]) & ordinary[-span:].reshape(_WEEKDAY_WEEKS, 7)
+    back = np.arange(span)[::-1].reshape(_WEEKDAY_WEEKS, week)
+    use = (back[None] < logs.age[:, None, None]) & ordinary[-span:].reshape(_WEEKDAY_WEEKS, week)
     weight = use * _WEEKDAY_DECAY ** np.arange(_WEEKDAY_WEEKS)[::-1][None, :, None]
 
     def mean(values: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -98,7 +107,8 @@ def average_weekdays(
     snapshot: Snapshot, origin: int, values: NDArray[np.float64], weeks: int
 ) -> NDArray[np.float64]:
     """Return the mean of the last `weeks` same weekdays, Monday first; shape (nodes, 7)."""
-    last = values[:, -7 * weeks :].reshape(len(values), weeks, 7).mean(axis=1)
+    week = snapshot.step.week
+    last = values[:, -week * weeks :].reshape(len(values), weeks, week).mean(axis=1)
     return _monday_first(snapshot, origin, last)
 
 

@@ -13,16 +13,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import Snapshot
 from features.matrix import Covariates, MatrixBuilder, known_covariates
 from features.state import State, state_at
-from models.baselines import WEEKS, Baseline, forecast_weekdays
+from models.baselines import Baseline, forecast_by_rule
 from models.bundle import Bundle
 from models.intervals import Intervals
 from models.methods import Method, methods_at
 from models.reconciliation import Coherent, Reconciliation
 
-ALL_HORIZONS = np.arange(1, MAX_HORIZON + 1)
 Progress = Callable[[int, int], None]
 """Called with the number of parts done and of all parts."""
 
@@ -56,6 +55,11 @@ class ForecastEngine:
         """Version of the forecasts: ``<bundle>.<snapshot>``."""
         return f"{self.bundle.name}.{self.snapshot.name}"
 
+    @property
+    def all_horizons(self) -> NDArray[np.intp]:
+        """The days after an origin that a forecast reaches."""
+        return np.arange(1, self.snapshot.horizon + 1)
+
     @cached_property
     def _newest_state(self) -> State:
         return state_at(self.snapshot, self.snapshot.newest_origin)
@@ -86,7 +90,7 @@ class ForecastEngine:
         base[modelled] = outputs.reshape(len(modelled), len(horizons))
         for rule, rows in self._fallbacks.items():
             history = self.snapshot.history[rows, : state.origin + 1]
-            base[rows] = forecast_weekdays(history, horizons, WEEKS[rule])
+            base[rows] = forecast_by_rule(history, horizons, rule, step=self.snapshot.step)
         base[modelled[~state.sold[modelled]]] = 0
         closed = self.snapshot.closed_ahead(state.origin, horizons)
         if closed is not None:
@@ -96,16 +100,20 @@ class ForecastEngine:
     def forecast(
         self,
         origin: int,
-        horizons: NDArray[np.intp] = ALL_HORIZONS,
+        horizons: NDArray[np.intp] | None = None,
         *,
         lead: int | None = None,
         progress: Progress = lambda done, total: None,
     ) -> Coherent:
         """Return coherent forecasts of all nodes from one origin; shape (nodes, horizons).
 
+        Args:
+            horizons: days after the origin; all by default.
+
         The model's rows are made in chunks of days, so that their memory does not grow with the
         number of days.
         """
+        horizons = self.all_horizons if horizons is None else horizons
         state = state_at(self.snapshot, origin)
         covariates = known_covariates(self.snapshot, origin, lead=lead)
         days = max(_CHUNK_ROWS // len(self.reconciliation.modelled_nodes), 1)

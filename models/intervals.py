@@ -26,34 +26,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.data.hierarchy import Hierarchy
+from models.buckets import Buckets, buckets_of
 
 Values = NDArray[np.float64]
-
-BUCKETS: tuple[tuple[int, int], ...] = ((1, 7), (8, 16), (17, 30), (31, 60), (61, 90))
-"""Horizon buckets for calibration and scores: first and last day after the origin."""
 
 PROBABILITIES = np.concatenate(
     ([0.0025, 0.005, 0.01], np.arange(0.025, 0.9751, 0.025), [0.99, 0.995, 0.9975])
 )
 MIN_NOMINAL, MAX_NOMINAL = 50, 99
 """Range of the nominal coverage of a request, in percent."""
-
-_CENTRES = np.array([(first + last) / 2 for first, last in BUCKETS])
-_EVERY_DAY = np.arange(1, BUCKETS[-1][1] + 1)
-_BUCKET_WEIGHTS = np.stack(
-    [np.interp(_EVERY_DAY, _CENTRES, unit) for unit in np.eye(len(BUCKETS))], axis=1
-)
-"""Weights of the buckets at each horizon, shape (horizons, buckets).
-
-A product with it interpolates values of the buckets linearly between the buckets' centres, so that
-widths do not jump at a bucket's border. Before the first and after the last centre the values are
-constant.
-"""
-
-
-def bucket_of(horizons: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the number of each horizon's bucket."""
-    return np.searchsorted([last for _, last in BUCKETS], horizons)
 
 
 @dataclass(frozen=True)
@@ -68,7 +49,7 @@ class LevelErrors:
         unsold: quantiles of the sales of nodes without sales up to the origin, shape
             (buckets, 1, probabilities), units.
         paths: residuals divided by their node's scale on all days after one origin, one path for
-            each of some nodes and origins, shape (paths, 90); none in older bundles.
+            each of some nodes and origins, shape (paths, horizon); none in older bundles.
         path_sizes: mean root of the forecast of each path, shape (paths,), ascending.
     """
 
@@ -76,7 +57,7 @@ class LevelErrors:
     sizes: Values
     quantiles: Values
     unsold: Values
-    paths: Values = field(default_factory=lambda: np.empty((0, BUCKETS[-1][1])))
+    paths: Values = field(default_factory=lambda: np.empty((0, 0)))
     path_sizes: Values = field(default_factory=lambda: np.empty(0))
 
 
@@ -138,7 +119,8 @@ class Intervals:
 
     def __init__(self, calibration: Calibration, hierarchy: Hierarchy) -> None:
         self._hierarchy = hierarchy
-        self._tables = [_Table(calibration.levels[level]) for level in hierarchy.levels]
+        buckets = buckets_of(hierarchy.specification)
+        self._tables = [_Table(calibration.levels[level], buckets) for level in hierarchy.levels]
         known = dict(zip(calibration.nodes, calibration.scale, strict=True))
         scales = [
             known.get(
@@ -147,7 +129,7 @@ class Intervals:
             for node in hierarchy.nodes
         ]
         # one product for all nodes: that of a single row may differ in the last bit
-        self._spread: Values = scale_at_days(np.array(scales))
+        self._spread: Values = buckets.at_days(np.array(scales))
 
     def bounds(
         self,
@@ -263,16 +245,12 @@ class Intervals:
         return list(zip(np.minimum(lower, totals), np.maximum(upper, totals), strict=True))
 
 
-def scale_at_days(scale: Values) -> Values:
-    """Return scales at every horizon, shape (nodes, 90), from those of the buckets."""
-    return scale @ _BUCKET_WEIGHTS.T
-
-
 class _Table:
     """Quantiles of a level at every horizon, cached by share, of which requests use few."""
 
-    def __init__(self, errors: LevelErrors) -> None:
+    def __init__(self, errors: LevelErrors, buckets: Buckets) -> None:
         self._errors = errors
+        self._weights = buckets.weights
         self._quantiles: dict[float, Values] = {}
         self._unsold: dict[float, Values] = {}
 
@@ -286,7 +264,7 @@ class _Table:
         return len(self._errors.paths) > 0
 
     def paths_like(self, size: float) -> Values:
-        """Return the residual paths of the nodes that are most similar in size; (paths, 90)."""
+        """Return the residual paths of the nodes most similar in size, shape (paths, horizon)."""
         sizes, count = self._errors.path_sizes, _MOST_PATHS
         first = int(np.searchsorted(sizes, size)) - count // 2
         first = max(min(first, len(sizes) - count), 0)
@@ -295,17 +273,15 @@ class _Table:
     def at(self, share: float) -> Values:
         """Return the quantiles of the groups at a share, shape (horizons, groups)."""
         if share not in self._quantiles:
-            self._quantiles[share] = _BUCKET_WEIGHTS @ _interpolate_quantiles(
-                self._errors.quantiles, share
-            )
+            of_buckets = _interpolate_quantiles(self._errors.quantiles, share)
+            self._quantiles[share] = self._weights @ of_buckets
         return self._quantiles[share]
 
     def unsold(self, share: float) -> Values:
         """Return the quantile of the sales of never-sold series, shape (horizons,), units."""
         if share not in self._unsold:
-            self._unsold[share] = (
-                _BUCKET_WEIGHTS @ _interpolate_quantiles(self._errors.unsold, share)
-            )[:, 0]
+            of_buckets = _interpolate_quantiles(self._errors.unsold, share)
+            self._unsold[share] = (self._weights @ of_buckets)[:, 0]
         return self._unsold[share]
 
 

@@ -48,8 +48,8 @@ class Method(StrEnum):
             similar series.
         MODEL_IDLE: by the model, for a series without a sale in the last `IDLE_DAYS` days.
         ZERO_NEVER_SOLD: zero by rule: the series has sold nothing up to the origin.
-        SEASONAL_NAIVE: by a rule, the last same weekday, which was better than the model.
-        WEEKDAY_MEAN: by a rule, the mean of the last 4 same weekdays, which was better.
+        SEASONAL_NAIVE, WEEKDAY_MEAN: by the rule of that name (`models.baselines`), which was
+            better than the model.
         SUM: of the forecasts of its bottom series.
     """
 
@@ -80,13 +80,14 @@ def methods_at(
         fallbacks: the rule that forecasts each instead of the model, or None; shape (n,).
     """
     first_sale = snapshot.first_sale[nodes]
-    recent = snapshot.history[nodes, max(origin + 1 - IDLE_DAYS, 0) : origin + 1]
+    idle, new = (snapshot.step.steps_in(days) for days in (IDLE_DAYS, NEW_DAYS))
+    recent = snapshot.history[nodes, max(origin + 1 - idle, 0) : origin + 1]
     cases = (  # the first that is true applies
         (nodes < snapshot.hierarchy.n_upper, Method.SUM),
         (first_sale > origin, Method.ZERO_NEVER_SOLD),
         *((fallbacks == rule, Method(rule.value)) for rule in Baseline),
         ((recent == 0).all(axis=1), Method.MODEL_IDLE),
-        (unseen | (origin - first_sale < NEW_DAYS), Method.MODEL_NEW),
+        (unseen | (origin - first_sale < new), Method.MODEL_NEW),
         (np.ones(len(nodes), dtype=np.bool_), Method.MODEL),
     )
     first = np.argmax([case for case, _ in cases], axis=0)

@@ -274,15 +274,17 @@ def with_holiday(snapshot: Snapshot, adjustment: Adjustment) -> Snapshot:
     """
     name = cast(str | None, adjustment.value)
     like = None if name is None else _find_last_holiday(snapshot, name, adjustment)
-    days = [
-        snapshot.date_at(day)
-        for day in range(adjustment.first, adjustment.last + 1)
-        if not _has_holiday(snapshot, day, name)
-    ]
-    if not days:
+    span = range(adjustment.first, adjustment.last + 1)
+    changed = [day for day in span if not _has_holiday(snapshot, day, name)]
+    if not changed:
         return snapshot
-    others = [row for row in snapshot.holidays if not (row.date in days and row.locale == NATIONAL)]
-    new = [] if like is None else [like.model_copy(update=_make_update(day)) for day in days]
+    dates = {date for day in changed for date in snapshot.dates_of(day)}
+    others = [
+        row for row in snapshot.holidays if not (row.date in dates and row.locale == NATIONAL)
+    ]
+    new = []
+    if like is not None:
+        new = [like.model_copy(update=_make_update(snapshot.date_at(day))) for day in changed]
     # a replaced snapshot has no cached calendar of the old holidays
     return replace(snapshot, holidays=(*others, *new))
 
@@ -312,8 +314,8 @@ def _format_names(names: set[str]) -> str:
 
 def _has_holiday(snapshot: Snapshot, day: int, name: str | None) -> bool:
     """Return whether a day already is the holiday of a name, or no holiday for None."""
-    day_of_rows = snapshot.date_at(day)
-    rows = [row for row in snapshot.holidays if row.date == day_of_rows and row.locale == NATIONAL]
+    dates = snapshot.dates_of(day)
+    rows = [row for row in snapshot.holidays if row.date in dates and row.locale == NATIONAL]
     if name is None:
         return not rows
     # a transferred holiday has the name without being a day off

@@ -25,7 +25,7 @@ from features.data.cells import safe_cell
 from features.data.findings import OnReport
 from features.data.hierarchy import Hierarchy
 from features.data.reading.layout import STANDARD, TableLayout
-from features.data.snapshot import MAX_HORIZON, Snapshot, load_snapshot
+from features.data.snapshot import Snapshot, load_snapshot
 from features.data.tables import check_reach, last_id, read_tables
 from features.state import check_days
 from models.bundle import read_specification
@@ -79,21 +79,22 @@ def forecast_file(
         on_report: called with the report of the check of the tables, unless it has an error.
 
     Raises:
-        DataError: a table is wrong, or test reaches beyond 90 days.
-        InputError: `out` cannot be written, `days` is not 1 to 90, or there is a test table,
-            which states the days itself.
+        DataError: a table is wrong, or test reaches beyond the horizon.
+        InputError: `out` cannot be written, `days` is more than the horizon, or there is a test
+            table, which states the days itself.
         ArtifactError: there is no bundle, or it does not fit the tables.
     """
     _check_output(out)
-    if days is not None and not 1 <= days <= MAX_HORIZON:
-        raise InputError(f"{days} days cannot be forecast, but 1 to {MAX_HORIZON}")
     bundle = store.current().bundle
     specification = read_specification(store.bundles / bundle)
+    step, horizon = specification.step, specification.horizon
+    if days is not None and not 1 <= days <= horizon:
+        raise InputError(f"{days} {step}s cannot be forecast, but 1 to {horizon}")
     clock = Clock(reporter or NullReporter())
     clock.plan([PlannedStep(name) for name in _STEPS])
     with clock.step("read tables"):
         tables = read_tables(data, layout, specification)
-        check_reach(data, tables, MAX_HORIZON, layout)
+        check_reach(data, tables, layout)
         on_report(tables.report)
         if tables.test is not None and days is not None:
             raise InputError(
@@ -112,7 +113,9 @@ def forecast_file(
     snapshot = serving.engine.snapshot
     wanted = (
         _request_days(
-            snapshot, days or DEFAULT_DAYS, first_id=0 if newest_id is None else newest_id + 1
+            snapshot,
+            days or min(DEFAULT_DAYS, horizon),
+            first_id=0 if newest_id is None else newest_id + 1,
         )
         if test is None
         else _request_test(snapshot, test)
@@ -164,7 +167,7 @@ def _request_test(snapshot: Snapshot, test: pl.DataFrame) -> pl.DataFrame:
     keys = list(snapshot.specification.series)
     keyed = test.with_columns(pl.col(keys).cast(pl.String))
     placed = keyed.join(labels, on=keys, how="left", maintain_order="left")
-    days_ahead = (pl.col("date") - snapshot.facts.origin).dt.total_days()
+    days_ahead = (pl.col("date") - snapshot.facts.origin).dt.total_days() // snapshot.step.days
     row_id = pl.col("id") if snapshot.specification.row_ids else pl.lit(None, dtype=pl.Int64)
     return placed.select(row_id.alias("id"), node=pl.col("row").cast(pl.Int64), horizon=days_ahead)
 

@@ -6,14 +6,12 @@ import numpy as np
 
 from errors import InputError
 from features.data.calendar import LONG_EVENT_DAYS
-from features.data.snapshot import MAX_HORIZON, Snapshot
-from features.state import MIN_HISTORY_DAYS
+from features.data.snapshot import Snapshot
+from features.state import first_origin
 
 MIN_TRAINING_DAYS = 240
 """Days that the first frozen model needs up to the first origin of the calibration."""
 MIN_CALIBRATION_ORIGINS = 8
-REQUIRED_DAYS = MAX_HORIZON + MIN_TRAINING_DAYS + 7 * MIN_CALIBRATION_ORIGINS + 1
-"""Days of sales that training needs."""
 MIN_ORDINARY_DAYS = 28
 """Least days outside long events for training the first frozen model, and for its errors."""
 
@@ -27,43 +25,53 @@ def first_day(snapshot: Snapshot) -> int:
     return int(snapshot.first_sale[0])
 
 
+def required_days(snapshot: Snapshot) -> int:
+    """Return the days of sales that training needs, and weeks of weekly sales."""
+    step = snapshot.step
+    calibration = MIN_CALIBRATION_ORIGINS * step.week
+    return snapshot.horizon + step.steps_in(MIN_TRAINING_DAYS) + calibration + 1
+
+
 def check_history(snapshot: Snapshot) -> None:
     """Refuse data with too few days of sales to train a model and to calibrate it.
 
     Raises:
         TooLittleHistoryError: nothing was sold, or for too few days.
     """
-    begin, days = first_day(snapshot), snapshot.n_days
+    begin, days, step = first_day(snapshot), snapshot.n_days, snapshot.step
+    required = required_days(snapshot)
     span = f"{snapshot.facts.first_date} to {snapshot.facts.origin}"
     if begin == days:
         raise TooLittleHistoryError(
-            f"training needs {REQUIRED_DAYS} days of sales, and nothing was sold: the sales of all "
-            f"{days} days of train, {span}, are 0"
+            f"training needs {required} {step}s of sales, and nothing was sold: the sales of all "
+            f"{days} {step}s of train, {span}, are 0"
         )
-    if days - begin < REQUIRED_DAYS:
+    if days - begin < required:
         why = "" if not begin else f": the first sale of the table is on {snapshot.date_at(begin)}"
         raise TooLittleHistoryError(
-            f"training needs {REQUIRED_DAYS} days of sales, not {days - begin}{why}"
+            f"training needs {required} {step}s of sales, not {days - begin}{why}"
         )
 
 
-def check_ordinary_days(snapshot: Snapshot, first_origin: int) -> None:
+def check_ordinary_days(snapshot: Snapshot, calibrated_from: int) -> None:
     """Refuse data of which nearly all days belong to long events, which training excludes.
 
     Args:
-        first_origin: of the calibration: the first frozen model learns from the days up to it,
-            and its errors are collected on the days after it.
+        calibrated_from: first origin of the calibration: the first frozen model learns from the
+            days up to it, and its errors are collected on the days after it.
 
     Raises:
         TooLittleHistoryError: fewer than `MIN_ORDINARY_DAYS` of either are ordinary.
     """
     ordinary = ~snapshot.calendar.singular[: snapshot.n_days]
-    learnt = ordinary[first_day(snapshot) + MIN_HISTORY_DAYS : first_origin + 1]
-    least = int(min(np.count_nonzero(learnt), np.count_nonzero(ordinary[first_origin + 1 :])))
-    if least < MIN_ORDINARY_DAYS:
+    step = snapshot.step
+    minimum = step.steps_in(MIN_ORDINARY_DAYS)
+    learnt = ordinary[first_day(snapshot) + first_origin(step) + 1 : calibrated_from + 1]
+    least = int(min(np.count_nonzero(learnt), np.count_nonzero(ordinary[calibrated_from + 1 :])))
+    if least < minimum:
         raise TooLittleHistoryError(
-            f"training needs {MIN_ORDINARY_DAYS} ordinary days of sales up to "
-            f"{snapshot.date_at(first_origin)} and after it, not {least}: events of more than "
+            f"training needs {minimum} ordinary {step}s of sales up to "
+            f"{snapshot.date_at(calibrated_from)} and after it, not {least}: events of more than "
             f"{LONG_EVENT_DAYS} days take {np.count_nonzero(~ordinary)} of the {snapshot.n_days} "
-            "days. List an event in holidays_events only on the days on which it moves sales"
+            f"{step}s. List an event in holidays_events only on the days on which it moves sales"
         )

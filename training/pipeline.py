@@ -23,7 +23,7 @@ from features.contract import Contract, contract_of
 from features.data.build import build_snapshot
 from features.data.findings import OnReport
 from features.data.reading.layout import STANDARD, TableLayout
-from features.data.snapshot import MAX_HORIZON, Snapshot, load_snapshot
+from features.data.snapshot import Snapshot, load_snapshot
 from features.data.specification import Expect, Specification
 from features.data.tables import CheckedTables, read_tables
 from features.matrix import MatrixBuilder
@@ -44,6 +44,7 @@ from training.evaluation.calibration import (
 )
 from training.evaluation.quality import (
     choose_fallbacks,
+    mark_seasoned,
     mean_known,
     quality_report,
     rule_errors,
@@ -52,7 +53,13 @@ from training.evaluation.quality import (
 )
 from training.evaluation.scores import calibration_scores
 from training.export import round_thresholds, to_onnx
-from training.history import MIN_TRAINING_DAYS, check_history, check_ordinary_days, first_day
+from training.history import (
+    MIN_CALIBRATION_ORIGINS,
+    MIN_TRAINING_DAYS,
+    check_history,
+    check_ordinary_days,
+    first_day,
+)
 from training.progress import Clock, NullReporter, PlannedStep, Reporter
 from training.recipe import Recipe, recipe_for
 
@@ -119,7 +126,8 @@ def train(
         snapshot = load_snapshot(artifact.path)
     check_history(snapshot)
     check_ordinary_days(snapshot, int(_list_frozen_origins(snapshot)[0].min()))
-    candidates = _list_candidates(snapshot, recipe or recipe_for(snapshot))
+    recipe = (recipe or recipe_for(snapshot)).reaching(snapshot.step, snapshot.horizon)
+    candidates = _list_candidates(snapshot, recipe)
     clock.plan(_plan_steps(snapshot, candidates))
     judged = _judge_candidates(snapshot, candidates, engine=engine, threads=threads, clock=clock)
     fitted = fit_model(
@@ -185,9 +193,16 @@ def _plan_fit_steps(snapshot: Snapshot, recipe: Recipe) -> list[PlannedStep]:
 
 def _list_frozen_origins(snapshot: Snapshot) -> list[NDArray[np.int64]]:
     """Return the origins of each frozen model of the calibration."""
-    last = snapshot.newest_origin - MAX_HORIZON
-    weeks = (last - first_day(snapshot) - MIN_TRAINING_DAYS) // 7
-    return chronological_blocks(weekly_origins(last, min(CALIBRATION_ORIGINS, weeks)))
+    # A model that is frozen long before the end has seen much less than the one that is served. So
+    # where forecasts reach far, the newest origins are those of which the usual horizon is known;
+    # enough earlier ones know the whole.
+    step = snapshot.step
+    reach = min(snapshot.horizon, step.default_horizon)
+    last = snapshot.newest_origin - reach
+    enough = (snapshot.horizon - reach) // step.week + MIN_CALIBRATION_ORIGINS
+    weeks = (last - first_day(snapshot) - step.steps_in(MIN_TRAINING_DAYS)) // step.week
+    count = min(max(CALIBRATION_ORIGINS, enough), weeks)
+    return chronological_blocks(weekly_origins(last, count, step=step))
 
 
 def fit_model(
@@ -296,7 +311,9 @@ def _judge_candidates(
     rules = {rule: rule_errors(snapshot, errors, rule) for rule in Baseline}
     fallbacks = {}
     if snapshot.specification.fallback:
-        fallbacks = choose_fallbacks(snapshot, errors, rules, expect)
+        seasoned = mark_seasoned(snapshot, errors.origins)
+        of_rules = {rule: each.select(seasoned) for rule, each in rules.items()}
+        fallbacks = choose_fallbacks(snapshot, errors.select(seasoned), of_rules, expect)
     served = with_fallbacks(snapshot, errors, rules, fallbacks)
     compared = {
         str(Expect.MEDIAN if each.target == "log" else Expect.MEAN): score

@@ -8,7 +8,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import Snapshot
+from features.data.step import Step
 
 Target = Literal["log", "mean"]
 
@@ -64,7 +65,7 @@ class Recipe(_Frozen):
     """Training parameters; part of the bundle's manifest.
 
     Attributes:
-        segments: by horizon, the nearest first; the last reaches `MAX_HORIZON`.
+        segments: by horizon, the nearest first; the last reaches the horizon of the data.
         groups: number of random groups of series at each origin, each with horizons of its own,
             so that every origin contributes many horizons.
         seed: of every random draw.
@@ -77,8 +78,8 @@ class Recipe(_Frozen):
     @model_validator(mode="after")
     def _segments_fit_together(self) -> Self:
         lasts = [segment.last_horizon for segment in self.segments]
-        if not lasts or sorted(set(lasts)) != lasts or lasts[-1] != MAX_HORIZON:
-            raise ValueError(f"segments must follow each other and end at {MAX_HORIZON}")
+        if not lasts or sorted(set(lasts)) != lasts:
+            raise ValueError("segments must follow each other")
         names = [member.name for segment in self.segments for member in segment.members]
         if len(names) != len(set(names)):
             raise ValueError("two members have the same name")
@@ -88,6 +89,11 @@ class Recipe(_Frozen):
             if not math.isclose(sum(segment.blend.values()), 1):
                 raise ValueError("the weights of a blend must add up to 1")
         return self
+
+    @property
+    def horizon(self) -> int:
+        """Days after the origin that it forecasts."""
+        return self.segments[-1].last_horizon
 
     @property
     def target(self) -> Target:
@@ -109,6 +115,27 @@ class Recipe(_Frozen):
         )
         return self.model_copy(update={"segments": segments})
 
+    def reaching(self, step: Step, horizon: int) -> Recipe:
+        """Return the recipe of daily data and 90 days for another step or horizon.
+
+        Segments that would reach the whole horizon become one, which fits the members of all.
+        """
+        if step is Step.DAY and horizon == self.horizon:
+            return self
+        lasts = [max(step.steps_in(segment.last_horizon), 1) for segment in self.segments[:-1]]
+        near = sum(last < horizon for last in lasts)
+        joined = self.segments[near:]
+        last = joined[-1].model_copy(
+            update={
+                "members": tuple(member for segment in joined for member in segment.members),
+                "blend": joined[0].blend,
+            }
+        )
+        segments = zip((*self.segments[:near], last), (*lasts[:near], horizon), strict=True)
+        return self.model_copy(
+            update={"segments": tuple(_reach(segment, step, last) for segment, last in segments)}
+        )
+
     def lighter(self) -> Recipe:
         """Return a recipe at about a third of the cost: fewer rows, fewer trees, faster learning.
 
@@ -119,7 +146,13 @@ class Recipe(_Frozen):
         )
 
 
+def _reach(segment: Segment, step: Step, last_horizon: int) -> Segment:
+    origin_step = max(step.steps_in(segment.origin_step), 1)
+    return segment.model_copy(update={"last_horizon": last_horizon, "origin_step": origin_step})
+
+
 _LIGHTER = 0.6
+_DAYS = Step.DAY.default_horizon
 
 
 def _lighten(segment: Segment) -> Segment:
@@ -169,7 +202,7 @@ def _make_two_segments(
                 blend={"near": 0.3, "volume": 0.4, "far": 0.3},
             ),
             Segment(
-                last_horizon=MAX_HORIZON,
+                last_horizon=_DAYS,
                 years=3.0,
                 origin_step=step,
                 max_rows=far_rows,

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.blocks import Rows
-from features.data.snapshot import MAX_HORIZON
+from features.data.step import Step
 from features.matrix import MatrixBuilder, known_covariates
-from features.state import MIN_HISTORY_DAYS, state_at
-from features.tail import YEAR
+from features.state import first_origin, state_at
 from models.engine import Progress
 from training.history import TooLittleHistoryError, first_day
 from training.recipe import Recipe, Segment
@@ -62,11 +61,12 @@ def training_rows(
     Raises:
         TooLittleHistoryError: there is not enough for a single row.
     """
+    step = builder.snapshot.step
     begin = min(first_day(builder.snapshot), last_target)
-    origins = _list_origins(segment, last_target - 1, begin=begin)
+    origins = _list_origins(segment, last_target - 1, begin=begin, step=step)
     if not len(origins):
         raise TooLittleHistoryError(
-            f"training needs at least {MIN_HISTORY_DAYS + 1} days of sales, "
+            f"training needs at least {first_origin(step) + 2} {step}s of sales, "
             f"not {last_target + 1 - begin}"
         )
     bottoms = builder.snapshot.hierarchy.n_bottom
@@ -86,7 +86,8 @@ def training_rows(
     rows = _concatenate(parts)
     if not len(rows.units) and share is None:
         raise TooLittleHistoryError(
-            f"there is no day of sales to learn from up to {builder.snapshot.date_at(last_target)}"
+            f"there is no {step} of sales to learn from up to "
+            f"{builder.snapshot.date_at(last_target)}"
         )
     return rows
 
@@ -114,7 +115,7 @@ class _Draws:
         reach = reach[~snapshot.calendar.singular[origin + reach]]
         count = min(self.horizons_each, len(reach))
         state = state_at(snapshot, origin)
-        covariates = known_covariates(snapshot, origin, lead=_draw_lead(draw))
+        covariates = known_covariates(snapshot, origin, lead=_draw_lead(draw, snapshot.horizon))
         bottoms = np.arange(snapshot.hierarchy.n_upper, len(snapshot.hierarchy))
         series = draw.permutation(bottoms[state.sold[bottoms]])
         parts = []
@@ -137,18 +138,18 @@ def _concatenate(parts: Sequence[TrainingSet]) -> TrainingSet:
     return TrainingSet(rows, units, origin, parts[0].names)
 
 
-def _list_origins(segment: Segment, last: int, *, begin: int) -> NDArray[np.int64]:
+def _list_origins(segment: Segment, last: int, *, begin: int, step: Step) -> NDArray[np.int64]:
     """Return origins, oldest first, counted back from `last`, the newest that has a target.
 
     They begin a year after the first day with sales (`begin`), from where features of the year
     before exist, unless that left less than another year of targets.
     """
-    start = begin + (YEAR if last > begin + 2 * YEAR else MIN_HISTORY_DAYS - 1)
-    start = max(start, last - round(segment.years * YEAR))
+    start = begin + (step.year if last > begin + 2 * step.year else first_origin(step))
+    start = max(start, last - round(segment.years * step.year))
     return np.arange(last, start - 1, -segment.origin_step)[::-1]
 
 
-def _draw_lead(draw: np.random.Generator) -> int:
+def _draw_lead(draw: np.random.Generator, horizon: int) -> int:
     """Draw the days on which covariates are known: none, all, or any number, equally likely."""
     kind = draw.integers(3)
-    return (0, MAX_HORIZON, int(draw.integers(1, MAX_HORIZON)))[kind]
+    return (0, horizon, int(draw.integers(1, max(horizon, 2))))[kind]

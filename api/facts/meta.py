@@ -8,11 +8,11 @@ from api.http.operation import operation
 from api.http.responses import reference
 from api.http.tags import Tag
 from api.schemas.facts import CovariateInfo, LevelInfo, MetaAnswer, StoreInfo
-from api.schemas.requests import HORIZONS
+from api.schemas.requests import horizons_of
 from features.data.hierarchy import Hierarchy
-from features.data.snapshot import MAX_HORIZON
+from features.state import first_origin
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
-from models.serving.forecaster import FIRST_ORIGIN, Forecaster
+from models.serving.forecaster import Forecaster
 
 
 @operation("GET", "/meta", Tag.FACTS, etag=True)
@@ -46,10 +46,12 @@ async def meta(forecaster: Forecaster) -> MetaAnswer:
             ),
         },
         forecast={
-            "first": snapshot.date_at(FIRST_ORIGIN + 1),
-            "last": snapshot.date_at(snapshot.newest_origin + MAX_HORIZON),
+            "first": snapshot.date_at(first_origin(snapshot.step) + 1),
+            "last": snapshot.date_at(snapshot.newest_origin + snapshot.horizon),
         },
-        horizons=HORIZONS,
+        step=snapshot.step,
+        max_horizon=snapshot.horizon,
+        horizons=horizons_of(snapshot.specification),
         intervals=(MIN_NOMINAL, MAX_NOMINAL),
         features=engine.bundle.contract.names,
         model_version=engine.bundle.name,

@@ -151,11 +151,15 @@ async def predict(forecaster: Forecaster, payload: RowRequest, request: Request)
     """Forecast one row of the model, with features from the request: a base forecast."""
     engine = forecaster.release.engine
     snapshot, contract = engine.snapshot, engine.bundle.contract
+    reach = snapshot.horizon
     origin = None
     if isinstance(payload.features, list) and payload.date is not None:
         raise _array_with_series()
     if payload.series is None and payload.store_nbr is None and payload.family is None:
-        row, filled = whole_row(contract, payload.features), []
+        row, filled = (
+            whole_row(contract, payload.features, reach=reach),
+            [],
+        )
     elif payload.series is None and (payload.store_nbr is None or payload.family is None):
         raise _incomplete_series("store_nbr" if payload.store_nbr is None else "family")
     elif isinstance(payload.features, list):
@@ -165,7 +169,7 @@ async def predict(forecaster: Forecaster, payload: RowRequest, request: Request)
         window = window_of(snapshot, payload.date, 1)
         await charge(request, cost_of_origin(snapshot, window))
         known = await anyio.to_thread.run_sync(_row_from_snapshot, forecaster, node, window)
-        row = filled_row(contract, payload.features, known)
+        row = filled_row(contract, payload.features, known, reach=reach)
         filled = [name for name in contract.names if name not in payload.features]
         origin = snapshot.date_at(window.origin)
     units = await forecast_base(forecaster, row[None])

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from api.http.parsing import MOST_FAULTS, did_you_mean, escape_pointer, shorten
 from errors import Code, FieldError, Problem
-from features.contract import Contract
-from features.data.snapshot import MAX_HORIZON
+from features.contract import HORIZON, Contract
 
 Row = NDArray[np.float32]
 
@@ -43,8 +42,13 @@ def _as_float(value: float) -> float:
         return math.inf
 
 
-def whole_row(contract: Contract, features: Sequence[Any] | Mapping[str, Any]) -> Row:
+def whole_row(
+    contract: Contract, features: Sequence[Any] | Mapping[str, Any], *, reach: int
+) -> Row:
     """Return a row from all of its features: an array in the contract's order, or every name.
+
+    Args:
+        reach: the last horizon that the model forecasts.
 
     Raises:
         Problem: INVALID_FEATURES, with what is expected.
@@ -62,7 +66,8 @@ def whole_row(contract: Contract, features: Sequence[Any] | Mapping[str, Any]) -
                     )
                 ]
             )
-        return filled_row(contract, features, np.zeros(len(names), dtype=np.float32))
+        zeros = np.zeros(len(names), dtype=np.float32)
+        return filled_row(contract, features, zeros, reach=reach)
     if len(features) != len(names):
         detail = (
             f"The array has {len(features)} values; {len(names)} are expected, in the order of "
@@ -70,23 +75,28 @@ def whole_row(contract: Contract, features: Sequence[Any] | Mapping[str, Any]) -
         )
         raise _features_problem([FieldError("/features", detail)])
     numbers = numbers_of(features)
-    if numbers is not None and _is_valid_row(contract, numbers):
+    if numbers is not None and _is_valid_row(contract, numbers, reach):
         return numbers.astype(np.float32)
     return _override_columns(
-        contract, dict(enumerate(features)), np.zeros(len(names), dtype=np.float32)
+        contract,
+        dict(enumerate(features)),
+        np.zeros(len(names), dtype=np.float32),
+        reach=reach,
     )
 
 
-def _is_valid_row(contract: Contract, row: NDArray[np.float64]) -> bool:
+def _is_valid_row(contract: Contract, row: NDArray[np.float64], reach: int) -> bool:
     """Return whether `_parse_value` would accept every number of a row, checked as arrays."""
-    least, most, whole = _column_bounds(contract.digest, contract)
+    least, most, whole = _column_bounds(contract.digest, contract, reach)
     missing = np.isnan(row)
     inside = (row >= least) & (row <= most) & (~whole | (row == np.floor(row)))
-    return bool((inside | missing).all()) and not missing[contract.names.index("horizon")]
+    return bool((inside | missing).all()) and not missing[contract.horizon_column]
 
 
-@cached(LRUCache(8), key=lambda digest, contract: digest)
-def _column_bounds(digest: str, contract: Contract) -> tuple[Bound, Bound, NDArray[np.bool_]]:
+@cached(LRUCache(8), key=lambda digest, contract, reach: (digest, reach))
+def _column_bounds(
+    digest: str, contract: Contract, reach: int
+) -> tuple[Bound, Bound, NDArray[np.bool_]]:
     """Return the least and largest value of each column, and whether it must be whole."""
     least, most = (
         np.full(len(contract.names), -_MAX_FLOAT32),
@@ -94,15 +104,18 @@ def _column_bounds(digest: str, contract: Contract) -> tuple[Bound, Bound, NDArr
     )
     whole = np.zeros(len(contract.names), dtype=bool)
     limits = {name: (-1, len(known) - 1) for name, known in contract.categories.items()}
-    limits["horizon"] = (1, MAX_HORIZON)
+    limits[HORIZON] = (1, reach)
     for name, (low, high) in limits.items():
         column = contract.names.index(name)
         least[column], most[column], whole[column] = low, high, True
     return least, most, whole
 
 
-def filled_row(contract: Contract, features: Mapping[str, Any], base: Row) -> Row:
+def filled_row(contract: Contract, features: Mapping[str, Any], base: Row, *, reach: int) -> Row:
     """Return the row `base` with the values of some names replaced.
+
+    Args:
+        reach: the last horizon that the model forecasts.
 
     Raises:
         Problem: INVALID_FEATURES, with the names that may have been meant.
@@ -119,18 +132,27 @@ def filled_row(contract: Contract, features: Mapping[str, Any], base: Row) -> Ro
             ]
         )
     return _override_columns(
-        contract, {known[name]: value for name, value in features.items()}, base, by_name=True
+        contract,
+        {known[name]: value for name, value in features.items()},
+        base,
+        reach=reach,
+        by_name=True,
     )
 
 
 def _override_columns(
-    contract: Contract, values: Mapping[int, Any], base: Row, *, by_name: bool = False
+    contract: Contract,
+    values: Mapping[int, Any],
+    base: Row,
+    *,
+    reach: int,
+    by_name: bool = False,
 ) -> Row:
     row, faults = base.copy(), []
     for column, value in values.items():
         name = contract.names[column]
         try:
-            row[column] = _parse_value(contract, name, value)
+            row[column] = _parse_value(contract, name, value, reach)
         except ValueError as error:
             faults.append(FieldError(f"/features/{name if by_name else column}", str(error)))
     if faults:
@@ -138,13 +160,13 @@ def _override_columns(
     return row
 
 
-def _parse_value(contract: Contract, name: str, value: Any) -> float:
+def _parse_value(contract: Contract, name: str, value: Any, reach: int) -> float:
     """Return a value as the model takes it: NaN for null, the code of a category's name.
 
     Raises:
         ValueError: the column does not take the value, with the text for the caller.
     """
-    if value is None and name != "horizon":
+    if value is None and name != HORIZON:
         return math.nan
     if isinstance(value, str) and name in contract.categories:
         known = dict.fromkeys(contract.categories[name])
@@ -153,12 +175,12 @@ def _parse_value(contract: Contract, name: str, value: Any) -> float:
         return float(contract.code(name, [value])[0])
     if isinstance(value, bool) or not isinstance(value, int | float):
         expected = "a number, a name or null" if name in contract.categories else "a number or null"
-        expected = "a whole number" if name == "horizon" else expected
+        expected = "a whole number" if name == HORIZON else expected
         raise ValueError(f"{name} must be {expected}")
     if abs(value) > _MAX_FLOAT32:  # an infinite value too
         raise ValueError(f"{name} must be a float32, at most {_MAX_FLOAT32:.3g}")
-    if name == "horizon" and (value != int(value) or not 1 <= value <= MAX_HORIZON):
-        raise ValueError(f"horizon must be a whole number of days, 1 to {MAX_HORIZON}")
+    if name == HORIZON and (value != int(value) or not 1 <= value <= reach):
+        raise ValueError(f"horizon must be a whole number, 1 to {reach}")
     if name in contract.categories and value not in range(-1, len(contract.categories[name])):
         raise ValueError(f"{name} is the name of one, or its code in the model, -1 where it is new")
     return float(value)

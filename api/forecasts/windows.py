@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from api.schemas.requests import Horizon
 from errors import Code, FieldError, Problem
-from features.data.snapshot import MAX_HORIZON, Snapshot
-from models.serving.forecaster import FIRST_ORIGIN
+from features.data.snapshot import Snapshot
+from features.state import first_origin
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,23 @@ def window_of(
         pointer: to `first` in the request, for the problem.
 
     Raises:
-        Problem: INVALID_DATE, with the earliest and the latest valid date.
+        Problem: INVALID_DATE, with the earliest and the latest valid date; INVALID_HORIZON, with
+            the largest.
     """
-    newest = snapshot.newest_origin
+    newest, reach = snapshot.newest_origin, snapshot.horizon
+    if days > reach:
+        detail = f"A number of at most {reach} is expected, not {days}"
+        raise Problem.in_field(Code.INVALID_HORIZON, pointer.replace("date", "horizon"), detail)
     start = newest + 1 if first is None else snapshot.index_of(first)
     origin = min(start - 1, newest)
-    last_start = newest + MAX_HORIZON - days + 1
-    if not FIRST_ORIGIN + 1 <= start <= last_start:
-        earliest, latest = snapshot.date_at(FIRST_ORIGIN + 1), snapshot.date_at(last_start)
-        length = "one day" if days == 1 else f"{days} days"
-        detail = f"A forecast of {length} may begin from {earliest} to {latest}, not on {first}."
+    earliest, latest = first_origin(snapshot.step) + 1, newest + reach - days + 1
+    if not earliest <= start <= latest:
+        step = snapshot.step
+        length = f"one {step}" if days == 1 else f"{days} {step}s"
+        detail = (
+            f"A forecast of {length} may begin from {snapshot.date_at(earliest)} to "
+            f"{snapshot.date_at(latest)}, not on {first}."
+        )
         raise Problem(Code.INVALID_DATE, detail, errors=[FieldError(pointer, detail)])
     return ForecastWindow(origin=origin, horizons=np.arange(start - origin, start - origin + days))
 
@@ -64,5 +71,6 @@ def previous_days(snapshot: Snapshot, window: ForecastWindow) -> slice | None:
     Return None where sales of that period are not known: the window begins too late or too early.
     """
     length = len(window.horizons)
-    start = int(window.days[0]) - 7 * -(-length // 7)
+    week = snapshot.step.week
+    start = int(window.days[0]) - week * -(-length // week)
     return slice(start, start + length) if 0 <= start <= snapshot.n_days - length else None

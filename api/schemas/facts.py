@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from api.schemas.answer import Answer, SnapshotRef
 from features.data.specification import Kind
+from features.data.step import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +128,13 @@ class MetaAnswer(Answer):
     (`promotions_known_through`)."""
     forecast: dict[str, dt.date]
     """First and last day that a forecast may reach."""
+    step: Step
+    """Time from one value of a series to the next: with `week`, what is said of days elsewhere
+    holds for weeks, and a date stands for its week."""
+    max_horizon: int
+    """Most days, or weeks of weekly data, of a forecast."""
     horizons: tuple[int, ...]
-    """Common numbers of days of a forecast, which may have any from 1 to 90."""
+    """Common ones; any from 1 to `max_horizon` is answered."""
     intervals: tuple[int, int]
     """Least and largest nominal coverage of an interval, in percent."""
     features: tuple[str, ...]

@@ -23,7 +23,8 @@ from typing_extensions import TypeAliasType
 from api.schemas.field_codes import RefusedAs
 from errors import Code
 from features.data.reading.days import describe_form
-from features.data.snapshot import MAX_HORIZON
+from features.data.specification import Specification
+from features.data.step import Step
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 
 _EXACT_LIMIT = 2**53
@@ -38,10 +39,18 @@ def _whole_number(value: object) -> object:
 
 WholeNumber = Annotated[int, BeforeValidator(_whole_number), Field(strict=True)]
 
-HORIZONS = (15, 30, 60, 90)
-"""Numbers of days that clients of the replaced system choose from."""
+HORIZONS = {Step.DAY: (15, 30, 60, 90), Step.WEEK: (4, 8, 13, 26, 52)}
+"""Common horizons; those of days are what clients of the replaced system choose from."""
+
+
+def horizons_of(specification: Specification) -> tuple[int, ...]:
+    """Return the common horizons that forecasts reach, or the longest alone."""
+    reach = specification.horizon
+    return tuple(each for each in HORIZONS[specification.step] if each <= reach) or (reach,)
+
+
 # aliases with a name of their own, under which the OpenAPI document describes them once
-Horizon = TypeAliasType("Horizon", Annotated[WholeNumber, Field(ge=1, le=MAX_HORIZON)])
+Horizon = TypeAliasType("Horizon", Annotated[WholeNumber, Field(ge=1, le=Step.DAY.max_horizon)])
 Operation = TypeAliasType("Operation", Literal["set", "add", "multiply"])
 DEFAULT_INTERVALS = (80, 95)
 Nominal = Annotated[WholeNumber, Field(ge=MIN_NOMINAL, le=MAX_NOMINAL)]
@@ -114,7 +123,7 @@ class SimpleRequest(Request):
     date: Annotated[Day | None, _A_DATE] = None
     """First day to forecast; if left out, the day after the newest sales."""
     horizon: Annotated[Horizon, _A_HORIZON]
-    """Days to forecast, 1 to 90."""
+    """Days to forecast, or weeks of weekly data: 1 to `max_horizon` of `/meta`."""
     intervals: Intervals = DEFAULT_INTERVALS
     """Nominal coverage of the requested intervals, in percent."""
 
@@ -123,7 +132,7 @@ class Period(StrEnum):
     """Days that a forecast adds up.
 
     Attributes:
-        DAY: none: each day by itself.
+        DAY: none: each day by itself, or each week of weekly data.
         WEEK: those of a week that begins on Monday.
         MONTH: those of a calendar month.
         HORIZON: all.
@@ -141,7 +150,7 @@ class ForecastRequest(NodeRequest):
     date: Annotated[Day | None, _A_DATE] = None
     """First day to forecast; if left out, the day after the newest sales."""
     horizon: Annotated[Horizon, _A_HORIZON]
-    """Days to forecast, 1 to 90."""
+    """Days to forecast, or weeks of weekly data: 1 to `max_horizon` of `/meta`."""
     intervals: Intervals = DEFAULT_INTERVALS
     """Nominal coverage of the requested intervals, in percent."""
     period: Period = Period.DAY

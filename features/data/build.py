@@ -39,8 +39,9 @@ from features.data.hierarchy import Hierarchy
 from features.data.history import Cells, with_estimates
 from features.data.outliers import plan_outliers, sales_outliers, value_outliers
 from features.data.returns import without_returns
-from features.data.snapshot import MAX_HORIZON, SnapshotFacts, dump_rows
+from features.data.snapshot import SnapshotFacts, dump_rows
 from features.data.specification import Covariate, Kind, Missing
+from features.data.step import Step
 from features.data.table_report import write_report
 from features.data.tables import CheckedTables, Tables
 from storage.artifacts import Artifact, seal, staging
@@ -111,11 +112,13 @@ class _Panel:
         self._tables = tables
         self._specification = specification = tables.specification
         self.first, self.origin = _find_span(tables.train)
-        self.n_days = (self.origin - self.first).days + 1
+        self._step = specification.step
+        self.n_days = (self.origin - self.first).days // self._step.days + 1
+        self._reach = self.n_days + specification.horizon
         keys = list(specification.series)
         self._series = tables.train.select(keys).unique().sort(keys).with_row_index("series")
         self.hierarchy = build_hierarchy(tables)
-        late = undelivered_days(tables.train, keys)
+        late = undelivered_days(tables.train, keys, step=self._step)
         if specification.missing is Missing.CLOSED:  # a late row looks like a closed day
             late = late.clear()
         self._late = self._locate(late)
@@ -123,7 +126,8 @@ class _Panel:
 
     def date_at(self, index: int) -> date:
         """Return the date of an index, and that of the origin for an earlier one."""
-        return date.fromordinal(self.first.toordinal() + max(index, self.n_days - 1))
+        days = max(index, self.n_days - 1) * self._step.days
+        return date.fromordinal(self.first.toordinal() + days)
 
     @staticmethod
     def last_known(values: NDArray[np.float32]) -> int:
@@ -136,7 +140,7 @@ class _Panel:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]:
         """Return the sales of the bottom series, those that features read, and the days' status.
 
-        The sales are of shape (series, days), the status of shape (series, days + 90).
+        The sales are of shape (series, days), the status of shape (series, days + horizon).
         """
         specification, train = self._specification, self._tables.train
         absent, late = self._find_absent_days(), self._late
@@ -149,12 +153,13 @@ class _Panel:
         status = self._find_status(absent)
         known = status[:, : self.n_days]
         if specification.missing is Missing.ZERO:
-            rows, days = find_long_shuts(bottoms, self.hierarchy.group_of(specification.site))
+            sites = self.hierarchy.group_of(specification.site)
+            rows, days = find_long_shuts(bottoms, sites, step=self._step)
             known[rows, days] = np.where(known[rows, days] == OPEN, LONG_SHUT, known[rows, days])
         outliers = self._locate(sales_outliers(train, specification.series))
         known[outliers] = OUTLIER
         rows, days = np.nonzero(np.isnan(bottoms) | np.isin(known, (CLOSED, OUTLIER)))
-        return bottoms, with_estimates(bottoms, (rows, days)), status
+        return bottoms, with_estimates(bottoms, (rows, days), step=self._step), status
 
     def _find_absent_days(self) -> NDArray[np.bool_]:
         """Return the days without a row since the first of each series; shape (series, days)."""
@@ -165,9 +170,9 @@ class _Panel:
         return absent
 
     def _find_status(self, absent: NDArray[np.bool_]) -> NDArray[np.uint8]:
-        """Return which days are stated as closed, shape (series, days + 90)."""
+        """Return which days are stated as closed, shape (series, days + horizon)."""
         specification = self._specification
-        status = np.full((len(absent), self.n_days + MAX_HORIZON), OPEN, dtype=np.uint8)
+        status = np.full((len(absent), self._reach), OPEN, dtype=np.uint8)
         if specification.open is not None:
             status[:, self.n_days :] = NOT_STATED
             closed = pl.when("open").then(OPEN).otherwise(CLOSED).cast(pl.UInt8)
@@ -180,7 +185,7 @@ class _Panel:
         """Return the sales, and the days ahead that a forecast reaches, with their cells."""
         tables = [self._tables.train]
         if self._tables.test is not None:
-            last = self.origin + pl.duration(days=MAX_HORIZON)
+            last = self.origin + pl.duration(days=self._specification.horizon * self._step.days)
             tables.append(self._tables.test.filter(pl.col("date") <= last))
         return [_Placed(table, self._locate_rows(table)) for table in tables]
 
@@ -195,7 +200,7 @@ class _Panel:
     def _planned(self, covariate: Covariate) -> NDArray[np.float32]:
         """Return a covariate of the tables of sales and of days ahead, shape (series, days)."""
         pooled, value = self._specification.pooled, _values_of(covariate)
-        out = np.full((self._series.height, self.n_days + MAX_HORIZON), np.nan, dtype=np.float32)
+        out = np.full((self._series.height, self._reach), np.nan, dtype=np.float32)
         if covariate.kind.adds_up:
             out[:, : self.n_days] = 0  # a day without a row is one without promotion
             out[self._late] = np.nan
@@ -211,7 +216,7 @@ class _Panel:
 
     def _dated(self, covariate: Covariate) -> NDArray[np.float32]:
         """Return a covariate of a table of its own that is known ahead, shape (series, days)."""
-        grid = self._grid(covariate, self.n_days + MAX_HORIZON)
+        grid = self._grid(covariate, self._reach)
         if covariate.kind.adds_up:
             grid = self._without_gaps(covariate, grid)
         group = self.hierarchy.group_of(*covariate.by)
@@ -252,7 +257,7 @@ class _Panel:
         groups = pl.DataFrame(
             {key: self.hierarchy.bottoms[key] for key in keys} | {"group": group}
         ).unique()
-        rows = rows.filter(pl.col("day").is_between(0, n_days - 1))
+        rows = self._within_steps(covariate, rows.filter(pl.col("day").is_between(0, n_days - 1)))
         out = np.full((int(group.max()) + 1, n_days), np.nan, dtype=np.float32)
         # a row without a value in a key column holds for all of its values
         whole = rows.filter(pl.all_horizontal(pl.col(keys).is_null())) if keys else rows
@@ -262,6 +267,16 @@ class _Panel:
             values = placed[covariate.name].to_numpy()
             out[placed["group"].to_numpy(), placed["day"].to_numpy()] = values
         return out
+
+    def _within_steps(self, covariate: Covariate, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return one row for each step, of a table whose rows may be nearer to each other."""
+        if self._step is Step.DAY:
+            return rows
+        value = pl.col(covariate.name)
+        of_week = {Kind.COUNT: value.sum(), Kind.FLAG: value.max()}.get(
+            covariate.kind, value.mean()
+        )
+        return rows.group_by(*covariate.by, "day", maintain_order=True).agg(of_week)
 
     def _locate_rows(self, frame: pl.DataFrame) -> Cells:
         """Return the series and the day of each row."""
@@ -288,7 +303,8 @@ class _Panel:
     @property
     def _day_of_row(self) -> pl.Expr:
         """Index of the date of each row."""
-        return (pl.col("date") - self.first).dt.total_days()
+        days = (pl.col("date") - self.first).dt.total_days()
+        return (days + self._specification.shift) // self._step.days
 
 
 @dataclass(frozen=True)

@@ -87,8 +87,8 @@ class Calendar:
     """Calendar of a span of dates.
 
     Attributes:
-        dates: shape (dates,), consecutive days.
-        weekday: shape (dates,), Monday 0 to Sunday 6.
+        dates: shape (dates,), consecutive days, or one for each of consecutive weeks.
+        weekday: shape (dates,), Monday 0 to Sunday 6; 0 where a date stands for a week.
         day: for each name, values that hold everywhere; shape (dates,), float32.
         site: for each name, values of each site; shape (sites, dates), float32.
         names: shape (dates,): name of the national holiday or event, or `NO_HOLIDAY`; the
@@ -163,6 +163,40 @@ def build_calendar(
         },
         names=names.astype(np.str_),
         singular=_flag_days(dates, (event for event in events if _is_event(event, long))) > 0,
+    )
+
+
+def calendar_of_weeks(dates: Dates, daily: Calendar) -> Calendar:
+    """Return the calendar of weeks from that of their days.
+
+    A flag becomes the number of its days in the week, a distance the least of the week; a week has
+    the first name of its days, and is singular if most of its days are. Other values are those of
+    the first day. There is one weekday, 0.
+
+    Args:
+        dates: that stand for the weeks, shape (weeks,).
+        daily: of the days of the weeks, shape (weeks * 7,).
+    """
+    weeks = len(dates)
+
+    def count(flags: Floats) -> Floats:
+        of_week = flags.reshape(*flags.shape[:-1], weeks, -1)
+        return np.asarray(of_week.sum(axis=-1), dtype=np.float32)
+
+    day = {name: values.reshape(weeks, -1)[:, 0] for name, values in daily.day.items()}
+    for name in ("national_day_off", "event", "work_day"):
+        day[name] = count(daily.day[name])
+    for name in ("days_to_day_off", "days_since_day_off"):
+        day[name] = daily.day[name].reshape(weeks, -1).min(axis=1)
+    names = daily.names.reshape(weeks, -1)
+    first = (names != NO_HOLIDAY).argmax(axis=1)
+    return Calendar(
+        dates=dates,
+        weekday=np.zeros(weeks, dtype=np.intp),
+        day=day,
+        site={name: count(values) for name, values in daily.site.items()},
+        names=names[np.arange(weeks), first],
+        singular=daily.singular.reshape(weeks, -1).mean(axis=1) > 0.5,
     )
 
 

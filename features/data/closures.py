@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.data.history import Cells
+from features.data.step import Step
 
 OPEN, CLOSED, LONG_SHUT, OUTLIER, NOT_STATED = range(5)
 """Status of a series on a day. That of a day ahead may not be stated."""
@@ -25,12 +26,12 @@ OPEN, CLOSED, LONG_SHUT, OUTLIER, NOT_STATED = range(5)
 LONG_SHUT_DAYS = 28
 USUALLY_CLOSED_WEEKS = 8
 """A weekday on which a series was closed in each of so many weeks is closed ahead too."""
-_WEEK = 7
-
 Flags = NDArray[np.bool_]
 
 
-def find_long_shuts(sales: NDArray[np.floating], site: NDArray[np.intp]) -> Cells:
+def find_long_shuts(
+    sales: NDArray[np.floating], site: NDArray[np.intp], *, step: Step = Step.DAY
+) -> Cells:
     """Return the cells of long shuts, of the series of each site.
 
     Args:
@@ -44,13 +45,15 @@ def find_long_shuts(sales: NDArray[np.floating], site: NDArray[np.intp]) -> Cell
     for number, days in enumerate(sells):
         selling = np.flatnonzero(days)
         for before, after in pairwise(selling):
-            if others_sell[number, before + 1 : after].sum() >= LONG_SHUT_DAYS:
+            if others_sell[number, before + 1 : after].sum() >= LONG_SHUT_DAYS // step.days:
                 shut[number, before + 1 : after] = True
     rows, days_shut = np.nonzero(shut[site])
     return rows, days_shut
 
 
-def usually_closed(status: NDArray[np.uint8], origin: int, horizons: NDArray[np.intp]) -> Flags:
+def usually_closed(
+    status: NDArray[np.uint8], origin: int, horizons: NDArray[np.intp], *, step: Step = Step.DAY
+) -> Flags:
     """Return whether series are expected to be closed on days ahead, by their weekdays.
 
     Only days up to the origin are read.
@@ -63,10 +66,11 @@ def usually_closed(status: NDArray[np.uint8], origin: int, horizons: NDArray[np.
     Returns:
         Shape (series, h).
     """
-    weeks = min(USUALLY_CLOSED_WEEKS, (origin + 1) // _WEEK)
+    week = step.week
+    weeks = min(USUALLY_CLOSED_WEEKS, (origin + 1) // week)
     if not weeks:
         return np.zeros((len(status), len(horizons)), dtype=np.bool_)
-    recent = status[:, origin + 1 - weeks * _WEEK : origin + 1] == CLOSED
-    always = np.asarray(recent.reshape(len(status), weeks, _WEEK).all(axis=1))
-    usually: Flags = always[:, (horizons - 1) % _WEEK]
+    recent = status[:, origin + 1 - weeks * week : origin + 1] == CLOSED
+    always = np.asarray(recent.reshape(len(status), weeks, week).all(axis=1))
+    usually: Flags = always[:, (horizons - 1) % week]
     return usually

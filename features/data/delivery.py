@@ -27,6 +27,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.data.snapshot import LATE_DAYS
+from features.data.step import Step
 
 MAX_DAYS = LATE_DAYS
 WINDOW_DAYS = 28
@@ -34,13 +35,14 @@ WINDOW_DAYS = 28
 _NEARLY_EVERY = 0.9
 _LISTED_SHARE = 0.98
 """Least share of families × days with a row, in a table that lists unsold families."""
-_WEEK = 7
 _MIN_WEEKS = 3
 
 Grid = NDArray[np.bool_]
 
 
-def undelivered_days(sales: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+def undelivered_days(
+    sales: pl.DataFrame, keys: Sequence[str], *, step: Step = Step.DAY
+) -> pl.DataFrame:
     """Return the undelivered days, by series and date.
 
     Args:
@@ -53,48 +55,49 @@ def undelivered_days(sales: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     """
     last = sales["date"].max()
     assert isinstance(last, date)
-    first = last - timedelta(MAX_DAYS + WINDOW_DAYS - 1)
+    span = (MAX_DAYS + WINDOW_DAYS) // step.days
+    first = last - timedelta((span - 1) * step.days)
     recent = sales.filter(pl.col("date") >= first).select(*keys, "date")
     series = recent.select(keys).unique().sort(keys)
     site = keys[0]
     stores = series.select(site).unique(maintain_order=True)
-    days = [first + timedelta(number) for number in range(MAX_DAYS + WINDOW_DAYS)]
-    weekdays = np.array([day.weekday() for day in days])
-
-    rows = _build_row_grid(recent, series, first)
+    days = [first + timedelta(number * step.days) for number in range(span)]
+    rows = _build_row_grid(recent, series, days, step)
     numbered = stores.with_row_index("_site")
     store_of = series.join(numbered, on=site, maintain_order="left")["_site"].to_numpy()
     listed = np.zeros((stores.height, len(days)), dtype=np.int64)
     np.add.at(listed, store_of, rows)
     open_stores = listed > 0
     others_open = open_stores.sum(axis=0) - open_stores > 0
-    late_stores = _find_absent_days(open_stores, others_open, weekdays)
+    late_stores = _find_absent_days(open_stores, others_open, step)
     whole = stores.select(
         site, *(pl.lit(None, dtype=series.schema[key]).alias(key) for key in keys[1:])
     )
     parts = [_list_cells(whole, late_stores, days)]
-    if len(keys) > 1 and _lists_unsold(rows, open_stores[store_of]):
+    if len(keys) > 1 and _lists_unsold(rows, open_stores[store_of], step):
         other_families = listed[store_of] - rows > 0
-        parts.append(_list_cells(series, _find_absent_days(rows, other_families, weekdays), days))
+        parts.append(_list_cells(series, _find_absent_days(rows, other_families, step), days))
     return pl.concat(parts).sort(site, "date", *keys[1:])
 
 
-def _build_row_grid(recent: pl.DataFrame, series: pl.DataFrame, first: date) -> Grid:
+def _build_row_grid(
+    recent: pl.DataFrame, series: pl.DataFrame, days: Sequence[date], step: Step
+) -> Grid:
     """Return whether each series has a row on each day, shape (series, days)."""
     placed = recent.join(series.with_row_index("_series"), on=series.columns)
-    rows = np.zeros((series.height, MAX_DAYS + WINDOW_DAYS), dtype=np.bool_)
-    day = placed.select((pl.col("date") - first).dt.total_days()).to_series().to_numpy()
+    rows = np.zeros((series.height, len(days)), dtype=np.bool_)
+    after = (pl.col("date") - days[0]).dt.total_days() // step.days
+    day = placed.select(after).to_series().to_numpy()
     rows[placed["_series"].to_numpy(), day] = True
     return rows
 
 
-def _find_absent_days(rows: Grid, others: Grid, weekdays: NDArray[np.intp]) -> Grid:
+def _find_absent_days(rows: Grid, others: Grid, step: Step) -> Grid:
     """Return the days at the end of each unit on which rows are expected and missing.
 
     Args:
         rows: whether there are rows, shape (units, days).
         others: whether the units that it is compared with have rows, of the same shape.
-        weekdays: of the days, shape (days,).
     """
     # A missing row means "not delivered yet" only for a unit that reports regularly. Regularity
     # is judged for each weekday, because a store may be closed on Sundays, over the window up to
@@ -102,12 +105,13 @@ def _find_absent_days(rows: Grid, others: Grid, weekdays: NDArray[np.intp]) -> G
     # A weekday is regular with at most one omission in at least _MIN_WEEKS chances; the unit, if
     # it reports on _NEARLY_EVERY of all days of its regular weekdays. Without the second test a
     # unit that sells rarely would pass by chance on one weekday, and its zeros would become NaN.
-    last, window = _find_last_row(rows), _mark_window(rows)
+    last, window = _find_last_row(rows), _mark_window(rows, step)
     compared = others & window
     present = rows & compared
     expected = np.zeros_like(rows)
     n_expected, n_delivered = np.zeros(len(rows)), np.zeros(len(rows))
-    for weekday in range(_WEEK):
+    weekdays = np.arange(rows.shape[1]) % step.week
+    for weekday in range(step.week):
         on_weekday = weekdays == weekday
         possible, delivered = (
             compared[:, on_weekday].sum(axis=1),
@@ -118,7 +122,7 @@ def _find_absent_days(rows: Grid, others: Grid, weekdays: NDArray[np.intp]) -> G
         n_expected += np.where(weekday_is_regular, possible, 0)
         n_delivered += np.where(weekday_is_regular, delivered, 0)
     unit_is_regular = (n_expected > 0) & (n_delivered >= _NEARLY_EVERY * n_expected)
-    late = unit_is_regular & (last >= rows.shape[1] - 1 - MAX_DAYS)
+    late = unit_is_regular & (last >= rows.shape[1] - 1 - MAX_DAYS // step.days)
     after = np.arange(rows.shape[1]) > last[:, None]
     return np.asarray(after & others & expected & late[:, None])
 
@@ -129,21 +133,21 @@ def _find_last_row(rows: Grid) -> NDArray[np.intp]:
     return np.where(rows.any(axis=1), last, -1)
 
 
-def _mark_window(rows: Grid) -> Grid:
+def _mark_window(rows: Grid, step: Step) -> Grid:
     """Return the `WINDOW_DAYS` days up to the last row of each unit."""
     back = _find_last_row(rows)[:, None] - np.arange(rows.shape[1])
-    return (back >= 0) & (back < WINDOW_DAYS)
+    return (back >= 0) & (back < WINDOW_DAYS // step.days)
 
 
-def _lists_unsold(rows: Grid, store_open: Grid) -> bool:
+def _lists_unsold(rows: Grid, store_open: Grid, step: Step) -> bool:
     """Return whether series have rows on nearly all days of their stores, sold or not.
 
     Series without a row in the last `MAX_DAYS` days are ignored, and so are days before a series'
     first row or after its last.
     """
     started = np.maximum.accumulate(rows, axis=1)
-    current = _find_last_row(rows) >= rows.shape[1] - 1 - MAX_DAYS
-    cells = store_open & _mark_window(rows) & started & current[:, None]
+    current = _find_last_row(rows) >= rows.shape[1] - 1 - MAX_DAYS // step.days
+    cells = store_open & _mark_window(rows, step) & started & current[:, None]
     return bool((rows & cells).sum() >= _LISTED_SHARE * cells.sum())
 
 

@@ -11,9 +11,9 @@ import yaml
 
 from features.data.build import build_hierarchy
 from features.data.specification import Covariate, Kind, Specification
+from features.data.step import Step
 from features.data.tables import CheckedTables
 
-_YEAR_DAYS = 364
 _KINDS = {
     Kind.COUNT: "count, adds up",
     Kind.FLAG: "flag",
@@ -28,21 +28,23 @@ def describe(tables: CheckedTables) -> Iterator[tuple[str, str]]:
     first, last = sales["date"].min(), sales["date"].max()
     assert isinstance(first, date)
     assert isinstance(last, date)
-    days = (last - first).days + 1
+    step = specification.step
+    days = (last - first).days // step.days + 1
     hierarchy = build_hierarchy(tables)
     yield "series", f"{hierarchy.n_bottom:,}, named by {', '.join(specification.series)}"
     title = specification.columns.get("sales", "sales")
     yield (
         "sales",
         f"{title} in {specification.sales}: {sales.height:,} rows, {first} to {last} ({days:,} "
-        "days)",
+        f"{step}s)",
     )
+    yield "step", _describe_step(specification)
     yield "gaps", _describe_gaps(tables, days)
     if tables.test is not None:
         reached = tables.test["date"].max()
         assert isinstance(reached, date)
-        text = f"{specification.future}: to {reached} ({(reached - last).days} days ahead)"
-        yield "days ahead", text
+        ahead = (reached - last).days // step.days
+        yield "days ahead", f"{specification.future}: to {reached} ({ahead} {step}s ahead)"
     yield (
         "levels",
         " · ".join(
@@ -54,26 +56,35 @@ def describe(tables: CheckedTables) -> Iterator[tuple[str, str]]:
     for covariate in specification.covariates:
         yield "covariate", _describe_covariate(covariate)
     yield "holidays", _describe_holidays(tables)
-    yield "history", _describe_history(days)
+    yield "history", _describe_history(days / step.year)
     for name, why in tables.unused.items():
         yield "not read", f"{name}: {why}"
+
+
+def _describe_step(specification: Specification) -> str:
+    step, horizon = specification.step, specification.horizon
+    text = f"{step}; {horizon} {step}s are forecast"
+    if step is Step.DAY:
+        return text
+    return f"{text}; a date names the {specification.week_date} day of its week"
 
 
 def _describe_gaps(tables: CheckedTables, days: int) -> str:
     specification = tables.specification
     spans = tables.train.group_by(specification.series).agg(
-        rows=pl.len(), span=(pl.max("date") - pl.min("date")).dt.total_days() + 1
+        rows=pl.len(),
+        span=(pl.max("date") - pl.min("date")).dt.total_days() // specification.step.days + 1,
     )
     absent = int((spans["span"] - spans["rows"].cast(pl.Int64)).sum())
-    late = int((spans["span"] < days).sum())
+    late, steps = int((spans["span"] < days).sum()), f"{specification.step}s"
     meaning = {
-        "zero": "days without sales",
-        "unknown": "days of which nothing is known",
-        "closed": "days on which the series was closed",
+        "zero": f"{steps} without sales",
+        "unknown": f"{steps} of which nothing is known",
+        "closed": f"{steps} on which the series was closed",
     }[specification.missing]
     return (
-        f"{absent:,} days without a row between the first and the last of their series: taken for "
-        f"{meaning} (missing: {specification.missing}); {late:,} series begin late or end early"
+        f"{absent:,} {steps} without a row between the first and the last of their series: taken "
+        f"for {meaning} (missing: {specification.missing}); {late:,} series begin late or end early"
     )
 
 
@@ -96,8 +107,7 @@ def _describe_holidays(tables: CheckedTables) -> str:
     return f"{rows:,} from {' and '.join(filter(None, parts))}" if any(parts) else "none"
 
 
-def _describe_history(days: int) -> str:
-    years = days / _YEAR_DAYS
+def _describe_history(years: float) -> str:
     text = f"{years:.1f} years"
     if years < 1:
         return f"{text}: too short to learn a yearly season; forecasts follow the last weeks"
@@ -116,7 +126,9 @@ def as_yaml(specification: Specification, ignore: Sequence[str] = ()) -> str:
     document: dict[str, Any] = {
         "series": list(specification.series),
         "target": titles.get("sales", "sales"),
-        "step": "day",
+        "step": str(specification.step),
+        **({"week_date": str(specification.week_date)} if specification.step is Step.WEEK else {}),
+        "horizon": specification.horizon,
         "levels": [
             columns[0] if len(columns) == 1 else list(columns)
             for level in specification.between

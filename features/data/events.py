@@ -15,7 +15,6 @@ import polars as pl
 from features.data.calendar import EVENT, LOCAL, NATIONAL, REGIONAL
 from features.data.findings import SPECIFICATION, Finding, Report, Severity
 from features.data.reading.schema import DATE, EVENT_KIND, EVENT_KINDS, EVENT_NAME, HOLIDAY_COLUMNS
-from features.data.snapshot import MAX_HORIZON
 from features.data.specification import Specification
 
 if TYPE_CHECKING:
@@ -94,7 +93,8 @@ def list_holidays(
     first, last = sales[DATE].min(), sales[DATE].max()
     assert isinstance(first, date)
     assert isinstance(last, date)
-    years = range(first.year, (last + timedelta(MAX_HORIZON)).year + 1)
+    reach = timedelta((specification.horizon + 1) * specification.step.days)
+    years = range(first.year, (last + reach).year + 1)
     rows: list[_Row] = []
     if specification.holidays.country is not None:
         rows += _public_holidays(specification, _regions(specification, sales, tables), years)

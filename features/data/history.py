@@ -14,15 +14,18 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from features.data.step import Step
+
 WEEKS = 4
-_WEEK = 7
 
 Float = TypeVar("Float", bound=np.floating)
 Cells = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Rows and columns of cells of a panel."""
 
 
-def with_estimates(panel: NDArray[Float], *unusable: Cells) -> NDArray[Float]:
+def with_estimates(
+    panel: NDArray[Float], *unusable: Cells, step: Step = Step.DAY
+) -> NDArray[Float]:
     """Return a panel whose unusable cells are replaced by estimates.
 
     Args:
@@ -45,7 +48,7 @@ def with_estimates(panel: NDArray[Float], *unusable: Cells) -> NDArray[Float]:
     usable = np.ones(panel.shape, dtype=np.bool_)
     usable[rows, days] = False
     total, count = np.zeros(len(rows)), np.zeros(len(rows))
-    for before in range(_WEEK, int(days.max()) + 1, _WEEK):
+    for before in range(step.week, int(days.max()) + 1, step.week):
         day = np.maximum(days - before, 0)
         counted = (days >= before) & usable[rows, day] & (count < WEEKS)
         total += np.where(counted, panel[rows, day], 0)
@@ -57,10 +60,10 @@ def with_estimates(panel: NDArray[Float], *unusable: Cells) -> NDArray[Float]:
     return result
 
 
-def without_gaps(items: NDArray[Float]) -> NDArray[Float]:
+def without_gaps(items: NDArray[Float], *, step: Step = Step.DAY) -> NDArray[Float]:
     """Return promotions of the past with estimates in place of NaN; unchanged if there is none."""
     rows, days = np.nonzero(np.isnan(items))
-    return with_estimates(items, (rows, days))
+    return with_estimates(items, (rows, days), step=step)
 
 
 def carried_forward(values: NDArray[Float]) -> NDArray[Float]:

@@ -10,9 +10,10 @@ an attribute, any other a flag for each of its values.
 
 from __future__ import annotations
 
+import calendar
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -37,10 +38,13 @@ from features.data.specification import (
     Specification,
 )
 from features.data.stated import Stated, StatedCovariate
+from features.data.step import Step, WeekDate
 
 MAX_VALUES = 12
 """Values of a text that become flags; a text with more of them is not read."""
 SALES_NAMES, FUTURE_NAMES = ("sales", "train"), ("future", "test")
+_MIN_GAPS = 7
+"""Gaps between dates from which it is apparent that they are weeks apart."""
 _RESERVED = frozenset({"date", "sales", "open", "id"})
 _TRUE = frozenset({"true", "yes", "y", "t", "1", "1.0"})
 _FALSE = frozenset({"false", "no", "n", "f", "0", "0.0", ""})
@@ -129,6 +133,8 @@ class _Inference:
         self._future = self._tables.get(self._future_name) if self._future_name else None
         self._check_columns()
         self._last = self._last_date(self._sales)
+        self._step = self._find_step()
+        self._week_date = self._find_week_date()
 
     def _read_events(
         self, folder: Path, stems: Iterable[str], report: Report
@@ -197,7 +203,39 @@ class _Inference:
             returns=stated.returns,
             expect=stated.expect,
             fallback=stated.fallback,
+            step=self._step,
+            week_date=self._week_date,
+            horizon=self._find_horizon(),
         )
+
+    def _find_step(self) -> Step:
+        """Return the stated step, or a week if all dates are whole weeks apart."""
+        if self._stated.step is not None:
+            return self._stated.step
+        gaps = to_date(self._sales[self._date], self._layout).values.unique().sort().diff()
+        days = gaps.dt.total_days().drop_nulls()
+        weekly = len(days) >= _MIN_GAPS and bool((days % Step.WEEK.days == 0).all())
+        return Step.WEEK if weekly else Step.DAY
+
+    def _find_week_date(self) -> WeekDate:
+        """Return the stated day of a week, or the last for dates on Fridays to Sundays."""
+        if self._stated.week_date is not None:
+            return self._stated.week_date
+        is_last = self._step is Step.WEEK and self._last.weekday() >= calendar.FRIDAY
+        return WeekDate.LAST if is_last else WeekDate.FIRST
+
+    def _find_horizon(self) -> int:
+        """Return the stated horizon, or the usual one, or that of the days ahead if longer."""
+        stated, step = self._stated.horizon, self._step
+        if stated is not None and stated > step.max_horizon:
+            raise RetailerError(
+                "horizon",
+                f"{stated} {step}s are too many; at most {step.max_horizon} can be forecast",
+            )
+        if stated is not None or self._future is None:
+            return stated or step.default_horizon
+        ahead = (self._last_date(self._future) - self._last).days // step.days
+        return min(max(step.default_horizon, ahead), step.max_horizon)
 
     def _check_names(
         self, attributes: Sequence[Attribute], covariates: Sequence[Covariate]
@@ -281,11 +319,12 @@ class _Inference:
                     self._sales_name, self._sales, column, series, known_ahead=column in ahead
                 )
         places = {*series, *(attribute.name for attribute in self._attributes())}
+        end = self._last + timedelta(self._step.days - 1 - self._step.shift(self._week_date))
         for name, table in self._others():
             if self._date not in table.columns:
                 continue
             keys = tuple(column for column in table.columns if column in places)
-            reaches = self._last_date(table) > self._last
+            reaches = self._last_date(table) > end
             for column in self._read_columns(table, (*keys, self._date)):
                 yield from self._covariates_of(name, table, column, keys, known_ahead=reaches)
 
@@ -367,17 +406,17 @@ class _Inference:
         return any(bool((numbers == part).all()) for part in parts)
 
     def _holidays(self, places: set[str]) -> Holidays:
-        calendar = self._stated.calendar
+        stated = self._stated.calendar
         if self._events is None:
-            return Holidays(country=calendar.country, regional=calendar.region)
+            return Holidays(country=stated.country, regional=stated.region)
         place = next((each for each in self._events.columns if each in places), None)
         return Holidays(
-            country=calendar.country,
+            country=stated.country,
             events=self._events_name,
             kinds=EVENT_KIND in self._events.columns,
             place=place,
-            regional=calendar.region,
-            local=place if place != calendar.region else None,
+            regional=stated.region,
+            local=place if place != stated.region else None,
         )
 
     def _long_events(self) -> Iterator[Covariate]:

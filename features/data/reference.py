@@ -30,6 +30,7 @@ This section is generated from `features/data/stated.py` by `make docs`; a test 
 """
 _KINDS: Mapping[Any, str] = {
     bool: "`true` or `false`",
+    int: "a whole number",
     str: "text",
     Annotated: "text",
     dict: "texts by name",
@@ -63,7 +64,8 @@ def schema_text() -> str:
     document = Stated.model_json_schema()
     for name, member in _enumerations():
         of_key = document["properties"][name]
-        del of_key["$ref"]
+        of_key.pop("$ref", None)
+        of_key.pop("anyOf", None)  # of one that may be left out
         meanings = " ".join(f"`{value}`: {text}" for value, text in _meanings(member))
         description = f"{of_key['description']} {meanings}"
         of_key |= document["$defs"].pop(member.__name__) | {"description": description}
@@ -142,8 +144,9 @@ def _describe_default(field: FieldInfo) -> str:
 def _enumerations() -> Iterator[tuple[str, type[Enum]]]:
     """Yield the keys whose values are members of an enumeration, and that."""
     for name, field in Stated.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Enum):
-            yield name, field.annotation
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, Enum):
+                yield name, kind
 
 
 def _value_tables() -> Iterator[str]:

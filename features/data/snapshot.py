@@ -19,20 +19,26 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from features.data.calendar import Calendar, Dates, Holiday, Place, build_calendar
+from features.data.calendar import (
+    Calendar,
+    Dates,
+    Holiday,
+    Place,
+    build_calendar,
+    calendar_of_weeks,
+)
 from features.data.closures import CLOSED, NOT_STATED, OPEN, OUTLIER, usually_closed
 from features.data.hierarchy import Hierarchy
 from features.data.history import carried_backward, carried_forward, without_gaps
 from features.data.promotion_plan import find_plan_days
 from features.data.specification import FAVORITA, Covariate, Specification, read_levels
+from features.data.step import Step
 from storage.artifacts import Artifact, ArtifactError, verify
 
 Row = TypeVar("Row", bound=BaseModel)
 Floats = NDArray[np.float64]
 
 KIND = "snapshot"
-MAX_HORIZON = 90
-"""Days after the origin that a forecast reaches."""
 LATE_DAYS = 14
 """Days before the newest origin whose sales may not be delivered yet (see
 `features.data.delivery`)."""
@@ -86,12 +92,12 @@ class Snapshot:
         sales: units as the tables have them, shape (nodes, days up to the origin), float64; NaN
             where not delivered yet, and for a node above where a part is not.
         covariates: values by name, float32; NaN where not known. Of one that is known ahead,
-            shape (bottoms, days up to origin + 90); of others, shape (groups, days up to the
+            shape (bottoms, days up to origin + horizon); of others, shape (groups, days up to the
             origin), the groups being those of `Hierarchy.group_of` for the columns it varies with.
         estimated: ``sales`` with estimates in place of undelivered days and outliers (see
             `features.data.history`), of the same shape; None where there are neither.
-        status: of each bottom series on each day, shape (bottoms, days up to origin + 90), uint8
-            (see `features.data.closures`); None where all days count.
+        status: of each bottom series on each day, shape (bottoms, days up to origin + horizon),
+            uint8 (see `features.data.closures`); None where all days count.
 
     Invariants: ``sales`` and ``estimated`` of a node are the sums of its bottoms'; ``estimated``
     has no NaN; no array is writable.
@@ -111,6 +117,15 @@ class Snapshot:
         return self.hierarchy.specification
 
     @property
+    def step(self) -> Step:
+        return self.specification.step
+
+    @property
+    def horizon(self) -> int:
+        """Days after an origin that a forecast reaches."""
+        return self.specification.horizon
+
+    @property
     def history(self) -> NDArray[np.float64]:
         """The sales that features read, shape (nodes, days up to the origin); no NaN."""
         return self.sales if self.estimated is None else self.estimated
@@ -128,13 +143,22 @@ class Snapshot:
 
     @cached_property
     def dates(self) -> Dates:
-        """All days from the first to 90 after the newest origin."""
-        return np.datetime64(self.facts.first_date) + np.arange(self.n_days + MAX_HORIZON)
+        """All days from the first to the last that a forecast from the newest origin reaches."""
+        steps = np.arange(self.n_days + self.horizon) * self.step.days
+        return np.datetime64(self.facts.first_date) + steps
 
     @cached_property
     def calendar(self) -> Calendar:
         places = [self._place_of(bottom) for bottom in self._first_of_site]
-        return build_calendar(self.dates, self.holidays, places, known=self.n_days)
+        if self.step is Step.DAY:
+            return build_calendar(self.dates, self.holidays, places, known=self.n_days)
+        days = (
+            self.dates[0] - self.specification.shift + np.arange(len(self.dates) * self.step.days)
+        )
+        known = self.n_days * self.step.days
+        return calendar_of_weeks(
+            self.dates, build_calendar(days, self.holidays, places, known=known)
+        )
 
     @cached_property
     def first_sale(self) -> NDArray[np.int64]:
@@ -240,7 +264,7 @@ class Snapshot:
         """
         if self.status is None or not self._has_closed_days:
             return None
-        closed = usually_closed(self.status, origin, horizons)
+        closed = usually_closed(self.status, origin, horizons, step=self.step)
         stated = horizons <= self._stated_lead
         closed[:, stated] = self.status[:, origin + horizons[stated]] == CLOSED
         return closed
@@ -284,21 +308,25 @@ class Snapshot:
     @cached_property
     def _past_values(self) -> dict[str, NDArray[np.float32]]:
         return {
-            covariate.name: (without_gaps if covariate.kind.adds_up else carried_forward)(
-                self.covariates[covariate.name][:, : self.n_days]
-            )
+            covariate.name: self._without_gaps(covariate)
             for covariate in self.specification.known_ahead
         }
+
+    def _without_gaps(self, covariate: Covariate) -> NDArray[np.float32]:
+        values = self.covariates[covariate.name][:, : self.n_days]
+        if covariate.kind.adds_up:
+            return without_gaps(values, step=self.step)
+        return carried_forward(values)
 
     def planned_values(self, covariate: Covariate, days: slice) -> NDArray[np.float32]:
         """Return a covariate as it was planned, shape (bottoms, days); NaN where not known.
 
-        Counts of past days are reconstructed (see `features.data.promotion_plan`); plans for days
-        after the newest origin are returned unchanged.
+        Counts of past days are reconstructed (see `features.data.promotion_plan`), but not those of
+        weeks; plans for days after the newest origin are returned unchanged.
         """
         known = self.covariates[covariate.name]
         values = np.array(known[:, days])
-        if not covariate.kind.adds_up:
+        if not covariate.kind.adds_up or self.step is Step.WEEK:
             return values
         of_site = self._plan_days[covariate.name][:, days]
         own = np.arange(days.start, days.start + of_site.shape[1])
@@ -320,7 +348,7 @@ class Snapshot:
     @property
     def lead(self) -> int:
         """Days after the newest origin up to the last on which any covariate is known."""
-        return (self.facts.known_through - self.facts.origin).days
+        return (self.facts.known_through - self.facts.origin).days // self.step.days
 
     @cached_property
     def plan_known(self) -> dict[str, NDArray[np.bool_]]:
@@ -339,22 +367,27 @@ class Snapshot:
         leads = {}
         for name, known in self.plan_known.items():
             unknown = self.hierarchy.aggregate(np.where(known, 0.0, 1.0)) > 0
-            leads[name] = np.where(unknown.any(axis=1), unknown.argmax(axis=1), MAX_HORIZON)
+            leads[name] = np.where(unknown.any(axis=1), unknown.argmax(axis=1), self.horizon)
         return leads
 
     @cached_property
     def sales_known_through(self) -> NDArray[np.intp]:
         """Index of the last day up to which the sales of each node are delivered; (nodes,)."""
-        late = np.isnan(self.sales[:, -LATE_DAYS:])
+        late = np.isnan(self.sales[:, -(LATE_DAYS // self.step.days) :])
         first = self.n_days - late.shape[1] + late.argmax(axis=1)
         return np.where(late.any(axis=1), first - 1, self.newest_origin)
 
     def index_of(self, day: date) -> int:
         """Return the position of a date on the date axis; it may lie outside."""
-        return (day - self.facts.first_date).days
+        return (day - self.facts.first_date).days // self.step.days
+
+    def dates_of(self, index: int) -> set[date]:
+        """Return the dates of a day, or of all days of a week."""
+        first = self.date_at(index).toordinal() - self.specification.shift
+        return {date.fromordinal(first + number) for number in range(self.step.days)}
 
     def date_at(self, index: int) -> date:
-        return date.fromordinal(self.facts.first_date.toordinal() + index)
+        return date.fromordinal(self.facts.first_date.toordinal() + index * self.step.days)
 
 
 def load_snapshot(folder: Path) -> Snapshot:
@@ -397,15 +430,15 @@ def _assemble(artifact: Artifact) -> Snapshot:
         status=map_array(STATUS_FILE) if STATUS_FILE in artifact.manifest.files else None,
         covariates={name: map_array(file) for name, file in files.items()},
     )
-    days = (snapshot.facts.origin - snapshot.facts.first_date).days + 1
+    days = snapshot.index_of(snapshot.facts.origin) + 1
     shapes = {
         SALES_FILE: (snapshot.sales.shape, (len(hierarchy), days)),
         ESTIMATED_FILE: (snapshot.history.shape, (len(hierarchy), days)),
     }
     if snapshot.status is not None:
-        shapes[STATUS_FILE] = (snapshot.status.shape, (hierarchy.n_bottom, days + MAX_HORIZON))
+        shapes[STATUS_FILE] = (snapshot.status.shape, (hierarchy.n_bottom, days + snapshot.horizon))
     for covariate in specification.used:
-        shape = (hierarchy.n_bottom, days + MAX_HORIZON)
+        shape = (hierarchy.n_bottom, days + snapshot.horizon)
         if not covariate.known_ahead:
             shape = (int(hierarchy.group_of(*covariate.by).max()) + 1, days)
         shapes[files[covariate.name]] = (snapshot.covariates[covariate.name].shape, shape)

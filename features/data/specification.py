@@ -12,7 +12,9 @@ from enum import StrEnum
 from functools import cached_property
 
 import orjson
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from features.data.step import Step, WeekDate
 
 Levels = Mapping[str, tuple[str, ...]]
 
@@ -184,6 +186,10 @@ class Specification(_Frozen):
         returns: treatment of negative sales.
         expect: meaning of the number that is forecast.
         fallback: whether a simple rule forecasts the series for which it does better.
+        step: time from one row of a series to the next. What is said of *days* of the date axis
+            elsewhere holds for its steps.
+        week_date: day of a week that its date names, where the step is a week.
+        horizon: steps after the origin that a forecast reaches.
     """
 
     series: tuple[str, ...]
@@ -202,6 +208,9 @@ class Specification(_Frozen):
     returns: Returns = Returns.REFUSE
     expect: Expect = Expect.CHOSEN
     fallback: bool = True
+    step: Step = Step.DAY
+    week_date: WeekDate = WeekDate.FIRST
+    horizon: int = Field(default=Step.DAY.default_horizon, ge=1)
 
     def __hash__(self) -> int:
         return hash(self._text)
@@ -210,6 +219,11 @@ class Specification(_Frozen):
     def _text(self) -> bytes:
         # equal labels in another order are equal
         return orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+
+    @property
+    def shift(self) -> int:
+        """Days from the first day of a step to the one that its date names."""
+        return self.step.shift(self.week_date)
 
     @property
     def site(self) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from features.data.specification import Expect, Missing, Returns
+from features.data.step import Step, WeekDate
 
 
 class _Entry(BaseModel):
@@ -58,8 +59,14 @@ class Stated(_Entry):
     """Columns whose values together name a series; the first is the site, such as a store."""
     target: str = "sales"
     """Column of the sales."""
-    step: Literal["day"] = "day"
-    """Time from one row of a series to the next."""
+    step: Step | None = None
+    """Time from one row of a series to the next; inferred from the dates if left out."""
+    week_date: WeekDate | None = None
+    """Day of a week that its date names, where the step is a week; if left out, the last for
+    Fridays to Sundays, the first for other weekdays."""
+    horizon: int | None = Field(default=None, ge=1, strict=True)
+    """Days or weeks to forecast, at most 365 days or 104 weeks; if left out, 90 or 13, or as many
+    as the table of days ahead has."""
     levels: tuple[Names, ...] = ()
     """Levels between the total and the series: each a column of the series, an attribute, or a list
     of several; if left out, each column of the series, where there are several."""

@@ -247,8 +247,7 @@ def _run_checks(
     for table in tables.values():
         check_keys(table, report)
     tables = check_spans(tables, specification, report, today=today)
-    if SALES in tables:
-        check_step(tables[SALES], report)
+    check_step(tables, report, step=specification.step)
     check_references(tables, specification, report)
     warn_of_places(tables, specification, report)
     warn_of_events(tables, report)
@@ -256,9 +255,12 @@ def _run_checks(
     outliers = warn_of_outliers(tables, specification, report)
     if SALES in tables:
         if specification.missing is not Missing.CLOSED:
-            warn_of_undelivered(tables[SALES], specification.series, report)
+            warn_of_undelivered(
+                tables[SALES], specification.series, report, step=specification.step
+            )
         warn_of_missing(tables, specification, report)
-        if (panel := panel_of(tables[SALES], specification.series)) is not None:
+        panel = panel_of(tables[SALES], specification.series, step=specification.step)
+        if panel is not None:
             if specification.missing is Missing.ZERO:
                 warn_of_holes(panel, tables.get(HOLIDAYS), report)
             warn_of_spikes(panel, report, known=outliers)
@@ -285,24 +287,26 @@ def last_id(folder: Path, stem: str, layout: TableLayout = STANDARD) -> int | No
     return largest
 
 
-def check_reach(folder: Path, tables: Tables, days: int, layout: TableLayout = STANDARD) -> None:
+def check_reach(folder: Path, tables: Tables, layout: TableLayout = STANDARD) -> None:
     """Refuse a row of test that lies beyond the last horizon.
 
     Raises:
-        DataError: a date of test is more than `days` days after the last day of train.
+        DataError: a date of test is after the last one that a forecast reaches.
     """
     if tables.test is None:
         return
     last = tables.train["date"].max()
     assert isinstance(last, date)
-    if not (tables.test["date"] > last + timedelta(days)).any():
+    step, horizon = tables.specification.step, tables.specification.horizon
+    end = last + timedelta(horizon * step.days)
+    if not (tables.test["date"] > end).any():
         return
     report = Report()
     table = read_table(folder, FUTURE, schemas_of(tables.specification)[FUTURE], layout, report)
     assert table is not None, "it was read a moment ago"
-    late = (table.frame["date"] > last + timedelta(days)).arg_true()
+    late = (table.frame["date"] > end).arg_true()
     day = table.frame["date"][late[0]]
-    message = f"{day} is more than {days} days after the last day of train ({last})"
+    message = f"{day} is more than {horizon} {step}s after the last {step} of train ({last})"
     finding = table.find(
         Severity.ERROR, "test-too-far", message, at=late[0], column="date", value=day
     )

@@ -1,4 +1,4 @@
-"""``python -m load.accuracy FOLDER ... --days H``: hold out, train, forecast and compare."""
+"""``python -m load.accuracy FOLDER ... --steps H``: hold out, train, forecast and compare."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from features.data.snapshot import MAX_HORIZON
 from load.accuracy.comparison import compare
 from load.accuracy.scores import MEASURES, summarise
 from training.evaluation.scores import Document
@@ -22,20 +21,23 @@ _TITLES = {"rmsse": "WRMSSE", "wape": "WAPE", "bias": "bias"}
 
 def main(
     folders: Annotated[list[Path], typer.Argument(help="Folders of tables.", exists=True)],
-    days: Annotated[int, typer.Option(min=1, max=MAX_HORIZON, help="To hold out.")] = 42,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Days or weeks to hold out; 42 or 13 if left out."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Of the fits.")] = 2,
     quick: Annotated[bool, typer.Option(help="Fewer rows and trees: seconds, less accurate.")] = (
         False
     ),
 ) -> None:
-    """Compare forecasts of the last days of tables with those of simple methods."""
+    """Compare forecasts of the last days or weeks of tables with those of simple methods."""
     console, progress = Console(width=130), Console(stderr=True)
     recipe = DEMO if quick else None
     results: list[Document] = []
     for folder in folders:
         say = partial(progress.print, folder.name)
-        results.append(compare(folder, days, threads=threads, recipe=recipe, say=say))
+        results.append(compare(folder, steps, threads=threads, recipe=recipe, say=say))
         show(results[-1], console)
         if out is not None:
             out.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2))
@@ -44,8 +46,8 @@ def main(
 def show(result: Document, console: Console) -> None:
     """Print the figures of one folder: a table for each measure, and one of the coverage."""
     console.print(
-        f"\n[bold]{result['folder']}[/], {result['days']} days after {result['last']}, "
-        f"{result['counted']:.1%} of the cells counted"
+        f"\n[bold]{result['folder']}[/], {result['steps']} {result['step']}s after "
+        f"{result['last']}, {result['counted']:.1%} of the cells counted"
     )
     for measure in MEASURES:
         _print_table(summarise(result["scores"], measure), _TITLES[measure], console)

@@ -1,4 +1,4 @@
-"""What others would use: last week, the mean of four weeks, AutoETS, and a plain LightGBM.
+"""What others would use: last week or year, the mean of four weeks, AutoETS, a plain LightGBM.
 
 Each maps a snapshot and a number of days to forecasts of its bottom series, shape (bottoms, days).
 """
@@ -15,37 +15,36 @@ from numpy.typing import NDArray
 from statsforecast.models import AutoETS
 
 from features.data.snapshot import Snapshot
-from training.evaluation.baselines import Values, seasonal_naive, weekday_mean
+from features.data.step import Step
+from models.baselines import Baseline, Values, forecast_by_rule
 
 Forecast = Callable[[Snapshot, int], Values]
 
-_WEEK = 7
-_WEEKS = 4
-_ETS_DAYS = 364
-"""AutoETS is fitted on the last year of each series: it has no other season than the week."""
-_LAGS = (7, 14, 28)
+_ETS_YEARS = {Step.DAY: 1, Step.WEEK: 3}
+"""Years of each series on which AutoETS is fitted: longer ones of days take long, for no gain."""
+_LAG_WEEKS = (1, 2, 4)
 _ROUNDS = 100
 """LightGBM's default."""
 
 
-def naive(snapshot: Snapshot, days: int) -> Values:
-    """Return the sales of the same weekday of the last week."""
-    return seasonal_naive(_history_of(snapshot), days)
-
-
-def mean_of_weekdays(snapshot: Snapshot, days: int) -> Values:
-    """Return the mean of the last four same weekdays."""
-    return weekday_mean(_history_of(snapshot), days, weeks=_WEEKS)
+def by_rule(snapshot: Snapshot, days: int, *, rule: Baseline) -> Values:
+    """Forecast by one of the rules that the product falls back to."""
+    horizons = np.arange(1, days + 1)
+    return forecast_by_rule(_history_of(snapshot), horizons, rule, step=snapshot.step)
 
 
 def auto_ets(snapshot: Snapshot, days: int) -> Values:
-    """Forecast each series by exponential smoothing with a weekly season, chosen by AICc."""
-    history = _history_of(snapshot)[:, -_ETS_DAYS:]
+    """Forecast each series by exponential smoothing with a weekly season, chosen by AICc.
+
+    Weekly data have no season that it could fit: 52 weeks are more than it takes.
+    """
+    season = snapshot.step.week
+    history = _history_of(snapshot)[:, -snapshot.step.year * _ETS_YEARS[snapshot.step] :]
     result = np.zeros((len(history), days))
     for row, series in enumerate(history):
         started = int(np.argmax(series > 0))
         if series.any():
-            forecast = AutoETS(season_length=_WEEK).forecast(y=series[started:], h=days)["mean"]
+            forecast = AutoETS(season_length=season).forecast(y=series[started:], h=days)["mean"]
             result[row] = np.maximum(forecast, 0)
     return result
 
@@ -58,9 +57,12 @@ def plain_lightgbm(snapshot: Snapshot, days: int, *, threads: int = 2) -> Values
     """
     history = _history_of(snapshot)
     origin = snapshot.newest_origin
-    lags = [lag - _WEEK + _WEEK * -(-days // _WEEK) for lag in _LAGS]
+    week = snapshot.step.week
+    lags = [(lag - 1 - (-days // week)) * week for lag in _LAG_WEEKS]
+    if snapshot.step is Step.WEEK:  # a month does not tell one week from another, last year does
+        lags.append(max(snapshot.step.year, days))
     bottoms = np.arange(snapshot.hierarchy.n_upper, len(snapshot.hierarchy))
-    learnt = np.arange(lags[-1], origin + 1)
+    learnt = np.arange(max(lags), origin + 1)
     targets = snapshot.targets(bottoms, learnt)
     started = learnt >= snapshot.first_sale[bottoms][:, None]
     known = started & ~np.isnan(targets)
@@ -89,11 +91,11 @@ def _history_of(snapshot: Snapshot) -> Values:
     return snapshot.history[snapshot.hierarchy.n_upper :]
 
 
-def baselines(threads: int) -> Mapping[str, Forecast]:
+def baselines(step: Step, threads: int) -> Mapping[str, Forecast]:
     """Return the baselines by name."""
+    rules = {rule.describe(step): partial(by_rule, rule=rule) for rule in Baseline}
     return {
-        "seasonal naive 7": naive,
-        "same-weekday mean 4": mean_of_weekdays,
-        "AutoETS 7": auto_ets,
+        **rules,
+        "AutoETS": auto_ets,
         "plain LightGBM": partial(plain_lightgbm, threads=threads),
     }

@@ -11,6 +11,7 @@ import numpy as np
 
 from features.data.build import build_snapshot
 from features.data.snapshot import Snapshot, load_snapshot
+from features.data.step import Step
 from features.data.tables import read_tables
 from load.accuracy.baselines import baselines
 from load.accuracy.holdout import hold_out
@@ -25,10 +26,12 @@ from training.recipe import Recipe
 
 Say = Callable[[str], None]
 
+_STEPS = {Step.DAY: 42, Step.WEEK: 13}
+
 
 def compare(
     folder: Path,
-    days: int,
+    steps: int | None = None,
     *,
     threads: int = 2,
     recipe: Recipe | None = None,
@@ -37,6 +40,7 @@ def compare(
     """Score the model and the baselines on the last days of a folder of tables.
 
     Args:
+        steps: days or weeks that are held out; 42 days or 13 weeks by default.
         say: called with the name of each step.
 
     Raises:
@@ -46,8 +50,9 @@ def compare(
     with tempfile.TemporaryDirectory(prefix="mlrf-accuracy-") as scratch:
         root = Path(scratch)
         say("hold out")
-        last = hold_out(folder, root / "tables", days)
         full = load_snapshot(build_snapshot(read_tables(folder), root / "full").path)
+        steps = steps or _STEPS[full.step]
+        last = hold_out(folder, root / "tables", steps)
         say("train")
         begin, store = perf_counter(), Store(root / "artifacts")
         release = load_release(store, train(root / "tables", store, recipe, threads=threads))
@@ -55,19 +60,20 @@ def compare(
         snapshot = release.engine.snapshot
         holdout = HeldOut(
             hierarchy=snapshot.hierarchy,
-            bottoms=_find_actuals(full, snapshot, days),
+            bottoms=_find_actuals(full, snapshot, steps),
             history=snapshot.history,
         )
-        mean = release.forecasts.mean[:, :days]
+        mean = release.forecasts.mean[:, :steps]
         scores = {OURS: holdout.score_points(mean[snapshot.hierarchy.n_upper :])}
-        for name, baseline in baselines(threads).items():
+        for name, baseline in baselines(snapshot.step, threads).items():
             say(name)
             begin = perf_counter()
-            scores[name] = holdout.score_points(baseline(snapshot, days))
+            scores[name] = holdout.score_points(baseline(snapshot, steps))
             seconds[name] = perf_counter() - begin
         return {
             "folder": folder.name,
-            "days": days,
+            "steps": steps,
+            "step": full.step,
             "last": last.isoformat(),
             "nodes": {
                 level: rows.stop - rows.start for level, rows in snapshot.hierarchy.slices.items()

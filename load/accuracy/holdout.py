@@ -23,10 +23,10 @@ from features.data.specification import Specification
 from features.data.tables import DataError
 
 
-def hold_out(folder: Path, destination: Path, days: int) -> date:
+def hold_out(folder: Path, destination: Path, steps: int) -> date:
     """Write the tables of a folder without their last days, and return the last day that is left.
 
-    The copies are CSV files.
+    Of weekly data, the last weeks are left out. The copies are CSV files.
 
     Raises:
         DataError: the folder does not say what its tables are.
@@ -36,7 +36,7 @@ def hold_out(folder: Path, destination: Path, days: int) -> date:
     understanding = specify(folder, STANDARD, report)
     if understanding is None:
         raise DataError.of_report(folder, report)
-    cut = _Cut(folder, understanding.specification, days)
+    cut = _Cut(folder, understanding.specification, steps)
     destination.mkdir(parents=True, exist_ok=True)
     for stem in list_tables(folder):
         table = cut.table(stem)
@@ -50,13 +50,14 @@ def hold_out(folder: Path, destination: Path, days: int) -> date:
 class _Cut:
     """The tables of a folder, and the day after which they are cut."""
 
-    def __init__(self, folder: Path, specification: Specification, days: int) -> None:
+    def __init__(self, folder: Path, specification: Specification, steps: int) -> None:
         self._folder = folder
         self._specification = specification
         self._date = specification.columns.get("date", "date")
         self._sales = self._read(specification.sales)
         dates = self._dates(self._sales)
         self._end = _last(dates)
+        days = steps * specification.step.days
         self.last = self._end - timedelta(days)
         if not (dates <= self.last).any():
             raise InputError(f"{folder}: there are no sales {days} days before {self._end}")

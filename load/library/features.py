@@ -17,10 +17,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
+from features.data.specification import FAVORITA
+from features.data.step import Step
 from features.history import measure_levels
 from features.seasons import measure_years_before
 from features.state import state_at
-from features.tail import TAIL_DAYS, YEAR, Tail, pad_front
+from features.tail import TAIL_DAYS, Tail, pad_front
 from features.weekday import measure_weekdays
 from load.library.subject import Advance, Subject, in_unit
 from load.record import Cell, Table
@@ -28,6 +30,7 @@ from load.rounds import Spread, make_timer, measure_interleaved
 
 Columns = Mapping[str, NDArray[np.float64]]
 
+YEAR = Step.DAY.year
 MEANS = {"recent_3": 3, **{f"mean_{days}": days for days in (7, 14, 28, 56, 112, YEAR)}}
 SPREADS = {"std_28": 28, "std_112": 112}
 WEEKDAYS = {"weekday_4": 4, "weekday_8": 8, "weekday_16": 16}
@@ -83,12 +86,13 @@ def our_columns(snapshot: Snapshot, origin: int) -> Columns:
     """Return the compared columns as `features.state` computes them, before rounding."""
     units = pad_front(snapshot.history[:, max(origin + 1 - TAIL_DAYS, 0) : origin + 1], TAIL_DAYS)
     logs = Tail(np.log1p(units), np.maximum(origin + 1 - snapshot.first_sale, 0))
-    values = measure_levels(units, logs)
+    values = measure_levels(units, logs, step=Step.DAY)
     tomorrow = int(snapshot.calendar.weekday[origin + 1])
     values |= {
         name: value[:, tomorrow] for name, value in measure_weekdays(snapshot, origin, logs).items()
     }
-    values[YEAR_BEFORE] = measure_years_before(logs)[YEAR_BEFORE][:, 0]
+    years = measure_years_before(logs, step=Step.DAY, horizon=FAVORITA.horizon)
+    values[YEAR_BEFORE] = years[YEAR_BEFORE][:, 0]
     return {name: values[name] for name in COMPARED}
 
 

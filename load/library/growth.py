@@ -10,7 +10,8 @@ from time import perf_counter
 import numpy as np
 
 from features.contract import contract_of
-from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import Snapshot
+from features.data.specification import FAVORITA
 from features.matrix import MatrixBuilder, known_covariates
 from features.state import State, state_at
 from load.library import synthetic
@@ -18,14 +19,13 @@ from load.library.memory import MIB, measure_peak
 from load.library.subject import Advance, Subject
 from load.record import Table
 from load.rounds import Spread, measure_interleaved
-from models.engine import ALL_HORIZONS
 from models.model import SegmentedModel
 from models.reconciliation import Reconciliation
 
 NODES, HORIZON = "growth-nodes", "growth-horizon"
 WORKS = ("state", "rows and model", "reconciliation")
 FACTORS = (1, 4, 16)
-HORIZONS = (7, 16, 30, 60, MAX_HORIZON)
+HORIZONS = (7, 16, 30, 60, FAVORITA.horizon)
 _DAYS = 2 * 364 + 112  # a little more than a state reads
 _NOISE = 0.02
 _ROWS_PER_CALL = 200_000
@@ -51,7 +51,7 @@ class _Panel:
 
     def predict(self, days: int) -> None:
         """Compute base forecasts of the bottom series in blocks of days, as the engine does."""
-        hierarchy, horizons = self.snapshot.hierarchy, ALL_HORIZONS[:days]
+        hierarchy, horizons = self.snapshot.hierarchy, np.arange(1, days + 1)
         bottoms = np.arange(hierarchy.n_upper, self.nodes)
         covariates = known_covariates(self.snapshot, self.snapshot.newest_origin)
         block = max(_ROWS_PER_CALL // len(bottoms), 1)
@@ -90,7 +90,7 @@ def tables(
         times = round(factor**0.5)
         panel = _panel(subject, stores * times, families * times)
         size = f"{factor} ×"
-        for work, *figures in _measure_works(panel, (MAX_HORIZON,), rounds, advance, size):
+        for work, *figures in _measure_works(panel, (FAVORITA.horizon,), rounds, advance, size):
             of_nodes.append((size, panel.nodes, work[0], *figures))
         del panel
     panel = _panel(subject, stores, families)
@@ -106,7 +106,7 @@ def tables(
     return [
         Table(
             id=NODES,
-            caption=f"Growth with the number of nodes, for {MAX_HORIZON} days of {about}",
+            caption=f"Growth with the number of nodes, for {FAVORITA.horizon} days of {about}",
             columns=("size", "nodes", "work", *_COLUMNS),
             rows=tuple(of_nodes),
         ),

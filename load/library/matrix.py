@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from features.data.snapshot import MAX_HORIZON
+from features.data.specification import FAVORITA
 from features.matrix import known_covariates
 from features.state import state_at
 from load.library.subject import Advance, Subject, in_unit
@@ -21,13 +21,13 @@ def table(subject: Subject, advance: Advance, *, rounds: int = 5, least: float =
     engine, origin = subject.engine, subject.engine.snapshot.newest_origin
     state, covariates = engine.state(origin), known_covariates(engine.snapshot, origin)
     bottoms = np.arange(engine.snapshot.hierarchy.n_upper, len(engine.snapshot.hierarchy))
-    every = np.arange(1, MAX_HORIZON + 1)
+    every = np.arange(1, FAVORITA.horizon + 1)
     many = bottoms[:_SERIES]
     cases = {
         "one series, one day": (bottoms[:1], every[:1]),
-        f"one series, {MAX_HORIZON} days": (bottoms[:1], every),
-        f"{len(many)} series, {MAX_HORIZON} days": (many, every),
-        f"all {len(bottoms):,} series, {MAX_HORIZON} days": (bottoms, every),
+        f"one series, {FAVORITA.horizon} days": (bottoms[:1], every),
+        f"{len(many)} series, {FAVORITA.horizon} days": (many, every),
+        f"all {len(bottoms):,} series, {FAVORITA.horizon} days": (bottoms, every),
     }
     ways = {
         name: make_timer(partial(engine.builder.matrix, state, covariates, *case), least=least)

@@ -59,7 +59,7 @@ def main(root: Path, data: Path) -> None:
     sold = serving.engine.snapshot.first_sale <= serving.engine.snapshot.newest_origin
     with watch.phase(INTERVALS):
         serving.intervals.bounds(
-            every, serving.forecasts.mean, engine.ALL_HORIZONS, _NOMINAL, sold=sold
+            every, serving.forecasts.mean, serving.engine.all_horizons, _NOMINAL, sold=sold
         )
     print(json.dumps({"seconds": watch.seconds, "peak": most}))
 

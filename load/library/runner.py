@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from features.data.snapshot import MAX_HORIZON
+from features.data.specification import FAVORITA
 from features.matrix import known_covariates
 from load.library.subject import Advance, Subject
 from load.record import Table
@@ -79,6 +79,8 @@ def _rows(subject: Subject, count: int) -> NDArray[np.float32]:
     """Return `count` rows at the last horizon, which one graph forecasts; repeated if necessary."""
     engine, origin = subject.engine, subject.engine.snapshot.newest_origin
     rows = engine.rows(
-        engine.state(origin), known_covariates(engine.snapshot, origin), np.array([MAX_HORIZON])
+        engine.state(origin),
+        known_covariates(engine.snapshot, origin),
+        np.array([FAVORITA.horizon]),
     )
     return np.resize(rows, (count, rows.shape[1]))

@@ -24,7 +24,7 @@ def main(root: Path) -> None:
     with watch.phase(IMPORTS):
         import service  # noqa: F401 - all that a worker imports
         from models import bundle
-        from models.engine import ALL_HORIZONS, ForecastEngine
+        from models.engine import ForecastEngine
         from models.onnx import OnnxModel
         from models.serving import forecast_store, release
         from storage.artifacts import Store
@@ -42,7 +42,7 @@ def main(root: Path) -> None:
     serving = release.load_release(store, store.current())
     with watch.phase(ANSWER):
         snapshot = serving.engine.snapshot
-        serving.engine.forecast(snapshot.newest_origin, ALL_HORIZONS[:1])
+        serving.engine.forecast(snapshot.newest_origin, serving.engine.all_horizons[:1])
     print(json.dumps({phase: watch.seconds[phase] for phase in PHASES}))
 
 

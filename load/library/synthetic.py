@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from features.data.calendar import Holiday
 from features.data.hierarchy import Hierarchy
-from features.data.snapshot import MAX_HORIZON, Snapshot, SnapshotFacts
+from features.data.snapshot import Snapshot, SnapshotFacts
+from features.data.specification import FAVORITA
 
 STORES, FAMILIES = 54, 33
 """Size of the Favorita data: 1,782 bottom series, 1,870 nodes."""
@@ -42,7 +43,7 @@ def snapshot_of(stores: int, families: int, days: int) -> Snapshot:
     bottoms, last = hierarchy.n_bottom, _FIRST + timedelta(days=days - 1)
     week = 1 + 0.3 * np.sin(2 * np.pi * np.arange(days) / 7)
     units = draw.poisson(draw.lognormal(1.5, 1.5, (bottoms, 1)) * week).astype(np.float64)
-    items = draw.poisson(0.3, (bottoms, days + MAX_HORIZON)).astype(np.float32)
+    items = draw.poisson(0.3, (bottoms, days + FAVORITA.horizon)).astype(np.float32)
     items[:, days + _PLANNED_DAYS :] = np.nan
     years = range(_FIRST.year, last.year + 2)
     return Snapshot(

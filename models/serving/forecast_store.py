@@ -14,7 +14,6 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from features.data.snapshot import MAX_HORIZON
 from models.engine import ForecastEngine, Progress
 from storage.artifacts import Artifact, ArtifactError, Store, UnwritableError, seal, staging, verify
 
@@ -27,7 +26,7 @@ class Forecasts:
     """Coherent forecasts of the newest origin.
 
     Attributes:
-        mean: units, shape (nodes, 90), float64.
+        mean: units, shape (nodes, horizon), float64.
         clipped: bottom values that were negative before reconciliation set them to zero.
     """
 
@@ -58,7 +57,7 @@ def load_or_make(
             return Forecasts(mean=coherent.values, clipped=coherent.clipped)
     artifact = verify(folder, kind=KIND)
     mean = np.load(folder / MEAN_FILE, mmap_mode="r", allow_pickle=False).view(np.ndarray)
-    expected = (len(engine.snapshot.hierarchy), MAX_HORIZON)
+    expected = (len(engine.snapshot.hierarchy), engine.snapshot.horizon)
     if mean.shape != expected:
         raise ArtifactError(folder / MEAN_FILE, f"has shape {mean.shape} instead of {expected}")
     return Forecasts(mean=mean, clipped=int(artifact.facts["clipped"]))

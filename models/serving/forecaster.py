@@ -13,11 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.matrix import known_covariates
-from features.state import MIN_HISTORY_DAYS, State
+from features.state import State
 from models.scenario import Adjustment, ScenarioRows, scenario_rows
 from models.serving.release import LoadedRelease
-
-FIRST_ORIGIN = MIN_HISTORY_DAYS - 1
 
 MAX_CONCURRENT = 2
 """Concurrent computations over the whole hierarchy; further ones wait. Each keeps the rows of all
@@ -73,8 +71,8 @@ class Forecaster:
         """Return coherent forecasts of all nodes in units, shape (nodes, horizons).
 
         Args:
-            origin: index of the last day whose sales are used, `FIRST_ORIGIN` to the newest.
-            horizons: days after it, 1 to 90, ascending.
+            origin: index of the last day whose sales are used, not before the first origin.
+            horizons: days after it, ascending.
 
         Raises:
             RunnerError: the model or the reconciliation failed, or cannot be reached.

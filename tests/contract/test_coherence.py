@@ -16,12 +16,13 @@ from api.forecasts.items import MAX_PAST_ORIGINS
 from api.schemas.requests import HORIZONS
 from features.data.calendar import NO_HOLIDAY
 from features.data.hierarchy import Node
-from features.data.snapshot import MAX_HORIZON, Snapshot
-from features.data.specification import BOTTOM, TOTAL
+from features.data.snapshot import Snapshot
+from features.data.specification import BOTTOM, FAVORITA, TOTAL
+from features.data.step import Step
+from features.state import first_origin
 from models.engine import ForecastEngine
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 from models.serving.forecast_store import Forecasts
-from models.serving.forecaster import FIRST_ORIGIN
 from models.serving.release import LoadedRelease
 
 pytestmark = pytest.mark.slow
@@ -92,10 +93,10 @@ def days_of(
     newest = snapshot.newest_origin
     starts = [
         st.just(newest + 1),
-        st.integers(newest + 1, newest + MAX_HORIZON + 1 - (horizon or 1)),
+        st.integers(newest + 1, newest + FAVORITA.horizon + 1 - (horizon or 1)),
     ]
     if past:
-        starts.append(st.integers(FIRST_ORIGIN + 1, newest))
+        starts.append(st.integers(first_origin(Step.DAY) + 1, newest))
     return st.one_of(starts).map(
         lambda start: Days(start, snapshot.date_at(start).isoformat(), horizon)
     )
@@ -168,6 +169,15 @@ def approximately(value: float, *, size: float = 0.0) -> Any:
     return pytest.approx(value, rel=1e-9, abs=1e-9 * max(size, 1))
 
 
+def approximated(value: Any) -> Any:
+    """Return a member of an answer, with its floats as approximations."""
+    if isinstance(value, list):
+        return [approximated(each) for each in value]
+    if isinstance(value, dict):
+        return {name: approximated(each) for name, each in value.items()}
+    return approximately(value) if isinstance(value, float) else value
+
+
 # --- POST /predict/simple ---------------------------------------------------------------------
 
 
@@ -177,7 +187,7 @@ def test_intervals_hold_the_forecast_and_lie_within_each_other(
     server: Any, snapshot: Snapshot, data: st.DataObject
 ) -> None:
     series = data.draw(nodes_of(snapshot, BOTTOM))
-    horizon = data.draw(st.sampled_from(HORIZONS))
+    horizon = data.draw(st.sampled_from(HORIZONS[Step.DAY]))
     days = data.draw(days_of(snapshot, horizon))
     nominal = st.integers(MIN_NOMINAL, MAX_NOMINAL)
     nominals = data.draw(st.lists(nominal, min_size=1, max_size=5, unique=True))
@@ -210,7 +220,9 @@ def test_a_horizon_is_the_beginning_of_a_longer_one(
     """A day's forecast and bounds do not depend on the other days of the request."""
     series = node_fields(snapshot, data.draw(nodes_of(snapshot, BOTTOM)))
     short, long = sorted(
-        data.draw(st.lists(st.sampled_from(HORIZONS), min_size=2, max_size=2, unique=True))
+        data.draw(
+            st.lists(st.sampled_from(HORIZONS[Step.DAY]), min_size=2, max_size=2, unique=True)
+        )
     )
     days = data.draw(days_of(snapshot, long))
     answers = [
@@ -219,8 +231,7 @@ def test_a_horizon_is_the_beginning_of_a_longer_one(
     ]
     beginning, whole = (answer["forecast"] for answer in answers)
     for day, again in zip(beginning, whole[:short], strict=True):
-        for name, value in day.items():
-            assert again[name] == (approximately(value) if isinstance(value, float) else value)
+        assert again == approximated(day)
     for answer in answers:
         del answer["forecast"], answer["horizon"]
     assert answers[0] == answers[1] | {
@@ -236,7 +247,7 @@ def test_a_horizon_is_the_beginning_of_a_longer_one(
 def test_every_node_is_the_sum_of_its_children_by_store_and_by_family(
     server: Any, snapshot: Snapshot, data: st.DataObject
 ) -> None:
-    days = data.draw(days_of(snapshot, data.draw(st.sampled_from([None, *HORIZONS]))))
+    days = data.draw(days_of(snapshot, data.draw(st.sampled_from([None, *HORIZONS[Step.DAY]]))))
     nodes_by_path = [list(walk(tree_of(server, **days.query, by=path))) for path in PATHS]
     for nodes in nodes_by_path:
         size = nodes[0]["prediction"]
@@ -263,7 +274,7 @@ def test_every_node_is_the_sum_of_its_children_by_store_and_by_family(
 def test_a_subtree_equals_its_part_of_the_whole_tree(
     server: Any, snapshot: Snapshot, data: st.DataObject
 ) -> None:
-    days = data.draw(days_of(snapshot, data.draw(st.sampled_from([None, *HORIZONS]))))
+    days = data.draw(days_of(snapshot, data.draw(st.sampled_from([None, *HORIZONS[Step.DAY]]))))
     path = data.draw(st.sampled_from(PATHS))
     depth = data.draw(st.integers(0, 3))
     node = data.draw(nodes_of(snapshot, TOTAL, path, BOTTOM))
@@ -279,7 +290,7 @@ def test_a_series_equals_its_leaf_in_the_tree_and_its_days_add_up_to_it(
     server: Any, snapshot: Snapshot, data: st.DataObject
 ) -> None:
     series = data.draw(nodes_of(snapshot, BOTTOM))
-    horizon = data.draw(st.sampled_from(HORIZONS))
+    horizon = data.draw(st.sampled_from(HORIZONS[Step.DAY]))
     days = data.draw(days_of(snapshot, horizon))
     answer = parse_success(
         server.post("/predict/simple", **node_fields(snapshot, series), **days.query)
@@ -296,7 +307,7 @@ def test_the_days_of_a_node_add_up_to_its_horizon(
     server: Any, snapshot: Snapshot, data: st.DataObject
 ) -> None:
     """All days after the newest origin are forecast from it; past days have other origins."""
-    horizon = data.draw(st.sampled_from(HORIZONS))
+    horizon = data.draw(st.sampled_from(HORIZONS[Step.DAY]))
     days = data.draw(days_of(snapshot, horizon, past=False))
     node = data.draw(nodes_of(snapshot)).id
     single = [
@@ -318,7 +329,7 @@ def test_baseline_scenario_and_delta_each_add_up(
 ) -> None:
     """Over children, over days, and on both paths; no adjustment makes no difference."""
     node = data.draw(nodes_of(snapshot))
-    days = data.draw(days_of(snapshot, data.draw(st.sampled_from(HORIZONS))))
+    days = data.draw(days_of(snapshot, data.draw(st.sampled_from(HORIZONS[Step.DAY]))))
     adjustments = data.draw(adjustments_of(snapshot, days) | st.just({}))
     paths = PATHS if node.level == TOTAL else (None,)
     body = node_fields(snapshot, node) | days.query | {"adjustments": adjustments, "depth": 2}
@@ -368,14 +379,16 @@ def check_change(part: Json) -> None:
 @st.composite
 def items_of(draw: st.DrawFn, snapshot: Snapshot) -> list[Json]:
     """Draw items of few dates: valid ones and ones that are refused."""
-    few = st.lists(days_of(snapshot, min(HORIZONS)), min_size=1, max_size=MAX_PAST_ORIGINS)
+    few = st.lists(
+        days_of(snapshot, min(HORIZONS[Step.DAY])), min_size=1, max_size=MAX_PAST_ORIGINS
+    )
     dates = st.sampled_from([None, *(days.date for days in draw(few))])
     intervals = st.lists(st.integers(MIN_NOMINAL, MAX_NOMINAL), max_size=3)
     wrong = [{"store_nbr": 99}, {"family": "DIARY"}, {"horizon": 16}, {"date": "soon"}]
     items = []
     for _ in range(draw(st.integers(1, 8))):
         item = node_fields(snapshot, draw(nodes_of(snapshot, BOTTOM)))
-        item |= {"date": draw(dates), "horizon": draw(st.sampled_from(HORIZONS))}
+        item |= {"date": draw(dates), "horizon": draw(st.sampled_from(HORIZONS[Step.DAY]))}
         item |= {"intervals": draw(intervals)}
         items.append(item | draw(st.just({}) | st.sampled_from([{}, *wrong])))
     return items

@@ -165,7 +165,7 @@ def test_every_reference_resolves() -> None:
 def test_bounds_of_a_number_are_described() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     horizon, limit = schemas["Horizon"], schemas["HistoricalRequest"]["properties"]["limit"]
-    assert (horizon["minimum"], horizon["maximum"]) == (1, 90)
+    assert (horizon["minimum"], horizon["maximum"]) == (1, 365)
     assert (limit["minimum"], limit["maximum"]) == (1, 1000)
     assert not [part for part in parts_of(DOCUMENT) if {"ge", "le", "gt", "lt"} & part.keys()]
 

@@ -10,8 +10,9 @@ import pytest
 
 from api.schemas.requests import HORIZONS
 from errors import Code
-from features.data.snapshot import MAX_HORIZON, Snapshot
-from features.data.specification import BOTTOM
+from features.data.snapshot import Snapshot
+from features.data.specification import BOTTOM, FAVORITA
+from features.data.step import Step
 from storage.artifacts import Release
 
 TOLERANCE = 1e-6
@@ -161,12 +162,12 @@ def test_a_wrong_query_is_refused_with_its_parameter(
     assert [error["pointer"] for error in problem["errors"]] == [pointer]
 
 
-@pytest.mark.parametrize("horizon", [1, *HORIZONS])
+@pytest.mark.parametrize("horizon", [1, *HORIZONS[Step.DAY]])
 def test_the_last_valid_date_ends_with_the_last_forecast_day(
     client: Any, newest: date, horizon: int
 ) -> None:
     query = {} if horizon == 1 else {"horizon": horizon}
-    last = MAX_HORIZON - horizon + 1
+    last = FAVORITA.horizon - horizon + 1
     assert client.get("/hierarchy", date=day(newest, last), depth=0, **query).status_code == 200
     response = client.get("/hierarchy", date=day(newest, last + 1), depth=0, **query)
     client.problem(response, Code.INVALID_DATE)

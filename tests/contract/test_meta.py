@@ -9,6 +9,7 @@ import pytest
 
 from api.schemas.requests import HORIZONS
 from features.data.snapshot import Snapshot
+from features.data.step import Step
 from models.bundle import Bundle
 
 CACHEABLE = ["/meta", "/model-metrics", "/accuracy", "/hierarchy?depth=1"]
@@ -36,7 +37,7 @@ def test_it_describes_the_model_and_the_data(
     assert meta["model_trained_through"] == bundle.facts.trained_through.isoformat()
     assert meta["data"]["last"] == snapshot.facts.origin.isoformat()
     assert meta["features"] == list(bundle.contract.names)
-    assert meta["horizons"] == list(HORIZONS)
+    assert meta["horizons"] == list(HORIZONS[Step.DAY])
     assert meta["levels"] == {
         level: len([node for node in snapshot.hierarchy.nodes if node.level == level])
         for level in snapshot.hierarchy.levels

@@ -73,7 +73,7 @@ def test_missing_features_are_filled_and_listed(client: Any, engine: ForecastEng
 def test_a_category_is_given_by_name_or_code(contract: Contract) -> None:
     code, base = contract.categories["family"].index("PRODUCE"), np.zeros(len(NAMES), np.float32)
     for value in ("PRODUCE", code, float(code)):
-        row = filled_row(contract, {"family": value}, base)
+        row = filled_row(contract, {"family": value}, base, reach=90)
         assert row[NAMES.index("family")] == code
         assert np.count_nonzero(row) == 1
 

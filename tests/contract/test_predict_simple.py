@@ -16,7 +16,9 @@ import pytest
 from api.schemas.requests import HORIZONS
 from config.paths import ROOT
 from errors import Code
-from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import Snapshot
+from features.data.specification import FAVORITA
+from features.data.step import Step
 from features.state import MIN_HISTORY_DAYS
 from models.engine import ForecastEngine
 from models.methods import Method
@@ -26,7 +28,7 @@ from storage.artifacts import Release
 
 SERIES = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
 NODE = "store:1/family:LIQUOR,WINE,BEER"
-every_horizon = pytest.mark.parametrize("horizon", HORIZONS)
+every_horizon = pytest.mark.parametrize("horizon", HORIZONS[Step.DAY])
 
 
 def dates_of(answer: dict[str, Any]) -> list[date]:
@@ -219,12 +221,12 @@ def test_days_out_of_range_are_refused(
     client: Any, simple: Callable, snapshot: Snapshot, newest: date
 ) -> None:
     early = snapshot.facts.first_date + timedelta(MIN_HISTORY_DAYS - 1)
-    late = newest + timedelta(MAX_HORIZON - 15 + 2)
+    late = newest + timedelta(FAVORITA.horizon - 15 + 2)
     for day in (early, late, date.min, date.max):
         response = simple(date=day.isoformat(), horizon=15)
         problem = client.problem(response, Code.INVALID_DATE)
         assert [error["pointer"] for error in problem["errors"]] == ["/date"]
-        assert (newest + timedelta(MAX_HORIZON - 14)).isoformat() in problem["detail"]
+        assert (newest + timedelta(FAVORITA.horizon - 14)).isoformat() in problem["detail"]
 
 
 # --- refusals ---------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from features.data.specification import FAVORITA
+from models.buckets import buckets_of
 from models.bundle import Bundle
-from models.intervals import BUCKETS
 from models.serving.release import LoadedRelease
 
 
@@ -27,7 +28,7 @@ def test_without_a_backtest_the_accuracy_comes_from_the_calibration(
     (group,) = answer["groups"]
     calibration = bundle.metrics["calibration"]
     assert group["windows"] == calibration["origins"]["n"]
-    assert len(group["levels"]) == 4 * len(BUCKETS)
+    assert len(group["levels"]) == 4 * len(buckets_of(FAVORITA))
     for cell in group["levels"]:
         measured = calibration["levels"][cell["level"]][cell["days"]]
         assert {name: cell[name] for name in measured} == measured

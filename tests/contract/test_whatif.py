@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from errors import Code
-from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import Snapshot
+from features.data.specification import FAVORITA
 from models.engine import ForecastEngine
 from models.serving.forecast_store import Forecasts
 from models.serving.release import LoadedRelease
@@ -533,9 +534,9 @@ def test_a_runner_that_fails_is_a_problem(client_with: Callable, part: str) -> N
 
 def test_the_last_days_that_can_be_forecast_can_be_adjusted(ask: Callable, newest: date) -> None:
     """The last column of the plan is the ninetieth day's."""
-    adjustments = {"onpromotion": {"value": 60, "from": iso(newest, MAX_HORIZON)}}
-    answer = parse_success(ask(date=iso(newest, MAX_HORIZON - 14), adjustments=adjustments))
-    assert answer["days"][-1]["date"] == iso(newest, MAX_HORIZON)
+    adjustments = {"onpromotion": {"value": 60, "from": iso(newest, FAVORITA.horizon)}}
+    answer = parse_success(ask(date=iso(newest, FAVORITA.horizon - 14), adjustments=adjustments))
+    assert answer["days"][-1]["date"] == iso(newest, FAVORITA.horizon)
     assert answer["days"][-1]["delta"] != 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.data.snapshot import MAX_HORIZON
+from features.data.specification import FAVORITA
 from features.matrix import known_covariates
 from features.state import state_at
 from models.engine import ForecastEngine
@@ -26,15 +26,15 @@ def test_serving_rows_are_training_rows(
     """
     newest = engine.snapshot.newest_origin
     trained = training_rows(engine.builder, recipe, recipe.segments[segment], last_target=newest)
-    for origin in np.unique(trained.origin[trained.origin <= newest - MAX_HORIZON])[::40]:
+    for origin in np.unique(trained.origin[trained.origin <= newest - FAVORITA.horizon])[::40]:
         state = state_at(engine.snapshot, int(origin))
         served = {
             row.tobytes()
-            for lead in range(MAX_HORIZON + 1)
+            for lead in range(FAVORITA.horizon + 1)
             for row in engine.rows(
                 state,
                 known_covariates(engine.snapshot, int(origin), lead=lead),
-                np.arange(1, MAX_HORIZON + 1),
+                np.arange(1, FAVORITA.horizon + 1),
             )
         }
         rows = trained.rows[trained.origin == origin]

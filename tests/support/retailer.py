@@ -9,9 +9,10 @@ import numpy as np
 
 from features.data.calendar import Holiday
 from features.data.hierarchy import Hierarchy
-from features.data.snapshot import MAX_HORIZON, Snapshot, SnapshotFacts
+from features.data.snapshot import Snapshot, SnapshotFacts
 from features.data.specification import (
     BOTTOM,
+    FAVORITA,
     TOTAL,
     Attribute,
     Covariate,
@@ -73,7 +74,7 @@ def snapshot_of(specification: Specification, *, days: int = DAYS) -> Snapshot:
         specification,
     )
     bottoms, last = hierarchy.n_bottom, FIRST + timedelta(days=days - 1)
-    whole = days + MAX_HORIZON
+    whole = days + FAVORITA.horizon
     week = 1 + 0.4 * np.sin(2 * np.pi * np.arange(days) / 7)
     by_shop = hierarchy.group_of("shop")
     warmth = draw.normal(0, 9, (len(SHOPS), whole))[by_shop]
@@ -86,7 +87,7 @@ def snapshot_of(specification: Specification, *, days: int = DAYS) -> Snapshot:
     return Snapshot(
         name="retailer",
         facts=SnapshotFacts(
-            first_date=FIRST, origin=last, known_through=last + timedelta(MAX_HORIZON)
+            first_date=FIRST, origin=last, known_through=last + timedelta(FAVORITA.horizon)
         ),
         hierarchy=hierarchy,
         holidays=tuple(_holiday(year) for year in range(FIRST.year, last.year + 2)),

@@ -23,9 +23,9 @@ from features.contract import FEATURES_VERSION, feature_set
 from features.data.build import build_snapshot
 from features.data.findings import OnReport
 from features.data.reading.layout import STANDARD, TableLayout
-from features.data.snapshot import MAX_HORIZON, Snapshot, load_snapshot
+from features.data.snapshot import Snapshot, load_snapshot
 from features.data.tables import read_tables
-from features.state import MIN_HISTORY_DAYS
+from features.state import first_origin
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
 from storage.artifacts import ArtifactError
@@ -40,10 +40,10 @@ from training.evaluation.backtest_result import (
 )
 from training.evaluation.baselines import BASELINES
 from training.evaluation.calibration import (
-    KNOTS,
     Errors,
     chronological_blocks,
     collect,
+    knots_of,
     weekly_origins,
 )
 from training.evaluation.coverage import interval_scores
@@ -92,6 +92,7 @@ def backtest(
         artifact = build_snapshot(tables, folder / "snapshots")
         snapshot = load_snapshot(artifact.path)
     recipe = recipe or _recipe_of(previous, snapshot) or recipe_for(snapshot)
+    recipe = recipe.reaching(snapshot.step, snapshot.horizon)
     run = Backtest(snapshot, recipe, folder, threads=threads, clock=clock, previous=previous)
     return run.run(windows_of(snapshot, short=short, long=long))
 
@@ -152,10 +153,10 @@ class Backtest:
         earlier, _ = self._interval_origins()
         first = min(int(earlier.min()), *(window.origin for window in selected))
         begin, days = first_day(self.snapshot), self.snapshot.n_days
-        if first < begin + MIN_HISTORY_DAYS:
+        step, least = self.snapshot.step, first_origin(self.snapshot.step) + 1
+        if first < begin + least:
             raise TooLittleHistoryError(
-                f"the backtest needs {days + MIN_HISTORY_DAYS - first} days of sales, "
-                f"not {days - begin}"
+                f"the backtest needs {days + least - first} {step}s of sales, not {days - begin}"
             )
 
     def _score_window(self, window: BacktestWindow) -> Document:
@@ -214,7 +215,7 @@ class Backtest:
                 ).values
             bottoms = history[hierarchy.n_upper :]
             for name, baseline in BASELINES.items():
-                forecasts[name] = hierarchy.aggregate(baseline(bottoms, window.days))
+                forecasts[name] = hierarchy.aggregate(baseline(bottoms, window.days, snapshot.step))
         return {
             "group": window.group,
             "role": window.role,
@@ -237,8 +238,10 @@ class Backtest:
 
     def _interval_origins(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the origins of the calibration, and the later ones of the evaluation."""
-        later = weekly_origins(self.snapshot.newest_origin - MAX_HORIZON, EVALUATION_ORIGINS)
-        return weekly_origins(int(later.min()) - MAX_HORIZON, CALIBRATION_ORIGINS), later
+        step, horizon = self.snapshot.step, self.snapshot.horizon
+        later = weekly_origins(self.snapshot.newest_origin - horizon, EVALUATION_ORIGINS, step=step)
+        last = int(later.min()) - horizon
+        return weekly_origins(last, CALIBRATION_ORIGINS, step=step), later
 
     def _score_intervals(self) -> Document:
         """Calibrate intervals on weekly origins of successive frozen models; score on later ones.
@@ -258,7 +261,7 @@ class Backtest:
             "evaluation_frozen_at": dates(block[0] for block in chronological_blocks(later)),
             "calibration_origins": dates(earlier),
             "evaluation_origins": dates(later),
-            "horizons": KNOTS.tolist(),
+            "horizons": knots_of(snapshot.specification).tolist(),
             "levels": interval_scores(calibration, evaluation, snapshot.hierarchy),
         }
 

@@ -15,16 +15,11 @@ from numpy.typing import NDArray
 
 from features.data.hierarchy import Hierarchy
 from features.data.history import carried_backward, carried_forward
-from features.data.snapshot import MAX_HORIZON
+from features.data.specification import Specification
+from features.data.step import Step
+from models.buckets import Buckets, buckets_of
 from models.engine import ForecastEngine, Progress
-from models.intervals import (
-    BUCKETS,
-    PROBABILITIES,
-    Calibration,
-    LevelErrors,
-    bucket_of,
-    scale_at_days,
-)
+from models.intervals import PROBABILITIES, Calibration, LevelErrors
 
 Values = NDArray[np.float64]
 
@@ -34,7 +29,9 @@ ORIGINS_EACH = 10
 KNOTS = np.array(
     [*range(1, 8), *range(8, 17, 2), 18, 21, 25, 29, 33, 39, 45, 51, 58, 63, 70, 76, 83, 89]
 )
-"""Horizons at which residuals are collected: all days of the first week, then fewer."""
+"""Horizons at which residuals of 90 days are collected: all days of the first week, then fewer."""
+_KNOTS_APART = {Step.DAY: 13, Step.WEEK: 3}
+"""Days from one horizon to the next beyond the first `KNOTS`, and weeks beyond those of a year."""
 
 _NODES_OF_GROUPS = ((40, 8), (5, 3), (0, 1))
 """Number of groups by size of the forecast, for a level of at least so many nodes."""
@@ -59,7 +56,7 @@ class Paths:
 
     Attributes:
         nodes: rows of the hierarchy, shape (n,).
-        forecast, actual: units, shape (origins, n, 90); an actual is NaN where not known.
+        forecast, actual: units, shape (origins, n, horizon); an actual is NaN where not known.
         sold: whether the node had sold by the origin, shape (origins, n).
     """
 
@@ -83,7 +80,7 @@ class Errors:
         origins: indices, shape (origins,).
         horizons: days after them, shape (horizons,).
         forecast: coherent, in units; shape (origins, nodes, horizons).
-        actual: of the same shape; NaN where undelivered or an outlier.
+        actual: of the same shape; NaN where undelivered or an outlier, or after the newest sales.
         sold: whether the node had sold by the origin, shape (origins, nodes).
         ordinary: whether the day is outside long events such as an earthquake, shape (origins,
             horizons).
@@ -137,13 +134,22 @@ def _join_paths(parts: Sequence[Paths]) -> Paths | None:
     )
 
 
-def weekly_origins(last: int, count: int) -> NDArray[np.int64]:
+def weekly_origins(last: int, count: int, *, step: Step = Step.DAY) -> NDArray[np.int64]:
     """Return `count` origins, about one a week, the last no later than `last`; oldest first.
 
     The weekday moves on with every week, so that a horizon is not always the same weekday.
     """
     weeks = np.arange(count)
-    return (last - 7 * weeks - weeks % 7)[::-1].astype(np.int64)
+    return (last - step.week * weeks - weeks % step.week)[::-1].astype(np.int64)
+
+
+def knots_of(specification: Specification) -> NDArray[np.intp]:
+    """Return the horizons at which residuals are collected: near ones all, far ones fewer."""
+    step, horizon = specification.step, specification.horizon
+    near = KNOTS if step is Step.DAY else np.arange(1, step.year + 1)
+    far = np.arange(int(near[-1]) + _KNOTS_APART[step], horizon + 1, _KNOTS_APART[step])
+    knots = np.concatenate((near, far))
+    return knots[knots <= horizon]
 
 
 def chronological_blocks(origins: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -158,20 +164,22 @@ def collect(
     engine: ForecastEngine,
     origins: NDArray[np.int64],
     *,
-    horizons: NDArray[np.intp] = KNOTS,
+    horizons: NDArray[np.intp] | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Errors:
     """Forecast from every origin, as serving would have, and look up the actual sales.
 
     Raises:
-        ValueError: an origin is so late that sales of its days are not known, or so early that
-            the model has seen them.
+        ValueError: an origin is the newest day, after which no sales are known, or so early that
+            the model has seen its days.
     """
     snapshot, newest = engine.snapshot, engine.snapshot.newest_origin
+    if horizons is None:
+        horizons = knots_of(snapshot.specification)
     trained_through = snapshot.index_of(engine.bundle.facts.trained_through)
-    if origins.min() < trained_through or origins.max() + horizons.max() > newest:
-        raise ValueError("an origin lies before the model's last day, or too near to the data's")
-    every_day = np.arange(1, MAX_HORIZON + 1)
+    if origins.min() < trained_through or origins.max() >= newest:
+        raise ValueError("an origin lies before the model's last day, or not before the data's")
+    every_day = engine.all_horizons
     sampled, upper = sample_nodes(snapshot.hierarchy), snapshot.hierarchy.n_upper
     forecast, actual, sold, ordinary = [], [], [], []
     daily: list[tuple[Values, Values]] = []
@@ -253,10 +261,11 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
     judged = errors.ordinary[:, None, :] & ~np.isnan(errors.actual)
     counted = errors.sold[:, :, None] & judged
     unsold = ~errors.sold[:, :, None] & judged
-    bucket = bucket_of(errors.horizons)
-    scale = np.empty((len(hierarchy), len(BUCKETS)))
-    level_scale = np.empty((len(hierarchy.levels), len(BUCKETS)))
-    for number in range(len(BUCKETS)):
+    buckets = buckets_of(hierarchy.specification)
+    bucket = buckets.of(errors.horizons)
+    scale = np.empty((len(hierarchy), len(buckets)))
+    level_scale = np.empty((len(hierarchy.levels), len(buckets)))
+    for number in range(len(buckets)):
         squares = np.where(counted, residual**2, 0)[:, :, bucket == number].sum(axis=(0, 2))
         counts = counted[:, :, bucket == number].sum(axis=(0, 2))
         for code, rows in enumerate(hierarchy.slices.values()):
@@ -265,7 +274,7 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
             scale[rows, number] = np.maximum(np.sqrt(shrunk), _FLOOR)
             level_scale[code, number] = max(np.sqrt(mean), _FLOOR)
     scaled = residual / scale[:, bucket]
-    paths = _scale_paths(errors.paths, scale)
+    paths = _scale_paths(errors.paths, scale, buckets)
     levels = {
         level: _summarise_level(
             rows.stop - rows.start,
@@ -273,7 +282,9 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
             root[:, rows][counted[:, rows]],
             scaled[:, rows][counted[:, rows]],
             np.broadcast_to(bucket, residual[:, rows].shape)[counted[:, rows]],
-            _compute_bucket_quantiles(errors.actual[:, rows], unsold[:, rows], bucket),
+            _compute_bucket_quantiles(
+                errors.actual[:, rows], unsold[:, rows], bucket, len(buckets)
+            ),
             _select_paths(errors.paths, paths, rows),
         )
         for code, (level, rows) in enumerate(hierarchy.slices.items())
@@ -299,8 +310,8 @@ def _summarise_level(
     group = np.searchsorted(edges, root, side="right")
     present = np.unique(group)  # equal forecasts, such as zeros, may leave a group empty
     sizes = np.array([np.median(root[group == number]) for number in present])
-    quantiles = np.zeros((len(BUCKETS), len(present), len(PROBABILITIES)))
-    for number in range(len(BUCKETS)):
+    quantiles = np.zeros((len(unsold), len(present), len(PROBABILITIES)))
+    for number in range(len(unsold)):
         for place, which in enumerate(present):
             quantiles[number, place] = _compute_quantiles(
                 scaled[(bucket == number) & (group == which)]
@@ -315,12 +326,12 @@ def _summarise_level(
     )
 
 
-def _scale_paths(paths: Paths | None, scale: Values) -> Values:
-    """Return residual paths over the scales of their nodes, shape (origins, nodes, 90)."""
+def _scale_paths(paths: Paths | None, scale: Values, buckets: Buckets) -> Values:
+    """Return residual paths over the scales of their nodes, shape (origins, nodes, horizon)."""
     if paths is None:
-        return np.empty((0, 0, MAX_HORIZON))
+        return np.empty((0, 0, 0))
     residual = np.sqrt(paths.actual) - np.sqrt(paths.forecast)
-    return np.asarray(residual / scale_at_days(scale[paths.nodes]))
+    return np.asarray(residual / buckets.at_days(scale[paths.nodes]))
 
 
 def _select_paths(paths: Paths | None, scaled: Values, rows: slice) -> tuple[Values, Values]:
@@ -328,16 +339,16 @@ def _select_paths(paths: Paths | None, scaled: Values, rows: slice) -> tuple[Val
 
     Returns:
         The mean root of the forecast of each, ascending, shape (paths,), and the scaled residuals,
-        shape (paths, 90).
+        shape (paths, horizon).
     """
     if paths is None:
-        return np.empty(0), np.empty((0, MAX_HORIZON))
+        return np.empty(0), np.empty((0, 0))
     of_level = (paths.nodes >= rows.start) & (paths.nodes < rows.stop)
     residual = scaled[:, of_level]
     # a day that is not known has the residual of a day beside it, rather than none
     gaps = np.isnan(residual)
     usable = paths.sold[:, of_level] & (gaps.mean(axis=2) < _MOST_GAPS)
-    flat = residual.reshape(-1, MAX_HORIZON)
+    flat = residual.reshape(-1, residual.shape[2])
     residual = carried_backward(carried_forward(flat)).reshape(residual.shape)
     sizes = np.sqrt(paths.forecast[:, of_level]).mean(axis=2)[usable]
     order = np.argsort(sizes, kind="stable")
@@ -347,13 +358,13 @@ def _select_paths(paths: Paths | None, scaled: Values, rows: slice) -> tuple[Val
 
 
 def _compute_bucket_quantiles(
-    values: Values, chosen: NDArray[np.bool_], bucket: NDArray[np.intp]
+    values: Values, chosen: NDArray[np.bool_], bucket: NDArray[np.intp], buckets: int
 ) -> Values:
     """Compute quantiles of selected values by bucket, shape (buckets, 1, probabilities)."""
     return np.stack(
         [
             _compute_quantiles(values[:, :, bucket == number][chosen[:, :, bucket == number]])[None]
-            for number in range(len(BUCKETS))
+            for number in range(buckets)
         ]
     )
 

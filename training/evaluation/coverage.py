@@ -10,10 +10,10 @@ from scipy.stats import norm
 
 from features.data.hierarchy import Hierarchy
 from features.data.specification import TOTAL
-from models.intervals import BUCKETS, Intervals, bucket_of
+from models.buckets import Buckets, buckets_of
+from models.intervals import Intervals
 from training.evaluation import metrics
 from training.evaluation.calibration import Errors, calibrate
-from training.evaluation.scores import bucket_name
 
 NOMINALS = (50, 80, 95)
 _BLOCK_ORIGINS = 4
@@ -35,18 +35,19 @@ def interval_scores(
     if calibration.origins.max() + calibration.horizons.max() > evaluation.origins.min():
         raise ValueError("the calibration knows days that the evaluation is to forecast")
     ours = _compute_bounds(Intervals(calibrate(calibration, hierarchy), hierarchy), evaluation)
-    normal = _normal_bounds(calibration, evaluation)
-    bucket = bucket_of(evaluation.horizons)
+    buckets = buckets_of(hierarchy.specification)
+    normal = _normal_bounds(calibration, evaluation, buckets)
+    bucket = buckets.of(evaluation.horizons)
     return {
         level: {
-            bucket_name(number): _score_cell(
+            name: _score_cell(
                 _slice_bounds(ours, rows, bucket == number),
                 _slice_bounds(normal, rows, bucket == number),
                 evaluation.forecast[:, rows][:, :, bucket == number],
                 evaluation.actual[:, rows][:, :, bucket == number],
                 bootstrap=level == TOTAL,
             )
-            for number in range(len(BUCKETS))
+            for number, name in enumerate(buckets.names)
         }
         for level, rows in hierarchy.slices.items()
     }
@@ -67,17 +68,17 @@ def _compute_bounds(intervals: Intervals, errors: Errors) -> Bounds:
     return result
 
 
-def _normal_bounds(calibration: Errors, evaluation: Errors) -> Bounds:
+def _normal_bounds(calibration: Errors, evaluation: Errors, buckets: Buckets) -> Bounds:
     """Return mean ± z times each node's root mean squared error by bucket, at least zero."""
     squares = (calibration.forecast - calibration.actual) ** 2
-    bucket = bucket_of(calibration.horizons)
+    bucket = buckets.of(calibration.horizons)
     spread = np.stack(
         [
             np.sqrt(np.nanmean(squares[:, :, bucket == number], axis=(0, 2)))
-            for number in range(len(BUCKETS))
+            for number in range(len(buckets))
         ],
         axis=1,
-    )[:, bucket_of(evaluation.horizons)]
+    )[:, buckets.of(evaluation.horizons)]
     result: Bounds = {}
     for nominal in NOMINALS:
         reach = norm.ppf(0.5 + nominal / 200) * spread

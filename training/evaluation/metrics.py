@@ -87,7 +87,7 @@ def weighted_rmsse(
         history: units up to the origin, shape (nodes, days).
     """
     errors = rmsse(forecast, actual, m5_scale(history))
-    weights = history[:, -WEIGHT_DAYS:].sum(axis=1)
+    weights = history[:, -hierarchy.specification.step.steps_in(WEIGHT_DAYS) :].sum(axis=1)
     return {
         level: _weighted_mean(errors[rows], weights[rows])
         for level, rows in hierarchy.slices.items()

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
 from features.data.specification import BOTTOM, TOTAL, Expect
-from models.baselines import WEEKS, Baseline, forecast_weekdays
-from models.intervals import Intervals, bucket_of
+from features.data.step import Step
+from models.baselines import Baseline, forecast_by_rule
+from models.buckets import Buckets, buckets_of
+from models.intervals import Intervals
 from training.evaluation import metrics
 from training.evaluation.calibration import (
     Errors,
@@ -27,14 +29,14 @@ from training.evaluation.calibration import (
     chronological_blocks,
     judge_known_parts,
 )
-from training.evaluation.scores import bucket_name
+from training.history import first_day
 
 Values = NDArray[np.float64]
 Document = dict[str, Any]
 
 NOMINALS = (80, 95)
-SUMS = (7, 28, 90)
-"""Days whose sums are judged."""
+SUM_DAYS = (7, 28)
+"""Days whose sums are judged, besides those of the whole horizon."""
 MARGIN = 0.05
 """Share by which a rule's squared error must be lower than the model's to replace it."""
 LARGEST_GAP = 0.05
@@ -42,11 +44,11 @@ LARGEST_GAP = 0.05
 
 _MOST_UNKNOWN = 0.5
 """Share of the days of a sum that may be unknown for it to be judged."""
+_LEAST_BLOCKS = 2
+"""Frozen models in each of which a rule must be better for a series that falls back to it."""
+_SEASONS = 2
+"""Years that a model must see to know its seasons."""
 _MODEL = "model"
-_NAMES = {
-    Baseline.SEASONAL_NAIVE: "last week's same weekday",
-    Baseline.WEEKDAY_MEAN: "the mean of the last 4 same weekdays",
-}
 
 
 def rule_errors(snapshot: Snapshot, errors: Errors, rule: Baseline) -> Errors:
@@ -55,7 +57,7 @@ def rule_errors(snapshot: Snapshot, errors: Errors, rule: Baseline) -> Errors:
     forecast = np.empty_like(errors.forecast[:, upper:])
     for number, origin in enumerate(errors.origins.tolist()):
         history = snapshot.history[upper:, : origin + 1]
-        forecast[number] = forecast_weekdays(history, errors.horizons, WEEKS[rule])
+        forecast[number] = forecast_by_rule(history, errors.horizons, rule, step=snapshot.step)
         closed = snapshot.closed_ahead(origin, errors.horizons)
         if closed is not None:
             forecast[number][closed] = 0
@@ -88,15 +90,31 @@ def mean_known(by_level: Mapping[str, float]) -> float:
     return metrics.known_mean(np.array(list(by_level.values())))
 
 
+def mark_seasoned(snapshot: Snapshot, origins: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return the origins whose frozen models saw enough to stand for the served one.
+
+    A model that has seen a season once cannot know it, and loses to last year's sales; one that
+    has seen it twice may not. Where the served model has seen `_SEASONS` years, only the origins of
+    frozen models that had seen them too are judged, or those of the newest if none had.
+    """
+    begin, needed = first_day(snapshot), _SEASONS * snapshot.step.year
+    if snapshot.n_days - begin < needed:
+        return np.ones(len(origins), dtype=np.bool_)
+    blocks = chronological_blocks(origins)
+    seen = [bool(block[0] - begin >= needed) for block in blocks]
+    seen[-1] = True
+    return np.repeat(seen, [len(block) for block in blocks])
+
+
 def choose_fallbacks(
     snapshot: Snapshot, errors: Errors, rules: Mapping[Baseline, Errors], expect: Expect
 ) -> dict[str, Baseline]:
     """Return the bottom series that a rule forecasts better than the model, by their ids.
 
     A rule replaces the model for a series where its squared error is lower by more than `MARGIN`
-    in all, and lower for each frozen model that forecast the series: one lucky month is not
-    enough. Where medians are wanted, errors are those of logarithms. If the model is worse than a
-    rule over all levels, the better rule forecasts every series.
+    in all, and lower for each of at least two frozen models: one lucky month is not enough. Where
+    medians are wanted, errors are those of logarithms. If the model is worse than a rule over all
+    levels, the better rule forecasts every series.
     """
     whole = mean_known(weighted_errors(snapshot, errors))
     wholes = {rule: mean_known(weighted_errors(snapshot, each)) for rule, each in rules.items()}
@@ -106,6 +124,8 @@ def choose_fallbacks(
     if wholes[best] < whole and expect is not Expect.MEDIAN:
         return dict.fromkeys(ids, best)
     of_model = _squares_by_block(errors, upper, expect)
+    if len(of_model) < _LEAST_BLOCKS:
+        return {}
     chosen: dict[str, Baseline] = {}
     least = np.full(len(ids), np.inf)
     for rule, each in rules.items():
@@ -161,12 +181,16 @@ def quality_report(
         with the coverage of intervals of sums over days, the number of series that fall back to
         each rule, and warnings for a reader.
     """
-    wrmsse = {_MODEL: weighted_errors(snapshot, errors)}
-    wrmsse |= {str(rule): weighted_errors(snapshot, each) for rule, each in rules.items()}
+    seasoned = mark_seasoned(snapshot, errors.origins)
+    wrmsse = {
+        name: weighted_errors(snapshot, each.select(seasoned))
+        for name, each in {_MODEL: errors, **{str(rule): rules[rule] for rule in rules}}.items()
+    }
     crossed = list(_cross_calibrate(snapshot, errors))
+    buckets = buckets_of(snapshot.specification)
     covered = _cross_coverage(crossed)
     levels = {
-        level: _describe_level(level, rows, errors, rules, covered)
+        level: _describe_level(level, rows, errors, rules, covered, buckets)
         for level, rows in snapshot.hierarchy.slices.items()
     }
     counts = {str(rule): sum(each is rule for each in fallbacks.values()) for rule in Baseline}
@@ -179,7 +203,7 @@ def quality_report(
         "fallback": counts,
         "warnings": [
             *_warn_of_rules(snapshot, wrmsse, fallbacks),
-            *_warn_of_figures(levels),
+            *_warn_of_figures(levels, snapshot.step),
         ],
     }
 
@@ -220,14 +244,14 @@ def _cross_coverage_of_sums(snapshot: Snapshot, crossed: Crossed) -> Document:
 
     Over some nodes of each level (see `Paths`).
     """
-    hierarchy = snapshot.hierarchy
+    hierarchy, periods = snapshot.hierarchy, _list_periods(snapshot)
     within: dict[tuple[int, int], list[Values]] = defaultdict(list)
     for intervals, judged in crossed:
         if judged.paths is None or not intervals.has_paths:
             return {}
         paths = judged.paths
         for forecast, actual, sold in zip(paths.forecast, paths.actual, paths.sold, strict=True):
-            for days in SUMS:
+            for days in periods:
                 # days that are not known, or closed, count on neither side
                 unknown = np.isnan(actual[:, :days])
                 bounds = intervals.bounds_of_sums(
@@ -252,10 +276,16 @@ def _cross_coverage_of_sums(snapshot: Snapshot, crossed: Crossed) -> Document:
                 )
                 for nominal in NOMINALS
             }
-            for days in SUMS
+            for days in periods
         }
         for code, level in enumerate(hierarchy.levels)
     }
+
+
+def _list_periods(snapshot: Snapshot) -> list[int]:
+    """Return the numbers of days whose sums are judged, the whole horizon last."""
+    steps = (snapshot.step.steps_in(days) for days in SUM_DAYS)
+    return [*(count for count in steps if count < snapshot.horizon), snapshot.horizon]
 
 
 def _describe_level(
@@ -264,8 +294,9 @@ def _describe_level(
     errors: Errors,
     rules: Mapping[Baseline, Errors],
     covered: Mapping[int, Values],
+    buckets: Buckets,
 ) -> Document:
-    bucket = bucket_of(errors.horizons)
+    bucket = buckets.of(errors.horizons)
 
     def of_bucket(values: Values, number: int) -> Values:
         return values[:, rows][:, :, bucket == number]
@@ -274,7 +305,7 @@ def _describe_level(
     for number in np.unique(bucket).tolist():
         actual = of_bucket(errors.actual, number)
         forecast = of_bucket(errors.forecast, number)
-        described[bucket_name(number)] = {
+        described[buckets.names[number]] = {
             "bias": metrics.bias(forecast, actual),
             "wape": metrics.wape(forecast, actual),
             **{
@@ -295,26 +326,25 @@ def _warn_of_rules(
     series = snapshot.hierarchy.n_bottom
     warnings = []
     for rule in Baseline:
+        name = rule.describe(snapshot.step)
         count = sum(each is rule for each in fallbacks.values())
         if count == series:
-            warnings.append(
-                f"The model was worse than {_NAMES[rule]}, which forecasts all series instead."
-            )
+            warnings.append(f"The model was worse than {name}, which forecasts all series instead.")
         elif count:
             warnings.append(
-                f"{count:,} of {series:,} series are forecast by {_NAMES[rule]}, which was better."
+                f"{count:,} of {series:,} series are forecast by {name}, which was better."
             )
         for level in (TOTAL, BOTTOM):
             ours, theirs = wrmsse[_MODEL][level], wrmsse[str(rule)][level]
             if theirs < ours and count < series:
                 warnings.append(
-                    f"At the level {level}, {_NAMES[rule]} was better: WRMSSE {theirs:.3f} against "
+                    f"At the level {level}, {name} was better: WRMSSE {theirs:.3f} against "
                     f"{ours:.3f}."
                 )
     return warnings
 
 
-def _warn_of_figures(levels: Mapping[str, Document]) -> list[str]:
+def _warn_of_figures(levels: Mapping[str, Document], step: Step) -> list[str]:
     """Return a warning of the largest bias of the total, and of each level's worst coverage."""
     warnings = []
     biases = {days: figures["bias"] for days, figures in levels[TOTAL].items()}
@@ -322,7 +352,7 @@ def _warn_of_figures(levels: Mapping[str, Document]) -> list[str]:
     if abs(biases[most]) > LARGEST_GAP:
         way = "high" if biases[most] > 0 else "low"
         warnings.append(
-            f"Forecasts of the total were {abs(biases[most]):.1%} too {way}, {most} days ahead."
+            f"Forecasts of the total were {abs(biases[most]):.1%} too {way}, {most} {step}s ahead."
         )
     for level, buckets in levels.items():
         shares = {days: figures["coverage_80"] for days, figures in buckets.items()}
@@ -330,6 +360,6 @@ def _warn_of_figures(levels: Mapping[str, Document]) -> list[str]:
         if abs(shares[worst] - 0.8) > LARGEST_GAP:
             warnings.append(
                 f"80 % intervals of the level {level} held {shares[worst]:.0%} of the sales, "
-                f"{worst} days ahead."
+                f"{worst} {step}s ahead."
             )
     return warnings

@@ -20,13 +20,14 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
+from errors import InputError
 from features.data.build import build_snapshot
 from features.data.reading.layout import STANDARD, TableLayout
 from features.data.snapshot import Snapshot, load_snapshot
+from features.data.step import Step
 from features.data.tables import read_tables
 from features.matrix import MatrixBuilder, known_covariates
 from features.state import state_at
-from features.tail import YEAR
 from models.engine import ForecastEngine
 from training.engines.fitting_backend import FittingBackend, LocalBackend
 from training.evaluation.backtest_result import Document, write_document
@@ -90,16 +91,19 @@ def plan_study(snapshot: Snapshot, *, frozen: int | None = None) -> Plan:
 
     Raises:
         TooLittleHistoryError: the data begin too late for the origins before.
+        InputError: they are weekly.
     """
+    if snapshot.step is Step.WEEK:
+        raise InputError("the study needs daily sales; these are weekly")
     judged = tuple(
         window.origin
         for window in windows_of(snapshot)
         if window.role == TUNING and window.days == SHORT_DAYS
     )
-    first = min(judged)
+    first, year = min(judged), Step.DAY.year
     calibration = weekly_origins(first - SHORT_DAYS, CALIBRATION_ORIGINS)
-    if calibration.min() < YEAR:
-        required_days = snapshot.n_days + YEAR - int(calibration.min())
+    if calibration.min() < year:
+        required_days = snapshot.n_days + year - int(calibration.min())
         raise TooLittleHistoryError(f"the study needs {required_days} days of sales")
     return Plan(first if frozen is None else frozen, calibration, tuple(sorted(judged)))
 
@@ -243,7 +247,7 @@ def _fit_upper(
     builder: MatrixBuilder, last: int, *, seed: int, threads: int, clock: Clock
 ) -> lgb.Booster:
     """Fit a booster of log1p units less the weekday's level, on targets up to `last`."""
-    first = max(last - _UPPER_YEARS * YEAR, YEAR)
+    first = max(last - _UPPER_YEARS * Step.DAY.year, Step.DAY.year)
     origins = np.arange(last - 1, first - 1, -_UPPER_STEP)
     parts = []
     for number, origin in enumerate(origins):

@@ -9,17 +9,12 @@ from numpy.typing import NDArray
 
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
-from models.intervals import BUCKETS, bucket_of
+from models.buckets import buckets_of
 from training.evaluation import metrics
 from training.evaluation.calibration import Errors, chronological_blocks
 
 Values = NDArray[np.float64]
 Document = dict[str, Any]
-
-
-def bucket_name(number: int) -> str:
-    first, last = BUCKETS[number]
-    return f"{first}-{last}"
 
 
 def point_scores(
@@ -37,7 +32,8 @@ def point_scores(
         horizons: of the days, shape (days,).
     """
     by_level = metrics.weighted_rmsse(forecast, actual, history, hierarchy)
-    bucket = bucket_of(horizons)
+    buckets = buckets_of(hierarchy.specification)
+    bucket = buckets.of(horizons)
     return {
         "rmsle": metrics.rmsle(forecast[hierarchy.n_upper :], actual[hierarchy.n_upper :]),
         "wrmsse": metrics.wrmsse(by_level),
@@ -48,7 +44,7 @@ def point_scores(
                 "wape": metrics.wape(forecast[rows], actual[rows]),
                 "bias": metrics.bias(forecast[rows], actual[rows]),
                 "buckets": {
-                    bucket_name(number): {
+                    buckets.names[number]: {
                         name: measure(
                             forecast[rows][:, bucket == number], actual[rows][:, bucket == number]
                         )
@@ -64,7 +60,8 @@ def point_scores(
 
 def calibration_scores(errors: Errors, snapshot: Snapshot) -> Document:
     """Compute the point measures of the frozen models over the calibration's origins."""
-    bucket = bucket_of(errors.horizons)
+    buckets = buckets_of(snapshot.specification)
+    bucket = buckets.of(errors.horizons)
     first, last = (snapshot.date_at(int(errors.origins[end])) for end in (0, -1))
     return {
         "frozen_at": [
@@ -74,7 +71,7 @@ def calibration_scores(errors: Errors, snapshot: Snapshot) -> Document:
         "origins": {"first": first.isoformat(), "last": last.isoformat(), "n": len(errors.origins)},
         "levels": {
             level: {
-                bucket_name(number): {
+                buckets.names[number]: {
                     name: measure(
                         errors.forecast[:, rows][:, :, bucket == number],
                         errors.actual[:, rows][:, :, bucket == number],

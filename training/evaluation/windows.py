@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import Snapshot
 
 SHORT_DAYS = 16
 """Length of the short windows: days for which promotions are usually planned ahead."""
@@ -39,21 +39,22 @@ class BacktestWindow:
 
 
 def windows_of(snapshot: Snapshot, *, short: int = 5, long: int = 3) -> list[BacktestWindow]:
-    """Return windows of 16 days with promotions, and of 90 days with and without them.
+    """Return windows of 16 days with promotions, and of the horizon with and without them.
 
     The newest 16 days are the holdout; `short` tuning windows precede it, and one more before them
-    is reported separately. The `long` 90-day windows are counted back from the newest day.
+    is reported separately. The `long` windows are counted back from the newest day.
     """
-    newest = snapshot.newest_origin
+    newest, step, horizon = snapshot.newest_origin, snapshot.step, snapshot.horizon
+    days = min(step.steps_in(SHORT_DAYS), horizon)
     roles = [HOLDOUT, *[TUNING] * short, APART]
     result = [
-        BacktestWindow("16 days", role, newest - SHORT_DAYS * (number + 1), SHORT_DAYS, SHORT_DAYS)
+        BacktestWindow(f"{days} {step}s", role, newest - days * (number + 1), days, days)
         for number, role in enumerate(roles)
     ]
     for number in range(long):
-        origin = newest - MAX_HORIZON * (number + 1)
+        origin, name = newest - horizon * (number + 1), f"{horizon} {step}s, promotions"
         result += [
-            BacktestWindow("90 days, promotions known", TUNING, origin, MAX_HORIZON, MAX_HORIZON),
-            BacktestWindow("90 days, promotions not known", TUNING, origin, MAX_HORIZON, 0),
+            BacktestWindow(f"{name} known", TUNING, origin, horizon, horizon),
+            BacktestWindow(f"{name} not known", TUNING, origin, horizon, 0),
         ]
     return result

@@ -7,7 +7,7 @@ lists sold rows only, most gaps mean nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -25,7 +25,6 @@ DENSE_SHARE = 0.98
 """A table lists unsold families if this share of days between a series' ends has a row."""
 STALE_DAYS = 30
 """Largest lag of a covariate's table behind the last sales without a warning, in days."""
-_WEEK = 7
 
 Grid = NDArray[np.bool_]
 
@@ -83,12 +82,13 @@ def _is_usual(panel: Panel, open_days: Grid, day: int, off: set[date]) -> bool:
     when = panel.day(day)
     if {when - timedelta(1), when, when + timedelta(1)} & off:
         return True
-    same_weekday = open_days[day % _WEEK :: _WEEK]
+    week = panel.step.week
+    same_weekday = open_days[day % week :: week]
     same_date = [
         open_days[index]
         for year in range(panel.first.year, panel.day(panel.n_days - 1).year + 1)
         if (when.month, when.day) != (2, 29)
-        and 0 <= (index := (when.replace(year=year) - panel.first).days) < panel.n_days
+        and 0 <= (index := panel.index_of(when.replace(year=year))) < panel.n_days
     ]
     return bool(same_weekday.mean() < 0.5 or (len(same_date) > 1 and not any(same_date)))
 
@@ -142,7 +142,7 @@ def warn_of_missing(
             if covariate.by == (specification.site,):
                 _warn_of_silent_sites(tables[covariate.table], specification.site, sales, report)
     if FUTURE in tables:
-        _warn_of_partial_future(tables[FUTURE], specification.series, sales, last, report)
+        _warn_of_partial_future(tables[FUTURE], specification, sales, last, report)
 
 
 def _warn_of_idle_sites(table: ReadTable, site: str, sales: pl.DataFrame, report: Report) -> None:
@@ -175,9 +175,14 @@ def _warn_of_silent_sites(table: ReadTable, site: str, sales: pl.DataFrame, repo
 
 
 def _warn_of_partial_future(
-    future: ReadTable, keys: Sequence[str], sales: pl.DataFrame, last: date, report: Report
+    future: ReadTable,
+    specification: Specification,
+    sales: pl.DataFrame,
+    last: date,
+    report: Report,
 ) -> None:
     """Warn if the days ahead do not name each series that still sells on each of their days."""
+    keys = specification.series
     recent = sales.filter(pl.col(DATE) > last - timedelta(28))
     series = recent.select(keys).unique()
     planned = future.frame.select(keys).unique()
@@ -191,7 +196,7 @@ def _warn_of_partial_future(
         report.add(future.find(Severity.WARNING, "test-partial", message))
     span = future.frame[DATE].max()
     assert isinstance(span, date)
-    ahead = (span - last).days
+    ahead = (span - last).days // specification.step.days
     if days < ahead:
         message = f"names {days} of the {ahead} days up to {span}; the others are not known"
         report.add(future.find(Severity.WARNING, "test-partial", message))

@@ -17,15 +17,18 @@ from features.data.outliers import plan_outliers, sales_outliers, value_outliers
 from features.data.reading.reader import ReadTable
 from features.data.reading.schema import DATE, SALES, UNITS
 from features.data.specification import Kind, Specification
+from features.data.step import Step
 
 
-def warn_of_undelivered(sales: ReadTable, keys: Sequence[str], report: Report) -> None:
+def warn_of_undelivered(
+    sales: ReadTable, keys: Sequence[str], report: Report, *, step: Step = Step.DAY
+) -> None:
     """Warn of sites and series whose last days have not been delivered, one line for each.
 
     Args:
         keys: columns of the series, that of the site first.
     """
-    late = undelivered_days(sales.frame, keys)
+    late = undelivered_days(sales.frame, keys, step=step)
     spans = late.group_by(keys, maintain_order=True).agg(
         _first=pl.col("date").min(), _last=pl.col("date").max(), _days=pl.len()
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from features.data.checks.keys import dense_codes
 from features.data.reading.reader import ReadTable
+from features.data.step import Step
 
 MAX_CELLS = 200_000_000
 
@@ -23,12 +24,14 @@ class Panel:
     Attributes:
         series: the columns of the series, in their order.
         first: first day.
+        step: time from one day of the grid to the next.
         row: position of a cell's row in the table, -1 where there is none; (series, days).
     """
 
     sales: ReadTable
     series: pl.DataFrame
     first: date
+    step: Step
     row: NDArray[np.int32]
 
     @property
@@ -46,7 +49,10 @@ class Panel:
         return ", ".join(f"{column} {value}" for column, value in row.items())
 
     def day(self, index: int) -> date:
-        return self.first + timedelta(int(index))
+        return self.first + timedelta(int(index) * self.step.days)
+
+    def index_of(self, day: date) -> int:
+        return (day - self.first).days // self.step.days
 
     def values(self, column: str) -> NDArray[np.float64]:
         """Return a column on the grid, NaN where there is no row."""
@@ -54,7 +60,7 @@ class Panel:
         return values[self.row]
 
 
-def panel_of(sales: ReadTable, columns: Sequence[str]) -> Panel | None:
+def panel_of(sales: ReadTable, columns: Sequence[str], *, step: Step = Step.DAY) -> Panel | None:
     """Return the rows of sales as a panel; None where their span is too long to be one.
 
     Args:
@@ -62,6 +68,7 @@ def panel_of(sales: ReadTable, columns: Sequence[str]) -> Panel | None:
     """
     frame = sales.frame
     day, n_days = dense_codes(frame["date"])
+    day, n_days = day // step.days, (n_days - 1) // step.days + 1
     code = np.zeros(frame.height, dtype=np.int64)
     for column in columns:
         part, count = dense_codes(frame[column])
@@ -77,7 +84,7 @@ def panel_of(sales: ReadTable, columns: Sequence[str]) -> Panel | None:
     members[series] = np.arange(frame.height)
     first = frame["date"].min()
     assert isinstance(first, date)
-    return Panel(sales, frame[members].select(columns), first, row)
+    return Panel(sales, frame[members].select(columns), first, step, row)
 
 
 def _compact(codes: NDArray[np.int64]) -> NDArray[np.int64]:

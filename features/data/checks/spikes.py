@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from features.data.checks.panel import Panel
 from features.data.findings import Finding, Report, Severity
+from features.data.step import Step
 
 TIMES = 4.0
 DEVIATIONS = 8.0
@@ -30,7 +31,7 @@ LEAST_UNITS = 20.0
 _TRIMMED_VALUES, _TRIMMED_SHARE = 3, 0.01
 _MIN_VALUES = 8
 _MAD_TO_DEVIATION = 1.4826
-_YEAR, _AROUND_YEAR, _AROUND = 365, 10, 3
+_YEAR_DAYS, _AROUND_YEAR_DAYS, _AROUND_DAYS = 365, 10, 3
 
 
 def warn_of_spikes(panel: Panel, report: Report, *, known: Container[int] = ()) -> None:
@@ -40,7 +41,9 @@ def warn_of_spikes(panel: Panel, report: Report, *, known: Container[int] = ()) 
         known: rows of train that already have a warning.
     """
     sales = panel.values("sales")
-    unusual = (cell for cell in unusual_cells(sales) if int(panel.row[cell]) not in known)
+    unusual = (
+        cell for cell in unusual_cells(sales, step=panel.step) if int(panel.row[cell]) not in known
+    )
     cells = sorted(unusual, key=lambda cell: -sales[cell])
     report.add(*(_make_finding(panel, sales, series, day) for series, day in cells))
 
@@ -59,7 +62,7 @@ def _make_finding(panel: Panel, sales: NDArray[np.float64], series: int, day: in
     )
 
 
-def unusual_cells(sales: NDArray[np.float64]) -> list[tuple[int, int]]:
+def unusual_cells(sales: NDArray[np.float64], *, step: Step = Step.DAY) -> list[tuple[int, int]]:
     """Return series and day of unusual values; `sales` is NaN where there is no row."""
     positive = np.where(sales > 0, sales, 0)
     ordered = np.sort(positive, axis=1)
@@ -71,7 +74,7 @@ def unusual_cells(sales: NDArray[np.float64]) -> list[tuple[int, int]]:
     return [
         (int(series), int(day))
         for series, day in zip(*np.nonzero(suspected), strict=True)
-        if _is_far(positive[series], day) and _is_isolated(positive[series], day)
+        if _is_far(positive[series], day) and _is_isolated(positive[series], day, step)
     ]
 
 
@@ -82,11 +85,12 @@ def _is_far(values: NDArray[np.float64], day: int) -> bool:
     return bool(np.log1p(values[day]) - median > DEVIATIONS * deviation)
 
 
-def _is_isolated(values: NDArray[np.float64], day: int) -> bool:
-    years = range(-(day // _YEAR) - 1, (len(values) - day) // _YEAR + 2)
+def _is_isolated(values: NDArray[np.float64], day: int, step: Step) -> bool:
+    in_year = _YEAR_DAYS // step.days
+    years = range(-(day // in_year) - 1, (len(values) - day) // in_year + 2)
     for year in years:
-        around = _AROUND if year == 0 else _AROUND_YEAR
-        middle = day + year * _YEAR
+        around = -(-(_AROUND_DAYS if year == 0 else _AROUND_YEAR_DAYS) // step.days)
+        middle = day + year * in_year
         days = np.arange(max(middle - around, 0), min(middle + around + 1, len(values)))
         if (values[days[days != day]] >= values[day] / 3).any():
             return False

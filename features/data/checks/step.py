@@ -1,11 +1,16 @@
-"""Tables that hold sales of weeks or months instead of days."""
+"""Dates that do not follow the step of the data: weeks in daily data, other weekdays in weekly."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+from numpy.typing import NDArray
 
 from features.data.findings import Report, Severity
 from features.data.reading.reader import ReadTable
+from features.data.reading.schema import FUTURE, SALES
+from features.data.step import Step
 
 MIN_DATES = 4
 """Dates from which a table tells how far apart its dates usually are."""
@@ -14,14 +19,31 @@ MAX_STEP_DAYS = 5
 MANY = 0.25
 
 
-def check_step(train: ReadTable, report: Report) -> None:
+def check_step(tables: Mapping[str, ReadTable], report: Report, *, step: Step = Step.DAY) -> None:
+    """Report sales, and days ahead, whose dates are not those of the step."""
+    if SALES not in tables:
+        return
+    if step is Step.DAY:
+        _check_distances(tables[SALES], report)
+        return
+    phases = _physical_days(tables[SALES]) % Step.WEEK.days
+    usual = int(np.bincount(phases).argmax())
+    for name in (SALES, FUTURE):
+        if name in tables:
+            _check_weekdays(tables[name], usual, report)
+
+
+def _physical_days(table: ReadTable) -> NDArray[np.int32]:
+    return table.frame["date"].to_physical().to_numpy()
+
+
+def _check_distances(train: ReadTable, report: Report) -> None:
     """Report a table whose dates are usually a week or more apart.
 
     A day without a row is a day without sales. Read like that, weekly sales would be those of one
     weekday, with zeros on all others, and every forecast of a period would be wrong without a word.
     """
-    days = train.frame["date"].to_physical().to_numpy()
-    distinct, first_rows = np.unique(days, return_index=True)
+    distinct, first_rows = np.unique(_physical_days(train), return_index=True)
     if len(distinct) < MIN_DATES:
         return
     steps = np.diff(distinct)
@@ -39,7 +61,41 @@ def check_step(train: ReadTable, report: Report) -> None:
             at=at,
             column="date",
             value=day,
-            advice="give a row for each day: sales of weeks or months cannot be used. If the "
-            "stores do sell on one day a week only, add rows with 0 for the other days",
+            advice="if a row holds the sales of a week, give all rows the date of one weekday and "
+            "write step: week into retailer.yaml; sales of months cannot be used. If the stores "
+            "do sell on one day a week only, add rows with 0 for the other days",
         )
     )
+
+
+def _check_weekdays(table: ReadTable, usual: int, report: Report) -> None:
+    """Report the dates of a weekday that is not the usual one of weekly sales.
+
+    Such a row would count for a week that has another row, or that it covers in part.
+
+    Args:
+        usual: days from 1970-01-01 to a date of that weekday, modulo 7.
+    """
+    wrong = np.flatnonzero(_physical_days(table) % Step.WEEK.days != usual)
+    if not len(wrong):
+        return
+    at = int(wrong[0])
+    day = table.frame["date"][at]
+    weekday = _NAMES[usual]
+    report.add(
+        table.find(
+            Severity.ERROR,
+            "not-weekly",
+            f"{day} is a {day:%A}, and most weeks have the date of a {weekday}",
+            at=at,
+            column="date",
+            value=day,
+            advice=f"write the {weekday} of the week, or state step: day in retailer.yaml if a "
+            "row holds the sales of a day",
+        ),
+        total=len(wrong),
+    )
+
+
+_NAMES = ("Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday")
+"""Weekdays from that of 1970-01-01 on."""

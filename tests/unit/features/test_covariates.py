@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from features.contract import contract_of
-from features.data.snapshot import MAX_HORIZON, Snapshot
-from features.data.specification import Specification
+from features.data.snapshot import Snapshot
+from features.data.specification import FAVORITA, Specification
 from features.matrix import MatrixBuilder, known_covariates
 from features.state import MIN_HISTORY_DAYS, state_at
 from tests.support.retailer import (
@@ -22,7 +22,7 @@ from tests.support.retailer import (
     with_values,
 )
 
-HORIZONS = np.arange(1, MAX_HORIZON + 1)
+HORIZONS = np.arange(1, FAVORITA.horizon + 1)
 CHANGED = 7
 """Days after the origin from which a test alters a covariate."""
 EVERY_RETAILER = pytest.mark.parametrize("specification", RETAILERS.values(), ids=RETAILERS)
@@ -57,7 +57,7 @@ def rows_of(snapshot: Snapshot, origin: int | None = None) -> Rows:
         np.arange(len(snapshot.hierarchy)),
         HORIZONS,
     )
-    shape = (len(snapshot.hierarchy), MAX_HORIZON, len(contract.names))
+    shape = (len(snapshot.hierarchy), FAVORITA.horizon, len(contract.names))
     return Rows(snapshot, contract.names, rows.reshape(shape))
 
 

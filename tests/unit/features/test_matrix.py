@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from features.contract import UNKNOWN_CODE, Contract, feature_set
-from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import Snapshot
 from features.data.specification import FAVORITA
 from features.matrix import MatrixBuilder, known_covariates
 from features.state import state_at
 
 FEATURES, NAMES = feature_set(FAVORITA).features, feature_set(FAVORITA).names
 ORIGIN = 1000
-ALL = np.arange(1, MAX_HORIZON + 1)
+ALL = np.arange(1, FAVORITA.horizon + 1)
 PLANNED = {
     **dict.fromkeys(
         (
@@ -71,7 +71,7 @@ def test_a_series_has_different_rows_on_different_days(
 ) -> None:
     rows = rows_at(snapshot, contract, ORIGIN)
     for series in rows:
-        assert len(np.unique(series, axis=0)) == MAX_HORIZON
+        assert len(np.unique(series, axis=0)) == FAVORITA.horizon
 
 
 @pytest.mark.parametrize("lead", [0, 16, 90])
@@ -81,7 +81,7 @@ def test_promotions_that_are_not_planned_are_missing_not_zero(
     rows = rows_at(snapshot, contract, ORIGIN, lead)
     for name, looks in PLANNED.items():
         missing = np.isnan(rows[:, :, NAMES.index(name)])
-        known = max(min(lead, MAX_HORIZON) - looks, 0)
+        known = max(min(lead, FAVORITA.horizon) - looks, 0)
         assert not missing[:, :known].any(), name
         assert missing[:, known:].all(), name
 
@@ -97,7 +97,7 @@ def test_a_subset_of_nodes_and_days_gives_the_same_bits(
     """Serving computes a selection and training samples: rows must not depend on the subset."""
     state, covariates = state_at(snapshot, ORIGIN), known_covariates(snapshot, ORIGIN)
     every = np.arange(len(snapshot.hierarchy))
-    full = builder.matrix(state, covariates, every, ALL).reshape(len(every), MAX_HORIZON, -1)
+    full = builder.matrix(state, covariates, every, ALL).reshape(len(every), FAVORITA.horizon, -1)
     nodes = np.sort(draw.choice(every, 11, replace=False))
     days = np.sort(draw.choice(ALL, 7, replace=False))
     part = builder.matrix(state, covariates, nodes, days).reshape(len(nodes), len(days), -1)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from features.data.snapshot import Snapshot
+from features.data.step import Step
 from features.state import MIN_HISTORY_DAYS, State, state_at
-from features.tail import YEAR
 
 ORIGIN = 900
 
@@ -70,7 +70,7 @@ def test_the_year_before_is_52_weeks_before_the_day(snapshot: Snapshot) -> None:
     state = state_at(snapshot, ORIGIN)
     node = snapshot.hierarchy.index["total"]
     for horizon in (1, 45, 90):
-        day = ORIGIN + horizon - YEAR
+        day = ORIGIN + horizon - Step.DAY.year
         value = np.log1p(snapshot.sales[node, day])
         assert state.ahead["year_value"][node, horizon - 1] == pytest.approx(value, rel=1e-6)
 

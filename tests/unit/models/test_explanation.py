@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from features.contract import UNKNOWN_CODE, feature_set
-from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import Snapshot
 from features.data.specification import FAVORITA
 from features.matrix import known_covariates
 from features.state import MIN_HISTORY_DAYS, state_at
@@ -177,7 +177,7 @@ def test_the_steps_of_any_series_and_day_add_up(
     ]
     bottom = data.draw(some.sampled_from(by_model))
     origin = data.draw(some.integers(MIN_HISTORY_DAYS - 1, engine.snapshot.newest_origin))
-    horizon = data.draw(some.integers(1, MAX_HORIZON))
+    horizon = data.draw(some.integers(1, FAVORITA.horizon))
     node = hierarchy.nodes[bottom].id
     explanation = explains(node, horizon, origin=origin)
     assert explanation.space is Space.LINK

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.data.specification import FAVORITA
+from models.buckets import buckets_of
 from models.engine import ForecastEngine
-from models.intervals import _BUCKET_WEIGHTS, BUCKETS, Intervals, _compute_bounds
+from models.intervals import Intervals, _compute_bounds
 
 
 @pytest.fixture(scope="module")
@@ -17,11 +19,14 @@ def intervals(engine: ForecastEngine) -> Intervals:
     return engine.intervals
 
 
+BUCKETS = buckets_of(FAVORITA)
+
+
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=len(BUCKETS), max_size=len(BUCKETS)))
 def test_horizons_lie_between_the_centres_of_their_buckets(values: list[float]) -> None:
-    centres = [(first + last) / 2 for first, last in BUCKETS]
+    centres = [(first + last) / 2 for first, last in BUCKETS.spans]
     expected = np.interp(np.arange(1, 91), centres, values)
-    np.testing.assert_allclose(_BUCKET_WEIGHTS @ np.array(values), expected, rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(BUCKETS.weights @ np.array(values), expected, rtol=1e-9, atol=1e-6)
 
 
 @settings(max_examples=30, deadline=None)

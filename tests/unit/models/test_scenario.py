@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from features.contract import feature_set
 from features.data.calendar import NATIONAL
-from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import Snapshot
 from features.data.specification import FAVORITA
 from features.matrix import Covariates, known_covariates
 from features.state import state_at
 from models.bundle import Bundle
-from models.engine import ALL_HORIZONS, ForecastEngine
+from models.engine import ForecastEngine
 from models.intervals import Intervals
 from models.scenario import (
     Adjustment,
@@ -52,7 +52,7 @@ def origin(snapshot: Snapshot) -> int:
 def promote(origin: int) -> Callable[..., Adjustment]:
     """Return an adjustment of promotions on days counted from the newest origin."""
 
-    def promote(op: str, value: float, first: int = 1, last: int = MAX_HORIZON) -> Adjustment:
+    def promote(op: str, value: float, first: int = 1, last: int = FAVORITA.horizon) -> Adjustment:
         return Adjustment("onpromotion", op, value, origin + first, origin + last)
 
     return promote
@@ -259,11 +259,11 @@ def test_altered_rows_equal_those_of_the_feature_matrix(
     """Every row of the scenario is what the matrix gives for the altered plan, bit for bit."""
     snapshot = engine.snapshot
     row = row_of(snapshot, node)
-    made = scenario_rows(engine, origin, ALL_HORIZONS, row, [promote("set", 40, 20, 25)])
+    made = scenario_rows(engine, origin, engine.all_horizons, row, [promote("set", 40, 20, 25)])
     plan = known_covariates(snapshot, origin).values["onpromotion"].copy()
     plan[bottoms_below(snapshot.hierarchy, row), 19:25] = 40
     covariates = Covariates(snapshot, origin, {"onpromotion": plan}, snapshot.calendar)
-    expected = engine.rows(state_at(snapshot, origin), covariates, ALL_HORIZONS)
+    expected = engine.rows(state_at(snapshot, origin), covariates, engine.all_horizons)
     scenario = made.baseline.copy()
     scenario[made.changed] = made.altered
     sold = made.state.sold[engine.reconciliation.modelled_nodes]
@@ -277,7 +277,7 @@ def test_a_promotion_moves_the_rows_of_its_store_and_family_and_no_others(
     """The series' own rows change on the days around too; the others only on the day."""
     hierarchy = engine.snapshot.hierarchy
     row = row_of(engine.snapshot, SERIES)
-    made = scenario_rows(engine, origin, ALL_HORIZONS, row, [promote("set", 40, 6, 8)])
+    made = scenario_rows(engine, origin, engine.all_horizons, row, [promote("set", 40, 6, 8)])
     store, family = (np.array(hierarchy.bottoms[name]) for name in ("store_nbr", "family"))
     related = (store == "1") | (family == "LIQUOR,WINE,BEER")
     sold = made.state.sold[hierarchy.n_upper :]
@@ -293,7 +293,7 @@ def test_the_sum_of_a_store_stays_unknown_if_one_series_is_set(
 ) -> None:
     """Beyond the known promotions the sum of a store stays unknown; no other series changes."""
     row = row_of(engine.snapshot, SERIES)
-    made = scenario_rows(engine, origin, ALL_HORIZONS, row, [promote("set", 40, 30, 32)])
+    made = scenario_rows(engine, origin, engine.all_horizons, row, [promote("set", 40, 30, 32)])
     moved = np.flatnonzero(made.changed.any(axis=1)) + engine.snapshot.hierarchy.n_upper
     assert moved.tolist() == [row]
 
@@ -303,7 +303,7 @@ def test_an_adjustment_equal_to_the_plan_alters_no_row(
     engine: ForecastEngine, origin: int, promote: Callable, op: tuple[str, float]
 ) -> None:
     lead = engine.snapshot.lead
-    made = scenario_rows(engine, origin, ALL_HORIZONS, 0, [promote(*op, 1, lead)])
+    made = scenario_rows(engine, origin, engine.all_horizons, 0, [promote(*op, 1, lead)])
     assert not made.changed.any()
     assert len(made.altered) == 0
 
@@ -312,7 +312,7 @@ def test_a_series_that_never_sold_is_not_predicted(
     engine: ForecastEngine, origin: int, promote: Callable
 ) -> None:
     row = row_of(engine.snapshot, "store:3/family:BOOKS")
-    made = scenario_rows(engine, origin, ALL_HORIZONS, row, [promote("set", 9)])
+    made = scenario_rows(engine, origin, engine.all_horizons, row, [promote("set", 9)])
     assert not made.changed[row - engine.snapshot.hierarchy.n_upper].any()
     assert made.changed.any()
 
@@ -369,7 +369,7 @@ def test_a_transferred_holiday_can_be_restored(
 
 
 def test_regional_and_local_holidays_stay(snapshot: Snapshot, hold: Callable) -> None:
-    after = with_holiday(snapshot, hold(None, 1, MAX_HORIZON))
+    after = with_holiday(snapshot, hold(None, 1, FAVORITA.horizon))
     assert [row for row in after.holidays if row.locale != NATIONAL] == [
         row for row in snapshot.holidays if row.locale != NATIONAL
     ]
@@ -403,7 +403,7 @@ def test_a_holiday_alters_only_the_rows_below_its_node(
     engine: ForecastEngine, origin: int, hold: Callable, node: str
 ) -> None:
     row = row_of(engine.snapshot, node)
-    made = scenario_rows(engine, origin, ALL_HORIZONS, row, [hold(LANTERN_DAY, 30)])
+    made = scenario_rows(engine, origin, engine.all_horizons, row, [hold(LANTERN_DAY, 30)])
     moved = np.flatnonzero(made.changed.any(axis=1))
     sold = made.state.sold[engine.snapshot.hierarchy.n_upper :]
     below = bottoms_below(engine.snapshot.hierarchy, row)
@@ -420,7 +420,7 @@ def test_holiday_and_promotion_together_are_both_in_the_rows(
     """Series outside the node take the promotion's effect and not the holiday's."""
     row = row_of(engine.snapshot, "store:2")
     both = [hold(LANTERN_DAY, 8), promote("set", 30, 8, 8)]
-    made = scenario_rows(engine, origin, ALL_HORIZONS, row, both)
+    made = scenario_rows(engine, origin, engine.all_horizons, row, both)
     below = bottoms_below(engine.snapshot.hierarchy, row)
     scenario = made.baseline.copy()
     scenario[made.changed] = made.altered

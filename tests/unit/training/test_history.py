@@ -13,10 +13,10 @@ from features.data.calendar import EVENT, NATIONAL, Holiday
 from features.data.snapshot import Snapshot
 from storage.artifacts import Store
 from training.history import (
-    REQUIRED_DAYS,
     TooLittleHistoryError,
     check_history,
     check_ordinary_days,
+    required_days,
 )
 from training.pipeline import train
 from training.progress import NullReporter, Step
@@ -48,7 +48,7 @@ def with_events(snapshot: Snapshot, *runs: tuple[int, int]) -> Snapshot:
 
 
 def test_enough_history_is_accepted(snapshot: Snapshot) -> None:
-    check_history(sold_from(snapshot, snapshot.n_days - REQUIRED_DAYS))
+    check_history(sold_from(snapshot, snapshot.n_days - required_days(snapshot)))
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_enough_history_is_accepted(snapshot: Snapshot) -> None:
             id="nothing sold",
         ),
         pytest.param(
-            lambda data: sold_from(data, data.n_days - REQUIRED_DAYS + 1),
-            rf"needs {REQUIRED_DAYS} days of sales, not {REQUIRED_DAYS - 1}: the first sale of the "
+            lambda data: sold_from(data, data.n_days - required_days(data) + 1),
+            r"needs 387 days of sales, not 386: the first sale of the "
             r"table is on \d{4}-\d\d-\d\d",
             id="sales begin late",
         ),

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from features.data.closures import OUTLIER
-from features.data.snapshot import MAX_HORIZON
+from features.data.specification import FAVORITA
+from features.data.step import Step
 from features.matrix import MatrixBuilder
 from features.state import MIN_HISTORY_DAYS
-from features.tail import YEAR
 from training.history import TooLittleHistoryError
 from training.recipe import Recipe, Segment
 from training.sampling import TrainingSet, training_rows
@@ -19,6 +19,7 @@ from training.sampling import TrainingSet, training_rows
 pytestmark = pytest.mark.slow
 
 LAST = 1100
+YEAR = Step.DAY.year
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def test_no_target_lies_after_the_last_day_allowed(rows: TrainingSet) -> None:
 
 
 def test_every_horizon_of_the_segment_occurs(rows: TrainingSet) -> None:
-    assert set(column(rows, "horizon").astype(int)) == set(range(1, MAX_HORIZON + 1))
+    assert set(column(rows, "horizon").astype(int)) == set(range(1, FAVORITA.horizon + 1))
 
 
 def test_targets_are_the_sales_of_the_day(rows: TrainingSet, builder: MatrixBuilder) -> None:

@@ -10,10 +10,12 @@ import pytest
 from api.forecasts.windows import ForecastWindow, window_of
 from api.schemas.requests import HORIZONS
 from errors import Code, Problem
-from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import Snapshot
+from features.data.specification import FAVORITA
+from features.data.step import Step
 from features.state import MIN_HISTORY_DAYS
 
-every_length = pytest.mark.parametrize("days", [1, *HORIZONS])
+every_length = pytest.mark.parametrize("days", [1, *HORIZONS[Step.DAY]])
 
 
 @pytest.fixture
@@ -90,8 +92,8 @@ def test_the_first_possible_day_has_just_enough_history(
 def test_the_last_possible_day_ends_at_the_maximum_horizon(
     snapshot: Snapshot, newest: date, days: int
 ) -> None:
-    window = window_of(snapshot, newest + timedelta(MAX_HORIZON - days + 1), days)
-    assert window.horizons[-1] == MAX_HORIZON
+    window = window_of(snapshot, newest + timedelta(FAVORITA.horizon - days + 1), days)
+    assert window.horizons[-1] == FAVORITA.horizon
     assert len(window.horizons) == days
 
 
@@ -108,7 +110,7 @@ def test_the_last_possible_day_ends_at_the_maximum_horizon(
 def test_other_days_are_refused_with_the_possible_range(
     snapshot: Snapshot, newest: date, first_day: date, outside: str, days: int
 ) -> None:
-    last_day = newest + timedelta(MAX_HORIZON - days + 1)
+    last_day = newest + timedelta(FAVORITA.horizon - days + 1)
     requested = {
         "before": first_day - timedelta(1),
         "after": last_day + timedelta(1),

@@ -73,7 +73,7 @@ def test_every_wrong_value_is_reported_with_value_and_expectation(
 @pytest.mark.parametrize(
     ("change", "detail"),
     [
-        ({"horizon": 91}, "/horizon: A number of at most 90 is expected, not 91."),
+        ({"horizon": 366}, "/horizon: A number of at most 365 is expected, not 366."),
         ({"horizon": "15"}, "/horizon: A whole number is expected, not '15'."),
         ({"store_nbr": 80.5}, "/store_nbr: A whole number is expected, not 80.5."),
         ({"store_nbr": "7"}, "/store_nbr: A whole number is expected, not '7'."),

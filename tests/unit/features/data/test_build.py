@@ -13,7 +13,7 @@ import pytest
 
 from features.data.build import build_snapshot
 from features.data.reading.schema import SCHEMAS
-from features.data.snapshot import MAX_HORIZON, Snapshot, load_snapshot
+from features.data.snapshot import Snapshot, load_snapshot
 from features.data.specification import BOTTOM, FAVORITA, TOTAL, Levels
 from features.data.tables import Tables, read_tables
 from tests.support.tables import frames_of
@@ -88,7 +88,7 @@ def small_tables() -> Tables:
                 "test",
                 {
                     "id": [0, 1, 2, 3],
-                    "date": days(5, 5, 7, 5 + MAX_HORIZON),
+                    "date": days(5, 5, 7, 5 + FAVORITA.horizon),
                     "store_nbr": [10, 2, 2, 2],
                     "family": [WINE, MILK, MILK, MILK],
                     "onpromotion": [6.0, 0.0, 7.0, 8.0],
@@ -162,12 +162,12 @@ def test_facts_state_the_span_and_the_last_planned_day(snapshot: Snapshot) -> No
     assert snapshot.lead == 3
     assert (snapshot.n_days, snapshot.newest_origin) == (5, 4)
     assert snapshot.date_at(snapshot.newest_origin) == LAST
-    assert len(snapshot.dates) == 5 + MAX_HORIZON
+    assert len(snapshot.dates) == 5 + FAVORITA.horizon
 
 
 def test_promotions_that_are_not_planned_are_unknown_and_not_zero(snapshot: Snapshot) -> None:
     ahead = slice(snapshot.n_days, None)
-    unknown = np.full(MAX_HORIZON, np.nan)
+    unknown = np.full(FAVORITA.horizon, np.nan)
     expected = {
         TWO_WINE: unknown.copy(),
         TWO_MILK: unknown.copy(),
@@ -188,13 +188,13 @@ def test_past_promotions_are_those_of_train(snapshot: Snapshot) -> None:
 def test_promotions_beyond_the_horizon_are_left_out(tables: Tables, tmp_path: Path) -> None:
     assert tables.test is not None
     far = tables.test.filter(pl.col("date") == pl.col("date").max())
-    near = far.with_columns(date=pl.lit(LAST + timedelta(MAX_HORIZON)))
+    near = far.with_columns(date=pl.lit(LAST + timedelta(FAVORITA.horizon)))
     beyond = build(replace(tables, test=far), tmp_path)
     assert np.isnan(beyond.covariates["onpromotion"][:, beyond.n_days :]).all()
     assert beyond.facts.known_through == LAST
     last = build(replace(tables, test=near), tmp_path)
     assert promotions(last, TWO_MILK)[-1] == 8
-    assert last.lead == MAX_HORIZON
+    assert last.lead == FAVORITA.horizon
 
 
 def test_without_a_test_table_no_promotion_is_known(tables: Tables, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from features.data.calendar import (
     Holiday,
     Place,
     build_calendar,
+    calendar_of_weeks,
 )
 
 DAY = date(2024, 5, 24)  # a Friday
@@ -326,3 +327,26 @@ def test_future_days_do_not_decide_which_events_are_standing() -> None:
     calendar = build_calendar(YEAR, rows, PLACES, known=500)
     assert np.count_nonzero(calendar.names == "Sale") == 96
     assert np.count_nonzero(build_calendar(YEAR, rows, PLACES).names == "Sale") == 0
+
+
+def test_a_week_has_the_holidays_of_its_days() -> None:
+    """Its name is the first, its flags are counts, its distances the least."""
+    rows = [
+        Holiday(
+            date=day,
+            type="Holiday",
+            locale="National",
+            locale_name="Here",
+            description=name,
+            transferred=False,
+        )
+        for day, name in ((date(2024, 12, 25), "Christmas"), (date(2024, 12, 26), "Boxing Day"))
+    ]
+    daily = build_calendar(span(date(2024, 12, 16), 21), rows, PLACES)
+    weeks = calendar_of_weeks(span(date(2024, 12, 16), 21)[::7], daily)
+    assert weeks.names.tolist() == ["", "Christmas", ""]
+    assert weeks.weekday.tolist() == [0, 0, 0]
+    assert weeks.day["national_day_off"].tolist() == [0, 2, 0]
+    assert weeks.day["days_to_day_off"].tolist() == [3, 0, 30]
+    assert weeks.day["day_of_month"].tolist() == [16, 23, 30]
+    assert weeks.site["local_day_off"].shape == (len(PLACES), 3)

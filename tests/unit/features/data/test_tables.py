@@ -490,10 +490,10 @@ def test_days_that_test_reaches_ahead_are_bounded(
     frames["test"] = with_value(frames["test"], 1, "date", late)
     tables = read_tables(write(tmp_path, frames, form))
     if within:
-        check_reach(tmp_path, tables, 90)
+        check_reach(tmp_path, tables)
         return
     with pytest.raises(DataError, match=f"{late} is more than 90 days after") as caught:
-        check_reach(tmp_path, tables, 90)
+        check_reach(tmp_path, tables)
     assert caught.value.file == tmp_path / f"test.{form}"
     assert (caught.value.row, caught.value.column) == (1 + FIRST_ROW[form], "date")
 
@@ -501,4 +501,4 @@ def test_days_that_test_reaches_ahead_are_bounded(
 def test_without_test_no_day_is_too_far_ahead(tmp_path: Path, form: str) -> None:
     frames = valid()
     del frames["test"]
-    check_reach(tmp_path, read_tables(write(tmp_path, frames, form)), 1)
+    check_reach(tmp_path, read_tables(write(tmp_path, frames, form)))

@@ -8,8 +8,9 @@ import pytest
 from examples.writer import write_example
 from features.data.build import build_snapshot
 from features.data.snapshot import Snapshot, load_snapshot
+from features.data.step import Step
 from features.data.tables import read_tables
-from load.accuracy.baselines import baselines, mean_of_weekdays, naive, plain_lightgbm
+from load.accuracy.baselines import baselines, plain_lightgbm
 
 
 @pytest.fixture(scope="module")
@@ -20,20 +21,13 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", baselines(1))
+@pytest.mark.parametrize("name", baselines(Step.DAY, 1))
 def test_forecasts_are_units_of_every_series(name: str, items: Snapshot) -> None:
-    forecast = baselines(1)[name](items, 42)
+    forecast = baselines(Step.DAY, 1)[name](items, 42)
     assert forecast.shape == (items.hierarchy.n_bottom, 42)
     assert (forecast >= 0).all()
     recent = items.history[0, -42:].sum()
     assert forecast.sum() == pytest.approx(recent, rel=0.3)
-
-
-def test_the_last_weeks_are_repeated(items: Snapshot) -> None:
-    sales = items.history[items.hierarchy.n_upper :]
-    assert np.array_equal(naive(items, 15)[:, 14], sales[:, -7])
-    expected = sales[:, [-7, -14, -21, -28]].mean(axis=1)
-    assert mean_of_weekdays(items, 8)[:, 7] == pytest.approx(expected)
 
 
 def test_lightgbm_reads_nothing_after_its_lags(items: Snapshot) -> None:

@@ -13,7 +13,8 @@ from polars.testing import assert_frame_equal
 from features.data.build import build_snapshot
 from features.data.calendar import HOLIDAY_TYPES, LOCALES, Holiday
 from features.data.reading.schema import SCHEMAS
-from features.data.snapshot import MAX_HORIZON, load_snapshot
+from features.data.snapshot import load_snapshot
+from features.data.specification import FAVORITA
 from features.data.tables import read_tables
 from tests.support.tables import frames_of
 from training.demo.generator import FIRST, LAST, demo_tables, write_demo
@@ -377,7 +378,7 @@ def test_bridges_are_made_up_for_on_a_saturday(raw: Raw) -> None:
 )
 def test_the_days_to_forecast_have_special_days(raw: Raw, kind: str, transferred: bool) -> None:
     ahead = raw["holidays_events"].filter(
-        pl.col("date") > LAST, pl.col("date") <= LAST + timedelta(MAX_HORIZON)
+        pl.col("date") > LAST, pl.col("date") <= LAST + timedelta(FAVORITA.horizon)
     )
     rows = ahead.filter(pl.col("type") == kind, pl.col("transferred") == transferred)
     assert not rows.is_empty()

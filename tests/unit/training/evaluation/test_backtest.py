@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from features.data.snapshot import MAX_HORIZON, Snapshot
+from features.data.snapshot import Snapshot
+from features.data.specification import FAVORITA
 from models.bundle import Bundle, load_bundle
 from training.evaluation import backtest as module
 from training.evaluation.backtest import Backtest, means
@@ -65,10 +66,10 @@ def test_the_newest_days_are_the_holdout_and_windows_follow_backwards(
 
 
 def test_long_windows_come_with_promotions_and_without(snapshot: Snapshot) -> None:
-    long = [window for window in windows_of(snapshot, long=2) if window.days == MAX_HORIZON]
-    ends = [snapshot.newest_origin, snapshot.newest_origin - MAX_HORIZON]
-    assert [(window.origin + MAX_HORIZON, window.lead) for window in long] == [
-        (end, lead) for end in ends for lead in (MAX_HORIZON, 0)
+    long = [window for window in windows_of(snapshot, long=2) if window.days == FAVORITA.horizon]
+    ends = [snapshot.newest_origin, snapshot.newest_origin - FAVORITA.horizon]
+    assert [(window.origin + FAVORITA.horizon, window.lead) for window in long] == [
+        (end, lead) for end in ends for lead in (FAVORITA.horizon, 0)
     ]
     assert {window.role for window in long} == {TUNING}
     assert len({window.group for window in long}) == 2

@@ -14,10 +14,11 @@ from hypothesis.extra.numpy import arrays
 
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
-from features.data.specification import BOTTOM, TOTAL
+from features.data.specification import BOTTOM, FAVORITA, TOTAL
+from models.buckets import buckets_of
 from models.bundle import load_bundle
 from models.engine import ForecastEngine
-from models.intervals import BUCKETS, Calibration, Intervals, bucket_of
+from models.intervals import Calibration, Intervals
 from training.evaluation.calibration import (
     KNOTS,
     Errors,
@@ -130,14 +131,14 @@ def test_errors_are_those_of_forecasts_as_of_their_origin(
     "origin",
     [
         pytest.param(lambda trained, newest: trained - 1, id="seen by the model"),
-        pytest.param(lambda trained, newest: newest - 88, id="ends after the data"),
+        pytest.param(lambda trained, newest: newest, id="nothing is known after it"),
     ],
 )
 def test_an_origin_within_training_data_is_refused(
     old_engine: ForecastEngine, snapshot: Snapshot, origin: Callable[[int, int], int]
 ) -> None:
     trained = snapshot.index_of(old_engine.bundle.facts.trained_through)
-    with pytest.raises(ValueError, match="before the model's last day, or too near"):
+    with pytest.raises(ValueError, match="before the model's last day, or not before"):
         collect(old_engine, np.array([origin(trained, snapshot.newest_origin)]))
 
 
@@ -179,8 +180,8 @@ def test_coverage_on_other_days_is_near_the_nominal(
     for level, rows in hierarchy.slices.items():
         near = 0.03 if level == BOTTOM else 0.06
         assert covered[:, rows].mean() == pytest.approx(nominal / 100, abs=near), level
-        for number in range(len(BUCKETS)):
-            bucket = covered[:, rows][:, :, bucket_of(KNOTS) == number]
+        for number in range(len(buckets_of(FAVORITA))):
+            bucket = covered[:, rows][:, :, buckets_of(FAVORITA).of(KNOTS) == number]
             assert bucket.mean() == pytest.approx(nominal / 100, abs=2 * near), (level, number)
 
 
@@ -274,7 +275,7 @@ def test_a_calibration_survives_writing_and_reading(
         np.testing.assert_array_equal(loaded.levels[level].quantiles, learnt.quantiles)
         np.testing.assert_array_equal(loaded.levels[level].sizes, learnt.sizes)
         np.testing.assert_array_equal(loaded.levels[level].unsold, learnt.unsold)
-    assert len(learnt.quantiles) == len(BUCKETS)
+    assert len(learnt.quantiles) == len(buckets_of(FAVORITA))
     assert calibration.levels[TOTAL].sizes.shape == (1,)
 
 

@@ -11,8 +11,8 @@ from scipy.stats import norm
 
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
-from features.data.specification import TOTAL
-from models.intervals import BUCKETS
+from features.data.specification import FAVORITA, TOTAL
+from models.buckets import buckets_of
 from training.evaluation.calibration import Errors
 from training.evaluation.coverage import interval_scores
 from training.evaluation.metrics import weighted_interval_score
@@ -69,7 +69,7 @@ def test_a_calibration_on_days_of_the_evaluation_is_refused(
 
 
 def test_every_level_and_bucket_is_evaluated(scores: dict[str, Any], hierarchy: Hierarchy) -> None:
-    buckets = [f"{first}-{last}" for first, last in BUCKETS]
+    buckets = [f"{first}-{last}" for first, last in buckets_of(FAVORITA).spans]
     assert list(scores) == list(hierarchy.levels)
     assert all(list(cells) == buckets for cells in scores.values())
     for cells in scores.values():

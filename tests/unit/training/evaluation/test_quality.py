@@ -13,6 +13,7 @@ from models.baselines import Baseline
 from training.evaluation.calibration import Errors, judge_known_parts
 from training.evaluation.quality import (
     choose_fallbacks,
+    mark_seasoned,
     mean_known,
     quality_report,
     rule_errors,
@@ -125,3 +126,33 @@ def test_a_node_of_which_little_is_known_is_not_judged(snapshot: Snapshot) -> No
     judged, sold = judge_known_parts(hierarchy, np.full_like(actual, 3.0), actual)
     assert np.isnan(sold[0, 0])
     assert judged[0, 0] == 3.0 * hierarchy.n_bottom
+
+
+@pytest.mark.parametrize(
+    ("begin", "seasoned"),
+    [
+        pytest.param(0, [True] * 4, id="all had seen two years"),
+        pytest.param(400, [False, False, True, True], id="some had"),
+        pytest.param(500, [False, False, False, True], id="none had: the newest"),
+        pytest.param(700, [True] * 4, id="nor has the served one"),
+    ],
+)
+def test_models_that_saw_no_two_years_do_not_judge_one_that_did(
+    snapshot: Snapshot, begin: int, seasoned: list[bool]
+) -> None:
+    """The data have 1,277 days, and the last of the frozen models is of day 1,187."""
+    origins = np.repeat([1_000, 1_100, 1_150, 1_187], 10) + np.tile(np.arange(10), 4)
+    sales = snapshot.history.copy()
+    sales[:, :begin] = 0
+    young = replace(snapshot, sales=sales, estimated=sales)
+    expected = np.repeat(seasoned, 10)
+    assert mark_seasoned(young, origins).tolist() == expected.tolist()
+
+
+def test_one_frozen_model_is_too_few_for_a_series_to_fall_back(
+    snapshot: Snapshot, exact: Errors, rules: dict[Baseline, Errors]
+) -> None:
+    wrong = scaled(exact, snapshot, slice(0, 1), 30.0)
+    few = np.arange(len(exact.origins)) < 8
+    of_rules = {rule: each.select(few) for rule, each in rules.items()}
+    assert not choose_fallbacks(snapshot, wrong.select(few), of_rules, Expect.MEDIAN)

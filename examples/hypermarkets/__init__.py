@@ -1,0 +1,1 @@
+"""Weekly sales of departments in hypermarkets, in the form of the Walmart data."""
