@@ -162,12 +162,13 @@ def test_one_reload_runs_at_a_time(
     """Over all workers and replicas; the next one may start when it has ended."""
     with forecast_lock:
         running = start_blocked_reload()
+        process = process_of(running)
         for worker in (reloader, Reloader(own_store, data)):
             with pytest.raises(ReloadRunningError, match=running.id) as refused:
                 worker.start("same")
             assert refused.value.job.id == running.id
     wait_until(lambda: reloader.jobs()[0].ended)
-    wait_until(lambda: not psutil.Process().children(recursive=True))
+    wait_until(lambda: not process.is_running())
     assert reloader.start("newer").id != running.id
     wait_until(lambda: reloader.jobs()[0].ended)
 
