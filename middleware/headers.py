@@ -5,6 +5,9 @@ from __future__ import annotations
 from starlette.types import Scope
 
 JSON, CSV = "application/json", "text/csv"
+PARQUET = "application/vnd.apache.parquet"
+ARROW = "application/vnd.apache.arrow.stream"
+"""An Arrow IPC stream."""
 
 
 def values_of(scope: Scope, name: bytes) -> list[bytes]:
