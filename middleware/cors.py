@@ -25,6 +25,7 @@ ALLOWED_HEADERS = (
 EXPOSED_HEADERS = (
     *("X-Request-ID", "X-Cache", "ETag", "RateLimit", "RateLimit-Policy"),
     *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"),
+    *("X-Model-Version", "X-Snapshot", "X-Next"),
 )
 """Response headers that a script of another origin may read, beside the safelisted ones."""
 

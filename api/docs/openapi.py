@@ -19,7 +19,7 @@ from api.schemas.answer import ProblemAnswer
 from api.schemas.field_codes import codes_by_field
 from config.version import __version__
 from errors import Code
-from middleware.headers import CSV, JSON
+from middleware.headers import ARROW, CSV, JSON, PARQUET
 from models.serving.forecaster import Forecaster
 
 PROBLEM = "application/problem+json"
@@ -251,7 +251,8 @@ def _describe_parameters(operation: Operation, schemas: Schemas) -> list[dict[st
 def _describe_responses(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     """Return the responses by status: the successes, 304, and references to the problems."""
     content = _describe_answer(operation, schemas)
-    headers = _header_references("ETag") if operation.etag else _header_references()
+    names = [*["ETag"] * operation.etag, *_TABLE_HEADERS * operation.tables]
+    headers = _header_references(*names)
     success = {"description": "The answer.", "content": content, "headers": headers}
     responses: dict[str, Any] = {str(operation.status): success}
     if operation.replayable:
@@ -282,10 +283,15 @@ def _describe_answer(operation: Operation, schemas: Schemas) -> dict[str, Any]:
     }
     if example_values:
         content[JSON]["examples"] = example_values
-    if operation.accepts_csv:
-        content[CSV] = {"schema": {"type": "string"}}
-    return content
+    return content | _TABLES if operation.tables else content
 
+
+_TABLES = {
+    CSV: {"schema": {"type": "string"}},
+    PARQUET: {"schema": {"type": "string", "format": "binary"}},
+    ARROW: {"schema": {"type": "string", "format": "binary"}},
+}
+"""Forms of an answer that a client chooses by Accept."""
 
 _HEADERS = {
     "X-Request-ID": {
@@ -293,7 +299,16 @@ _HEADERS = {
         "description": "The caller's, or a new one; in the log.",
     },
     "ETag": {"schema": {"type": "string"}, "description": "Of this very body."},
+    "X-Model-Version": {
+        "schema": {"type": "string"},
+        "description": "The model's version, of an answer that is a table.",
+    },
+    "X-Snapshot": {
+        "schema": {"type": "string"},
+        "description": "The snapshot of the data, of an answer that is a table.",
+    },
 }
+_TABLE_HEADERS = ("X-Model-Version", "X-Snapshot")
 
 
 def _header_references(*more: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.http.operation import Computation, Operation, is_model
 from api.http.parsing import read_json, read_query
 from api.http.pricing import charge
+from api.http.representation import ONLY_JSON, Representation, preferred
 from api.http.response_cache import LARGE, CacheableRequest, ResponseCache
 from api.http.responses import json_response, json_response_with_etag
 from middleware.deadline import SECONDS, DeadlineMiddleware
@@ -107,13 +108,16 @@ class _CachedEndpoint(_Endpoint):
         # Only a large answer has one, because its client may read it slowly.
         request = Request(scope, receive, send)
         parts = self._look_up_parts()
-        version = parts[self._forecaster_name].release.engine.version
-        cacheable = await self._cache.cacheable_request(version, self._operation.path, request)
+        engine = parts[self._forecaster_name].release.engine
+        form = preferred(request, engine) if self._operation.tables else ONLY_JSON
+        cacheable = await self._cache.cacheable_request(
+            engine.version, self._operation.path, request, form
+        )
         hit = None if cacheable is None else await self._cache.find(cacheable, request)
         if hit is not None and len(hit.body) < LARGE:
             await hit(scope, receive, send)
             return
-        slow: ASGIApp = hit or partial(self._compute, parts, version, cacheable)
+        slow: ASGIApp = hit or partial(self._compute, parts, engine.version, form, cacheable)
         limited = DeadlineMiddleware(slow, limit_of=lambda scope: self._seconds)
         await limited(scope, receive, send)
 
@@ -121,6 +125,7 @@ class _CachedEndpoint(_Endpoint):
         self,
         parts: dict[str, Any],
         version: str,
+        form: Representation,
         cacheable: CacheableRequest | None,
         scope: Scope,
         receive: Receive,
@@ -131,9 +136,9 @@ class _CachedEndpoint(_Endpoint):
         computation: Computation[Any] = await self._operation.handler(**parts, **payload)
         await charge(request, computation.cost)
         (model,) = payload.values()
-        key = self._cache.key(version, self._operation.path, model)
+        key = self._cache.key(version, self._operation.path, model, form)
         response = await self._cache.answer(
-            request, cacheable, key, computation, with_etag=self._operation.etag
+            request, cacheable, key, computation, form, with_etag=self._operation.etag
         )
         await response(scope, receive, send)
 

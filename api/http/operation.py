@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from api.http.tables import Table
 from api.http.tags import Tag
 from errors import Code
 from middleware.policy import ANY, MAX_BODY_BYTES, Policy
@@ -35,11 +36,13 @@ class Computation(Generic[T]):
         compute: returns the content of the answer; an exception of it is not cached.
         cost: units beside the operation's flat cost, charged for a cached answer, too.
         shared: whether computing takes so long that the cache of all workers is asked first.
+        table: returns the answer as a table, of an operation that has `tables`.
     """
 
     compute: Callable[[], Awaitable[T]]
     cost: int = 0
     shared: bool = True
+    table: Callable[[], Awaitable[Table]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +67,8 @@ class Operation:
         headers: names of request headers that the handler reads, with their descriptions.
         replayable: whether the handler recognizes a repeated request, as by `Idempotency-Key`: it
             does not act again, and answers with 200 instead of `status`.
-        accepts_csv: whether body and answer may be `text/csv` instead of JSON.
+        accepts_csv: whether the body may be `text/csv` instead of JSON.
+        tables: whether the answer is a table for clients that prefer one (see `api.http.tables`).
         etag: whether the answer has an ETag, because it changes with model and data alone.
         quiet: whether successes are logged at debug level.
         error_codes: codes of the handler, in addition to those that the other attributes imply.
@@ -87,6 +91,7 @@ class Operation:
     headers: tuple[tuple[str, str], ...] = ()
     replayable: bool = False
     accepts_csv: bool = False
+    tables: bool = False
     etag: bool = False
     quiet: bool = False
     error_codes: frozenset[Code] = frozenset()

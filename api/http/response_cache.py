@@ -19,6 +19,7 @@ from starlette.responses import Response
 from api.http.operation import Computation
 from api.http.parsing import sent_body
 from api.http.pricing import charge
+from api.http.representation import RawResponse, Representation, encode_table
 from api.http.responses import REVALIDATE, Raw, body_of, etag_matches, etag_of
 from middleware.headers import JSON
 from storage.cache.answers import AnswerCache, Outcome
@@ -41,8 +42,9 @@ ENCODED_BYTES = 16 * 2**20
 _ENTRY_BYTES = 250  # of an entry's two tuples and its number, without their texts
 _GZIP_LEVEL = 6
 
-CacheableRequest = tuple[str, str, bytes, bytes, bytes]
-"""Version of the release, path, query, media type and body: all that an answer depends on."""
+CacheableRequest = tuple[str, str, str, bytes, bytes, bytes]
+"""Version of the release, path, media type of the answer, query, media type of the body, and body:
+all that an answer depends on."""
 
 
 class CachedRequest(NamedTuple):
@@ -52,11 +54,13 @@ class CachedRequest(NamedTuple):
         key: of the answer.
         extra: units that it costs in addition to the operation's flat cost.
         tag: entity tag of the answer, if it has one.
+        form: of the answer.
     """
 
     key: CacheKey
     extra: int
     tag: str | None
+    form: Representation
 
 
 class ResponseCache:
@@ -72,13 +76,14 @@ class ResponseCache:
         )
 
     async def cacheable_request(
-        self, version: str, path: str, request: Request
+        self, version: str, path: str, request: Request, form: Representation
     ) -> CacheableRequest | None:
         """Return all of a request that its answer depends on; None if it is not looked up by that.
 
         Args:
             version: of the release that answers.
             path: of the operation.
+            form: of the answer.
         """
         # The bytes of a request stand for its meaning only together with all else that decides the
         # answer: `CacheableRequest` must have whatever a handler comes to depend on. A request with
@@ -94,7 +99,7 @@ class ResponseCache:
         query = scope["query_string"]
         if len(body) + len(query) + len(media_type) > LONGEST:
             return None
-        return version, path, query, media_type, body
+        return version, path, form.media_type, query, media_type, body
 
     async def find(self, cacheable: CacheableRequest, request: Request) -> Response | None:
         """Return the response to a request that was answered before, if it is in this process.
@@ -112,10 +117,11 @@ class ResponseCache:
         await charge(request, known.extra)
         return await self._respond(request, known, cached, Outcome.HIT)
 
-    def key(self, version: str, path: str, payload: BaseModel) -> CacheKey:
+    def key(self, version: str, path: str, payload: BaseModel, form: Representation) -> CacheKey:
         """Return the key of the answer to a validated request, defaults included."""
         document = payload.model_dump_json(by_alias=True, warnings=False)
-        return key_of(version, path, document.encode())
+        call = path if form.media_type == JSON else f"{path} {form.media_type}"
+        return key_of(version, call, document.encode())
 
     async def answer(
         self,
@@ -123,6 +129,7 @@ class ResponseCache:
         cacheable: CacheableRequest | None,
         key: CacheKey,
         computation: Computation[Any],
+        form: Representation,
         *,
         with_etag: bool,
     ) -> Response:
@@ -135,12 +142,12 @@ class ResponseCache:
         """
 
         async def body() -> bytes:
-            return body_of(await computation.compute())
+            return await _compute_body(computation, form)
 
         bypass = "no-cache" in request.headers.get("cache-control", "")
         cached = await self._answers.get(key, body, shared=computation.shared, bypass=bypass)
         tag = etag_of(cached.body) if with_etag else None
-        known = CachedRequest(key, computation.cost, tag)
+        known = CachedRequest(key, computation.cost, tag, form)
         if cacheable is not None:
             self._requests.put(cacheable, known)
         return await self._respond(request, known, cached.body, cached.outcome)
@@ -148,8 +155,8 @@ class ResponseCache:
     async def _respond(
         self, request: Request, known: CachedRequest, body: bytes, outcome: Outcome
     ) -> Response:
-        headers: Raw = [(b"x-cache", outcome.encode())]
-        large, tag = len(body) >= LARGE, known.tag
+        headers: Raw = [(b"x-cache", outcome.encode()), *known.form.headers]
+        large, tag = known.form.compressible and len(body) >= LARGE, known.tag
         gzipped = large and _accepts_gzip(request)
         if large:
             headers.append((b"vary", b"Accept-Encoding"))
@@ -158,7 +165,7 @@ class ResponseCache:
             headers += [(b"etag", tag.encode()), (b"cache-control", REVALIDATE.encode())]
             if etag_matches(request, tag):
                 return RawResponse(b"", headers, status=304)
-        headers.append((b"content-type", JSON.encode()))
+        headers.append((b"content-type", known.form.content_type))
         if gzipped:
             body = await self._compress_cached(known.key, body, outcome)
             headers.append((b"content-encoding", b"gzip"))
@@ -173,15 +180,11 @@ class ResponseCache:
         return encoded
 
 
-class RawResponse(Response):
-    """A response with encoded headers; Starlette would encode them for each response."""
-
-    def __init__(self, body: bytes, headers: Raw, *, status: int = 200) -> None:
-        self.status_code = status
-        self.background = None
-        self.body = body
-        length = [] if status == 304 else [(b"content-length", b"%d" % len(body))]
-        self.raw_headers = [*length, *headers]
+async def _compute_body(computation: Computation[Any], form: Representation) -> bytes:
+    if form.media_type == JSON:
+        return body_of(await computation.compute())
+    assert computation.table is not None, "an operation with tables returns one"
+    return await encode_table(form.media_type, await computation.table())
 
 
 def _accepts_gzip(request: Request) -> bool:

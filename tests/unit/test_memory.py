@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from api.http import response_cache
+from api.http.representation import ONLY_JSON
 from api.http.response_cache import CachedRequest, ResponseCache
 from config.tiers import TIERS
 from middleware import address
@@ -139,11 +140,12 @@ def test_remembered_requests(
 async def remember(answers: ResponseCache, scope: Scope, number: int) -> None:
     """Send a request and remember its canonical form, as a response does."""
     request = Request(scope)
-    sent = await answers.cacheable_request(f"{'v' * 40}{number % 3}", scope["path"], request)
+    version = f"{'v' * 40}{number % 3}"
+    sent = await answers.cacheable_request(version, scope["path"], request, ONLY_JSON)
     if sent is not None:
         assert await answers.find(sent, request) is None
         key = key_of("v" * 40, "/predict/simple", text(number, 20).encode())
-        answers._requests.put(sent, CachedRequest(key, 19, f'"{number:032d}"'))
+        answers._requests.put(sent, CachedRequest(key, 19, f'"{number:032d}"', ONLY_JSON))
 
 
 @pytest.mark.parametrize("length", [10, 100_000], ids=["small", "large"])
