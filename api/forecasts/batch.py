@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import anyio.lowlevel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.forecasts import batch_csv
+from api.forecasts.batch_csv import echo_of, item_of, read_rows
+from api.forecasts.batch_table import table_of_items, table_of_series
 from api.forecasts.days import COMPUTED
 from api.forecasts.items import (
+    ForecastsByOrigin,
+    PlannedItem,
     build_results,
     charge_origins,
     charge_rows,
@@ -19,9 +23,12 @@ from api.forecasts.items import (
     split_into_slices,
 )
 from api.forecasts.predict import node_answers
+from api.http.negotiation import negotiate
 from api.http.operation import operation
 from api.http.parsing import read_json
+from api.http.representation import preferred, representation_of, respond
 from api.http.responses import body_of
+from api.http.tables import TABLE_TYPES
 from api.http.tags import Tag
 from api.schemas.forecasts import BatchAnswer
 from api.schemas.requests import MAX_ITEMS, BatchRequest
@@ -41,29 +48,53 @@ from storage.keys import Scope
     max_body=256 * KIB,
     max_table=2 * MIB,
     accepts_csv=True,
+    tables=True,
     error_codes=COMPUTED | {Code.BATCH_TOO_LARGE},
     scope=Scope.BATCH,
 )
 async def predict_batch(forecaster: Forecaster, request: Request) -> Response:
-    """Forecast many series, each with a result or a problem; as JSON, or as CSV for CSV."""
+    """Forecast many series, each with a result or a problem; as JSON, or as a table."""
     if media_type_of(request.scope) == CSV:
-        return await batch_csv.predict_csv(forecaster, request)
+        return await _predict_rows(forecaster, request)
+    form = preferred(request, forecaster.release.engine)
     payload = await read_json(request, BatchRequest, or_else=CSV)
     count = len(payload.predictions)
     if count > MAX_ITEMS:
         detail = f"A batch holds up to {MAX_ITEMS} items, not {count}"
         raise Problem.in_field(Code.BATCH_TOO_LARGE, "/predictions", detail)
-    await charge_rows(request, count)
-    planned = await plan_items(forecaster, payload.predictions)
-    await charge_origins(request, forecaster, planned)
-    computed = await compute_forecasts(forecaster, planned)
+    planned, computed = await _forecast(forecaster, request, payload.predictions)
+    if form.media_type != JSON:
+        return await table_of_items(forecaster, planned, computed).respond(form)
     written: list[bytes] = []
     for some in split_into_slices(planned):
         if written:
             await anyio.lowlevel.checkpoint()
         for result in build_results(forecaster, some, computed, node_answers):
             written.append(body_of(_item_document(len(written), result)))
-    return Response(b'{"predictions":[%b]}' % b",".join(written), media_type=JSON)
+    return respond(form, b'{"predictions":[%b]}' % b",".join(written))
+
+
+async def _predict_rows(forecaster: Forecaster, request: Request) -> Response:
+    """Answer a table with a table: CSV, unless the client prefers another format."""
+    engine = forecaster.release.engine
+    form = representation_of(negotiate(request.scope, TABLE_TYPES), engine)
+    series = engine.snapshot.specification.series
+    rows = await read_rows(await request.body(), series)
+    planned, computed = await _forecast(forecaster, request, [item_of(row, series) for row in rows])
+    table = table_of_series(
+        forecaster, planned, computed, lambda number: echo_of(rows[number], series)
+    )
+    return await table.respond(form)
+
+
+async def _forecast(
+    forecaster: Forecaster, request: Request, documents: Sequence[Any]
+) -> tuple[list[PlannedItem], ForecastsByOrigin]:
+    """Return the items validated, and their forecasts; each step is charged before it runs."""
+    await charge_rows(request, len(documents))
+    planned = await plan_items(forecaster, documents)
+    await charge_origins(request, forecaster, planned)
+    return planned, await compute_forecasts(forecaster, planned)
 
 
 def _item_document(number: int, result: dict[str, Any] | Problem) -> dict[str, Any]:

@@ -1,74 +1,33 @@
-"""POST /predict/batch as text/csv (RFC 4180): a line for each day of each row of the request.
+"""The body of POST /predict/batch as text/csv (RFC 4180).
 
-The request has a header with the columns of the series, such as ``store_nbr,family``, ``horizon``
-and, if wanted, ``date``; a row that cannot be answered gets one line with its problem, and the
-others are answered. Rows are counted from 1, the header not included.
+The header names the columns of the series, such as ``store_nbr,family``, ``horizon`` and, if
+wanted, ``date``. Rows are counted from 1, the header not included.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import anyio.lowlevel
-import numpy as np
-from numpy.typing import NDArray
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
 
 from api.forecasts.batch_cells import cell_value, column_names, other_delimiter
-from api.forecasts.days import day_forecasts_of
-from api.forecasts.items import (
-    ForecastsByOrigin,
-    PlannedItem,
-    build_results,
-    charge_origins,
-    charge_rows,
-    compute_forecasts,
-    plan_items,
-)
-from api.forecasts.predict import RequestedNode
-from api.forecasts.windows import ForecastWindow
 from api.http.parsing import shorten
-from api.schemas.requests import DEFAULT_INTERVALS
 from errors import Code, FieldError, Problem
-from features.data.cells import safe_cell
-from middleware.headers import CSV
-from models.serving.forecaster import Forecaster
+from features.data.reading.days import parse_day
 
 MAX_ROWS = 10_000
 
 _HORIZON, _DATE = "horizon", "date"
-_BOUNDS = tuple(f"{side}_{each}" for each in DEFAULT_INTERVALS for side in ("lower", "upper"))
 _ROW_HOLDS = "the columns of a series, a horizon and perhaps a date"
 _LINE_CHARACTERS = 16_000
 _ROWS_PER_READ = 500
 """Rows that are parsed before other requests get the processor."""
 
-_ROWS_PER_CHUNK = 50
-"""Rows that are written before other requests get the processor."""
 
-
-async def predict_csv(forecaster: Forecaster, request: Request) -> Response:
-    """Stream results and problems as CSV, in the order of the rows."""
-    series = forecaster.release.engine.snapshot.specification.series
-    cells = await _read_rows(await request.body(), series)
-    documents = [_item_of(row, series) for row in cells]
-    await charge_rows(request, len(documents))
-    planned = await plan_items(forecaster, documents)
-    await charge_origins(request, forecaster, planned)
-    computed = await compute_forecasts(forecaster, planned)
-    engine = forecaster.release.engine
-    return StreamingResponse(
-        _write_lines(forecaster, cells, planned, computed),
-        media_type=f"{CSV}; header=present",
-        headers={"x-model-version": engine.bundle.name, "x-snapshot": engine.snapshot.name},
-    )
-
-
-async def _read_rows(body: bytes, series: Sequence[str]) -> list[dict[str, Any]]:
+async def read_rows(body: bytes, series: Sequence[str]) -> list[dict[str, Any]]:
     """Read the rows as values by column, yielding to other requests in between.
 
     Args:
@@ -145,7 +104,7 @@ def _row_document(header: list[str], values: list[str], number: int) -> dict[str
     return document
 
 
-def _item_of(row: dict[str, Any], series: Sequence[str]) -> dict[str, Any]:
+def item_of(row: dict[str, Any], series: Sequence[str]) -> dict[str, Any]:
     """Return a row as an item of a batch: by store and family, or by the columns of the series."""
     if tuple(series) == ("store_nbr", "family"):
         return row
@@ -153,59 +112,11 @@ def _item_of(row: dict[str, Any], series: Sequence[str]) -> dict[str, Any]:
     return {**rest, "series": {name: row[name] for name in series}}
 
 
-async def _write_lines(
-    forecaster: Forecaster,
-    cells: list[dict[str, Any]],
-    planned: list[PlannedItem],
-    computed: ForecastsByOrigin,
-) -> AsyncIterator[str]:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    series = forecaster.release.engine.snapshot.specification.series
-    header = ("row", *series, _DATE, "prediction", *_BOUNDS, "code", "detail")
-    writer.writerow(header)
-    for first in range(0, len(planned), _ROWS_PER_CHUNK):
-        chunk = planned[first : first + _ROWS_PER_CHUNK]
-        results = build_results(forecaster, chunk, computed, _build_day_cells)
-        for number, result in enumerate(results, start=first):
-            echoed = [_as_cell(cells[number].get(name, "")) for name in (*series, _DATE)]
-            writer.writerows(_lines_of_row(number + 1, echoed, result))
-        yield out.getvalue()
-        out.seek(0)
-        out.truncate()
-        await anyio.lowlevel.checkpoint()  # sending the chunk may not have yielded
+def echo_of(row: dict[str, Any], series: Sequence[str]) -> list[Any]:
+    """Return series and date of a row that cannot be answered, as the answer repeats them.
 
-
-def _build_day_cells(
-    forecaster: Forecaster,
-    window: ForecastWindow,
-    requested: Sequence[RequestedNode],
-    mean: NDArray[np.float64],
-) -> list[list[list[Any]]]:
-    """Return the cells of each series and day: its columns, date, prediction and bounds."""
-    rows = np.array([row for _, row in requested])
-    nodes = forecaster.release.engine.snapshot.hierarchy.nodes
-    days = day_forecasts_of(forecaster, window, rows, mean, DEFAULT_INTERVALS)
-    return [
-        [
-            [*map(safe_cell, nodes[row].key), *cells]
-            for cells in ([day, *values] for day, values in zip(days.dates, of_node, strict=True))
-        ]
-        for (_, row), of_node in zip(requested, days.values.tolist(), strict=True)
-    ]
-
-
-def _as_cell(value: Any) -> Any:
-    """Return a value as a cell: a text made safe for spreadsheets, anything else as it is."""
-    return safe_cell(value) if isinstance(value, str) else value
-
-
-def _lines_of_row(
-    number: int, echoed: list[Any], result: list[list[Any]] | Problem
-) -> Iterator[list[Any]]:
-    if isinstance(result, Problem):
-        blanks = [""] * (1 + len(_BOUNDS))
-        yield [number, *echoed, *blanks, result.code.name, _as_cell(result.detail)]
-        return
-    for cells in result:
-        yield [number, *cells, "", ""]
+    A date that is none stays the text that it is.
+    """
+    text = row.get(_DATE)
+    day = parse_day(text) if text else None
+    return [*(str(row[name]) for name in series), day or text]

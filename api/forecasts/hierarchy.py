@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import fields
+
 from api.forecasts.days import COMPUTED, forecast
 from api.forecasts.nodes import row_of_id
 from api.forecasts.tree import Tree
@@ -10,8 +13,9 @@ from api.forecasts.windows import previous_days, window_of
 from api.http.operation import Computation, operation
 from api.http.pricing import cost_of_origin, is_past
 from api.http.responses import reference
+from api.http.tables import Column, Kind, Table
 from api.http.tags import Tag
-from api.schemas.forecasts import HierarchyAnswer
+from api.schemas.forecasts import HierarchyAnswer, NodeForecast
 from api.schemas.requests import HierarchyQuery
 from errors import Code
 from features.data.hierarchy import Hierarchy
@@ -19,7 +23,7 @@ from features.data.specification import TOTAL
 from models.serving.forecaster import Forecaster
 
 
-@operation("GET", "/hierarchy", Tag.FORECASTS, etag=True, error_codes=COMPUTED)
+@operation("GET", "/hierarchy", Tag.FORECASTS, etag=True, tables=True, error_codes=COMPUTED)
 async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computation[HierarchyAnswer]:
     """Forecast the coherent tree for a day, or for a sum of days."""
     engine = forecaster.release.engine
@@ -47,8 +51,48 @@ async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computatio
             degraded=False,
         )
 
+    async def compute_table() -> Table:
+        return _table_of(await compute())
+
     cost = cost_of_origin(snapshot, window)
-    return Computation(compute, cost, shared=is_past(snapshot, window))
+    return Computation(compute, cost, shared=is_past(snapshot, window), table=compute_table)
+
+
+_COLUMNS = (
+    Column("node", Kind.TEXT),
+    Column("parent", Kind.TEXT),
+    Column("level", Kind.TEXT),
+    Column("name", Kind.TEXT),
+    Column("date", Kind.DAY),
+    Column("horizon", Kind.INTEGER),
+    Column("prediction", Kind.NUMBER),
+    Column("previous_date", Kind.DAY),
+    Column("previous", Kind.NUMBER),
+    Column("trend", Kind.NUMBER),
+)
+
+
+def _table_of(answer: HierarchyAnswer) -> Table:
+    """Return a tree as a table, each node before its children."""
+    rows = [
+        [
+            *(node.id, parent, node.level, node.name, answer.date, answer.horizon),
+            *(node.prediction, answer.previous_date, node.previous, node.trend),
+        ]
+        for node, parent in _walk(answer.tree)
+    ]
+    facts = {each.name: getattr(answer, each.name) for each in fields(answer)}
+    del facts["tree"]
+    return Table(_COLUMNS, rows, facts)
+
+
+def _walk(
+    node: NodeForecast, parent: str | None = None
+) -> Iterator[tuple[NodeForecast, str | None]]:
+    """Yield every node of a tree, with the id of its parent."""
+    yield node, parent
+    for child in node.children:
+        yield from _walk(child, node.id)
 
 
 def way_of(hierarchy: Hierarchy, query: HierarchyQuery) -> tuple[Way, int]:

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 
 from api.forecasts.days import forecast
-from api.forecasts.nodes import bottom_row, node_row
-from api.forecasts.predict import RequestedNode
+from api.forecasts.nodes import RequestedNode, bottom_row, node_row
 from api.forecasts.windows import ForecastWindow, window_of
 from api.http.parsing import validate_document
 from api.http.pricing import PARSED_ROWS_OF_A_UNIT, PAST_ORIGIN, PLANNED_ROWS_OF_A_UNIT, charge

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import orjson
 
 from api.http.parsing import did_you_mean, escape_pointer, shorten
+from api.schemas.requests import ForecastRequest, SimpleRequest
 from errors import Code, FieldError, Problem
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
@@ -28,6 +29,13 @@ class NamesNode(Protocol):
     def store_nbr(self) -> int | None: ...
     @property
     def family(self) -> str | None: ...
+
+
+class RequestedNode(NamedTuple):
+    """A requested node, and its row in the hierarchy."""
+
+    payload: SimpleRequest | ForecastRequest
+    row: int
 
 
 def node_row(snapshot: Snapshot, request: NamesNode) -> int:

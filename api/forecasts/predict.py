@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 from starlette.requests import Request
 
+from api.forecasts.day_table import DayTable, keys_of_levels
 from api.forecasts.days import COMPUTED, day_forecasts_of, forecast, forecast_base
-from api.forecasts.nodes import bottom_row, node_row, row_of_values
+from api.forecasts.nodes import RequestedNode, bottom_row, node_row, row_of_values
 from api.forecasts.periods import period_forecasts_of
 from api.forecasts.rows import Row, filled_row, whole_row
 from api.forecasts.windows import ForecastWindow, window_of
 from api.http.operation import Computation, operation
 from api.http.pricing import charge, cost_of_origin, is_past
 from api.http.responses import basis_of, known_through, reference
+from api.http.tables import Table
 from api.http.tags import Tag
 from api.schemas.forecasts import ForecastAnswer, RowAnswer, SimpleAnswer
 from api.schemas.requests import ForecastRequest, RowRequest, SimpleRequest
@@ -50,6 +52,7 @@ async def predict_simple(
     "POST",
     "/forecast",
     Tag.FORECASTS,
+    tables=True,
     error_codes=COMPUTED | {Code.INTERVALS_UNAVAILABLE},
 )
 async def forecast_node(
@@ -60,19 +63,20 @@ async def forecast_node(
     row = node_row(snapshot, payload)
     window = window_of(snapshot, payload.date, payload.horizon)
 
+    requested = [RequestedNode(payload, row)]
+
     async def compute() -> Any:
         mean = (await forecast(forecaster, window))[[row]]
-        return node_answers(forecaster, window, [RequestedNode(payload, row)], mean)[0]
+        return node_answers(forecaster, window, requested, mean)[0]
+
+    async def compute_table() -> Table:
+        mean = (await forecast(forecaster, window))[[row]]
+        days = DayTable(keys_of_levels(snapshot.hierarchy), payload.intervals, whole=True)
+        (rows,) = days.rows(forecaster, window, requested, mean)
+        return Table(days.columns, rows, basis_of(forecaster.release.engine, window, row))
 
     cost = cost_of_origin(snapshot, window)
-    return Computation(compute, cost, shared=is_past(snapshot, window))
-
-
-class RequestedNode(NamedTuple):
-    """A requested node, and its row in the hierarchy."""
-
-    payload: SimpleRequest | ForecastRequest
-    row: int
+    return Computation(compute, cost, shared=is_past(snapshot, window), table=compute_table)
 
 
 def node_answers(

@@ -1,0 +1,161 @@
+"""Forecasts as a table: a row for each node and day, in the columns that all formats have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.forecasts.days import DayForecasts, day_forecasts_of
+from api.forecasts.nodes import RequestedNode
+from api.forecasts.windows import ForecastWindow
+from api.http.responses import basis_of
+from api.http.tables import Column, Kind, Row, none_for_nan, retailer_columns
+from api.schemas.requests import Period, SimpleRequest
+from errors import Code, Problem
+from features.data.hierarchy import Hierarchy
+from features.data.specification import BOTTOM
+from models.intervals import MAX_NOMINAL, MIN_NOMINAL
+from models.serving.forecaster import Forecaster
+
+NODE = (Column("node", Kind.TEXT), Column("level", Kind.TEXT))
+DATE = Column("date", Kind.DAY)
+UNITS = Column("units", Kind.NUMBER)
+_PREDICTION = Column("prediction", Kind.NUMBER)
+_BASIS = (
+    Column("actual", Kind.NUMBER),
+    Column("origin", Kind.DAY),
+    Column("method", Kind.TEXT),
+    Column("in_sample", Kind.BOOLEAN),
+    Column("degraded", Kind.BOOLEAN),
+)
+ROW = Column("row", Kind.INTEGER)
+PROBLEM = (Column("code", Kind.TEXT), Column("detail", Kind.TEXT))
+
+
+def _bounds(nominals: Sequence[int]) -> tuple[Column, ...]:
+    sides = (f"{side}_{nominal}" for nominal in nominals for side in ("lower", "upper"))
+    return tuple(Column(name, Kind.NUMBER) for name in sides)
+
+
+_EVERY_BOUND = _bounds(range(MIN_NOMINAL, MAX_NOMINAL + 1))
+_OWN_COLUMNS = (ROW, *NODE, DATE, UNITS, _PREDICTION, *_EVERY_BOUND, *_BASIS, *PROBLEM)
+_OWN = frozenset(column.name for column in _OWN_COLUMNS)
+
+
+def keys_of_levels(hierarchy: Hierarchy) -> tuple[str, ...]:
+    """Return the columns of all levels, those of the series first."""
+    levels = hierarchy.levels
+    return tuple(dict.fromkeys(chain(levels[BOTTOM], *levels.values())))
+
+
+def key_columns(keys: Sequence[str]) -> tuple[Column, ...]:
+    """Return the columns of a table for the columns of levels."""
+    return retailer_columns(keys, Kind.TEXT, taken=_OWN, member="series")
+
+
+def key_of_node(hierarchy: Hierarchy, row: int, keys: Sequence[str]) -> list[str | None]:
+    """Return the values of a node in the columns of levels; None where it is a sum over one."""
+    node = hierarchy.nodes[row]
+    values = dict(zip(hierarchy.levels[node.level], node.key, strict=True))
+    return [values.get(column) for column in keys]
+
+
+@dataclass(frozen=True)
+class DayTable:
+    """Columns of a table of forecasts, and its rows.
+
+    Attributes:
+        keys: columns of levels.
+        nominals: coverage of the intervals, in percent.
+        whole: whether the table also has the id and the level of the node, what was sold, and what
+            the forecast rests on. The table that answers a table of series does not: it has
+            100 times as many rows, and all of these are of the same kind.
+    """
+
+    keys: tuple[str, ...]
+    nominals: tuple[int, ...]
+    whole: bool
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns, in their order."""
+        before, after = (NODE, _BASIS) if self.whole else ((), ())
+        numbers = (_PREDICTION, *_bounds(self.nominals))
+        return (*before, *key_columns(self.keys), DATE, *numbers, *after)
+
+    def rows(
+        self,
+        forecaster: Forecaster,
+        window: ForecastWindow,
+        requested: Sequence[RequestedNode],
+        mean: NDArray[np.float64],
+    ) -> list[list[Row]]:
+        """Return the rows of each node, one for each day.
+
+        Args:
+            requested: nodes of one window, period and the same intervals.
+            mean: their forecasts in units, shape (nodes, days).
+
+        Raises:
+            Problem: INVALID_REQUEST: sums of days are requested, which a table of days has not.
+        """
+        payload = requested[0].payload
+        if not isinstance(payload, SimpleRequest) and payload.period is not Period.DAY:
+            detail = "A table has a row for each day; leave out period, or ask for JSON"
+            raise Problem.in_field(Code.INVALID_REQUEST, "/period", detail)
+        nodes = np.array([row for _, row in requested])
+        days = day_forecasts_of(forecaster, window, nodes, mean, payload.intervals)
+        hierarchy = forecaster.release.engine.snapshot.hierarchy
+        before = [self._identify(hierarchy, row) for _, row in requested]
+        after = self._basis(forecaster, window, nodes, days)
+        return [
+            [
+                [*of_node, day, *numbers, *more]
+                for day, numbers, more in zip(days.dates, of_days, of_basis, strict=True)
+            ]
+            for of_node, of_days, of_basis in zip(before, self._numbers(days), after, strict=True)
+        ]
+
+    def _identify(self, hierarchy: Hierarchy, row: int) -> Row:
+        node = hierarchy.nodes[row]
+        key = key_of_node(hierarchy, row, self.keys)
+        return [node.id, node.level, *key] if self.whole else key
+
+    def _numbers(self, days: DayForecasts) -> list[list[Row]]:
+        """Return prediction and bounds by node and day; None for bounds of other nodes alone."""
+        if tuple(days.nominals) == self.nominals:
+            same: list[list[Row]] = days.values.tolist()
+            return same
+        values = np.full((*days.values.shape[:2], 1 + 2 * len(self.nominals)), np.nan)
+        values[:, :, 0] = days.values[:, :, 0]
+        for number, nominal in enumerate(days.nominals):
+            at = 1 + 2 * self.nominals.index(nominal)
+            values[:, :, at : at + 2] = days.values[:, :, 1 + 2 * number : 3 + 2 * number]
+        return none_for_nan(values)
+
+    def _basis(
+        self,
+        forecaster: Forecaster,
+        window: ForecastWindow,
+        nodes: NDArray[np.intp],
+        days: DayForecasts,
+    ) -> list[list[Row]]:
+        """Return the values after the numbers, by node and day."""
+        if not self.whole:
+            return [[()] * len(days.dates)] * len(nodes)
+        engine = forecaster.release.engine
+        basis = basis_of(engine, window, int(nodes[0]))
+        origin = engine.snapshot.date_at(window.origin)
+        facts: list[Any] = [basis["in_sample"], basis["degraded"]]
+        return [
+            [[actual, origin, str(method), *facts] for actual in of_node]
+            for method, of_node in zip(
+                engine.methods(window.origin, nodes), none_for_nan(days.actual), strict=True
+            )
+        ]
