@@ -289,6 +289,24 @@ def test_a_table_of_series_has_their_columns(client: Client) -> None:
     assert "garden tools" in refused["detail"]
 
 
+def test_tables_have_the_columns_of_every_level(client: Client) -> None:
+    """The columns are the same for every node, so that tables can be put one below the other."""
+    nodes = {
+        "total": ("total", None, None, None),
+        "region:Nord": ("region", None, None, "Nord"),
+        "shop:A1": ("shop", "A1", None, None),
+    }
+    for node, expected in nodes.items():
+        answer = client.request(
+            "POST",
+            "/forecast",
+            json={"node": node, "horizon": 2},
+            headers={"Accept": "application/vnd.apache.parquet"},
+        )
+        row, _ = pl.read_parquet(io.BytesIO(answer.content)).to_dicts()
+        assert (row["level"], row["shop"], row["department"], row["region"]) == expected
+
+
 def test_a_row_is_filled_for_a_series(client: Client) -> None:
     answer = client.post("/predict", features={"promo": 0.7}, series=SERIES).json()
     assert answer["prediction"] >= 0
