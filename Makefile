@@ -67,10 +67,11 @@ bench: $(VENV)/bench.done models/artifacts/CURRENT ## Measure our server beside 
 bench-library: $(VENV)/bench.done ## Measure the parts, beside other libraries: DATA=<folder>, WHAT="matrix growth", RECORD=1
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m load.library $(WHAT) $(if $(DATA),--data "$(DATA)") $(if $(RECORD),--record)
 
-docs: $(VENV)/dev.done ## Write the generated tables and pages of the reference, and new settings into deploy/
+docs: $(VENV)/dev.done ## Write the generated tables and pages of the reference, the types of the Python client, and new settings into deploy/
 	@$(BIN)/python -m config.reference
 	@$(BIN)/python -m api.docs.reference
 	@$(BIN)/python -m features.data.reference
+	@$(BIN)/python -m tools.client_models
 
 build: models/artifacts/CURRENT ## Build the Bento with the release that is served now, or BUNDLE= and SNAPSHOT=
 	@$(BIN)/python tools/build_bento.py $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(SNAPSHOT),--snapshot "$(SNAPSHOT)")

@@ -1,0 +1,514 @@
+"""Types of answers. Written by `make docs` from the OpenAPI document; do not edit."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccuracyAnswer:
+    """Accuracy of past forecasts."""
+
+    source: Literal["backtest", "calibration"]
+    """`backtest` where one is sealed into the bundle: models fitted anew before every window;
+    else `calibration`: the light models that calibrated the intervals."""
+    groups: list[AccuracyGroup]
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccuracyGroup:
+    """Accuracy over some windows of the past."""
+
+    group: str
+    windows: int
+    """Number of windows that were averaged."""
+    rmsle: float | None
+    """Of the bottom series: root mean squared logarithmic error."""
+    wrmsse: float | None
+    """Weighted root mean squared scaled error, over the levels."""
+    levels: list[LevelAccuracy]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    covariate: str
+    op: str
+    value: float | str | None
+    from_: dt.date
+    to: dt.date
+    series: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildChange:
+    """A node below another; its delta is the sum of its children's, if they are included."""
+
+    id: str
+    level: str
+    baseline: float
+    scenario: float
+    delta: float
+    children: list[ChildChange]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CovariateInfo:
+    """A quantity beside the sales that the model reads."""
+
+    name: str
+    kind: Kind
+    known_ahead: bool
+    """Whether days ahead are known, and can be adjusted in a what-if."""
+    by: list[str]
+    """Columns of the series that it varies with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayChange:
+    """A node's units on one day, without and with the adjustments."""
+
+    date: dt.date
+    baseline: float
+    scenario: float
+    delta: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayForecast:
+    """Forecast of one day, with the bounds of every requested interval."""
+
+    date: dt.date
+    prediction: float
+    intervals: list[PredictionInterval]
+    """In the order in which the request names them."""
+    actual: float | None
+    """Units sold; null where not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DegradedReason:
+    """A part of the service that is degraded, while forecasts are still answered."""
+
+    name: str
+    """Of the part: `redis`, `shared_cache`, `database`, `data`, `offered_pair` or `artifacts`;
+    the metric `mlrf_degraded` has it as a label."""
+    detail: str
+    """Readable description of the failure and its consequences."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainAnswer:
+    """The explanation of a forecast: `horizon` days from `date` on, added up."""
+
+    node: str
+    """Its id."""
+    level: str
+    date: dt.date
+    horizon: int
+    prediction: float
+    space: Space
+    """Of base_value and contributions: `log1p units` for one day of one series, `units` for
+    sums."""
+    base_value: float
+    base_units: float
+    groups: list[GroupStep]
+    """The features' steps by kind, the largest contribution first: they add up to the same."""
+    features: list[FeatureStep]
+    """The largest contribution first."""
+    cut: float
+    """Units by which the model's negative scores were raised to zero."""
+    reconciliation: float
+    """Units by which making the hierarchy coherent moved the forecast."""
+    not_explained: NotExplained
+    explained_share: float
+    """Of the prediction; less than 1 where series are not explained."""
+    missing: float
+    """Units by which the steps do not add up to the prediction: rounding."""
+    origin: dt.date
+    method: Method
+    model_version: str
+    model_trained_through: dt.date
+    in_sample: bool
+    known_through: dict[str, dt.date]
+    snapshot: SnapshotRef
+    degraded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that is wrong with a request."""
+
+    pointer: str
+    """JSON pointer into the body, or the name of a query parameter."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureStep:
+    """Contribution of one feature to a forecast."""
+
+    name: str
+    group: Group
+    """Name of its group in `groups`."""
+    description: str
+    unit: str
+    """Of the value."""
+    value: str | float | None
+    """Readable: categories and weekdays by name. Null where it is missing, and where the
+    explanation adds up several days or series."""
+    contribution: float
+    """In the explanation's space."""
+    factor: float | None
+    """Factor by which it multiplies the forecast + 1; null in units."""
+    units: float
+    """Units by which it moves the forecast."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastAnswer:
+    """A node of any level, day by day."""
+
+    node: str
+    level: str
+    series: dict[str, str]
+    """Values of the columns of its level; empty for the total."""
+    date: dt.date
+    """The first day forecast."""
+    horizon: int
+    forecast: list[DayForecast]
+    period: Period
+    periods: list[PeriodForecast]
+    """Sums of the days of each period; empty for `day`."""
+    origin: dt.date
+    """The last day whose sales the forecast rests on."""
+    method: Method
+    """As in `SimpleAnswer`; `sum` for a node above the series."""
+    model_version: str
+    model_trained_through: dt.date
+    """The last day whose sales the model was trained on."""
+    in_sample: bool
+    """Whether a day of this forecast is among those that the model was trained on."""
+    known_through: dict[str, dt.date]
+    """Last day up to which each covariate of the node was known; and its `sales`, where they
+    are not delivered up to `origin`."""
+    snapshot: SnapshotRef
+    degraded: bool
+    """Whether this forecast was computed otherwise than it should."""
+
+
+Group = Literal["level", "weekday", "season", "holiday", "promotion", "store"]
+"""Topic of a feature, by which explanations group the features for a reader."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupStep:
+    """Joint contribution of the features of one kind to a forecast."""
+
+    name: Group
+    """`level`: recent sales; `weekday`; `season`: time of month and year; `holiday`;
+    `promotion`; `store`: attributes of the series."""
+    contribution: float
+    """In the explanation's space; the sum of the features'."""
+    factor: float | None
+    """Factor by which they multiply the forecast + 1; null in units."""
+    units: float
+    """Units by which they move the forecast."""
+    features: list[str]
+    """Names of its features, the largest contribution first; `features` of the answer has
+    them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthAnswer:
+    """The active release, the age of its data, and the state of the service."""
+
+    status: Literal["ok", "degraded"]
+    model_version: str
+    model_trained_through: dt.date
+    snapshot: SnapshotRef
+    newest_expected: dt.date
+    """The newest day whose sales may be known now: yesterday, in UTC."""
+    data_age_days: int
+    """Days from the newest sales that are known to those."""
+    demo: bool
+    """Whether the data are the built-in demo's, which are always old and never degraded by
+    it."""
+    nodes: int
+    """Of the hierarchy."""
+    quality: list[str]
+    """Warnings about the model, from the days that calibrated it: where a simple rule was
+    better, totals were biased, or intervals held too many or too few of the sales. Empty if
+    there were none, and for a model that was trained before they were recorded. They degrade
+    nothing."""
+    degraded: bool
+    reasons: list[DegradedReason]
+    """Empty unless `degraded`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HierarchyAnswer:
+    """A tree of forecasts: `horizon` days from `date` on, added up."""
+
+    date: dt.date
+    horizon: int
+    previous_date: dt.date | None
+    """First day of the previous period: the newest of as many days that is over by then and
+    begins on the same weekday. Null where its sales are not known."""
+    by: str
+    """Levels between the total and the series, separated by slashes."""
+    origin: dt.date
+    tree: NodeForecast
+    model_version: str
+    snapshot: SnapshotRef
+    degraded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoricalAnswer:
+    """Sales of a node, day by day."""
+
+    node: str
+    level: str
+    days: list[PastDay]
+    next: dt.date | None
+    """`from` of the next page; null on the last one."""
+    snapshot: SnapshotRef
+
+
+Kind = Literal["count", "flag", "number", "price"]
+"""Kind of a covariate, which decides how it adds up and on which scale it is read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelAccuracy:
+    """Errors of the forecasts of a level, so many days ahead; null where not measured."""
+
+    level: str
+    days: str
+    """After the origin, from and to."""
+    rmsle: float | None
+    """Root mean squared logarithmic error."""
+    wape: float | None
+    """Sum of absolute errors over sum of sales."""
+    bias: float | None
+    """Sum of errors over sum of sales; more than 0 where too much was forecast."""
+    coverage: dict[str, float]
+    """Share of days within the interval, by its nominal coverage in percent."""
+    baselines: dict[str, float | None]
+    """WAPE of simple rules on the same days, by rule: `seasonal_naive` is what was sold on the
+    last same weekday, `weekday_mean` the mean of the last four. Empty where it was not
+    measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelInfo:
+    """A level of the hierarchy."""
+
+    name: str
+    columns: list[str]
+    """Columns whose values name its nodes; none of the total's."""
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetaAnswer:
+    """Series, dates and options that requests may name."""
+
+    series: dict[str, list[str]]
+    """Columns whose values together name a series, with their values."""
+    attributes: dict[str, list[str]]
+    """Columns that describe the series, with their values."""
+    hierarchy: list[LevelInfo]
+    """Levels, the total first and the series last."""
+    covariates: list[CovariateInfo]
+    stores: list[StoreInfo]
+    """Empty where the series are not named by store and family."""
+    families: list[str]
+    """Empty where the series are not named by store and family."""
+    levels: dict[str, int]
+    """Nodes of each level."""
+    data: dict[str, dt.date]
+    """First and last day with known sales, and the last on which covariates of all series are
+    known (`promotions_known_through`)."""
+    forecast: dict[str, dt.date]
+    """First and last day that a forecast may reach."""
+    horizons: list[int]
+    """Common numbers of days of a forecast, which may have any from 1 to 90."""
+    intervals: tuple[int, int]
+    """Least and largest nominal coverage of an interval, in percent."""
+    features: list[str]
+    """Columns of the model's rows, in order."""
+    model_version: str
+    model_trained_through: dt.date
+    snapshot: SnapshotRef
+
+
+Method = Literal[
+    "model", "model_new", "model_idle", "zero_never_sold", "seasonal_naive", "weekday_mean", "sum"
+]
+"""Method of a node's forecast."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsAnswer:
+    """All quality figures of the bundle, as training wrote them."""
+
+    model_version: str
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeChange:
+    """A node's units over all days, without and with the adjustments."""
+
+    id: str
+    level: str
+    baseline: float
+    scenario: float
+    delta: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeForecast:
+    """A node of the tree; its prediction is the sum of its children's, if they are included."""
+
+    id: str
+    name: str
+    level: str
+    prediction: float
+    previous: float | None
+    """Units sold in the previous period (see `previous_date`); null where they are not known,
+    or not delivered yet."""
+    trend: float | None
+    """Share of those by which the prediction is higher; null where nothing was sold."""
+    children: list[NodeForecast]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotExplained:
+    """Series beyond the number that one explanation covers, and their forecast in units."""
+
+    series: int
+    units: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastDay:
+    """Sales of a node on one day."""
+
+    date: dt.date
+    units: float | None
+    """Null where the day of the node, or of a part of it, is not delivered yet."""
+    onpromotion: float | None
+    """Items on promotion; null where not known, or where there is no such covariate."""
+    covariates: dict[str, float | None]
+    """Covariates that are known ahead, of the node: the sum of a count, the mean of a
+    number."""
+
+
+Period = Literal["day", "week", "month", "horizon"]
+"""Days that a forecast adds up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodForecast:
+    """Forecast of the sum of some days, with the bounds of every requested interval."""
+
+    first: dt.date
+    last: dt.date
+    days: int
+    prediction: float
+    intervals: list[PredictionInterval]
+    """In the order in which the request names them."""
+    actual: float | None
+    """Units sold; null where a day of it is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionInterval:
+    """An interval that the sales lie in with a probability of `level` percent."""
+
+    level: int
+    """Nominal coverage, in percent."""
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowAnswer:
+    """A base forecast, which is not reconciled."""
+
+    prediction: float
+    reconciled: Literal[False]
+    filled: list[str]
+    """Features that were taken from the snapshot."""
+    origin: dt.date | None
+    """The last day whose sales these rest on; null where all were given."""
+    model_version: str
+    model_trained_through: dt.date
+    snapshot: SnapshotRef
+    degraded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotRef:
+    """The data that an answer rests on."""
+
+    origin: dt.date
+    """The newest day whose sales are known."""
+    digest: str
+    """Hash of the snapshot's content."""
+
+
+Space = Literal["log1p units", "units"]
+"""Space in which contributions are expressed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreInfo:
+    """A store of the retailer."""
+
+    store_nbr: int
+    city: str
+    state: str
+    type: str
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatifAnswer:
+    """A forecast compared with a scenario: `horizon` days from `date` on, in units."""
+
+    node: str
+    level: str
+    date: dt.date
+    horizon: int
+    origin: dt.date
+    baseline: float
+    scenario: float
+    delta: float
+    delta_pct: float | None
+    """In percent of the baseline; null where that is 0."""
+    days: list[DayChange]
+    """Of the node, day by day."""
+    ancestors: list[NodeChange]
+    """Nodes that the node is a part of, the nearest first."""
+    children: list[ChildChange]
+    applied: list[Applied]
+    moved_by_reconciliation: list[str]
+    """Bottom series whose own rows are unaltered, and that moved because the hierarchy must add
+    up."""
+    moved_by_shared_features: int
+    """Number of bottom series outside the node that were predicted again, because their store's
+    or family's promotions are their features too."""
+    model_version: str
+    model_trained_through: dt.date
+    in_sample: bool
+    known_through: dict[str, dt.date]
+    """Last day up to which each covariate is known in the baseline."""
+    snapshot: SnapshotRef
+    degraded: bool
