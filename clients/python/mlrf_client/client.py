@@ -1,0 +1,235 @@
+"""Clients of the forecast service: one that blocks, one for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable, Coroutine
+from functools import update_wrapper
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import httpx
+
+from mlrf_client import _batch_frames, _batches, _operations
+from mlrf_client._connection import (
+    address_of,
+    document_of,
+    failure_of,
+    headers_of,
+    message_of,
+    raised,
+)
+from mlrf_client._requests import Request, Steps
+from mlrf_client.retries import Attempts, Outcome, Retries
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+Operation = Callable[Parameters, Steps[Result]]
+
+TIMEOUT = 40.0
+"""Seconds; a little longer than the server's own limit, so that its answer arrives."""
+
+
+def _blocking(
+    operation: Operation[Parameters, Result],
+) -> Callable[Concatenate[Client, Parameters], Result]:
+    """Return the operation as a method of `Client`."""
+
+    def method(self: Client, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        return self._run(operation(*args, **kwargs))
+
+    return _as_method(method, operation)
+
+
+def _awaited(
+    operation: Operation[Parameters, Result],
+) -> Callable[Concatenate[AsyncClient, Parameters], Coroutine[Any, Any, Result]]:
+    """Return the operation as a method of `AsyncClient`."""
+
+    async def method(
+        self: AsyncClient, /, *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Result:
+        return await self._run(operation(*args, **kwargs))
+
+    return _as_method(method, operation)
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _as_method(method: Method, operation: Callable[..., Any]) -> Method:
+    """Give a method the name, the text and the parameters of an operation, and return it."""
+    update_wrapper(method, operation)
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    parameters = inspect.signature(operation).parameters.values()
+    vars(method)["__signature__"] = inspect.Signature([own, *parameters])
+    return method
+
+
+class Client:
+    """A client that blocks until an answer is there.
+
+    Its methods raise `ApiError` for what the server refuses, and `NoAnswer` where it is not
+    reached. Threads may share one.
+
+    Args:
+        url: address of the server, such as ``http://127.0.0.1:3000``.
+        key: sent in a header of every request.
+        timeout: seconds for an answer to begin, and between its parts.
+        retries: when a request is repeated, which changes nothing on the server.
+        transport: of httpx, instead of its own: for a proxy, certificates, or tests.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout: float = TIMEOUT,
+        retries: Retries | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.url = address_of(url)
+        self._retries = retries or Retries()
+        self._http = httpx.Client(
+            base_url=self.url, headers=headers_of(key), timeout=timeout, transport=transport
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _run(self, steps: Steps[Result]) -> Result:
+        """Send the requests of an operation, and return its result."""
+        try:
+            request = next(steps)
+            while True:
+                request = steps.send(self._exchange(request))
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+    def _exchange(self, request: Request) -> Any:
+        """Return the decoded answer of a request, which is repeated as the policy says."""
+        attempts = Attempts(self._retries)
+        while True:
+            outcome = self._attempt(request)
+            if isinstance(outcome, httpx.Response):
+                return document_of(outcome)
+            if (delay := attempts.delay_after(outcome)) is None:
+                raise raised(outcome, self.url)
+            time.sleep(delay)
+
+    def _attempt(self, request: Request) -> httpx.Response | Outcome:
+        try:
+            response = self._http.request(**message_of(request))
+        except httpx.TransportError as error:
+            return error
+        return failure_of(response) or response
+
+    accuracy = _blocking(_operations.accuracy)
+    batch = _blocking(_batches.batch)
+    batch_frame = _blocking(_batch_frames.batch_frame)
+    explain = _blocking(_operations.explain)
+    forecast = _blocking(_operations.forecast)
+    health = _blocking(_operations.health)
+    hierarchy = _blocking(_operations.hierarchy)
+    historical = _blocking(_operations.historical)
+    meta = _blocking(_operations.meta)
+    model_metrics = _blocking(_operations.model_metrics)
+    predict = _blocking(_operations.predict)
+    whatif = _blocking(_operations.whatif)
+
+
+class AsyncClient:
+    """The same for asyncio: every method of `Client`, awaited."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout: float = TIMEOUT,
+        retries: Retries | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.url = address_of(url)
+        self._retries = retries or Retries()
+        self._http = httpx.AsyncClient(
+            base_url=self.url, headers=headers_of(key), timeout=timeout, transport=transport
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _run(self, steps: Steps[Result]) -> Result:
+        """Send the requests of an operation, and return its result."""
+        try:
+            request = next(steps)
+            while True:
+                request = steps.send(await self._exchange(request))
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+    async def _exchange(self, request: Request) -> Any:
+        """Return the decoded answer of a request, which is repeated as the policy says."""
+        attempts = Attempts(self._retries)
+        while True:
+            outcome = await self._attempt(request)
+            if isinstance(outcome, httpx.Response):
+                return document_of(outcome)
+            if (delay := attempts.delay_after(outcome)) is None:
+                raise raised(outcome, self.url)
+            await asyncio.sleep(delay)
+
+    async def _attempt(self, request: Request) -> httpx.Response | Outcome:
+        try:
+            response = await self._http.request(**message_of(request))
+        except httpx.TransportError as error:
+            return error
+        return failure_of(response) or response
+
+    accuracy = _awaited(_operations.accuracy)
+    batch = _awaited(_batches.batch)
+    batch_frame = _awaited(_batch_frames.batch_frame)
+    explain = _awaited(_operations.explain)
+    forecast = _awaited(_operations.forecast)
+    health = _awaited(_operations.health)
+    hierarchy = _awaited(_operations.hierarchy)
+    historical = _awaited(_operations.historical)
+    meta = _awaited(_operations.meta)
+    model_metrics = _awaited(_operations.model_metrics)
+    predict = _awaited(_operations.predict)
+    whatif = _awaited(_operations.whatif)

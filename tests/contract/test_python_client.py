@@ -1,0 +1,123 @@
+"""The Python client sends what the OpenAPI document describes, and reads every example of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from jsonschema_rs import Draft202012Validator
+
+from api.docs.examples import Example, examples
+from api.docs.openapi import openapi
+from api.operations import OPERATIONS
+from middleware.headers import JSON
+from mlrf_client import _models, _operations, answers
+from mlrf_client._parsing import parse
+from mlrf_client._requests import Request
+
+DOCUMENT = openapi(OPERATIONS)
+DAY = dt.date(2024, 7, 1)
+SERIES = {"shop": "A1", "item": 7}
+ADJUSTMENTS = {
+    "price": {"op": "multiply", "value": 0.9, "from": DAY, "to": DAY},
+    "holiday": None,
+    "flyer": 1,
+}
+WHOLE: dict[str, dict[str, Any]] = {
+    "accuracy": {},
+    "explain": {"series": SERIES, "date": DAY, "horizon": 3},
+    "forecast": {
+        "series": SERIES,
+        "date": DAY,
+        "horizon": 3,
+        "period": "week",
+        "intervals": [80],
+    },
+    "health": {},
+    "hierarchy": {"by": "shop", "horizon": 3, "date": DAY, "node": "shop:A1", "depth": 1},
+    "historical": {"series": SERIES, "first": DAY, "last": DAY},
+    "meta": {},
+    "model_metrics": {},
+    "predict": {"features": {"promo": 1.0}, "series": SERIES, "date": DAY},
+    "whatif": {
+        "series": SERIES,
+        "horizon": 3,
+        "adjustments": ADJUSTMENTS,
+        "date": DAY,
+        "by": "item",
+        "depth": 2,
+    },
+}
+"""Every argument of every operation, but for the other ways to name a node."""
+
+KINDS: dict[str, type[Any]] = {
+    "/accuracy": _models.AccuracyAnswer,
+    "/explain": answers.Explanation,
+    "/forecast": answers.Forecast,
+    "/health": _models.HealthAnswer,
+    "/hierarchy": answers.Hierarchy,
+    "/historical": answers.History,
+    "/meta": _models.MetaAnswer,
+    "/model-metrics": _models.MetricsAnswer,
+    "/predict": _models.RowAnswer,
+    "/whatif": answers.Scenario,
+}
+EXAMPLES = [example for example in examples() if example.path in KINDS]
+
+
+def first_request(name: str, arguments: dict[str, Any]) -> Request:
+    operation: Callable[..., Any] = getattr(_operations, name)
+    request = next(operation(**arguments))
+    assert isinstance(request, Request)
+    return request
+
+
+def described(request: Request) -> dict[str, Any]:
+    operation: dict[str, Any] = DOCUMENT["paths"][request.path][request.method.lower()]
+    return operation
+
+
+@pytest.mark.parametrize(("name", "arguments"), WHOLE.items(), ids=WHOLE)
+def test_a_request_is_as_the_document_describes_it(name: str, arguments: dict[str, Any]) -> None:
+    request = first_request(name, arguments)
+    operation = described(request)
+    content = request.content()
+    if content is None:
+        parameters = {each["name"] for each in operation["parameters"] if each["in"] == "query"}
+        assert (request.query() or {}).keys() == parameters
+        return
+    schema = operation["requestBody"]["content"][JSON]["schema"]
+    Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(
+        orjson.loads(content)
+    )
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_every_argument_is_among_those_that_are_checked(name: str) -> None:
+    parameters = inspect.signature(getattr(_operations, name)).parameters
+    assert parameters.keys() - {"columns", "node", "series"} == (
+        WHOLE[name].keys() - {"node", "series"}
+    )
+
+
+def test_every_public_operation_is_checked() -> None:
+    functions = {
+        name
+        for name, value in vars(_operations).items()
+        if inspect.isgeneratorfunction(value) and value.__module__ == _operations.__name__
+    }
+    assert functions == WHOLE.keys()
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.url)
+def test_a_documented_answer_is_read(example: Example) -> None:
+    answer = parse(KINDS[example.path], example.answer)
+    assert isinstance(answer, KINDS[example.path])
+
+
+def test_every_path_of_the_client_has_an_example() -> None:
+    assert {example.path for example in EXAMPLES} == KINDS.keys()
