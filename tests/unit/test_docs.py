@@ -27,7 +27,9 @@ from models.explanation import MAX_ROWS
 from telemetry import metrics
 from tests.unit.test_imports import MAY_IMPORT
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "clients").rglob("*.md")]
+)
 EVERY_DOCUMENT = pytest.mark.parametrize(
     "document", [pytest.param(path, id=str(path.relative_to(ROOT))) for path in DOCUMENTS]
 )
