@@ -336,8 +336,13 @@ class MetaAnswer:
     known (`promotions_known_through`)."""
     forecast: dict[str, dt.date]
     """First and last day that a forecast may reach."""
+    step: Step
+    """Time from one value of a series to the next: with `week`, what is said of days elsewhere
+    holds for weeks, and a date stands for its week."""
+    max_horizon: int
+    """Most days, or weeks of weekly data, of a forecast."""
     horizons: list[int]
-    """Common numbers of days of a forecast, which may have any from 1 to 90."""
+    """Common ones; any from 1 to `max_horizon` is answered."""
     intervals: tuple[int, int]
     """Least and largest nominal coverage of an interval, in percent."""
     features: list[str]
@@ -466,6 +471,9 @@ class SnapshotRef:
 
 Space = Literal["log1p units", "units"]
 """Space in which contributions are expressed."""
+
+Step = Literal["day", "week"]
+"""Step of the date axis; features count their windows in whole weeks of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
