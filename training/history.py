@@ -10,8 +10,16 @@ from features.data.snapshot import Snapshot
 from features.state import first_origin
 
 MIN_TRAINING_DAYS = 240
-"""Days that the first frozen model needs up to the first origin of the calibration."""
+"""Days that the first frozen model has up to the first origin of the calibration."""
+CALIBRATION_ORIGINS = 40
 MIN_CALIBRATION_ORIGINS = 8
+
+REQUIRED_WEEKS = 22
+"""Weeks of sales that training needs."""
+_SHORT_TRAINING_DAYS = 84
+"""In place of `MIN_TRAINING_DAYS` where the history is short: what an origin needs, and 28 days."""
+_SHORT_REACH = 4
+"""Part of a short history on which the frozen models are judged, as a divisor."""
 MIN_ORDINARY_DAYS = 28
 """Least days outside long events for training the first frozen model, and for its errors."""
 
@@ -26,10 +34,28 @@ def first_day(snapshot: Snapshot) -> int:
 
 
 def required_days(snapshot: Snapshot) -> int:
-    """Return the days of sales that training needs, and weeks of weekly sales."""
-    step = snapshot.step
-    calibration = MIN_CALIBRATION_ORIGINS * step.week
-    return snapshot.horizon + step.steps_in(MIN_TRAINING_DAYS) + calibration + 1
+    """Return the days of sales that training needs; of weekly sales, the weeks."""
+    return REQUIRED_WEEKS * snapshot.step.week
+
+
+def plan_calibration(snapshot: Snapshot) -> tuple[int, int]:
+    """Return the last origin of the calibration, and the number of its origins, a week apart."""
+    # A model that is frozen long before the end has seen much less than the one that is served. So
+    # where forecasts reach far, the newest origins are those of which the usual horizon is known;
+    # enough earlier ones know the whole. A short history is shared out: a quarter judges the
+    # models, and they learn from no more than they must, so that some origins are left. Errors of
+    # days further ahead than any of them knows are taken for those of the last days known.
+    step, horizon = snapshot.step, snapshot.horizon
+    available = snapshot.n_days - first_day(snapshot)
+    reach = min(horizon, step.default_horizon)
+    learnt = step.steps_in(MIN_TRAINING_DAYS)
+    least = (horizon - reach) // step.week + MIN_CALIBRATION_ORIGINS
+    most = max(CALIBRATION_ORIGINS, least)
+    if available <= reach + learnt + least * step.week:
+        reach = min(reach, max(available // _SHORT_REACH, 2 * step.week))
+        learnt, most = step.steps_in(_SHORT_TRAINING_DAYS), MIN_CALIBRATION_ORIGINS
+    weeks = (available - 1 - reach - learnt) // step.week
+    return snapshot.newest_origin - reach, min(most, weeks)
 
 
 def check_history(snapshot: Snapshot) -> None:

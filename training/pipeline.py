@@ -53,18 +53,11 @@ from training.evaluation.quality import (
 )
 from training.evaluation.scores import calibration_scores
 from training.export import round_thresholds, to_onnx
-from training.history import (
-    MIN_CALIBRATION_ORIGINS,
-    MIN_TRAINING_DAYS,
-    check_history,
-    check_ordinary_days,
-    first_day,
-)
+from training.history import check_history, check_ordinary_days, plan_calibration
 from training.progress import Clock, NullReporter, PlannedStep, Reporter
 from training.recipe import Recipe, recipe_for
 
 BOTTOM_UP = "bottom_up"
-CALIBRATION_ORIGINS = 40
 
 _LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxmltools", "onnxruntime", "polars", "scipy")
 
@@ -193,16 +186,8 @@ def _plan_fit_steps(snapshot: Snapshot, recipe: Recipe) -> list[PlannedStep]:
 
 def _list_frozen_origins(snapshot: Snapshot) -> list[NDArray[np.int64]]:
     """Return the origins of each frozen model of the calibration."""
-    # A model that is frozen long before the end has seen much less than the one that is served. So
-    # where forecasts reach far, the newest origins are those of which the usual horizon is known;
-    # enough earlier ones know the whole.
-    step = snapshot.step
-    reach = min(snapshot.horizon, step.default_horizon)
-    last = snapshot.newest_origin - reach
-    enough = (snapshot.horizon - reach) // step.week + MIN_CALIBRATION_ORIGINS
-    weeks = (last - first_day(snapshot) - step.steps_in(MIN_TRAINING_DAYS)) // step.week
-    count = min(max(CALIBRATION_ORIGINS, enough), weeks)
-    return chronological_blocks(weekly_origins(last, count, step=step))
+    last, count = plan_calibration(snapshot)
+    return chronological_blocks(weekly_origins(last, count, step=snapshot.step))
 
 
 def fit_model(

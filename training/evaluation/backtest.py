@@ -50,8 +50,8 @@ from training.evaluation.coverage import interval_scores
 from training.evaluation.reports.report import REPORT_FILE, write_report
 from training.evaluation.scores import incoherence, point_scores
 from training.evaluation.windows import TUNING, BacktestWindow, windows_of
-from training.history import TooLittleHistoryError, first_day
-from training.pipeline import CALIBRATION_ORIGINS, bundle_model, fit_model
+from training.history import CALIBRATION_ORIGINS, TooLittleHistoryError, first_day
+from training.pipeline import bundle_model, fit_model
 from training.progress import Clock, Reporter
 from training.recipe import Recipe, recipe_for
 

@@ -273,6 +273,10 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
             shrunk = (squares[rows] + _SHRINKAGE * mean) / (counts[rows] + _SHRINKAGE)
             scale[rows, number] = np.maximum(np.sqrt(shrunk), _FLOOR)
             level_scale[code, number] = max(np.sqrt(mean), _FLOOR)
+    # days of which no residual is known have those of the last days before them
+    known = [bool(counted[:, :, bucket == number].any()) for number in range(len(buckets))]
+    source = np.maximum.accumulate(np.where(known, np.arange(len(buckets)), 0))
+    scale, level_scale = scale[:, source], level_scale[:, source]
     scaled = residual / scale[:, bucket]
     paths = _scale_paths(errors.paths, scale, buckets)
     levels = {
@@ -286,6 +290,7 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
                 errors.actual[:, rows], unsold[:, rows], bucket, len(buckets)
             ),
             _select_paths(errors.paths, paths, rows),
+            source,
         )
         for code, (level, rows) in enumerate(hierarchy.slices.items())
     }
@@ -300,6 +305,7 @@ def _summarise_level(
     bucket: NDArray[np.intp],
     unsold: Values,
     paths: tuple[Values, Values],
+    source: NDArray[np.intp],
 ) -> LevelErrors:
     # Scaled residuals of small and of large forecasts differ in shape (many zeros, skewness), so
     # quantiles are taken in groups by forecast size. The edges are quantiles over all buckets, so
@@ -319,8 +325,8 @@ def _summarise_level(
     return LevelErrors(
         scale=scale,
         sizes=sizes,
-        quantiles=quantiles,
-        unsold=unsold,
+        quantiles=quantiles[source],
+        unsold=unsold[source],
         paths=paths[1],
         path_sizes=paths[0],
     )
@@ -347,7 +353,10 @@ def _select_paths(paths: Paths | None, scaled: Values, rows: slice) -> tuple[Val
     residual = scaled[:, of_level]
     # a day that is not known has the residual of a day beside it, rather than none
     gaps = np.isnan(residual)
-    usable = paths.sold[:, of_level] & (gaps.mean(axis=2) < _MOST_GAPS)
+    judged = ~gaps.all(axis=(0, 1))
+    if not judged.any():
+        return np.empty(0), np.empty((0, gaps.shape[2]))
+    usable = paths.sold[:, of_level] & (gaps[:, :, judged].mean(axis=2) < _MOST_GAPS)
     flat = residual.reshape(-1, residual.shape[2])
     residual = carried_backward(carried_forward(flat)).reshape(residual.shape)
     sizes = np.sqrt(paths.forecast[:, of_level]).mean(axis=2)[usable]

@@ -114,14 +114,13 @@ def choose_fallbacks(
     A rule replaces the model for a series where its squared error is lower by more than `MARGIN`
     in all, and lower for each of at least two frozen models: one lucky month is not enough. Where
     medians are wanted, errors are those of logarithms. If the model is worse than a rule over all
-    levels, the better rule forecasts every series.
+    levels (or, where medians are stated, over all series), the better rule forecasts every series.
     """
-    whole = mean_known(weighted_errors(snapshot, errors))
-    wholes = {rule: mean_known(weighted_errors(snapshot, each)) for rule, each in rules.items()}
+    wholes = {rule: _measure_whole(snapshot, each) for rule, each in rules.items()}
     best = min(wholes, key=lambda rule: wholes[rule])
     upper = snapshot.hierarchy.n_upper
     ids = [node.id for node in snapshot.hierarchy.nodes[upper:]]
-    if wholes[best] < whole and expect is not Expect.MEDIAN:
+    if wholes[best] < _measure_whole(snapshot, errors):
         return dict.fromkeys(ids, best)
     of_model = _squares_by_block(errors, upper, expect)
     if len(of_model) < _LEAST_BLOCKS:
@@ -135,6 +134,14 @@ def choose_fallbacks(
         for row in np.flatnonzero(better & (total < least)):
             chosen[ids[row]], least[row] = rule, total[row]
     return chosen
+
+
+def _measure_whole(snapshot: Snapshot, errors: Errors) -> float:
+    """Return the error over all levels; where medians are stated, that of logarithms."""
+    if snapshot.specification.expect is not Expect.MEDIAN:
+        return mean_known(weighted_errors(snapshot, errors))
+    upper = snapshot.hierarchy.n_upper
+    return metrics.rmsle(errors.forecast[:, upper:], errors.actual[:, upper:])
 
 
 def _squares_by_block(errors: Errors, upper: int, expect: Expect) -> Values:
@@ -204,6 +211,7 @@ def quality_report(
         "warnings": [
             *_warn_of_rules(snapshot, wrmsse, fallbacks),
             *_warn_of_figures(levels, snapshot.step),
+            *_warn_of_far_days(snapshot, errors),
         ],
     }
 
@@ -344,18 +352,38 @@ def _warn_of_rules(
     return warnings
 
 
+def _warn_of_far_days(snapshot: Snapshot, errors: Errors) -> list[str]:
+    """Return a warning if forecasts reach further than any day on which they were judged."""
+    judged = errors.horizons[~np.isnan(errors.actual).all(axis=(0, 1))]
+    step, last, whole = snapshot.step, int(judged.max(initial=0)), int(errors.horizons.max())
+    if last == whole:
+        return []
+    return [
+        f"The history is short: errors more than {last} {step}s ahead are not known, and intervals "
+        f"there are those of {last} {step}s."
+    ]
+
+
+def _known_figures(buckets: Mapping[str, Document], name: str) -> dict[str, float]:
+    """Return the figures of a name that are known, by days ahead."""
+    figures = {days: values[name] for days, values in buckets.items()}
+    return {days: value for days, value in figures.items() if np.isfinite(value)}
+
+
 def _warn_of_figures(levels: Mapping[str, Document], step: Step) -> list[str]:
     """Return a warning of the largest bias of the total, and of each level's worst coverage."""
     warnings = []
-    biases = {days: figures["bias"] for days, figures in levels[TOTAL].items()}
-    most = max(biases, key=lambda days: abs(biases[days]))
-    if abs(biases[most]) > LARGEST_GAP:
+    biases = _known_figures(levels[TOTAL], "bias")
+    most = max(biases, key=lambda days: abs(biases[days]), default="")
+    if biases and abs(biases[most]) > LARGEST_GAP:
         way = "high" if biases[most] > 0 else "low"
         warnings.append(
             f"Forecasts of the total were {abs(biases[most]):.1%} too {way}, {most} {step}s ahead."
         )
     for level, buckets in levels.items():
-        shares = {days: figures["coverage_80"] for days, figures in buckets.items()}
+        shares = _known_figures(buckets, "coverage_80")
+        if not shares:
+            continue
         worst = max(shares, key=lambda days: abs(shares[days] - 0.8))
         if abs(shares[worst] - 0.8) > LARGEST_GAP:
             warnings.append(
