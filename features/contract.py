@@ -9,6 +9,7 @@ another software version is refused instead of misread.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -156,14 +157,24 @@ def contract_of(snapshot: Snapshot, *, through: int) -> Contract:
     that occur only later would get a code that no training row has.
     """
     hierarchy, specification = snapshot.hierarchy, snapshot.specification
+    ordered = {each.name for each in specification.attributes if each.ordered}
     seen = snapshot.first_sale[hierarchy.n_upper :] <= through
     categories: dict[str, tuple[str, ...]] = {attributes.LEVEL: tuple(hierarchy.levels)}
     for feature, column in attributes.column_of_feature(specification).items():
         values = zip(hierarchy.bottoms[column], seen, strict=True)
-        categories[feature] = tuple(dict.fromkeys(value for value, sold in values if sold))
+        known = dict.fromkeys(value for value, sold in values if sold)
+        categories[feature] = tuple(sorted(known, key=_number_of) if column in ordered else known)
     past = snapshot.calendar.names[: through + 1]
     categories["holiday"] = tuple(sorted(set(past.tolist()) - {NO_HOLIDAY}))
     return Contract(names=feature_set(specification).names, categories=categories)
+
+
+def _number_of(value: str) -> float:
+    """Return the number that an attribute's value is; one that is none comes first."""
+    try:
+        return float(value.replace(",", "."))
+    except ValueError:
+        return -math.inf
 
 
 def node_codes(snapshot: Snapshot, contract: Contract) -> Mapping[str, NDArray[np.float32]]:

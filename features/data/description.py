@@ -52,7 +52,9 @@ def describe(tables: CheckedTables) -> Iterator[tuple[str, str]]:
         ),
     )
     for attribute in specification.attributes:
-        yield "attribute", f"{attribute.name} of {', '.join(attribute.by)}, from {attribute.table}"
+        number = ", ordered by number" if attribute.ordered else ""
+        text = f"{attribute.name} of {', '.join(attribute.by)}, from {attribute.table}{number}"
+        yield "attribute", text
     for covariate in specification.covariates:
         yield "covariate", _describe_covariate(covariate)
     yield "holidays", _describe_holidays(tables)

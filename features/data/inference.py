@@ -296,10 +296,16 @@ class _Inference:
                 )
                 continue
             for column in self._read_columns(table, keys):
-                yield Attribute(name=column, by=keys, table=name)
+                yield self._attribute(name, table, column, keys)
         for column in self._read_columns(self._sales, (*series, self._date, self._target)):
             if self._is_attribute(column):
-                yield Attribute(name=column, by=series, table=self._sales_name)
+                yield self._attribute(self._sales_name, self._sales, column, series)
+
+    def _attribute(
+        self, name: str, table: pl.DataFrame, column: str, by: tuple[str, ...]
+    ) -> Attribute:
+        ordered = self._values(table[column]) in (Values.WHOLE, Values.NUMBER)
+        return Attribute(name=column, by=by, table=name, ordered=ordered)
 
     def _is_attribute(self, column: str) -> bool:
         """Return whether a column of the sales is text that no series changes."""

@@ -97,11 +97,13 @@ class Attribute(_Frozen):
         name: of the column.
         by: columns of the series whose values it describes.
         table: that holds it.
+        ordered: whether its values are numbers, of which the model knows which are larger.
     """
 
     name: str
     by: tuple[str, ...]
     table: str
+    ordered: bool = False
 
 
 class Level(_Frozen):

@@ -23,7 +23,7 @@ HORIZON = 60
 @pytest.fixture(scope="module")
 def weekly(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     folder = tmp_path_factory.mktemp("weeks") / "tables"
-    write_example("hypermarkets", folder, scale=0.2)
+    write_example("hypermarkets", folder, scale=0.3)
     stated = folder / "retailer.yaml"
     text = stated.read_text(encoding="utf-8").replace("horizon: 39 ", f"horizon: {HORIZON} ")
     stated.write_text(text, encoding="utf-8")
@@ -69,6 +69,12 @@ def test_the_earliest_origin_has_eight_weeks(weekly: Snapshot) -> None:
     assert state_at(weekly, earliest).node["mean_28"].shape == (len(weekly.hierarchy),)
     with pytest.raises(ValueError, match="origin 6 is not between 7 and"):
         state_at(weekly, earliest - 1)
+
+
+def test_an_attribute_that_is_a_number_is_coded_in_its_order(weekly: Snapshot) -> None:
+    contract = contract_of(weekly, through=weekly.newest_origin)
+    assert contract.categories["Size"] == ("50000", "100000", "140000")
+    assert contract.categories["Type"] == ("A", "B", "C")
 
 
 def test_rows_have_the_features_that_weeks_have(weekly: Snapshot) -> None:
