@@ -232,6 +232,7 @@ def _describe_parameters(operation: Operation, schemas: Schemas) -> list[dict[st
                 "required": name in required,
                 "description": of_field.get("description", ""),
                 "schema": {key: of_field[key] for key in of_field if key != "description"},
+                **({"style": "form", "explode": False} if of_field.get("type") == "array" else {}),
             }
             for name, of_field in schema["properties"].items()
         ]

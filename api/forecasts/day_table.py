@@ -38,12 +38,13 @@ ROW = Column("row", Kind.INTEGER)
 PROBLEM = (Column("code", Kind.TEXT), Column("detail", Kind.TEXT))
 
 
-def _bounds(nominals: Sequence[int]) -> tuple[Column, ...]:
+def bound_columns(nominals: Sequence[int]) -> tuple[Column, ...]:
+    """Return the columns of the bounds of intervals."""
     sides = (f"{side}_{nominal}" for nominal in nominals for side in ("lower", "upper"))
     return tuple(Column(name, Kind.NUMBER) for name in sides)
 
 
-_EVERY_BOUND = _bounds(range(MIN_NOMINAL, MAX_NOMINAL + 1))
+_EVERY_BOUND = bound_columns(range(MIN_NOMINAL, MAX_NOMINAL + 1))
 _OWN_COLUMNS = (ROW, *NODE, DATE, UNITS, _PREDICTION, *_EVERY_BOUND, *_BASIS, *PROBLEM)
 _OWN = frozenset(column.name for column in _OWN_COLUMNS)
 
@@ -86,7 +87,7 @@ class DayTable:
     def columns(self) -> tuple[Column, ...]:
         """The columns, in their order."""
         before, after = (NODE, _BASIS) if self.whole else ((), ())
-        numbers = (_PREDICTION, *_bounds(self.nominals))
+        numbers = (_PREDICTION, *bound_columns(self.nominals))
         return (*before, *key_columns(self.keys), DATE, *numbers, *after)
 
     def rows(

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from functools import partial
 
-from api.forecasts.days import COMPUTED, forecast
+import anyio.to_thread
+import numpy as np
+from numpy.typing import NDArray
+
+from api.forecasts.day_table import bound_columns
+from api.forecasts.days import COMPUTED, day_forecasts_of, forecast
 from api.forecasts.nodes import row_of_id
-from api.forecasts.tree import Tree
+from api.forecasts.periods import bounds_of_sums
+from api.forecasts.tree import Tree, rows_below
 from api.forecasts.ways import Way, way_through
-from api.forecasts.windows import previous_days, window_of
+from api.forecasts.windows import ForecastWindow, previous_days, window_of
 from api.http.operation import Computation, operation
-from api.http.pricing import cost_of_origin, is_past
+from api.http.pricing import INTERVALS_OF_A_UNIT, cost_of_origin, is_past
 from api.http.responses import reference
 from api.http.tables import Column, Kind, Table
 from api.http.tags import Tag
-from api.schemas.forecasts import HierarchyAnswer, NodeForecast
+from api.schemas.forecasts import HierarchyAnswer, NodeForecast, PredictionInterval
 from api.schemas.requests import HierarchyQuery
 from errors import Code
 from features.data.hierarchy import Hierarchy
@@ -31,13 +38,17 @@ async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computatio
     way, row = way_of(snapshot.hierarchy, query)
     window = window_of(snapshot, query.date, query.horizon or 1, pointer="date")
     before = previous_days(snapshot, window)
+    rows = np.fromiter(rows_below(snapshot.hierarchy, way, row, query.depth), dtype=np.intp)
 
     async def compute() -> HierarchyAnswer:
+        mean = await forecast(forecaster, window)
+        intervals = partial(_intervals_of, forecaster, window, rows, mean[rows], query.intervals)
         tree = Tree(
             hierarchy=snapshot.hierarchy,
-            values=(await forecast(forecaster, window)).sum(axis=1),
+            values=mean.sum(axis=1),
             previous=None if before is None else snapshot.sales[:, before].sum(axis=1),
             way=way,
+            intervals=await anyio.to_thread.run_sync(intervals) if query.intervals else {},
         )
         return HierarchyAnswer(
             date=snapshot.date_at(int(window.days[0])),
@@ -52,10 +63,35 @@ async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computatio
         )
 
     async def compute_table() -> Table:
-        return _table_of(await compute())
+        return _table_of(await compute(), query.intervals)
 
     cost = cost_of_origin(snapshot, window)
+    if query.intervals:
+        cost += len(rows) // INTERVALS_OF_A_UNIT
     return Computation(compute, cost, shared=is_past(snapshot, window), table=compute_table)
+
+
+def _intervals_of(
+    forecaster: Forecaster,
+    window: ForecastWindow,
+    rows: NDArray[np.intp],
+    mean: NDArray[np.float64],
+    nominals: Sequence[int],
+) -> dict[int, list[PredictionInterval]]:
+    """Return the intervals of the sum of a window's days, by the row of each node."""
+    if len(window.horizons) == 1:
+        days = day_forecasts_of(forecaster, window, rows, mean, nominals)
+        of_nodes = days.values[:, 0, 1:].reshape(len(rows), -1, 2)
+    else:
+        bounds = bounds_of_sums(forecaster, window, rows, mean, nominals, [0])
+        of_nodes = np.stack([np.concatenate(pair, axis=1) for pair in bounds], axis=1)
+    return {
+        row: [
+            PredictionInterval(level=nominal, lower=lower, upper=upper)
+            for nominal, (lower, upper) in zip(nominals, of_node, strict=True)
+        ]
+        for row, of_node in zip(rows.tolist(), of_nodes.tolist(), strict=True)
+    }
 
 
 _COLUMNS = (
@@ -72,18 +108,19 @@ _COLUMNS = (
 )
 
 
-def _table_of(answer: HierarchyAnswer) -> Table:
+def _table_of(answer: HierarchyAnswer, nominals: Sequence[int]) -> Table:
     """Return a tree as a table, each node before its children."""
     rows = [
         [
             *(node.id, parent, node.level, node.name, answer.date, answer.horizon),
             *(node.prediction, answer.previous_date, node.previous, node.trend),
+            *(bound for each in node.intervals for bound in (each.lower, each.upper)),
         ]
         for node, parent in _walk(answer.tree)
     ]
     facts = {each.name: getattr(answer, each.name) for each in fields(answer)}
     del facts["tree"]
-    return Table(_COLUMNS, rows, facts)
+    return Table((*_COLUMNS, *bound_columns(nominals)), rows, facts)
 
 
 def _walk(

@@ -31,6 +31,40 @@ def starts_of(days: Sequence[date], period: Period) -> list[int]:
     return [0, *(at for at, (before, key) in enumerate(pairwise(keys), 1) if key != before)]
 
 
+def bounds_of_sums(
+    forecaster: Forecaster,
+    window: ForecastWindow,
+    nodes: NDArray[np.intp],
+    mean: NDArray[np.float64],
+    nominals: Sequence[int],
+    starts: Sequence[int],
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return lower and upper bounds of sums of days, each of shape (nodes, sums), by nominal.
+
+    Args:
+        starts: positions in the window at which the sums begin.
+
+    Raises:
+        Problem: INTERVALS_UNAVAILABLE: the model has no intervals of sums.
+    """
+    intervals, snapshot = forecaster.release.intervals, forecaster.release.engine.snapshot
+    if not intervals.has_paths:
+        raise Problem(
+            Code.INTERVALS_UNAVAILABLE,
+            "This model was trained before intervals of sums were calibrated. Train it again, or "
+            "ask for single days.",
+        )
+    return intervals.bounds_of_sums(
+        nodes,
+        mean,
+        window.horizons,
+        starts,
+        nominals,
+        sold=snapshot.first_sale[nodes] <= window.origin,
+        closed=snapshot.closed_nodes(nodes, window.origin, window.horizons),
+    )
+
+
 def period_forecasts_of(
     forecaster: Forecaster,
     window: ForecastWindow,
@@ -50,26 +84,11 @@ def period_forecasts_of(
     """
     if period is Period.DAY:
         return [[] for _ in nodes]
-    engine, intervals = forecaster.release.engine, forecaster.release.intervals
-    if not intervals.has_paths:
-        raise Problem(
-            Code.INTERVALS_UNAVAILABLE,
-            "This model was trained before intervals of sums were calibrated. Train it again, or "
-            "ask for the period day.",
-        )
-    snapshot = engine.snapshot
+    snapshot = forecaster.release.engine.snapshot
     days = [snapshot.date_at(day) for day in window.days.tolist()]
     starts = starts_of(days, period)
     ends = [*starts[1:], len(days)]
-    bounds = intervals.bounds_of_sums(
-        nodes,
-        mean,
-        window.horizons,
-        starts,
-        nominals,
-        sold=snapshot.first_sale[nodes] <= window.origin,
-        closed=snapshot.closed_nodes(nodes, window.origin, window.horizons),
-    )
+    bounds = bounds_of_sums(forecaster, window, nodes, mean, nominals, starts)
     actual = sales_of(snapshot, window, nodes)
     totals, sold = (np.add.reduceat(values, starts, axis=1) for values in (mean, actual))
     return [

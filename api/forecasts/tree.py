@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from api.forecasts.ways import Way
-from api.schemas.forecasts import NodeForecast
+from api.schemas.forecasts import NodeForecast, PredictionInterval
 from features.data.hierarchy import Hierarchy, Node
 from features.data.specification import BOTTOM, TOTAL
+
+
+def children_of(hierarchy: Hierarchy, way: Way, row: int, depth: int | None) -> list[int]:
+    """Return the rows of a node's children on the way; none at the bottom, or at depth 0."""
+    level = hierarchy.nodes[row].level
+    if level == BOTTOM or depth == 0:
+        return []
+    return hierarchy.children(level, way[way.index(level) + 1]).get(row, [])
+
+
+def rows_below(hierarchy: Hierarchy, way: Way, row: int, depth: int | None) -> Iterator[int]:
+    """Yield the rows of a node and of all nodes below it, `depth` levels deep."""
+    yield row
+    for child in children_of(hierarchy, way, row, depth):
+        yield from rows_below(hierarchy, way, child, None if depth is None else depth - 1)
 
 
 @dataclass(frozen=True)
@@ -23,20 +39,20 @@ class Tree:
         previous: units sold in the previous period, shape (nodes,); NaN where a day of it is not
             delivered, None where the period is not known.
         way: levels from the total to the bottom.
+        intervals: of the forecasts by the row of their node, where they are wanted.
     """
 
     hierarchy: Hierarchy
     values: NDArray[np.float64]
     previous: NDArray[np.float64] | None
     way: Way
+    intervals: Mapping[int, list[PredictionInterval]] = field(default_factory=dict)
 
     def below(self, row: int, depth: int | None) -> NodeForecast:
         """Return the tree from a node down, `depth` levels deep (all of them where None)."""
         node = self.hierarchy.nodes[row]
         at = self.way.index(node.level)
-        rows: list[int] = []
-        if node.level != BOTTOM and depth != 0:
-            rows = self.hierarchy.children(node.level, self.way[at + 1]).get(row, [])
+        rows = children_of(self.hierarchy, self.way, row, depth)
         value = float(self.values[row])
         previous = None if self.previous is None else float(self.previous[row])
         if previous is not None and isnan(previous):
@@ -48,6 +64,7 @@ class Tree:
             prediction=value,
             previous=previous,
             trend=value / previous - 1 if previous else None,
+            intervals=self.intervals.get(row, []),
             children=[self.below(child, None if depth is None else depth - 1) for child in rows],
         )
 

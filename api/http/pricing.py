@@ -24,6 +24,9 @@ SCENARIO = 20
 SERIES_OF_A_UNIT = 50
 """Series below the node of a what-if that cost one unit more."""
 
+INTERVALS_OF_A_UNIT = 50
+"""Nodes of a tree whose intervals cost one unit more."""
+
 ROWS_OF_A_UNIT = 100
 """Rows of raw features that cost one unit."""
 

@@ -166,6 +166,8 @@ class NodeForecast(Answer):
     not delivered yet."""
     trend: float | None
     """Share of those by which the prediction is higher; null where nothing was sold."""
+    intervals: list[PredictionInterval]
+    """Of the sum of the days; empty unless they are requested."""
     children: list[NodeForecast]
 
 

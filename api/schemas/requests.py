@@ -81,6 +81,14 @@ def number_of_text(value: object) -> object:
 Day = Annotated[dt.date, BeforeValidator(_calendar_day)]
 QueryHorizon = Annotated[Horizon, BeforeValidator(number_of_text)]
 
+
+def _numbers_of_text(value: object) -> object:
+    """Return the numbers of a list such as ``80,95`` in a query; anything else as it is."""
+    return [number_of_text(part) for part in value.split(",")] if isinstance(value, str) else value
+
+
+QueryIntervals = Annotated[Intervals, BeforeValidator(_numbers_of_text)]
+
 _A_STORE = RefusedAs(Code.INVALID_STORE)
 _A_FAMILY = RefusedAs(Code.INVALID_FAMILY)
 _A_DATE = RefusedAs(Code.INVALID_DATE)
@@ -172,6 +180,9 @@ class HierarchyQuery(Request):
     """Root of the tree, such as `store:1` or `family:DAIRY`; the total if left out."""
     depth: Annotated[int, Field(ge=0)] | None = None
     """Levels to include below that node; all if left out."""
+    intervals: QueryIntervals = ()
+    """Nominal coverage of the requested intervals of the sum, in percent, separated by commas, such
+    as `80,95`; none if left out."""
 
 
 class RowRequest(Request):

@@ -116,6 +116,36 @@ def test_a_tree_by_any_level_adds_up(client: Client, by: str, nodes: int) -> Non
     assert_adds_up(tree)
 
 
+@pytest.mark.parametrize("horizon", [1, DAYS])
+def test_the_nodes_of_a_tree_have_the_intervals_of_their_sums(client: Client, horizon: int) -> None:
+    query = {"by": "region/shop", "horizon": horizon, "depth": 2}
+    tree = client.get("/hierarchy", **query, intervals="80,95").json()["tree"]
+    region = tree["children"][0]
+    for node in (tree, region, region["children"][0]):
+        body = {"node": node["id"], "horizon": horizon, "period": "horizon"}
+        (whole,) = client.post("/forecast", **body).json()["periods"]
+        narrow, wide = node["intervals"]
+        assert (narrow["level"], wide["level"]) == (80, 95)
+        assert wide["lower"] <= narrow["lower"] <= node["prediction"] <= narrow["upper"]
+        if horizon > 1:
+            assert narrow["lower"] == pytest.approx(whole["lower_80"], rel=EXACT)
+            assert wide["upper"] == pytest.approx(whole["upper_95"], rel=EXACT)
+    assert client.get("/hierarchy", **query).json()["tree"]["intervals"] == []
+
+
+@pytest.mark.parametrize(
+    ("intervals", "fragment"),
+    [
+        pytest.param("80,40", "A number of at least 50 is expected", id="too narrow"),
+        pytest.param("80;95", "A whole number is expected", id="another separator"),
+        pytest.param("", "A whole number is expected", id="nothing"),
+    ],
+)
+def test_intervals_that_are_none_are_refused(client: Client, intervals: str, fragment: str) -> None:
+    response = client.get("/hierarchy", intervals=intervals)
+    assert fragment in client.problem(response, Code.INVALID_REQUEST)["detail"]
+
+
 @pytest.mark.parametrize(
     ("query", "code", "fragment"),
     [

@@ -84,7 +84,7 @@ def test_every_other_operation_answers(client: Client) -> None:
     meta, health = client.meta(), client.health()
     assert meta.model_version == health.model_version == client.accuracy().model_version
     assert client.model_metrics().metrics
-    tree = client.hierarchy(by="store", horizon=7, depth=1).to_polars()
+    tree = client.hierarchy(by="store", horizon=7, depth=1, intervals=[80]).to_polars()
     assert tree["prediction"][1:].sum() == pytest.approx(tree["prediction"][0])
     explanation = client.explain(**SERIES)
     assert explanation.to_polars()["units"].sum() == pytest.approx(explanation.prediction)

@@ -390,6 +390,8 @@ class NodeForecast:
     or not delivered yet."""
     trend: float | None
     """Share of those by which the prediction is higher; null where nothing was sold."""
+    intervals: list[PredictionInterval]
+    """Of the sum of the days; empty unless they are requested."""
     children: list[NodeForecast]
 
 

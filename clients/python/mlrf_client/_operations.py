@@ -61,6 +61,7 @@ def hierarchy(
     date: Day | None = None,
     node: str | None = None,
     depth: int | None = None,
+    intervals: Sequence[int] = (),
 ) -> Steps[Hierarchy]:
     """Forecast the tree of nodes below one, whose predictions add up.
 
@@ -70,8 +71,10 @@ def hierarchy(
         horizon: days to add up; one if left out.
         node: id of the root; the total if left out.
         depth: levels below the root; all if left out.
+        intervals: nominal coverage in percent, each from 50 to 99; none if left out.
     """
     members = {"by": by, "date": date, "depth": depth, "horizon": horizon, "node": node}
+    members["intervals"] = ",".join(map(str, intervals)) or None
     return parse(Hierarchy, (yield Request("GET", "/hierarchy", members)))
 
 

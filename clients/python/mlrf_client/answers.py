@@ -72,7 +72,7 @@ class Forecast(ForecastAnswer, Tabular):
         )
 
 
-def _bounds_of(rows: Sequence[DayForecast | PeriodForecast]) -> dict[str, Column]:
+def _bounds_of(rows: Sequence[DayForecast | PeriodForecast | NodeForecast]) -> dict[str, Column]:
     """Return the bounds as columns `lower_N` and `upper_N`, in the order of the request."""
     columns: dict[str, list[float]] = {}
     for row in rows:
@@ -96,6 +96,7 @@ class Hierarchy(HierarchyAnswer, Tabular):
                 "name": Column(str, [node.name for node, _ in nodes]),
                 "level": Column(str, [node.level for node, _ in nodes]),
                 "prediction": Column(float, [node.prediction for node, _ in nodes]),
+                **_bounds_of([node for node, _ in nodes]),
                 "previous": Column(float, [node.previous for node, _ in nodes]),
                 "trend": Column(float, [node.trend for node, _ in nodes]),
             }
