@@ -70,7 +70,7 @@ def check_history(snapshot: Snapshot) -> None:
     if begin == days:
         raise TooLittleHistoryError(
             f"training needs {required} {step}s of sales, and nothing was sold: the sales of all "
-            f"{days} {step}s of train, {span}, are 0"
+            f"{days} {step}s, {span}, are 0"
         )
     if days - begin < required:
         why = "" if not begin else f": the first sale of the table is on {snapshot.date_at(begin)}"

@@ -306,7 +306,7 @@ def check_reach(folder: Path, tables: Tables, layout: TableLayout = STANDARD) ->
     assert table is not None, "it was read a moment ago"
     late = (table.frame["date"] > end).arg_true()
     day = table.frame["date"][late[0]]
-    message = f"{day} is more than {horizon} {step}s after the last {step} of train ({last})"
+    message = f"{day} is more than {horizon} {step}s after the last {step} of sales ({last})"
     finding = table.find(
         Severity.ERROR, "test-too-far", message, at=late[0], column="date", value=day
     )

@@ -149,7 +149,7 @@ def _warn_of_idle_sites(table: ReadTable, site: str, sales: pl.DataFrame, report
     selling = set(sales[site].unique())
     for at, name in enumerate(table.frame[site]):
         if name not in selling:
-            message = f"{site} {name} has no rows in train, and gets no forecast"
+            message = f"{site} {name} has no sales, and gets no forecast"
             report.add(
                 table.find(Severity.WARNING, "store-without-rows", message, at=at, column=site)
             )
@@ -163,14 +163,14 @@ def _warn_of_stale(table: ReadTable, value: str, last: date, report: Report) -> 
         return
     assert isinstance(newest, date)
     if (age := (last - newest).days) > STALE_DAYS:
-        message = f"ends on {newest}, {age} days before the last day of train ({last})"
+        message = f"ends on {newest}, {age} days before the last day of sales ({last})"
         report.add(table.find(Severity.WARNING, "stale", message, column=DATE))
 
 
 def _warn_of_silent_sites(table: ReadTable, site: str, sales: pl.DataFrame, report: Report) -> None:
     known = set(table.frame[site].unique())
     for name in sorted(set(sales[site].unique()) - known):
-        message = f"says nothing of {site} {name}, which has rows in train"
+        message = f"says nothing of {site} {name}, which has sales"
         report.add(table.find(Severity.WARNING, f"no-{table.name}", message))
 
 

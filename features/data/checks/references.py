@@ -83,7 +83,7 @@ def _check_order(train: ReadTable, test: ReadTable, report: Report) -> None:
         test.find(
             Severity.ERROR,
             "test-before-origin",
-            f"{day} is not after the last day of train ({last})",
+            f"{day} is not after the last day of sales ({last})",
             at=at,
             column="date",
             value=day,

@@ -93,7 +93,7 @@ def _check_test(train: ReadTable, test: ReadTable, report: Report) -> ReadTable:
     last = train.frame["date"].max()
     assert isinstance(last, date)
     rows = test.frame["date"] > last + timedelta(3 * FAR_DAYS)
-    problem = f"is years after the last day of train ({last})"
+    problem = f"is years after the last day of sales ({last})"
     return _refuse_rows(test, rows.to_numpy(), problem, report)
 
 

@@ -247,7 +247,7 @@ def test_a_day_out_of_reach_is_refused_with_its_row(
     assert caught.value.file == path
     assert caught.value.row == {"parquet": 41, "csv": 42}[suffix]
     assert str(caught.value).endswith(
-        f"{late} is more than 90 days after the last day of train ({LAST})"
+        f"{late} is more than 90 days after the last day of sales ({LAST})"
     )
     assert not out.exists()
 

@@ -404,7 +404,7 @@ def test_test_must_begin_after_train(tmp_path: Path, form: str, day: date) -> No
     error = expect_error(write(tmp_path, frames, form))
     assert error.file == tmp_path / f"test.{form}"
     assert (error.row, error.column) == (1 + FIRST_ROW[form], "date")
-    assert f"{day} is not after the last day of train (2024-03-02)" in str(error)
+    assert f"{day} is not after the last day of sales (2024-03-02)" in str(error)
 
 
 def test_first_of_several_wrong_rows_is_reported(tmp_path: Path, form: str) -> None:

@@ -198,7 +198,7 @@ def _add_similar_family(changed: Frames) -> None:
         ),
         (_misspell_city, "place-unknown", "'Broke' is the city of no store"),
         (_uppercase_city, "place-case", "'BRÖKE' is taken for the city 'Bröke'"),
-        (_add_store_without_rows, "store-without-rows", "store_nbr 77 has no rows in train"),
+        (_add_store_without_rows, "store-without-rows", "store_nbr 77 has no sales"),
         (_shorten_oil, "stale", "ends on 2024-01-02, 38 days before"),
         (_drop_transactions, "no-transactions", "says nothing of store_nbr 2"),
         (_drop_store_from_test, "test-partial", "leaves out 3 of 9 series"),
