@@ -10,10 +10,14 @@ import polars as pl
 import yaml
 
 from features.data.build import build_hierarchy
-from features.data.specification import Covariate, Kind, Specification
+from features.data.specification import Covariate, Kind, Returns, Specification
 from features.data.step import Step
 from features.data.tables import CheckedTables
 
+_RETURNS = {
+    Returns.CLIP: "negative sales are read as 0 (returns: clip)",
+    Returns.NET: "negative sales are taken off the sales before them (returns: net)",
+}
 _KINDS = {
     Kind.COUNT: "count, adds up",
     Kind.FLAG: "flag",
@@ -40,6 +44,8 @@ def describe(tables: CheckedTables) -> Iterator[tuple[str, str]]:
     )
     yield "step", _describe_step(specification)
     yield "gaps", _describe_gaps(tables, days)
+    if specification.returns is not Returns.REFUSE:
+        yield "returns", _RETURNS[specification.returns]
     if tables.test is not None:
         reached = tables.test["date"].max()
         assert isinstance(reached, date)

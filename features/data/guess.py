@@ -15,10 +15,11 @@ from features.data.findings import Report
 from features.data.inference import FUTURE_NAMES, SALES_NAMES, RetailerError, first_table
 from features.data.reading.columns import to_date
 from features.data.reading.files import list_tables
-from features.data.reading.layout import TableLayout
+from features.data.reading.layout import DecimalMark, TableLayout
 from features.data.reading.reader import read_all_columns
 from features.data.reading.schema import EVENT_KIND, EVENT_NAME
 from features.data.reading.values import ColumnKindError
+from features.data.specification import Returns
 from features.data.stated import Stated, StatedCalendar, StatedCovariate
 
 _TARGETS = (
@@ -74,6 +75,7 @@ def guess(folder: Path, layout: TableLayout, report: Report) -> Stated:
         target=target,
         columns={"date": day} if day != "date" else {},
         open=opened[0] if opened else None,
+        returns=_guess_returns(sales[target], layout),
         calendar=_guess_calendar(folder, others, (day, *series)),
         covariates={
             column: StatedCovariate(kind="number", transform="log")
@@ -81,6 +83,15 @@ def guess(folder: Path, layout: TableLayout, report: Report) -> Stated:
             if column.casefold() in _PRICE_NAMES
         },
     )
+
+
+def _guess_returns(target: pl.Series, layout: TableLayout) -> Returns:
+    """Return that returns are netted if some of the sales are negative."""
+    text = target.cast(pl.String)
+    if layout.decimal is DecimalMark.COMMA:
+        text = text.str.replace(",", ".", literal=True)
+    negative = (text.cast(pl.Float64, strict=False) < 0).any()
+    return Returns.NET if negative else Returns.REFUSE
 
 
 def _guess_calendar(

@@ -69,9 +69,9 @@ def _warn_of_series(panel: Panel, present: Grid, sites: NDArray[Any], report: Re
     for series in np.flatnonzero(holes.any(axis=1)):
         days = np.flatnonzero(holes[series])
         message = (
-            f"{panel.name(int(series))} has no row on {len(days)} days on which its "
+            f"{panel.name(int(series))} has no row on {len(days)} {panel.step}s on which its "
             f"{panel.series.columns[0]} has some, {panel.day(days[0])} the first: they are read as "
-            "days without sales"
+            f"{panel.step}s without sales"
         )
         findings.append(panel.sales.find(Severity.WARNING, "gap-series", message))
     report.add(*findings)
@@ -121,7 +121,7 @@ def _warn_of_gap(panel: Panel, what: str, first: int, last: int, code: str, repo
     span = f"on {panel.day(first)}"
     if last > first:
         span = f"from {panel.day(first)} to {panel.day(last)}"
-    message = f"{what} {span}: read as days without sales"
+    message = f"{what} {span}: read as {panel.step}s without sales"
     advice = "deliver the rows if there were sales"
     report.add(panel.sales.find(Severity.WARNING, code, message, advice=advice))
 

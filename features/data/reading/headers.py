@@ -81,14 +81,18 @@ def _shorten_name(name: str) -> str:
 def _find_other_delimiter(
     names: Sequence[str], wanted: Sequence[str], layout: TableLayout
 ) -> Delimiter | None:
-    """Return the other delimiter under which the header matches more columns, if any."""
+    """Return the other delimiter under which the header matches more columns, if any.
+
+    Where all columns are wanted, whatever they are, one that divides a header of a single column.
+    """
     line = layout.delimiter.character.join(names)
     current = _count_matches(names, wanted)
     for delimiter in Delimiter:
         if delimiter is layout.delimiter:
             continue
         pieces = [piece.strip().strip('"') for piece in line.split(delimiter.character)]
-        if len(pieces) > 1 and _count_matches(pieces, wanted) > max(current, len(wanted) // 2):
+        likelier = _count_matches(pieces, wanted) > max(current, len(wanted) // 2)
+        if len(pieces) > 1 and (likelier or (len(names) == 1 and list(wanted) == list(names))):
             return delimiter
     return None
 

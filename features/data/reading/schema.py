@@ -34,6 +34,7 @@ class Column:
         name: by which checks know it.
         source: its name in the file, where that is another.
         strict: whether a text NA stands for no value; elsewhere it may be the code of a place.
+        advice: on a value below the minimum.
     """
 
     name: str
@@ -43,11 +44,18 @@ class Column:
     choices: tuple[str, ...] | None = None
     source: str | None = None
     strict: bool = False
+    advice: str | None = None
 
     @property
     def title(self) -> str:
         """Name of the column in the file."""
         return self.source or self.name
+
+
+_ON_NEGATIVE = (
+    "if it is what was returned, write returns: net (taken off the sales before) or returns: clip "
+    "(read as 0) into retailer.yaml"
+)
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,8 @@ def schemas_of(specification: Specification) -> dict[str, TableSchema]:
     date = Column(DATE, pl.Date(), source=specification.columns.get(DATE))
     keys = (DATE, *specification.series)
     minimum = 0 if specification.returns is Returns.REFUSE else None
-    units = Column(UNITS, pl.Float64(), minimum=minimum, source=specification.columns.get(UNITS))
+    source = specification.columns.get(UNITS)
+    units = Column(UNITS, pl.Float64(), minimum=minimum, source=source, advice=_ON_NEGATIVE)
     of_sales = [each for each in specification.covariates if each.table == specification.sales]
     past = [_covariate_column(each) for each in of_sales]
     ahead = [_covariate_column(each) for each in of_sales if each.known_ahead]

@@ -117,7 +117,7 @@ def to_number(raw: pl.Series, column: Column, layout: TableLayout) -> Converted:
         )
     if column.minimum is not None:
         least = f"a number of at least {column.minimum:g} is expected"
-        converted.mark(values < column.minimum, "too-small", least)
+        converted.mark(values < column.minimum, "too-small", least, column.advice)
     if column.dtype.is_float():  # -0.0 is 0.0
         positive = column.minimum == 0
         numbers = converted.values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,16 @@ import pytest
 from features.data.build import build_snapshot
 from features.data.findings import Report, Severity
 from features.data.guess import guess
-from features.data.reading.layout import STANDARD
+from features.data.inference import RetailerError
+from features.data.reading.layout import (
+    STANDARD,
+    DateOrder,
+    DecimalMark,
+    Delimiter,
+    TableLayout,
+)
 from features.data.snapshot import Snapshot, load_snapshot
-from features.data.specification import BOTTOM, TOTAL, Kind
+from features.data.specification import BOTTOM, TOTAL, Kind, Returns
 from features.data.stated import StatedCovariate
 from features.data.tables import check_tables, read_tables
 from tests.support.shops import AHEAD, DAYS, FLOOR, RETAILER, write_shops
@@ -215,3 +223,50 @@ def test_a_long_closure_that_is_stated_stays_closed(own: Path, tmp_path: Path) -
     row = snapshot.hierarchy.index[A1_FOOD]
     assert snapshot.sales[row, 70] == 0
     assert snapshot.history[row, 70] > 0
+
+
+def write_export(folder: Path, *, lowest: float = 3.0) -> Path:
+    """Write weekly sales as a spreadsheet does that has decimal commas."""
+    folder.mkdir()
+    lines = ["Filiale;Woche;Umsatz"]
+    for number in range(30):
+        day = date(2024, 1, 5) + timedelta(weeks=number)
+        units = lowest if number == 7 else 3.5 + number
+        lines.append(f"F1;{day:%d.%m.%Y};{f'{units:.2f}'.replace('.', ',')}")
+    (folder / "sales.csv").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+SPREADSHEET = TableLayout(
+    delimiter=Delimiter.SEMICOLON, decimal=DecimalMark.COMMA, dates=DateOrder.DMY
+)
+
+
+def test_an_export_with_semicolons_names_the_option(tmp_path: Path) -> None:
+    report = Report()
+    with pytest.raises(RetailerError):
+        guess(write_export(tmp_path / "export"), STANDARD, report)
+    (kind,) = report.errors
+    assert kind.first.code == "delimiter"
+    assert kind.first.advice is not None
+    assert "--delimiter ';'" in kind.first.advice
+
+
+@pytest.mark.parametrize(
+    ("lowest", "returns"),
+    [
+        pytest.param(3.0, Returns.REFUSE, id="none is negative"),
+        pytest.param(-3.0, Returns.NET, id="one is"),
+    ],
+)
+def test_negative_sales_are_guessed_to_be_returns(
+    tmp_path: Path, lowest: float, returns: Returns
+) -> None:
+    folder = write_export(tmp_path / "export", lowest=lowest)
+    assert guess(folder, SPREADSHEET, Report()).returns is returns
+
+
+def test_negative_sales_that_are_refused_say_what_to_state(own: Path) -> None:
+    alter(own, lambda sales: sales.with_columns(Menge=pl.lit("-4")))
+    (fault, *_) = [each for each in faults(own) if "at least 0" in each]
+    assert "returns: net" in fault
