@@ -50,8 +50,9 @@ from storage.artifacts import Artifact, seal, staging
 def build_snapshot(tables: Tables, destination: Path, *, demo: bool = False) -> Artifact:
     """Write the snapshot of `tables` into the folder `destination`.
 
-    The series are those that occur in the sales, ordered by their columns. The same tables make
-    the same snapshot, byte for byte; the findings of their check are part of it.
+    The series are those that occur in the sales or in the table of the days ahead, ordered by their
+    columns. The same tables make the same snapshot, byte for byte; the findings of their check are
+    part of it.
 
     Args:
         demo: whether the tables are the built-in demo's; recorded in the manifest.
@@ -66,6 +67,8 @@ def build_snapshot(tables: Tables, destination: Path, *, demo: bool = False) -> 
             np.save(folder / layout.ESTIMATED_FILE, hierarchy.aggregate(history))
         if status.any():
             np.save(folder / layout.STATUS_FILE, status)
+        if (begins := panel.begins()).any():
+            np.save(folder / layout.BEGINS_FILE, begins)
         for name, values in covariates.items():
             np.save(folder / layout.covariate_file(name), values)
         holidays = tables.holidays_events.unique().sort(pl.all()).to_dicts()
@@ -88,10 +91,9 @@ def build_snapshot(tables: Tables, destination: Path, *, demo: bool = False) -> 
 
 
 def build_hierarchy(tables: Tables) -> Hierarchy:
-    """Return the hierarchy of the series that occur in the sales, in the order of their columns."""
+    """Return the hierarchy of all series, in the order of their columns."""
     specification = tables.specification
-    keys = list(specification.series)
-    described = tables.train.select(keys).unique().sort(keys)
+    described = list_series(tables)
     for name in dict.fromkeys(each.table for each in specification.attributes):
         attributes = [each for each in specification.attributes if each.table == name]
         by = list(attributes[0].by)
@@ -105,6 +107,13 @@ def build_hierarchy(tables: Tables) -> Hierarchy:
     return Hierarchy(columns, specification)
 
 
+def list_series(tables: Tables) -> pl.DataFrame:
+    """Return the series of the sales and of the days ahead, in the order of their columns."""
+    keys = list(tables.specification.series)
+    parts = [tables.train] if tables.test is None else [tables.train, tables.test]
+    return pl.concat([part.select(keys).unique() for part in parts]).unique().sort(keys)
+
+
 class _Panel:
     """The tables on a dense grid of series and days."""
 
@@ -116,7 +125,7 @@ class _Panel:
         self.n_days = (self.origin - self.first).days // self._step.days + 1
         self._reach = self.n_days + specification.horizon
         keys = list(specification.series)
-        self._series = tables.train.select(keys).unique().sort(keys).with_row_index("series")
+        self._series = list_series(tables).with_row_index("series")
         self.hierarchy = build_hierarchy(tables)
         late = undelivered_days(tables.train, keys, step=self._step)
         if specification.missing is Missing.CLOSED:  # a late row looks like a closed day
@@ -128,6 +137,17 @@ class _Panel:
         """Return the date of an index, and that of the origin for an earlier one."""
         days = max(index, self.n_days - 1) * self._step.days
         return date.fromordinal(self.first.toordinal() + days)
+
+    def begins(self) -> NDArray[np.int64]:
+        """Return the steps to the first row of each series without sales; 0 for the others."""
+        begins = np.zeros(self._series.height, dtype=np.int64)
+        if self._tables.test is not None:
+            series, day = self._locate_rows(self._tables.test)
+            first = np.full(len(begins), np.iinfo(np.int64).max)
+            np.minimum.at(first, series, day)
+            new = np.setdiff1d(series, self._known[0].cells[0])
+            begins[new] = first[new] - self.n_days + 1
+        return begins
 
     @staticmethod
     def last_known(values: NDArray[np.float32]) -> int:

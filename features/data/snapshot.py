@@ -51,6 +51,8 @@ SPECIFICATION_FILE = "specification.json"
 HOLIDAYS_FILE = "holidays.json"
 STATUS_FILE = "status.npy"
 """Present only if there are days that do not count (see `features.data.closures`)."""
+BEGINS_FILE = "begins.npy"
+"""Present only if the table of the days ahead announces series without sales."""
 HIERARCHY_FILE = "hierarchy.json"
 """Attributes of the bottom series; of older snapshots, the levels as well."""
 
@@ -98,6 +100,9 @@ class Snapshot:
             `features.data.history`), of the same shape; None where there are neither.
         status: of each bottom series on each day, shape (bottoms, days up to origin + horizon),
             uint8 (see `features.data.closures`); None where all days count.
+        begins: steps from the newest origin to the first day ahead of each bottom series that the
+            tables announce without sales, 0 for the others; shape (bottoms,). None where there is
+            no such series.
 
     Invariants: ``sales`` and ``estimated`` of a node are the sums of its bottoms'; ``estimated``
     has no NaN; no array is writable.
@@ -111,6 +116,7 @@ class Snapshot:
     covariates: Mapping[str, NDArray[np.float32]]
     estimated: NDArray[np.float64] | None = None
     status: NDArray[np.uint8] | None = None
+    begins: NDArray[np.int64] | None = None
 
     @property
     def specification(self) -> Specification:
@@ -167,6 +173,23 @@ class Snapshot:
         return np.where(sold.any(axis=1), sold.argmax(axis=1), self.n_days)
 
     @cached_property
+    def announced(self) -> NDArray[np.bool_]:
+        """Nodes that have sold nothing and of which a series is announced; shape (nodes,)."""
+        if self.begins is None:
+            return np.zeros(len(self.hierarchy), dtype=np.bool_)
+        count = self.hierarchy.aggregate((self.begins > 0).astype(np.float64))
+        return np.asarray((count > 0) & (self.first_sale == self.n_days))
+
+    def may_sell(self, origin: int) -> NDArray[np.bool_]:
+        """Return which nodes had sold by an origin, or are announced after it; shape (nodes,).
+
+        It is the newest origin after which series are announced: what past tables announced is not
+        known.
+        """
+        sold = self.first_sale <= origin
+        return sold | self.announced if origin == self.newest_origin else sold
+
+    @cached_property
     def selling(self) -> NDArray[np.float64]:
         """Number of bottom series below each upper node that sold, by day; shape (upper, days)."""
         upper = self.hierarchy.n_upper
@@ -176,9 +199,15 @@ class Snapshot:
     def targets(self, nodes: NDArray[np.intp] | slice, days: NDArray[np.intp]) -> Floats:
         """Return the sales that training and scoring may use, shape (nodes, days).
 
-        NaN where they are not delivered or contain an outlier, and where the day of a bottom
-        series does not count.
+        NaN where they are not delivered or contain an outlier, where the day of a bottom series
+        does not count, and of a series that is announced.
         """
+        targets = self._known_targets(nodes, days)
+        if self.begins is not None:
+            targets[self.announced[nodes]] = np.nan
+        return targets
+
+    def _known_targets(self, nodes: NDArray[np.intp] | slice, days: NDArray[np.intp]) -> Floats:
         rows = np.arange(len(self.hierarchy))[nodes] if isinstance(nodes, slice) else nodes
         cells = np.ix_(rows, days)
         targets = self.sales[cells]
@@ -222,7 +251,7 @@ class Snapshot:
         group = self.hierarchy.group_of(*columns)
         members = np.zeros((len(group), int(group.max()) + 1))
         members[np.arange(len(group)), group] = 1
-        counts = self.hierarchy.aggregate(members)
+        counts = self._sum_started(members)
         shares: NDArray[np.float64] = counts / counts.sum(axis=1, keepdims=True)
         return shares
 
@@ -237,31 +266,59 @@ class Snapshot:
     def of_nodes(self, covariate: Covariate, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return a covariate of every node from that of the bottoms: their sum or mean.
 
+        Announced series count in nodes of which all series are announced alone: they have no past,
+        and must not change what the model reads of the others.
+
         Args:
             values: shape (bottoms, days).
 
         Returns:
             Shape (nodes, days).
         """
-        return self.hierarchy.aggregate(values) if covariate.kind.adds_up else self.average(values)
+        return self._sum_started(values) if covariate.kind.adds_up else self.average(values)
 
     def average(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the mean of each node's bottoms, shape (nodes, days), of (bottoms, days)."""
-        return self.hierarchy.aggregate(values) / self._bottoms_of_node[:, None]
+        """Return the mean of each node's bottoms, shape (nodes, days), of (bottoms, days).
+
+        Announced series count as in `of_nodes`.
+        """
+        return self._sum_started(values) / self._bottoms_of_node[:, None]
 
     @cached_property
     def _bottoms_of_node(self) -> NDArray[np.float64]:
-        return self.hierarchy.aggregate(np.ones(self.hierarchy.n_bottom))
+        return self._sum_started(np.ones(self.hierarchy.n_bottom))
+
+    def _sum_started(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Sum the bottoms that are not announced to every node; all of them where all are."""
+        if self.begins is None:
+            return self.hierarchy.aggregate(values)
+        new = self.begins > 0
+        started = values.copy()
+        started[new] = 0
+        all_new = self.hierarchy.aggregate((~new).astype(np.float64)) == 0
+        sums = self.hierarchy.aggregate(started)
+        sums[all_new] = self.hierarchy.aggregate(values)[all_new]
+        return sums
 
     def closed_ahead(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.bool_] | None:
         """Return on which days after an origin the bottom series are closed; None if never.
 
         Where days are stated as open or closed, the stated days count as known for as long as
-        those after the newest origin are. On other days the weekdays of the past decide.
+        those after the newest origin are. On other days the weekdays of the past decide. A series
+        that is announced is closed until its first day.
 
         Returns:
             Shape (bottoms, horizons).
         """
+        closed = self._closed_of_status(origin, horizons)
+        if self.begins is None or origin != self.newest_origin:
+            return closed
+        before = horizons < self.begins[:, None]
+        return before if closed is None else closed | before
+
+    def _closed_of_status(
+        self, origin: int, horizons: NDArray[np.intp]
+    ) -> NDArray[np.bool_] | None:
         if self.status is None or not self._has_closed_days:
             return None
         closed = usually_closed(self.status, origin, horizons, step=self.step)
@@ -366,7 +423,7 @@ class Snapshot:
         """
         leads = {}
         for name, known in self.plan_known.items():
-            unknown = self.hierarchy.aggregate(np.where(known, 0.0, 1.0)) > 0
+            unknown = self._sum_started(np.where(known, 0.0, 1.0)) > 0
             leads[name] = np.where(unknown.any(axis=1), unknown.argmax(axis=1), self.horizon)
         return leads
 
@@ -428,17 +485,20 @@ def _assemble(artifact: Artifact) -> Snapshot:
         sales=map_array(SALES_FILE),
         estimated=map_array(ESTIMATED_FILE) if has_estimates else None,
         status=map_array(STATUS_FILE) if STATUS_FILE in artifact.manifest.files else None,
+        begins=map_array(BEGINS_FILE) if BEGINS_FILE in artifact.manifest.files else None,
         covariates={name: map_array(file) for name, file in files.items()},
     )
     days = snapshot.index_of(snapshot.facts.origin) + 1
-    shapes = {
+    shapes: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
         SALES_FILE: (snapshot.sales.shape, (len(hierarchy), days)),
         ESTIMATED_FILE: (snapshot.history.shape, (len(hierarchy), days)),
     }
     if snapshot.status is not None:
         shapes[STATUS_FILE] = (snapshot.status.shape, (hierarchy.n_bottom, days + snapshot.horizon))
+    if snapshot.begins is not None:
+        shapes[BEGINS_FILE] = (snapshot.begins.shape, (hierarchy.n_bottom,))
     for covariate in specification.used:
-        shape = (hierarchy.n_bottom, days + snapshot.horizon)
+        shape: tuple[int, ...] = (hierarchy.n_bottom, days + snapshot.horizon)
         if not covariate.known_ahead:
             shape = (int(hierarchy.group_of(*covariate.by).max()) + 1, days)
         shapes[files[covariate.name]] = (snapshot.covariates[covariate.name].shape, shape)

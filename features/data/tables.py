@@ -96,8 +96,8 @@ class Tables:
         others: attributes, and covariates in tables of their own, by the table's name.
         specification: of the tables.
 
-    Invariants: keys are unique; every value that a table of attributes describes is in it; every
-    series of test is in train; test begins after train ends.
+    Invariants: keys are unique; every value that a table of attributes describes is in it; no
+    series of test is a misspelt one of train; test begins after train ends.
     """
 
     train: pl.DataFrame

@@ -133,9 +133,11 @@ def warn_of_missing(
     sales = tables[SALES].frame
     last = sales[DATE].max()
     assert isinstance(last, date)
+    site = specification.site
+    ahead = set(tables[FUTURE].frame[site].unique()) if FUTURE in tables else set()
     for table in tables.values():
-        if table.keys == (specification.site,):
-            _warn_of_idle_sites(table, specification.site, sales, report)
+        if table.keys == (site,):
+            _warn_of_idle_sites(table, site, ahead | set(sales[site].unique()), report)
     for covariate in specification.covariates:
         if covariate.table in tables.keys() - {specification.sales, specification.holidays.events}:
             _warn_of_stale(tables[covariate.table], covariate.source, last, report)
@@ -145,10 +147,9 @@ def warn_of_missing(
         _warn_of_partial_future(tables[FUTURE], specification, sales, last, report)
 
 
-def _warn_of_idle_sites(table: ReadTable, site: str, sales: pl.DataFrame, report: Report) -> None:
-    selling = set(sales[site].unique())
+def _warn_of_idle_sites(table: ReadTable, site: str, listed: set[object], report: Report) -> None:
     for at, name in enumerate(table.frame[site]):
-        if name not in selling:
+        if name not in listed:
             message = f"{site} {name} has no sales, and gets no forecast"
             report.add(
                 table.find(Severity.WARNING, "store-without-rows", message, at=at, column=site)
@@ -181,17 +182,21 @@ def _warn_of_partial_future(
     last: date,
     report: Report,
 ) -> None:
-    """Warn if the days ahead do not name each series that still sells on each of their days."""
+    """Warn if the days ahead do not name each series that still sells on each of their days.
+
+    A new series may begin on any of them.
+    """
     keys = specification.series
     recent = sales.filter(pl.col(DATE) > last - timedelta(28))
     series = recent.select(keys).unique()
-    planned = future.frame.select(keys).unique()
+    rows = future.frame.join(sales.select(keys).unique(), on=list(keys), how="semi")
+    planned = rows.select(keys).unique()
     if absent := series.join(planned, on=list(keys), how="anti").height:
         message = f"leaves out {absent} of {series.height} series; their covariates are not known"
         report.add(future.find(Severity.WARNING, "test-partial", message))
     days = future.frame[DATE].n_unique()
-    if planned.height * days != future.frame.height:
-        missing = planned.height * days - future.frame.height
+    if planned.height * days != rows.height:
+        missing = planned.height * days - rows.height
         message = f"lacks {missing} of {planned.height * days} rows of its series and days"
         report.add(future.find(Severity.WARNING, "test-partial", message))
     span = future.frame[DATE].max()

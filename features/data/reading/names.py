@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad"))
 _NO_VALUE = frozenset(
@@ -65,6 +66,35 @@ def find_near_duplicates(names: Iterable[str]) -> Iterator[tuple[str, str]]:
         if one < other and _is_one_letter_apart(one, other)
     }
     yield from sorted(pairs)
+
+
+def find_slips(names: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """Return the known name that each misspelt name stands for.
+
+    A name is misspelt if it differs from a known one as `find_near_duplicates` says, or by two
+    neighbouring letters that are swapped.
+    """
+    right = set(known)
+    wrong = set(names) - right
+    pairs = list(find_near_duplicates(right | wrong))
+    pairs += [(other, one) for one, other in pairs]
+    slips = {name: match for name, match in pairs if name in wrong and match in right}
+    by_fold = {fold_name(name): name for name in sorted(right)}
+    for name in sorted(wrong - slips.keys()):
+        folded = fold_name(name)
+        matches = [by_fold[fold] for fold in (folded, *_swap_letters(folded)) if fold in by_fold]
+        if folded and matches:
+            slips[name] = matches[0]
+    return slips
+
+
+def _swap_letters(folded: str) -> Iterator[str]:
+    """Yield a folded name with each pair of neighbouring letters swapped."""
+    if len(folded) < _MIN_WORD:
+        return
+    for at, pair in enumerate(pairwise(folded)):
+        if "".join(pair).isalpha():
+            yield folded[:at] + folded[at + 1] + folded[at] + folded[at + 2 :]
 
 
 def _split_words(name: str) -> list[str]:

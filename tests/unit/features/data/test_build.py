@@ -437,3 +437,99 @@ def test_only_a_snapshot_of_the_demo_is_marked(demo_folder: Path, tmp_path: Path
     assert demo.facts["demo"] is True
     assert load_snapshot(demo.path).facts.demo
     assert demo.name != plain.name
+
+
+# --- series that begin ahead ------------------------------------------------------------------
+
+
+def with_new_series(tables: Tables) -> Tables:
+    """Return the tables with store 30, which begins three days ahead, and bread in store 2."""
+    assert tables.test is not None
+    new = frame(
+        "test",
+        {
+            "id": [4, 5, 6],
+            "date": days(7, 8, 5),
+            "store_nbr": [30, 30, 2],
+            "family": [MILK, MILK, "BREAD"],
+            "onpromotion": [3.0, 0.0, 9.0],
+        },
+    )
+    return replace(tables, test=pl.concat((tables.test, new)))
+
+
+THIRTY_MILK, TWO_BREAD = "store:30/family:MILK", "store:2/family:BREAD"
+
+
+def test_a_series_of_the_days_ahead_alone_is_announced(tables: Tables, tmp_path: Path) -> None:
+    snapshot = build(with_new_series(tables), tmp_path)
+    hierarchy = snapshot.hierarchy
+    assert snapshot.begins is not None
+    ids = [node.id for node in hierarchy.nodes[hierarchy.n_upper :]]
+    begins = dict(zip(ids, snapshot.begins.tolist(), strict=True))
+    assert begins == {TWO_BREAD: 1, TWO_WINE: 0, TWO_MILK: 0, TEN_WINE: 0, THIRTY_MILK: 3}
+    announced = {hierarchy.nodes[row].id for row in np.flatnonzero(snapshot.announced)}
+    assert announced >= {TWO_BREAD, THIRTY_MILK, "store:30", "family:BREAD"}
+    assert not announced & {TOTAL, "store:2", "family:MILK", TWO_MILK}
+    row = hierarchy.index[THIRTY_MILK]
+    assert snapshot.first_sale[row] == snapshot.n_days
+    assert hierarchy.bottoms["city"][row - hierarchy.n_upper] == "Cove"
+    assert promotions(snapshot, THIRTY_MILK)[5:9] == pytest.approx(
+        [np.nan, np.nan, 3, 0], nan_ok=True
+    )
+
+
+def test_the_past_of_an_announced_series_is_neither_learnt_from_nor_sold(
+    tables: Tables, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    new = build(with_new_series(tables), tmp_path / "new")
+    rows = np.array([new.hierarchy.index[node] for node in (THIRTY_MILK, "store:30", TWO_WINE)])
+    targets = new.targets(rows, np.arange(new.n_days))
+    assert np.isnan(targets[:2]).all()
+    assert not np.isnan(targets[2]).any()
+    for node in (TOTAL, "store:2", "family:MILK", TWO_MILK):
+        assert sales(new, node) == sales(snapshot, node)
+
+
+def test_only_after_the_newest_origin_an_announced_series_may_sell(
+    tables: Tables, tmp_path: Path
+) -> None:
+    snapshot = build(with_new_series(tables), tmp_path)
+    row, newest = snapshot.hierarchy.index[THIRTY_MILK], snapshot.newest_origin
+    assert snapshot.may_sell(newest)[row]
+    assert not snapshot.may_sell(newest - 1)[row]
+    bottom = row - snapshot.hierarchy.n_upper
+    ahead = np.arange(1, 6)
+    closed = snapshot.closed_ahead(newest, ahead)
+    assert closed is not None
+    assert closed[bottom].tolist() == [True, True, False, False, False]
+    assert closed.sum() == 2
+    assert snapshot.closed_ahead(newest - 1, ahead) is None
+
+
+def test_covariates_of_other_nodes_do_not_depend_on_announced_series(
+    tables: Tables, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    """A shop that opens late would make those of all nodes above it unknown until then."""
+    new = build(with_new_series(tables), tmp_path / "new")
+    rows = [new.hierarchy.index[node.id] for node in snapshot.hierarchy.nodes]
+    onpromotion = FAVORITA.covariate("onpromotion")
+
+    def of_nodes(of: Snapshot) -> np.ndarray:
+        return of.of_nodes(onpromotion, of.covariates["onpromotion"])
+
+    np.testing.assert_array_equal(of_nodes(new)[rows], of_nodes(snapshot))
+    np.testing.assert_array_equal(
+        new.average(new.covariates["onpromotion"])[rows],
+        snapshot.average(snapshot.covariates["onpromotion"]),
+    )
+    np.testing.assert_array_equal(
+        new.known_lead["onpromotion"][rows], snapshot.known_lead["onpromotion"]
+    )
+    of_store = of_nodes(new)[new.hierarchy.index["store:30"]]
+    assert of_store.tolist() == pytest.approx(promotions(new, THIRTY_MILK), nan_ok=True)
+
+
+def test_tables_without_new_series_make_the_snapshot_that_they_made(snapshot: Snapshot) -> None:
+    assert snapshot.begins is None
+    assert not snapshot.announced.any()

@@ -375,7 +375,7 @@ def test_holidays_may_share_a_date(tmp_path: Path, form: str) -> None:
         pytest.param("transactions", {"store_nbr": 7}, "store_nbr", "not in the stores table"),
         pytest.param("test", {"store_nbr": 7}, "store_nbr", "not in the stores table"),
         pytest.param(
-            "test", {"family": "DAIRY"}, "family", "store_nbr 1, family DAIRY is not in the train"
+            "test", {"family": "DAIRI"}, "family", "store_nbr 1, family DAIRI is not in the train"
         ),
     ],
     ids=["store of train", "store of transactions", "store of test", "series of test"],

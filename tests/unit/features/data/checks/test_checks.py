@@ -256,6 +256,71 @@ def test_an_unknown_series_of_test_is_reported_with_the_nearest_name(tmp_path: P
     assert report.errors[0].first.advice == "did you mean 'BREAD'?"
 
 
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param("bread", id="case"),
+        pytest.param("PATE", id="accents"),
+        pytest.param("LIQUOR WINE", id="punctuation"),
+        pytest.param("BREED", id="a letter"),
+        pytest.param("BRAED", id="two letters swapped"),
+    ],
+)
+def test_a_misspelt_name_ahead_is_no_new_series(tmp_path: Path, family: str) -> None:
+    changed = frames()
+    changed["test"] = with_rows(
+        changed["test"], {"family": family, "id": 98}, {"family": "TOYS", "id": 99}
+    )
+    report = check_frames(tmp_path, changed)
+    assert ("error", "unknown-series", 1) in codes(report)
+    assert ("warning", "new-series", 1) in codes(report)
+    assert "family TOYS" in report.warnings[0].first.message
+
+
+def test_new_series_are_one_warning_with_the_names_that_may_be_meant(tmp_path: Path) -> None:
+    """Whole names are new; a store that sells another family than before is too."""
+    changed = frames()
+    changed["train"] = changed["train"].filter((STORE != 14) | (FAMILY != "BREAD"))
+    new = [
+        {"store_nbr": store, "family": "BREADS AND BUNS", "id": 90 + store} for store in (1, 2, 14)
+    ]
+    changed["test"] = with_rows(changed["test"], *new)
+    report = check_frames(tmp_path, changed)
+    assert report.errors == []
+    (warning,) = [kind.first for kind in report.warnings if kind.first.code == "new-series"]
+    assert warning.message == (
+        "4 series not in the train table are taken for new: store_nbr 14, family BREAD; "
+        "store_nbr 1, family BREADS AND BUNS; store_nbr 2, family BREADS AND BUNS; …"
+    )
+    assert warning.advice is None, "no known name is close"
+    assert codes(report).count(("warning", "new-series", 1)) == 1
+
+
+def test_a_new_series_whose_name_is_close_to_a_known_one_says_so(tmp_path: Path) -> None:
+    changed = frames()
+    changed["test"] = with_rows(changed["test"], {"family": "BREAD II", "id": 99})
+    report = check_frames(tmp_path, changed)
+    (warning,) = [kind.first for kind in report.warnings if kind.first.code == "new-series"]
+    assert warning.advice == "did you mean 'BREAD' by 'BREAD II'?"
+
+
+def test_a_store_that_opens_is_not_called_one_without_forecasts(tmp_path: Path) -> None:
+    changed = frames()
+    changed["stores"] = with_rows(changed["stores"], {"store_nbr": 3}, {"store_nbr": 4})
+    changed["test"] = with_rows(changed["test"], {"store_nbr": 3, "id": 99})
+    report = check_frames(tmp_path, changed)
+    idle = [kind for kind in report.warnings if kind.first.code == "store-without-rows"]
+    assert [(kind.count, "4 has no rows" in kind.first.message) for kind in idle] == [(1, True)]
+    assert "test-partial" not in {kind.first.code for kind in report.warnings}
+
+
+def test_a_store_that_opens_must_be_described(tmp_path: Path) -> None:
+    changed = frames()
+    changed["test"] = with_rows(changed["test"], {"store_nbr": 3, "id": 99})
+    report = check_frames(tmp_path, changed)
+    assert [kind.first.code for kind in report.errors] == ["unknown-store"]
+
+
 def test_seasons_and_promotions_are_not_unusual() -> None:
     """Each year has a week of tenfold sales, as in December or at the start of school."""
     draw = np.random.default_rng(1)
