@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from features.data.snapshot import Snapshot
 from features.matrix import Covariates, MatrixBuilder, known_covariates
 from features.state import State, state_at
+from models.analogues import Analogues
 from models.baselines import Baseline, forecast_by_rule
 from models.bundle import Bundle
 from models.intervals import Intervals
@@ -45,10 +46,11 @@ class ForecastEngine:
         self.intervals = (
             None
             if bundle.calibration is None
-            else Intervals(bundle.calibration, snapshot.hierarchy)
+            else Intervals(bundle.calibration, snapshot.hierarchy, new=snapshot.announced)
         )
         self._unseen = bundle.find_unseen(snapshot)
         self._fallbacks = self._find_fallbacks()
+        self.analogues = self._find_analogues()
 
     @cached_property
     def version(self) -> str:
@@ -82,8 +84,8 @@ class ForecastEngine:
         """Return base forecasts, shape (nodes, horizons), from the model's outputs for `rows`.
 
         A series that falls back to a rule gets its forecast. A node that has never sold gets 0, and
-        so does a bottom series on a day on which it is
-        closed. Upper nodes that are not modelled get NaN.
+        so does a bottom series on a day on which it is closed. At the newest origin, a series that
+        is announced gets the mean of its analogues. Upper nodes that are not modelled get NaN.
         """
         modelled = self.reconciliation.modelled_nodes
         base = np.full((len(self.snapshot.hierarchy), len(horizons)), np.nan)
@@ -92,9 +94,14 @@ class ForecastEngine:
             history = self.snapshot.history[rows, : state.origin + 1]
             base[rows] = forecast_by_rule(history, horizons, rule, step=self.snapshot.step)
         base[modelled[~state.sold[modelled]]] = 0
+        bottoms = base[self.snapshot.hierarchy.n_upper :]
         closed = self.snapshot.closed_ahead(state.origin, horizons)
+        if len(self.analogues.new) and state.origin == self.snapshot.newest_origin:
+            is_open = None if closed is None else ~closed
+            means = self.analogues.forecast(bottoms, is_open=is_open)
+            bottoms[self.analogues.new] = np.nan_to_num(means)  # no analogue is open
         if closed is not None:
-            base[self.snapshot.hierarchy.n_upper :][closed] = 0
+            bottoms[closed] = 0
         return base
 
     def forecast(
@@ -138,6 +145,13 @@ class ForecastEngine:
         for rule, rows in self._fallbacks.items():
             rules[rows] = rule
         return rules
+
+    def _find_analogues(self) -> Analogues:
+        """Return the analogues of the series that the snapshot announces."""
+        snapshot, upper = self.snapshot, self.snapshot.hierarchy.n_upper
+        new = np.flatnonzero(snapshot.announced[upper:])
+        sold = snapshot.first_sale[upper:] <= snapshot.newest_origin
+        return Analogues(snapshot.hierarchy, new, sold)
 
     def _find_fallbacks(self) -> dict[Baseline, NDArray[np.intp]]:
         """Return the rows of the bottom series that each rule forecasts."""

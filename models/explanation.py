@@ -150,8 +150,8 @@ class Explanation:
         units: the contributions in units; shape (features,).
         cut: units by which negative scores were raised to zero.
         reconciliation: coherent less base forecasts of the series explained, units.
-        not_explained: forecast of the series beyond `MAX_ROWS` and of those that a rule forecasts,
-            units.
+        not_explained: forecast of the series beyond `MAX_ROWS` and of those that a rule or
+            analogues forecast, units.
         series_not_explained: how many they are.
         prediction: the coherent forecast, units.
         values: readable values of the features if there is one row; otherwise None.
@@ -206,7 +206,8 @@ def explain(
 ) -> Explanation:
     """Explain the forecast of a node, summed over days.
 
-    A series that has never sold is zero by rule: the model is not run, and its steps are zero.
+    A series that has never sold is zero by rule: the model is not run, and its steps are zero. The
+    forecast of one that analogues forecast is not explained.
 
     Args:
         origin: index of the last day whose sales the forecast uses.
@@ -262,7 +263,8 @@ def _split_bottoms(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Return the rows of a node's bottom series that the model forecasts, and of the others.
 
-    The others are those that had not sold by the origin, and those that a rule forecasts.
+    The others are those that had not sold by the origin, and those that a rule or analogues
+    forecast.
     """
     hierarchy = engine.snapshot.hierarchy
     summing = hierarchy.summing
@@ -270,7 +272,8 @@ def _split_bottoms(
     nodes = hierarchy.n_upper + below
     sold = engine.snapshot.first_sale[nodes] <= origin
     by_rule = np.array([rule is not None for rule in engine.fallback_of_node[nodes]], dtype=bool)
-    return nodes[sold & ~by_rule], nodes[~sold], nodes[sold & by_rule]
+    announced = engine.snapshot.may_sell(origin)[nodes] & ~sold
+    return nodes[sold & ~by_rule], nodes[~sold & ~announced], nodes[sold & by_rule | announced]
 
 
 def _make_rows(

@@ -12,6 +12,10 @@ nominal one.
 A series that has never sold is forecast as zero by rule; the upper bound of its interval is a
 quantile of the later sales of such series.
 
+A series that is announced has no residuals. Its scale is that of the forecasts that every series
+would have had by its analogues alone (`models.analogues`), at least that of its level and of a
+single such series.
+
 Quantiles do not add up: the interval of a store is not the sum of those of its families.
 """
 
@@ -26,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.data.hierarchy import Hierarchy
+from features.data.specification import BOTTOM
 from models.buckets import Buckets, buckets_of
 
 Values = NDArray[np.float64]
@@ -51,6 +56,8 @@ class LevelErrors:
         paths: residuals divided by their node's scale on all days after one origin, one path for
             each of some nodes and origins, shape (paths, horizon); none in older bundles.
         path_sizes: mean root of the forecast of each path, shape (paths,), ascending.
+        analogue: root mean square of the residuals of forecasts by analogues alone, shape
+            (buckets,), roots of units; none in older bundles, and where they are not known.
     """
 
     scale: Values
@@ -59,11 +66,18 @@ class LevelErrors:
     unsold: Values
     paths: Values = field(default_factory=lambda: np.empty((0, 0)))
     path_sizes: Values = field(default_factory=lambda: np.empty(0))
+    analogue: Values = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def scale_of_new(self) -> Values:
+        """Scale of a node without sales that analogues forecast, shape (buckets,)."""
+        return np.maximum(self.scale, self.analogue) if len(self.analogue) else self.scale
 
 
 _ARRAYS = tuple(each.name for each in fields(LevelErrors))
 
-_SINCE_PATHS = frozenset({"paths", "path_sizes"})
+_OPTIONAL = frozenset({"paths", "path_sizes", "analogue"})
+"""Arrays that older bundles do not have."""
 _MOST_PATHS = 200
 """Paths of similar nodes of which the sums of days are taken."""
 
@@ -106,7 +120,7 @@ class Calibration:
                         **{
                             name: arrays[f"{level}/{name}"]
                             for name in _ARRAYS
-                            if name not in _SINCE_PATHS or f"{level}/{name}" in arrays
+                            if name not in _OPTIONAL or f"{level}/{name}" in arrays
                         }
                     )
                     for level in levels
@@ -115,18 +129,33 @@ class Calibration:
 
 
 class Intervals:
-    """A calibration, bound to the nodes of a hierarchy."""
+    """A calibration, bound to the nodes of a hierarchy.
 
-    def __init__(self, calibration: Calibration, hierarchy: Hierarchy) -> None:
+    Args:
+        new: whether a node is forecast by analogues, shape (nodes,); none is by default.
+    """
+
+    def __init__(
+        self,
+        calibration: Calibration,
+        hierarchy: Hierarchy,
+        *,
+        new: NDArray[np.bool_] | None = None,
+    ) -> None:
         self._hierarchy = hierarchy
         buckets = buckets_of(hierarchy.specification)
         self._tables = [_Table(calibration.levels[level], buckets) for level in hierarchy.levels]
         known = dict(zip(calibration.nodes, calibration.scale, strict=True))
+        by_analogues = np.zeros(len(hierarchy), dtype=np.bool_) if new is None else new
+        # independent errors of the series of a node give it the scale of one of them, in roots, and
+        # dependent ones a larger scale
+        least = calibration.levels[BOTTOM].scale_of_new
         scales = [
-            known.get(
-                node.id, calibration.levels[node.level].scale
-            )  # a new node gets that of its level
-            for node in hierarchy.nodes
+            np.maximum(calibration.levels[node.level].scale_of_new, least)
+            if is_new
+            # a node that the calibration does not know gets the scale of its level
+            else known.get(node.id, calibration.levels[node.level].scale)
+            for node, is_new in zip(hierarchy.nodes, by_analogues.tolist(), strict=True)
         ]
         # one product for all nodes: that of a single row may differ in the last bit
         self._spread: Values = buckets.at_days(np.array(scales))
@@ -148,7 +177,7 @@ class Intervals:
             mean: their coherent forecasts in units, shape (n, h).
             horizons: days after the origin, shape (h,).
             nominal: coverage in percent, 50 to 99.
-            sold: whether each had sold by the origin, shape (n,).
+            sold: whether each had sold by the origin or is announced, shape (n,).
             closed: whether each is closed on each day, shape (n, h); None if none is.
 
         Invariants: 0 <= lower <= mean <= upper; a wider nominal contains a narrower one.

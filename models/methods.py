@@ -1,6 +1,7 @@
 """Forecast methods: marks series whose forecast is less reliable, such as new or idle ones.
 
-Only a series that has never sold is forecast by rule, as zero. A series without sales for a long
+A series that has never sold is forecast by rule, as zero; one that the tables announce for the days
+ahead, as the mean of similar series (`models.analogues`). A series without sales for a long
 time is forecast by the model, because it may sell again and the tables do not show when. In the
 Favorita tables (1,782 series, origins every week from the second year on), a series without a
 sale in the last
@@ -48,6 +49,8 @@ class Method(StrEnum):
             similar series.
         MODEL_IDLE: by the model, for a series without a sale in the last `IDLE_DAYS` days.
         ZERO_NEVER_SOLD: zero by rule: the series has sold nothing up to the origin.
+        ANALOGUE: the mean of the forecasts of similar series (`models.analogues`): the series has
+            no sales, and the table of the days ahead announces it.
         SEASONAL_NAIVE, WEEKDAY_MEAN: by the rule of that name (`models.baselines`), which was
             better than the model.
         SUM: of the forecasts of its bottom series.
@@ -57,6 +60,7 @@ class Method(StrEnum):
     MODEL_NEW = "model_new"
     MODEL_IDLE = "model_idle"
     ZERO_NEVER_SOLD = "zero_never_sold"
+    ANALOGUE = "analogue"
     SEASONAL_NAIVE = "seasonal_naive"
     WEEKDAY_MEAN = "weekday_mean"
     SUM = "sum"
@@ -84,6 +88,7 @@ def methods_at(
     recent = snapshot.history[nodes, max(origin + 1 - idle, 0) : origin + 1]
     cases = (  # the first that is true applies
         (nodes < snapshot.hierarchy.n_upper, Method.SUM),
+        (snapshot.announced[nodes] & (origin == snapshot.newest_origin), Method.ANALOGUE),
         (first_sale > origin, Method.ZERO_NEVER_SOLD),
         *((fallbacks == rule, Method(rule.value)) for rule in Baseline),
         ((recent == 0).all(axis=1), Method.MODEL_IDLE),

@@ -235,10 +235,14 @@ def with_values(
 ) -> Covariates:
     """Return covariates with other values of one for some bottom series.
 
+    Those of announced series move no forecast, and are altered only where all series are announced.
+
     Raises:
         AdjustmentError: the result would be negative, or depend on unknown values.
     """
     origin, name = covariates.origin, adjustment.covariate
+    announced = covariates.snapshot.announced[covariates.snapshot.hierarchy.n_upper + bottoms]
+    bottoms = bottoms if announced.all() else bottoms[~announced]
     days = slice(adjustment.first - origin - 1, adjustment.last - origin)
     known = covariates.values[name][bottoms, days].astype(np.float64)
     missing = np.isnan(known).any(axis=0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 from features.data.specification import FAVORITA
 from models.buckets import buckets_of
 from models.engine import ForecastEngine
-from models.intervals import Intervals, _compute_bounds
+from models.intervals import Calibration, Intervals, LevelErrors, _compute_bounds
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +88,75 @@ def test_bounds_between_two_sizes_are_interpolated(root: float, quantile: float)
         np.array([[root]]), np.array([[0.5]]), np.array([7]), np.array([2.0, 4.0]), table
     )
     assert reached.item() == pytest.approx((root + 0.5 * quantile) ** 2)
+
+
+@pytest.fixture
+def calibration(engine: ForecastEngine) -> Calibration:
+    assert engine.bundle.calibration
+    return engine.bundle.calibration
+
+
+def widths(calibration: Calibration, engine: ForecastEngine, *new: str) -> dict[str, float]:
+    """Return the width of the 80 % interval of every node for a forecast of 100 units."""
+    hierarchy = engine.snapshot.hierarchy
+    is_new = np.array([node.id in new for node in hierarchy.nodes])
+    intervals = Intervals(calibration, hierarchy, new=is_new)
+    every = np.arange(len(hierarchy))
+    mean, may_sell = np.full((len(every), 1), 100.0), np.ones(len(every), dtype=bool)
+    lower, upper = intervals.bounds(every, mean, np.array([7]), 80, sold=may_sell)
+    return dict(zip([node.id for node in hierarchy.nodes], (upper - lower)[:, 0], strict=True))
+
+
+def with_analogue(calibration: Calibration, factor: float | None) -> Calibration:
+    """Return the calibration with errors of analogues that are so much larger, or without."""
+
+    def alter(errors: LevelErrors) -> LevelErrors:
+        return replace(errors, analogue=np.empty(0) if factor is None else factor * errors.scale)
+
+    levels = {level: alter(errors) for level, errors in calibration.levels.items()}
+    return replace(calibration, levels=levels)
+
+
+def test_a_new_series_has_the_scale_of_the_errors_of_analogues(
+    engine: ForecastEngine, calibration: Calibration
+) -> None:
+    new = "store:3/family:BOOKS"
+    before, after = (
+        widths(with_analogue(calibration, factor), engine, new) for factor in (None, 3.0)
+    )
+    assert after[new] > 2 * before[new]
+    assert {node for node in after if after[node] != before[node]} == {new}
+
+
+def test_a_new_node_is_no_surer_than_a_new_series(
+    engine: ForecastEngine, calibration: Calibration
+) -> None:
+    """The errors of a shop that opens add up; its level is that of shops with a past."""
+    made = with_analogue(calibration, None)
+    wide = replace(made.levels["bottom"], analogue=50 * made.levels["bottom"].scale)
+    made = replace(made, levels={**made.levels, "bottom": wide})
+    assert widths(made, engine, "store:3")["store:3"] > widths(made, engine)["store:3"]
+
+
+def test_errors_of_analogues_smaller_than_those_of_the_level_do_not_count(
+    engine: ForecastEngine, calibration: Calibration
+) -> None:
+    new = "store:3/family:BOOKS"
+    assert widths(with_analogue(calibration, 0.1), engine, new) == widths(
+        with_analogue(calibration, None), engine, new
+    )
+
+
+def test_a_calibration_without_errors_of_analogues_is_read(
+    engine: ForecastEngine, calibration: Calibration, tmp_path: Path
+) -> None:
+    calibration.save(tmp_path / "new.npz")
+    with np.load(tmp_path / "new.npz") as arrays:
+        older = {name: arrays[name] for name in arrays if not name.endswith("/analogue")}
+    np.savez(tmp_path / "old.npz", **older)
+    levels = engine.snapshot.hierarchy.levels
+    read = Calibration.load(tmp_path / "old.npz", levels)
+    assert all(not len(errors.analogue) for errors in read.levels.values())
+    whole = Calibration.load(tmp_path / "new.npz", levels)
+    for level, errors in whole.levels.items():
+        np.testing.assert_array_equal(errors.analogue, calibration.levels[level].analogue)

@@ -153,6 +153,23 @@ def test_new_and_idle_series_depend_on_the_origin(snapshot: Snapshot) -> None:
     assert at(150 + IDLE_DAYS) is Method.MODEL_IDLE
 
 
+def test_an_announced_series_is_forecast_by_analogues_from_the_newest_origin_alone(
+    snapshot: Snapshot,
+) -> None:
+    row = snapshot.hierarchy.index["store:3/family:BOOKS"]  # it never sold
+    begins = np.zeros(snapshot.hierarchy.n_bottom, dtype=np.int64)
+    begins[row - snapshot.hierarchy.n_upper] = 1
+    announced = replace(snapshot, begins=begins)
+
+    def at(origin: int) -> Method:
+        rule = np.array([Baseline.SEASONAL_NAIVE])
+        (method,) = methods_at(announced, origin, np.array([row]), np.array([True]), rule)
+        return method
+
+    assert at(snapshot.newest_origin) is Method.ANALOGUE
+    assert at(snapshot.newest_origin - 1) is Method.ZERO_NEVER_SOLD
+
+
 @pytest.mark.parametrize("rows_per_part", [1, 200])
 def test_days_forecast_in_parts_equal_those_forecast_together(
     engine: ForecastEngine, monkeypatch: pytest.MonkeyPatch, rows_per_part: int
