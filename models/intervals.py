@@ -146,7 +146,7 @@ class Intervals:
         buckets = buckets_of(hierarchy.specification)
         self._tables = [_Table(calibration.levels[level], buckets) for level in hierarchy.levels]
         known = dict(zip(calibration.nodes, calibration.scale, strict=True))
-        by_analogues = np.zeros(len(hierarchy), dtype=np.bool_) if new is None else new
+        self._new = np.zeros(len(hierarchy), dtype=np.bool_) if new is None else new
         # independent errors of the series of a node give it the scale of one of them, in roots, and
         # dependent ones a larger scale
         least = calibration.levels[BOTTOM].scale_of_new
@@ -155,7 +155,7 @@ class Intervals:
             if is_new
             # a node that the calibration does not know gets the scale of its level
             else known.get(node.id, calibration.levels[node.level].scale)
-            for node, is_new in zip(hierarchy.nodes, by_analogues.tolist(), strict=True)
+            for node, is_new in zip(hierarchy.nodes, self._new.tolist(), strict=True)
         ]
         # one product for all nodes: that of a single row may differ in the last bit
         self._spread: Values = buckets.at_days(np.array(scales))
@@ -252,6 +252,8 @@ class Intervals:
         # days' bounds (too wide) nor that of independent days (too narrow). A residual path is what
         # really followed an origin, day by day: scaled to the node and added to its forecast, it
         # is a possible future, and the quantiles of the sums of many such futures are the bounds.
+        # A new series has no such path: analogues are wrong about its level, on all days alike, so
+        # that the bounds of its days do add up.
         totals = np.add.reduceat(mean, starts, axis=1)
         tails = [(1 - nominal / 100) / 2 for nominal in nominals]
         shares = [*tails, *(1 - tail for tail in tails)]
@@ -263,6 +265,14 @@ class Intervals:
                 for number, tail in enumerate(tails, len(tails)):
                     daily = table.unsold(1 - tail)[horizons - 1]
                     values[number, at] = np.add.reduceat(daily, starts)
+                continue
+            if self._new[node]:
+                of_node = None if closed is None else closed[[at]]
+                pairs = self.bounds_of(
+                    nodes[[at]], mean[[at]], horizons, nominals, sold=sold[[at]], closed=of_node
+                )
+                daily = np.array(pairs)[:, :, 0].swapaxes(0, 1).reshape(len(shares), -1)
+                values[:, at] = np.add.reduceat(daily, starts, axis=1)
                 continue
             root = np.sqrt(mean[at])
             paths = table.paths_like(float(root.mean()))[:, horizons - 1]

@@ -220,7 +220,7 @@ def _make_lines(serving: LoadedRelease, wanted: pl.DataFrame, labels: pl.DataFra
     snapshot = serving.engine.snapshot
     nodes, horizons = (wanted[name].to_numpy() for name in ("node", "horizon"))
     mean = serving.forecasts.mean[nodes, horizons - 1]
-    sold = snapshot.first_sale[nodes] < snapshot.n_days
+    sold = snapshot.may_sell(snapshot.newest_origin)[nodes]
     titles = snapshot.specification.columns
     values = {titles.get("sales", "sales"): mean}
     bounds = {name: np.empty_like(mean) for n in NOMINALS for name in (f"lower_{n}", f"upper_{n}")}

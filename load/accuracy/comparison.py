@@ -102,7 +102,7 @@ def _find_bounds(release: LoadedRelease, mean: Values) -> dict[int, tuple[Values
         mean,
         horizons,
         NOMINALS,
-        sold=snapshot.first_sale < snapshot.n_days,
+        sold=snapshot.may_sell(snapshot.newest_origin),
         closed=snapshot.closed_nodes(nodes, snapshot.newest_origin, horizons),
     )
     return dict(zip(NOMINALS, bounds, strict=True))

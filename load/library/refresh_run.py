@@ -56,7 +56,7 @@ def main(root: Path, data: Path) -> None:
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     serving = release.load_release(store, current)
     every = np.arange(len(serving.engine.snapshot.hierarchy))
-    sold = serving.engine.snapshot.first_sale <= serving.engine.snapshot.newest_origin
+    sold = serving.engine.snapshot.may_sell(serving.engine.snapshot.newest_origin)
     with watch.phase(INTERVALS):
         serving.intervals.bounds(
             every, serving.forecasts.mean, serving.engine.all_horizons, _NOMINAL, sold=sold

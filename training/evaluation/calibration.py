@@ -8,7 +8,7 @@ of a model of the age that a serving model reaches, and not of one that has aged
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from features.data.step import Step
 from models.buckets import Buckets, buckets_of
 from models.engine import ForecastEngine, Progress
 from models.intervals import PROBABILITIES, Calibration, LevelErrors
+from training.evaluation.new_series import analogues_of_all, forecast_as_new, scales_of_new
 
 Values = NDArray[np.float64]
 
@@ -85,6 +86,9 @@ class Errors:
         ordinary: whether the day is outside long events such as an earthquake, shape (origins,
             horizons).
         paths: of some nodes on all days; None if they were not collected.
+        by_analogues: forecasts that the nodes would have had as new ones, by the analogues of their
+            series alone, units; of the shape of `forecast`. NaN where a series has none; None if
+            they were not collected.
     """
 
     origins: NDArray[np.int64]
@@ -94,6 +98,7 @@ class Errors:
     sold: NDArray[np.bool_]
     ordinary: NDArray[np.bool_]
     paths: Paths | None = None
+    by_analogues: Values | None = None
 
     def between(self, first: int, last: int) -> Errors:
         """Return the errors of the origins from `first` to `last`, both included."""
@@ -109,16 +114,20 @@ class Errors:
             self.sold[selected],
             self.ordinary[selected],
             None if self.paths is None else self.paths.select(selected),
+            None if self.by_analogues is None else self.by_analogues[selected],
         )
 
     @classmethod
     def concatenate(cls, parts: Sequence[Errors]) -> Errors:
         """Join the errors of several models along the origins; all have the same horizons."""
-        rest = [each.name for each in fields(cls) if each.name not in ("horizons", "paths")]
+        optional = ("paths", "by_analogues")
+        rest = [each.name for each in fields(cls) if each.name not in ("horizons", *optional)]
+        by_analogues = [part.by_analogues for part in parts if part.by_analogues is not None]
         return cls(
             horizons=parts[0].horizons,
             **{name: np.concatenate([getattr(part, name) for part in parts]) for name in rest},
             paths=_join_paths([part.paths for part in parts if part.paths is not None]),
+            by_analogues=np.concatenate(by_analogues) if by_analogues else None,
         )
 
 
@@ -181,14 +190,16 @@ def collect(
         raise ValueError("an origin lies before the model's last day, or not before the data's")
     every_day = engine.all_horizons
     sampled, upper = sample_nodes(snapshot.hierarchy), snapshot.hierarchy.n_upper
-    forecast, actual, sold, ordinary = [], [], [], []
+    forecast, actual, sold, ordinary, by_analogues = [], [], [], [], []
+    analogues = analogues_of_all(snapshot)
     daily: list[tuple[Values, Values]] = []
     for number, origin in enumerate(origins):
-        values, known = judge_known_parts(
-            snapshot.hierarchy,
-            engine.forecast(int(origin), every_day).values[upper:],
-            snapshot.targets(slice(upper, None), np.minimum(origin + every_day, newest)),
-        )
+        bottoms = engine.forecast(int(origin), every_day).values[upper:]
+        targets = snapshot.targets(slice(upper, None), np.minimum(origin + every_day, newest))
+        values, known = judge_known_parts(snapshot.hierarchy, bottoms, targets)
+        means = forecast_as_new(snapshot, analogues, int(origin), bottoms)
+        means, _ = judge_known_parts(snapshot.hierarchy, means, targets)
+        by_analogues.append(means[:, horizons - 1])
         known[:, origin + every_day > newest] = np.nan
         forecast.append(values[:, horizons - 1])
         actual.append(known[:, horizons - 1])
@@ -209,6 +220,7 @@ def collect(
             actual=np.stack([known for _, known in daily]),
             sold=np.stack(sold)[:, sampled],
         ),
+        by_analogues=np.stack(by_analogues),
     )
 
 
@@ -294,6 +306,10 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
         )
         for code, (level, rows) in enumerate(hierarchy.slices.items())
     }
+    if errors.by_analogues is not None:
+        residual = np.where(counted, np.sqrt(errors.actual) - np.sqrt(errors.by_analogues), np.nan)
+        for level, of_new in scales_of_new(residual, bucket, len(buckets), hierarchy).items():
+            levels[level] = replace(levels[level], analogue=of_new)
     return Calibration(tuple(node.id for node in hierarchy.nodes), scale, levels)
 
 

@@ -128,6 +128,25 @@ def test_a_new_series_has_the_scale_of_the_errors_of_analogues(
     assert {node for node in after if after[node] != before[node]} == {new}
 
 
+def test_the_bounds_of_a_new_series_add_up_over_days(
+    engine: ForecastEngine, calibration: Calibration
+) -> None:
+    """Analogues are wrong about the level of a series, which is the same on all days."""
+    hierarchy = engine.snapshot.hierarchy
+    node = np.array([hierarchy.index["store:3/family:BOOKS"]])
+    is_new = np.isin(np.arange(len(hierarchy)), node)
+    intervals = Intervals(calibration, hierarchy, new=is_new)
+    mean, days, may_sell = np.full((1, 9), 100.0), np.arange(1, 10), np.array([True])
+    closed = np.array([[False] * 8 + [True]])
+    for nominals in ((80,), (50, 95)):
+        call = (node, mean, days)
+        daily = intervals.bounds_of(*call, nominals, sold=may_sell, closed=closed)
+        sums = intervals.bounds_of_sums(*call, [0, 4], nominals, sold=may_sell, closed=closed)
+        for of_days, of_sums in zip(daily, sums, strict=True):
+            for each, total in zip(of_days, of_sums, strict=True):
+                assert total[0] == pytest.approx([each[0, :4].sum(), each[0, 4:].sum()])
+
+
 def test_a_new_node_is_no_surer_than_a_new_series(
     engine: ForecastEngine, calibration: Calibration
 ) -> None:
