@@ -179,7 +179,7 @@ def day_forecasts_of(
         nominals: coverage of the intervals, in percent.
     """
     snapshot = forecaster.release.engine.snapshot
-    sold = snapshot.first_sale[nodes] <= window.origin
+    sold = snapshot.may_sell(window.origin)[nodes]
     bounds = forecaster.release.intervals.bounds_of(
         nodes,
         mean,

@@ -16,6 +16,7 @@ from api.http.tags import Tag
 from api.schemas.reasons import ExplainAnswer, FeatureStep, GroupStep, NotExplained
 from api.schemas.requests import ExplainRequest
 from errors import Code, Problem
+from models.engine import ForecastEngine
 from models.explanation import (
     MAX_ROWS,
     ExplainerMissingError,
@@ -24,6 +25,7 @@ from models.explanation import (
     Space,
 )
 from models.explanation import explain as explain_node
+from models.methods import Method
 from models.scenario import bottoms_below
 from models.serving.forecaster import Forecaster
 from storage.keys import Scope
@@ -98,6 +100,7 @@ def _explain_answer(
     engine = forecaster.release.engine
     snapshot = engine.snapshot
     node = snapshot.hierarchy.nodes[row]
+    method = engine.methods(window.origin, np.array([row]))[0]
     return ExplainAnswer(
         node=node.id,
         level=node.level,
@@ -117,9 +120,17 @@ def _explain_answer(
         explained_share=explanation.explained_share,
         missing=explanation.missing,
         origin=snapshot.date_at(window.origin),
-        method=engine.methods(window.origin, np.array([row]))[0],
+        method=method,
+        analogues=_name_analogues(engine, row) if method is Method.ANALOGUE else [],
         **basis_of(engine, window, row),
     )
+
+
+def _name_analogues(engine: ForecastEngine, row: int) -> list[str]:
+    """Return the ids of the analogues of a bottom series."""
+    hierarchy, analogues = engine.snapshot.hierarchy, engine.analogues
+    number = int(np.searchsorted(analogues.new, row - hierarchy.n_upper))
+    return [hierarchy.nodes[hierarchy.n_upper + at].id for at in analogues.of(number)]
 
 
 def _group_steps(explanation: Explanation) -> list[GroupStep]:

@@ -60,7 +60,7 @@ def bounds_of_sums(
         window.horizons,
         starts,
         nominals,
-        sold=snapshot.first_sale[nodes] <= window.origin,
+        sold=snapshot.may_sell(window.origin)[nodes],
         closed=snapshot.closed_nodes(nodes, window.origin, window.horizons),
     )
 

@@ -87,6 +87,8 @@ class SimpleAnswer(Answer):
     """Method of the forecast: `model`; `model_new` where it rests on few days of sales, or
     the model has not seen the store or the family; `model_idle` where the series has sold
     nothing lately; `zero_never_sold` where it never has, and the forecast is zero by rule;
+    `analogue` where the table of the days ahead announces it, and the forecast is the mean of
+    those of similar series;
     `seasonal_naive` or `weekday_mean` where that rule was better than the model: the last same
     weekday, or the mean of the last four."""
     model_version: str

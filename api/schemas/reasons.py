@@ -93,6 +93,8 @@ class ExplainAnswer(Answer):
     """Units by which the steps do not add up to the prediction: rounding."""
     origin: dt.date
     method: Method
+    analogues: list[str]
+    """Ids of the series whose mean the forecast is, where `method` is `analogue`; else none."""
     model_version: str
     model_trained_through: dt.date
     in_sample: bool

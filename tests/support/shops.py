@@ -15,6 +15,9 @@ DEPARTMENTS = ("food", "toys", "garden tools")
 PRICE, FLOOR = 5.0, "floor"
 CLOSED_WEEKDAY = 6
 
+NEW_SHOP, NEW_DEPARTMENT, OPENING = "C1", "books", 10
+"""What `announce_series` adds, and the first day ahead of the shop."""
+
 RETAILER = """\
 series: [shop, department]
 target: Menge
@@ -61,6 +64,34 @@ def write_shops(folder: Path) -> Path:
     )
     _write_events(folder / "anlass.csv")
     (folder / "retailer.yaml").write_text(RETAILER, encoding="utf-8")
+    return folder
+
+
+def announce_series(folder: Path) -> Path:
+    """Add a shop with two known departments, and a department of a known shop, to the days ahead.
+
+    The shop opens on the tenth day; the department has no price.
+    """
+    future = pl.read_csv(folder / "future.csv", try_parse_dates=True)
+    like = future.filter(pl.col("shop") == "A1")
+    opened = like.filter(
+        pl.col("department").is_in(["food", "toys"]),
+        pl.col("Tag") >= LAST + timedelta(OPENING),
+    ).with_columns(shop=pl.lit(NEW_SHOP))
+    listed = like.filter(pl.col("department") == "food").with_columns(
+        department=pl.lit(NEW_DEPARTMENT)
+    )
+    pl.concat((future, opened, listed)).write_csv(folder / "future.csv")
+    places = pl.read_csv(folder / "shops.csv")
+    place = pl.DataFrame([(NEW_SHOP, "Nord", "NI")], schema=places.schema, orient="row")
+    pl.concat((places, place)).write_csv(folder / "shops.csv")
+    prices = pl.read_parquet(folder / "prices.parquet")
+    new = prices.filter(pl.col("shop") == "A1").join(
+        opened.select("department", "Tag"), ["department", "Tag"]
+    )
+    pl.concat((prices, new.with_columns(shop=pl.lit(NEW_SHOP)))).write_parquet(
+        folder / "prices.parquet"
+    )
     return folder
 
 

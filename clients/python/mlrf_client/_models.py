@@ -130,6 +130,8 @@ class ExplainAnswer:
     """Units by which the steps do not add up to the prediction: rounding."""
     origin: dt.date
     method: Method
+    analogues: list[str]
+    """Ids of the series whose mean the forecast is, where `method` is `analogue`; else none."""
     model_version: str
     model_trained_through: dt.date
     in_sample: bool
@@ -353,7 +355,14 @@ class MetaAnswer:
 
 
 Method = Literal[
-    "model", "model_new", "model_idle", "zero_never_sold", "seasonal_naive", "weekday_mean", "sum"
+    "model",
+    "model_new",
+    "model_idle",
+    "zero_never_sold",
+    "analogue",
+    "seasonal_naive",
+    "weekday_mean",
+    "sum",
 ]
 """Method of a node's forecast."""
 
