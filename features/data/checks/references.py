@@ -102,13 +102,13 @@ def _find_misspelt(
 ) -> pl.Series:
     """Return which unknown series have a name that is nearly a known one."""
     misspelt = pl.repeat(False, unknown.height, dtype=pl.Boolean, eager=True)
-    for column in _named_columns(specification):
+    for column in _text_columns(specification):
         slips = find_slips(unknown[column].unique(), known[column].unique())
         misspelt |= unknown[column].is_in(list(slips))
     return misspelt
 
 
-def _named_columns(specification: Specification) -> list[str]:
+def _text_columns(specification: Specification) -> list[str]:
     """Return the columns of the series that hold names, not numbers."""
     return [name for name in specification.series if name not in specification.numbered]
 
@@ -122,7 +122,7 @@ def _suggest_series(
 ) -> str | None:
     """Return which known names may have been meant by those of new series."""
     suggestions = []
-    for column in _named_columns(specification):
+    for column in _text_columns(specification):
         names = known[column].unique().sort().to_list()
         values = sorted(set(new[column]) - set(names))[:MAX_FINDINGS]
         suggestions += [

@@ -44,13 +44,13 @@ def analogues_of(new: tuple[str, str], *established: tuple[str, str]) -> set[tup
     """Return the analogues of a series among others."""
     series = (new, *established)
     known = np.array([False] + [True] * len(established))
-    found = Analogues(hierarchy_of(*series), np.array([0]), known).of(0)
-    return {series[at] for at in found.tolist()}
+    analogues = Analogues(hierarchy_of(*series), np.array([0]), known).of(0)
+    return {series[at] for at in analogues.tolist()}
 
 
 def test_the_same_article_in_the_shops_most_like_it_comes_first() -> None:
-    found = analogues_of(("a", "tea"), ("b", "tea"), ("d", "tea"), ("a", "milk"), ("b", "milk"))
-    assert found == {("b", "tea")}
+    analogues = analogues_of(("a", "tea"), ("b", "tea"), ("d", "tea"), ("a", "milk"), ("b", "milk"))
+    assert analogues == {("b", "tea")}
 
 
 def test_shops_with_equally_many_attributes_in_common_count_alike() -> None:
@@ -65,33 +65,33 @@ def test_without_an_attribute_in_common_all_shops_count() -> None:
 
 
 def test_a_new_article_is_like_those_of_its_shop_with_its_attributes() -> None:
-    found = analogues_of(("a", "tea"), ("a", "milk"), ("a", "rice"), ("b", "milk"))
-    assert found == {("a", "milk")}
+    analogues = analogues_of(("a", "tea"), ("a", "milk"), ("a", "rice"), ("b", "milk"))
+    assert analogues == {("a", "milk")}
 
 
 def test_a_new_article_of_a_new_shop_is_like_the_most_similar_series() -> None:
-    found = analogues_of(("a", "tea"), ("b", "milk"), ("b", "rice"), ("c", "rice"))
-    assert found == {("b", "milk")}
+    analogues = analogues_of(("a", "tea"), ("b", "milk"), ("b", "rice"), ("c", "rice"))
+    assert analogues == {("b", "milk")}
 
 
 def test_values_that_are_not_known_are_not_equal() -> None:
     """Region and size of shop d: a region that is missing is no region in common."""
     hierarchy = Hierarchy({"shop": ["d", "e", "f"], "region": ["", "", "North"]}, ONE_COLUMN)
-    found = Analogues(hierarchy, np.array([0]), np.array([False, True, True])).of(0)
-    assert found.tolist() == [1, 2]
+    analogues = Analogues(hierarchy, np.array([0]), np.array([False, True, True])).of(0)
+    assert analogues.tolist() == [1, 2]
 
 
 def test_a_series_is_not_its_own_analogue_and_one_that_never_sold_is_none() -> None:
     hierarchy = hierarchy_of(("a", "tea"), ("b", "tea"), ("c", "tea"))
-    found = Analogues(hierarchy, np.array([0, 1]), np.array([True, True, False]))
-    assert [found.of(number).tolist() for number in (0, 1)] == [[1], [0]]
+    analogues = Analogues(hierarchy, np.array([0, 1]), np.array([True, True, False]))
+    assert [analogues.of(number).tolist() for number in (0, 1)] == [[1], [0]]
 
 
 def test_of_many_equally_similar_series_some_count() -> None:
     shops = [f"s{number}" for number in range(3 * MOST)]
     hierarchy = Hierarchy({"shop": shops, "region": ["North"] * len(shops)}, ONE_COLUMN)
-    found = Analogues(hierarchy, np.arange(5), np.ones(len(shops), dtype=bool))
-    assert all(len(np.unique(found.of(number))) == MOST for number in range(5))
+    analogues = Analogues(hierarchy, np.arange(5), np.ones(len(shops), dtype=bool))
+    assert all(len(np.unique(analogues.of(number))) == MOST for number in range(5))
 
 
 def test_the_forecast_is_the_mean_of_those_that_are_open() -> None:
