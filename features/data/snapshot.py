@@ -257,11 +257,16 @@ class Snapshot:
 
     @cached_property
     def pooled_group(self) -> NDArray[np.intp]:
-        """Group of each node, shape (nodes,): bottoms that differ by their site; others single."""
+        """Group of each node, shape (nodes,): bottoms that differ by their site; others single.
+
+        An announced series is a group of its own, because it has no past to pool.
+        """
         upper = np.arange(self.hierarchy.n_upper)
-        return np.concatenate(
-            (upper, len(upper) + self.hierarchy.group_of(*self.specification.pooled))
-        )
+        pooled = self.hierarchy.group_of(*self.specification.pooled)
+        if self.begins is not None:
+            new = np.flatnonzero(self.begins)
+            pooled[new] = pooled.max() + 1 + np.arange(len(new))
+        return np.concatenate((upper, len(upper) + pooled))
 
     def of_nodes(self, covariate: Covariate, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return a covariate of every node from that of the bottoms: their sum or mean.
