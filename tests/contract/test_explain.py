@@ -100,6 +100,7 @@ def test_the_answer_states_its_model_and_data(
         "explained_share": 1,
         "origin": newest.isoformat(),
         "method": "model",
+        "analogues": [],
         "model_version": release.bundle,
         "model_trained_through": newest.isoformat(),
         "in_sample": False,
