@@ -321,6 +321,21 @@ def test_a_store_that_opens_must_be_described(tmp_path: Path) -> None:
     assert [kind.first.code for kind in report.errors] == ["unknown-store"]
 
 
+def test_a_new_series_whose_attributes_only_the_sales_hold_is_refused(tmp_path: Path) -> None:
+    days = [FIRST + timedelta(number) for number in range(DAYS)]
+    sales = [(day, shop, "tea", 3 + day.day, "drinks") for day in days for shop in ("a", "b")]
+    header = ["date", "shop", "item", "sales", "kind"]
+    pl.DataFrame(sales, schema=header, orient="row").write_csv(tmp_path / "sales.csv")
+    ahead = [(days[-1] + timedelta(1), shop, "tea") for shop in ("a", "b", "zebra")]
+    pl.DataFrame(ahead, schema=header[:3], orient="row").write_csv(tmp_path / "future.csv")
+    (tmp_path / "retailer.yaml").write_text("series: [shop, item]", encoding="utf-8")
+    report = Report()
+    assert check_tables(tmp_path, STANDARD, report, today=TODAY) is None
+    (error,) = [kind.first for kind in report.errors]
+    assert (error.code, error.row) == ("unknown-series", 4)
+    assert "shop zebra, item tea is not in the sales table, so its kind" in error.message
+
+
 def test_seasons_and_promotions_are_not_unusual() -> None:
     """Each year has a week of tenfold sales, as in December or at the start of school."""
     draw = np.random.default_rng(1)
