@@ -114,11 +114,12 @@ class ForecastEngine:
     ) -> Coherent:
         """Return coherent forecasts of all nodes from one origin; shape (nodes, horizons).
 
-        Args:
-            horizons: days after the origin; all by default.
-
         The model's rows are made in chunks of days, so that their memory does not grow with the
         number of days.
+
+        Args:
+            horizons: days after the origin; all by default.
+            lead: days after it on which covariates count as known; see `known_covariates`.
         """
         horizons = self.all_horizons if horizons is None else horizons
         state = state_at(self.snapshot, origin)
