@@ -204,7 +204,9 @@ def test_a_wrong_table_is_named_with_row_and_column(
     wrong = pl.when(pl.int_range(pl.len()) == 41).then(-1.0).otherwise(pl.col("sales"))
     frame.with_columns(sales=wrong).write_parquet(file)
     assert run("train", tables).error_line == (
-        f"mlrf: {file}, row 42, column sales: '-1.0' where a number of at least 0 is expected"
+        f"mlrf: {file}, row 42, column sales: '-1.0' where a number of at least 0 is expected; if "
+        "it is what was returned, write returns: net (taken off the sales before) or returns: clip "
+        "(read as 0) into retailer.yaml"
     )
     assert not own_settings.pointer.exists()
 

@@ -310,7 +310,7 @@ def test_a_store_that_opens_is_not_called_one_without_forecasts(tmp_path: Path) 
     changed["test"] = with_rows(changed["test"], {"store_nbr": 3, "id": 99})
     report = check_frames(tmp_path, changed)
     idle = [kind for kind in report.warnings if kind.first.code == "store-without-rows"]
-    assert [(kind.count, "4 has no rows" in kind.first.message) for kind in idle] == [(1, True)]
+    assert [(kind.count, "4 has no sales" in kind.first.message) for kind in idle] == [(1, True)]
     assert "test-partial" not in {kind.first.code for kind in report.warnings}
 
 
