@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
@@ -182,14 +183,14 @@ class _Inference:
                 )
 
     def specification(self) -> Specification:
-        attributes = list(self._attributes())
+        attributes = self._attributes
         covariates = [*self._covariates(), *self._long_events()]
         self._check_names(attributes, covariates)
         stated = self._stated
         columns = {"date": self._date, "sales": self._target}
         return Specification(
             series=stated.series,
-            attributes=tuple(attributes),
+            attributes=attributes,
             levels=tuple(self._levels({attribute.name for attribute in attributes})),
             labels=stated.labels,
             covariates=tuple(covariates),
@@ -282,7 +283,11 @@ class _Inference:
             yield Level(name=name, columns=columns)
         yield Level(name=BOTTOM, columns=series)
 
-    def _attributes(self) -> Iterator[Attribute]:
+    @cached_property
+    def _attributes(self) -> tuple[Attribute, ...]:
+        return tuple(self._list_attributes())
+
+    def _list_attributes(self) -> Iterator[Attribute]:
         """Yield the attributes of tables without dates, and those among the sales."""
         series = self._stated.series
         for name, table in self._others():
@@ -319,12 +324,13 @@ class _Inference:
         series, opened = self._stated.series, self._stated.open
         skip = (*series, self._date, self._target, *([opened] if opened else []))
         ahead = set() if self._future is None else set(self._future.columns)
+        own = {each.name for each in self._attributes if each.table == self._sales_name}
         for column in self._read_columns(self._sales, skip):
-            if not self._is_attribute(column):
+            if column not in own:
                 yield from self._covariates_of(
                     self._sales_name, self._sales, column, series, known_ahead=column in ahead
                 )
-        places = {*series, *(attribute.name for attribute in self._attributes())}
+        places = {*series, *(attribute.name for attribute in self._attributes)}
         end = self._last + timedelta(self._step.days - 1 - self._step.shift(self._week_date))
         for name, table in self._others():
             if self._date not in table.columns:
@@ -434,7 +440,7 @@ class _Inference:
         events = self._events
         if events is None:
             return
-        known = {*self._stated.series, *(attribute.name for attribute in self._attributes())}
+        known = {*self._stated.series, *(attribute.name for attribute in self._attributes)}
         by = tuple(column for column in events.columns if column in known)
         days = to_date(events[self._date], self._layout).values
         counts = events.with_columns(_day=days, _year=days.dt.year()).group_by(EVENT_NAME, "_year")
