@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
 import numpy as np
 import pytest
+from filelock import FileLock
 from numpy.typing import NDArray
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
@@ -35,6 +38,8 @@ from models.serving.release import LoadedRelease, load_release
 from storage.artifacts import Release, Store
 from storage.cache.answers import AnswerCache
 from telemetry.request_log import request_log
+from training.pipeline import train
+from training.recipe import Recipe
 
 _INTERNALS = re.compile(r"Traceback|File \"|\.py\b|/(work|tmp|srv|root|home|usr)/|<[a-z]+>")
 
@@ -229,3 +234,28 @@ def simple(client: Client) -> Callable[..., httpx.Response]:
 def newest(snapshot: Snapshot) -> date:
     """The newest origin."""
     return snapshot.facts.origin
+
+
+def make_once(folder: Path, make: Callable[[Path], object]) -> Path:
+    """Return a folder that one of the test processes makes, and the others wait for."""
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            new = folder.with_name(f"{folder.name}-new")
+            make(new)
+            shutil.move(new, folder)
+    return folder
+
+
+def train_once(root: Path, tables: Path, recipe: Recipe) -> Store:
+    """Return a store with a release that one of the test processes trains."""
+    store = Store(root)
+    with FileLock(root.with_suffix(".lock")):
+        if not store.pointer.exists():
+            train(tables, store, recipe, threads=1)
+    return store
+
+
+def client_of_release(release: LoadedRelease) -> Client:
+    """Return a client of a release, whose runners are in this process."""
+    runners = LocalRunners(release.engine)
+    return client_of(FixedServing(Forecaster(release, runners, runners)))

@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from filelock import FileLock
 
 from features.data.tables import read_tables
-from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease, load_release
 from storage.artifacts import Store
-from tests.contract.conftest import Client, FixedServing, LocalRunners, client_of
+from tests.contract.conftest import Client, client_of_release, make_once, train_once
 from tests.support.shops import (
     CLOSED_WEEKDAY,
     LAST,
@@ -28,7 +26,6 @@ from tests.support.shops import (
     write_shops,
 )
 from training.forecast_file import forecast_file
-from training.pipeline import train
 from training.recipe import Recipe
 
 pytestmark = pytest.mark.slow
@@ -43,20 +40,14 @@ OLD = {"shop": "A1", "department": "food"}
 @pytest.fixture(scope="session")
 def announced(shared_folder: Path) -> Path:
     """Tables of a retailer that opens a shop, and lists a department in another."""
-    folder = shared_folder / "announced"
-    with FileLock(shared_folder / "announced.lock"):
-        if not folder.exists():
-            shutil.move(announce_series(write_shops(shared_folder / "announced-new")), folder)
-    return folder
+    return make_once(
+        shared_folder / "announced", lambda folder: announce_series(write_shops(folder))
+    )
 
 
 @pytest.fixture(scope="session")
 def store(shared_folder: Path, announced: Path, recipe: Recipe) -> Store:
-    store = Store(shared_folder / "announced-artifacts")
-    with FileLock(shared_folder / "announced-artifacts.lock"):
-        if not store.pointer.exists():
-            train(announced, store, recipe, threads=1)
-    return store
+    return train_once(shared_folder / "announced-artifacts", announced, recipe)
 
 
 @pytest.fixture(scope="session")
@@ -66,8 +57,7 @@ def release(store: Store) -> LoadedRelease:
 
 @pytest.fixture
 def client(release: LoadedRelease) -> Client:
-    runners = LocalRunners(release.engine)
-    return client_of(FixedServing(Forecaster(release, runners, runners)))
+    return client_of_release(release)
 
 
 def predictions(answer: dict[str, Any]) -> np.ndarray:

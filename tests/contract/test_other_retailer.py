@@ -11,17 +11,14 @@ from typing import Any
 
 import polars as pl
 import pytest
-from filelock import FileLock
 
 from errors import Code
 from features.data.specification import BOTTOM, TOTAL
-from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease, load_release
 from storage.artifacts import Store
-from tests.contract.conftest import Client, FixedServing, LocalRunners, client_of
+from tests.contract.conftest import Client, client_of_release, make_once, train_once
 from tests.support.shops import CLOSED_WEEKDAY, DEPARTMENTS, LAST, SHOPS, write_shops
 from training.forecast_file import forecast_file
-from training.pipeline import train
 from training.recipe import Recipe
 
 pytestmark = pytest.mark.slow
@@ -35,21 +32,13 @@ TOMORROW = LAST + timedelta(1)
 @pytest.fixture(scope="session")
 def shops(shared_folder: Path) -> Path:
     """Tables of the retailer."""
-    folder = shared_folder / "shops"
-    with FileLock(shared_folder / "shops.lock"):
-        if not folder.exists():
-            shutil.move(write_shops(shared_folder / "shops-new"), folder)
-    return folder
+    return make_once(shared_folder / "shops", write_shops)
 
 
 @pytest.fixture(scope="session")
 def store(shared_folder: Path, shops: Path, recipe: Recipe) -> Store:
     """A release trained on them."""
-    store = Store(shared_folder / "shops-artifacts")
-    with FileLock(shared_folder / "shops-artifacts.lock"):
-        if not store.pointer.exists():
-            train(shops, store, recipe, threads=1)
-    return store
+    return train_once(shared_folder / "shops-artifacts", shops, recipe)
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +48,7 @@ def release(store: Store) -> LoadedRelease:
 
 @pytest.fixture
 def client(release: LoadedRelease) -> Client:
-    runners = LocalRunners(release.engine)
-    return client_of(FixedServing(Forecaster(release, runners, runners)))
+    return client_of_release(release)
 
 
 def leaves(node: dict[str, Any]) -> list[dict[str, Any]]:

@@ -10,18 +10,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from filelock import FileLock
 
 from errors import Code
 from examples.writer import write_example
 from features.data.snapshot import Snapshot
 from features.data.step import Step
-from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease, load_release
 from storage.artifacts import Store
-from tests.contract.conftest import Client, FixedServing, LocalRunners, client_of
+from tests.contract.conftest import Client, client_of_release, make_once, train_once
 from training.forecast_file import forecast_file
-from training.pipeline import train
 from training.recipe import Recipe
 
 pytestmark = pytest.mark.slow
@@ -33,21 +30,14 @@ EXACT = 1e-9
 
 @pytest.fixture(scope="session")
 def tables(shared_folder: Path) -> Path:
-    folder = shared_folder / "weekly"
-    with FileLock(shared_folder / "weekly.lock"):
-        if not folder.exists():
-            write_example("hypermarkets", shared_folder / "weekly-new", scale=0.3)
-            (shared_folder / "weekly-new").rename(folder)
-    return folder
+    return make_once(
+        shared_folder / "weekly", lambda folder: write_example("hypermarkets", folder, scale=0.3)
+    )
 
 
 @pytest.fixture(scope="session")
 def store(shared_folder: Path, tables: Path, recipe: Recipe) -> Store:
-    store = Store(shared_folder / "weekly-artifacts")
-    with FileLock(shared_folder / "weekly-artifacts.lock"):
-        if not store.pointer.exists():
-            train(tables, store, recipe, threads=1)
-    return store
+    return train_once(shared_folder / "weekly-artifacts", tables, recipe)
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +52,7 @@ def snapshot(release: LoadedRelease) -> Snapshot:
 
 @pytest.fixture
 def client(release: LoadedRelease) -> Client:
-    runners = LocalRunners(release.engine)
-    return client_of(FixedServing(Forecaster(release, runners, runners)))
+    return client_of_release(release)
 
 
 def dates(days: list[dict[str, Any]]) -> list[date]:
