@@ -1,0 +1,51 @@
+import type { DayForecast, History } from '@/api/queries';
+import { addDays } from '@/format/dates';
+import type { BandOfChart, ChartTone } from './time-chart';
+
+/** Return the forecast of each day. */
+export function predictionsOf(days: readonly DayForecast[]): Map<string, number> {
+  return new Map(days.map((each) => [each.date, each.prediction]));
+}
+
+/** Return the sales of each day whose sales are known. */
+export function actualsOf(days: readonly DayForecast[]): Map<string, number> {
+  return knownValues(days.map((each) => [each.date, each.actual]));
+}
+
+/** Return the sales of each day of a history; `shift` moves them, such as by 364 days. */
+export function salesOf(history: History | undefined, shift = 0): Map<string, number> {
+  return knownValues(
+    (history?.days ?? []).map((each) => [
+      shift ? addDays(each.date, shift) : each.date,
+      each.units,
+    ]),
+  );
+}
+
+/** Return a band for each interval that the days have, the widest first. */
+export function bandsOf(
+  days: readonly DayForecast[],
+  label: (level: number) => string,
+  tone: ChartTone = 'forecast',
+): BandOfChart[] {
+  const levels = (days[0]?.intervals ?? []).map((each) => each.level).sort((a, b) => b - a);
+  return levels.map((level) => {
+    const bounds = days.map((each) => ({
+      date: each.date,
+      interval: each.intervals.find((interval) => interval.level === level),
+    }));
+    return {
+      id: `band-${level}`,
+      label: label(level),
+      tone,
+      lower: knownValues(bounds.map((each) => [each.date, each.interval?.lower])),
+      upper: knownValues(bounds.map((each) => [each.date, each.interval?.upper])),
+    };
+  });
+}
+
+function knownValues(
+  pairs: readonly (readonly [string, number | null | undefined])[],
+): Map<string, number> {
+  return new Map(pairs.filter((pair): pair is [string, number] => typeof pair[1] === 'number'));
+}

@@ -1,0 +1,20 @@
+/** Dates are ISO texts (`2024-07-01`) everywhere; arithmetic is in UTC, so that no zone moves them. */
+const MILLISECONDS_OF_DAY = 86_400_000;
+
+export function timeOf(iso: string): number {
+  return Date.parse(`${iso}T00:00:00Z`);
+}
+
+export function addDays(iso: string, days: number): string {
+  return new Date(timeOf(iso) + days * MILLISECONDS_OF_DAY).toISOString().slice(0, 10);
+}
+
+/** Return the number of days from one date to another. */
+export function daysBetween(from: string, to: string): number {
+  return Math.round((timeOf(to) - timeOf(from)) / MILLISECONDS_OF_DAY);
+}
+
+/** Return the same weekday a year before: 52 weeks, not the calendar's date. */
+export function yearBefore(iso: string): string {
+  return addDays(iso, -364);
+}

@@ -1,0 +1,3 @@
+export const explain = {
+  title: 'Why is the forecast what it is?',
+};

@@ -1,0 +1,3 @@
+export const quality = {
+  title: 'How accurate are the forecasts?',
+};

@@ -1,0 +1,5 @@
+import type { compare as english } from '../en/compare';
+
+export const compare: typeof english = {
+  title: 'Comparar',
+};

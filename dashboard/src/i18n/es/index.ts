@@ -1,0 +1,31 @@
+import type { Catalogue } from '../en';
+import { batch } from './batch';
+import { common } from './common';
+import { compare } from './compare';
+import { explain } from './explain';
+import { forecast } from './forecast';
+import { keys } from './keys';
+import { overview } from './overview';
+import { plan } from './plan';
+import { quality } from './quality';
+import { signIn } from './sign-in';
+import { status } from './status';
+import { tree } from './tree';
+import { whatIf } from './what-if';
+
+/** All texts of the page, by page. */
+export const spanish: Catalogue = {
+  ...common,
+  overview,
+  forecast,
+  explain,
+  whatIf,
+  compare,
+  tree,
+  batch,
+  quality,
+  plan,
+  keys,
+  status,
+  signIn,
+};

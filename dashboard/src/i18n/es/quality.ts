@@ -1,0 +1,5 @@
+import type { quality as english } from '../en/quality';
+
+export const quality: typeof english = {
+  title: '¿Qué precisión tienen los pronósticos?',
+};

@@ -1,0 +1,5 @@
+import type { whatIf as english } from '../en/what-if';
+
+export const whatIf: typeof english = {
+  title: '¿Qué pasaría si…?',
+};

@@ -1,0 +1,26 @@
+import { useQuery } from '@tanstack/react-query';
+import { api, content, type Schemas } from '@/api/client';
+
+export type Caller = Schemas['CallerAnswer'];
+export type SignInOptions = Schemas['SignInOptions'];
+
+/** Who asks, and what they may do. */
+export function useCaller() {
+  const query = useQuery({
+    queryKey: ['caller'],
+    queryFn: ({ signal }) => content<Caller>(api.GET('/caller', { signal })),
+  });
+  const scopes = query.data?.scopes;
+  /** Return whether the caller has a scope; while nothing is known of the caller, it has none. */
+  const can = (scope: string): boolean => scopes?.some((each) => each === scope) ?? false;
+  return { query, caller: query.data, can };
+}
+
+/** The ways to sign in that the server offers; public. */
+export function useSignInOptions() {
+  return useQuery({
+    queryKey: ['sign-in-options'],
+    queryFn: ({ signal }) => content<SignInOptions>(api.GET('/sign-in/options', { signal })),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}

@@ -1,0 +1,15 @@
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { render } from '@testing-library/react';
+import type { ReactNode } from 'react';
+import { Router } from 'wouter';
+
+/** Render a part of the page as it stands in the application, at an address. */
+export function renderAt(address: string, children: ReactNode) {
+  window.history.replaceState(null, '', address);
+  const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+  return render(
+    <QueryClientProvider client={queries}>
+      <Router>{children}</Router>
+    </QueryClientProvider>,
+  );
+}

@@ -1,0 +1,77 @@
+import type { ReactNode } from 'react';
+import { useTranslation } from 'react-i18next';
+import styles from './ui.module.css';
+
+export interface Column<Row> {
+  id: string;
+  label: string;
+  numeric?: boolean;
+  cell: (row: Row) => ReactNode;
+}
+
+/** A real table. The first column names the row. */
+export function DataTable<Row>({
+  caption,
+  columns,
+  rows,
+  keyOf,
+}: {
+  caption: string;
+  columns: readonly Column<Row>[];
+  rows: readonly Row[];
+  keyOf: (row: Row) => string;
+}) {
+  const { t } = useTranslation();
+  const [first, ...others] = columns;
+  if (first === undefined) return null;
+  return (
+    // the keyboard scrolls what has the focus
+    <section
+      className={styles.scroller}
+      tabIndex={0}
+      aria-label={`${caption}. ${t('table.scroll')}`}
+    >
+      <table className={styles.table}>
+        <caption>{caption}</caption>
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th
+                key={column.id}
+                scope="col"
+                className={column.numeric ? styles.number : undefined}
+              >
+                {column.label}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={keyOf(row)}>
+              <th scope="row" className={first.numeric ? styles.number : undefined}>
+                {first.cell(row)}
+              </th>
+              {others.map((column) => (
+                <td key={column.id} className={column.numeric ? styles.number : undefined}>
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+/** The table of a chart, folded until it is asked for. */
+export function TableOfChart({ children }: { children: ReactNode }) {
+  const { t } = useTranslation();
+  return (
+    <details className={styles.details}>
+      <summary>{t('chart.table')}</summary>
+      {children}
+    </details>
+  );
+}

@@ -1,0 +1,5 @@
+/** Address of the application: what the server put into `<base>`, so that it works below a prefix. */
+export const BASE = new URL('.', document.baseURI);
+
+/** Path of the application without the slash at its end, as the router wants it. */
+export const BASE_PATH = BASE.pathname.replace(/\/$/, '');

@@ -1,0 +1,76 @@
+/// <reference types="vitest/config" />
+
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
+import react from '@vitejs/plugin-react';
+import { defineConfig, type Plugin } from 'vite';
+
+const COMPRESSIBLE = /\.(js|css|html|svg|json|map)$/;
+
+/** Write a `.br` and a `.gz` file beside each text file, so that the server compresses nothing. */
+function precompress(): Plugin {
+  let folder = '';
+  return {
+    name: 'precompress',
+    apply: 'build',
+    configResolved(config) {
+      folder = path.resolve(config.root, config.build.outDir);
+    },
+    async closeBundle() {
+      const names = await readdir(folder, { recursive: true });
+      for (const name of names.filter((each) => COMPRESSIBLE.test(each))) {
+        const file = path.join(folder, name);
+        const content = await readFile(file);
+        const brotli = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } };
+        await writeFile(`${file}.br`, await promisify(brotliCompress)(content, brotli));
+        await writeFile(`${file}.gz`, await promisify(gzip)(content, { level: 9 }));
+      }
+    },
+  };
+}
+
+/** The server that serves the built page writes `<base>` for each address; vite serves one. */
+function rootInDevelopment(): Plugin {
+  return {
+    name: 'root-in-development',
+    apply: 'serve',
+    transformIndexHtml: (html) => html.replace('<base href="./" />', '<base href="/" />'),
+  };
+}
+
+const server = process.env.MLRF_URL ?? 'http://127.0.0.1:3000';
+
+export default defineConfig({
+  base: './', // below any path prefix
+  plugins: [react(), precompress(), rootInDevelopment()],
+  resolve: { alias: { '@': path.resolve(import.meta.dirname, 'src') } },
+  build: {
+    assetsDir: 'static',
+    assetsInlineLimit: 0, // the policy allows no data: script or style
+    modulePreload: { polyfill: false },
+    target: 'es2022',
+  },
+  server: {
+    port: 5173,
+    // Calls go to a running server; what the browser navigates to is the page.
+    proxy: {
+      '^/': {
+        target: server,
+        bypass: (request) =>
+          request.headers.accept?.includes('text/html')
+            ? '/index.html'
+            : /^\/(src|node_modules|@|index\.html)/.test(request.url ?? '')
+              ? request.url
+              : undefined,
+      },
+    },
+  },
+  test: {
+    environment: 'jsdom',
+    setupFiles: ['src/test/setup.ts'],
+    css: { modules: { classNameStrategy: 'non-scoped' } },
+    restoreMocks: true,
+  },
+});
