@@ -48,6 +48,7 @@ export default defineConfig({
   resolve: { alias: { '@': path.resolve(import.meta.dirname, 'src') } },
   build: {
     assetsDir: 'static',
+    manifest: 'manifest.json', // for the limit of the first load
     assetsInlineLimit: 0, // the policy allows no data: script or style
     modulePreload: { polyfill: false },
     target: 'es2022',
@@ -72,5 +73,6 @@ export default defineConfig({
     setupFiles: ['src/test/setup.ts'],
     css: { modules: { classNameStrategy: 'non-scoped' } },
     restoreMocks: true,
+    testTimeout: 60_000,
   },
 });

@@ -1,7 +1,7 @@
-import { useQueries } from '@tanstack/react-query';
+import { type UseQueryResult, useQueries } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
-import { type Meta, type TreeNode, treeQuery, useMeta } from './queries';
+import { type Hierarchy, type Meta, type TreeNode, treeQuery, useMeta } from './queries';
 
 /** A node that a person can choose. */
 export interface NodeChoice {
@@ -69,24 +69,31 @@ export function useNodeChoices(enabled: boolean): { choices: NodeChoice[]; loadi
   const requests = levels.length
     ? levels.map((by, at) => (at === 0 ? { by } : { by, depth: 1 }))
     : [{}];
-  const trees = useQueries({
+  const total = t('node.total');
+  const order = meta.data?.hierarchy;
+  const { trees, loading } = useQueries({
     queries: requests.map((request) => ({
       ...treeQuery(request),
       enabled: enabled && meta.data !== undefined,
       staleTime: Number.POSITIVE_INFINITY,
     })),
+    combine: combineTrees,
   });
-  const answers = trees.map((each) => each.data);
-  const total = t('node.total');
-  const order = meta.data?.hierarchy;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the answers are compared one by one
   const choices = useMemo(() => {
     const nodes = new Map<string, TreeNode>();
-    for (const answer of answers) if (answer) collect(answer.tree, nodes);
+    for (const tree of trees) collect(tree, nodes);
     const rank = new Map(order?.map((level, at) => [level.name, at]));
     return [...nodes.values()]
       .map(({ id, level }) => ({ id, level, label: labelOfId(id, total) }))
       .sort((a, b) => (rank.get(a.level) ?? 0) - (rank.get(b.level) ?? 0));
-  }, [...answers, order, total]);
-  return { choices, loading: trees.some((each) => each.isLoading) };
+  }, [trees, order, total]);
+  return { choices, loading };
+}
+
+// outside of the hook, so that the result is the same as long as the answers are
+function combineTrees(results: UseQueryResult<Hierarchy>[]) {
+  return {
+    trees: results.flatMap((each) => (each.data ? [each.data.tree] : [])),
+    loading: results.some((each) => each.isLoading),
+  };
 }

@@ -194,40 +194,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/caller": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Return the caller's name, scopes and limits. */
-        get: operations["caller"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/sign-in/options": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Return the ways to sign in that a page can offer before its user has a key or a token. */
-        get: operations["sign_in_options"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/v2": {
         parameters: {
             query?: never;
@@ -642,38 +608,6 @@ export interface components {
         BatchRequest: {
             /** @description Each as for `/predict/simple`; or, with `node` or `series`, as for `/forecast`. */
             predictions: (components["schemas"]["SimpleRequest"] | components["schemas"]["ForecastRequest"])[];
-        };
-        /**
-         * CallerAnswer
-         * @description The caller of the request, and what the caller may do.
-         */
-        CallerAnswer: {
-            /** @description Name of the caller: that of the key, or the subject of the token. */
-            client: string;
-            /** @description In alphabetical order. */
-            scopes: string[];
-            /** @description Name of the limits that apply to the caller. */
-            tier: string;
-            /**
-             * @description `key`: a key of the database; `token`: a token of the single sign-on; `environment`: the key
-             *     in `API_KEY`; `local`: no authentication, because `AUTH_MODE` is `disabled`.
-             * @enum {string}
-             */
-            authentication: "key" | "token" | "environment" | "local";
-            /** @description Null for a tier without a limit. */
-            limits: components["schemas"]["CallerLimits"] | null;
-        };
-        /**
-         * CallerLimits
-         * @description Units that a caller may spend.
-         */
-        CallerLimits: {
-            /** @description Units in each window. */
-            quota: number;
-            /** @description Seconds. */
-            window: number;
-            /** @description Units that may be spent at once after a pause, and the most that one request may cost. */
-            burst: number;
         };
         /**
          * ChildChange
@@ -1623,18 +1557,6 @@ export interface components {
             extensions: string[];
         };
         /**
-         * SignInOptions
-         * @description Ways to sign in.
-         */
-        SignInOptions: {
-            /** @description Whether keys are accepted. */
-            key: boolean;
-            /** @description Whether calls need a key or a token. */
-            required: boolean;
-            /** @description Null where none is configured for the dashboard. */
-            single_sign_on: components["schemas"]["SingleSignOn"] | null;
-        };
-        /**
          * SimpleAnswer
          * @description A bottom series, day by day; `prediction` and the intervals are those of the first day.
          */
@@ -1717,18 +1639,6 @@ export interface components {
              *     ]
              */
             intervals?: number[];
-        };
-        /**
-         * SingleSignOn
-         * @description An OpenID provider that issues tokens for this service.
-         */
-        SingleSignOn: {
-            /** @description Its address; its endpoints are in `<issuer>/.well-known/openid-configuration`. */
-            issuer: string;
-            /** @description Of the dashboard at the provider: a public client, for the code flow with PKCE. */
-            client_id: string;
-            /** @description Scopes to request, separated by spaces. */
-            scope: string;
         };
         /**
          * SnapshotRef
@@ -2651,74 +2561,6 @@ export interface operations {
             500: components["responses"]["Problem500"];
             /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served. */
             503: components["responses"]["Problem503"];
-            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
-            504: components["responses"]["Problem504"];
-        };
-    };
-    caller: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer. */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CallerAnswer"];
-                };
-            };
-            /** @description [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
-            400: components["responses"]["Problem400"];
-            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
-            401: components["responses"]["Problem401"];
-            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
-            403: components["responses"]["Problem403"];
-            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
-            414: components["responses"]["Problem414"];
-            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
-            431: components["responses"]["Problem431"];
-            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
-            500: components["responses"]["Problem500"];
-            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
-            503: components["responses"]["Problem503"];
-            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
-            504: components["responses"]["Problem504"];
-        };
-    };
-    sign_in_options: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer. */
-            200: {
-                headers: {
-                    "X-Request-ID": components["headers"]["X-Request-ID"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SignInOptions"];
-                };
-            };
-            /** @description [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
-            400: components["responses"]["Problem400"];
-            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
-            414: components["responses"]["Problem414"];
-            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
-            431: components["responses"]["Problem431"];
-            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
-            500: components["responses"]["Problem500"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];
         };

@@ -44,6 +44,7 @@ export async function startTexts(): Promise<void> {
     resources: { en: { translation: english } },
     lng: 'en',
     fallbackLng: 'en',
+    showSupportNotice: false, // it advertises on the console
     interpolation: { escapeValue: false }, // React escapes
   });
   await changeLanguage(preferredLanguage());

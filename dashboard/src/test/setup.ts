@@ -1,8 +1,11 @@
 import '@testing-library/jest-dom/vitest';
-import { cleanup } from '@testing-library/react';
+import { cleanup, configure } from '@testing-library/react';
 import { afterAll, afterEach, beforeAll, vi } from 'vitest';
 import { startTexts } from '@/i18n';
 import { server } from './server';
+
+// generous: a busy machine is no fault of the page
+configure({ asyncUtilTimeout: 20_000 });
 
 window.matchMedia ??= ((query: string) => ({
   matches: false,
@@ -10,7 +13,13 @@ window.matchMedia ??= ((query: string) => ({
   addEventListener: () => undefined,
   removeEventListener: () => undefined,
 })) as never;
-// jsdom has no layout: a list has the height of its style, and no observer ever fires
+// jsdom has no layout, and a virtual list renders what its height has room for
+for (const [name, pixels] of [
+  ['clientHeight', 400],
+  ['clientWidth', 800],
+] as const) {
+  Object.defineProperty(HTMLElement.prototype, name, { configurable: true, get: () => pixels });
+}
 HTMLDialogElement.prototype.showModal ??= function show(this: HTMLDialogElement) {
   this.open = true;
 };

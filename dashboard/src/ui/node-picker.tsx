@@ -53,8 +53,10 @@ export function NodePicker({
       const byPointer = type === useCombobox.stateChangeTypes.ItemMouseMove;
       if (highlightedIndex >= 0 && !byPointer) rows.scrollToIndex(highlightedIndex);
     },
-    onIsOpenChange: ({ isOpen }) => {
-      setTyped(isOpen ? '' : null);
+    onIsOpenChange: ({ isOpen, type, inputValue }) => {
+      // typing opens the list, and what was typed is its search
+      const byTyping = type === useCombobox.stateChangeTypes.InputChange;
+      setTyped(isOpen ? (byTyping ? (inputValue ?? '') : '') : null);
       if (isOpen) setWanted(true);
     },
     stateReducer: (_, { type, changes }) =>

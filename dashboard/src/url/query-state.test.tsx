@@ -1,0 +1,60 @@
+import { screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { describe, expect, it } from 'vitest';
+import { renderAt } from '@/test/render';
+import { day, list, oneOf, useQueryState, whole } from './query-state';
+
+const HORIZON = whole(1, 90);
+
+function Horizon() {
+  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, 30);
+  return (
+    <button type="button" onClick={() => setHorizon(horizon + 1)}>
+      {horizon}
+    </button>
+  );
+}
+
+describe('a value in the address', () => {
+  it('is read from the address', () => {
+    renderAt('/forecasts?horizon=7', <Horizon />);
+    expect(screen.getByRole('button')).toHaveTextContent('7');
+  });
+
+  it.each(['', '?horizon=', '?horizon=0', '?horizon=91', '?horizon=ten', '?horizon=1.5'])(
+    'is the initial one where the address has none that is valid: %s',
+    (search) => {
+      renderAt(`/forecasts${search}`, <Horizon />);
+      expect(screen.getByRole('button')).toHaveTextContent('30');
+    },
+  );
+
+  it('changes the address in place and keeps what else is in it', async () => {
+    renderAt('/forecasts?node=store%3A1&horizon=7', <Horizon />);
+    const before = window.history.length;
+    await userEvent.click(screen.getByRole('button'));
+    expect(new URLSearchParams(window.location.search)).toEqual(
+      new URLSearchParams({ node: 'store:1', horizon: '8' }),
+    );
+    expect(window.history.length).toBe(before);
+  });
+});
+
+describe('codecs', () => {
+  it('refuse a date of another form', () => {
+    expect(day.parse('2024-07-01')).toBe('2024-07-01');
+    expect(day.parse('1.7.2024')).toBeUndefined();
+  });
+
+  it('write lists that they read again, and leave out empty ones', () => {
+    const nodes = ['store:1/family:BREAD, CAKES', 'store:2'];
+    expect(list.parse(list.format(nodes) as string)).toEqual(nodes);
+    expect(list.format([])).toBeNull();
+  });
+
+  it('take one of the named values only', () => {
+    const mode = oneOf('absolute', 'indexed');
+    expect(mode.parse('indexed')).toBe('indexed');
+    expect(mode.parse('other')).toBeUndefined();
+  });
+});
