@@ -36,7 +36,7 @@ function rootInDevelopment(): Plugin {
   return {
     name: 'root-in-development',
     apply: 'serve',
-    transformIndexHtml: (html) => html.replace('<base href="./" />', '<base href="/" />'),
+    transformIndexHtml: (html) => html.replace('<base href="./">', '<base href="/">'),
   };
 }
 
