@@ -61,3 +61,17 @@ class TooManyKeysError(InputError):
             f"client {client} has the active keys {' and '.join(self.public_ids)}: "
             "revoke one of them first, or wait until it expires"
         )
+
+
+class UnknownOverrideError(InputError):
+    """There is no override of this number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"there is no override {number}")
+
+
+class StalePlanError(InputError):
+    """Another override was made or withdrawn since the plan was read."""
+
+    def __init__(self) -> None:
+        super().__init__("the overrides have changed meanwhile: read them again")

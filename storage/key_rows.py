@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 import structlog
-from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, or_, select, update
 
 from storage.database import advisory_lock
 from storage.errors import UnknownKeyError
 from storage.keys import ApiKey, Scope
-from storage.tables import API_KEYS, IDEMPOTENCY
+from storage.tables import API_KEYS
 
 _COLUMNS = tuple(name for name in ApiKey.__dataclass_fields__ if name in API_KEYS.c)
 _RECORD = [API_KEYS.c[name] for name in _COLUMNS]
@@ -82,23 +82,6 @@ def record_uses(connection: Connection, times: Mapping[str, datetime]) -> None:
     # sorted, so that the row locks of two workers cannot deadlock
     rows = [{"key": key, "at": time} for key, time in sorted(times.items())]
     connection.execute(statement.values(last_used_at=at), rows)
-
-
-def find_idempotent_request(
-    connection: Connection, name: str, since: datetime
-) -> tuple[str, str] | None:
-    """Return fingerprint and key id of an idempotent request; delete those before `since`."""
-    connection.execute(delete(IDEMPOTENCY).where(IDEMPOTENCY.c.created_at < since))
-    query = select(IDEMPOTENCY.c.fingerprint, IDEMPOTENCY.c.key_id)
-    row = connection.execute(query.where(IDEMPOTENCY.c.name == name)).one_or_none()
-    return None if row is None else (row.fingerprint, row.key_id)
-
-
-def record_idempotent_request(
-    connection: Connection, name: str, fingerprint: str, key: ApiKey
-) -> None:
-    row = {"name": name, "fingerprint": fingerprint, "key_id": key.id}
-    connection.execute(insert(IDEMPOTENCY), {**row, "created_at": key.created_at})
 
 
 def _key_of_row(row: RowMapping) -> ApiKey:

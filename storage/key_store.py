@@ -21,13 +21,13 @@ from sqlalchemy import Connection, Engine
 from errors import InputError
 from storage import key_rows
 from storage.audit import Actor, write
-from storage.database import advisory_lock, reading, spend_reserve, writing
+from storage.database import reading, spend_reserve, writing
 from storage.errors import (
-    IdempotencyKeyReusedError,
     InactiveKeyError,
     StorageFullError,
     TooManyKeysError,
 )
+from storage.idempotency import IdempotencyKey, find_repeated, record_request
 from storage.keys import ApiKey, Scope, digest_of, mint_key
 
 MOST_ACTIVE = 2
@@ -42,23 +42,6 @@ LONGEST = timedelta(days=100 * 365)
 _log = structlog.get_logger(__name__)
 
 _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,99}")
-
-
-IDEMPOTENCY_DAYS = 1
-"""Days for which a repeated request is recognised."""
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
-    """Identity of an idempotent request.
-
-    Attributes:
-        name: hash of the caller and the Idempotency-Key.
-        fingerprint: hash of the request's content.
-    """
-
-    name: str
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +104,12 @@ class KeyStore:
         detail = f"for {client}: {' '.join(sorted(scopes))}; tier {tier}; {until}"
         with writing(self._engine) as connection:
             existing = key_rows.lock_client_keys(connection, client)
-            if idempotency is not None:
-                advisory_lock(connection, idempotency.name)
-                earlier = key_rows.find_idempotent_request(
-                    connection, idempotency.name, now - timedelta(days=IDEMPOTENCY_DAYS)
-                )
-                if earlier is not None:
-                    return _repeat_answer(connection, idempotency, *earlier)
+            earlier = find_repeated(connection, idempotency, now)
+            if earlier is not None:
+                return NewKey(key_rows.require_key(connection, earlier), None)
             _refuse_excess_key(client, existing, now)
             key_rows.insert_key(connection, new.record)
-            if idempotency is not None:
-                key_rows.record_idempotent_request(
-                    connection, idempotency.name, idempotency.fingerprint, new.record
-                )
+            record_request(connection, idempotency, new.record.id, now)
             write(connection, [by.make_event("key.create", new.record.id, detail, at=now)])
         return new
 
@@ -256,15 +232,6 @@ def _make_key(
         unknown_scopes=unknown_scopes,
     )
     return NewKey(record, text)
-
-
-def _repeat_answer(
-    connection: Connection, idempotency: IdempotencyKey, fingerprint: str, key_id: str
-) -> NewKey:
-    """Return the key that the first request of this name created, without its text."""
-    if fingerprint != idempotency.fingerprint:
-        raise IdempotencyKeyReusedError
-    return NewKey(key_rows.require_key(connection, key_id), None)
 
 
 def _refuse_excess_key(client: str, keys: Collection[ApiKey], now: datetime) -> None:

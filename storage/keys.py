@@ -46,6 +46,7 @@ class Scope(StrEnum):
     EXPLAIN = "explain"
     WHATIF = "whatif"
     BATCH = "batch"
+    PLAN = "plan"
     MONITOR = "monitor"
     ADMIN = "admin"
 

@@ -11,13 +11,16 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Column,
+    Date,
     DateTime,
     Dialect,
+    Float,
     Index,
     Integer,
     MetaData,
     String,
     Table,
+    Text,
     TypeDecorator,
 )
 
@@ -65,7 +68,7 @@ IDEMPOTENCY = Table(
     METADATA,
     Column("name", String(64), primary_key=True),  # hash of caller and Idempotency-Key
     Column("fingerprint", String(64), nullable=False),  # hash of the request
-    Column("key_id", String(12), nullable=False),
+    Column("key_id", String(12), nullable=False),  # id of what it created: a key, an override
     Column("created_at", UtcDateTime, nullable=False),
 )
 
@@ -82,3 +85,36 @@ AUDIT_LOG = Table(
     Column("request_id", String(128)),
     Column("detail", String(1000), nullable=False),
 )
+
+OVERRIDES = Table(
+    "overrides",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("first", Date, nullable=False),
+    Column("last", Date, nullable=False),
+    Column("op", String(10), nullable=False),
+    Column("value", Float, nullable=False),
+    Column("spread", String(10), nullable=False),
+    Column("reason", String(20), nullable=False),
+    Column("note", String(500), nullable=False),
+    Column("author", String(100), nullable=False),
+    Column("subject", String(200), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("withdrawn_at", UtcDateTime),
+    Column("withdrawn_by", String(100)),
+    Column("created_revision", BigInteger, nullable=False),  # number of the change that made it
+    Column("withdrawn_revision", BigInteger),  # and of the one that withdrew it
+    Column("model_version", Text, nullable=False),
+    Column("snapshot", Text, nullable=False),
+    Column("origin", Date, nullable=False),
+    Column("statistical", Text, nullable=False),  # JSON: a list of days with their forecasts
+    Column("days", Text, nullable=False),  # JSON: a list of days with operand, before and result
+    Index("ix_overrides_last", "last"),
+    Index("ix_overrides_node", "node"),
+    Index("ix_overrides_created_revision", "created_revision", unique=True),
+    Index("ix_overrides_withdrawn_revision", "withdrawn_revision", unique=True),
+)
+"""Overrides of forecasts; none is ever deleted. All changes are numbered together, in the order in
+which they were committed."""

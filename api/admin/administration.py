@@ -5,19 +5,19 @@ The database and the volume are waited for in threads, a few at a time.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-import anyio
 import anyio.to_thread
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.http.acting import IDEMPOTENCY, actor_of, idempotency_key_of
+from api.http.database import Result, as_sentence, call_database, threads
 from api.http.operation import Handler, Operation, operation
 from api.http.responses import json_response
 from api.http.tags import Tag
@@ -43,28 +43,19 @@ from lifecycle.reload import (
     ReloadRunningError,
     ReloadUnavailableError,
 )
-from middleware.context import context_of
-from storage.audit import Actor, AuditEntry, AuditLog
+from storage.audit import AuditEntry, AuditLog
 from storage.errors import (
-    IdempotencyKeyReusedError,
     InactiveKeyError,
     StorageError,
-    StorageFullError,
     TooManyKeysError,
     UnknownKeyError,
 )
-from storage.key_store import IdempotencyKey, KeyStore, NewKey
+from storage.key_store import KeyStore, NewKey
 from storage.keys import ApiKey, Scope, mask_keys
-
-Result = TypeVar("Result")
-
-IDEMPOTENCY = "Idempotency-Key"
-"""Header of draft-ietf-httpapi-idempotency-key-header."""
 
 _RELOAD = frozenset({Code.RELOAD_UNAVAILABLE})
 
 _log = structlog.get_logger(__name__)
-_threads = anyio.CapacityLimiter(4)
 
 
 @dataclass(frozen=True)
@@ -124,8 +115,8 @@ async def create_key(admin: Administration, payload: KeyRequest, request: Reques
             payload.scopes,
             tier,
             payload.expires_at,
-            by=_actor_of(request),
-            idempotency=_idempotency_key_of(request, payload.model_dump_json()),
+            by=actor_of(request),
+            idempotency=idempotency_key_of(request, payload.model_dump_json()),
         )
     )
     return _new_key_response(new)
@@ -143,7 +134,7 @@ async def rotate_key(admin: Administration, payload: RotateRequest, request: Req
     grace = timedelta(seconds=payload.grace_seconds)
     name = request.path_params["id"]
     return _new_key_response(
-        await _call_database(partial(admin.keys.rotate, name, by=_actor_of(request), grace=grace))
+        await _call_database(partial(admin.keys.rotate, name, by=actor_of(request), grace=grace))
     )
 
 
@@ -151,7 +142,7 @@ async def rotate_key(admin: Administration, payload: RotateRequest, request: Req
 async def revoke_key(admin: Administration, request: Request) -> KeyAnswer:
     """Revoke a key; every worker refuses it within seconds."""
     name = request.path_params["id"]
-    key = await _call_database(partial(admin.keys.revoke, name, by=_actor_of(request)))
+    key = await _call_database(partial(admin.keys.revoke, name, by=actor_of(request)))
     return KeyAnswer(**_key_document(key))
 
 
@@ -214,25 +205,15 @@ async def _call_database(act: Callable[..., Result], *arguments: Any) -> Result:
             INVALID_REQUEST where it refuses the call.
     """
     try:
-        return await anyio.to_thread.run_sync(act, *arguments, limiter=_threads)
-    except StorageError as error:
-        _log.error("database_failed", reason=str(error))
-        full = isinstance(error, StorageFullError)
-        raise Problem(
-            Code.KEYS_UNAVAILABLE,
-            "The database cannot be written: its disk is full. Free space there, then try again."
-            if full
-            else "The database cannot be reached; try again shortly.",
-            headers={"Retry-After": "5"},
-        ) from error
+        return await call_database(act, *arguments, unavailable=Code.KEYS_UNAVAILABLE)
     except UnknownKeyError as error:
         raise Problem(
             Code.NOT_FOUND, f"There is no key {mask_keys(error.public_id)[:40]!r}."
         ) from None
-    except (TooManyKeysError, InactiveKeyError, IdempotencyKeyReusedError) as error:
-        raise Problem(Code.CONFLICT, _as_sentence(error)) from None
+    except (TooManyKeysError, InactiveKeyError) as error:
+        raise Problem(Code.CONFLICT, as_sentence(error)) from None
     except InputError as error:
-        raise Problem(Code.INVALID_REQUEST, _as_sentence(error)) from None
+        raise Problem(Code.INVALID_REQUEST, as_sentence(error)) from None
 
 
 async def _call_reloader(act: Callable[[], Result]) -> Result:
@@ -242,7 +223,7 @@ async def _call_reloader(act: Callable[[], Result]) -> Result:
         Problem: INVALID_SOURCE, CONFLICT or RELOAD_UNAVAILABLE.
     """
     try:
-        return await anyio.to_thread.run_sync(act, limiter=_threads)
+        return await anyio.to_thread.run_sync(act, limiter=threads)
     except InvalidSourceError as error:
         fault = FieldError("/source", str(error))
         raise Problem(Code.INVALID_SOURCE, str(error), errors=[fault]) from None
@@ -271,42 +252,11 @@ async def _record_reload(admin: Administration, request: Request, job: Job) -> N
 
     A failure is logged and not raised: the reload is running already, and is what was requested.
     """
-    event = _actor_of(request).make_event("reload.start", job.id, job.source, at=datetime.now(UTC))
+    event = actor_of(request).make_event("reload.start", job.id, job.source, at=datetime.now(UTC))
     try:
-        await anyio.to_thread.run_sync(admin.audit.record, [event], limiter=_threads)
+        await anyio.to_thread.run_sync(admin.audit.record, [event], limiter=threads)
     except StorageError as error:
         _log.error("audit_not_written", action=event.action, job=job.id, reason=str(error))
-
-
-def _actor_of(request: Request) -> Actor:
-    context = context_of(request.scope)
-    caller = context.caller
-    name, address = (caller.subject, caller.address) if caller else ("unknown", None)
-    return Actor(name, address, context.request_id)
-
-
-def _idempotency_key_of(request: Request, fingerprint: str) -> IdempotencyKey | None:
-    """Return the key by which a repeated request of this caller is recognized, if it sent one.
-
-    Raises:
-        Problem: INVALID_REQUEST: the header is empty, or longer than 255 characters.
-    """
-    value = request.headers.get(IDEMPOTENCY)
-    if value is None:
-        return None
-    if not 1 <= len(value.strip()) <= 255:
-        raise Problem.in_field(
-            Code.INVALID_REQUEST, IDEMPOTENCY, "It is 1 to 255 characters, such as a UUID"
-        )
-    scoped = f"{_actor_of(request).name}\n{value.strip()}"  # callers do not share keys
-    return IdempotencyKey(
-        *(hashlib.sha256(text.encode()).hexdigest() for text in (scoped, fingerprint))
-    )
-
-
-def _as_sentence(error: Exception) -> str:
-    text = str(error)
-    return f"{text[0].upper()}{text[1:]}."
 
 
 def _new_key_response(new: NewKey) -> Response:
