@@ -39,6 +39,7 @@ class Code(Enum):
     INVALID_FEATURES = _Kind(400, "The features are not those of the model")
     BATCH_TOO_LARGE = _Kind(400, "The batch holds too much")
     INVALID_ADJUSTMENT = _Kind(400, "The adjustment cannot be made")
+    INVALID_OVERRIDE = _Kind(400, "The override cannot be made")
     KEY_IN_QUERY = _Kind(400, "A key does not belong in the address")
     COST_TOO_HIGH = _Kind(400, "The request costs more than may be spent at once")
     INVALID_SOURCE = _Kind(400, "The source cannot be read from")
@@ -60,6 +61,7 @@ class Code(Enum):
     EXPLANATION_UNAVAILABLE = _Kind(503, "The forecast cannot be explained here")
     INTERVALS_UNAVAILABLE = _Kind(503, "The model has no such intervals")
     RELOAD_UNAVAILABLE = _Kind(503, "Data cannot be reloaded here")
+    OVERRIDES_UNAVAILABLE = _Kind(503, "Overrides cannot be read now")
     KEYS_UNAVAILABLE = _Kind(503, "Keys cannot be looked up now")
     TIMEOUT = _Kind(504, "The answer took too long")
 

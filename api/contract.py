@@ -7,6 +7,7 @@ from typing import Protocol
 
 from api.admin.administration import Administration
 from api.docs.documentation import Documentation
+from api.forecasts.planning import Planning
 from api.health import DegradationReport
 from api.http.dispatch import bind
 from api.http.response_cache import ResponseCache
@@ -27,6 +28,7 @@ def contract_endpoints(
     serving: Callable[[], Serving],
     cache: ResponseCache,
     administration: Administration,
+    planning: Planning,
     conditions: DegradationReport,
     *,
     seconds: float,
@@ -35,12 +37,14 @@ def contract_endpoints(
 
     Args:
         serving: returns the active release at the time of a request.
-        administration, conditions: parts that administrative operations and /health take.
+        administration, planning, conditions: parts that administrative operations, those with
+            overrides and /health take.
         seconds: that an answer may take.
     """
     providers: dict[type, Callable[[], object]] = {
         Forecaster: lambda: serving().forecaster(),
         Administration: lambda: administration,
+        Planning: lambda: planning,
         DegradationReport: lambda: conditions,
     }
     return [

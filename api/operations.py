@@ -7,6 +7,7 @@ from api.admin import administration
 from api.facts.historical import historical
 from api.facts.meta import meta
 from api.facts.quality import accuracy, model_metrics
+from api.forecasts import overrides
 from api.forecasts.batch import predict_batch
 from api.forecasts.explain import explain
 from api.forecasts.hierarchy import hierarchy
@@ -33,6 +34,11 @@ OPERATIONS: tuple[Operation, ...] = (
     explain,
     whatif,
     hierarchy,
+    overrides.preview_override,
+    overrides.create_override,
+    overrides.list_overrides,
+    overrides.read_override,
+    overrides.withdraw_override,
     historical,
     accuracy,
     model_metrics,

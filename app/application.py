@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.admin.administration import Administration
 from api.contract import Serving, contract_endpoints
+from api.forecasts.planning import Planning
 from api.http.response_cache import ResponseCache
 from api.http.router import Router
 from app.background import freeze_loaded_modules, run_every, upgrade_database
@@ -45,6 +46,7 @@ from storage.cache.answers import AnswerCache
 from storage.cache.encoding import derive_key
 from storage.database import is_full, open_database
 from storage.key_store import KeyStore
+from storage.override_store import OverrideStore
 from storage.redis.client import RedisClient
 from telemetry import metrics
 from telemetry.request_log import request_log
@@ -123,6 +125,7 @@ class Application:
             serving,
             ResponseCache(self.answers),
             administration,
+            Planning(OverrideStore(self._database)),
             conditions,
             seconds=settings.request_timeout_seconds,
         )

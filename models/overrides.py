@@ -183,7 +183,7 @@ def _apply(hierarchy: Hierarchy, bottoms: Units, usual: Units, change: Change) -
     spare = np.full(len(rows), 1 / len(rows)) if evenly else usual[rows] / total
     shares[:, without] = spare[:, None]
     bottoms[place] = shares * requested
-    equal_shares = without & evenly & (requested > _NO_UNITS)
+    equal_shares = without & (requested > _NO_UNITS) & bool(evenly and len(rows) > 1)
     return Effect(change.at, before, requested, wanted < 0, equal_shares)
 
 

@@ -13,7 +13,8 @@ from pydantic.json_schema import JsonSchemaMode
 
 from api.docs.examples import Example, examples
 from api.docs.json_schema import Plain
-from api.http.operation import Access, Operation
+from api.forecasts.planning import Planning
+from api.http.operation import Access, Operation, is_adjustable
 from api.http.tags import Tag
 from api.schemas.answer import ProblemAnswer
 from api.schemas.field_codes import codes_by_field
@@ -43,6 +44,7 @@ _CODES_OF_AUTHENTICATED = frozenset(
     }
 )
 _CODES_OF_MODEL = frozenset({Code.MODEL_UNAVAILABLE})
+_CODES_OF_PLAN = frozenset({Code.OVERRIDES_UNAVAILABLE})
 _CODES_OF_INPUT = frozenset({Code.INVALID_REQUEST})
 _CODES_OF_BODY = frozenset(
     {
@@ -109,6 +111,8 @@ def problems_of(operation: Operation) -> frozenset[Code]:
     model = operation.body or operation.query
     if model:
         codes |= _CODES_OF_INPUT | {*codes_by_field(model).values()}
+    if Planning in operation.parameters.values() or (model and is_adjustable(model)):
+        codes |= _CODES_OF_PLAN
     return codes | _CODES_OF_BODY if operation.body else codes
 
 

@@ -19,9 +19,11 @@ from api.forecasts.items import (
     charge_origins,
     charge_rows,
     compute_forecasts,
+    is_adjusted,
     plan_items,
     split_into_slices,
 )
+from api.forecasts.planning import Planning
 from api.forecasts.predict import node_answers
 from api.http.negotiation import negotiate
 from api.http.operation import operation
@@ -52,17 +54,17 @@ from storage.keys import Scope
     error_codes=COMPUTED | {Code.BATCH_TOO_LARGE},
     scope=Scope.BATCH,
 )
-async def predict_batch(forecaster: Forecaster, request: Request) -> Response:
+async def predict_batch(forecaster: Forecaster, planning: Planning, request: Request) -> Response:
     """Forecast many series, each with a result or a problem; as JSON, or as a table."""
     if media_type_of(request.scope) == CSV:
-        return await _predict_rows(forecaster, request)
+        return await _predict_rows(forecaster, planning, request)
     form = preferred(request, forecaster.release.engine)
     payload = await read_json(request, BatchRequest, or_else=CSV)
     count = len(payload.predictions)
     if count > MAX_ITEMS:
         detail = f"A batch holds up to {MAX_ITEMS} items, not {count}"
         raise Problem.in_field(Code.BATCH_TOO_LARGE, "/predictions", detail)
-    planned, computed = await _forecast(forecaster, request, payload.predictions)
+    planned, computed = await _forecast(forecaster, planning, request, payload.predictions)
     if form.media_type != JSON:
         return await table_of_items(forecaster, planned, computed).respond(form)
     written: list[bytes] = []
@@ -74,13 +76,14 @@ async def predict_batch(forecaster: Forecaster, request: Request) -> Response:
     return respond(form, b'{"predictions":[%b]}' % b",".join(written))
 
 
-async def _predict_rows(forecaster: Forecaster, request: Request) -> Response:
+async def _predict_rows(forecaster: Forecaster, planning: Planning, request: Request) -> Response:
     """Answer a table with a table: CSV, unless the client prefers another format."""
     engine = forecaster.release.engine
     form = representation_of(negotiate(request.scope, TABLE_TYPES), engine)
     series = engine.snapshot.specification.series
     rows = await read_rows(await request.body(), series)
-    planned, computed = await _forecast(forecaster, request, [item_of(row, series) for row in rows])
+    items = [item_of(row, series) for row in rows]
+    planned, computed = await _forecast(forecaster, planning, request, items)
     table = table_of_series(
         forecaster, planned, computed, lambda number: echo_of(rows[number], series)
     )
@@ -88,12 +91,18 @@ async def _predict_rows(forecaster: Forecaster, request: Request) -> Response:
 
 
 async def _forecast(
-    forecaster: Forecaster, request: Request, documents: Sequence[Any]
+    forecaster: Forecaster, planning: Planning, request: Request, documents: Sequence[Any]
 ) -> tuple[list[PlannedItem], ForecastsByOrigin]:
     """Return the items validated, and their forecasts; each step is charged before it runs."""
     await charge_rows(request, len(documents))
     planned = await plan_items(forecaster, documents)
     await charge_origins(request, forecaster, planned)
+    if any(is_adjusted(item) for item in planned):
+        try:
+            forecaster = (await planning.plan(forecaster)).forecaster
+        except Problem as problem:  # of these items alone
+            failed = problem.as_value()
+            planned = [failed if is_adjusted(item) else item for item in planned]
     return planned, await compute_forecasts(forecaster, planned)
 
 

@@ -44,6 +44,8 @@ def cell_value(column: str, text: str) -> object:
     if column in ("store_nbr", "horizon"):
         match = _WHOLE.fullmatch(text)
         return int(match[1]) if match else text
+    if column == "adjusted":
+        return {"true": True, "false": False}.get(text.lower(), text)
     if column == "date":
         day = parse_day(text)
         return day.isoformat() if day else text

@@ -1,7 +1,7 @@
 """The body of POST /predict/batch as text/csv (RFC 4180).
 
 The header names the columns of the series, such as ``store_nbr,family``, ``horizon`` and, if
-wanted, ``date``. Rows are counted from 1, the header not included.
+wanted, ``date`` and ``adjusted``. Rows are counted from 1, the header not included.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from features.data.reading.days import parse_day
 
 MAX_ROWS = 10_000
 
-_HORIZON, _DATE = "horizon", "date"
+_HORIZON, _DATE, _ADJUSTED = "horizon", "date", "adjusted"
 _ROW_HOLDS = "the columns of a series, a horizon and perhaps a date"
+_OPTIONAL = (_DATE, _ADJUSTED)
 _LINE_CHARACTERS = 16_000
 _ROWS_PER_READ = 500
 """Rows that are parsed before other requests get the processor."""
@@ -77,16 +78,16 @@ def _bounded_lines(text: str) -> Iterator[str]:
 
 def _read_header(cells: list[str], series: Sequence[str]) -> list[str]:
     required = (*series, _HORIZON)
-    header = column_names(cells, (*required, _DATE))
+    header = column_names(cells, (*required, *_OPTIONAL))
     if (delimiter := other_delimiter(cells, required)) is not None:
         detail = f"The table uses {delimiter}; separate the values with commas"
         raise Problem(Code.PARSE_ERROR, f"{detail}.", errors=[FieldError("header", detail)])
     missing = [name for name in required if name not in header]
-    unknown = [name for name in header if name not in (*required, _DATE)]
+    unknown = [name for name in header if name not in (*required, *_OPTIONAL)]
     if missing or unknown or len(set(header)) != len(header):
         detail = (
-            f"The first line must name the columns {', '.join(required)} and may name date, each "
-            f"once; it is {shorten(','.join(cells))!r}"
+            f"The first line must name the columns {', '.join(required)} and may name date "
+            f"and adjusted, each once; it is {shorten(','.join(cells))!r}"
         )
         raise Problem(Code.INVALID_REQUEST, f"{detail}.", errors=[FieldError("header", detail)])
     return header
@@ -99,8 +100,9 @@ def _row_document(header: list[str], values: list[str], number: int) -> dict[str
     document: dict[str, Any] = {
         name: cell_value(name, text) for name, text in zip(header, values, strict=True)
     }
-    if document.get("date") == "":
-        del document["date"]
+    for name in _OPTIONAL:
+        if document.get(name) == "":
+            del document[name]
     return document
 
 

@@ -15,6 +15,7 @@ from api.forecasts.items import (
     Item,
     PlannedItem,
     build_results,
+    is_adjusted,
     split_into_slices,
 )
 from api.http.representation import Representation, respond
@@ -120,7 +121,8 @@ def table_of_items(
     valid = [item for item in planned if isinstance(item, Item)]
     nominals = sorted({nominal for item in valid for nominal in item.payload.intervals})
     keys = keys_of_levels(forecaster.release.engine.snapshot.hierarchy)
-    days = DayTable(keys, tuple(nominals), whole=True)
+    adjusted = any(map(is_adjusted, planned))
+    days = DayTable(keys, tuple(nominals), whole=True, adjusted=adjusted)
     return BatchTable(forecaster, planned, computed, days, lambda number: ())
 
 
@@ -132,5 +134,6 @@ def table_of_series(
 ) -> BatchTable:
     """Return the table that answers a table of series."""
     keys = forecaster.release.engine.snapshot.specification.series
-    days = DayTable(tuple(keys), DEFAULT_INTERVALS, whole=False)
+    adjusted = any(map(is_adjusted, planned))
+    days = DayTable(tuple(keys), DEFAULT_INTERVALS, whole=False, adjusted=adjusted)
     return BatchTable(forecaster, planned, computed, days, echoed)

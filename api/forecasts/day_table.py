@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from api.forecasts.days import DayForecasts, day_forecasts_of
+from api.forecasts.days import DayForecasts, Prediction, day_forecasts_of
 from api.forecasts.nodes import RequestedNode
 from api.forecasts.windows import ForecastWindow
 from api.http.responses import basis_of
@@ -27,6 +27,7 @@ NODE = (Column("node", Kind.TEXT), Column("level", Kind.TEXT))
 DATE = Column("date", Kind.DAY)
 UNITS = Column("units", Kind.NUMBER)
 _PREDICTION = Column("prediction", Kind.NUMBER)
+STATISTICAL = Column("statistical", Kind.NUMBER)
 _BASIS = (
     Column("actual", Kind.NUMBER),
     Column("origin", Kind.DAY),
@@ -45,7 +46,8 @@ def bound_columns(nominals: Sequence[int]) -> tuple[Column, ...]:
 
 
 _EVERY_BOUND = bound_columns(range(MIN_NOMINAL, MAX_NOMINAL + 1))
-_OWN_COLUMNS = (ROW, *NODE, DATE, UNITS, _PREDICTION, *_EVERY_BOUND, *_BASIS, *PROBLEM)
+_NUMBERS = (UNITS, _PREDICTION, STATISTICAL, *_EVERY_BOUND)
+_OWN_COLUMNS = (ROW, *NODE, DATE, *_NUMBERS, *_BASIS, *PROBLEM)
 _OWN = frozenset(column.name for column in _OWN_COLUMNS)
 
 
@@ -77,17 +79,21 @@ class DayTable:
         whole: whether the table also has the id and the level of the node, what was sold, and what
             the forecast rests on. The table that answers a table of series does not: it has
             100 times as many rows, and all of these are of the same kind.
+        adjusted: whether a node of the table has overrides: the table then also has the
+            statistical forecast.
     """
 
     keys: tuple[str, ...]
     nominals: tuple[int, ...]
     whole: bool
+    adjusted: bool = False
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The columns, in their order."""
         before, after = (NODE, _BASIS) if self.whole else ((), ())
-        numbers = (_PREDICTION, *bound_columns(self.nominals))
+        means = (_PREDICTION, *((STATISTICAL,) if self.adjusted else ()))
+        numbers = (*means, *bound_columns(self.nominals))
         return (*before, *key_columns(self.keys), DATE, *numbers, *after)
 
     def rows(
@@ -95,13 +101,13 @@ class DayTable:
         forecaster: Forecaster,
         window: ForecastWindow,
         requested: Sequence[RequestedNode],
-        mean: NDArray[np.float64],
+        prediction: Prediction,
     ) -> list[list[Row]]:
         """Return the rows of each node, one for each day.
 
         Args:
             requested: nodes of one window, period and the same intervals.
-            mean: their forecasts in units, shape (nodes, days).
+            prediction: their forecasts, shape (nodes, days).
 
         Raises:
             Problem: INVALID_REQUEST: sums of days are requested, which a table of days has not.
@@ -111,7 +117,7 @@ class DayTable:
             detail = "A table has a row for each day; leave out period, or ask for JSON"
             raise Problem.in_field(Code.INVALID_REQUEST, "/period", detail)
         nodes = np.array([row for _, row in requested])
-        days = day_forecasts_of(forecaster, window, nodes, mean, payload.intervals)
+        days = day_forecasts_of(forecaster, window, nodes, prediction, payload.intervals)
         hierarchy = forecaster.release.engine.snapshot.hierarchy
         before = [self._identify(hierarchy, row) for _, row in requested]
         after = self._basis(forecaster, window, nodes, days)
@@ -129,15 +135,16 @@ class DayTable:
         return [node.id, node.level, *key] if self.whole else key
 
     def _numbers(self, days: DayForecasts) -> list[list[Row]]:
-        """Return prediction and bounds by node and day; None for bounds of other nodes alone."""
-        if tuple(days.nominals) == self.nominals:
+        """Return the numbers by node and day; None for those that other nodes alone have."""
+        if tuple(days.nominals) == self.nominals and days.adjusted == self.adjusted:
             same: list[list[Row]] = days.values.tolist()
             return same
-        values = np.full((*days.values.shape[:2], 1 + 2 * len(self.nominals)), np.nan)
-        values[:, :, 0] = days.values[:, :, 0]
+        first, own_first = 2 if self.adjusted else 1, days.first_bound
+        values = np.full((*days.values.shape[:2], first + 2 * len(self.nominals)), np.nan)
+        values[:, :, :own_first] = days.values[:, :, :own_first]
         for number, nominal in enumerate(days.nominals):
-            at = 1 + 2 * self.nominals.index(nominal)
-            values[:, :, at : at + 2] = days.values[:, :, 1 + 2 * number : 3 + 2 * number]
+            at, own = first + 2 * self.nominals.index(nominal), own_first + 2 * number
+            values[:, :, at : at + 2] = days.values[:, :, own : own + 2]
         return none_for_nan(values)
 
     def _basis(

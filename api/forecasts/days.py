@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -17,19 +17,42 @@ from api.forecasts.windows import ForecastWindow
 from errors import Code, Problem
 from features.data.snapshot import Snapshot
 from models.serving.forecaster import Forecaster, RunnerError
+from models.serving.planned_forecaster import PlannedForecaster
 
 COMPUTED = frozenset({Code.INFERENCE_FAILED})
 """Error codes of an operation that runs the model."""
 
 
-async def forecast(forecaster: Forecaster, window: ForecastWindow) -> NDArray[np.float64]:
-    """Return coherent forecasts of all nodes in units, shape (nodes, days).
+class Prediction(NamedTuple):
+    """Coherent forecasts of nodes, with or without overrides.
+
+    Attributes:
+        statistical: units that the model forecasts, shape (nodes, days).
+        result: the same with the planners' overrides; equal where these are not asked for.
+        adjusted: whether they are.
+    """
+
+    statistical: NDArray[np.float64]
+    result: NDArray[np.float64]
+    adjusted: bool
+
+    def of(self, rows: Sequence[int] | NDArray[np.intp]) -> Prediction:
+        """Return those of some nodes."""
+        return Prediction(self.statistical[rows], self.result[rows], self.adjusted)
+
+
+async def forecast(forecaster: Forecaster, window: ForecastWindow) -> Prediction:
+    """Return coherent forecasts of all nodes; with overrides where the forecaster knows them.
 
     Raises:
-        Problem: INFERENCE_FAILED.
+        Problem: INFERENCE_FAILED; OVERRIDES_UNAVAILABLE.
     """
     with translate_runner_errors():
-        return await forecaster.forecast(window.origin, window.horizons)
+        if isinstance(forecaster, PlannedForecaster):
+            pair = await forecaster.adjusted(window.origin, window.horizons)
+            return Prediction(*pair, adjusted=True)
+        units = await forecaster.forecast(window.origin, window.horizons)
+    return Prediction(units, units, adjusted=False)
 
 
 async def forecast_base(forecaster: Forecaster, rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -69,15 +92,22 @@ class DayForecasts:
     Attributes:
         dates: of the days, shape (days,).
         nominals: coverage of the intervals, in percent.
-        values: prediction, then the lower and upper bound of each interval, in units; shape
-            (nodes, days, 1 + 2 · intervals).
+        values: prediction; the statistical forecast, if `adjusted`; then the lower and upper bound
+            of each interval, in units; shape (nodes, days, 1 or 2 + 2 · intervals).
         actual: units sold, NaN where not known; shape (nodes, days).
+        adjusted: whether the prediction has overrides.
     """
 
     dates: Sequence[date]
     nominals: Sequence[int]
     values: NDArray[np.float64]
     actual: NDArray[np.float64]
+    adjusted: bool = False
+
+    @property
+    def first_bound(self) -> int:
+        """Position of the first bound in `values`."""
+        return 2 if self.adjusted else 1
 
     def first_days(self) -> list[DayDocument]:
         """Return the first day of each node as `/predict/simple` repeats it: without sales."""
@@ -115,7 +145,7 @@ class DayForecasts:
         numbers, build_day = self.values.shape[2], self._day_builder()
         blank = [build_day(day, ["%b"] * numbers, "%b") for day in self.dates]
         template = orjson.dumps(blank).replace(b'"%b"', b"%b")
-        of_day = [*range(numbers), *range(1, numbers), numbers]
+        of_day = [*range(numbers), *range(self.first_bound, numbers), numbers]
         pick = itemgetter(
             *(at + (numbers + 1) * day for day in range(len(self.dates)) for at in of_day)
         )
@@ -128,8 +158,9 @@ class DayForecasts:
     def _day_builder(self) -> Callable[[date, Sequence[Any], Any], DayDocument]:
         """Return the function that builds the object of a day, which alone defines its members."""
         sides = [f"{side}_{each}" for each in self.nominals for side in ("lower", "upper")]
-        names = ("prediction", *sides)
-        places = [(nominal, 2 * at + 1) for at, nominal in enumerate(self.nominals)]
+        names = ("prediction", *(("statistical",) if self.adjusted else ()), *sides)
+        first = self.first_bound
+        places = [(nominal, 2 * at + first) for at, nominal in enumerate(self.nominals)]
 
         def build_day(day: date, values: Sequence[Any], actual: Any) -> DayDocument:
             return {
@@ -167,30 +198,36 @@ def day_forecasts_of(
     forecaster: Forecaster,
     window: ForecastWindow,
     nodes: NDArray[np.intp],
-    mean: NDArray[np.float64],
+    prediction: Prediction,
     nominals: Sequence[int],
 ) -> DayForecasts:
     """Return the days of some nodes with their intervals, and the sales of past days.
 
+    The intervals are those of the statistical forecast: what the model believes, whatever planners
+    have made of it.
+
     Args:
-        window: origin and days of `mean`; its days may lie before or after the last known sales.
+        window: origin and days of the forecasts, which may lie before or after the last known
+            sales.
         nodes: indices of the nodes in the hierarchy, shape (n,).
-        mean: their forecasts in units, shape (n, days).
+        prediction: their forecasts, shape (n, days).
         nominals: coverage of the intervals, in percent.
     """
     snapshot = forecaster.release.engine.snapshot
     sold = snapshot.may_sell(window.origin)[nodes]
     bounds = forecaster.release.intervals.bounds_of(
         nodes,
-        mean,
+        prediction.statistical,
         window.horizons,
         nominals,
         sold=sold,
         closed=snapshot.closed_nodes(nodes, window.origin, window.horizons),
     )
+    means = [prediction.result, *([prediction.statistical] if prediction.adjusted else [])]
     return DayForecasts(
         dates=[snapshot.date_at(day) for day in window.days.tolist()],
         nominals=nominals,
-        values=np.stack([mean, *(bound for pair in bounds for bound in pair)], axis=2),
+        values=np.stack([*means, *(bound for pair in bounds for bound in pair)], axis=2),
         actual=sales_of(snapshot, window, nodes),
+        adjusted=prediction.adjusted,
     )

@@ -66,7 +66,7 @@ async def _compute_explanation(
         Problem: INFERENCE_FAILED or EXPLANATION_UNAVAILABLE.
     """
     async with _one_at_a_time:
-        coherent = await forecast(forecaster, window)
+        coherent = (await forecast(forecaster, window)).statistical
         try:
             return await anyio.to_thread.run_sync(
                 explain_node,

@@ -10,8 +10,8 @@ import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
-from api.forecasts.day_table import bound_columns
-from api.forecasts.days import COMPUTED, day_forecasts_of, forecast
+from api.forecasts.day_table import STATISTICAL, bound_columns
+from api.forecasts.days import COMPUTED, Prediction, day_forecasts_of, forecast
 from api.forecasts.nodes import row_of_id
 from api.forecasts.periods import bounds_of_sums
 from api.forecasts.tree import Tree, rows_below
@@ -41,11 +41,14 @@ async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computatio
     rows = np.fromiter(rows_below(snapshot.hierarchy, way, row, query.depth), dtype=np.intp)
 
     async def compute() -> HierarchyAnswer:
-        mean = await forecast(forecaster, window)
-        intervals = partial(_intervals_of, forecaster, window, rows, mean[rows], query.intervals)
+        prediction = await forecast(forecaster, window)
+        of_rows = prediction.of(rows)
+        intervals = partial(_intervals_of, forecaster, window, rows, of_rows, query.intervals)
+        adjusted = prediction.adjusted
         tree = Tree(
             hierarchy=snapshot.hierarchy,
-            values=mean.sum(axis=1),
+            values=prediction.result.sum(axis=1),
+            statistical=prediction.statistical.sum(axis=1) if adjusted else None,
             previous=None if before is None else snapshot.sales[:, before].sum(axis=1),
             way=way,
             intervals=await anyio.to_thread.run_sync(intervals) if query.intervals else {},
@@ -56,6 +59,7 @@ async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computatio
             previous_date=None if before is None else snapshot.date_at(before.start),
             by="/".join(way[1:-1]),
             origin=snapshot.date_at(window.origin),
+            adjusted=adjusted,
             tree=tree.below(row, query.depth),
             model_version=engine.bundle.name,
             snapshot=reference(snapshot),
@@ -75,14 +79,15 @@ def _intervals_of(
     forecaster: Forecaster,
     window: ForecastWindow,
     rows: NDArray[np.intp],
-    mean: NDArray[np.float64],
+    prediction: Prediction,
     nominals: Sequence[int],
 ) -> dict[int, list[PredictionInterval]]:
     """Return the intervals of the sum of a window's days, by the row of each node."""
     if len(window.horizons) == 1:
-        days = day_forecasts_of(forecaster, window, rows, mean, nominals)
-        of_nodes = days.values[:, 0, 1:].reshape(len(rows), -1, 2)
+        days = day_forecasts_of(forecaster, window, rows, prediction, nominals)
+        of_nodes = days.values[:, 0, days.first_bound :].reshape(len(rows), -1, 2)
     else:
+        mean = prediction.statistical
         bounds = bounds_of_sums(forecaster, window, rows, mean, nominals, [0])
         of_nodes = np.stack([np.concatenate(pair, axis=1) for pair in bounds], axis=1)
     return {
@@ -114,13 +119,15 @@ def _table_of(answer: HierarchyAnswer, nominals: Sequence[int]) -> Table:
         [
             *(node.id, parent, node.level, node.name, answer.date, answer.horizon),
             *(node.prediction, answer.previous_date, node.previous, node.trend),
+            *((node.statistical,) if answer.adjusted else ()),
             *(bound for each in node.intervals for bound in (each.lower, each.upper)),
         ]
         for node, parent in _walk(answer.tree)
     ]
     facts = {each.name: getattr(answer, each.name) for each in fields(answer)}
     del facts["tree"]
-    return Table((*_COLUMNS, *bound_columns(nominals)), rows, facts)
+    more = (*((STATISTICAL,) if answer.adjusted else ()), *bound_columns(nominals))
+    return Table((*_COLUMNS, *more), rows, facts)
 
 
 def _walk(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.requests import Request
 
-from api.forecasts.days import forecast
+from api.forecasts.days import Prediction, forecast
 from api.forecasts.nodes import RequestedNode, bottom_row, node_row
 from api.forecasts.windows import ForecastWindow, window_of
 from api.http.parsing import validate_document
@@ -49,17 +49,23 @@ ForecastsByOrigin = Mapping[int, "OriginForecasts | Problem"]
 
 @dataclass(frozen=True)
 class OriginForecasts:
-    """Forecasts of all nodes from one origin; `values` of shape (nodes, horizons)."""
+    """Forecasts of all nodes from one origin, shape (nodes, horizons)."""
 
     horizons: NDArray[np.intp]
-    values: NDArray[np.float64]
+    prediction: Prediction
 
-    def of(self, requested: Sequence[RequestedNode], window: ForecastWindow) -> NDArray[np.float64]:
-        """Return the forecasts of some nodes and days, shape (nodes, days)."""
+    def of(self, requested: Sequence[RequestedNode], window: ForecastWindow) -> Prediction:
+        """Return the forecasts of some nodes and days, shape (nodes, days).
+
+        Args:
+            requested: nodes that are all wanted with overrides, or all without.
+        """
         at = np.searchsorted(self.horizons, window.horizons)
-        rows = np.array([row for _, row in requested])
-        values: NDArray[np.float64] = self.values[np.ix_(rows, at)]
-        return values
+        place = np.ix_(np.array([row for _, row in requested]), at)
+        statistical = self.prediction.statistical[place]
+        if not requested[0].payload.adjusted:
+            return Prediction(statistical, statistical, adjusted=False)
+        return Prediction(statistical, self.prediction.result[place], adjusted=True)
 
 
 async def plan_items(forecaster: Forecaster, documents: Sequence[Any]) -> list[PlannedItem]:
@@ -123,6 +129,11 @@ def _resolve(snapshot: Snapshot, document: Any) -> tuple[SimpleRequest | Forecas
     return simple, bottom_row(snapshot, simple.store_nbr, simple.family)
 
 
+def is_adjusted(item: PlannedItem) -> bool:
+    """Return whether a valid item is to have overrides."""
+    return isinstance(item, Item) and item.payload.adjusted
+
+
 async def charge_rows(request: Request, count: int) -> None:
     """Charge one unit for each item, invalid ones too, before any is validated.
 
@@ -167,19 +178,19 @@ async def compute_forecasts(
     for origin, each in wanted.items():
         horizons = np.unique(np.concatenate(each))
         try:
-            values = await forecast(forecaster, ForecastWindow(origin, horizons))
+            prediction = await forecast(forecaster, ForecastWindow(origin, horizons))
         except Problem as problem:
             computed[origin] = problem.as_value()
         else:
-            computed[origin] = OriginForecasts(horizons, values)
+            computed[origin] = OriginForecasts(horizons, prediction)
     return computed
 
 
 Result = TypeVar("Result")
 ResultBuilder = Callable[
-    [Forecaster, ForecastWindow, Sequence[RequestedNode], NDArray[np.float64]], Sequence[Result]
+    [Forecaster, ForecastWindow, Sequence[RequestedNode], Prediction], Sequence[Result]
 ]
-"""Builds the results of nodes of one window from forecasts in units, shape (nodes, days)."""
+"""Builds the results of nodes of one window from their forecasts, shape (nodes, days)."""
 
 
 def build_results(
@@ -194,8 +205,9 @@ def build_results(
     """
     # `make` works on arrays, so its cost is nearly one of a call and not of a series: items are
     # grouped by all that it takes once for a whole group (the window, which date and horizon
-    # decide, and the intervals), and their numbers put the results back into the items' order. A
-    # parameter of an item that `make` reads from the first series only must be part of the key.
+    # decide, the intervals, and whether it has overrides), and their numbers put the results back
+    # into the items' order. A parameter of an item that `make` reads from the first series only
+    # must be part of the key.
     results: dict[int, Result | Problem] = {}
     groups: dict[Any, list[tuple[int, Item]]] = {}
     for number, item in enumerate(planned):
@@ -208,7 +220,7 @@ def build_results(
             continue
         payload = item.payload
         period = None if isinstance(payload, SimpleRequest) else payload.period
-        key = (period, payload.date, payload.horizon, payload.intervals)
+        key = (period, payload.date, payload.horizon, payload.intervals, payload.adjusted)
         groups.setdefault(key, []).append((number, item))
     for items in groups.values():
         window = items[0][1].window

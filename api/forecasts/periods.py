@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from api.forecasts.days import sales_of
+from api.forecasts.days import Prediction, sales_of
 from api.forecasts.windows import ForecastWindow
 from api.schemas.requests import Period
 from errors import Code, Problem
@@ -69,7 +69,7 @@ def period_forecasts_of(
     forecaster: Forecaster,
     window: ForecastWindow,
     nodes: NDArray[np.intp],
-    mean: NDArray[np.float64],
+    prediction: Prediction,
     nominals: Sequence[int],
     period: Period,
 ) -> list[list[PeriodDocument]]:
@@ -77,7 +77,7 @@ def period_forecasts_of(
 
     Args:
         nodes: rows of the hierarchy, shape (n,).
-        mean: their forecasts in units, shape (n, days).
+        prediction: their forecasts, shape (n, days).
 
     Raises:
         Problem: INTERVALS_UNAVAILABLE: the model has no intervals of sums.
@@ -88,9 +88,12 @@ def period_forecasts_of(
     days = [snapshot.date_at(day) for day in window.days.tolist()]
     starts = starts_of(days, period)
     ends = [*starts[1:], len(days)]
-    bounds = bounds_of_sums(forecaster, window, nodes, mean, nominals, starts)
+    bounds = bounds_of_sums(forecaster, window, nodes, prediction.statistical, nominals, starts)
     actual = sales_of(snapshot, window, nodes)
-    totals, sold = (np.add.reduceat(values, starts, axis=1) for values in (mean, actual))
+    totals, statistical, sold = (
+        np.add.reduceat(values, starts, axis=1)
+        for values in (prediction.result, prediction.statistical, actual)
+    )
     return [
         [
             {
@@ -98,6 +101,7 @@ def period_forecasts_of(
                 "last": days[end - 1],
                 "days": end - start,
                 "prediction": float(totals[row, at]),
+                **({"statistical": float(statistical[row, at])} if prediction.adjusted else {}),
                 **{
                     f"{side}_{nominal}": float(values[row, at])
                     for nominal, pair in zip(nominals, bounds, strict=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 
 from api.forecasts.day_table import DayTable, keys_of_levels
-from api.forecasts.days import COMPUTED, day_forecasts_of, forecast, forecast_base
+from api.forecasts.days import COMPUTED, Prediction, day_forecasts_of, forecast, forecast_base
 from api.forecasts.nodes import RequestedNode, bottom_row, node_row, row_of_values
 from api.forecasts.periods import period_forecasts_of
 from api.forecasts.rows import Row, filled_row, whole_row
@@ -41,8 +41,8 @@ async def predict_simple(
     window = window_of(snapshot, payload.date, payload.horizon)
 
     async def compute() -> Any:
-        mean = (await forecast(forecaster, window))[[row]]
-        return node_answers(forecaster, window, [RequestedNode(payload, row)], mean)[0]
+        prediction = (await forecast(forecaster, window)).of([row])
+        return node_answers(forecaster, window, [RequestedNode(payload, row)], prediction)[0]
 
     cost = cost_of_origin(snapshot, window)
     return Computation(compute, cost, shared=is_past(snapshot, window))
@@ -66,14 +66,16 @@ async def forecast_node(
     requested = [RequestedNode(payload, row)]
 
     async def compute() -> Any:
-        mean = (await forecast(forecaster, window))[[row]]
-        return node_answers(forecaster, window, requested, mean)[0]
+        prediction = (await forecast(forecaster, window)).of([row])
+        return node_answers(forecaster, window, requested, prediction)[0]
 
     async def compute_table() -> Table:
-        mean = (await forecast(forecaster, window))[[row]]
-        days = DayTable(keys_of_levels(snapshot.hierarchy), payload.intervals, whole=True)
-        (rows,) = days.rows(forecaster, window, requested, mean)
-        return Table(days.columns, rows, basis_of(forecaster.release.engine, window, row))
+        prediction = (await forecast(forecaster, window)).of([row])
+        keys, adjusted = keys_of_levels(snapshot.hierarchy), prediction.adjusted
+        days = DayTable(keys, payload.intervals, whole=True, adjusted=adjusted)
+        (rows,) = days.rows(forecaster, window, requested, prediction)
+        facts = basis_of(forecaster.release.engine, window, row)
+        return Table(days.columns, rows, {**facts, "adjusted": adjusted})
 
     cost = cost_of_origin(snapshot, window)
     return Computation(compute, cost, shared=is_past(snapshot, window), table=compute_table)
@@ -83,9 +85,9 @@ def node_answers(
     forecaster: Forecaster,
     window: ForecastWindow,
     requested: Sequence[RequestedNode],
-    mean: NDArray[np.float64],
+    prediction: Prediction,
 ) -> list[dict[str, Any]]:
-    """Return the answers for nodes with the forecasts `mean`, shape (n, days).
+    """Return the answers for nodes with their forecasts, shape (n, days).
 
     Args:
         requested: of one window and the same intervals; many cost little more than one.
@@ -93,7 +95,7 @@ def node_answers(
     engine = forecaster.release.engine
     snapshot = engine.snapshot
     rows = np.array([row for _, row in requested])
-    days = day_forecasts_of(forecaster, window, rows, mean, requested[0].payload.intervals)
+    days = day_forecasts_of(forecaster, window, rows, prediction, requested[0].payload.intervals)
     origin, first = snapshot.date_at(window.origin), snapshot.date_at(int(window.days[0]))
     basis = basis_of(engine, window, requested[0].row)
     hierarchy = snapshot.hierarchy
@@ -102,6 +104,7 @@ def node_answers(
             **_name_node(hierarchy, payload, row, first_day),
             "date": first,
             "horizon": payload.horizon,
+            "adjusted": prediction.adjusted,
             "forecast": of_days,
             **summed,
             "origin": origin,
@@ -113,7 +116,7 @@ def node_answers(
             requested,
             days.first_days(),
             days.as_json(),
-            _sum_periods(forecaster, window, requested, rows, mean),
+            _sum_periods(forecaster, window, requested, rows, prediction),
             engine.methods(window.origin, rows),
             known_through(snapshot, window.origin, rows),
             strict=True,
@@ -126,13 +129,15 @@ def _sum_periods(
     window: ForecastWindow,
     requested: Sequence[RequestedNode],
     rows: NDArray[np.intp],
-    mean: NDArray[np.float64],
+    prediction: Prediction,
 ) -> list[dict[str, Any]]:
     """Return the fields of the sums of each request; none for one by store and family."""
     payload = requested[0].payload
     if isinstance(payload, SimpleRequest):
         return [{}] * len(requested)
-    sums = period_forecasts_of(forecaster, window, rows, mean, payload.intervals, payload.period)
+    sums = period_forecasts_of(
+        forecaster, window, rows, prediction, payload.intervals, payload.period
+    )
     return [{"period": payload.period, "periods": each} for each in sums]
 
 

@@ -40,6 +40,7 @@ class Tree:
             delivered, None where the period is not known.
         way: levels from the total to the bottom.
         intervals: of the forecasts by the row of their node, where they are wanted.
+        statistical: forecasts without overrides, shape (nodes,); None where `values` have none.
     """
 
     hierarchy: Hierarchy
@@ -47,6 +48,7 @@ class Tree:
     previous: NDArray[np.float64] | None
     way: Way
     intervals: Mapping[int, list[PredictionInterval]] = field(default_factory=dict)
+    statistical: NDArray[np.float64] | None = None
 
     def below(self, row: int, depth: int | None) -> NodeForecast:
         """Return the tree from a node down, `depth` levels deep (all of them where None)."""
@@ -62,6 +64,7 @@ class Tree:
             name=self._name_of(node, self.way[max(at - 1, 0)]),
             level=node.level,
             prediction=value,
+            statistical=None if self.statistical is None else float(self.statistical[row]),
             previous=previous,
             trend=value / previous - 1 if previous else None,
             intervals=self.intervals.get(row, []),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.operation import Computation, Operation, is_model
+from api.forecasts.planning import Planning
+from api.http.operation import Computation, Operation, is_adjustable, is_model
 from api.http.parsing import read_json, read_query
 from api.http.pricing import charge
 from api.http.representation import ONLY_JSON, Representation, preferred
@@ -99,6 +100,10 @@ class _CachedEndpoint(_Endpoint):
         takes = set(operation.parameters.values()) - set(self._models.values())
         if takes != {Forecaster} or len(self._models) != 1:
             raise TypeError(f"{operation.name}: a cached answer depends on release and payload")
+        (model,) = self._models.values()
+        if is_adjustable(model) and Planning not in providers:
+            raise TypeError(f"{operation.name}: nothing provides the overrides of its answers")
+        self._planning = providers.get(Planning)
         self._cache = cache
         self._seconds = seconds
         (self._forecaster_name,) = self._parts
@@ -133,9 +138,16 @@ class _CachedEndpoint(_Endpoint):
     ) -> None:
         request = Request(scope, receive, send)
         payload = await self._read_payload(request)
+        (model,) = payload.values()
+        if self._planning is not None and getattr(model, "adjusted", False):
+            # Its answer also depends on the overrides, which are read for each request. So it is
+            # not looked up by its bytes, and its key names the overrides.
+            planning = cast(Planning, self._planning())
+            plan = await planning.plan(parts[self._forecaster_name])
+            parts = {self._forecaster_name: plan.forecaster}
+            version, cacheable = f"{version}+{plan.state.token}", None
         computation: Computation[Any] = await self._operation.handler(**parts, **payload)
         await charge(request, computation.cost)
-        (model,) = payload.values()
         key = self._cache.key(version, self._operation.path, model, form)
         response = await self._cache.answer(
             request, cacheable, key, computation, form, with_etag=self._operation.etag

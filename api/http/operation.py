@@ -167,6 +167,11 @@ def _scope_of(scope: Scope | Access) -> str | None:
     return ANY if scope is Access.AUTHENTICATED else None
 
 
+def is_adjustable(model: type[BaseModel]) -> bool:
+    """Return whether requests of a model can ask for forecasts with overrides."""
+    return "adjusted" in model.model_fields
+
+
 def is_model(kind: Any) -> bool:
     """Return whether a parameter takes the validated body or query of a request."""
     return isinstance(kind, type) and issubclass(kind, BaseModel)

@@ -21,6 +21,9 @@ EXPLANATION = 25
 SCENARIO = 20
 """The features of a what-if recomputed, and predictions of the rows that changed."""
 
+OVERRIDE = 5
+"""The whole hierarchy added up with the overrides that stand and one more."""
+
 SERIES_OF_A_UNIT = 50
 """Series below the node of a what-if that cost one unit more."""
 

@@ -20,6 +20,9 @@ class Tag(Enum):
     REASONS = _TagText(
         "reasons", "Why a forecast is what it is, and what if things were otherwise."
     )
+    PLANNING = _TagText(
+        "planning", "What planners expect instead of the forecast, and what that was worth."
+    )
     FACTS = _TagText(
         "facts", "What was sold, what there is to ask for, how good the forecasts are."
     )

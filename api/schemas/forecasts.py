@@ -34,12 +34,18 @@ def _with_bounds(schema: dict[str, Any]) -> None:
         }
         for name in names
     }
+    schema["properties"]["statistical"] = {
+        "type": "number",
+        "minimum": 0,
+        "description": "The forecast without overrides; only there where `adjusted` is true.",
+    }
     fields = "|".join(schema["properties"])
     schema["propertyNames"] = {"pattern": f"^({fields}|(lower|upper)_({_ONE_OF}))$"}
 
 
 _WITH_BOUNDS = ConfigDict(**Answer.__pydantic_config__, json_schema_extra=_with_bounds)
-"""Of an answer whose bounds are also members beside its fields, as `lower_80`, `upper_80`, …"""
+"""Of an answer whose bounds are also members beside its fields, as `lower_80`, `upper_80`, …; and
+its statistical forecast, if it has overrides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,8 @@ class SimpleAnswer(Answer):
     date: dt.date
     """The first day forecast."""
     horizon: int
+    adjusted: bool
+    """Whether `prediction` has the standing overrides of planners; the intervals never have."""
     forecast: list[DayForecast]
     origin: dt.date
     """The last day whose sales the forecast rests on."""
@@ -134,6 +142,8 @@ class ForecastAnswer(Answer):
     date: dt.date
     """The first day forecast."""
     horizon: int
+    adjusted: bool
+    """Whether `prediction` has the standing overrides of planners; the intervals never have."""
     forecast: list[DayForecast]
     period: Period
     periods: list[PeriodForecast]
@@ -163,6 +173,8 @@ class NodeForecast(Answer):
     name: str
     level: str
     prediction: float
+    statistical: float | None
+    """The forecast without overrides; null unless `adjusted`."""
     previous: float | None
     """Units sold in the previous period (see `previous_date`); null where they are not known, or
     not delivered yet."""
@@ -185,6 +197,8 @@ class HierarchyAnswer(Answer):
     by: str
     """Levels between the total and the series, separated by slashes."""
     origin: dt.date
+    adjusted: bool
+    """Whether `prediction` has the standing overrides of planners; the intervals never have."""
     tree: NodeForecast
     model_version: str
     snapshot: SnapshotRef

@@ -79,7 +79,16 @@ def number_of_text(value: object) -> object:
 
 
 Day = Annotated[dt.date, BeforeValidator(_calendar_day)]
+Flag = Annotated[bool, Field(strict=True)]
 QueryHorizon = Annotated[Horizon, BeforeValidator(number_of_text)]
+
+
+def _flag_of_text(value: object) -> object:
+    """Return the boolean that a text is in JSON; anything else as it is."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
+QueryFlag = Annotated[Flag, BeforeValidator(_flag_of_text)]
 
 
 def _numbers_of_text(value: object) -> object:
@@ -134,6 +143,8 @@ class SimpleRequest(Request):
     """Days to forecast, or weeks of weekly data: 1 to `max_horizon` of `/meta`."""
     intervals: Intervals = DEFAULT_INTERVALS
     """Nominal coverage of the requested intervals, in percent."""
+    adjusted: Flag = False
+    """Whether `prediction` has the standing overrides of planners, beside `statistical`."""
 
 
 class Period(StrEnum):
@@ -164,6 +175,8 @@ class ForecastRequest(NodeRequest):
     period: Period = Period.DAY
     """Days to add up, beside each day: `week` (from Monday), `month` or the whole `horizon`. The
     first and the last may have fewer days than a whole one."""
+    adjusted: Flag = False
+    """Whether `prediction` has the standing overrides of planners, beside `statistical`."""
 
 
 class HierarchyQuery(Request):
@@ -183,6 +196,8 @@ class HierarchyQuery(Request):
     intervals: QueryIntervals = ()
     """Nominal coverage of the requested intervals of the sum, in percent, separated by commas, such
     as `80,95`; none if left out."""
+    adjusted: QueryFlag = False
+    """Whether `prediction` has the standing overrides of planners, beside `statistical`."""
 
 
 class RowRequest(Request):

@@ -23,6 +23,7 @@ from structlog.testing import capture_logs
 
 from api.admin.administration import Administration
 from api.contract import Serving, contract_endpoints
+from api.forecasts.planning import Planning
 from api.http.response_cache import ResponseCache
 from api.http.router import Router
 from api.schemas.facts import DegradedReason
@@ -160,6 +161,7 @@ def client_of(
     serving: Serving,
     *,
     administration: Administration | None = None,
+    planning: Planning | None = None,
     conditions: FixedConditions | None = None,
 ) -> Client:
     """Return a client of the routes without middleware, with a cache of its own."""
@@ -167,6 +169,7 @@ def client_of(
         lambda: serving,
         ResponseCache(AnswerCache()),
         administration or Administration(*(None,) * 5),  # type: ignore[arg-type]
+        planning or Planning(None),  # type: ignore[arg-type]
         conditions or FixedConditions(),
         seconds=30,
     )
