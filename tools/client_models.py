@@ -24,7 +24,7 @@ TARGET = ROOT / "clients" / "python" / "mlrf_client" / "_models.py"
 ANSWERS = (
     *("AccuracyAnswer", "ExplainAnswer", "Fault", "ForecastAnswer", "HealthAnswer"),
     *("HierarchyAnswer", "HistoricalAnswer", "MetaAnswer", "MetricsAnswer", "RowAnswer"),
-    "WhatifAnswer",
+    *("NewOverrideAnswer", "OverrideAnswer", "OverridesAnswer", "WhatifAnswer"),
 )
 """Schemas that the client parses; those that they refer to are written too."""
 

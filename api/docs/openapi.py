@@ -28,7 +28,8 @@ _SCHEMAS = "#/components/schemas/"
 _DESCRIPTION = """Coherent, probabilistic daily sales forecasts for a retail hierarchy.
 
 Quantities are in units, dates are written `YYYY-MM-DD`. A successful body depends on model, data
-and request alone. Everything else is a [problem](/docs/errors)."""
+and request alone, and with `adjusted` on the standing overrides of planners. Everything else is a
+[problem](/docs/errors)."""
 
 _CODES_OF_ALL = frozenset(
     {

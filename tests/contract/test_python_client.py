@@ -15,7 +15,7 @@ from api.docs.examples import Example, examples
 from api.docs.openapi import openapi
 from api.operations import OPERATIONS
 from middleware.headers import JSON
-from mlrf_client import _models, _operations, answers
+from mlrf_client import _models, _operations, _overrides, answers
 from mlrf_client._parsing import parse
 from mlrf_client._requests import Request
 
@@ -36,6 +36,7 @@ WHOLE: dict[str, dict[str, Any]] = {
         "horizon": 3,
         "period": "week",
         "intervals": [80],
+        "adjusted": True,
     },
     "health": {},
     "hierarchy": {
@@ -45,6 +46,7 @@ WHOLE: dict[str, dict[str, Any]] = {
         "node": "shop:A1",
         "depth": 1,
         "intervals": [80, 95],
+        "adjusted": True,
     },
     "historical": {"series": SERIES, "first": DAY, "last": DAY},
     "meta": {},
@@ -61,6 +63,19 @@ WHOLE: dict[str, dict[str, Any]] = {
 }
 """Every argument of every operation, but for the other ways to name a node."""
 
+OVERRIDE = {
+    "series": SERIES,
+    "first": DAY,
+    "last": DAY,
+    "op": "add",
+    "value": -2.5,
+    "spread": "period",
+    "reason": "event",
+    "note": "Fair",
+    "revision": 3,
+    "expires_at": dt.datetime(2026, 3, 1, tzinfo=dt.UTC),
+}
+
 KINDS: dict[str, type[Any]] = {
     "/accuracy": _models.AccuracyAnswer,
     "/explain": answers.Explanation,
@@ -70,6 +85,8 @@ KINDS: dict[str, type[Any]] = {
     "/historical": answers.History,
     "/meta": _models.MetaAnswer,
     "/model-metrics": _models.MetricsAnswer,
+    "/overrides": _models.OverridesAnswer,
+    "/overrides/preview": _models.NewOverrideAnswer,
     "/predict": _models.RowAnswer,
     "/whatif": answers.Scenario,
 }
@@ -109,6 +126,27 @@ def test_every_argument_is_among_those_that_are_checked(name: str) -> None:
     assert parameters.keys() - {"columns", "node", "series"} == (
         WHOLE[name].keys() - {"node", "series"}
     )
+
+
+@pytest.mark.parametrize("preview", [False, True], ids=["made", "previewed"])
+def test_an_override_is_requested_as_the_document_describes_it(preview: bool) -> None:
+    arguments: Any = OVERRIDE
+    request = next(_overrides.override(**arguments, preview=preview))
+    schema = described(request)["requestBody"]["content"][JSON]["schema"]
+    body = orjson.loads(request.content() or b"")
+    Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(body)
+    assert ("Idempotency-Key" in request.headers) is not preview
+
+
+def test_overrides_are_listed_and_withdrawn_as_the_document_describes_it() -> None:
+    listing = next(
+        _overrides.overrides(node="total", state="over", first=DAY, last=DAY, limit=7, before=9)
+    )
+    parameters = {each["name"] for each in described(listing)["parameters"]}
+    assert (listing.query() or {}).keys() == parameters
+    request = next(_overrides.withdraw_override(7))
+    assert (request.method, request.path) == ("DELETE", "/overrides/7")
+    assert request.content() is None
 
 
 def test_every_public_operation_is_checked() -> None:

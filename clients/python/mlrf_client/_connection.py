@@ -43,7 +43,10 @@ def message_of(request: Request) -> dict[str, Any]:
         "url": request.path,
         "params": request.query(),
         "content": content,
-        "headers": {} if content is None else {"Content-Type": "application/json"},
+        "headers": {
+            **({} if content is None else {"Content-Type": "application/json"}),
+            **request.headers,
+        },
     }
 
 

@@ -181,6 +181,8 @@ class ForecastAnswer:
     date: dt.date
     """The first day forecast."""
     horizon: int
+    adjusted: bool
+    """Whether `prediction` has the standing overrides of planners; the intervals never have."""
     forecast: list[DayForecast]
     period: Period
     periods: list[PeriodForecast]
@@ -263,6 +265,8 @@ class HierarchyAnswer:
     by: str
     """Levels between the total and the series, separated by slashes."""
     origin: dt.date
+    adjusted: bool
+    """Whether `prediction` has the standing overrides of planners; the intervals never have."""
     tree: NodeForecast
     model_version: str
     snapshot: SnapshotRef
@@ -376,6 +380,41 @@ class MetricsAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewOverrideAnswer:
+    """An override that is made or previewed, with all that it changes."""
+
+    id: int | None
+    state: OverrideState
+    node: str
+    first: dt.date
+    last: dt.date
+    op: Operation
+    value: float
+    spread: Literal["day", "period"]
+    reason: Reason
+    note: str
+    author: str
+    created_at: dt.datetime
+    expires_at: dt.datetime | None
+    withdrawn_at: dt.datetime | None
+    withdrawn_by: str | None
+    model_version: str
+    snapshot: SnapshotRef
+    days: list[OverrideDay]
+    total: OverrideTotal
+    now: OverrideEffect | None
+    value_added: ValueAdded | None
+    ancestors: list[NodeChange]
+    """Nodes that the node is a part of, the nearest first, over the days of the override. Empty
+    for a repeated request."""
+    children: list[ChildChange]
+    """Nodes below it, one level deep. Empty for a repeated request."""
+    warnings: list[OverrideWarning]
+    revision: int
+    """Number of the newest change to overrides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeChange:
     """A node's units over all days, without and with the adjustments."""
 
@@ -394,6 +433,8 @@ class NodeForecast:
     name: str
     level: str
     prediction: float
+    statistical: float | None
+    """The forecast without overrides; null unless `adjusted`."""
     previous: float | None
     """Units sold in the previous period (see `previous_date`); null where they are not known,
     or not delivered yet."""
@@ -410,6 +451,119 @@ class NotExplained:
 
     series: int
     units: float
+
+
+Operation = Literal["set", "add", "multiply"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideAnswer:
+    """An override, with what it did when it was made, and what it does now."""
+
+    id: int | None
+    """Its number; overrides apply in the order of their numbers. Null for a preview."""
+    state: OverrideState
+    node: str
+    first: dt.date
+    last: dt.date
+    op: Operation
+    value: float
+    spread: Literal["day", "period"]
+    reason: Reason
+    note: str
+    author: str
+    """Name of the caller who made it."""
+    created_at: dt.datetime
+    expires_at: dt.datetime | None
+    withdrawn_at: dt.datetime | None
+    withdrawn_by: str | None
+    model_version: str
+    """Of the release on which it was made."""
+    snapshot: SnapshotRef
+    """Of that release, too. Forecasts from earlier origins do not know the override."""
+    days: list[OverrideDay]
+    total: OverrideTotal
+    now: OverrideEffect | None
+    """Null where it does not alter the newest forecasts: it is not active, its node is gone, or
+    it was made on a newer release."""
+    value_added: ValueAdded | None
+    """Null until the sales of one of its days are known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideDay:
+    """An override on one day, as it was when it was made, in units of the node."""
+
+    date: dt.date
+    statistical: float
+    """The model's forecast."""
+    lower_80: float
+    upper_80: float
+    lower_95: float
+    upper_95: float
+    before: float
+    """The forecast with the overrides made earlier."""
+    result: float
+    """The forecast with this one, too."""
+    delta: float
+    """`result` less `before`."""
+    actual: float | None
+    """Units sold; null where not known yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideEffect:
+    """What an override does to the forecast now: on its days ahead, added up."""
+
+    requested: float
+    """Units that it makes of the overrides before it."""
+    result: float
+    """Units of the node with all overrides."""
+    holds: bool
+    """Whether these are equal on every day; an override that was made later may have moved
+    them."""
+    floored: bool
+    """Whether a day of it would be negative with the forecast as it is now, and is 0
+    instead."""
+    equal_shares: bool
+    """Whether all series got the same share on a day, because none has a forecast now."""
+
+
+OverrideState = Literal["active", "withdrawn", "expired", "over"]
+"""State of an override at one time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideTotal:
+    """The sums over the days of an override."""
+
+    statistical: float
+    before: float
+    result: float
+    delta: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideWarning:
+    """Something that a planner should know before overriding."""
+
+    code: Literal["small", "upward", "outside-band", "no-change", "no-forecast", "overlap", "moves"]
+    """`small`: less than a tenth of half the 80 % interval; `upward`: small and upward;
+    `outside-band`: a result outside of the 95 % interval; `no-change`: nothing changes; `no-
+    forecast`: a day on which the forecast is 0; `overlap`: other active overrides of the same
+    series and days; `moves`: those of them that no longer hold."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverridesAnswer:
+    """A page of overrides, the newest first."""
+
+    overrides: list[OverrideAnswer]
+    next: int | None
+    """`before` of the next page; null on the last."""
+    revision: int
+    """Number of the newest change: an override that was made or withdrawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -454,6 +608,12 @@ class PredictionInterval:
     upper: float
 
 
+Reason = Literal[
+    "promotion", "event", "price", "assortment", "supply", "weather", "correction", "other"
+]
+"""Why a planner expects other sales than the forecast."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowAnswer:
     """A base forecast, which is not reconciled."""
@@ -496,6 +656,17 @@ class StoreInfo:
     state: str
     type: str
     cluster: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueAdded:
+    """Errors without and with the override, on days whose sales are known."""
+
+    days: int
+    statistical_error: float
+    """Sum of the absolute errors of `statistical`."""
+    adjusted_error: float
+    """Sum of the absolute errors of `result`; smaller where the override helped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ def forecast(
     date: Day | None = None,
     period: Period | None = None,
     intervals: Sequence[int] | None = None,
+    adjusted: bool | None = None,
     series: Mapping[str, Value] | None = None,
     **columns: Value,
 ) -> Steps[Forecast]:
@@ -48,8 +49,10 @@ def forecast(
             the day before it.
         period: days to add up beside each day, for `Forecast.sums`.
         intervals: nominal coverage in percent, each from 50 to 99; 80 and 95 if left out.
+        adjusted: whether predictions have the standing overrides of planners.
     """
     members = {"date": date, "horizon": horizon, "intervals": intervals, "period": period}
+    members["adjusted"] = adjusted
     answer = yield Request("POST", "/forecast", name_node(node, series, columns) | members)
     return parse(Forecast, answer)
 
@@ -62,6 +65,7 @@ def hierarchy(
     node: str | None = None,
     depth: int | None = None,
     intervals: Sequence[int] = (),
+    adjusted: bool | None = None,
 ) -> Steps[Hierarchy]:
     """Forecast the tree of nodes below one, whose predictions add up.
 
@@ -72,9 +76,10 @@ def hierarchy(
         node: id of the root; the total if left out.
         depth: levels below the root; all if left out.
         intervals: nominal coverage in percent, each from 50 to 99; none if left out.
+        adjusted: whether predictions have the standing overrides of planners.
     """
     members = {"by": by, "date": date, "depth": depth, "horizon": horizon, "node": node}
-    members["intervals"] = ",".join(map(str, intervals)) or None
+    members |= {"adjusted": adjusted, "intervals": ",".join(map(str, intervals)) or None}
     return parse(Hierarchy, (yield Request("GET", "/hierarchy", members)))
 
 

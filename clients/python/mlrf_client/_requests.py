@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -19,21 +19,25 @@ class Request:
     """A request: for a POST the members of its body, for a GET those of its query.
 
     None stands for a member that is left out.
+
+    Attributes:
+        headers: beside those of every request.
     """
 
     method: str
     path: str
-    members: Mapping[str, Any]
+    members: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def query(self) -> dict[str, str] | None:
-        """Return the parameters of the query; None for a POST."""
+        """Return the parameters of the query; None for any method but GET."""
         if self.method != "GET":
             return None
-        return {name: str(_to_json(value)) for name, value in present(self.members).items()}
+        return {name: _text_of(value) for name, value in present(self.members).items()}
 
     def content(self) -> bytes | None:
-        """Return the body; None for a GET."""
-        return None if self.method == "GET" else encode(present(self.members))
+        """Return the body; None for any method but POST."""
+        return encode(present(self.members)) if self.method == "POST" else None
 
 
 Steps = Generator[Request, Any, Result]
@@ -59,6 +63,11 @@ def encode(document: Any) -> bytes:
         document, default=_to_json, allow_nan=False, ensure_ascii=False, separators=(",", ":")
     )
     return text.encode()
+
+
+def _text_of(value: Any) -> str:
+    """Return a value as a query has it: true and false as in JSON."""
+    return str(value).lower() if isinstance(value, bool) else str(_to_json(value))
 
 
 def _to_json(value: Any) -> Any:

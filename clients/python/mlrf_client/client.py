@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import httpx
 
-from mlrf_client import _batch_frames, _batches, _operations
+from mlrf_client import _batch_frames, _batches, _operations, _overrides
 from mlrf_client._connection import (
     address_of,
     document_of,
@@ -153,8 +153,11 @@ class Client:
     historical = _blocking(_operations.historical)
     meta = _blocking(_operations.meta)
     model_metrics = _blocking(_operations.model_metrics)
+    override = _blocking(_overrides.override)
+    overrides = _blocking(_overrides.overrides)
     predict = _blocking(_operations.predict)
     whatif = _blocking(_operations.whatif)
+    withdraw_override = _blocking(_overrides.withdraw_override)
 
 
 class AsyncClient:
@@ -231,5 +234,8 @@ class AsyncClient:
     historical = _awaited(_operations.historical)
     meta = _awaited(_operations.meta)
     model_metrics = _awaited(_operations.model_metrics)
+    override = _awaited(_overrides.override)
+    overrides = _awaited(_overrides.overrides)
     predict = _awaited(_operations.predict)
     whatif = _awaited(_operations.whatif)
+    withdraw_override = _awaited(_overrides.withdraw_override)
