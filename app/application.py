@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import anyio
 import structlog
@@ -15,6 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.admin.administration import Administration
 from api.contract import Serving, contract_endpoints
+from api.dashboard.build import FOLDER, read_build
+from api.dashboard.pages import Dashboard
 from api.forecasts.planning import Planning
 from api.http.response_cache import ResponseCache
 from api.http.router import Router
@@ -73,6 +76,7 @@ class Application:
         watcher: has the active release, and follows CURRENT.
         serving: returns the active release at the time of a request.
         behind: BentoML's own application, for its own pages and its lifespan.
+        dashboard: folder of the built dashboard; without a build in it there is only the API.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class Application:
         watcher: ReleaseWatcher[LoadedRelease],
         serving: Callable[[], Serving],
         behind: ASGIApp,
+        dashboard: Path = FOLDER,
     ) -> None:
         self._watcher = watcher
         self._redis = _create_redis_client(settings)
@@ -129,7 +134,8 @@ class Application:
             conditions,
             seconds=settings.request_timeout_seconds,
         )
-        self._router = Router(endpoints, behind)
+        pages = Dashboard(read_build(dashboard))
+        self._router = Router([*endpoints, *pages.endpoints()], behind, pages.pages())
         self._app = self._wrap_in_middleware(settings, dispatch)
         self._behind = behind
         self._conditions = conditions

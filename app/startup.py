@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
+import structlog
 from pydantic import ValidationError
 
+from api.dashboard.build import FOLDER, is_built
 from app.bentoml_compat import supervisor
 from app.bentoml_compat.framework_logs import log_framework_as_json
 from app.identity import refuse_open_server
 from config.settings import Settings, describe_faults, get_settings
 from telemetry.logs import configure_logging
+
+_log = structlog.get_logger(__name__)
 
 
 def prepare_process(framework_logging: dict[str, Any]) -> Settings:
@@ -39,5 +44,16 @@ def prepare_process(framework_logging: dict[str, Any]) -> Settings:
     log_framework_as_json(framework_logging)
     if supervisor.is_supervisor():  # only here: an error in a worker would not stop the supervisor
         refuse_open_server(settings)
+        note_missing_dashboard(FOLDER)
         supervisor.install()
     return settings
+
+
+def note_missing_dashboard(folder: Path) -> None:
+    """Log that the server has no pages for planners, if the dashboard was not built."""
+    if not is_built(folder):
+        _log.info(
+            "dashboard_missing",
+            reason="the dashboard was not built, so only the API is served: run `make dashboard`, "
+            "then start again",
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import Scope
 
-JSON, CSV = "application/json", "text/csv"
+JSON, CSV, HTML = "application/json", "text/csv", "text/html"
 PARQUET = "application/vnd.apache.parquet"
 ARROW = "application/vnd.apache.arrow.stream"
 """An Arrow IPC stream."""

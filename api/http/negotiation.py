@@ -1,4 +1,4 @@
-"""Choice of an answer's media type by the header Accept (RFC 9110 section 12.5.1)."""
+"""Choice of an answer's media type and content coding (RFC 9110 sections 12.5.1 and 12.5.3)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from middleware.headers import values_of
 
 _WEIGHT = re.compile(r";\s*q\s*=\s*([^;]*)")
 _VALID_WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
+
+IDENTITY = "identity"
+"""The coding of a body that is sent as it is."""
 
 
 def negotiate(scope: Scope, offered: Sequence[str]) -> str:
@@ -35,8 +38,24 @@ def negotiate(scope: Scope, offered: Sequence[str]) -> str:
     return best if acceptable[best] > 0 else usual
 
 
+def negotiate_coding(scope: Scope, offered: Sequence[str]) -> str:
+    """Return the offered content coding that a request prefers; `IDENTITY` if it prefers none.
+
+    The highest weight decides, among equals the order in `offered`. A coding is preferred to a
+    body without one unless the request says otherwise.
+    """
+    header = b",".join(values_of(scope, b"accept-encoding")).decode("latin-1").lower()
+    weights: dict[str, float] = {}
+    for coding, weight in _weighted_ranges(header):
+        weights.setdefault(coding, weight)
+    others = weights.get("*", 0.0)
+    best = max(offered, key=lambda coding: weights.get(coding, others))
+    weight = weights.get(best, others)
+    return best if weight > 0 and weight >= weights.get(IDENTITY, 0.0) else IDENTITY
+
+
 def _weighted_ranges(header: str) -> Iterator[tuple[str, float]]:
-    """Yield the media ranges of a header, without parameters; none with an invalid weight."""
+    """Yield the ranges of a header, without parameters; none with an invalid weight."""
     for part in header.split(","):
         media_range, _, parameters = part.partition(";")
         match = _WEIGHT.search(f";{parameters}")

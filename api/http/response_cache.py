@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.http.negotiation import negotiate_coding
 from api.http.operation import Computation
 from api.http.parsing import sent_body
 from api.http.pricing import charge
@@ -157,7 +158,7 @@ class ResponseCache:
     ) -> Response:
         headers: Raw = [(b"x-cache", outcome.encode()), *known.form.headers]
         large, tag = known.form.compressible and len(body) >= LARGE, known.tag
-        gzipped = large and _accepts_gzip(request)
+        gzipped = large and negotiate_coding(request.scope, ("gzip",)) == "gzip"
         if large:
             headers.append((b"vary", b"Accept-Encoding"))
         if tag is not None:
@@ -185,15 +186,6 @@ async def _compute_body(computation: Computation[Any], form: Representation) -> 
         return body_of(await computation.compute())
     assert computation.table is not None, "an operation with tables returns one"
     return await encode_table(form.media_type, await computation.table())
-
-
-def _accepts_gzip(request: Request) -> bool:
-    """Return whether Accept-Encoding names gzip with a weight above 0 (RFC 9110 section 12.5.3)."""
-    for part in request.headers.get("accept-encoding", "").split(","):
-        coding, _, weight = part.partition(";")
-        if coding.strip().lower() == "gzip":
-            return weight.replace(" ", "").lower() not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
-    return False
 
 
 def _request_bytes(request: CacheableRequest, known: CachedRequest) -> int:

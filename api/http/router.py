@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from starlette.responses import PlainTextResponse
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.negotiation import negotiate
+from middleware.headers import HTML, JSON
 from middleware.policy import UNKNOWN_PATH, Match, Policy
 from storage.keys import Scope as KeyScope
+
+_READS = frozenset({"GET", "HEAD"})
+_NO_PAGES: Mapping[str, Match] = MappingProxyType({})
 
 
 class Endpoint(NamedTuple):
@@ -27,24 +33,39 @@ class Endpoint(NamedTuple):
     app: ASGIApp
 
 
+Pages = Mapping[str, Match]
+"""What answers clients that prefer HTML, by path."""
+
+
 class Router:
     """Finds the endpoint of a request.
 
-    No path outside of the endpoints reaches the framework (`behind`) but its own pages, and no
-    redirect of it reaches the client: they are no part of the contract.
+    A page shares its path with endpoints or with none: it is the match of a GET or HEAD whose
+    client prefers HTML, and all other requests are matched as if there were no page.
+
+    No path outside of the endpoints and pages reaches the framework (`behind`) but its own pages,
+    and no redirect of it reaches the client: they are no part of the contract.
     """
 
-    def __init__(self, endpoints: Iterable[Endpoint], behind: ASGIApp) -> None:
+    def __init__(
+        self, endpoints: Iterable[Endpoint], behind: ASGIApp, pages: Pages = _NO_PAGES
+    ) -> None:
         by_path: dict[str, dict[str, Match]] = {}
         for method, policy, app in endpoints:
             by_path.setdefault(policy.route, {})[method] = Match(policy, app)
-        for matches in by_path.values():
+        for path, matches in by_path.items():
             if "GET" in matches:
+                if path in pages:
+                    matches["GET"] = _vary_by_accept(matches["GET"])
                 matches["HEAD"] = matches["GET"]
         # Patterns match more than equal paths, such as a path with a line break after it. So the
         # dictionary, which most requests are found in, is only a short cut of the patterns.
         self._plain = {path: matches for path, matches in by_path.items() if "{" not in path}
         self._patterns = [(_pattern_of(path), matches) for path, matches in by_path.items()]
+        self._pages = {path: page for path, page in pages.items() if "{" not in path}
+        self._page_patterns = [
+            (_pattern_of(path), page) for path, page in pages.items() if "{" in path
+        ]
         self._framework = Match(_FRAMEWORK_POLICY, _WithoutRedirects(behind))
 
     def match(self, scope: Scope) -> Match:
@@ -53,6 +74,9 @@ class Router:
         A method that a path does not offer has the policy of one that it does.
         """
         path, method = scope["path"], scope["method"]
+        page = self._pages.get(path)
+        if page is not None and _prefers_page(scope):
+            return page
         matches = self._plain.get(path)
         if matches is not None:
             return matches.get(method) or _not_allowed(matches)
@@ -60,7 +84,29 @@ class Router:
             if matched := pattern.match(path):
                 match = matches.get(method) or _not_allowed(matches)
                 return replace(match, parameters=matched.groupdict())
+        for pattern, page in self._page_patterns:
+            if pattern.match(path) and _prefers_page(scope):
+                return page
         return self._framework if is_of_framework(path) else _UNKNOWN
+
+
+def _prefers_page(scope: Scope) -> bool:
+    return scope["method"] in _READS and negotiate(scope, (JSON, HTML)) == HTML
+
+
+def _vary_by_accept(match: Match) -> Match:
+    """Return a match whose responses tell caches that a page has the same address."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_varying(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", ()), (b"vary", b"Accept")]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await match.app(scope, receive, send_varying)
+
+    return replace(match, app=app)
 
 
 def _pattern_of(path: str) -> re.Pattern[str]:

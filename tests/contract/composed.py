@@ -55,9 +55,18 @@ async def behind(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def compose_application(
-    folder: Path, store: Store, release: LoadedRelease, serving: Serving, **settings: Any
+    folder: Path,
+    store: Store,
+    release: LoadedRelease,
+    serving: Serving,
+    *,
+    dashboard: Path | None = None,
+    **settings: Any,
 ) -> Application:
-    """Return a worker with its database in `folder`, without limits unless `settings` has them."""
+    """Return a worker with its database in `folder`, without limits unless `settings` has them.
+
+    It has no dashboard, whether the checkout has a build or not, unless one is passed.
+    """
     url = f"sqlite:///{folder}/mlrf.db"
     values: dict[str, Any] = {
         "artifacts_dir": store.root,
@@ -73,7 +82,8 @@ def compose_application(
     database.dispose()
     watcher: ReleaseWatcher[LoadedRelease] = ReleaseWatcher(store, lambda store, name: release)
     watcher.look()
-    return Application(Settings(**values), watcher, lambda: serving, behind)
+    build = dashboard or folder / "not-built"
+    return Application(Settings(**values), watcher, lambda: serving, behind, build)
 
 
 class KeyClient(Client):

@@ -14,11 +14,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Send
 
 from api.contract import contract_endpoints
+from api.dashboard.build import BASE, Build
+from api.dashboard.pages import Dashboard
 from api.docs.documentation import PAGES
 from api.http.operation import Access, Operation
 from api.http.router import Router
 from api.operations import OPERATIONS
 from app.application import Application
+from middleware.headers import JSON
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
 from storage.artifacts import Store
@@ -97,6 +100,11 @@ def _expected_scope(call: Operation) -> str:
     if call.path in ("/overrides", "/overrides/{id}") and call.method != "GET":
         return "plan"
     return SCOPES.get(call.path, "forecast")
+
+
+def test_pages_and_files_of_the_dashboard_are_public_and_free() -> None:
+    matches = (*DASHBOARD.endpoints(), *PAGES_BY_PATH.values())
+    assert {(each.policy.scope, each.policy.cost) for each in matches} == {(None, 0)}
 
 
 def test_every_call_requires_its_own_scope() -> None:
@@ -198,7 +206,7 @@ def test_a_preflight_needs_no_key_and_reveals_nothing(app: Application) -> None:
 # --- other paths ------------------------------------------------------------------------------
 
 OF_BENTOML = (
-    *("/docs.json", "/schema.json", "/static/x.js", "/static_content/index.css", "/metrics/"),
+    *("/docs.json", "/schema.json", "/static_content/index.css", "/metrics/"),
     *("/favicon.ico", "/ui", "/__call__", "/infer", "/reconcile", "/mlrf/infer", "/tasks"),
 )
 FRAMEWORK_PAGES = ("/docs.json", "/schema.json", "/static_content/index.css", "/assets/x.js")
@@ -283,9 +291,14 @@ def test_websockets_are_closed_and_do_not_reach_the_framework_behind(app: Applic
 
 NOTHING: Any = None
 ENDPOINTS = contract_endpoints(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, seconds=1)
-ROUTER = Router(ENDPOINTS, NOTHING)
-BOUND = {(endpoint.policy, id(endpoint.app)) for endpoint in ENDPOINTS}
-PATHS = sorted({endpoint.policy.route for endpoint in ENDPOINTS})
+DASHBOARD = Dashboard(Build(BASE, {}))
+PAGES_BY_PATH = DASHBOARD.pages()
+ENDPOINTS += DASHBOARD.endpoints()
+ROUTER = Router(ENDPOINTS, NOTHING, PAGES_BY_PATH)
+INDEX = ROUTER.match(http_scope(path="/"))  # wrapped by the router: a page has its address too
+BOUND = {(each.policy, id(each.app)) for each in (*ENDPOINTS, *PAGES_BY_PATH.values(), INDEX)}
+PATHS = sorted({policy.route for policy, _ in BOUND})
+ACCEPTED = ("", "*/*", JSON, "text/html,*/*;q=0.8")
 PIECES = ("/", "//", "\n", "\r\n", "\x00", "%2f", "%0a", ".", "..", ";", " ", "x", "?a", "\u2028")
 
 
@@ -300,10 +313,16 @@ def spellings(draw: st.DrawFn) -> str:
     return path.upper() if draw(st.booleans()) and draw(st.booleans()) else path
 
 
-@given(path=spellings() | st.text(max_size=20), method=st.sampled_from((*METHODS, "get", "", "X")))
-def test_no_path_reaches_a_handler_whose_policy_was_not_applied(path: str, method: str) -> None:
+@given(
+    path=spellings() | st.text(max_size=20),
+    method=st.sampled_from((*METHODS, "get", "", "X")),
+    accept=st.sampled_from(ACCEPTED),
+)
+def test_no_path_reaches_a_handler_whose_policy_was_not_applied(
+    path: str, method: str, accept: str
+) -> None:
     """The layers read the policy of the match, and its application answers: they are a pair."""
-    match = ROUTER.match({"type": "http", "path": path, "method": method})
+    match = ROUTER.match(http_scope(method, path, {"accept": accept}))
     if (match.policy, id(match.app)) in BOUND:
         return
     if isinstance(match.app, Response):

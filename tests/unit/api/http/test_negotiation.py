@@ -1,10 +1,10 @@
-"""The media type of an answer, by Accept."""
+"""The media type of an answer, by Accept, and its content coding, by Accept-Encoding."""
 
 from __future__ import annotations
 
 import pytest
 
-from api.http.negotiation import negotiate
+from api.http.negotiation import IDENTITY, negotiate, negotiate_coding
 from middleware.headers import ARROW, CSV, JSON, PARQUET
 
 OFFERED = (JSON, CSV, PARQUET, ARROW)
@@ -68,3 +68,34 @@ def test_weights_decide_and_then_the_order(header: str, expected: str) -> None:
 
 def test_several_headers_are_one_list() -> None:
     assert chosen(f"{CSV};q=0.1", f"{ARROW};q=0.2") == ARROW
+
+
+# --- content codings --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        pytest.param([], IDENTITY, id="no header"),
+        pytest.param([""], IDENTITY, id="empty"),
+        pytest.param(["gzip, deflate, br, zstd"], "br", id="a browser"),
+        pytest.param(["gzip, deflate"], "gzip", id="only one of them"),
+        pytest.param(["GZIP"], "gzip", id="upper case"),
+        pytest.param(["br;q=0.5, gzip;q=0.9"], "gzip", id="highest weight"),
+        pytest.param(["gzip;q=0.5, br;q=0.5"], "br", id="the first offered of equals"),
+        pytest.param(["br;q=0, gzip;q=0.001"], "gzip", id="refused"),
+        pytest.param(["br;q=0,gzip; Q=0.000"], IDENTITY, id="all refused"),
+        pytest.param(["gzip;q=0.5, identity"], IDENTITY, id="rather none"),
+        pytest.param(["gzip, identity"], "gzip", id="as gladly none"),
+        pytest.param(["*"], "br", id="anything"),
+        pytest.param(["br;q=0.1, *;q=0.5"], "gzip", id="anything else"),
+        pytest.param(["identity;q=0, *;q=0"], IDENTITY, id="nothing at all"),
+        pytest.param(["br;q=2"], IDENTITY, id="an invalid weight"),
+        pytest.param(["br", "gzip;q=0"], "br", id="two headers"),
+        pytest.param(["\xff,;;q=,="], IDENTITY, id="no header at all"),
+        pytest.param(["brotli, gzipped"], IDENTITY, id="longer names"),
+    ],
+)
+def test_the_coding_with_the_highest_weight_is_chosen(headers: list[str], expected: str) -> None:
+    sent = [(b"accept-encoding", header.encode("latin-1")) for header in headers]
+    assert negotiate_coding({"type": "http", "headers": sent}, ("br", "gzip")) == expected

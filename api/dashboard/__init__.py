@@ -1,0 +1,1 @@
+"""The planner dashboard: its built files, and the addresses at which browsers open it."""

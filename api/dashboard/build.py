@@ -1,0 +1,100 @@
+"""The built dashboard, read from its folder once.
+
+Imports the standard library only: `tools/build_dashboard.py`, which writes the folder before
+anything else may be installed, imports this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.paths import ROOT
+
+FOLDER = ROOT / "dashboard" / "dist"
+INDEX = "index.html"
+"""The document. It is the same for all pages: a script in it shows the one of the address."""
+
+FILES = "static"
+"""The folder of scripts, styles, fonts and pictures. Their names contain a hash of their content,
+so a name stands for the same bytes forever."""
+
+BASE = '<base href="./">'
+"""The element of the document that its links are relative to; the server sets its address."""
+
+SUFFIXES = {"br": ".br", "gzip": ".gz"}
+"""Suffixes of compressed files, which lie beside their originals, by content coding; best first."""
+
+MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+    ".webp": "image/webp",
+    ".woff2": "font/woff2",
+}
+"""Media types by suffix. Those of the operating system would differ from machine to machine."""
+
+_UNKNOWN_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class BuiltFile:
+    """One file of a build.
+
+    Attributes:
+        body: its bytes.
+        encoded: the same in the content codings that it was compressed with.
+    """
+
+    media_type: str
+    body: bytes
+    encoded: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Build:
+    """A built dashboard.
+
+    Attributes:
+        document: with `BASE` in it.
+        files: by name.
+    """
+
+    document: str
+    files: Mapping[str, BuiltFile]
+
+
+def is_built(folder: Path) -> bool:
+    """Return whether a folder contains a build."""
+    return (folder / INDEX).is_file()
+
+
+def read_build(folder: Path) -> Build | None:
+    """Read a build into memory; return None if the folder contains none.
+
+    A running server keeps what it has read: a new build is served from the next start on.
+    """
+    if not is_built(folder):
+        return None
+    paths = [path for path in (folder / FILES).glob("*") if path.is_file()]
+    originals = [path for path in paths if path.suffix not in SUFFIXES.values()]
+    return Build(
+        (folder / INDEX).read_text(encoding="utf-8"), {each.name: _read(each) for each in originals}
+    )
+
+
+def _read(path: Path) -> BuiltFile:
+    beside = {coding: path.with_name(path.name + suffix) for coding, suffix in SUFFIXES.items()}
+    return BuiltFile(
+        MEDIA_TYPES.get(path.suffix, _UNKNOWN_TYPE),
+        path.read_bytes(),
+        {coding: other.read_bytes() for coding, other in beside.items() if other.is_file()},
+    )
