@@ -1,7 +1,7 @@
 # Thin over the mlrf command: every target works in a clean checkout.
 .DEFAULT_GOAL := help
 .PHONY: help serve docs test quick coverage check security train backtest forecast load bench bench-library \
-	build image sbom smoke smoke-image manifests play workflows deploy lock locks clean
+	dashboard dashboard-test build image sbom smoke smoke-image manifests play workflows deploy lock locks clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,13 +18,24 @@ SBOM ?= sbom.json
 OVERLAY ?= production
 # Extras stay in a lock, for a pip that resolves it
 COMPILE := uv pip compile -q pyproject.toml --universal --generate-hashes --no-strip-extras
+NPM := $(BIN)/python tools/node.py npm --prefix dashboard
 export HOST PORT
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-serve: $(VENV)/train.done ## Serve on HOST:PORT (127.0.0.1:3000); trains on the demo data the first time
+serve: $(VENV)/train.done ## Serve on HOST:PORT (127.0.0.1:3000); builds the dashboard and trains on the demo data the first time
+	@$(BIN)/python tools/build_dashboard.py --optional
 	@$(BIN)/mlrf serve
+
+dashboard: $(VENV)/train.done ## Build the dashboard, if its sources have changed; a server shows it from its next start on
+	@$(BIN)/python tools/build_dashboard.py
+
+dashboard-test: dashboard ## Check and test the sources of the dashboard, and the size of what is built
+	@$(NPM) ci --ignore-scripts --no-audit --no-fund
+	@$(NPM) run check
+	@$(NPM) test -- --run
+	@$(NPM) run size
 
 train: $(VENV)/$(if $(filter dask,$(ENGINE)),dask,train).done ## Train on DATA=<folder> (the demo data if left out) and serve that model from the next start on
 	@$(BIN)/mlrf train $(if $(DATA),"$(DATA)") $(if $(ENGINE),--engine $(ENGINE))
@@ -54,7 +65,7 @@ security: $(VENV)/dev.done ## Look for unsafe code, and for secrets in files
 	@$(BIN)/bandit -q -c pyproject.toml -ll -r . tools/version tools/smoke
 	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --disable-plugin HexHighEntropyString \
 		--disable-plugin Base64HighEntropyString --disable-plugin KeywordDetector --disable-plugin BasicAuthDetector
-	@git ls-files -z -- . ':!tests' ':!requirements' ':!docs' ':!load/rivals' ':!*.md' | \
+	@git ls-files -z -- . ':!tests' ':!requirements' ':!docs' ':!load/rivals' ':!*.md' ':!dashboard/package-lock.json' | \
 		xargs -0 $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector
 
 load: $(VENV)/dev.done models/artifacts/CURRENT ## Put load on the product: SCENARIO=ramp (smoke short spike stress soak open reload), KEY=large, DURATION=seconds, RECORD=1
@@ -73,7 +84,7 @@ docs: $(VENV)/dev.done ## Write the generated tables and pages of the reference,
 	@$(BIN)/python -m features.data.reference
 	@$(BIN)/python -m tools.client_models
 
-build: models/artifacts/CURRENT ## Build the Bento with the release that is served now, or BUNDLE= and SNAPSHOT=
+build: models/artifacts/CURRENT ## Build the Bento with the dashboard and the release that is served now, or BUNDLE= and SNAPSHOT=
 	@$(BIN)/python tools/build_bento.py $(if $(BUNDLE),--bundle "$(BUNDLE)") $(if $(SNAPSHOT),--snapshot "$(SNAPSHOT)")
 
 image: $(VENV)/train.done ## Build the image of the Bento: NAME=mlrf TAG=<version> BASE=<python image>; TRAIN=1 for the one that trains too
@@ -117,6 +128,7 @@ lock: ## Resolve the locks anew (needs uv: pip install --no-deps --require-hashe
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra train --extra dask -c requirements/dev.txt -o requirements/dask.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements/dev.txt -o requirements/serve.txt
 	uv pip compile -q --universal --generate-hashes $(if $(UPGRADE),--upgrade) --group lock -o requirements/tools/uv.txt
+	uv pip compile -q --universal --generate-hashes $(if $(UPGRADE),--upgrade) --group node -o requirements/tools/node.txt
 
 locks: ## Prove that LOCKS (all) can be installed, by the oldest pip and by the newest (needs the index)
 	@$(PYTHON) tools/check_locks.py $(or $(LOCKS),$(wildcard requirements/*.txt))

@@ -2,9 +2,11 @@
 
     .venv/bin/python tools/build_bento.py                      # the release that is served now
     .venv/bin/python tools/build_bento.py --bundle NAME --snapshot NAME
+    .venv/bin/python tools/build_bento.py --dashboard FOLDER   # one that was built elsewhere
 
 The Bento is assembled in a temporary folder, so that neither other artifacts nor stray files of the
-checkout get into it. Its version is the project's; an earlier Bento of that version is replaced.
+checkout get into it. The dashboard is built first, if its sources have changed. The version of the
+Bento is the project's; an earlier Bento of that version is replaced.
 """
 
 from __future__ import annotations
@@ -22,14 +24,17 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from api.dashboard.build import FOLDER
 from config.paths import ROOT
 from config.settings import get_settings
 from config.version import __version__
 from models.serving.release import load_release
 from storage.artifacts import ArtifactError, Release, Store
 from tools.bento_digest import digest_of
+from tools.build_dashboard import BuildError, ensure_built, explain
 
 ARTIFACTS = "models/artifacts"
+DASHBOARD = FOLDER.relative_to(ROOT).as_posix()
 BENTOFILE = "bentofile.yaml"
 DOCKERFILE = Path("deploy/image/Dockerfile")  # BentoML keeps it beside what is included
 REVISION = "org.opencontainers.image.revision"
@@ -44,10 +49,13 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="mlrf-bento-") as folder:
             context = Path(folder)
             stage_sources(context)
+            shutil.copytree(options.dashboard or ensure_built(), context / DASHBOARD)
             stage_release(store, release, Store(context / ARTIFACTS))
             bento = _build(context)
     except ArtifactError as error:
         raise SystemExit(f"build: {error}") from None
+    except BuildError as error:
+        raise SystemExit(explain(error)) from None
     print(digest_of(bento))
 
 
@@ -73,10 +81,10 @@ def stage_sources(context: Path) -> None:
 
 
 def list_included_files() -> Iterator[Path]:
-    """Yield the files of the checkout that the bentofile includes, except artifacts."""
+    """Yield the files of the checkout that the bentofile includes, except what is built."""
     patterns: list[str] = yaml.safe_load((ROOT / BENTOFILE).read_text(encoding="utf-8"))["include"]
     for pattern in (pattern.removeprefix("/") for pattern in patterns):
-        if pattern.startswith(ARTIFACTS):
+        if pattern.startswith((ARTIFACTS, DASHBOARD)):
             continue
         matches = sorted(path for path in ROOT.glob(pattern) if path.is_file())
         if not matches:
@@ -134,6 +142,9 @@ def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--bundle", help="name of the bundle to carry; that which is served now")
     parser.add_argument("--snapshot", help="name of the snapshot; that which is served now")
+    parser.add_argument(
+        "--dashboard", type=Path, help="folder of a built dashboard; that of the checkout's sources"
+    )
     return parser.parse_args()
 
 

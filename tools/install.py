@@ -48,9 +48,9 @@ class Progress:
             self._written = now
             print(line, file=sys.stderr, flush=True)
 
-    def end(self) -> None:
-        """Complete the line with the total time."""
-        done = f"{self._text}: done in {time.monotonic() - self._start:.0f} s"
+    def end(self, outcome: str = "done") -> None:
+        """Complete the line with the outcome and the total time."""
+        done = f"{self._text}: {outcome} in {time.monotonic() - self._start:.0f} s"
         print(f"\r\x1b[K{done}" if self._terminal else done, file=sys.stderr, flush=True)
 
 

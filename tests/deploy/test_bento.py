@@ -19,6 +19,7 @@ from config.settings import Settings
 from config.version import __version__
 from load.server import free_port
 from storage.artifacts import ArtifactError, Release, Store
+from tests.support.dashboard import SCRIPT, write_build
 from tests.support.servers import Server
 from tests.unit.test_imports import imports_of, package_of
 from tools import build_bento
@@ -27,12 +28,13 @@ from tools.bento_digest import Content, digest_of
 pytestmark = pytest.mark.e2e
 
 EXPECTED = {
-    *("api", "app", "bentofile.yaml", "cli", "config", "deploy", "docs", "errors.py", "features"),
-    *("lifecycle", "middleware", "models", "requirements", "service.py", "storage", "telemetry"),
+    *("api", "app", "bentofile.yaml", "cli", "config", "dashboard", "deploy", "docs", "errors.py"),
+    *("features", "lifecycle", "middleware", "models", "requirements", "service.py", "storage"),
+    "telemetry",
 }
 SUFFIXES = {
     *("", ".py", ".yaml", ".lua", ".md", ".html", ".css", ".mako", ".txt"),
-    *(".json", ".npy", ".npz", ".onnx", ".js"),
+    *(".json", ".npy", ".npz", ".onnx", ".js", ".woff2", ".gz"),
 }
 KEY = "a-key-of-the-tests-for-nothing-else"
 
@@ -53,10 +55,15 @@ def cluttered(trained: Store, tmp_path_factory: pytest.TempPathFactory) -> Store
 
 
 def build_bento_of(home: Path, store: Store, *arguments: str) -> Path:
-    """Build a Bento in a BentoML store of its own, and return its folder."""
+    """Build a Bento in a BentoML store of its own, and return its folder.
+
+    It has a small dashboard: building the real one needs packages of the npm registry.
+    """
     environment = {**os.environ, "BENTOML_HOME": str(home), "ARTIFACTS_DIR": str(store.root)}
+    dashboard = write_build(home / "dashboard")
+    command = [sys.executable, str(ROOT / "tools/build_bento.py"), "--dashboard", str(dashboard)]
     done = subprocess.run(
-        [sys.executable, str(ROOT / "tools/build_bento.py"), *arguments],
+        [*command, *arguments],
         cwd=home,
         env=environment,
         timeout=120,
@@ -124,6 +131,14 @@ def test_it_includes_every_module_of_its_packages(bento: Path) -> None:
         path.relative_to(ROOT) for package in packages for path in (ROOT / package).rglob("*.py")
     }
     assert expected <= set(files_of(bento))
+
+
+def test_it_includes_what_was_built_of_the_dashboard_and_no_source_of_it(bento: Path) -> None:
+    files = {
+        path.relative_to("dashboard") for path in files_of(bento) if path.parts[0] == "dashboard"
+    }
+    assert Path("dist/index.html") in files
+    assert {path.parts[0] for path in files} == {"dist"}
 
 
 def test_its_only_lock_is_serve_txt(bento: Path) -> None:
@@ -267,4 +282,7 @@ def test_it_serves_the_included_release(bento: Path, release: Release, tmp_path:
         assert answer.json()["model_version"] == release.bundle
         for path in ("/docs", "/docs/errors", "/openapi.json"):
             assert server.get(path).status_code == 200, "pages are carried too"
+        page = server.request("GET", "/", headers={"Accept": "text/html"})
+        assert SCRIPT in page.text
+        assert server.get(f"/static/{SCRIPT}").status_code == 200
         assert server.stop() == 0
