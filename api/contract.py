@@ -13,6 +13,7 @@ from api.http.dispatch import bind
 from api.http.response_cache import ResponseCache
 from api.http.router import Endpoint
 from api.operations import OPERATIONS
+from api.schemas.access import SignInOptions
 from models.serving.forecaster import Forecaster
 
 
@@ -30,6 +31,7 @@ def contract_endpoints(
     administration: Administration,
     planning: Planning,
     conditions: DegradationReport,
+    sign_in: SignInOptions,
     *,
     seconds: float,
 ) -> list[Endpoint]:
@@ -39,6 +41,7 @@ def contract_endpoints(
         serving: returns the active release at the time of a request.
         administration, planning, conditions: parts that administrative operations, those with
             overrides and /health take.
+        sign_in: ways to sign in, which a page is told before its user has done so.
         seconds: that an answer may take.
     """
     providers: dict[type, Callable[[], object]] = {
@@ -46,6 +49,7 @@ def contract_endpoints(
         Administration: lambda: administration,
         Planning: lambda: planning,
         DegradationReport: lambda: conditions,
+        SignInOptions: lambda: sign_in,
     }
     return [
         *Documentation(OPERATIONS).endpoints(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api import open_inference
 from api.admin import administration
+from api.caller import caller, sign_in_options
 from api.facts.historical import historical
 from api.facts.meta import meta
 from api.facts.quality import accuracy, model_metrics
@@ -43,6 +44,8 @@ OPERATIONS: tuple[Operation, ...] = (
     accuracy,
     model_metrics,
     meta,
+    caller,
+    sign_in_options,
     open_inference.server,
     open_inference.live,
     open_inference.ready,

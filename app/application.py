@@ -23,7 +23,7 @@ from api.http.response_cache import ResponseCache
 from api.http.router import Router
 from app.background import freeze_loaded_modules, run_every, upgrade_database
 from app.health import HealthMonitor
-from app.identity import identity_of
+from app.identity import identity_of, sign_in_options_of
 from app.reloads import ReloadWatch, report_end
 from config.settings import Settings
 from lifecycle.reload import Reloader
@@ -132,6 +132,7 @@ class Application:
             administration,
             Planning(OverrideStore(self._database)),
             conditions,
+            sign_in_options_of(settings),
             seconds=settings.request_timeout_seconds,
         )
         pages = Dashboard(read_build(dashboard))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from api.schemas.access import SignInOptions, SingleSignOn
 from config.settings import Settings
 from config.tiers import ANONYMOUS
 from config.topics import AuthMode
@@ -52,6 +53,20 @@ def identity_of(settings: Settings, keys: CachedKeyStore, limiter: Limiter) -> I
     return CredentialIdentity(
         keys, environment=environment, tokens=_tokens_of(settings), is_exhausted=is_exhausted
     )
+
+
+def sign_in_options_of(settings: Settings) -> SignInOptions:
+    """Return the ways to sign in that the settings configure."""
+    required = settings.auth_mode is AuthMode.REQUIRED
+    sign_on = None
+    if required and settings.sign_in_client_id:
+        assert settings.jwt_issuer, "the settings need one for a client of a provider"
+        sign_on = SingleSignOn(
+            issuer=settings.jwt_issuer,
+            client_id=settings.sign_in_client_id,
+            scope=settings.sign_in_scope,
+        )
+    return SignInOptions(key=required, required=required, single_sign_on=sign_on)
 
 
 def _tokens_of(settings: Settings) -> TokenVerifier | None:

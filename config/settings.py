@@ -24,7 +24,7 @@ from config.topics import (
     RequestSettings,
     ServerSettings,
 )
-from config.values import Listed, fault, redis_url_fault
+from config.values import Listed, fault, issuer_fault, redis_url_fault
 from storage.artifacts import Store
 
 MIN_KEY, MIN_JWT_SECRET = 16, 32
@@ -108,6 +108,8 @@ class Settings(
             yield "jwt_keys_file", "JWT_SECRET is set too; leave one of them out"
         if (self.jwt_secret or self.jwt_keys_file) and not self.jwt_audience:
             yield "jwt_audience", "is needed, because tokens are accepted"
+        if self.sign_in_client_id:
+            yield from self._find_sign_in_disagreements()
         for name, tier in (
             ("api_key_tier", self.api_key_tier),
             ("default_tier", self.default_tier),
@@ -119,6 +121,18 @@ class Settings(
                 yield "required_secrets", f"`{name}` is not one of {', '.join(self.secrets())}"
             elif name.lower() not in self.model_fields_set:
                 yield name.lower(), "REQUIRED_SECRETS names it, and no source has a value for it"
+
+    def _find_sign_in_disagreements(self) -> Iterator[tuple[str, str]]:
+        if self.jwt_keys_file is None:
+            yield (
+                "jwt_keys_file",
+                "is needed, because SIGN_IN_CLIENT_ID is set: users of the "
+                "dashboard call with tokens of the provider",
+            )
+        if wrong := issuer_fault(self.jwt_issuer):
+            yield "jwt_issuer", f"{wrong}, because SIGN_IN_CLIENT_ID is set"
+        if "openid" not in self.sign_in_scope.split():
+            yield "sign_in_scope", "openid must be among the scopes"
 
     @property
     def answer_secret(self) -> SecretStr | None:

@@ -78,6 +78,15 @@ class AccessSettings(Environment):
         None, description="Audience that tokens must name; needed wherever tokens are accepted."
     )
     jwt_issuer: str | None = Field(None, description="Issuer that tokens must name, if any.")
+    sign_in_client_id: str | None = Field(
+        None,
+        description="Client id of the dashboard at the provider in `JWT_ISSUER`, where its users "
+        "then sign in; needs `JWT_KEYS_FILE`.",
+    )
+    sign_in_scope: str = Field(
+        "openid profile",
+        description="Scopes that the dashboard requests at the provider, separated by spaces.",
+    )
     key_cache_seconds: float = Field(
         2.0, ge=0, description="Time for which a worker trusts what it has read of a key."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -77,6 +77,33 @@ def redis_url_fault(url: str) -> str | None:
     if database and not database.isdecimal():
         return f"names a database that is no number: {expected}; {escape}"
     return None
+
+
+def issuer_fault(issuer: str | None) -> str | None:
+    """Return the fault of an issuer as the address of an OpenID provider; None if there is none.
+
+    Browsers are sent there to sign in, so anything but HTTPS could be replaced on the way; only a
+    provider on the same machine needs none.
+    """
+    expected = "an https:// URL is needed, or http:// of a loopback address"
+    if issuer is None:
+        return expected
+    try:
+        parts = urlsplit(issuer)
+        host = parts.hostname or ""
+        parts.port  # noqa: B018 - raises for a port that is none
+    except ValueError:
+        return expected
+    plain = parts.username is None and not (parts.query or parts.fragment)
+    secure = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+    return None if plain and host and secure else expected
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 Json = BeforeValidator(_parse_json)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from starlette.types import Scope
 
+from config.tiers import Tier
 from errors import Problem
 from middleware.auth.caller import Caller
 from middleware.policy import Match
@@ -32,6 +33,7 @@ class RequestContext:
         deadline: end of the time for the answer, on the clock of the event loop.
         caller: principal that authentication has identified, or an anonymous one.
         authentication_failure: problem of a caller who could not be identified.
+        tier: limits that apply to the caller; None before the rate limit has chosen them.
         verdict: latest decision of the rate limit; None for a call that is free.
         cost: units charged so far; None before the first charge.
         charge: charges further units; set by the rate limit.
@@ -52,6 +54,7 @@ class RequestContext:
         "match",
         "max_body_bytes",
         "request_id",
+        "tier",
         "verdict",
     )
 
@@ -62,6 +65,7 @@ class RequestContext:
         self.deadline: float | None = None
         self.caller: Caller | None = None
         self.authentication_failure: Problem | None = None
+        self.tier: Tier | None = None
         self.verdict: Verdict | None = None
         self.cost: int | None = None
         self.charge: Charge | None = None
@@ -88,3 +92,15 @@ def caller_of(scope: Scope) -> Caller:
     if caller is None:
         raise RuntimeError("the request was not authenticated: the middleware is missing")
     return caller
+
+
+def tier_of(scope: Scope) -> Tier:
+    """Return the limits of the caller that `RateLimitMiddleware` chose for a request.
+
+    Raises:
+        RuntimeError: the middleware is not around the caller of this function.
+    """
+    tier = context_of(scope).tier
+    if tier is None:
+        raise RuntimeError("the request has no limits: the middleware is missing")
+    return tier

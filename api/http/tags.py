@@ -26,6 +26,7 @@ class Tag(Enum):
     FACTS = _TagText(
         "facts", "What was sold, what there is to ask for, how good the forecasts are."
     )
+    ACCESS = _TagText("access", "Who asks, what the caller may do, and how to sign in.")
     INFERENCE = _TagText("inference", "The raw model, for clients of the Open Inference Protocol.")
     MONITORING = _TagText("monitoring", "Whether the service is well: for people, probes, metrics.")
     ADMINISTRATION = _TagText("administration", "Keys, the audit log, and newer data.")

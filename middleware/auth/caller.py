@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Authentication = Literal["key", "token", "environment", "local"]
+"""How a caller was identified."""
+
+_AUTHENTICATIONS: dict[str, Authentication] = {
+    "key": "key",
+    "jwt": "token",
+    "env": "environment",
+    "local": "local",
+}
+"""By the part of a subject before its colon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,15 @@ class Caller:
     scopes: frozenset[str]
     authenticated: bool
     address: str
+
+    @property
+    def authentication(self) -> Authentication:
+        """How the caller was identified.
+
+        Raises:
+            KeyError: the caller is anonymous.
+        """
+        return _AUTHENTICATIONS[self.subject.partition(":")[0]]
 
     @classmethod
     def anonymous(cls, address: str, tier: str) -> Caller:

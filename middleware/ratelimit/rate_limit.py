@@ -17,7 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.tiers import Tier
 from errors import Code, Problem
+from middleware.auth.caller import Caller
 from middleware.context import RequestContext, caller_of, context_of
+from middleware.policy import Policy
 from middleware.ratelimit.verdict import Verdict, headers_of
 from middleware.routing import policy_of
 
@@ -69,10 +71,10 @@ class RateHeadersMiddleware:
 class RateLimitMiddleware:
     """Middleware that charges the flat cost; needs `AuthenticationMiddleware` around it.
 
-    It sets `charge` of the request's context, for handlers with further costs, and `cost`, for the
-    log. At a cost of 0 there are no headers: they would reveal at no cost whether a key is valid.
-    An unidentified caller is charged one unit, whatever the operation: the request is going to be
-    refused.
+    It sets `charge` of the request's context, for handlers with further costs, `cost`, for the
+    log, and `tier`. At a cost of 0 an authenticated caller gets no headers: nothing was charged. An
+    unidentified one is charged a unit by every operation that is not public: the request is going
+    to be refused.
     """
 
     def __init__(
@@ -102,12 +104,9 @@ class RateLimitMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             context, caller = context_of(scope), caller_of(scope)
-            tier = self._tier_of(caller.tier)
+            context.tier = tier = self._tier_of(caller.tier)
             request_charge = RequestCharge(context, self._limiter, caller.subject, tier)
-            cost = 1 if context.malformed else policy_of(scope).cost
-            # charge one unit at most to unauthenticated callers: an expensive call would
-            # otherwise answer COST_TOO_HIGH or RATE_LIMITED instead of asking for a key
-            await request_charge.charge(cost if caller.authenticated else min(cost, 1))
+            await request_charge.charge(_flat_cost(context, policy_of(scope), caller))
             context.charge = request_charge.charge
         await self.app(scope, receive, send)
 
@@ -119,6 +118,18 @@ class RateLimitMiddleware:
             self._unknown.add(name)
             _log.warning("unknown_tier", tier=name, used=self._default.name)
         return self._default
+
+
+def _flat_cost(context: RequestContext, policy: Policy, caller: Caller) -> int:
+    """Return the units for a request, before it is read.
+
+    Unauthenticated callers are charged one unit at most: an expensive call would otherwise answer
+    COST_TOO_HIGH or RATE_LIMITED instead of asking for a key. They are charged one unit for a free
+    operation that needs a key, too: guesses at keys would otherwise cost nothing there.
+    """
+    if context.malformed:
+        return 1
+    return policy.cost if caller.authenticated else int(policy.needs_caller)
 
 
 class RequestCharge:

@@ -26,9 +26,12 @@ from api.contract import Serving, contract_endpoints
 from api.forecasts.planning import Planning
 from api.http.response_cache import ResponseCache
 from api.http.router import Router
+from api.schemas.access import SignInOptions
 from api.schemas.facts import DegradedReason
+from config.tiers import TIERS, UNLIMITED
 from errors import Code, Problem
 from features.data.snapshot import Snapshot
+from middleware.auth.caller import Caller
 from middleware.context import context_of
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
@@ -38,9 +41,12 @@ from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease, load_release
 from storage.artifacts import Release, Store
 from storage.cache.answers import AnswerCache
+from storage.keys import Scope as KeyScope
 from telemetry.request_log import request_log
 from training.pipeline import train
 from training.recipe import Recipe
+
+LOCAL_CALLER = Caller("local", "local", UNLIMITED, frozenset(map(str, KeyScope)), True, "::1")
 
 _INTERNALS = re.compile(r"Traceback|File \"|\.py\b|/(work|tmp|srv|root|home|usr)/|<[a-z]+>")
 
@@ -171,16 +177,19 @@ def client_of(
         administration or Administration(*(None,) * 5),  # type: ignore[arg-type]
         planning or Planning(None),  # type: ignore[arg-type]
         conditions or FixedConditions(),
+        SignInOptions(key=False, required=False, single_sign_on=None),
         seconds=30,
     )
     return Client(RequestIdMiddleware(ProblemMiddleware(routed(Router(endpoints, nothing_behind)))))
 
 
 def routed(router: Router) -> ASGIApp:
-    """Return an application that answers by a router, with no layer around it."""
+    """Return an application that answers a local caller by a router, with no layer around it."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        context_of(scope).match = router.match(scope)
+        context = context_of(scope)
+        context.match = router.match(scope)
+        context.caller, context.tier = LOCAL_CALLER, TIERS[UNLIMITED]
         await dispatch(scope, receive, send)
 
     return app

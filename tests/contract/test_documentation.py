@@ -93,7 +93,7 @@ def test_an_answer_with_an_undescribed_field_is_detected() -> None:
 
 def test_routes_and_described_operations_are_the_same(client: Any) -> None:
     nothing: Any = None  # the parts are asked for by requests only
-    endpoints = contract_endpoints(nothing, nothing, nothing, nothing, nothing, seconds=1)
+    endpoints = contract_endpoints(*[nothing] * 6, seconds=1)
     routes = {(each.method, each.policy.route) for each in endpoints}
     pages = {("GET", path) for path in PAGES}
     operations = {(method.upper(), path) for path, of in DOCUMENT["paths"].items() for method in of}
@@ -118,7 +118,7 @@ def test_operation_ids_are_stable_for_generated_clients() -> None:
         *("explain", "whatif", "hierarchy"),
         *("preview_override", "create_override", "list_overrides", "read_override"),
         "withdraw_override",
-        *("historical", "accuracy", "model_metrics", "meta"),
+        *("historical", "accuracy", "model_metrics", "meta", "caller", "sign_in_options"),
         *("v2_server", "v2_live", "v2_health_ready", "v2_model", "v2_models_mlrf_ready"),
         *("v2_infer", "health", "livez", "readyz", "healthz", "index"),
         *("metrics_prometheus", "metrics", "list_keys", "create_key", "rotate_key"),

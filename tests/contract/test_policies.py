@@ -40,7 +40,7 @@ from tests.support.asgi import SentMessages, http_scope, run_exchange
 
 OPEN = {
     *("/", "/docs", "/docs/errors", "/docs/style.css", "/docs/try.js", "/openapi.json"),
-    *("/livez", "/readyz", "/healthz"),
+    *("/livez", "/readyz", "/healthz", "/sign-in/options"),
     *("/v2/health/live", "/v2/health/ready", "/v2/models/mlrf/ready"),
 }
 """The public paths; a new one must be added here."""
@@ -59,7 +59,9 @@ SCOPES = {
     "/admin/reload-features": "admin",
     "/admin/reload-features/{id}": "admin",
 }
-"""The required scope by path; `/health` takes any key, and other paths need `forecast`."""
+"""The required scope by path; those of `ANY_KEY` take any key, and others need `forecast`."""
+
+ANY_KEY = ["/caller", "/health"]
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 ALL_BUT_ADMIN = EVERY_SCOPE - {Scope.ADMIN}
@@ -108,7 +110,7 @@ def test_pages_and_files_of_the_dashboard_are_public_and_free() -> None:
 
 
 def test_every_call_requires_its_own_scope() -> None:
-    closed = [call for call in OPERATIONS if call.path not in OPEN | {"/health"}]
+    closed = [call for call in OPERATIONS if call.path not in OPEN | {*ANY_KEY}]
     wrong = [call for call in closed if call.scope != _expected_scope(call)]
     assert wrong == []
 
@@ -140,8 +142,8 @@ def test_a_call_with_its_scope_alone_is_answered(app: Application, call: Operati
 
 def test_a_call_for_any_caller_takes_a_key_without_scopes(app: Application) -> None:
     calls = [call for call in OPERATIONS if call.scope is Access.AUTHENTICATED]
-    assert [call.path for call in calls] == ["/health"]
-    assert send_one(app, request_for(calls[0], bearer(()))).status == 200
+    assert [call.path for call in calls] == ANY_KEY
+    assert [send_one(app, request_for(call, bearer(()))).status for call in calls] == [200, 200]
 
 
 @pytest.mark.parametrize("call", ALL)
@@ -290,7 +292,7 @@ def test_websockets_are_closed_and_do_not_reach_the_framework_behind(app: Applic
 
 
 NOTHING: Any = None
-ENDPOINTS = contract_endpoints(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, seconds=1)
+ENDPOINTS = contract_endpoints(*[NOTHING] * 6, seconds=1)
 DASHBOARD = Dashboard(Build(BASE, {}))
 PAGES_BY_PATH = DASHBOARD.pages()
 ENDPOINTS += DASHBOARD.endpoints()

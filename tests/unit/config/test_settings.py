@@ -21,6 +21,12 @@ from storage.artifacts import Store
 
 KEY = "a-key-of-some-length"
 LONG = "a-secret-of-thirty-two-characters"
+SIGN_ON = {
+    "JWT_KEYS_FILE": "/keys.pem",
+    "JWT_AUDIENCE": "mlrf",
+    "JWT_ISSUER": "https://sso.example",
+    "SIGN_IN_CLIENT_ID": "planners",
+}
 OTHER = "postgresql://mlrf:a-password@db/mlrf"
 
 
@@ -61,6 +67,8 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         "jwt_keys_file": None,
         "jwt_audience": None,
         "jwt_issuer": None,
+        "sign_in_client_id": None,
+        "sign_in_scope": "openid profile",
         "key_cache_seconds": 2,
         "key_grace_seconds": 300,
         "database_url": SecretStr(f"sqlite:///{ROOT}/var/mlrf.db"),
@@ -99,6 +107,7 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         ("API_KEY_TIER", "standard", "standard"),
         ("JWT_AUDIENCE", "mlrf", "mlrf"),
         ("JWT_ISSUER", "https://sso.example", "https://sso.example"),
+        ("SIGN_IN_SCOPE", "openid mlrf", "openid mlrf"),
         ("KEY_CACHE_SECONDS", "0", 0.0),
         ("KEY_GRACE_SECONDS", "0.5", 0.5),
         ("DATABASE_URL", OTHER, SecretStr(OTHER)),
@@ -228,6 +237,21 @@ def test_a_wrong_value_is_refused_by_name(
             {"DEFAULT_TIER": f"`gold` is not a tier; tiers are {', '.join(TIERS)}"},
             id="an unknown tier",
         ),
+        pytest.param(
+            {"SIGN_IN_CLIENT_ID": "planners"},
+            {
+                "JWT_KEYS_FILE": "is needed, because SIGN_IN_CLIENT_ID is set: users of the "
+                "dashboard call with tokens of the provider",
+                "JWT_ISSUER": "an https:// URL is needed, or http:// of a loopback address, "
+                "because SIGN_IN_CLIENT_ID is set",
+            },
+            id="a client without a provider",
+        ),
+        pytest.param(
+            {**SIGN_ON, "SIGN_IN_SCOPE": "profile"},
+            {"SIGN_IN_SCOPE": "openid must be among the scopes"},
+            id="a scope that is not of OpenID",
+        ),
     ],
 )
 def test_contradicting_settings_are_refused(
@@ -235,6 +259,33 @@ def test_contradicting_settings_are_refused(
 ) -> None:
     """All are reported together, each with the variable to change."""
     assert faults(monkeypatch, **texts) == messages
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        *("https://sso.example", "https://sso.example:8443/realms/shop"),
+        *("http://127.0.0.1:8080/realms/shop", "http://[::1]:8080", "http://localhost:8080"),
+    ],
+)
+def test_the_dashboard_signs_in_at_a_safe_address(
+    monkeypatch: pytest.MonkeyPatch, issuer: str
+) -> None:
+    assert setting(monkeypatch, **{**SIGN_ON, "JWT_ISSUER": issuer}).jwt_issuer == issuer
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        *("http://sso.example", "http://127.0.0.1.example", "http://10.0.0.1", "ftp://127.0.0.1"),
+        *("sso.example", "https://", "https://sso.example:none", "https://[::1"),
+        *("https://anna@sso.example", "https://sso.example?x=1", "https://sso.example#x"),
+    ],
+)
+def test_the_dashboard_does_not_sign_in_at_an_address_that_others_can_replace(
+    monkeypatch: pytest.MonkeyPatch, issuer: str
+) -> None:
+    assert faults(monkeypatch, **{**SIGN_ON, "JWT_ISSUER": issuer}).keys() == {"JWT_ISSUER"}
 
 
 @pytest.mark.parametrize("source", [{"JWT_SECRET": LONG[:32]}, {"JWT_KEYS_FILE": "/keys.pem"}])

@@ -13,6 +13,7 @@ from config.tiers import TIERS
 from errors import Code, Problem
 from middleware.auth.caller import Caller
 from middleware.context import context_of
+from middleware.policy import ANY
 from middleware.problems import ProblemMiddleware
 from middleware.ratelimit.limiter import Limiter
 from middleware.ratelimit.local import LocalLimits
@@ -48,7 +49,12 @@ class WithCaller:
 
 
 def with_rate_limit(
-    app: ASGIApp, *, cost: int = 1, tier: str = "free", limiter: Any = None
+    app: ASGIApp,
+    *,
+    cost: int = 1,
+    tier: str = "free",
+    limiter: Any = None,
+    scope: str | None = ANY,
 ) -> WithCaller:
     """Wrap an application in the middlewares of rate limiting, with a stopped clock."""
     limited = RateLimitMiddleware(
@@ -58,7 +64,7 @@ def with_rate_limit(
         default_tier="standard",
     )
     with_headers = RateHeadersMiddleware(ProblemMiddleware(limited), clock=lambda: NOW)
-    return WithCaller(with_policy(RequestIdMiddleware(with_headers), cost=cost), tier)
+    return WithCaller(with_policy(RequestIdMiddleware(with_headers), cost=cost, scope=scope), tier)
 
 
 def charging(*costs: int) -> ASGIApp:
@@ -278,6 +284,26 @@ def test_a_request_that_must_wait_is_charged_for_its_work_only(call: Callable) -
         with_rate_limit(app, cost=1, limiter=limiter)
     )  # 6 remain, 4 are spent, 2 are missing
     assert (sent.status, sent.headers["x-ratelimit-remaining"]) == (429, "5")
+
+
+def test_a_guess_at_the_key_of_a_free_operation_is_charged_one_unit(call: Callable) -> None:
+    """Else keys could be guessed there without end."""
+    app = with_rate_limit(charging(), cost=0, tier="anonymous")
+    assert "x-ratelimit-remaining" not in call(app).headers
+    app.authenticated = False
+    assert call(app).headers["x-ratelimit-remaining"] == "19"
+
+
+def test_a_public_operation_of_no_cost_charges_nobody(call: Callable) -> None:
+    app = with_rate_limit(charging(), cost=0, tier="anonymous", scope=None)
+    app.authenticated = False
+    assert "x-ratelimit-remaining" not in call(app).headers
+
+
+def test_the_context_has_the_limits_that_apply(call: Callable) -> None:
+    app = with_rate_limit(charging(), tier="removed")
+    call(app)
+    assert context_of(app.scope).tier == TIERS["standard"]
 
 
 def test_an_unauthenticated_caller_is_charged_for_the_refusal_only(call: Callable) -> None:
