@@ -5,6 +5,7 @@ from __future__ import annotations
 from api import open_inference
 from api.admin import administration
 from api.caller import caller, sign_in_options
+from api.facts.exceptions import exceptions
 from api.facts.historical import historical
 from api.facts.meta import meta
 from api.facts.quality import accuracy, model_metrics
@@ -41,6 +42,7 @@ OPERATIONS: tuple[Operation, ...] = (
     overrides.read_override,
     overrides.withdraw_override,
     historical,
+    exceptions,
     accuracy,
     model_metrics,
     meta,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from api.http.parsing import did_you_mean, escape_pointer, shorten
 from api.schemas.requests import ForecastRequest, SimpleRequest
@@ -70,6 +72,21 @@ def row_of_id(hierarchy: Hierarchy, node: str, pointer: str = "/node") -> int:
         detail = f"There is no node {shorten(node)!r}.{hint}"
         raise Problem(Code.INVALID_NODE, detail, errors=[FieldError(pointer, detail)])
     return row
+
+
+def rows_of_level(hierarchy: Hierarchy, level: str | None) -> NDArray[np.intp]:
+    """Return the rows of the nodes of a level, or of all nodes for None.
+
+    Raises:
+        Problem: INVALID_REQUEST, with the levels that there are.
+    """
+    if level is None:
+        return np.arange(len(hierarchy))
+    rows = hierarchy.slices.get(level)
+    if rows is None:
+        detail = f"There is no level {shorten(level)!r}; there is {', '.join(hierarchy.slices)}."
+        raise Problem.in_field(Code.INVALID_REQUEST, "level", detail)
+    return np.arange(rows.start, rows.stop)
 
 
 def row_of_values(

@@ -25,6 +25,7 @@ from errors import Code
 from features.data.reading.days import describe_form
 from features.data.specification import Specification
 from features.data.step import Step
+from models.exceptions import DeviationKind
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 
 _EXACT_LIMIT = 2**53
@@ -89,6 +90,9 @@ def _flag_of_text(value: object) -> object:
 
 
 QueryFlag = Annotated[Flag, BeforeValidator(_flag_of_text)]
+
+QueryLimit = Annotated[WholeNumber, BeforeValidator(number_of_text), Field(ge=1, le=500)]
+"""Entries of a list, in a query."""
 
 
 def _numbers_of_text(value: object) -> object:
@@ -198,6 +202,19 @@ class HierarchyQuery(Request):
     as `80,95`; none if left out."""
     adjusted: QueryFlag = False
     """Whether `prediction` has the standing overrides of planners, beside `statistical`."""
+
+
+class ExceptionsQuery(Request):
+    """Exceptions to list."""
+
+    horizon: Annotated[QueryHorizon | None, _A_HORIZON] = None
+    """Days ahead, or weeks of weekly data; four weeks if left out."""
+    level: Name | None = None
+    """Level of the nodes, of those in `/meta`; all if left out."""
+    kind: DeviationKind | None = None
+    """Kind of exceptions; all if left out."""
+    limit: QueryLimit = 50
+    """Exceptions to list at most; each kind gets a fair share of them."""
 
 
 class RowRequest(Request):

@@ -29,6 +29,7 @@ NEED_A_MODEL = [
         ("POST", "/whatif", {"horizon": 15, "adjustments": {}}),
         ("GET", "/hierarchy", None),
         ("POST", "/historical", {}),
+        ("GET", "/exceptions", None),
         ("GET", "/accuracy", None),
         ("GET", "/model-metrics", None),
         ("GET", "/meta", None),

@@ -77,6 +77,14 @@ def test_the_check_warns_of_them_in_one_line(announced: Path) -> None:
     assert warning.first.message.startswith("3 series not in the sales table are taken for new")
 
 
+def test_they_are_exceptions_with_what_is_forecast(client: Client) -> None:
+    answer = client.get("/exceptions", kind="new-series", level="bottom").json()
+    assert answer["counts"] == {"new-series": 3}
+    for entry in answer["exceptions"]:
+        assert (entry["reference"], entry["change"]) == (0, None)
+        assert entry["detail"].startswith("Announced, without sales so far. Forecast: ")
+
+
 def test_a_shop_that_opens_sells_like_its_neighbours_from_its_first_day(client: Client) -> None:
     answer = client.post("/forecast", series=OPENS, horizon=DAYS).json()
     assert answer["method"] == "analogue"

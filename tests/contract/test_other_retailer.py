@@ -273,6 +273,14 @@ def test_a_whatif_of_what_is_not_known_ahead_is_refused(
     assert "promo, price, Spring sale and holiday can be adjusted" in refusal["detail"]
 
 
+def test_exceptions_name_nodes_of_levels_of_any_name(client: Client) -> None:
+    levels = client.get("/meta").json()["levels"]
+    for level in levels:
+        answer = client.get("/exceptions", level=level, limit=500).json()
+        assert {entry["level"] for entry in answer["exceptions"]} <= {level}
+        assert sum(answer["counts"].values()) == len(answer["exceptions"])
+
+
 def test_past_days_have_their_covariates(client: Client) -> None:
     answer = client.post("/historical", series={"shop": "A1"}, limit=3).json()
     assert answer["node"] == "shop:A1"

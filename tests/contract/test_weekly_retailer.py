@@ -111,6 +111,21 @@ def test_what_no_forecast_reaches_is_refused(
     )
 
 
+def test_exceptions_are_looked_for_in_the_next_four_weeks(
+    client: Client, snapshot: Snapshot
+) -> None:
+    answer = client.get("/exceptions", kind="last-year", limit=500).json()
+    assert answer["horizon"] == 4
+    index = snapshot.hierarchy.index
+    before = snapshot.n_days - 52
+    for entry in answer["exceptions"]:
+        sold = snapshot.sales[index[entry["node"]], before : before + 4].sum()
+        assert entry["reference"] == pytest.approx(sold)
+    checked = client.get("/exceptions").json()
+    assert checked["not_checked"] == []
+    assert checked["counts"].keys() >= {"last-year", "recent", "outside-band", "stockout"}
+
+
 def test_a_past_week_is_forecast_from_the_week_before(client: Client, snapshot: Snapshot) -> None:
     past = snapshot.facts.origin - timedelta(weeks=10)
     answer = client.post("/forecast", node="total", horizon=2, date=past.isoformat()).json()
