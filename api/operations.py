@@ -8,6 +8,7 @@ from api.caller import caller, sign_in_options
 from api.facts.exceptions import exceptions
 from api.facts.historical import historical
 from api.facts.meta import meta
+from api.facts.node_accuracy import accuracy_by_series
 from api.facts.quality import accuracy, model_metrics
 from api.forecasts import overrides
 from api.forecasts.batch import predict_batch
@@ -44,6 +45,7 @@ OPERATIONS: tuple[Operation, ...] = (
     historical,
     exceptions,
     accuracy,
+    accuracy_by_series,
     model_metrics,
     meta,
     caller,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from api.schemas.answer import Answer, SnapshotRef
 from features.data.specification import Kind
 from features.data.step import Step
+from models.node_accuracy import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,56 @@ class AccuracyAnswer(Answer):
     else `calibration`: the light models that calibrated the intervals."""
     groups: list[AccuracyGroup]
     model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeErrors(Answer):
+    """Errors of the forecast of a node; null where it sold nothing, or no day is known."""
+
+    node: str
+    """Its id."""
+    level: str
+    days: int
+    """Days that count: whose sales are known, and on which a series is open."""
+    units_sold: float
+    """On these days."""
+    units_forecast: float
+    """For these days."""
+    units_wrong: float
+    """Sum of the absolute errors of these days."""
+    wape: float | None
+    """Sum of absolute errors over sum of sales."""
+    bias: float | None
+    """Sum of errors over sum of sales; more than 0 where too much was forecast."""
+    rmsle: float | None
+    """Root mean squared logarithmic error."""
+    baselines: dict[str, float | None]
+    """WAPE of simple rules on the same days, by rule, as in `/accuracy`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAccuracyAnswer(Answer):
+    """Errors of single nodes in a forecast of the last known days."""
+
+    date: dt.date
+    """First day that was forecast."""
+    horizon: int
+    """Days that were forecast, or weeks of weekly data; the last one is the newest known."""
+    origin: dt.date
+    """Last day whose sales the forecast uses."""
+    level: str
+    order: Order
+    nodes: int
+    """Of the level."""
+    series: list[NodeErrors]
+    in_sample: bool
+    """Whether the model was trained on these days, so that its errors are smaller than those of
+    days ahead. What is hard is then still found, but not how good the forecasts are: `/accuracy`
+    has errors on days that were not trained on."""
+    model_version: str
+    model_trained_through: dt.date
+    snapshot: SnapshotRef
+    degraded: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,11 @@ from typing_extensions import TypeAliasType
 from api.schemas.field_codes import RefusedAs
 from errors import Code
 from features.data.reading.days import describe_form
-from features.data.specification import Specification
+from features.data.specification import BOTTOM, Specification
 from features.data.step import Step
 from models.exceptions import DeviationKind
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
+from models.node_accuracy import Order
 
 _EXACT_LIMIT = 2**53
 """Whole numbers are exact as floats below this; from here on two can be the same float."""
@@ -215,6 +216,20 @@ class ExceptionsQuery(Request):
     """Kind of exceptions; all if left out."""
     limit: QueryLimit = 50
     """Exceptions to list at most; each kind gets a fair share of them."""
+
+
+class NodeAccuracyQuery(Request):
+    """Nodes whose errors are measured."""
+
+    level: Name = BOTTOM
+    """Level of the nodes, of those in `/meta`; the series if left out."""
+    horizon: Annotated[QueryHorizon | None, _A_HORIZON] = None
+    """Last known days to forecast and compare, or weeks; four weeks if left out."""
+    order: Order = Order.HARD
+    """`hard`: the largest error as a share of the sales first; `easy`: the smallest; `units`: the
+    most units that were forecast wrongly."""
+    limit: QueryLimit = 50
+    """Nodes to list at most."""
 
 
 class RowRequest(Request):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.data.hierarchy import Hierarchy
-from training.evaluation import metrics
+from models import metrics
 from training.evaluation.scores import Document, Values, point_scores
 
 ALL = "all"

@@ -118,7 +118,7 @@ def test_operation_ids_are_stable_for_generated_clients() -> None:
         *("explain", "whatif", "hierarchy"),
         *("preview_override", "create_override", "list_overrides", "read_override"),
         "withdraw_override",
-        *("historical", "exceptions", "accuracy", "model_metrics", "meta"),
+        *("historical", "exceptions", "accuracy", "accuracy_by_series", "model_metrics", "meta"),
         *("caller", "sign_in_options"),
         *("v2_server", "v2_live", "v2_health_ready", "v2_model", "v2_models_mlrf_ready"),
         *("v2_infer", "health", "livez", "readyz", "healthz", "index"),

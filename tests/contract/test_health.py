@@ -31,6 +31,7 @@ NEED_A_MODEL = [
         ("POST", "/historical", {}),
         ("GET", "/exceptions", None),
         ("GET", "/accuracy", None),
+        ("GET", "/accuracy/series", None),
         ("GET", "/model-metrics", None),
         ("GET", "/meta", None),
         ("GET", "/v2", None),

@@ -10,9 +10,9 @@ from scipy.stats import norm
 
 from features.data.hierarchy import Hierarchy
 from features.data.specification import TOTAL
+from models import metrics
 from models.buckets import Buckets, buckets_of
 from models.intervals import Intervals
-from training.evaluation import metrics
 from training.evaluation.calibration import Errors, calibrate
 
 NOMINALS = (50, 80, 95)

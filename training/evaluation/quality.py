@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from features.data.snapshot import Snapshot
 from features.data.specification import BOTTOM, TOTAL, Expect
 from features.data.step import Step
+from models import metrics
 from models.baselines import Baseline, forecast_by_rule
 from models.buckets import Buckets, buckets_of
 from models.intervals import Intervals
-from training.evaluation import metrics
 from training.evaluation.calibration import (
     Errors,
     calibrate,

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
+from models import metrics
 from models.buckets import buckets_of
-from training.evaluation import metrics
 from training.evaluation.calibration import Errors, chronological_blocks
 
 Values = NDArray[np.float64]

@@ -14,11 +14,11 @@ from features.data.snapshot import Snapshot
 from features.matrix import MatrixBuilder
 from load.server import free_port
 from models.engine import ForecastEngine
+from models.metrics import rmsle
 from storage.artifacts import ArtifactError, Store
 from training.engines import dask_backend as module
 from training.engines.dask_backend import DaskBackend, dask_backend, shares
 from training.engines.fitting_backend import FittingBackend, LocalBackend
-from training.evaluation.metrics import rmsle
 from training.history import TooLittleHistoryError
 from training.pipeline import fit_model, make_engine
 from training.progress import Clock, NullReporter

@@ -13,9 +13,9 @@ from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
 from features.data.specification import FAVORITA, TOTAL
 from models.buckets import buckets_of
+from models.metrics import weighted_interval_score
 from training.evaluation.calibration import Errors
 from training.evaluation.coverage import interval_scores
-from training.evaluation.metrics import weighted_interval_score
 
 HORIZONS = np.array([1, 3, 7, 10, 16, 20, 30, 45, 60, 75, 89])
 EARLIER, LATER = 20, 12

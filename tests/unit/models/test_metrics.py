@@ -15,7 +15,7 @@ from utilsforecast import losses
 
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
-from training.evaluation import metrics
+from models import metrics
 
 Values = metrics.Values
 
