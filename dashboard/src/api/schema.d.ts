@@ -123,6 +123,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/overrides/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Compute what an override would change, without making it. */
+        post: operations["preview_override"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/overrides": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List overrides, the newest first, with what they do now and what they were worth. */
+        get: operations["list_overrides"];
+        put?: never;
+        /**
+         * Set, add to or multiply the forecast of a node on some days.
+         * @description The change is distributed to the bottom series in proportion to what they have, and all levels
+         *     are added up again. Forecasts that are asked for with `adjusted` have it from then on.
+         */
+        post: operations["create_override"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/overrides/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Return an override, in any state. */
+        get: operations["read_override"];
+        put?: never;
+        post?: never;
+        /** Withdraw an override: forecasts are as if it had not been made, and its record stays. */
+        delete: operations["withdraw_override"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/historical": {
         parameters: {
             query?: never;
@@ -143,6 +200,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/exceptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the nodes that deviate most from last year, from recent sales or from their forecast.
+         * @description With a series that has stopped selling, more promotions than before, and series that are new.
+         */
+        get: operations["exceptions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/accuracy": {
         parameters: {
             query?: never;
@@ -152,6 +229,26 @@ export interface paths {
         };
         /** Return the errors of past forecasts, by level and days ahead. */
         get: operations["accuracy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/accuracy/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return the errors of single nodes, in a forecast of the last known days.
+         * @description It is made as it would have been made before these days.
+         */
+        get: operations["accuracy_by_series"];
         put?: never;
         post?: never;
         delete?: never;
@@ -186,6 +283,40 @@ export interface paths {
         };
         /** Describe the series, levels, covariates and dates that requests may name, and the model. */
         get: operations["meta"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/caller": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Return the caller's name, scopes and limits. */
+        get: operations["caller"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Return the ways to sign in that a page can offer before its user has a key or a token. */
+        get: operations["sign_in_options"];
         put?: never;
         post?: never;
         delete?: never;
@@ -610,6 +741,38 @@ export interface components {
             predictions: (components["schemas"]["SimpleRequest"] | components["schemas"]["ForecastRequest"])[];
         };
         /**
+         * CallerAnswer
+         * @description The caller of the request, and what the caller may do.
+         */
+        CallerAnswer: {
+            /** @description Name of the caller: that of the key, or the subject of the token. */
+            client: string;
+            /** @description In alphabetical order. */
+            scopes: string[];
+            /** @description Name of the limits that apply to the caller. */
+            tier: string;
+            /**
+             * @description `key`: a key of the database; `token`: a token of the single sign-on; `environment`: the key
+             *     in `API_KEY`; `local`: no authentication, because `AUTH_MODE` is `disabled`.
+             * @enum {string}
+             */
+            authentication: "key" | "token" | "environment" | "local";
+            /** @description Null for a tier without a limit. */
+            limits: components["schemas"]["CallerLimits"] | null;
+        };
+        /**
+         * CallerLimits
+         * @description Units that a caller may spend.
+         */
+        CallerLimits: {
+            /** @description Units in each window. */
+            quota: number;
+            /** @description Seconds. */
+            window: number;
+            /** @description Units that may be spent at once after a pause, and the most that one request may cost. */
+            burst: number;
+        };
+        /**
          * ChildChange
          * @description A node below another; its delta is the sum of its children's, if they are included.
          */
@@ -664,6 +827,8 @@ export interface components {
             lower_95?: number;
             /** @description As in `intervals`; so have other levels, as `lower_N` and `upper_N`. */
             upper_95?: number;
+            /** @description The forecast without overrides; only there where `adjusted` is true. */
+            statistical?: number;
         };
         /**
          * DegradedReason
@@ -677,6 +842,75 @@ export interface components {
             name: string;
             /** @description Readable description of the failure and its consequences. */
             detail: string;
+        };
+        /**
+         * DeviationKind
+         * @description Kind of a deviation.
+         *
+         *     Attributes:
+         *         LAST_YEAR: the forecast, from the sales on the same weekdays 52 weeks before.
+         *         RECENT: the forecast, from the mean of the same weekdays of the last 28 days.
+         *         OUTSIDE_BAND: sales of the last 28 days outside of the interval that was forecast for them.
+         *         STOCKOUT: no sales in the last days, of a series that usually sells.
+         *         PROMOTION: far more or fewer promotions in the days ahead than in the last 28.
+         *         NEW_SERIES: announced, or first sold in the last 28 days.
+         * @enum {string}
+         */
+        DeviationKind: "last-year" | "recent" | "outside-band" | "stockout" | "promotion" | "new-series";
+        /**
+         * ExceptionEntry
+         * @description A node that deviates from what was to be expected; the API's page explains the kinds.
+         */
+        ExceptionEntry: {
+            kind: components["schemas"]["DeviationKind"];
+            /** @description Its id. */
+            node: string;
+            level: string;
+            /**
+             * Format: date
+             * @description First day that is compared.
+             */
+            first: string;
+            /** Format: date */
+            last: string;
+            /** @description Units that were to be expected on these days. */
+            forecast: number;
+            /** @description Units that they are compared with: of the past, or sold on these days. */
+            reference: number;
+            /** @description `units` as a share of the reference; null where that is 0. */
+            change: number | null;
+            /** @description Forecast minus reference: what is at stake. */
+            units: number;
+            /** @description Whether the model was trained on these days, so that its forecast fits them too well. */
+            in_sample: boolean;
+            /** @description The same as a sentence. */
+            detail: string;
+        };
+        /**
+         * ExceptionsAnswer
+         * @description What to look at first, in the forecast from the newest origin.
+         */
+        ExceptionsAnswer: {
+            /**
+             * Format: date
+             * @description First day of the forecast.
+             */
+            date: string;
+            /** @description Days of the forecast, or weeks of weekly data. */
+            horizon: number;
+            /** Format: date */
+            origin: string;
+            /** @description Those with the most units at stake first. */
+            exceptions: components["schemas"]["ExceptionEntry"][];
+            /** @description Number of all exceptions by kind, listed or not; of the kinds that were looked for. */
+            counts: {
+                [key: string]: number;
+            };
+            /** @description Kinds that could not be looked for in these data. */
+            not_checked: components["schemas"]["NotChecked"][];
+            model_version: string;
+            snapshot: components["schemas"]["SnapshotRef"];
+            degraded: boolean;
         };
         /**
          * ExplainAnswer
@@ -803,6 +1037,8 @@ export interface components {
              */
             date: string;
             horizon: number;
+            /** @description Whether `prediction` has the standing overrides of planners; the intervals never have. */
+            adjusted: boolean;
             forecast: components["schemas"]["DayForecast"][];
             period: components["schemas"]["Period"];
             /** @description Sums of the days of each period; empty for `day`. */
@@ -872,6 +1108,11 @@ export interface components {
              * @default day
              */
             period?: components["schemas"]["Period"];
+            /**
+             * @description Whether `prediction` has the standing overrides of planners, beside `statistical`.
+             * @default false
+             */
+            adjusted?: boolean;
         };
         /**
          * Group
@@ -955,6 +1196,8 @@ export interface components {
             by: string;
             /** Format: date */
             origin: string;
+            /** @description Whether `prediction` has the standing overrides of planners; the intervals never have. */
+            adjusted: boolean;
             tree: components["schemas"]["NodeForecast"];
             model_version: string;
             snapshot: components["schemas"]["SnapshotRef"];
@@ -1287,6 +1530,81 @@ export interface components {
             key: string | null;
         };
         /**
+         * NewOverrideAnswer
+         * @description An override that is made or previewed, with all that it changes.
+         */
+        NewOverrideAnswer: {
+            id: number | null;
+            state: components["schemas"]["OverrideState"];
+            node: string;
+            /** Format: date */
+            first: string;
+            /** Format: date */
+            last: string;
+            op: components["schemas"]["Operation"];
+            value: number;
+            /** @enum {string} */
+            spread: "day" | "period";
+            reason: components["schemas"]["Reason"];
+            note: string;
+            author: string;
+            /** Format: date-time */
+            created_at: string;
+            expires_at: string | null;
+            withdrawn_at: string | null;
+            withdrawn_by: string | null;
+            model_version: string;
+            snapshot: components["schemas"]["SnapshotRef"];
+            days: components["schemas"]["OverrideDay"][];
+            total: components["schemas"]["OverrideTotal"];
+            now: components["schemas"]["OverrideEffect"] | null;
+            value_added: components["schemas"]["ValueAdded"] | null;
+            /**
+             * @description Nodes that the node is a part of, the nearest first, over the days of the override. Empty for
+             *     a repeated request.
+             */
+            ancestors: components["schemas"]["NodeChange"][];
+            /** @description Nodes below it, one level deep. Empty for a repeated request. */
+            children: components["schemas"]["ChildChange"][];
+            warnings: components["schemas"]["OverrideWarning"][];
+            /** @description Number of the newest change to overrides. */
+            revision: number;
+        };
+        /**
+         * NodeAccuracyAnswer
+         * @description Errors of single nodes in a forecast of the last known days.
+         */
+        NodeAccuracyAnswer: {
+            /**
+             * Format: date
+             * @description First day that was forecast.
+             */
+            date: string;
+            /** @description Days that were forecast, or weeks of weekly data; the last one is the newest known. */
+            horizon: number;
+            /**
+             * Format: date
+             * @description Last day whose sales the forecast uses.
+             */
+            origin: string;
+            level: string;
+            order: components["schemas"]["Order"];
+            /** @description Of the level. */
+            nodes: number;
+            series: components["schemas"]["NodeErrors"][];
+            /**
+             * @description Whether the model was trained on these days, so that its errors are smaller than those of
+             *     days ahead. What is hard is then still found, but not how good the forecasts are: `/accuracy`
+             *     has errors on days that were not trained on.
+             */
+            in_sample: boolean;
+            model_version: string;
+            /** Format: date */
+            model_trained_through: string;
+            snapshot: components["schemas"]["SnapshotRef"];
+            degraded: boolean;
+        };
+        /**
          * NodeChange
          * @description A node's units over all days, without and with the adjustments.
          */
@@ -1298,6 +1616,33 @@ export interface components {
             delta: number;
         };
         /**
+         * NodeErrors
+         * @description Errors of the forecast of a node; null where it sold nothing, or no day is known.
+         */
+        NodeErrors: {
+            /** @description Its id. */
+            node: string;
+            level: string;
+            /** @description Days that count: whose sales are known, and on which a series is open. */
+            days: number;
+            /** @description On these days. */
+            units_sold: number;
+            /** @description For these days. */
+            units_forecast: number;
+            /** @description Sum of the absolute errors of these days. */
+            units_wrong: number;
+            /** @description Sum of absolute errors over sum of sales. */
+            wape: number | null;
+            /** @description Sum of errors over sum of sales; more than 0 where too much was forecast. */
+            bias: number | null;
+            /** @description Root mean squared logarithmic error. */
+            rmsle: number | null;
+            /** @description WAPE of simple rules on the same days, by rule, as in `/accuracy`. */
+            baselines: {
+                [key: string]: number | null;
+            };
+        };
+        /**
          * NodeForecast
          * @description A node of the tree; its prediction is the sum of its children's, if they are included.
          */
@@ -1306,6 +1651,8 @@ export interface components {
             name: string;
             level: string;
             prediction: number;
+            /** @description The forecast without overrides; null unless `adjusted`. */
+            statistical: number | null;
             /**
              * @description Units sold in the previous period (see `previous_date`); null where they are not known, or
              *     not delivered yet.
@@ -1318,6 +1665,15 @@ export interface components {
             children: components["schemas"]["NodeForecast"][];
         };
         /**
+         * NotChecked
+         * @description A kind of exceptions that could not be looked for.
+         */
+        NotChecked: {
+            kind: components["schemas"]["DeviationKind"];
+            /** @description Why. */
+            detail: string;
+        };
+        /**
          * NotExplained
          * @description Series beyond the number that one explanation covers, and their forecast in units.
          */
@@ -1327,6 +1683,17 @@ export interface components {
         };
         /** @enum {string} */
         Operation: "set" | "add" | "multiply";
+        /**
+         * Order
+         * @description Order of nodes by their errors.
+         *
+         *     Attributes:
+         *         HARD: the largest error as a share of the sales first.
+         *         EASY: the smallest first.
+         *         UNITS: the most units that were forecast wrongly first.
+         * @enum {string}
+         */
+        Order: "hard" | "easy" | "units";
         /**
          * OutputTensor
          * @description Base forecasts, in units.
@@ -1364,6 +1731,195 @@ export interface components {
              * @description Last day; the last of the what-if if left out.
              */
             to?: string;
+        };
+        /**
+         * OverrideAnswer
+         * @description An override, with what it did when it was made, and what it does now.
+         */
+        OverrideAnswer: {
+            /** @description Its number; overrides apply in the order of their numbers. Null for a preview. */
+            id: number | null;
+            state: components["schemas"]["OverrideState"];
+            node: string;
+            /** Format: date */
+            first: string;
+            /** Format: date */
+            last: string;
+            op: components["schemas"]["Operation"];
+            value: number;
+            /** @enum {string} */
+            spread: "day" | "period";
+            reason: components["schemas"]["Reason"];
+            note: string;
+            /** @description Name of the caller who made it. */
+            author: string;
+            /** Format: date-time */
+            created_at: string;
+            expires_at: string | null;
+            withdrawn_at: string | null;
+            withdrawn_by: string | null;
+            /** @description Of the release on which it was made. */
+            model_version: string;
+            /** @description Of that release, too. Forecasts from earlier origins do not know the override. */
+            snapshot: components["schemas"]["SnapshotRef"];
+            days: components["schemas"]["OverrideDay"][];
+            total: components["schemas"]["OverrideTotal"];
+            /**
+             * @description Null where it does not alter the newest forecasts: it is not active, its node is gone, or it
+             *     was made on a newer release.
+             */
+            now: components["schemas"]["OverrideEffect"] | null;
+            /** @description Null until the sales of one of its days are known. */
+            value_added: components["schemas"]["ValueAdded"] | null;
+        };
+        /**
+         * OverrideDay
+         * @description An override on one day, as it was when it was made, in units of the node.
+         */
+        OverrideDay: {
+            /** Format: date */
+            date: string;
+            /** @description The model's forecast. */
+            statistical: number;
+            lower_80: number;
+            upper_80: number;
+            lower_95: number;
+            upper_95: number;
+            /** @description The forecast with the overrides made earlier. */
+            before: number;
+            /** @description The forecast with this one, too. */
+            result: number;
+            /** @description `result` less `before`. */
+            delta: number;
+            /** @description Units sold; null where not known yet. */
+            actual: number | null;
+        };
+        /**
+         * OverrideEffect
+         * @description What an override does to the forecast now: on its days ahead, added up.
+         */
+        OverrideEffect: {
+            /** @description Units that it makes of the overrides before it. */
+            requested: number;
+            /** @description Units of the node with all overrides. */
+            result: number;
+            /** @description Whether these are equal on every day; an override that was made later may have moved them. */
+            holds: boolean;
+            /** @description Whether a day of it would be negative with the forecast as it is now, and is 0 instead. */
+            floored: boolean;
+            /** @description Whether all series got the same share on a day, because none has a forecast now. */
+            equal_shares: boolean;
+        };
+        /**
+         * OverrideRequest
+         * @description What a planner expects of a node instead of the forecast.
+         */
+        OverrideRequest: {
+            /** @description Id, such as `store:1/family:DAIRY`, `family:DAIRY` or `total`; `/hierarchy` has them. */
+            node?: string;
+            /**
+             * @description Values of the columns of a level, such as `{"store_nbr": 1, "family": "DAIRY"}`; `/meta` has
+             *     the columns and their values.
+             */
+            series?: {
+                [key: string]: number | string;
+            };
+            /** @description All stores if left out. */
+            store_nbr?: number;
+            /** @description All families if left out. */
+            family?: string;
+            /**
+             * Format: date
+             * @description First day; it is after the newest day of sales.
+             */
+            from: string;
+            /**
+             * Format: date
+             * @description Last day; it is among those that forecasts reach.
+             */
+            to: string;
+            /**
+             * @description What `value` does to the forecast: `set` replaces it, `add` adds to it, `multiply` is a
+             *     factor.
+             */
+            op: components["schemas"]["Operation"];
+            /** @description Units of the node, not below 0 for `set`; a factor from 0 to 100 for `multiply`. */
+            value: number;
+            /**
+             * @description What the units are of: each `day`, or the whole `period`, whose days then share them in the
+             *     forecast's own proportions. A factor is of each day either way.
+             * @default day
+             * @enum {string}
+             */
+            spread?: "day" | "period";
+            /**
+             * @description Why: its value added can then be judged by kind.
+             * @default other
+             */
+            reason?: components["schemas"]["Reason"];
+            /**
+             * @description The reason in words, up to 500 characters.
+             * @default
+             */
+            note?: string;
+            /**
+             * Format: date-time
+             * @description Time from which it no longer counts, with a time zone; never if left out.
+             */
+            expires_at?: string;
+            /**
+             * @description `revision` of the answer that the planner has looked at. If overrides of the same series and
+             *     days were made or withdrawn since, the request is refused.
+             */
+            revision?: number;
+        };
+        /**
+         * OverrideState
+         * @description State of an override at one time.
+         *
+         *     Attributes:
+         *         ACTIVE: alters forecasts of days ahead.
+         *         WITHDRAWN: was undone.
+         *         EXPIRED: its time has run out.
+         *         OVER: the sales of all its days are known.
+         * @enum {string}
+         */
+        OverrideState: "active" | "withdrawn" | "expired" | "over";
+        /**
+         * OverrideTotal
+         * @description The sums over the days of an override.
+         */
+        OverrideTotal: {
+            statistical: number;
+            before: number;
+            result: number;
+            delta: number;
+        };
+        /**
+         * OverrideWarning
+         * @description Something that a planner should know before overriding.
+         */
+        OverrideWarning: {
+            /**
+             * @description `small`: less than a tenth of half the 80 % interval; `upward`: small and upward;
+             *     `outside-band`: a result outside of the 95 % interval; `no-change`: nothing changes;
+             *     `no-forecast`: a day on which the forecast is 0; `overlap`: other active overrides of the same
+             *     series and days; `moves`: those of them that no longer hold.
+             * @enum {string}
+             */
+            code: "small" | "upward" | "outside-band" | "no-change" | "no-forecast" | "overlap" | "moves";
+            detail: string;
+        };
+        /**
+         * OverridesAnswer
+         * @description A page of overrides, the newest first.
+         */
+        OverridesAnswer: {
+            overrides: components["schemas"]["OverrideAnswer"][];
+            /** @description `before` of the next page; null on the last. */
+            next: number | null;
+            /** @description Number of the newest change: an override that was made or withdrawn. */
+            revision: number;
         };
         /**
          * PastDay
@@ -1418,6 +1974,8 @@ export interface components {
             lower_95?: number;
             /** @description As in `intervals`; so have other levels, as `lower_N` and `upper_N`. */
             upper_95?: number;
+            /** @description The forecast without overrides; only there where `adjusted` is true. */
+            statistical?: number;
         };
         /**
          * PredictionInterval
@@ -1470,6 +2028,12 @@ export interface components {
             name: string;
             ready: boolean;
         };
+        /**
+         * Reason
+         * @description Why a planner expects other sales than the forecast.
+         * @enum {string}
+         */
+        Reason: "promotion" | "event" | "price" | "assortment" | "supply" | "weather" | "correction" | "other";
         /**
          * ReloadRequest
          * @description Tables to serve from now on.
@@ -1546,7 +2110,7 @@ export interface components {
          * @description Permission of a key.
          * @enum {string}
          */
-        Scope: "forecast" | "explain" | "whatif" | "batch" | "monitor" | "admin";
+        Scope: "forecast" | "explain" | "whatif" | "batch" | "plan" | "monitor" | "admin";
         /**
          * ServerAnswer
          * @description The server's name and version.
@@ -1555,6 +2119,18 @@ export interface components {
             name: string;
             version: string;
             extensions: string[];
+        };
+        /**
+         * SignInOptions
+         * @description Ways to sign in.
+         */
+        SignInOptions: {
+            /** @description Whether keys are accepted. */
+            key: boolean;
+            /** @description Whether calls need a key or a token. */
+            required: boolean;
+            /** @description Null where none is configured for the dashboard. */
+            single_sign_on: components["schemas"]["SingleSignOn"] | null;
         };
         /**
          * SimpleAnswer
@@ -1572,6 +2148,8 @@ export interface components {
              */
             date: string;
             horizon: number;
+            /** @description Whether `prediction` has the standing overrides of planners; the intervals never have. */
+            adjusted: boolean;
             forecast: components["schemas"]["DayForecast"][];
             /**
              * Format: date
@@ -1614,6 +2192,8 @@ export interface components {
             lower_95?: number;
             /** @description As in `intervals`; so have other levels, as `lower_N` and `upper_N`. */
             upper_95?: number;
+            /** @description The forecast without overrides; only there where `adjusted` is true. */
+            statistical?: number;
         };
         /**
          * SimpleRequest
@@ -1639,6 +2219,23 @@ export interface components {
              *     ]
              */
             intervals?: number[];
+            /**
+             * @description Whether `prediction` has the standing overrides of planners, beside `statistical`.
+             * @default false
+             */
+            adjusted?: boolean;
+        };
+        /**
+         * SingleSignOn
+         * @description An OpenID provider that issues tokens for this service.
+         */
+        SingleSignOn: {
+            /** @description Its address; its endpoints are in `<issuer>/.well-known/openid-configuration`. */
+            issuer: string;
+            /** @description Of the dashboard at the provider: a public client, for the code flow with PKCE. */
+            client_id: string;
+            /** @description Scopes to request, separated by spaces. */
+            scope: string;
         };
         /**
          * SnapshotRef
@@ -1717,6 +2314,17 @@ export interface components {
             name: string;
             datatype: string;
             shape: number[];
+        };
+        /**
+         * ValueAdded
+         * @description Errors without and with the override, on days whose sales are known.
+         */
+        ValueAdded: {
+            days: number;
+            /** @description Sum of the absolute errors of `statistical`. */
+            statistical_error: number;
+            /** @description Sum of the absolute errors of `result`; smaller where the override helped. */
+            adjusted_error: number;
         };
         /**
          * WhatifAnswer
@@ -1804,7 +2412,7 @@ export interface components {
         };
     };
     responses: {
-        /** @description [BATCH_TOO_LARGE](/docs/errors#batch-too-large): The batch holds too much; [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_ADJUSTMENT](/docs/errors#invalid-adjustment): The adjustment cannot be made; [INVALID_DATE](/docs/errors#invalid-date): The date cannot be used; [INVALID_FAMILY](/docs/errors#invalid-family): The family is not known; [INVALID_FEATURES](/docs/errors#invalid-features): The features are not those of the model; [INVALID_HORIZON](/docs/errors#invalid-horizon): The horizon is not offered; [INVALID_NODE](/docs/errors#invalid-node): The node is not in the hierarchy; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [INVALID_SOURCE](/docs/errors#invalid-source): The source cannot be read from; [INVALID_STORE](/docs/errors#invalid-store): The store is not known; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
+        /** @description [BATCH_TOO_LARGE](/docs/errors#batch-too-large): The batch holds too much; [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_ADJUSTMENT](/docs/errors#invalid-adjustment): The adjustment cannot be made; [INVALID_DATE](/docs/errors#invalid-date): The date cannot be used; [INVALID_FAMILY](/docs/errors#invalid-family): The family is not known; [INVALID_FEATURES](/docs/errors#invalid-features): The features are not those of the model; [INVALID_HORIZON](/docs/errors#invalid-horizon): The horizon is not offered; [INVALID_NODE](/docs/errors#invalid-node): The node is not in the hierarchy; [INVALID_OVERRIDE](/docs/errors#invalid-override): The override cannot be made; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [INVALID_SOURCE](/docs/errors#invalid-source): The source cannot be read from; [INVALID_STORE](/docs/errors#invalid-store): The store is not known; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
         Problem400: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -1924,7 +2532,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemAnswer"];
             };
         };
-        /** @description [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here. */
+        /** @description [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here. */
         Problem503: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -2010,7 +2618,7 @@ export interface operations {
             431: components["responses"]["Problem431"];
             /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
-            /** @description [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served. */
+            /** @description [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];
@@ -2060,7 +2668,7 @@ export interface operations {
             431: components["responses"]["Problem431"];
             /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
-            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served. */
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];
@@ -2120,7 +2728,7 @@ export interface operations {
             431: components["responses"]["Problem431"];
             /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
-            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served. */
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];
@@ -2297,6 +2905,8 @@ export interface operations {
                  *     as `80,95`; none if left out.
                  */
                 intervals?: number[];
+                /** @description Whether `prediction` has the standing overrides of planners, beside `statistical`. */
+                adjusted?: boolean;
             };
             header?: {
                 /** @description ETag of an answer that the client has: 304 if it is still right. */
@@ -2348,7 +2958,267 @@ export interface operations {
             431: components["responses"]["Problem431"];
             /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
-            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served. */
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    preview_override: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Up to 16,384 bytes; as it is, or with Content-Encoding: gzip. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OverrideRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewOverrideAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_DATE](/docs/errors#invalid-date): The date cannot be used; [INVALID_FAMILY](/docs/errors#invalid-family): The family is not known; [INVALID_NODE](/docs/errors#invalid-node): The node is not in the hierarchy; [INVALID_OVERRIDE](/docs/errors#invalid-override): The override cannot be made; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [INVALID_STORE](/docs/errors#invalid-store): The store is not known; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [REQUEST_TIMEOUT](/docs/errors#request-timeout): The body did not arrive in time. */
+            408: components["responses"]["Problem408"];
+            /** @description [CONFLICT](/docs/errors#conflict): This conflicts with what is there. */
+            409: components["responses"]["Problem409"];
+            /** @description [PAYLOAD_TOO_LARGE](/docs/errors#payload-too-large): The body is too large. */
+            413: components["responses"]["Problem413"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [UNSUPPORTED_MEDIA_TYPE](/docs/errors#unsupported-media-type): The body's media type is not accepted. */
+            415: components["responses"]["Problem415"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    list_overrides: {
+        parameters: {
+            query?: {
+                /** @description Only those of this node, by its id. */
+                node?: string;
+                /**
+                 * @description Only those that are `active`, were `withdrawn`, have `expired`, or are `over`: the sales of
+                 *     all their days are known.
+                 */
+                state?: "active" | "withdrawn" | "expired" | "over" | "all";
+                /** @description Only those with a day on or after this one. */
+                from?: string;
+                /** @description Only those with a day on or before this one. */
+                to?: string;
+                /** @description Largest number of them, the newest first. */
+                limit?: number;
+                /** @description Only those with smaller numbers: `next` of the previous page. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverridesAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_DATE](/docs/errors#invalid-date): The date cannot be used; [INVALID_NODE](/docs/errors#invalid-node): The node is not in the hierarchy; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    create_override: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Made by the caller: repeated, no second override. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Up to 16,384 bytes; as it is, or with Content-Encoding: gzip. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OverrideRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer of the request that this repeats. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewOverrideAnswer"];
+                };
+            };
+            /** @description The answer. */
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewOverrideAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_DATE](/docs/errors#invalid-date): The date cannot be used; [INVALID_FAMILY](/docs/errors#invalid-family): The family is not known; [INVALID_NODE](/docs/errors#invalid-node): The node is not in the hierarchy; [INVALID_OVERRIDE](/docs/errors#invalid-override): The override cannot be made; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [INVALID_STORE](/docs/errors#invalid-store): The store is not known; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [REQUEST_TIMEOUT](/docs/errors#request-timeout): The body did not arrive in time. */
+            408: components["responses"]["Problem408"];
+            /** @description [CONFLICT](/docs/errors#conflict): This conflicts with what is there. */
+            409: components["responses"]["Problem409"];
+            /** @description [PAYLOAD_TOO_LARGE](/docs/errors#payload-too-large): The body is too large. */
+            413: components["responses"]["Problem413"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [UNSUPPORTED_MEDIA_TYPE](/docs/errors#unsupported-media-type): The body's media type is not accepted. */
+            415: components["responses"]["Problem415"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    read_override: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As another call told it. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverrideAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    withdraw_override: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As another call told it. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverrideAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];
@@ -2409,6 +3279,67 @@ export interface operations {
             504: components["responses"]["Problem504"];
         };
     };
+    exceptions: {
+        parameters: {
+            query?: {
+                /** @description Days ahead, or weeks of weekly data; four weeks if left out. */
+                horizon?: components["schemas"]["Horizon"];
+                /** @description Level of the nodes, of those in `/meta`; all if left out. */
+                level?: string;
+                /** @description Kind of exceptions; all if left out. */
+                kind?: components["schemas"]["DeviationKind"];
+                /** @description Exceptions to list at most; each kind gets a fair share of them. */
+                limit?: number;
+            };
+            header?: {
+                /** @description ETag of an answer that the client has: 304 if it is still right. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExceptionsAnswer"];
+                };
+            };
+            /** @description The client has the answer. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_HORIZON](/docs/errors#invalid-horizon): The horizon is not offered; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
     accuracy: {
         parameters: {
             query?: never;
@@ -2454,6 +3385,70 @@ export interface operations {
             /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
             431: components["responses"]["Problem431"];
             /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    accuracy_by_series: {
+        parameters: {
+            query?: {
+                /** @description Level of the nodes, of those in `/meta`; the series if left out. */
+                level?: string;
+                /** @description Last known days to forecast and compare, or weeks; four weeks if left out. */
+                horizon?: components["schemas"]["Horizon"];
+                /**
+                 * @description `hard`: the largest error as a share of the sales first; `easy`: the smallest; `units`: the
+                 *     most units that were forecast wrongly.
+                 */
+                order?: components["schemas"]["Order"];
+                /** @description Nodes to list at most. */
+                limit?: number;
+            };
+            header?: {
+                /** @description ETag of an answer that the client has: 304 if it is still right. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeAccuracyAnswer"];
+                };
+            };
+            /** @description The client has the answer. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_HORIZON](/docs/errors#invalid-horizon): The horizon is not offered; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
             /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served. */
             503: components["responses"]["Problem503"];
@@ -2561,6 +3556,74 @@ export interface operations {
             500: components["responses"]["Problem500"];
             /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served. */
             503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    caller: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallerAnswer"];
+                };
+            };
+            /** @description [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    sign_in_options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInOptions"];
+                };
+            };
+            /** @description [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];
         };

@@ -36,7 +36,17 @@ export function treeNode(
   children: TreeNode[] = [],
 ): TreeNode {
   const name = id.split(':').at(-1) ?? id;
-  return { id, name, level, prediction, previous: null, trend: null, intervals: [], children };
+  return {
+    id,
+    name,
+    level,
+    prediction,
+    previous: null,
+    statistical: null,
+    trend: null,
+    intervals: [],
+    children,
+  };
 }
 
 export function treeAnswer(tree: TreeNode, by: string) {
