@@ -66,8 +66,8 @@ async def exceptions(
     past = _band_window(snapshot) if DeviationKind.OUTSIDE_BAND in checked else None
 
     async def compute() -> ExceptionsAnswer:
-        mean = await forecast(forecaster, window)
-        before = None if past is None else await forecast(forecaster, past)
+        mean = (await forecast(forecaster, window)).statistical
+        before = None if past is None else (await forecast(forecaster, past)).statistical
         outlook = Outlook(snapshot, mean, rows)
         deviations = await anyio.to_thread.run_sync(
             partial(_find_deviations, forecaster, outlook, checked, past, before)

@@ -39,7 +39,7 @@ async def accuracy_by_series(
     window = _measured_window(snapshot, query)
 
     async def compute() -> NodeAccuracyAnswer:
-        mean = await forecast(forecaster, window)
+        mean = (await forecast(forecaster, window)).statistical
         measured = await anyio.to_thread.run_sync(
             measure_nodes, snapshot, window.origin, mean, rows
         )
