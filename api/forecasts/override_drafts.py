@@ -42,7 +42,7 @@ _NOISE = 0.1
 """Share of half the 80 % interval below which a change is small."""
 
 _STORED_INTERVALS = (80, 95)
-_MOST_NAMED = 5
+_MOST_LISTED = 5
 _ROUNDING = 1e-9
 
 
@@ -328,7 +328,7 @@ def describe_overrides(overrides: Sequence[StoredOverride]) -> str:
     """Return the names of the first overrides, and how many more there are."""
     names = [
         f"{each.id} of {each.author} ({each.node}, {each.first} to {each.last})"
-        for each in overrides[:_MOST_NAMED]
+        for each in overrides[:_MOST_LISTED]
     ]
     rest = len(overrides) - len(names)
     return "; ".join(names) + (f"; and {rest} more" if rest else "")

@@ -107,6 +107,7 @@ def test_the_answer_states_its_model_and_data(client: Any, release: Release, new
         "previous_date": day(newest, -6),
         "by": "store",
         "origin": newest.isoformat(),
+        "adjusted": False,
         "model_version": release.bundle,
         "snapshot": {"origin": newest.isoformat(), "digest": release.snapshot.rpartition("-")[2]},
         "degraded": False,

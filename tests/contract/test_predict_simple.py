@@ -64,6 +64,7 @@ def test_the_answer_states_its_model_and_data(
         **SERIES,
         "date": (newest + timedelta(1)).isoformat(),
         "horizon": 15,
+        "adjusted": False,
         **{key: value for key, value in days[0].items() if key != "actual"},
         "origin": newest.isoformat(),
         "method": "model",

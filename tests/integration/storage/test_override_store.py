@@ -76,10 +76,10 @@ def standing(store: OverrideStore) -> list[int]:
 
 
 def test_a_stored_override_is_what_was_given(store: OverrideStore, clock: Clock[datetime]) -> None:
-    given = new(expires_at=clock.now + DAY)
-    stored = store.create(given, revision=0, by=ANN)
-    assert {name: getattr(stored, name) for name in given.__dataclass_fields__} == {
-        name: getattr(given, name) for name in given.__dataclass_fields__
+    requested = new(expires_at=clock.now + DAY)
+    stored = store.create(requested, revision=0, by=ANN)
+    assert {name: getattr(stored, name) for name in requested.__dataclass_fields__} == {
+        name: getattr(requested, name) for name in requested.__dataclass_fields__
     }
     assert (stored.created_at, stored.withdrawn_at) == (clock.now, None)
     assert (stored.created_revision, stored.withdrawn_revision) == (1, None)
@@ -173,13 +173,13 @@ def test_a_name_that_is_longer_than_its_column_is_cut(store: OverrideStore) -> N
 def test_overrides_stand_until_they_are_withdrawn_or_expire(
     store: OverrideStore, clock: Clock[datetime]
 ) -> None:
-    kept = create(store).id
+    unlimited = create(store).id
     expiring, withdrawn = create(store, expires_at=clock.now + DAY).id, create(store).id
-    assert standing(store) == [kept, expiring, withdrawn]
+    assert standing(store) == [unlimited, expiring, withdrawn]
     store.withdraw(withdrawn, client="Bob", by=BOB)
-    assert standing(store) == [kept, expiring]
+    assert standing(store) == [unlimited, expiring]
     clock.now += DAY
-    assert standing(store) == [kept]
+    assert standing(store) == [unlimited]
 
 
 def test_only_overrides_with_later_days_are_loaded(store: OverrideStore) -> None:

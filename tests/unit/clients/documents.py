@@ -17,6 +17,7 @@ def forecast_document(node: str, *, days: int = 2, release: str = "r1") -> dict[
         "series": {},
         "date": "2024-07-01",
         "horizon": days,
+        "adjusted": False,
         "forecast": [
             {"date": f"2024-07-{day + 1:02}", **numbers, "actual": None} for day in range(days)
         ],
