@@ -22,9 +22,10 @@ from config.paths import ROOT
 
 TARGET = ROOT / "clients" / "python" / "mlrf_client" / "_models.py"
 ANSWERS = (
-    *("AccuracyAnswer", "ExplainAnswer", "Fault", "ForecastAnswer", "HealthAnswer"),
-    *("HierarchyAnswer", "HistoricalAnswer", "MetaAnswer", "MetricsAnswer", "RowAnswer"),
-    *("NewOverrideAnswer", "OverrideAnswer", "OverridesAnswer", "WhatifAnswer"),
+    *("AccuracyAnswer", "CallerAnswer", "ExceptionsAnswer", "ExplainAnswer", "Fault"),
+    *("ForecastAnswer", "HealthAnswer", "HierarchyAnswer", "HistoricalAnswer", "MetaAnswer"),
+    *("MetricsAnswer", "NewOverrideAnswer", "NodeAccuracyAnswer", "OverrideAnswer"),
+    *("OverridesAnswer", "RowAnswer", "WhatifAnswer"),
 )
 """Schemas that the client parses; those that they refer to are written too."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import anyio.to_thread
+
 from api.forecasts.changes import Changes, ancestors_of
 from api.forecasts.days import COMPUTED, translate_runner_errors
 from api.forecasts.nodes import node_row
@@ -13,11 +15,12 @@ from api.http.operation import Computation, operation
 from api.http.pricing import SCENARIO, SERIES_OF_A_UNIT, cost_of_origin
 from api.http.responses import basis_of
 from api.http.tags import Tag
-from api.schemas.reasons import Applied, WhatifAnswer
+from api.schemas.reasons import Applied, WhatifAnswer, WhatifWarning
 from api.schemas.requests import Override, WhatifRequest
 from errors import Code, FieldError, Problem
 from features.data.snapshot import Snapshot
 from models.scenario import Adjustment, AdjustmentError, bottoms_below
+from models.scenario_range import ScenarioWarning, find_unseen_values
 from models.serving.forecaster import Comparison, Forecaster
 from storage.keys import Scope
 
@@ -43,7 +46,12 @@ async def whatif(forecaster: Forecaster, payload: WhatifRequest) -> Computation[
         changes = Changes.of(
             snapshot.hierarchy, compared.baseline, compared.scenario, compared.predicted
         )
-        return _whatif_answer(forecaster, window, row, changes, adjustments, way, payload.depth)
+        warnings = await anyio.to_thread.run_sync(
+            find_unseen_values, snapshot, window.origin, row, adjustments
+        )
+        return _whatif_answer(
+            forecaster, window, row, changes, adjustments, warnings, way, payload.depth
+        )
 
     cost = series // SERIES_OF_A_UNIT + cost_of_origin(snapshot, window)
     return Computation(compute, cost)
@@ -55,6 +63,7 @@ def _whatif_answer(
     row: int,
     changes: Changes,
     adjustments: Sequence[Adjustment],
+    warnings: Sequence[ScenarioWarning],
     way: Way,
     depth: int,
 ) -> WhatifAnswer:
@@ -75,6 +84,7 @@ def _whatif_answer(
         ancestors=[changes.node(above) for above in ancestors_of(snapshot.hierarchy, row)],
         children=changes.children(row, way, depth),
         applied=[_describe_applied(snapshot, row, adjustment) for adjustment in adjustments],
+        warnings=[WhatifWarning(each.code, each.covariate, each.detail) for each in warnings],
         moved_by_reconciliation=changes.moved_by_reconciliation(),
         moved_by_shared_features=changes.moved_by_shared_features(row),
         **basis_of(engine, window, row),

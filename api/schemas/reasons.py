@@ -11,6 +11,7 @@ from api.schemas.answer import Answer, SnapshotRef
 from features.feature import Group
 from models.explanation import Space
 from models.methods import Method
+from models.scenario_range import WarningCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,18 @@ Applied = TypedDict(
 
 
 @dataclass(frozen=True, slots=True)
+class WhatifWarning(Answer):
+    """A reason why the forecast of a scenario is less reliable than others."""
+
+    code: WarningCode
+    """`outside-seen`: a value is less or more than all that the series has had, or the holiday is
+    on no past day; `far`: a value is more than twice the largest that the series has had."""
+    covariate: str
+    detail: str
+    """A sentence with the value, and those that the data have."""
+
+
+@dataclass(frozen=True, slots=True)
 class WhatifAnswer(Answer):
     """A forecast compared with a scenario: `horizon` days from `date` on, in units."""
 
@@ -166,6 +179,8 @@ class WhatifAnswer(Answer):
     """Nodes that the node is a part of, the nearest first."""
     children: list[ChildChange]
     applied: list[Applied]
+    warnings: list[WhatifWarning]
+    """Empty where the data have values such as those of the scenario."""
     moved_by_reconciliation: list[str]
     """Bottom series whose own rows are unaltered, and that moved because the hierarchy must add
     up."""

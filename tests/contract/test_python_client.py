@@ -29,6 +29,9 @@ ADJUSTMENTS = {
 }
 WHOLE: dict[str, dict[str, Any]] = {
     "accuracy": {},
+    "accuracy_by_series": {"level": "shop", "horizon": 7, "order": "units", "limit": 3},
+    "caller": {},
+    "exceptions": {"horizon": 7, "level": "shop", "kind": "recent", "limit": 3},
     "explain": {"series": SERIES, "date": DAY, "horizon": 3},
     "forecast": {
         "series": SERIES,
@@ -78,6 +81,9 @@ OVERRIDE = {
 
 KINDS: dict[str, type[Any]] = {
     "/accuracy": _models.AccuracyAnswer,
+    "/accuracy/series": _models.NodeAccuracyAnswer,
+    "/caller": _models.CallerAnswer,
+    "/exceptions": _models.ExceptionsAnswer,
     "/explain": answers.Explanation,
     "/forecast": answers.Forecast,
     "/health": _models.HealthAnswer,

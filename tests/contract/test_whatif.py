@@ -79,6 +79,20 @@ def assert_coherent(answer: dict[str, Any]) -> None:
 # --- no difference ----------------------------------------------------------------------------
 
 
+def test_values_that_the_data_do_not_have_are_warned_of(
+    ask: Callable[..., httpx.Response], snapshot: Snapshot
+) -> None:
+    node = f"store:1/family:{FAMILY}"
+    row = snapshot.hierarchy.index[node] - snapshot.hierarchy.n_upper
+    most = float(snapshot.covariates["onpromotion"][row, : snapshot.n_days].max())
+    for value, codes in ((most, []), (most + 1, ["outside-seen"]), (2 * most + 1, ["far"])):
+        answer = parse_success(ask(node=node, adjustments={"onpromotion": value}))
+        assert [warning["code"] for warning in answer["warnings"]] == codes
+        for warning in answer["warnings"]:
+            assert f"would be {value:g}; " in warning["detail"]
+            assert f" to {most:g}." in warning["detail"]
+
+
 @every_node
 @pytest.mark.parametrize("ahead", [-100, 1, 20], ids=["past", "newest", "later"])
 def test_without_adjustments_the_scenario_equals_the_forecast(
@@ -134,6 +148,7 @@ def test_the_answer_states_its_model_its_data_and_what_was_applied(
     )
     for name in ("baseline", "scenario", "delta", "delta_pct", "days", "ancestors", "children"):
         del answer[name]
+    del answer["warnings"]
     assert answer.pop("moved_by_shared_features") > 0
     assert answer == {
         "node": "store:1",

@@ -44,6 +44,35 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallerAnswer:
+    """The caller of the request, and what the caller may do."""
+
+    client: str
+    """Name of the caller: that of the key, or the subject of the token."""
+    scopes: list[str]
+    """In alphabetical order."""
+    tier: str
+    """Name of the limits that apply to the caller."""
+    authentication: Literal["key", "token", "environment", "local"]
+    """`key`: a key of the database; `token`: a token of the single sign-on; `environment`: the
+    key in `API_KEY`; `local`: no authentication, because `AUTH_MODE` is `disabled`."""
+    limits: CallerLimits | None
+    """Null for a tier without a limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerLimits:
+    """Units that a caller may spend."""
+
+    quota: int
+    """Units in each window."""
+    window: int
+    """Seconds."""
+    burst: int
+    """Units that may be spent at once after a pause, and the most that one request may cost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChildChange:
     """A node below another; its delta is the sum of its children's, if they are included."""
 
@@ -98,6 +127,57 @@ class DegradedReason:
     the metric `mlrf_degraded` has it as a label."""
     detail: str
     """Readable description of the failure and its consequences."""
+
+
+DeviationKind = Literal[
+    "last-year", "recent", "outside-band", "stockout", "promotion", "new-series"
+]
+"""Kind of a deviation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionEntry:
+    """A node that deviates from what was to be expected; the API's page explains the kinds."""
+
+    kind: DeviationKind
+    node: str
+    """Its id."""
+    level: str
+    first: dt.date
+    """First day that is compared."""
+    last: dt.date
+    forecast: float
+    """Units that were to be expected on these days."""
+    reference: float
+    """Units that they are compared with: of the past, or sold on these days."""
+    change: float | None
+    """`units` as a share of the reference; null where that is 0."""
+    units: float
+    """Forecast minus reference: what is at stake."""
+    in_sample: bool
+    """Whether the model was trained on these days, so that its forecast fits them too well."""
+    detail: str
+    """The same as a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionsAnswer:
+    """What to look at first, in the forecast from the newest origin."""
+
+    date: dt.date
+    """First day of the forecast."""
+    horizon: int
+    """Days of the forecast, or weeks of weekly data."""
+    origin: dt.date
+    exceptions: list[ExceptionEntry]
+    """Those with the most units at stake first."""
+    counts: dict[str, int]
+    """Number of all exceptions by kind, listed or not; of the kinds that were looked for."""
+    not_checked: list[NotChecked]
+    """Kinds that could not be looked for in these data."""
+    model_version: str
+    snapshot: SnapshotRef
+    degraded: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -415,6 +495,31 @@ class NewOverrideAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeAccuracyAnswer:
+    """Errors of single nodes in a forecast of the last known days."""
+
+    date: dt.date
+    """First day that was forecast."""
+    horizon: int
+    """Days that were forecast, or weeks of weekly data; the last one is the newest known."""
+    origin: dt.date
+    """Last day whose sales the forecast uses."""
+    level: str
+    order: Order
+    nodes: int
+    """Of the level."""
+    series: list[NodeErrors]
+    in_sample: bool
+    """Whether the model was trained on these days, so that its errors are smaller than those of
+    days ahead. What is hard is then still found, but not how good the forecasts are:
+    `/accuracy` has errors on days that were not trained on."""
+    model_version: str
+    model_trained_through: dt.date
+    snapshot: SnapshotRef
+    degraded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeChange:
     """A node's units over all days, without and with the adjustments."""
 
@@ -423,6 +528,31 @@ class NodeChange:
     baseline: float
     scenario: float
     delta: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeErrors:
+    """Errors of the forecast of a node; null where it sold nothing, or no day is known."""
+
+    node: str
+    """Its id."""
+    level: str
+    days: int
+    """Days that count: whose sales are known, and on which a series is open."""
+    units_sold: float
+    """On these days."""
+    units_forecast: float
+    """For these days."""
+    units_wrong: float
+    """Sum of the absolute errors of these days."""
+    wape: float | None
+    """Sum of absolute errors over sum of sales."""
+    bias: float | None
+    """Sum of errors over sum of sales; more than 0 where too much was forecast."""
+    rmsle: float | None
+    """Root mean squared logarithmic error."""
+    baselines: dict[str, float | None]
+    """WAPE of simple rules on the same days, by rule, as in `/accuracy`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -446,6 +576,15 @@ class NodeForecast:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotChecked:
+    """A kind of exceptions that could not be looked for."""
+
+    kind: DeviationKind
+    detail: str
+    """Why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotExplained:
     """Series beyond the number that one explanation covers, and their forecast in units."""
 
@@ -454,6 +593,9 @@ class NotExplained:
 
 
 Operation = Literal["set", "add", "multiply"]
+
+Order = Literal["hard", "easy", "units"]
+"""Order of nodes by their errors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -669,6 +811,10 @@ class ValueAdded:
     """Sum of the absolute errors of `result`; smaller where the override helped."""
 
 
+WarningCode = Literal["outside-seen", "far"]
+"""Reason of a warning."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatifAnswer:
     """A forecast compared with a scenario: `horizon` days from `date` on, in units."""
@@ -689,6 +835,8 @@ class WhatifAnswer:
     """Nodes that the node is a part of, the nearest first."""
     children: list[ChildChange]
     applied: list[Applied]
+    warnings: list[WhatifWarning]
+    """Empty where the data have values such as those of the scenario."""
     moved_by_reconciliation: list[str]
     """Bottom series whose own rows are unaltered, and that moved because the hierarchy must add
     up."""
@@ -702,3 +850,15 @@ class WhatifAnswer:
     """Last day up to which each covariate is known in the baseline."""
     snapshot: SnapshotRef
     degraded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatifWarning:
+    """A reason why the forecast of a scenario is less reliable than others."""
+
+    code: WarningCode
+    """`outside-seen`: a value is less or more than all that the series has had, or the holiday
+    is on no past day; `far`: a value is more than twice the largest that the series has had."""
+    covariate: str
+    detail: str
+    """A sentence with the value, and those that the data have."""

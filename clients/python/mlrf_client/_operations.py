@@ -13,9 +13,14 @@ from typing import Any
 
 from mlrf_client._models import (
     AccuracyAnswer,
+    CallerAnswer,
+    DeviationKind,
+    ExceptionsAnswer,
     HealthAnswer,
     MetaAnswer,
     MetricsAnswer,
+    NodeAccuracyAnswer,
+    Order,
     Period,
     RowAnswer,
 )
@@ -178,6 +183,49 @@ def predict(
 def accuracy() -> Steps[AccuracyAnswer]:
     """Return how good past forecasts were, by level and days ahead."""
     return parse(AccuracyAnswer, (yield Request("GET", "/accuracy", {})))
+
+
+def accuracy_by_series(
+    *,
+    level: str | None = None,
+    horizon: int | None = None,
+    order: Order | None = None,
+    limit: int | None = None,
+) -> Steps[NodeAccuracyAnswer]:
+    """Return the errors of single nodes in a forecast of the last known days.
+
+    Args:
+        level: of the nodes; the series if left out.
+        horizon: days to forecast and compare; four weeks if left out.
+        order: ``hard`` (if left out), ``easy`` or ``units``.
+        limit: nodes, 1 to 500; 50 if left out.
+    """
+    members = {"horizon": horizon, "level": level, "limit": limit, "order": order}
+    return parse(NodeAccuracyAnswer, (yield Request("GET", "/accuracy/series", members)))
+
+
+def exceptions(
+    *,
+    horizon: int | None = None,
+    level: str | None = None,
+    kind: DeviationKind | None = None,
+    limit: int | None = None,
+) -> Steps[ExceptionsAnswer]:
+    """Return the nodes to look at first in the forecast from the newest sales.
+
+    Args:
+        horizon: days ahead; four weeks if left out.
+        level: of the nodes; all if left out.
+        kind: of exceptions; all if left out.
+        limit: entries, 1 to 500; 50 if left out.
+    """
+    members = {"horizon": horizon, "kind": kind, "level": level, "limit": limit}
+    return parse(ExceptionsAnswer, (yield Request("GET", "/exceptions", members)))
+
+
+def caller() -> Steps[CallerAnswer]:
+    """Return who the server takes the caller for, with scopes and limits."""
+    return parse(CallerAnswer, (yield Request("GET", "/caller", {})))
 
 
 def model_metrics() -> Steps[MetricsAnswer]:

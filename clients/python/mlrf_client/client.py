@@ -144,8 +144,11 @@ class Client:
         return failure_of(response) or response
 
     accuracy = _blocking(_operations.accuracy)
+    accuracy_by_series = _blocking(_operations.accuracy_by_series)
     batch = _blocking(_batches.batch)
     batch_frame = _blocking(_batch_frames.batch_frame)
+    caller = _blocking(_operations.caller)
+    exceptions = _blocking(_operations.exceptions)
     explain = _blocking(_operations.explain)
     forecast = _blocking(_operations.forecast)
     health = _blocking(_operations.health)
@@ -225,8 +228,11 @@ class AsyncClient:
         return failure_of(response) or response
 
     accuracy = _awaited(_operations.accuracy)
+    accuracy_by_series = _awaited(_operations.accuracy_by_series)
     batch = _awaited(_batches.batch)
     batch_frame = _awaited(_batch_frames.batch_frame)
+    caller = _awaited(_operations.caller)
+    exceptions = _awaited(_operations.exceptions)
     explain = _awaited(_operations.explain)
     forecast = _awaited(_operations.forecast)
     health = _awaited(_operations.health)

@@ -1,0 +1,137 @@
+"""Warnings about scenarios in which covariates have values that the data do not have.
+
+Trees answer for such values as for the nearest ones that they have seen, so the forecast of the
+scenario stays behind what it claims to be. It is computed none the less, with a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.data.snapshot import Snapshot
+from features.data.specification import Kind
+from features.matrix import Covariates, known_covariates
+from models.scenario import HOLIDAY, Adjustment, bottoms_below, with_values
+
+FAR = 2.0
+"""Multiple of the largest known value from which a value is far."""
+
+
+class WarningCode(StrEnum):
+    """Reason of a warning.
+
+    Attributes:
+        OUTSIDE_SEEN: a value is less or more than all that the series has had.
+        FAR: a value is more than twice the largest that the series has had.
+    """
+
+    OUTSIDE_SEEN = "outside-seen"
+    FAR = "far"
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioWarning:
+    """A warning about an adjustment.
+
+    Attributes:
+        detail: a sentence with the value, and with those that the data have.
+    """
+
+    code: WarningCode
+    covariate: str
+    detail: str
+
+
+def find_unseen_values(
+    snapshot: Snapshot, origin: int, node: int, adjustments: Sequence[Adjustment]
+) -> list[ScenarioWarning]:
+    """Return warnings about adjusted values outside of what the data have, series by series.
+
+    Args:
+        origin: of the scenario.
+        node: row of the hierarchy below which the adjustments apply.
+        adjustments: that can be made.
+    """
+    bottoms = bottoms_below(snapshot.hierarchy, node)
+    covariates = known_covariates(snapshot, origin)
+    return [
+        warning
+        for adjustment in adjustments
+        for warning in (
+            _find_unseen_holiday(snapshot, adjustment)
+            if adjustment.covariate == HOLIDAY
+            else _find_unseen_numbers(covariates, bottoms, adjustment)
+        )
+    ]
+
+
+def _find_unseen_holiday(snapshot: Snapshot, adjustment: Adjustment) -> Iterator[ScenarioWarning]:
+    """Warn of a holiday that lies in the days ahead alone."""
+    name = cast(str | None, adjustment.value)
+    if name is not None and name not in snapshot.calendar.names[: snapshot.n_days]:
+        detail = (
+            f"{name!r} was on no day from {snapshot.facts.first_date} to {snapshot.facts.origin}, "
+            "so its effect is not known."
+        )
+        yield ScenarioWarning(WarningCode.OUTSIDE_SEEN, HOLIDAY, detail)
+
+
+def _find_unseen_numbers(
+    covariates: Covariates, bottoms: NDArray[np.intp], adjustment: Adjustment
+) -> Iterator[ScenarioWarning]:
+    """Warn of numbers outside of each series' own range; a series is counted under one code.
+
+    Values that the adjustment leaves as they are planned are not warned of, and neither is a
+    series of which no value is known. Being far has a meaning only where 0 is the least: not for a
+    temperature.
+    """
+    snapshot, name = covariates.snapshot, adjustment.covariate
+    days = slice(adjustment.first - covariates.origin - 1, adjustment.last - covariates.origin)
+    planned = covariates.values[name][bottoms, days]
+    adjusted = with_values(covariates, bottoms, adjustment).values[name][bottoms, days]
+    history = snapshot.covariates[name][bottoms, : snapshot.n_days]
+    low, high = (_extreme(history, ufunc) for ufunc in (np.fmin, np.fmax))
+    changed = adjusted != planned  # a NaN of the plan equals nothing
+    most = np.where(changed, adjusted, -np.inf).max(axis=1)
+    least = np.where(changed, adjusted, np.inf).min(axis=1)
+    has_zero = snapshot.specification.covariate(name).kind is not Kind.NUMBER
+    far = (most > FAR * high) & (high > 0) & has_zero
+    outside = ((most > high) | (least < low)) & ~far
+    for code, affected in ((WarningCode.FAR, far), (WarningCode.OUTSIDE_SEEN, outside)):
+        if affected.any():
+            beyond = np.maximum(most - high, low - least)
+            worst = int(np.where(affected, beyond, -np.inf).argmax())
+            value = most[worst] if most[worst] > high[worst] else least[worst]
+            detail = _describe(snapshot, name, bottoms[worst], value, low[worst], high[worst])
+            others = int(affected.sum()) - 1
+            if others:
+                detail += f" The values of {others} more series are as unusual."
+            yield ScenarioWarning(code, name, detail)
+
+
+def _extreme(history: NDArray[np.float32], ufunc: np.ufunc) -> NDArray[np.float32]:
+    """Return the least or the largest known value of each series; NaN where there is none."""
+    extreme: NDArray[np.float32] = ufunc.reduce(history, axis=1)
+    return extreme
+
+
+def _describe(
+    snapshot: Snapshot,
+    name: str,
+    bottom: np.intp,
+    value: np.float32,
+    low: np.float32,
+    high: np.float32,
+) -> str:
+    node = snapshot.hierarchy.nodes[snapshot.hierarchy.n_upper + bottom]
+    seen = f"{high:g}" if low == high else f"{low:g} to {high:g}"
+    return (
+        f"{name} of {node.id} would be {value:g}; from {snapshot.facts.first_date} to "
+        f"{snapshot.facts.origin} it was {seen}."
+    )
