@@ -1,4 +1,4 @@
-"""Servers that run while a test or a module does."""
+"""Servers that run while a test or a module does, and a browser."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from storage.artifacts import Store
+from tests.e2e.browser import Faults, find_browser, launched
 from tests.support.servers import Server, running
 
 Serve = Callable[..., Server]
@@ -34,3 +36,30 @@ def server(
     with running(folder, trained, runners=request.param) as started:
         started.wait_for("/readyz")
         yield started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser without a window.
+
+    It ends with the module: as long as Playwright runs, asyncio takes its event loop for that of
+    the thread, and tests that run one of their own fail.
+    """
+    with launched(find_browser()) as started:
+        yield started
+
+
+@pytest.fixture
+def faults() -> Faults:
+    """What the page reports."""
+    return Faults()
+
+
+@pytest.fixture
+def page(browser: Browser, faults: Faults) -> Iterator[Page]:
+    """A page with a storage of its own; the test fails if it reports a fault."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        faults.watch(page)
+        yield page
+        assert faults.messages == []

@@ -1,0 +1,59 @@
+"""A browser of the machine, which tests drive to see pages as people do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+COMMANDS = ("chromium", "chromium-browser", "google-chrome")
+"""Browsers of Debian and of GitHub's machines: Playwright's own are no packages of an index."""
+
+
+def find_browser() -> str:
+    """Return the path of a browser; skip the test if there is none, or fail it in CI."""
+    path = next(filter(None, map(shutil.which, COMMANDS)), None)
+    if path is not None:
+        return path
+    reason = f"there is no browser on the path: {', '.join(COMMANDS)}"
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason}; install one, so that pages are tested")
+    pytest.skip(reason)
+
+
+@contextmanager
+def launched(path: str) -> Iterator[Browser]:
+    """Run a browser without a window until the block ends."""
+    # Chromium refuses its sandbox to root, who runs tests in containers
+    options = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=options)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Faults:
+    """What pages report that their user does not see: errors, and requests that failed.
+
+    Attributes:
+        messages: in their order; a test that provokes one clears them.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def watch(self, page: Page) -> None:
+        """Note what a page reports from now on."""
+        page.on("console", self._note_console)
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
+        page.on("requestfailed", lambda request: self.messages.append(f"failed: {request.url}"))
+
+    def _note_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.messages.append(f"{message.text} ({message.location['url']})")
