@@ -34,6 +34,9 @@ export type Explanation = Schemas['ExplainAnswer'];
 export type WhatIf = Schemas['WhatifAnswer'];
 export type Health = Schemas['HealthAnswer'];
 export type Accuracy = Schemas['AccuracyAnswer'];
+export type Exceptions = Schemas['ExceptionsAnswer'];
+export type ExceptionEntry = Schemas['ExceptionEntry'];
+export type ExceptionKind = Schemas['DeviationKind'];
 
 type ForecastRequest = Schemas['ForecastRequest'];
 type HistoricalRequest = Schemas['HistoricalRequest'];
@@ -127,5 +130,22 @@ export function useAccuracy() {
   return useQuery({
     queryKey: ['accuracy'],
     queryFn: ({ signal }) => content<Accuracy>(api.GET('/accuracy', { signal })),
+  });
+}
+
+export interface ExceptionsRequest {
+  horizon?: number;
+  level?: string;
+  kind?: ExceptionKind;
+  limit?: number;
+}
+
+/** Nodes that a planner looks at first. */
+export function useExceptions(query: ExceptionsRequest) {
+  return useQuery({
+    queryKey: ['exceptions', query],
+    queryFn: ({ signal }) =>
+      content<Exceptions>(api.GET('/exceptions', { params: { query }, signal })),
+    placeholderData: keepPreviousData,
   });
 }

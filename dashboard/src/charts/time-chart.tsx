@@ -208,6 +208,7 @@ export function TimeChart({
             key={band.id}
             className={classes(styles.band, styles[`tone-${band.tone}`])}
             style={{ fill: 'var(--tone)' }}
+            data-label={band.label}
             d={
               area<string>()
                 .defined((each) => band.lower.has(each))
@@ -236,6 +237,7 @@ export function TimeChart({
               styles[`tone-${each.tone}`],
             )}
             style={{ stroke: 'var(--tone)' }}
+            data-label={each.label}
             d={
               line<string>()
                 .defined((of) => each.values.has(of))
@@ -244,25 +246,27 @@ export function TimeChart({
             }
           />
         ))}
-        <line
-          className={styles.cursor}
-          x1={x(timeOf(date))}
-          x2={x(timeOf(date))}
-          y1={MARGIN.top}
-          y2={height - MARGIN.bottom}
-        />
-        {lines
-          .filter((each) => each.values.has(date))
-          .map((each) => (
-            <circle
-              key={each.id}
-              className={styles[`tone-${each.tone}`]}
-              style={{ fill: 'var(--tone)' }}
-              cx={x(timeOf(date))}
-              cy={y(each.values.get(date) as number)}
-              r={3.5}
-            />
-          ))}
+        <g data-screen-only>
+          <line
+            className={styles.cursor}
+            x1={x(timeOf(date))}
+            x2={x(timeOf(date))}
+            y1={MARGIN.top}
+            y2={height - MARGIN.bottom}
+          />
+          {lines
+            .filter((each) => each.values.has(date))
+            .map((each) => (
+              <circle
+                key={each.id}
+                className={styles[`tone-${each.tone}`]}
+                style={{ fill: 'var(--tone)' }}
+                cx={x(timeOf(date))}
+                cy={y(each.values.get(date) as number)}
+                r={3.5}
+              />
+            ))}
+        </g>
       </svg>
       <input
         className={classes(styles.slider, 'no-print')}

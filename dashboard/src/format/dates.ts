@@ -1,6 +1,9 @@
 /** Dates are ISO texts (`2024-07-01`) everywhere; arithmetic is in UTC, so that no zone moves them. */
 const MILLISECONDS_OF_DAY = 86_400_000;
 
+/** Days between a day and the one of the year before that it is compared with: the same weekday. */
+export const DAYS_OF_YEAR = 364;
+
 export function timeOf(iso: string): number {
   return Date.parse(`${iso}T00:00:00Z`);
 }
@@ -16,5 +19,5 @@ export function daysBetween(from: string, to: string): number {
 
 /** Return the same weekday a year before: 52 weeks, not the calendar's date. */
 export function yearBefore(iso: string): string {
-  return addDays(iso, -364);
+  return addDays(iso, -DAYS_OF_YEAR);
 }

@@ -6,22 +6,32 @@ import ui from './ui.module.css';
 
 const OTHER = 'other';
 
-/** Choice of the horizon: the common ones that the API lists, or any number up to the largest. */
+/**
+ * Choice of the horizon: common ones, or any number up to the largest.
+ *
+ * @param common those to offer; if left out, a week and what the API lists.
+ */
 export function HorizonSelect({
   meta,
   value,
+  common,
   onChange,
 }: {
   meta: Pick<Meta, 'horizons' | 'max_horizon' | 'step'>;
   value: number;
+  common?: readonly number[];
   onChange: (horizon: number) => void;
 }) {
   const { t } = useTranslation();
-  const common = [7, ...meta.horizons].filter((each) => each <= meta.max_horizon);
-  const offered = meta.step === 'day' ? common : [...meta.horizons];
+  const usual = meta.step === 'day' ? [7, ...meta.horizons] : meta.horizons;
+  const reachable = (common ?? usual).filter((each) => each <= meta.max_horizon);
+  const offered = [...new Set(reachable)].sort((a, b) => a - b);
   const [other, setOther] = useState(!offered.includes(value));
   const [typed, setTyped] = useState(String(value));
   const unit = meta.step === 'day' ? 'horizon.days' : 'horizon.weeks';
+  const range = t(meta.step === 'day' ? 'horizon.number' : 'horizon.numberOfWeeks', {
+    most: meta.max_horizon,
+  });
   const choices = offered.map((each) => ({ value: String(each), label: t(unit, { count: each }) }));
   const number = Number(typed);
   const valid = Number.isInteger(number) && number >= 1 && number <= meta.max_horizon;
@@ -41,12 +51,12 @@ export function HorizonSelect({
       />
       {other && (
         <TextField
-          label={t('horizon.number', { most: meta.max_horizon })}
+          label={range}
           type="number"
           min={1}
           max={meta.max_horizon}
           value={typed}
-          fault={!valid && t('horizon.number', { most: meta.max_horizon })}
+          fault={!valid && range}
           onChange={(next) => {
             setTyped(next);
             const wanted = Number(next);

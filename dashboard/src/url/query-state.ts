@@ -56,8 +56,9 @@ export function useQueryState<T>(
   const change = useCallback(
     (next: T) => {
       setSearch(
-        (before) => {
-          const after = new URLSearchParams(before);
+        () => {
+          // the address itself: another value may have changed since this was rendered
+          const after = new URLSearchParams(window.location.search);
           const formatted = codec.format(next);
           if (formatted === null) after.delete(name);
           else after.set(name, formatted);

@@ -1,15 +1,21 @@
 import { useTranslation } from 'react-i18next';
 import { useNodeLabel } from '@/api/nodes';
-import { type Forecast, type History, type Meta, useMeta } from '@/api/queries';
-import { TimeChart } from '@/charts/time-chart';
+import { type Meta, useMeta } from '@/api/queries';
+import { addSteps, newestOf } from '@/api/steps';
+import { type ForecastData, useForecastView } from '@/api/use-forecast-view';
 import { useFormat } from '@/format/use-format';
+import { DayField } from '@/ui/day-field';
 import { HorizonSelect } from '@/ui/horizon-select';
-import { Card, Notice, Page } from '@/ui/layout';
+import { Notice, Page } from '@/ui/layout';
 import { NodePicker } from '@/ui/node-picker';
 import { QueryView } from '@/ui/query-view';
 import ui from '@/ui/ui.module.css';
-import { day, text, useQueryState, whole } from '@/url/query-state';
-import { useForecastLines, useForecastSeries } from './use-forecast-series';
+import { day, flag, text, useQueryState, whole } from '@/url/query-state';
+import { ForecastCard } from './forecast-card';
+import { ForecastStats } from './forecast-stats';
+import { NextPages } from './next-pages';
+import { OriginSelect } from './origin-select';
+import { ReviewStats, useReviewSentence } from './review-stats';
 
 const HORIZON = whole(1, 365);
 
@@ -25,84 +31,100 @@ export default function ForecastPage() {
   );
 }
 
+/** Return the first day that the address names, and how to name another. */
+function useFirstDay(meta: Meta) {
+  const [date, setDate] = useQueryState('date', day, '');
+  const [asOf, setAsOf] = useQueryState('asOf', day, '');
+  return {
+    date: asOf ? addSteps(meta, asOf, 1) : date,
+    change: (next: string) => {
+      setAsOf('');
+      setDate(next === addSteps(meta, newestOf(meta), 1) ? '' : next);
+    },
+    lookBackFrom: (origin: string) => {
+      setDate('');
+      setAsOf(origin);
+    },
+  };
+}
+
 function ForecastOfNode({ meta }: { meta: Meta }) {
   const { t } = useTranslation();
   const nodeLabel = useNodeLabel();
-  const format = useFormat();
   const [node, setNode] = useQueryState('node', text, 'total');
   const [horizon, setHorizon] = useQueryState('horizon', HORIZON, meta.step === 'day' ? 30 : 8);
-  const [date] = useQueryState('date', day, '');
-  const series = useForecastSeries(meta, { node, horizon, date });
-  const sum = series.forecast.data?.periods[0];
+  const [adjusted, setAdjusted] = useQueryState('adjusted', flag, false);
+  const first = useFirstDay(meta);
+  const isPast = first.date !== '' && first.date <= newestOf(meta);
+  const view = useForecastView(meta, {
+    node,
+    horizon,
+    date: first.date,
+    adjusted: adjusted && !isPast, // what was said then had none of today's overrides
+  });
   return (
     <Page
       title={`${t('forecast.title')}: ${nodeLabel(node)}`}
-      lead={
-        sum &&
-        t('forecast.lead', {
-          days: format.days(sum.first, sum.last),
-          units: format.units(sum.prediction),
-          lower: format.units(sum.lower_80),
-          upper: format.units(sum.upper_80),
-        })
-      }
+      lead={<Lead view={view} />}
       controls={
         <>
           <div className={ui.grow}>
             <NodePicker value={node} onChange={setNode} />
           </div>
           <HorizonSelect meta={meta} value={horizon} onChange={setHorizon} />
+          <DayField
+            label={t(meta.step === 'day' ? 'forecast.first' : 'forecast.firstWeek')}
+            value={view.first}
+            min={meta.forecast.first as string}
+            max={addSteps(meta, meta.forecast.last as string, 1 - horizon)}
+            onChange={first.change}
+          />
+          <OriginSelect
+            meta={meta}
+            value={isPast ? addSteps(meta, view.first, -1) : ''}
+            onChange={first.lookBackFrom}
+          />
         </>
       }
     >
-      <Card>
-        <QueryView query={series.forecast}>
-          {(forecast) => (
-            <ForecastChart
+      <QueryView query={view.forecast} height="30rem">
+        {(forecast) => (
+          <>
+            {forecast.in_sample && <Notice tone="warn">{t('inSample')}</Notice>}
+            {isPast ? (
+              <ReviewStats meta={meta} forecast={forecast} />
+            ) : (
+              <ForecastStats meta={meta} forecast={forecast} view={view} />
+            )}
+            <ForecastCard
               forecast={forecast}
-              history={series.history.data}
-              previous={series.previous.data}
+              view={view}
+              adjusted={adjusted}
+              onAdjust={isPast ? undefined : setAdjusted}
             />
-          )}
-        </QueryView>
-      </Card>
+            <NextPages node={node} horizon={horizon} date={first.date} />
+          </>
+        )}
+      </QueryView>
     </Page>
   );
 }
 
-export function ForecastChart({
-  forecast,
-  history,
-  previous,
-}: {
-  forecast: Forecast;
-  history: History | undefined;
-  previous: History | undefined;
-}) {
+/** The sentence that answers the question of the page. */
+function Lead({ view: { forecast, past } }: { view: ForecastData }) {
   const { t } = useTranslation();
-  const { units, days } = useFormat();
-  const nodeLabel = useNodeLabel();
-  const { lines, bands } = useForecastLines(forecast, history, previous);
-  const sum = forecast.periods[0];
+  const { days, units } = useFormat();
+  const review = useReviewSentence(past ? forecast.data : undefined);
+  const sum = forecast.data?.periods[0];
+  if (forecast.isPlaceholderData) return t('state.loading');
+  if (review) return review;
   return (
-    <>
-      {forecast.in_sample && <Notice tone="warn">{t('inSample')}</Notice>}
-      <TimeChart
-        title={`${t('chart.forecast')}: ${nodeLabel(forecast.node)}`}
-        summary={
-          sum
-            ? t('forecast.lead', {
-                days: days(sum.first, sum.last),
-                units: units(sum.prediction),
-                lower: units(sum.lower_80),
-                upper: units(sum.upper_80),
-              })
-            : ''
-        }
-        lines={lines}
-        bands={bands}
-        origin={forecast.origin}
-      />
-    </>
+    sum &&
+    t('forecast.lead', {
+      days: days(sum.first, sum.last),
+      units: units(sum.prediction),
+      lower: units(sum.lower_80),
+      upper: units(sum.upper_80),
+    })
   );
 }

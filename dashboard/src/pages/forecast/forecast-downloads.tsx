@@ -1,0 +1,124 @@
+import type { RefObject } from 'react';
+import { useTranslation } from 'react-i18next';
+import { isAdjusted, withOverrides } from '@/api/adjusted';
+import { api } from '@/api/client';
+import { useNodeLabel } from '@/api/nodes';
+import type { Forecast, History } from '@/api/queries';
+import { useFormat } from '@/format/use-format';
+import { DownloadMenu } from '@/ui/download-menu';
+import { saveFile } from '@/ui/save-file';
+import { exportTable } from './export-table';
+
+/** Return the API's own table of a forecast. */
+async function csvOf(forecast: Forecast): Promise<Blob> {
+  const { node, date, horizon } = forecast;
+  const intervals = forecast.forecast[0]?.intervals.map((each) => each.level) ?? [];
+  const { data } = await api.POST('/forecast', {
+    body: withOverrides({ node, date, horizon, intervals }, isAdjusted(forecast)),
+    headers: { Accept: 'text/csv' },
+    parseAs: 'blob',
+  });
+  return data as Blob;
+}
+
+/** Return a name for a file of a forecast, of characters that every system allows. */
+export function fileName({ node, date }: Forecast): string {
+  return `forecast-${node.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '')}-${date}`;
+}
+
+/** Return the days of a forecast in words that both its files have. */
+function useBasis(forecast: Forecast) {
+  const { t } = useTranslation();
+  const nodeLabel = useNodeLabel();
+  const { day, days, units } = useFormat();
+  const sum = forecast.periods[0];
+  const title = `${t('chart.forecast')}: ${nodeLabel(forecast.node)}`;
+  const lead = sum
+    ? t('forecast.lead', {
+        days: days(sum.first, sum.last),
+        units: units(sum.prediction),
+        lower: units(sum.lower_80),
+        upper: units(sum.upper_80),
+      })
+    : '';
+  const model = t('forecast.basis.model', {
+    version: forecast.model_version,
+    trained: day(forecast.model_trained_through),
+    origin: day(forecast.origin),
+  });
+  const warnings = [
+    ...(forecast.in_sample ? [t('inSample')] : []),
+    ...(isAdjusted(forecast) ? [t('forecast.overrides.intervals')] : []),
+  ];
+  return { title, lead, model, warnings };
+}
+
+/** Files of a forecast: the API's table, a workbook, a document, and a picture of the chart. */
+export function ForecastDownloads({
+  forecast,
+  previous,
+  chart,
+}: {
+  forecast: Forecast;
+  previous: History | undefined;
+  /** What holds the chart. */
+  chart: RefObject<HTMLElement | null>;
+}) {
+  const { t } = useTranslation();
+  const { day, units } = useFormat();
+  const { title, lead, model, warnings } = useBasis(forecast);
+  const name = fileName(forecast);
+  const table = exportTable(t, forecast, previous);
+  const drawn = () => chart.current?.querySelector('figure svg') as SVGSVGElement;
+
+  async function saveExcel(): Promise<void> {
+    const { excelOf } = await import('@/charts/export/excel');
+    const rows = [
+      [t('forecast.export.node'), title],
+      [t('forecast.export.days'), lead],
+      [t('forecast.export.model'), [model, ...warnings].join(' ')],
+      [t('forecast.export.address'), window.location.href],
+    ] as const;
+    const basis = { name: t('forecast.export.basis'), rows };
+    saveFile(`${name}.xlsx`, await excelOf(t('chart.forecast'), table, basis));
+  }
+
+  async function savePdf(): Promise<void> {
+    const { pdfOf } = await import('@/charts/export/pdf');
+    const pdf = await pdfOf({
+      title,
+      paragraphs: [lead, ...warnings, model],
+      chart: drawn(),
+      columns: table.columns.map(({ label, kind }) => ({ label, numeric: kind === 'number' })),
+      rows: table.rows.map(([date, ...values]) => [
+        day(String(date)),
+        ...values.map((value) => units(value as number | null)),
+      ]),
+    });
+    saveFile(`${name}.pdf`, pdf);
+  }
+
+  async function savePng(): Promise<void> {
+    const { pngOf } = await import('@/charts/export/png');
+    saveFile(`${name}.png`, await pngOf(drawn(), title));
+  }
+
+  return (
+    <DownloadMenu
+      items={[
+        {
+          label: t('action.csv'),
+          run: async () => saveFile(`${name}.csv`, await csvOf(forecast)),
+        },
+        { label: t('action.excel'), run: saveExcel },
+        { label: t('action.pdf'), run: savePdf },
+        { label: t('action.png'), run: savePng },
+      ]}
+      explain={(error) =>
+        error instanceof Error && error.name === 'UnprintableText' && 'text' in error
+          ? t('forecast.export.letters', { text: error.text as string })
+          : undefined
+      }
+    />
+  );
+}
