@@ -141,11 +141,12 @@ export interface ExceptionsRequest {
 }
 
 /** Nodes that a planner looks at first. */
-export function useExceptions(query: ExceptionsRequest) {
+export function useExceptions(query: ExceptionsRequest, options: { enabled?: boolean } = {}) {
   return useQuery({
     queryKey: ['exceptions', query],
     queryFn: ({ signal }) =>
       content<Exceptions>(api.GET('/exceptions', { params: { query }, signal })),
     placeholderData: keepPreviousData,
+    ...options,
   });
 }

@@ -10,10 +10,12 @@ export function ForecastChart({
   forecast,
   history,
   previous,
+  height,
 }: {
   forecast: Forecast;
   history: History | undefined;
   previous: History | undefined;
+  height?: number;
 }) {
   const { t } = useTranslation();
   const { units, days } = useFormat();
@@ -36,6 +38,7 @@ export function ForecastChart({
       lines={lines}
       bands={bands}
       origin={forecast.origin}
+      {...(height ? { height } : {})}
     />
   );
 }

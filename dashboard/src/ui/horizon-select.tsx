@@ -26,8 +26,10 @@ export function HorizonSelect({
   const usual = meta.step === 'day' ? [7, ...meta.horizons] : meta.horizons;
   const reachable = (common ?? usual).filter((each) => each <= meta.max_horizon);
   const offered = [...new Set(reachable)].sort((a, b) => a - b);
-  const [other, setOther] = useState(!offered.includes(value));
-  const [typed, setTyped] = useState(String(value));
+  const [wantsOther, setWantsOther] = useState(false);
+  const [draft, setDraft] = useState({ typed: '', of: Number.NaN }); // of another value: outdated
+  const other = wantsOther || !offered.includes(value);
+  const typed = draft.of === value ? draft.typed : String(value);
   const unit = meta.step === 'day' ? 'horizon.days' : 'horizon.weeks';
   const range = t(meta.step === 'day' ? 'horizon.number' : 'horizon.numberOfWeeks', {
     most: meta.max_horizon,
@@ -42,11 +44,8 @@ export function HorizonSelect({
         value={other ? OTHER : String(value)}
         choices={[...choices, { value: OTHER, label: t('horizon.other') }]}
         onChange={(choice) => {
-          setOther(choice === OTHER);
-          if (choice !== OTHER) {
-            setTyped(choice);
-            onChange(Number(choice));
-          }
+          setWantsOther(choice === OTHER);
+          if (choice !== OTHER) onChange(Number(choice));
         }}
       />
       {other && (
@@ -58,10 +57,11 @@ export function HorizonSelect({
           value={typed}
           fault={!valid && range}
           onChange={(next) => {
-            setTyped(next);
             const wanted = Number(next);
-            if (Number.isInteger(wanted) && wanted >= 1 && wanted <= meta.max_horizon)
-              onChange(wanted);
+            const usable = Number.isInteger(wanted) && wanted >= 1 && wanted <= meta.max_horizon;
+            setWantsOther(true); // a common number may be the beginning of another
+            setDraft({ typed: next, of: usable ? wanted : value });
+            if (usable) onChange(wanted);
           }}
         />
       )}

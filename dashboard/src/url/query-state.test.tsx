@@ -2,7 +2,7 @@ import { screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
 import { renderAt } from '@/test/render';
-import { day, list, oneOf, useQueryState, whole } from './query-state';
+import { day, list, oneOf, text, useQueryState, whole } from './query-state';
 
 const HORIZON = whole(1, 90);
 
@@ -15,7 +15,27 @@ function Horizon() {
   );
 }
 
+function Both() {
+  const [node, setNode] = useQueryState('node', text, 'total');
+  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, 30);
+  const change = () => {
+    setNode('store:1');
+    setHorizon(7);
+  };
+  return (
+    <button type="button" onClick={change}>
+      {node} {horizon}
+    </button>
+  );
+}
+
 describe('a value in the address', () => {
+  it('is kept when another one changes at the same time', async () => {
+    renderAt('/forecasts', <Both />);
+    await userEvent.click(screen.getByRole('button'));
+    expect(screen.getByRole('button')).toHaveTextContent('store:1 7');
+  });
+
   it('is read from the address', () => {
     renderAt('/forecasts?horizon=7', <Horizon />);
     expect(screen.getByRole('button')).toHaveTextContent('7');

@@ -2,4 +2,78 @@ import type { overview as english } from '../en/overview';
 
 export const overview: typeof english = {
   title: 'Resumen',
+  lead: {
+    units: 'Se venderán {{units}} unidades {{days}}.',
+    more: 'Es un {{share}} más que el año anterior.',
+    less: 'Es un {{share}} menos que el año anterior.',
+    known: 'Se conocen las ventas hasta el {{day}}.',
+  },
+  stats: {
+    week: 'La próxima semana',
+    all: 'En los próximos {{length}}',
+    band: '80 %: {{lower}} – {{upper}}',
+    year: 'Frente al año anterior',
+    known: 'Ventas conocidas hasta',
+    age_zero: 'Lo más nuevo posible',
+    age_one: '{{count}} día de retraso',
+    age_other: '{{count}} días de retraso',
+    release: 'Modelo entrenado hasta',
+  },
+  freshness: {
+    demo: 'Son los datos de demostración. Terminan el {{day}} y no se renuevan.',
+    degraded: 'Parte del servicio está afectada',
+    quality_one: '{{count}} aviso sobre el modelo',
+    quality_other: '{{count}} avisos sobre el modelo',
+  },
+  chart: { title: 'Todas las ventas', open: 'Abrir el pronóstico' },
+  exceptions: {
+    title: 'Mire esto primero',
+    kind: 'Tipo',
+    level: 'Nivel',
+    all: 'Todo',
+    option: '{{title}} ({{count}})',
+    more: 'Mostrar los {{count}}',
+    none: 'Nada llama la atención. Todos los pronósticos están cerca de lo esperable.',
+    notChecked_one: 'No se pudo buscar {{count}} tipo',
+    notChecked_other: 'No se pudieron buscar {{count}} tipos',
+    stake: '{{change}} unidades',
+    inSample:
+      'El modelo se entrenó con estos días: su pronóstico se les ajusta mejor de lo que hará.',
+    kinds: {
+      'last-year': {
+        title: 'Distinto del año pasado',
+        means:
+          'El pronóstico está lejos de lo vendido en los mismos días de la semana un año antes.',
+        text: '{{days}}: {{forecast}} previstas, {{reference}} vendidas el año anterior.',
+      },
+      recent: {
+        title: 'Distinto de las últimas semanas',
+        means: 'El pronóstico está lejos del ritmo de las últimas cuatro semanas.',
+        text: '{{days}}: {{forecast}} previstas, {{reference}} al ritmo de las últimas cuatro semanas.',
+      },
+      'outside-band': {
+        title: 'Vendido distinto de lo previsto',
+        means:
+          'Las ventas de las últimas cuatro semanas quedan fuera del intervalo que se pronosticó.',
+        text: '{{days}}: {{reference}} vendidas, {{forecast}} previstas.',
+      },
+      stockout: {
+        title: 'Dejó de venderse',
+        means: 'Suele venderse y últimamente no vendió nada: quizá esté agotado.',
+        text: 'Nada vendido {{days}}, lo habitual serían {{forecast}}.',
+      },
+      promotion: {
+        title: 'Otras promociones que hasta ahora',
+        means:
+          'Hay muchas más o muchas menos promociones previstas que en las últimas cuatro semanas.',
+        text: '{{days}}: {{forecast}} previstas, {{reference}} al ritmo de las últimas cuatro semanas.',
+      },
+      'new-series': {
+        title: 'Nuevo',
+        means:
+          'Anunciado o vendido por primera vez en las últimas cuatro semanas: el pronóstico tiene poco en que apoyarse.',
+        text: '{{days}}: {{forecast}} previstas, {{reference}} vendidas en otros tantos días antes.',
+      },
+    },
+  },
 };

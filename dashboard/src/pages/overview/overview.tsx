@@ -1,11 +1,102 @@
 import { useTranslation } from 'react-i18next';
-import { EmptyState, Page } from '@/ui/layout';
+import { shareAbove, yearBeforeSum } from '@/api/comparisons';
+import { type Meta, useForecast, useMeta } from '@/api/queries';
+import { newestOf } from '@/api/steps';
+import { type ForecastData, useForecastView } from '@/api/use-forecast-view';
+import { ForecastChart } from '@/charts/forecast-chart';
+import { useFormat } from '@/format/use-format';
+import { ButtonLink } from '@/ui/button';
+import { HorizonSelect } from '@/ui/horizon-select';
+import { Card, Page } from '@/ui/layout';
+import { QueryView } from '@/ui/query-view';
+import { linkTo } from '@/url/links';
+import { useQueryState, whole } from '@/url/query-state';
+import { ExceptionsCard } from './exceptions-card';
+import { Freshness } from './freshness';
+import { OverviewStats } from './overview-stats';
+
+const HORIZON = whole(1, 365);
+const COMMON_DAYS = [7, 14, 28, 56, 90];
+const FOUR_WEEKS = { day: 28, week: 4 } as const;
+const ONE_WEEK = { day: 7, week: 1 } as const;
 
 export default function Overview() {
   const { t } = useTranslation();
-  return (
+  const meta = useMeta();
+  return meta.data ? (
+    <OverviewOf meta={meta.data} />
+  ) : (
     <Page title={t('overview.title')}>
-      <EmptyState>{t('state.empty')}</EmptyState>
+      <QueryView query={meta}>{() => null}</QueryView>
     </Page>
   );
+}
+
+function OverviewOf({ meta }: { meta: Meta }) {
+  const { t } = useTranslation();
+  const usual = Math.min(FOUR_WEEKS[meta.step], meta.max_horizon);
+  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, usual);
+  const view = useForecastView(meta, { node: 'total', horizon, date: '' });
+  const week = useForecast({
+    node: 'total',
+    horizon: Math.min(ONE_WEEK[meta.step], meta.max_horizon),
+    period: 'horizon',
+    intervals: [80],
+  });
+  return (
+    <Page
+      title={t('overview.title')}
+      lead={<Lead meta={meta} view={view} />}
+      controls={
+        <HorizonSelect
+          meta={meta}
+          value={horizon}
+          {...(meta.step === 'day' ? { common: COMMON_DAYS } : {})}
+          onChange={setHorizon}
+        />
+      }
+    >
+      <Freshness />
+      <OverviewStats meta={meta} view={view} week={week.data} />
+      <Card
+        title={t('overview.chart.title')}
+        actions={
+          <ButtonLink href={linkTo('forecast', { node: 'total', horizon })}>
+            {t('overview.chart.open')}
+          </ButtonLink>
+        }
+      >
+        <QueryView query={view.forecast} height="20rem">
+          {(forecast) => (
+            <ForecastChart
+              forecast={forecast}
+              history={view.history}
+              previous={view.previous}
+              height={240}
+            />
+          )}
+        </QueryView>
+      </Card>
+      <ExceptionsCard meta={meta} horizon={horizon} />
+    </Page>
+  );
+}
+
+/** What will sell, how that compares, and how new the data are. */
+function Lead({ meta, view }: { meta: Meta; view: ForecastData }) {
+  const { t } = useTranslation();
+  const { days, units, share, day } = useFormat();
+  const { data: forecast, isPlaceholderData } = view.forecast;
+  const sum = forecast?.periods[0];
+  if (isPlaceholderData) return t('state.loading');
+  if (forecast === undefined || sum === undefined) return null;
+  const above = shareAbove(sum.prediction, yearBeforeSum(forecast, view.previous));
+  return [
+    t('overview.lead.units', { units: units(sum.prediction), days: days(sum.first, sum.last) }),
+    above !== null &&
+      t(above < 0 ? 'overview.lead.less' : 'overview.lead.more', { share: share(Math.abs(above)) }),
+    t('overview.lead.known', { day: day(newestOf(meta)) }),
+  ]
+    .filter(Boolean)
+    .join(' ');
 }

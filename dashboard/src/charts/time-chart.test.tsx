@@ -1,0 +1,101 @@
+import { fireEvent, render, screen } from '@testing-library/react';
+import { expect, test } from 'vitest';
+import { type BandOfChart, type LineOfChart, TimeChart } from './time-chart';
+
+const SOLD: LineOfChart = {
+  id: 'actual',
+  label: 'Sold',
+  tone: 'actual',
+  values: new Map([
+    ['2024-06-01', 10],
+    ['2024-06-02', 20],
+    // the third is not known
+    ['2024-06-04', 40],
+  ]),
+};
+const FORECAST: LineOfChart = {
+  id: 'forecast',
+  label: 'Forecast',
+  tone: 'forecast',
+  values: new Map([
+    ['2024-06-03', 31],
+    ['2024-06-04', 41],
+  ]),
+};
+const BAND: BandOfChart = {
+  id: 'band-80',
+  label: '80 % interval',
+  tone: 'forecast',
+  lower: new Map([['2024-06-04', 35]]),
+  upper: new Map([['2024-06-04', 55]]),
+};
+
+function renderChart(origin?: string) {
+  render(
+    <TimeChart
+      title="Forecast: Everything"
+      summary="81 units in two days."
+      lines={[SOLD, FORECAST]}
+      bands={[BAND]}
+      origin={origin}
+    />,
+  );
+  return screen.getByRole<HTMLInputElement>('slider');
+}
+
+/** Return the cells of the table, row by row. */
+function cells(): string[][] {
+  return [...document.querySelectorAll('tbody tr')].map((row) =>
+    [...row.children].map((cell) => cell.textContent),
+  );
+}
+
+test('has a name and says in a sentence what it shows', () => {
+  renderChart();
+  expect(screen.getByRole('figure')).toHaveAccessibleName(
+    'Forecast: Everything. 81 units in two days.',
+  );
+});
+
+test('has a table of the very values, with a dash where there is none', () => {
+  renderChart();
+  expect(cells()).toEqual([
+    ['Jun 1, 2024', '10', '–', '–'],
+    ['Jun 2, 2024', '20', '–', '–'],
+    ['Jun 3, 2024', '–', '31', '–'],
+    ['Jun 4, 2024', '40', '41', '35 – 55'],
+  ]);
+});
+
+test('leaves a gap in a line where a day is not known', () => {
+  renderChart();
+  const path = document.querySelector('path[data-label="Sold"]')?.getAttribute('d') ?? '';
+  const parts = path.split('M').filter(Boolean);
+  expect(parts).toHaveLength(2); // two days, and the one after the gap
+  expect(parts[0]?.match(/L/g)).toHaveLength(1);
+  expect(parts[1]).not.toMatch(/L\d/);
+});
+
+test('begins at the first day ahead, and the slider reads the values of each day', () => {
+  const slider = renderChart('2024-06-02');
+  expect(slider).toHaveAttribute('aria-valuetext', 'Jun 3, 2024: Forecast 31');
+  fireEvent.change(slider, { target: { value: '3' } });
+  expect(slider).toHaveAttribute(
+    'aria-valuetext',
+    'Jun 4, 2024: Sold 40, Forecast 41, 80 % interval 35 – 55',
+  );
+  fireEvent.change(slider, { target: { value: '0' } });
+  expect(slider).toHaveAttribute('aria-valuetext', 'Jun 1, 2024: Sold 10');
+});
+
+test('has a cursor that the keyboard moves', () => {
+  const slider = renderChart();
+  expect(slider).toHaveAttribute('min', '0');
+  expect(slider).toHaveAttribute('max', '3');
+  expect(slider.tabIndex).toBe(0);
+});
+
+test('shows nothing where there are no days', () => {
+  render(<TimeChart title="None" summary="" lines={[]} />);
+  expect(screen.queryByRole('figure')).toBeNull();
+});

@@ -1,0 +1,240 @@
+import { fireEvent, screen, waitFor } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { HttpResponse, http } from 'msw';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Schemas } from '@/api/client';
+import { FORECAST_API, forecastAnswer } from '@/test/forecasts';
+import { renderAt } from '@/test/render';
+import { server } from '@/test/server';
+import * as files from '@/ui/save-file';
+import ForecastPage from './forecast';
+
+type ForecastBody = Schemas['ForecastRequest'] & { adjusted?: boolean };
+
+/** Record the requests of forecasts, and answer them. */
+function recordForecasts(answer: (body: ForecastBody) => object = forecastAnswer): ForecastBody[] {
+  const bodies: ForecastBody[] = [];
+  server.use(
+    http.post('*/forecast', async ({ request }) => {
+      const body = (await request.json()) as ForecastBody;
+      bodies.push(body);
+      return HttpResponse.json(answer(body));
+    }),
+  );
+  return bodies;
+}
+
+/** Answer as an API that knows overrides: 10 units more a day where they are applied. */
+function adjustable(body: ForecastBody): object {
+  const answer = forecastAnswer(body);
+  const adjusted = body.adjusted ?? false;
+  const adjust = <T extends { prediction: number }>(each: T, by: number) =>
+    adjusted ? { ...each, prediction: each.prediction + by, statistical: each.prediction } : each;
+  return {
+    ...answer,
+    adjusted,
+    forecast: answer.forecast.map((each) => adjust(each, 10)),
+    periods: answer.periods.map((each) => adjust(each, 10 * each.days)),
+  };
+}
+
+function statOf(name: string): HTMLElement {
+  return screen.getByText(name, { selector: 'dt' }).parentElement as HTMLElement;
+}
+
+beforeEach(() => server.use(...FORECAST_API));
+
+describe('a forecast', () => {
+  test('says its sum with an interval, and how it compares with the past', async () => {
+    renderAt('/forecasts?horizon=15', <ForecastPage />);
+    expect(
+      await screen.findByText(/: 1,500 units, between 1,350 and 1,650 with 80 % certainty\.$/, {
+        selector: 'p',
+      }),
+    ).toBeVisible();
+    expect(statOf('All 15 days')).toHaveTextContent('95 %: 1,200 – 1,800');
+    await waitFor(() => expect(statOf('Against the year before')).toHaveTextContent('+11.1%'));
+    expect(statOf('Against the year before')).toHaveTextContent('1,350 sold');
+    await waitFor(() => expect(statOf('Against the period before')).toHaveTextContent('+25%'));
+  });
+
+  test('has no change to a year whose sales are not known', async () => {
+    server.use(
+      http.post('*/historical', async ({ request }) => {
+        const { node, from } = (await request.json()) as Schemas['HistoricalRequest'];
+        const days = [{ date: from, units: null, onpromotion: null, covariates: {} }];
+        return HttpResponse.json({ node, level: 'total', days, next: null, snapshot: {} });
+      }),
+    );
+    renderAt('/forecasts', <ForecastPage />);
+    await screen.findByText('Against the year before');
+    expect(statOf('Against the year before')).toHaveTextContent(
+      '–Sales of that time are not known',
+    );
+  });
+
+  test('leads to the reasons, the what-if and the overrides of the same node and days', async () => {
+    renderAt('/forecasts?node=store:1&horizon=7&date=2024-07-05', <ForecastPage />);
+    const why = await screen.findByRole('link', { name: 'Why this forecast?' });
+    const query = '?node=store%3A1&horizon=7&date=2024-07-05';
+    expect(why).toHaveAttribute('href', `/explain${query}`);
+    expect(screen.getByRole('link', { name: 'What if…?' })).toHaveAttribute(
+      'href',
+      `/what-if${query}`,
+    );
+    expect(screen.getByRole('link', { name: 'Override it' })).toHaveAttribute(
+      'href',
+      `/plan${query}`,
+    );
+  });
+
+  test('asks for the first day that is typed, and not for one out of reach', async () => {
+    const bodies = recordForecasts();
+    renderAt('/forecasts?horizon=7', <ForecastPage />);
+    const field = await screen.findByLabelText('First day');
+    fireEvent.change(field, { target: { value: '2031-01-01' } });
+    expect(screen.getByRole('alert')).toHaveTextContent('Choose a day from');
+    fireEvent.change(field, { target: { value: '2024-07-10' } });
+    await waitFor(() => expect(bodies.at(-1)?.date).toBe('2024-07-10'));
+    expect(bodies.map((body) => body.date)).not.toContain('2031-01-01');
+    expect(window.location.search).toContain('date=2024-07-10');
+  });
+
+  test('shows the problem of the API with its request id', async () => {
+    server.use(
+      http.post('*/forecast', () =>
+        HttpResponse.json(
+          {
+            status: 400,
+            code: 'INVALID_NODE',
+            detail: '/node: There is no node store:9.',
+            request_id: 'id-1',
+            errors: [],
+          },
+          { status: 400 },
+        ),
+      ),
+    );
+    renderAt('/forecasts?node=store:9', <ForecastPage />);
+    const alert = await screen.findByRole('alert');
+    expect(alert).toHaveTextContent('There is no node store:9.');
+    expect(alert).toHaveTextContent('id-1');
+  });
+});
+
+describe('what was said earlier', () => {
+  test('is compared with what came, in words', async () => {
+    const bodies = recordForecasts();
+    renderAt('/forecasts?asOf=2024-06-09&horizon=15', <ForecastPage />);
+    expect(
+      await screen.findByText(
+        /^Said on Jun 9, 2024: 1,500 for .* Sold: 1,350\. That was 150 too much \(11\.1% of what was sold\)\.$/,
+      ),
+    ).toBeVisible();
+    expect(bodies.at(0)?.date).toBe('2024-06-10');
+    expect(statOf('Typical miss of a day')).toHaveTextContent('10');
+    expect(statOf('Within the 80 % interval')).toHaveTextContent('15 of 15');
+    expect(screen.queryByText(/trained on days shown here/)).toBeNull();
+  });
+
+  test('is compared only on days whose sales are known', async () => {
+    renderAt('/forecasts?asOf=2024-06-23&horizon=30', <ForecastPage />);
+    expect(await screen.findByText('So far 7 of 30 days can be compared.')).toBeVisible();
+    expect(statOf('Said')).toHaveTextContent('700');
+    expect(statOf('Sold')).toHaveTextContent('630');
+  });
+
+  test('is marked where the model was trained on these days', async () => {
+    renderAt('/forecasts?asOf=2024-05-05', <ForecastPage />);
+    expect(await screen.findByText(/trained on days shown here/)).toBeVisible();
+  });
+
+  test('is chosen by week and kept in the address', async () => {
+    renderAt('/forecasts?date=2024-07-10', <ForecastPage />);
+    const select = await screen.findByLabelText('As we saw it on');
+    await userEvent.selectOptions(select, 'Jun 16, 2024 (2 weeks ago)');
+    expect(await screen.findByText(/^Said on Jun 16, 2024/)).toBeVisible();
+    expect(window.location.search).toBe('?asOf=2024-06-16');
+    await userEvent.selectOptions(select, 'Newest: sales to Jun 30, 2024');
+    expect(await screen.findByText(/with 80 % certainty/, { selector: 'p' })).toBeVisible();
+    expect(window.location.search).toBe('');
+  });
+});
+
+describe('overrides', () => {
+  test('are not offered by an API that does not know them', async () => {
+    renderAt('/forecasts', <ForecastPage />);
+    await screen.findByText('Go on with Everything');
+    expect(screen.queryByRole('checkbox')).toBeNull();
+  });
+
+  test('are drawn beside the model’s own forecast', async () => {
+    const bodies = recordForecasts(adjustable);
+    renderAt('/forecasts?horizon=7', <ForecastPage />);
+    await userEvent.click(await screen.findByLabelText('With overrides'));
+    await waitFor(() => expect(statOf('All 7 days')).toHaveTextContent('770'));
+    expect(bodies.at(-1)?.adjusted).toBe(true);
+    expect(window.location.search).toContain('adjusted=1');
+    expect(statOf('Without overrides')).toHaveTextContent('700');
+    expect(statOf('Without overrides')).toHaveTextContent('+70 by overrides');
+    const row = screen
+      .getByText('Jul 1, 2024', { selector: 'th' })
+      .closest('tr') as HTMLTableRowElement;
+    const cells = [...row.cells].map((cell) => cell.textContent);
+    expect(cells.slice(1, 4)).toEqual(['–', '100', '110']);
+  });
+});
+
+describe('a download', () => {
+  test('of CSV is the table of the API', async () => {
+    const saved = vi.spyOn(files, 'saveFile').mockImplementation(() => undefined);
+    server.use(
+      http.post('*/forecast', async ({ request }) => {
+        const body = (await request.clone().json()) as ForecastBody;
+        return request.headers.get('accept') === 'text/csv'
+          ? HttpResponse.text(`node,date\n${body.node},${body.date},${body.period ?? ''}`)
+          : HttpResponse.json(forecastAnswer(body));
+      }),
+    );
+    renderAt('/forecasts?node=store:1&horizon=7', <ForecastPage />);
+    await userEvent.click(await screen.findByText('CSV'));
+    await waitFor(() => expect(saved).toHaveBeenCalled());
+    const [name, content] = saved.mock.calls[0] as [string, Blob];
+    expect(name).toBe('forecast-store-1-2024-07-01.csv');
+    expect(await content.text()).toBe('node,date\nstore:1,2024-07-01,');
+  });
+
+  test('that the API refuses shows why', async () => {
+    server.use(
+      http.post('*/forecast', async ({ request }) =>
+        request.headers.get('accept') === 'text/csv'
+          ? HttpResponse.json(
+              { status: 403, code: 'FORBIDDEN', detail: 'No.', request_id: 'id-2', errors: [] },
+              { status: 403 },
+            )
+          : HttpResponse.json(forecastAnswer((await request.json()) as ForecastBody)),
+      ),
+    );
+    renderAt('/forecasts', <ForecastPage />);
+    await userEvent.click(await screen.findByText('CSV'));
+    expect(await screen.findByText('id-2')).toBeInTheDocument();
+  });
+
+  test('of Excel is a workbook', async () => {
+    const saved = vi.spyOn(files, 'saveFile').mockImplementation(() => undefined);
+    renderAt('/forecasts', <ForecastPage />);
+    await userEvent.click(await screen.findByText('Excel'));
+    await waitFor(() => expect(saved).toHaveBeenCalled(), { timeout: 5000 });
+    const [name, content] = saved.mock.calls[0] as [string, Blob];
+    expect(name).toMatch(/\.xlsx$/);
+    expect(content.size).toBeGreaterThan(1000);
+  });
+});
+
+test('the address of the page can be copied', async () => {
+  const user = userEvent.setup();
+  renderAt('/forecasts?node=store:1', <ForecastPage />);
+  await user.click(await screen.findByRole('button', { name: 'Copy link' }));
+  expect(await screen.findByRole('button', { name: 'Copied' })).toBeVisible();
+  expect(await navigator.clipboard.readText()).toContain('/forecasts?node=store:1');
+});

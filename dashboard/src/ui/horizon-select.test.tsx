@@ -1,0 +1,53 @@
+import { fireEvent, render, screen } from '@testing-library/react';
+import { expect, test, vi } from 'vitest';
+import { META } from '@/test/forecasts';
+import { HorizonSelect } from './horizon-select';
+
+function labels(): (string | null | undefined)[] {
+  return screen.getAllByRole('radio').map((each) => each.parentElement?.textContent);
+}
+
+test('offers a week and the horizons of the API, and chooses one', () => {
+  const change = vi.fn();
+  render(<HorizonSelect meta={META} value={15} onChange={change} />);
+  expect(labels()).toEqual(['7 days', '15 days', '30 days', '60 days', '90 days', 'Other…']);
+  expect(screen.getByLabelText('15 days')).toBeChecked();
+  fireEvent.click(screen.getByLabelText('60 days'));
+  expect(change).toHaveBeenCalledExactlyOnceWith(60);
+});
+
+test('offers no horizon that the model does not reach', () => {
+  const meta = { ...META, max_horizon: 28, horizons: [15] };
+  render(<HorizonSelect meta={meta} value={28} common={[28, 7, 14, 56]} onChange={() => {}} />);
+  expect(labels()).toEqual(['7 days', '14 days', '28 days', 'Other…']);
+});
+
+test('counts weeks where the sales are weekly', () => {
+  const meta = { step: 'week' as const, max_horizon: 13, horizons: [4, 8, 13] };
+  render(<HorizonSelect meta={meta} value={8} onChange={() => {}} />);
+  expect(labels()).toEqual(['4 weeks', '8 weeks', '13 weeks', 'Other…']);
+  fireEvent.click(screen.getByLabelText('Other…'));
+  expect(screen.getByLabelText('Number of weeks, 1 to 13')).toHaveValue(8);
+});
+
+test('takes any number that the model reaches, and says which it does not', () => {
+  const change = vi.fn();
+  render(<HorizonSelect meta={META} value={45} onChange={change} />);
+  const field = screen.getByLabelText('Number of days, 1 to 90');
+  expect(field).toHaveValue(45);
+  for (const wrong of ['91', '0', '2.5', '']) {
+    fireEvent.change(field, { target: { value: wrong } });
+    expect(screen.getByRole('alert')).toHaveTextContent('1 to 90');
+  }
+  expect(change).not.toHaveBeenCalled();
+  fireEvent.change(field, { target: { value: '90' } });
+  expect(change).toHaveBeenCalledExactlyOnceWith(90);
+});
+
+test('follows a value that changes elsewhere', () => {
+  const { rerender } = render(<HorizonSelect meta={META} value={45} onChange={() => {}} />);
+  rerender(<HorizonSelect meta={META} value={30} onChange={() => {}} />);
+  expect(screen.getByLabelText('30 days')).toBeChecked();
+  rerender(<HorizonSelect meta={META} value={50} onChange={() => {}} />);
+  expect(screen.getByLabelText('Number of days, 1 to 90')).toHaveValue(50);
+});
