@@ -28,7 +28,8 @@ export function OverviewStats({
   }
   const length = t(meta.step === 'day' ? 'horizon.days' : 'horizon.weeks', { count: sum.days });
   const sold = yearBeforeSum(forecast, view.previous);
-  const age = health.data?.data_age_days;
+  // the demo's data are always old, which a notice says
+  const age = health.data?.demo ? undefined : health.data?.data_age_days;
   const sums: StatProps[] = [
     sumStat(t('overview.stats.week'), week),
     sumStat(t('overview.stats.all', { length }), forecast),
