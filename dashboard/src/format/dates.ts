@@ -21,3 +21,8 @@ export function daysBetween(from: string, to: string): number {
 export function yearBefore(iso: string): string {
   return addDays(iso, -DAYS_OF_YEAR);
 }
+
+/** Return the number of days from a value of a series to the next. */
+export function daysOfStep(step: 'day' | 'week'): number {
+  return step === 'week' ? 7 : 1;
+}

@@ -1,0 +1,145 @@
+import { screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { HttpResponse, http } from 'msw';
+import { beforeEach, describe, expect, it } from 'vitest';
+import {
+  forecastAnswer,
+  hierarchyAnswer,
+  historyAnswer,
+  metaAnswer,
+  NEWEST,
+  problemAnswer,
+  treeNode,
+} from '@/test/answers';
+import { renderAt } from '@/test/render';
+import { server } from '@/test/server';
+import ComparePage from './compare';
+
+const UNITS: Record<string, number> = { 'store:1': 200, 'store:2': 100, 'family:BOOKS': 50 };
+
+/** Each node sold 100 a day; BOOKS began with a day of nothing. */
+function unitsSold(node: string, at: number): number {
+  return node === 'family:BOOKS' && at === 0 ? 0 : 100;
+}
+
+beforeEach(() => {
+  server.use(
+    http.get('*/meta', () => HttpResponse.json(metaAnswer())),
+    http.get('*/hierarchy', () =>
+      HttpResponse.json(
+        hierarchyAnswer(
+          treeNode('total', 350, [
+            treeNode('store:2', 100),
+            treeNode('store:1', 200),
+            treeNode('store:3', 50),
+            treeNode('store:4', 40),
+          ]),
+        ),
+      ),
+    ),
+    http.post('*/forecast', async ({ request }) => {
+      const { node, horizon } = (await request.json()) as { node: string; horizon: number };
+      const units = UNITS[node];
+      return units === undefined
+        ? HttpResponse.json(problemAnswer(404, 'INVALID_NODE', `There is no node ${node}.`), {
+            status: 404,
+          })
+        : HttpResponse.json(forecastAnswer(node, horizon, units));
+    }),
+    http.post('*/historical', async ({ request }) => {
+      const { node, from, to } = (await request.json()) as Record<'node' | 'from' | 'to', string>;
+      return HttpResponse.json(historyAnswer(node, from, to, (at) => unitsSold(node, at)));
+    }),
+  );
+});
+
+/** Return the row of a node; a search by role is slow in tables as long as those of charts. */
+async function rowOf(node: string): Promise<HTMLElement> {
+  const link = await screen.findByText(node, { selector: 'a' });
+  return link.closest('tr') as HTMLElement;
+}
+
+function cellsOf(row: HTMLElement): (string | null)[] {
+  return [...row.querySelectorAll('td')].map((each) => each.textContent);
+}
+
+async function clickOn(label: string): Promise<void> {
+  await userEvent.click(await screen.findByLabelText(label));
+}
+
+describe('comparison of nodes', () => {
+  it('shows sums, intervals and the change against the year before', async () => {
+    renderAt('/compare?nodes=store:1|store:2&horizon=7', <ComparePage />);
+    await screen.findByText(/Store 1 sells the most, 1,400 units/);
+    expect(cellsOf(await rowOf('Store 1'))).toEqual(['1,400', '1,330 – 1,470', '700', '+100%']);
+  });
+
+  it('leaves the change out where a day of the year before is not known', async () => {
+    server.use(
+      http.post('*/historical', async ({ request }) => {
+        const { node, from, to } = (await request.json()) as Record<'node' | 'from' | 'to', string>;
+        const answer = historyAnswer(node, from, to, (at) => (at === 3 ? null : 100));
+        return HttpResponse.json(answer);
+      }),
+    );
+    renderAt('/compare?nodes=store:1|store:2&horizon=7', <ComparePage />);
+    await screen.findByText(/Store 1 sells the most/);
+    expect(cellsOf(await rowOf('Store 1')).slice(-2)).toEqual(['–', '–']);
+  });
+
+  it('takes a node out and writes the others to the address', async () => {
+    renderAt('/compare?nodes=store:1|store:2|family:BOOKS&horizon=7', <ComparePage />);
+    await rowOf('Store 2');
+    await clickOn('Remove Store 2');
+    expect(new URLSearchParams(window.location.search).get('nodes')).toBe('store:1|family:BOOKS');
+    expect(screen.queryByText('Store 2')).not.toBeInTheDocument();
+  });
+
+  it('divides each line by its own first value, and leaves out one that begins with 0', async () => {
+    renderAt('/compare?nodes=store:1|store:2|family:BOOKS&horizon=7', <ComparePage />);
+    await clickOn('Start = 100');
+    await screen.findByText(/BOOKS is left out: its first value is 0/);
+    const cursor = screen.getByLabelText(/Look at a day/);
+    expect(cursor).toHaveAttribute('aria-valuetext', 'Jul 1, 2024: Store 1 200, Store 2 100');
+    expect(window.location.search).toContain('mode=index');
+  });
+
+  it('offers the largest nodes of the first level where fewer than two are chosen', async () => {
+    renderAt('/compare', <ComparePage />);
+    await userEvent.click(
+      await screen.findByRole('button', { name: 'Compare Store 1, Store 2, and Store 3' }),
+    );
+    expect(new URLSearchParams(window.location.search).get('nodes')).toBe(
+      'store:1|store:2|store:3',
+    );
+  });
+
+  it('takes no more than six nodes', async () => {
+    const nodes = ['1', '2', '3', '4', '5', '6', '7'].map((each) => `store:${each}`);
+    renderAt(`/compare?nodes=${nodes.join('|')}`, <ComparePage />);
+    expect(await screen.findByText(/At most 6 can be compared/)).toBeInTheDocument();
+    expect(screen.getAllByRole('button', { name: /^Remove/ })).toHaveLength(6);
+    expect(screen.queryByRole('combobox')).not.toBeInTheDocument();
+  });
+
+  it('shows the problem of a node beside the others', async () => {
+    renderAt('/compare?nodes=store:1|store:9&horizon=7', <ComparePage />);
+    expect(await screen.findByLabelText('Store 9')).toHaveTextContent('There is no node store:9.');
+    expect(await rowOf('Store 1')).toBeInTheDocument();
+  });
+
+  it('asks for weeks of weekly sales', async () => {
+    const asked: { from: string; to: string }[] = [];
+    server.use(
+      http.get('*/meta', () => HttpResponse.json(metaAnswer({ step: 'week', horizons: [4, 8] }))),
+      http.post('*/historical', async ({ request }) => {
+        asked.push((await request.json()) as { from: string; to: string });
+        return HttpResponse.json(historyAnswer('store:1', NEWEST, NEWEST, () => 1));
+      }),
+    );
+    renderAt('/compare?nodes=store:1&horizon=4', <ComparePage />);
+    await rowOf('Store 1');
+    // the first week ahead is that of 7 July, the last that of 28 July
+    expect(asked).toContainEqual(expect.objectContaining({ from: '2023-07-09', to: '2023-07-30' }));
+  });
+});

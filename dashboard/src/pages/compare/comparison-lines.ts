@@ -1,0 +1,94 @@
+import type { Forecast, History } from '@/api/queries';
+import { actualsOf, predictionsOf, salesOf } from '@/charts/forecast-series';
+import type { ChartTone, LineOfChart } from '@/charts/time-chart';
+
+/** Most nodes of a comparison: so many colours of lines can be told apart. */
+export const MOST_NODES = 6;
+
+/** Units, or each line as a percentage of its own first value. */
+export type Mode = 'units' | 'index';
+
+/** What is known of a node that is compared. */
+export interface ComparedNode {
+  node: string;
+  forecast: Forecast;
+  history: History | undefined;
+  /** Sales on the days of the forecast, a year before. */
+  previous: History | undefined;
+}
+
+/** Figures of a node over the horizon, as the table shows them. */
+export interface ComparedSum {
+  node: string;
+  units: number;
+  lower: number | undefined;
+  upper: number | undefined;
+  /** Sales of the year before; null where a day of them is not known. */
+  previous: number | null;
+  /** Share of those by which the forecast is higher; null where there is nothing to divide by. */
+  change: number | null;
+}
+
+/** Return the tone of a place in the comparison. */
+export function toneAt(at: number): ChartTone {
+  return `series${(at % MOST_NODES) + 1}` as ChartTone;
+}
+
+/** Return the sum of sales, or null unless all so many values are known. */
+export function sumOfKnown(history: History | undefined, count: number): number | null {
+  const known = [...salesOf(history).values()];
+  return known.length === count ? known.reduce((sum, value) => sum + value, 0) : null;
+}
+
+/** Return the figures of a node over the whole horizon. */
+export function sumOf({ node, forecast, previous }: ComparedNode): ComparedSum | null {
+  const whole = forecast.periods[0];
+  if (whole === undefined) return null;
+  const before = sumOfKnown(previous, forecast.forecast.length);
+  return {
+    node,
+    units: whole.prediction,
+    lower: whole.intervals[0]?.lower,
+    upper: whole.intervals[0]?.upper,
+    previous: before,
+    change: before ? whole.prediction / before - 1 : null,
+  };
+}
+
+/** Return a node's sales and, after them, its forecast. */
+function valuesOf({ forecast, history }: ComparedNode): Map<string, number> {
+  return new Map([
+    ...salesOf(history),
+    ...predictionsOf(forecast.forecast),
+    ...actualsOf(forecast.forecast),
+  ]);
+}
+
+/** Return values as percentages of the first, or null where that is 0 or there is none. */
+export function indexed(values: ReadonlyMap<string, number>): Map<string, number> | null {
+  const first = [...values.keys()].sort()[0];
+  const base = first === undefined ? 0 : (values.get(first) as number);
+  if (base === 0) return null;
+  return new Map([...values].map(([date, value]) => [date, (100 * value) / base]));
+}
+
+/** Return a line for each node, and the nodes that have none because they begin with 0. */
+export function linesOf(
+  nodes: readonly ComparedNode[],
+  mode: Mode,
+  tones: ReadonlyMap<string, ChartTone>,
+  label: (node: string) => string,
+): { lines: LineOfChart[]; omitted: string[] } {
+  const lines: LineOfChart[] = [];
+  const omitted: string[] = [];
+  for (const each of nodes) {
+    const units = valuesOf(each);
+    const values = mode === 'index' ? indexed(units) : units;
+    if (values === null) omitted.push(each.node);
+    else {
+      const tone = tones.get(each.node) ?? 'series1';
+      lines.push({ id: each.node, label: label(each.node), tone, values });
+    }
+  }
+  return { lines, omitted };
+}
