@@ -29,10 +29,6 @@ HTMLDialogElement.prototype.close ??= function close(this: HTMLDialogElement) {
 };
 window.scrollTo = vi.fn() as never;
 
-// a page with charts and tables takes seconds on a busy machine
-configure({ asyncUtilTimeout: 10_000 });
-vi.setConfig({ testTimeout: 30_000 });
-
 beforeAll(async () => {
   server.listen({ onUnhandledRequest: 'error' });
   await startTexts();

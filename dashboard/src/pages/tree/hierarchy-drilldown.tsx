@@ -1,0 +1,119 @@
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { useCallback, useMemo, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useNodeLabel } from '@/api/nodes';
+import type { Meta, TreeNode } from '@/api/queries';
+import { classes } from '@/ui/classes';
+import { Skeleton } from '@/ui/layout';
+import { ProblemNotice } from '@/ui/problem-notice';
+import ui from '@/ui/ui.module.css';
+import { DrilldownHead } from './drilldown-head';
+import { DrilldownRow } from './drilldown-row';
+import { rowsOf, type Sort } from './drilldown-rows';
+import styles from './tree.module.css';
+import { type TreeView, useBranches } from './use-branches';
+import { levelOfId } from './way';
+
+const ROW_PIXELS = 44;
+
+/**
+ * Table of a tree of forecasts, whose nodes are opened one by one.
+ *
+ * What is below a node is loaded when it is opened, and only the rows that are seen are in the page,
+ * so that a retailer of any size can be looked through.
+ */
+export function HierarchyDrilldown({
+  meta,
+  view,
+  sort,
+  onSort,
+  find,
+}: {
+  meta: Meta;
+  view: TreeView;
+  sort: Sort;
+  onSort: (sort: Sort) => void;
+  /** Text that the names of the rows have to hold. */
+  find: string;
+}) {
+  const { t } = useTranslation();
+  const label = useOwnLabel();
+  const [opened, setOpened] = useState<ReadonlyMap<string, string>>(
+    () => new Map([[view.node, levelOfId(meta, view.node)]]),
+  );
+  const branches = useBranches(meta, view, opened);
+  const root = branches.get(view.node);
+  const [top, setTop] = useState<TreeNode>(); // it stays when its row is closed
+  if (root?.node !== undefined && root.node !== top) setTop(root.node);
+  const words = useMemo(() => find.toLocaleLowerCase().split(/\s+/).filter(Boolean), [find]);
+  const rows = top ? rowsOf(top, { branches, sort, label, words }) : [];
+
+  const scroller = useRef<HTMLElement>(null);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_PIXELS,
+    overscan: 10,
+  });
+  const seen = virtual.getVirtualItems();
+  const before = seen[0]?.start ?? 0;
+  const after = virtual.getTotalSize() - (seen.at(-1)?.end ?? 0);
+
+  function setOpen(node: TreeNode, open: boolean): void {
+    const next = new Map(opened);
+    if (open) next.set(node.id, node.level);
+    else next.delete(node.id);
+    setOpened(next);
+  }
+
+  if (root?.error && top === undefined) {
+    return <ProblemNotice error={root.error} retry={root.retry} />;
+  }
+  if (top === undefined) return <Skeleton />;
+  return (
+    <section
+      ref={scroller}
+      className={classes(ui.scroller, styles.scroller)}
+      tabIndex={0}
+      aria-label={`${t('tree.title')}. ${t('table.scroll')}`}
+    >
+      <table className={classes(ui.table, styles.table)} aria-rowcount={rows.length + 1}>
+        <caption className="visually-hidden">{t('tree.title')}</caption>
+        <DrilldownHead sort={sort} onSort={onSort} />
+        <tbody>
+          {before > 0 && <tr aria-hidden="true" style={{ height: before }} />}
+          {seen.map(({ index }) => {
+            const row = rows[index];
+            return (
+              row && (
+                <DrilldownRow
+                  key={row.kind === 'node' ? row.node.id : `${row.kind}-${row.parent.id}`}
+                  row={row}
+                  index={index}
+                  measure={virtual.measureElement}
+                  label={label}
+                  view={view}
+                  setOpen={setOpen}
+                />
+              )
+            );
+          })}
+          {after > 0 && <tr aria-hidden="true" style={{ height: after }} />}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+/** Return the label of a node without the parts that the node above it has too. */
+function useOwnLabel(): (node: TreeNode, parent: TreeNode | null) => string {
+  const nodeLabel = useNodeLabel();
+  return useCallback(
+    (node, parent) => {
+      const above = new Set(parent?.id.split(/\/(?=\w+:)/));
+      const own = node.id.split(/\/(?=\w+:)/).filter((part) => !above.has(part));
+      return nodeLabel(own.length > 0 ? own.join('/') : node.id);
+    },
+    [nodeLabel],
+  );
+}
