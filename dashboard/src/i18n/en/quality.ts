@@ -16,7 +16,7 @@ export const quality = {
   low: '{{bias}} too low',
   high: '{{bias}} too high',
   intervals: '{{nominal}} intervals, {{level}}',
-  held: 'held {{held}}',
+  held: '{{held}} within',
   warnings: 'What the check of this model found',
   errors: 'How far off, by days ahead',
   measure: {

@@ -10,7 +10,7 @@ export const tree = {
   findHint: 'Part of a name',
   change: 'Change',
   previous: 'Sold before',
-  share: 'Share of the row above',
+  share: 'Share of its parent',
   more: 'More',
   forecastOf: 'Forecast of {{node}}',
   whyOf: 'Why the forecast of {{node}} is what it is',

@@ -18,7 +18,7 @@ export const quality: typeof english = {
   low: '{{bias}} por debajo',
   high: '{{bias}} por encima',
   intervals: 'Intervalos del {{nominal}}, {{level}}',
-  held: 'contuvieron {{held}}',
+  held: '{{held}} dentro',
   warnings: 'Lo que halló la comprobación de este modelo (en inglés)',
   errors: 'Cuánto se desvían, según la anticipación',
   measure: {

@@ -12,7 +12,7 @@ export const tree: typeof english = {
   findHint: 'Parte de un nombre',
   change: 'Cambio',
   previous: 'Vendido antes',
-  share: 'Parte de la fila superior',
+  share: 'Parte del nivel superior',
   more: 'Más',
   forecastOf: 'Pronóstico de {{node}}',
   whyOf: 'Por qué el pronóstico de {{node}} es el que es',

@@ -120,7 +120,7 @@ function Figures({ meta, group }: { meta: Meta; group: AccuracyGroup }) {
         level: levelLabel(total.level),
       }),
       value: t('quality.held', { held: share(held) }),
-      detail: t(`quality.coverage.${judge(held, nominal)}`),
+      detail: `${t(`quality.range.${meta.step}`, { days: readableRange(total.days) })}, ${t(`quality.coverage.${judge(held, nominal)}`)}`,
     });
   }
   return <Stats items={figures} />;
