@@ -51,10 +51,11 @@ export function useMeta() {
   });
 }
 
-export function useHealth() {
+export function useHealth(options: { refetchInterval?: number | false } = {}) {
   return useQuery({
     queryKey: ['health'],
     queryFn: ({ signal }) => content<Health>(api.GET('/health', { signal })),
+    ...options,
   });
 }
 

@@ -3,16 +3,22 @@ import { useTranslation } from 'react-i18next';
 import { Button } from './button';
 import styles from './ui.module.css';
 
-/** A modal dialog: the browser's own, which holds the focus and closes by Escape. */
+/**
+ * A modal dialog: the browser's own, which holds the focus and closes by Escape.
+ *
+ * @param closable false where its content alone may close it, such as one that must be acknowledged.
+ */
 export function Dialog({
   title,
   open,
   onClose,
+  closable = true,
   children,
 }: {
   title: string;
   open: boolean;
   onClose: () => void;
+  closable?: boolean;
   children: ReactNode;
 }) {
   const { t } = useTranslation();
@@ -24,12 +30,26 @@ export function Dialog({
     if (!open && dialog?.open) dialog.close();
   }, [open]);
   return (
-    <dialog ref={element} className={styles.dialog} aria-labelledby={id} onClose={onClose}>
+    <dialog
+      ref={element}
+      className={styles.dialog}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        if (!closable) event.preventDefault();
+      }}
+      onClose={() => {
+        // a browser closes it at the second Escape, whatever was prevented
+        if (!closable && open) element.current?.showModal();
+        else onClose();
+      }}
+    >
       <div className={styles.dialogHead}>
         <h2 id={id}>{title}</h2>
-        <Button look="quiet" onClick={onClose} aria-label={t('app.close')}>
-          ✕
-        </Button>
+        {closable && (
+          <Button look="quiet" onClick={onClose} aria-label={t('app.close')}>
+            ✕
+          </Button>
+        )}
       </div>
       {open && children}
     </dialog>
