@@ -1,0 +1,119 @@
+import { type DragEvent, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Meta } from '@/api/queries';
+import { Button } from '@/ui/button';
+import { classes } from '@/ui/classes';
+import { Field } from '@/ui/field';
+import { Card, Notice } from '@/ui/layout';
+import { saveFile } from '@/ui/save-file';
+import ui from '@/ui/ui.module.css';
+import styles from './batch.module.css';
+import { templateFile } from './batch-files';
+import { clearBatch } from './batch-store';
+import { expectedHeader } from './check-columns';
+import { useFiles } from './use-files';
+
+/** Choice of the files: by a button, by dropping them, or by pasting a table. */
+export function InputCard({ meta, hasFiles }: { meta: Meta; hasFiles: boolean }) {
+  const { t } = useTranslation();
+  const { reading, faults, readFiles, readText } = useFiles(meta);
+  const input = useRef<HTMLInputElement>(null);
+  const [over, setOver] = useState(false);
+  const drop = (event: DragEvent) => {
+    event.preventDefault();
+    setOver(false);
+    const files = [...event.dataTransfer.files];
+    if (files.length > 0) void readFiles(files);
+  };
+  return (
+    <Card title={t('batch.input.title')}>
+      <div
+        className={classes(styles.drop, over && styles.over)}
+        onDragOver={(event) => {
+          event.preventDefault();
+          setOver(true);
+        }}
+        onDragLeave={() => setOver(false)}
+        onDrop={drop}
+      >
+        <div className={ui.toolbar}>
+          <Button
+            look={hasFiles ? 'normal' : 'primary'}
+            disabled={reading}
+            onClick={() => input.current?.click()}
+          >
+            {t(hasFiles ? 'batch.input.again' : 'batch.input.choose')}
+          </Button>
+          <span className={styles.or}>{t('batch.input.drop')}</span>
+          <input
+            ref={input}
+            aria-label={t('batch.input.title')}
+            type="file"
+            multiple
+            accept=".csv,.tsv,.txt,text/csv,text/tab-separated-values,text/plain"
+            className={styles.file}
+            onChange={(event) => {
+              const files = [...(event.target.files ?? [])];
+              event.target.value = ''; // so that the same file can be chosen again, once mended
+              if (files.length > 0) void readFiles(files);
+            }}
+          />
+        </div>
+        {!hasFiles && (
+          <>
+            <p>
+              {t('batch.input.columns')} <code>{expectedHeader(meta).join(',')}</code>
+            </p>
+            <p className={ui.hint}>{t('batch.input.help')}</p>
+          </>
+        )}
+      </div>
+      {faults.map((fault) => (
+        <Notice key={fault} tone="error">
+          <p>{fault}</p>
+        </Notice>
+      ))}
+      <div className={styles.more}>
+        <Button onClick={() => void templateFile(meta).then((it) => saveFile('template.csv', it))}>
+          {t('batch.input.template')}
+        </Button>
+        {hasFiles && <Button onClick={clearBatch}>{t('batch.input.clear')}</Button>}
+      </div>
+      <PasteField onRead={readText} disabled={reading} />
+    </Card>
+  );
+}
+
+function PasteField({
+  onRead,
+  disabled,
+}: {
+  onRead: (text: string) => Promise<void>;
+  disabled: boolean;
+}) {
+  const { t } = useTranslation();
+  const [text, setText] = useState('');
+  return (
+    <details className={ui.details}>
+      <summary>{t('batch.input.paste')}</summary>
+      <div className={styles.paste}>
+        <Field label={t('batch.input.pasteLabel')}>
+          {(control) => (
+            <textarea
+              {...control}
+              rows={6}
+              spellCheck={false}
+              value={text}
+              onChange={(event) => setText(event.target.value)}
+            />
+          )}
+        </Field>
+        <div>
+          <Button disabled={disabled || text.trim() === ''} onClick={() => void onRead(text)}>
+            {t('batch.input.pasteRead')}
+          </Button>
+        </div>
+      </div>
+    </details>
+  );
+}
