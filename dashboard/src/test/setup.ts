@@ -27,6 +27,17 @@ HTMLDialogElement.prototype.close ??= function close(this: HTMLDialogElement) {
   this.open = false;
   this.dispatchEvent(new Event('close'));
 };
+// nor does jsdom read a file by a promise
+Blob.prototype.arrayBuffer ??= function read(this: Blob) {
+  return new Promise((resolve) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result as ArrayBuffer);
+    reader.readAsArrayBuffer(this);
+  });
+};
+Blob.prototype.text ??= async function read(this: Blob) {
+  return new TextDecoder().decode(await this.arrayBuffer());
+};
 window.scrollTo = vi.fn() as never;
 
 beforeAll(async () => {

@@ -70,25 +70,9 @@ function useColumns(onRotate: (key: Key) => void, onRevoke: (key: Key) => void):
       label: t('keys.column.state'),
       cell: (key) => <Badge tone={TONES[key.state]}>{t(`keys.state.${key.state}`)}</Badge>,
     },
-    {
-      id: 'scopes',
-      label: t('keys.column.scopes'),
-      cell: (key) => (
-        <>
-          {list(key.scopes.map((scope) => t(`keys.scope.${scope}.name`)))}
-          {key.unknown_scopes.length > 0 && (
-            <div className={ui.hint}>
-              {t('keys.unknownScopes', { scopes: list(key.unknown_scopes) })}
-            </div>
-          )}
-        </>
-      ),
-    },
     { id: 'tier', label: t('keys.column.tier'), cell: (key) => key.tier },
     { id: 'expires', label: t('keys.column.expires'), cell: (key) => time(key.expires_at) },
     { id: 'used', label: t('keys.column.used'), cell: (key) => time(key.last_used_at) },
-    { id: 'created', label: t('keys.column.created'), cell: (key) => instant(key.created_at) },
-    { id: 'id', label: t('keys.column.id'), cell: (key) => <code>{key.id}</code> },
     {
       id: 'actions',
       label: t('keys.column.actions'),
@@ -111,5 +95,21 @@ function useColumns(onRotate: (key: Key) => void, onRevoke: (key: Key) => void):
           </div>
         ),
     },
+    {
+      id: 'scopes',
+      label: t('keys.column.scopes'),
+      cell: (key) => (
+        <div className={styles.wide}>
+          {list(key.scopes.map((scope) => t(`keys.scope.${scope}.name`)))}
+          {key.unknown_scopes.length > 0 && (
+            <div className={ui.hint}>
+              {t('keys.unknownScopes', { scopes: list(key.unknown_scopes) })}
+            </div>
+          )}
+        </div>
+      ),
+    },
+    { id: 'created', label: t('keys.column.created'), cell: (key) => instant(key.created_at) },
+    { id: 'id', label: t('keys.column.id'), cell: (key) => <code>{key.id}</code> },
   ];
 }

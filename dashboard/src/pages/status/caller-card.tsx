@@ -1,8 +1,10 @@
 import { useTranslation } from 'react-i18next';
 import { useFormat } from '@/format/use-format';
 import type { Caller } from '@/session/caller';
+import { classes } from '@/ui/classes';
 import { Card, type StatProps, Stats } from '@/ui/layout';
 import ui from '@/ui/ui.module.css';
+import styles from './status.module.css';
 
 /** Who asks, and how much they may ask. */
 export function CallerCard({ caller }: { caller: Caller }) {
@@ -37,7 +39,7 @@ export function CallerCard({ caller }: { caller: Caller }) {
   return (
     <Card title={t('status.limits.title')}>
       <Stats items={items} />
-      <p className={ui.hint}>
+      <p className={classes(ui.hint, styles.after)}>
         {caller.scopes.length > 0 && t('status.limits.scopes', { scopes: list(caller.scopes) })}
       </p>
       {limits && <p className={ui.hint}>{t('status.limits.explained')}</p>}

@@ -81,11 +81,9 @@ export function QualityCard({ warnings }: { warnings: readonly string[] }) {
       ) : (
         <>
           <p className={ui.hint}>{t('status.quality.text')}</p>
-          <ul>
+          <ul className={styles.bullets}>
             {warnings.map((warning) => (
-              <li key={warning} className={styles.bullet}>
-                {warning}
-              </li>
+              <li key={warning}>{warning}</li>
             ))}
           </ul>
         </>
