@@ -3,6 +3,7 @@ import { lazy, Suspense, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Route, Router, Switch, useLocation } from 'wouter';
 import { createQueryClient } from './api/queries';
+import { useRenewal } from './session/renewal';
 import { ErrorBoundary } from './shell/error-boundary';
 import { Shell } from './shell/shell';
 import { EmptyState, Page, Skeleton } from './ui/layout';
@@ -33,6 +34,7 @@ function NotFound() {
 
 function Pages() {
   const [location] = useLocation();
+  useRenewal();
   return (
     <ErrorBoundary key={location}>
       <Suspense fallback={<Skeleton height="24rem" />}>

@@ -1,5 +1,5 @@
 import createClient, { type Middleware } from 'openapi-fetch';
-import { credential } from '@/session/session';
+import { credential, dropRefused } from '@/session/session';
 import { BASE } from '@/url/base';
 import { errorOf, Offline } from './problems';
 import type { components, paths } from './schema';
@@ -9,13 +9,16 @@ export type Schemas = components['schemas'];
 const authorize: Middleware = {
   onRequest({ request }) {
     const current = credential();
-    if (current !== null) request.headers.set('authorization', `Bearer ${current.secret}`);
+    // a call that has one already checks a key or token before it is used
+    if (current !== null && !request.headers.has('authorization'))
+      request.headers.set('authorization', `Bearer ${current.secret}`);
     return request;
   },
 };
 
 const explain: Middleware = {
-  async onResponse({ response }) {
+  async onResponse({ request, response }) {
+    if (response.status === 401) dropRefused(request.headers.get('authorization'));
     if (!response.ok) throw await errorOf(response);
     return response;
   },

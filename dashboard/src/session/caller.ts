@@ -1,19 +1,27 @@
 import { useQuery } from '@tanstack/react-query';
 import { api, content, type Schemas } from '@/api/client';
+import { useSessionNumber } from './session';
 
 export type Caller = Schemas['CallerAnswer'];
 export type SignInOptions = Schemas['SignInOptions'];
 
 /** Who asks, and what they may do. */
 export function useCaller() {
+  const session = useSessionNumber();
   const query = useQuery({
-    queryKey: ['caller'],
+    queryKey: ['caller', session],
     queryFn: ({ signal }) => content<Caller>(api.GET('/caller', { signal })),
   });
   const scopes = query.data?.scopes;
   /** Return whether the caller has a scope; while nothing is known of the caller, it has none. */
   const can = (scope: string): boolean => scopes?.some((each) => each === scope) ?? false;
   return { query, caller: query.data, can };
+}
+
+/** Return who a key or token belongs to, by asking the API before it is used for anything else. */
+export function callerOf(secret: string): Promise<Caller> {
+  const headers = { authorization: `Bearer ${secret}` };
+  return content<Caller>(api.GET('/caller', { headers }));
 }
 
 /** The ways to sign in that the server offers; public. */

@@ -1,25 +1,90 @@
 import { useSyncExternalStore } from 'react';
 
+/** An OpenID provider, as GET /sign-in/options names it. */
+export interface Provider {
+  issuer: string;
+  client_id: string;
+  scope: string;
+}
+
+export interface KeyCredential {
+  kind: 'key';
+  secret: string;
+}
+
+export interface TokenCredential {
+  kind: 'token';
+  secret: string;
+  /** Time from which the token is refused, in milliseconds; null where the provider names none. */
+  expiresAt: number | null;
+  /** Time from which a newer one should be had; null where it has no end. */
+  renewAt: number | null;
+  refreshToken: string | null;
+  /** Names the session at the provider when it is ended. */
+  idToken: string | null;
+  provider: Provider;
+}
+
 /** What the page proves itself with: a key that was typed in, or a token of the single sign-on. */
-export type Credential =
-  | { kind: 'key'; secret: string }
-  | { kind: 'token'; secret: string; expiresAt: number };
+export type Credential = KeyCredential | TokenCredential;
 
 const STORED = 'mlrf.credential';
 
-let current: Credential | null = restore();
+interface Session {
+  credential: Credential | null;
+  keptInTab: boolean;
+  /** Grows with each change of who is signed in; a renewed token is the same person's. */
+  number: number;
+}
+
+let session: Session = restore();
 const listeners = new Set<() => void>();
 
-function restore(): Credential | null {
-  const stored = sessionStorage.getItem(STORED);
-  if (stored === null) return null;
-  const credential = JSON.parse(stored) as Credential;
-  const over = credential.kind === 'token' && credential.expiresAt <= Date.now();
-  return over ? null : credential;
+function isCredential(value: unknown): value is Credential {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    (value.kind === 'key' || (value.kind === 'token' && 'provider' in value)) &&
+    'secret' in value &&
+    typeof value.secret === 'string'
+  );
+}
+
+function restore(): Session {
+  const nothing = { credential: null, keptInTab: false, number: 0 };
+  try {
+    const credential: unknown = JSON.parse(sessionStorage.getItem(STORED) ?? 'null');
+    if (!isCredential(credential)) return nothing;
+    const lost = isExpired(credential) && refreshTokenOf(credential) === null;
+    return lost ? nothing : { credential, keptInTab: true, number: 0 };
+  } catch {
+    return nothing; // another version of the page wrote it: nobody is signed in
+  }
+}
+
+function refreshTokenOf(credential: Credential): string | null {
+  return credential.kind === 'token' ? credential.refreshToken : null;
+}
+
+export function isExpired(credential: Credential): boolean {
+  return (
+    credential.kind === 'token' &&
+    credential.expiresAt !== null &&
+    credential.expiresAt <= Date.now()
+  );
+}
+
+function change(next: Session): void {
+  session = next;
+  if (next.credential !== null && next.keptInTab)
+    sessionStorage.setItem(STORED, JSON.stringify(next.credential));
+  else sessionStorage.removeItem(STORED);
+  for (const notify of listeners) notify();
 }
 
 export function credential(): Credential | null {
-  return current;
+  return session.credential;
 }
 
 /**
@@ -29,16 +94,27 @@ export function credential(): Credential | null {
  * never in local storage or a cookie, which other tabs and later users of the machine would have.
  */
 export function signIn(next: Credential, options: { keepInTab: boolean }): void {
-  current = next;
-  if (options.keepInTab) sessionStorage.setItem(STORED, JSON.stringify(next));
-  else sessionStorage.removeItem(STORED);
-  for (const notify of listeners) notify();
+  change({ credential: next, keptInTab: options.keepInTab, number: session.number + 1 });
 }
 
+/** Use a newer token of the same person, unless somebody else has signed in meanwhile. */
+export function replaceToken(old: TokenCredential, next: TokenCredential): void {
+  if (session.credential === old) change({ ...session, credential: next });
+}
+
+/** Forget the credential; what the provider knows of the session is left to `useSignOut`. */
 export function signOut(): void {
-  current = null;
-  sessionStorage.removeItem(STORED);
-  for (const notify of listeners) notify();
+  change({ credential: null, keptInTab: false, number: session.number + 1 });
+}
+
+/** Forget the credential that a refused call was made with, unless it is no longer used anyway. */
+export function dropRefused(authorization: string | null): void {
+  const { credential } = session;
+  if (credential !== null && authorization === `Bearer ${credential.secret}`) signOut();
+}
+
+export function keptInTab(): boolean {
+  return session.keptInTab;
 }
 
 export function subscribe(listener: () => void): () => void {
@@ -48,4 +124,9 @@ export function subscribe(listener: () => void): () => void {
 
 export function useCredential(): Credential | null {
   return useSyncExternalStore(subscribe, credential);
+}
+
+/** Return a number that changes when somebody else is signed in, or nobody. */
+export function useSessionNumber(): number {
+  return useSyncExternalStore(subscribe, () => session.number);
 }

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Offline, Problem, UnknownAnswer } from '@/api/problems';
-import { linkTo } from '@/url/links';
+import { useSignInLink } from '@/session/back';
 import { Button, ButtonLink } from './button';
 import { Notice } from './layout';
 
@@ -17,6 +17,7 @@ const FACES: Record<number, Face> = {
 /** The face of an error: what happened, its request id, and what to do about it. */
 export function ProblemNotice({ error, retry }: { error: unknown; retry?: () => void }) {
   const { t } = useTranslation();
+  const signInLink = useSignInLink();
   if (error instanceof Offline) {
     return (
       <Notice tone="error" title={t('problem.offline.title')}>
@@ -48,7 +49,7 @@ export function ProblemNotice({ error, retry }: { error: unknown; retry?: () => 
       )}
       {face === 'limited' && retry && <Countdown seconds={error.retryAfter ?? 5} onEnd={retry} />}
       {face === 'unauthenticated' && (
-        <ButtonLink look="primary" href={linkTo('signIn')}>
+        <ButtonLink look="primary" href={signInLink}>
           {t('nav.signIn')}
         </ButtonLink>
       )}
