@@ -54,9 +54,21 @@ const AHEAD_MILLISECONDS = 60_000;
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
+/** Call the provider; no answer, or none that this page may read, is a fault of its own. */
+const fetchFromProvider = async (address: string, options: RequestInit): Promise<Response> => {
+  try {
+    return await fetch(address, options);
+  } catch (error) {
+    throw new SignInError('unreachable', null, { cause: error });
+  }
+};
+
 /** The library insists on HTTPS; a provider on this machine, for development, may do without. */
-function requestOptions(oauth: OAuth, issuer: string): { [oauth.allowInsecureRequests]?: boolean } {
-  return { [oauth.allowInsecureRequests]: LOOPBACK.test(new URL(issuer).hostname) };
+function requestOptions(oauth: OAuth, issuer: string) {
+  return {
+    [oauth.allowInsecureRequests]: LOOPBACK.test(new URL(issuer).hostname),
+    [oauth.customFetch]: fetchFromProvider as typeof fetch,
+  };
 }
 
 interface Connection {
@@ -103,8 +115,6 @@ async function signInErrorOf(error: unknown): Promise<Error> {
           : 'refused';
     return new SignInError(fault, detail, { cause: error });
   }
-  // fetch throws this where there is no answer, or none that this page may read
-  if (error instanceof TypeError) return new SignInError('unreachable', null, { cause: error });
   const detail = error instanceof Error ? error.message : String(error);
   return new SignInError('invalid', detail, { cause: error });
 }
