@@ -47,6 +47,8 @@ interface TimeChartProps {
   bands?: readonly BandOfChart[];
   /** Last day whose sales are known: what is right of it lies ahead. */
   origin?: string | undefined;
+  /** Day that is read until another is chosen; the one after the origin by default. */
+  start?: string | undefined;
   /** Format of the values; units of sales by default. */
   format?: (value: number) => string;
   height?: number;
@@ -84,6 +86,7 @@ export function TimeChart({
   lines,
   bands = [],
   origin,
+  start,
   format,
   height = 300,
   children,
@@ -115,7 +118,9 @@ export function TimeChart({
   );
   if (first === undefined || last === undefined) return null;
 
-  const fallback = origin !== undefined && dates.includes(origin) ? dates.indexOf(origin) + 1 : 0;
+  const afterOrigin = origin === undefined ? 0 : dates.indexOf(origin) + 1;
+  const fallback =
+    start !== undefined && dates.includes(start) ? dates.indexOf(start) : afterOrigin;
   const kept = chosen === null ? -1 : dates.indexOf(chosen);
   const at = kept >= 0 ? kept : Math.min(fallback, dates.length - 1);
   const date = dates[at] as string;

@@ -26,3 +26,10 @@ export function yearBefore(iso: string): string {
 export function daysOfStep(step: 'day' | 'week'): number {
   return step === 'week' ? 7 : 1;
 }
+
+/** Return a date, or the nearest one between two others. */
+export function dateWithin(date: string, first: string, last: string): string {
+  if (date < first) return first;
+  if (date > last) return last;
+  return date;
+}

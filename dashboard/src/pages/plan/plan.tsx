@@ -1,11 +1,64 @@
+import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { EmptyState, Page } from '@/ui/layout';
+import type { Override } from '@/api/overrides';
+import { type Meta, useMeta } from '@/api/queries';
+import { useCaller } from '@/session/caller';
+import { Notice, Page, Skeleton } from '@/ui/layout';
+import { QueryView } from '@/ui/query-view';
+import { text, useQueryState } from '@/url/query-state';
+import { type Change, LastChange } from './last-change';
+import { Maker } from './maker';
+import { OverrideList } from './override-list';
 
 export default function Plan() {
   const { t } = useTranslation();
-  return (
+  const meta = useMeta();
+  return meta.data ? (
+    <Overrides meta={meta.data} />
+  ) : (
     <Page title={t('plan.title')}>
-      <EmptyState>{t('state.empty')}</EmptyState>
+      <QueryView query={meta}>{() => null}</QueryView>
+    </Page>
+  );
+}
+
+function Overrides({ meta }: { meta: Meta }) {
+  const { can, query } = useCaller();
+  const [node] = useQueryState('node', text, 'total');
+  const [change, setChange] = useState<Change | null>(null);
+  const mayPlan = can('plan');
+  const undone = (override: Override) => setChange({ kind: 'undone', override });
+  const rest = (
+    <>
+      {change && <LastChange change={change} onUndone={undone} />}
+      <OverrideList node={node} mayUndo={mayPlan} onUndone={undone} />
+    </>
+  );
+  if (mayPlan)
+    return (
+      <Maker meta={meta} onMade={(override) => setChange({ kind: 'saved', override })}>
+        {rest}
+      </Maker>
+    );
+  return <Reader known={query.data !== undefined || query.isError}>{rest}</Reader>;
+}
+
+/** The page of who may look at overrides and not make them. */
+function Reader({ known, children }: { known: boolean; children: ReactNode }) {
+  const { t } = useTranslation();
+  return (
+    <Page title={t('plan.title')} lead={t('plan.about')}>
+      {known ? (
+        <Notice tone="warn" title={t('problem.forbidden.title')}>
+          <p>{t('plan.forbidden')}</p>
+          <p>
+            {t('problem.forbidden.text')} <code>plan</code>
+          </p>
+        </Notice>
+      ) : (
+        <Skeleton height="12rem" />
+      )}
+      {children}
     </Page>
   );
 }

@@ -1,0 +1,90 @@
+import { useRef, useState } from 'react';
+import {
+  type NewOverride,
+  type OverrideReason,
+  type OverrideRequest,
+  useMakeOverride,
+  useOverridePreview,
+} from '@/api/overrides';
+import type { Meta } from '@/api/queries';
+import { useDebounced } from './use-debounced';
+import { isFaulty, previewRequest, useDraft, useFaults } from './use-draft';
+
+/** Time without a keypress after which the preview is asked for. */
+const PAUSE_MILLISECONDS = 400;
+
+/** Why an override is made, and until when it counts. */
+export interface Grounds {
+  reason: OverrideReason;
+  note: string;
+  /** Last day on which it counts, in the reader's own time; empty for no end. */
+  until: string;
+}
+
+const NO_GROUNDS: Grounds = { reason: 'other', note: '', until: '' };
+
+/** Return the instant at which a day ends where the reader is. */
+export function endOfDay(date: string): string {
+  const [year = 0, month = 1, dayOfMonth = 1] = date.split('-').map(Number);
+  return new Date(year, month - 1, dayOfMonth + 1).toISOString();
+}
+
+function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is for HTTPS alone
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** Return a key for each request: the same for the same one, so that it is not made twice. */
+function useAttemptKey(): { keyOf: (body: OverrideRequest) => string; forget: () => void } {
+  const last = useRef<{ body: string; key: string } | null>(null);
+  return {
+    keyOf: (body) => {
+      const written = JSON.stringify(body);
+      if (last.current?.body !== written) last.current = { body: written, key: randomKey() };
+      return last.current.key;
+    },
+    forget: () => {
+      last.current = null;
+    },
+  };
+}
+
+/** The override that is being written, its preview as it is typed, and its making. */
+export function useOverrideForm(meta: Meta, onMade: (made: NewOverride) => void) {
+  const state = useDraft(meta);
+  const faults = useFaults(meta, state.draft);
+  const [grounds, setGrounds] = useState(NO_GROUNDS);
+  // as a text: it is compared by what it says
+  const wanted = isFaulty(faults) ? null : JSON.stringify(previewRequest(state.draft));
+  const asked = useDebounced(wanted, PAUSE_MILLISECONDS);
+  const request = asked === null ? null : (JSON.parse(asked) as OverrideRequest);
+  const preview = useOverridePreview(request);
+  const making = useMakeOverride();
+  const attempt = useAttemptKey();
+  const seen = preview.data;
+  /** The preview is of what stands in the form, and not of what stood there a moment ago. */
+  const settled = wanted === asked && !preview.isFetching && !preview.isError;
+  const ready = settled && seen !== undefined && request !== null && state.draft.value !== null;
+  const make = () => {
+    if (!ready || making.isPending) return;
+    const body: OverrideRequest = {
+      ...request,
+      reason: grounds.reason,
+      note: grounds.note.trim(),
+      ...(grounds.until ? { expires_at: endOfDay(grounds.until) } : {}),
+      revision: seen.revision,
+    };
+    making.mutate(
+      { body, key: attempt.keyOf(body) },
+      {
+        onSuccess: (made) => {
+          attempt.forget();
+          state.setValue(null);
+          setGrounds(NO_GROUNDS);
+          onMade(made);
+        },
+      },
+    );
+  };
+  return { state, faults, grounds, setGrounds, preview, settled, ready, making, make };
+}
