@@ -14,11 +14,13 @@ const OTHER = 'other';
 export function HorizonSelect({
   meta,
   value,
+  label,
   common,
   onChange,
 }: {
   meta: Pick<Meta, 'horizons' | 'max_horizon' | 'step'>;
   value: number;
+  label?: string;
   common?: readonly number[];
   onChange: (horizon: number) => void;
 }) {
@@ -40,7 +42,7 @@ export function HorizonSelect({
   return (
     <div className={ui.toolbar}>
       <Segments
-        label={t('horizon.label')}
+        label={label ?? t('horizon.label')}
         value={other ? OTHER : String(value)}
         choices={[...choices, { value: OTHER, label: t('horizon.other') }]}
         onChange={(choice) => {

@@ -1,0 +1,57 @@
+import { useTranslation } from 'react-i18next';
+import { Link } from 'wouter';
+import { readableName, useNodeLabel } from '@/api/nodes';
+import type { Explanation } from '@/api/queries';
+import { useFormat } from '@/format/use-format';
+import { Notice } from '@/ui/layout';
+import { linkTo } from '@/url/links';
+import styles from './explain.module.css';
+
+/** What a reader should know before the reasons: how the forecast was made, and what is unknown. */
+export function ExplanationNotices({
+  explanation,
+  last,
+}: {
+  explanation: Explanation;
+  /** Last day of the explanation. */
+  last: string;
+}) {
+  const { t } = useTranslation();
+  const { day, share } = useFormat();
+  const unknown = Object.entries(explanation.known_through).filter(([, known]) => known < last);
+  return (
+    <>
+      {explanation.in_sample && <Notice tone="warn">{t('inSample')}</Notice>}
+      <MethodNotice explanation={explanation} />
+      {unknown.map(([covariate, known]) => (
+        <Notice key={covariate}>
+          {t('explain.known', { covariate: readableName(covariate), day: day(known) })}
+        </Notice>
+      ))}
+      {explanation.not_explained.series > 0 && explanation.explained_share > 0 && (
+        <Notice>{t('explain.share', { share: share(explanation.explained_share) })}</Notice>
+      )}
+    </>
+  );
+}
+
+function MethodNotice({ explanation }: { explanation: Explanation }) {
+  const { t } = useTranslation();
+  const nodeLabel = useNodeLabel();
+  const { method, analogues, date, horizon } = explanation;
+  if (method === 'model' || method === 'sum') return null; // as one expects
+  return (
+    <Notice title={t(`method.${method}`)}>
+      <p>{t(`explain.method.${method}`)}</p>
+      {analogues.length > 0 && (
+        <ul className={styles.analogues}>
+          {analogues.map((node) => (
+            <li key={node}>
+              <Link href={linkTo('explain', { node, date, horizon })}>{nodeLabel(node)}</Link>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Notice>
+  );
+}
