@@ -1,3 +1,4 @@
+import type { ProblemAnswer } from '@/api/problems';
 import type { Forecast, Health, Hierarchy, History, Meta, TreeNode } from '@/api/queries';
 import { addDays } from '@/format/dates';
 
@@ -21,7 +22,9 @@ export function metaAnswer(changes: Partial<Meta> = {}): Meta {
       { name: 'family', columns: ['family'], nodes: 2 },
       { name: 'bottom', columns: ['store_nbr', 'family'], nodes: 4 },
     ],
-    covariates: [],
+    covariates: [
+      { name: 'onpromotion', kind: 'count', known_ahead: true, by: ['store_nbr', 'family'] },
+    ],
     stores: [],
     families: ['DAIRY', 'BOOKS'],
     levels: { total: 1, store: 2, family: 2, bottom: 4 },
@@ -36,6 +39,8 @@ export function metaAnswer(changes: Partial<Meta> = {}): Meta {
     ...changes,
   };
 }
+
+export const META = metaAnswer();
 
 /** A forecast of the same units on each day after the newest. */
 export function forecastAnswer(node: string, horizon: number, units: number): Forecast {
@@ -131,16 +136,21 @@ export function healthAnswer(changes: Partial<Health> = {}): Health {
 }
 
 /** A refusal, as the API writes it. */
-export function problemAnswer(status: number, code: string, detail: string) {
+export function problem(
+  status: number,
+  code: string,
+  detail: string,
+  errors: ProblemAnswer['errors'] = [],
+): ProblemAnswer {
   return {
-    type: `/docs/errors#${code.toLowerCase()}`,
-    title: 'The request is not valid',
+    type: `/docs/errors#${code.toLowerCase().replaceAll('_', '-')}`,
+    title: code,
     status,
     detail,
     instance: '/',
     code,
     error: detail,
-    errors: [],
+    errors,
     request_id: '00000000000000000000000000000001',
   };
 }

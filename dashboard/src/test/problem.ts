@@ -1,7 +1,7 @@
 import { HttpResponse } from 'msw';
 
 /** A problem as the API answers it. */
-export function problemAnswer(status: number, code: string, detail: string, headers = {}) {
+export function problem(status: number, code: string, detail: string, headers = {}) {
   const body = {
     type: `/docs/errors#${code.toLowerCase()}`,
     title: code,

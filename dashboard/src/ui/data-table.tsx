@@ -66,11 +66,11 @@ export function DataTable<Row>({
 }
 
 /** The table of a chart, folded until it is asked for. */
-export function TableOfChart({ children }: { children: ReactNode }) {
+export function TableOfChart({ label, children }: { label?: string; children: ReactNode }) {
   const { t } = useTranslation();
   return (
     <details className={styles.details}>
-      <summary>{t('chart.table')}</summary>
+      <summary>{label ?? t('chart.table')}</summary>
       {children}
     </details>
   );

@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { callerWith } from '@/test/callers';
-import { problemAnswer } from '@/test/problem';
+import { problem } from '@/test/problem';
 import { renderAt } from '@/test/render';
 import { META } from '@/test/retailer';
 import { server } from '@/test/server';
@@ -168,7 +168,7 @@ describe('the page of many series', () => {
   it('says that it waits when the limit is spent', async () => {
     server.use(
       http.post('*/predict/batch', () =>
-        problemAnswer(429, 'RATE_LIMITED', 'Too many.', { 'retry-after': '30' }),
+        problem(429, 'RATE_LIMITED', 'Too many.', { 'retry-after': '30' }),
       ),
     );
     const user = await choose(csv('a.csv', 'store_nbr,family', '1,DAIRY'));
@@ -182,7 +182,7 @@ describe('the page of many series', () => {
     let failures = 1;
     server.use(
       http.post('*/predict/batch', () =>
-        failures-- > 0 ? problemAnswer(503, 'MODEL_UNAVAILABLE', 'No model yet.') : undefined,
+        failures-- > 0 ? problem(503, 'MODEL_UNAVAILABLE', 'No model yet.') : undefined,
       ),
     );
     const user = await choose(csv('a.csv', 'store_nbr,family', '1,DAIRY'));

@@ -8,7 +8,7 @@ import {
   historyAnswer,
   metaAnswer,
   NEWEST,
-  problemAnswer,
+  problem,
   treeNode,
 } from '@/test/answers';
 import { renderAt } from '@/test/render';
@@ -41,7 +41,7 @@ beforeEach(() => {
       const { node, horizon } = (await request.json()) as { node: string; horizon: number };
       const units = UNITS[node];
       return units === undefined
-        ? HttpResponse.json(problemAnswer(404, 'INVALID_NODE', `There is no node ${node}.`), {
+        ? HttpResponse.json(problem(404, 'INVALID_NODE', `There is no node ${node}.`), {
             status: 404,
           })
         : HttpResponse.json(forecastAnswer(node, horizon, units));

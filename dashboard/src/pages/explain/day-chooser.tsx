@@ -2,7 +2,7 @@ import { useTranslation } from 'react-i18next';
 import type { Meta } from '@/api/queries';
 import { addSteps } from '@/format/steps';
 import { Button } from '@/ui/button';
-import { TextField } from '@/ui/field';
+import { DayField } from '@/ui/day-field';
 import styles from './explain.module.css';
 
 /** Choice of a day by its date, or by steps from the one that is chosen. */
@@ -30,13 +30,12 @@ export function DayChooser({
       >
         ←
       </Button>
-      <TextField
+      <DayField
         label={t('explain.dayHint')}
-        type="date"
         min={first}
         max={last}
         value={value}
-        onChange={(day) => day && onChange(day)}
+        onChange={onChange}
       />
       <Button
         aria-label={t(week ? 'explain.nextWeek' : 'explain.nextDay')}

@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { callerWith } from '@/test/callers';
-import { problemAnswer } from '@/test/problem';
+import { problem } from '@/test/problem';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import Keys from './keys';
@@ -124,7 +124,7 @@ describe('the creation of a key', () => {
     server.use(
       http.post('*/admin/keys', ({ request }) => {
         sent.push(request.headers.get('idempotency-key'));
-        return problemAnswer(503, 'KEYS_UNAVAILABLE', 'The database is away.');
+        return problem(503, 'KEYS_UNAVAILABLE', 'The database is away.');
       }),
     );
     const user = open();

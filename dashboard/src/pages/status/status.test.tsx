@@ -4,7 +4,7 @@ import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Health } from '@/api/queries';
 import { callerWith } from '@/test/callers';
-import { problemAnswer } from '@/test/problem';
+import { problem } from '@/test/problem';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import { countsOf } from './metrics';
@@ -186,7 +186,7 @@ describe('reloads of the data', () => {
   it('are no failure of a server that reads no tables', async () => {
     server.use(
       http.get('*/admin/reload-features', () =>
-        problemAnswer(503, 'RELOAD_UNAVAILABLE', 'This server reads no tables.'),
+        problem(503, 'RELOAD_UNAVAILABLE', 'This server reads no tables.'),
       ),
     );
     renderAt('/status', <Status />);

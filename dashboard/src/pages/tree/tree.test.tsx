@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { TreeNode } from '@/api/queries';
-import { hierarchyAnswer, metaAnswer, problemAnswer, treeNode } from '@/test/answers';
+import { hierarchyAnswer, metaAnswer, problem, treeNode } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import TreePage from './tree';
@@ -26,7 +26,7 @@ function answer(trees: Record<string, TreeNode>): void {
       const tree = trees[query.get('node') ?? 'total'];
       return tree
         ? HttpResponse.json(hierarchyAnswer(tree, { by: query.get('by') ?? 'store' }))
-        : HttpResponse.json(problemAnswer(404, 'INVALID_NODE', 'There is no such node.'), {
+        : HttpResponse.json(problem(404, 'INVALID_NODE', 'There is no such node.'), {
             status: 404,
           });
     }),

@@ -1,0 +1,100 @@
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { Link } from 'wouter';
+import { useLevelLabel, useNodeLabel } from '@/api/nodes';
+import { useFormat } from '@/format/use-format';
+import { Button } from '@/ui/button';
+import { type Column, DataTable } from '@/ui/data-table';
+import { linkTo } from '@/url/links';
+import { type PartRow, partRows } from './part-rows';
+import type { ScenarioAnswer } from './use-what-ifs';
+import styles from './what-if.module.css';
+
+const SIBLINGS_SHOWN = 20;
+
+function usePartColumns({ date, horizon }: ScenarioAnswer): Column<PartRow>[] {
+  const { t } = useTranslation();
+  const { units, change, shareChange } = useFormat();
+  const nodeLabel = useNodeLabel();
+  const levelLabel = useLevelLabel();
+  const share = ({ delta, baseline }: PartRow) => (baseline === 0 ? null : delta / baseline);
+  return [
+    {
+      id: 'name',
+      label: t('whatIf.parts.name'),
+      cell: ({ node, count, depth }) => (
+        <span className={depth > 0 ? styles.nested : undefined}>
+          {node === null ? (
+            t('whatIf.parts.rest', { count })
+          ) : (
+            <Link href={linkTo('forecast', { node, date, horizon })}>{nodeLabel(node)}</Link>
+          )}
+        </span>
+      ),
+    },
+    { id: 'level', label: t('whatIf.parts.level'), cell: ({ level }) => levelLabel(level) },
+    {
+      id: 'baseline',
+      label: t('whatIf.result.planned'),
+      numeric: true,
+      cell: ({ baseline }) => units(baseline),
+    },
+    {
+      id: 'scenario',
+      label: t('whatIf.result.scenario'),
+      numeric: true,
+      cell: ({ scenario }) => units(scenario),
+    },
+    {
+      id: 'delta',
+      label: t('whatIf.result.delta'),
+      numeric: true,
+      cell: ({ delta }) => change(delta),
+    },
+    {
+      id: 'share',
+      label: t('whatIf.result.share'),
+      numeric: true,
+      cell: (row) => shareChange(share(row)),
+    },
+  ];
+}
+
+/** Where a scenario's difference arises, and what it adds up to. */
+export function Parts({ answer }: { answer: ScenarioAnswer }) {
+  const { t } = useTranslation();
+  const [all, setAll] = useState(false);
+  const columns = usePartColumns(answer);
+  const above = answer.ancestors.map(
+    (each): PartRow => ({ ...each, node: each.id, count: 1, depth: 0 }),
+  );
+  const rows = partRows(answer.children, all ? Number.POSITIVE_INFINITY : SIBLINGS_SHOWN);
+  const folded = all || rows.some((each) => each.node === null);
+  return (
+    <div className={styles.parts}>
+      {rows.length > 0 ? (
+        <DataTable
+          caption={t('whatIf.parts.below')}
+          columns={columns}
+          rows={rows}
+          keyOf={(row) => row.id}
+        />
+      ) : (
+        answer.level === 'bottom' && <p className={styles.soft}>{t('whatIf.parts.none')}</p>
+      )}
+      {folded && (
+        <Button onClick={() => setAll(!all)}>
+          {t(all ? 'whatIf.parts.largest' : 'whatIf.parts.all')}
+        </Button>
+      )}
+      {above.length > 0 && (
+        <DataTable
+          caption={t('whatIf.parts.above')}
+          columns={columns}
+          rows={above}
+          keyOf={(row) => row.id}
+        />
+      )}
+    </div>
+  );
+}

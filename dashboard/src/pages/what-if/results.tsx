@@ -1,0 +1,166 @@
+import { useTranslation } from 'react-i18next';
+import { Link } from 'wouter';
+import { useNodeLabel } from '@/api/nodes';
+import { type ChartTone, type LineOfChart, TimeChart } from '@/charts/time-chart';
+import { useFormat } from '@/format/use-format';
+import { type Column, DataTable, TableOfChart } from '@/ui/data-table';
+import { Notice, Stats } from '@/ui/layout';
+import { linkTo } from '@/url/links';
+import type { ScenarioAnswer } from './use-what-ifs';
+import styles from './what-if.module.css';
+
+/** A scenario that has an answer. */
+export interface Result {
+  id: string;
+  name: string;
+  answer: ScenarioAnswer;
+}
+
+const TONES: readonly ChartTone[] = ['adjusted', 'series3', 'series4', 'series5'];
+
+/** Return a difference as a share of the baseline, or null where that is zero. */
+export function shareOf({ delta_pct }: Pick<ScenarioAnswer, 'delta_pct'>): number | null {
+  return delta_pct === null ? null : delta_pct / 100;
+}
+
+export function ResultStats({ answer }: { answer: ScenarioAnswer }) {
+  const { t } = useTranslation();
+  const { units, change, shareChange } = useFormat();
+  const { baseline, scenario, delta } = answer;
+  return (
+    <Stats
+      items={[
+        { label: t('whatIf.result.planned'), value: units(baseline) },
+        { label: t('whatIf.result.scenario'), value: units(scenario) },
+        {
+          label: t('whatIf.result.delta'),
+          value: change(delta),
+          detail: shareChange(shareOf(answer)),
+        },
+      ]}
+    />
+  );
+}
+
+/** The scenarios with their sums, side by side. */
+export function Comparison({ results }: { results: readonly Result[] }) {
+  const { t } = useTranslation();
+  const { units, change, shareChange } = useFormat();
+  const columns: Column<Result>[] = [
+    { id: 'name', label: t('whatIf.scenario.choose'), cell: (row) => row.name },
+    {
+      id: 'baseline',
+      label: t('whatIf.result.planned'),
+      numeric: true,
+      cell: ({ answer }) => units(answer.baseline),
+    },
+    {
+      id: 'scenario',
+      label: t('whatIf.result.scenario'),
+      numeric: true,
+      cell: ({ answer }) => units(answer.scenario),
+    },
+    {
+      id: 'delta',
+      label: t('whatIf.result.delta'),
+      numeric: true,
+      cell: ({ answer }) => change(answer.delta),
+    },
+    {
+      id: 'share',
+      label: t('whatIf.result.share'),
+      numeric: true,
+      cell: ({ answer }) => shareChange(shareOf(answer)),
+    },
+  ];
+  return (
+    <DataTable
+      caption={t('whatIf.result.compare')}
+      columns={columns}
+      rows={results}
+      keyOf={(row) => row.id}
+    />
+  );
+}
+
+function linesOf(results: readonly Result[], planned: string): LineOfChart[] {
+  const baseline = results[0]?.answer.days ?? [];
+  return [
+    {
+      id: 'baseline',
+      label: planned,
+      tone: 'forecast',
+      dashed: true,
+      values: new Map(baseline.map((each) => [each.date, each.baseline])),
+    },
+    ...results.map(
+      ({ id, name, answer }, at): LineOfChart => ({
+        id,
+        label: name,
+        tone: TONES[at] as ChartTone,
+        values: new Map(answer.days.map((each) => [each.date, each.scenario])),
+      }),
+    ),
+  ];
+}
+
+/** The planned forecast and each scenario, day by day. */
+export function ResultChart({ results, summary }: { results: readonly Result[]; summary: string }) {
+  const { t } = useTranslation();
+  const { day, change } = useFormat();
+  const byDate = results.map(
+    ({ answer }) => new Map(answer.days.map((each) => [each.date, each.delta])),
+  );
+  const dates = results[0]?.answer.days.map((each) => each.date) ?? [];
+  const columns: Column<string>[] = [
+    { id: 'day', label: t('whatIf.result.day'), cell: day },
+    ...results.map(({ id, name }, at) => ({
+      id,
+      label: name,
+      numeric: true,
+      cell: (date: string) => change(byDate[at]?.get(date)),
+    })),
+  ];
+  return (
+    <TimeChart
+      title={t('whatIf.result.chart')}
+      summary={summary}
+      lines={linesOf(results, t('whatIf.result.planned'))}
+    >
+      <TableOfChart label={t('whatIf.result.byDay')}>
+        <DataTable
+          caption={t('whatIf.result.byDay')}
+          columns={columns}
+          rows={dates}
+          keyOf={(each) => each}
+        />
+      </TableOfChart>
+    </TimeChart>
+  );
+}
+
+/** What else a scenario moves, in words. */
+export function AlsoMoved({ answer }: { answer: ScenarioAnswer }) {
+  const { t } = useTranslation();
+  const nodeLabel = useNodeLabel();
+  const shared = answer.moved_by_shared_features;
+  const reconciled = answer.moved_by_reconciliation;
+  const { date, horizon } = answer;
+  return (
+    <>
+      {shared > 0 && <Notice>{t('whatIf.result.shared', { count: shared })}</Notice>}
+      {reconciled.length > 0 && (
+        <Notice>
+          <p>{t('whatIf.result.reconciled', { count: reconciled.length })}</p>
+          <ul className={styles.nodes}>
+            {reconciled.map((node) => (
+              <li key={node}>
+                <Link href={linkTo('forecast', { node, date, horizon })}>{nodeLabel(node)}</Link>
+              </li>
+            ))}
+          </ul>
+        </Notice>
+      )}
+    </>
+  );
+}
