@@ -291,7 +291,7 @@ function WaterfallTable({ title, steps }: { title: string; steps: readonly Water
       cell: (row) => (
         <span className={row.nested ? styles.nested : undefined}>
           {row.label}
-          {row.detail && <span className={styles.detail}>{row.detail}</span>}
+          {row.detail && <span className={styles.remark}>{row.detail}</span>}
         </span>
       ),
     },

@@ -1,7 +1,7 @@
 import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { delay, HttpResponse, http } from 'msw';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Schemas } from '@/api/client';
 import { META, problem } from '@/test/answers';
 import { BASIS } from '@/test/basis';
@@ -145,9 +145,11 @@ describe('the page of scenarios', () => {
     const field = await screen.findByLabelText('Value');
     await screen.findByText(/1,020 units/);
     const before = requests.length;
+    const written = vi.spyOn(window.history, 'replaceState');
     for (const value of ['1', '12', '123']) fireEvent.change(field, { target: { value } });
     expect(await screen.findByText(/2,230 units/)).toBeVisible();
     expect(requests.slice(before)).toHaveLength(1);
+    expect(written).toHaveBeenCalledTimes(1);
     expect(requests.at(-1)?.adjustments).toEqual({ onpromotion: { op: 'add', value: 123 } });
     expect(scenariosInAddress()?.[0]?.adjustments.onpromotion?.value).toBe(123);
   });
