@@ -1,6 +1,8 @@
 export const forecast = {
   title: 'Forecast',
   lead: '{{days}}: {{units}} units, between {{lower}} and {{upper}} with 80 % certainty.',
+  leadAdjusted:
+    '{{days}}: {{units}} units with overrides. The model alone says {{statistical}}, between {{lower}} and {{upper}} with 80 % certainty.',
   first: 'First day',
   firstWeek: 'First week',
   origin: {

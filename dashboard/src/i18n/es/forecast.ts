@@ -3,6 +3,8 @@ import type { forecast as english } from '../en/forecast';
 export const forecast: typeof english = {
   title: 'Pronóstico',
   lead: '{{days}}: {{units}} unidades, entre {{lower}} y {{upper}} con una certeza del 80 %.',
+  leadAdjusted:
+    '{{days}}: {{units}} unidades con ajustes. El modelo solo dice {{statistical}}, entre {{lower}} y {{upper}} con una certeza del 80 %.',
   first: 'Primer día',
   firstWeek: 'Primera semana',
   origin: {

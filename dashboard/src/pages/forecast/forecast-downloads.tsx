@@ -4,6 +4,7 @@ import { isAdjusted, withOverrides } from '@/api/adjusted';
 import { api } from '@/api/client';
 import { useNodeLabel } from '@/api/nodes';
 import type { Forecast, History } from '@/api/queries';
+import { useForecastSentence } from '@/charts/use-forecast-sentence';
 import { useFormat } from '@/format/use-format';
 import { DownloadMenu } from '@/ui/download-menu';
 import { saveFile } from '@/ui/save-file';
@@ -30,17 +31,10 @@ export function fileName({ node, date }: Forecast): string {
 function useBasis(forecast: Forecast) {
   const { t } = useTranslation();
   const nodeLabel = useNodeLabel();
-  const { day, days, units } = useFormat();
-  const sum = forecast.periods[0];
+  const { day } = useFormat();
+  const sentence = useForecastSentence();
   const title = `${t('chart.forecast')}: ${nodeLabel(forecast.node)}`;
-  const lead = sum
-    ? t('forecast.lead', {
-        days: days(sum.first, sum.last),
-        units: units(sum.prediction),
-        lower: units(sum.lower_80),
-        upper: units(sum.upper_80),
-      })
-    : '';
+  const lead = sentence(forecast);
   const model = t('forecast.basis.model', {
     version: forecast.model_version,
     trained: day(forecast.model_trained_through),

@@ -19,23 +19,39 @@ export function ForecastStats({
   view: ForecastData;
 }) {
   const { t } = useTranslation();
-  const { units, day } = useFormat();
+  const { units, change, day } = useFormat();
   const comparisons = useComparisons(meta, forecast, view);
   const sum = forecast.periods[0];
   if (sum === undefined) return null;
   const length = t(meta.step === 'day' ? 'horizon.days' : 'horizon.weeks', { count: sum.days });
+  const statistical = isAdjusted(forecast) ? statisticalOfSum(sum) : undefined;
+  const bands = sum.intervals.map(({ level, lower, upper }) => (
+    <div key={level}>
+      {t('forecast.stats.band', { level, lower: units(lower), upper: units(upper) })}
+    </div>
+  ));
   return (
     <Stats
       items={[
         {
           label: t('forecast.stats.sum', { length }),
           value: units(sum.prediction),
-          detail: sum.intervals.map(({ level, lower, upper }) => (
-            <div key={level}>
-              {t('forecast.stats.band', { level, lower: units(lower), upper: units(upper) })}
-            </div>
-          )),
+          detail:
+            statistical !== undefined
+              ? t('forecast.overrides.moved', {
+                  change: change(sum.prediction - statistical),
+                })
+              : bands,
         },
+        ...(statistical !== undefined
+          ? [
+              {
+                label: t('forecast.overrides.without'),
+                value: units(statistical),
+                detail: bands,
+              },
+            ]
+          : []),
         ...comparisons,
         {
           label: t('forecast.stats.method'),
@@ -49,7 +65,7 @@ export function ForecastStats({
 
 function useComparisons(meta: Meta, forecast: Forecast, view: ForecastData): StatProps[] {
   const { t } = useTranslation();
-  const { units, days, change, shareChange } = useFormat();
+  const { units, days, shareChange } = useFormat();
   const sum = forecast.periods[0];
   if (sum === undefined) return [];
   const against = (label: string, sold: number | null | undefined, span: string) => ({
@@ -61,14 +77,6 @@ function useComparisons(meta: Meta, forecast: Forecast, view: ForecastData): Sta
         : t('forecast.stats.sold', { units: units(sold), days: span }),
   });
   const items: StatProps[] = [];
-  const statistical = isAdjusted(forecast) ? statisticalOfSum(sum) : undefined;
-  if (statistical !== undefined) {
-    items.push({
-      label: t('forecast.overrides.without'),
-      value: units(statistical),
-      detail: t('forecast.overrides.moved', { change: change(sum.prediction - statistical) }),
-    });
-  }
   const [first, last] = [yearBefore(sum.first), yearBefore(sum.last)];
   items.push(
     against(t('forecast.stats.year'), yearBeforeSum(forecast, view.previous), days(first, last)),

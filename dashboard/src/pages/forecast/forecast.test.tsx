@@ -176,7 +176,13 @@ describe('overrides', () => {
     expect(bodies.at(-1)?.adjusted).toBe(true);
     expect(window.location.search).toContain('adjusted=1');
     expect(statOf('Without overrides')).toHaveTextContent('700');
-    expect(statOf('Without overrides')).toHaveTextContent('+70 by overrides');
+    expect(statOf('Without overrides')).toHaveTextContent('80 %: 630 – 770');
+    expect(statOf('All 7 days')).toHaveTextContent('+70 by overrides');
+    expect(
+      screen.getByText(/770 units with overrides\. The model alone says 700, between 630 and 770/, {
+        selector: 'p',
+      }),
+    ).toBeVisible();
     const row = screen
       .getByText('Jul 1, 2024', { selector: 'th' })
       .closest('tr') as HTMLTableRowElement;

@@ -3,7 +3,7 @@ import { useNodeLabel } from '@/api/nodes';
 import { type Meta, useMeta } from '@/api/queries';
 import { addSteps, newestOf } from '@/api/steps';
 import { type ForecastData, useForecastView } from '@/api/use-forecast-view';
-import { useFormat } from '@/format/use-format';
+import { useForecastSentence } from '@/charts/use-forecast-sentence';
 import { DayField } from '@/ui/day-field';
 import { HorizonSelect } from '@/ui/horizon-select';
 import { Notice, Page } from '@/ui/layout';
@@ -113,18 +113,8 @@ function ForecastOfNode({ meta }: { meta: Meta }) {
 /** The sentence that answers the question of the page. */
 function Lead({ view: { forecast, past } }: { view: ForecastData }) {
   const { t } = useTranslation();
-  const { days, units } = useFormat();
+  const sentence = useForecastSentence();
   const review = useReviewSentence(past ? forecast.data : undefined);
-  const sum = forecast.data?.periods[0];
   if (forecast.isPlaceholderData) return t('state.loading');
-  if (review) return review;
-  return (
-    sum &&
-    t('forecast.lead', {
-      days: days(sum.first, sum.last),
-      units: units(sum.prediction),
-      lower: units(sum.lower_80),
-      upper: units(sum.upper_80),
-    })
-  );
+  return review ?? sentence(forecast.data);
 }

@@ -1,0 +1,27 @@
+import { useTranslation } from 'react-i18next';
+import { isAdjusted, statisticalOfSum } from '@/api/adjusted';
+import type { Forecast } from '@/api/queries';
+import { useFormat } from '@/format/use-format';
+
+/**
+ * Return how a forecast is said in a sentence.
+ *
+ * With overrides, the interval stands by the model's own sum: it is not one of the adjusted sum.
+ */
+export function useForecastSentence(): (forecast: Forecast | undefined) => string {
+  const { t } = useTranslation();
+  const { days, units } = useFormat();
+  return (forecast) => {
+    const sum = forecast?.periods[0];
+    if (forecast === undefined || sum === undefined) return '';
+    const values = {
+      days: days(sum.first, sum.last),
+      units: units(sum.prediction),
+      lower: units(sum.lower_80),
+      upper: units(sum.upper_80),
+    };
+    return isAdjusted(forecast)
+      ? t('forecast.leadAdjusted', { ...values, statistical: units(statisticalOfSum(sum)) })
+      : t('forecast.lead', values);
+  };
+}
