@@ -1,14 +1,10 @@
-/// <reference types="vitest/config" />
-
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
-import { configDefaults } from 'vitest/config';
 
-const INTEGRATION_TESTS = 'src/**/*.integration.test.ts';
 const COMPRESSIBLE = /\.(js|css|html|svg|json|map)$/;
 
 /** Write a `.br` and a `.gz` file beside each text file, so that the server compresses nothing. */
@@ -69,23 +65,5 @@ export default defineConfig({
               : undefined,
       },
     },
-  },
-  test: {
-    css: { modules: { classNameStrategy: 'non-scoped' } },
-    restoreMocks: true,
-    testTimeout: 60_000,
-    projects: [
-      {
-        extends: true,
-        test: {
-          name: 'page',
-          environment: 'jsdom',
-          setupFiles: ['src/test/setup.ts'],
-          exclude: [...configDefaults.exclude, INTEGRATION_TESTS],
-        },
-      },
-      // against real servers on this machine
-      { extends: true, test: { name: 'integration', include: [INTEGRATION_TESTS] } },
-    ],
   },
 });

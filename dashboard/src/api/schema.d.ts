@@ -2327,6 +2327,16 @@ export interface components {
             adjusted_error: number;
         };
         /**
+         * WarningCode
+         * @description Reason of a warning.
+         *
+         *     Attributes:
+         *         OUTSIDE_SEEN: a value is less or more than all that the series has had.
+         *         FAR: a value is more than twice the largest that the series has had.
+         * @enum {string}
+         */
+        WarningCode: "outside-seen" | "far";
+        /**
          * WhatifAnswer
          * @description A forecast compared with a scenario: `horizon` days from `date` on, in units.
          */
@@ -2349,6 +2359,8 @@ export interface components {
             ancestors: components["schemas"]["NodeChange"][];
             children: components["schemas"]["ChildChange"][];
             applied: components["schemas"]["Applied"][];
+            /** @description Empty where the data have values such as those of the scenario. */
+            warnings: components["schemas"]["WhatifWarning"][];
             /**
              * @description Bottom series whose own rows are unaltered, and that moved because the hierarchy must add
              *     up.
@@ -2409,6 +2421,20 @@ export interface components {
              * @default 1
              */
             depth?: number;
+        };
+        /**
+         * WhatifWarning
+         * @description A reason why the forecast of a scenario is less reliable than others.
+         */
+        WhatifWarning: {
+            /**
+             * @description `outside-seen`: a value is less or more than all that the series has had, or the holiday is
+             *     on no past day; `far`: a value is more than twice the largest that the series has had.
+             */
+            code: components["schemas"]["WarningCode"];
+            covariate: string;
+            /** @description A sentence with the value, and those that the data have. */
+            detail: string;
         };
     };
     responses: {

@@ -6,6 +6,7 @@ const ALL: Record<Scope, true> = {
   forecast: true,
   explain: true,
   whatif: true,
+  plan: true,
   batch: true,
   monitor: true,
   admin: true,

@@ -1,6 +1,5 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import { addDays, yearBefore } from '@/format/dates';
-import { withOverrides } from './adjusted';
 import { type Meta, useForecast, useHistory, useTree } from './queries';
 import { addSteps, newestOf } from './steps';
 
@@ -31,12 +30,14 @@ export function useForecastView(meta: Meta, { node, horizon, date, adjusted }: F
   const first = date || addSteps(meta, known[1], 1);
   const last = addSteps(meta, first, horizon - 1);
   const startsAt = date ? { date } : {};
-  const forecast = useForecast(
-    withOverrides(
-      { node, horizon, period: 'horizon', intervals: [80, 95], ...startsAt },
-      adjusted ?? false,
-    ),
-  );
+  const forecast = useForecast({
+    node,
+    horizon,
+    period: 'horizon',
+    intervals: [80, 95],
+    adjusted: adjusted ?? false,
+    ...startsAt,
+  });
   const shownFrom = addSteps(meta, first, -HISTORY_STEPS[meta.step]);
   const history = useHistory({
     node,

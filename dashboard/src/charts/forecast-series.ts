@@ -7,6 +7,11 @@ export function predictionsOf(days: readonly DayForecast[]): Map<string, number>
   return new Map(days.map((each) => [each.date, each.prediction]));
 }
 
+/** Return the model's own forecast of each day, where the answer has it beside the result. */
+export function statisticalOf(days: readonly DayForecast[]): Map<string, number> {
+  return knownValues(days.map((each) => [each.date, each.statistical]));
+}
+
 /** Return the sales of each day whose sales are known. */
 export function actualsOf(days: readonly DayForecast[]): Map<string, number> {
   return knownValues(days.map((each) => [each.date, each.actual]));

@@ -1,7 +1,7 @@
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
-import { isAdjusted, statisticalOf } from '@/api/adjusted';
 import type { Forecast, History } from '@/api/queries';
+import { statisticalOf } from '@/charts/forecast-series';
 import { DAYS_OF_YEAR } from '@/format/dates';
 import { actualsOf, bandsOf, predictionsOf, salesOf } from './forecast-series';
 import type { BandOfChart, LineOfChart } from './time-chart';
@@ -23,10 +23,10 @@ export function useForecastLines(
         id: 'forecast',
         label: t('chart.forecast'),
         tone: 'forecast',
-        values: isAdjusted(forecast) ? statisticalOf(forecast.forecast) : predictions,
+        values: forecast.adjusted ? statisticalOf(forecast.forecast) : predictions,
       },
     ];
-    if (isAdjusted(forecast)) {
+    if (forecast.adjusted) {
       lines.push({
         id: 'adjusted',
         label: t('chart.adjusted'),

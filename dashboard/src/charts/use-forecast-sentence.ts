@@ -1,5 +1,4 @@
 import { useTranslation } from 'react-i18next';
-import { isAdjusted, statisticalOfSum } from '@/api/adjusted';
 import type { Forecast } from '@/api/queries';
 import { useFormat } from '@/format/use-format';
 
@@ -20,8 +19,8 @@ export function useForecastSentence(): (forecast: Forecast | undefined) => strin
       lower: units(sum.lower_80),
       upper: units(sum.upper_80),
     };
-    return isAdjusted(forecast)
-      ? t('forecast.leadAdjusted', { ...values, statistical: units(statisticalOfSum(sum)) })
+    return forecast.adjusted
+      ? t('forecast.leadAdjusted', { ...values, statistical: units(sum.statistical) })
       : t('forecast.lead', values);
   };
 }

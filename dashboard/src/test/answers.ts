@@ -49,6 +49,7 @@ export function forecastAnswer(node: string, horizon: number, units: number): Fo
   const days = Array.from({ length: horizon }, (_, at) => addDays(first, at));
   return {
     ...MODEL,
+    adjusted: false,
     node,
     level: node.split(':')[0] ?? '',
     series: {},
@@ -98,6 +99,7 @@ export function treeNode(id: string, prediction: number, children: TreeNode[] = 
     name: last.slice(last.indexOf(':') + 1),
     level: id === 'total' ? 'total' : parts.length > 1 ? 'bottom' : (id.split(':')[0] as string),
     prediction,
+    statistical: null,
     previous: prediction - 10,
     trend: prediction / (prediction - 10) - 1,
     intervals: [{ level: 80, lower: prediction * 0.9, upper: prediction * 1.1 }],
@@ -113,6 +115,7 @@ export function hierarchyAnswer(tree: TreeNode, changes: Partial<Hierarchy> = {}
     previous_date: '2024-05-27',
     by: 'store',
     origin: NEWEST,
+    adjusted: false,
     tree,
     degraded: false,
     ...changes,

@@ -79,6 +79,7 @@ export function forecastAnswer(
   const sum = FORECAST * request.horizon;
   return {
     ...BASIS,
+    adjusted: request.adjusted ?? false,
     node: request.node ?? 'total',
     level: 'total',
     series: {},

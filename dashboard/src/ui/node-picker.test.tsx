@@ -3,17 +3,33 @@ import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { labelOfId } from '@/api/nodes';
-import { META, TREE_BY_FAMILY, TREE_BY_STORE } from '@/test/answers';
+import { hierarchyAnswer, META, treeNode } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import { NodePicker, search } from './node-picker';
+
+const BY_STORE = treeNode(
+  'total',
+  40,
+  ['1', '2'].map((store) =>
+    treeNode(
+      `store:${store}`,
+      20,
+      ['BREAD', 'DAIRY'].map((family) => treeNode(`store:${store}/family:${family}`, 10)),
+    ),
+  ),
+);
+const BY_FAMILY = treeNode('total', 40, [
+  treeNode('family:BREAD', 20),
+  treeNode('family:DAIRY', 20),
+]);
 
 beforeEach(() => {
   server.use(
     http.get('*/meta', () => HttpResponse.json(META)),
     http.get('*/hierarchy', ({ request }) => {
       const by = new URL(request.url).searchParams.get('by');
-      return HttpResponse.json(by === 'family' ? TREE_BY_FAMILY : TREE_BY_STORE);
+      return HttpResponse.json(hierarchyAnswer(by === 'family' ? BY_FAMILY : BY_STORE));
     }),
   );
 });

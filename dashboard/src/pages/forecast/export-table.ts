@@ -1,8 +1,7 @@
 import type { TFunction } from 'i18next';
-import { isAdjusted, statisticalOf } from '@/api/adjusted';
 import type { Forecast, History } from '@/api/queries';
 import type { ExportTable } from '@/charts/export/table';
-import { salesOf } from '@/charts/forecast-series';
+import { salesOf, statisticalOf } from '@/charts/forecast-series';
 import { DAYS_OF_YEAR } from '@/format/dates';
 
 /** Return the days of a forecast as a table: what the chart shows from the first day on. */
@@ -15,7 +14,7 @@ export function exportTable(
   const statistical = statisticalOf(forecast.forecast);
   const levels = forecast.forecast[0]?.intervals.map((each) => each.level) ?? [];
   const numeric = [
-    ...(isAdjusted(forecast) ? [t('chart.forecast'), t('chart.adjusted')] : [t('chart.forecast')]),
+    ...(forecast.adjusted ? [t('chart.forecast'), t('chart.adjusted')] : [t('chart.forecast')]),
     ...levels.flatMap((level) => [t('chart.lower', { level }), t('chart.upper', { level })]),
     t('chart.actual'),
     t('chart.previous'),
@@ -27,7 +26,7 @@ export function exportTable(
     ],
     rows: forecast.forecast.map((each) => [
       each.date,
-      ...(isAdjusted(forecast)
+      ...(forecast.adjusted
         ? [statistical.get(each.date) ?? null, each.prediction]
         : [each.prediction]),
       ...levels.flatMap((level) => {

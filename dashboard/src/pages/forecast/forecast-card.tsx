@@ -1,6 +1,5 @@
 import { useRef } from 'react';
 import { useTranslation } from 'react-i18next';
-import { isAdjusted, knowsOverrides } from '@/api/adjusted';
 import { readableName } from '@/api/nodes';
 import type { Forecast } from '@/api/queries';
 import type { ForecastData } from '@/api/use-forecast-view';
@@ -33,7 +32,7 @@ export function ForecastCard({
     <Card
       actions={
         <>
-          {onAdjust && knowsOverrides(forecast) && (
+          {onAdjust && (
             <Checkbox
               label={t('forecast.overrides.toggle')}
               checked={adjusted}
@@ -47,7 +46,7 @@ export function ForecastCard({
     >
       <div ref={card} className={styles.content} aria-busy={loading}>
         {forecast.degraded && <Notice tone="warn">{t('forecast.basis.degraded')}</Notice>}
-        {isAdjusted(forecast) && <Notice>{t('forecast.overrides.intervals')}</Notice>}
+        {forecast.adjusted && <Notice>{t('forecast.overrides.intervals')}</Notice>}
         {view.errorOfPast && (
           <>
             <p>{t('forecast.basis.past')}</p>

@@ -1,6 +1,5 @@
 import type { RefObject } from 'react';
 import { useTranslation } from 'react-i18next';
-import { isAdjusted, withOverrides } from '@/api/adjusted';
 import { api } from '@/api/client';
 import { useNodeLabel } from '@/api/nodes';
 import type { Forecast, History } from '@/api/queries';
@@ -15,7 +14,7 @@ async function csvOf(forecast: Forecast): Promise<Blob> {
   const { node, date, horizon } = forecast;
   const intervals = forecast.forecast[0]?.intervals.map((each) => each.level) ?? [];
   const { data } = await api.POST('/forecast', {
-    body: withOverrides({ node, date, horizon, intervals }, isAdjusted(forecast)),
+    body: { node, date, horizon, intervals, adjusted: forecast.adjusted },
     headers: { Accept: 'text/csv' },
     parseAs: 'blob',
   });
@@ -42,7 +41,7 @@ function useBasis(forecast: Forecast) {
   });
   const warnings = [
     ...(forecast.in_sample ? [t('inSample')] : []),
-    ...(isAdjusted(forecast) ? [t('forecast.overrides.intervals')] : []),
+    ...(forecast.adjusted ? [t('forecast.overrides.intervals')] : []),
   ];
   return { title, lead, model, warnings };
 }

@@ -1,5 +1,4 @@
 import { useTranslation } from 'react-i18next';
-import { isAdjusted, statisticalOfSum } from '@/api/adjusted';
 import { shareAbove, yearBeforeSum } from '@/api/comparisons';
 import type { Forecast, Meta } from '@/api/queries';
 import { addSteps } from '@/api/steps';
@@ -24,7 +23,7 @@ export function ForecastStats({
   const sum = forecast.periods[0];
   if (sum === undefined) return null;
   const length = t(meta.step === 'day' ? 'horizon.days' : 'horizon.weeks', { count: sum.days });
-  const statistical = isAdjusted(forecast) ? statisticalOfSum(sum) : undefined;
+  const statistical = forecast.adjusted ? sum.statistical : undefined;
   const bands = sum.intervals.map(({ level, lower, upper }) => (
     <div key={level}>
       {t('forecast.stats.band', { level, lower: units(lower), upper: units(upper) })}

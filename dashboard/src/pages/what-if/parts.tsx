@@ -2,17 +2,17 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { useLevelLabel, useNodeLabel } from '@/api/nodes';
+import type { WhatIf } from '@/api/queries';
 import { useFormat } from '@/format/use-format';
 import { Button } from '@/ui/button';
 import { type Column, DataTable } from '@/ui/data-table';
 import { linkTo } from '@/url/links';
 import { type PartRow, partRows } from './part-rows';
-import type { ScenarioAnswer } from './use-what-ifs';
 import styles from './what-if.module.css';
 
 const SIBLINGS_SHOWN = 20;
 
-function usePartColumns({ date, horizon }: ScenarioAnswer): Column<PartRow>[] {
+function usePartColumns({ date, horizon }: WhatIf): Column<PartRow>[] {
   const { t } = useTranslation();
   const { units, change, shareChange } = useFormat();
   const nodeLabel = useNodeLabel();
@@ -61,7 +61,7 @@ function usePartColumns({ date, horizon }: ScenarioAnswer): Column<PartRow>[] {
 }
 
 /** Where a scenario's difference arises, and what it adds up to. */
-export function Parts({ answer }: { answer: ScenarioAnswer }) {
+export function Parts({ answer }: { answer: WhatIf }) {
   const { t } = useTranslation();
   const [all, setAll] = useState(false);
   const columns = usePartColumns(answer);

@@ -1,29 +1,29 @@
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { useNodeLabel } from '@/api/nodes';
+import type { WhatIf } from '@/api/queries';
 import { type ChartTone, type LineOfChart, TimeChart } from '@/charts/time-chart';
 import { useFormat } from '@/format/use-format';
 import { type Column, DataTable, TableOfChart } from '@/ui/data-table';
 import { Notice, Stats } from '@/ui/layout';
 import { linkTo } from '@/url/links';
-import type { ScenarioAnswer } from './use-what-ifs';
 import styles from './what-if.module.css';
 
 /** A scenario that has an answer. */
 export interface Result {
   id: string;
   name: string;
-  answer: ScenarioAnswer;
+  answer: WhatIf;
 }
 
 const TONES: readonly ChartTone[] = ['adjusted', 'series3', 'series4', 'series5'];
 
 /** Return a difference as a share of the baseline, or null where that is zero. */
-export function shareOf({ delta_pct }: Pick<ScenarioAnswer, 'delta_pct'>): number | null {
+export function shareOf({ delta_pct }: Pick<WhatIf, 'delta_pct'>): number | null {
   return delta_pct === null ? null : delta_pct / 100;
 }
 
-export function ResultStats({ answer }: { answer: ScenarioAnswer }) {
+export function ResultStats({ answer }: { answer: WhatIf }) {
   const { t } = useTranslation();
   const { units, change, shareChange } = useFormat();
   const { baseline, scenario, delta } = answer;
@@ -140,7 +140,7 @@ export function ResultChart({ results, summary }: { results: readonly Result[]; 
 }
 
 /** What else a scenario moves, in words. */
-export function AlsoMoved({ answer }: { answer: ScenarioAnswer }) {
+export function AlsoMoved({ answer }: { answer: WhatIf }) {
   const { t } = useTranslation();
   const nodeLabel = useNodeLabel();
   const shared = answer.moved_by_shared_features;

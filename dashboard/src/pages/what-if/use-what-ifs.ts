@@ -15,15 +15,7 @@ export interface View {
   by: string;
 }
 
-/** Something to know about an adjustment, such as that its values were never seen. */
-export interface AdjustmentWarning {
-  code: string;
-  detail: string;
-  covariate: string;
-}
-
-/** An answer, with the warnings that newer servers give. */
-export type ScenarioAnswer = WhatIf & { warnings?: readonly AdjustmentWarning[] };
+export type AdjustmentWarning = Schemas['WhatifWarning'];
 
 type Request = Schemas['WhatifRequest'];
 

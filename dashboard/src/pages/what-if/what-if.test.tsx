@@ -3,12 +3,12 @@ import userEvent from '@testing-library/user-event';
 import { delay, HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Schemas } from '@/api/client';
+import type { WhatIf } from '@/api/queries';
 import { META, problem } from '@/test/answers';
 import { BASIS } from '@/test/basis';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import { readScenarios, type Scenario, writeScenarios } from './scenarios';
-import type { ScenarioAnswer } from './use-what-ifs';
 import WhatIfPage from './what-if';
 
 const UNITS_OF_AN_ITEM = 10;
@@ -18,7 +18,7 @@ const requests: Request[] = [];
 const aborted: Request[] = [];
 
 /** Answer as a retailer of whom each item on promotion sells ten units more. */
-function answerTo(request: Request): ScenarioAnswer {
+function answerTo(request: Request): WhatIf {
   const adjustments = Object.entries(request.adjustments ?? {});
   const items = adjustments.reduce((sum, [, each]) => {
     const value = typeof each === 'object' && each !== null ? each.value : each;
@@ -64,7 +64,7 @@ function answerTo(request: Request): ScenarioAnswer {
   };
 }
 
-function answer(changes: Partial<ScenarioAnswer> = {}): void {
+function answer(changes: Partial<WhatIf> = {}): void {
   server.use(
     http.post('/whatif', async ({ request }) => {
       const body = (await request.json()) as Request;

@@ -24,7 +24,7 @@ import { SavedCard } from './saved-card';
 import { ScenarioBar, useScenarioNames } from './scenario-bar';
 import { replaceAt, type Scenario, writeScenarios } from './scenarios';
 import { useScenarios } from './use-scenarios';
-import { type ScenarioAnswer, type ScenarioQuery, useWhatIfs, type View } from './use-what-ifs';
+import { type ScenarioQuery, useWhatIfs, type View, type WhatIf } from './use-what-ifs';
 import styles from './what-if.module.css';
 
 const HORIZON = whole(1, 365);
@@ -69,7 +69,7 @@ function WhatIfOfNode({ meta }: { meta: Meta }) {
   const chosen = Math.min(number, list.length) - 1;
   const scenario = list[chosen] as Scenario;
   const query = queries[chosen];
-  const answer: ScenarioAnswer | undefined = query?.data;
+  const answer: WhatIf | undefined = query?.data;
   const faults = faultsOf(query?.error);
   const knownThrough = queries.find((each) => each.data)?.data?.known_through ?? {};
 
@@ -142,7 +142,7 @@ function WhatIfOfNode({ meta }: { meta: Meta }) {
 }
 
 interface LeadProps {
-  answer: ScenarioAnswer;
+  answer: WhatIf;
   name: string;
   window: { first: string; last: string };
 }
@@ -207,7 +207,7 @@ function Results({
   );
 }
 
-function Links({ answer }: { answer: ScenarioAnswer }) {
+function Links({ answer }: { answer: WhatIf }) {
   const { t } = useTranslation();
   const { node, date, horizon } = answer;
   const override = overrideOf(answer);
