@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from numpy.typing import NDArray
+from sqlalchemy import Engine
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
@@ -41,7 +42,9 @@ from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease, load_release
 from storage.artifacts import Release, Store
 from storage.cache.answers import AnswerCache
+from storage.database import open_database
 from storage.keys import Scope as KeyScope
+from storage.migrations import upgrade
 from telemetry.request_log import request_log
 from training.pipeline import train
 from training.recipe import Recipe
@@ -151,6 +154,15 @@ def _quiet() -> Iterator[None]:
     request_log.configure(lambda lines: None, logging.INFO)
     with capture_logs():
         yield
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Engine]:
+    """A database that is up to date."""
+    engine = open_database(f"sqlite:///{tmp_path}/mlrf.db")
+    upgrade(engine)
+    yield engine
+    engine.dispose()
 
 
 @dataclass
@@ -267,7 +279,7 @@ def train_once(root: Path, tables: Path, recipe: Recipe) -> Store:
     return store
 
 
-def client_of_release(release: LoadedRelease) -> Client:
+def client_of_release(release: LoadedRelease, *, planning: Planning | None = None) -> Client:
     """Return a client of a release, whose runners are in this process."""
     runners = LocalRunners(release.engine)
-    return client_of(FixedServing(Forecaster(release, runners, runners)))
+    return client_of(FixedServing(Forecaster(release, runners, runners)), planning=planning)

@@ -11,12 +11,14 @@ import jsonschema_rs
 import orjson
 import pytest
 from jsonschema_rs import Draft202012Validator
+from sqlalchemy import Engine
 
 from api.contract import contract_endpoints
 from api.docs.documentation import PAGES
 from api.docs.examples import Example, examples
 from api.docs.openapi import openapi, problems_of
 from api.docs.try_form import form_of
+from api.forecasts.planning import Planning
 from api.operations import OPERATIONS
 from api.schemas.facts import DegradedReason
 from api.schemas.requests import Override
@@ -24,6 +26,7 @@ from errors import Code
 from middleware.headers import JSON
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
+from storage.override_store import OverrideStore
 from tests.contract.conftest import Client, FixedConditions, FixedServing, LocalRunners, client_of
 
 EXAMPLES = examples()
@@ -59,11 +62,12 @@ def operation_of(example: Example) -> dict[str, Any]:
 
 
 @pytest.fixture
-def client(serving_release: LoadedRelease, runners: LocalRunners) -> Client:
+def client(serving_release: LoadedRelease, runners: LocalRunners, database: Engine) -> Client:
     """A server with stale data, like those of the demo."""
     old = DegradedReason("data", "The newest sales are of 2024-06-30.")
     serving = FixedServing(Forecaster(serving_release, runners, runners))
-    return client_of(serving, conditions=FixedConditions([old]))
+    planning = Planning(OverrideStore(database))
+    return client_of(serving, planning=planning, conditions=FixedConditions([old]))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.url)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,8 +20,6 @@ from errors import Code
 from features.data.snapshot import Snapshot
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
-from storage.database import open_database
-from storage.migrations import upgrade
 from storage.override_store import OverrideStore
 from tests.contract.conftest import Client, FixedServing, LocalRunners, client_of
 from tests.support.clock import Clock
@@ -36,14 +33,6 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 @pytest.fixture
 def wall() -> Clock[datetime]:
     return Clock(NOW)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path}/plan.db")
-    upgrade(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

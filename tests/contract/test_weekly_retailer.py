@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from sqlalchemy import Engine
 
+from api.forecasts.planning import Planning
 from errors import Code
 from examples.writer import write_example
 from features.data.snapshot import Snapshot
 from features.data.step import Step
 from models.serving.release import LoadedRelease, load_release
 from storage.artifacts import Store
+from storage.override_store import OverrideStore
 from tests.contract.conftest import Client, client_of_release, make_once, train_once
 from training.forecast_file import forecast_file
 from training.recipe import Recipe
@@ -180,3 +183,32 @@ def test_the_calibration_learns_from_origins_near_the_end(release: LoadedRelease
     assert snapshot.index_of(last) == snapshot.newest_origin - Step.WEEK.default_horizon
     assert release.forecasts.mean.shape[1] == HORIZON
     assert np.isfinite(release.forecasts.mean).all()
+
+
+# --- overrides --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def planner(release: LoadedRelease, database: Engine) -> Client:
+    return client_of_release(release, planning=Planning(OverrideStore(database)))
+
+
+def test_an_override_is_of_weeks(planner: Client, snapshot: Snapshot) -> None:
+    first, last = (snapshot.facts.origin + timedelta(weeks=number) for number in (2, 4))
+    span = {"from": first.isoformat(), "to": last.isoformat()}
+    override = {"series": SERIES, **span, "op": "set", "value": 300, "spread": "period"}
+    made = planner.post("/overrides", **override).json()
+    assert dates(made["days"]) == [first, first + timedelta(7), last]
+    assert made["total"]["result"] == pytest.approx(300)
+    answer = planner.post("/forecast", series=SERIES, horizon=5, adjusted=True).json()
+    assert sum(week["prediction"] for week in answer["forecast"][1:4]) == pytest.approx(300)
+
+
+def test_a_day_that_names_no_week_cannot_be_overridden(planner: Client, snapshot: Snapshot) -> None:
+    week = snapshot.facts.origin + timedelta(weeks=2)
+    span = {"from": (week + timedelta(1)).isoformat(), "to": (week + timedelta(7)).isoformat()}
+    override = {"series": SERIES, **span, "op": "multiply", "value": 2}
+    problem = planner.problem(planner.post("/overrides", **override), Code.INVALID_OVERRIDE)
+    (fault,) = problem["errors"]
+    assert fault["pointer"] == "/from"
+    assert f"{week} and {week + timedelta(7)} do" in fault["detail"]
