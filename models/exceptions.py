@@ -232,9 +232,9 @@ def find_new_series(outlook: Outlook) -> list[Deviation]:
     """
     snapshot, rows = outlook.snapshot, outlook.rows
     first = snapshot.first_sale[rows]
-    begun = (first > snapshot.n_days - outlook.recent) & (first < snapshot.n_days)
+    started = (first > snapshot.n_days - outlook.recent) & (first < snapshot.n_days)
     forecast = outlook.mean[rows].sum(axis=1)
-    listed = (begun | snapshot.announced[rows]) & (forecast > 0)
+    listed = (started | snapshot.announced[rows]) & (forecast > 0)
     sold = np.nansum(snapshot.sales[rows, -outlook.steps :], axis=1)
     return [
         Deviation(

@@ -114,19 +114,19 @@ def test_days_that_are_not_delivered_are_left_out_of_the_recent_past(snapshot: S
 
 
 def test_a_series_that_has_just_begun_is_new_and_has_no_recent_past(snapshot: Snapshot) -> None:
-    begun = with_sales(snapshot, 0, slice(-RECENT_DAYS + 1), 0)
-    row = row_of(begun, 0)
-    doubled = outlook(begun, 2 * outlook(begun).mean)
+    young = with_sales(snapshot, 0, slice(-RECENT_DAYS + 1), 0)
+    row = row_of(young, 0)
+    doubled = outlook(young, 2 * outlook(young).mean)
     assert row not in {each.row for each in find_recent(doubled)}
     (deviation,) = find_new_series(doubled)
     assert deviation.row == row
-    assert deviation.reference == begun.sales[row, -STEPS:].sum()
+    assert deviation.reference == young.sales[row, -STEPS:].sum()
     assert deviation.forecast == doubled.mean[row].sum()
 
 
 def test_a_series_that_began_earlier_is_not_new(snapshot: Snapshot) -> None:
-    begun = with_sales(snapshot, 0, slice(-RECENT_DAYS), 0)
-    assert find_new_series(outlook(begun)) == []
+    young = with_sales(snapshot, 0, slice(-RECENT_DAYS), 0)
+    assert find_new_series(outlook(young)) == []
 
 
 def test_an_announced_series_is_new_and_has_sold_nothing(snapshot: Snapshot) -> None:
@@ -265,6 +265,17 @@ def test_only_days_whose_promotions_are_known_are_compared(unpromoted: Snapshot)
     assert deviation.last == ahead + 9
     assert deviation.shares == (0, pytest.approx(0.5))
     assert deviation.forecast == pytest.approx(outlook(partly).mean[deviation.row, :10].sum())
+
+
+def test_a_node_is_compared_for_as_long_as_all_of_its_plans_are_known(
+    unpromoted: Snapshot,
+) -> None:
+    """Later days would be those of the series with the longer plan alone."""
+    ahead, every = unpromoted.n_days, range(unpromoted.hierarchy.n_bottom)
+    promoted = with_values(unpromoted, "flyer", slice(ahead, ahead + 5), 1, *every)
+    partly = with_values(promoted, "flyer", slice(ahead + 10, None), np.nan, 2)
+    (total,) = find_promotions(outlook(partly, rows=[0]))
+    assert (total.last, total.shares) == (ahead + 9, (0, pytest.approx(0.5)))
 
 
 def test_a_node_without_a_plan_is_not_listed(unpromoted: Snapshot) -> None:
