@@ -59,9 +59,9 @@ def test_a_page_loads_its_script_and_style_wherever_it_is(
     response = open_page(page, address + path)
     assert response.ok
     assert response.headers["content-security-policy"].startswith("default-src 'none'")
-    shown = page.locator("#page")
-    assert shown.text_content() == f"{address}/", "the script has run"
-    assert shown.evaluate("each => getComputedStyle(each).color") == "rgb(1, 2, 3)"
+    main = page.locator("#page")
+    assert main.text_content() == f"{address}/", "the script has run"
+    assert main.evaluate("each => getComputedStyle(each).color") == "rgb(1, 2, 3)"
 
 
 def test_its_policy_stops_scripts_that_are_not_of_the_server(
