@@ -23,7 +23,7 @@ from api.http.response_cache import ResponseCache
 from api.http.router import Router
 from app.background import freeze_loaded_modules, run_every, upgrade_database
 from app.health import HealthMonitor
-from app.identity import identity_of, sign_in_options_of
+from app.identity import identity_of, origins_of_sign_in, sign_in_options_of
 from app.reloads import ReloadWatch, report_end
 from config.settings import Settings
 from lifecycle.reload import Reloader
@@ -126,16 +126,19 @@ class Application:
             tiers=tuple(settings.tiers),
             default_tier=settings.default_tier,
         )
+        sign_in = sign_in_options_of(settings)
         endpoints = contract_endpoints(
             serving,
             ResponseCache(self.answers),
             administration,
             Planning(OverrideStore(self._database)),
             conditions,
-            sign_in_options_of(settings),
+            sign_in,
             seconds=settings.request_timeout_seconds,
         )
-        pages = Dashboard(read_build(dashboard))
+        pages = Dashboard(
+            read_build(dashboard), connect_origins=origins_of_sign_in(sign_in.single_sign_on)
+        )
         self._router = Router([*endpoints, *pages.endpoints()], behind, pages.pages())
         self._app = self._wrap_in_middleware(settings, dispatch)
         self._behind = behind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -67,6 +68,14 @@ def sign_in_options_of(settings: Settings) -> SignInOptions:
             scope=settings.sign_in_scope,
         )
     return SignInOptions(key=required, required=required, single_sign_on=sign_on)
+
+
+def origins_of_sign_in(sign_on: SingleSignOn | None) -> tuple[str, ...]:
+    """Return the origins that the dashboard sends requests to while somebody signs in."""
+    if sign_on is None:
+        return ()
+    issuer = urlsplit(sign_on.issuer)
+    return (f"{issuer.scheme}://{issuer.netloc}",)
 
 
 def _tokens_of(settings: Settings) -> TokenVerifier | None:

@@ -50,6 +50,8 @@ export default defineConfig({
     assetsInlineLimit: 0, // the policy allows no data: script or style
     modulePreload: { polyfill: false },
     target: 'es2022',
+    // jspdf would load these for HTML and pictures of SVG, which nothing here asks it for
+    rolldownOptions: { external: ['html2canvas', 'dompurify', 'canvg'] },
   },
   server: {
     port: 5173,

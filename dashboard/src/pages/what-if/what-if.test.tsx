@@ -38,6 +38,7 @@ function answerTo(request: Request): WhatIf {
       { date: '2024-07-01', baseline: 400, scenario: 400, delta: 0 },
       { date: '2024-07-02', baseline: 600, scenario: 600 + delta, delta },
     ],
+    warnings: [],
     ancestors: [{ id: 'total', level: 'total', baseline: 3000, scenario: 3000 + delta, delta }],
     children: [
       {

@@ -1,6 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import { levelsBetween, useLevelLabel, useNodeLabel } from '@/api/nodes';
-import { type Meta, useMeta } from '@/api/queries';
+import { type Meta, useMeta, type WhatIf } from '@/api/queries';
 import { addSteps, lastOfWindow } from '@/format/steps';
 import { useFormat } from '@/format/use-format';
 import { ButtonLink } from '@/ui/button';
@@ -24,7 +24,7 @@ import { SavedCard } from './saved-card';
 import { ScenarioBar, useScenarioNames } from './scenario-bar';
 import { replaceAt, type Scenario, writeScenarios } from './scenarios';
 import { useScenarios } from './use-scenarios';
-import { type ScenarioQuery, useWhatIfs, type View, type WhatIf } from './use-what-ifs';
+import { type ScenarioQuery, useWhatIfs, type View } from './use-what-ifs';
 import styles from './what-if.module.css';
 
 const HORIZON = whole(1, 365);
