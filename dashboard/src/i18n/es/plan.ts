@@ -3,7 +3,7 @@ import type { plan as english } from '../en/plan';
 export const plan: typeof english = {
   title: 'Ajustes',
   about:
-    'Lo que los planificadores esperan en lugar de la previsión. Todos los niveles siguen sumando.',
+    'Lo que los planificadores esperan en lugar del pronóstico. Todos los niveles siguen sumando.',
   lead: '{{node}}, {{days}}: {{before}} unidades pasan a ser {{result}} con su ajuste ({{change}}, {{share}}).',
   leadWithout:
     '{{node}}, {{days}}: se esperan {{before}} unidades. Indique lo que usted sabe mejor.',
@@ -11,7 +11,7 @@ export const plan: typeof english = {
   why: '¿Por qué?',
   forbidden: 'Puede ver los ajustes de abajo, pero no crear ni deshacer ninguno.',
   op: {
-    label: 'Qué hacer con la previsión',
+    label: 'Qué hacer con el pronóstico',
     multiply: 'Subir/bajar en %',
     add: 'Sumar',
     set: 'Fijar en',
@@ -19,11 +19,11 @@ export const plan: typeof english = {
   value: {
     multiply: 'Porcentaje',
     multiplyHint: 'Por ejemplo, +10 o -15.',
-    factor: 'La previsión se multiplica por {{factor}}.',
+    factor: 'El pronóstico se multiplica por {{factor}}.',
     add: 'Unidades',
     addHint: 'Por ejemplo, +50, o -50 para restar.',
     set: 'Unidades',
-    setHint: 'Lo que se venderá, diga lo que diga la previsión.',
+    setHint: 'Lo que se venderá, diga lo que diga el pronóstico.',
   },
   spread: {
     label: 'Estas unidades son de',
@@ -33,18 +33,18 @@ export const plan: typeof english = {
       period_one: 'Toda la semana',
       period_other: 'Las {{count}} semanas juntas',
     },
-    hint: 'Se reparten entre los días en las proporciones de la propia previsión.',
+    hint: 'Se reparten entre los días en las proporciones del propio pronóstico.',
   },
   reason: {
     label: 'Motivo',
-    hint: 'Después se ve qué motivos mejoraron las previsiones.',
+    hint: 'Después se ve qué motivos mejoraron los pronósticos.',
     promotion: 'Promoción',
     event: 'Evento',
     price: 'Precio',
     assortment: 'Surtido',
     supply: 'Suministro',
     weather: 'Tiempo',
-    correction: 'Corrección de la previsión',
+    correction: 'Corrección del pronóstico',
     other: 'Otro',
   },
   note: { label: 'Nota', hint: 'Lo que los demás deberían saber.' },
@@ -57,14 +57,14 @@ export const plan: typeof english = {
   saveHint: 'Vale de inmediato para todos los que planifican con ajustes, y se puede deshacer.',
   saveNeeds: 'Escriba arriba un valor para ver qué cambia.',
   fault: {
-    range: 'Hay previsiones que ajustar del {{first}} al {{last}}.',
+    range: 'Hay pronósticos que ajustar del {{first}} al {{last}}.',
     week: 'Aquí las semanas empiezan el {{before}} y el {{after}}.',
     order: 'El último día es anterior al primero.',
     limits: 'Se espera un número de {{least}} a {{most}}.',
     number: 'Esto no es un número.',
-    mend: 'Corrija las fechas o el valor para ver la previsión.',
+    mend: 'Corrija las fechas o el valor para ver el pronóstico.',
   },
-  statistical: 'Previsión',
+  statistical: 'Pronóstico',
   before: 'Con los ajustes actuales',
   result: 'Con su ajuste',
   change: 'Cambio',
@@ -73,17 +73,18 @@ export const plan: typeof english = {
   will: 'Después',
   inside_one: '{{inside}} de {{count}} día dentro del intervalo del 80 %',
   inside_other: '{{inside}} de {{count}} días dentro del intervalo del 80 %',
-  chart: '{{node}}: previsión y ajuste',
+  chart: '{{node}}: pronóstico y ajuste',
   waiting: 'Escriba un valor para ver qué cambia aquí, por encima y por debajo.',
   warning: {
     title: 'Antes de guardar',
     small:
-      'El cambio es menor que una décima parte de la incertidumbre de la previsión: probablemente no vale la pena.',
-    upward: 'Las pequeñas subidas empeoran las previsiones más a menudo de lo que las mejoran.',
+      'El cambio es menor que una décima parte de la incertidumbre del pronóstico: probablemente no vale la pena.',
+    upward: 'Las pequeñas subidas empeoran los pronósticos más a menudo de lo que los mejoran.',
     'outside-band':
-      'El resultado queda fuera de lo que la previsión cree posible (intervalo del 95 %). ¿Sabe usted algo que ella no puede saber?',
+      'El resultado queda fuera de lo que el pronóstico cree posible (intervalo del 95 %). ¿Sabe usted algo que él no puede saber?',
     'no-change': 'Esto no cambia nada.',
-    'no-forecast': 'La previsión es 0 en algunos de estos días: un porcentaje no cambia nada allí.',
+    'no-forecast':
+      'El pronóstico es 0 en algunos de estos días: un porcentaje no cambia nada allí.',
     overlap: 'Hay otros ajustes de los mismos productos y días; el suyo se aplica encima de ellos.',
     moves: 'Con el suyo, un ajuste anterior deja de ser lo que pidió quien lo hizo.',
   },
@@ -103,7 +104,7 @@ export const plan: typeof english = {
   conflict: {
     title: 'Otra persona lo cambió entretanto',
     text: 'No se guardó nada. Lo que usted escribió sigue aquí.',
-    look: 'Ver de nuevo la previsión',
+    look: 'Ver de nuevo el pronóstico',
   },
   saved: {
     title: 'Guardado',
@@ -136,9 +137,9 @@ export const plan: typeof english = {
       'Ya no se mantiene: se pidieron {{requested}} unidades y ahora están previstas {{result}}.',
     floored: 'Un día suyo sería negativo, y en su lugar es 0.',
     equalShares:
-      'Ninguna parte tiene previsión en un día suyo, así que todas tienen lo mismo ese día.',
+      'Ninguna parte tiene pronóstico en un día suyo, así que todas tienen lo mismo ese día.',
     nothing:
-      'No cambia la última previsión: su lugar ya no existe, o se hizo con datos más recientes.',
+      'No cambia el último pronóstico: su lugar ya no existe, o se hizo con datos más recientes.',
   },
   worth: {
     text_one:

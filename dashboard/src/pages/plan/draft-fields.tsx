@@ -38,14 +38,14 @@ export function DraftFields({
           label={t('date.first')}
           value={draft.from}
           fault={faults.from}
-          onChange={state.setFrom}
+          onChange={(date) => date && state.setFrom(date)}
         />
         <TextField
           {...range}
           label={t('date.last')}
           value={draft.to}
           fault={faults.to}
-          onChange={state.setTo}
+          onChange={(date) => date && state.setTo(date)}
         />
       </div>
       <Segments<OverrideOp>

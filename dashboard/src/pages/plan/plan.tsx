@@ -23,11 +23,19 @@ export default function Plan() {
 }
 
 function Overrides({ meta }: { meta: Meta }) {
+  const { t } = useTranslation();
   const { can, query } = useCaller();
   const [node] = useQueryState('node', text, 'total');
   const [change, setChange] = useState<Change | null>(null);
   const mayPlan = can('plan');
   const undone = (override: Override) => setChange({ kind: 'undone', override });
+  // before it is known who asks, neither page is shown: the list would begin anew with the other
+  if (query.data === undefined && !query.isError)
+    return (
+      <Page title={t('plan.title')} lead={t('plan.about')}>
+        <Skeleton height="28rem" />
+      </Page>
+    );
   const rest = (
     <>
       {change && <LastChange change={change} onUndone={undone} />}
@@ -40,23 +48,25 @@ function Overrides({ meta }: { meta: Meta }) {
         {rest}
       </Maker>
     );
-  return <Reader known={query.data !== undefined || query.isError}>{rest}</Reader>;
+  return <Reader refused={query.data !== undefined}>{rest}</Reader>;
 }
 
-/** The page of who may look at overrides and not make them. */
-function Reader({ known, children }: { known: boolean; children: ReactNode }) {
+/**
+ * The page of who may look at overrides and not make them.
+ *
+ * @param refused false where it is not known who asks: the list says why.
+ */
+function Reader({ refused, children }: { refused: boolean; children: ReactNode }) {
   const { t } = useTranslation();
   return (
     <Page title={t('plan.title')} lead={t('plan.about')}>
-      {known ? (
+      {refused && (
         <Notice tone="warn" title={t('problem.forbidden.title')}>
           <p>{t('plan.forbidden')}</p>
           <p>
             {t('problem.forbidden.text')} <code>plan</code>
           </p>
         </Notice>
-      ) : (
-        <Skeleton height="12rem" />
       )}
       {children}
     </Page>
