@@ -38,3 +38,8 @@ test('leads from the sign-in back to the page with its options', () => {
   const link = screen.getByRole('link').getAttribute('href') ?? '';
   expect(new URLSearchParams(link.split('?')[1]).get('back')).toBe('/plan?node=store:1');
 });
+
+test('keeps the page to return to on the sign-in itself', () => {
+  renderAt('/sign-in?back=%2Ftree', <Here />);
+  expect(screen.getByRole('link')).toHaveAttribute('href', '/sign-in?back=%2Ftree');
+});

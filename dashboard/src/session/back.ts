@@ -22,6 +22,9 @@ export function ownPath(text: string | null | undefined): string {
 export function useSignInLink(): string {
   const [location] = useLocation();
   const search = useSearch();
-  const here = ownPath(location + (search && `?${search}`));
+  const isSignIn = location === PAGES.signIn;
+  const here = ownPath(
+    isSignIn ? new URLSearchParams(search).get('back') : location + (search && `?${search}`),
+  );
   return linkTo('signIn', { back: here === PAGES.overview ? null : here });
 }
