@@ -47,6 +47,12 @@ export function useLevelLabel(): (level: string) => string {
     level === 'total' || level === 'bottom' ? t(`level.${level}`) : readableName(level);
 }
 
+/** Return the name of a covariate as it is read; the retailer's own where the page knows none. */
+export function useCovariateLabel(): (name: string) => string {
+  const { t } = useTranslation();
+  return (name) => (name === 'onpromotion' ? t('covariate.onpromotion') : readableName(name));
+}
+
 /** Return the levels between the total and the series. */
 export function levelsBetween(meta: Meta): string[] {
   return meta.hierarchy.map((each) => each.name).slice(1, -1);

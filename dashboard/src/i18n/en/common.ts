@@ -21,6 +21,7 @@ export const common = {
   theme: { label: 'Colours', light: 'Light', dark: 'Dark', system: 'As the system' },
   language: { label: 'Language' },
   level: { total: 'Total', bottom: 'Series' },
+  covariate: { onpromotion: 'Items on promotion' },
   node: {
     label: 'What',
     total: 'Everything',

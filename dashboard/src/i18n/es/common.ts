@@ -22,6 +22,7 @@ export const common: typeof english = {
   theme: { label: 'Colores', light: 'Claro', dark: 'Oscuro', system: 'Como el sistema' },
   language: { label: 'Idioma' },
   level: { total: 'Total', bottom: 'Series' },
+  covariate: { onpromotion: 'Artículos en promoción' },
   node: {
     label: 'Qué',
     total: 'Todo',

@@ -1,6 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
-import { readableName, useNodeLabel } from '@/api/nodes';
+import { useCovariateLabel, useNodeLabel } from '@/api/nodes';
 import type { Explanation } from '@/api/queries';
 import { useFormat } from '@/format/use-format';
 import { Notice } from '@/ui/layout';
@@ -18,6 +18,7 @@ export function ExplanationNotices({
 }) {
   const { t } = useTranslation();
   const { day, share } = useFormat();
+  const covariateLabel = useCovariateLabel();
   const unknown = Object.entries(explanation.known_through).filter(([, known]) => known < last);
   return (
     <>
@@ -25,7 +26,7 @@ export function ExplanationNotices({
       <MethodNotice explanation={explanation} />
       {unknown.map(([covariate, known]) => (
         <Notice key={covariate}>
-          {t('explain.known', { covariate: readableName(covariate), day: day(known) })}
+          {t('explain.known', { covariate: covariateLabel(covariate), day: day(known) })}
         </Notice>
       ))}
       {explanation.not_explained.series > 0 && explanation.explained_share > 0 && (

@@ -1,6 +1,6 @@
 import { useRef } from 'react';
 import { useTranslation } from 'react-i18next';
-import { readableName } from '@/api/nodes';
+import { useCovariateLabel } from '@/api/nodes';
 import type { Forecast } from '@/api/queries';
 import type { ForecastData } from '@/api/use-forecast-view';
 import { ForecastChart } from '@/charts/forecast-chart';
@@ -63,9 +63,10 @@ export function ForecastCard({
 /** The model and the data that a forecast rests on. */
 function Basis({ forecast }: { forecast: Forecast }) {
   const { t } = useTranslation();
+  const covariateLabel = useCovariateLabel();
   const { day, list } = useFormat();
   const known = Object.entries(forecast.known_through).map(([name, until]) =>
-    t('forecast.basis.until', { name: readableName(name), day: day(until) }),
+    t('forecast.basis.until', { name: covariateLabel(name), day: day(until) }),
   );
   return (
     <p className={styles.basis}>

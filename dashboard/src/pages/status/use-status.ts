@@ -60,8 +60,10 @@ export function useJobs(enabled: boolean, refetchInterval: number | false) {
       (await content<Schemas['JobsAnswer']>(api.GET('/admin/reload-features', { signal }))).jobs,
     enabled,
     retry: false, // a server that reads no tables says so with a 503
-    refetchInterval: ({ state }) =>
-      state.data?.some(isUnderWay) ? JOB_MILLISECONDS : refetchInterval,
+    refetchInterval: ({ state }) => {
+      if (state.error) return false; // asked again, it would only count as one more failure
+      return state.data?.some(isUnderWay) ? JOB_MILLISECONDS : refetchInterval;
+    },
   });
 }
 

@@ -1,5 +1,5 @@
 import { useTranslation } from 'react-i18next';
-import { readableName } from '@/api/nodes';
+import { useCovariateLabel } from '@/api/nodes';
 import { useFormat } from '@/format/use-format';
 import { Button } from '@/ui/button';
 import { Segments, SelectField, TextField } from '@/ui/field';
@@ -28,8 +28,8 @@ interface RowProps {
 
 export function useCovariateName(): (covariate: string) => string {
   const { t } = useTranslation();
-  return (covariate) =>
-    covariate === HOLIDAY ? t('whatIf.change.holiday') : readableName(covariate);
+  const label = useCovariateLabel();
+  return (covariate) => (covariate === HOLIDAY ? t('whatIf.change.holiday') : label(covariate));
 }
 
 /** One change: what is done to a covariate, how much, and on which days. */
