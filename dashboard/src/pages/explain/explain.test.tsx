@@ -201,7 +201,7 @@ describe('the page of reasons', () => {
   it('says from when on a covariate is unknown', async () => {
     answer();
     open('/explain?node=store:1/family:DAIRY&date=2024-07-20');
-    expect(await screen.findByText(/Onpromotion is known until .* only/)).toBeVisible();
+    expect(await screen.findByText(/Items on promotion is known until .* only/)).toBeVisible();
   });
 
   it('links the series whose mean the forecast is, and gives no reasons', async () => {

@@ -133,7 +133,7 @@ describe('the page of scenarios', () => {
   it('offers what is known ahead and the holiday, and nothing else', async () => {
     answer();
     open();
-    expect(await screen.findByRole('button', { name: '+ Onpromotion' })).toBeVisible();
+    expect(await screen.findByRole('button', { name: '+ Items on promotion' })).toBeVisible();
     for (const name of ['+ Price', '+ Advert', '+ Holiday']) {
       expect(screen.getByRole('button', { name })).toBeVisible();
     }
@@ -158,7 +158,7 @@ describe('the page of scenarios', () => {
   it('takes a number from the slider as from the field', async () => {
     answer();
     open(MORE);
-    fireEvent.change(await screen.findByLabelText('Onpromotion: Value, coarse'), {
+    fireEvent.change(await screen.findByLabelText('Items on promotion: Value, coarse'), {
       target: { value: '7' },
     });
     expect(screen.getByLabelText('Value')).toHaveValue(7);
@@ -208,7 +208,7 @@ describe('the page of scenarios', () => {
   it('shows a refusal of a whole change where it is', async () => {
     refuse('/adjustments/onpromotion', 'There is no such covariate.');
     open(MORE);
-    const row = (await screen.findByText('Onpromotion')).closest('fieldset') as HTMLElement;
+    const row = (await screen.findByText('Items on promotion')).closest('fieldset') as HTMLElement;
     expect(await within(row).findByRole('alert')).toHaveTextContent('There is no such covariate.');
   });
 
@@ -222,7 +222,7 @@ describe('the page of scenarios', () => {
     const detail = 'The most in the data is 12.';
     answer({ warnings: [{ code: 'outside-seen', covariate: 'onpromotion', detail }] });
     open(MORE);
-    const row = (await screen.findByText('Onpromotion')).closest('fieldset') as HTMLElement;
+    const row = (await screen.findByText('Items on promotion')).closest('fieldset') as HTMLElement;
     expect(await within(row).findByText(detail)).toBeVisible();
     expect(within(row).getByText('More than the model has ever seen')).toBeVisible();
   });
@@ -265,7 +265,7 @@ describe('the page of scenarios', () => {
     answer();
     open(MORE);
     await userEvent.click(
-      await screen.findByRole('button', { name: 'Remove the change of Onpromotion' }),
+      await screen.findByRole('button', { name: 'Remove the change of Items on promotion' }),
     );
     expect(await screen.findByText(/1,000 units as planned/)).toBeVisible();
     expect(requests.at(-1)?.adjustments).toEqual({});
