@@ -24,8 +24,7 @@ describe('a call of the API', () => {
   });
 
   it('throws the problem that the API answered', async () => {
-    const answer = problem(404, 'INVALID_NODE', 'There is no node.');
-    server.use(http.post('*/forecast', () => HttpResponse.json(answer, { status: 404 })));
+    server.use(http.post('*/forecast', () => problem(404, 'INVALID_NODE', 'There is no node.')));
     const call = content(api.POST('/forecast', { body: { horizon: 1 } }));
     await expect(call).rejects.toBeInstanceOf(Problem);
     await expect(call).rejects.toMatchObject({ code: 'INVALID_NODE' });

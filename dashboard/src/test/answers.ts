@@ -1,96 +1,161 @@
+import { HttpResponse, http } from 'msw';
+import type { Schemas } from '@/api/client';
 import type { ProblemAnswer } from '@/api/problems';
-import type { Forecast, Health, Hierarchy, History, Meta, TreeNode } from '@/api/queries';
+import type {
+  DayForecast,
+  Forecast,
+  Health,
+  Hierarchy,
+  History,
+  Meta,
+  TreeNode,
+} from '@/api/queries';
 import { addDays } from '@/format/dates';
+import type { Caller } from '@/session/caller';
 
-/** Last day with sales of the retailer that the tests play. */
+/**
+ * Answers of the API about a small retailer: three stores, three families, and the nine series that
+ * these make. It sells 90 units a day, and its forecast is 100.
+ */
+
+/** Last day whose sales are known. */
 export const NEWEST = '2024-06-30';
+export const SOLD = 90;
+export const FORECAST = 100;
+
+/** Request id of each problem. */
+export const REQUEST_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 
 const MODEL = {
   model_version: '2024-06-30-0123456789abcdef',
-  snapshot: { origin: NEWEST, digest: '0123456789abcdef' },
+  snapshot: { origin: NEWEST, digest: 'aebae11dd9dc0c2f' },
 };
 
-/** A small retailer: two stores, two families, and the four series that these make. */
+/** What every answer about a forecast says of its model. */
+export const BASIS = {
+  ...MODEL,
+  origin: NEWEST,
+  model_trained_through: '2024-05-31',
+  in_sample: false,
+  known_through: { onpromotion: '2024-07-16' },
+  degraded: false,
+};
+
 export function metaAnswer(changes: Partial<Meta> = {}): Meta {
   return {
     ...MODEL,
-    series: { store_nbr: ['1', '2'], family: ['DAIRY', 'BOOKS'] },
+    series: { store_nbr: ['1', '2', '10'], family: ['DAIRY', 'BOOKS', 'LIQUOR,WINE,BEER'] },
     attributes: {},
     hierarchy: [
       { name: 'total', columns: [], nodes: 1 },
-      { name: 'store', columns: ['store_nbr'], nodes: 2 },
-      { name: 'family', columns: ['family'], nodes: 2 },
-      { name: 'bottom', columns: ['store_nbr', 'family'], nodes: 4 },
+      { name: 'store', columns: ['store_nbr'], nodes: 3 },
+      { name: 'family', columns: ['family'], nodes: 3 },
+      { name: 'bottom', columns: ['store_nbr', 'family'], nodes: 9 },
     ],
     covariates: [
       { name: 'onpromotion', kind: 'count', known_ahead: true, by: ['store_nbr', 'family'] },
     ],
     stores: [],
-    families: ['DAIRY', 'BOOKS'],
-    levels: { total: 1, store: 2, family: 2, bottom: 4 },
-    data: { first: '2021-01-01', last: NEWEST, promotions_known_through: NEWEST },
+    families: ['DAIRY', 'BOOKS', 'LIQUOR,WINE,BEER'],
+    levels: { total: 1, store: 3, family: 3, bottom: 9 },
+    data: { first: '2021-01-01', last: NEWEST, promotions_known_through: '2024-07-16' },
     forecast: { first: '2021-02-26', last: '2024-09-28' },
     step: 'day',
     max_horizon: 90,
     horizons: [15, 30, 60, 90],
     intervals: [50, 99],
     features: [],
-    model_trained_through: NEWEST,
+    model_trained_through: BASIS.model_trained_through,
     ...changes,
   };
 }
 
 export const META = metaAnswer();
 
-/** A forecast of the same units on each day after the newest. */
-export function forecastAnswer(node: string, horizon: number, units: number): Forecast {
-  const first = addDays(NEWEST, 1);
-  const intervals = [{ level: 80, lower: units * 0.9, upper: units * 1.1 }];
-  const days = Array.from({ length: horizon }, (_, at) => addDays(first, at));
+export function healthAnswer(changes: Partial<Health> = {}): Health {
   return {
     ...MODEL,
-    adjusted: false,
+    status: 'ok',
+    model_trained_through: BASIS.model_trained_through,
+    newest_expected: '2024-07-02',
+    data_age_days: 2,
+    demo: false,
+    nodes: 16,
+    quality: [],
+    degraded: false,
+    reasons: [],
+    ...changes,
+  };
+}
+
+/** Return a caller who may do everything without a limit unless the changes say otherwise. */
+export function callerAnswer(changes: Partial<Caller> = {}): Caller {
+  return {
+    client: 'planner',
+    scopes: ['admin', 'batch', 'explain', 'forecast', 'monitor', 'plan', 'whatif'],
+    tier: 'unlimited',
+    authentication: 'key',
+    limits: null,
+    ...changes,
+  };
+}
+
+function bounds(units: number) {
+  return {
+    lower_80: units * 0.9,
+    upper_80: units * 1.1,
+    lower_95: units * 0.8,
+    upper_95: units * 1.2,
+    intervals: [
+      { level: 80, lower: units * 0.9, upper: units * 1.1 },
+      { level: 95, lower: units * 0.8, upper: units * 1.2 },
+    ],
+  };
+}
+
+/** Return a forecast of the same units on each day, with the sales of days that are known. */
+export function forecastAnswer(request: Schemas['ForecastRequest'], units = FORECAST): Forecast {
+  const { horizon, node = 'total', date: first = addDays(NEWEST, 1), adjusted = false } = request;
+  const last = addDays(first, horizon - 1);
+  const forecast: DayForecast[] = Array.from({ length: horizon }, (_, at) => ({
+    date: addDays(first, at),
+    prediction: units,
+    ...bounds(units),
+    actual: addDays(first, at) <= NEWEST ? SOLD : null,
+  }));
+  const sum = units * horizon;
+  const actual = last <= NEWEST ? SOLD * horizon : null;
+  return {
+    ...BASIS,
+    adjusted,
     node,
     level: node.split(':')[0] ?? '',
     series: {},
     date: first,
     horizon,
-    forecast: days.map((date) => ({ date, prediction: units, intervals, actual: null })),
+    forecast,
     period: 'horizon',
-    periods: [
-      {
-        first,
-        last: addDays(first, horizon - 1),
-        days: horizon,
-        prediction: units * horizon,
-        intervals: [{ level: 80, lower: units * horizon * 0.95, upper: units * horizon * 1.05 }],
-        actual: null,
-      },
-    ],
-    origin: NEWEST,
+    periods: [{ first, last, days: horizon, prediction: sum, ...bounds(sum), actual }],
+    origin: first > NEWEST ? NEWEST : addDays(first, -1),
     method: 'sum',
-    model_trained_through: NEWEST,
-    in_sample: false,
+    in_sample: first <= BASIS.model_trained_through,
     known_through: {},
-    degraded: false,
   };
 }
 
-/** Sales of each day from one to another, by a function of the day's place. */
+/** Return the sales of each day that a request names, by a function of the day's place. */
 export function historyAnswer(
-  node: string,
-  from: string,
-  to: string,
-  unitsAt: (at: number) => number | null,
+  { node = 'total', from, to }: Schemas['HistoricalRequest'],
+  unitsAt: (at: number) => number | null = () => SOLD,
 ): History {
   const days: History['days'] = [];
-  for (let date = from; date <= to; date = addDays(date, 1)) {
+  for (let date = from as string; date <= (to as string); date = addDays(date, 1)) {
     days.push({ date, units: unitsAt(days.length), onpromotion: null, covariates: {} });
   }
   return { node, level: '', days, next: null, snapshot: MODEL.snapshot };
 }
 
-/** A node of a tree that sold 10 units fewer before. */
+/** Return a node of a tree that sold 10 units fewer before. */
 export function treeNode(id: string, prediction: number, children: TreeNode[] = []): TreeNode {
   const parts = id.split(/\/(?=\w+:)/);
   const last = parts.at(-1) as string;
@@ -122,24 +187,8 @@ export function hierarchyAnswer(tree: TreeNode, changes: Partial<Hierarchy> = {}
   };
 }
 
-export function healthAnswer(changes: Partial<Health> = {}): Health {
-  return {
-    ...MODEL,
-    status: 'ok',
-    model_trained_through: NEWEST,
-    newest_expected: NEWEST,
-    data_age_days: 0,
-    demo: false,
-    nodes: 9,
-    quality: [],
-    degraded: false,
-    reasons: [],
-    ...changes,
-  };
-}
-
-/** A refusal, as the API writes it. */
-export function problem(
+/** Return the content of a refusal, as the API writes it. */
+export function problemAnswer(
   status: number,
   code: string,
   detail: string,
@@ -154,6 +203,37 @@ export function problem(
     code,
     error: detail,
     errors,
-    request_id: '00000000000000000000000000000001',
+    request_id: REQUEST_ID,
   };
 }
+
+/** Return a refusal or failure. */
+export function problem(
+  status: number,
+  code: string,
+  detail: string,
+  { errors, headers = {} }: { errors?: ProblemAnswer['errors']; headers?: HeadersInit } = {},
+) {
+  return HttpResponse.json(problemAnswer(status, code, detail, errors), { status, headers });
+}
+
+/** The calls that pages about a forecast make; 80 units a day were sold in the period before. */
+export const FORECAST_API = [
+  http.get('*/meta', () => HttpResponse.json(META)),
+  http.get('*/health', () => HttpResponse.json(healthAnswer())),
+  http.post('*/forecast', async ({ request }) =>
+    HttpResponse.json(forecastAnswer((await request.json()) as Schemas['ForecastRequest'])),
+  ),
+  http.post('*/historical', async ({ request }) =>
+    HttpResponse.json(historyAnswer((await request.json()) as Schemas['HistoricalRequest'])),
+  ),
+  http.get('*/hierarchy', ({ request }) => {
+    const horizon = Number(new URL(request.url).searchParams.get('horizon'));
+    const tree = {
+      ...treeNode('total', FORECAST * horizon),
+      previous: 80 * horizon,
+      trend: FORECAST / 80 - 1,
+    };
+    return HttpResponse.json(hierarchyAnswer(tree, { horizon }));
+  }),
+];

@@ -1,6 +1,6 @@
 import { fireEvent, render, screen } from '@testing-library/react';
 import { expect, test, vi } from 'vitest';
-import { META } from '@/test/forecasts';
+import { META } from '@/test/answers';
 import { HorizonSelect } from './horizon-select';
 
 function labels(): (string | null | undefined)[] {

@@ -1,12 +1,15 @@
 import { act, screen } from '@testing-library/react';
 import { describe, expect, it, vi } from 'vitest';
 import { errorOf, Offline, Problem, UnknownAnswer } from '@/api/problems';
-import { problem } from '@/test/answers';
+import { problemAnswer, REQUEST_ID } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { ProblemNotice } from './problem-notice';
 
 function refusal(status: number, code: string, headers: HeadersInit = {}): Problem {
-  return new Problem(problem(status, code, `Detail of ${code}.`), new Response(null, { headers }));
+  return new Problem(
+    problemAnswer(status, code, `Detail of ${code}.`),
+    new Response(null, { headers }),
+  );
 }
 
 describe('the face of a problem', () => {
@@ -21,7 +24,7 @@ describe('the face of a problem', () => {
     const notice = screen.getByRole('alert');
     expect(notice).toHaveTextContent(title);
     expect(notice).toHaveTextContent(`Detail of ${code}.`);
-    expect(notice).toHaveTextContent('4bf92f3577b34da6a3ce929d0e0e4736');
+    expect(notice).toHaveTextContent(REQUEST_ID);
   });
 
   it('of a used-up limit counts down and then tries again by itself', () => {
@@ -61,7 +64,7 @@ describe('the error of an answer', () => {
   });
 
   it('that is a problem keeps its code and the seconds to wait', async () => {
-    const answer = problem(429, 'RATE_LIMITED', 'Wait.');
+    const answer = problemAnswer(429, 'RATE_LIMITED', 'Wait.');
     const headers = { 'retry-after': '7' };
     const error = await errorOf(new Response(JSON.stringify(answer), { status: 429, headers }));
     expect(error).toMatchObject({ status: 429, code: 'RATE_LIMITED', retryAfter: 7 });

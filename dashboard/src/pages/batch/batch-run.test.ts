@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Offline, Problem } from '@/api/problems';
+import { problemAnswer } from '@/test/answers';
 import { BatchRun, type Send } from './batch-run';
 import type { BatchItem } from './check-rows';
 import type { Outcome } from './outcomes';
@@ -19,9 +20,9 @@ const CHUNKS = [
 const outcomesOf = (items: readonly BatchItem[]): Outcome[] =>
   items.map(({ node }) => ({ kind: 'refused', code: 'X', detail: `of ${node}` }));
 
-function problem(status: number, code: string, retryAfter?: number): Problem {
+function refusal(status: number, code: string, retryAfter?: number): Problem {
   const headers = new Headers(retryAfter ? [['retry-after', String(retryAfter)]] : []);
-  const answer = { status, code, detail: `detail of ${code}` } as Problem['answer'];
+  const answer = problemAnswer(status, code, `detail of ${code}`);
   return new Problem(answer, new Response(null, { headers }));
 }
 
@@ -67,7 +68,7 @@ describe('BatchRun', () => {
   it('waits as long as the API says when the limit is spent, and goes on', async () => {
     let refusals = 1;
     const { run, spy } = runWith(async (items) => {
-      if (refusals-- > 0) throw problem(429, 'RATE_LIMITED', 7);
+      if (refusals-- > 0) throw refusal(429, 'RATE_LIMITED', 7);
       return outcomesOf(items);
     });
     const done = run.start();
@@ -121,7 +122,7 @@ describe('BatchRun', () => {
 
   it('halves a call that costs too much, down to the item that does', async () => {
     const { run } = runWith(async (items) => {
-      if (items.length > 1 || items[0]?.node === 'node:3') throw problem(400, 'COST_TOO_HIGH');
+      if (items.length > 1 || items[0]?.node === 'node:3') throw refusal(400, 'COST_TOO_HIGH');
       return outcomesOf(items);
     });
     await run.start();

@@ -2,10 +2,8 @@ import { screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { callerWith } from '@/test/callers';
-import { problem } from '@/test/problem';
+import { BASIS, callerAnswer, META, problem } from '@/test/answers';
 import { renderAt } from '@/test/render';
-import { META } from '@/test/retailer';
 import { server } from '@/test/server';
 import * as files from '@/ui/save-file';
 import Batch from './batch';
@@ -33,14 +31,8 @@ function forecastOf({ series, node, horizon }: BatchItem) {
     forecast: [{ date: '2024-07-01', ...numbers }],
     period: 'horizon',
     periods: [{ first: '2024-07-01', last: '2024-07-30', days: 30, ...numbers }],
-    origin: '2024-06-30',
     method: 'model',
-    model_version: 'model-a',
-    model_trained_through: '2024-06-30',
-    in_sample: false,
-    known_through: {},
-    snapshot: META.snapshot,
-    degraded: false,
+    ...BASIS,
   };
 }
 
@@ -53,7 +45,7 @@ beforeEach(() => {
   vi.spyOn(HTMLElement.prototype, 'offsetHeight', 'get').mockReturnValue(600);
   server.use(
     http.get('*/meta', () => HttpResponse.json(META)),
-    http.get('*/caller', () => HttpResponse.json(callerWith())),
+    http.get('*/caller', () => HttpResponse.json(callerAnswer())),
     http.post('*/predict/batch', async ({ request }) => {
       const body = (await request.json()) as Body;
       bodies.push(body);
@@ -89,12 +81,12 @@ function watchSaved() {
 describe('the page of many series', () => {
   it('forecasts the rows of a file, and gives a file back', async () => {
     const saved = watchSaved();
-    const user = await choose(csv('a.csv', 'store_nbr,family,horizon', '1,DAIRY,15', '2,PRODUCE,'));
+    const user = await choose(csv('a.csv', 'store_nbr,family,horizon', '1,DAIRY,15', '2,BOOKS,'));
     await user.click(await screen.findByRole('button', { name: 'Forecast 2 rows' }));
     expect(await screen.findByText('2 forecasts are ready to download.')).toBeVisible();
     expect(bodies[0]?.predictions).toEqual([
       { series: { store_nbr: '1', family: 'DAIRY' }, horizon: 15, period: 'horizon' },
-      { series: { store_nbr: '2', family: 'PRODUCE' }, horizon: 30, period: 'horizon' },
+      { series: { store_nbr: '2', family: 'BOOKS' }, horizon: 30, period: 'horizon' },
     ]);
     expect(await screen.findByRole('link', { name: 'Store 1 · DAIRY' })).toBeVisible();
     expect(screen.getAllByText('1,234')).toHaveLength(2);
@@ -168,7 +160,7 @@ describe('the page of many series', () => {
   it('says that it waits when the limit is spent', async () => {
     server.use(
       http.post('*/predict/batch', () =>
-        problem(429, 'RATE_LIMITED', 'Too many.', { 'retry-after': '30' }),
+        problem(429, 'RATE_LIMITED', 'Too many.', { headers: { 'retry-after': '30' } }),
       ),
     );
     const user = await choose(csv('a.csv', 'store_nbr,family', '1,DAIRY'));
@@ -193,7 +185,9 @@ describe('the page of many series', () => {
   });
 
   it('says which permission a caller lacks', async () => {
-    server.use(http.get('*/caller', () => HttpResponse.json(callerWith({ scopes: ['forecast'] }))));
+    server.use(
+      http.get('*/caller', () => HttpResponse.json(callerAnswer({ scopes: ['forecast'] }))),
+    );
     renderAt('/batch', <Batch />);
     expect(await screen.findByText('Your key does not allow this')).toBeVisible();
     expect(screen.getByText('batch')).toBeVisible();

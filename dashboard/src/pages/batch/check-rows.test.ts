@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { META } from '@/test/retailer';
+import { META } from '@/test/answers';
 import { checkColumns } from './check-columns';
 import { RowChecker } from './check-rows';
 import { parseTable } from './read-file';

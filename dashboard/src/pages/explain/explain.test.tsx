@@ -4,8 +4,7 @@ import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Route } from 'wouter';
 import type { Explanation } from '@/api/queries';
-import { META, problem } from '@/test/answers';
-import { BASIS } from '@/test/basis';
+import { BASIS, META, problem } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import ExplainPage from './explain';
@@ -249,11 +248,7 @@ describe('the page of reasons', () => {
 
   it('shows the refusal of a day that cannot be forecast', async () => {
     const detail = 'A forecast of one day may begin from 2021-02-26 to 2024-09-28.';
-    server.use(
-      http.post('/explain', () =>
-        HttpResponse.json(problem(400, 'INVALID_DATE', detail), { status: 400 }),
-      ),
-    );
+    server.use(http.post('/explain', () => problem(400, 'INVALID_DATE', detail)));
     open();
     expect(await screen.findByRole('alert')).toHaveTextContent(detail);
   });
@@ -279,11 +274,7 @@ describe('an address that names a store and a family', () => {
 
   it('shows the refusal of a family that there is not', async () => {
     const detail = "There is no family 'DAIRI'. Did you mean 'DAIRY'?";
-    server.use(
-      http.post('/explain', () =>
-        HttpResponse.json(problem(400, 'INVALID_FAMILY', detail), { status: 400 }),
-      ),
-    );
+    server.use(http.post('/explain', () => problem(400, 'INVALID_FAMILY', detail)));
     open('/explain/1/DAIRI');
     expect(await screen.findByRole('alert')).toHaveTextContent(detail);
   });

@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Schemas } from '@/api/client';
-import { FORECAST_API, forecastAnswer } from '@/test/forecasts';
+import { FORECAST_API, forecastAnswer, historyAnswer, problem, REQUEST_ID } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import * as files from '@/ui/save-file';
@@ -12,7 +12,9 @@ import ForecastPage from './forecast';
 type ForecastBody = Schemas['ForecastRequest'] & { adjusted?: boolean };
 
 /** Record the requests of forecasts, and answer them. */
-function recordForecasts(answer: (body: ForecastBody) => object = forecastAnswer): ForecastBody[] {
+function recordForecasts(
+  answer: (body: ForecastBody) => object = (body) => forecastAnswer(body),
+): ForecastBody[] {
   const bodies: ForecastBody[] = [];
   server.use(
     http.post('*/forecast', async ({ request }) => {
@@ -61,9 +63,8 @@ describe('a forecast', () => {
   test('has no change to a year whose sales are not known', async () => {
     server.use(
       http.post('*/historical', async ({ request }) => {
-        const { node, from } = (await request.json()) as Schemas['HistoricalRequest'];
-        const days = [{ date: from, units: null, onpromotion: null, covariates: {} }];
-        return HttpResponse.json({ node, level: 'total', days, next: null, snapshot: {} });
+        const body = (await request.json()) as Schemas['HistoricalRequest'];
+        return HttpResponse.json(historyAnswer(body, () => null));
       }),
     );
     renderAt('/forecasts', <ForecastPage />);
@@ -103,22 +104,13 @@ describe('a forecast', () => {
   test('shows the problem of the API with its request id', async () => {
     server.use(
       http.post('*/forecast', () =>
-        HttpResponse.json(
-          {
-            status: 400,
-            code: 'INVALID_NODE',
-            detail: '/node: There is no node store:9.',
-            request_id: 'id-1',
-            errors: [],
-          },
-          { status: 400 },
-        ),
+        problem(400, 'INVALID_NODE', '/node: There is no node store:9.'),
       ),
     );
     renderAt('/forecasts?node=store:9', <ForecastPage />);
     const alert = await screen.findByRole('alert');
     expect(alert).toHaveTextContent('There is no node store:9.');
-    expect(alert).toHaveTextContent('id-1');
+    expect(alert).toHaveTextContent(REQUEST_ID);
   });
 });
 
@@ -162,10 +154,12 @@ describe('what was said earlier', () => {
 });
 
 describe('overrides', () => {
-  test('are not offered by an API that does not know them', async () => {
-    renderAt('/forecasts', <ForecastPage />);
-    await screen.findByText('Go on with Everything');
-    expect(screen.queryByRole('checkbox')).toBeNull();
+  test('are not offered for what was said earlier, which had none of them', async () => {
+    const bodies = recordForecasts();
+    renderAt('/forecasts?asOf=2024-06-09&adjusted=1', <ForecastPage />);
+    expect(await screen.findByText(/^Said on Jun 9, 2024/)).toBeVisible();
+    expect(screen.queryByLabelText('With overrides')).toBeNull();
+    expect(bodies.map((body) => body.adjusted)).toEqual([false]);
   });
 
   test('are drawn beside the model’s own forecast', async () => {
@@ -214,16 +208,13 @@ describe('a download', () => {
     server.use(
       http.post('*/forecast', async ({ request }) =>
         request.headers.get('accept') === 'text/csv'
-          ? HttpResponse.json(
-              { status: 403, code: 'FORBIDDEN', detail: 'No.', request_id: 'id-2', errors: [] },
-              { status: 403 },
-            )
+          ? problem(403, 'FORBIDDEN', 'No.')
           : HttpResponse.json(forecastAnswer((await request.json()) as ForecastBody)),
       ),
     );
     renderAt('/forecasts', <ForecastPage />);
     await userEvent.click(await screen.findByText('CSV'));
-    expect(await screen.findByText('id-2')).toBeInTheDocument();
+    expect(await screen.findByText(REQUEST_ID)).toBeInTheDocument();
   });
 
   test('of Excel is a workbook', async () => {

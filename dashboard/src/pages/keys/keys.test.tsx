@@ -2,8 +2,7 @@ import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { callerWith } from '@/test/callers';
-import { problem } from '@/test/problem';
+import { callerAnswer, problem } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import Keys from './keys';
@@ -43,7 +42,7 @@ function entryOf(id: number, more: Partial<AuditEntry> = {}): AuditEntry {
 
 beforeEach(() => {
   server.use(
-    http.get('*/caller', () => HttpResponse.json(callerWith())),
+    http.get('*/caller', () => HttpResponse.json(callerAnswer())),
     http.get('*/admin/keys', () =>
       HttpResponse.json({
         keys: [keyOf({}), keyOf({ id: 'id-2', client: 'old', state: 'revoked' })],
@@ -74,7 +73,9 @@ describe('the list of keys', () => {
   });
 
   it('asks nothing of the API for a caller who is no administrator', async () => {
-    server.use(http.get('*/caller', () => HttpResponse.json(callerWith({ scopes: ['forecast'] }))));
+    server.use(
+      http.get('*/caller', () => HttpResponse.json(callerAnswer({ scopes: ['forecast'] }))),
+    );
     server.use(http.get('*/admin/*', () => HttpResponse.error()));
     open();
     expect(await screen.findByText('Your key does not allow this')).toBeVisible();
@@ -105,7 +106,7 @@ describe('the creation of a key', () => {
     expect(within(dialog).getByLabelText('Key')).toHaveValue(SECRET);
     expect(requests).toEqual([
       {
-        body: { client: 'planner', scopes: ['forecast', 'explain', 'batch'] },
+        body: { client: 'planner', scopes: ['forecast', 'explain', 'plan', 'batch'] },
         idempotency: expect.stringMatching(/^[0-9a-f]{32}$/),
       },
     ]);

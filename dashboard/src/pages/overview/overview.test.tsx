@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ExceptionEntry, Exceptions } from '@/api/queries';
-import { FORECAST_API, HEALTH, META } from '@/test/forecasts';
+import { FORECAST_API, healthAnswer, META, problem, REQUEST_ID } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import { linkOf } from './exception-item';
@@ -50,7 +50,7 @@ function playExceptions(changes: Partial<Exceptions> = {}): URLSearchParams[] {
         exceptions: entries,
         counts: { stockout: 1, 'last-year': 12, recent: 0 },
         not_checked: [],
-        model_version: 'model-7',
+        model_version: META.model_version,
         snapshot: META.snapshot,
         degraded: false,
         ...changes,
@@ -82,12 +82,13 @@ describe('the overview', () => {
   test('says what impairs the service, and folds what the model warns of', async () => {
     server.use(
       http.get('*/health', () =>
-        HttpResponse.json({
-          ...HEALTH,
-          degraded: true,
-          reasons: [{ name: 'data', detail: 'The sales are 5 days old.' }],
-          quality: ['Intervals held too few sales.'],
-        }),
+        HttpResponse.json(
+          healthAnswer({
+            degraded: true,
+            reasons: [{ name: 'data', detail: 'The sales are 5 days old.' }],
+            quality: ['Intervals held too few sales.'],
+          }),
+        ),
       ),
     );
     renderAt('/', <Overview />);
@@ -100,7 +101,9 @@ describe('the overview', () => {
 
   test('says that the data are the demo’s, and not how old these are', async () => {
     server.use(
-      http.get('*/health', () => HttpResponse.json({ ...HEALTH, demo: true, data_age_days: 881 })),
+      http.get('*/health', () =>
+        HttpResponse.json(healthAnswer({ demo: true, data_age_days: 881 })),
+      ),
     );
     renderAt('/', <Overview />);
     expect(await screen.findByText(/demo’s data/)).toBeVisible();
@@ -151,16 +154,9 @@ describe('exceptions', () => {
   });
 
   test('that cannot be had leave the rest of the page as it is', async () => {
-    server.use(
-      http.get('*/exceptions', () =>
-        HttpResponse.json(
-          { status: 403, code: 'FORBIDDEN', detail: 'No.', request_id: 'id-3', errors: [] },
-          { status: 403 },
-        ),
-      ),
-    );
+    server.use(http.get('*/exceptions', () => problem(403, 'FORBIDDEN', 'No.')));
     renderAt('/', <Overview />);
-    expect(await screen.findByText('id-3')).toBeVisible();
+    expect(await screen.findByText(REQUEST_ID)).toBeVisible();
     expect(await screen.findByText(/2,800 units will sell/)).toBeVisible();
   });
 

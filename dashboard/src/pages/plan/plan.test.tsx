@@ -1,12 +1,14 @@
-import { configure, fireEvent, screen, waitFor, within } from '@testing-library/react';
+import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import type { NewOverride, Override, OverrideRequest } from '@/api/overrides';
+import type { Caller } from '@/session/caller';
+import { callerAnswer, META, problem } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import Plan from './plan';
-import { META, override, previewOf, problem } from './test-answers';
+import { override, previewOf } from './test-answers';
 
 const ADDRESS = '/plan?node=store:1&from=2024-07-03&to=2024-07-04';
 
@@ -17,11 +19,15 @@ let listed: URLSearchParams[];
 
 /** Play the API for a caller with some scopes, with the overrides that were made. */
 function play(
-  options: { scopes?: string[]; overrides?: Override[]; changes?: Partial<NewOverride> } = {},
+  options: {
+    scopes?: Caller['scopes'];
+    overrides?: Override[];
+    changes?: Partial<NewOverride>;
+  } = {},
 ) {
   const { scopes = ['forecast', 'plan'], overrides = [], changes = {} } = options;
   server.use(
-    http.get('*/caller', () => HttpResponse.json({ client: 'ana', scopes })),
+    http.get('*/caller', () => HttpResponse.json(callerAnswer({ client: 'ana', scopes }))),
     http.get('*/meta', () => HttpResponse.json(META)),
     http.post('*/forecast', () => problem(503, 'UNAVAILABLE', 'Not now.')),
     http.post('*/overrides/preview', async ({ request }) => {
@@ -61,9 +67,6 @@ async function save() {
   await waitFor(() => expect(button).toBeEnabled());
   await userEvent.click(button);
 }
-
-configure({ asyncUtilTimeout: 5000 }); // each preview waits for a pause in typing
-vi.setConfig({ testTimeout: 20_000 });
 
 beforeEach(() => {
   [previews, made, withdrawn, listed] = [[], [], [], []];

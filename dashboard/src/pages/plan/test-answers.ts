@@ -1,22 +1,6 @@
-import { HttpResponse } from 'msw';
 import type { NewOverride, Override, OverrideRequest } from '@/api/overrides';
 import { addDays, daysBetween } from '@/format/dates';
-
-/** Answers of the API as the tests of this page play it: 100 units a day, 80 to 120 with 80 %. */
-const UNITS_A_DAY = 100;
-
-export const META = {
-  step: 'day',
-  data: { first: '2022-01-01', last: '2024-06-30' },
-  forecast: { first: '2022-02-01', last: '2024-09-28' },
-  hierarchy: [
-    { name: 'total', columns: [], nodes: 1 },
-    { name: 'store', columns: ['store_nbr'], nodes: 2 },
-    { name: 'bottom', columns: ['store_nbr', 'family'], nodes: 4 },
-  ],
-  horizons: [15, 30],
-  max_horizon: 90,
-};
+import { BASIS, FORECAST } from '@/test/answers';
 
 export function override(changes: Partial<Override> = {}): Override {
   return {
@@ -35,8 +19,8 @@ export function override(changes: Partial<Override> = {}): Override {
     expires_at: null,
     withdrawn_at: null,
     withdrawn_by: null,
-    model_version: 'm',
-    snapshot: { origin: '2024-06-30', digest: 'd' },
+    model_version: BASIS.model_version,
+    snapshot: BASIS.snapshot,
     days: [],
     total: { statistical: 200, before: 200, result: 220, delta: 20 },
     now: { requested: 220, result: 220, holds: true, floored: false, equal_shares: false },
@@ -56,21 +40,21 @@ export function previewOf(
     request.op === 'set'
       ? request.value / share
       : request.op === 'add'
-        ? UNITS_A_DAY + request.value / share
-        : UNITS_A_DAY * request.value;
+        ? FORECAST + request.value / share
+        : FORECAST * request.value;
   const days = Array.from({ length: count }, (_, at) => ({
     date: addDays(request.from, at),
-    statistical: UNITS_A_DAY,
+    statistical: FORECAST,
     lower_80: 80,
     upper_80: 120,
     lower_95: 70,
     upper_95: 130,
-    before: UNITS_A_DAY,
+    before: FORECAST,
     result,
-    delta: result - UNITS_A_DAY,
+    delta: result - FORECAST,
     actual: null,
   }));
-  const [before, after] = [count * UNITS_A_DAY, count * result];
+  const [before, after] = [count * FORECAST, count * result];
   const delta = after - before;
   return {
     ...override({
@@ -107,9 +91,4 @@ export function previewOf(
     revision: 3,
     ...changes,
   };
-}
-
-export function problem(status: number, code: string, detail: string) {
-  const text = { type: '', title: '', instance: '', error: detail, request_id: 'r-1', errors: [] };
-  return HttpResponse.json({ ...text, status, code, detail }, { status });
 }

@@ -4,7 +4,7 @@ import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Schemas } from '@/api/client';
 import type { Accuracy } from '@/api/queries';
-import { healthAnswer, metaAnswer, NEWEST } from '@/test/answers';
+import { BASIS, healthAnswer, metaAnswer } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import type { Cell } from './level-accuracy';
@@ -27,7 +27,7 @@ function accuracyAnswer(levels: Cell[], changes: Partial<Accuracy> = {}): Accura
   return {
     source: 'calibration',
     groups: [{ group: 'calibration', windows: 40, rmsle: null, wrmsse: null, levels }],
-    model_version: '2024-06-30-0123456789abcdef',
+    model_version: BASIS.model_version,
     ...changes,
   };
 }
@@ -74,9 +74,9 @@ function seriesAnswer(level: string, order: string, inSample: boolean) {
       },
     ],
     in_sample: inSample,
-    model_version: '2024-06-30-0123456789abcdef',
-    model_trained_through: NEWEST,
-    snapshot: { origin: NEWEST, digest: '0123456789abcdef' },
+    model_version: BASIS.model_version,
+    model_trained_through: BASIS.model_trained_through,
+    snapshot: BASIS.snapshot,
     degraded: false,
   } satisfies Schemas['NodeAccuracyAnswer'];
 }

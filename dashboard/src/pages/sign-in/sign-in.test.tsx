@@ -9,6 +9,7 @@ import { leave } from '@/session/leave';
 import { completeSignIn, type PendingSignIn, SignInError } from '@/session/oidc';
 import { credential, signIn, signOut, type TokenCredential } from '@/session/session';
 import { Account } from '@/shell/account';
+import { callerAnswer, problem } from '@/test/answers';
 import { server } from '@/test/server';
 import SignIn from './sign-in';
 
@@ -38,14 +39,6 @@ const PENDING: PendingSignIn = {
   silent: false,
 };
 
-function problem(detail: string) {
-  const answer = { type: '', title: '', status: 401, detail, code: 'UNAUTHENTICATED' };
-  return HttpResponse.json(
-    { ...answer, instance: '/caller', error: detail, request_id: 'r-1', errors: [] },
-    { status: 401 },
-  );
-}
-
 /** Play a server that knows one key and one token. */
 function play(options: { required?: boolean; sso?: boolean; key?: boolean } = {}) {
   const { required = true, sso = true, key = true } = options;
@@ -56,9 +49,8 @@ function play(options: { required?: boolean; sso?: boolean; key?: boolean } = {}
     http.get('*/caller', ({ request }) => {
       const sent = request.headers.get('authorization');
       if (sent !== 'Bearer good-key' && sent !== 'Bearer token-of-ana')
-        return problem('The key is not known.');
-      const scopes = ['forecast'];
-      return HttpResponse.json({ client: 'ana', scopes, tier: 'free', authentication: 'key' });
+        return problem(401, 'UNAUTHENTICATED', 'The key is not known.');
+      return HttpResponse.json(callerAnswer({ client: 'ana', scopes: ['forecast'] }));
     }),
     http.get(`${ISSUER}/.well-known/openid-configuration`, () =>
       HttpResponse.json({

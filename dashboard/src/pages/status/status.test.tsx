@@ -2,28 +2,12 @@ import { screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Health } from '@/api/queries';
-import { callerWith } from '@/test/callers';
-import { problem } from '@/test/problem';
+import { BASIS, callerAnswer, healthAnswer, problem } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import { countsOf } from './metrics';
 import Status from './status';
 import { canAfford, type Job, REFRESH_MILLISECONDS } from './use-status';
-
-const HEALTH: Health = {
-  status: 'ok',
-  model_version: 'model-a',
-  model_trained_through: '2024-06-30',
-  snapshot: { origin: '2024-06-30', digest: 'digest-a' },
-  newest_expected: '2024-07-02',
-  data_age_days: 2,
-  demo: false,
-  nodes: 63,
-  quality: [],
-  degraded: false,
-  reasons: [],
-};
 
 const METRICS = `# HELP mlrf_http_requests_total Requests.
 # TYPE mlrf_http_requests_total counter
@@ -54,8 +38,8 @@ const JOB: Job = {
 
 beforeEach(() => {
   server.use(
-    http.get('*/caller', () => HttpResponse.json(callerWith())),
-    http.get('*/health', () => HttpResponse.json(HEALTH)),
+    http.get('*/caller', () => HttpResponse.json(callerAnswer())),
+    http.get('*/health', () => HttpResponse.json(healthAnswer())),
     http.get('*/metrics', () => HttpResponse.text(METRICS)),
     http.get('*/admin/reload-features', () => HttpResponse.json({ jobs: [JOB] })),
   );
@@ -65,10 +49,10 @@ describe('the status', () => {
   it('says at once that all is well, and what is served', async () => {
     renderAt('/status', <Status />);
     expect(
-      await screen.findByText('Everything works. Sales are known through 30 Jun 2024.'),
+      await screen.findByText('Everything works. Sales are known through Jun 30, 2024.'),
     ).toBeVisible();
     expect(screen.getByText('2 days behind')).toBeVisible();
-    expect(screen.getByText('model-a')).toBeVisible();
+    expect(screen.getByText(BASIS.model_version)).toBeVisible();
   });
 
   it('says what is wrong in plain words, and in those of the server', async () => {
@@ -78,7 +62,7 @@ describe('the status', () => {
     ];
     server.use(
       http.get('*/health', () =>
-        HttpResponse.json({ ...HEALTH, status: 'degraded', degraded: true, reasons }),
+        HttpResponse.json(healthAnswer({ status: 'degraded', degraded: true, reasons })),
       ),
     );
     renderAt('/status', <Status />);
@@ -98,7 +82,7 @@ describe('the status', () => {
 
   it('asks only for what the caller may read', async () => {
     server.use(
-      http.get('*/caller', () => HttpResponse.json(callerWith({ scopes: ['forecast'] }))),
+      http.get('*/caller', () => HttpResponse.json(callerAnswer({ scopes: ['forecast'] }))),
       http.get('*/metrics', () => HttpResponse.error()),
       http.get('*/admin/*', () => HttpResponse.error()),
     );
@@ -114,7 +98,7 @@ describe('the status', () => {
       server.use(
         http.get('*/health', () => {
           calls += 1;
-          return HttpResponse.json(HEALTH);
+          return HttpResponse.json(healthAnswer());
         }),
       );
       const user = userEvent.setup({ advanceTimers: vi.advanceTimersByTime });
@@ -135,7 +119,9 @@ describe('the status', () => {
 
   it('begins paused for a caller whose allowance it would use up', async () => {
     const limits = { quota: 100, window: 3600, burst: 10 };
-    server.use(http.get('*/caller', () => HttpResponse.json(callerWith({ tier: 'free', limits }))));
+    server.use(
+      http.get('*/caller', () => HttpResponse.json(callerAnswer({ tier: 'free', limits }))),
+    );
     renderAt('/status', <Status />);
     expect(await screen.findByText(/Paused, as each refresh counts/)).toBeVisible();
     expect(screen.getByRole('button', { name: 'Refresh every 15 seconds' })).toBeVisible();
@@ -147,8 +133,8 @@ describe('the status', () => {
     await screen.findByText('75 of 100 answers');
     await user.click(screen.getByRole('button', { name: 'Copy as text' }));
     const text = await navigator.clipboard.readText();
-    expect(text).toContain('model_version: model-a');
-    expect(text).toContain('snapshot: 2024-06-30 digest-a');
+    expect(text).toContain(`model_version: ${BASIS.model_version}`);
+    expect(text).toContain(`snapshot: 2024-06-30 ${BASIS.snapshot.digest}`);
     expect(text).toContain('cache hits: 75');
   });
 });

@@ -26,9 +26,7 @@ function answer(trees: Record<string, TreeNode>): void {
       const tree = trees[query.get('node') ?? 'total'];
       return tree
         ? HttpResponse.json(hierarchyAnswer(tree, { by: query.get('by') ?? 'store' }))
-        : HttpResponse.json(problem(404, 'INVALID_NODE', 'There is no such node.'), {
-            status: 404,
-          });
+        : problem(404, 'INVALID_NODE', 'There is no such node.');
     }),
   );
 }

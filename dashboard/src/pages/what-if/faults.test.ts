@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Problem } from '@/api/problems';
-import { problem } from '@/test/answers';
+import { problemAnswer } from '@/test/answers';
 import { faultsOf } from './faults';
 
 function refusal(...errors: { pointer: string; detail: string }[]): Problem {
-  const answer = { ...problem(400, 'INVALID_ADJUSTMENT', 'Wrong.'), errors };
+  const answer = problemAnswer(400, 'INVALID_ADJUSTMENT', 'Wrong.', errors);
   return new Problem(answer, new Response(null, { status: 400 }));
 }
 

@@ -4,8 +4,7 @@ import { delay, HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Schemas } from '@/api/client';
 import type { WhatIf } from '@/api/queries';
-import { META, problem } from '@/test/answers';
-import { BASIS } from '@/test/basis';
+import { BASIS, META, metaAnswer, problem } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import { readScenarios, type Scenario, writeScenarios } from './scenarios';
@@ -77,10 +76,9 @@ function answer(changes: Partial<WhatIf> = {}): void {
 
 function refuse(pointer: string, detail: string): void {
   server.use(
-    http.post('/whatif', () => {
-      const body = problem(400, 'INVALID_ADJUSTMENT', detail);
-      return HttpResponse.json({ ...body, errors: [{ pointer, detail }] }, { status: 400 });
-    }),
+    http.post('/whatif', () =>
+      problem(400, 'INVALID_ADJUSTMENT', detail, { errors: [{ pointer, detail }] }),
+    ),
   );
 }
 
@@ -112,7 +110,7 @@ beforeEach(() => {
     { name: 'advert', kind: 'flag' as const, known_ahead: true, by: [] },
     { name: 'transactions', kind: 'count' as const, known_ahead: false, by: [] },
   ];
-  server.use(http.get('/meta', () => HttpResponse.json({ ...META, covariates })));
+  server.use(http.get('/meta', () => HttpResponse.json(metaAnswer({ covariates }))));
 });
 
 describe('the page of scenarios', () => {
