@@ -66,9 +66,20 @@ describe('codecs', () => {
     expect(day.parse('1.7.2024')).toBeUndefined();
   });
 
-  it('write lists that they read again, and leave out empty ones', () => {
-    const nodes = ['store:1/family:BREAD, CAKES', 'store:2'];
-    expect(list.parse(list.format(nodes) as string)).toEqual(nodes);
+  it.each([
+    ['of ids', ['store:1/family:BREAD, CAKES', 'store:2']],
+    ['with bars in them', ['family:A|B', '|', 'family:C||']],
+    ['with backslashes in them', ['family:A\\', 'family:\\|B', '\\\\']],
+  ])('write lists %s that they read again', (_, items) => {
+    expect(list.parse(list.format(items) as string)).toEqual(items);
+  });
+
+  it('read lists of older links, and leave out empty ones', () => {
+    expect(list.parse('store:1|store:2||family:A\\B')).toEqual([
+      'store:1',
+      'store:2',
+      'family:A\\B',
+    ]);
     expect(list.format([])).toBeNull();
   });
 

@@ -21,9 +21,12 @@ export const flag: Codec<boolean> = {
   format: (each) => (each ? '1' : null),
 };
 
+/** Texts separated by bars; a bar within a text is written `\|`, and a backslash `\\`. */
 export const list: Codec<string[]> = {
-  parse: (each) => each.split('|').filter(Boolean),
-  format: (each) => (each.length ? each.join('|') : null),
+  parse: (each) =>
+    (each.match(/(?:\\[\\|]|[^|])+/g) ?? []).map((item) => item.replace(/\\([\\|])/g, '$1')),
+  format: (each) =>
+    each.length ? each.map((item) => item.replace(/[\\|]/g, '\\$&')).join('|') : null,
 };
 
 export function whole(least: number, most: number): Codec<number> {
