@@ -95,6 +95,48 @@ test('has a cursor that the keyboard moves', () => {
   expect(slider.tabIndex).toBe(0);
 });
 
+/** Return the dates below the chart. */
+function ticks(): (string | null)[] {
+  const texts = [...document.querySelectorAll('svg text.tick')];
+  return texts.map((each) => each.textContent).filter((each) => /[A-Z]/.test(each ?? ''));
+}
+
+test('names each day below it once, however few there are', () => {
+  const values = new Map([
+    ['2024-06-01', 10],
+    ['2024-06-02', 20],
+  ]);
+  render(<TimeChart title="Two" summary="" lines={[{ ...SOLD, values }]} />);
+  expect(ticks()).toEqual(['Jun 1', 'Jun 2']);
+});
+
+test('has the names of lines at their ends where they are wanted', () => {
+  const lines = [
+    { ...SOLD, label: 'Store 1' },
+    { ...FORECAST, label: 'Store 2 · A very long name' },
+  ];
+  render(<TimeChart title="Two" summary="" lines={lines} named />);
+  const names = [...document.querySelectorAll('svg text.end')].map((each) => each.textContent);
+  expect(names).toEqual(['Store 2 · A very lo…', 'Store 1']); // 41 lies above 40
+});
+
+test('draws each series with a dash of its own', () => {
+  const lines = [1, 2].map(
+    (at): LineOfChart => ({
+      ...SOLD,
+      id: String(at),
+      label: `S${at}`,
+      tone: `series${at as 1 | 2}`,
+    }),
+  );
+  render(<TimeChart title="Two" summary="" lines={lines} />);
+  const looks = lines.map(({ label }) => document.querySelector(`[data-label="${label}"]`));
+  expect(looks.map((each) => each?.getAttribute('class'))).toEqual([
+    'line tone-series1',
+    'line tone-series2',
+  ]);
+});
+
 test('shows nothing where there are no days', () => {
   render(<TimeChart title="None" summary="" lines={[]} />);
   expect(screen.queryByRole('figure')).toBeNull();

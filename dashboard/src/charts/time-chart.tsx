@@ -1,11 +1,13 @@
-import { scaleLinear, scaleUtc } from 'd3-scale';
+import { type ScaleLinear, type ScaleTime, scaleLinear, scaleUtc } from 'd3-scale';
 import { area, curveLinear, line } from 'd3-shape';
 import { type ReactNode, useId, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { timeOf } from '@/format/dates';
+import { MILLISECONDS_OF_DAY, timeOf } from '@/format/dates';
 import { useFormat } from '@/format/use-format';
 import { classes } from '@/ui/classes';
 import { type Column, DataTable, TableOfChart } from '@/ui/data-table';
+import { placeEndLabels, shortened } from './end-labels';
+import { Swatch } from './swatch';
 import styles from './time-chart.module.css';
 import { useWidth } from './use-width';
 
@@ -51,11 +53,17 @@ interface TimeChartProps {
   start?: string | undefined;
   /** Format of the values; units of sales by default. */
   format?: (value: number) => string;
+  /** Whether lines have their names at their ends, where there is room. */
+  named?: boolean;
   height?: number;
   children?: ReactNode;
 }
 
 const MARGIN = { top: 8, right: 12, bottom: 24, left: 52 };
+/** Width from which on there is room for names beside the lines, and that of the names. */
+const WIDE = 640;
+const NAME_WIDTH = 150;
+const NAME_LETTERS = 20;
 
 /** Return all dates of a chart in order. */
 export function datesOf(
@@ -88,6 +96,7 @@ export function TimeChart({
   origin,
   start,
   format,
+  named = false,
   height = 300,
   children,
 }: TimeChartProps) {
@@ -96,6 +105,7 @@ export function TimeChart({
   const show = format ?? units;
   const figure = useRef<HTMLElement>(null);
   const width = useWidth(figure);
+  const right = named && width >= WIDE ? NAME_WIDTH : MARGIN.right;
   const id = useId();
   const dates = useMemo(() => datesOf(lines, bands), [lines, bands]);
   const [chosen, setChosen] = useState<string | null>(null);
@@ -105,8 +115,8 @@ export function TimeChart({
     () =>
       scaleUtc()
         .domain([timeOf(first ?? '2000-01-01'), timeOf(last ?? '2000-01-02')])
-        .range([MARGIN.left, width - MARGIN.right]),
-    [first, last, width],
+        .range([MARGIN.left, width - right]),
+    [first, last, width, right],
   );
   const y = useMemo(
     () =>
@@ -135,16 +145,14 @@ export function TimeChart({
       .filter((each) => each.values.has(date))
       .map((each) => ({
         key: each.id,
-        look: each.dashed ? styles.dashed : undefined,
-        tone: each.tone,
+        swatch: <Swatch tone={each.tone} dashed={each.dashed} />,
         text: `${each.label} ${show(each.values.get(date) as number)}`,
       })),
     ...bands
       .filter((each) => each.lower.has(date))
       .map((each) => ({
         key: each.id,
-        look: styles.area,
-        tone: each.tone,
+        swatch: <Swatch tone={each.tone} area />,
         text: `${each.label} ${show(each.lower.get(date) as number)} – ${show(each.upper.get(date) as number)}`,
       })),
   ];
@@ -166,11 +174,8 @@ export function TimeChart({
       <div className={styles.readout} aria-hidden="true">
         <strong>{weekday(date)}</strong>
         {read.map((entry) => (
-          <span key={entry.key} className={classes(styles.entry, entry.look)}>
-            <span
-              className={classes(styles.swatch, styles[`tone-${entry.tone}`])}
-              style={{ color: 'var(--tone)' }}
-            />
+          <span key={entry.key} className={styles.entry}>
+            {entry.swatch}
             {entry.text}
           </span>
         ))}
@@ -188,7 +193,7 @@ export function TimeChart({
             <line
               className={styles.grid}
               x1={MARGIN.left}
-              x2={width - MARGIN.right}
+              x2={width - right}
               y1={y(value)}
               y2={y(value)}
             />
@@ -197,7 +202,7 @@ export function TimeChart({
             </text>
           </g>
         ))}
-        {x.ticks(Math.max(2, Math.floor(width / 110))).map((tick) => (
+        {dayTicks(x, width).map((tick) => (
           <text
             key={tick.getTime()}
             className={styles.tick}
@@ -212,7 +217,6 @@ export function TimeChart({
           <path
             key={band.id}
             className={classes(styles.band, styles[`tone-${band.tone}`])}
-            style={{ fill: 'var(--tone)' }}
             data-label={band.label}
             d={
               area<string>()
@@ -241,7 +245,6 @@ export function TimeChart({
               each.dashed && styles.dashed,
               styles[`tone-${each.tone}`],
             )}
-            style={{ stroke: 'var(--tone)' }}
             data-label={each.label}
             d={
               line<string>()
@@ -251,6 +254,7 @@ export function TimeChart({
             }
           />
         ))}
+        {right === NAME_WIDTH && <EndNames lines={lines} dates={dates} x={x} y={y} />}
         <g data-screen-only>
           <line
             className={styles.cursor}
@@ -264,8 +268,7 @@ export function TimeChart({
             .map((each) => (
               <circle
                 key={each.id}
-                className={styles[`tone-${each.tone}`]}
-                style={{ fill: 'var(--tone)' }}
+                className={classes(styles.dot, styles[`tone-${each.tone}`])}
                 cx={x(timeOf(date))}
                 cy={y(each.values.get(date) as number)}
                 r={3.5}
@@ -279,7 +282,10 @@ export function TimeChart({
         min={0}
         max={dates.length - 1}
         value={at}
-        style={{ marginInlineStart: MARGIN.left - 8, width: `calc(100% - ${MARGIN.left - 12}px)` }}
+        style={{
+          marginInlineStart: MARGIN.left - 8,
+          width: `calc(100% - ${MARGIN.left + right - 24}px)`,
+        }}
         aria-label={`${title}: ${t('chart.cursor')}`}
         aria-valuetext={`${day(date)}: ${read.map((entry) => entry.text).join(', ')}`}
         onChange={(event) => setChosen(dates[Number(event.target.value)] ?? null)}
@@ -295,6 +301,41 @@ export function TimeChart({
       </TableOfChart>
     </figure>
   );
+}
+
+/** Return the days that are named below the chart; between two days, time has no name. */
+function dayTicks(x: ScaleTime<number, number>, width: number): Date[] {
+  const ticks = x.ticks(Math.max(2, Math.floor(width / 110)));
+  return ticks.filter((tick) => tick.getTime() % MILLISECONDS_OF_DAY === 0);
+}
+
+/** The name of each line beside its end, in its colour. */
+function EndNames({
+  lines,
+  dates,
+  x,
+  y,
+}: {
+  lines: readonly LineOfChart[];
+  dates: readonly string[];
+  x: ScaleTime<number, number>;
+  y: ScaleLinear<number, number>;
+}) {
+  const [bottom = 0, top = 0] = y.range();
+  const ends = lines.flatMap(({ id, label, tone, values }) => {
+    const date = dates.findLast((each) => values.has(each));
+    if (date === undefined) return [];
+    const [at, end] = [x(timeOf(date)), y(values.get(date) as number)];
+    return [{ id, tone, at, end, text: shortened(label, NAME_LETTERS) }];
+  });
+  return placeEndLabels(ends, top + 4, bottom).map((name) => (
+    <g key={name.id} className={styles[`tone-${name.tone}`]}>
+      <path className={styles.leader} d={`M${name.at + 2} ${name.end}L${name.at + 10} ${name.y}`} />
+      <text className={styles.end} x={name.at + 14} y={name.y + 4}>
+        {name.text}
+      </text>
+    </g>
+  ));
 }
 
 function tableColumns(

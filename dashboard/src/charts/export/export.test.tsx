@@ -18,7 +18,7 @@ function drawnChart(label = 'Sold'): SVGSVGElement {
       bands={[{ id: 'band', label: '80 %', tone: 'forecast', lower: values, upper: values }]}
     />,
   );
-  return document.querySelector('figure svg') as SVGSVGElement;
+  return document.querySelector('figure > svg') as SVGSVGElement;
 }
 
 describe('a chart as a picture of its own', () => {

@@ -1,6 +1,6 @@
 const SVG = 'http://www.w3.org/2000/svg';
 const LINE_HEIGHT = 18;
-const LEGEND_SWATCH = 18;
+const LEGEND_SWATCH = 26;
 
 /** Style properties that a picture of a chart needs; outside of the page no style sheet gives them. */
 const PROPERTIES = [
@@ -12,6 +12,7 @@ const PROPERTIES = [
   'stroke-linejoin',
   'opacity',
   'font-size',
+  'font-weight',
   'text-anchor',
 ] as const;
 
@@ -54,6 +55,20 @@ function inlineStyles(from: Element, to: Element): void {
   });
 }
 
+/** Return a piece of a line or band as the chart draws it. */
+function swatchOf(path: Element, x: number, y: number): Element {
+  const width = LEGEND_SWATCH;
+  const look = (name: string) => path.getAttribute(name) ?? '';
+  return look('stroke') === 'none'
+    ? create('rect', { x, y: y - 10, width, height: 10, fill: look('fill'), opacity: 0.35 })
+    : create('path', {
+        d: `M${x} ${y - 4}H${x + width}`,
+        stroke: look('stroke'),
+        'stroke-width': 2,
+        'stroke-dasharray': look('stroke-dasharray') || 'none',
+      });
+}
+
 /** Draw the name of each line and band; return their elements and the height that they take. */
 function legendOf(chart: SVGSVGElement, width: number, top: number): [Element[], number] {
   const elements: Element[] = [];
@@ -62,12 +77,8 @@ function legendOf(chart: SVGSVGElement, width: number, top: number): [Element[],
     const label = path.getAttribute('data-label') as string;
     const needs = LEGEND_SWATCH + 8 + label.length * 7 + 16;
     if (x > 0 && x + needs > width) [x, y] = [0, y + LINE_HEIGHT];
-    const isArea = path.getAttribute('stroke') === 'none';
-    const swatch: Record<string, string | number> = isArea
-      ? { y: y - 10, height: 10, fill: path.getAttribute('fill') ?? '', opacity: 0.35 }
-      : { y: y - 6, height: 3, fill: path.getAttribute('stroke') ?? '' };
     elements.push(
-      create('rect', { x, width: LEGEND_SWATCH, ...swatch }),
+      swatchOf(path, x, y),
       create('text', { x: x + LEGEND_SWATCH + 6, y, 'font-size': '12px', fill: '#14242b' }, label),
     );
     x += needs;

@@ -10,7 +10,7 @@ export const compare = {
   empty: 'Choose at least two stores, products or other groups to compare them.',
   suggestion: 'Compare {{nodes}}',
   chart: '{{nodes}} compared',
-  legend: 'Up to {{day}} (the dashed line) what was sold, then the forecast.',
+  legend: 'Up to {{day}} (the vertical line) what was sold, then the forecast.',
   unitsHint: 'In units.',
   indexHint:
     'Each line is divided by its own first value shown here, which is 100: 110 is 10 % more.',

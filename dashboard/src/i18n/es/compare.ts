@@ -12,7 +12,7 @@ export const compare: typeof english = {
   empty: 'Elija al menos dos tiendas, productos u otros grupos para compararlos.',
   suggestion: 'Comparar {{nodes}}',
   chart: 'Comparación de {{nodes}}',
-  legend: 'Hasta el {{day}} (la línea discontinua), lo vendido; después, el pronóstico.',
+  legend: 'Hasta el {{day}} (la línea vertical), lo vendido; después, el pronóstico.',
   unitsHint: 'En unidades.',
   indexHint:
     'Cada línea se divide por su propio primer valor mostrado aquí, que es 100: 110 es un 10 % más.',

@@ -1,5 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import { useNodeLabel } from '@/api/nodes';
+import { Swatch } from '@/charts/swatch';
 import type { ChartTone } from '@/charts/time-chart';
 import { NodePicker } from '@/ui/node-picker';
 import ui from '@/ui/ui.module.css';
@@ -31,7 +32,7 @@ export function AddNode({ nodes, onChange }: ChosenProps) {
   );
 }
 
-/** The nodes that are compared, with the colour of their lines; each can be taken out. */
+/** The nodes that are compared, with the look of their lines; each can be taken out. */
 export function ChosenNodes({
   nodes,
   tones,
@@ -43,10 +44,7 @@ export function ChosenNodes({
     <ul className={styles.chips} aria-label={t('compare.chosen')}>
       {nodes.map((node) => (
         <li key={node} className={styles.chip}>
-          <span
-            className={styles.swatch}
-            style={{ background: `var(--${tones.get(node)?.replace('series', 'series-')})` }}
-          />
+          <Swatch tone={tones.get(node) ?? 'series1'} />
           {nodeLabel(node)}
           <button
             type="button"

@@ -53,6 +53,7 @@ function ComparisonChart({ nodes, tones, mode }: Omit<ComparisonProps, 'horizon'
         title={t('compare.chart', { nodes: names })}
         summary={mode === 'index' ? t('compare.indexHint') : t('compare.unitsHint')}
         lines={lines}
+        named
         origin={origin}
         {...(mode === 'index' ? { format: (value: number) => number(value, 0) } : {})}
       >

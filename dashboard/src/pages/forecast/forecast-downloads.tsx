@@ -62,7 +62,7 @@ export function ForecastDownloads({
   const { title, lead, model, warnings } = useBasis(forecast);
   const name = fileName(forecast);
   const table = exportTable(t, forecast, previous);
-  const drawn = () => chart.current?.querySelector('figure svg') as SVGSVGElement;
+  const drawn = () => chart.current?.querySelector('figure > svg') as SVGSVGElement;
 
   async function saveExcel(): Promise<void> {
     const { excelOf } = await import('@/charts/export/excel');
