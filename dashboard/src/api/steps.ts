@@ -1,17 +1,32 @@
 import { addDays } from '@/format/dates';
 import type { Meta } from './queries';
 
+type Step = Pick<Meta, 'step'>;
+
+/** Steps of sales that are shown before a forecast: the weekly rhythm, or that of a half-year. */
+export const HISTORY_STEPS = { day: 56, week: 26 } as const;
+
 /** Return the days of a step of the retailer's data: a day, or a week. */
-export function stepDays({ step }: Pick<Meta, 'step'>): number {
+export function daysOfStep({ step }: Step): number {
   return step === 'week' ? 7 : 1;
 }
 
-/** Return the date so many steps later, or earlier. */
-export function addSteps(meta: Pick<Meta, 'step'>, iso: string, steps: number): string {
-  return addDays(iso, steps * stepDays(meta));
+/** Return the date so many steps later; earlier for a negative number. */
+export function addSteps(meta: Step, iso: string, steps: number): string {
+  return addDays(iso, steps * daysOfStep(meta));
+}
+
+/** Return the date of a window's last step. */
+export function lastOfWindow(meta: Step, first: string, horizon: number): string {
+  return addSteps(meta, first, horizon - 1);
 }
 
 /** Return the newest date whose sales are known. */
 export function newestOf({ data }: Pick<Meta, 'data'>): string {
   return data.last as string;
+}
+
+/** Return the first date that a forecast is of unless another is asked for. */
+export function firstAhead(meta: Pick<Meta, 'step' | 'data'>): string {
+  return addSteps(meta, newestOf(meta), 1);
 }

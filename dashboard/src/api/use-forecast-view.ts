@@ -1,10 +1,7 @@
 import type { UseQueryResult } from '@tanstack/react-query';
-import { addDays, yearBefore } from '@/format/dates';
+import { addDays, dateWithin, yearBefore } from '@/format/dates';
 import { type Meta, useForecast, useHistory, useTree } from './queries';
-import { addSteps, newestOf } from './steps';
-
-/** Steps of sales that are shown before a forecast. */
-const HISTORY_STEPS = { day: 56, week: 26 } as const;
+import { addSteps, firstAhead, HISTORY_STEPS, lastOfWindow, newestOf } from './steps';
 
 export interface ForecastView {
   node: string;
@@ -20,15 +17,12 @@ function current<T>(query: UseQueryResult<T>): T | undefined {
   return query.isPlaceholderData ? undefined : query.data;
 }
 
-function within(iso: string, [first, last]: readonly [string, string]): string {
-  return iso < first ? first : iso > last ? last : iso;
-}
-
 /** The forecast of a node with what was sold before it, in the year before, and in the last period. */
 export function useForecastView(meta: Meta, { node, horizon, date, adjusted }: ForecastView) {
-  const known = [meta.data.first as string, newestOf(meta)] as const;
-  const first = date || addSteps(meta, known[1], 1);
-  const last = addSteps(meta, first, horizon - 1);
+  const [oldest, newest] = [meta.data.first as string, newestOf(meta)];
+  const known = (day: string) => dateWithin(day, oldest, newest);
+  const first = date || firstAhead(meta);
+  const last = lastOfWindow(meta, first, horizon);
   const startsAt = date ? { date } : {};
   const forecast = useForecast({
     node,
@@ -41,13 +35,13 @@ export function useForecastView(meta: Meta, { node, horizon, date, adjusted }: F
   const shownFrom = addSteps(meta, first, -HISTORY_STEPS[meta.step]);
   const history = useHistory({
     node,
-    from: within(shownFrom, known),
-    to: within(addDays(first, -1), known),
+    from: known(shownFrom),
+    to: known(addDays(first, -1)),
   });
   const [from, to] = [yearBefore(shownFrom), yearBefore(last)];
   const previous = useHistory(
-    { node, from: within(from, known), to: within(to, known), limit: 1000 },
-    { enabled: to >= known[0] && from <= known[1] },
+    { node, from: known(from), to: known(to), limit: 1000 },
+    { enabled: to >= oldest && from <= newest },
   );
   const period = useTree({ node, horizon, depth: 0, ...startsAt });
   return {
@@ -60,7 +54,7 @@ export function useForecastView(meta: Meta, { node, horizon, date, adjusted }: F
     first,
     last,
     /** Whether its first day's sales are known, so that it is what was said then. */
-    past: first <= known[1],
+    past: first <= newest,
   };
 }
 

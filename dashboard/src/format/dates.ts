@@ -1,5 +1,5 @@
 /** Dates are ISO texts (`2024-07-01`) everywhere; arithmetic is in UTC, so that no zone moves them. */
-const MILLISECONDS_OF_DAY = 86_400_000;
+export const MILLISECONDS_OF_DAY = 86_400_000;
 
 /** Days between a day and the one of the year before that it is compared with: the same weekday. */
 export const DAYS_OF_YEAR = 364;
@@ -20,11 +20,6 @@ export function daysBetween(from: string, to: string): number {
 /** Return the same weekday a year before: 52 weeks, not the calendar's date. */
 export function yearBefore(iso: string): string {
   return addDays(iso, -DAYS_OF_YEAR);
-}
-
-/** Return the number of days from a value of a series to the next. */
-export function daysOfStep(step: 'day' | 'week'): number {
-  return step === 'week' ? 7 : 1;
 }
 
 /** Return a date, or the nearest one between two others. */

@@ -2,7 +2,7 @@ import { type ReactNode, useId } from 'react';
 import styles from './check-field.module.css';
 import ui from './ui.module.css';
 
-/** A check box with its label and a hint. */
+/** A choice between yes and no: a check box with its label, and a hint where it needs one. */
 export function CheckField({
   label,
   hint,

@@ -25,12 +25,12 @@ export const plan = {
     label: 'These units are of',
     day: {
       day: 'Each day',
-      period_one: 'The whole {{count}} day',
+      period_one: 'The whole day',
       period_other: 'All {{count}} days',
     },
     week: {
       day: 'Each week',
-      period_one: 'The whole {{count}} week',
+      period_one: 'The whole week',
       period_other: 'All {{count}} weeks',
     },
     hint: 'They are shared among the days in the forecast’s own proportions.',

@@ -1,13 +1,13 @@
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNodeLabel } from '@/api/nodes';
-import { type Meta, useMeta } from '@/api/queries';
+import type { Meta } from '@/api/queries';
 import { useFormat } from '@/format/use-format';
 import { Segments } from '@/ui/field';
 import { HorizonSelect } from '@/ui/horizon-select';
 import { Page, Skeleton } from '@/ui/layout';
+import { MetaPage } from '@/ui/meta-page';
 import { ProblemNotice } from '@/ui/problem-notice';
-import { QueryView } from '@/ui/query-view';
 import { list, oneOf, useQueryState, whole } from '@/url/query-state';
 import { AddNode, ChosenNodes } from './chosen-nodes';
 import { type ComparedNode, MOST_NODES, type Mode, sumOf, toneAt } from './comparison-lines';
@@ -21,14 +21,7 @@ const NONE: string[] = [];
 
 export default function ComparePage() {
   const { t } = useTranslation();
-  const meta = useMeta();
-  return meta.data ? (
-    <Comparison meta={meta.data} />
-  ) : (
-    <Page title={t('compare.title')}>
-      <QueryView query={meta}>{() => null}</QueryView>
-    </Page>
-  );
+  return <MetaPage title={t('compare.title')}>{(meta) => <Comparison meta={meta} />}</MetaPage>;
 }
 
 function Comparison({ meta }: { meta: Meta }) {

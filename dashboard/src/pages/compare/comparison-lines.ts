@@ -1,3 +1,4 @@
+import { shareAbove, yearBeforeSum } from '@/api/comparisons';
 import type { Forecast, History } from '@/api/queries';
 import { actualsOf, predictionsOf, salesOf } from '@/charts/forecast-series';
 import type { ChartTone, LineOfChart } from '@/charts/time-chart';
@@ -34,24 +35,18 @@ export function toneAt(at: number): ChartTone {
   return `series${(at % MOST_NODES) + 1}` as ChartTone;
 }
 
-/** Return the sum of sales, or null unless all so many values are known. */
-export function sumOfKnown(history: History | undefined, count: number): number | null {
-  const known = [...salesOf(history).values()];
-  return known.length === count ? known.reduce((sum, value) => sum + value, 0) : null;
-}
-
 /** Return the figures of a node over the whole horizon. */
 export function sumOf({ node, forecast, previous }: ComparedNode): ComparedSum | null {
   const whole = forecast.periods[0];
   if (whole === undefined) return null;
-  const before = sumOfKnown(previous, forecast.forecast.length);
+  const before = yearBeforeSum(forecast, previous);
   return {
     node,
     units: whole.prediction,
     lower: whole.intervals[0]?.lower,
     upper: whole.intervals[0]?.upper,
     previous: before,
-    change: before ? whole.prediction / before - 1 : null,
+    change: shareAbove(whole.prediction, before),
   };
 }
 

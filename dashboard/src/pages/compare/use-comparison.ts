@@ -1,10 +1,8 @@
 import { useQueries } from '@tanstack/react-query';
 import { forecastQuery, historyQuery, type Meta } from '@/api/queries';
-import { addDays, daysOfStep, yearBefore } from '@/format/dates';
+import { addSteps, firstAhead, HISTORY_STEPS, lastOfWindow } from '@/api/steps';
+import { dateWithin, yearBefore } from '@/format/dates';
 import type { ComparedNode } from './comparison-lines';
-
-/** Weeks of sales before the forecast: enough to see the weekly rhythm, or that of a half-year. */
-const HISTORY_WEEKS = { day: 8, week: 26 } as const;
 
 export interface Comparison {
   /** Nodes whose forecast is there, in the order in which they are compared. */
@@ -15,12 +13,11 @@ export interface Comparison {
 
 /** The forecasts of several nodes, with the sales before them and those of the year before. */
 export function useComparison(meta: Meta, nodes: readonly string[], horizon: number): Comparison {
-  const days = daysOfStep(meta.step);
   const { first: earliest, last: newest } = meta.data as { first: string; last: string };
-  const first = addDays(newest, days);
-  const last = addDays(first, (horizon - 1) * days);
-  const withinData = (date: string) => (date < earliest ? earliest : date);
-  const from = withinData(addDays(first, -7 * HISTORY_WEEKS[meta.step]));
+  const first = firstAhead(meta);
+  const last = lastOfWindow(meta, first, horizon);
+  const shownFrom = addSteps(meta, first, -HISTORY_STEPS[meta.step]);
+  const from = dateWithin(shownFrom, earliest, newest);
   const hasYearBefore = yearBefore(first) >= earliest && yearBefore(last) <= newest;
 
   const forecasts = useQueries({

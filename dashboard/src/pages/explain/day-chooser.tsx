@@ -1,6 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import type { Meta } from '@/api/queries';
-import { addSteps } from '@/format/steps';
+import { addSteps } from '@/api/steps';
 import { Button } from '@/ui/button';
 import { DayField } from '@/ui/day-field';
 import styles from './explain.module.css';

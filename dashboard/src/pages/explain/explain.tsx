@@ -2,13 +2,14 @@ import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation, useParams } from 'wouter';
 import { useNodeLabel } from '@/api/nodes';
-import { type Explanation, type Meta, useExplanation, useMeta } from '@/api/queries';
+import { type Explanation, type Meta, useExplanation } from '@/api/queries';
+import { firstAhead, lastOfWindow } from '@/api/steps';
 import { Waterfall } from '@/charts/waterfall';
-import { addSteps, lastOfWindow } from '@/format/steps';
 import { useFormat } from '@/format/use-format';
 import { ButtonLink } from '@/ui/button';
 import { HorizonSelect } from '@/ui/horizon-select';
 import { Card, Page } from '@/ui/layout';
+import { MetaPage } from '@/ui/meta-page';
 import { NodePicker } from '@/ui/node-picker';
 import { QueryView } from '@/ui/query-view';
 import ui from '@/ui/ui.module.css';
@@ -25,15 +26,8 @@ const PERIODS = { day: [1, 7, 28], week: [1, 4, 13] } as const;
 
 export default function ExplainPage() {
   const { t } = useTranslation();
-  const meta = useMeta();
   if (useParams().family !== undefined) return <ExplainOfNames {...namesOf(location.pathname)} />;
-  return meta.data ? (
-    <ExplainOfNode meta={meta.data} />
-  ) : (
-    <Page title={t('explain.title')}>
-      <QueryView query={meta}>{() => null}</QueryView>
-    </Page>
-  );
+  return <MetaPage title={t('explain.title')}>{(meta) => <ExplainOfNode meta={meta} />}</MetaPage>;
 }
 
 /**
@@ -86,7 +80,7 @@ function ExplainOfNode({ meta }: { meta: Meta }) {
   const [horizon, setHorizon] = useQueryState('horizon', HORIZON, 1);
   const [date, setDate] = useQueryState('date', day, '');
   const explanation = useExplanation({ node, horizon, ...(date ? { date } : {}) });
-  const first = date || addSteps(meta, meta.data.last as string, 1);
+  const first = date || firstAhead(meta);
   const current = explanation.isPlaceholderData ? undefined : explanation.data;
   return (
     <Page

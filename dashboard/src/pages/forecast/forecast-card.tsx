@@ -5,7 +5,7 @@ import type { Forecast } from '@/api/queries';
 import type { ForecastData } from '@/api/use-forecast-view';
 import { ForecastChart } from '@/charts/forecast-chart';
 import { useFormat } from '@/format/use-format';
-import { Checkbox } from '@/ui/checkbox';
+import { CheckField } from '@/ui/check-field';
 import { CopyLink } from '@/ui/copy-link';
 import { Card, Notice } from '@/ui/layout';
 import { ProblemNotice } from '@/ui/problem-notice';
@@ -33,7 +33,7 @@ export function ForecastCard({
       actions={
         <>
           {onAdjust && (
-            <Checkbox
+            <CheckField
               label={t('forecast.overrides.toggle')}
               checked={adjusted}
               onChange={onAdjust}

@@ -1,12 +1,13 @@
 import { useTranslation } from 'react-i18next';
 import { useNodeLabel } from '@/api/nodes';
-import { type Meta, useMeta } from '@/api/queries';
-import { addSteps, newestOf } from '@/api/steps';
+import type { Meta } from '@/api/queries';
+import { addSteps, firstAhead, newestOf } from '@/api/steps';
 import { type ForecastData, useForecastView } from '@/api/use-forecast-view';
 import { useForecastSentence } from '@/charts/use-forecast-sentence';
 import { DayField } from '@/ui/day-field';
 import { HorizonSelect } from '@/ui/horizon-select';
 import { Notice, Page } from '@/ui/layout';
+import { MetaPage } from '@/ui/meta-page';
 import { NodePicker } from '@/ui/node-picker';
 import { QueryView } from '@/ui/query-view';
 import ui from '@/ui/ui.module.css';
@@ -21,13 +22,8 @@ const HORIZON = whole(1, 365);
 
 export default function ForecastPage() {
   const { t } = useTranslation();
-  const meta = useMeta();
-  return meta.data ? (
-    <ForecastOfNode meta={meta.data} />
-  ) : (
-    <Page title={t('forecast.title')}>
-      <QueryView query={meta}>{() => null}</QueryView>
-    </Page>
+  return (
+    <MetaPage title={t('forecast.title')}>{(meta) => <ForecastOfNode meta={meta} />}</MetaPage>
   );
 }
 
@@ -39,7 +35,7 @@ function useFirstDay(meta: Meta) {
     date: asOf ? addSteps(meta, asOf, 1) : date,
     change: (next: string) => {
       setAsOf('');
-      setDate(next === addSteps(meta, newestOf(meta), 1) ? '' : next);
+      setDate(next === firstAhead(meta) ? '' : next);
     },
     lookBackFrom: (origin: string) => {
       setDate('');

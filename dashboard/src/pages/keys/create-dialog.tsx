@@ -2,6 +2,7 @@ import { type FormEvent, useId, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { OPERATOR_SCOPES, SCOPES, type Scope } from '@/api/scopes';
 import { Button } from '@/ui/button';
+import { CheckField } from '@/ui/check-field';
 import { Dialog } from '@/ui/dialog';
 import { TextField } from '@/ui/field';
 import { ProblemNotice } from '@/ui/problem-notice';
@@ -142,20 +143,18 @@ function ScopeChoice({
     <fieldset className={styles.scopes} aria-describedby={fault ? id : undefined}>
       <legend className={ui.label}>{t('keys.form.scopes')}</legend>
       {SCOPES.map((scope) => (
-        <label key={scope} className={styles.scope}>
-          <input
-            type="checkbox"
-            checked={value.includes(scope)}
-            onChange={({ target }) =>
-              onChange(
-                SCOPES.filter((each) => (each === scope ? target.checked : value.includes(each))),
-              )
-            }
-          />
-          <span>
-            {t(`keys.scope.${scope}.text`)} <code>{scope}</code>
-          </span>
-        </label>
+        <CheckField
+          key={scope}
+          label={
+            <span>
+              {t(`keys.scope.${scope}.text`)} <code>{scope}</code>
+            </span>
+          }
+          checked={value.includes(scope)}
+          onChange={(checked) =>
+            onChange(SCOPES.filter((each) => (each === scope ? checked : value.includes(each))))
+          }
+        />
       ))}
       {fault && (
         <span id={id} className={ui.fault} role="alert">

@@ -1,6 +1,7 @@
 import { useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Button } from '@/ui/button';
+import { CheckField } from '@/ui/check-field';
 import { CopyButton } from '@/ui/copy-button';
 import { Dialog } from '@/ui/dialog';
 import { Field } from '@/ui/field';
@@ -70,14 +71,7 @@ function Secret({ secret, onClose }: { secret: string; onClose: () => void }) {
           }}
         />
       </div>
-      <label className={styles.scope}>
-        <input
-          type="checkbox"
-          checked={stored}
-          onChange={({ target }) => setStored(target.checked)}
-        />
-        <span>{t('keys.secret.stored')}</span>
-      </label>
+      <CheckField label={t('keys.secret.stored')} checked={stored} onChange={setStored} />
       <div>
         <Button disabled={!stored} onClick={onClose}>
           {t('keys.secret.close')}

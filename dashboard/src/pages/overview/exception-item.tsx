@@ -2,7 +2,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { useLevelLabel, useNodeLabel } from '@/api/nodes';
 import type { ExceptionEntry, Meta } from '@/api/queries';
-import { addSteps, stepDays } from '@/api/steps';
+import { addSteps, daysOfStep } from '@/api/steps';
 import { daysBetween } from '@/format/dates';
 import { useFormat } from '@/format/use-format';
 import { linkTo } from '@/url/links';
@@ -11,7 +11,7 @@ import styles from './overview.module.css';
 /** Return the address of the page that says most about an exception. */
 export function linkOf(meta: Pick<Meta, 'step'>, entry: ExceptionEntry): string {
   const { kind, node, first, last } = entry;
-  const horizon = daysBetween(first, last) / stepDays(meta) + 1;
+  const horizon = daysBetween(first, last) / daysOfStep(meta) + 1;
   switch (kind) {
     case 'outside-band': // what was said before these days, and what came
       return linkTo('forecast', { node, horizon, asOf: addSteps(meta, first, -1) });

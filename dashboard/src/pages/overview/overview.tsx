@@ -1,6 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import { shareAbove, yearBeforeSum } from '@/api/comparisons';
-import { type Meta, useForecast, useMeta } from '@/api/queries';
+import { type Meta, useForecast } from '@/api/queries';
 import { newestOf } from '@/api/steps';
 import { type ForecastData, useForecastView } from '@/api/use-forecast-view';
 import { ForecastChart } from '@/charts/forecast-chart';
@@ -8,6 +8,7 @@ import { useFormat } from '@/format/use-format';
 import { ButtonLink } from '@/ui/button';
 import { HorizonSelect } from '@/ui/horizon-select';
 import { Card, Page } from '@/ui/layout';
+import { MetaPage } from '@/ui/meta-page';
 import { QueryView } from '@/ui/query-view';
 import { linkTo } from '@/url/links';
 import { useQueryState, whole } from '@/url/query-state';
@@ -22,14 +23,7 @@ const ONE_WEEK = { day: 7, week: 1 } as const;
 
 export default function Overview() {
   const { t } = useTranslation();
-  const meta = useMeta();
-  return meta.data ? (
-    <OverviewOf meta={meta.data} />
-  ) : (
-    <Page title={t('overview.title')}>
-      <QueryView query={meta}>{() => null}</QueryView>
-    </Page>
-  );
+  return <MetaPage title={t('overview.title')}>{(meta) => <OverviewOf meta={meta} />}</MetaPage>;
 }
 
 function OverviewOf({ meta }: { meta: Meta }) {

@@ -1,10 +1,10 @@
 import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Override } from '@/api/overrides';
-import { type Meta, useMeta } from '@/api/queries';
+import type { Meta } from '@/api/queries';
 import { useCaller } from '@/session/caller';
 import { Notice, Page, Skeleton } from '@/ui/layout';
-import { QueryView } from '@/ui/query-view';
+import { MetaPage } from '@/ui/meta-page';
 import { text, useQueryState } from '@/url/query-state';
 import { type Change, LastChange } from './last-change';
 import { Maker } from './maker';
@@ -12,14 +12,7 @@ import { OverrideList } from './override-list';
 
 export default function Plan() {
   const { t } = useTranslation();
-  const meta = useMeta();
-  return meta.data ? (
-    <Overrides meta={meta.data} />
-  ) : (
-    <Page title={t('plan.title')}>
-      <QueryView query={meta}>{() => null}</QueryView>
-    </Page>
-  );
+  return <MetaPage title={t('plan.title')}>{(meta) => <Overrides meta={meta} />}</MetaPage>;
 }
 
 function Overrides({ meta }: { meta: Meta }) {

@@ -2,12 +2,12 @@ import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { NewOverride, OverrideOp, OverrideRequest, OverrideSpread } from '@/api/overrides';
 import type { Meta } from '@/api/queries';
+import { daysOfStep, firstAhead, lastOfWindow } from '@/api/steps';
 import { addDays, dateWithin, daysBetween } from '@/format/dates';
 import { useFormat } from '@/format/use-format';
 import { type Codec, day, oneOf, text, useQueryState } from '@/url/query-state';
 import { operandLimits, writtenOfOperand } from './operand';
 
-const STEP_DAYS = { day: 1, week: 7 };
 /** Steps that an override covers until others are chosen. */
 const INITIAL_STEPS = { day: 7, week: 4 };
 
@@ -33,20 +33,15 @@ export type Faults = Partial<Record<'from' | 'to' | 'value', string>>;
 
 /** First and last day that an override can cover, and the days from one forecast to the next. */
 export function spanOf(meta: Meta): { first: string; last: string; step: number } {
-  const step = STEP_DAYS[meta.step];
-  return {
-    first: addDays(meta.data.last as string, step),
-    last: meta.forecast.last as string,
-    step,
-  };
+  return { first: firstAhead(meta), last: meta.forecast.last as string, step: daysOfStep(meta) };
 }
 
 /** The override that is being written; it lives in the address. */
 export function useDraft(meta: Meta) {
-  const { first, last, step } = spanOf(meta);
+  const { first, last } = spanOf(meta);
   const [node, setNode] = useQueryState('node', text, 'total');
   const [from, setFrom] = useQueryState('from', day, first);
-  const initialLast = addDays(from, (INITIAL_STEPS[meta.step] - 1) * step);
+  const initialLast = lastOfWindow(meta, from, INITIAL_STEPS[meta.step]);
   const [to, setTo] = useQueryState('to', day, dateWithin(initialLast, first, last));
   const [op, setOp] = useQueryState<OverrideOp>('op', OP, 'multiply');
   const [value, setValue] = useQueryState<number | null>('value', OPERAND, null);

@@ -2,6 +2,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNodeLabel } from '@/api/nodes';
 import type { Meta } from '@/api/queries';
+import { newestOf } from '@/api/steps';
 import { addDays } from '@/format/dates';
 import { ButtonLink } from '@/ui/button';
 import { Card } from '@/ui/layout';
@@ -16,7 +17,7 @@ export function CheckNode({ meta }: { meta: Meta }) {
   const { t } = useTranslation();
   const nodeLabel = useNodeLabel();
   const [node, setNode] = useState('total');
-  const asOf = addDays(meta.data.last as string, -DAYS_BACK);
+  const asOf = addDays(newestOf(meta), -DAYS_BACK);
   const horizon = meta.step === 'day' ? DAYS_BACK : DAYS_BACK / 7;
   return (
     <Card title={t('quality.check.title')}>

@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { Problem } from '@/api/problems';
 import { useFormat } from '@/format/use-format';
 import { Button } from '@/ui/button';
+import { CheckField } from '@/ui/check-field';
 import { type Column, DataTable } from '@/ui/data-table';
 import { TextField } from '@/ui/field';
 import { Badge, Card, EmptyState, Notice, type Tone } from '@/ui/layout';
@@ -114,14 +115,7 @@ function ReloadForm() {
           spellCheck={false}
           onChange={setSource}
         />
-        <label className={styles.check}>
-          <input
-            type="checkbox"
-            checked={force}
-            onChange={({ target }) => setForce(target.checked)}
-          />
-          <span>{t('status.jobs.force')}</span>
-        </label>
+        <CheckField label={t('status.jobs.force')} checked={force} onChange={setForce} />
         {start.error && <ProblemNotice error={start.error} />}
         {start.data && (
           <Notice tone="success">

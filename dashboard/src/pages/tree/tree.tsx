@@ -1,14 +1,14 @@
 import { useDeferredValue } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNodeLabel } from '@/api/nodes';
-import { type Hierarchy, type Meta, useMeta, useTree } from '@/api/queries';
-import { addDays, daysOfStep } from '@/format/dates';
+import { type Hierarchy, type Meta, useTree } from '@/api/queries';
+import { firstAhead, lastOfWindow } from '@/api/steps';
 import { useFormat } from '@/format/use-format';
 import { TextField } from '@/ui/field';
 import { HorizonSelect } from '@/ui/horizon-select';
 import { Card, Page } from '@/ui/layout';
+import { MetaPage } from '@/ui/meta-page';
 import { NodePicker } from '@/ui/node-picker';
-import { QueryView } from '@/ui/query-view';
 import ui from '@/ui/ui.module.css';
 import { day, oneOf, text, useQueryState, whole } from '@/url/query-state';
 import type { Sort, SortKey } from './drilldown-rows';
@@ -24,14 +24,7 @@ const TOTAL = 'total';
 
 export default function TreePage() {
   const { t } = useTranslation();
-  const meta = useMeta();
-  return meta.data ? (
-    <TreeOf meta={meta.data} />
-  ) : (
-    <Page title={t('tree.title')}>
-      <QueryView query={meta}>{() => null}</QueryView>
-    </Page>
-  );
+  return <MetaPage title={t('tree.title')}>{(meta) => <TreeOf meta={meta} />}</MetaPage>;
 }
 
 function TreeOf({ meta }: { meta: Meta }) {
@@ -73,7 +66,7 @@ function TreeOf({ meta }: { meta: Meta }) {
             type="date"
             min={meta.forecast.first}
             max={meta.forecast.last}
-            value={date || addDays(meta.data.last as string, daysOfStep(meta.step))}
+            value={date || firstAhead(meta)}
             onChange={setDate}
           />
           <HorizonSelect meta={meta} value={horizon} onChange={setHorizon} />
@@ -122,15 +115,15 @@ function useLead(
   });
   if (data === undefined) return undefined;
   const { tree } = data;
-  const span = (data.horizon - 1) * daysOfStep(meta.step);
+  const daysFrom = (first: string) => days(first, lastOfWindow(meta, first, data.horizon));
   const sum = t('tree.lead', {
-    days: days(data.date, addDays(data.date, span)),
+    days: daysFrom(data.date),
     units: units(tree.prediction),
   });
   if (tree.trend === null || data.previous_date === null) return sum;
   const compared = t('tree.compared', {
     change: shareChange(tree.trend),
-    days: days(data.previous_date, addDays(data.previous_date, span)),
+    days: daysFrom(data.previous_date),
   });
   const most = largestChange(data);
   if (most === undefined) return `${sum} ${compared}`;

@@ -1,7 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import { levelsBetween, useLevelLabel, useNodeLabel } from '@/api/nodes';
-import { type Meta, useMeta, type WhatIf } from '@/api/queries';
-import { addSteps, lastOfWindow } from '@/format/steps';
+import type { Meta, WhatIf } from '@/api/queries';
+import { firstAhead, lastOfWindow } from '@/api/steps';
 import { useFormat } from '@/format/use-format';
 import { ButtonLink } from '@/ui/button';
 import { CopyLink } from '@/ui/copy-link';
@@ -9,9 +9,9 @@ import { DayField } from '@/ui/day-field';
 import { SelectField } from '@/ui/field';
 import { HorizonSelect } from '@/ui/horizon-select';
 import { Card, Notice, Page, Skeleton } from '@/ui/layout';
+import { MetaPage } from '@/ui/meta-page';
 import { NodePicker } from '@/ui/node-picker';
 import { ProblemNotice } from '@/ui/problem-notice';
-import { QueryView } from '@/ui/query-view';
 import ui from '@/ui/ui.module.css';
 import { linkTo } from '@/url/links';
 import { day, text, useQueryState, whole } from '@/url/query-state';
@@ -33,14 +33,7 @@ const DEPTH = whole(1, 2);
 
 export default function WhatIfPage() {
   const { t } = useTranslation();
-  const meta = useMeta();
-  return meta.data ? (
-    <WhatIfOfNode meta={meta.data} />
-  ) : (
-    <Page title={t('whatIf.title')}>
-      <QueryView query={meta}>{() => null}</QueryView>
-    </Page>
-  );
+  return <MetaPage title={t('whatIf.title')}>{(meta) => <WhatIfOfNode meta={meta} />}</MetaPage>;
 }
 
 /** Node, window and division of the page, as its address has them. */
@@ -50,7 +43,7 @@ function useView(meta: Meta) {
   const [horizon, setHorizon] = useQueryState('horizon', HORIZON, meta.horizons[0] ?? 1);
   const [depth, setDepth] = useQueryState('depth', DEPTH, 1);
   const [by, setBy] = useQueryState('by', text, '');
-  const first = date || addSteps(meta, meta.data.last as string, 1);
+  const first = date || firstAhead(meta);
   return {
     view: { node, date, horizon, depth, by: node === 'total' ? by : '' } satisfies View,
     window: { first, last: lastOfWindow(meta, first, horizon) },
