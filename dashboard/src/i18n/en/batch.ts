@@ -2,7 +2,6 @@ export const batch = {
   title: 'Forecasts of many series',
   lead: {
     start: 'Choose a CSV file with a row for each forecast; you get one file back.',
-    reading: 'Reading…',
     wrong: 'The file cannot be used yet: see below what to change.',
     ready_one: '{{text}} row can be forecast.',
     ready_other: '{{text}} rows can be forecast.',

@@ -29,7 +29,6 @@ export const common = {
     none: 'Nothing matches “{{text}}”. Try a part of a name.',
     count_one: '{{count}} match',
     count_other: '{{count}} matches',
-    open: 'Show all',
     loading: 'Loading names…',
   },
   horizon: {
@@ -45,7 +44,6 @@ export const common = {
   date: {
     first: 'From',
     last: 'To',
-    day: 'Day',
     range: 'Choose a day from {{first}} to {{last}}.',
   },
   chart: {
@@ -59,8 +57,6 @@ export const common = {
     band: '{{level}} % interval',
     lower: '{{level}} % low',
     upper: '{{level}} % high',
-    units: 'Units',
-    fresh: 'Last known day',
   },
   table: { scroll: 'Table, scrolls sideways' },
   action: {
@@ -76,11 +72,10 @@ export const common = {
     downloadFailed: 'The file could not be made. Try another format.',
     copyByHand: 'Copy this address',
     cancel: 'Cancel',
-    save: 'Save',
     remove: 'Remove',
     show: 'Show',
   },
-  state: { loading: 'Loading…', empty: 'Nothing here yet.' },
+  state: { loading: 'Loading…' },
   problem: {
     offline: {
       title: 'The server cannot be reached',

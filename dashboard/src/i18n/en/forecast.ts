@@ -64,11 +64,8 @@ export const forecast = {
     basis: 'About',
     node: 'Forecast of',
     days: 'Days',
-    origin: 'Sales known to',
     model: 'Model',
     address: 'Address',
-    low: '{{level}} % low',
-    high: '{{level}} % high',
     letters:
       'The PDF has no letters for “{{text}}”. Choose another format, or print the page to a PDF.',
   },

@@ -3,8 +3,7 @@ import type { batch as english } from '../en/batch';
 export const batch: typeof english = {
   title: 'Pronósticos de muchas series',
   lead: {
-    start: 'Elija un archivo CSV con una fila por pronóstico; recibirá un archivo de vuelta.',
-    reading: 'Leyendo…',
+    start: 'Elija un archivo CSV con una fila por pronóstico; recibirá otro con los pronósticos.',
     wrong: 'El archivo aún no se puede usar: vea abajo qué debe cambiar.',
     ready_one: 'Se puede pronosticar {{text}} fila.',
     ready_other: 'Se pueden pronosticar {{text}} filas.',
@@ -13,7 +12,8 @@ export const batch: typeof english = {
     unfinished: 'Aún no todas las filas tienen respuesta. Puede continuar abajo.',
     done_one: '{{text}} pronóstico está listo para descargar.',
     done_other: '{{text}} pronósticos están listos para descargar.',
-    doneRejected: '{{good}} pronósticos están listos para descargar; {{bad}} filas no tienen.',
+    doneRejected:
+      '{{good}} pronósticos están listos para descargar; {{bad}} filas se quedan sin pronóstico.',
     doneNothing: 'Ninguna fila tiene pronóstico: la tabla dice por qué.',
   },
   input: {
@@ -45,9 +45,9 @@ export const batch: typeof english = {
     noRows: 'El archivo no tiene filas debajo de la primera línea.',
     noHeader: 'La primera línea debe nombrar las columnas, como «{{expected}}». Es «{{found}}».',
     missing: 'Faltan estas columnas: {{columns}}.',
-    twice: 'La columna «{{column}}» está dos veces. Quite una.',
+    twice: 'La columna «{{column}}» aparece dos veces. Quite una.',
     misspelt: 'No hay ninguna columna «{{column}}». ¿Quiso decir «{{suggestion}}»?',
-    unclosedQuote: 'Unas comillas en la línea {{line}} no se cierran.',
+    unclosedQuote: 'En la línea {{line}} se abren unas comillas que no se cierran.',
   },
   check: {
     title: 'Revisión',
@@ -94,21 +94,21 @@ export const batch: typeof english = {
     mixed:
       'Los datos se renovaron entretanto: unos pronósticos son de antes y otros de después. Empiece de nuevo para tenerlos todos de los mismos datos.',
     inSample:
-      'Algunas fechas caen en días con los que se entrenó el modelo: esas coinciden mejor de lo que lo harán.',
+      'Algunas fechas caen en días con los que se entrenó el modelo: en ellas acierta más de lo que acertará en el futuro.',
   },
   result: {
     caption: 'Filas y sus pronósticos',
     filter: 'Filas',
     all: 'Todas ({{count}})',
     forecast: 'Con pronóstico ({{count}})',
-    rejected: 'Sin él ({{count}})',
+    rejected: 'Sin pronóstico ({{count}})',
     what: 'Qué',
     days: 'Días',
     units: 'Unidades',
     lower: '80 % mínimo',
     upper: '80 % máximo',
     state: 'Estado',
-    waiting: 'Aún sin pedir',
+    waiting: 'Pendiente',
     none: 'No hay filas de este tipo.',
     sums: 'Descargar las sumas',
     everyDay: 'Descargar cada día',

@@ -30,7 +30,6 @@ export const common: typeof english = {
     none: 'Nada coincide con «{{text}}». Pruebe con parte de un nombre.',
     count_one: '{{count}} coincidencia',
     count_other: '{{count}} coincidencias',
-    open: 'Mostrar todo',
     loading: 'Cargando nombres…',
   },
   horizon: {
@@ -46,7 +45,6 @@ export const common: typeof english = {
   date: {
     first: 'Desde',
     last: 'Hasta',
-    day: 'Día',
     range: 'Elija un día del {{first}} al {{last}}.',
   },
   chart: {
@@ -60,10 +58,8 @@ export const common: typeof english = {
     band: 'Intervalo del {{level}} %',
     lower: '{{level}} % mínimo',
     upper: '{{level}} % máximo',
-    units: 'Unidades',
-    fresh: 'Último día conocido',
   },
-  table: { scroll: 'Tabla, se desplaza de lado' },
+  table: { scroll: 'Tabla con desplazamiento horizontal' },
   action: {
     retry: 'Reintentar',
     download: 'Descargar',
@@ -77,15 +73,14 @@ export const common: typeof english = {
     downloadFailed: 'No se pudo crear el archivo. Pruebe otro formato.',
     copyByHand: 'Copie esta dirección',
     cancel: 'Cancelar',
-    save: 'Guardar',
     remove: 'Quitar',
     show: 'Mostrar',
   },
-  state: { loading: 'Cargando…', empty: 'Aún no hay nada.' },
+  state: { loading: 'Cargando…' },
   problem: {
     offline: {
-      title: 'No se puede llegar al servidor',
-      text: 'Compruebe la conexión. Lo que se muestra es de la última respuesta; nada se pierde.',
+      title: 'No se puede conectar con el servidor',
+      text: 'Compruebe la conexión. Lo que se muestra es de la última respuesta; no se pierde nada.',
     },
     unauthenticated: {
       title: 'Inicie sesión',
@@ -105,7 +100,7 @@ export const common: typeof english = {
       title: 'El servicio no está listo',
       text: 'Está arrancando o le falta algo que necesita. Vuelva a intentarlo en un momento.',
     },
-    failed: { title: 'Esto no funcionó' },
+    failed: { title: 'No ha funcionado' },
     unknown: {
       title: 'Una respuesta inesperada',
       text: 'Algo entre esta página y el servicio respondió con el estado {{status}}.',
@@ -117,7 +112,8 @@ export const common: typeof english = {
     },
     notFound: { title: 'No existe esa página', text: 'Elija una en el menú.' },
   },
-  inSample: 'El modelo se entrenó con días de los que se muestran: coincide mejor de lo que hará.',
+  inSample:
+    'El modelo se entrenó con días de los que se muestran: aquí acierta más de lo que acertará en el futuro.',
   method: {
     model: 'Modelo',
     model_new: 'Modelo, poca historia',
@@ -125,7 +121,7 @@ export const common: typeof english = {
     zero_never_sold: 'Cero: nunca vendido',
     analogue: 'Como series parecidas',
     seasonal_naive: 'Mismo día de la semana pasada',
-    weekday_mean: 'Media de los cuatro últimos mismos días',
+    weekday_mean: 'Media de ese día en las últimas cuatro semanas',
     sum: 'Suma de sus series',
   },
 };

@@ -3,7 +3,8 @@ import type { compare as english } from '../en/compare';
 export const compare: typeof english = {
   title: 'Comparar',
   lead: '{{days}}: {{node}} es lo que más vende, {{units}} unidades.',
-  changes: 'Frente al año anterior, lo mejor es {{best}} ({{up}}) y lo peor {{worst}} ({{down}}).',
+  changes:
+    'Frente al año anterior, el mejor resultado es el de {{best}} ({{up}}) y el peor, el de {{worst}} ({{down}}).',
   add: 'Añadir a la comparación',
   chosen: 'Comparados',
   remove: 'Quitar {{node}}',

@@ -3,7 +3,7 @@ import type { explain as english } from '../en/explain';
 export const explain: typeof english = {
   title: '¿Por qué es así el pronóstico?',
   titleOf: 'Por qué: {{node}}',
-  lead: '{{days}}: {{units}} unidades, donde series medias venderían {{base}}. Motivos más fuertes: {{reasons}}.',
+  lead: '{{days}}: {{units}} unidades, cuando unas series medias venderían {{base}}. Motivos principales: {{reasons}}.',
   leadPlain: '{{days}}: {{units}} unidades.',
   reason: '{{name}} {{units}}',
   period: 'Días sumados',
@@ -34,8 +34,8 @@ export const explain: typeof english = {
     base: 'Día medio de una serie media',
     baseMany: 'Otros tantos días medios de series medias',
     baseDetail: 'donde empieza el modelo antes de saber nada',
-    cut: 'Sin ventas bajo cero',
-    cutDetail: 'el modelo bajó de cero, y un pronóstico no puede',
+    cut: 'Sin ventas negativas',
+    cutDetail: 'el modelo dio menos de cero, y un pronóstico no puede ser negativo',
     reconciliation: 'Para que todas las sumas cuadren',
     reconciliationDetail: 'tiendas y productos deben sumar el total',
     notExplained_one: '{{count}} serie sin motivos',
@@ -69,7 +69,7 @@ export const explain: typeof english = {
   share:
     'Los motivos cubren el {{share}} del pronóstico; las series más pequeñas quedan fuera de ellos.',
   known:
-    '{{covariate}} solo se conoce hasta el {{day}}. Después, el modelo lo toma por desconocido, no por cero.',
+    '{{covariate}} solo se conoce hasta el {{day}}. Después, el modelo lo trata como desconocido, no como cero.',
   method: {
     model_new: 'Esta serie tiene poca historia: sus motivos se apoyan en pocos días.',
     model_idle: 'Esta serie no ha vendido últimamente. Puede volver a vender o no.',
@@ -80,6 +80,6 @@ export const explain: typeof english = {
     seasonal_naive:
       'Este pronóstico es lo vendido el mismo día de la semana anterior, porque esa regla acertaba más aquí. No hay motivos del modelo.',
     weekday_mean:
-      'Este pronóstico es la media de los cuatro últimos mismos días de la semana, porque esa regla acertaba más aquí. No hay motivos del modelo.',
+      'Este pronóstico es la media de ese día en las últimas cuatro semanas, porque esa regla acertaba más aquí. No hay motivos del modelo.',
   },
 };

@@ -105,7 +105,7 @@ export const keys: typeof english = {
     at: 'Cuándo',
     actor: 'Quién',
     action: 'Qué',
-    subject: 'De qué',
+    subject: 'Sobre qué',
     address: 'Desde',
     detail: 'Detalles',
   },

@@ -3,14 +3,14 @@ import type { overview as english } from '../en/overview';
 export const overview: typeof english = {
   title: 'Resumen',
   lead: {
-    units: 'Se venderán {{units}} unidades {{days}}.',
+    units: 'Se venderán {{units}} unidades ({{days}}).',
     more: 'Es un {{share}} más que el año anterior.',
     less: 'Es un {{share}} menos que el año anterior.',
     known: 'Se conocen las ventas hasta el {{day}}.',
   },
   stats: {
     week: 'La próxima semana',
-    all: 'En los próximos {{length}}',
+    all: 'En total ({{length}})',
     band: '80 %: {{lower}} – {{upper}}',
     year: 'Frente al año anterior',
     known: 'Ventas conocidas hasta',
@@ -38,7 +38,7 @@ export const overview: typeof english = {
     notChecked_other: 'No se pudieron buscar {{count}} tipos',
     stake: '{{change}} unidades',
     inSample:
-      'El modelo se entrenó con estos días: su pronóstico se les ajusta mejor de lo que hará.',
+      'El modelo se entrenó con estos días: aquí acierta más de lo que acertará en el futuro.',
     kinds: {
       'last-year': {
         title: 'Distinto del año pasado',
@@ -52,7 +52,7 @@ export const overview: typeof english = {
         text: '{{days}}: {{forecast}} previstas, {{reference}} al ritmo de las últimas cuatro semanas.',
       },
       'outside-band': {
-        title: 'Vendido distinto de lo previsto',
+        title: 'Ventas distintas de lo previsto',
         means:
           'Las ventas de las últimas cuatro semanas quedan fuera del intervalo que se pronosticó.',
         text: '{{days}}: {{reference}} vendidas, {{forecast}} previstas.',
@@ -60,10 +60,10 @@ export const overview: typeof english = {
       stockout: {
         title: 'Dejó de venderse',
         means: 'Suele venderse y últimamente no vendió nada: quizá esté agotado.',
-        text: 'Nada vendido {{days}}, lo habitual serían {{forecast}}.',
+        text: 'No se vendió nada ({{days}}); lo habitual serían {{forecast}}.',
       },
       promotion: {
-        title: 'Otras promociones que hasta ahora',
+        title: 'Promociones distintas de las habituales',
         means:
           'Hay muchas más o muchas menos promociones previstas que en las últimas cuatro semanas.',
         text: '{{days}}: {{forecast}} previstas, {{reference}} al ritmo de las últimas cuatro semanas.',

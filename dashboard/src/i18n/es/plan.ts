@@ -43,7 +43,7 @@ export const plan: typeof english = {
     price: 'Precio',
     assortment: 'Surtido',
     supply: 'Suministro',
-    weather: 'Tiempo',
+    weather: 'Meteorología',
     correction: 'Corrección del pronóstico',
     other: 'Otro',
   },
@@ -57,7 +57,7 @@ export const plan: typeof english = {
   saveHint: 'Vale de inmediato para todos los que planifican con ajustes, y se puede deshacer.',
   saveNeeds: 'Escriba arriba un valor para ver qué cambia.',
   fault: {
-    range: 'Hay pronósticos que ajustar del {{first}} al {{last}}.',
+    range: 'Se puede ajustar del {{first}} al {{last}}.',
     week: 'Aquí las semanas empiezan el {{before}} y el {{after}}.',
     order: 'El último día es anterior al primero.',
     limits: 'Se espera un número de {{least}} a {{most}}.',
@@ -84,7 +84,7 @@ export const plan: typeof english = {
       'El resultado queda fuera de lo que el pronóstico cree posible (intervalo del 95 %). ¿Sabe usted algo que él no puede saber?',
     'no-change': 'Esto no cambia nada.',
     'no-forecast':
-      'El pronóstico es 0 en algunos de estos días: un porcentaje no cambia nada allí.',
+      'El pronóstico es 0 en algunos de estos días: en ellos un porcentaje no cambia nada.',
     overlap: 'Hay otros ajustes de los mismos productos y días; el suyo se aplica encima de ellos.',
     moves: 'Con el suyo, un ajuste anterior deja de ser lo que pidió quien lo hizo.',
   },
@@ -102,7 +102,7 @@ export const plan: typeof english = {
     sum: '{{node}}, en total',
   },
   conflict: {
-    title: 'Otra persona lo cambió entretanto',
+    title: 'Otra persona hizo un cambio mientras tanto',
     text: 'No se guardó nada. Lo que usted escribió sigue aquí.',
     look: 'Ver de nuevo el pronóstico',
   },
@@ -135,9 +135,9 @@ export const plan: typeof english = {
     holds: 'Se mantiene: {{result}} unidades en sus días futuros.',
     moved:
       'Ya no se mantiene: se pidieron {{requested}} unidades y ahora están previstas {{result}}.',
-    floored: 'Un día suyo sería negativo, y en su lugar es 0.',
+    floored: 'Alguno de sus días sería negativo y se deja en 0.',
     equalShares:
-      'Ninguna parte tiene pronóstico en un día suyo, así que todas tienen lo mismo ese día.',
+      'En alguno de sus días ninguna parte tiene pronóstico, así que ese día se reparte por igual.',
     nothing:
       'No cambia el último pronóstico: su lugar ya no existe, o se hizo con datos más recientes.',
   },
@@ -157,7 +157,7 @@ export const plan: typeof english = {
     of: 'De qué',
     every: 'Todo',
     only: 'Solo {{node}}',
-    empty: 'No hay ninguno de estos.',
+    empty: 'No hay ajustes de este tipo.',
     more: 'Mostrar anteriores',
     made: 'Hecho por {{author}}, {{at}}',
     undone: 'deshecho por {{by}}, {{at}}',

@@ -50,13 +50,13 @@ export const quality: typeof english = {
     title: '¿Qué es difícil de pronosticar?',
     order: 'Primero',
     hard: 'Lo más difícil',
-    units: 'Más unidades erradas',
+    units: 'Más unidades de error',
     easy: 'Lo más fácil',
     none: 'En este nivel no hay ventas de las últimas semanas que comparar.',
     caption: '{{shown}} de {{count}}, {{days}}',
-    wrong: 'Unidades erradas',
+    wrong: 'Unidades de error',
     inSample:
-      'El modelo también se entrenó con estos días: la lista dice qué es difícil, pero hacia delante los errores son mayores.',
+      'El modelo también se entrenó con estos días: la lista dice qué es difícil, pero en el futuro los errores serán mayores.',
     note: 'Las últimas semanas conocidas, pronosticadas como si aún no se conocieran. Un nombre lleva a ese pronóstico junto a lo vendido.',
   },
   check: {

@@ -5,7 +5,7 @@ export const signIn: typeof english = {
   checking: 'Comprobando…',
   continue: 'Continuar',
   signedIn: 'Ha iniciado sesión como {{name}}.',
-  notRequired: 'Este servidor no pide a nadie que inicie sesión.',
+  notRequired: 'Este servidor no exige iniciar sesión.',
   noWay:
     'Este servidor no acepta desde esta página ni claves ni inicio de sesión único. Consulte a quien lo administra.',
   arriving: 'Iniciando su sesión…',
@@ -24,13 +24,13 @@ export const signIn: typeof english = {
   },
   single: {
     title: 'Con el acceso de su organización',
-    text: 'Se le lleva a {{host}} y de vuelta.',
+    text: 'Irá a {{host}} y después volverá aquí.',
     go: 'Ir al inicio de sesión',
     refused: 'Allí se le reconoce, pero aquí no se le da acceso',
   },
   fault: {
     title: 'No se pudo iniciar sesión',
-    said: 'Lo que respondió:',
+    said: 'Respuesta:',
     unreachable:
       'Desde esta página no se llega al acceso de su organización. Compruebe su conexión; si funciona, quien lo administra debe permitir llamadas desde esta dirección.',
     insecure:
@@ -39,9 +39,9 @@ export const signIn: typeof english = {
     interaction:
       'El acceso de su organización tiene que preguntarle algo antes. Inténtelo de nuevo.',
     refused:
-      'El acceso de su organización se negó. Inténtelo de nuevo; si se repite, comunique el texto de abajo.',
+      'El acceso de su organización rechazó la petición. Inténtelo de nuevo; si se repite, comunique el texto de abajo.',
     stale: 'Este inicio de sesión empezó en otra pestaña o ya se usó. Empiece de nuevo.',
     invalid:
-      'La respuesta del acceso de su organización no es la que debe ser. Empiece de nuevo; si se repite, comunique el texto de abajo.',
+      'La respuesta del acceso de su organización no es válida. Empiece de nuevo; si se repite, comunique el texto de abajo.',
   },
 };

@@ -3,7 +3,7 @@ import type { tree as english } from '../en/tree';
 export const tree: typeof english = {
   title: 'Jerarquía',
   lead: '{{days}}: {{units}} unidades.',
-  compared: '{{change}} frente a lo vendido {{days}}.',
+  compared: '{{change}} frente a lo vendido antes ({{days}}).',
   moved: 'Mayor cambio: {{node}}, {{units}} unidades.',
   root: 'Empezar por',
   by: 'Dividido por',

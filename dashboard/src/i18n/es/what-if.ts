@@ -47,7 +47,7 @@ export const whatIf: typeof english = {
     holidayNamed: 'el festivo…',
     holidayName: 'Su nombre',
     holidayHint:
-      'Como en su calendario. A un nombre que no tiene se responde con todos los que hay.',
+      'Como en su calendario. Si el nombre no está en él, la respuesta enumera todos los que hay.',
     known: 'Se conoce hasta el {{day}}; después solo vale «fijar en».',
     each: 'Para cada serie por separado.',
   },
@@ -69,18 +69,18 @@ export const whatIf: typeof english = {
     byDay: 'Diferencias por día',
     day: 'Día',
     shared_one:
-      'También se mueve {{count}} serie de fuera, porque las promociones de su tienda o grupo de productos son parte de su pronóstico.',
+      'También cambia {{count}} serie fuera de aquí, porque las promociones de su tienda o grupo de productos son parte de su pronóstico.',
     shared_other:
-      'También se mueven {{count}} series de fuera, porque las promociones de su tienda o grupo de productos son parte de sus pronósticos.',
-    reconciled_one: '{{count}} serie se mueve solo para que todas las sumas cuadren:',
-    reconciled_other: '{{count}} series se mueven solo para que todas las sumas cuadren:',
+      'También cambian {{count}} series fuera de aquí, porque las promociones de su tienda o grupo de productos son parte de sus pronósticos.',
+    reconciled_one: '{{count}} serie cambia solo para que todas las sumas cuadren:',
+    reconciled_other: '{{count}} series cambian solo para que todas las sumas cuadren:',
     caution:
       'La diferencia es lo que el modelo aprendió del pasado. Es una estimación, no una promesa.',
   },
   parts: {
     card: 'Dónde ocurre',
     above: 'De qué es parte',
-    below: 'Sus partes; sus diferencias suman la propia',
+    below: 'Sus partes; sus diferencias suman la del total',
     name: 'Qué',
     level: 'Nivel',
     depth: 'Partes',
