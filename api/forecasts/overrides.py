@@ -35,7 +35,7 @@ from api.schemas.overrides import (
     OverridesAnswer,
     OverridesQuery,
 )
-from errors import Code, Problem
+from errors import Code, FieldError, Problem
 from models.overrides import AdjustedForecast
 from models.serving.forecaster import Forecaster
 from storage.errors import StalePlanError, UnknownOverrideError
@@ -234,13 +234,23 @@ async def _refuse_conflict(planning: Planning, plan: Plan, payload: OverrideRequ
     snapshot = plan.forecaster.release.engine.snapshot
     row = node_row(snapshot, payload)
     if seen > current:
-        detail = f"There is no revision {seen}; the newest is {current}"
-        raise Problem.in_field(Code.CONFLICT, "/revision", detail)
+        raise _conflict(f"There is no revision {seen}; the newest is {current}")
     changed = await planning.call(planning.store.changed_since, seen, payload.first, payload.last)
     related = [*overlapping_overrides(snapshot.hierarchy, row, payload, changed)]
     if related:
-        detail = f"Since revision {seen}: {_describe_changes(related, seen)}. {_LOOK_AGAIN}"
-        raise Problem.in_field(Code.CONFLICT, "/revision", f"{detail} (now {current})")
+        changes = _describe_changes(related, seen)
+        raise _conflict(f"Since revision {seen}: {changes}. {_LOOK_AGAIN} (now {current})")
+
+
+def _conflict(detail: str) -> Problem:
+    """Return the problem of a stale revision, in words that a planner can be shown.
+
+    Args:
+        detail: a phrase, without a full stop.
+    """
+    # the revision is a page's matter, not the planner's, so the text does not begin with its name
+    errors = [FieldError("/revision", detail)]
+    return Problem(Code.CONFLICT, f"{detail}.", errors=errors)
 
 
 _LOOK_AGAIN = "Look at the overrides again, and send the revision that you have looked at"
