@@ -1,4 +1,5 @@
 import { act, screen } from '@testing-library/react';
+import { useState } from 'react';
 import { describe, expect, it, vi } from 'vitest';
 import { errorOf, Offline, Problem, UnknownAnswer } from '@/api/problems';
 import { problemAnswer, REQUEST_ID } from '@/test/answers';
@@ -10,6 +11,22 @@ function refusal(status: number, code: string, headers: HeadersInit = {}): Probl
     problemAnswer(status, code, `Detail of ${code}.`),
     new Response(null, { headers }),
   );
+}
+
+interface Refused {
+  seconds: string;
+  id: string;
+}
+
+let refuse: (refused: Refused) => void;
+
+/** A page that is refused for its limit, as often as a test says. */
+function Limited({ retry }: { retry: () => void }) {
+  const [{ seconds, id }, setRefused] = useState<Refused>({ seconds: '1', id: 'first' });
+  refuse = setRefused;
+  const answer = { ...problem(429, 'RATE_LIMITED', 'Wait.'), request_id: id };
+  const response = new Response(null, { headers: { 'retry-after': seconds } });
+  return <ProblemNotice error={new Problem(answer, response)} retry={() => retry()} />;
 }
 
 describe('the face of a problem', () => {
@@ -38,6 +55,21 @@ describe('the face of a problem', () => {
     expect(retry).not.toHaveBeenCalled();
     act(() => void vi.advanceTimersByTime(1000));
     expect(retry).toHaveBeenCalledOnce();
+    vi.useRealTimers();
+  });
+
+  it('of a used-up limit tries once, and counts down anew when it is refused again', () => {
+    vi.useFakeTimers();
+    const retry = vi.fn();
+    renderAt('/', <Limited retry={retry} />);
+    act(() => void vi.advanceTimersByTime(1000));
+    act(() => refuse({ seconds: '1', id: 'first' })); // the page renders for another reason
+    expect(retry).toHaveBeenCalledOnce();
+    act(() => refuse({ seconds: '2', id: 'second' }));
+    expect(screen.getByRole('alert')).toHaveTextContent('tries again in 2 seconds');
+    act(() => void vi.advanceTimersByTime(1000));
+    act(() => void vi.advanceTimersByTime(1000));
+    expect(retry).toHaveBeenCalledTimes(2);
     vi.useRealTimers();
   });
 

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Offline, Problem, UnknownAnswer } from '@/api/problems';
 import { useSignInLink } from '@/session/back';
@@ -47,7 +47,10 @@ export function ProblemNotice({ error, retry }: { error: unknown; retry?: () => 
           ))}
         </ul>
       )}
-      {face === 'limited' && retry && <Countdown seconds={error.retryAfter ?? 5} onEnd={retry} />}
+      {face === 'limited' && retry && (
+        // a refusal of the next try counts down anew
+        <Countdown key={error.answer.request_id} seconds={error.retryAfter ?? 5} onEnd={retry} />
+      )}
       {face === 'unauthenticated' && (
         <ButtonLink look="primary" href={signInLink}>
           {t('nav.signIn')}
@@ -67,13 +70,18 @@ export function ProblemNotice({ error, retry }: { error: unknown; retry?: () => 
 function Countdown({ seconds, onEnd }: { seconds: number; onEnd: () => void }) {
   const { t } = useTranslation();
   const [left, setLeft] = useState(seconds);
+  // renderings of the page, which have a new `onEnd` each, neither delay the end nor repeat it
+  const end = useRef(onEnd);
+  useEffect(() => {
+    end.current = onEnd;
+  }, [onEnd]);
   useEffect(() => {
     if (left <= 0) {
-      onEnd();
+      end.current();
       return;
     }
     const timer = setTimeout(() => setLeft(left - 1), 1000);
     return () => clearTimeout(timer);
-  }, [left, onEnd]);
+  }, [left]);
   return <p>{t('problem.limited.wait', { count: Math.max(0, Math.ceil(left)) })}</p>;
 }
