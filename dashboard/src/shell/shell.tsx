@@ -41,14 +41,14 @@ export function Shell({ children }: { children: ReactNode }) {
         {t('app.skip')}
       </a>
       <div className={styles.shell}>
-        <div className={styles.side}>
+        <header className={styles.side}>
           {brand}
           <Navigation />
           <div className={styles.foot}>
             <Account />
             <Preferences />
           </div>
-        </div>
+        </header>
         <header className={styles.top}>
           {brand}
           <Button onClick={() => setMenuOpen(true)}>{t('app.menu')}</Button>
