@@ -246,7 +246,8 @@ class Intervals:
         Returns:
             For each nominal, lower and upper bounds in units, each of shape (n, periods).
 
-        Invariants: 0 <= lower <= sum of the means <= upper.
+        Invariants: 0 <= lower <= sum of the means <= upper; a period of one day has the bounds of
+        the day.
         """
         # Errors of neighbouring days go together, so the bound of a sum is neither the sum of the
         # days' bounds (too wide) nor that of independent days (too narrow). A residual path is what
@@ -281,7 +282,22 @@ class Intervals:
                 futures[:, closed[at]] = 0
             values[:, at] = np.quantile(np.add.reduceat(futures, starts, axis=1), shares, axis=0)
         lower, upper = values[: len(tails)], values[len(tails) :]
-        return list(zip(np.minimum(lower, totals), np.maximum(upper, totals), strict=True))
+        bounds = list(zip(np.minimum(lower, totals), np.maximum(upper, totals), strict=True))
+        # a day has one interval, whether it is asked for as a day or as a period of one
+        single = np.flatnonzero(np.diff([*starts, len(horizons)]) == 1)
+        days = np.asarray(starts)[single]
+        of_days = self.bounds_of(
+            nodes,
+            mean[:, days],
+            horizons[days],
+            nominals,
+            sold=sold,
+            closed=None if closed is None else closed[:, days],
+        )
+        for of_sums, of_day in zip(bounds, of_days, strict=True):
+            for sums, day in zip(of_sums, of_day, strict=True):
+                sums[:, single] = day
+        return bounds
 
 
 class _Table:

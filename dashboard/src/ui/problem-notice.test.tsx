@@ -24,7 +24,7 @@ let refuse: (refused: Refused) => void;
 function Limited({ retry }: { retry: () => void }) {
   const [{ seconds, id }, setRefused] = useState<Refused>({ seconds: '1', id: 'first' });
   refuse = setRefused;
-  const answer = { ...problem(429, 'RATE_LIMITED', 'Wait.'), request_id: id };
+  const answer = { ...problemAnswer(429, 'RATE_LIMITED', 'Wait.'), request_id: id };
   const response = new Response(null, { headers: { 'retry-after': seconds } });
   return <ProblemNotice error={new Problem(answer, response)} retry={() => retry()} />;
 }

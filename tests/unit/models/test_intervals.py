@@ -73,6 +73,21 @@ def test_bounds_of_several_coverages_equal_those_of_each_coverage(
         assert np.array_equal(bounds, separate)
 
 
+@pytest.mark.parametrize("start", [0, 4, 14], ids=["first", "middle", "last"])
+def test_a_period_of_one_day_has_the_bounds_of_the_day(
+    engine: ForecastEngine, intervals: Intervals, start: int
+) -> None:
+    nodes, horizons = np.arange(len(engine.snapshot.hierarchy)), np.arange(1, 16)
+    mean = engine.forecast(engine.snapshot.newest_origin, horizons).values
+    sold = engine.snapshot.may_sell(engine.snapshot.newest_origin)
+    starts = sorted({0, start, min(start + 1, 14)})
+    sums = intervals.bounds_of_sums(nodes, mean, horizons, starts, (80, 95), sold=sold)
+    days = intervals.bounds_of(nodes, mean, horizons, (80, 95), sold=sold)
+    for of_sums, of_days in zip(sums, days, strict=True):
+        for bound, of_day in zip(of_sums, of_days, strict=True):
+            assert bound[:, starts.index(start)].tolist() == of_day[:, start].tolist()
+
+
 @pytest.mark.parametrize(
     ("root", "quantile"),
     [
