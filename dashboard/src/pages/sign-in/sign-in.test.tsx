@@ -9,7 +9,7 @@ import { leave } from '@/session/leave';
 import { completeSignIn, type PendingSignIn, SignInError } from '@/session/oidc';
 import { credential, signIn, signOut, type TokenCredential } from '@/session/session';
 import { Account } from '@/shell/account';
-import { callerAnswer, problem } from '@/test/answers';
+import { callerAnswer, problem, REQUEST_ID } from '@/test/answers';
 import { server } from '@/test/server';
 import SignIn from './sign-in';
 
@@ -115,7 +115,7 @@ describe('sign-in by key', () => {
     await userEvent.type(await screen.findByLabelText('Key'), 'wrong');
     await userEvent.click(screen.getByRole('button', { name: 'Sign in' }));
     expect(await screen.findByRole('alert')).toHaveTextContent('The key is not known.');
-    expect(screen.getByRole('alert')).toHaveTextContent('r-1');
+    expect(screen.getByRole('alert')).toHaveTextContent(REQUEST_ID);
     expect(credential()).toBeNull();
     expect(addressNow()).toBe('/sign-in');
   });
