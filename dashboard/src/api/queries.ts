@@ -123,10 +123,6 @@ export function whatIfQuery(body: WhatifRequest) {
   };
 }
 
-export function useWhatIf(body: WhatifRequest, options: { enabled?: boolean } = {}) {
-  return useQuery({ ...whatIfQuery(body), placeholderData: keepPreviousData, ...options });
-}
-
 export function useAccuracy() {
   return useQuery({
     queryKey: ['accuracy'],

@@ -66,10 +66,7 @@ const NAME_WIDTH = 150;
 const NAME_LETTERS = 20;
 
 /** Return all dates of a chart in order. */
-export function datesOf(
-  lines: readonly LineOfChart[],
-  bands: readonly BandOfChart[] = [],
-): string[] {
+function datesOf(lines: readonly LineOfChart[], bands: readonly BandOfChart[] = []): string[] {
   const dates = new Set<string>();
   for (const { values } of lines) for (const date of values.keys()) dates.add(date);
   for (const { lower } of bands) for (const date of lower.keys()) dates.add(date);

@@ -22,6 +22,12 @@ export function yearBefore(iso: string): string {
   return addDays(iso, -DAYS_OF_YEAR);
 }
 
+/** Return the instant at which a day ends where the reader is, as the API takes it. */
+export function endOfDay(iso: string): string {
+  const [year = 0, month = 1, day = 1] = iso.split('-').map(Number);
+  return new Date(year, month - 1, day + 1).toISOString();
+}
+
 /** Return a date, or the nearest one between two others. */
 export function dateWithin(date: string, first: string, last: string): string {
   if (date < first) return first;

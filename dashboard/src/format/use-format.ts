@@ -26,7 +26,7 @@ export interface Format {
 const NOTHING = '–';
 
 /** Return the locale of numbers and dates: the browser's own where it is of the page's language. */
-export function localeOf(language: string): string {
+function localeOf(language: string): string {
   return navigator.languages.find((each) => each.split('-')[0] === language) ?? language;
 }
 

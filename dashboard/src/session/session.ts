@@ -67,7 +67,7 @@ function refreshTokenOf(credential: Credential): string | null {
   return credential.kind === 'token' ? credential.refreshToken : null;
 }
 
-export function isExpired(credential: Credential): boolean {
+function isExpired(credential: Credential): boolean {
   return (
     credential.kind === 'token' &&
     credential.expiresAt !== null &&

@@ -18,7 +18,7 @@ export type RunState =
   | { kind: 'done' };
 
 /** Send items to the API, and return the outcome of each. */
-export const sendItems: Send = async (items, signal) => {
+const sendItems: Send = async (items, signal) => {
   const predictions = items.map((item) => ({ ...item, period: 'horizon' as const }));
   const body = { predictions } as Schemas['BatchRequest'];
   const answer = await content<Answer>(api.POST('/predict/batch', { body, signal }));

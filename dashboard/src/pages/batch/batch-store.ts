@@ -41,10 +41,6 @@ export function clearBatch(): void {
 
 onSession(clearBatch); // the files of one person are not left for the next
 
-export function batchContents(): Contents {
-  return contents;
-}
-
 export function useBatch(): Contents & { version: number } {
   const current = useSyncExternalStore(
     (listener) => {

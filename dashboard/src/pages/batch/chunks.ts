@@ -1,7 +1,7 @@
 import type { BatchItem } from './check-rows';
 
 /** Items of one call, and its different past dates, each of which costs a run of the model. */
-export const MOST_ITEMS = 100;
+const MOST_ITEMS = 100;
 const MOST_PAST_DATES = 4;
 
 /**

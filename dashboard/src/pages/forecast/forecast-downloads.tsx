@@ -22,7 +22,7 @@ async function csvOf(forecast: Forecast): Promise<Blob> {
 }
 
 /** Return a name for a file of a forecast, of characters that every system allows. */
-export function fileName({ node, date }: Forecast): string {
+function fileName({ node, date }: Forecast): string {
   return `forecast-${node.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '')}-${date}`;
 }
 

@@ -8,7 +8,7 @@ import { SelectField } from '@/ui/field';
 const WEEKS_BACK = 26;
 
 /** Return the past origins that are offered, the newest first: one a week, and that of the address. */
-export function pastOrigins(meta: Meta, chosen: string): string[] {
+function pastOrigins(meta: Meta, chosen: string): string[] {
   const earliest = meta.forecast.first as string;
   const weekly = Array.from({ length: WEEKS_BACK }, (_, at) =>
     addDays(newestOf(meta), -7 * (at + 1)),

@@ -1,6 +1,8 @@
 import { type FormEvent, useId, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { newIdempotencyKey } from '@/api/idempotency';
 import { OPERATOR_SCOPES, SCOPES, type Scope } from '@/api/scopes';
+import { endOfDay } from '@/format/dates';
 import { Button } from '@/ui/button';
 import { CheckField } from '@/ui/check-field';
 import { Dialog } from '@/ui/dialog';
@@ -8,7 +10,7 @@ import { TextField } from '@/ui/field';
 import { ProblemNotice } from '@/ui/problem-notice';
 import ui from '@/ui/ui.module.css';
 import styles from './keys.module.css';
-import { type KeyRequest, type NewKey, uniqueText, useCreateKey } from './use-keys';
+import { type KeyRequest, type NewKey, useCreateKey } from './use-keys';
 
 const CLIENT = /^[A-Za-z0-9][A-Za-z0-9._@:+-]{0,99}$/;
 const USUAL = SCOPES.filter((scope) => !OPERATOR_SCOPES.includes(scope));
@@ -37,11 +39,6 @@ export function CreateDialog({
   );
 }
 
-/** Return the instant at which a day ends here, as the API takes it. */
-function endOf(day: string): string {
-  return new Date(`${day}T23:59:59`).toISOString();
-}
-
 function CreateForm({
   tiers,
   onClose,
@@ -61,7 +58,7 @@ function CreateForm({
   const id = useId();
   // The same request is the same key, however often it is sent; a changed one is another.
   const sent = useRef({ body: '', idempotencyKey: '' });
-  const isOver = expires !== '' && Date.parse(endOf(expires)) <= Date.now();
+  const isOver = expires !== '' && Date.parse(endOfDay(expires)) <= Date.now();
   const faults = {
     client: tried && !CLIENT.test(client) && t('keys.form.clientFault'),
     scopes: tried && scopes.length === 0 && t('keys.form.scopesFault'),
@@ -75,11 +72,11 @@ function CreateForm({
       client,
       scopes: [...scopes],
       ...(tier.trim() ? { tier: tier.trim() } : {}),
-      ...(expires ? { expires_at: endOf(expires) } : {}),
+      ...(expires ? { expires_at: endOfDay(expires) } : {}),
     };
     const written = JSON.stringify(body);
     if (sent.current.body !== written)
-      sent.current = { body: written, idempotencyKey: uniqueText() };
+      sent.current = { body: written, idempotencyKey: newIdempotencyKey() };
     const { idempotencyKey } = sent.current;
     create.mutate({ body, idempotencyKey }, { onSuccess: onCreated });
   };

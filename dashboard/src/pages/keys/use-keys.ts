@@ -39,12 +39,6 @@ function useChange<Input, Output>(change: (input: Input) => Promise<Output>) {
   });
 }
 
-/** Return a text that nobody has used before; `randomUUID` is missing on pages without TLS. */
-export function uniqueText(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return [...bytes].map((each) => each.toString(16).padStart(2, '0')).join('');
-}
-
 /** Creation of a key; a repetition with the same idempotency key creates no second one. */
 export function useCreateKey() {
   return useChange(({ body, idempotencyKey }: { body: KeyRequest; idempotencyKey: string }) => {

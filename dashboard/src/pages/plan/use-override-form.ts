@@ -1,4 +1,5 @@
 import { useRef, useState } from 'react';
+import { newIdempotencyKey } from '@/api/idempotency';
 import {
   type NewOverride,
   type OverrideReason,
@@ -7,6 +8,7 @@ import {
   useOverridePreview,
 } from '@/api/overrides';
 import type { Meta } from '@/api/queries';
+import { endOfDay } from '@/format/dates';
 import { useDebounced } from './use-debounced';
 import { isFaulty, previewRequest, useDraft, useFaults } from './use-draft';
 
@@ -23,24 +25,14 @@ export interface Grounds {
 
 const NO_GROUNDS: Grounds = { reason: 'other', note: '', until: '' };
 
-/** Return the instant at which a day ends where the reader is. */
-export function endOfDay(date: string): string {
-  const [year = 0, month = 1, dayOfMonth = 1] = date.split('-').map(Number);
-  return new Date(year, month - 1, dayOfMonth + 1).toISOString();
-}
-
-function randomKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID is for HTTPS alone
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
 /** Return a key for each request: the same for the same one, so that it is not made twice. */
 function useAttemptKey(): { keyOf: (body: OverrideRequest) => string; forget: () => void } {
   const last = useRef<{ body: string; key: string } | null>(null);
   return {
     keyOf: (body) => {
       const written = JSON.stringify(body);
-      if (last.current?.body !== written) last.current = { body: written, key: randomKey() };
+      if (last.current?.body !== written)
+        last.current = { body: written, key: newIdempotencyKey() };
       return last.current.key;
     },
     forget: () => {

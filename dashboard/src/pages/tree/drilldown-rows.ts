@@ -53,7 +53,7 @@ interface Listing {
 }
 
 /** Return the sum of values, or null where one is not known. */
-export function sumOrNull(values: readonly (number | null)[]): number | null {
+function sumOrNull(values: readonly (number | null)[]): number | null {
   return values.some((each) => each === null)
     ? null
     : values.reduce<number>((sum, each) => sum + (each as number), 0);

@@ -4,7 +4,7 @@ import type { Branch } from './drilldown-rows';
 import { levelBelow } from './way';
 
 /** Above so many nodes in a list, intervals of them all would take long, and are left out. */
-export const MOST_INTERVALS = 500;
+const MOST_INTERVALS = 500;
 
 export interface TreeView {
   /** Root of the tree. */

@@ -11,7 +11,7 @@ interface Range {
 }
 
 /** Return the range that a slider offers; the field beside it takes any number. */
-export function rangeOf(op: Operation, kind: CovariateKind, value: number): Range {
+function rangeOf(op: Operation, kind: CovariateKind, value: number): Range {
   const step = op === 'multiply' ? 0.05 : kind === 'count' ? 1 : 0.1;
   const usual =
     op === 'multiply'

@@ -16,7 +16,7 @@ function isSaved(value: unknown): value is SavedScenarios {
 }
 
 /** Return what is saved in this browser; what is no such thing is left out. */
-export function readSaved(): SavedScenarios[] {
+function readSaved(): SavedScenarios[] {
   try {
     const stored: unknown = JSON.parse(localStorage.getItem(STORED) ?? '[]');
     return Array.isArray(stored) ? stored.filter(isSaved) : [];

@@ -3,7 +3,7 @@ import { useQueryState } from '@/url/query-state';
 import { NO_SCENARIOS, type Scenario, scenariosCodec } from './scenarios';
 
 /** Long enough for a slider to come to rest: an answer costs more than an event. */
-export const SETTLED_AFTER_MILLISECONDS = 350;
+const SETTLED_AFTER_MILLISECONDS = 350;
 
 export interface Scenarios {
   /** As they are being edited. */
