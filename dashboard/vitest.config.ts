@@ -6,7 +6,7 @@ const INTEGRATION_TESTS = 'src/**/*.integration.test.ts';
 const MOCKING_TESTS = ['src/pages/sign-in/*.test.tsx', 'src/session/renewal.test.tsx'];
 
 /** What tests of the page need: a document, and the API as each test plays it. */
-const PAGE = { environment: 'jsdom', setupFiles: ['src/test/setup.ts'] };
+const PAGE = { environment: 'jsdom' as const, setupFiles: ['src/test/setup.ts'] };
 
 /** Apart from the build, which has no test tools. */
 export default mergeConfig(
