@@ -79,16 +79,19 @@ class Server:
 
 
 @contextmanager
-def start_server(folder: Path, artifacts: Path, **settings: str) -> Iterator[Server]:
-    """Yield a server over some artifacts, on a free local port; stop it after the block.
+def start_server(
+    folder: Path, artifacts: Path, *, port: int | None = None, **settings: str
+) -> Iterator[Server]:
+    """Yield a server over some artifacts, on a local port; stop it after the block.
 
     Its other state is in `folder`, and it inherits no settings from the environment. It may not
     be ready yet: see `Server.wait_for`.
 
     Args:
+        port: a free one by default.
         settings: environment variables of the server, by name.
     """
-    port = free_port()
+    port = port or free_port()
     own = {
         "BENTOML_HOME": str(folder / "bentoml"),
         "ARTIFACTS_DIR": str(artifacts),

@@ -56,14 +56,19 @@ class Server(processes.Server):
 
 @contextmanager
 def running(
-    folder: Path, store: Store, *, runners: str = "inproc", **settings: str
+    folder: Path,
+    store: Store,
+    *,
+    runners: str = "inproc",
+    port: int | None = None,
+    **settings: str,
 ) -> Iterator[Server]:
     """Run a server over a store of artifacts until the block ends.
 
     Authentication is disabled unless `settings` (environment variables) enable it.
     """
     own = {"RUNNERS": runners, "AUTH_MODE": "disabled", **settings}
-    with processes.start_server(folder, store.root, **own) as server:
+    with processes.start_server(folder, store.root, port=port, **own) as server:
         yield Server(server.process, server.url, server.log)
 
 

@@ -1,4 +1,4 @@
-"""A proxy in an application: it serves another one below a path prefix, which it removes."""
+"""Proxies in an application: one removes a path prefix, one passes on to a server."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
 
+import httpx
 import uvicorn
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.support.waiting import wait_until
@@ -24,6 +26,24 @@ def below(prefix: str, app: ASGIApp) -> ASGIApp:
             return
         inside = {"path": path.removeprefix(prefix), "raw_path": raw[len(prefix) :]}
         await app({**scope, **inside}, receive, send)
+
+    return proxy
+
+
+def passing_on(url: str) -> ASGIApp:
+    """Return an application that answers as the server at an address does."""
+    of_connection = ("content-encoding", "content-length", "transfer-encoding", "connection")
+
+    async def proxy(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        target = httpx.URL(url, raw_path=scope["raw_path"] + b"?" + scope["query_string"])
+        headers = {**request.headers, "accept-encoding": "identity"}
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            answer = await client.request(
+                request.method, target, headers=headers, content=await request.body()
+            )
+        kept = {k: v for k, v in answer.headers.items() if k not in of_connection}
+        await Response(answer.content, answer.status_code, kept)(scope, receive, send)
 
     return proxy
 
