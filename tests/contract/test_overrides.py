@@ -300,7 +300,9 @@ def test_a_planner_who_has_not_seen_a_change_of_the_same_series_is_refused(
         response = planner.post(path, **fields_of(first, revision=seen))
         problem = planner.problem(response, Code.CONFLICT)
         detail = problem["detail"]
-        assert detail.startswith(f"Since revision {seen}: override {other['id']} of unknown (store:1")
+        assert detail.startswith(
+            f"Since revision {seen}: override {other['id']} of unknown (store:1"
+        )
         assert [fault["pointer"] for fault in problem["errors"]] == ["/revision"]
         assert "was made at 2026-03-01T12:00:00+00:00" in detail
     seen = planner.get("/overrides").json()["revision"]

@@ -46,18 +46,26 @@ class Faults:
 
     def __init__(self) -> None:
         self.messages: list[str] = []
+        self._forgiven: tuple[str, ...] = ()
 
     def watch(self, page: Page) -> None:
         """Note what a page reports from now on."""
         page.on("console", self._note_console)
-        page.on("pageerror", lambda error: self.messages.append(str(error)))
-        page.on("requestfailed", lambda request: self.messages.append(f"failed: {request.url}"))
+        page.on("pageerror", lambda error: self._note(str(error)))
+        page.on("requestfailed", lambda request: self._note(f"failed: {request.url}"))
 
     def forgive(self, *texts: str) -> None:
-        """Drop the messages that contain one of some texts, as the test provokes them."""
-        kept = [each for each in self.messages if not any(text in each for text in texts)]
-        self.messages[:] = kept
+        """Drop messages that contain one of some texts, past and later: the test provokes them."""
+        self._forgiven += texts
+        self.messages[:] = [each for each in self.messages if not self._is_forgiven(each)]
+
+    def _is_forgiven(self, message: str) -> bool:
+        return any(text in message for text in self._forgiven)
+
+    def _note(self, message: str) -> None:
+        if not self._is_forgiven(message):
+            self.messages.append(message)
 
     def _note_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.messages.append(f"{message.text} ({message.location['url']})")
+            self._note(f"{message.text} ({message.location['url']})")

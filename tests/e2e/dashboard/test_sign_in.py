@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Page, Request, expect
@@ -50,6 +50,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator
 def anna(server: Server) -> str:
     """The key of somebody who may do some things."""
     return make_key(server, "anna", *SCOPES).text
+
+
+def parts_of(address: str) -> tuple[str, str, dict[str, list[str]]]:
+    """Return host, path and query of an address, however its query is escaped."""
+    parts = urlsplit(address)
+    return parts.netloc, parts.path, parse_qs(parts.query)
 
 
 class Sent:
@@ -125,6 +131,7 @@ def test_a_key_outlives_a_reload_only_where_that_was_chosen(
 ) -> None:
     sign_in(page, server.url, anna, PLAN, keep=keep)
     assert (anna in stored_in(page)) == keep
+    faults.forgive("failed: ")  # calls that the reload ends
     page.reload()
     if keep:
         expect(signed_in(page)).to_be_visible()
@@ -176,7 +183,7 @@ def test_the_sign_in_leads_back_to_pages_of_the_dashboard_only(
     page: Page, server: Server, anna: str, back: str, path: str
 ) -> None:
     sign_in(page, server.url, anna, back)
-    page.wait_for_url(f"{server.url}{path}")
+    page.wait_for_url(lambda address: parts_of(address) == parts_of(server.url + path))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +199,7 @@ def test_the_sign_in_leads_back_to_pages_of_the_dashboard_only(
 def test_pages_that_a_key_does_not_allow_are_not_offered(
     page: Page, server: Server, scopes: tuple[str, ...], absent: set[str]
 ) -> None:
-    sign_in(page, server.url, make_key(server, "nora", *scopes).text)
+    sign_in(page, server.url, make_key(server, f"nora-{len(scopes)}", *scopes).text)
     offered = set(page.get_by_role("navigation").get_by_role("link").all_text_contents())
     everything = {
         *("Overview", "Forecast", "Why", "What if", "Overrides", "Compare", "Hierarchy"),
@@ -255,7 +262,7 @@ def test_a_person_signs_in_at_the_provider_and_calls_with_its_token(
     sign_in_at_provider(page)
     expect(page.get_by_role("button", name="Save the override")).to_be_visible()
     expect(page.get_by_text("ana", exact=True)).to_be_visible()
-    assert page.url == sign_on.base + PLAN
+    assert parts_of(page.url) == parts_of(sign_on.base + PLAN)
     sent = Sent(page)
     links = page.get_by_role("navigation").get_by_role("link").all_text_contents()
     offered = [name for name in ("Overrides", "Why") if name in links]
