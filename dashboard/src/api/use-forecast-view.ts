@@ -50,6 +50,10 @@ export function useForecastView(meta: Meta, { node, horizon, date, adjusted }: F
     previous: current(previous),
     /** The same sum with that of the last period that began on the same weekday. */
     period: current(period),
+    /** Ask again for what could not be had of the past. */
+    retryPast: () => {
+      for (const each of [history, previous, period]) if (each.error) void each.refetch();
+    },
     errorOfPast: history.error ?? previous.error ?? period.error,
     first,
     last,

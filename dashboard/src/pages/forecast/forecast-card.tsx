@@ -50,7 +50,7 @@ export function ForecastCard({
         {view.errorOfPast && (
           <>
             <p>{t('forecast.basis.past')}</p>
-            <ProblemNotice error={view.errorOfPast} />
+            <ProblemNotice error={view.errorOfPast} retry={view.retryPast} />
           </>
         )}
         <ForecastChart forecast={forecast} history={view.history} previous={view.previous} />
