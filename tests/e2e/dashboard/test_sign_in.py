@@ -268,7 +268,7 @@ def test_a_person_signs_in_at_the_provider_and_calls_with_its_token(
     offered = [name for name in ("Overrides", "Why") if name in links]
     assert offered == ["Overrides"], "the scopes of the token"
     page.get_by_role("link", name="Accuracy", exact=True).click()
-    expect(page.get_by_role("heading", name="Accuracy", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", name="How accurate are the forecasts?")).to_be_visible()
     page.wait_for_load_state("networkidle")
     assert sent.credentials
     assert {each.count(".") for each in sent.credentials} == {2}, "JSON Web Tokens"
