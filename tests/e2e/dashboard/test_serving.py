@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Response
 
-from api.dashboard.build import FOLDER, is_built
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease, load_release
 from storage.artifacts import Release, Store
@@ -16,7 +15,7 @@ from tests.contract.composed import compose_application
 from tests.contract.conftest import FixedServing, LocalRunners
 from tests.e2e.browser import Faults
 from tests.support.dashboard import write_build
-from tests.support.servers import Server, running
+from tests.support.servers import Server
 from tests.support.stripping import below, served
 
 pytestmark = pytest.mark.e2e
@@ -90,15 +89,6 @@ def test_a_page_that_was_opened_before_is_shown_from_the_cache(page: Page, addre
     for _ in range(2):
         open_page(page, f"{address}/forecasts")
         assert page.locator("#page").text_content() == f"{address}/"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator[Server]:
-    if not is_built(FOLDER):
-        pytest.skip("the dashboard was not built: make dashboard")
-    with running(tmp_path_factory.mktemp("server"), trained) as started:
-        started.wait_for("/readyz")
-        yield started
 
 
 def test_the_dashboard_of_this_checkout_starts_without_faults(page: Page, server: Server) -> None:
