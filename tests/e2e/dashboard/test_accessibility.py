@@ -77,7 +77,7 @@ def open_menu(page: Page) -> None:
 
 
 def search_node(page: Page) -> None:
-    page.get_by_role("combobox").first.fill("dairy")
+    page.locator("main input[role=combobox]").fill("dairy")
     expect(page.get_by_role("option").first).to_be_visible()
 
 
@@ -93,6 +93,7 @@ def create_key(page: Page) -> None:
 
 def read_table(page: Page) -> None:
     text = "store_nbr,family,horizon\n1,DAIRY,7\n1,NONE,7\n"
+    page.get_by_text("Paste a table instead").click()
     page.get_by_label("Table, with its first line").fill(text)
     page.get_by_role("button", name="Read the table").click()
     page.get_by_role("button", name="Forecast 1 row").click()
@@ -130,10 +131,10 @@ def unfold(page: Page) -> None:
     """Open everything that a page folds, but its menus."""
     page.evaluate(
         "for (const each of document.querySelectorAll('main details:not(:has(button))'))"
-        " each.open = true"
+        " each.open = true;"
+        "for (const each of document.querySelectorAll('main li button[aria-expanded=false]'))"
+        " each.click()"
     )
-    for folded in page.locator("main li button[aria-expanded=false]").all():
-        folded.click()
     wait_until_loaded(page)
 
 
