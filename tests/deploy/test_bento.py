@@ -110,6 +110,15 @@ def test_it_includes_only_what_serving_needs(bento: Path) -> None:
     assert [path for path in files if path.name.startswith(".")] == []
 
 
+def test_it_includes_of_the_dashboard_what_is_served_and_not_what_its_build_notes(
+    bento: Path,
+) -> None:
+    built = Path("dashboard/dist")
+    files = {path.relative_to(built) for path in files_of(bento) if path.is_relative_to(built)}
+    assert Path("static") / SCRIPT in files
+    assert {path for path in files if path.parent != Path("static")} == {Path("index.html")}
+
+
 def test_it_includes_every_module_of_ours_that_it_imports(bento: Path) -> None:
     """An editable install would import from the checkout what the image lacks."""
     ours = {path.stem for path in ROOT.glob("*.py")}

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from api.dashboard.build import FOLDER, is_built
 from config.paths import ROOT
 from config.version import __version__
 from storage.artifacts import Store
@@ -43,6 +44,15 @@ ANSWERS: dict[str, Any] = {
     },
 }
 
+PAGE = '<script type="module" crossorigin src="./static/app-1.js"></script>'
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+POLICY = {"Content-Security-Policy": "default-src 'none'; script-src 'self'"}
+BROWSED: dict[str, tuple[dict[str, str], str]] = {
+    "/": ({**HTML, **POLICY}, PAGE),
+    "/static/app-1.js": ({"Content-Encoding": "br"}, "compressed"),
+}
+"""Headers and body of what a browser loads, by path."""
+
 SERVING = """
 import json, os, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -66,8 +76,8 @@ HTTPServer(("127.0.0.1", int(sys.argv[2])), Handler).serve_forever()
 """
 
 
-def smoke(url: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "tools" / "smoke", url, *arguments]
+def smoke(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ROOT / "tools" / "smoke", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -81,7 +91,8 @@ def key_file(tmp_path: Path) -> Path:
 @pytest.mark.e2e
 def test_a_server_of_this_version_passes(trained: Store, tmp_path: Path, key_file: Path) -> None:
     with running(tmp_path, trained, AUTH_MODE="required", API_KEY=KEY) as server:
-        done = smoke(server.url, "--key-file", key_file, "--version", __version__)
+        expected = [] if is_built(FOLDER) else ["--api-only"]
+        done = smoke(server.url, "--key-file", key_file, "--version", __version__, *expected)
         assert (done.returncode, done.stderr) == (0, "")
         assert trained.current().bundle in done.stdout
         without = smoke(server.url)
@@ -89,14 +100,27 @@ def test_a_server_of_this_version_passes(trained: Store, tmp_path: Path, key_fil
         assert "401" in without.stderr
 
 
+Serve = Callable[..., str]
+
+
 @pytest.fixture
-def serve_answers() -> Iterator[Callable[[dict[str, Any]], str]]:
+def serve_answers() -> Iterator[Serve]:
     """Start servers that answer by path; a path without an answer is a 503."""
     servers: list[ThreadingHTTPServer] = []
 
-    def serve(answers: dict[str, Any]) -> str:
+    def serve(
+        answers: dict[str, Any], browsed: dict[str, tuple[dict[str, str], str]] = BROWSED
+    ) -> str:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if self.path in browsed:
+                    headers, body = browsed[self.path]
+                    self.send_response(200)
+                    for name, value in headers.items():
+                        self.send_header(name, value)
+                    self.end_headers()
+                    self.wfile.write(body.encode())
+                    return
                 answer = answers.get(self.path.partition("?")[0])
                 self.send_response(503 if answer is None else 200)
                 self.end_headers()
@@ -120,7 +144,7 @@ def serve_answers() -> Iterator[Callable[[dict[str, Any]], str]]:
         server.server_close()
 
 
-def test_correct_answers_pass(serve_answers: Callable[[dict[str, Any]], str]) -> None:
+def test_correct_answers_pass(serve_answers: Serve) -> None:
     assert smoke(serve_answers(ANSWERS), "--version", "1.2.3").returncode == 0
 
 
@@ -148,7 +172,7 @@ def test_correct_answers_pass(serve_answers: Callable[[dict[str, Any]], str]) ->
     ],
 )
 def test_a_wrong_answer_is_reported(
-    serve_answers: Callable[[dict[str, Any]], str],
+    serve_answers: Serve,
     path: tuple[str | int, ...],
     value: Any,
     expected: str,
@@ -163,8 +187,27 @@ def test_a_wrong_answer_is_reported(
     assert expected in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("path", "answer", "expected"),
+    [
+        pytest.param("/", ({"Content-Type": "application/json"}, "{}"), "HTML", id="no page"),
+        pytest.param("/", (HTML, PAGE), "Content-Security-Policy", id="no policy"),
+        pytest.param("/", ({**HTML, **POLICY}, "<p>"), "not built", id="no script"),
+        pytest.param("/static/app-1.js", ({}, "plain"), "br is expected", id="uncompressed"),
+    ],
+)
+def test_a_page_that_a_browser_could_not_use_is_reported(
+    serve_answers: Serve, path: str, answer: tuple[dict[str, str], str], expected: str
+) -> None:
+    url = serve_answers(ANSWERS, {**BROWSED, path: answer})
+    done = smoke(url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert expected in done.stderr
+    assert smoke(url, "--api-only").returncode == 0
+
+
 def test_a_server_that_answers_without_a_key_is_reported(
-    serve_answers: Callable[[dict[str, Any]], str], key_file: Path
+    serve_answers: Serve, key_file: Path
 ) -> None:
     done = smoke(serve_answers(ANSWERS), "--key-file", key_file)
     assert "401 is expected" in done.stderr
@@ -183,7 +226,7 @@ def test_a_server_command_is_started_tested_and_ended(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     serve = [sys.executable, "-c", SERVING, answers, port]
-    done = smoke(f"http://127.0.0.1:{port}", "--", *serve)
+    done = smoke("--api-only", f"http://127.0.0.1:{port}", "--", *serve)
     assert (done.returncode, done.stderr) == (0, "")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(port)))

@@ -26,7 +26,8 @@ def write_build(folder: Path) -> Path:
     files = folder / "static"
     files.mkdir(parents=True)
     (folder / "index.html").write_text(DOCUMENT)
-    (folder / "index.html.gz").write_bytes(_compress(DOCUMENT.encode()))
+    (folder / "manifest.json").write_text("{}")
+    (folder / "BUILD").write_text("0" * 64)
     (files / SCRIPT).write_bytes(SCRIPT_BODY)
     (files / f"{SCRIPT}.gz").write_bytes(_compress(SCRIPT_BODY))
     (files / STYLE).write_text("main { color: rgb(1, 2, 3); }\n")
