@@ -5,26 +5,33 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 
-const COMPRESSIBLE = /\.(js|css|html|svg|json|map)$/;
+const COMPRESSIBLE = /\.(js|css|svg|json|map)$/;
 
-/** Write a `.br` and a `.gz` file beside each text file, so that the server compresses nothing. */
+const STATIC = 'static';
+
+/**
+ * Write a `.br` and a `.gz` file beside each text file, so that the server compresses nothing. The
+ * document has none: the server writes the base of its links into it.
+ */
 function precompress(): Plugin {
   let folder = '';
   return {
     name: 'precompress',
     apply: 'build',
     configResolved(config) {
-      folder = path.resolve(config.root, config.build.outDir);
+      folder = path.resolve(config.root, config.build.outDir, STATIC);
     },
     async closeBundle() {
-      const names = await readdir(folder, { recursive: true });
-      for (const name of names.filter((each) => COMPRESSIBLE.test(each))) {
+      const names = await readdir(folder);
+      const compress = async (name: string) => {
         const file = path.join(folder, name);
         const content = await readFile(file);
         const brotli = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } };
         await writeFile(`${file}.br`, await promisify(brotliCompress)(content, brotli));
         await writeFile(`${file}.gz`, await promisify(gzip)(content, { level: 9 }));
-      }
+      };
+      // all at once: Node compresses on threads, as many as the machine can use
+      await Promise.all(names.filter((each) => COMPRESSIBLE.test(each)).map(compress));
     },
   };
 }
@@ -45,13 +52,17 @@ export default defineConfig({
   plugins: [react(), precompress(), rootInDevelopment()],
   resolve: { alias: { '@': path.resolve(import.meta.dirname, 'src') } },
   build: {
-    assetsDir: 'static',
-    manifest: 'manifest.json', // for the limit of the first load
+    assetsDir: STATIC,
+    manifest: 'manifest.json', // for the limit of the first load; the Bento leaves it out
     assetsInlineLimit: 0, // the policy allows no data: script or style
     modulePreload: { polyfill: false },
     target: 'es2022',
     // jspdf would load these for HTML and pictures of SVG, which nothing here asks it for
-    rolldownOptions: { external: ['html2canvas', 'dompurify', 'canvg'] },
+    rolldownOptions: {
+      external: ['html2canvas', 'dompurify', 'canvg'],
+      // what most pages share comes with the document, not after its scripts, in one file
+      output: { codeSplitting: { groups: [{ name: 'common', minShareCount: 4 }] } },
+    },
   },
   server: {
     port: 5173,

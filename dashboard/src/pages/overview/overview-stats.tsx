@@ -24,7 +24,11 @@ export function OverviewStats({
   const forecast = view.forecast.isPlaceholderData ? undefined : view.forecast.data;
   const sum = forecast?.periods[0];
   if (forecast === undefined || sum === undefined) {
-    return view.forecast.error ? null : <Skeleton height="6rem" />;
+    return view.forecast.error ? null : (
+      <div className={styles.statsPlace}>
+        <Skeleton height="100%" />
+      </div>
+    );
   }
   const length = t(meta.step === 'day' ? 'horizon.days' : 'horizon.weeks', { count: sum.days });
   const sold = yearBeforeSum(forecast, view.previous);
