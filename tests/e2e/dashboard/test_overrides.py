@@ -165,8 +165,7 @@ def test_a_saved_override_is_in_forecasts_with_overrides_until_it_is_undone(
     expect(figure(page, "Without overrides")).to_contain_text(units(expected))
     assert sums_of_table(page) == pytest.approx((expected, 1.1 * expected), abs=DAYS * 0.5)
 
-    page.go_back()  # to the forecast without
-    page.go_back()  # to the overrides
+    page.get_by_role("link", name="Overrides", exact=True).click()
     page.get_by_role("button", name=f"Undo {LABEL}").click()
     expect(notice(page, "Undone")).to_contain_text("this no longer counts")
     expect(page.get_by_text("There are none of these.")).to_be_visible()

@@ -155,7 +155,7 @@ def test_a_page_outlives_its_server_and_goes_on_with_the_next(
     page.goto(server.url + FORECAST)
     expect_forecast(page)
     server.stop()
-    page.get_by_label("How far ahead").select_option("15 days")
+    page.get_by_role("radio", name="15 days").check()
     away = page.get_by_role("alert").filter(has_text="The server cannot be reached").first
     expect(away).to_be_visible()
     expect(page.get_by_role("heading", name=HEADING, exact=True)).to_be_visible()
