@@ -1,7 +1,7 @@
 # Thin over the mlrf command: every target works in a clean checkout.
 .DEFAULT_GOAL := help
 .PHONY: help serve docs test quick coverage check security train backtest forecast load bench bench-library \
-	dashboard dashboard-test build image sbom smoke smoke-image manifests play workflows deploy lock locks clean
+	dashboard dashboard-test lighthouse build image sbom smoke smoke-image manifests play workflows deploy lock locks clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,6 +37,9 @@ dashboard-test: dashboard ## Check and test the sources of the dashboard, and th
 	@$(NPM) test -- --run
 	@$(NPM) run size
 
+lighthouse: $(VENV)/dev.done models/artifacts/CURRENT dashboard ## Hold the pages of the dashboard to the limits of Lighthouse (needs chromium, and a quiet machine)
+	@$(BIN)/python -m load.lighthouse
+
 train: $(VENV)/$(if $(filter dask,$(ENGINE)),dask,train).done ## Train on DATA=<folder> (the demo data if left out) and serve that model from the next start on
 	@$(BIN)/mlrf train $(if $(DATA),"$(DATA)") $(if $(ENGINE),--engine $(ENGINE))
 
@@ -65,7 +68,7 @@ security: $(VENV)/dev.done ## Look for unsafe code, and for secrets in files
 	@$(BIN)/bandit -q -c pyproject.toml -ll -r . tools/version tools/smoke
 	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --disable-plugin HexHighEntropyString \
 		--disable-plugin Base64HighEntropyString --disable-plugin KeywordDetector --disable-plugin BasicAuthDetector
-	@git ls-files -z -- . ':!tests' ':!requirements' ':!docs' ':!load/rivals' ':!*.md' ':!dashboard/package-lock.json' | \
+	@git ls-files -z -- . ':!tests' ':!requirements' ':!docs' ':!load/rivals' ':!*.md' ':!*package-lock.json' | \
 		xargs -0 $(BIN)/detect-secrets-hook --disable-plugin KeywordDetector
 
 load: $(VENV)/dev.done models/artifacts/CURRENT ## Put load on the product: SCENARIO=ramp (smoke short spike stress soak open reload), KEY=large, DURATION=seconds, RECORD=1

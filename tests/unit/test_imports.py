@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "service": {"app", "config", "errors", "models", "storage.artifacts", "telemetry"},
     "load": {
-        *("app", "config", "errors", "features", "lifecycle", "middleware", "models"),
+        *("api", "app", "config", "errors", "features", "lifecycle", "middleware", "models"),
         *("service", "storage", "storage.artifacts", "training"),
     },
 }

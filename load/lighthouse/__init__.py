@@ -1,0 +1,1 @@
+"""Lighthouse and a scripted visit, over the pages of the dashboard."""
