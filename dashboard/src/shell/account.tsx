@@ -6,6 +6,7 @@ import { useSignOut } from '@/session/sign-out';
 import { Button, ButtonLink } from '@/ui/button';
 import ui from '@/ui/ui.module.css';
 import { BASE } from '@/url/base';
+import styles from './shell.module.css';
 
 /** Who is signed in, and the way out; or the way in. */
 export function Account() {
@@ -23,7 +24,7 @@ export function Account() {
         </Button>
       )}
       {!credential && !caller && <ButtonLink href={signInLink}>{t('nav.signIn')}</ButtonLink>}
-      <a className={ui.hint} href={new URL('docs', BASE).href}>
+      <a className={styles.docs} href={new URL('docs', BASE).href}>
         {t('nav.docs')}
       </a>
     </div>

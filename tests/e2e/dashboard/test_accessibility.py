@@ -78,7 +78,7 @@ def open_menu(page: Page) -> None:
 
 def search_node(page: Page) -> None:
     page.locator("main input[role=combobox]").fill("dairy")
-    expect(page.get_by_role("option").first).to_be_visible()
+    expect(page.get_by_role("listbox").get_by_role("option").first).to_be_visible()
 
 
 def open_downloads(page: Page) -> None:

@@ -140,9 +140,9 @@ def test_a_change_of_a_plan_shows_what_it_moves_and_can_be_shared(
 ) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     open_page(page, server, "/what-if", node="store:1", horizon=7)
-    page.get_by_role("button", name="+ Onpromotion").click()
+    page.get_by_role("button", name="+ Items on promotion").click()
     page.get_by_label("Value", exact=True).fill("4")
-    page.get_by_role("slider", name="Onpromotion").press("ArrowRight")
+    page.get_by_role("slider", name="Items on promotion").press("ArrowRight")
     expect(page.get_by_label("Value", exact=True)).to_have_value("5")
     change = {"onpromotion": {"op": "add", "value": 5}}
     answer = server.post("/whatif", node="store:1", horizon=7, adjustments=change).json()
