@@ -80,7 +80,7 @@ class Server:
 
 @contextmanager
 def start_server(
-    folder: Path, artifacts: Path, *, port: int | None = None, **settings: str
+    folder: Path, artifacts: Path, port: int | None = None, /, **settings: str
 ) -> Iterator[Server]:
     """Yield a server over some artifacts, on a local port; stop it after the block.
 

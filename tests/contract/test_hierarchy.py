@@ -114,7 +114,7 @@ def test_the_answer_states_its_model_and_data(client: Any, release: Release, new
     }
     assert tree.keys() == {
         *("id", "name", "level", "prediction"),
-        *("previous", "trend", "intervals", "children"),
+        *("statistical", "previous", "trend", "intervals", "children"),
     }
     assert (tree["id"], tree["level"], tree["children"]) == ("total", "total", [])
 

@@ -162,7 +162,7 @@ def test_a_withdrawn_override_no_longer_counts_and_stays_listed(
     before = predictions(forecast(planner))
     number = make(planner, fields_of(first))["id"]
     withdrawn = planner.request("DELETE", f"/overrides/{number}").json()
-    assert (withdrawn["state"], withdrawn["withdrawn_by"]) == ("withdrawn", "unknown")
+    assert (withdrawn["state"], withdrawn["withdrawn_by"]) == ("withdrawn", "local")
     assert predictions(forecast(planner, adjusted=True)) == before
     again = planner.request("DELETE", f"/overrides/{number}")
     assert (again.status_code, again.json()) == (200, withdrawn)
@@ -283,7 +283,7 @@ def test_a_planner_is_warned_of_other_overrides_of_the_same_series(
     make(planner, fields_of(first, node="store:2/family:BOOKS"))
     made = planner.post("/overrides/preview", **fields_of(first, node=STORE, value=3)).json()
     warnings = {warning["code"]: warning["detail"] for warning in made["warnings"]}
-    assert f"{other['id']} of unknown ({FAMILY}" in warnings["overlap"]
+    assert f"{other['id']} of local ({FAMILY}" in warnings["overlap"]
     assert FAMILY in warnings["moves"]
     assert "BOOKS" not in warnings["overlap"]
 
@@ -300,9 +300,7 @@ def test_a_planner_who_has_not_seen_a_change_of_the_same_series_is_refused(
         response = planner.post(path, **fields_of(first, revision=seen))
         problem = planner.problem(response, Code.CONFLICT)
         detail = problem["detail"]
-        assert detail.startswith(
-            f"Since revision {seen}: override {other['id']} of unknown (store:1"
-        )
+        assert detail.startswith(f"Since revision {seen}: override {other['id']} of local (store:1")
         assert [fault["pointer"] for fault in problem["errors"]] == ["/revision"]
         assert "was made at 2026-03-01T12:00:00+00:00" in detail
     seen = planner.get("/overrides").json()["revision"]

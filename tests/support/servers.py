@@ -68,7 +68,7 @@ def running(
     Authentication is disabled unless `settings` (environment variables) enable it.
     """
     own = {"RUNNERS": runners, "AUTH_MODE": "disabled", **settings}
-    with processes.start_server(folder, store.root, port=port, **own) as server:
+    with processes.start_server(folder, store.root, port, **own) as server:
         yield Server(server.process, server.url, server.log)
 
 

@@ -42,8 +42,8 @@ def passing_on(url: str) -> ASGIApp:
             answer = await client.request(
                 request.method, target, headers=headers, content=await request.body()
             )
-        kept = {k: v for k, v in answer.headers.items() if k not in of_connection}
-        await Response(answer.content, answer.status_code, kept)(scope, receive, send)
+        headers_to_pass = {k: v for k, v in answer.headers.items() if k not in of_connection}
+        await Response(answer.content, answer.status_code, headers_to_pass)(scope, receive, send)
 
     return proxy
 

@@ -22,8 +22,8 @@ def outline_of_focus(page: Page) -> str:
 
 
 def has_focus_within(element: Locator) -> bool:
-    held: bool = element.evaluate("each => each.contains(document.activeElement)")
-    return held
+    inside: bool = element.evaluate("each => each.contains(document.activeElement)")
+    return inside
 
 
 def test_the_first_key_press_leads_past_the_navigation(page: Page, server: Server) -> None:
@@ -128,13 +128,13 @@ def test_nothing_moves_for_who_wants_less_motion(
 ) -> None:
     """What is loading shimmers for all others."""
     page, wish = moving_page
-    held: list[Route] = []
-    page.route("**/forecast", lambda route: held.append(route))
+    routes: list[Route] = []
+    page.route("**/forecast", lambda route: routes.append(route))
     page.goto(f"{server.url}/forecasts")
     loading = page.locator("main").get_by_role("status").filter(has_text="Loading…")
     repeated = "1" if wish == "reduce" else "infinite"
     expect(loading.first).to_have_css("animation-iteration-count", repeated)
-    for route in held:
+    for route in routes:
         route.continue_()
     page.unroute("**/forecast")
     wait_until_loaded(page)

@@ -85,17 +85,17 @@ def test_a_forecast_is_found_by_typing_and_kept_in_the_address(page: Page, serve
     page.get_by_label("As we saw it on").select_option("2024-06-02")
     expect(lead(page)).to_contain_text("Said on 2 Jun 2024")
     assert query_of(page) == {"node": DAIRY, "horizon": "5", "asOf": "2024-06-02"}
-    said = lead(page).text_content()
+    sentence = lead(page).text_content()
     answer = server.post("/forecast", node=DAIRY, date="2024-06-03", horizon=5).json()
     page.get_by_text("Show as a table").click()
-    shown = rows_of(table(page, "Forecast: "))[-5:]
-    assert [(row["Day"], row["Forecast"], row["Sold"]) for row in shown] == [
+    last_rows = rows_of(table(page, "Forecast: "))[-5:]
+    assert [(row["Day"], row["Forecast"], row["Sold"]) for row in last_rows] == [
         (written_day(day["date"]), written_units(day["prediction"]), written_units(day["actual"]))
         for day in answer["forecast"]
     ]
     page.reload()
     expect(page.locator("h1")).to_have_text("Forecast: Store 1 · DAIRY")
-    expect(lead(page)).to_have_text(str(said))
+    expect(lead(page)).to_have_text(str(sentence))
     page.go_back()
     expect(page.locator("h1")).to_have_text("Status")
 
@@ -178,8 +178,8 @@ def test_three_stores_are_compared_from_a_common_start(page: Page, server: Serve
     answers = [
         server.post("/forecast", node=node, horizon=7, period="horizon").json() for node in nodes
     ]
-    shown = {row["What"]: row["Forecast"] for row in rows_of(sums)}
-    assert shown == {
+    by_store = {row["What"]: row["Forecast"] for row in rows_of(sums)}
+    assert by_store == {
         name: written_units(answer["periods"][0]["prediction"])
         for name, answer in zip(names, answers, strict=True)
     }

@@ -156,12 +156,12 @@ def test_a_page_outlives_its_server_and_goes_on_with_the_next(
     expect_forecast(page)
     server.stop()
     page.get_by_role("radio", name="15 days").check()
-    away = page.get_by_role("alert").filter(has_text="The server cannot be reached").first
-    expect(away).to_be_visible()
+    unreachable = page.get_by_role("alert").filter(has_text="The server cannot be reached").first
+    expect(unreachable).to_be_visible()
     expect(page.get_by_role("heading", name=HEADING, exact=True)).to_be_visible()
 
     restarted.start()
-    away.get_by_role("button", name="Try again").click()
+    unreachable.get_by_role("button", name="Try again").click()
     expect_forecast(page)
     expect(page.get_by_text("All 15 days")).to_be_visible()
     faults.forgive("ERR_CONNECTION_REFUSED", "failed: ")
@@ -176,10 +176,10 @@ def test_a_page_that_was_never_opened_before_can_be_tried_again_when_the_server_
     expect_forecast(page)
     server.stop()
     page.get_by_role("link", name="Hierarchy", exact=True).click()
-    away = page.get_by_role("alert").filter(has_text="The server cannot be reached")
-    expect(away).to_be_visible()
+    unreachable = page.get_by_role("alert").filter(has_text="The server cannot be reached")
+    expect(unreachable).to_be_visible()
     restarted.start()
-    away.get_by_role("button", name="Try again").click()
+    unreachable.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("heading", name="Hierarchy", level=1)).to_be_visible()
     faults.forgive("ERR_CONNECTION_REFUSED", "failed: ")
 
