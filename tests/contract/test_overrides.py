@@ -308,7 +308,7 @@ def test_a_planner_who_has_not_seen_a_change_of_the_same_series_is_refused(
     client_on().request("DELETE", f"/overrides/{other['id']}")
     response = planner.post("/overrides", **fields_of(first, revision=made["revision"]))
     detail = planner.problem(response, Code.CONFLICT)["detail"]
-    assert "was withdrawn by unknown at" in detail
+    assert "was withdrawn by local at" in detail
 
 
 @pytest.mark.parametrize(
