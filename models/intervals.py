@@ -285,6 +285,8 @@ class Intervals:
         bounds = list(zip(np.minimum(lower, totals), np.maximum(upper, totals), strict=True))
         # a day has one interval, whether it is asked for as a day or as a period of one
         single = np.flatnonzero(np.diff([*starts, len(horizons)]) == 1)
+        if not len(single):
+            return bounds
         days = np.asarray(starts)[single]
         of_days = self.bounds_of(
             nodes,
