@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from storage.artifacts import Store
 from tests.e2e.browser import Faults, find_browser, launched
@@ -53,13 +53,3 @@ def browser() -> Iterator[Browser]:
 def faults() -> Faults:
     """What the page reports."""
     return Faults()
-
-
-@pytest.fixture
-def page(browser: Browser, faults: Faults) -> Iterator[Page]:
-    """A page with a storage of its own; the test fails if it reports a fault."""
-    with browser.new_context() as context:
-        page = context.new_page()
-        faults.watch(page)
-        yield page
-        assert faults.messages == []
