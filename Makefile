@@ -1,6 +1,6 @@
 # Thin over the mlrf command: every target works in a clean checkout.
 .DEFAULT_GOAL := help
-.PHONY: help serve docs test quick coverage check security train backtest forecast load bench bench-library \
+.PHONY: help serve dashboard-types docs test quick coverage check security train backtest forecast load bench bench-library \
 	dashboard dashboard-test lighthouse build image sbom smoke smoke-image manifests play workflows deploy lock locks clean
 
 PYTHON ?= python3
@@ -33,9 +33,14 @@ dashboard: $(VENV)/train.done ## Build the dashboard, if its sources have change
 
 dashboard-test: dashboard ## Check and test the sources of the dashboard, and the size of what is built
 	@$(NPM) ci --ignore-scripts --no-audit --no-fund
+	@$(BIN)/python -m tools.dashboard_types --check
 	@$(NPM) run check
 	@$(NPM) test -- --run
 	@$(NPM) run size
+
+dashboard-types: $(VENV)/train.done ## Write the types of the API for the dashboard, after a change of the API
+	@$(NPM) ci --ignore-scripts --no-audit --no-fund
+	@$(BIN)/python -m tools.dashboard_types
 
 lighthouse: $(VENV)/dev.done models/artifacts/CURRENT dashboard ## Hold the pages of the dashboard to the limits of Lighthouse (needs chromium, and a quiet machine)
 	@$(BIN)/python -m load.lighthouse

@@ -18,6 +18,7 @@ import orjson
 from api.docs.openapi import openapi
 from api.operations import OPERATIONS
 from config.paths import ROOT
+from tools.node import node_environment
 
 DASHBOARD = ROOT / "dashboard"
 TARGET = DASHBOARD / "src" / "api" / "schema.d.ts"
@@ -50,7 +51,9 @@ def write_types(target: Path) -> None:
         # a member with a default may be left out of a request
         options = ["--default-non-nullable=false", "--output", str(target)]
         command = [str(generator), str(document), *options]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=node_environment(), capture_output=True, text=True, check=False
+        )
     if done.returncode:
         raise SystemExit(f"openapi-typescript failed:\n{done.stderr or done.stdout}")
 
