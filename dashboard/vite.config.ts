@@ -9,6 +9,10 @@ const COMPRESSIBLE = /\.(js|css|svg|json|map)$/;
 
 const STATIC = 'static';
 
+/** Long lists and the search in them, which the overview has none of. */
+const LISTS =
+  /ui\/node-picker|node_modules\/(downshift|compute-scroll-into-view|prop-types|@tanstack\/(react-)?virtual)/;
+
 /**
  * Write a `.br` and a `.gz` file beside each text file, so that the server compresses nothing. The
  * document has none: the server writes the base of its links into it.
@@ -60,8 +64,16 @@ export default defineConfig({
     // jspdf would load these for HTML and pictures of SVG, which nothing here asks it for
     rolldownOptions: {
       external: ['html2canvas', 'dompurify', 'canvg'],
-      // what most pages share comes with the document, not after its scripts, in one file
-      output: { codeSplitting: { groups: [{ name: 'common', minShareCount: 4 }] } },
+      output: {
+        codeSplitting: {
+          includeDependenciesRecursively: false, // or the lists would take React with them
+          groups: [
+            { name: 'lists', test: LISTS, priority: 1 },
+            // what most pages share comes with the document, not after its scripts, in one file
+            { name: 'common', minShareCount: 4 },
+          ],
+        },
+      },
     },
   },
   server: {

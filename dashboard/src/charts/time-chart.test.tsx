@@ -1,5 +1,6 @@
 import { fireEvent, render, screen } from '@testing-library/react';
 import { expect, test } from 'vitest';
+import { openTable } from '@/test/render';
 import { type BandOfChart, type LineOfChart, TimeChart } from './time-chart';
 
 const SOLD: LineOfChart = {
@@ -57,8 +58,10 @@ test('has a name and says in a sentence what it shows', () => {
   );
 });
 
-test('has a table of the very values, with a dash where there is none', () => {
+test('has a table of the very values, with a dash where there is none', async () => {
   renderChart();
+  expect(screen.queryByRole('table', { hidden: true })).not.toBeInTheDocument(); // until opened
+  await openTable();
   expect(cells()).toEqual([
     ['Jun 1, 2024', '10', '–', '–'],
     ['Jun 2, 2024', '20', '–', '–'],

@@ -1,5 +1,6 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { render } from '@testing-library/react';
+import { render, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
 import type { ReactNode } from 'react';
 import { Router } from 'wouter';
 
@@ -12,4 +13,10 @@ export function renderAt(address: string, children: ReactNode) {
       <Router>{children}</Router>
     </QueryClientProvider>,
   );
+}
+
+/** Open the table of the first chart: it is not made before. */
+export async function openTable() {
+  const [summary] = await screen.findAllByText('Show as a table');
+  await userEvent.click(summary as HTMLElement);
 }

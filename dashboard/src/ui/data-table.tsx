@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import styles from './ui.module.css';
 
@@ -65,13 +65,18 @@ export function DataTable<Row>({
   );
 }
 
-/** The table of a chart, folded until it is asked for. */
+/**
+ * The table of a chart, folded and not made until it is opened.
+ *
+ * A year of days has thousands of cells, which would be made anew for each move of the cursor.
+ */
 export function TableOfChart({ label, children }: { label?: string; children: ReactNode }) {
   const { t } = useTranslation();
+  const [wasOpened, setWasOpened] = useState(false);
   return (
-    <details className={styles.details}>
+    <details className={styles.details} onToggle={() => setWasOpened(true)}>
       <summary>{label ?? t('chart.table')}</summary>
-      {children}
+      {wasOpened && children}
     </details>
   );
 }

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import { type Meta, useMeta } from '@/api/queries';
 import { Page } from './layout';
-import { QueryView } from './query-view';
+import { QueryView, useFirstDrawnInSteps } from './query-view';
 
 /** A page that needs the retailer's levels and dates; until they are there, its frame. */
 export function MetaPage({
@@ -12,7 +12,8 @@ export function MetaPage({
   children: (meta: Meta) => ReactNode;
 }) {
   const meta = useMeta();
-  if (meta.data !== undefined) return children(meta.data);
+  const data = useFirstDrawnInSteps(meta.data);
+  if (data !== undefined) return children(data);
   return (
     <Page title={title}>
       <QueryView query={meta}>{() => null}</QueryView>

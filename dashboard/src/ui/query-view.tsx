@@ -1,7 +1,18 @@
 import type { UseQueryResult } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
+import { type ReactNode, useDeferredValue } from 'react';
 import { Skeleton } from './layout';
 import { ProblemNotice } from './problem-notice';
+
+/**
+ * Return data that are drawn in steps when they arrive for the first time.
+ *
+ * To draw a page at once would keep a phone from answering a tap for a moment. Later data are drawn
+ * at once: parts of a page that do not wait for each other must not differ.
+ */
+export function useFirstDrawnInSteps<T>(data: T | undefined): T | undefined {
+  const hasArrived = useDeferredValue(data !== undefined);
+  return hasArrived ? data : undefined;
+}
 
 /**
  * Content of a query once it is there; until then its place, and the face of its error.
@@ -17,7 +28,8 @@ export function QueryView<T>({
   height?: string;
   children: (data: T) => ReactNode;
 }) {
-  const { data, error, refetch } = query;
+  const { error, refetch } = query;
+  const data = useFirstDrawnInSteps(query.data);
   return (
     <>
       {error && <ProblemNotice error={error} retry={() => void refetch()} />}

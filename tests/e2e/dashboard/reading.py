@@ -52,7 +52,9 @@ def stat(page: Page, label: str) -> Locator:
 
 
 def table(page: Page, caption: str) -> Locator:
-    """Return the table whose caption begins with a text, also where it is folded."""
+    """Return the table whose caption begins with a text, opened where it is folded."""
+    for folded in page.locator("main details:not([open]) > summary", has_text="table").all():
+        folded.click()
     return page.locator("main table").filter(has=page.locator("caption", has_text=caption))
 
 

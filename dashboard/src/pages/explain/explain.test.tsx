@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Route } from 'wouter';
 import type { Explanation } from '@/api/queries';
 import { BASIS, META, problem } from '@/test/answers';
-import { renderAt } from '@/test/render';
+import { openTable, renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import ExplainPage from './explain';
 import type { FeatureOfForecast, Group } from './steps';
@@ -106,6 +106,7 @@ describe('the page of reasons', () => {
   it('has a table whose steps add up from the average to the forecast', async () => {
     answer();
     open();
+    await openTable();
     const table = (await screen.findByText('Step')).closest('table') as HTMLTableElement;
     const sums = [...table.rows].slice(1).map((row) => asNumber(row.lastChild?.textContent));
     expect(sums[0]).toBeCloseTo(90.3, 1);

@@ -4,7 +4,7 @@ import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Schemas } from '@/api/client';
 import { FORECAST_API, forecastAnswer, historyAnswer, problem, REQUEST_ID } from '@/test/answers';
-import { renderAt } from '@/test/render';
+import { openTable, renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import * as files from '@/ui/save-file';
 import ForecastPage from './forecast';
@@ -54,6 +54,7 @@ describe('a forecast', () => {
         selector: 'p',
       }),
     ).toBeVisible();
+    await screen.findByText('All 15 days');
     expect(statOf('All 15 days')).toHaveTextContent('95 %: 1,200 – 1,800');
     await waitFor(() => expect(statOf('Against the year before')).toHaveTextContent('+11.1%'));
     expect(statOf('Against the year before')).toHaveTextContent('1,350 sold');
@@ -124,6 +125,7 @@ describe('what was said earlier', () => {
       ),
     ).toBeVisible();
     expect(bodies.at(0)?.date).toBe('2024-06-10');
+    await screen.findByText('Typical miss of a day');
     expect(statOf('Typical miss of a day')).toHaveTextContent('10');
     expect(statOf('Within the 80 % interval')).toHaveTextContent('15 of 15');
     expect(screen.queryByText(/trained on days shown here/)).toBeNull();
@@ -177,6 +179,7 @@ describe('overrides', () => {
         selector: 'p',
       }),
     ).toBeVisible();
+    await openTable();
     const row = screen
       .getByText('Jul 1, 2024', { selector: 'th' })
       .closest('tr') as HTMLTableRowElement;

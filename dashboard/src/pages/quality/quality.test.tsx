@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Schemas } from '@/api/client';
 import type { Accuracy } from '@/api/queries';
 import { BASIS, healthAnswer, metaAnswer } from '@/test/answers';
-import { renderAt } from '@/test/render';
+import { openTable, renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import type { Cell } from './level-accuracy';
 import QualityPage from './quality';
@@ -112,6 +112,7 @@ describe('accuracy', () => {
 
   it('draws a chart for each level, with all figures in a table', async () => {
     renderAt('/quality', <QualityPage />);
+    await openTable();
     const table = await screen.findByRole('table', { name: /Errors by level/, hidden: true });
     expect(screen.getAllByRole('figure')).toHaveLength(2);
     const row = [...table.querySelectorAll('tr')].find((each) =>
