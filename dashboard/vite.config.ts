@@ -57,7 +57,7 @@ export default defineConfig({
   resolve: { alias: { '@': path.resolve(import.meta.dirname, 'src') } },
   build: {
     assetsDir: STATIC,
-    manifest: 'manifest.json', // for the limit of the first load; the Bento leaves it out
+    manifest: 'manifest.json', // for the limit of the first load, and what the server has preloaded
     assetsInlineLimit: 0, // the policy allows no data: script or style
     modulePreload: { polyfill: false },
     target: 'es2022',

@@ -6,15 +6,20 @@ anything else may be installed, imports this module.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from config.paths import ROOT
 
 FOLDER = ROOT / "dashboard" / "dist"
 INDEX = "index.html"
 """The document. It is the same for all pages: a script in it shows the one of the address."""
+
+MANIFEST = "manifest.json"
+"""What each page and each script imports, as vite writes it."""
 
 FILES = "static"
 """The folder of scripts, styles, fonts and pictures. Their names contain a hash of their content,
@@ -66,10 +71,13 @@ class Build:
     Attributes:
         document: with `BASE` in it.
         files: by name.
+        page_files: names of the scripts and styles that a page loads beside those of the document,
+            by the page's name.
     """
 
     document: str
     files: Mapping[str, BuiltFile]
+    page_files: Mapping[str, tuple[str, ...]]
 
 
 def is_built(folder: Path) -> bool:
@@ -87,8 +95,37 @@ def read_build(folder: Path) -> Build | None:
     paths = [path for path in (folder / FILES).glob("*") if path.is_file()]
     originals = [path for path in paths if path.suffix not in SUFFIXES.values()]
     return Build(
-        (folder / INDEX).read_text(encoding="utf-8"), {each.name: _read(each) for each in originals}
+        (folder / INDEX).read_text(encoding="utf-8"),
+        {each.name: _read(each) for each in originals},
+        _read_page_files(folder / MANIFEST),
     )
+
+
+def _read_page_files(path: Path) -> dict[str, tuple[str, ...]]:
+    if not path.is_file():  # pages find their files themselves, only later
+        return {}
+    chunks = json.loads(path.read_bytes())
+    of_document = set(_files_of(chunks, INDEX))
+    pages = (key for key in chunks if PurePosixPath(key).match("src/pages/*/*"))
+    return {
+        PurePosixPath(page).parent.name: tuple(
+            name for name in dict.fromkeys(_files_of(chunks, page)) if name not in of_document
+        )
+        for page in pages
+    }
+
+
+def _files_of(
+    chunks: dict[str, Any], key: str, seen: frozenset[str] = frozenset()
+) -> Iterator[str]:
+    """Yield the names of a chunk's files, then those of the chunks that it imports."""
+    if key in seen:  # chunks may import each other
+        return
+    chunk = chunks[key]
+    for file in (chunk["file"], *chunk.get("css", ())):
+        yield PurePosixPath(file).name
+    for other in chunk.get("imports", ()):
+        yield from _files_of(chunks, other, seen | {key})
 
 
 def _read(path: Path) -> BuiltFile:

@@ -23,11 +23,23 @@ from errors import Code, Problem
 from middleware.headers import HTML
 from middleware.policy import Match, Policy
 
-PAGES = (
-    *("/", "/forecasts", "/explain", "/explain/{store}/{family}", "/what-if", "/compare"),
-    *("/tree", "/batch", "/quality", "/plan", "/keys", "/status", "/sign-in"),
-)
-"""The templates of all addresses at which the dashboard is opened."""
+PAGES = {
+    "/": "overview",
+    "/forecasts": "forecast",
+    "/explain": "explain",
+    "/explain/{store}/{family}": "explain",
+    "/what-if": "what-if",
+    "/compare": "compare",
+    "/tree": "tree",
+    "/batch": "batch",
+    "/quality": "quality",
+    "/plan": "plan",
+    "/keys": "keys",
+    "/status": "status",
+    "/sign-in": "sign-in",
+}
+"""The page of each address at which the dashboard is opened, by the address' template. Pages have
+the names of their folders in `dashboard/src/pages`."""
 
 FILE_ROUTE = f"/{FILES}/{{name}}"
 
@@ -82,8 +94,8 @@ class Dashboard:
         if self._build is None:
             return {"/": _page_match("/", _NOT_BUILT, _NOT_BUILT_POLICY)}
         return {
-            _pattern_of(page): _page_match(page, self._document_for(page), self._policy)
-            for page in PAGES
+            _pattern_of(each): _page_match(each, self._document_for(each), self._policy)
+            for each in PAGES
         }
 
     def endpoints(self) -> list[Endpoint]:
@@ -92,17 +104,22 @@ class Dashboard:
         policy = Policy(route=FILE_ROUTE, scope=None, cost=0, quiet=True)
         return [Endpoint("GET", policy, respond_with(self._file))]
 
-    def _document_for(self, page: str) -> str:
-        """Return the document with the base of its links set for a page.
+    def _document_for(self, template: str) -> str:
+        """Return the document with the base of its links set for an address.
 
         A proxy may serve all of this below a prefix that it removes, so no path that the server
         knows is one that the browser can use. What both know is how deep the page is below `/`.
-        That is taken from the page's template and not from the request: some proxies also decode
-        `%2F` in the name of a family, which only looks like one more folder then.
+        That is taken from the template and not from the request: some proxies also decode `%2F` in
+        the name of a family, which only looks like one more folder then.
+
+        The files of the page are named too, so that they are loaded with the document's scripts
+        and not after them.
         """
         assert self._build is not None, "only a build has documents"
-        base = "../" * (page.count("/") - 1) or "./"
-        return self._build.document.replace(BASE, f'<base href="{base}">', 1)
+        base = "../" * (template.count("/") - 1) or "./"
+        preloads = map(_preload, self._build.page_files.get(PAGES[template], ()))
+        head = "".join((f'<base href="{base}">', *preloads))
+        return self._build.document.replace(BASE, head, 1)
 
     async def _file(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -114,6 +131,11 @@ class Dashboard:
                 "a newer build than the page: load the page again.",
             )
         return variants.respond(request)
+
+
+def _preload(name: str) -> str:
+    kind = 'rel="preload" as="style"' if name.endswith(".css") else 'rel="modulepreload"'
+    return f'<link {kind} crossorigin href="{FILES}/{name}">'
 
 
 class _Variants:
@@ -150,14 +172,14 @@ def _headers_of(media_type: str, body: bytes, coding: str | None) -> Raw:
     ]
 
 
-def _pattern_of(page: str) -> str:
-    """Return the path of a page in the router's form: the name of a family may contain a slash."""
-    return page.replace("{family}", "{family:path}")
+def _pattern_of(template: str) -> str:
+    """Return a template in the router's form: the name of a family may contain a slash."""
+    return template.replace("{family}", "{family:path}")
 
 
-def _page_match(page: str, document: str, policy: str) -> Match:
+def _page_match(template: str, document: str, policy: str) -> Match:
     answer = _answer_page(document.encode(), policy)
-    return Match(Policy(route=page, scope=None, cost=0), respond_with(answer))
+    return Match(Policy(route=template, scope=None, cost=0), respond_with(answer))
 
 
 def _answer_page(document: bytes, policy: str) -> Answer:

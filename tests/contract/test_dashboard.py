@@ -24,7 +24,15 @@ from telemetry.request_log import request_log
 from tests.contract.composed import RawRequest, bearer, compose_application, send_requests
 from tests.contract.conftest import FixedServing, LocalRunners
 from tests.support.asgi import SentMessages
-from tests.support.dashboard import FONT, SCRIPT, SCRIPT_BODY, STYLE, write_build
+from tests.support.dashboard import (
+    FONT,
+    PAGE_SCRIPT,
+    PAGE_STYLE,
+    SCRIPT,
+    SCRIPT_BODY,
+    STYLE,
+    write_build,
+)
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 ADDRESSES = [page.replace("{store}", "1").replace("{family}", "DAIRY") for page in PAGES]
@@ -90,6 +98,16 @@ def test_a_page_is_answered_to_a_browser_without_a_key(app: Application, path: s
     assert response.status == 200
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert f"static/{SCRIPT}".encode() in response.body
+
+
+def test_a_page_names_the_files_that_it_alone_needs(app: Application) -> None:
+    """They are loaded beside the document's own scripts, not after them."""
+    preloads = rb'<link rel="(?:modulepreload|preload" as="style)" crossorigin href="(.*?)">'
+    names = re.findall(preloads, open_page(app, "/compare").body)
+    assert {name.decode() for name in names} == {
+        f"static/{name}" for name in (PAGE_SCRIPT, PAGE_STYLE, "chart-1b2c3d4e.js")
+    }
+    assert re.findall(preloads, open_page(app, "/tree").body) == []
 
 
 @pytest.mark.parametrize("prefix", ["", "/tools/mlrf"])

@@ -293,7 +293,7 @@ def test_websockets_are_closed_and_do_not_reach_the_framework_behind(app: Applic
 
 NOTHING: Any = None
 ENDPOINTS = contract_endpoints(*[NOTHING] * 6, seconds=1)
-DASHBOARD = Dashboard(Build(BASE, {}))
+DASHBOARD = Dashboard(Build(BASE, {}, {}))
 PAGES_BY_PATH = DASHBOARD.pages()
 ENDPOINTS += DASHBOARD.endpoints()
 ROUTER = Router(ENDPOINTS, NOTHING, PAGES_BY_PATH)

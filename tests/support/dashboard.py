@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 SCRIPT, STYLE, FONT = "app-1a2b3c4d.js", "app-5e6f7a8b.css", "text-9c0d1e2f.woff2"
+PAGE_SCRIPT, PAGE_STYLE = "compare-3c4d5e6f.js", "compare-7a8b9c0d.css"
 SCRIPT_BODY = b'document.getElementById("page").textContent = document.baseURI;\n' * 40
 DOCUMENT = f"""<!doctype html>
 <html lang="en">
@@ -19,6 +21,15 @@ DOCUMENT = f"""<!doctype html>
 <body><main id="page"></main></body>
 </html>
 """
+MANIFEST = {
+    "index.html": {"file": f"static/{SCRIPT}", "css": [f"static/{STYLE}"]},
+    "_chart.js": {"file": "static/chart-1b2c3d4e.js", "imports": ["_chart.js", "index.html"]},
+    "src/pages/compare/compare.tsx": {
+        "file": f"static/{PAGE_SCRIPT}",
+        "imports": ["index.html", "_chart.js"],
+        "css": [f"static/{PAGE_STYLE}"],
+    },
+}
 
 
 def write_build(folder: Path) -> Path:
@@ -26,7 +37,7 @@ def write_build(folder: Path) -> Path:
     files = folder / "static"
     files.mkdir(parents=True)
     (folder / "index.html").write_text(DOCUMENT)
-    (folder / "manifest.json").write_text("{}")
+    (folder / "manifest.json").write_text(json.dumps(MANIFEST))
     (folder / "BUILD").write_text("0" * 64)
     (files / SCRIPT).write_bytes(SCRIPT_BODY)
     (files / f"{SCRIPT}.gz").write_bytes(_compress(SCRIPT_BODY))

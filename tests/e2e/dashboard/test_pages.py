@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from api.dashboard.build import FOLDER, read_build
+from api.dashboard.pages import PAGES
 from tests.e2e.dashboard.reading import (
     choose_node,
     lead,
@@ -47,6 +49,14 @@ def downloaded(page: Page, button: str) -> str:
     with page.expect_download() as download:
         page.get_by_role("button", name=button).click()
     return Path(download.value.path()).read_bytes().decode("utf-8-sig")
+
+
+def test_every_page_has_its_code_in_the_build() -> None:
+    """Their names are those of folders of the sources, and stand in the server too."""
+    build = read_build(FOLDER)
+    assert build is not None
+    assert build.page_files.keys() == set(PAGES.values())
+    assert all(build.page_files.values())
 
 
 def test_the_overview_says_what_will_sell(page: Page, server: Server) -> None:

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from api.dashboard.build import is_built, read_build
-from tests.support.dashboard import DOCUMENT, FONT, SCRIPT, SCRIPT_BODY, STYLE, write_build
+from tests.support.dashboard import (
+    DOCUMENT,
+    FONT,
+    PAGE_SCRIPT,
+    PAGE_STYLE,
+    SCRIPT,
+    SCRIPT_BODY,
+    STYLE,
+    write_build,
+)
 
 
 @pytest.fixture
@@ -32,6 +41,19 @@ def test_compressed_files_belong_to_the_file_beside_them(folder: Path) -> None:
     assert list(encoded) == ["br", "gzip"], "the best is the first"
     assert gzip.decompress(encoded["gzip"]) == SCRIPT_BODY
     assert build.files[STYLE].encoded == {}
+
+
+def test_a_page_has_the_files_that_the_document_does_not_load(folder: Path) -> None:
+    build = read_build(folder)
+    assert build is not None
+    assert build.page_files == {"compare": (PAGE_SCRIPT, PAGE_STYLE, "chart-1b2c3d4e.js")}
+
+
+def test_a_build_without_a_manifest_names_no_files_of_pages(folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+    build = read_build(folder)
+    assert build is not None
+    assert build.page_files == {}
 
 
 @pytest.mark.parametrize(
