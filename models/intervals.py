@@ -223,7 +223,7 @@ class Intervals:
 
     @property
     def has_paths(self) -> bool:
-        """Whether intervals of sums over days can be computed; older bundles have no paths."""
+        """True if intervals of sums over days can be computed; older bundles have no paths."""
         return all(table.has_paths for table in self._tables)
 
     def bounds_of_sums(

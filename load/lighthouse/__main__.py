@@ -45,7 +45,7 @@ class MeasureError(Exception):
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured of one page.
+    """Measurements of one page.
 
     Attributes:
         scores: from 0 to 100, by category.

@@ -1,4 +1,4 @@
-"""What both clients do alike with HTTP: addresses, headers, and the reading of responses."""
+"""HTTP of both clients: addresses, headers, and the reading of responses."""
 
 from __future__ import annotations
 
