@@ -33,11 +33,11 @@ def look(
     from features.data.description import as_yaml
 
     layout = layout_of(delimiter, decimal, dates)
-    tables = _read(data, _stated_or_guessed(data, layout), layout)
+    tables = _read(data, _guess_unless_stated(data, layout), layout)
     show_understood(tables)
     show_warnings(tables.report)
     typer.echo("")
-    typer.echo(as_yaml(tables.specification, _ignored(data)), nl=False)
+    typer.echo(as_yaml(tables.specification, _read_ignored(data)), nl=False)
 
 
 def init(
@@ -65,7 +65,7 @@ def init(
     err.print(f"Wrote {path}. To train: mlrf train {data}", highlight=False, markup=False)
 
 
-def _ignored(data: Path) -> tuple[str, ...]:
+def _read_ignored(data: Path) -> tuple[str, ...]:
     """Return the columns and tables that a retailer states to ignore."""
     from features.data.retailer import RETAILER_FILE, read_stated
 
@@ -84,7 +84,7 @@ def show_understood(tables: CheckedTables) -> None:
         err.print(f"{topic:{width}}  {text}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _stated_or_guessed(data: Path, layout: TableLayout) -> Stated | None:
+def _guess_unless_stated(data: Path, layout: TableLayout) -> Stated | None:
     """Return a guess for tables that state nothing; None if they do, or have a known form."""
     from features.data.reading.files import list_tables
     from features.data.retailer import RETAILER_FILE

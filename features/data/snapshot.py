@@ -29,7 +29,7 @@ from features.data.calendar import (
 )
 from features.data.closures import CLOSED, NOT_STATED, OPEN, OUTLIER, usually_closed
 from features.data.hierarchy import Hierarchy
-from features.data.history import carried_backward, carried_forward, without_gaps
+from features.data.history import carry_backward, carry_forward, fill_gaps
 from features.data.promotion_plan import find_plan_days
 from features.data.specification import FAVORITA, Covariate, Specification, read_levels
 from features.data.step import Step
@@ -365,20 +365,20 @@ class Snapshot:
         so that none jumps when it is first known, and 0 where there is none either.
         """
         values = self._past_values[covariate.name][:, days]
-        return values if covariate.kind.adds_up else carried_backward(values)
+        return values if covariate.kind.adds_up else carry_backward(values)
 
     @cached_property
     def _past_values(self) -> dict[str, NDArray[np.float32]]:
         return {
-            covariate.name: self._without_gaps(covariate)
+            covariate.name: self._fill_gaps(covariate)
             for covariate in self.specification.known_ahead
         }
 
-    def _without_gaps(self, covariate: Covariate) -> NDArray[np.float32]:
+    def _fill_gaps(self, covariate: Covariate) -> NDArray[np.float32]:
         values = self.covariates[covariate.name][:, : self.n_days]
         if covariate.kind.adds_up:
-            return without_gaps(values, step=self.step)
-        return carried_forward(values)
+            return fill_gaps(values, step=self.step)
+        return carry_forward(values)
 
     def planned_values(self, covariate: Covariate, days: slice) -> NDArray[np.float32]:
         """Return a covariate as it was planned, shape (bottoms, days); NaN where not known.
