@@ -137,7 +137,7 @@ class MatrixBuilder:
         # the node, (1, h) for values of the day, (n, h) for both. Values by weekday, day of the
         # month or day ahead are computed once for each node in the state and looked up here by
         # target day, so one state serves all horizons (direct multi-step). Sales enter through the
-        # state alone; a block that read them here could look past the origin.
+        # state only; a block that read them here could look past the origin.
         days = state.origin + horizons
         weekday = covariates.calendar.weekday[days]
         blocks: Blocks = {

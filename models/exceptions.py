@@ -8,7 +8,7 @@ different kinds have one order.
 
 - What is compared is known: a node with a day that is not delivered, or without a past that is as
   long as the comparison, is not listed by it.
-- Nothing is listed for its share alone: twice of nearly nothing is nearly nothing.
+- Nothing is listed only because its percentage is large: a change must also be of some units.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def staging(parent: Path) -> Iterator[Path]:
 def seal(folder: Path, *, kind: str, label: str, facts: Mapping[str, Any]) -> Artifact:
     """Complete a staging folder with its manifest and rename it into place.
 
-    If an intact artifact of that name exists, it is kept and the staging folder is discarded by
+    If an intact artifact of that name exists, it stays and the staging folder is discarded by
     `staging`: artifacts never change. A damaged one is moved aside and replaced.
     """
     files = {

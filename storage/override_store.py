@@ -226,7 +226,7 @@ class OverrideStore:
 def _read_state(connection: Connection, now: datetime) -> PlanState:
     # Three indexed look-ups. If a change is committed between the first two, the revision is the
     # later of them, and all changes up to it are committed, because a lock orders them. So the
-    # revision alone says which rows are meant, and later reads select by it.
+    # revision says which rows are meant, and later reads select by it.
     changes = [
         change
         for column, time in (

@@ -135,7 +135,7 @@ class DayTable:
         return [node.id, node.level, *key] if self.whole else key
 
     def _numbers(self, days: DayForecasts) -> list[list[Row]]:
-        """Return the numbers by node and day; None for those that other nodes alone have."""
+        """Return the numbers by node and day; None for those that only other nodes have."""
         if tuple(days.nominals) == self.nominals and days.adjusted == self.adjusted:
             same: list[list[Row]] = days.values.tolist()
             return same

@@ -1,4 +1,4 @@
-"""Responses from the answer cache: a successful body depends on model, data and request alone.
+"""Responses from the answer cache: a successful body depends on model, data and request only.
 
 In front of that cache, whose keys are made of validated requests, are two of this module. One maps
 the bytes of a request to the key of its answer, so that a repeated request is answered without
@@ -139,7 +139,7 @@ class ResponseCache:
         For a client that sends ``Cache-Control: no-cache`` it is computed.
 
         Args:
-            cacheable: by which the same request is found from now on.
+            cacheable: under which the same request hits the cache from now on.
         """
 
         async def body() -> bytes:

@@ -1,4 +1,4 @@
-"""Answers as tables: the columns and rows that CSV, Parquet and Arrow show alike."""
+"""Answers as tables: the columns and rows that CSV, Parquet and Arrow have in common."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def retailer_columns(
     Args:
         taken: names of the table's other columns.
         member: of the JSON answer that has these values. A name that is taken is written as a
-            path, such as `series.code`: two columns of one name cannot be told apart.
+            path, such as `series.code`: two columns of one name could not be distinguished.
     """
     return tuple(Column(f"{member}.{name}" if name in taken else name, kind) for name in names)
 

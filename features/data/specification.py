@@ -153,8 +153,8 @@ class Holidays(_Frozen):
         country: code of the country whose public holidays apply (ISO 3166-1).
         events: table of the retailer's own holidays and events.
         kinds: whether that table says of each whether it is a holiday, an event or a day of work.
-        place: its column of the place that keeps it; None where all are kept everywhere.
-        regional: attribute of a site's region, in which regional holidays are kept.
+        place: its column of the place that observes it; None where all apply everywhere.
+        regional: attribute of a site's region, whose regional holidays apply.
         local: attribute of a site's city.
     """
 
@@ -273,7 +273,7 @@ class Specification(_Frozen):
 
     @property
     def past_only(self) -> tuple[Covariate, ...]:
-        """Covariates of which the model reads the past alone."""
+        """Covariates of which the model reads the past only."""
         return tuple(each for each in self.covariates if each.used and not each.known_ahead)
 
     def covariate(self, name: str) -> Covariate:

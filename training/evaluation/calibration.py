@@ -46,7 +46,7 @@ _LEAST_KNOWN = 0.5
 
 
 PATH_NODES = 60
-"""Nodes of each level, evenly spaced, whose errors are kept for all days."""
+"""Nodes of each level, evenly spaced, whose errors are recorded for all days."""
 MOST_PATHS = 1_000
 """Paths of a level that a calibration keeps."""
 

@@ -17,7 +17,7 @@ _HEAD = """\
 
 # Model card: MLRF
 
-For whoever relies on forecasts of this model: what it was trained on, what it is meant for, how
+For readers who rely on forecasts of this model: what it was trained on, what it is meant for, how
 good it is, and where it fails.
 
 - [The model](#the-model)
