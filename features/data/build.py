@@ -24,7 +24,7 @@ import orjson
 import polars as pl
 from numpy.typing import NDArray
 
-from features.data import snapshot as layout
+from features.data import snapshot_files as layout
 from features.data.calendar import Holiday
 from features.data.closures import (
     CLOSED,
@@ -39,7 +39,8 @@ from features.data.hierarchy import Hierarchy
 from features.data.history import Cells, with_estimates
 from features.data.outliers import plan_outliers, sales_outliers, value_outliers
 from features.data.returns import without_returns
-from features.data.snapshot import SnapshotFacts, dump_rows
+from features.data.snapshot import SnapshotFacts
+from features.data.snapshot_files import dump_rows
 from features.data.specification import Covariate, Kind, Missing
 from features.data.step import Step
 from features.data.table_report import write_report

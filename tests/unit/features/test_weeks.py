@@ -10,7 +10,8 @@ import pytest
 from examples.writer import write_example
 from features.contract import contract_of, feature_set
 from features.data.build import build_snapshot
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.step import Step
 from features.data.tables import read_tables
 from features.feature import Group

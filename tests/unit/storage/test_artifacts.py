@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from config.paths import ROOT
-from features.data import snapshot as snapshots
+from features.data import snapshot_files as snapshots
 from models import bundle as bundles
 from models.engine import ForecastEngine
 from models.serving import forecast_store

@@ -22,7 +22,8 @@ from features.data.reading.layout import (
     Delimiter,
     TableLayout,
 )
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.specification import BOTTOM, TOTAL, Kind, Returns
 from features.data.stated import StatedCovariate
 from features.data.tables import check_tables, read_tables
