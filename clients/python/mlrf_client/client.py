@@ -68,7 +68,22 @@ def _as_method(method: Method, operation: Callable[..., Any]) -> Method:
     return method
 
 
-class Client:
+class _Base:
+    """Address and retries of a client, and the arguments of its connection."""
+
+    def __init__(self, url: str, retries: Retries | None) -> None:
+        self.url = address_of(url)
+        self._retries = retries or Retries()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+    def _options(self, key: str | None, timeout: float) -> dict[str, Any]:
+        """Return the arguments of httpx's client that do not depend on its kind."""
+        return {"base_url": self.url, "headers": headers_of(key), "timeout": timeout}
+
+
+class Client(_Base):
     """A client that blocks until an answer is there.
 
     Its methods raise `ApiError` for what the server refuses, and `NoAnswer` where it is not
@@ -91,14 +106,8 @@ class Client:
         retries: Retries | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.url = address_of(url)
-        self._retries = retries or Retries()
-        self._http = httpx.Client(
-            base_url=self.url, headers=headers_of(key), timeout=timeout, transport=transport
-        )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.url!r})"
+        super().__init__(url, retries)
+        self._http = httpx.Client(**self._options(key, timeout), transport=transport)
 
     def __enter__(self) -> Client:
         return self
@@ -163,7 +172,7 @@ class Client:
     withdraw_override = _blocking(_overrides.withdraw_override)
 
 
-class AsyncClient:
+class AsyncClient(_Base):
     """The same for asyncio: every method of `Client`, awaited."""
 
     def __init__(
@@ -175,14 +184,8 @@ class AsyncClient:
         retries: Retries | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.url = address_of(url)
-        self._retries = retries or Retries()
-        self._http = httpx.AsyncClient(
-            base_url=self.url, headers=headers_of(key), timeout=timeout, transport=transport
-        )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.url!r})"
+        super().__init__(url, retries)
+        self._http = httpx.AsyncClient(**self._options(key, timeout), transport=transport)
 
     async def __aenter__(self) -> AsyncClient:
         return self
