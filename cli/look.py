@@ -49,7 +49,7 @@ def init(
 ) -> None:
     """Write a retailer.yaml for tables, after a few questions."""
     from features.data.description import as_yaml
-    from features.data.retailer import RETAILER_FILE
+    from features.data.stated import RETAILER_FILE
 
     path = data / RETAILER_FILE
     if path.exists():
@@ -67,7 +67,8 @@ def init(
 
 def _read_ignored(data: Path) -> tuple[str, ...]:
     """Return the columns and tables that a retailer states to ignore."""
-    from features.data.retailer import RETAILER_FILE, read_stated
+    from features.data.retailer import read_stated
+    from features.data.stated import RETAILER_FILE
 
     path = data / RETAILER_FILE
     stated = read_stated(path, Report()) if path.exists() else None
@@ -87,7 +88,7 @@ def show_understood(tables: CheckedTables) -> None:
 def _guess_unless_stated(data: Path, layout: TableLayout) -> Stated | None:
     """Return a guess for tables that state nothing; None if they do, or have a known form."""
     from features.data.reading.files import list_tables
-    from features.data.retailer import RETAILER_FILE
+    from features.data.stated import RETAILER_FILE
 
     if not data.is_dir() or (data / RETAILER_FILE).exists():
         return None
@@ -162,9 +163,11 @@ def _refusal(data: Path, report: Report) -> InputError:
 
     `mlrf check` cannot list them: the tables state nothing yet.
     """
+    from features.data.stated import RETAILER_FILE
+
     for line in report.text_lines():
         err.print(line, markup=False, highlight=False, soft_wrap=True)
     return InputError(
         f"{data} cannot be read by what was guessed or answered. Correct the tables, or write a "
-        "retailer.yaml that says what differs, and run mlrf check"
+        f"{RETAILER_FILE} that says what differs, and run mlrf check"
     )

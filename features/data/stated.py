@@ -12,6 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from features.data.specification import Expect, Missing, Returns
 from features.data.step import Step, WeekDate
 
+RETAILER_FILE = "retailer.yaml"
+"""Name of the file, in the folder of the tables."""
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
