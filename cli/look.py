@@ -102,7 +102,7 @@ def _guess(data: Path, layout: TableLayout) -> Stated:
         InputError: it is not apparent; names what must be stated.
     """
     from features.data.guess import guess
-    from features.data.inference import RetailerError
+    from features.data.statement_checks import RetailerError
 
     if not data.is_dir():
         raise InputError(f"{data} is not a folder; DATA must name the folder that holds the tables")

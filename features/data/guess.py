@@ -20,7 +20,7 @@ from features.data.reading.schema import EVENT_KIND, EVENT_NAME
 from features.data.reading.values import ColumnKindError
 from features.data.specification import Returns
 from features.data.stated import RETAILER_FILE, Stated, StatedCalendar, StatedCovariate
-from features.data.inference import FUTURE_NAMES, SALES_NAMES, RetailerError, first_table
+from features.data.statement_checks import FUTURE_NAMES, SALES_NAMES, RetailerError, first_table
 
 _TARGETS = (
     *(
