@@ -96,10 +96,10 @@ def _guess_unless_stated(data: Path, layout: TableLayout) -> Stated | None:
 
 
 def _guess(data: Path, layout: TableLayout) -> Stated:
-    """Return what tables probably state.
+    """Return the statements that tables probably need, for a person to confirm.
 
     Raises:
-        InputError: it is not apparent; names what must be stated.
+        InputError: they cannot be guessed; the message names what must be stated.
     """
     from features.data.guess import guess
     from features.data.statement_checks import RetailerError
