@@ -20,7 +20,7 @@ TABLE_TYPES = (CSV, PARQUET, ARROW)
 """Media types of tables."""
 
 
-class Kind(Enum):
+class ColumnKind(Enum):
     """Type of a column's values; None is a value that is not known in any of them."""
 
     INTEGER = auto()
@@ -34,7 +34,7 @@ class Column(NamedTuple):
     """A column of a table."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
 
 
 Row = Sequence[Any]
@@ -59,7 +59,7 @@ class Table:
 
 
 def retailer_columns(
-    names: Iterable[str], kind: Kind, *, taken: Container[str], member: str
+    names: Iterable[str], kind: ColumnKind, *, taken: Container[str], member: str
 ) -> tuple[Column, ...]:
     """Return columns that have the names of a retailer's own.
 
