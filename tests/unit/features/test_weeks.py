@@ -16,7 +16,7 @@ from features.data.step import Step
 from features.data.tables import read_tables
 from features.feature import Group
 from features.matrix import MatrixBuilder, known_covariates
-from features.state import State, first_origin, state_at
+from features.state import PastState, first_origin, state_at
 
 HORIZON = 60
 
@@ -31,7 +31,7 @@ def weekly(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     return load_snapshot(build_snapshot(read_tables(folder), folder / "built").path)
 
 
-def arrays(state: State) -> dict[str, np.ndarray]:
+def arrays(state: PastState) -> dict[str, np.ndarray]:
     return {**state.node, **state.weekday, **state.monthday, **state.ahead}
 
 
