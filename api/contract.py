@@ -41,7 +41,7 @@ def contract_endpoints(
         serving: returns the active release at the time of a request.
         administration, planning, conditions: parts that administrative operations, those with
             overrides and /health take.
-        sign_in: ways to sign in, which a page is told before its user has done so.
+        sign_in: ways to sign in, which a page needs before its user has signed in.
         seconds: that an answer may take.
     """
     providers: dict[type, Callable[[], object]] = {

@@ -73,7 +73,7 @@ class LingeringTransport:
             self._end_writing()
             self._transport.close()
 
-    def lost(self) -> None:
+    def release(self) -> None:
         """Release the timer of a connection that the client or the loop has closed."""
         self._end_writing()
         if self._timer is not None:

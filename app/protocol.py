@@ -108,7 +108,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._start_timer(self.limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lingering.lost()
+        self._lingering.release()
         if self._timer is not None:
             self._timer.cancel()
         super().connection_lost(exc)

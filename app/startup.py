@@ -1,4 +1,7 @@
-"""What a process of the service does before BentoML gets it: settings, environment, logging."""
+"""Preparation of a process of the service: settings, environment, logging.
+
+It runs when BentoML imports `service`, before BentoML starts anything.
+"""
 
 from __future__ import annotations
 

@@ -33,11 +33,11 @@ def look(
     from features.data.description import as_yaml
 
     layout = layout_of(delimiter, decimal, dates)
-    tables = _read(data, _stated_or_guessed(data, layout), layout)
+    tables = _read(data, _guess_unless_stated(data, layout), layout)
     show_understood(tables)
     show_warnings(tables.report)
     typer.echo("")
-    typer.echo(as_yaml(tables.specification, _ignored(data)), nl=False)
+    typer.echo(as_yaml(tables.specification, _read_ignored(data)), nl=False)
 
 
 def init(
@@ -49,7 +49,7 @@ def init(
 ) -> None:
     """Write a retailer.yaml for tables, after a few questions."""
     from features.data.description import as_yaml
-    from features.data.retailer import RETAILER_FILE
+    from features.data.stated import RETAILER_FILE
 
     path = data / RETAILER_FILE
     if path.exists():
@@ -65,9 +65,10 @@ def init(
     err.print(f"Wrote {path}. To train: mlrf train {data}", highlight=False, markup=False)
 
 
-def _ignored(data: Path) -> tuple[str, ...]:
+def _read_ignored(data: Path) -> tuple[str, ...]:
     """Return the columns and tables that a retailer states to ignore."""
-    from features.data.retailer import RETAILER_FILE, read_stated
+    from features.data.retailer import read_stated
+    from features.data.stated import RETAILER_FILE
 
     path = data / RETAILER_FILE
     stated = read_stated(path, Report()) if path.exists() else None
@@ -84,10 +85,10 @@ def show_understood(tables: CheckedTables) -> None:
         err.print(f"{topic:{width}}  {text}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _stated_or_guessed(data: Path, layout: TableLayout) -> Stated | None:
+def _guess_unless_stated(data: Path, layout: TableLayout) -> Stated | None:
     """Return a guess for tables that state nothing; None if they do, or have a known form."""
     from features.data.reading.files import list_tables
-    from features.data.retailer import RETAILER_FILE
+    from features.data.stated import RETAILER_FILE
 
     if not data.is_dir() or (data / RETAILER_FILE).exists():
         return None
@@ -95,13 +96,13 @@ def _stated_or_guessed(data: Path, layout: TableLayout) -> Stated | None:
 
 
 def _guess(data: Path, layout: TableLayout) -> Stated:
-    """Return what tables probably state.
+    """Return the statements that tables probably need, for a person to confirm.
 
     Raises:
-        InputError: it is not apparent; names what must be stated.
+        InputError: they cannot be guessed; the message names what must be stated.
     """
     from features.data.guess import guess
-    from features.data.inference import RetailerError
+    from features.data.statement_checks import RetailerError
 
     if not data.is_dir():
         raise InputError(f"{data} is not a folder; DATA must name the folder that holds the tables")
@@ -162,9 +163,11 @@ def _refusal(data: Path, report: Report) -> InputError:
 
     `mlrf check` cannot list them: the tables state nothing yet.
     """
+    from features.data.stated import RETAILER_FILE
+
     for line in report.text_lines():
         err.print(line, markup=False, highlight=False, soft_wrap=True)
     return InputError(
         f"{data} cannot be read by what was guessed or answered. Correct the tables, or write a "
-        "retailer.yaml that says what differs, and run mlrf check"
+        f"{RETAILER_FILE} that says what differs, and run mlrf check"
     )

@@ -54,7 +54,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if not without_training(error):
             raise
-        _exit_with("this image serves and does not train: for that there is the image mlrf-train")
+        _exit_with("this image only serves; to train, use the image mlrf-train")
     except PreflightError as error:
         _exit_with(*error.faults)
     except (ArtifactError, InputError, StorageError, ValidationError) as error:

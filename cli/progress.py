@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
-    from training.progress import Reporter, Step
+    from training.progress import ReportedStep, Reporter
 
 err = Console(stderr=True)
 
@@ -31,7 +31,7 @@ class Bars:
         self._progress = progress
         self._task: TaskID | None = None
 
-    def start(self, step: Step) -> None:
+    def start(self, step: ReportedStep) -> None:
         self._task = self._progress.add_task(
             _step_title(step), total=None, remaining=_describe_remaining(step)
         )
@@ -40,7 +40,7 @@ class Bars:
         assert self._task is not None, "a step is started before it advances"
         self._progress.update(self._task, completed=done, total=total)
 
-    def end(self, step: Step, seconds: float) -> None:
+    def end(self, step: ReportedStep, seconds: float) -> None:
         assert self._task is not None, "a step is started before it ends"
         total = self._progress.tasks[self._task].total or 1
         self._progress.update(self._task, completed=total, total=total, remaining="")
@@ -57,7 +57,7 @@ class Lines:
         self._step_title = ""
         self._written = 0.0
 
-    def start(self, step: Step) -> None:
+    def start(self, step: ReportedStep) -> None:
         self._step_title = _step_title(step)
         self._write_line(f"begins{_prefix_comma(_describe_remaining(step))}")
 
@@ -65,7 +65,7 @@ class Lines:
         if self._clock() - self._written >= LINE_SECONDS:
             self._write_line(f"{done:,} of {total:,}")
 
-    def end(self, step: Step, seconds: float) -> None:
+    def end(self, step: ReportedStep, seconds: float) -> None:
         self._write_line(f"took {seconds:.1f} s{_prefix_comma(_describe_remaining(step))}")
 
     def _write_line(self, text: str) -> None:
@@ -73,7 +73,7 @@ class Lines:
         self._written = self._clock()
 
 
-def _step_title(step: Step) -> str:
+def _step_title(step: ReportedStep) -> str:
     return f"{step.place}: {step.name}"
 
 
@@ -81,7 +81,7 @@ def _prefix_comma(remaining: str) -> str:
     return f", {remaining}" if remaining else ""
 
 
-def _describe_remaining(step: Step) -> str:
+def _describe_remaining(step: ReportedStep) -> str:
     """Return the estimated remaining time in words; empty without an estimate."""
     if not step.seconds_remaining:
         return ""

@@ -1,4 +1,4 @@
-"""Where the checkout is, or the root of the Bento."""
+"""The folder of the checkout, or the root of the Bento."""
 
 from __future__ import annotations
 

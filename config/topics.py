@@ -123,7 +123,7 @@ class EdgeSettings(Environment):
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, Listed] = Field(
         (),
-        description="Networks of proxies whose forwarding headers are believed, separated by "
+        description="Networks of proxies whose forwarding headers are trusted, separated by "
         "commas or as a JSON list.",
     )
     tls_in_front: bool = Field(

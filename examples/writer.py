@@ -17,7 +17,6 @@ from examples.restaurants import tables as restaurants
 from examples.returns import tables as returns
 
 SEED = 20160101
-RETAILER_FILE = "retailer.yaml"
 
 MakeTables = Callable[[float, np.random.Generator], dict[str, pl.DataFrame]]
 EXAMPLES: Mapping[str, MakeTables] = {
@@ -47,6 +46,6 @@ def write_example(name: str, folder: Path, *, scale: float = 1.0, seed: int = SE
     for stem, frame in tables.items():
         written.append(folder / f"{stem}.csv")
         frame.write_csv(written[-1])
-    source = Path(__file__).parent / name / RETAILER_FILE
-    written.append(Path(shutil.copyfile(source, folder / RETAILER_FILE)))
+    [source] = (Path(__file__).parent / name).glob("*.yaml")
+    written.append(Path(shutil.copyfile(source, folder / source.name)))
     return written

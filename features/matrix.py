@@ -23,7 +23,7 @@ from features.data.step import Step
 from features.events import EVENT_EFFECT, EVENT_LEVEL, MONTHDAY, YEAR_EFFECT
 from features.expected import compute_expected
 from features.scale import SCALES
-from features.state import State
+from features.state import PastState
 
 _OF_ANCESTORS = {
     "node": (),
@@ -115,7 +115,9 @@ class MatrixBuilder:
             level: snapshot.hierarchy.ancestor(level) for level in self._specification.between
         }
 
-    def matrix(self, state: State, covariates: Covariates, nodes: Rows, horizons: Rows) -> Floats:
+    def matrix(
+        self, state: PastState, covariates: Covariates, nodes: Rows, horizons: Rows
+    ) -> Floats:
         """Return the rows for every node and horizon, node by node.
 
         Args:
@@ -137,7 +139,7 @@ class MatrixBuilder:
         # the node, (1, h) for values of the day, (n, h) for both. Values by weekday, day of the
         # month or day ahead are computed once for each node in the state and looked up here by
         # target day, so one state serves all horizons (direct multi-step). Sales enter through the
-        # state alone; a block that read them here could look past the origin.
+        # state only; a block that read them here could look past the origin.
         days = state.origin + horizons
         weekday = covariates.calendar.weekday[days]
         blocks: Blocks = {

@@ -41,7 +41,7 @@ def first_origin(step: Step) -> int:
 
 
 @dataclass(frozen=True)
-class State:
+class PastState:
     """Features of the past at one origin, for all nodes.
 
     Attributes:
@@ -86,7 +86,7 @@ def check_days(snapshot: Snapshot) -> None:
         )
 
 
-def state_at(snapshot: Snapshot, origin: int) -> State:
+def state_at(snapshot: Snapshot, origin: int) -> PastState:
     """Compute the features of every node's past at an origin.
 
     Args:
@@ -127,7 +127,7 @@ def state_at(snapshot: Snapshot, origin: int) -> State:
     if step is Step.DAY:
         ahead |= measure_open_share(snapshot, origin)
         monthday[MONTHDAY] = unusual_days.monthday_effects(snapshot, origin)
-    return State(
+    return PastState(
         snapshot=snapshot,
         origin=origin,
         node=_to_float32(node),

@@ -160,7 +160,7 @@ class Jobs:
         if job.ended or (job.state is State.QUEUED and starting):
             return job
         with suppress(OSError), self.build_lock(timeout=0):
-            # no process can build while the lock is held here, so this state is final
+            # no other process can build while this one has the lock, so this state is final
             latest = self.read(job.id) or job
             if latest.ended:
                 return latest

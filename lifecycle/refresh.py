@@ -17,7 +17,8 @@ from pathlib import Path
 from errors import InputError
 from features.data.build import build_snapshot
 from features.data.findings import OnReport, Report, Severity
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.table_report import recorded_layout
 from features.data.tables import read_tables
 from features.state import check_days

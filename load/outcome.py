@@ -29,7 +29,7 @@ _METRIC_LABELS = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """A threshold, and whether it held.
+    """A threshold, and whether the run stayed within it.
 
     Attributes:
         subject: call or users, and metric, that it applies to.

@@ -78,7 +78,7 @@ def markdown(table: Table) -> str:
 
 
 def format_cell(cell: Cell) -> str:
-    """Return a cell as text: numbers to three significant digits, integer digits all kept."""
+    """Return a cell as text: numbers to three significant digits, integer digits in full."""
     match cell:
         case None:
             return NOTHING

@@ -192,6 +192,7 @@ class Reload:
     def _send(
         self, method: str, path: str, *, key: str = ADMIN, **options: Any
     ) -> Mapping[str, Any]:
+        """Send a request with one of the product's keys; return its JSON answer."""
         headers = {"X-API-Key": self._product.keys[key]}
         url = self._product.url + path
         response = httpx.request(

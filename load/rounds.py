@@ -29,7 +29,7 @@ def measure_interleaved(
 ) -> dict[Name, Spread]:
     """Measure in the order a, b, c, a, b, c, …, and return the spread of each.
 
-    A temporary slowdown of the machine then affects all ways alike.
+    A temporary slowdown of the machine then affects all ways equally.
 
     Args:
         ways: functions that measure once and return the figure.

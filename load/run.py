@@ -2,7 +2,7 @@
 
     python -m load.run ramp
 
-Exit code 0: every threshold held; 1: one failed, or the run could not be made.
+Exit code 0: within every threshold; 1: beyond one, or the run could not be made.
 """
 
 from __future__ import annotations

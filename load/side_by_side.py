@@ -134,7 +134,7 @@ def measure(artifacts: Path, rounds: int, seconds: int, workers: int, only: str)
         results: dict[str, list[WrkResult]] = {contender.name: [] for contender in contenders}
         for contender in contenders:
             _check_contender(contender)
-            _run_wrk(contender, folder, 1)  # fills the cache, so that "kept" measures cache hits
+            _run_wrk(contender, folder, 1)  # fills the cache, so that "cached" measures hits
         turns = list(product(range(rounds), contenders))
         for _, contender in track(turns, "Measuring", console=err):
             results[contender.name].append(_run_wrk(contender, folder, seconds))
@@ -157,7 +157,7 @@ def _our_contenders(server: Product) -> Iterator[Contender]:
     of = partial(Contender, url=server.url)
     no_cache = "Cache-Control: no-cache"
     for name, key in keys.items():
-        title = f"/predict/simple, kept, {name} key"
+        title = f"/predict/simple, cached, {name} key"
         yield of(title, ONE, path="/predict/simple", bodies=simple, headers=(key,))
     key = keys[UNLIMITED]
     yield of(

@@ -24,7 +24,7 @@ Charge = Callable[[int, int], Awaitable[None]]
 
 
 class RequestContext:
-    """What is known of one request, from its first byte to the end of its answer.
+    """Facts about one request, collected from its first byte to the end of its answer.
 
     Attributes:
         request_id: the caller's X-Request-ID, or a new one.

@@ -1,4 +1,4 @@
-"""Horizon buckets: spans of days ahead by which intervals are calibrated and errors are told."""
+"""Horizon buckets: spans of days ahead by which intervals are calibrated and errors reported."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
 from features.matrix import Covariates, MatrixBuilder, known_covariates
-from features.state import State, state_at
+from features.state import PastState, state_at
 from models.analogues import Analogues
 from models.baselines import Baseline, forecast_by_rule
 from models.bundle import Bundle
@@ -63,23 +63,23 @@ class ForecastEngine:
         return np.arange(1, self.snapshot.horizon + 1)
 
     @cached_property
-    def _newest_state(self) -> State:
+    def _newest_state(self) -> PastState:
         return state_at(self.snapshot, self.snapshot.newest_origin)
 
-    def state(self, origin: int) -> State:
+    def state(self, origin: int) -> PastState:
         """Return the state at an origin; that of the newest origin is cached."""
         if origin == self.snapshot.newest_origin:
             return self._newest_state
         return state_at(self.snapshot, origin)
 
     def rows(
-        self, state: State, covariates: Covariates, horizons: NDArray[np.intp]
+        self, state: PastState, covariates: Covariates, horizons: NDArray[np.intp]
     ) -> NDArray[np.float32]:
         """Return the rows of all modelled nodes; shape (nodes × horizons, features)."""
         return self.builder.matrix(state, covariates, self.reconciliation.modelled_nodes, horizons)
 
     def base(
-        self, state: State, horizons: NDArray[np.intp], outputs: NDArray[np.float32]
+        self, state: PastState, horizons: NDArray[np.intp], outputs: NDArray[np.float32]
     ) -> NDArray[np.float64]:
         """Return base forecasts, shape (nodes, horizons), from the model's outputs for `rows`.
 

@@ -8,7 +8,7 @@ different kinds have one order.
 
 - What is compared is known: a node with a day that is not delivered, or without a past that is as
   long as the comparison, is not listed by it.
-- Nothing is listed for its share alone: twice of nearly nothing is nearly nothing.
+- Nothing is listed only because its percentage is large: a change must also be of some units.
 """
 
 from __future__ import annotations
@@ -190,7 +190,9 @@ class Outlook:
         mean[snapshot.first_sale[self.rows] > snapshot.n_days - self.recent] = np.nan
         return mean[:, np.arange(self.steps) % week]
 
-    def changed(self, kind: DeviationKind, reference: Values, steps: int) -> Iterator[Deviation]:
+    def deviating_nodes(
+        self, kind: DeviationKind, reference: Values, steps: int
+    ) -> Iterator[Deviation]:
         """Yield the nodes whose forecast differs enough from a reference, shape (n,)."""
         forecast = self.mean[self.rows, :steps].sum(axis=1)
         units = np.abs(forecast - reference)
@@ -216,13 +218,13 @@ def find_last_year(outlook: Outlook) -> list[Deviation]:
         return []
     reference = snapshot.sales[rows, start : start + steps].sum(axis=1)
     reference[snapshot.first_sale[rows] > start] = np.nan
-    return list(outlook.changed(DeviationKind.LAST_YEAR, reference, steps))
+    return list(outlook.deviating_nodes(DeviationKind.LAST_YEAR, reference, steps))
 
 
 def find_recent(outlook: Outlook) -> list[Deviation]:
     """Compare the forecast with the mean of the recent same weekdays."""
     reference = outlook.usual().sum(axis=1)
-    return list(outlook.changed(DeviationKind.RECENT, reference, outlook.steps))
+    return list(outlook.deviating_nodes(DeviationKind.RECENT, reference, outlook.steps))
 
 
 def find_new_series(outlook: Outlook) -> list[Deviation]:

@@ -43,7 +43,7 @@ The graph adds its trees in float32, which causes less than a tenth of this.
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 _LOCK = Lock()
-"""Held while a booster is loaded or runs: LightGBM's users report races between predictions of
+"""Lock while a booster is loaded or runs: LightGBM's users report races between predictions of
 one booster in several threads, and one at a time is enough here."""
 
 Floats = NDArray[np.float64]

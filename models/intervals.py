@@ -223,7 +223,7 @@ class Intervals:
 
     @property
     def has_paths(self) -> bool:
-        """Whether intervals of sums over days can be computed; older bundles have no paths."""
+        """True if intervals of sums over days can be computed; older bundles have no paths."""
         return all(table.has_paths for table in self._tables)
 
     def bounds_of_sums(
@@ -253,8 +253,8 @@ class Intervals:
         # days' bounds (too wide) nor that of independent days (too narrow). A residual path is what
         # really followed an origin, day by day: scaled to the node and added to its forecast, it
         # is a possible future, and the quantiles of the sums of many such futures are the bounds.
-        # A new series has no such path: analogues are wrong about its level, on all days alike, so
-        # that the bounds of its days do add up.
+        # A new series has no such path: analogues are wrong about its level, by the same share on
+        # all days, so that the bounds of its days do add up.
         totals = np.add.reduceat(mean, starts, axis=1)
         tails = [(1 - nominal / 100) / 2 for nominal in nominals]
         shares = [*tails, *(1 - tail for tail in tails)]

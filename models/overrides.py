@@ -70,7 +70,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Effect:
-    """What one override did to the forecast of its node, by day; each of shape (n,).
+    """Change of a node's forecast by one override, by day; arrays have the shape (n,).
 
     Attributes:
         at: positions of its days in the forecast.

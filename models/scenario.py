@@ -22,7 +22,7 @@ from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
 from features.data.specification import Kind, Specification
 from features.matrix import Covariates, known_covariates
-from features.state import State, state_at
+from features.state import PastState, state_at
 from models.engine import ForecastEngine
 
 HOLIDAY = "holiday"
@@ -128,7 +128,7 @@ class ScenarioRows:
         altered: the scenario's rows where `changed`, node by node; shape (n, features).
     """
 
-    state: State
+    state: PastState
     baseline: Floats
     changed: NDArray[np.bool_]
     altered: Floats
@@ -202,7 +202,7 @@ def scenario_rows(
         else:
             adjusted = with_values(adjusted, bottoms, adjustment)
 
-    def rows(state: State, covariates: Covariates) -> Floats:
+    def rows(state: PastState, covariates: Covariates) -> Floats:
         flat = engine.rows(state, covariates, horizons)
         return flat.reshape(-1, len(horizons), flat.shape[1])
 

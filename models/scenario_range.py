@@ -72,7 +72,7 @@ def find_unseen_values(
 
 
 def _find_unseen_holiday(snapshot: Snapshot, adjustment: Adjustment) -> Iterator[ScenarioWarning]:
-    """Warn of a holiday that lies in the days ahead alone."""
+    """Warn of a holiday that occurs only in the days ahead."""
     name = cast(str | None, adjustment.value)
     if name is not None and name not in snapshot.calendar.names[: snapshot.n_days]:
         detail = (

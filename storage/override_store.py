@@ -226,7 +226,7 @@ class OverrideStore:
 def _read_state(connection: Connection, now: datetime) -> PlanState:
     # Three indexed look-ups. If a change is committed between the first two, the revision is the
     # later of them, and all changes up to it are committed, because a lock orders them. So the
-    # revision alone says which rows are meant, and later reads select by it.
+    # revision says which rows are meant, and later reads select by it.
     changes = [
         change
         for column, time in (
@@ -244,13 +244,13 @@ def _read_state(connection: Connection, now: datetime) -> PlanState:
     expired = connection.execute(
         select(func.count())
         .select_from(OVERRIDES)
-        .where(_known(revision), OVERRIDES.c.expires_at <= now)
+        .where(_in_force_at(revision), OVERRIDES.c.expires_at <= now)
     ).scalar_one()
     digest = hashlib.sha256(f"{revision} {changed_at} {expired}".encode()).hexdigest()
     return PlanState(revision, now, digest[:32])
 
 
-def _known(revision: int) -> ColumnElement[bool]:
+def _in_force_at(revision: int) -> ColumnElement[bool]:
     """Return the condition that an override is made and not withdrawn at a revision."""
     withdrawn = OVERRIDES.c.withdrawn_revision
     return and_(
@@ -261,7 +261,7 @@ def _known(revision: int) -> ColumnElement[bool]:
 
 def _standing(state: PlanState) -> ColumnElement[bool]:
     expires = OVERRIDES.c.expires_at
-    return and_(_known(state.revision), or_(expires.is_(None), expires > state.at))
+    return and_(_in_force_at(state.revision), or_(expires.is_(None), expires > state.at))
 
 
 def _conditions(wanted: OverrideFilter, now: datetime) -> list[ColumnElement[bool]]:

@@ -54,7 +54,7 @@ class StatisticalDay:
 
 @dataclass(frozen=True, slots=True)
 class PlannedDay:
-    """What the override did on one day, when it was made.
+    """Effect of an override on one day, at the time when it was made.
 
     Attributes:
         value: operand of the day: units, or a factor.

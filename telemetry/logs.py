@@ -37,8 +37,8 @@ _SHARED: tuple[Processor, ...] = (
 def configure_logging(level: str) -> None:
     """Send our own log lines and those of libraries to standard error in one format.
 
-    Our own are written by structlog alone, at a tenth of the cost of `logging`, which would cost
-    more than the rest of a short request. Those of libraries, warnings, and uncaught exceptions
+    Our own are written by structlog without `logging`, which takes ten times as long: more than
+    the rest of a short request. Those of libraries, warnings, and uncaught exceptions
     of any thread go through one formatter.
     """
     handler = logging.StreamHandler(sys.stderr)

@@ -16,7 +16,8 @@ from filelock import FileLock
 from errors import Problem
 from features.contract import Contract, contract_of
 from features.data.build import build_snapshot
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.tables import read_tables
 from features.matrix import MatrixBuilder
 from models.bundle import Bundle, load_bundle

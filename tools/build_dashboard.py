@@ -5,8 +5,8 @@
     .venv/bin/python tools/build_dashboard.py --optional  # a failure is one line, not an error
 
 The build runs in a copy of the sources below .venv, whose packages stay for the next build: the
-`node_modules` of whoever works on the dashboard are left alone, and a build that is killed leaves
-the last one in place. Imports the standard library only, so that the check whether there is
+`node_modules` of dashboard/ are not touched, and a build that is killed leaves the last one in
+place. Imports the standard library only, so that the check whether there is
 anything to do takes a moment.
 """
 
@@ -210,7 +210,7 @@ def check_document(built: Path) -> None:
 
 
 def replace_folder(new: Path, destination: Path) -> None:
-    """Put a folder in the place of another one; whoever is killed meanwhile leaves no half."""
+    """Replace a folder by a new one; a process that is killed meanwhile leaves the old one."""
     for left in destination.parent.glob(f"{_STAGING}*"):
         shutil.rmtree(left)
     with tempfile.TemporaryDirectory(prefix=_STAGING, dir=destination.parent) as staging:

@@ -46,7 +46,7 @@ def find_block(text: str, example: Example) -> str:
                 return block
         except orjson.JSONDecodeError:
             continue  # a fragment of JSON, which is no example
-    raise SystemExit(f"the answer of {example.url} is not found")
+    raise SystemExit(f"the answer of {example.url} is not in the page")
 
 
 def update_values(example: Any, actual: Any) -> Any:

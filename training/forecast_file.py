@@ -25,7 +25,8 @@ from features.data.cells import safe_cell
 from features.data.findings import OnReport
 from features.data.hierarchy import Hierarchy
 from features.data.reading.layout import STANDARD, TableLayout
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.tables import check_reach, last_id, read_tables
 from features.state import check_days
 from models.bundle import read_specification

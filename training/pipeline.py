@@ -23,7 +23,8 @@ from features.contract import Contract, contract_of
 from features.data.build import build_snapshot
 from features.data.findings import OnReport
 from features.data.reading.layout import STANDARD, TableLayout
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.specification import Expect, Specification
 from features.data.tables import CheckedTables, read_tables
 from features.matrix import MatrixBuilder

@@ -26,7 +26,7 @@ class PlannedStep(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Step:
+class ReportedStep:
     """A step that begins or has ended, as reported.
 
     Attributes:
@@ -51,24 +51,24 @@ class Step:
 class Reporter(Protocol):
     """Interface that displays the progress of a long task."""
 
-    def start(self, step: Step) -> None:
+    def start(self, step: ReportedStep) -> None:
         """Show that a step begins."""
 
     def advance(self, done: int, total: int) -> None:
         """Show that the step has done `done` of `total` parts."""
 
-    def end(self, step: Step, seconds: float) -> None:
+    def end(self, step: ReportedStep, seconds: float) -> None:
         """Show that a step has ended, after so many seconds."""
 
 
 class NullReporter:
     """Reporter that displays nothing."""
 
-    def start(self, step: Step) -> None: ...
+    def start(self, step: ReportedStep) -> None: ...
 
     def advance(self, done: int, total: int) -> None: ...
 
-    def end(self, step: Step, seconds: float) -> None: ...
+    def end(self, step: ReportedStep, seconds: float) -> None: ...
 
 
 @dataclass
@@ -110,11 +110,11 @@ class Clock:
         self._planned = None
         return PlannedStep(name)
 
-    def _make_step(self, name: str, *current: PlannedStep) -> Step:
+    def _make_step(self, name: str, *current: PlannedStep) -> ReportedStep:
         if self._planned is None:
-            return Step(name, self._number)
+            return ReportedStep(name, self._number)
         remaining = self._estimate_seconds([*current, *self._planned])
-        return Step(name, self._number, self._number + len(self._planned), remaining)
+        return ReportedStep(name, self._number, self._number + len(self._planned), remaining)
 
     def _estimate_seconds(self, steps: Sequence[PlannedStep]) -> float | None:
         seconds = 0.0

@@ -25,7 +25,7 @@ class Plain(GenerateJsonSchema):
         return False
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Describe a field that may be left out by its values alone.
+        """Describe a field that may be left out by its values, without null.
 
         The server accepts null for it too, with the same meaning as leaving it out. A schema that
         said so would give generated clients a third state without a meaning of its own.

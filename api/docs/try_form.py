@@ -1,4 +1,4 @@
-"""The form with which the page of calls sends one: its parameters and an example body."""
+"""Forms of the page /docs that call an operation: its parameters and an example body."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MINIMAL_VALUES: Mapping[str, Any] = {
 def form_of(
     method: str, path: str, operation: Mapping[str, Any], components: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the values with which the page's template renders the form of an operation."""
+    """Return the variables of the template that renders the form of an operation."""
     content = operation.get("requestBody", {}).get("content", {})
     return {
         "method": method.upper(),

@@ -192,12 +192,12 @@ def _entry_of(snapshot: Snapshot, deviation: Deviation) -> ExceptionEntry:
 def _describe_last_year(snapshot: Snapshot, deviation: Deviation) -> str:
     year = snapshot.step.year
     before = _span(snapshot, deviation.first - year, deviation.last - year)
-    return f"{_forecast_text(snapshot, deviation)}, {_compared(deviation)} sold {before}."
+    return f"{_forecast_text(snapshot, deviation)}, {_change_text(deviation)} sold {before}."
 
 
 def _describe_recent(snapshot: Snapshot, deviation: Deviation) -> str:
     return (
-        f"{_forecast_text(snapshot, deviation)}, {_compared(deviation)} that the mean "
+        f"{_forecast_text(snapshot, deviation)}, {_change_text(deviation)} that the mean "
         f"{_recent_text(snapshot)} adds up to."
     )
 
@@ -228,7 +228,7 @@ def _describe_promotion(snapshot: Snapshot, deviation: Deviation) -> str:
     return (
         f"{deviation.covariate} is planned for {ahead} of the days of its series "
         f"{_days_text(snapshot, deviation)}, after {before} in the {recent} before. "
-        f"Forecast: {_number(deviation.forecast)} units, {_compared(deviation)} that the mean "
+        f"Forecast: {_number(deviation.forecast)} units, {_change_text(deviation)} that the mean "
         f"{_recent_text(snapshot)} adds up to."
     )
 
@@ -258,7 +258,7 @@ def _forecast_text(snapshot: Snapshot, deviation: Deviation) -> str:
     return f"Forecast: {_number(deviation.forecast)} units {_days_text(snapshot, deviation)}"
 
 
-def _compared(deviation: Deviation) -> str:
+def _change_text(deviation: Deviation) -> str:
     """Return a comparison such as "25 % more than the 1,200"."""
     reference = _number(deviation.reference)
     if deviation.change is None:

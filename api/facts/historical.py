@@ -10,9 +10,9 @@ from starlette.responses import Response
 from api.forecasts.day_table import DATE, NODE, UNITS, key_columns, key_of_node, keys_of_levels
 from api.forecasts.nodes import node_row
 from api.http.operation import operation
-from api.http.representation import encode_table, preferred, respond
+from api.http.representation import encode_table, preferred_form, respond
 from api.http.responses import body_of, reference
-from api.http.tables import Kind, Table, none_for_nan, retailer_columns
+from api.http.tables import ColumnKind, Table, none_for_nan, retailer_columns
 from api.http.tags import Tag
 from api.schemas.facts import HistoricalAnswer, PastDay
 from api.schemas.requests import HistoricalRequest
@@ -40,7 +40,7 @@ async def historical(
     engine = forecaster.release.engine
     row = node_row(engine.snapshot, payload)
     answer = _answer_of(engine.snapshot, row, payload)
-    form = preferred(request, engine)
+    form = preferred_form(request, engine)
     if form.media_type == JSON:
         return respond(form, body_of(answer))
     table = _table_of(engine.snapshot.hierarchy, row, answer)
@@ -83,7 +83,7 @@ def _table_of(hierarchy: Hierarchy, row: int, answer: HistoricalAnswer) -> Table
     names = [*answer.days[0].covariates]  # there is a day: a span without any is refused
     columns = (*NODE, *key_columns(keys), DATE, UNITS)
     taken = {column.name for column in columns}
-    covariates = retailer_columns(names, Kind.NUMBER, taken=taken, member="covariates")
+    covariates = retailer_columns(names, ColumnKind.NUMBER, taken=taken, member="covariates")
     key = key_of_node(hierarchy, row, keys)
     rows = [
         [answer.node, answer.level, *key, day.date, day.units, *day.covariates.values()]

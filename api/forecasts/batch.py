@@ -28,7 +28,7 @@ from api.forecasts.predict import node_answers
 from api.http.negotiation import negotiate
 from api.http.operation import operation
 from api.http.parsing import read_json
-from api.http.representation import preferred, representation_of, respond
+from api.http.representation import preferred_form, representation_of, respond
 from api.http.responses import body_of
 from api.http.tables import TABLE_TYPES
 from api.http.tags import Tag
@@ -58,7 +58,7 @@ async def predict_batch(forecaster: Forecaster, planning: Planning, request: Req
     """Forecast many series, each with a result or a problem; as JSON, or as a table."""
     if media_type_of(request.scope) == CSV:
         return await _predict_rows(forecaster, planning, request)
-    form = preferred(request, forecaster.release.engine)
+    form = preferred_form(request, forecaster.release.engine)
     payload = await read_json(request, BatchRequest, or_else=CSV)
     count = len(payload.predictions)
     if count > MAX_ITEMS:

@@ -33,28 +33,28 @@ class Changes:
     """Changes of every node's forecast, in a scenario or by an override.
 
     Attributes:
-        predicted: nodes whose own rows were altered, shape (nodes,).
+        altered: nodes whose feature rows differ between the two, shape (nodes,).
         baseline, scenario, delta: units, shape (nodes, days). Deltas are those of the bottom
             series added up, so that they add up even where they are small beside the forecasts.
     """
 
     hierarchy: Hierarchy
-    predicted: NDArray[np.bool_]
+    altered: NDArray[np.bool_]
     baseline: NDArray[np.float64]
     scenario: NDArray[np.float64]
     delta: NDArray[np.float64]
 
     @classmethod
-    def of(
+    def between(
         cls,
         hierarchy: Hierarchy,
         baseline: NDArray[np.float64],
         scenario: NDArray[np.float64],
-        predicted: NDArray[np.bool_],
+        altered: NDArray[np.bool_],
     ) -> Changes:
-        """Return the changes from one coherent forecast to another."""
+        """Return the changes from one coherent forecast to another, each of shape (nodes, days)."""
         delta = hierarchy.aggregate((scenario - baseline)[hierarchy.n_upper :])
-        return cls(hierarchy, predicted, baseline, scenario, delta)
+        return cls(hierarchy, altered, baseline, scenario, delta)
 
     def days(self, snapshot: Snapshot, window: ForecastWindow, row: int) -> list[DayChange]:
         values = (self.baseline[row], self.scenario[row], self.delta[row])
@@ -85,13 +85,13 @@ class Changes:
     def moved_by_reconciliation(self) -> list[str]:
         """Return the ids of bottom series that moved although their own rows are unaltered."""
         allowed = _ROUNDING * np.maximum(self.baseline, 1)
-        moved = (np.abs(self.delta) > allowed).any(axis=1) & ~self.predicted
+        moved = (np.abs(self.delta) > allowed).any(axis=1) & ~self.altered
         moved[: self.hierarchy.n_upper] = False
         return [self.hierarchy.nodes[row].id for row in np.flatnonzero(moved)]
 
     def moved_by_shared_features(self, row: int) -> int:
         """Return the number of bottom series with altered rows that are not below a node."""
-        own = self.predicted[self.hierarchy.n_upper :].copy()
+        own = self.altered[self.hierarchy.n_upper :].copy()
         own[bottoms_below(self.hierarchy, row)] = False
         return int(own.sum())
 

@@ -15,7 +15,7 @@ from api.forecasts.days import DayForecasts, Prediction, day_forecasts_of
 from api.forecasts.nodes import RequestedNode
 from api.forecasts.windows import ForecastWindow
 from api.http.responses import basis_of
-from api.http.tables import Column, Kind, Row, none_for_nan, retailer_columns
+from api.http.tables import Column, ColumnKind, Row, none_for_nan, retailer_columns
 from api.schemas.requests import Period, SimpleRequest
 from errors import Code, Problem
 from features.data.hierarchy import Hierarchy
@@ -23,26 +23,26 @@ from features.data.specification import BOTTOM
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 from models.serving.forecaster import Forecaster
 
-NODE = (Column("node", Kind.TEXT), Column("level", Kind.TEXT))
-DATE = Column("date", Kind.DAY)
-UNITS = Column("units", Kind.NUMBER)
-_PREDICTION = Column("prediction", Kind.NUMBER)
-STATISTICAL = Column("statistical", Kind.NUMBER)
+NODE = (Column("node", ColumnKind.TEXT), Column("level", ColumnKind.TEXT))
+DATE = Column("date", ColumnKind.DAY)
+UNITS = Column("units", ColumnKind.NUMBER)
+_PREDICTION = Column("prediction", ColumnKind.NUMBER)
+STATISTICAL = Column("statistical", ColumnKind.NUMBER)
 _BASIS = (
-    Column("actual", Kind.NUMBER),
-    Column("origin", Kind.DAY),
-    Column("method", Kind.TEXT),
-    Column("in_sample", Kind.BOOLEAN),
-    Column("degraded", Kind.BOOLEAN),
+    Column("actual", ColumnKind.NUMBER),
+    Column("origin", ColumnKind.DAY),
+    Column("method", ColumnKind.TEXT),
+    Column("in_sample", ColumnKind.BOOLEAN),
+    Column("degraded", ColumnKind.BOOLEAN),
 )
-ROW = Column("row", Kind.INTEGER)
-PROBLEM = (Column("code", Kind.TEXT), Column("detail", Kind.TEXT))
+ROW = Column("row", ColumnKind.INTEGER)
+PROBLEM = (Column("code", ColumnKind.TEXT), Column("detail", ColumnKind.TEXT))
 
 
 def bound_columns(nominals: Sequence[int]) -> tuple[Column, ...]:
     """Return the columns of the bounds of intervals."""
     sides = (f"{side}_{nominal}" for nominal in nominals for side in ("lower", "upper"))
-    return tuple(Column(name, Kind.NUMBER) for name in sides)
+    return tuple(Column(name, ColumnKind.NUMBER) for name in sides)
 
 
 _EVERY_BOUND = bound_columns(range(MIN_NOMINAL, MAX_NOMINAL + 1))
@@ -59,7 +59,7 @@ def keys_of_levels(hierarchy: Hierarchy) -> tuple[str, ...]:
 
 def key_columns(keys: Sequence[str]) -> tuple[Column, ...]:
     """Return the columns of a table for the columns of levels."""
-    return retailer_columns(keys, Kind.TEXT, taken=_OWN, member="series")
+    return retailer_columns(keys, ColumnKind.TEXT, taken=_OWN, member="series")
 
 
 def key_of_node(hierarchy: Hierarchy, row: int, keys: Sequence[str]) -> list[str | None]:
@@ -135,7 +135,7 @@ class DayTable:
         return [node.id, node.level, *key] if self.whole else key
 
     def _numbers(self, days: DayForecasts) -> list[list[Row]]:
-        """Return the numbers by node and day; None for those that other nodes alone have."""
+        """Return the numbers by node and day; None for those that only other nodes have."""
         if tuple(days.nominals) == self.nominals and days.adjusted == self.adjusted:
             same: list[list[Row]] = days.values.tolist()
             return same

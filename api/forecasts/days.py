@@ -131,7 +131,7 @@ class DayForecasts:
     def _fill_templates(self) -> list[orjson.Fragment]:
         """Encode one list of days with a placeholder for each number, and fill it once per node.
 
-        Days of one window differ in their numbers alone, which orjson encodes as one array. For a
+        Days of one window differ in their numbers only, which orjson encodes as one array. For a
         hundred series that takes a third of the time of building and encoding 1,500 objects.
         """
         # The template is what `_build_objects` would yield, encoded with the text "%b" for every
@@ -156,7 +156,7 @@ class DayForecasts:
         ]
 
     def _day_builder(self) -> Callable[[date, Sequence[Any], Any], DayDocument]:
-        """Return the function that builds the object of a day, which alone defines its members."""
+        """Return the function that builds the object of a day; it defines its members."""
         sides = [f"{side}_{each}" for each in self.nominals for side in ("lower", "upper")]
         names = ("prediction", *(("statistical",) if self.adjusted else ()), *sides)
         first = self.first_bound

@@ -20,7 +20,7 @@ from api.forecasts.windows import ForecastWindow, previous_days, window_of
 from api.http.operation import Computation, operation
 from api.http.pricing import INTERVALS_OF_A_UNIT, cost_of_origin, is_past
 from api.http.responses import reference
-from api.http.tables import Column, Kind, Table
+from api.http.tables import Column, ColumnKind, Table
 from api.http.tags import Tag
 from api.schemas.forecasts import HierarchyAnswer, NodeForecast, PredictionInterval
 from api.schemas.requests import HierarchyQuery
@@ -100,16 +100,16 @@ def _intervals_of(
 
 
 _COLUMNS = (
-    Column("node", Kind.TEXT),
-    Column("parent", Kind.TEXT),
-    Column("level", Kind.TEXT),
-    Column("name", Kind.TEXT),
-    Column("date", Kind.DAY),
-    Column("horizon", Kind.INTEGER),
-    Column("prediction", Kind.NUMBER),
-    Column("previous_date", Kind.DAY),
-    Column("previous", Kind.NUMBER),
-    Column("trend", Kind.NUMBER),
+    Column("node", ColumnKind.TEXT),
+    Column("parent", ColumnKind.TEXT),
+    Column("level", ColumnKind.TEXT),
+    Column("name", ColumnKind.TEXT),
+    Column("date", ColumnKind.DAY),
+    Column("horizon", ColumnKind.INTEGER),
+    Column("prediction", ColumnKind.NUMBER),
+    Column("previous_date", ColumnKind.DAY),
+    Column("previous", ColumnKind.NUMBER),
+    Column("trend", ColumnKind.NUMBER),
 )
 
 

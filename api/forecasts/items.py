@@ -230,7 +230,7 @@ def build_results(
         built: Sequence[Result | Problem]
         try:
             built = make(forecaster, window, requested, of_origin.of(requested, window))
-        except Problem as problem:  # of what the items of the group ask alike
+        except Problem as problem:  # of parameters that all items of the group share
             built = [problem.as_value()] * len(items)
         results |= {number: result for (number, _), result in zip(items, built, strict=True)}
     return [results[number] for number in range(len(planned))]

@@ -23,7 +23,7 @@ from storage.overrides import OverrideState, StoredOverride
 
 @dataclass(frozen=True)
 class Today:
-    """What answers about overrides are made of, beside their records.
+    """The forecast and the time from which answers about overrides are built.
 
     Attributes:
         forecast: whole forecast of the newest origin, with the overrides that stand.

@@ -69,7 +69,7 @@ class Draft:
         """Return the changes of every node on the days of the override."""
         days = self.window.horizons - 1
         before, after = self.before.result[:, days], self.after.result[:, days]
-        return Changes.of(hierarchy, before, after, np.zeros(len(hierarchy), dtype=np.bool_))
+        return Changes.between(hierarchy, before, after, np.zeros(len(hierarchy), dtype=np.bool_))
 
 
 async def draft_override(

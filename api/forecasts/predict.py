@@ -14,7 +14,7 @@ from api.forecasts.day_table import DayTable, keys_of_levels
 from api.forecasts.days import COMPUTED, Prediction, day_forecasts_of, forecast, forecast_base
 from api.forecasts.nodes import RequestedNode, bottom_row, node_row, row_of_values
 from api.forecasts.periods import period_forecasts_of
-from api.forecasts.rows import Row, filled_row, whole_row
+from api.forecasts.rows import Row, fill_row, whole_row
 from api.forecasts.windows import ForecastWindow, window_of
 from api.http.operation import Computation, operation
 from api.http.pricing import charge, cost_of_origin, is_past
@@ -178,7 +178,7 @@ async def predict(forecaster: Forecaster, payload: RowRequest, request: Request)
         window = window_of(snapshot, payload.date, 1)
         await charge(request, cost_of_origin(snapshot, window))
         known = await anyio.to_thread.run_sync(_row_from_snapshot, forecaster, node, window)
-        row = filled_row(contract, payload.features, known, reach=reach)
+        row = fill_row(contract, payload.features, known, reach=reach)
         filled = [name for name in contract.names if name not in payload.features]
         origin = snapshot.date_at(window.origin)
     units = await forecast_base(forecaster, row[None])

@@ -67,7 +67,7 @@ def whole_row(
                 ]
             )
         zeros = np.zeros(len(names), dtype=np.float32)
-        return filled_row(contract, features, zeros, reach=reach)
+        return fill_row(contract, features, zeros, reach=reach)
     if len(features) != len(names):
         detail = (
             f"The array has {len(features)} values; {len(names)} are expected, in the order of "
@@ -111,7 +111,7 @@ def _column_bounds(
     return least, most, whole
 
 
-def filled_row(contract: Contract, features: Mapping[str, Any], base: Row, *, reach: int) -> Row:
+def fill_row(contract: Contract, features: Mapping[str, Any], base: Row, *, reach: int) -> Row:
     """Return the row `base` with the values of some names replaced.
 
     Args:

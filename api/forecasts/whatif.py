@@ -43,7 +43,7 @@ async def whatif(forecaster: Forecaster, payload: WhatifRequest) -> Computation[
 
     async def compute() -> WhatifAnswer:
         adjustments, compared = await _compare(forecaster, window, row, payload.adjustments)
-        changes = Changes.of(
+        changes = Changes.between(
             snapshot.hierarchy, compared.baseline, compared.scenario, compared.predicted
         )
         warnings = await anyio.to_thread.run_sync(

@@ -15,7 +15,7 @@ from api.forecasts.planning import Planning
 from api.http.operation import Computation, Operation, is_adjustable, is_model
 from api.http.parsing import read_json, read_query
 from api.http.pricing import charge
-from api.http.representation import ONLY_JSON, Representation, preferred
+from api.http.representation import ONLY_JSON, Representation, preferred_form
 from api.http.response_cache import LARGE, CacheableRequest, ResponseCache
 from api.http.responses import json_response, json_response_with_etag
 from middleware.deadline import SECONDS, DeadlineMiddleware
@@ -114,7 +114,7 @@ class _CachedEndpoint(_Endpoint):
         request = Request(scope, receive, send)
         parts = self._look_up_parts()
         engine = parts[self._forecaster_name].release.engine
-        form = preferred(request, engine) if self._operation.tables else ONLY_JSON
+        form = preferred_form(request, engine) if self._operation.tables else ONLY_JSON
         cacheable = await self._cache.cacheable_request(
             engine.version, self._operation.path, request, form
         )

@@ -35,7 +35,7 @@ class Computation(Generic[T]):
     Attributes:
         compute: returns the content of the answer; an exception of it is not cached.
         cost: units beside the operation's flat cost, charged for a cached answer, too.
-        shared: whether computing takes so long that the cache of all workers is asked first.
+        shared: whether computing takes so long that the shared cache is looked in first.
         table: returns the answer as a table, of an operation that has `tables`.
     """
 
@@ -69,7 +69,7 @@ class Operation:
             does not act again, and answers with 200 instead of `status`.
         accepts_csv: whether the body may be `text/csv` instead of JSON.
         tables: whether the answer is a table for clients that prefer one (see `api.http.tables`).
-        etag: whether the answer has an ETag, because it changes with model and data alone.
+        etag: whether the answer has an ETag, because it depends on model and data only.
         quiet: whether successes are logged at debug level.
         error_codes: codes of the handler, in addition to those that the other attributes imply.
     """

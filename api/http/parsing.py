@@ -25,7 +25,7 @@ _LONGEST_NAME = 100
 _MOST_BYTES = 4 * MIB  # without `middleware.body_limit`, as in tests
 
 
-async def sent_body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
     """Return the whole body, which is read at the first call and stored with the request.
 
     Starlette's reader is a chain of generators, which for the one message of a small body cost
@@ -63,7 +63,7 @@ async def read_json(request: Request, model: type[Model], *, or_else: str = "") 
             f"The body is {shorten(media_type)!r}; send it as {JSON}"
             + (f" or {or_else}." if or_else else "."),
         )
-    body = await sent_body(request)
+    body = await read_body(request)
     max_bytes = context_of(request.scope).max_body_bytes or _MOST_BYTES
     return validate_document(await parse_json(body, max_bytes), model)
 

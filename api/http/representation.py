@@ -44,7 +44,7 @@ ONLY_JSON = Representation(JSON, JSON.encode())
 _JSON_BESIDE_TABLES = Representation(JSON, JSON.encode(), (VARY,))
 
 
-def preferred(request: Request, engine: ForecastEngine) -> Representation:
+def preferred_form(request: Request, engine: ForecastEngine) -> Representation:
     """Return the form that a request prefers, of an operation that has all of them."""
     media_type = negotiate(request.scope, (JSON, *TABLE_TYPES))
     return representation_of(media_type, engine)

@@ -1,4 +1,4 @@
-"""Responses from the answer cache: a successful body depends on model, data and request alone.
+"""Responses from the answer cache: a successful body depends on model, data and request only.
 
 In front of that cache, whose keys are made of validated requests, are two of this module. One maps
 the bytes of a request to the key of its answer, so that a repeated request is answered without
@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from api.http.negotiation import negotiate_coding
 from api.http.operation import Computation
-from api.http.parsing import sent_body
+from api.http.parsing import read_body
 from api.http.pricing import charge
 from api.http.representation import RawResponse, Representation, encode_table
 from api.http.responses import REVALIDATE, Raw, body_of, etag_matches, etag_of
@@ -96,7 +96,7 @@ class ResponseCache:
                 return None
             if name == b"content-type" and not media_type:  # the first counts, as when it is read
                 media_type = value
-        body = await sent_body(request)
+        body = await read_body(request)
         query = scope["query_string"]
         if len(body) + len(query) + len(media_type) > LONGEST:
             return None
@@ -139,7 +139,7 @@ class ResponseCache:
         For a client that sends ``Cache-Control: no-cache`` it is computed.
 
         Args:
-            cacheable: by which the same request is found from now on.
+            cacheable: under which the same request hits the cache from now on.
         """
 
         async def body() -> bytes:

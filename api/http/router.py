@@ -22,7 +22,7 @@ _NO_PAGES: Mapping[str, Match] = MappingProxyType({})
 
 
 class Endpoint(NamedTuple):
-    """What answers one method of a path, and what it requires.
+    """The handler of one method of a path, and its policy.
 
     Attributes:
         policy: its `route` is the path, a template such as `/admin/keys/{id}`.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from api.http.tables import Column, Kind, Row, Table, known_day
+from api.http.tables import Column, ColumnKind, Row, Table, known_day
 from middleware.headers import PARQUET
 
 if TYPE_CHECKING:
@@ -27,18 +27,18 @@ def frame_of(columns: Sequence[Column], rows: Sequence[Row]) -> pl.DataFrame:
     import polars as pl  # see the module's docstring
 
     types = {
-        Kind.INTEGER: pl.Int64,
-        Kind.NUMBER: pl.Float64,
-        Kind.TEXT: pl.String,
-        Kind.DAY: pl.Date,
-        Kind.BOOLEAN: pl.Boolean,
+        ColumnKind.INTEGER: pl.Int64,
+        ColumnKind.NUMBER: pl.Float64,
+        ColumnKind.TEXT: pl.String,
+        ColumnKind.DAY: pl.Date,
+        ColumnKind.BOOLEAN: pl.Boolean,
     }
     by_column: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(columns)
     return pl.DataFrame(
         [
             pl.Series(
                 column.name,
-                list(map(known_day, values)) if column.kind is Kind.DAY else values,
+                list(map(known_day, values)) if column.kind is ColumnKind.DAY else values,
                 dtype=types[column.kind],
                 strict=True,
             )

@@ -1,4 +1,4 @@
-"""Answers as tables: the columns and rows that CSV, Parquet and Arrow show alike."""
+"""Answers as tables: the columns and rows that CSV, Parquet and Arrow have in common."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TABLE_TYPES = (CSV, PARQUET, ARROW)
 """Media types of tables."""
 
 
-class Kind(Enum):
+class ColumnKind(Enum):
     """Type of a column's values; None is a value that is not known in any of them."""
 
     INTEGER = auto()
@@ -34,7 +34,7 @@ class Column(NamedTuple):
     """A column of a table."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
 
 
 Row = Sequence[Any]
@@ -59,14 +59,14 @@ class Table:
 
 
 def retailer_columns(
-    names: Iterable[str], kind: Kind, *, taken: Container[str], member: str
+    names: Iterable[str], kind: ColumnKind, *, taken: Container[str], member: str
 ) -> tuple[Column, ...]:
     """Return columns that have the names of a retailer's own.
 
     Args:
         taken: names of the table's other columns.
         member: of the JSON answer that has these values. A name that is taken is written as a
-            path, such as `series.code`: two columns of one name cannot be told apart.
+            path, such as `series.code`: two columns of one name could not be distinguished.
     """
     return tuple(Column(f"{member}.{name}" if name in taken else name, kind) for name in names)
 

@@ -24,7 +24,7 @@ import orjson
 import polars as pl
 from numpy.typing import NDArray
 
-from features.data import snapshot as layout
+from features.data import snapshot_files as layout
 from features.data.calendar import Holiday
 from features.data.closures import (
     CLOSED,
@@ -39,7 +39,8 @@ from features.data.hierarchy import Hierarchy
 from features.data.history import Cells, with_estimates
 from features.data.outliers import plan_outliers, sales_outliers, value_outliers
 from features.data.returns import without_returns
-from features.data.snapshot import SnapshotFacts, dump_rows
+from features.data.snapshot import SnapshotFacts
+from features.data.snapshot_files import dump_rows
 from features.data.specification import Covariate, Kind, Missing
 from features.data.step import Step
 from features.data.table_report import write_report
@@ -214,10 +215,10 @@ class _Panel:
         if not covariate.known_ahead:
             return self._past_only(covariate)
         if covariate.table == self._specification.sales:
-            return self._planned(covariate)
-        return self._dated(covariate)
+            return self._read_planned(covariate)
+        return self._read_dated(covariate)
 
-    def _planned(self, covariate: Covariate) -> NDArray[np.float32]:
+    def _read_planned(self, covariate: Covariate) -> NDArray[np.float32]:
         """Return a covariate of the tables of sales and of days ahead, shape (series, days)."""
         pooled, value = self._specification.pooled, _values_of(covariate)
         out = np.full((self._series.height, self._reach), np.nan, dtype=np.float32)
@@ -234,11 +235,11 @@ class _Panel:
                 out[tuple(axis[wrong.to_numpy()] for axis in part.cells)] = np.nan
         return out
 
-    def _dated(self, covariate: Covariate) -> NDArray[np.float32]:
+    def _read_dated(self, covariate: Covariate) -> NDArray[np.float32]:
         """Return a covariate of a table of its own that is known ahead, shape (series, days)."""
         grid = self._grid(covariate, self._reach)
         if covariate.kind.adds_up:
-            grid = self._without_gaps(covariate, grid)
+            grid = self._fill_gaps(covariate, grid)
         group = self.hierarchy.group_of(*covariate.by)
         return np.asarray(grid[group], dtype=np.float32)
 
@@ -246,7 +247,7 @@ class _Panel:
         """Return a covariate of which only the past is known, shape (groups, days)."""
         if covariate.table != self._specification.sales:
             grid = self._grid(covariate, self.n_days)
-            return grid if covariate.value is None else self._without_gaps(covariate, grid)
+            return grid if covariate.value is None else self._fill_gaps(covariate, grid)
         out = np.full((self._series.height, self.n_days), np.nan, dtype=np.float32)
         _fill(out, self._known[:1], _values_of(covariate))
         # groups of series are numbered by their natural order, rows of the panel are not
@@ -254,7 +255,7 @@ class _Panel:
         ordered[self.hierarchy.group_of(*self._specification.series)] = out
         return ordered
 
-    def _without_gaps(self, covariate: Covariate, grid: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _fill_gaps(self, covariate: Covariate, grid: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return a grid with 0 on the days without a row, up to the last day of the table."""
         last = self._tables.table(covariate.table).select(self._day_of_row.max()).item()
         gaps = np.isnan(grid) & (np.arange(grid.shape[1]) <= last)

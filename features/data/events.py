@@ -16,6 +16,7 @@ from features.data.calendar import EVENT, LOCAL, NATIONAL, REGIONAL
 from features.data.findings import SPECIFICATION, Finding, Report, Severity
 from features.data.reading.schema import DATE, EVENT_KIND, EVENT_KINDS, EVENT_NAME, HOLIDAY_COLUMNS
 from features.data.specification import Specification
+from features.data.stated import RETAILER_FILE
 
 if TYPE_CHECKING:
     from holidays import HolidayBase
@@ -43,7 +44,7 @@ def check_country(specification: Specification, report: Report) -> bool:
         Finding(
             Severity.ERROR,
             SPECIFICATION,
-            "retailer.yaml",
+            RETAILER_FILE,
             message,
             column="calendar.country",
             value=country,
@@ -73,7 +74,7 @@ def warn_of_regions(
                 Finding(
                     Severity.WARNING,
                     "place-unknown",
-                    "retailer.yaml",
+                    RETAILER_FILE,
                     f"calendar.region: {region!r} of {column} is no code of a region of {country}: "
                     "only the holidays of the whole country are kept there",
                     advice=f"did you mean {' or '.join(close)}?" if close else None,

@@ -82,7 +82,7 @@ class Finding:
 
 
 @dataclass
-class Kind:
+class FindingGroup:
     """Findings of one kind: the first `MAX_FINDINGS`, and the number of all."""
 
     findings: list[Finding] = field(default_factory=list)
@@ -97,7 +97,7 @@ class Report:
     """All findings of one check, grouped by kind in order of first occurrence."""
 
     def __init__(self) -> None:
-        self._kinds: dict[tuple[str, str, str, str], Kind] = {}
+        self._kinds: dict[tuple[str, str, str, str], FindingGroup] = {}
 
     def add(self, *findings: Finding, total: int | None = None) -> None:
         """Add findings of one kind.
@@ -106,7 +106,7 @@ class Report:
             total: how many there are, where `findings` are only the first of them.
         """
         for finding in findings:
-            kind = self._kinds.setdefault(finding.kind, Kind())
+            kind = self._kinds.setdefault(finding.kind, FindingGroup())
             if len(kind.findings) < MAX_FINDINGS:
                 kind.findings.append(finding)
             kind.count += 1
@@ -119,15 +119,15 @@ class Report:
             self.add(*kind.findings, total=kind.count)
 
     @property
-    def kinds(self) -> list[Kind]:
+    def kinds(self) -> list[FindingGroup]:
         return list(self._kinds.values())
 
     @property
-    def errors(self) -> list[Kind]:
+    def errors(self) -> list[FindingGroup]:
         return [kind for kind in self.kinds if kind.first.severity is Severity.ERROR]
 
     @property
-    def warnings(self) -> list[Kind]:
+    def warnings(self) -> list[FindingGroup]:
         return [kind for kind in self.kinds if kind.first.severity is Severity.WARNING]
 
     def count(self, severity: Severity) -> int:
@@ -193,7 +193,7 @@ OnReport = Callable[[Report], object]
 """Callback that receives the report of a check of tables."""
 
 
-def _kind_to_dict(kind: Kind) -> dict[str, Any]:
+def _kind_to_dict(kind: FindingGroup) -> dict[str, Any]:
     findings = [asdict(finding) for finding in kind.findings]
     for finding in findings:
         del finding["severity"], finding["code"]

@@ -12,7 +12,6 @@ from pathlib import Path
 import polars as pl
 
 from features.data.findings import Report
-from features.data.inference import FUTURE_NAMES, SALES_NAMES, RetailerError, first_table
 from features.data.reading.columns import to_date
 from features.data.reading.files import list_tables
 from features.data.reading.layout import DecimalMark, TableLayout
@@ -20,7 +19,8 @@ from features.data.reading.reader import read_all_columns
 from features.data.reading.schema import EVENT_KIND, EVENT_NAME
 from features.data.reading.values import ColumnKindError
 from features.data.specification import Returns
-from features.data.stated import Stated, StatedCalendar, StatedCovariate
+from features.data.stated import RETAILER_FILE, Stated, StatedCalendar, StatedCovariate
+from features.data.statement_checks import FUTURE_NAMES, SALES_NAMES, RetailerError, first_table
 
 _TARGETS = (
     *(
@@ -139,7 +139,7 @@ def _guess_target(sales: pl.DataFrame, day: str, ahead: set[str] | None) -> str:
     raise RetailerError(
         "target",
         f"no column is plainly the sales; there are {', '.join(folded.values())}. State it in "
-        "retailer.yaml, such as target: units",
+        f"{RETAILER_FILE}, such as target: units",
     )
 
 
@@ -153,7 +153,7 @@ def _guess_series(sales: pl.DataFrame, day: str, target: str, table: str) -> tup
         "series",
         f"up to {_MOST_COLUMNS} columns and {day} do not name each row of {table} once; there are "
         f"{', '.join(candidates) or 'no others'}. Remove rows that repeat others, or state the "
-        "columns in retailer.yaml: series: [store, item]",
+        f"columns in {RETAILER_FILE}: series: [store, item]",
     )
 
 

@@ -60,13 +60,13 @@ def with_estimates(
     return result
 
 
-def without_gaps(items: NDArray[Float], *, step: Step = Step.DAY) -> NDArray[Float]:
+def fill_gaps(items: NDArray[Float], *, step: Step = Step.DAY) -> NDArray[Float]:
     """Return promotions of the past with estimates in place of NaN; unchanged if there is none."""
     rows, days = np.nonzero(np.isnan(items))
     return with_estimates(items, (rows, days), step=step)
 
 
-def carried_forward(values: NDArray[Float]) -> NDArray[Float]:
+def carry_forward(values: NDArray[Float]) -> NDArray[Float]:
     """Return values with the last known one in place of NaN; days before the first one stay NaN.
 
     Args:
@@ -79,11 +79,11 @@ def carried_forward(values: NDArray[Float]) -> NDArray[Float]:
     return np.take_along_axis(values, last, axis=1)
 
 
-def carried_backward(values: NDArray[Float]) -> NDArray[Float]:
+def carry_backward(values: NDArray[Float]) -> NDArray[Float]:
     """Return values with the first known one on the days before it, and 0 where none is known.
 
     Args:
-        values: shape (series, days), of `carried_forward`.
+        values: shape (series, days), of `carry_forward`.
     """
-    complete: NDArray[Float] = np.nan_to_num(carried_forward(values[:, ::-1])[:, ::-1])
+    complete: NDArray[Float] = np.nan_to_num(carry_forward(values[:, ::-1])[:, ::-1])
     return complete

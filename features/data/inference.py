@@ -11,20 +11,27 @@ an attribute, any other a flag for each of its values.
 from __future__ import annotations
 
 import calendar
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from features.data.calendar import LONG_EVENT_DAYS
+from features.data.column_values import (
+    Values,
+    classify_values,
+    is_false,
+    is_true,
+    kind_of,
+    repeats_date,
+)
 from features.data.findings import Report
 from features.data.reading.columns import to_date
 from features.data.reading.files import list_tables
-from features.data.reading.layout import DecimalMark, TableLayout
+from features.data.reading.layout import TableLayout
 from features.data.reading.names import canonical
 from features.data.reading.reader import read_all_columns
 from features.data.reading.schema import EVENT_KIND, EVENT_NAME
@@ -39,46 +46,24 @@ from features.data.specification import (
     Specification,
 )
 from features.data.stated import Stated, StatedCovariate
+from features.data.statement_checks import (
+    FUTURE_NAMES,
+    RESERVED,
+    SALES_NAMES,
+    RetailerError,
+    check_columns,
+    check_names,
+    date_column,
+    first_table,
+    list_names,
+    target_column,
+)
 from features.data.step import Step, WeekDate
 
 MAX_VALUES = 12
 """Values of a text that become flags; a text with more of them is not read."""
-SALES_NAMES, FUTURE_NAMES = ("sales", "train"), ("future", "test")
 _MIN_GAPS = 7
 """Gaps between dates from which it is apparent that they are weeks apart."""
-_RESERVED = frozenset({"date", "sales", "open", "id"})
-_TRUE = frozenset({"true", "yes", "y", "t", "1", "1.0"})
-_FALSE = frozenset({"false", "no", "n", "f", "0", "0.0", ""})
-
-
-class RetailerError(ValueError):
-    """A statement that does not fit the tables.
-
-    Attributes:
-        key: of the statement.
-    """
-
-    def __init__(self, key: str, message: str) -> None:
-        super().__init__(message)
-        self.key = key
-
-
-class Values(StrEnum):
-    """Kind of the values of a column.
-
-    Attributes:
-        FLAG: at most two values that mean no and yes.
-        WHOLE: whole numbers of at least 0.
-        NUMBER: other numbers.
-        TEXT: anything else.
-        NONE: no value at all.
-    """
-
-    FLAG = "flag"
-    WHOLE = "whole"
-    NUMBER = "number"
-    TEXT = "text"
-    NONE = "none"
 
 
 @dataclass
@@ -113,8 +98,8 @@ class _Inference:
         self.unused: dict[str, str] = {}
         self._stated = stated
         self._layout = layout
-        self._date = stated.columns.get("date", "date")
-        self._target = stated.columns.get("target", stated.target)
+        self._date = date_column(stated)
+        self._target = target_column(stated)
         stems = list_tables(folder)
         self._sales_name = first_table(SALES_NAMES, stems)
         self._future_name = next((name for name in FUTURE_NAMES if name in stems), None)
@@ -132,7 +117,7 @@ class _Inference:
             raise RetailerError("series", message)
         self._sales = self._tables[self._sales_name]
         self._future = self._tables.get(self._future_name) if self._future_name else None
-        self._check_columns()
+        check_columns(stated, self._sales_name, self._sales.columns)
         self._last = self._last_date(self._sales)
         self._step = self._find_step()
         self._week_date = self._find_week_date()
@@ -147,7 +132,7 @@ class _Inference:
             raise RetailerError(
                 "calendar.holidays",
                 f"the folder holds no {self._stated.calendar.holidays}; its tables are "
-                f"{_list(stems)}",
+                f"{list_names(stems)}",
             )
         events = read_all_columns(folder, self._events_name, self._layout, report)
         if events is None:
@@ -163,29 +148,10 @@ class _Inference:
                 )
         return events
 
-    def _check_columns(self) -> None:
-        """Refuse statements that name columns of the sales that it does not have."""
-        wanted = [("columns.date", self._date), ("target", self._target)]
-        wanted += [("series", name) for name in self._stated.series]
-        wanted += [("open", self._stated.open)] if self._stated.open else []
-        for key, name in wanted:
-            if name not in self._sales.columns:
-                listed = ", ".join(self._sales.columns)
-                raise RetailerError(
-                    key, f"the table {self._sales_name} has no column {name!r}; it has {listed}"
-                )
-        for name in self._stated.series:
-            if name in _RESERVED:
-                raise RetailerError(
-                    "series",
-                    f"a column of the series may not be called {name!r}, which has a meaning of "
-                    "its own; rename it in all tables",
-                )
-
     def specification(self) -> Specification:
         attributes = self._attributes
         covariates = [*self._covariates(), *self._long_events()]
-        self._check_names(attributes, covariates)
+        check_names(self._stated, attributes, covariates, self.unused)
         stated = self._stated
         columns = {"date": self._date, "sales": self._target}
         return Specification(
@@ -238,26 +204,6 @@ class _Inference:
         ahead = (self._last_date(self._future) - self._last).days // step.days
         return min(max(step.default_horizon, ahead), step.max_horizon)
 
-    def _check_names(
-        self, attributes: Sequence[Attribute], covariates: Sequence[Covariate]
-    ) -> None:
-        known = {each.source for each in covariates} | set(self.unused)
-        for name in self._stated.covariates:
-            if name not in known:
-                listed = ", ".join(sorted(each.source for each in covariates)) or "none"
-                raise RetailerError(
-                    f"covariates.{name}",
-                    f"no table has a covariate of this name; there are {listed}",
-                )
-        places = {*self._stated.series, *(each.name for each in attributes)}
-        region = self._stated.calendar.region
-        if region is not None and region not in places:
-            raise RetailerError(
-                "calendar.region",
-                f"{region!r} is neither a column of the series nor an attribute; there are "
-                f"{_list(places)}",
-            )
-
     def _levels(self, attributes: set[str]) -> Iterator[Level]:
         """Yield the levels: the total, those stated or the series' columns, and the bottom."""
         series, labels = self._stated.series, self._stated.labels
@@ -270,7 +216,7 @@ class _Inference:
                     raise RetailerError(
                         "levels",
                         f"{column!r} is neither a column of the series nor an attribute; there "
-                        f"are {_list({*series, *attributes})}",
+                        f"are {list_names({*series, *attributes})}",
                     )
             if set(columns) == set(series):
                 continue
@@ -309,12 +255,12 @@ class _Inference:
     def _attribute(
         self, name: str, table: pl.DataFrame, column: str, by: tuple[str, ...]
     ) -> Attribute:
-        ordered = self._values(table[column]) in (Values.WHOLE, Values.NUMBER)
+        ordered = classify_values(table[column], self._layout) in (Values.WHOLE, Values.NUMBER)
         return Attribute(name=column, by=by, table=name, ordered=ordered)
 
     def _is_attribute(self, column: str) -> bool:
         """Return whether a column of the sales is text that no series changes."""
-        if self._values(self._sales[column]) is not Values.TEXT:
+        if classify_values(self._sales[column], self._layout) is not Values.TEXT:
             return False
         per_series = self._sales.group_by(self._stated.series).agg(pl.col(column).n_unique())
         return bool((per_series[column] == 1).all())
@@ -349,12 +295,14 @@ class _Inference:
         *,
         known_ahead: bool,
     ) -> Iterator[Covariate]:
-        values = self._values(table[column])
+        values = classify_values(table[column], self._layout)
         stated = self._stated.covariates.get(column, StatedCovariate())
         if values is Values.NONE:
             self.unused[column] = "it has no value"
             return
-        if name == self._sales_name and self._repeats_date(table, column):
+        if name == self._sales_name and repeats_date(
+            table[self._date], table[column], self._layout
+        ):
             self.unused[column] = "it follows from the date"
             return
 
@@ -374,7 +322,7 @@ class _Inference:
 
         text = table[column].cast(pl.String)
         if values is Values.FLAG:
-            truth = next((each for each in text.drop_nulls().unique() if _is_true(each)), "1")
+            truth = next((each for each in text.drop_nulls().unique() if is_true(each)), "1")
             word = None if truth.strip() in ("1", "1.0") else canonical(truth)
             flag = make(Kind.FLAG, value=word)
             yield flag.model_copy(update={"name": column, "label": make(Kind.FLAG).label})
@@ -390,32 +338,10 @@ class _Inference:
             # the usual day, from which the others differ, has no text, or else the most frequent
             others = counts[column].to_list()[0 if text.null_count() else 1 :]
             for value in sorted({canonical(value) for value in others}):
-                if value.casefold() not in _FALSE:
+                if not is_false(value):
                     yield make(Kind.FLAG, value=value)
         else:
-            yield make(_kind_of(values, stated, adds_up=set(self._stated.series) <= set(by)))
-
-    def _repeats_date(self, table: pl.DataFrame, column: str) -> bool:
-        """Return whether a column is the weekday, the month or another part of the date."""
-        distinct = table.select(self._date, column).unique()
-        if distinct.height > distinct[self._date].n_unique():
-            return False
-        days = to_date(distinct[self._date], self._layout).values
-        numbers = distinct[column].cast(pl.Float64, strict=False)
-        if numbers.null_count():  # a text, or a day without a value
-            return False
-        parts = (
-            days.dt.weekday(),
-            days.dt.weekday() - 1,
-            days.dt.weekday() % 7,
-            days.dt.day(),
-            days.dt.month(),
-            days.dt.year(),
-            days.dt.week(),
-            days.dt.ordinal_day(),
-            days.dt.quarter(),
-        )
-        return any(bool((numbers == part).all()) for part in parts)
+            yield make(kind_of(values, stated, adds_up=set(self._stated.series) <= set(by)))
 
     def _holidays(self, places: set[str]) -> Holidays:
         stated = self._stated.calendar
@@ -469,7 +395,7 @@ class _Inference:
         for column in table.columns:
             if column in left_out:
                 continue
-            if column in _RESERVED and column != self._stated.open:
+            if column in RESERVED and column != self._stated.open:
                 self.unused[column] = "the name has a meaning of its own; rename the column"
                 continue
             yield column
@@ -483,54 +409,3 @@ class _Inference:
                 "--dates dmy",
             )
         return last
-
-    def _values(self, column: pl.Series) -> Values:
-        text = column.cast(pl.String).str.strip_chars().drop_nulls()
-        distinct = text.filter(text != "").unique()
-        if not len(distinct):
-            return Values.NONE
-        folded = {value.casefold() for value in distinct.head(3)}
-        if len(distinct) <= 2 and folded <= _TRUE | _FALSE:
-            return Values.FLAG
-        if self._layout.decimal is DecimalMark.COMMA:
-            distinct = distinct.str.replace(",", ".", literal=True)
-        numbers = distinct.cast(pl.Float64, strict=False)
-        if numbers.null_count():
-            return Values.TEXT
-        whole = (numbers >= 0).all() and (numbers == numbers.floor()).all()
-        return Values.WHOLE if whole else Values.NUMBER
-
-
-def _kind_of(values: Values, stated: StatedCovariate, *, adds_up: bool) -> Kind:
-    """Return the kind of a number: the stated one, or a count if it is whole and adds up."""
-    if stated.transform == "log":
-        return Kind.PRICE
-    if stated.kind is not None:
-        return Kind(stated.kind)
-    return Kind.COUNT if values is Values.WHOLE and adds_up else Kind.NUMBER
-
-
-def _is_true(value: str) -> bool:
-    return value.casefold() in _TRUE
-
-
-def first_table(names: Sequence[str], stems: Iterable[str]) -> str:
-    """Return the first of some names that a table has.
-
-    Raises:
-        RetailerError: none of the tables has one of the names.
-    """
-    present = set(stems)
-    for name in names:
-        if name in present:
-            return name
-    listed = _list(present) if present else "no table"
-    raise RetailerError(
-        "series",
-        f"the folder has no table of sales; it holds {listed}. Name that of the sales "
-        f"{names[0]}.csv or {names[0]}.parquet",
-    )
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "none"

@@ -31,7 +31,8 @@ def find_plan_days(onpromotion: NDArray[np.float32], stores: NDArray[np.intp]) -
         stores: the store of each bottom series, 0 to n - 1, shape (bottoms,).
 
     Returns:
-        Indices of days, shape (stores, days): the day itself, or one whole weeks before.
+        Indices of days, shape (stores, days): the day itself, or the same weekday of an earlier
+        week.
     """
     # 1. A store is active on a day if any of its series has a promotion. `last` is its last active
     #    day up to each day and `gap` the days since; a cumulative maximum finds it without a loop.

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from features.data.stated import Names, Stated
+from features.data.stated import RETAILER_FILE, Names, Stated
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 PAGE, SCHEMA = FOLDER / "retailer-file.md", FOLDER / "retailer.schema.json"
@@ -69,7 +69,7 @@ def schema_text() -> str:
         meanings = " ".join(f"`{value}`: {text}" for value, text in _meanings(member))
         description = f"{of_key['description']} {meanings}"
         of_key |= document["$defs"].pop(member.__name__) | {"description": description}
-    head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "retailer.yaml"}
+    head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": RETAILER_FILE}
     return json.dumps(head | _plain(document), indent=2, ensure_ascii=False) + "\n"
 
 

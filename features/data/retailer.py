@@ -11,13 +11,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from features.data.findings import SPECIFICATION, Finding, Report, Severity
-from features.data.inference import RetailerError, Understanding, infer
+from features.data.inference import Understanding, infer
 from features.data.reading.files import list_tables
 from features.data.reading.layout import TableLayout
 from features.data.specification import FAVORITA
-from features.data.stated import Stated
+from features.data.stated import RETAILER_FILE, Stated
+from features.data.statement_checks import RetailerError
 
-RETAILER_FILE = "retailer.yaml"
 _FAVORITA_TABLES = frozenset({"train", "stores", "oil", "holidays_events", "transactions"})
 """Tables in the form of the Favorita data."""
 _OF_KEY = "[key]"

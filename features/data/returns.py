@@ -14,7 +14,8 @@ def without_returns(sales: NDArray[np.float64], treatment: Returns) -> NDArray[n
     Args:
         sales: units, shape (series, days); NaN where not known.
         treatment: `Returns.CLIP` sets negative days to 0; `Returns.NET` takes them off the
-            newest sales before them as well, so that the sum over the days is what was kept.
+            newest sales before them as well, so that the sum over the days is that of sales less
+            returns.
     """
     rows = np.flatnonzero((sales < 0).any(axis=1))
     if not len(rows):

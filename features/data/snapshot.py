@@ -1,23 +1,19 @@
 """The snapshot: the retailer's data as of its newest origin, as memory-mapped arrays.
 
-A snapshot is an artifact (see `artifacts`): a folder that is verified whenever it is loaded.
-`features.data.build` builds one from tables; this module only reads, and needs no table library.
+`features.data.build` builds one from tables, and `features.data.snapshot_files` loads it. Days and
+series are positions on the date axis and in the hierarchy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import quote
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from features.data.calendar import (
     Calendar,
@@ -29,37 +25,16 @@ from features.data.calendar import (
 )
 from features.data.closures import CLOSED, NOT_STATED, OPEN, OUTLIER, usually_closed
 from features.data.hierarchy import Hierarchy
-from features.data.history import carried_backward, carried_forward, without_gaps
+from features.data.history import carry_backward, carry_forward, fill_gaps
 from features.data.promotion_plan import find_plan_days
-from features.data.specification import FAVORITA, Covariate, Specification, read_levels
+from features.data.specification import Covariate, Specification
 from features.data.step import Step
-from storage.artifacts import Artifact, ArtifactError, verify
 
-Row = TypeVar("Row", bound=BaseModel)
 Floats = NDArray[np.float64]
 
-KIND = "snapshot"
 LATE_DAYS = 14
 """Days before the newest origin whose sales may not be delivered yet (see
 `features.data.delivery`)."""
-
-SALES_FILE = "sales.npy"
-ESTIMATED_FILE = "estimated.npy"
-"""Present only if features read other sales than those of the tables (see
-`features.data.history`)."""
-SPECIFICATION_FILE = "specification.json"
-HOLIDAYS_FILE = "holidays.json"
-STATUS_FILE = "status.npy"
-"""Present only if there are days that do not count (see `features.data.closures`)."""
-BEGINS_FILE = "begins.npy"
-"""Present only if the table of the days ahead announces series without sales."""
-HIERARCHY_FILE = "hierarchy.json"
-"""Attributes of the bottom series; of older snapshots, the levels as well."""
-
-
-def covariate_file(name: str) -> str:
-    """Return the name of the file of a covariate's values."""
-    return f"covariate-{quote(name, safe='')}.npy"
 
 
 class SnapshotFacts(BaseModel):
@@ -365,20 +340,20 @@ class Snapshot:
         so that none jumps when it is first known, and 0 where there is none either.
         """
         values = self._past_values[covariate.name][:, days]
-        return values if covariate.kind.adds_up else carried_backward(values)
+        return values if covariate.kind.adds_up else carry_backward(values)
 
     @cached_property
     def _past_values(self) -> dict[str, NDArray[np.float32]]:
         return {
-            covariate.name: self._without_gaps(covariate)
+            covariate.name: self._fill_gaps(covariate)
             for covariate in self.specification.known_ahead
         }
 
-    def _without_gaps(self, covariate: Covariate) -> NDArray[np.float32]:
+    def _fill_gaps(self, covariate: Covariate) -> NDArray[np.float32]:
         values = self.covariates[covariate.name][:, : self.n_days]
         if covariate.kind.adds_up:
-            return without_gaps(values, step=self.step)
-        return carried_forward(values)
+            return fill_gaps(values, step=self.step)
+        return carry_forward(values)
 
     def planned_values(self, covariate: Covariate, days: slice) -> NDArray[np.float32]:
         """Return a covariate as it was planned, shape (bottoms, days); NaN where not known.
@@ -450,84 +425,3 @@ class Snapshot:
 
     def date_at(self, index: int) -> date:
         return date.fromordinal(self.facts.first_date.toordinal() + index * self.step.days)
-
-
-def load_snapshot(folder: Path) -> Snapshot:
-    """Verify and map a snapshot.
-
-    Raises:
-        ArtifactError: a byte differs from what was written, or the parts do not fit together.
-    """
-    artifact = verify(folder, kind=KIND)
-    try:
-        return _assemble(artifact)
-    except (OSError, ValueError, KeyError, ValidationError) as error:
-        raise ArtifactError(folder, "does not hold a snapshot") from error
-
-
-def _assemble(artifact: Artifact) -> Snapshot:
-    folder = artifact.path
-
-    def map_array(file: str) -> NDArray[Any]:
-        # a zero-copy view without memmap's per-slice cost; the pages stay shared
-        array: NDArray[Any] = np.load(folder / file, mmap_mode="r", allow_pickle=False)
-        return array.view(np.ndarray)
-
-    structure = orjson.loads((folder / HIERARCHY_FILE).read_bytes())
-    specification = _read_specification(artifact, structure)
-    hierarchy = Hierarchy(structure["bottoms"], specification)
-    has_estimates = ESTIMATED_FILE in artifact.manifest.files
-    older = SPECIFICATION_FILE not in artifact.manifest.files
-    files = {
-        covariate.name: f"{covariate.name}.npy" if older else covariate_file(covariate.name)
-        for covariate in specification.used
-    }
-    snapshot = Snapshot(
-        name=artifact.name,
-        facts=SnapshotFacts.model_validate(artifact.facts),
-        hierarchy=hierarchy,
-        holidays=_read_rows(folder / HOLIDAYS_FILE, Holiday),
-        sales=map_array(SALES_FILE),
-        estimated=map_array(ESTIMATED_FILE) if has_estimates else None,
-        status=map_array(STATUS_FILE) if STATUS_FILE in artifact.manifest.files else None,
-        begins=map_array(BEGINS_FILE) if BEGINS_FILE in artifact.manifest.files else None,
-        covariates={name: map_array(file) for name, file in files.items()},
-    )
-    days = snapshot.index_of(snapshot.facts.origin) + 1
-    shapes: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
-        SALES_FILE: (snapshot.sales.shape, (len(hierarchy), days)),
-        ESTIMATED_FILE: (snapshot.history.shape, (len(hierarchy), days)),
-    }
-    if snapshot.status is not None:
-        shapes[STATUS_FILE] = (snapshot.status.shape, (hierarchy.n_bottom, days + snapshot.horizon))
-    if snapshot.begins is not None:
-        shapes[BEGINS_FILE] = (snapshot.begins.shape, (hierarchy.n_bottom,))
-    for covariate in specification.used:
-        shape: tuple[int, ...] = (hierarchy.n_bottom, days + snapshot.horizon)
-        if not covariate.known_ahead:
-            shape = (int(hierarchy.group_of(*covariate.by).max()) + 1, days)
-        shapes[files[covariate.name]] = (snapshot.covariates[covariate.name].shape, shape)
-    for file, (shape, expected) in shapes.items():
-        if shape != expected:
-            raise ArtifactError(folder / file, f"has shape {shape} instead of {expected}")
-    return snapshot
-
-
-def _read_specification(artifact: Artifact, structure: Mapping[str, Any]) -> Specification:
-    """Return the specification of a snapshot; an older one has levels of its own at most."""
-    if SPECIFICATION_FILE in artifact.manifest.files:
-        text = (artifact.path / SPECIFICATION_FILE).read_bytes()
-        return Specification.model_validate_json(text)
-    return FAVORITA.with_levels(read_levels(structure["levels"]))
-
-
-def _read_rows(path: Path, row: type[Row]) -> tuple[Row, ...]:
-    rows: tuple[Row, ...] = TypeAdapter(tuple[row, ...]).validate_json(  # type: ignore[valid-type]
-        path.read_bytes()
-    )
-    return rows
-
-
-def dump_rows(path: Path, rows: Sequence[BaseModel]) -> None:
-    """Write rows so that `load_snapshot` reads them back."""
-    path.write_bytes(orjson.dumps([row.model_dump() for row in rows]))

@@ -39,7 +39,7 @@ class Kind(StrEnum):
 
     @property
     def adds_up(self) -> bool:
-        """Whether the value of a node is the sum of its series', instead of their mean."""
+        """True if the value of a node is the sum over its series, False if it is their mean."""
         return self in (Kind.COUNT, Kind.FLAG)
 
 
@@ -146,15 +146,15 @@ class Covariate(_Frozen):
 
 
 class Holidays(_Frozen):
-    """Where holidays come from, and which sites keep those that are not national.
+    """Sources of holidays, and the sites that observe those that are not national.
 
     Attributes:
         table: of holidays and events in the form of the Favorita data.
-        country: code of the country whose public holidays are kept (ISO 3166-1).
+        country: code of the country whose public holidays apply (ISO 3166-1).
         events: table of the retailer's own holidays and events.
         kinds: whether that table says of each whether it is a holiday, an event or a day of work.
-        place: its column of the place that keeps it; None where all are kept everywhere.
-        regional: attribute of a site's region, in which regional holidays are kept.
+        place: its column of the place that observes it; None where all apply everywhere.
+        regional: attribute of a site's region, whose regional holidays apply.
         local: attribute of a site's city.
     """
 
@@ -168,7 +168,7 @@ class Holidays(_Frozen):
 
 
 class Specification(_Frozen):
-    """What a retailer's tables hold.
+    """Meaning of a retailer's tables.
 
     Attributes:
         series: columns whose values together name a series; the first names the *site*: what
@@ -273,7 +273,7 @@ class Specification(_Frozen):
 
     @property
     def past_only(self) -> tuple[Covariate, ...]:
-        """Covariates of which the model reads the past alone."""
+        """Covariates of which the model reads the past only."""
         return tuple(each for each in self.covariates if each.used and not each.known_ahead)
 
     def covariate(self, name: str) -> Covariate:

@@ -1,4 +1,4 @@
-"""What a retailer states in ``retailer.yaml``; everything else is inferred from the tables.
+"""Statements of ``retailer.yaml``; everything else is inferred from the tables.
 
 The docstrings of the attributes are the reference of the file (`features.data.reference`).
 """
@@ -11,6 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from features.data.specification import Expect, Missing, Returns
 from features.data.step import Step, WeekDate
+
+RETAILER_FILE = "retailer.yaml"
+"""Name of the file, in the folder of the tables."""
 
 
 class _Entry(BaseModel):
@@ -26,7 +29,7 @@ Names = Annotated[_Listed, BeforeValidator(_as_tuple, json_schema_input_type=str
 
 
 class StatedCovariate(_Entry):
-    """What is known of a covariate beyond its table."""
+    """Statements about a covariate that its table does not make."""
 
     kind: Literal["flag", "count", "number"] | None = None
     """`count` adds up over series, `number` is averaged, `flag` is 0 or 1; inferred from the values

@@ -1,4 +1,4 @@
-"""What others would use: last week or year, the mean of four weeks, AutoETS, a plain LightGBM.
+"""Baselines for comparison: last week or year, the mean of four weeks, AutoETS, a plain LightGBM.
 
 Each maps a snapshot and a number of days to forecasts of its bottom series, shape (bottoms, days).
 """

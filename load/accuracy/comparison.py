@@ -10,7 +10,8 @@ from time import perf_counter
 import numpy as np
 
 from features.data.build import build_snapshot
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.step import Step
 from features.data.tables import read_tables
 from load.accuracy.baselines import baselines

@@ -18,8 +18,9 @@ from features.data.reading.columns import to_date
 from features.data.reading.files import list_tables
 from features.data.reading.layout import STANDARD
 from features.data.reading.reader import read_all_columns
-from features.data.retailer import RETAILER_FILE, specify
+from features.data.retailer import specify
 from features.data.specification import Specification
+from features.data.stated import RETAILER_FILE
 from features.data.tables import DataError
 
 

@@ -13,7 +13,7 @@ from features.contract import contract_of
 from features.data.snapshot import Snapshot
 from features.data.specification import FAVORITA
 from features.matrix import MatrixBuilder, known_covariates
-from features.state import State, state_at
+from features.state import PastState, state_at
 from load.library import synthetic
 from load.library.memory import MIB, measure_peak
 from load.library.subject import Advance, Subject
@@ -38,7 +38,7 @@ class _Panel:
 
     snapshot: Snapshot
     builder: MatrixBuilder
-    state: State
+    state: PastState
     model: SegmentedModel
     reconciliation: Reconciliation
 
@@ -46,7 +46,7 @@ class _Panel:
     def nodes(self) -> int:
         return len(self.snapshot.hierarchy)
 
-    def compute_state(self) -> State:
+    def compute_state(self) -> PastState:
         return state_at(self.snapshot, self.snapshot.newest_origin)
 
     def predict(self, days: int) -> None:

@@ -20,9 +20,9 @@ def table(subject: Subject, advance: Advance) -> Table:
     whole = sum(layers.values())
     return Table(
         id="layers",
-        caption=f"CPU of one `POST {layers_run.PATH}` that is kept, in the process and without a "
-        f"server around it, everything switched on but Redis; least of {layers_run.ROUNDS} rounds "
-        f"of {layers_run.OPERATIONS:,}. {subject.size}.",
+        caption=f"CPU of one `POST {layers_run.PATH}` that hits the cache, in the process and "
+        f"without a server around it, everything switched on but Redis; least of "
+        f"{layers_run.ROUNDS} rounds of {layers_run.OPERATIONS:,}. {subject.size}.",
         columns=("layer, from outside", "µs", "share"),
         rows=(
             *((name, µs, µs / whole) for name, µs in layers.items()),

@@ -29,7 +29,7 @@ OPERATIONS, ROUNDS = 2_000, 7
 PATH = "/predict/simple"
 INSIDE = ("app", "_inside")
 """Attributes in which a layer stores the next layer inside it."""
-ANSWER = "routing and the kept answer"
+ANSWER = "routing and the cached answer"
 
 
 def main(artifacts: Path, folder: Path) -> None:

@@ -145,10 +145,9 @@ def _table(
     return Table(
         id=case.id,
         caption=f"{nodes:,} nodes × {days} days, weighted {case.weighted}; {negatives}. "
-        f"Medians of {len(costs[OURS])} processes each, of one thread. What ours sets up is "
-        "made once a bundle; memory is what set-up and one set of forecasts take at their peak, "
-        "beside their inputs. Distance is the weighted square of what the base forecasts are moved "
-        "by.",
+        f"Medians of {len(costs[OURS])} processes each, of one thread. Our set-up is made "
+        "once for each bundle; memory is the peak of set-up and one set of forecasts, without "
+        "their inputs. Distance is the weighted sum of the squared changes of the base forecasts.",
         columns=(
             *("way", "set-up ms", "each ms", "both ms"),
             *("each / ours", "both / ours", "MiB", "ours / memory"),

@@ -39,7 +39,7 @@ def tables(subject: Subject, advance: Advance, *, rounds: int = 3) -> list[Table
         ),
         _table(
             "start",
-            "A server with one worker, asked every 50 ms",
+            "A server with one worker, probed every 50 ms",
             (LIVE, READY, ANSWER),
             servers,
             subject,

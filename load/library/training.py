@@ -12,7 +12,7 @@ from load.library.subject import Advance, Subject
 from load.record import Table
 from storage.artifacts import Store
 from training.pipeline import train
-from training.progress import Step
+from training.progress import ReportedStep
 
 THREADS = 2
 
@@ -23,12 +23,12 @@ class _StepReporter:
     def __init__(self, advance: Advance) -> None:
         self._advance = advance
 
-    def start(self, step: Step) -> None:
+    def start(self, step: ReportedStep) -> None:
         self._advance(f"training: {step.name}")
 
     def advance(self, done: int, total: int) -> None: ...
 
-    def end(self, step: Step, seconds: float) -> None: ...
+    def end(self, step: ReportedStep, seconds: float) -> None: ...
 
 
 def table(subject: Subject, advance: Advance) -> Table:

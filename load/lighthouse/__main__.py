@@ -1,6 +1,6 @@
 """``python -m load.lighthouse``: start a server, and hold its pages to their limits.
 
-Exit code 0: every limit held; 1: one did not, or the pages could not be measured.
+Exit code 0: within every limit; 1: beyond one, or the pages could not be measured.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class MeasureError(Exception):
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured of one page.
+    """Measurements of one page.
 
     Attributes:
         scores: from 0 to 100, by category.

@@ -10,7 +10,7 @@ SLOWDOWN = 4
 """How many times slower the processor is made: a phone of the middle class."""
 
 SLOWEST_MS = 30_000
-"""How long anything on the page may take before the visit is given up."""
+"""Longest time that anything on the page may take before the visit fails."""
 
 PHONE: ViewportSize = {"width": 412, "height": 823}
 

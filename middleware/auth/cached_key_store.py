@@ -54,7 +54,7 @@ class LookupsExhaustedError(Exception):
     """The address has too many unknown ids queued for a read."""
 
 
-class KeyStore(Protocol):
+class KeyDatabase(Protocol):
     """Protocol of the database of keys. Its calls block, and raise StorageError on failure."""
 
     def find(self, public_id: str) -> ApiKey | None:
@@ -90,7 +90,7 @@ class _PendingRead:
     queried_at: float | None = None
     answered: bool = False
 
-    def query(self, store: KeyStore, public_id: str) -> ApiKey | None:
+    def query(self, store: KeyDatabase, public_id: str) -> ApiKey | None:
         """Query the store; runs in a thread."""
         self.queried_at = time.monotonic()
         try:
@@ -136,7 +136,7 @@ class CachedKeyStore:
 
     def __init__(
         self,
-        store: KeyStore,
+        store: KeyDatabase,
         *,
         ttl: float = 2.0,
         grace: float = 300.0,

@@ -40,7 +40,7 @@ class Caller:
 
     @property
     def authentication(self) -> Authentication:
-        """How the caller was identified.
+        """Way in which the caller was identified.
 
         Raises:
             KeyError: the caller is anonymous.

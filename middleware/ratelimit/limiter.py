@@ -79,7 +79,7 @@ class Limiter:
             raise ValueError(f"a cost of {cost} cannot be charged in tier {tier.name}")
         if tier.quota is None:
             self._observe(tier.name, "allowed", "none")
-            return _unlimited(tier)
+            return _unlimited_verdict(tier)
         verdict, backend = await self._charge_backend(subject, tier, cost)
         self._observe(tier.name, "allowed" if verdict.allowed else "refused", backend)
         return verdict
@@ -87,7 +87,7 @@ class Limiter:
     async def refund(self, subject: str, tier: Tier, units: int) -> Verdict:
         """Refund units that a caller was charged for a request that is refused."""
         if tier.quota is None:
-            return _unlimited(tier)
+            return _unlimited_verdict(tier)
         if self._shared is not None:
             account, now = self._lease_for(subject, tier), self._clock()
             # if Redis fails, refund the local limits, which apply during the outage
@@ -182,6 +182,6 @@ class Limiter:
 
 
 @cache
-def _unlimited(tier: Tier) -> Verdict:
+def _unlimited_verdict(tier: Tier) -> Verdict:
     """Return the verdict on any charge in a tier without limit."""
     return Verdict(tier, allowed=True)

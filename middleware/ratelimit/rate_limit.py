@@ -26,7 +26,7 @@ from middleware.routing import policy_of
 _log = structlog.get_logger(__name__)
 
 
-class Limiter(Protocol):
+class RateLimiter(Protocol):
     """Protocol of the limiter, implemented by `middleware.ratelimit.limiter.Limiter`."""
 
     async def charge(self, subject: str, tier: Tier, cost: int) -> Verdict:
@@ -81,7 +81,7 @@ class RateLimitMiddleware:
         self,
         app: ASGIApp,
         *,
-        limiter: Limiter,
+        limiter: RateLimiter,
         tiers: Mapping[str, Tier],
         default_tier: str,
     ) -> None:
@@ -137,7 +137,9 @@ class RequestCharge:
 
     __slots__ = ("_context", "_limiter", "_subject", "_tier", "_total")
 
-    def __init__(self, context: RequestContext, limiter: Limiter, subject: str, tier: Tier) -> None:
+    def __init__(
+        self, context: RequestContext, limiter: RateLimiter, subject: str, tier: Tier
+    ) -> None:
         self._context = context
         self._limiter = limiter
         self._subject = subject

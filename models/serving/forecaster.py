@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.matrix import known_covariates
-from features.state import State
+from features.state import PastState
 from models.scenario import Adjustment, ScenarioRows, scenario_rows
 from models.serving.release import LoadedRelease
 
@@ -81,7 +81,7 @@ class Forecaster:
         if origin == engine.snapshot.newest_origin:
             return self.release.forecasts.mean[:, horizons - 1]
 
-        def prepare() -> tuple[State, NDArray[np.float32]]:
+        def prepare() -> tuple[PastState, NDArray[np.float32]]:
             state = engine.state(origin)
             covariates = known_covariates(engine.snapshot, origin)
             return state, engine.rows(state, covariates, horizons)

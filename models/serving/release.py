@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from features.data.snapshot import load_snapshot
+from features.data.snapshot_files import load_snapshot
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine, Progress
 from models.intervals import Intervals

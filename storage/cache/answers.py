@@ -28,7 +28,7 @@ class Outcome(StrEnum):
     BYPASS = "bypass"
 
 
-class Tier(StrEnum):
+class CacheTier(StrEnum):
     """Tier of the cache that answered."""
 
     MEMORY = "memory"
@@ -42,7 +42,7 @@ class Cached:
 
     body: bytes
     outcome: Outcome
-    tier: Tier
+    tier: CacheTier
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Uncacheable:
 
 
 Compute = Callable[[], Awaitable[bytes | Uncacheable]]
-Observe = Callable[[Tier, Outcome], None]
+Observe = Callable[[CacheTier, Outcome], None]
 
 
 @dataclass(eq=False)
@@ -132,11 +132,13 @@ class AnswerCache:
             Exception: any that `compute` raises.
         """
         if bypass:
-            cached = Cached(_body_of(await compute()), Outcome.BYPASS, Tier.NONE)
+            cached = Cached(_body_of(await compute()), Outcome.BYPASS, CacheTier.NONE)
         elif (body := self._memory.get(key)) is not None:
-            cached = Cached(body, Outcome.HIT, Tier.MEMORY)
+            cached = Cached(body, Outcome.HIT, CacheTier.MEMORY)
         elif (flight := self._flights.get(key)) is not None:
-            cached = Cached((await self._join_flight(key, flight)).body, Outcome.HIT, Tier.MEMORY)
+            cached = Cached(
+                (await self._join_flight(key, flight)).body, Outcome.HIT, CacheTier.MEMORY
+            )
         else:
             cached = await self._join_flight(key, self._start_flight(key, compute, shared))
         self._observe(cached.tier, cached.outcome)
@@ -146,7 +148,7 @@ class AnswerCache:
         """Return the body if it is in the tier of this process, else None."""
         body = self._memory.get(key)
         if body is not None:
-            self._observe(Tier.MEMORY, Outcome.HIT)
+            self._observe(CacheTier.MEMORY, Outcome.HIT)
         return body
 
     def clear(self) -> None:
@@ -182,7 +184,7 @@ class AnswerCache:
         if self._shared is None or not shared:
             computed = await compute()
             self._store_local(key, computed)
-            return Cached(_body_of(computed), Outcome.MISS, Tier.NONE)
+            return Cached(_body_of(computed), Outcome.MISS, CacheTier.NONE)
         return await self._through_redis(self._shared, key, compute)
 
     async def _through_redis(
@@ -193,7 +195,7 @@ class AnswerCache:
             stored = await shared.find(key, token)
             if stored is not None:
                 self._store_local(key, stored)
-                return Cached(stored, Outcome.HIT, Tier.REDIS)
+                return Cached(stored, Outcome.HIT, CacheTier.REDIS)
             computed = await compute()
             self._store_local(key, computed)
             if isinstance(computed, Uncacheable):
@@ -203,7 +205,7 @@ class AnswerCache:
         except BaseException:
             await shared.give_back(key, token)
             raise
-        return Cached(_body_of(computed), Outcome.MISS, Tier.NONE)
+        return Cached(_body_of(computed), Outcome.MISS, CacheTier.NONE)
 
     def _store_local(self, key: CacheKey, computed: bytes | Uncacheable) -> None:
         if isinstance(computed, bytes) and _size_of(computed) <= self._largest:

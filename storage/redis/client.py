@@ -137,7 +137,7 @@ class RedisClient:
             await self._acquire_slot()
             try:
                 if not probing and not self.available:  # the breaker opened meanwhile
-                    raise RedisUnavailableError("Redis is away")
+                    raise RedisUnavailableError("Redis is unavailable")
                 return await self._run_operation(client, operation, probing)
             finally:
                 self._slots.release()
@@ -158,7 +158,7 @@ class RedisClient:
         if self._retry_at is None:
             return False
         if self._probing or self._clock() < self._retry_at:
-            raise RedisUnavailableError("Redis is away")
+            raise RedisUnavailableError("Redis is unavailable")
         self._probing = True
         return True
 

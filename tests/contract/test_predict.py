@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.forecasts.rows import filled_row
+from api.forecasts.rows import fill_row
 from errors import Code
 from features.contract import Contract, feature_set
 from features.data.specification import FAVORITA
@@ -73,7 +73,7 @@ def test_missing_features_are_filled_and_listed(client: Any, engine: ForecastEng
 def test_a_category_is_given_by_name_or_code(contract: Contract) -> None:
     code, base = contract.categories["family"].index("PRODUCE"), np.zeros(len(NAMES), np.float32)
     for value in ("PRODUCE", code, float(code)):
-        row = filled_row(contract, {"family": value}, base, reach=90)
+        row = fill_row(contract, {"family": value}, base, reach=90)
         assert row[NAMES.index("family")] == code
         assert np.count_nonzero(row) == 1
 

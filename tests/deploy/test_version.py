@@ -27,6 +27,11 @@ class Repository:
         """The file that holds the version."""
         return self.root / "config" / "version.py"
 
+    @property
+    def client_file(self) -> Path:
+        """The file that holds the version of the client."""
+        return self.root / "clients" / "python" / "mlrf_client" / "_version.py"
+
     def git(self, *arguments: str) -> str:
         return subprocess.run(
             ["git", "-C", self.root, *arguments], check=True, capture_output=True, text=True
@@ -42,10 +47,9 @@ class Repository:
         return done.stderr
 
     def write(self, version: str, changelog: str) -> None:
-        (self.root / "config").mkdir(exist_ok=True)
-        (self.root / "config" / "version.py").write_text(
-            f'"""Doc."""\n\n__version__ = "{version}"\n'
-        )
+        for file in (self.file, self.client_file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f'"""Doc."""\n\n__version__ = "{version}"\n')
         (self.root / "CHANGELOG.md").write_text(HEAD + changelog)
 
     def commit(self) -> None:
@@ -96,6 +100,7 @@ def test_a_bump_moves_what_was_unreleased_below_the_new_version(
     before = repository.changelog()
     assert repository.run("bump", part).returncode == 0
     assert repository.version() == version
+    assert repository.client_file.read_text() == repository.file.read_text()
     dated = re.compile(rf"\n\n## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d(?=\n\n### Added)")
     assert len(dated.findall(repository.changelog())) == 1
     assert dated.sub("", repository.changelog()) == before
@@ -183,6 +188,11 @@ def test_a_disagreement_is_reported(
 ) -> None:
     repository.write(version, changelog or repository.changelog().removeprefix(HEAD))
     assert expected in repository.refusal("check")
+
+
+def test_another_version_of_the_client_is_reported(repository: Repository) -> None:
+    repository.client_file.write_text('__version__ = "1.2.2"\n')
+    assert "_version.py 1.2.2" in repository.refusal("check")
 
 
 def test_a_tag_of_another_version_is_reported(repository: Repository) -> None:

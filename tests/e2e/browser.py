@@ -40,7 +40,7 @@ def launched(path: str) -> Iterator[Browser]:
 
 
 class Faults:
-    """What pages report that their user does not see: errors, and requests that failed.
+    """Faults of pages that their user does not see: errors, and requests that failed.
 
     Attributes:
         messages: in their order; a test that provokes one clears them.

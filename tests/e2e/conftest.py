@@ -51,5 +51,5 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def faults() -> Faults:
-    """What the page reports."""
+    """Faults that the page reports."""
     return Faults()

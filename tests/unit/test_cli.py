@@ -21,7 +21,7 @@ from cli import main as command
 from config.paths import ROOT
 from config.settings import Settings, get_settings
 from features.data.reading.schema import SCHEMAS
-from features.data.snapshot import load_snapshot
+from features.data.snapshot_files import load_snapshot
 from models.serving.release import load_release
 from storage.artifacts import Store
 from training import pipeline

@@ -275,7 +275,7 @@ def play(manifests: Manifests, images: Mapping[str, str], rate: int) -> None:
         if "mlrf-train" in images:
             this.fill_tables()
             this.check_retraining(service)
-        print_line("all of it held")
+        print_line("all checks passed")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,10 @@ def scaling(manifests: Manifests) -> Iterator[Finding]:
             yield Finding(where, "REPLICAS is not its maximum")
     for each in manifests.of("Deployment"):
         if each["spec"].get("strategy", {}).get("rollingUpdate", {}).get("maxUnavailable") != 0:
-            yield Finding(f"Deployment/{name_of(each)}", "a rollout takes servers away")
+            yield Finding(
+                f"Deployment/{name_of(each)}",
+                "a rollout stops servers before their replacements are ready",
+            )
 
 
 def schedules(manifests: Manifests) -> Iterator[Finding]:

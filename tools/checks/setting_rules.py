@@ -26,14 +26,14 @@ def known_variables(manifests: Manifests) -> Iterator[Finding]:
     read = {*variables()}
     for each in manifests.of("ConfigMap"):
         for name in set(each["data"]) - read:
-            yield Finding(f"ConfigMap/{name_of(each)}", f"{name} is read by nobody")
+            yield Finding(f"ConfigMap/{name_of(each)}", f"{name} is not a setting of the service")
     for pod in manifests.pods:
         for container in pod.containers:
             image = container["image"].rpartition("/")[2].partition(":")[0].partition("@")[0]
             if OURS.fullmatch(image):
                 for entry in container.get("env", []):
                     if entry["name"] not in read:
-                        yield Finding(pod.owner, f"{entry['name']} is read by nobody")
+                        yield Finding(pod.owner, f"{entry['name']} is not a setting of the service")
 
 
 def valid_settings(manifests: Manifests) -> Iterator[Finding]:

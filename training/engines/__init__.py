@@ -1,1 +1,1 @@
-"""Where a model is fitted: on this machine, or on a Dask cluster."""
+"""Back ends that fit models: on this machine, or on a Dask cluster."""

@@ -33,7 +33,7 @@ from errors import InputError
 from features.blocks import Rows
 from features.contract import Contract
 from features.data.hierarchy import Hierarchy
-from features.data.snapshot import load_snapshot
+from features.data.snapshot_files import load_snapshot
 from features.matrix import MatrixBuilder
 from models.engine import Progress
 from training.engines.fitting_backend import SAMPLE_ROWS, FittedSegment, sample_evenly

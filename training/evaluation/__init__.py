@@ -1,1 +1,1 @@
-"""How good a model is: backtest, baselines, calibration, studies."""
+"""Measures of how good a model is: backtest, baselines, calibration, studies."""

@@ -23,7 +23,8 @@ from features.contract import FEATURES_VERSION, feature_set
 from features.data.build import build_snapshot
 from features.data.findings import OnReport
 from features.data.reading.layout import STANDARD, TableLayout
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.tables import read_tables
 from features.state import first_origin
 from models.bundle import Bundle, load_bundle

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.data.hierarchy import Hierarchy
-from features.data.history import carried_backward, carried_forward
+from features.data.history import carry_backward, carry_forward
 from features.data.specification import Specification
 from features.data.step import Step
 from models.buckets import Buckets, buckets_of
@@ -46,7 +46,7 @@ _LEAST_KNOWN = 0.5
 
 
 PATH_NODES = 60
-"""Nodes of each level, evenly spaced, whose errors are kept for all days."""
+"""Nodes of each level, evenly spaced, whose errors are recorded for all days."""
 MOST_PATHS = 1_000
 """Paths of a level that a calibration keeps."""
 
@@ -374,7 +374,7 @@ def _select_paths(paths: Paths | None, scaled: Values, rows: slice) -> tuple[Val
         return np.empty(0), np.empty((0, gaps.shape[2]))
     usable = paths.sold[:, of_level] & (gaps[:, :, judged].mean(axis=2) < _MOST_GAPS)
     flat = residual.reshape(-1, residual.shape[2])
-    residual = carried_backward(carried_forward(flat)).reshape(residual.shape)
+    residual = carry_backward(carry_forward(flat)).reshape(residual.shape)
     sizes = np.sqrt(paths.forecast[:, of_level]).mean(axis=2)[usable]
     order = np.argsort(sizes, kind="stable")
     if len(order) > MOST_PATHS:

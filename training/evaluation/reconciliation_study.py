@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from errors import InputError
 from features.data.build import build_snapshot
 from features.data.reading.layout import STANDARD, TableLayout
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.step import Step
 from features.data.tables import read_tables
 from features.matrix import MatrixBuilder, known_covariates

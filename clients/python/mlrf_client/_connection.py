@@ -1,4 +1,4 @@
-"""What both clients do alike with HTTP: addresses, headers, and the reading of responses."""
+"""HTTP of both clients: addresses, headers, and the reading of responses."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def document_of(response: httpx.Response) -> Any:
         ) from error
 
 
-def raised(failure: ApiError | httpx.TransportError, address: str) -> ApiError | NoAnswer:
+def error_to_raise(failure: ApiError | httpx.TransportError, address: str) -> ApiError | NoAnswer:
     """Return the exception to raise for a failure that is not retried."""
     if isinstance(failure, ApiError):
         return failure

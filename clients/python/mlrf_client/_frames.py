@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Adapter(Protocol):
-    """What a batch needs of a library of frames."""
+    """Operations on data frames that a batch needs."""
 
     def rows_of(self, frame: Any) -> list[dict[str, Any]]:
         """Return the rows as values by column, None where a value is missing."""
@@ -35,7 +35,7 @@ class PolarsAdapter:
 
 
 class PandasAdapter:
-    """Frames of pandas; their index is not kept."""
+    """Frames of pandas; their index is dropped."""
 
     def rows_of(self, frame: pandas.DataFrame) -> list[dict[str, Any]]:
         values = frame.astype(object)

@@ -145,7 +145,7 @@ class Scenario(WhatifAnswer, Tabular):
 
 
 class History(HistoricalAnswer, Tabular):
-    """What was sold of a node, day by day."""
+    """Past sales of a node, day by day."""
 
     @property
     def table(self) -> Table:

@@ -16,10 +16,10 @@ from mlrf_client import _batch_frames, _batches, _operations, _overrides
 from mlrf_client._connection import (
     address_of,
     document_of,
+    error_to_raise,
     failure_of,
     headers_of,
     message_of,
-    raised,
 )
 from mlrf_client._requests import Request, Steps
 from mlrf_client.retries import Attempts, Outcome, Retries
@@ -43,7 +43,7 @@ def _blocking(
     return _as_method(method, operation)
 
 
-def _awaited(
+def _asynchronous(
     operation: Operation[Parameters, Result],
 ) -> Callable[Concatenate[AsyncClient, Parameters], Coroutine[Any, Any, Result]]:
     """Return the operation as a method of `AsyncClient`."""
@@ -68,7 +68,22 @@ def _as_method(method: Method, operation: Callable[..., Any]) -> Method:
     return method
 
 
-class Client:
+class _Base:
+    """Address and retries of a client, and the arguments of its connection."""
+
+    def __init__(self, url: str, retries: Retries | None) -> None:
+        self.url = address_of(url)
+        self._retries = retries or Retries()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+    def _options(self, key: str | None, timeout: float) -> dict[str, Any]:
+        """Return the arguments of httpx's client that do not depend on its kind."""
+        return {"base_url": self.url, "headers": headers_of(key), "timeout": timeout}
+
+
+class Client(_Base):
     """A client that blocks until an answer is there.
 
     Its methods raise `ApiError` for what the server refuses, and `NoAnswer` where it is not
@@ -91,14 +106,8 @@ class Client:
         retries: Retries | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.url = address_of(url)
-        self._retries = retries or Retries()
-        self._http = httpx.Client(
-            base_url=self.url, headers=headers_of(key), timeout=timeout, transport=transport
-        )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.url!r})"
+        super().__init__(url, retries)
+        self._http = httpx.Client(**self._options(key, timeout), transport=transport)
 
     def __enter__(self) -> Client:
         return self
@@ -133,7 +142,7 @@ class Client:
             if isinstance(outcome, httpx.Response):
                 return document_of(outcome)
             if (delay := attempts.delay_after(outcome)) is None:
-                raise raised(outcome, self.url)
+                raise error_to_raise(outcome, self.url)
             time.sleep(delay)
 
     def _attempt(self, request: Request) -> httpx.Response | Outcome:
@@ -163,7 +172,7 @@ class Client:
     withdraw_override = _blocking(_overrides.withdraw_override)
 
 
-class AsyncClient:
+class AsyncClient(_Base):
     """The same for asyncio: every method of `Client`, awaited."""
 
     def __init__(
@@ -175,14 +184,8 @@ class AsyncClient:
         retries: Retries | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.url = address_of(url)
-        self._retries = retries or Retries()
-        self._http = httpx.AsyncClient(
-            base_url=self.url, headers=headers_of(key), timeout=timeout, transport=transport
-        )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.url!r})"
+        super().__init__(url, retries)
+        self._http = httpx.AsyncClient(**self._options(key, timeout), transport=transport)
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -217,7 +220,7 @@ class AsyncClient:
             if isinstance(outcome, httpx.Response):
                 return document_of(outcome)
             if (delay := attempts.delay_after(outcome)) is None:
-                raise raised(outcome, self.url)
+                raise error_to_raise(outcome, self.url)
             await asyncio.sleep(delay)
 
     async def _attempt(self, request: Request) -> httpx.Response | Outcome:
@@ -227,21 +230,21 @@ class AsyncClient:
             return error
         return failure_of(response) or response
 
-    accuracy = _awaited(_operations.accuracy)
-    accuracy_by_series = _awaited(_operations.accuracy_by_series)
-    batch = _awaited(_batches.batch)
-    batch_frame = _awaited(_batch_frames.batch_frame)
-    caller = _awaited(_operations.caller)
-    exceptions = _awaited(_operations.exceptions)
-    explain = _awaited(_operations.explain)
-    forecast = _awaited(_operations.forecast)
-    health = _awaited(_operations.health)
-    hierarchy = _awaited(_operations.hierarchy)
-    historical = _awaited(_operations.historical)
-    meta = _awaited(_operations.meta)
-    model_metrics = _awaited(_operations.model_metrics)
-    override = _awaited(_overrides.override)
-    overrides = _awaited(_overrides.overrides)
-    predict = _awaited(_operations.predict)
-    whatif = _awaited(_operations.whatif)
-    withdraw_override = _awaited(_overrides.withdraw_override)
+    accuracy = _asynchronous(_operations.accuracy)
+    accuracy_by_series = _asynchronous(_operations.accuracy_by_series)
+    batch = _asynchronous(_batches.batch)
+    batch_frame = _asynchronous(_batch_frames.batch_frame)
+    caller = _asynchronous(_operations.caller)
+    exceptions = _asynchronous(_operations.exceptions)
+    explain = _asynchronous(_operations.explain)
+    forecast = _asynchronous(_operations.forecast)
+    health = _asynchronous(_operations.health)
+    hierarchy = _asynchronous(_operations.hierarchy)
+    historical = _asynchronous(_operations.historical)
+    meta = _asynchronous(_operations.meta)
+    model_metrics = _asynchronous(_operations.model_metrics)
+    override = _asynchronous(_overrides.override)
+    overrides = _asynchronous(_overrides.overrides)
+    predict = _asynchronous(_operations.predict)
+    whatif = _asynchronous(_operations.whatif)
+    withdraw_override = _asynchronous(_overrides.withdraw_override)

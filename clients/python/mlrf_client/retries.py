@@ -1,4 +1,4 @@
-"""When a request is sent again, and after how many seconds: a policy that does no I/O."""
+"""Policy of retries, without I/O: which failures are retried, and after how many seconds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _RETRIED_FAILURES = (httpx.NetworkError, httpx.ConnectTimeout, httpx.RemoteProto
 
 @dataclass(frozen=True)
 class Retries:
-    """How often and how long a request is repeated.
+    """Bounds of the retries of a request.
 
     The delay doubles from `first_delay` to `longest_delay`. A random part of it, up to a half, is
     left out, so that clients that failed together do not return together. A `Retry-After` of the
@@ -34,7 +34,7 @@ class Retries:
 
     Attributes:
         number: repetitions of a request; 0 for none.
-        seconds: from the first attempt to the last one. A delay that would end later is not begun.
+        seconds: from the first attempt to the last one. A retry that would come later is not made.
     """
 
     number: int = 4

@@ -25,9 +25,9 @@ FUTURE_DAYS = 366
 HOLIDAY_YEARS = (60, 30)
 """Years before `FIRST_PLAUSIBLE` and after today within which holidays may lie."""
 FAR_DAYS = 366
-"""A few dates that are more days away from all others are refused."""
+"""A few dates that are more days apart from all others are refused."""
 APART_DAYS = 28
-"""A few rows that are more days away from all others are refused."""
+"""A few rows that are more days apart from all others are refused."""
 FEW_DAYS = 7
 FEW_ROWS = 0.2
 """A day has few rows if it has less than this share of what a day usually has."""
@@ -71,7 +71,7 @@ def _check_bounds(table: ReadTable, bounds: tuple[date, date], report: Report) -
 
 
 def _check_isolated(table: ReadTable, report: Report) -> ReadTable:
-    """Report a few rows at either end that are far away from all others."""
+    """Report a few rows at either end that are far from all others."""
     days = table.frame["date"].to_physical().to_numpy()
     distinct, counts = np.unique(days, return_counts=True)
     usual = float(np.median(counts))

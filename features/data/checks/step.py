@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from features.data.findings import Report, Severity
 from features.data.reading.reader import ReadTable
 from features.data.reading.schema import FUTURE, SALES
+from features.data.stated import RETAILER_FILE
 from features.data.step import Step
 
 MIN_DATES = 4
@@ -62,7 +63,7 @@ def _check_distances(train: ReadTable, report: Report) -> None:
             column="date",
             value=day,
             advice="if a row holds the sales of a week, give all rows the date of one weekday and "
-            "write step: week into retailer.yaml; sales of months cannot be used. If the stores "
+            f"write step: week into {RETAILER_FILE}; sales of months cannot be used. If the stores "
             "do sell on one day a week only, add rows with 0 for the other days",
         )
     )
@@ -90,7 +91,7 @@ def _check_weekdays(table: ReadTable, usual: int, report: Report) -> None:
             at=at,
             column="date",
             value=day,
-            advice=f"write the {weekday} of the week, or state step: day in retailer.yaml if a "
+            advice=f"write the {weekday} of the week, or state step: day in {RETAILER_FILE} if a "
             "row holds the sales of a day",
         ),
         total=len(wrong),

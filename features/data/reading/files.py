@@ -36,7 +36,11 @@ class Part:
 
 
 def find_table(folder: Path, table: str, report: Report, *, optional: bool) -> list[Part]:
-    """Return the files of a table; empty if it is missing (reported unless optional)."""
+    """Return the files of a table; empty if it is missing.
+
+    That is reported as an error, or, of an optional table, as a warning if a file has a similar
+    name.
+    """
     candidates = [path for suffix in SUFFIXES if _exists(path := folder / f"{table}{suffix}")]
     if len(candidates) > 1:
         names = " and ".join(path.name for path in candidates)
@@ -54,7 +58,7 @@ def find_table(folder: Path, table: str, report: Report, *, optional: bool) -> l
     if path.is_dir():
         return _list_parts(path, report)
     if not path.is_file():
-        message = "is not a file: a link to nothing, or a device"
+        message = "is not a file: a broken link, or a device"
         report.add(_make_error("unreadable", path.name, message))
         return []
     return [Part(path, path.name, {})]

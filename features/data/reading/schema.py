@@ -16,6 +16,7 @@ from features.data.specification import (
     Returns,
     Specification,
 )
+from features.data.stated import RETAILER_FILE
 
 SALES, FUTURE, HOLIDAYS = "train", "test", "holidays_events"
 """Names by which checks know the tables that are special, whatever their files are called."""
@@ -54,7 +55,7 @@ class Column:
 
 _ON_NEGATIVE = (
     "if it is what was returned, write returns: net (taken off the sales before) or returns: clip "
-    "(read as 0) into retailer.yaml"
+    f"(read as 0) into {RETAILER_FILE}"
 )
 
 

@@ -1,4 +1,4 @@
-"""What a planner does in the dashboard, and the keys that planners have."""
+"""Steps of a planner in the dashboard, and the keys that planners have."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def moving_page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[tu
 def test_nothing_moves_for_who_wants_less_motion(
     moving_page: tuple[Page, str], server: Server
 ) -> None:
-    """What is loading shimmers for all others."""
+    """For all others, parts that are loading shimmer."""
     page, wish = moving_page
     routes: list[Route] = []
     page.route("**/forecast", lambda route: routes.append(route))

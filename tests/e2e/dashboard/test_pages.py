@@ -1,4 +1,4 @@
-"""What a planner does on each page of the dashboard, on the demo's data."""
+"""Tasks of a planner on each page of the dashboard, on the demo's data."""
 
 from __future__ import annotations
 

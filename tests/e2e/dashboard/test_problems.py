@@ -1,4 +1,4 @@
-"""What a planner is shown when the server refuses, fails or is away, and the way on from there."""
+"""Messages of the dashboard when the server refuses, fails or is down, and how to go on."""
 
 from __future__ import annotations
 

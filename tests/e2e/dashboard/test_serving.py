@@ -66,7 +66,7 @@ def test_a_page_loads_its_script_and_style_wherever_it_is(
 def test_its_policy_stops_scripts_that_are_not_of_the_server(
     page: Page, faults: Faults, address: str
 ) -> None:
-    """What would be put into a page by an attacker does not run."""
+    """A script that an attacker puts into a page does not run."""
     open_page(page, f"{address}/")
     page.evaluate(
         """() => new Promise(done => {

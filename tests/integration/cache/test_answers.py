@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from storage.cache.answers import AnswerCache, Cached, Outcome, Tier, Uncacheable
+from storage.cache.answers import AnswerCache, Cached, CacheTier, Outcome, Uncacheable
 from storage.cache.encoding import KEY_BYTES, LARGEST_BODY, encode
 from storage.cache.keys import CacheKey, key_of
 from storage.cache.shared import LARGEST_VALUE, SharedAnswers, Token
@@ -70,9 +70,15 @@ def test_an_answer_computed_by_one_worker_is_a_hit_in_another(
 ) -> None:
     async def run() -> None:
         compute, one, other = Computations(), worker(), worker()
-        assert await one.get(KEY, compute, shared=True) == Cached(BODY, Outcome.MISS, Tier.NONE)
-        assert await other.get(KEY, compute, shared=True) == Cached(BODY, Outcome.HIT, Tier.REDIS)
-        assert await other.get(KEY, compute, shared=True) == Cached(BODY, Outcome.HIT, Tier.MEMORY)
+        assert await one.get(KEY, compute, shared=True) == Cached(
+            BODY, Outcome.MISS, CacheTier.NONE
+        )
+        assert await other.get(KEY, compute, shared=True) == Cached(
+            BODY, Outcome.HIT, CacheTier.REDIS
+        )
+        assert await other.get(KEY, compute, shared=True) == Cached(
+            BODY, Outcome.HIT, CacheTier.MEMORY
+        )
         assert compute.started == 1
 
     asyncio.run(run())
@@ -98,7 +104,7 @@ def test_100_requests_to_each_of_two_workers_are_one_computation(
         assert compute.started == 1
         assert {answer.body for answer in answers} == {BODY}
         assert [answer.outcome for answer in answers].count(Outcome.MISS) == 1
-        assert [answer.tier for answer in answers].count(Tier.REDIS) == 1
+        assert [answer.tier for answer in answers].count(CacheTier.REDIS) == 1
 
     asyncio.run(run())
 
@@ -241,7 +247,7 @@ def test_a_planted_lease_delays_no_answer(
         for _ in range(2):
             assert (await worker().get(KEY, Computations(), shared=True)).body == BODY
         assert time.monotonic() - begin < LEASE / 4
-        assert (await worker().get(KEY, Computations(), shared=True)).tier == Tier.REDIS
+        assert (await worker().get(KEY, Computations(), shared=True)).tier == CacheTier.REDIS
 
     asyncio.run(run())
 
@@ -253,7 +259,7 @@ def test_an_answer_is_a_miss_for_another_version(valkey: Valkey, worker: Worker)
         await worker().get(KEY, Computations(), shared=True)
         key = key_of("bundle.newer", "whatif", b"{}")
         cached = await worker().get(key, Computations(b"new"), shared=True)
-        assert cached == Cached(b"new", Outcome.MISS, Tier.NONE)
+        assert cached == Cached(b"new", Outcome.MISS, CacheTier.NONE)
 
     asyncio.run(run())
 
@@ -275,7 +281,7 @@ def test_a_spoilt_value_is_a_miss_and_is_replaced(
         await worker().get(KEY, Computations(), shared=True)
         valkey.ask(*spoil)
         assert (await worker().get(KEY, Computations(), shared=True)).outcome == Outcome.MISS
-        assert (await worker().get(KEY, Computations(), shared=True)).tier == Tier.REDIS
+        assert (await worker().get(KEY, Computations(), shared=True)).tier == CacheTier.REDIS
 
     asyncio.run(run())
 
@@ -296,8 +302,8 @@ def test_a_planted_value_is_computed_anew_and_replaced(
 
     async def run() -> None:
         computed = await worker().get(KEY, Computations(), shared=True)
-        assert computed == Cached(BODY, Outcome.MISS, Tier.NONE)
-        assert (await worker().get(KEY, Computations(), shared=True)).tier == Tier.REDIS
+        assert computed == Cached(BODY, Outcome.MISS, CacheTier.NONE)
+        assert (await worker().get(KEY, Computations(), shared=True)).tier == CacheTier.REDIS
 
     asyncio.run(run())
 
@@ -310,7 +316,7 @@ def test_a_value_of_another_type_is_a_miss_and_is_replaced(
 
     async def run() -> None:
         assert (await worker().get(KEY, Computations(), shared=True)).outcome == Outcome.MISS
-        assert (await worker().get(KEY, Computations(), shared=True)).tier == Tier.REDIS
+        assert (await worker().get(KEY, Computations(), shared=True)).tier == CacheTier.REDIS
 
     asyncio.run(run())
 
@@ -335,7 +341,7 @@ def test_a_redis_without_permission_is_bypassed(
     async def run() -> None:
         cache = worker()
         assert (await cache.get(KEY, Computations(), shared=True)).body == BODY
-        assert (await cache.get(KEY, Computations(), shared=True)).tier == Tier.MEMORY
+        assert (await cache.get(KEY, Computations(), shared=True)).tier == CacheTier.MEMORY
 
     asyncio.run(run())
 
@@ -396,7 +402,7 @@ def test_a_server_that_fails_while_one_computes_and_others_wait(
             number += 1
             key = key_of("bundle.snapshot", "explain", {"number": number})
             await caches[0].get(key, Computations(), shared=True)
-            return (await caches[1].get(key, Computations(), shared=True)).tier == Tier.REDIS
+            return (await caches[1].get(key, Computations(), shared=True)).tier == CacheTier.REDIS
 
         await wait_in_loop(is_shared)
 

@@ -16,7 +16,8 @@ from errors import InputError
 from features.data.build import build_snapshot
 from features.data.findings import Report
 from features.data.reading.layout import Delimiter, TableLayout
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.tables import DataError, read_tables
 from lifecycle.refresh import FORECASTING, READING, RefusedError, refresh
 from models.bundle import with_metrics

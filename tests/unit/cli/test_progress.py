@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cli.progress import LINE_SECONDS, Lines
-from training.progress import Step
+from training.progress import ReportedStep
 
 
 class Watch:
@@ -32,8 +32,8 @@ def lines(written: list[str], watch: Watch) -> Lines:
 
 
 def test_a_step_begins_and_ends_with_a_line(lines: Lines, written: list[str]) -> None:
-    lines.start(Step("fit", 3, 9, 200.0))
-    lines.end(Step("fit", 3, 9, 100.0), 12.34)
+    lines.start(ReportedStep("fit", 3, 9, 200.0))
+    lines.end(ReportedStep("fit", 3, 9, 100.0), 12.34)
     assert written == [
         "step 3 of 9: fit: begins, about 3 min left",
         "step 3 of 9: fit: took 12.3 s, about 100 s left",
@@ -41,7 +41,7 @@ def test_a_step_begins_and_ends_with_a_line(lines: Lines, written: list[str]) ->
 
 
 def test_a_long_step_reports_its_progress(lines: Lines, written: list[str], watch: Watch) -> None:
-    lines.start(Step("fit", 1))
+    lines.start(ReportedStep("fit", 1))
     for done in range(1, 5):
         watch.now += LINE_SECONDS / 2
         lines.advance(done, 1000)
@@ -60,5 +60,5 @@ def test_a_long_step_reports_its_progress(lines: Lines, written: list[str], watc
 def test_an_estimate_is_rounded_to_its_accuracy(
     lines: Lines, written: list[str], seconds: float | None, text: str
 ) -> None:
-    lines.start(Step("fit", 1, None, seconds))
+    lines.start(ReportedStep("fit", 1, None, seconds))
     assert written == [text]

@@ -7,7 +7,8 @@ import pytest
 
 from features.contract import contract_of
 from features.data.build import build_snapshot
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.tables import read_tables
 from features.matrix import MatrixBuilder, known_covariates
 from features.state import state_at

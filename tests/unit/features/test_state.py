@@ -9,12 +9,12 @@ import pytest
 
 from features.data.snapshot import Snapshot
 from features.data.step import Step
-from features.state import MIN_HISTORY_DAYS, State, state_at
+from features.state import MIN_HISTORY_DAYS, PastState, state_at
 
 ORIGIN = 900
 
 
-def arrays(state: State) -> dict[str, np.ndarray]:
+def arrays(state: PastState) -> dict[str, np.ndarray]:
     return {**state.node, **state.weekday, **state.ahead}
 
 

@@ -10,12 +10,13 @@ import pytest
 from examples.writer import write_example
 from features.contract import contract_of, feature_set
 from features.data.build import build_snapshot
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.step import Step
 from features.data.tables import read_tables
 from features.feature import Group
 from features.matrix import MatrixBuilder, known_covariates
-from features.state import State, first_origin, state_at
+from features.state import PastState, first_origin, state_at
 
 HORIZON = 60
 
@@ -30,7 +31,7 @@ def weekly(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     return load_snapshot(build_snapshot(read_tables(folder), folder / "built").path)
 
 
-def arrays(state: State) -> dict[str, np.ndarray]:
+def arrays(state: PastState) -> dict[str, np.ndarray]:
     return {**state.node, **state.weekday, **state.monthday, **state.ahead}
 
 

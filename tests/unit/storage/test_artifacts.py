@@ -19,11 +19,10 @@ import numpy as np
 import pytest
 
 from config.paths import ROOT
-from features.data import snapshot as snapshots
+from features.data import snapshot_files as snapshots
 from models import bundle as bundles
 from models.engine import ForecastEngine
 from models.serving import forecast_store
-from storage import artifacts
 from storage.artifacts import (
     MANIFEST,
     Artifact,
@@ -31,6 +30,7 @@ from storage.artifacts import (
     Release,
     Store,
     UnwritableError,
+    folders,
     seal,
     staging,
     verify,
@@ -157,7 +157,7 @@ def test_of_two_concurrent_equal_writes_one_remains(
         if not destination.exists():
             shutil.copytree(other.path, destination)
 
-    monkeypatch.setattr(artifacts, "_sync_path", lose)
+    monkeypatch.setattr(folders, "_sync_path", lose)
     assert write(tmp_path / "artifacts").path == destination
     assert verify(destination, kind=KIND).manifest == other.manifest
     assert list_staging(destination.parent) == []
@@ -272,7 +272,7 @@ def test_another_kind_is_refused(artifact: Artifact) -> None:
 
 def test_another_schema_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An older or newer release wrote it, with a manifest that is right in itself."""
-    monkeypatch.setattr(artifacts, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(folders, "SCHEMA_VERSION", 2)
     newer = write(tmp_path)
     monkeypatch.undo()
     with pytest.raises(ArtifactError, match="schema version 2; this release reads 1"):
@@ -378,7 +378,7 @@ def test_an_exception_while_sealing_leaves_nothing(
     def fail(path: Path) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(artifacts, "_sync_path", fail)
+    monkeypatch.setattr(folders, "_sync_path", fail)
     with pytest.raises(UnwritableError, match="the disk is full"):
         write(tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -392,7 +392,7 @@ with staging(store.bundles) as folder:
         here()
 """
 SEALING = """
-artifacts._sync_path = lambda path: here()
+folders._sync_path = lambda path: here()
 with staging(store.bundles) as folder:
     (folder / "file.bin").write_bytes(b"content")
     seal(folder, kind="sample", label="a", facts={})
@@ -409,8 +409,7 @@ def stopped_at(step: str, store: Store) -> Iterator[subprocess.Popen[str]]:
     script = f"""
 import os, sys
 from pathlib import Path
-from storage import artifacts
-from storage.artifacts import Release, Store, seal, staging
+from storage.artifacts import Release, Store, folders, seal, staging
 
 def here():
     print("here", flush=True)

@@ -19,7 +19,7 @@ from training.history import (
     required_days,
 )
 from training.pipeline import train
-from training.progress import NullReporter, Step
+from training.progress import NullReporter, ReportedStep
 from training.recipe import Recipe
 
 
@@ -91,7 +91,7 @@ class Steps(NullReporter):
     def __init__(self) -> None:
         self.names: list[str] = []
 
-    def start(self, step: Step) -> None:
+    def start(self, step: ReportedStep) -> None:
         self.names.append(step.name)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.specification import BOTTOM, FAVORITA
 from lifecycle.refresh import refresh
 from models.bundle import Bundle, load_bundle

@@ -5,22 +5,22 @@ from __future__ import annotations
 import pytest
 
 from training import progress as module
-from training.progress import Clock, PlannedStep, Step
+from training.progress import Clock, PlannedStep, ReportedStep
 
 
 class Recorder:
     """A reporter that records its calls."""
 
     def __init__(self) -> None:
-        self.started: list[Step] = []
-        self.ended: list[tuple[Step, float]] = []
+        self.started: list[ReportedStep] = []
+        self.ended: list[tuple[ReportedStep, float]] = []
 
-    def start(self, step: Step) -> None:
+    def start(self, step: ReportedStep) -> None:
         self.started.append(step)
 
     def advance(self, done: int, total: int) -> None: ...
 
-    def end(self, step: Step, seconds: float) -> None:
+    def end(self, step: ReportedStep, seconds: float) -> None:
         self.ended.append((step, seconds))
 
 

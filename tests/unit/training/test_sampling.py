@@ -1,4 +1,4 @@
-"""Which rows a model is trained on."""
+"""Sampling of the rows that a model is trained on."""
 
 from __future__ import annotations
 

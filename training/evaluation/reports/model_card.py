@@ -17,7 +17,7 @@ _HEAD = """\
 
 # Model card: MLRF
 
-For whoever relies on forecasts of this model: what it was trained on, what it is meant for, how
+For readers who rely on forecasts of this model: what it was trained on, what it is meant for, how
 good it is, and where it fails.
 
 - [The model](#the-model)
@@ -72,7 +72,7 @@ directly for every day up to {reach} days after the last known sales. Features a
 at that day, the calendar, holidays and planned promotions. Forecasts of
 all levels are coherent after reconciliation: the largest difference of a node from the sum of its
 bottom series, relative to that sum, is {_largest_incoherence(document)} over all windows.
-Intervals are quantiles of errors that a frozen model made on later days.
+Intervals are quantiles of the errors of models that were trained only on earlier days.
 """
 
 

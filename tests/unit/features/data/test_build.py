@@ -13,7 +13,8 @@ import pytest
 
 from features.data.build import build_snapshot
 from features.data.reading.schema import SCHEMAS
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.specification import BOTTOM, FAVORITA, TOTAL, Levels
 from features.data.tables import Tables, read_tables
 from tests.support.tables import frames_of

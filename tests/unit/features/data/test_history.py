@@ -7,10 +7,10 @@ import pytest
 
 from features.data.history import (
     Cells,
-    carried_backward,
-    carried_forward,
+    carry_backward,
+    carry_forward,
+    fill_gaps,
     with_estimates,
-    without_gaps,
 )
 
 
@@ -60,21 +60,21 @@ def test_no_later_day_changes_an_estimate(panel: np.ndarray) -> None:
 def test_a_panel_without_unusable_cells_is_returned_unchanged(panel: np.ndarray) -> None:
     nothing = (np.array([], dtype=np.intp), np.array([], dtype=np.intp))
     assert with_estimates(panel, nothing) is panel
-    assert without_gaps(panel) is panel
+    assert fill_gaps(panel) is panel
 
 
 def test_promotions_that_are_not_known_are_estimated(panel: np.ndarray) -> None:
     panel[0, -1] = np.nan
-    assert without_gaps(panel)[0, -1] == np.mean([5, 6, 7, 8])
+    assert fill_gaps(panel)[0, -1] == np.mean([5, 6, 7, 8])
 
 
 def test_a_value_is_carried_to_the_days_after_it() -> None:
     nan = np.nan
     values = np.array([[nan, 2, nan, nan, -5, nan], [1, 2, 3, 4, 5, 6], [nan] * 6], np.float32)
-    carried = carried_forward(values)
+    carried = carry_forward(values)
     expected = [[nan, 2, 2, 2, -5, -5], [1, 2, 3, 4, 5, 6], [nan] * 6]
     np.testing.assert_array_equal(carried, np.array(expected, np.float32))
     assert carried.dtype == np.float32
-    complete = carried_backward(carried)
+    complete = carry_backward(carried)
     np.testing.assert_array_equal(complete, [[2, 2, 2, 2, -5, -5], [1, 2, 3, 4, 5, 6], [0] * 6])
     assert complete.dtype == np.float32

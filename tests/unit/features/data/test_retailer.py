@@ -14,7 +14,6 @@ import pytest
 from features.data.build import build_snapshot
 from features.data.findings import Report, Severity
 from features.data.guess import guess
-from features.data.inference import RetailerError
 from features.data.reading.layout import (
     STANDARD,
     DateOrder,
@@ -22,9 +21,11 @@ from features.data.reading.layout import (
     Delimiter,
     TableLayout,
 )
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.specification import BOTTOM, TOTAL, Kind, Returns
 from features.data.stated import StatedCovariate
+from features.data.statement_checks import RetailerError
 from features.data.tables import check_tables, read_tables
 from tests.support.shops import AHEAD, DAYS, FLOOR, RETAILER, write_shops
 

@@ -55,7 +55,7 @@ def covariate(name: str, kind: Kind, *, known_ahead: bool = True) -> Covariate:
 
 @dataclass(frozen=True)
 class Derived:
-    """What follows from the series and the levels."""
+    """Properties that follow from the series and the levels."""
 
     series: tuple[str, ...]
     levels: Levels
@@ -215,7 +215,7 @@ def test_each_part_distinguishes_specifications(field: str) -> None:
 
 
 def test_other_levels_replace_those_already_read() -> None:
-    """What is derived is computed once; a copy must not keep that of its source."""
+    """A derived value is cached; a copy must not inherit that of its source."""
     specification = specify()
     before = (specification.columns_of_level, hash(specification))
     levels: Levels = {TOTAL: (), "brand": ("brand",), BOTTOM: ("shop", "item")}

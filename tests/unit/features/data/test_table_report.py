@@ -9,7 +9,7 @@ import pytest
 
 from features.data.build import build_snapshot
 from features.data.reading.layout import DateOrder, DecimalMark, Delimiter, TableLayout
-from features.data.snapshot import load_snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.table_report import REPORT_FILE, read_report, recorded_layout
 from features.data.tables import read_tables
 from tests.unit.features.data.reading.sheets import frames, sheets, write_frames, write_sheets

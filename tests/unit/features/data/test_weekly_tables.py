@@ -12,7 +12,8 @@ import pytest
 from features.data.build import build_snapshot
 from features.data.findings import Report
 from features.data.reading.layout import STANDARD
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.step import Step, WeekDate
 from features.data.tables import check_tables, read_tables
 

@@ -7,7 +7,8 @@ import pytest
 
 from examples.writer import write_example
 from features.data.build import build_snapshot
-from features.data.snapshot import Snapshot, load_snapshot
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.step import Step
 from features.data.tables import read_tables
 from load.accuracy.baselines import baselines, plain_lightgbm

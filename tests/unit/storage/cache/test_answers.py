@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from storage.cache.answers import AnswerCache, Cached, Outcome, Tier, Uncacheable
+from storage.cache.answers import AnswerCache, Cached, CacheTier, Outcome, Uncacheable
 from storage.cache.keys import CacheKey, key_of
 from tests.support.clock import Clock
 
@@ -50,19 +50,19 @@ async def turns() -> None:
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_the_second_of_two_equal_requests_is_a_cache_hit(shared: bool) -> None:
-    seen: list[tuple[Tier, Outcome]] = []
+    seen: list[tuple[CacheTier, Outcome]] = []
 
     async def run() -> None:
         cache = AnswerCache(observe=lambda *what: seen.append(what))
         compute = Computation(body := b'{"a":1.10}')
         first = await cache.get(KEY, compute, shared=shared)
         second = await cache.get(KEY, compute, shared=shared)
-        assert first == Cached(body, Outcome.MISS, Tier.NONE)
-        assert second == Cached(body, Outcome.HIT, Tier.MEMORY)
+        assert first == Cached(body, Outcome.MISS, CacheTier.NONE)
+        assert second == Cached(body, Outcome.HIT, CacheTier.MEMORY)
         assert compute.started == 1
 
     asyncio.run(run())
-    assert seen == [(Tier.NONE, Outcome.MISS), (Tier.MEMORY, Outcome.HIT)]
+    assert seen == [(CacheTier.NONE, Outcome.MISS), (CacheTier.MEMORY, Outcome.HIT)]
 
 
 def test_requests_with_other_keys_are_computed() -> None:
@@ -187,7 +187,7 @@ def test_a_partly_failed_response_is_returned_but_not_cached() -> None:
         compute.gate.set()
         assert {answer.body for answer in await asyncio.gather(*calls)} == {b"partly"}
         again = await cache.get(KEY, Computation(b"whole"), shared=True)
-        assert again == Cached(b"whole", Outcome.MISS, Tier.NONE)
+        assert again == Cached(b"whole", Outcome.MISS, CacheTier.NONE)
 
     asyncio.run(run())
 
@@ -196,7 +196,7 @@ def test_a_bypass_neither_reads_nor_writes_the_cache() -> None:
     async def run() -> None:
         cache = AnswerCache()
         bypass = await cache.get(KEY, Computation(b"1"), shared=True, bypass=True)
-        assert bypass == Cached(b"1", Outcome.BYPASS, Tier.NONE)
+        assert bypass == Cached(b"1", Outcome.BYPASS, CacheTier.NONE)
         assert (await cache.get(KEY, Computation(b"2"), shared=True)).outcome == Outcome.MISS
         bypass = await cache.get(KEY, Computation(Uncacheable(b"3")), shared=True, bypass=True)
         assert bypass.body == b"3"

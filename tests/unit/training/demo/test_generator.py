@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 from features.data.build import build_snapshot
 from features.data.calendar import HOLIDAY_TYPES, LOCALES, Holiday
 from features.data.reading.schema import SCHEMAS
-from features.data.snapshot import load_snapshot
+from features.data.snapshot_files import load_snapshot
 from features.data.specification import FAVORITA
 from features.data.tables import read_tables
 from tests.support.tables import frames_of

@@ -11,73 +11,27 @@ a killed process leaves at most a staging folder behind.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import re
 import shutil
-import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from storage.artifacts.files import ArtifactError, read_regular, writing
+
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
-_STAGING = ".staging-"
+STAGING = ".staging-"
 _STAGING_LIFETIME_SECONDS = 24 * 3600
-
-
-_LONGEST_POINTER, _LONGEST_MANIFEST = 4_096, 16 * 2**20
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-_EXPECTED = (
-    "two lines are expected, bundle=<name> and snapshot=<name>, which name folders in bundles/ "
-    "and snapshots/"
-)
-
-
-class ArtifactError(Exception):
-    """An artifact that cannot be used.
-
-    Attributes:
-        path: the file or folder at fault.
-        reason: what is wrong with it, as a phrase.
-    """
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.path = path
-        self.reason = reason
-
-    def __reduce__(self) -> tuple[type[ArtifactError], tuple[Path, str]]:
-        return type(self), (
-            self.path,
-            self.reason,
-        )  # picklable: a Dask worker raises it across processes
-
-
-class UnwritableError(ArtifactError):
-    """A folder of artifacts that cannot be written to."""
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Turn an OSError of writing below a folder into one line with place and reason.
-
-    Raises:
-        UnwritableError: permissions, a full or read-only volume, a file in the folder's place.
-    """
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error) or type(error).__name__
-        raise UnwritableError(folder, f"cannot be written: {reason}") from None
+_LONGEST_MANIFEST = 16 * 2**20
 
 
 class FileEntry(BaseModel):
@@ -141,7 +95,7 @@ def staging(parent: Path) -> Iterator[Path]:
     with writing(parent):
         parent.mkdir(parents=True, exist_ok=True)
         _sweep_staging(parent)
-        folder = Path(tempfile.mkdtemp(prefix=_STAGING, dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=parent))
         try:
             yield folder
         finally:
@@ -151,7 +105,7 @@ def staging(parent: Path) -> Iterator[Path]:
 def seal(folder: Path, *, kind: str, label: str, facts: Mapping[str, Any]) -> Artifact:
     """Complete a staging folder with its manifest and rename it into place.
 
-    If an intact artifact of that name exists, it is kept and the staging folder is discarded by
+    If an intact artifact of that name exists, it stays and the staging folder is discarded by
     `staging`: artifacts never change. A damaged one is moved aside and replaced.
     """
     files = {
@@ -225,132 +179,6 @@ def verify(folder: Path, *, kind: str) -> Artifact:
     return Artifact(folder, manifest)
 
 
-@dataclass(frozen=True)
-class Release:
-    """The names of the bundle and the snapshot that serve together."""
-
-    bundle: str
-    snapshot: str
-
-
-@dataclass(frozen=True)
-class Store:
-    """The layout of ``ARTIFACTS_DIR``."""
-
-    root: Path
-
-    @property
-    def bundles(self) -> Path:
-        return self.root / "bundles"
-
-    @property
-    def snapshots(self) -> Path:
-        return self.root / "snapshots"
-
-    @property
-    def forecasts(self) -> Path:
-        return self.root / "forecasts"
-
-    @property
-    def builds(self) -> Path:
-        """Records of each bundle's build times.
-
-        They are outside of the bundles, whose digests must not depend on the clock.
-        """
-        return self.root / "builds"
-
-    @property
-    def pointer(self) -> Path:
-        return self.root / "CURRENT"
-
-    def current(self) -> Release:
-        """Return the active release.
-
-        Raises:
-            ArtifactError: ``CURRENT`` does not exist or cannot be read, or it names a folder
-                outside this store.
-        """
-        try:
-            lines = read_regular(self.pointer, _LONGEST_POINTER).decode().splitlines()
-        except FileNotFoundError:
-            raise ArtifactError(
-                self.pointer, "does not exist: train a model first (make train, or mlrf train)"
-            ) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ArtifactError(self.pointer, "cannot be read") from error
-        names = dict(line.strip().split("=", 1) for line in lines if "=" in line)
-        return Release(
-            bundle=self._read_name(names, "bundle", self.bundles),
-            snapshot=self._read_name(names, "snapshot", self.snapshots),
-        )
-
-    def _read_name(self, names: Mapping[str, str], kind: str, parent: Path) -> str:
-        """Return a name of ``CURRENT``; refuse one that leads out of this store.
-
-        ``CURRENT`` may be written by others: a path or a symbolic link in it must not make the
-        server load a model from elsewhere.
-        """
-        if kind not in names:
-            raise ArtifactError(self.pointer, f"names no {kind}; {_EXPECTED}")
-        name = names[kind]
-        if not _NAME.fullmatch(name):
-            raise ArtifactError(self.pointer, f"{kind}={name[:80]!r} is not a name; {_EXPECTED}")
-        if not (parent / name).resolve().is_relative_to(self.root.resolve()):
-            raise ArtifactError(
-                self.pointer, f"{kind}={name} is a link that leads out of this folder; {_EXPECTED}"
-            )
-        return name
-
-    def promote(self, release: Release) -> Self:
-        """Make a release the active one, by one atomic rename.
-
-        Raises:
-            UnwritableError: the folder cannot be written.
-        """
-        with writing(self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=_STAGING, dir=self.root)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(f"bundle={release.bundle}\nsnapshot={release.snapshot}\n")
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(self.pointer)
-        return self
-
-    def check_writable(self) -> None:
-        """Try to write into all folders of the store, before hours of work would be lost.
-
-        Raises:
-            UnwritableError: one of them cannot be written.
-        """
-        for folder in (self.root, self.snapshots, self.bundles, self.forecasts, self.builds):
-            with writing(folder):
-                folder.mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryFile(dir=folder):
-                    pass
-
-
-def read_regular(path: Path, most: int) -> bytes:
-    """Read a small regular file; never block on a pipe, a device or a socket.
-
-    Args:
-        most: maximum of its bytes.
-
-    Raises:
-        OSError: it does not exist, is no regular file, or is larger.
-    """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise OSError(errno.EFBIG, f"larger than {most:,} bytes")
-    return content
-
-
 def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
@@ -392,7 +220,7 @@ def _sync_path(path: Path) -> None:
 
 def _sweep_staging(parent: Path) -> None:
     """Remove staging folders of killed processes, once they are too old to be in use."""
-    for folder in parent.glob(f"{_STAGING}*"):
+    for folder in parent.glob(f"{STAGING}*"):
         with suppress(FileNotFoundError):  # its process renamed or removed it meanwhile
             if time.time() - folder.stat().st_mtime > _STAGING_LIFETIME_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)

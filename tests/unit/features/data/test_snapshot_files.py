@@ -12,11 +12,11 @@ import pytest
 
 from features.contract import contract_of
 from features.data.build import build_snapshot
-from features.data.snapshot import (
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import (
     HIERARCHY_FILE,
     KIND,
     SPECIFICATION_FILE,
-    Snapshot,
     covariate_file,
     load_snapshot,
 )

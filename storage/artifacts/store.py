@@ -1,0 +1,127 @@
+"""The layout of ``ARTIFACTS_DIR``, and the release that ``CURRENT`` names."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from storage.artifacts.files import ArtifactError, read_regular, writing
+from storage.artifacts.folders import STAGING
+
+_LONGEST_POINTER = 4_096
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_EXPECTED = (
+    "two lines are expected, bundle=<name> and snapshot=<name>, which name folders in bundles/ "
+    "and snapshots/"
+)
+
+
+@dataclass(frozen=True)
+class Release:
+    """The names of the bundle and the snapshot that serve together."""
+
+    bundle: str
+    snapshot: str
+
+
+@dataclass(frozen=True)
+class Store:
+    """The layout of ``ARTIFACTS_DIR``."""
+
+    root: Path
+
+    @property
+    def bundles(self) -> Path:
+        return self.root / "bundles"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.root / "snapshots"
+
+    @property
+    def forecasts(self) -> Path:
+        return self.root / "forecasts"
+
+    @property
+    def builds(self) -> Path:
+        """Records of each bundle's build times.
+
+        They are outside of the bundles, whose digests must not depend on the clock.
+        """
+        return self.root / "builds"
+
+    @property
+    def pointer(self) -> Path:
+        return self.root / "CURRENT"
+
+    def current(self) -> Release:
+        """Return the active release.
+
+        Raises:
+            ArtifactError: ``CURRENT`` does not exist or cannot be read, or it names a folder
+                outside this store.
+        """
+        try:
+            lines = read_regular(self.pointer, _LONGEST_POINTER).decode().splitlines()
+        except FileNotFoundError:
+            raise ArtifactError(
+                self.pointer, "does not exist: train a model first (make train, or mlrf train)"
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ArtifactError(self.pointer, "cannot be read") from error
+        names = dict(line.strip().split("=", 1) for line in lines if "=" in line)
+        return Release(
+            bundle=self._read_name(names, "bundle", self.bundles),
+            snapshot=self._read_name(names, "snapshot", self.snapshots),
+        )
+
+    def _read_name(self, names: Mapping[str, str], kind: str, parent: Path) -> str:
+        """Return a name of ``CURRENT``; refuse one that leads out of this store.
+
+        ``CURRENT`` may be written by others: a path or a symbolic link in it must not make the
+        server load a model from elsewhere.
+        """
+        if kind not in names:
+            raise ArtifactError(self.pointer, f"names no {kind}; {_EXPECTED}")
+        name = names[kind]
+        if not _NAME.fullmatch(name):
+            raise ArtifactError(self.pointer, f"{kind}={name[:80]!r} is not a name; {_EXPECTED}")
+        if not (parent / name).resolve().is_relative_to(self.root.resolve()):
+            raise ArtifactError(
+                self.pointer, f"{kind}={name} is a link that leads out of this folder; {_EXPECTED}"
+            )
+        return name
+
+    def promote(self, release: Release) -> Self:
+        """Make a release the active one, by one atomic rename.
+
+        Raises:
+            UnwritableError: the folder cannot be written.
+        """
+        with writing(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=STAGING, dir=self.root)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(f"bundle={release.bundle}\nsnapshot={release.snapshot}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(self.pointer)
+        return self
+
+    def check_writable(self) -> None:
+        """Try to write into all folders of the store, before hours of work would be lost.
+
+        Raises:
+            UnwritableError: one of them cannot be written.
+        """
+        for folder in (self.root, self.snapshots, self.bundles, self.forecasts, self.builds):
+            with writing(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folder):
+                    pass
