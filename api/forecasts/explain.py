@@ -13,7 +13,7 @@ from api.forecasts.days import COMPUTED, forecast
 from api.forecasts.nodes import node_row
 from api.forecasts.windows import ForecastWindow, reference_window, window_of
 from api.http.operation import Computation, operation
-from api.http.pricing import EXPLANATION, ROWS_OF_A_UNIT, cost_of_origin
+from api.http.pricing import COMPARED_ROWS_OF_A_UNIT, EXPLANATION, cost_of_origin
 from api.http.responses import basis_of
 from api.http.tags import Tag
 from api.schemas.reasons import (
@@ -74,7 +74,7 @@ async def explain(forecaster: Forecaster, payload: ExplainRequest) -> Computatio
     rows = min(bottoms * len(window.horizons), MAX_ROWS)
     cost = rows - 1 + cost_of_origin(snapshot, window)
     if reference is not None:
-        cost += -(-rows_to_compare(bottoms, len(reference.horizons)) // ROWS_OF_A_UNIT)
+        cost += -(-rows_to_compare(bottoms, len(reference.horizons)) // COMPARED_ROWS_OF_A_UNIT)
     return Computation(compute, cost=cost)
 
 
