@@ -27,7 +27,7 @@ _PLAIN: Mapping[str, tuple[Callable[[float], str | float], str]] = {
     LOG_ITEMS: (math.expm1, "items"),
     LOG_FLAG: (math.expm1, "(1 is yes)"),
     LOG_PRICE: (math.exp, "(price)"),
-    LOG_RATIO: (lambda value: 100 * math.expm1(value), "% difference"),
+    LOG_RATIO: (lambda value: 100 * math.expm1(value), "%"),
     FLAG: (lambda value: "yes" if value else "no", ""),
     SHARE: (lambda value: 100 * value, "%"),
     SHARE_OF_SITES: (lambda value: 100 * value, "% of sites"),
