@@ -213,19 +213,20 @@ def shapley_values(worth: Floats) -> list[float]:
         worth: of every coalition, shape (2 ** players,); bit p of its position is player p.
     """
     players = len(worth).bit_length() - 1
-    return [
-        float(sum(weight * (worth[joined] - worth[alone]) for alone, joined, weight in marginal))
-        for marginal in (list(_marginals(player, players)) for player in range(players))
-    ]
+    values = [0.0] * players
+    for player in range(players):
+        for without, together, weight in _marginals(player, players):
+            values[player] += weight * float(worth[together] - worth[without])
+    return values
 
 
 def _marginals(player: int, players: int) -> Iterator[tuple[int, int, float]]:
     """Yield the coalitions without a player, the same with it, and their weight."""
-    for alone in range(2**players):
-        if not alone >> player & 1:
-            size = alone.bit_count()
+    for without in range(2**players):
+        if not without >> player & 1:
+            size = without.bit_count()
             orders = factorial(size) * factorial(players - size - 1)
-            yield alone, alone | 1 << player, orders / factorial(players)
+            yield without, without | 1 << player, orders / factorial(players)
 
 
 def _differing(after: Rows, before: Rows) -> NDArray[np.bool_]:
