@@ -6,6 +6,7 @@ export const explain = {
   leadLess: '{{days}}: {{units}} units expected, {{difference}} fewer than {{reference}}.',
   leadAbout: '{{days}}: {{units}} units expected, about as many ({{difference}}) as {{reference}}.',
   leadMostly: 'Mostly: {{drivers}}.',
+  leadOpposed: 'In the other direction: {{drivers}}.',
   leadParts: 'What differs: {{drivers}}.',
   leadPlain: '{{days}}: {{units}} units.',
   reason: '{{name}} {{units}}',

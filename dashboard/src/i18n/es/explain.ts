@@ -9,6 +9,7 @@ export const explain: typeof english = {
   leadAbout:
     '{{days}}: se esperan {{units}} unidades, casi las mismas ({{difference}}) que {{reference}}.',
   leadMostly: 'Sobre todo: {{drivers}}.',
+  leadOpposed: 'En sentido contrario: {{drivers}}.',
   leadParts: 'Lo que cambia: {{drivers}}.',
   leadPlain: '{{days}}: {{units}} unidades.',
   reason: '{{name}} {{units}}',

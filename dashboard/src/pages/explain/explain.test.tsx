@@ -318,6 +318,14 @@ describe('a forecast compared with another', () => {
     expect(await screen.findByText(words)).toBeVisible();
   });
 
+  it('says apart what moves it the other way', async () => {
+    answerCompared({ prediction: 885, difference: -100 });
+    open(`${OF_NODE}&date=2024-07-12`);
+    const lead = await screen.findByText(/100 fewer than a week before/);
+    expect(lead).toHaveTextContent('In the other direction: promotions and plans (+38).');
+    expect(lead).not.toHaveTextContent('Mostly');
+  });
+
   it('has a table whose steps add up from the reference to the forecast', async () => {
     answerCompared();
     open(`${OF_NODE}&date=2024-07-12`);

@@ -210,8 +210,15 @@ function LeadOfDifference({ compared, meta }: { compared: Compared; meta: Meta }
     difference: about ? change(against.difference) : units(Math.abs(against.difference)),
     reference: name(reference, last, explanation.horizon),
   });
-  if (drivers === '') return said;
-  return `${said} ${t(about ? 'explain.leadParts' : 'explain.leadMostly', { drivers })}`;
+  const { all, along, opposed } = drivers;
+  if (all === '') return said;
+  if (about) return `${said} ${t('explain.leadParts', { drivers: all })}`;
+  const sentences = [
+    said,
+    along && t('explain.leadMostly', { drivers: along }),
+    opposed && t('explain.leadOpposed', { drivers: opposed }),
+  ];
+  return sentences.filter(Boolean).join(' ');
 }
 
 function Reasons(props: AnswerProps) {
@@ -285,7 +292,7 @@ function DifferenceChart({ compared }: { compared: Compared }) {
       summary={t('explain.chart.summary', {
         base: units(compared.against.prediction),
         units: units(compared.explanation.prediction),
-        reasons: drivers,
+        reasons: drivers.all,
       })}
       steps={steps}
     />

@@ -116,18 +116,34 @@ export function useDifferenceSteps(compared: Compared): WaterfallStep[] {
   ];
 }
 
+/** Drivers in words, by their direction; empty where there are none. */
+interface Drivers {
+  all: string;
+  /** Those that move the forecast to where it is. */
+  along: string;
+  /** Those that move it the other way. */
+  opposed: string;
+}
+
 /** The drivers that make the difference, in words. */
-export function useDrivers(compared: Compared): string {
+export function useDrivers(compared: Compared): Drivers {
   const { t } = useTranslation();
   const { list, change } = useFormat();
   const driverName = useDriverName();
   const names = new Map(
     compared.against.groups.map(({ name }) => [name as string, driverName(compared, name)]),
   );
-  const changes = useDifferenceSteps(compared).filter(isReason);
-  return list(
-    decisive(changes).map(({ id, label, units }) =>
-      t('explain.driverUnits', { name: names.get(id) ?? label, units: change(units) }),
-    ),
-  );
+  const changes = decisive(useDifferenceSteps(compared).filter(isReason));
+  const inWords = (some: typeof changes) =>
+    list(
+      some.map(({ id, label, units }) =>
+        t('explain.driverUnits', { name: names.get(id) ?? label, units: change(units) }),
+      ),
+    );
+  const isAlong = ({ units }: WaterfallStep) => units > 0 === compared.against.difference > 0;
+  return {
+    all: inWords(changes),
+    along: inWords(changes.filter(isAlong)),
+    opposed: inWords(changes.filter((each) => !isAlong(each))),
+  };
 }
