@@ -22,10 +22,13 @@ export interface Compared {
 export function useReferenceName(): (reference: Reference, last: string, days: number) => string {
   const { t } = useTranslation();
   const { days: range, weekday } = useFormat();
-  return ({ kind, date }, last, days) =>
-    t(`explain.reference.${days > 1 && kind !== 'mean' ? `${kind}Many` : kind}` as never, {
-      days: date === last ? weekday(date) : range(date, last),
-    });
+  return ({ kind, date }, last, days) => {
+    const said = { days: date === last ? weekday(date) : range(date, last) };
+    const isPeriod = days > 1 && (kind === 'before' || kind === 'after');
+    return isPeriod
+      ? t(`explain.reference.${kind}Many`, said)
+      : t(`explain.reference.${kind}`, said);
+  };
 }
 
 /** Return the name of a driver as in a sentence, as it makes a difference. */
