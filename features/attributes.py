@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from features.data.specification import Specification
-from features.feature import Feature, Group
+from features.feature import CATEGORY, Feature, Group, as_title
 
 LEVEL = "level"
 
@@ -14,18 +14,23 @@ def features_of(specification: Specification) -> tuple[Feature, ...]:
     """Return the categories of a node, in the order of the contract."""
     label = specification.label
     return (
-        Feature(LEVEL, Group.STORE, "category", "level of the node"),
+        Feature(LEVEL, "Level", Group.STORE, CATEGORY, "level of the node"),
         *(
             Feature(
-                label(column), Group.STORE, "category", f"{label(column)}, where the node has one"
+                label(column),
+                as_title(label(column)),
+                Group.STORE,
+                CATEGORY,
+                f"{label(column)}, where the node has one",
             )
             for column in specification.series
         ),
         *(
             Feature(
                 label(attribute.name),
+                as_title(label(attribute.name)),
                 Group.STORE,
-                "category",
+                CATEGORY,
                 f"{label(attribute.name)} of the {label(*attribute.by)}",
             )
             for attribute in specification.attributes

@@ -9,31 +9,68 @@ from numpy.typing import NDArray
 
 from features.blocks import Blocks, Floats, Rows
 from features.data.calendar import Calendar
-from features.feature import FLAG, Feature, Group
+from features.feature import (
+    CATEGORY,
+    DAY_OF_MONTH,
+    FLAG,
+    MONTH,
+    SHARE_OF_SITES,
+    WEEKDAY,
+    Feature,
+    Group,
+)
 
 FEATURES = (
-    Feature("weekday", Group.WEEKDAY, "Monday 0 to Sunday 6", "weekday", daily=True),
-    Feature("day_of_month", Group.SEASON, "day", "day of the month"),
-    Feature("month", Group.SEASON, "month", "month"),
+    Feature("weekday", "Weekday", Group.WEEKDAY, WEEKDAY, "weekday", daily=True),
+    Feature("day_of_month", "Day of the month", Group.SEASON, DAY_OF_MONTH, "day of the month"),
+    Feature("month", "Month", Group.SEASON, MONTH, "month"),
     Feature(
-        "days_to_payday", Group.SEASON, "days", "to the 15th or the last of the month", daily=True
+        "days_to_payday",
+        "Time to payday",
+        Group.SEASON,
+        "days",
+        "to the 15th or the last of the month",
+        daily=True,
     ),
     Feature(
         "days_since_payday",
+        "Time since payday",
         Group.SEASON,
         "days",
         "since the 15th or the last of the month",
         daily=True,
     ),
-    Feature("national_day_off", Group.HOLIDAY, FLAG, "a national day off"),
-    Feature("local_day_off", Group.HOLIDAY, "share of sites", "a regional or local day off"),
-    Feature("event", Group.HOLIDAY, FLAG, "an event such as Black Friday or Mother's Day"),
-    Feature("work_day", Group.HOLIDAY, FLAG, "a make-up working day"),
-    Feature("days_to_day_off", Group.HOLIDAY, "days", "to the next national day off, at most 30"),
+    Feature("national_day_off", "National day off", Group.HOLIDAY, FLAG, "a national day off"),
     Feature(
-        "days_since_day_off", Group.HOLIDAY, "days", "since the last national day off, at most 30"
+        "local_day_off",
+        "Regional or local day off",
+        Group.HOLIDAY,
+        SHARE_OF_SITES,
+        "a regional or local day off",
     ),
-    Feature("holiday", Group.HOLIDAY, "category", "name of the national holiday or event"),
+    Feature("event", "Event", Group.HOLIDAY, FLAG, "an event such as Black Friday or Mother's Day"),
+    Feature("work_day", "Make-up working day", Group.HOLIDAY, FLAG, "a make-up working day"),
+    Feature(
+        "days_to_day_off",
+        "Time to the next day off",
+        Group.HOLIDAY,
+        "days",
+        "to the next national day off, at most 30",
+    ),
+    Feature(
+        "days_since_day_off",
+        "Time since the last day off",
+        Group.HOLIDAY,
+        "days",
+        "since the last national day off, at most 30",
+    ),
+    Feature(
+        "holiday",
+        "Holiday or event of the day",
+        Group.HOLIDAY,
+        CATEGORY,
+        "name of the national holiday or event",
+    ),
 )
 """In the order of the contract."""
 _NAMES = frozenset(feature.name for feature in FEATURES)

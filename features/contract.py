@@ -99,7 +99,11 @@ def _declared_features(specification: Specification) -> tuple[Feature, ...]:
     return (
         *attributes.features_of(specification),
         Feature(
-            HORIZON, Group.LEVEL, f"{step}s", f"{step}s from the origin to the forecast {step}"
+            HORIZON,
+            f"How many {step}s ahead",
+            Group.LEVEL,
+            f"{step}s",
+            f"{step}s from the origin to the forecast {step}",
         ),
         *history.FEATURES,
         *history.past_features(specification),

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from features.blocks import Blocks, Floats, Rows, select_block
 from features.data.snapshot import Snapshot
-from features.data.specification import Covariate, Specification
-from features.feature import LOG_UNITS, Feature, Group
+from features.data.specification import Covariate, Kind, Specification
+from features.feature import LOG_RATIO, SHARE, Feature, Group, as_title
 from features.scale import SCALES
 from features.tail import Values
 
@@ -30,44 +30,82 @@ def _features_of_covariate(
     specification: Specification, covariate: Covariate
 ) -> tuple[Feature, ...]:
     label, scale = covariate.label, SCALES[covariate.kind].unit
+    change = scale if covariate.kind is Kind.NUMBER else LOG_RATIO
+    title = as_title(label)
     response = f"log1p units per {scale}"
     pooled = specification.label(*specification.pooled)
     what = covariate.name
 
-    def feature(name: str, unit: str, description: str, *, daily: bool = False) -> Feature:
-        return Feature(f"{label}{name}", Group.PROMOTION, unit, description, daily)
+    def feature(
+        name: str, suffix: str, unit: str, description: str, *, daily: bool = False
+    ) -> Feature:
+        return Feature(
+            f"{label}{name}", f"{title} {suffix}", Group.PROMOTION, unit, description, daily
+        )
 
     return (
-        feature("_28", scale, f"mean of {what} over 28 days"),
+        feature("_28", "in the last 28 days", scale, f"mean of {what} over 28 days"),
         *(
-            (feature("_share_112", "share", f"days with {what} among 112"),)
+            (feature("_share_112", "how often", SHARE, f"days with {what} among 112"),)
             if covariate.kind.adds_up
             else ()
         ),
-        feature("_slope", response, "response of sales over 112 days"),
-        feature(f"_{pooled}_slope", response, f"response over the {pooled}"),
-        feature("_7", scale, f"mean of {what} over 7 days"),
-        feature("_weekday_8", scale, f"mean of {what} on the last 8 same weekdays", daily=True),
-        feature("", scale, f"{what} planned for the day"),
-        feature("_change", scale, "planned less the mean over 28 days"),
-        feature("_effect", LOG_UNITS, "that change times the response"),
+        feature(
+            "_slope",
+            "in the past: how sales responded",
+            response,
+            "response of sales over 112 days",
+        ),
+        feature(
+            f"_{pooled}_slope",
+            f"in the past: how sales of the {pooled} responded",
+            response,
+            f"response over the {pooled}",
+        ),
+        feature("_7", "in the last 7 days", scale, f"mean of {what} over 7 days"),
+        feature(
+            "_weekday_8",
+            "on the last same weekdays",
+            scale,
+            f"mean of {what} on the last 8 same weekdays",
+            daily=True,
+        ),
+        feature("", "planned for the day", scale, f"{what} planned for the day"),
+        feature(
+            "_change", "planned, against the usual", change, "planned less the mean over 28 days"
+        ),
+        feature("_effect", "planned: expected effect", LOG_RATIO, "that change times the response"),
         feature(
             "_weekday_change",
-            scale,
+            "planned, against the same weekdays",
+            change,
             "planned less the mean on the last 8 same weekdays",
             daily=True,
         ),
-        feature(f"_{pooled}_effect", LOG_UNITS, f"the change times the {pooled}'s response"),
-        feature("_before", scale, f"{what} on the day before"),
-        feature("_after", scale, f"{what} on the day after"),
-        feature("_week", scale, "mean of the seven days around", daily=True),
+        feature(
+            f"_{pooled}_effect",
+            f"planned: expected effect as in the {pooled}",
+            LOG_RATIO,
+            f"the change times the {pooled}'s response",
+        ),
+        feature("_before", "on the day before", scale, f"{what} on the day before"),
+        feature("_after", "on the day after", scale, f"{what} on the day after"),
+        feature("_week", "in the week around", scale, "mean of the seven days around", daily=True),
         *(
             each
             for level in specification.between
             for each in (
-                feature(f"_{level}", scale, f"{what} planned in the whole {level}"),
                 feature(
-                    f"_{level}_change", scale, f"the {level}'s planned less its mean over 28 days"
+                    f"_{level}",
+                    f"planned in the whole {level}",
+                    scale,
+                    f"{what} planned in the whole {level}",
+                ),
+                feature(
+                    f"_{level}_change",
+                    f"planned in the whole {level}, against the usual",
+                    change,
+                    f"the {level}'s planned less its mean over 28 days",
                 ),
             )
         ),

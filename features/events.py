@@ -9,7 +9,7 @@ from features.data.calendar import NO_HOLIDAY
 from features.data.snapshot import Snapshot
 from features.data.specification import TOTAL, Specification
 from features.data.step import Step
-from features.feature import LOG_UNITS, Feature, Group
+from features.feature import LOG_RATIO, SHARE, Feature, Group
 from features.tail import TAIL_DAYS, Tail, Values, running_sums
 
 MONTHDAY, YEAR_EFFECT = "monthday_effect", "year_effect"
@@ -18,14 +18,14 @@ EVENT_EFFECT, EVENT_LEVEL = "event_effect", "event_level"
 
 def monthday_features(specification: Specification) -> tuple[Feature, ...]:
     """Return the features about the day of the month, of the node and of those above it."""
-    what = "about the day of the month, against the same weekdays"
-    return _with_ancestors(specification, MONTHDAY, Group.SEASON, what, daily=True)
+    label, what = "Time of the month", "about the day of the month, against the same weekdays"
+    return _with_ancestors(specification, MONTHDAY, label, Group.SEASON, what, daily=True)
 
 
 def year_effect_features(specification: Specification) -> tuple[Feature, ...]:
     """Return the features about the same day a year before."""
-    what = "364 days before, against the same weekdays around"
-    return _with_ancestors(specification, YEAR_EFFECT, Group.SEASON, what)
+    label, what = "Day a year before", "364 days before, against the same weekdays around"
+    return _with_ancestors(specification, YEAR_EFFECT, label, Group.SEASON, what)
 
 
 def event_features(specification: Specification) -> tuple[Feature, ...]:
@@ -33,17 +33,38 @@ def event_features(specification: Specification) -> tuple[Feature, ...]:
     site = specification.label(specification.site)
     return (
         *_with_ancestors(
-            specification, EVENT_EFFECT, Group.HOLIDAY, "against the same weekdays around"
+            specification,
+            EVENT_EFFECT,
+            "Past effect of the holiday",
+            Group.HOLIDAY,
+            "the last times, against the same weekdays around",
         ),
         *_with_ancestors(
-            specification, EVENT_LEVEL, Group.HOLIDAY, "against the mean of the four weeks around"
+            specification,
+            EVENT_LEVEL,
+            "Past level on the holiday",
+            Group.HOLIDAY,
+            "the last times, against the mean of the four weeks around",
         ),
-        Feature("total_event_effect", Group.HOLIDAY, LOG_UNITS, "the effect on the total"),
-        Feature("total_event_level", Group.HOLIDAY, LOG_UNITS, "the level of the total"),
+        Feature(
+            "total_event_effect",
+            "Past effect of the holiday on the total",
+            Group.HOLIDAY,
+            LOG_RATIO,
+            "the effect on the total",
+        ),
+        Feature(
+            "total_event_level",
+            "Past level of the total on the holiday",
+            Group.HOLIDAY,
+            LOG_RATIO,
+            "the level of the total",
+        ),
         Feature(
             "date_open",
+            "Open on this date in past years",
             Group.HOLIDAY,
-            "ratio",
+            SHARE,
             f"series of the {site} that sold on the date in the last 3 years",
             daily=True,
         ),
@@ -51,13 +72,26 @@ def event_features(specification: Specification) -> tuple[Feature, ...]:
 
 
 def _with_ancestors(
-    specification: Specification, name: str, group: Group, description: str, *, daily: bool = False
+    specification: Specification,
+    name: str,
+    label: str,
+    group: Group,
+    description: str,
+    *,
+    daily: bool = False,
 ) -> tuple[Feature, ...]:
     """Return a feature, and that of the node's ancestor at each level between."""
     return (
-        Feature(name, group, LOG_UNITS, description, daily),
+        Feature(name, label, group, LOG_RATIO, description, daily),
         *(
-            Feature(f"{level}_{name}", group, LOG_UNITS, f"the same of the {level}", daily)
+            Feature(
+                f"{level}_{name}",
+                f"{label}, whole {level}",
+                group,
+                LOG_RATIO,
+                f"the same of the {level}",
+                daily,
+            )
             for level in specification.between
         ),
     )

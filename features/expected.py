@@ -13,6 +13,7 @@ from features.feature import LOG_UNITS, Feature, Group
 FEATURES = (
     Feature(
         "expected",
+        "Usual sales for such a day",
         Group.WEEKDAY,
         LOG_UNITS,
         "the usual for the weekday, or for the holiday of the day",

@@ -11,31 +11,116 @@ from numpy.typing import NDArray
 from features.data.snapshot import Snapshot
 from features.data.specification import Covariate, Specification
 from features.data.step import Step
-from features.feature import LOG_UNITS, Feature, Group
+from features.feature import LOG_RATIO, LOG_UNITS, SHARE, Feature, Group, as_title
 from features.scale import SCALES
 from features.tail import Tail, Values
 
 FEATURES = (
-    Feature("mean_7", Group.LEVEL, LOG_UNITS, "mean over 7 days"),
-    Feature("mean_14", Group.LEVEL, LOG_UNITS, "mean over 14 days"),
-    Feature("mean_28", Group.LEVEL, LOG_UNITS, "mean over 28 days"),
-    Feature("mean_56", Group.LEVEL, LOG_UNITS, "mean over 56 days"),
-    Feature("mean_112", Group.LEVEL, LOG_UNITS, "mean over 112 days"),
-    Feature("mean_364", Group.LEVEL, LOG_UNITS, "mean over 364 days"),
-    Feature("decayed_14", Group.LEVEL, LOG_UNITS, "mean with weights that halve every 14 days"),
-    Feature("std_28", Group.LEVEL, LOG_UNITS, "standard deviation over 28 days"),
-    Feature("std_112", Group.LEVEL, LOG_UNITS, "standard deviation over 112 days"),
-    Feature("units_7", Group.LEVEL, LOG_UNITS, "log of the mean units over 7 days"),
-    Feature("units_28", Group.LEVEL, LOG_UNITS, "log of the mean units over 28 days"),
-    Feature("units_364", Group.LEVEL, LOG_UNITS, "log of the mean units over 364 days"),
-    Feature("recent_3", Group.LEVEL, LOG_UNITS, "mean over 3 days", daily=True),
-    Feature("size_112", Group.LEVEL, LOG_UNITS, "mean over the days with sales among 112"),
-    Feature("zero_share_28", Group.LEVEL, "share", "days without sales among 28"),
-    Feature("zero_share_112", Group.LEVEL, "share", "days without sales among 112"),
-    Feature("days_since_sale", Group.LEVEL, "days", "since the last day with sales, at most 364"),
-    Feature("age", Group.LEVEL, "days", "since the first sale, at most 1,456"),
-    Feature("trend_28", Group.LEVEL, LOG_UNITS, "mean over 28 days less that of the 28 before"),
-    Feature("growth_364", Group.LEVEL, LOG_UNITS, "mean over 28 days less that of a year before"),
+    Feature("mean_7", "Sales of the last 7 days", Group.LEVEL, LOG_UNITS, "mean over 7 days"),
+    Feature("mean_14", "Sales of the last 14 days", Group.LEVEL, LOG_UNITS, "mean over 14 days"),
+    Feature("mean_28", "Sales of the last 28 days", Group.LEVEL, LOG_UNITS, "mean over 28 days"),
+    Feature("mean_56", "Sales of the last 56 days", Group.LEVEL, LOG_UNITS, "mean over 56 days"),
+    Feature("mean_112", "Sales of the last 112 days", Group.LEVEL, LOG_UNITS, "mean over 112 days"),
+    Feature("mean_364", "Sales of the last year", Group.LEVEL, LOG_UNITS, "mean over 364 days"),
+    Feature(
+        "decayed_14",
+        "Sales lately",
+        Group.LEVEL,
+        LOG_UNITS,
+        "mean with weights that halve every 14 days",
+    ),
+    Feature(
+        "std_28",
+        "Ups and downs of the last 28 days",
+        Group.LEVEL,
+        LOG_RATIO,
+        "standard deviation over 28 days",
+    ),
+    Feature(
+        "std_112",
+        "Ups and downs of the last 112 days",
+        Group.LEVEL,
+        LOG_RATIO,
+        "standard deviation over 112 days",
+    ),
+    Feature(
+        "units_7",
+        "Units a day of the last 7 days",
+        Group.LEVEL,
+        LOG_UNITS,
+        "log of the mean units over 7 days",
+    ),
+    Feature(
+        "units_28",
+        "Units a day of the last 28 days",
+        Group.LEVEL,
+        LOG_UNITS,
+        "log of the mean units over 28 days",
+    ),
+    Feature(
+        "units_364",
+        "Units a day of the last year",
+        Group.LEVEL,
+        LOG_UNITS,
+        "log of the mean units over 364 days",
+    ),
+    Feature(
+        "recent_3",
+        "Sales of the last 3 days",
+        Group.LEVEL,
+        LOG_UNITS,
+        "mean over 3 days",
+        daily=True,
+    ),
+    Feature(
+        "size_112",
+        "Sales on days with sales",
+        Group.LEVEL,
+        LOG_UNITS,
+        "mean over the days with sales among 112",
+    ),
+    Feature(
+        "zero_share_28",
+        "Days without sales in the last 28",
+        Group.LEVEL,
+        SHARE,
+        "days without sales among 28",
+    ),
+    Feature(
+        "zero_share_112",
+        "Days without sales in the last 112",
+        Group.LEVEL,
+        SHARE,
+        "days without sales among 112",
+    ),
+    Feature(
+        "days_since_sale",
+        "Time since the last sale",
+        Group.LEVEL,
+        "days",
+        "since the last day with sales, at most 364",
+    ),
+    Feature(
+        "age",
+        "Time since the first sale",
+        Group.LEVEL,
+        "days",
+        "since the first sale, at most 1,456",
+    ),
+    Feature(
+        "trend_28",
+        "Trend of the last 28 days",
+        Group.LEVEL,
+        LOG_RATIO,
+        "mean over 28 days less that of the 28 before",
+    ),
+    Feature(
+        "growth_364",
+        "Growth in a year",
+        Group.LEVEL,
+        LOG_RATIO,
+        "mean over 28 days less that of a year before",
+    ),
 )
 """Of the sales, in the order of the contract."""
 
@@ -80,8 +165,9 @@ def past_features(specification: Specification) -> tuple[Feature, ...]:
     return tuple(
         Feature(
             f"{covariate.label}_28",
+            f"{as_title(covariate.label)} lately",
             Group.LEVEL,
-            "log ratio" if covariate.kind.adds_up else "difference",
+            LOG_RATIO if covariate.kind.adds_up else "difference",
             f"{covariate.name}, mean over 28 against 112 days",
         )
         for covariate in specification.past_only

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.data.specification import Kind
-from features.feature import LOG_ITEMS
+from features.feature import LOG_FLAG, LOG_ITEMS, LOG_PRICE
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,9 @@ def _log_price(values: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.log(np.maximum(values, values.dtype.type(0.01))))
 
 
-_LOG1P = Scale(np.log1p, LOG_ITEMS)
 SCALES: Mapping[Kind, Scale] = {
-    Kind.COUNT: _LOG1P,
-    Kind.FLAG: _LOG1P,
+    Kind.COUNT: Scale(np.log1p, LOG_ITEMS),
+    Kind.FLAG: Scale(np.log1p, LOG_FLAG),
     Kind.NUMBER: Scale(lambda values: values, "units of the covariate"),
-    Kind.PRICE: Scale(_log_price, "log of the price"),
+    Kind.PRICE: Scale(_log_price, LOG_PRICE),
 }

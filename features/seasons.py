@@ -5,20 +5,45 @@ from __future__ import annotations
 import numpy as np
 
 from features.data.step import Step
-from features.feature import LOG_UNITS, Feature, Group
+from features.feature import LOG_RATIO, LOG_UNITS, Feature, Group
 from features.tail import Tail, Values
 
 FEATURES = (
-    Feature("year_value", Group.SEASON, LOG_UNITS, "364 days before the forecast day"),
-    Feature("year_week", Group.SEASON, LOG_UNITS, "mean of 7 days around 364 days before"),
     Feature(
-        "year_season",
+        "year_value",
+        "Same weekday a year before",
         Group.SEASON,
         LOG_UNITS,
+        "364 days before the forecast day",
+    ),
+    Feature(
+        "year_week",
+        "Same week a year before",
+        Group.SEASON,
+        LOG_UNITS,
+        "mean of 7 days around 364 days before",
+    ),
+    Feature(
+        "year_season",
+        "Season a year before",
+        Group.SEASON,
+        LOG_RATIO,
         "those 7 days less the 28 to a year before the origin",
     ),
-    Feature("year_level", Group.SEASON, LOG_UNITS, "mean over 28 days plus that seasonal step"),
-    Feature("year2_season", Group.SEASON, LOG_UNITS, "the same step two years before"),
+    Feature(
+        "year_level",
+        "Sales with the season of a year before",
+        Group.SEASON,
+        LOG_UNITS,
+        "mean over 28 days plus that seasonal step",
+    ),
+    Feature(
+        "year2_season",
+        "Season two years before",
+        Group.SEASON,
+        LOG_RATIO,
+        "the same step two years before",
+    ),
 )
 """In the order of the contract."""
 

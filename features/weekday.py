@@ -9,41 +9,83 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
-from features.feature import LOG_UNITS, Feature, Group
+from features.feature import LOG_RATIO, LOG_UNITS, SHARE, Feature, Group
 from features.tail import Tail, Values
 
 FEATURES = (
-    Feature("weekday_last", Group.WEEKDAY, LOG_UNITS, "the last same weekday", daily=True),
-    Feature("weekday_4", Group.WEEKDAY, LOG_UNITS, "mean of the last 4 same weekdays", daily=True),
-    Feature("weekday_8", Group.WEEKDAY, LOG_UNITS, "mean of the last 8 same weekdays", daily=True),
     Feature(
-        "weekday_16", Group.WEEKDAY, LOG_UNITS, "mean of the last 16 same weekdays", daily=True
+        "weekday_last",
+        "Last same weekday",
+        Group.WEEKDAY,
+        LOG_UNITS,
+        "the last same weekday",
+        daily=True,
+    ),
+    Feature(
+        "weekday_4",
+        "Last 4 same weekdays",
+        Group.WEEKDAY,
+        LOG_UNITS,
+        "mean of the last 4 same weekdays",
+        daily=True,
+    ),
+    Feature(
+        "weekday_8",
+        "Last 8 same weekdays",
+        Group.WEEKDAY,
+        LOG_UNITS,
+        "mean of the last 8 same weekdays",
+        daily=True,
+    ),
+    Feature(
+        "weekday_16",
+        "Last 16 same weekdays",
+        Group.WEEKDAY,
+        LOG_UNITS,
+        "mean of the last 16 same weekdays",
+        daily=True,
     ),
     Feature(
         "weekday_index",
+        "This weekday against the week",
         Group.WEEKDAY,
-        LOG_UNITS,
+        LOG_RATIO,
         "the last 8 same weekdays less the mean of 56 days",
         daily=True,
     ),
     Feature(
         "weekday_decayed",
+        "Same weekdays lately",
         Group.WEEKDAY,
         LOG_UNITS,
         "same weekdays but holidays, weights decaying over 16",
     ),
-    Feature("weekday_median_8", Group.WEEKDAY, LOG_UNITS, "median of the last 8 same weekdays"),
+    Feature(
+        "weekday_median_8",
+        "Middle of the last 8 same weekdays",
+        Group.WEEKDAY,
+        LOG_UNITS,
+        "median of the last 8 same weekdays",
+    ),
     Feature(
         "weekday_units_8",
+        "Units on the last 8 same weekdays",
         Group.WEEKDAY,
         LOG_UNITS,
         "log of mean units on the last 8 same weekdays but holidays",
     ),
-    Feature("weekday_sold_16", Group.WEEKDAY, "share", "of the last 16 same weekdays with sales"),
+    Feature(
+        "weekday_sold_16",
+        "How often it sells on this weekday",
+        Group.WEEKDAY,
+        SHARE,
+        "of the last 16 same weekdays with sales",
+    ),
     Feature(
         "sunday_index",
+        "Sundays against the week",
         Group.WEEKDAY,
-        LOG_UNITS,
+        LOG_RATIO,
         "weekday index of Sunday, which a day off may be like",
         daily=True,
     ),

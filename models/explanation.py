@@ -225,12 +225,12 @@ def explain(
     # contributions are exact; sums over rows only in units (see `Space`). Series that never sold
     # have a base forecast of 0; units that reconciliation gives them belong to its step, hence
     # they are part of `explained`.
-    sold, never, by_rule = _split_bottoms(engine, origin, row)
+    sold, never, by_rule = split_bottoms(engine, origin, row)
     totals = coherent.sum(axis=1)
     max_nodes = max(MAX_ROWS // len(horizons), 1)
     ranked = sold[np.argsort(-totals[sold], kind="stable")]
     nodes, rest = ranked[:max_nodes], np.concatenate((ranked[max_nodes:], by_rule))
-    rows = _make_rows(engine, origin, nodes, horizons)
+    rows = make_rows(engine, origin, nodes, horizons)
     steps = _compute_steps(engine, rows)
     explained = float(totals[nodes].sum() + totals[never].sum())
     is_single_row = (
@@ -238,9 +238,7 @@ def explain(
     )
     values = None
     if is_single_row:
-        row_to_format = (
-            rows if len(nodes) else _make_rows(engine, origin, np.array([row]), horizons)
-        )
+        row_to_format = rows if len(nodes) else make_rows(engine, origin, np.array([row]), horizons)
         values = readable(engine.bundle.contract, row_to_format[0])
     return Explanation(
         features=feature_set(engine.snapshot.specification),
@@ -258,7 +256,7 @@ def explain(
     )
 
 
-def _split_bottoms(
+def split_bottoms(
     engine: ForecastEngine, origin: int, row: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Return the rows of a node's bottom series that the model forecasts, and of the others.
@@ -276,9 +274,10 @@ def _split_bottoms(
     return nodes[sold & ~by_rule], nodes[~sold & ~announced], nodes[sold & by_rule | announced]
 
 
-def _make_rows(
+def make_rows(
     engine: ForecastEngine, origin: int, nodes: NDArray[np.intp], horizons: NDArray[np.intp]
 ) -> NDArray[np.float32]:
+    """Return the rows of the model for bottom series, node by node."""
     if not len(nodes):
         return np.empty((0, len(engine.bundle.contract.names)), dtype=np.float32)
     snapshot = engine.snapshot

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import anyio
 import anyio.to_thread
 import numpy as np
+from numpy.typing import NDArray
 
 from api.forecasts.days import COMPUTED, forecast
 from api.forecasts.nodes import node_row
-from api.forecasts.windows import ForecastWindow, window_of
+from api.forecasts.windows import ForecastWindow, reference_window, window_of
 from api.http.operation import Computation, operation
-from api.http.pricing import EXPLANATION, cost_of_origin
+from api.http.pricing import COMPARED_ROWS_OF_A_UNIT, EXPLANATION, cost_of_origin
 from api.http.responses import basis_of
 from api.http.tags import Tag
-from api.schemas.reasons import ExplainAnswer, FeatureStep, GroupStep, NotExplained
+from api.schemas.reasons import (
+    AgainstAnswer,
+    ExplainAnswer,
+    FeatureStep,
+    GroupChange,
+    GroupStep,
+    NotExplained,
+    ReferenceValue,
+)
 from api.schemas.requests import ExplainRequest
 from errors import Code, Problem
+from features.data.snapshot import Snapshot
+from features.feature import plain_unit, plain_value
+from models.difference import Difference, explain_difference, rows_to_compare
 from models.engine import ForecastEngine
 from models.explanation import (
     MAX_ROWS,
@@ -23,6 +37,7 @@ from models.explanation import (
     Explanation,
     ExplanationError,
     Space,
+    Value,
 )
 from models.explanation import explain as explain_node
 from models.methods import Method
@@ -42,40 +57,76 @@ _one_at_a_time = anyio.CapacityLimiter(1)  # the boosters serialize calls anyway
     cost=EXPLANATION,
 )
 async def explain(forecaster: Forecaster, payload: ExplainRequest) -> Computation[ExplainAnswer]:
-    """Explain a node's forecast for a day, or for a sum of days, by its features."""
+    """Explain a node's forecast for a day or a sum of days by its features.
+
+    With `against`, also explain the difference from the forecast of another day or period.
+    """
     snapshot = forecaster.release.engine.snapshot
     row = node_row(snapshot, payload)
     window = window_of(snapshot, payload.date, payload.horizon or 1)
+    reference = _reference_of(snapshot, window, payload)
     bottoms = len(bottoms_below(snapshot.hierarchy, row))
 
     async def compute() -> ExplainAnswer:
-        return _explain_answer(
-            forecaster, window, row, await _compute_explanation(forecaster, window, row)
-        )
+        result = await _compute_explanation(forecaster, window, row, reference)
+        return _explain_answer(forecaster, window, row, result, reference)
 
     rows = min(bottoms * len(window.horizons), MAX_ROWS)
-    return Computation(compute, cost=rows - 1 + cost_of_origin(snapshot, window))
+    cost = rows - 1 + cost_of_origin(snapshot, window)
+    if reference is not None:
+        cost += -(-rows_to_compare(bottoms, len(reference.horizons)) // COMPARED_ROWS_OF_A_UNIT)
+    return Computation(compute, cost=cost)
+
+
+def _reference_of(
+    snapshot: Snapshot, window: ForecastWindow, payload: ExplainRequest
+) -> ForecastWindow | None:
+    """Return the window of the reference, if the request has one.
+
+    Raises:
+        Problem: INVALID_DATE or INVALID_HORIZON.
+    """
+    if payload.against is not None:
+        return reference_window(snapshot, window, payload.against, payload.against_horizon)
+    if payload.against_horizon is not None:
+        detail = "it needs `against`, the first day of the reference"
+        raise Problem.in_field(Code.INVALID_HORIZON, "/against_horizon", detail)
+    return None
+
+
+def _all_horizons(window: ForecastWindow, reference: ForecastWindow | None) -> NDArray[np.intp]:
+    """Return the days that the model is run for, ascending."""
+    return window.horizons if reference is None else np.union1d(window.horizons, reference.horizons)
+
+
+class _Result(NamedTuple):
+    explanation: Explanation
+    difference: Difference | None
 
 
 async def _compute_explanation(
-    forecaster: Forecaster, window: ForecastWindow, row: int
-) -> Explanation:
+    forecaster: Forecaster, window: ForecastWindow, row: int, reference: ForecastWindow | None
+) -> _Result:
     """Compute an explanation in a thread, one at a time.
 
     Raises:
         Problem: INFERENCE_FAILED or EXPLANATION_UNAVAILABLE.
     """
+    engine, days = forecaster.release.engine, _all_horizons(window, reference)
     async with _one_at_a_time:
-        coherent = (await forecast(forecaster, window)).statistical
+        coherent = (await forecast(forecaster, ForecastWindow(window.origin, days))).statistical
+
+        def compute() -> _Result:
+            place = engine, window.origin, row, window.horizons
+            if reference is None:
+                return _Result(explain_node(*place, coherent), None)
+            of_days = coherent[:, np.searchsorted(days, window.horizons)]
+            of_reference = coherent[:, np.searchsorted(days, reference.horizons)]
+            difference = explain_difference(*place, reference.horizons, of_days, of_reference)
+            return _Result(explain_node(*place, of_days), difference)
+
         try:
-            return await anyio.to_thread.run_sync(
-                explain_node,
-                forecaster.release.engine,
-                window.origin,
-                row,
-                window.horizons,
-                coherent,
-            )
+            return await anyio.to_thread.run_sync(compute)
         except (ExplainerMissingError, ExplanationError) as error:
             raise _explanation_problem(error) from error
 
@@ -95,8 +146,13 @@ def _explanation_problem(error: Exception) -> Problem:
 
 
 def _explain_answer(
-    forecaster: Forecaster, window: ForecastWindow, row: int, explanation: Explanation
+    forecaster: Forecaster,
+    window: ForecastWindow,
+    row: int,
+    result: _Result,
+    reference: ForecastWindow | None,
 ) -> ExplainAnswer:
+    explanation, difference = result
     engine = forecaster.release.engine
     snapshot = engine.snapshot
     node = snapshot.hierarchy.nodes[row]
@@ -119,6 +175,11 @@ def _explain_answer(
         ),
         explained_share=explanation.explained_share,
         missing=explanation.missing,
+        against=(
+            _against_answer(snapshot, reference, difference)
+            if reference is not None and difference is not None
+            else None
+        ),
         origin=snapshot.date_at(window.origin),
         method=method,
         analogues=_name_analogues(engine, row) if method is Method.ANALOGUE else [],
@@ -156,13 +217,46 @@ def _feature_steps(explanation: Explanation) -> list[FeatureStep]:
     return [
         FeatureStep(
             name=features[column].name,
+            label=features[column].label,
             group=features[column].group,
             description=features[column].description,
             unit=features[column].unit,
             value=values[column],
+            plain_value=_plain_value(features[column].unit, values[column]),
+            plain_unit=plain_unit(features[column].unit),
             contribution=float(contributions[column]),
             factor=float(np.exp(contributions[column])) if one_row else None,
             units=float(explanation.units[column]),
         )
         for column in np.argsort(-np.abs(contributions), kind="stable").tolist()
     ]
+
+
+def _plain_value(unit: str, value: Value) -> Value:
+    return None if value is None else plain_value(unit, value)
+
+
+def _against_answer(
+    snapshot: Snapshot, reference: ForecastWindow, difference: Difference
+) -> AgainstAnswer:
+    features = difference.features.features
+    return AgainstAnswer(
+        date=snapshot.date_at(int(reference.days[0])),
+        horizon=len(reference.horizons),
+        prediction=difference.reference,
+        difference=difference.difference,
+        groups=[GroupChange(name=name, units=units) for name, units in difference.groups.items()],
+        reconciliation=difference.reconciliation,
+        not_explained=NotExplained(
+            series=difference.series_not_explained, units=difference.not_explained
+        ),
+        explained_share=difference.explained_share,
+        changed=[
+            ReferenceValue(
+                name=features[column].name,
+                value=value,
+                plain_value=_plain_value(features[column].unit, value),
+            )
+            for column, value in difference.changed
+        ],
+    )

@@ -55,14 +55,54 @@ def window_of(
     origin = min(start - 1, newest)
     earliest, latest = first_origin(snapshot.step) + 1, newest + reach - days + 1
     if not earliest <= start <= latest:
-        step = snapshot.step
-        length = f"one {step}" if days == 1 else f"{days} {step}s"
         detail = (
-            f"A forecast of {length} may begin from {snapshot.date_at(earliest)} to "
-            f"{snapshot.date_at(latest)}, not on {first}."
+            f"A forecast of {_length(snapshot, days)} may begin from "
+            f"{snapshot.date_at(earliest)} to {snapshot.date_at(latest)}, not on {first}."
         )
         raise Problem(Code.INVALID_DATE, detail, errors=[FieldError(pointer, detail)])
     return ForecastWindow(origin=origin, horizons=np.arange(start - origin, start - origin + days))
+
+
+def reference_window(
+    snapshot: Snapshot, window: ForecastWindow, first: date, days: int | None
+) -> ForecastWindow:
+    """Return the window that the forecast of another is compared with, from the same origin.
+
+    Args:
+        days: of the reference; None for as many as `window` has.
+
+    Raises:
+        Problem: INVALID_HORIZON, unless `days` are as many, or `window` is a single day;
+            INVALID_DATE, with the earliest and the latest valid date.
+    """
+    length = len(window.horizons)
+    days = days or length
+    if length > 1 and days != length:
+        detail = (
+            f"A period of {length} is compared with one of {length}, not of {days}; only one "
+            f"{snapshot.step} may be compared with the mean of several"
+        )
+        raise Problem.in_field(Code.INVALID_HORIZON, "/against_horizon", detail)
+    if days > snapshot.horizon:
+        detail = f"A number of at most {snapshot.horizon} is expected, not {days}"
+        raise Problem.in_field(Code.INVALID_HORIZON, "/against_horizon", detail)
+    earliest, latest = window.origin + 1, window.origin + snapshot.horizon - days + 1
+    start = snapshot.index_of(first)
+    if not earliest <= start <= latest:
+        detail = (
+            f"A reference of {_length(snapshot, days)} may begin from "
+            f"{snapshot.date_at(earliest)} to {snapshot.date_at(latest)}, not on {first}: it must "
+            f"be forecast from sales up to {snapshot.date_at(window.origin)}, as what it is "
+            "compared with"
+        )
+        raise Problem.in_field(Code.INVALID_DATE, "/against", detail)
+    at = start - window.origin
+    return ForecastWindow(origin=window.origin, horizons=np.arange(at, at + days))
+
+
+def _length(snapshot: Snapshot, days: int) -> str:
+    step = snapshot.step
+    return f"one {step}" if days == 1 else f"{days} {step}s"
 
 
 def previous_days(snapshot: Snapshot, window: ForecastWindow) -> slice | None:

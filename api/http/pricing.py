@@ -33,6 +33,10 @@ INTERVALS_OF_A_UNIT = 50
 ROWS_OF_A_UNIT = 100
 """Rows of raw features that cost one unit."""
 
+COMPARED_ROWS_OF_A_UNIT = 400
+"""Rows that the model forecasts for one unit to explain a difference: cheap, since they are many
+at once, and at most 20,000."""
+
 PARSED_ROWS_OF_A_UNIT = 100
 """Rows of CSV that are parsed for one unit, charged where the table is refused after that."""
 

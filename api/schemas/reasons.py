@@ -36,14 +36,22 @@ class FeatureStep(Answer):
     """Contribution of one feature to a forecast."""
 
     name: str
+    label: str
+    """Its name for a person."""
     group: Group
     """Name of its group in `groups`."""
     description: str
+    """What it measures, exactly."""
     unit: str
     """Of the value."""
     value: str | float | None
     """Readable: categories and weekdays by name. Null where it is missing, and where the
     explanation adds up several days or series."""
+    plain_value: str | float | None
+    """The same for a person: logarithms converted back, shares in percent. Null where `value` is.
+    """
+    plain_unit: str
+    """Of the plain value; empty where it needs none."""
     contribution: float
     """In the explanation's space."""
     factor: float | None
@@ -58,6 +66,52 @@ class NotExplained(Answer):
 
     series: int
     units: float
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChange(Answer):
+    """Units of a difference that are due to the features of one kind."""
+
+    name: Group
+    """As in `groups` of the answer. Both forecasts know the same sales, so `level` is here how far
+    ahead the days are."""
+    units: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceValue(Answer):
+    """A feature that has another value on the day of the reference."""
+
+    name: str
+    """As in `features` of the answer, which has its label, its group and its value on the day."""
+    value: str | float | None
+    plain_value: str | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstAnswer(Answer):
+    """What makes the difference between a forecast and its reference, in units.
+
+    The groups' ``units``, ``reconciliation`` and ``not_explained.units`` add up to ``difference``.
+    """
+
+    date: dt.date
+    """First day of the reference."""
+    horizon: int
+    """Its days. If they are several and the explained day is one, the reference is their mean."""
+    prediction: float
+    """Forecast of the reference."""
+    difference: float
+    """The explained forecast less that of the reference."""
+    groups: list[GroupChange]
+    """The largest first; 0 where the features of both are the same."""
+    reconciliation: float
+    """Units by which making the hierarchy coherent moved the difference."""
+    not_explained: NotExplained
+    explained_share: float
+    """Of the series' absolute differences; less than 1 where series are not explained."""
+    changed: list[ReferenceValue]
+    """Features that differ, where one day of one series is compared with another; else none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +146,8 @@ class ExplainAnswer(Answer):
     """Of the prediction; less than 1 where series are not explained."""
     missing: float
     """Units by which the steps do not add up to the prediction: rounding."""
+    against: AgainstAnswer | None
+    """The forecast compared with the reference; null without one."""
     origin: dt.date
     method: Method
     analogues: list[str]

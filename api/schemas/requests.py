@@ -295,6 +295,12 @@ class ExplainRequest(NodeRequest):
     """First day; if left out, the day after the newest sales."""
     horizon: Annotated[Horizon | None, _A_HORIZON] = None
     """Days to add up; one day if left out."""
+    against: Annotated[Day | None, _A_DATE] = None
+    """First day of a reference that the forecast is compared with, such as the same weekday a week
+    before; it must be forecast from the same origin. No comparison if left out."""
+    against_horizon: Annotated[Horizon | None, _A_HORIZON] = None
+    """Days of the reference; as many as `horizon` if left out. A single day may be compared with
+    the mean of any number of days."""
 
 
 def _as_override(value: object) -> object:

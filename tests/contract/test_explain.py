@@ -107,6 +107,7 @@ def test_the_answer_states_its_model_and_data(
         "known_through": {"onpromotion": snapshot.facts.known_through.isoformat()},
         "snapshot": {"origin": newest.isoformat(), "digest": release.snapshot.rpartition("-")[2]},
         "degraded": False,
+        "against": None,
     }
 
 
@@ -159,6 +160,7 @@ def test_values_are_readable_and_described(explain: Callable, newest: date) -> N
     for feature in FEATURES:
         step = steps[feature.name]
         assert (step["unit"], step["description"]) == (feature.unit, feature.description)
+        assert step["label"] == feature.label
 
 
 def test_a_series_that_never_sold_is_zero_by_rule(explain: Callable) -> None:
@@ -225,6 +227,77 @@ def test_beyond_the_cap_the_rest_is_one_step(explain: Callable, snapshot: Snapsh
     assert 0 < rest["units"] < answer["prediction"]
     assert answer["explained_share"] == pytest.approx(1 - rest["units"] / answer["prediction"])
     assert_adds_up(answer)
+
+
+# --- against a reference ----------------------------------------------------------------------
+
+
+def day(newest: date, ahead: int) -> str:
+    return (newest + timedelta(ahead)).isoformat()
+
+
+@every_level
+@pytest.mark.parametrize(
+    ("ahead", "reference", "horizon", "days"),
+    [
+        pytest.param(12, 5, 1, None, id="a week before"),
+        pytest.param(5, 12, 1, 1, id="a week after"),
+        pytest.param(40, 3, 1, None, id="near and far"),
+        pytest.param(5, 1, 1, 7, id="mean of a week"),
+        pytest.param(8, 1, 7, None, id="period"),
+    ],
+)
+def test_the_drivers_of_a_difference_add_up_to_it(
+    explain: Callable,
+    newest: date,
+    fields: dict[str, Any],
+    node: str,
+    level: str,
+    ahead: int,
+    reference: int,
+    horizon: int,
+    days: int | None,
+) -> None:
+    request = {**fields, "date": day(newest, ahead), "horizon": horizon}
+    compared = {"against": day(newest, reference)} | ({"against_horizon": days} if days else {})
+    answer = explain(**request, **compared).json()
+    against = answer["against"]
+    assert (against["date"], against["horizon"]) == (day(newest, reference), days or horizon)
+    ago = explain(**fields, date=day(newest, reference), horizon=days or horizon).json()
+    expected = ago["prediction"] * horizon / (days or horizon)
+    assert against["prediction"] == pytest.approx(expected, rel=1e-9)
+    difference = answer["prediction"] - against["prediction"]
+    assert against["difference"] == pytest.approx(difference, abs=1e-6)
+    steps = [group["units"] for group in against["groups"]]
+    steps += [against["reconciliation"], against["not_explained"]["units"]]
+    assert sum(steps) == pytest.approx(difference, abs=1e-6)
+    assert any(steps)
+    plain = explain(**request).json()
+    assert plain.pop("against") is None
+    assert {name: answer[name] for name in plain} == plain
+
+
+def test_a_past_day_is_compared_with_one_of_its_own_origin(explain: Callable, newest: date) -> None:
+    answer = explain(date=day(newest, -20), against=day(newest, -13)).json()
+    assert answer["origin"] == day(newest, -21)
+    refused = explain(date=day(newest, -20), against=day(newest, -27))
+    assert day(newest, -20) in refused.json()["detail"]
+
+
+def test_the_values_of_a_day_and_its_reference_are_in_plain_terms(
+    explain: Callable, newest: date
+) -> None:
+    answer = explain(**SERIES, date=day(newest, 5), against=day(newest, 1)).json()
+    changed = {each["name"]: each for each in answer["against"]["changed"]}
+    features = by_name(answer)
+    assert changed["weekday"]["value"] == "Monday"
+    assert features["weekday"]["plain_value"] == "Friday"
+    assert "mean_28" not in changed
+    assert features["mean_28"]["plain_unit"] == "units"
+    assert features["mean_28"]["plain_value"] == pytest.approx(
+        np.expm1(features["mean_28"]["value"])
+    )
+    assert explain(date=day(newest, 5), against=day(newest, 1)).json()["against"]["changed"] == []
 
 
 # --- cache ------------------------------------------------------------------------------------
@@ -301,6 +374,30 @@ def test_equal_concurrent_requests_are_computed_once(
         pytest.param({"date": "1 July"}, Code.INVALID_DATE, "/date", id="no date"),
         pytest.param({"horizon": 91}, Code.INVALID_HORIZON, "/horizon", id="other horizon"),
         pytest.param({"nodes": "total"}, Code.INVALID_REQUEST, "/nodes", id="unknown field"),
+        pytest.param(
+            {"against": "1 July"}, Code.INVALID_DATE, "/against", id="no date of a reference"
+        ),
+        pytest.param({"against": "2024-06-30"}, Code.INVALID_DATE, "/against", id="sold reference"),
+        pytest.param({"against": "2024-09-29"}, Code.INVALID_DATE, "/against", id="late reference"),
+        pytest.param(
+            *({"horizon": 7, "against": "2024-09-25"}, Code.INVALID_DATE, "/against"),
+            id="reference that ends late",
+        ),
+        pytest.param(
+            {"against_horizon": 7},
+            *(Code.INVALID_HORIZON, "/against_horizon"),
+            id="days of no reference",
+        ),
+        pytest.param(
+            {"horizon": 7, "against": "2024-07-10", "against_horizon": 8},
+            *(Code.INVALID_HORIZON, "/against_horizon"),
+            id="reference of another length",
+        ),
+        pytest.param(
+            {"against": "2024-07-10", "against_horizon": 91},
+            *(Code.INVALID_HORIZON, "/against_horizon"),
+            id="mean of too many days",
+        ),
     ],
 )
 def test_an_invalid_request_is_refused_with_its_pointer(

@@ -93,6 +93,8 @@ def explain(
     node: str | None = None,
     date: Day | None = None,
     horizon: int | None = None,
+    against: Day | None = None,
+    against_horizon: int | None = None,
     series: Mapping[str, Value] | None = None,
     **columns: Value,
 ) -> Steps[Explanation]:
@@ -101,8 +103,12 @@ def explain(
     Args:
         date: first day; the day after the newest sales if left out.
         horizon: days to add up; one if left out.
+        against: first day of a reference, whose difference is explained too; none if left out.
+        against_horizon: days of the reference; as many as `horizon` if left out. A single day may
+            be compared with the mean of any number.
     """
     members = {"date": date, "horizon": horizon}
+    members |= {"against": against, "against_horizon": against_horizon}
     answer = yield Request("POST", "/explain", name_node(node, series, columns) | members)
     return parse(Explanation, answer)
 

@@ -81,7 +81,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Explain a node's forecast for a day, or for a sum of days, by its features. */
+        /**
+         * Explain a node's forecast for a day or a sum of days by its features.
+         * @description With `against`, also explain the difference from the forecast of another day or period.
+         */
         post: operations["explain"];
         delete?: never;
         options?: never;
@@ -689,6 +692,34 @@ export interface components {
             wrmsse: number | null;
             levels: components["schemas"]["LevelAccuracy"][];
         };
+        /**
+         * AgainstAnswer
+         * @description What makes the difference between a forecast and its reference, in units.
+         *
+         *     The groups' ``units``, ``reconciliation`` and ``not_explained.units`` add up to ``difference``.
+         */
+        AgainstAnswer: {
+            /**
+             * Format: date
+             * @description First day of the reference.
+             */
+            date: string;
+            /** @description Its days. If they are several and the explained day is one, the reference is their mean. */
+            horizon: number;
+            /** @description Forecast of the reference. */
+            prediction: number;
+            /** @description The explained forecast less that of the reference. */
+            difference: number;
+            /** @description The largest first; 0 where the features of both are the same. */
+            groups: components["schemas"]["GroupChange"][];
+            /** @description Units by which making the hierarchy coherent moved the difference. */
+            reconciliation: number;
+            not_explained: components["schemas"]["NotExplained"];
+            /** @description Of the series' absolute differences; less than 1 where series are not explained. */
+            explained_share: number;
+            /** @description Features that differ, where one day of one series is compared with another; else none. */
+            changed: components["schemas"]["ReferenceValue"][];
+        };
         /** Applied */
         Applied: {
             covariate: string;
@@ -947,6 +978,8 @@ export interface components {
             explained_share: number;
             /** @description Units by which the steps do not add up to the prediction: rounding. */
             missing: number;
+            /** @description The forecast compared with the reference; null without one. */
+            against: components["schemas"]["AgainstAnswer"] | null;
             /** Format: date */
             origin: string;
             method: components["schemas"]["Method"];
@@ -987,6 +1020,17 @@ export interface components {
             date?: string;
             /** @description Days to add up; one day if left out. */
             horizon?: components["schemas"]["Horizon"];
+            /**
+             * Format: date
+             * @description First day of a reference that the forecast is compared with, such as the same weekday a week
+             *     before; it must be forecast from the same origin. No comparison if left out.
+             */
+            against?: string;
+            /**
+             * @description Days of the reference; as many as `horizon` if left out. A single day may be compared with
+             *     the mean of any number of days.
+             */
+            against_horizon?: components["schemas"]["Horizon"];
         };
         /**
          * Fault
@@ -1003,8 +1047,11 @@ export interface components {
          */
         FeatureStep: {
             name: string;
+            /** @description Its name for a person. */
+            label: string;
             /** @description Name of its group in `groups`. */
             group: components["schemas"]["Group"];
+            /** @description What it measures, exactly. */
             description: string;
             /** @description Of the value. */
             unit: string;
@@ -1013,6 +1060,10 @@ export interface components {
              *     explanation adds up several days or series.
              */
             value: string | number | null;
+            /** @description The same for a person: logarithms converted back, shares in percent. Null where `value` is. */
+            plain_value: string | number | null;
+            /** @description Of the plain value; empty where it needs none. */
+            plain_unit: string;
             /** @description In the explanation's space. */
             contribution: number;
             /** @description Factor by which it multiplies the forecast + 1; null in units. */
@@ -1128,6 +1179,18 @@ export interface components {
          * @enum {string}
          */
         Group: "level" | "weekday" | "season" | "holiday" | "promotion" | "store";
+        /**
+         * GroupChange
+         * @description Units of a difference that are due to the features of one kind.
+         */
+        GroupChange: {
+            /**
+             * @description As in `groups` of the answer. Both forecasts know the same sales, so `level` is here how far
+             *     ahead the days are.
+             */
+            name: components["schemas"]["Group"];
+            units: number;
+        };
         /**
          * GroupStep
          * @description Joint contribution of the features of one kind to a forecast.
@@ -2034,6 +2097,16 @@ export interface components {
          * @enum {string}
          */
         Reason: "promotion" | "event" | "price" | "assortment" | "supply" | "weather" | "correction" | "other";
+        /**
+         * ReferenceValue
+         * @description A feature that has another value on the day of the reference.
+         */
+        ReferenceValue: {
+            /** @description As in `features` of the answer, which has its label, its group and its value on the day. */
+            name: string;
+            value: string | number | null;
+            plain_value: string | number | null;
+        };
         /**
          * ReloadRequest
          * @description Tables to serve from now on.

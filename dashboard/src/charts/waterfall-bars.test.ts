@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { largestParts, spansFrom, spansOf, sumOf, type WaterfallStep } from './waterfall-bars';
+import {
+  axisOf,
+  largestParts,
+  spansFrom,
+  spansOf,
+  sumOf,
+  type WaterfallStep,
+} from './waterfall-bars';
 
 function step(kind: WaterfallStep['kind'], units: number): WaterfallStep {
   return { id: `${kind} ${units}`, kind, label: kind, units };
@@ -40,5 +47,26 @@ describe('parts of a step', () => {
 
   it('folds no single part, which would take as much room', () => {
     expect(largestParts(parts, 4).rest).toEqual([]);
+  });
+});
+
+describe('the axis', () => {
+  const spans = [
+    { from: 0, to: 740 },
+    { from: 740, to: 700 },
+    { from: 0, to: 785 },
+  ];
+
+  it('begins at zero, on which start and end stand', () => {
+    expect(axisOf(spans)).toEqual([0, 785]);
+  });
+
+  it('shows the changes alone where these matter', () => {
+    expect(axisOf(spans, true)).toEqual([700, 785]);
+  });
+
+  it('has a length where nothing changes', () => {
+    expect(axisOf([{ from: 0, to: 740 }], true)).toEqual([0, 740]);
+    expect(axisOf([{ from: 0, to: 0 }], true)).toEqual([0, 1]);
   });
 });

@@ -8,10 +8,19 @@ export interface WaterfallPart {
   units: number;
 }
 
+/** What stands behind a step and has no units of its own, such as a value on two days. */
+export interface WaterfallFact {
+  id: string;
+  label: string;
+  detail: string;
+  value: string;
+}
+
 /** A bar of a waterfall: `start` and `end` stand on zero, a `change` on the end of the one before. */
 export interface WaterfallStep extends WaterfallPart {
   kind: 'start' | 'change' | 'end';
   parts?: readonly WaterfallPart[];
+  facts?: readonly WaterfallFact[];
 }
 
 /** Where a bar begins and ends, in units. */
@@ -38,6 +47,18 @@ export function spansOf(steps: readonly WaterfallStep[]): Span[] {
     sum = from + units;
     return { from, to: sum };
   });
+}
+
+/**
+ * Return the lowest and the highest number of units that the axis must show.
+ *
+ * @param changes whether only the changes matter: then the axis need not reach to zero.
+ */
+export function axisOf(spans: readonly Span[], changes = false): [number, number] {
+  const ends = spans.flatMap(({ from, to }) => (changes ? [to] : [from, to]));
+  const [low, high] = [Math.min(...ends), Math.max(...ends)];
+  if (changes && high > low) return [low, high];
+  return [Math.min(0, low), Math.max(0, high) || 1];
 }
 
 /**

@@ -7,11 +7,13 @@ import { classes } from '@/ui/classes';
 import { type Column, DataTable, TableOfChart } from '@/ui/data-table';
 import styles from './waterfall.module.css';
 import {
+  axisOf,
   largestParts,
   type Span,
   spansFrom,
   spansOf,
   sumOf,
+  type WaterfallFact,
   type WaterfallPart,
   type WaterfallStep,
 } from './waterfall-bars';
@@ -25,6 +27,7 @@ type Place = (units: number) => string;
 interface Shared {
   place: Place;
   format: Format;
+  changes: boolean;
 }
 
 interface WaterfallProps {
@@ -33,14 +36,13 @@ interface WaterfallProps {
   /** What the chart shows, in a sentence, for who does not see it. */
   summary: string;
   steps: readonly WaterfallStep[];
+  /** Whether start and end are of about the same height: marks, so that the changes are seen. */
+  changes?: boolean;
 }
 
 /** Return where units lie on the bars' common axis, in percent of its width. */
-function placeOn(spans: readonly Span[]): Place {
-  const ends = spans.flatMap(({ from, to }) => [from, to]);
-  const scale = scaleLinear()
-    .domain([Math.min(0, ...ends), Math.max(0, ...ends) || 1])
-    .range([0.5, 99.5]);
+function placeOn(spans: readonly Span[], changes: boolean): Place {
+  const scale = scaleLinear().domain(axisOf(spans, changes)).range([0.5, 99.5]);
   return (units) => `${scale(units)}%`;
 }
 
@@ -50,13 +52,13 @@ function placeOn(spans: readonly Span[]): Place {
  * Names and values are text beside the bars, so that they are read, found and zoomed like any text;
  * a step with parts opens to show them.
  */
-export function Waterfall({ title, summary, steps }: WaterfallProps) {
+export function Waterfall({ title, summary, steps, changes = false }: WaterfallProps) {
   const id = useId();
   const format = useFormat();
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const spans = spansOf(steps);
   const parts = steps.map((step, at) => spansFrom(spans[at]?.from ?? 0, step.parts ?? []));
-  const place = placeOn([...spans, ...parts.filter((_, at) => isOpen(at)).flat()]);
+  const place = placeOn([...spans, ...parts.filter((_, at) => isOpen(at)).flat()], changes);
 
   function isOpen(at: number): boolean {
     return open.has(steps[at]?.id ?? '');
@@ -81,6 +83,7 @@ export function Waterfall({ title, summary, steps }: WaterfallProps) {
             span={spans[at] as Span}
             place={place}
             format={format}
+            changes={changes}
             open={isOpen(at)}
             toggle={() => toggle(step.id)}
           />
@@ -104,7 +107,9 @@ function Step({
   toggle: () => void;
 }) {
   const id = useId();
-  const unfolds = (step.parts?.length ?? 0) > 0;
+  const technical = useTranslation().t('explain.technical');
+  const { parts = [], facts = [] } = step;
+  const unfolds = parts.length + facts.length > 0;
   const label = unfolds ? (
     <button
       type="button"
@@ -124,7 +129,9 @@ function Step({
       <Row {...shared} step={step} kind={step.kind} span={span} label={label} />
       {unfolds && (
         <div id={id} hidden={!open}>
-          {open && <Parts {...shared} parts={step.parts ?? []} from={span.from} />}
+          {open && <p className={styles.technical}>{technical}</p>}
+          {open && parts.length > 0 && <Parts {...shared} parts={parts} from={span.from} />}
+          {open && facts.length > 0 && <Facts facts={facts} />}
         </div>
       )}
     </li>
@@ -171,12 +178,41 @@ function Parts({
   );
 }
 
+/** What stands behind a step: values, of which the first are shown until all are asked for. */
+function Facts({ facts }: { facts: readonly WaterfallFact[] }) {
+  const { t } = useTranslation();
+  const [all, setAll] = useState(false);
+  const few = facts.length <= PARTS_SHOWN + 1;
+  const count = facts.length - PARTS_SHOWN;
+  return (
+    <>
+      <ul className={styles.parts}>
+        {(few || all ? facts : facts.slice(0, PARTS_SHOWN)).map((fact) => (
+          <li key={fact.id} className={styles.fact}>
+            <span className={styles.name}>
+              {fact.label}
+              <span className={styles.remark}>{fact.detail}</span>
+            </span>
+            <span>{fact.value}</span>
+          </li>
+        ))}
+      </ul>
+      {!few && (
+        <Button look="quiet" onClick={() => setAll(!all)}>
+          {t(all ? 'explain.chart.factsHide' : 'explain.chart.factsShow', { count })}
+        </Button>
+      )}
+    </>
+  );
+}
+
 function Row({
   step,
   kind,
   span,
   label,
   place,
+  changes,
   format: { units, change },
 }: Shared & {
   step: WaterfallPart;
@@ -193,7 +229,7 @@ function Row({
         {step.detail && <span className={styles.detail}>{step.detail}</span>}
         {step.value && <span className={styles.value}>{step.value}</span>}
       </div>
-      <Bar span={span} place={place} tone={tone} floating={!whole} />
+      <Bar span={span} place={place} tone={tone} floating={!whole} mark={whole && changes} />
       <output className={styles.units}>{whole ? units(step.units) : change(step.units)}</output>
     </div>
   );
@@ -205,18 +241,22 @@ function Bar({
   place,
   tone,
   floating,
+  mark,
 }: {
   span: Span;
   place: Place;
   tone: string | undefined;
   floating: boolean;
+  /** Whether only its end is shown. */
+  mark: boolean;
 }) {
   const left = Math.min(span.from, span.to);
   const right = Math.max(span.from, span.to);
+  const edge = mark ? 6 : 2;
   const width = `${Number.parseFloat(place(right)) - Number.parseFloat(place(left))}%`;
   return (
     <svg className={classes(styles.bar, tone)} aria-hidden="true">
-      <line className={styles.zero} x1={place(0)} x2={place(0)} y1="0%" y2="100%" />
+      {!mark && <line className={styles.zero} x1={place(0)} x2={place(0)} y1="0%" y2="100%" />}
       {floating && (
         <>
           <line
@@ -235,12 +275,14 @@ function Bar({
           />
         </>
       )}
-      <g transform={`translate(0 ${-THICKNESS / 2})`}>
-        <rect x={place(left)} y="50%" width={width} height={THICKNESS} />
-      </g>
+      {!mark && (
+        <g transform={`translate(0 ${-THICKNESS / 2})`}>
+          <rect x={place(left)} y="50%" width={width} height={THICKNESS} />
+        </g>
+      )}
       {/* a change too small to have a width is still seen */}
-      <g transform={`translate(-1 ${-THICKNESS / 2})`}>
-        <rect className={styles.edge} x={place(span.to)} y="50%" width={2} height={THICKNESS} />
+      <g transform={`translate(${-edge / 2} ${-THICKNESS / 2})`}>
+        <rect className={styles.edge} x={place(span.to)} y="50%" width={edge} height={THICKNESS} />
       </g>
     </svg>
   );
@@ -253,7 +295,7 @@ interface TableRow {
   detail: string;
   value: string;
   units: string;
-  sum: number;
+  sum: number | null;
 }
 
 function useTableRows(steps: readonly WaterfallStep[]): TableRow[] {
@@ -277,6 +319,15 @@ function useTableRows(steps: readonly WaterfallStep[]): TableRow[] {
         ...row(part, true, false, (inner[of] as Span).to),
         id: `${step.id}/${part.id}`,
       })),
+      ...(step.facts ?? []).map(
+        ({ id, ...fact }): TableRow => ({
+          ...fact,
+          id: `${step.id}/${id}`,
+          nested: true,
+          units: '',
+          sum: null,
+        }),
+      ),
     ];
   });
 }
@@ -301,7 +352,7 @@ function WaterfallTable({ title, steps }: { title: string; steps: readonly Water
       id: 'sum',
       label: t('explain.chart.running'),
       numeric: true,
-      cell: (row) => units(row.sum),
+      cell: (row) => (row.sum === null ? '' : units(row.sum)),
     },
   ];
   return (

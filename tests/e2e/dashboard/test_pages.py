@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -134,7 +135,7 @@ def test_the_steps_of_an_explanation_add_up_to_the_forecast(
     page: Page, server: Server, node: str, horizon: int
 ) -> None:
     answer = server.post("/explain", node=node, horizon=horizon).json()
-    open_page(page, server, "/explain", node=node, horizon=horizon)
+    open_page(page, server, "/explain", node=node, horizon=horizon, against="average")
     rows = rows_of(table(page, "From an average series"))
     assert rows[0]["Units"] == written_units(answer["base_units"])
     assert rows[-1]["Units"] == written_units(answer["prediction"])
@@ -143,6 +144,22 @@ def test_the_steps_of_an_explanation_add_up_to_the_forecast(
     start, *changes, end = [float(text.replace(",", "")) for text in steps]
     assert len(changes) >= len(answer["groups"])
     assert start + sum(changes) == pytest.approx(end, abs=0.5 * len(steps))
+
+
+@pytest.mark.parametrize("node", [DAIRY, "store:1"], ids=["series", "sum"])
+def test_the_drivers_of_a_difference_add_up_to_it(page: Page, server: Server, node: str) -> None:
+    last = date.fromisoformat(server.get("/meta").json()["data"]["last"])
+    day, before = ((last + timedelta(days)).isoformat() for days in (12, 5))
+    answer = server.post("/explain", node=node, date=day, against=before).json()
+    against = answer["against"]
+    open_page(page, server, "/explain", node=node, date=day)
+    rows = rows_of(table(page, "What makes the difference"))
+    assert rows[0]["Units"] == written_units(against["prediction"])
+    assert rows[-1]["Units"] == written_units(answer["prediction"])
+    assert rows[-2]["Sum so far"] in (written_units(answer["prediction"]), "")
+    drivers = [written_change(group["units"]) for group in against["groups"] if group["units"]]
+    steps = page.locator("figure > ol > li > div:first-child > output").all_text_contents()
+    assert steps[1:-1] == drivers
 
 
 def test_a_change_of_a_plan_shows_what_it_moves_and_can_be_shared(

@@ -8,16 +8,19 @@ import { BASIS, META, problem } from '@/test/answers';
 import { openTable, renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import ExplainPage from './explain';
-import type { FeatureOfForecast, Group } from './steps';
+import type { Against, FeatureOfForecast, Group } from './steps';
 
 function group(name: Group['name'], ...units: number[]): [Group, FeatureOfForecast[]] {
   const features = units.map(
     (each, at): FeatureOfForecast => ({
       name: `${name}_${at}`,
+      label: `${name.charAt(0).toUpperCase()}${name.slice(1)} ${at}`,
       group: name,
       description: `about ${name} ${at}`,
-      unit: 'items',
-      value: at + 0.5,
+      unit: 'log1p items',
+      value: Math.log1p(at + 0.5),
+      plain_value: at + 0.5,
+      plain_unit: 'items',
       contribution: each / 100,
       factor: 1,
       units: each,
@@ -53,9 +56,40 @@ function explanation(changes: Partial<Explanation> = {}): Explanation {
     missing: 0,
     method: 'model',
     analogues: [],
+    against: null,
     ...BASIS,
     ...changes,
   };
+}
+
+const WEEK = { against: '2024-07-01', against_horizon: 7 };
+const OF_NODE = '/explain?node=store:1/family:DAIRY';
+const OF_AVERAGE = `${OF_NODE}&against=average`;
+
+/** The comparison of a forecast of 785 with one of 740. */
+function comparison(changes: Partial<Against> = {}): Against {
+  return {
+    date: '2024-07-05',
+    horizon: 1,
+    prediction: 740,
+    difference: 45,
+    groups: [
+      { name: 'promotion', units: 38 },
+      { name: 'season', units: 5 },
+      { name: 'level', units: 3 },
+      { name: 'store', units: 0 },
+    ],
+    reconciliation: -1,
+    not_explained: { series: 0, units: 0 },
+    explained_share: 1,
+    changed: [{ name: 'promotion_0', value: 1.1, plain_value: 2 }],
+    ...changes,
+  };
+}
+
+/** Answer with a comparison, whatever the request. */
+function answerCompared(changes: Partial<Against> = {}, of: Partial<Explanation> = {}): void {
+  answer({ date: '2024-07-12', against: comparison(changes), ...of });
 }
 
 const requests: unknown[] = [];
@@ -74,7 +108,7 @@ function answer(changes: Partial<Explanation> = {}): void {
   );
 }
 
-function open(address = '/explain?node=store:1/family:DAIRY&date=2024-07-05') {
+function open(address = `${OF_AVERAGE}&date=2024-07-05`) {
   return renderAt(
     address,
     <>
@@ -97,7 +131,7 @@ describe('the page of reasons', () => {
   it('names the three strongest reasons with their units, whatever their direction', async () => {
     answer();
     open();
-    expect(await screen.findByText(/5 Jul.* 2024|Jul 5, 2024/)).toHaveTextContent(
+    expect(await screen.findByText(/785 units/)).toHaveTextContent(
       '785 units, where average series would sell 90.3. ' +
         'Strongest reasons: own recent sales +515, Friday +210, and promotions and plans -32.',
     );
@@ -200,7 +234,7 @@ describe('the page of reasons', () => {
 
   it('says from when on a covariate is unknown', async () => {
     answer();
-    open('/explain?node=store:1/family:DAIRY&date=2024-07-20');
+    open(`${OF_AVERAGE}&date=2024-07-20`);
     expect(await screen.findByText(/Items on promotion is known until .* only/)).toBeVisible();
   });
 
@@ -239,7 +273,7 @@ describe('the page of reasons', () => {
     const query = '?node=store%3A1%2Ffamily%3ADAIRY&date=2024-07-05&horizon=1';
     expect(await screen.findByRole('link', { name: 'See the forecast' })).toHaveAttribute(
       'href',
-      `/forecasts${query}`,
+      '/forecasts?node=store%3A1%2Ffamily%3ADAIRY&date=2024-07-01&horizon=7', // the week around
     );
     expect(screen.getByRole('link', { name: 'Try a change' })).toHaveAttribute(
       'href',
@@ -252,6 +286,93 @@ describe('the page of reasons', () => {
     server.use(http.post('/explain', () => problem(400, 'INVALID_DATE', detail)));
     open();
     expect(await screen.findByRole('alert')).toHaveTextContent(detail);
+  });
+});
+
+describe('a forecast compared with another', () => {
+  it.each([
+    ['a week before', '2024-07-12', 1, { against: '2024-07-05', against_horizon: 1 }],
+    ['the mean of the week, as no week before is ahead', '2024-07-05', 1, WEEK],
+    ['the period before', '2024-07-08', 7, { against: '2024-07-01', against_horizon: 7 }],
+    ['the period after', '2024-07-01', 7, { against: '2024-07-08', against_horizon: 7 }],
+  ] as const)('is compared with %s at first', async (_, date, horizon, expected) => {
+    answer();
+    open(`${OF_NODE}&date=${date}&horizon=${horizon}`);
+    await screen.findByRole('button', { name: /Own recent sales/ });
+    expect(requests.at(-1)).toMatchObject({ date, horizon, ...expected });
+  });
+
+  it('says in words how much more it is, and mostly why', async () => {
+    answerCompared();
+    open(`${OF_NODE}&date=2024-07-12`);
+    expect(
+      await screen.findByText(/785 units expected, 45 more than a week before/),
+    ).toHaveTextContent(/\(Fri,? (5 Jul|Jul 5)\)\. Mostly: promotions and plans \(\+38\)\.$/);
+  });
+
+  it.each([
+    ['fewer', { prediction: 885, difference: -100 }, /100 fewer than a week before/],
+    ['about as many', { prediction: 780, difference: 5 }, /about as many \(\+5\) as a week before/],
+  ])('says when it is %s', async (_, changes, words) => {
+    answerCompared(changes);
+    open(`${OF_NODE}&date=2024-07-12`);
+    expect(await screen.findByText(words)).toBeVisible();
+  });
+
+  it('says apart what moves it the other way', async () => {
+    answerCompared({ prediction: 885, difference: -100 });
+    open(`${OF_NODE}&date=2024-07-12`);
+    const lead = await screen.findByText(/100 fewer than a week before/);
+    expect(lead).toHaveTextContent('In the other direction: promotions and plans (+38).');
+    expect(lead).not.toHaveTextContent('Mostly');
+  });
+
+  it('has a table whose steps add up from the reference to the forecast', async () => {
+    answerCompared();
+    open(`${OF_NODE}&date=2024-07-12`);
+    const table = (await screen.findByText('Step')).closest('table') as HTMLTableElement;
+    const sums = [...table.rows].slice(1).map((row) => row.lastChild?.textContent);
+    expect(sums).toEqual(['740', '778', '', '783', '786', '785', '785']);
+    expect(within(table).getByText('So that all sums add up')).toBeInTheDocument();
+    expect(within(table).queryByText('What and where it is')).not.toBeInTheDocument();
+  });
+
+  it('unfolds a reason to what differs, with the values of both days', async () => {
+    answerCompared();
+    open(`${OF_NODE}&date=2024-07-12`);
+    const toggle = await screen.findByRole('button', { name: 'Promotions and plans' });
+    await userEvent.click(toggle);
+    const row = within(toggle.closest('li') as HTMLElement);
+    expect(row.getByText('Promotion 0')).toBeVisible();
+    expect(row.getByText('2 items → 0.5 items')).toBeVisible();
+    expect(row.queryByText('Promotion 1')).not.toBeInTheDocument();
+  });
+
+  it('offers what is forecast from the same sales, and keeps the choice in the address', async () => {
+    answer();
+    open(`${OF_NODE}&date=2024-07-05`);
+    const select = await screen.findByLabelText('Compared with');
+    const offered = within(select)
+      .getAllByRole('option')
+      .map((each) => each.textContent);
+    expect(offered).toEqual([
+      expect.stringMatching(/^The day before \(Thu/),
+      expect.stringMatching(/^The mean of /),
+      expect.stringMatching(/^A week after \(Fri/),
+      'The average of all series',
+    ]);
+    await userEvent.selectOptions(select, 'after');
+    expect(requests.at(-1)).toMatchObject({ against: '2024-07-12', against_horizon: 1 });
+    expect(window.location.search).toContain('against=after');
+    await userEvent.selectOptions(select, 'average');
+    expect(requests.at(-1)).not.toHaveProperty('against');
+  });
+
+  it('says how much of the difference the reasons cover', async () => {
+    answerCompared({ explained_share: 0.9, not_explained: { series: 5, units: 4 } });
+    open(`${OF_NODE}&date=2024-07-12`);
+    expect(await screen.findByText(/reasons cover 90% of what differs/)).toBeVisible();
+    expect(screen.getAllByText('5 series without reasons').length).toBeGreaterThan(0);
   });
 });
 

@@ -14,14 +14,24 @@ import { NodePicker } from '@/ui/node-picker';
 import { QueryView } from '@/ui/query-view';
 import ui from '@/ui/ui.module.css';
 import { linkTo } from '@/url/links';
-import { day, text, useQueryState, whole } from '@/url/query-state';
+import { day, oneOf, text, useQueryState, whole } from '@/url/query-state';
+import { AgainstSelect } from './against-select';
 import { DayChooser } from './day-chooser';
 import styles from './explain.module.css';
 import { ExplanationNotices } from './notices';
-import { isReason, isRule, strongest } from './steps';
+import {
+  chooseReference,
+  REFERENCES,
+  type Reference,
+  referencesOf,
+  weekAround,
+} from './references';
+import { isAbout, isReason, isRule, strongest } from './steps';
+import { type Compared, useDifferenceSteps, useDrivers, useReferenceName } from './use-difference';
 import { useGroupName, useSteps } from './use-steps';
 
 const HORIZON = whole(1, 365);
+const AGAINST = oneOf(...REFERENCES);
 const PERIODS = { day: [1, 7, 28], week: [1, 4, 13] } as const;
 
 export default function ExplainPage() {
@@ -79,13 +89,21 @@ function ExplainOfNode({ meta }: { meta: Meta }) {
   const [node, setNode] = useQueryState('node', text, 'total');
   const [horizon, setHorizon] = useQueryState('horizon', HORIZON, 1);
   const [date, setDate] = useQueryState('date', day, '');
-  const explanation = useExplanation({ node, horizon, ...(date ? { date } : {}) });
+  const [wanted, setWanted] = useQueryState('against', AGAINST, '' as never);
   const first = date || firstAhead(meta);
+  const references = referencesOf(meta, first, horizon);
+  const reference = chooseReference(references, wanted);
+  const explanation = useExplanation({
+    node,
+    horizon,
+    ...(date ? { date } : {}),
+    ...(reference ? { against: reference.date, against_horizon: reference.horizon } : {}),
+  });
   const current = explanation.isPlaceholderData ? undefined : explanation.data;
   return (
     <Page
       title={t('explain.titleOf', { node: nodeLabel(node) })}
-      lead={current && <Lead explanation={current} meta={meta} />}
+      lead={current && <Lead explanation={current} meta={meta} references={references} />}
       controls={
         <>
           <div className={ui.grow}>
@@ -99,11 +117,18 @@ function ExplainOfNode({ meta }: { meta: Meta }) {
             label={t(meta.step === 'week' ? 'explain.periodWeeks' : 'explain.period')}
             onChange={setHorizon}
           />
+          <AgainstSelect
+            meta={meta}
+            references={references}
+            horizon={horizon}
+            value={reference?.kind ?? 'average'}
+            onChange={setWanted}
+          />
         </>
       }
     >
       <QueryView query={explanation}>
-        {(answer) => <Reasons explanation={answer} meta={meta} />}
+        {(answer) => <Reasons explanation={answer} meta={meta} references={references} />}
       </QueryView>
     </Page>
   );
@@ -125,56 +150,151 @@ function useReasons(explanation: Explanation): string {
   );
 }
 
-function Lead({ explanation, meta }: { explanation: Explanation; meta: Meta }) {
+interface AnswerProps {
+  explanation: Explanation;
+  meta: Meta;
+  references: readonly Reference[];
+}
+
+/** Return the comparison in an answer, which may be an older one that stays while another loads. */
+function comparedIn({ explanation, meta, references }: AnswerProps): Compared | undefined {
+  const { against } = explanation;
+  const reference = references.find(
+    ({ date, horizon }) => date === against?.date && horizon === against.horizon,
+  );
+  if (against === null || reference === undefined) return undefined;
+  const last = lastOfWindow(meta, against.date, against.horizon);
+  return { explanation, against, reference, last };
+}
+
+function Lead(props: AnswerProps) {
+  const compared = comparedIn(props);
+  return compared ? (
+    <LeadOfDifference compared={compared} meta={props.meta} />
+  ) : (
+    <LeadOfAverage {...props} />
+  );
+}
+
+/** Return the days of an explanation, a single one with its weekday. */
+function useDaysOf(): (explanation: Explanation, meta: Meta) => string {
+  const { days, weekday } = useFormat();
+  return ({ date, horizon }, meta) =>
+    horizon === 1 && meta.step === 'day'
+      ? weekday(date)
+      : days(date, lastOfWindow(meta, date, horizon));
+}
+
+function LeadOfAverage({ explanation, meta }: AnswerProps) {
   const { t } = useTranslation();
-  const { days, units } = useFormat();
+  const { units } = useFormat();
+  const daysOf = useDaysOf();
   const reasons = useReasons(explanation);
-  const last = lastOfWindow(meta, explanation.date, explanation.horizon);
-  const said = {
-    days: days(explanation.date, last),
-    units: units(explanation.prediction),
-  };
+  const said = { days: daysOf(explanation, meta), units: units(explanation.prediction) };
   if (isRule(explanation) || reasons === '') return t('explain.leadPlain', said);
   return t('explain.lead', { ...said, base: units(explanation.base_units), reasons });
 }
 
-function Reasons({ explanation, meta }: { explanation: Explanation; meta: Meta }) {
+function LeadOfDifference({ compared, meta }: { compared: Compared; meta: Meta }) {
   const { t } = useTranslation();
-  const { units } = useFormat();
+  const { units, change } = useFormat();
+  const daysOf = useDaysOf();
+  const name = useReferenceName();
+  const drivers = useDrivers(compared);
+  const { explanation, against, reference, last } = compared;
+  const about = isAbout(against);
+  const which = about ? 'About' : against.difference > 0 ? 'More' : 'Less';
+  const said = t(`explain.lead${which}`, {
+    days: daysOf(explanation, meta),
+    units: units(explanation.prediction),
+    difference: about ? change(against.difference) : units(Math.abs(against.difference)),
+    reference: name(reference, last, explanation.horizon),
+  });
+  const { all, along, opposed } = drivers;
+  if (all === '') return said;
+  if (about) return `${said} ${t('explain.leadParts', { drivers: all })}`;
+  const sentences = [
+    said,
+    along && t('explain.leadMostly', { drivers: along }),
+    opposed && t('explain.leadOpposed', { drivers: opposed }),
+  ];
+  return sentences.filter(Boolean).join(' ');
+}
+
+function Reasons(props: AnswerProps) {
+  const { t } = useTranslation();
+  const { explanation, meta } = props;
   const { node, date, horizon } = explanation;
-  const steps = useSteps(explanation);
-  const reasons = useReasons(explanation);
-  const rule = isRule(explanation);
+  const compared = comparedIn(props);
+  const opens = compared === undefined || compared.against.changed.length > 0;
   const view = { node, date, horizon };
+  const chart = horizon === 1 ? { node, ...weekAround(meta, date) } : view;
   return (
     <>
-      <ExplanationNotices explanation={explanation} last={lastOfWindow(meta, date, horizon)} />
+      <ExplanationNotices
+        explanation={explanation}
+        share={compared?.against.explained_share ?? explanation.explained_share}
+        last={lastOfWindow(meta, date, horizon)}
+      />
       <Card
-        title={t('explain.chart.title')}
+        title={t(compared ? 'explain.chart.difference' : 'explain.chart.title')}
         actions={
           <>
-            <ButtonLink href={linkTo('forecast', view)}>{t('explain.toForecast')}</ButtonLink>
+            <ButtonLink href={linkTo('forecast', chart)}>{t('explain.toForecast')}</ButtonLink>
             <ButtonLink href={linkTo('whatIf', view)}>{t('explain.toWhatIf')}</ButtonLink>
           </>
         }
       >
-        {!rule && <p className={styles.hint}>{t('explain.chart.hint')}</p>}
-        <Waterfall
-          title={t('explain.chart.title')}
-          summary={t('explain.chart.summary', {
-            base: units(explanation.base_units),
-            units: units(explanation.prediction),
-            reasons,
-          })}
-          steps={steps}
-        />
-        {!rule && (
-          <div className={styles.notes}>
-            <p>{t('explain.caution')}</p>
-            <p>{t('explain.scale')}</p>
-          </div>
+        {!isRule(explanation) && (
+          <p className={styles.hint}>
+            {t('explain.chart.hint')} {opens && t('explain.chart.hintOpen')}
+          </p>
         )}
+        {compared ? (
+          <DifferenceChart compared={compared} />
+        ) : (
+          <AverageChart explanation={explanation} />
+        )}
+        {!isRule(explanation) && <p className={styles.notes}>{t('explain.caution')}</p>}
       </Card>
     </>
+  );
+}
+
+function AverageChart({ explanation }: { explanation: Explanation }) {
+  const { t } = useTranslation();
+  const { units } = useFormat();
+  const steps = useSteps(explanation);
+  const reasons = useReasons(explanation);
+  return (
+    <Waterfall
+      title={t('explain.chart.title')}
+      summary={t('explain.chart.summary', {
+        base: units(explanation.base_units),
+        units: units(explanation.prediction),
+        reasons,
+      })}
+      steps={steps}
+    />
+  );
+}
+
+/** The changes alone: on an axis from zero they would hardly be seen. */
+function DifferenceChart({ compared }: { compared: Compared }) {
+  const { t } = useTranslation();
+  const { units } = useFormat();
+  const steps = useDifferenceSteps(compared);
+  const drivers = useDrivers(compared);
+  return (
+    <Waterfall
+      changes
+      title={t('explain.chart.difference')}
+      summary={t('explain.chart.summary', {
+        base: units(compared.against.prediction),
+        units: units(compared.explanation.prediction),
+        reasons: drivers.all,
+      })}
+      steps={steps}
+    />
   );
 }

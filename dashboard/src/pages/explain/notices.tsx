@@ -7,12 +7,18 @@ import { Notice } from '@/ui/layout';
 import { linkTo } from '@/url/links';
 import styles from './explain.module.css';
 
+/** From this share on, what is not covered is not worth a word. */
+const ALMOST_ALL = 0.9995;
+
 /** What a reader should know before the reasons: how the forecast was made, and what is unknown. */
 export function ExplanationNotices({
   explanation,
+  share: covered,
   last,
 }: {
   explanation: Explanation;
+  /** Share of the forecast, or of the difference, that the reasons cover. */
+  share: number;
   /** Last day of the explanation. */
   last: string;
 }) {
@@ -29,8 +35,12 @@ export function ExplanationNotices({
           {t('explain.known', { covariate: covariateLabel(covariate), day: day(known) })}
         </Notice>
       ))}
-      {explanation.not_explained.series > 0 && explanation.explained_share > 0 && (
-        <Notice>{t('explain.share', { share: share(explanation.explained_share) })}</Notice>
+      {covered < ALMOST_ALL && covered > 0 && (
+        <Notice>
+          {t(explanation.against ? 'explain.shareOfDifference' : 'explain.share', {
+            share: share(covered),
+          })}
+        </Notice>
       )}
     </>
   );

@@ -2,6 +2,7 @@ import type { Explanation } from '@/api/queries';
 import type { WaterfallPart, WaterfallStep } from '@/charts/waterfall-bars';
 
 export type Group = Explanation['groups'][number];
+export type Against = NonNullable<Explanation['against']>;
 export type FeatureOfForecast = Explanation['features'][number];
 
 /** Methods that are rules: the model does not run, so there are no reasons. */
@@ -42,4 +43,29 @@ export function strongest<T extends Pick<WaterfallPart, 'units'>>(
     .filter((each) => each.units !== 0)
     .sort((a, b) => Math.abs(b.units) - Math.abs(a.units))
     .slice(0, most);
+}
+
+/** Smallest number of units that is more than the noise of sums. */
+const SOMETHING = 1e-6;
+
+export function isSomething(units: number): boolean {
+  return Math.abs(units) > SOMETHING;
+}
+
+/** Changes that are less than this share of the reference are about nothing. */
+const SMALL = 0.02;
+
+/** Whether a forecast is about as high as its reference. */
+export function isAbout({ difference, prediction }: Against): boolean {
+  return Math.abs(difference) <= SMALL * Math.abs(prediction);
+}
+
+/** Share of the largest change that another must have to be worth a mention. */
+const WORTH = 0.2;
+
+/** Return the changes that make a difference, the largest first, without those beside the point. */
+export function decisive<T extends Pick<WaterfallPart, 'units'>>(changes: readonly T[]): T[] {
+  const largest = strongest(changes);
+  const least = WORTH * Math.abs(largest[0]?.units ?? 0);
+  return largest.filter((each) => Math.abs(each.units) >= least);
 }

@@ -1,5 +1,4 @@
 import { useTranslation } from 'react-i18next';
-import { readableName } from '@/api/nodes';
 import type { Explanation } from '@/api/queries';
 import type { WaterfallPart, WaterfallStep } from '@/charts/waterfall-bars';
 import { timeOf } from '@/format/dates';
@@ -25,7 +24,7 @@ export function useGroupName(): (explanation: Explanation, group: Group['name'])
   };
 }
 
-function capital(word: string): string {
+export function capital(word: string): string {
   return word.charAt(0).toLocaleUpperCase() + word.slice(1);
 }
 
@@ -98,12 +97,24 @@ function isShown(step: WaterfallStep, rule: boolean, notExplained: number): bool
   return always || step.units !== 0;
 }
 
-function usePart(): (feature: FeatureOfForecast) => WaterfallPart {
+/** Return how a feature's value is written in plain terms, with its unit; a dash if it has none. */
+export function usePlainValue(): (
+  feature: Pick<FeatureOfForecast, 'plain_value' | 'plain_unit'>,
+) => string {
   const { number } = useFormat();
-  return ({ name, description, unit, value, units }) => {
-    const part = { id: name, label: readableName(name), detail: description, units };
-    if (value === null) return part;
-    if (typeof value === 'string') return { ...part, value };
-    return { ...part, value: `${number(value)} ${unit}` };
+  return ({ plain_value: value, plain_unit: unit }) => {
+    if (value === null) return '–';
+    if (typeof value === 'string') return value;
+    const written = number(value, Math.abs(value) < 10 ? 2 : Math.abs(value) < 100 ? 1 : 0);
+    return `${written} ${unit}`.trim();
+  };
+}
+
+function usePart(): (feature: FeatureOfForecast) => WaterfallPart {
+  const plainValue = usePlainValue();
+  return (feature) => {
+    const { name, label, description, units, plain_value: value } = feature;
+    const part = { id: name, label, detail: description, units };
+    return value === null ? part : { ...part, value: plainValue(feature) };
   };
 }
