@@ -1,5 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import { type Meta, useMeta } from '@/api/queries';
+import { usualHorizon } from '@/api/steps';
 import { useFormat } from '@/format/use-format';
 import { ScopeGate } from '@/session/scope-gate';
 import { Page } from '@/ui/layout';
@@ -29,8 +30,7 @@ export default function Batch() {
 
 function BatchOf({ meta }: { meta: Meta }) {
   const { t } = useTranslation();
-  const common = Math.min(meta.step === 'day' ? 30 : 8, meta.max_horizon);
-  const [wanted, setHorizon] = useQueryState('horizon', HORIZON, common);
+  const [wanted, setHorizon] = useQueryState('horizon', HORIZON, usualHorizon(meta));
   const horizon = Math.min(wanted, meta.max_horizon);
   const { tables, rows: rowsOfRun, run, version } = useBatch();
   const { checked, usable, rows: rowsOfFiles } = useChecks(meta, tables, horizon);

@@ -1,7 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import { levelsBetween, useLevelLabel, useNodeLabel } from '@/api/nodes';
 import type { Meta, WhatIf } from '@/api/queries';
-import { firstAhead, lastOfWindow } from '@/api/steps';
+import { firstAhead, lastOfWindow, usualHorizon } from '@/api/steps';
 import { useFormat } from '@/format/use-format';
 import { ButtonLink } from '@/ui/button';
 import { CopyLink } from '@/ui/copy-link';
@@ -40,7 +40,7 @@ export default function WhatIfPage() {
 function useView(meta: Meta) {
   const [node, setNode] = useQueryState('node', text, 'total');
   const [date, setDate] = useQueryState('date', day, '');
-  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, meta.horizons[0] ?? 1);
+  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, usualHorizon(meta));
   const [depth, setDepth] = useQueryState('depth', DEPTH, 1);
   const [by, setBy] = useQueryState('by', text, '');
   const first = date || firstAhead(meta);
