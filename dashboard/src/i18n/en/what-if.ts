@@ -44,12 +44,24 @@ export const whatIf = {
     holidayNamed: 'the holiday…',
     holidayName: 'Its name',
     holidayHint: 'As in your calendar. A name that it does not have is answered with all it has.',
-    known: 'Known until {{day}}; after it only “set to” works.',
+    outside: 'These days are not among those shown, so this change does nothing here.',
     each: 'For each series on its own.',
   },
   warning: {
-    'outside-seen': 'More than the model has ever seen',
-    far: 'Far from what is usual',
+    'outside-seen': 'Outside of what the model has seen',
+    far: 'Far more than the model has seen',
+    value: '{{node}} would have {{value}}; until now it had {{seen}}.',
+    range: '{{least}} to {{most}}',
+    always: 'always {{most}}',
+    others_one: '{{count}} more series is as unusual.',
+    others_other: '{{count}} more series are as unusual.',
+    nearest:
+      'The forecast is as for the nearest value that it had, so the true effect may be larger.',
+    holiday: '“{{name}}” was on no day so far, so its effect is not known.',
+    shortened: {
+      title: 'Only until {{day}}',
+      text: 'What is planned is not known for later days, so nothing can be added to it or multiplied there. To change them too, use “set to”.',
+    },
     other: 'Please note',
   },
   result: {
@@ -70,6 +82,7 @@ export const whatIf = {
       '{{count}} series elsewhere move too, because the promotions of their store or product group are part of their forecasts.',
     reconciled_one: '{{count}} series moves only so that all sums add up:',
     reconciled_other: '{{count}} series move only so that all sums add up:',
+    tiny: 'less than {{least}}',
     caution:
       'The difference is what the model learnt from the past. It is an estimate, not a promise.',
   },
