@@ -66,7 +66,7 @@ function useLead(
     const bad = rows.length - good;
     if (bad === 0) return t('batch.lead.ready', { count: good, text: number(good) });
     const counts = { good: number(good), all: number(rows.length), bad: number(bad) };
-    return t('batch.lead.readyRejected', counts);
+    return t('batch.lead.readyRejected', { count: bad, ...counts });
   }
   // the progress counts; a sentence that changed with it would be read aloud all the time
   if (run.state.kind === 'running' || run.state.kind === 'waiting') return t('batch.lead.running');
@@ -75,5 +75,6 @@ function useLead(
   const none = rows.length - done;
   if (done === 0) return t('batch.lead.doneNothing');
   if (none === 0) return t('batch.lead.done', { count: done, text: number(done) });
-  return t('batch.lead.doneRejected', { good: number(done), bad: number(none) });
+  const without = t('batch.lead.without', { count: none, text: number(none) });
+  return t('batch.lead.doneRejected', { count: done, text: number(done), without });
 }

@@ -4,6 +4,7 @@ import { Link } from 'wouter';
 import { useLevelLabel, useNodeLabel } from '@/api/nodes';
 import type { WhatIf } from '@/api/queries';
 import { Button } from '@/ui/button';
+import { classes } from '@/ui/classes';
 import { type Column, DataTable } from '@/ui/data-table';
 import { linkTo } from '@/url/links';
 import { type PartRow, partRows } from './part-rows';
@@ -25,7 +26,7 @@ function usePartColumns({ date, horizon }: WhatIf): Column<PartRow>[] {
       id: 'name',
       label: t('whatIf.parts.name'),
       cell: ({ node, count, depth }) => (
-        <span className={depth > 0 ? styles.nested : undefined}>
+        <span className={classes(styles.name, depth > 0 && styles.nested)}>
           {node === null ? (
             t('whatIf.parts.rest', { count })
           ) : (
