@@ -3,6 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { labelOfId } from '@/api/nodes';
+import { changeLanguage } from '@/i18n';
 import { hierarchyAnswer, META, treeNode } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
@@ -110,6 +111,16 @@ describe('the choice of a node', () => {
 });
 
 describe('the label of a node', () => {
+  it('has the name of a level in the language of the page', async () => {
+    await changeLanguage('es');
+    try {
+      renderAt('/', <NodePicker value="store:1/family:DAIRY" onChange={() => undefined} />);
+      expect(screen.getByRole('combobox')).toHaveValue('Tienda 1 · DAIRY');
+    } finally {
+      await changeLanguage('en');
+    }
+  });
+
   it.each([
     ['total', 'Everything'],
     ['store:1', 'Store 1'],

@@ -1,5 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import { useCovariateLabel } from '@/api/nodes';
+import { ApiText } from '@/ui/api-text';
 import { Button } from '@/ui/button';
 import { Segments, SelectField, TextField } from '@/ui/field';
 import { Notice } from '@/ui/layout';
@@ -63,7 +64,7 @@ export function AdjustmentRow(props: RowProps) {
       </div>
       {faults[''] && (
         <p className={ui.fault} role="alert">
-          {faults['']}
+          <ApiText>{faults['']}</ApiText>
         </p>
       )}
       {outside && <Notice tone="warn">{t('whatIf.change.outside')}</Notice>}
@@ -84,7 +85,7 @@ function NumberFields({ name, kind, adjustment, faults, onChange }: RowProps & {
       <SelectField
         label={t('whatIf.change.op')}
         value={adjustment.op}
-        fault={faults.op}
+        fault={faults.op && <ApiText>{faults.op}</ApiText>}
         choices={operations.map((op) => ({
           value: op,
           label: t(`whatIf.change.${OPERATION_WORDS[op]}`),
@@ -97,7 +98,7 @@ function NumberFields({ name, kind, adjustment, faults, onChange }: RowProps & {
         op={adjustment.op}
         kind={kind === undefined || kind === HOLIDAY ? 'number' : kind}
         value={Number(adjustment.value)}
-        fault={faults.value}
+        fault={faults.value && <ApiText>{faults.value}</ApiText>}
         onChange={(value) => onChange({ ...adjustment, value })}
       />
     </>
@@ -121,7 +122,7 @@ function FlagField({ adjustment, faults, onChange }: RowProps) {
       />
       {faults.value && (
         <p className={ui.fault} role="alert">
-          {faults.value}
+          <ApiText>{faults.value}</ApiText>
         </p>
       )}
     </div>
@@ -146,7 +147,7 @@ function HolidayFields({ adjustment, faults, onChange }: RowProps) {
         <TextField
           label={t('whatIf.change.holidayName')}
           hint={t('whatIf.change.holidayHint')}
-          fault={faults.value}
+          fault={faults.value && <ApiText>{faults.value}</ApiText>}
           value={String(adjustment.value)}
           onChange={(value) => onChange({ ...adjustment, value })}
         />
@@ -172,7 +173,7 @@ function Days({
         min={first}
         max={last}
         value={adjustment.from || first}
-        fault={faults.from}
+        fault={faults.from && <ApiText>{faults.from}</ApiText>}
         onChange={(from) => onChange({ ...adjustment, from: from === first ? '' : from })}
       />
       <TextField
@@ -181,7 +182,7 @@ function Days({
         min={first}
         max={last}
         value={adjustment.to || last}
-        fault={faults.to}
+        fault={faults.to && <ApiText>{faults.to}</ApiText>}
         onChange={(to) => onChange({ ...adjustment, to: to === last ? '' : to })}
       />
     </>

@@ -1,6 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import { useNodeLabel } from '@/api/nodes';
 import { useFormat } from '@/format/use-format';
+import { ApiText } from '@/ui/api-text';
 import { Notice } from '@/ui/layout';
 import type { AdjustmentWarning } from './use-what-ifs';
 
@@ -27,7 +28,9 @@ export function WarningNotice({ warning }: { warning: AdjustmentWarning }) {
   }
   return (
     <Notice tone="warn" title={t('whatIf.warning.other')}>
-      <p lang="en">{warning.detail}</p>
+      <p>
+        <ApiText>{warning.detail}</ApiText>
+      </p>
     </Notice>
   );
 }
@@ -40,7 +43,7 @@ function Unseen({ warning }: { warning: AdjustmentWarning }) {
   const { node, value, least, most, others } = warning;
   if (typeof value === 'string') return t('whatIf.warning.holiday', { name: value });
   if (node === null || value === null || least === null || most === null) {
-    return <span lang="en">{warning.detail}</span>;
+    return <ApiText>{warning.detail}</ApiText>;
   }
   const seen =
     least === most
