@@ -69,7 +69,7 @@ export const whatIf = {
     planned: 'As planned',
     scenario: 'With the changes',
     delta: 'Difference',
-    share: 'In percent',
+    share: 'In %',
     chart: 'Day by day',
     fields: 'A value of this scenario cannot be used; see the field that is marked above.',
     updating: 'Computing…',

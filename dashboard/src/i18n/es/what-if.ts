@@ -73,7 +73,7 @@ export const whatIf: typeof english = {
     planned: 'Según lo planeado',
     scenario: 'Con los cambios',
     delta: 'Diferencia',
-    share: 'En porcentaje',
+    share: 'En %',
     chart: 'Día a día',
     fields: 'Un valor de este escenario no se puede usar; vea el campo marcado arriba.',
     updating: 'Calculando…',
