@@ -2237,6 +2237,8 @@ export interface components {
             client_id: string;
             /** @description Scopes to request, separated by spaces. */
             scope: string;
+            /** @description Resource to request a token for (RFC 8707), where the provider needs one. */
+            resource: string | null;
         };
         /**
          * SnapshotRef
