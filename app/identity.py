@@ -66,6 +66,7 @@ def sign_in_options_of(settings: Settings) -> SignInOptions:
             issuer=settings.jwt_issuer,
             client_id=settings.sign_in_client_id,
             scope=settings.sign_in_scope,
+            resource=settings.sign_in_resource,
         )
     return SignInOptions(key=required, required=required, single_sign_on=sign_on)
 

@@ -87,6 +87,11 @@ class AccessSettings(Environment):
         "openid profile",
         description="Scopes that the dashboard requests at the provider, separated by spaces.",
     )
+    sign_in_resource: str | None = Field(
+        None,
+        description="Resource that the dashboard requests a token for (RFC 8707), where the "
+        "provider needs one; sent as `audience` too.",
+    )
     key_cache_seconds: float = Field(
         2.0, ge=0, description="Time for which a worker trusts what it has read of a key."
     )

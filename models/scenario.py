@@ -164,6 +164,23 @@ class ScenarioRows:
         return before, after
 
 
+def end_when_unknown(
+    snapshot: Snapshot, origin: int, end: int, node: int, adjustment: Adjustment
+) -> Adjustment:
+    """Return an adjustment without the days at its end on which its covariate is not known.
+
+    `add` and `multiply` have nothing to start from there; `set` retains its days. An adjustment
+    that `scenario_rows` refuses is returned as it is: one that is known on no day, or that ends
+    after `end`, the last day forecast.
+    """
+    if adjustment.op == SET:
+        return adjustment
+    known = origin + int(snapshot.known_lead[adjustment.covariate][node])
+    if not adjustment.first <= known < adjustment.last <= end:
+        return adjustment
+    return replace(adjustment, last=known)
+
+
 def scenario_rows(
     engine: ForecastEngine,
     origin: int,
@@ -249,7 +266,7 @@ def with_values(
     if adjustment.op != SET and missing.any():
         since = covariates.snapshot.date_at(adjustment.first + int(missing.argmax()))
         raise adjustment.error(
-            "op", f"{name} is not known from {since} on; end before that day, or use set."
+            "op", f"{name} is not known from {since} on; name days before it, or use set."
         )
     number = adjustment.number
     values = {SET: np.full_like(known, number), ADD: known + number, MULTIPLY: known * number}

@@ -1,13 +1,14 @@
-"""Warnings about scenarios in which covariates have values that the data do not have.
+"""Warnings about scenarios that are computed, and are not all that they claim to be.
 
-Trees answer for such values as for the nearest ones that they have seen, so the forecast of the
-scenario stays behind what it claims to be. It is computed none the less, with a warning.
+Trees answer for values that the data do not have as for the nearest ones that they have seen. An
+adjustment of a covariate that is not known on all its days ends earlier than it was to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from typing import cast
 
@@ -29,10 +30,12 @@ class WarningCode(StrEnum):
     Attributes:
         OUTSIDE_SEEN: a value is less or more than all that the series has had.
         FAR: a value is more than twice the largest that the series has had.
+        SHORTENED: the adjustment ends on the last day on which the covariate is known.
     """
 
     OUTSIDE_SEEN = "outside-seen"
     FAR = "far"
+    SHORTENED = "shortened"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,41 @@ class ScenarioWarning:
 
     Attributes:
         detail: a sentence with the value, and with those that the data have.
+        node: id of the series with the most unusual value; None for holidays and days.
+        value: of the covariate in that series, or the name of a holiday.
+        least, most: values that the series has had.
+        others: number of other series whose values are as unusual.
+        last: day with which a shortened adjustment ends.
     """
 
     code: WarningCode
     covariate: str
     detail: str
+    node: str | None = None
+    value: float | str | None = None
+    least: float | None = None
+    most: float | None = None
+    others: int = 0
+    last: date | None = None
+
+
+def find_shortened(
+    snapshot: Snapshot, requested: Sequence[Adjustment], applied: Sequence[Adjustment]
+) -> list[ScenarioWarning]:
+    """Return warnings about adjustments that end earlier than they were to."""
+    return [
+        _warn_of_end(after.covariate, snapshot.date_at(after.last), snapshot.date_at(before.last))
+        for before, after in zip(requested, applied, strict=True)
+        if after.last < before.last
+    ]
+
+
+def _warn_of_end(covariate: str, last: date, requested: date) -> ScenarioWarning:
+    detail = (
+        f"The values are known up to {last} only, so the adjustment ends there and not on "
+        f"{requested}; `set` works on later days too."
+    )
+    return ScenarioWarning(WarningCode.SHORTENED, covariate, detail, last=last)
 
 
 def find_unseen_values(
@@ -79,7 +112,7 @@ def _find_unseen_holiday(snapshot: Snapshot, adjustment: Adjustment) -> Iterator
             f"{name!r} was on no day from {snapshot.facts.first_date} to {snapshot.facts.origin}, "
             "so its effect is not known."
         )
-        yield ScenarioWarning(WarningCode.OUTSIDE_SEEN, HOLIDAY, detail)
+        yield ScenarioWarning(WarningCode.OUTSIDE_SEEN, HOLIDAY, detail, value=name)
 
 
 def _find_unseen_numbers(
@@ -108,11 +141,19 @@ def _find_unseen_numbers(
             beyond = np.maximum(most - high, low - least)
             worst = int(np.where(affected, beyond, -np.inf).argmax())
             value = most[worst] if most[worst] > high[worst] else least[worst]
-            detail = _describe(snapshot, name, bottoms[worst], value, low[worst], high[worst])
-            others = int(affected.sum()) - 1
-            if others:
-                detail += f" The values of {others} more series are as unusual."
-            yield ScenarioWarning(code, name, detail)
+            yield _warn_of_value(
+                snapshot,
+                ScenarioWarning(
+                    code,
+                    name,
+                    detail="",
+                    node=snapshot.hierarchy.nodes[snapshot.hierarchy.n_upper + bottoms[worst]].id,
+                    value=_readable(value),
+                    least=_readable(low[worst]),
+                    most=_readable(high[worst]),
+                    others=int(affected.sum()) - 1,
+                ),
+            )
 
 
 def _extreme(history: NDArray[np.float32], ufunc: np.ufunc) -> NDArray[np.float32]:
@@ -121,17 +162,19 @@ def _extreme(history: NDArray[np.float32], ufunc: np.ufunc) -> NDArray[np.float3
     return extreme
 
 
-def _describe(
-    snapshot: Snapshot,
-    name: str,
-    bottom: np.intp,
-    value: np.float32,
-    low: np.float32,
-    high: np.float32,
-) -> str:
-    node = snapshot.hierarchy.nodes[snapshot.hierarchy.n_upper + bottom]
+def _readable(value: np.float32) -> float:
+    """Return a value without the digits that 32 bits do not hold."""
+    return float(f"{value:g}")
+
+
+def _warn_of_value(snapshot: Snapshot, warning: ScenarioWarning) -> ScenarioWarning:
+    """Return the warning with its sentence, which names the series and the covariate in no way."""
+    low, high = warning.least, warning.most
     seen = f"{high:g}" if low == high else f"{low:g} to {high:g}"
-    return (
-        f"{name} of {node.id} would be {value:g}; from {snapshot.facts.first_date} to "
+    detail = (
+        f"The value of a series would be {warning.value:g}; from {snapshot.facts.first_date} to "
         f"{snapshot.facts.origin} it was {seen}."
     )
+    if warning.others:
+        detail += f" The values of {warning.others} more series are as unusual."
+    return replace(warning, detail=detail)

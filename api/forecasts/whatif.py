@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 import anyio.to_thread
 
@@ -19,8 +20,8 @@ from api.schemas.reasons import Applied, WhatifAnswer, WhatifWarning
 from api.schemas.requests import Override, WhatifRequest
 from errors import Code, FieldError, Problem
 from features.data.snapshot import Snapshot
-from models.scenario import Adjustment, AdjustmentError, bottoms_below
-from models.scenario_range import ScenarioWarning, find_unseen_values
+from models.scenario import Adjustment, AdjustmentError, bottoms_below, end_when_unknown
+from models.scenario_range import ScenarioWarning, find_shortened, find_unseen_values
 from models.serving.forecaster import Comparison, Forecaster
 from storage.keys import Scope
 
@@ -42,11 +43,14 @@ async def whatif(forecaster: Forecaster, payload: WhatifRequest) -> Computation[
     series = len(bottoms_below(snapshot.hierarchy, row))
 
     async def compute() -> WhatifAnswer:
-        adjustments, compared = await _compare(forecaster, window, row, payload.adjustments)
+        requested, adjustments, compared = await _compare(
+            forecaster, window, row, payload.adjustments
+        )
         changes = Changes.between(
             snapshot.hierarchy, compared.baseline, compared.scenario, compared.predicted
         )
-        warnings = await anyio.to_thread.run_sync(
+        warnings = find_shortened(snapshot, requested, adjustments)
+        warnings += await anyio.to_thread.run_sync(
             find_unseen_values, snapshot, window.origin, row, adjustments
         )
         return _whatif_answer(
@@ -84,7 +88,7 @@ def _whatif_answer(
         ancestors=[changes.node(above) for above in ancestors_of(snapshot.hierarchy, row)],
         children=changes.children(row, way, depth),
         applied=[_describe_applied(snapshot, row, adjustment) for adjustment in adjustments],
-        warnings=[WhatifWarning(each.code, each.covariate, each.detail) for each in warnings],
+        warnings=[WhatifWarning(**asdict(each)) for each in warnings],
         moved_by_reconciliation=changes.moved_by_reconciliation(),
         moved_by_shared_features=changes.moved_by_shared_features(row),
         **basis_of(engine, window, row),
@@ -93,19 +97,24 @@ def _whatif_answer(
 
 async def _compare(
     forecaster: Forecaster, window: ForecastWindow, row: int, overrides: Mapping[str, Override]
-) -> tuple[list[Adjustment], Comparison]:
-    """Return the adjustments, and forecasts of all nodes without and with them.
+) -> tuple[list[Adjustment], list[Adjustment], Comparison]:
+    """Return adjustments as requested and as applied, and forecasts without and with them.
 
     Raises:
         Problem: INVALID_ADJUSTMENT or INFERENCE_FAILED.
     """
     snapshot = forecaster.release.engine.snapshot
     try:
-        adjustments = [
+        requested = [
             _resolve_dates(snapshot, window, name, override) for name, override in overrides.items()
         ]
-        for adjustment in adjustments:
+        for adjustment in requested:
             adjustment.check(snapshot.specification)
+        end = int(window.days[-1])
+        adjustments = [
+            end_when_unknown(snapshot, window.origin, end, row, adjustment)
+            for adjustment in requested
+        ]
         with translate_runner_errors():
             compared = await forecaster.compare(window.origin, window.horizons, row, adjustments)
     except AdjustmentError as error:
@@ -113,7 +122,7 @@ async def _compare(
         pointer = "/".join(("/adjustments", *filter(None, place)))
         fault = FieldError(pointer, str(error))
         raise Problem(Code.INVALID_ADJUSTMENT, str(error), errors=[fault]) from None
-    return adjustments, compared
+    return requested, adjustments, compared
 
 
 def _resolve_dates(

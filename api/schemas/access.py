@@ -47,6 +47,8 @@ class SingleSignOn(Answer):
     """Of the dashboard at the provider: a public client, for the code flow with PKCE."""
     scope: str
     """Scopes to request, separated by spaces."""
+    resource: str | None
+    """Resource to request a token for (RFC 8707), where the provider needs one."""
 
 
 @dataclass(frozen=True, slots=True)

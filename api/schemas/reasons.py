@@ -209,10 +209,23 @@ class WhatifWarning(Answer):
 
     code: WarningCode
     """`outside-seen`: a value is less or more than all that the series has had, or the holiday is
-    on no past day; `far`: a value is more than twice the largest that the series has had."""
+    on no past day; `far`: a value is more than twice the largest that the series has had;
+    `shortened`: the covariate is not known on all days, and the adjustment ends before."""
     covariate: str
     detail: str
     """A sentence with the value, and those that the data have."""
+    node: str | None
+    """Id of the series whose value is the most unusual; null for a holiday, and for `shortened`."""
+    value: float | str | None
+    """Of the covariate in that series, or the name of the holiday."""
+    least: float | None
+    """Least value that the series has had."""
+    most: float | None
+    """Largest value that the series has had."""
+    others: int
+    """Number of other series whose values are as unusual."""
+    last: dt.date | None
+    """Day with which a `shortened` adjustment ends."""
 
 
 @dataclass(frozen=True, slots=True)

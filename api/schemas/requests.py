@@ -319,7 +319,8 @@ class Override(Request):
     first: Annotated[Day | None, Field(alias="from")] = None
     """First day; the first of the what-if if left out."""
     last: Annotated[Day | None, Field(alias="to")] = None
-    """Last day; the last of the what-if if left out."""
+    """Last day; the last of the what-if if left out. Where the covariate is not known up to it,
+    `add` and `multiply` end on the last day on which it is."""
 
 
 _OverrideOrValue = Override | float | str | None

@@ -153,11 +153,13 @@ def test_a_page_learns_without_a_key_how_to_sign_in(
 def test_a_configured_provider_is_offered_with_the_client_of_the_dashboard(
     compose: Compose, keys_file: Path
 ) -> None:
-    app = compose(**SIGN_ON, jwt_keys_file=keys_file, sign_in_scope="openid mlrf")
+    request = {"sign_in_scope": "openid mlrf", "sign_in_resource": "https://forecasts.example"}
+    app = compose(**SIGN_ON, jwt_keys_file=keys_file, **request)
     assert Client(app).get("/sign-in/options").json()["single_sign_on"] == {
         "issuer": "https://sso.example/realms/shop",
         "client_id": "planners",
         "scope": "openid mlrf",
+        "resource": "https://forecasts.example",
     }
 
 

@@ -89,8 +89,9 @@ def test_values_that_the_data_do_not_have_are_warned_of(
         answer = parse_success(ask(node=node, adjustments={"onpromotion": value}))
         assert [warning["code"] for warning in answer["warnings"]] == codes
         for warning in answer["warnings"]:
-            assert f"would be {value:g}; " in warning["detail"]
-            assert f" to {most:g}." in warning["detail"]
+            assert warning["detail"].startswith(f"The value of a series would be {value:g}; ")
+            assert (warning["value"], warning["node"]) == (value, node)
+            assert (warning["least"], warning["most"], warning["others"]) == (0, most, 0)
 
 
 @every_node
@@ -358,10 +359,8 @@ def test_a_past_day_uses_the_origin_before_it(
     assert answer["in_sample"] is True
     assert answer["known_through"] == {"onpromotion": (first + timedelta(lead - 1)).isoformat()}
     assert answer["delta"] != 0
-    problem = client.problem(
-        ask(date=first.isoformat(), horizon=30, adjustments=NEAR), Code.INVALID_ADJUSTMENT
-    )
-    assert (first + timedelta(lead)).isoformat() in problem["detail"]
+    (applied,) = parse_success(ask(date=first.isoformat(), horizon=30, adjustments=NEAR))["applied"]
+    assert applied["to"] == (first + timedelta(lead - 1)).isoformat()
 
 
 def test_equal_requests_have_equal_answers_byte_for_byte(ask: Callable) -> None:
@@ -451,18 +450,44 @@ def test_an_invalid_adjustment_is_refused(
 
 
 @pytest.mark.parametrize("op", ["add", "multiply"])
+def test_promotions_are_added_to_and_multiplied_up_to_the_last_that_is_known(
+    ask: Callable, snapshot: Snapshot, op: str
+) -> None:
+    known = snapshot.facts.known_through.isoformat()
+    ends: dict[str, Any] = {"op": op, "value": 3}
+    cut = parse_success(ask(horizon=30, adjustments={"onpromotion": ends}))
+    (applied,) = cut["applied"]
+    assert applied["to"] == known
+    shortened = cut["warnings"][0]
+    assert (shortened["code"], shortened["last"]) == ("shortened", known)
+    explicit = parse_success(ask(horizon=30, adjustments={"onpromotion": {**ends, "to": known}}))
+    assert explicit == {**cut, "warnings": cut["warnings"][1:]}
+    set_all = parse_success(ask(horizon=30, adjustments={"onpromotion": 3}))
+    assert "shortened" not in {warning["code"] for warning in set_all["warnings"]}
+
+
+def test_an_end_after_the_days_forecast_is_refused_where_the_covariate_is_not_known_either(
+    client: Any, ask: Callable, newest: date
+) -> None:
+    adjustment = {"op": "add", "value": 1, "to": iso(newest, 31)}
+    wrong = ask(horizon=30, adjustments={"onpromotion": adjustment})
+    problem = client.problem(wrong, Code.INVALID_ADJUSTMENT)
+    assert [error["pointer"] for error in problem["errors"]] == ["/adjustments/onpromotion/to"]
+
+
+@pytest.mark.parametrize("op", ["add", "multiply"])
 def test_unknown_promotions_can_be_set_but_neither_added_to_nor_multiplied(
     client: Any, ask: Callable, snapshot: Snapshot, op: str
 ) -> None:
-    known = snapshot.facts.known_through
-    to = {"horizon": 30}
-    wrong = ask(**to, adjustments={"onpromotion": {"op": op, "value": 1}})
+    beyond = (snapshot.facts.known_through + timedelta(1)).isoformat()
+    adjustment = {"op": op, "value": 1, "from": beyond}
+    wrong = ask(horizon=30, adjustments={"onpromotion": adjustment})
     problem = client.problem(wrong, Code.INVALID_ADJUSTMENT)
-    assert (known + timedelta(1)).isoformat() in problem["detail"]
+    assert beyond in problem["detail"]
     assert "use set" in problem["detail"]
     assert [error["pointer"] for error in problem["errors"]] == ["/adjustments/onpromotion/op"]
-    beyond = {"value": 5, "from": (known + timedelta(1)).isoformat()}
-    assert parse_success(ask(**to, adjustments={"onpromotion": beyond}))["delta"] != 0
+    set_there = {"value": 5, "from": beyond}
+    assert parse_success(ask(horizon=30, adjustments={"onpromotion": set_there}))["delta"] != 0
 
 
 @pytest.mark.parametrize(

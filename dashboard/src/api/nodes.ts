@@ -1,5 +1,5 @@
 import { type UseQueryResult, useQueries } from '@tanstack/react-query';
-import { useMemo } from 'react';
+import { useCallback, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { type Hierarchy, type Meta, type TreeNode, treeQuery, useMeta } from './queries';
 
@@ -21,15 +21,21 @@ export function readableName(name: string): string {
  *
  * The values in an id are the retailer's own names and may hold slashes: a part begins at a slash
  * only where a name and a colon follow.
+ *
+ * @param levelName how a level is called in the page's language.
  */
-export function labelOfId(id: string, total: string): string {
+export function labelOfId(
+  id: string,
+  total: string,
+  levelName: (level: string) => string = readableName,
+): string {
   if (id === 'total') return total;
   return id
     .split(/\/(?=\w+:)/)
     .map((part) => {
       const at = part.indexOf(':');
       const [name, value] = [part.slice(0, at), part.slice(at + 1)];
-      return /^\d+$/.test(value) ? `${readableName(name)} ${value}` : value;
+      return /^\d+$/.test(value) ? `${levelName(name)} ${value}` : value;
     })
     .join(' · ');
 }
@@ -37,14 +43,20 @@ export function labelOfId(id: string, total: string): string {
 /** Return the label of any node by its id. */
 export function useNodeLabel(): (id: string) => string {
   const { t } = useTranslation();
-  return (id) => labelOfId(id, t('node.total'));
+  const levelLabel = useLevelLabel();
+  return (id) => labelOfId(id, t('node.total'), levelLabel);
 }
 
-/** Return the name of a level as it is read. */
+/** Return the name of a level as it is read; the retailer's own where the page knows none. */
 export function useLevelLabel(): (level: string) => string {
-  const { t } = useTranslation();
-  return (level) =>
-    level === 'total' || level === 'bottom' ? t(`level.${level}`) : readableName(level);
+  const { t, i18n } = useTranslation();
+  return useCallback(
+    (level) => {
+      const key = `level.${level.toLowerCase()}`;
+      return i18n.exists(key) ? t(key as 'level.total') : readableName(level);
+    },
+    [t, i18n],
+  );
 }
 
 /** Return the name of a covariate as it is read; the retailer's own where the page knows none. */
@@ -76,6 +88,7 @@ export function useNodeChoices(enabled: boolean): { choices: NodeChoice[]; loadi
     ? levels.map((by, at) => (at === 0 ? { by } : { by, depth: 1 }))
     : [{}];
   const total = t('node.total');
+  const levelLabel = useLevelLabel();
   const order = meta.data?.hierarchy;
   const { trees, loading } = useQueries({
     queries: requests.map((request) => ({
@@ -90,9 +103,9 @@ export function useNodeChoices(enabled: boolean): { choices: NodeChoice[]; loadi
     for (const tree of trees) collect(tree, nodes);
     const rank = new Map(order?.map((level, at) => [level.name, at]));
     return [...nodes.values()]
-      .map(({ id, level }) => ({ id, level, label: labelOfId(id, total) }))
+      .map(({ id, level }) => ({ id, level, label: labelOfId(id, total, levelLabel) }))
       .sort((a, b) => (rank.get(a.level) ?? 0) - (rank.get(b.level) ?? 0));
-  }, [trees, order, total]);
+  }, [trees, order, total, levelLabel]);
   return { choices, loading };
 }
 

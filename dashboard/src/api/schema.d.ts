@@ -1791,7 +1791,8 @@ export interface components {
             from?: string;
             /**
              * Format: date
-             * @description Last day; the last of the what-if if left out.
+             * @description Last day; the last of the what-if if left out. Where the covariate is not known up to it,
+             *     `add` and `multiply` end on the last day on which it is.
              */
             to?: string;
         };
@@ -2309,6 +2310,8 @@ export interface components {
             client_id: string;
             /** @description Scopes to request, separated by spaces. */
             scope: string;
+            /** @description Resource to request a token for (RFC 8707), where the provider needs one. */
+            resource: string | null;
         };
         /**
          * SnapshotRef
@@ -2406,9 +2409,10 @@ export interface components {
          *     Attributes:
          *         OUTSIDE_SEEN: a value is less or more than all that the series has had.
          *         FAR: a value is more than twice the largest that the series has had.
+         *         SHORTENED: the adjustment ends on the last day on which the covariate is known.
          * @enum {string}
          */
-        WarningCode: "outside-seen" | "far";
+        WarningCode: "outside-seen" | "far" | "shortened";
         /**
          * WhatifAnswer
          * @description A forecast compared with a scenario: `horizon` days from `date` on, in units.
@@ -2502,12 +2506,25 @@ export interface components {
         WhatifWarning: {
             /**
              * @description `outside-seen`: a value is less or more than all that the series has had, or the holiday is
-             *     on no past day; `far`: a value is more than twice the largest that the series has had.
+             *     on no past day; `far`: a value is more than twice the largest that the series has had;
+             *     `shortened`: the covariate is not known on all days, and the adjustment ends before.
              */
             code: components["schemas"]["WarningCode"];
             covariate: string;
             /** @description A sentence with the value, and those that the data have. */
             detail: string;
+            /** @description Id of the series whose value is the most unusual; null for a holiday, and for `shortened`. */
+            node: string | null;
+            /** @description Of the covariate in that series, or the name of the holiday. */
+            value: number | string | null;
+            /** @description Least value that the series has had. */
+            least: number | null;
+            /** @description Largest value that the series has had. */
+            most: number | null;
+            /** @description Number of other series whose values are as unusual. */
+            others: number;
+            /** @description Day with which a `shortened` adjustment ends. */
+            last: string | null;
         };
     };
     responses: {

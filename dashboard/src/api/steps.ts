@@ -6,6 +6,29 @@ type Step = Pick<Meta, 'step'>;
 /** Steps of sales that are shown before a forecast: the weekly rhythm, or that of a half-year. */
 export const HISTORY_STEPS = { day: 56, week: 26 } as const;
 
+const COMMON_HORIZONS = {
+  day: [7, 14, 28, 56, 90, 182, 364],
+  week: [1, 2, 4, 8, 13, 26, 52],
+} as const;
+const FOUR_WEEKS = { day: 28, week: 4 } as const;
+
+/**
+ * Return the horizons that a page offers: whole weeks, so that weekdays are compared with the same.
+ *
+ * @param common others to offer instead; those that the model does not reach are left out.
+ */
+export function commonHorizons(
+  { step, max_horizon }: Pick<Meta, 'step' | 'max_horizon'>,
+  common: readonly number[] = COMMON_HORIZONS[step],
+): number[] {
+  return common.filter((each) => each <= max_horizon).sort((a, b) => a - b);
+}
+
+/** Return the horizon that a page begins with. */
+export function usualHorizon({ step, max_horizon }: Pick<Meta, 'step' | 'max_horizon'>): number {
+  return Math.min(FOUR_WEEKS[step], max_horizon);
+}
+
 /** Return the days of a step of the retailer's data: a day, or a week. */
 export function daysOfStep({ step }: Step): number {
   return step === 'week' ? 7 : 1;

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { beginSignIn, completeSignIn, refreshToken, signOutAddress } from './oidc';
 import type { Provider } from './session';
 
@@ -94,6 +94,29 @@ describe('the single sign-on, against a provider', () => {
       expect.arrayContaining(['forecast', 'plan']),
     );
     expect(token.expiresAt).toBeGreaterThan(Date.now());
+  });
+
+  test('asks for a token of the resource that the server names, and renews it as such', async () => {
+    const named = { ...provider, resource: AUDIENCE };
+    const { address, pending } = await beginSignIn(named, REDIRECT_URI);
+    expect(address.searchParams.get('resource')).toBe(AUDIENCE);
+    expect(address.searchParams.get('audience')).toBe(AUDIENCE);
+    const bodies: string[] = [];
+    const send = globalThis.fetch;
+    vi.spyOn(globalThis, 'fetch').mockImplementation((input, init) => {
+      bodies.push(String(init?.body ?? ''));
+      return send(input, init);
+    });
+    try {
+      const token = await completeSignIn(await new Person('ana').follow(address), pending);
+      expect(claimsOf((await refreshToken(token)).secret)).toMatchObject({ aud: AUDIENCE });
+      const asked = bodies
+        .map((body) => new URLSearchParams(body))
+        .filter((it) => it.get('grant_type'));
+      expect(asked.map((it) => it.get('resource'))).toEqual([AUDIENCE, AUDIENCE]);
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 
   test('renews a token by its refresh token', async () => {

@@ -149,6 +149,8 @@ export async function beginSignIn(
       code_challenge: await oauth.calculatePKCECodeChallenge(pending.verifier),
       code_challenge_method: 'S256',
       ...(silent ? { prompt: 'none' } : {}),
+      // some providers know the one name and some the other, and what they do not know they ignore
+      ...(provider.resource ? { resource: provider.resource, audience: provider.resource } : {}),
     };
     for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
     return { address, pending };
@@ -175,7 +177,7 @@ export async function completeSignIn(
       parameters,
       pending.redirectUri,
       pending.verifier,
-      options,
+      { ...options, ...resourceOf(provider) },
     );
     const answer = await oauth.processAuthorizationCodeResponse(server, client, response, {
       expectedNonce: pending.nonce,
@@ -194,7 +196,7 @@ export async function refreshToken(old: TokenCredential): Promise<TokenCredentia
       client,
       oauth.None(),
       old.refreshToken ?? '',
-      options,
+      { ...options, ...resourceOf(old.provider) },
     );
     const answer = await oauth.processRefreshTokenResponse(server, client, response);
     return tokenOf(answer, old.provider, old);
@@ -215,6 +217,11 @@ export async function signOutAddress(
     if (credential.idToken) address.searchParams.set('id_token_hint', credential.idToken);
     return address;
   });
+}
+
+/** Return the resource of a token as the library adds it to a request for one. */
+function resourceOf({ resource }: Provider): { additionalParameters?: Record<string, string> } {
+  return resource ? { additionalParameters: { resource } } : {};
 }
 
 function tokenOf(

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { Scope } from '@/api/scopes';
 import { Notice } from '@/ui/layout';
 import { QueryView } from '@/ui/query-view';
 import { useCaller } from './caller';
@@ -9,7 +10,7 @@ import { useCaller } from './caller';
  *
  * Without it each call of the page would be refused, and each refusal recorded in the audit log.
  */
-export function ScopeGate({ scope, children }: { scope: string; children: ReactNode }) {
+export function ScopeGate({ scope, children }: { scope: Scope; children: ReactNode }) {
   const { t } = useTranslation();
   const { query, can } = useCaller();
   return (
@@ -20,7 +21,9 @@ export function ScopeGate({ scope, children }: { scope: string; children: ReactN
         ) : (
           <Notice tone="error" title={t('problem.forbidden.title')}>
             <p>{t('problem.forbidden.text')}</p>
-            <code>{scope}</code>
+            <p>
+              {t(`keys.scope.${scope}.name`)} <code>{scope}</code>
+            </p>
           </Notice>
         )
       }

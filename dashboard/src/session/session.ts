@@ -5,6 +5,8 @@ export interface Provider {
   issuer: string;
   client_id: string;
   scope: string;
+  /** What a token is asked for (RFC 8707); null or absent where the provider needs none named. */
+  resource?: string | null;
 }
 
 export interface KeyCredential {

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormat } from '@/format/use-format';
+import { type HistoryMode, useTyping } from '@/url/query-state';
 import { TextField } from './field';
 
 /** Choice of a day. A date outside of what there is, or half typed, is said and not used. */
@@ -15,10 +16,11 @@ export function DayField({
   value: string;
   min: string;
   max: string;
-  onChange: (day: string) => void;
+  onChange: (day: string, mode: HistoryMode) => void;
 }) {
   const { t } = useTranslation();
   const { day } = useFormat();
+  const typing = useTyping();
   const [typed, setTyped] = useState(value);
   useEffect(() => setTyped(value), [value]);
   const valid = typed >= min && typed <= max;
@@ -29,10 +31,11 @@ export function DayField({
       min={min}
       max={max}
       value={typed}
+      onFocus={typing.onFocus}
       fault={!valid && t('date.range', { first: day(min), last: day(max) })}
       onChange={(next) => {
         setTyped(next);
-        if (next >= min && next <= max) onChange(next);
+        if (next >= min && next <= max && next !== value) onChange(next, typing.mode());
       }}
     />
   );

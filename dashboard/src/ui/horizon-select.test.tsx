@@ -7,25 +7,25 @@ function labels(): (string | null | undefined)[] {
   return screen.getAllByRole('radio').map((each) => each.parentElement?.textContent);
 }
 
-test('offers a week and the horizons of the API, and chooses one', () => {
+test('offers whole weeks as far as the model reaches, and chooses one', () => {
   const change = vi.fn();
-  render(<HorizonSelect meta={META} value={15} onChange={change} />);
-  expect(labels()).toEqual(['7 days', '15 days', '30 days', '60 days', '90 days', 'Other…']);
-  expect(screen.getByLabelText('15 days')).toBeChecked();
-  fireEvent.click(screen.getByLabelText('60 days'));
-  expect(change).toHaveBeenCalledExactlyOnceWith(60);
+  render(<HorizonSelect meta={META} value={14} onChange={change} />);
+  expect(labels()).toEqual(['7 days', '14 days', '28 days', '56 days', '90 days', 'Other…']);
+  expect(screen.getByLabelText('14 days')).toBeChecked();
+  fireEvent.click(screen.getByLabelText('56 days'));
+  expect(change).toHaveBeenCalledExactlyOnceWith(56);
 });
 
-test('offers no horizon that the model does not reach', () => {
-  const meta = { ...META, max_horizon: 28, horizons: [15] };
+test('offers others for a question of its own, in order', () => {
+  const meta = { ...META, max_horizon: 28 };
   render(<HorizonSelect meta={meta} value={28} common={[28, 7, 14, 56]} onChange={() => {}} />);
   expect(labels()).toEqual(['7 days', '14 days', '28 days', 'Other…']);
 });
 
 test('counts weeks where the sales are weekly', () => {
-  const meta = { step: 'week' as const, max_horizon: 13, horizons: [4, 8, 13] };
+  const meta = { step: 'week' as const, max_horizon: 13 };
   render(<HorizonSelect meta={meta} value={8} onChange={() => {}} />);
-  expect(labels()).toEqual(['4 weeks', '8 weeks', '13 weeks', 'Other…']);
+  expect(labels()).toEqual(['1 week', '2 weeks', '4 weeks', '8 weeks', '13 weeks', 'Other…']);
   fireEvent.click(screen.getByLabelText('Other…'));
   expect(screen.getByLabelText('Number of weeks, 1 to 13')).toHaveValue(8);
 });
@@ -41,13 +41,13 @@ test('takes any number that the model reaches, and says which it does not', () =
   }
   expect(change).not.toHaveBeenCalled();
   fireEvent.change(field, { target: { value: '90' } });
-  expect(change).toHaveBeenCalledExactlyOnceWith(90);
+  expect(change).toHaveBeenCalledExactlyOnceWith(90, 'push');
 });
 
 test('follows a value that changes elsewhere', () => {
   const { rerender } = render(<HorizonSelect meta={META} value={45} onChange={() => {}} />);
-  rerender(<HorizonSelect meta={META} value={30} onChange={() => {}} />);
-  expect(screen.getByLabelText('30 days')).toBeChecked();
+  rerender(<HorizonSelect meta={META} value={28} onChange={() => {}} />);
+  expect(screen.getByLabelText('28 days')).toBeChecked();
   rerender(<HorizonSelect meta={META} value={50} onChange={() => {}} />);
   expect(screen.getByLabelText('Number of days, 1 to 90')).toHaveValue(50);
 });

@@ -1,6 +1,8 @@
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Meta } from '@/api/queries';
+import { commonHorizons } from '@/api/steps';
+import { type HistoryMode, useTyping } from '@/url/query-state';
 import { Segments, TextField } from './field';
 import ui from './ui.module.css';
 
@@ -9,7 +11,7 @@ const OTHER = 'other';
 /**
  * Choice of the horizon: common ones, or any number up to the largest.
  *
- * @param common those to offer; if left out, a week and what the API lists.
+ * @param common those to offer instead of the usual ones, for a question of its own.
  */
 export function HorizonSelect({
   meta,
@@ -18,16 +20,15 @@ export function HorizonSelect({
   common,
   onChange,
 }: {
-  meta: Pick<Meta, 'horizons' | 'max_horizon' | 'step'>;
+  meta: Pick<Meta, 'max_horizon' | 'step'>;
   value: number;
   label?: string;
   common?: readonly number[];
-  onChange: (horizon: number) => void;
+  onChange: (horizon: number, mode?: HistoryMode) => void;
 }) {
   const { t } = useTranslation();
-  const usual = meta.step === 'day' ? [7, ...meta.horizons] : meta.horizons;
-  const reachable = (common ?? usual).filter((each) => each <= meta.max_horizon);
-  const offered = [...new Set(reachable)].sort((a, b) => a - b);
+  const typing = useTyping();
+  const offered = commonHorizons(meta, common);
   const [wantsOther, setWantsOther] = useState(false);
   const [draft, setDraft] = useState({ typed: '', of: Number.NaN }); // of another value: outdated
   const other = wantsOther || !offered.includes(value);
@@ -57,13 +58,14 @@ export function HorizonSelect({
           min={1}
           max={meta.max_horizon}
           value={typed}
+          onFocus={typing.onFocus}
           fault={!valid && range}
           onChange={(next) => {
             const wanted = Number(next);
             const usable = Number.isInteger(wanted) && wanted >= 1 && wanted <= meta.max_horizon;
             setWantsOther(true); // a common number may be the beginning of another
             setDraft({ typed: next, of: usable ? wanted : value });
-            if (usable) onChange(wanted);
+            if (usable && wanted !== value) onChange(wanted, typing.mode());
           }}
         />
       )}

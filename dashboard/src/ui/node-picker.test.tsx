@@ -3,6 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { labelOfId } from '@/api/nodes';
+import { changeLanguage } from '@/i18n';
 import { hierarchyAnswer, META, treeNode } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
@@ -55,6 +56,36 @@ describe('the choice of a node', () => {
     expect(onChange).toHaveBeenCalledExactlyOnceWith('store:2/family:DAIRY');
   });
 
+  it('is the first match by Enter', async () => {
+    const onChange = vi.fn();
+    renderAt('/', <NodePicker value="total" onChange={onChange} />);
+    const box = screen.getByRole('combobox');
+    await userEvent.click(box);
+    await userEvent.keyboard('dairy');
+    await waitFor(() => expect(screen.getAllByRole('option')).toHaveLength(3));
+    const [first] = screen.getAllByRole('option');
+    expect(first).toHaveAttribute('aria-selected', 'true');
+    expect(box).toHaveAttribute('aria-activedescendant', first?.id);
+    await userEvent.keyboard('{Enter}');
+    expect(onChange).toHaveBeenCalledExactlyOnceWith('family:DAIRY');
+  });
+
+  it('is none by Enter where nothing was typed, or nothing matches', async () => {
+    const onChange = vi.fn();
+    renderAt('/', <NodePicker value="store:1" onChange={onChange} />);
+    const box = screen.getByRole('combobox');
+    await userEvent.click(box);
+    await waitFor(() => expect(screen.getAllByRole('option')).toHaveLength(9));
+    await userEvent.keyboard('umbrella');
+    await screen.findByText(/Nothing matches/);
+    expect(box).toHaveAttribute('aria-activedescendant', '');
+    await userEvent.keyboard('{Enter}');
+    expect(box).toHaveAttribute('aria-expanded', 'true');
+    await userEvent.clear(box);
+    await userEvent.keyboard('{Enter}');
+    expect(onChange).not.toHaveBeenCalled();
+  });
+
   it('says so where nothing matches, and keeps the choice when it is left', async () => {
     const onChange = vi.fn();
     renderAt('/', <NodePicker value="store:1" onChange={onChange} />);
@@ -80,6 +111,16 @@ describe('the choice of a node', () => {
 });
 
 describe('the label of a node', () => {
+  it('has the name of a level in the language of the page', async () => {
+    await changeLanguage('es');
+    try {
+      renderAt('/', <NodePicker value="store:1/family:DAIRY" onChange={() => undefined} />);
+      expect(screen.getByRole('combobox')).toHaveValue('Tienda 1 · DAIRY');
+    } finally {
+      await changeLanguage('en');
+    }
+  });
+
   it.each([
     ['total', 'Everything'],
     ['store:1', 'Store 1'],

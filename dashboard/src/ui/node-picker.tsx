@@ -43,6 +43,7 @@ export function NodePicker({
     estimateSize: () => OPTION_PIXELS,
     overscan: 8,
   });
+  const typedSomething = typed !== null && typed.trim() !== '';
   const combobox = useCombobox<NodeChoice>({
     items: found,
     selectedItem: null,
@@ -59,11 +60,23 @@ export function NodePicker({
       setTyped(isOpen ? (byTyping ? (inputValue ?? '') : '') : null);
       if (isOpen) setWanted(true);
     },
-    stateReducer: (_, { type, changes }) =>
-      // what is typed is kept here, not by the combobox, and leaving without a choice changes nothing
-      type === useCombobox.stateChangeTypes.InputBlur
-        ? { ...changes, selectedItem: null }
-        : changes,
+    stateReducer: (state, { type, changes }) => {
+      switch (type) {
+        case useCombobox.stateChangeTypes.InputBlur:
+          return { ...changes, selectedItem: null }; // leaving without a choice changes nothing
+        case useCombobox.stateChangeTypes.InputChange:
+          // the first match is what Enter takes; of nothing typed, nothing
+          return { ...changes, highlightedIndex: changes.inputValue?.trim() ? 0 : -1 };
+        case useCombobox.stateChangeTypes.InputKeyDownEnter: {
+          if (!typedSomething) return changes;
+          // the list may be behind what was typed last; where nothing matches, it stays open
+          const item = search(choices, typed)[state.highlightedIndex];
+          return item ? { ...changes, selectedItem: item } : state;
+        }
+        default:
+          return changes;
+      }
+    },
     onSelectedItemChange: ({ selectedItem }) => {
       if (selectedItem) onChange(selectedItem.id);
     },
@@ -79,8 +92,12 @@ export function NodePicker({
         placeholder={isOpen ? nodeLabel(value) : t('node.search')}
         spellCheck={false}
         {...combobox.getInputProps({
-          onChange: (event) => setTyped(event.currentTarget.value),
+          onChange: (event) => {
+            setTyped(event.currentTarget.value);
+            rows.scrollToOffset(0); // where the first match is
+          },
         })}
+        {...(found.length === 0 && { 'aria-activedescendant': '' })}
       />
       <div ref={popup} className={classes(styles.popup, !isOpen && styles.closed)}>
         {isOpen && found.length === 0 && (

@@ -2,6 +2,7 @@ import { act, screen } from '@testing-library/react';
 import { useState } from 'react';
 import { describe, expect, it, vi } from 'vitest';
 import { errorOf, Offline, Problem, UnknownAnswer } from '@/api/problems';
+import { changeLanguage } from '@/i18n';
 import { problemAnswer, REQUEST_ID } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { ProblemNotice } from './problem-notice';
@@ -35,13 +36,25 @@ describe('the face of a problem', () => {
     [403, 'FORBIDDEN', 'Your key does not allow this'],
     [429, 'RATE_LIMITED', 'Too many requests'],
     [503, 'MODEL_UNAVAILABLE', 'The service is not ready'],
-    [400, 'INVALID_DATE', 'This did not work'],
+    [400, 'INVALID_DATE', 'The date cannot be used'],
+    [400, 'OF_A_NEWER_SERVER', 'This did not work'],
   ])('of status %d says what happened, the detail and the request id', (status, code, title) => {
     renderAt('/', <ProblemNotice error={refusal(status, code)} retry={() => undefined} />);
     const notice = screen.getByRole('alert');
     expect(notice).toHaveTextContent(title);
     expect(notice).toHaveTextContent(`Detail of ${code}.`);
     expect(notice).toHaveTextContent(REQUEST_ID);
+  });
+
+  it('is in the language of the page, and marks what the API says as English', async () => {
+    await changeLanguage('es');
+    try {
+      renderAt('/', <ProblemNotice error={refusal(400, 'INVALID_DATE')} />);
+      expect(screen.getByRole('alert')).toHaveTextContent('La fecha no se puede usar');
+      expect(screen.getByText('Detail of INVALID_DATE.')).toHaveAttribute('lang', 'en');
+    } finally {
+      await changeLanguage('en');
+    }
   });
 
   it('of a used-up limit counts down and then tries again by itself', () => {

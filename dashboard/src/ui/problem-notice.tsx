@@ -1,7 +1,9 @@
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useProblemTitle } from '@/api/problem-titles';
 import { Offline, Problem, UnknownAnswer } from '@/api/problems';
 import { useSignInLink } from '@/session/back';
+import { ApiText } from './api-text';
 import { Button, ButtonLink } from './button';
 import { Notice } from './layout';
 
@@ -18,6 +20,7 @@ const FACES: Record<number, Face> = {
 export function ProblemNotice({ error, retry }: { error: unknown; retry?: () => void }) {
   const { t } = useTranslation();
   const signInLink = useSignInLink();
+  const titleOf = useProblemTitle();
   if (error instanceof Offline) {
     return (
       <Notice tone="error" title={t('problem.offline.title')}>
@@ -36,14 +39,20 @@ export function ProblemNotice({ error, retry }: { error: unknown; retry?: () => 
   }
   if (!(error instanceof Problem)) throw error; // a fault of the page, for its error boundary
   const face = FACES[error.status] ?? 'failed';
+  const meaning = titleOf(error.code);
   return (
-    <Notice tone="error" title={t(`problem.${face}.title`)}>
+    <Notice tone="error" title={(face === 'failed' && meaning) || t(`problem.${face}.title`)}>
       {face !== 'failed' && <p>{t(`problem.${face}.text`)}</p>}
-      <p>{error.answer.detail}</p>
+      {face === 'unavailable' && meaning && <p>{meaning}.</p>}
+      <p>
+        <ApiText>{error.answer.detail}</ApiText>
+      </p>
       {error.answer.errors.length > 1 && (
         <ul>
           {error.answer.errors.map((each) => (
-            <li key={each.pointer + each.detail}>{each.detail}</li>
+            <li key={each.pointer + each.detail}>
+              <ApiText>{each.detail}</ApiText>
+            </li>
           ))}
         </ul>
       )}

@@ -1,7 +1,13 @@
-import { screen } from '@testing-library/react';
+import { act, fireEvent, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
+import { FORECAST_API, META } from '@/test/answers';
 import { renderAt } from '@/test/render';
+import { server } from '@/test/server';
+import { DayField } from '@/ui/day-field';
+import { Segments, TextField } from '@/ui/field';
+import { HorizonSelect } from '@/ui/horizon-select';
+import { NodePicker } from '@/ui/node-picker';
 import { day, list, oneOf, text, useQueryState, whole } from './query-state';
 
 const HORIZON = whole(1, 90);
@@ -29,6 +35,120 @@ function Both() {
   );
 }
 
+function Node() {
+  const [node, setNode] = useQueryState('node', text, 'total');
+  return <NodePicker value={node} onChange={setNode} />;
+}
+
+function Days() {
+  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, 7);
+  return <HorizonSelect meta={META} value={horizon} onChange={setHorizon} />;
+}
+
+function FirstDay() {
+  const [date, setDate] = useQueryState('date', day, '2024-07-01');
+  const range = { min: '2024-01-01', max: '2024-12-31' };
+  return <DayField label="From" {...range} value={date} onChange={setDate} />;
+}
+
+const MODE = oneOf('units', 'index');
+
+function Tab() {
+  const [mode, setMode] = useQueryState('mode', MODE, 'units');
+  const choices = [
+    { value: 'units' as const, label: 'Units' },
+    { value: 'index' as const, label: 'Index' },
+  ];
+  return <Segments label="As" value={mode} choices={choices} onChange={setMode} />;
+}
+
+function Find() {
+  const [find, setFind] = useQueryState('find', text, '', 'replace');
+  return <TextField label="Find" value={find} onChange={setFind} />;
+}
+
+/** Return the query of the address after one step back. */
+async function stepBack(): Promise<string> {
+  const arrived = new Promise((resolve) => {
+    window.addEventListener('popstate', resolve, { once: true });
+  });
+  await act(async () => {
+    window.history.back();
+    await arrived;
+  });
+  return window.location.search;
+}
+
+describe('Back', () => {
+  it('undoes the choice of a node', async () => {
+    server.use(...FORECAST_API);
+    renderAt('/forecasts?node=store%3A1&horizon=7', <Node />);
+    await userEvent.click(screen.getByRole('combobox'));
+    await userEvent.click(await screen.findByRole('option', { name: /Everything/ }));
+    expect(window.location.search).toBe('?node=total&horizon=7');
+    expect(await stepBack()).toBe('?node=store%3A1&horizon=7');
+    expect(screen.getByRole('combobox')).toHaveValue('Store 1');
+  });
+
+  it('undoes the choice of a horizon', async () => {
+    renderAt('/forecasts', <Days />);
+    await userEvent.click(screen.getByLabelText('28 days'));
+    await userEvent.click(screen.getByLabelText('56 days'));
+    expect(await stepBack()).toBe('?horizon=28');
+    expect(screen.getByLabelText('28 days')).toBeChecked();
+  });
+
+  it('undoes a horizon that was typed at once, not its digits', async () => {
+    renderAt('/forecasts', <Days />);
+    await userEvent.click(screen.getByLabelText('14 days'));
+    await userEvent.click(screen.getByLabelText('Other…'));
+    const field = screen.getByLabelText('Number of days, 1 to 90');
+    await userEvent.clear(field);
+    await userEvent.type(field, '45');
+    expect(window.location.search).toBe('?horizon=45');
+    expect(await stepBack()).toBe('?horizon=14');
+  });
+
+  it('undoes a date that was typed at once', async () => {
+    renderAt('/forecasts?date=2024-02-01', <FirstDay />);
+    const field = screen.getByLabelText('From');
+    await userEvent.click(field);
+    for (const value of ['2024-03-01', '2024-03-12'])
+      fireEvent.change(field, { target: { value } });
+    expect(window.location.search).toBe('?date=2024-03-12');
+    expect(await stepBack()).toBe('?date=2024-02-01');
+    expect(field).toHaveValue('2024-02-01');
+  });
+
+  it('undoes the choice of a tab', async () => {
+    renderAt('/compare', <Tab />);
+    await userEvent.click(screen.getByLabelText('Index'));
+    expect(await stepBack()).toBe('');
+    expect(screen.getByLabelText('Units')).toBeChecked();
+  });
+
+  it('undoes two changes of one choice together', async () => {
+    renderAt('/forecasts', <Both />);
+    await userEvent.click(screen.getByRole('button'));
+    expect(await stepBack()).toBe('');
+  });
+
+  it('leaves out what was typed', async () => {
+    renderAt('/tree', <Find />);
+    const before = window.history.length;
+    await userEvent.type(screen.getByLabelText('Find'), 'milk');
+    expect(window.location.search).toBe('?find=milk');
+    expect(window.history.length).toBe(before);
+  });
+
+  it('has no step for a choice that is made already', async () => {
+    renderAt('/compare?mode=index', <Tab />);
+    const before = window.history.length;
+    await userEvent.click(screen.getByLabelText('Index'));
+    expect(window.history.length).toBe(before);
+  });
+});
+
 describe('a value in the address', () => {
   it('is kept when another one changes at the same time', async () => {
     renderAt('/forecasts', <Both />);
@@ -49,14 +169,12 @@ describe('a value in the address', () => {
     },
   );
 
-  it('changes the address in place and keeps what else is in it', async () => {
+  it('changes alone and keeps what else is in the address', async () => {
     renderAt('/forecasts?node=store%3A1&horizon=7', <Horizon />);
-    const before = window.history.length;
     await userEvent.click(screen.getByRole('button'));
     expect(new URLSearchParams(window.location.search)).toEqual(
       new URLSearchParams({ node: 'store:1', horizon: '8' }),
     );
-    expect(window.history.length).toBe(before);
   });
 });
 

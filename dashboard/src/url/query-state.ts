@@ -1,4 +1,4 @@
-import { useCallback } from 'react';
+import { useCallback, useRef } from 'react';
 import { useSearchParams } from 'wouter';
 
 /** How a value is read from the address and written to it. */
@@ -43,34 +43,69 @@ export function oneOf<T extends string>(...values: readonly T[]): Codec<T> {
   return { parse: (each) => values.find((value) => value === each), format: (each) => each };
 }
 
+/** How a change is written: as a step that Back undoes, or in the place of the one before. */
+export type HistoryMode = 'push' | 'replace';
+
+let pushedNow = false;
+
+/** Return the mode of a change: those of the same event are one step together. */
+function modeOf(wanted: HistoryMode): HistoryMode {
+  if (wanted === 'replace' || pushedNow) return 'replace';
+  pushedNow = true;
+  queueMicrotask(() => {
+    pushedNow = false;
+  });
+  return 'push';
+}
+
 /**
  * Return a value that lives in the address, and the function that changes it there.
  *
- * A change adds no entry to the history: Back leads to the page before, not through every keypress.
+ * A choice is a step of the history, so that Back undoes it. What is typed or dragged is none: Back
+ * does not lead through every keypress.
+ *
+ * @param usual how a change is written unless the change says it itself.
  */
 export function useQueryState<T>(
   name: string,
   codec: Codec<T>,
   initial: T,
-): [T, (value: T) => void] {
+  usual: HistoryMode = 'push',
+): [T, (value: T, mode?: HistoryMode) => void] {
   const [search, setSearch] = useSearchParams();
   const written = search.get(name);
   const value = written === null ? initial : (codec.parse(written) ?? initial);
   const change = useCallback(
-    (next: T) => {
-      setSearch(
-        () => {
-          // the address itself: another value may have changed since this was rendered
-          const after = new URLSearchParams(window.location.search);
-          const formatted = codec.format(next);
-          if (formatted === null) after.delete(name);
-          else after.set(name, formatted);
-          return after;
-        },
-        { replace: true },
-      );
+    (next: T, mode: HistoryMode = usual) => {
+      // the address itself: another value may have changed since this was rendered
+      const before = new URLSearchParams(window.location.search);
+      const after = new URLSearchParams(before);
+      const formatted = codec.format(next);
+      if (formatted === null) after.delete(name);
+      else after.set(name, formatted);
+      if (after.toString() === before.toString()) return; // a step back would change nothing
+      setSearch(after, { replace: modeOf(mode) === 'replace' });
     },
-    [name, codec, setSearch],
+    [name, codec, setSearch, usual],
   );
   return [value, change];
+}
+
+/**
+ * Return how a field's changes are written: the first since it has the focus is a step.
+ *
+ * So Back leads to what was there before somebody typed, and not to what was half typed.
+ */
+export function useTyping(): { onFocus: () => void; mode: () => HistoryMode } {
+  const changed = useRef(false);
+  return {
+    onFocus: () => {
+      changed.current = false;
+    },
+    mode: () => {
+      const mode = changed.current ? 'replace' : 'push';
+      changed.current = true;
+      return mode;
+    },
+  };
 }

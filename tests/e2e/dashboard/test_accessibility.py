@@ -97,7 +97,7 @@ def read_table(page: Page) -> None:
     page.get_by_label("Table, with its first line").fill(text)
     page.get_by_role("button", name="Read the table").click()
     page.get_by_role("button", name="Forecast 1 row").click()
-    expect(page.get_by_text("1 forecasts are ready")).to_be_visible()
+    expect(page.get_by_text("1 forecast is ready")).to_be_visible()
 
 
 STATES: dict[str, tuple[str, Callable[[Page], None]]] = {

@@ -55,38 +55,42 @@ def test_values_that_the_series_has_had_are_not_warned_of(
 @pytest.mark.parametrize(
     ("op", "value", "code", "price"),
     [
-        pytest.param("set", 3.5, WarningCode.OUTSIDE_SEEN, "3.5", id="more than ever"),
-        pytest.param("set", 6.0, WarningCode.OUTSIDE_SEEN, "6", id="twice the most"),
-        pytest.param("set", 6.5, WarningCode.FAR, "6.5", id="more than twice the most"),
-        pytest.param("set", 1.0, WarningCode.OUTSIDE_SEEN, "1", id="less than ever"),
-        pytest.param("add", 2.0, WarningCode.OUTSIDE_SEEN, "4", id="added"),
-        pytest.param("multiply", 4.0, WarningCode.FAR, "8", id="multiplied"),
+        pytest.param("set", 3.5, WarningCode.OUTSIDE_SEEN, 3.5, id="more than ever"),
+        pytest.param("set", 6.0, WarningCode.OUTSIDE_SEEN, 6, id="twice the most"),
+        pytest.param("set", 6.5, WarningCode.FAR, 6.5, id="more than twice the most"),
+        pytest.param("set", 1.0, WarningCode.OUTSIDE_SEEN, 1, id="less than ever"),
+        pytest.param("add", 2.0, WarningCode.OUTSIDE_SEEN, 4, id="added"),
+        pytest.param("multiply", 4.0, WarningCode.FAR, 8, id="multiplied"),
     ],
 )
 def test_other_values_are_warned_of_with_those_that_there_were(
-    snapshot: Snapshot, op: str, value: float, code: WarningCode, price: str
+    snapshot: Snapshot, op: str, value: float, code: WarningCode, price: float
 ) -> None:
     node = snapshot.hierarchy.nodes[snapshot.hierarchy.n_upper + SERIES].id
     assert one(snapshot, "price", value, op=op) == ScenarioWarning(
         code,
         "price",
-        f"price of {node} would be {price}; from {FIRST} to {snapshot.facts.origin} it was "
-        "1.8 to 3.",
+        f"The value of a series would be {price:g}; from {FIRST} to {snapshot.facts.origin} it "
+        "was 1.8 to 3.",
+        node=node,
+        value=price,
+        least=1.8,
+        most=3,
     )
 
 
 def test_the_range_is_that_of_each_series(snapshot: Snapshot) -> None:
     cheap = with_values(snapshot, "price", slice(None), 2.0, 0)
     (warning,) = adjust(cheap, "price", 2.5)
-    assert warning.detail.startswith(
-        f"price of {cheap.hierarchy.nodes[cheap.hierarchy.n_upper].id} "
-    )
+    assert warning.node == cheap.hierarchy.nodes[cheap.hierarchy.n_upper].id
+    assert (warning.least, warning.most) == (2, 2)
     assert warning.detail.endswith("it was 2.")
 
 
 def test_one_warning_counts_the_series_that_it_holds_for(snapshot: Snapshot) -> None:
     (warning,) = adjust(snapshot, "price", 3.5)
     others = snapshot.hierarchy.n_bottom - 1
+    assert warning.others == others
     assert warning.detail.endswith(f" The values of {others} more series are as unusual.")
 
 
@@ -128,6 +132,7 @@ def test_a_holiday_that_only_lies_ahead_is_warned_of(snapshot: Snapshot) -> None
     first = snapshot.holidays[0].model_copy(update={"date": ahead, "description": "Jubilee"})
     warning = one(replace(snapshot, holidays=(*snapshot.holidays, first)), HOLIDAY, "Jubilee")
     assert (warning.code, warning.covariate) == (WarningCode.OUTSIDE_SEEN, HOLIDAY)
+    assert (warning.value, warning.node) == ("Jubilee", None)
     assert warning.detail == (
         f"'Jubilee' was on no day from {FIRST} to {snapshot.facts.origin}, so its effect is not "
         "known."

@@ -7,13 +7,18 @@ export const batch: typeof english = {
     wrong: 'El archivo aún no se puede usar: vea abajo qué debe cambiar.',
     ready_one: 'Se puede pronosticar {{text}} fila.',
     ready_other: 'Se pueden pronosticar {{text}} filas.',
-    readyRejected: 'Se pueden pronosticar {{good}} de {{all}} filas; {{bad}} necesitan corrección.',
+    readyRejected_one:
+      'Se pueden pronosticar {{good}} de {{all}} filas; {{bad}} necesita corrección.',
+    readyRejected_other:
+      'Se pueden pronosticar {{good}} de {{all}} filas; {{bad}} necesitan corrección.',
     running: 'Se están haciendo los pronósticos.',
     unfinished: 'Aún no todas las filas tienen respuesta. Puede continuar abajo.',
     done_one: '{{text}} pronóstico está listo para descargar.',
     done_other: '{{text}} pronósticos están listos para descargar.',
-    doneRejected:
-      '{{good}} pronósticos están listos para descargar; {{bad}} filas se quedan sin pronóstico.',
+    doneRejected_one: '{{text}} pronóstico está listo para descargar; {{without}}.',
+    doneRejected_other: '{{text}} pronósticos están listos para descargar; {{without}}.',
+    without_one: '{{text}} fila se queda sin pronóstico',
+    without_other: '{{text}} filas se quedan sin pronóstico',
     doneNothing: 'Ninguna fila tiene pronóstico: la tabla dice por qué.',
   },
   input: {
@@ -22,7 +27,6 @@ export const batch: typeof english = {
     again: 'Elegir otros archivos…',
     drop: 'o suéltelos aquí.',
     columns: 'La primera línea nombra las columnas:',
-    help: 'Una fila puede nombrar menos columnas, como solo una tienda, o el nodo por su id en una columna «node». Sin fecha, el pronóstico empieza tras las últimas ventas; sin horizonte, se usa el que se elige abajo.',
     template: 'Descargar una plantilla',
     paste: 'Pegar una tabla',
     pasteLabel: 'Tabla, con su primera línea',
@@ -31,6 +35,15 @@ export const batch: typeof english = {
     clear: 'Quitar todo',
     tooLarge: '«{{name}}» supera los {{most}} MB. Divídalo en varios archivos.',
     unreadable: '«{{name}}» no se puede leer. Ciérrelo en otros programas y elíjalo de nuevo.',
+  },
+  column: {
+    names_one: 'qué se pronostica, con su nombre en los datos.',
+    names_other:
+      'qué se pronostica, con sus nombres en los datos. Deje uno vacío para una suma, como la de toda una tienda.',
+    date: 'primer día del pronóstico, como 2024-07-31. Vacío: el día tras las últimas ventas.',
+    horizon: 'cuántos días desde ahí, de 1 a {{most}}. Vacío: el número que elija abajo.',
+    horizonWeeks: 'cuántas semanas desde ahí, de 1 a {{most}}. Vacío: el número que elija abajo.',
+    node: 'opcional, en vez de los nombres: un id como en las direcciones de estas páginas, como total.',
   },
   table: {
     rows_one: '{{text}} fila',
@@ -85,7 +98,7 @@ export const batch: typeof english = {
     stop: 'Detener',
     resume: 'Continuar',
     again: 'Empezar de nuevo',
-    horizon: 'Horizonte de las filas sin él',
+    horizon: 'Hasta cuándo, para las filas que no lo dicen',
     progress: 'Filas con respuesta',
     of: '{{answered}} de {{total}}',
     waiting_one: 'Se agotó el límite de su clave; sigue en {{count}} segundo.',
@@ -112,7 +125,18 @@ export const batch: typeof english = {
     none: 'No hay filas de este tipo.',
     sums: 'Descargar las sumas',
     everyDay: 'Descargar cada día',
-    rejectedFile: 'Descargar las filas rechazadas',
-    sumsHelp: 'CSV con una línea por fila, o por fila y día.',
+    rejectedFile: 'Descargar las filas rechazadas con los motivos',
+    columns: 'Qué significan las columnas de estos archivos',
+  },
+  resultColumn: {
+    days: 'Los días de los que trata una línea: todos los de la fila, o uno solo.',
+    prediction: 'Unidades que se espera vender.',
+    inner: 'El intervalo en el que caen 8 de cada 10 ventas.',
+    outer: 'El intervalo en el que caen 19 de cada 20 ventas.',
+    actual: 'Unidades vendidas; vacío en los días por venir.',
+    method: 'Cómo se pronosticó.',
+    sample:
+      'Si el modelo se entrenó con esos días, de modo que acierta más de lo que acertará en el futuro.',
+    data: 'El último día cuyas ventas se usaron, y el modelo y los datos.',
   },
 };

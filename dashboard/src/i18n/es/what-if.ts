@@ -48,12 +48,24 @@ export const whatIf: typeof english = {
     holidayName: 'Su nombre',
     holidayHint:
       'Como en su calendario. Si el nombre no está en él, la respuesta enumera todos los que hay.',
-    known: 'Se conoce hasta el {{day}}; después solo vale «fijar en».',
+    outside:
+      'Estos días no están entre los que se muestran, así que este cambio no tiene efecto aquí.',
     each: 'Para cada serie por separado.',
   },
   warning: {
-    'outside-seen': 'Más de lo que el modelo ha visto nunca',
-    far: 'Lejos de lo habitual',
+    'outside-seen': 'Fuera de lo que el modelo ha visto',
+    far: 'Mucho más de lo que el modelo ha visto',
+    value: '{{node}} tendría {{value}}; hasta ahora tuvo {{seen}}.',
+    range: 'de {{least}} a {{most}}',
+    always: 'siempre {{most}}',
+    others_one: '{{count}} serie más es igual de inusual.',
+    others_other: '{{count}} series más son igual de inusuales.',
+    nearest: 'El pronóstico es el del valor más cercano que tuvo; el efecto real puede ser mayor.',
+    holiday: '«{{name}}» no cayó en ningún día hasta ahora; su efecto no se conoce.',
+    shortened: {
+      title: 'Solo hasta el {{day}}',
+      text: 'De los días posteriores no se conoce lo planeado, así que ahí no se puede sumar ni multiplicar. Para cambiarlos también, use «fijar en».',
+    },
     other: 'Tenga en cuenta',
   },
   result: {
@@ -61,7 +73,7 @@ export const whatIf: typeof english = {
     planned: 'Según lo planeado',
     scenario: 'Con los cambios',
     delta: 'Diferencia',
-    share: 'En porcentaje',
+    share: 'En %',
     chart: 'Día a día',
     fields: 'Un valor de este escenario no se puede usar; vea el campo marcado arriba.',
     updating: 'Calculando…',
@@ -74,6 +86,7 @@ export const whatIf: typeof english = {
       'También cambian {{count}} series fuera de aquí, porque las promociones de su tienda o grupo de productos son parte de sus pronósticos.',
     reconciled_one: '{{count}} serie cambia solo para que todas las sumas cuadren:',
     reconciled_other: '{{count}} series cambian solo para que todas las sumas cuadren:',
+    tiny: 'menos de {{least}}',
     caution:
       'La diferencia es lo que el modelo aprendió del pasado. Es una estimación, no una promesa.',
   },

@@ -1,8 +1,9 @@
 import type { Meta } from '@/api/queries';
-import { expectedHeader, OWN_COLUMNS } from './check-columns';
+import { commonHorizons, firstAhead } from '@/api/steps';
+import { namingColumns, OWN_COLUMNS } from './check-columns';
 import type { CheckedRow } from './check-rows';
 import { type Forecasted, NUMBERS, type Outcome } from './outcomes';
-import { DATE, HORIZON } from './read-file';
+import { DATE, HORIZON, NODE } from './read-file';
 
 type Cell = string | number | boolean;
 
@@ -41,17 +42,38 @@ async function csvOf(header: readonly string[], rows: Iterable<Cell[]>): Promise
   return new Blob([...parts, part], { type: 'text/csv;charset=utf-8' });
 }
 
+/** More would pretend to a precision that no forecast has; fewer would make rare sales zero. */
+const DIGITS = 3;
+
 /** Return a number as a cell; what the API did not give is empty. */
 function cellOf(value: number | undefined): Cell {
-  return value === undefined || Number.isNaN(value) ? '' : value;
+  return value === undefined || Number.isNaN(value) ? '' : Number(value.toFixed(DIGITS));
 }
 
-const SOURCE = [OWN_COLUMNS.file, OWN_COLUMNS.line, 'node', 'level'];
+const PLACE = [OWN_COLUMNS.file, OWN_COLUMNS.line];
+const NODE_COLUMNS = ['node', 'level'];
 const FACTS = ['method', 'origin', 'in_sample', 'degraded', 'model_version', 'snapshot'];
 
+/** Rows that were asked for, with what came of them. */
+interface Results {
+  meta: Meta;
+  rows: readonly CheckedRow[];
+  outcomes: readonly (Outcome | undefined)[];
+}
+
+/** Return the columns that name a series, and those that name any other node of the results. */
+function namesOf({ meta, outcomes }: Results): string[] {
+  const used = new Set(Object.keys(meta.series));
+  for (const outcome of outcomes) {
+    if (outcome?.kind !== 'forecast') continue;
+    for (const name of Object.keys(outcome.series)) used.add(name);
+  }
+  return namingColumns(meta).filter((name) => used.has(name));
+}
+
 function* forecastRows(
-  rows: readonly CheckedRow[],
-  outcomes: readonly (Outcome | undefined)[],
+  { rows, outcomes }: Results,
+  columns: readonly string[],
   write: (forecast: Forecasted) => Iterable<Cell[]>,
 ): Generator<Cell[]> {
   for (const [at, row] of rows.entries()) {
@@ -59,28 +81,32 @@ function* forecastRows(
     if (outcome?.kind !== 'forecast') continue;
     const { node, level, method, origin, inSample, degraded, modelVersion, snapshot } = outcome;
     const facts = [method, origin, inSample, degraded, modelVersion, snapshot];
-    for (const cells of write(outcome)) yield [row.file, row.line, node, level, ...cells, ...facts];
+    const names = columns.map((name) => outcome.series[name] ?? '');
+    for (const cells of write(outcome))
+      yield [row.file, row.line, ...names, node, level, ...cells, ...facts];
   }
 }
 
-/** Return a file with one line for each row: the sum of its days, as the API gave it. */
-export function sumsFile(rows: readonly CheckedRow[], outcomes: readonly (Outcome | undefined)[]) {
-  const header = [...SOURCE, 'first', 'last', ...NUMBERS, ...FACTS];
+/** Return a file with one line for each row: the sum of its days. */
+export function sumsFile(results: Results): Promise<Blob> {
+  const names = namesOf(results);
+  const header = [...PLACE, ...names, ...NODE_COLUMNS, 'first', 'last', ...NUMBERS, ...FACTS];
   return csvOf(
     header,
-    forecastRows(rows, outcomes, ({ first, last, sum }) => [
+    forecastRows(results, names, ({ first, last, sum }) => [
       [first, last, ...[...sum].map(cellOf)],
     ]),
   );
 }
 
 /** Return a file with one line for each row and day. */
-export function daysFile(rows: readonly CheckedRow[], outcomes: readonly (Outcome | undefined)[]) {
+export function daysFile(results: Results): Promise<Blob> {
   const width = NUMBERS.length;
-  const header = [...SOURCE, 'date', ...NUMBERS, ...FACTS];
+  const names = namesOf(results);
+  const header = [...PLACE, ...names, ...NODE_COLUMNS, 'date', ...NUMBERS, ...FACTS];
   return csvOf(
     header,
-    forecastRows(rows, outcomes, ({ dates, days }) =>
+    forecastRows(results, names, ({ dates, days }) =>
       dates.map((date, at) => [
         date,
         ...[...days.subarray(at * width, (at + 1) * width)].map(cellOf),
@@ -111,12 +137,29 @@ export function rejectedFile(
   return csvOf([OWN_COLUMNS.file, OWN_COLUMNS.line, ...columns, OWN_COLUMNS.reason], lines());
 }
 
-/** Return an empty file for this retailer, with one row as an example. */
+/**
+ * Return a file for this retailer with a row for each way in which a forecast is asked for.
+ *
+ * A series alone, with a horizon, and with a first day too; a sum by fewer columns; a node by its id.
+ */
 export function templateFile(meta: Meta): Promise<Blob> {
-  const header = expectedHeader(meta);
-  const horizon = meta.horizons[0] ?? meta.max_horizon;
-  const example = header.map((name) =>
-    name === DATE ? '' : name === HORIZON ? horizon : (meta.series[name]?.[0] ?? ''),
+  const columns = Object.keys(meta.series);
+  const series = Object.fromEntries(columns.map((name) => [name, meta.series[name]?.[0] ?? '']));
+  const [short = 1, long = short] = commonHorizons(meta);
+  const sums = meta.hierarchy
+    .filter((level) => level.columns.length > 0 && level.columns.length < columns.length)
+    .filter((level) => level.columns.every((name) => columns.includes(name)))
+    .map((level) => Object.fromEntries(level.columns.map((name) => [name, series[name] ?? ''])));
+  const rows: Record<string, string | number>[] = [
+    series,
+    { ...series, [HORIZON]: short },
+    { ...series, [DATE]: firstAhead(meta), [HORIZON]: long },
+    ...sums,
+    { [NODE]: 'total' },
+  ];
+  const header = [...columns, NODE, DATE, HORIZON];
+  return csvOf(
+    header,
+    rows.map((row) => header.map((name) => row[name] ?? '')),
   );
-  return csvOf(header, [example]);
 }

@@ -21,7 +21,13 @@ function forecastOf({ series, node, horizon }: BatchItem) {
     Object.entries(series ?? {})
       .map((pair) => pair.join(':').replace('_nbr', ''))
       .join('/');
-  const numbers = { prediction: 1234, lower_80: 1100, upper_80: 1400, intervals: [], actual: null };
+  const numbers = {
+    prediction: 1234.56789,
+    lower_80: 1100,
+    upper_80: 1400,
+    intervals: [],
+    actual: null,
+  };
   return {
     node: id,
     level: 'bottom',
@@ -86,14 +92,40 @@ describe('the page of many series', () => {
     expect(await screen.findByText('2 forecasts are ready to download.')).toBeVisible();
     expect(bodies[0]?.predictions).toEqual([
       { series: { store_nbr: '1', family: 'DAIRY' }, horizon: 15, period: 'horizon' },
-      { series: { store_nbr: '2', family: 'BOOKS' }, horizon: 30, period: 'horizon' },
+      { series: { store_nbr: '2', family: 'BOOKS' }, horizon: 28, period: 'horizon' },
     ]);
     expect(await screen.findByRole('link', { name: 'Store 1 · DAIRY' })).toBeVisible();
-    expect(screen.getAllByText('1,234')).toHaveLength(2);
+    expect(screen.getAllByText('1,235')).toHaveLength(2);
     await user.click(screen.getByRole('button', { name: 'Download the sums' }));
     const [header, first] = await saved('forecasts-sums.csv');
-    expect(header).toMatch(/^file,line,node,level,first,last,prediction,lower_80/);
-    expect(first).toMatch(/^a\.csv,2,store:1\/family:DAIRY,bottom,2024-07-01,2024-07-30,1234,1100/);
+    expect(header).toMatch(/^file,line,store_nbr,family,node,level,first,last,prediction,lower_80/);
+    expect(first).toMatch(
+      /^a\.csv,2,1,DAIRY,store:1\/family:DAIRY,bottom,2024-07-01,2024-07-30,1234\.568,1100/,
+    );
+    await user.click(screen.getByRole('button', { name: 'Download every day' }));
+    const days = await saved('forecasts-days.csv');
+    expect(days[1]).toMatch(/^a\.csv,2,1,DAIRY,store:1\/family:DAIRY,bottom,2024-07-01,1234\.568,/);
+  });
+
+  it('offers a template with a row for each way to ask, all of which it can read', async () => {
+    const saved = watchSaved();
+    const user = userEvent.setup();
+    renderAt('/batch', <Batch />);
+    await user.click(await screen.findByRole('button', { name: 'Download a template' }));
+    const lines = await saved('template.csv');
+    expect(lines).toEqual([
+      'store_nbr,family,node,date,horizon',
+      '1,DAIRY,,,',
+      '1,DAIRY,,,7',
+      '1,DAIRY,,2024-07-01,14',
+      '1,,,,',
+      ',DAIRY,,,',
+      ',,total,,',
+    ]);
+    await user.upload(screen.getByLabelText('Files', { selector: 'input' }), [
+      csv('template.csv', ...lines),
+    ]);
+    expect(await screen.findByText('6 rows can be forecast.')).toBeVisible();
   });
 
   it('shows what is wrong with a row before anything is sent', async () => {
@@ -146,10 +178,12 @@ describe('the page of many series', () => {
     const user = await choose(csv('a.csv', 'store_nbr,family', '1,DAIRY', '2,DAIRY', '=1+1,DAIRY'));
     await user.click(await screen.findByRole('button', { name: 'Forecast 2 rows' }));
     expect(
-      await screen.findByText('1 forecasts are ready to download; 2 rows have none.'),
+      await screen.findByText('1 forecast is ready to download; 2 rows have none.'),
     ).toBeVisible();
     expect(await screen.findByText('Never sold there.')).toBeVisible();
-    await user.click(screen.getByRole('button', { name: 'Download the rejected rows' }));
+    await user.click(
+      screen.getByRole('button', { name: 'Download the rejected rows with the reasons' }),
+    );
     expect(await saved('rejected.csv')).toEqual([
       'file,line,store_nbr,family,reason',
       'a.csv,2,1,DAIRY,Never sold there.',

@@ -1,5 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import { type Meta, useMeta } from '@/api/queries';
+import { usualHorizon } from '@/api/steps';
 import { useFormat } from '@/format/use-format';
 import { ScopeGate } from '@/session/scope-gate';
 import { Page } from '@/ui/layout';
@@ -29,8 +30,7 @@ export default function Batch() {
 
 function BatchOf({ meta }: { meta: Meta }) {
   const { t } = useTranslation();
-  const common = Math.min(meta.step === 'day' ? 30 : 8, meta.max_horizon);
-  const [wanted, setHorizon] = useQueryState('horizon', HORIZON, common);
+  const [wanted, setHorizon] = useQueryState('horizon', HORIZON, usualHorizon(meta));
   const horizon = Math.min(wanted, meta.max_horizon);
   const { tables, rows: rowsOfRun, run, version } = useBatch();
   const { checked, usable, rows: rowsOfFiles } = useChecks(meta, tables, horizon);
@@ -66,7 +66,7 @@ function useLead(
     const bad = rows.length - good;
     if (bad === 0) return t('batch.lead.ready', { count: good, text: number(good) });
     const counts = { good: number(good), all: number(rows.length), bad: number(bad) };
-    return t('batch.lead.readyRejected', counts);
+    return t('batch.lead.readyRejected', { count: bad, ...counts });
   }
   // the progress counts; a sentence that changed with it would be read aloud all the time
   if (run.state.kind === 'running' || run.state.kind === 'waiting') return t('batch.lead.running');
@@ -75,5 +75,6 @@ function useLead(
   const none = rows.length - done;
   if (done === 0) return t('batch.lead.doneNothing');
   if (none === 0) return t('batch.lead.done', { count: done, text: number(done) });
-  return t('batch.lead.doneRejected', { good: number(done), bad: number(none) });
+  const without = t('batch.lead.without', { count: none, text: number(none) });
+  return t('batch.lead.doneRejected', { count: done, text: number(done), without });
 }

@@ -11,12 +11,14 @@ import styles from './batch.module.css';
 import { templateFile } from './batch-files';
 import { clearBatch } from './batch-store';
 import { expectedHeader } from './check-columns';
+import { DATE, HORIZON, NODE } from './read-file';
 import { useFiles } from './use-files';
 
 /** Choice of the files: by a button, by dropping them, or by pasting a table. */
 export function InputCard({ meta, hasFiles }: { meta: Meta; hasFiles: boolean }) {
   const { t } = useTranslation();
   const { reading, faults, readFiles, readText } = useFiles(meta);
+  const names = Object.keys(meta.series);
   const input = useRef<HTMLInputElement>(null);
   const [over, setOver] = useState(false);
   const drop = (event: DragEvent) => {
@@ -64,7 +66,23 @@ export function InputCard({ meta, hasFiles }: { meta: Meta; hasFiles: boolean })
             <p>
               {t('batch.input.columns')} <code>{expectedHeader(meta).join(',')}</code>
             </p>
-            <p className={ui.hint}>{t('batch.input.help')}</p>
+            <ul className={styles.columns}>
+              <li>
+                <code>{names.join(', ')}</code> {t('batch.column.names', { count: names.length })}
+              </li>
+              <li>
+                <code>{DATE}</code> {t('batch.column.date')}
+              </li>
+              <li>
+                <code>{HORIZON}</code>{' '}
+                {t(meta.step === 'week' ? 'batch.column.horizonWeeks' : 'batch.column.horizon', {
+                  most: meta.max_horizon,
+                })}
+              </li>
+              <li>
+                <code>{NODE}</code> {t('batch.column.node')}
+              </li>
+            </ul>
           </>
         )}
       </div>

@@ -18,6 +18,8 @@ export interface Forecasted {
   kind: 'forecast';
   node: string;
   level: string;
+  /** Values of the columns that name the node, such as its store. */
+  series: Readonly<Record<string, string>>;
   first: string;
   last: string;
   /** `NUMBERS` of the sum of all days. */
@@ -71,6 +73,7 @@ export function outcomeOf(part: Part): Outcome {
     kind: 'forecast',
     node: forecast.node,
     level: forecast.level,
+    series: forecast.series,
     first: sum?.first ?? forecast.date,
     last: sum?.last ?? forecast.date,
     sum: Float64Array.from(numbersOf(sum ?? {})),

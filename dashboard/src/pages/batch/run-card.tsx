@@ -4,11 +4,12 @@ import type { Meta } from '@/api/queries';
 import { useFormat } from '@/format/use-format';
 import { useCaller } from '@/session/caller';
 import { Button } from '@/ui/button';
-import { TextField } from '@/ui/field';
+import { HorizonSelect } from '@/ui/horizon-select';
 import { Card, Notice } from '@/ui/layout';
 import { ProblemNotice } from '@/ui/problem-notice';
 import { saveFile } from '@/ui/save-file';
 import ui from '@/ui/ui.module.css';
+import type { HistoryMode } from '@/url/query-state';
 import styles from './batch.module.css';
 import { daysFile, rejectedFile, sumsFile } from './batch-files';
 import { BatchRun } from './batch-run';
@@ -16,6 +17,18 @@ import { changeBatch, notifyBatch } from './batch-store';
 import type { CheckedRow } from './check-rows';
 import { planChunks } from './chunks';
 import { useReason } from './use-texts';
+
+/** Columns of the files of results, with the name of their text. */
+const RESULT_COLUMNS = [
+  ['first, last, date', 'days'],
+  ['prediction', 'prediction'],
+  ['lower_80, upper_80', 'inner'],
+  ['lower_95, upper_95', 'outer'],
+  ['actual', 'actual'],
+  ['method', 'method'],
+  ['in_sample', 'sample'],
+  ['origin, model_version, snapshot', 'data'],
+] as const;
 
 /** Sending of the rows: start, progress, pause, and the files that come of it. */
 export function RunCard({
@@ -29,7 +42,7 @@ export function RunCard({
   rows: readonly CheckedRow[];
   run: BatchRun | null;
   horizon: number;
-  onHorizon: (horizon: number) => void;
+  onHorizon: (horizon: number, mode?: HistoryMode) => void;
 }) {
   const { t } = useTranslation();
   const { number } = useFormat();
@@ -46,7 +59,12 @@ export function RunCard({
     <Card title={t('batch.run.title')}>
       {run === null ? (
         <div className={ui.toolbar}>
-          <HorizonField meta={meta} value={horizon} onChange={onHorizon} />
+          <HorizonSelect
+            meta={meta}
+            label={t('batch.run.horizon')}
+            value={horizon}
+            onChange={onHorizon}
+          />
           <Button look="primary" disabled={good === 0} onClick={start}>
             {t('batch.run.start', { count: good, text: number(good) })}
           </Button>
@@ -54,37 +72,8 @@ export function RunCard({
       ) : (
         <RunProgress run={run} />
       )}
-      <Downloads rows={rows} run={run} />
+      <Downloads meta={meta} rows={rows} run={run} />
     </Card>
-  );
-}
-
-function HorizonField({
-  meta,
-  value,
-  onChange,
-}: {
-  meta: Meta;
-  value: number;
-  onChange: (horizon: number) => void;
-}) {
-  const { t } = useTranslation();
-  const [typed, setTyped] = useState(String(value));
-  const wanted = Number(typed);
-  const isValid = (each: number) => Number.isInteger(each) && each >= 1 && each <= meta.max_horizon;
-  return (
-    <TextField
-      label={t('batch.run.horizon')}
-      type="number"
-      min={1}
-      max={meta.max_horizon}
-      value={typed}
-      fault={!isValid(wanted) && t('batch.fault.horizon', { most: meta.max_horizon })}
-      onChange={(next) => {
-        setTyped(next);
-        if (isValid(Number(next))) onChange(Number(next));
-      }}
-    />
   );
 }
 
@@ -162,7 +151,15 @@ function useLeaveWarning(active: boolean): void {
   }, [active]);
 }
 
-function Downloads({ rows, run }: { rows: readonly CheckedRow[]; run: BatchRun | null }) {
+function Downloads({
+  meta,
+  rows,
+  run,
+}: {
+  meta: Meta;
+  rows: readonly CheckedRow[];
+  run: BatchRun | null;
+}) {
   const { t } = useTranslation();
   const reason = useReason();
   const outcomes = run?.outcomes ?? [];
@@ -178,11 +175,11 @@ function Downloads({ rows, run }: { rows: readonly CheckedRow[]; run: BatchRun |
           <>
             <Button
               look="primary"
-              onClick={() => save('forecasts-sums.csv', sumsFile(rows, outcomes))}
+              onClick={() => save('forecasts-sums.csv', sumsFile({ meta, rows, outcomes }))}
             >
               {t('batch.result.sums')}
             </Button>
-            <Button onClick={() => save('forecasts-days.csv', daysFile(rows, outcomes))}>
+            <Button onClick={() => save('forecasts-days.csv', daysFile({ meta, rows, outcomes }))}>
               {t('batch.result.everyDay')}
             </Button>
           </>
@@ -200,7 +197,18 @@ function Downloads({ rows, run }: { rows: readonly CheckedRow[]; run: BatchRun |
           </Button>
         )}
       </div>
-      {forecasts > 0 && <p className={ui.hint}>{t('batch.result.sumsHelp')}</p>}
+      {forecasts > 0 && (
+        <details className={ui.details}>
+          <summary>{t('batch.result.columns')}</summary>
+          <ul className={styles.columns}>
+            {RESULT_COLUMNS.map(([names, meaning]) => (
+              <li key={names}>
+                <code>{names}</code> {t(`batch.resultColumn.${meaning}`)}
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
     </div>
   );
 }

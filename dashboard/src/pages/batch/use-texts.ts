@@ -1,5 +1,6 @@
 import { useCallback } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useProblemText } from '@/api/problem-titles';
 import { useFormat } from '@/format/use-format';
 import type { TableFault } from './check-columns';
 import type { CheckedRow, RowFault } from './check-rows';
@@ -27,14 +28,15 @@ export function useRowFaultText(): (fault: RowFault) => string {
 /** Return why a row has no forecast, by the page or by the API; null where it has or awaits one. */
 export function useReason(): (row: CheckedRow, outcome: Outcome | undefined) => string | null {
   const text = useRowFaultText();
+  const problemText = useProblemText();
   return useCallback(
     (row, outcome) => {
-      if (outcome?.kind === 'refused') return outcome.detail;
+      if (outcome?.kind === 'refused') return problemText(outcome);
       if (row.faults.length === 0) return null;
       return row.faults
         .map((fault) => [fault.column, text(fault)].filter(Boolean).join(': '))
         .join(' ');
     },
-    [text],
+    [text, problemText],
   );
 }

@@ -2,6 +2,7 @@ import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNodeLabel } from '@/api/nodes';
 import type { Meta } from '@/api/queries';
+import { usualHorizon } from '@/api/steps';
 import { useFormat } from '@/format/use-format';
 import { Segments } from '@/ui/field';
 import { HorizonSelect } from '@/ui/horizon-select';
@@ -28,7 +29,7 @@ function Comparison({ meta }: { meta: Meta }) {
   const { t } = useTranslation();
   const nodeLabel = useNodeLabel();
   const [written, setNodes] = useQueryState('nodes', list, NONE);
-  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, meta.step === 'day' ? 30 : 8);
+  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, usualHorizon(meta));
   const [mode, setMode] = useQueryState('mode', MODE, 'units');
   const nodes = useMemo(() => [...new Set(written)].slice(0, MOST_NODES), [written]);
   const tones = useMemo(() => new Map(nodes.map((node, at) => [node, toneAt(at)])), [nodes]);

@@ -1,7 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import { useNodeLabel } from '@/api/nodes';
 import type { Meta } from '@/api/queries';
-import { addSteps, firstAhead, newestOf } from '@/api/steps';
+import { addSteps, firstAhead, newestOf, usualHorizon } from '@/api/steps';
 import { type ForecastData, useForecastView } from '@/api/use-forecast-view';
 import { useForecastSentence } from '@/charts/use-forecast-sentence';
 import { DayField } from '@/ui/day-field';
@@ -11,7 +11,7 @@ import { MetaPage } from '@/ui/meta-page';
 import { NodePicker } from '@/ui/node-picker';
 import { QueryView } from '@/ui/query-view';
 import ui from '@/ui/ui.module.css';
-import { day, flag, text, useQueryState, whole } from '@/url/query-state';
+import { day, flag, type HistoryMode, text, useQueryState, whole } from '@/url/query-state';
 import { ForecastCard } from './forecast-card';
 import { ForecastStats } from './forecast-stats';
 import { NextPages } from './next-pages';
@@ -33,9 +33,9 @@ function useFirstDay(meta: Meta) {
   const [asOf, setAsOf] = useQueryState('asOf', day, '');
   return {
     date: asOf ? addSteps(meta, asOf, 1) : date,
-    change: (next: string) => {
-      setAsOf('');
-      setDate(next === firstAhead(meta) ? '' : next);
+    change: (next: string, mode: HistoryMode) => {
+      setAsOf('', mode);
+      setDate(next === firstAhead(meta) ? '' : next, mode);
     },
     lookBackFrom: (origin: string) => {
       setDate('');
@@ -48,7 +48,7 @@ function ForecastOfNode({ meta }: { meta: Meta }) {
   const { t } = useTranslation();
   const nodeLabel = useNodeLabel();
   const [node, setNode] = useQueryState('node', text, 'total');
-  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, meta.step === 'day' ? 30 : 8);
+  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, usualHorizon(meta));
   const [adjusted, setAdjusted] = useQueryState('adjusted', flag, false);
   const first = useFirstDay(meta);
   const isPast = first.date !== '' && first.date <= newestOf(meta);

@@ -24,7 +24,7 @@ export function KeyList({
   onRevoke: (key: Key) => void;
 }) {
   const { t } = useTranslation();
-  const [client, setClient] = useQueryState('client', text, '');
+  const [client, setClient] = useQueryState('client', text, '', 'replace');
   const [state, setState] = useQueryState('state', FILTER, 'active');
   const columns = useColumns(onRotate, onRevoke);
   const wanted = client.toLowerCase();

@@ -1,7 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import { shareAbove, yearBeforeSum } from '@/api/comparisons';
 import { type Meta, useForecast } from '@/api/queries';
-import { newestOf } from '@/api/steps';
+import { newestOf, usualHorizon } from '@/api/steps';
 import { type ForecastData, useForecastView } from '@/api/use-forecast-view';
 import { ForecastChart } from '@/charts/forecast-chart';
 import { useFormat } from '@/format/use-format';
@@ -17,8 +17,6 @@ import { Freshness } from './freshness';
 import { OverviewStats } from './overview-stats';
 
 const HORIZON = whole(1, 365);
-const COMMON_DAYS = [7, 14, 28, 56, 90];
-const FOUR_WEEKS = { day: 28, week: 4 } as const;
 const ONE_WEEK = { day: 7, week: 1 } as const;
 
 export default function Overview() {
@@ -28,8 +26,7 @@ export default function Overview() {
 
 function OverviewOf({ meta }: { meta: Meta }) {
   const { t } = useTranslation();
-  const usual = Math.min(FOUR_WEEKS[meta.step], meta.max_horizon);
-  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, usual);
+  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, usualHorizon(meta));
   const view = useForecastView(meta, { node: 'total', horizon, date: '' });
   const week = useForecast({
     node: 'total',
@@ -41,14 +38,7 @@ function OverviewOf({ meta }: { meta: Meta }) {
     <Page
       title={t('overview.title')}
       lead={<Lead meta={meta} view={view} />}
-      controls={
-        <HorizonSelect
-          meta={meta}
-          value={horizon}
-          {...(meta.step === 'day' ? { common: COMMON_DAYS } : {})}
-          onChange={setHorizon}
-        />
-      }
+      controls={<HorizonSelect meta={meta} value={horizon} onChange={setHorizon} />}
     >
       <Freshness />
       <OverviewStats meta={meta} view={view} week={week.data} />

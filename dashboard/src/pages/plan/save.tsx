@@ -42,7 +42,9 @@ function SaveFault({
   return (
     <Notice tone="error" title={t('plan.conflict.title')}>
       <p>{t('plan.conflict.text')}</p>
-      <p className={styles.hint}>{error.answer.errors[0]?.detail ?? error.answer.detail}</p>
+      <p className={styles.hint} lang="en">
+        {error.answer.errors[0]?.detail ?? error.answer.detail}
+      </p>
       <Button
         onClick={() => {
           onLook();

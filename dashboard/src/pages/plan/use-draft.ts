@@ -40,11 +40,11 @@ export function spanOf(meta: Meta): { first: string; last: string; step: number 
 export function useDraft(meta: Meta) {
   const { first, last } = spanOf(meta);
   const [node, setNode] = useQueryState('node', text, 'total');
-  const [from, setFrom] = useQueryState('from', day, first);
+  const [from, setFrom] = useQueryState('from', day, first, 'replace');
   const initialLast = lastOfWindow(meta, from, INITIAL_STEPS[meta.step]);
-  const [to, setTo] = useQueryState('to', day, dateWithin(initialLast, first, last));
+  const [to, setTo] = useQueryState('to', day, dateWithin(initialLast, first, last), 'replace');
   const [op, setOp] = useQueryState<OverrideOp>('op', OP, 'multiply');
-  const [value, setValue] = useQueryState<number | null>('value', OPERAND, null);
+  const [value, setValue] = useQueryState<number | null>('value', OPERAND, null, 'replace');
   const [spread, setSpread] = useQueryState<OverrideSpread>('spread', SPREAD, 'day');
   const draft = useMemo<Draft>(
     () => ({ node, from, to, op, value, spread }),

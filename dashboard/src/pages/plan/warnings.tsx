@@ -13,7 +13,9 @@ export function Warnings({ warnings }: { warnings: readonly OverrideWarning[] })
         {warnings.map(({ code, detail }) => (
           <li key={code}>
             <span>{t(`plan.warning.${code}`)}</span>
-            <span className={styles.hint}>{detail}</span>
+            <span className={styles.hint} lang="en">
+              {detail}
+            </span>
           </li>
         ))}
       </ul>

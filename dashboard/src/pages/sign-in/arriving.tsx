@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { Problem } from '@/api/problems';
 import { callerOf } from '@/session/caller';
 import { type Arrival, arrive, goToProvider, InteractionNeeded } from '@/session/redirect';
+import { ApiText } from '@/ui/api-text';
 import { Notice, Skeleton } from '@/ui/layout';
 import { SignInFaultNotice } from './sign-in-fault-notice';
 import { useEnter } from './use-enter';
@@ -49,7 +50,9 @@ export function Arriving({ address, onFault }: { address: URL; onFault: () => vo
   if (error instanceof Problem && error.status === 401)
     return (
       <Notice tone="error" title={t('signIn.single.refused')}>
-        <p>{error.answer.detail}</p>
+        <p>
+          <ApiText>{error.answer.detail}</ApiText>
+        </p>
         <p>
           {t('problem.requestId')} <code>{error.answer.request_id}</code>
         </p>

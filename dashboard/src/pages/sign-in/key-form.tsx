@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Problem } from '@/api/problems';
 import { callerOf } from '@/session/caller';
+import { ApiText } from '@/ui/api-text';
 import { Button } from '@/ui/button';
 import { Card, Notice } from '@/ui/layout';
 import { ProblemNotice } from '@/ui/problem-notice';
@@ -53,7 +54,9 @@ function KeyFault({ error }: { error: Error }) {
   if (!(error instanceof Problem) || error.status !== 401) return <ProblemNotice error={error} />;
   return (
     <Notice tone="error" title={t('signIn.key.refused')}>
-      <p>{error.answer.detail}</p>
+      <p>
+        <ApiText>{error.answer.detail}</ApiText>
+      </p>
       <p>
         {t('problem.requestId')} <code>{error.answer.request_id}</code>
       </p>

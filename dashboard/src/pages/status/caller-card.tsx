@@ -1,4 +1,5 @@
 import { useTranslation } from 'react-i18next';
+import type { Scope } from '@/api/scopes';
 import { useFormat } from '@/format/use-format';
 import type { Caller } from '@/session/caller';
 import { classes } from '@/ui/classes';
@@ -11,6 +12,7 @@ export function CallerCard({ caller }: { caller: Caller }) {
   const { t } = useTranslation();
   const { number, list } = useFormat();
   const { limits } = caller;
+  const isUnlimited = limits === null && caller.tier === 'unlimited'; // a name of the service's own
   const items: StatProps[] = [
     {
       label: t('status.limits.client'),
@@ -19,8 +21,8 @@ export function CallerCard({ caller }: { caller: Caller }) {
     },
     {
       label: t('status.limits.tier'),
-      value: caller.tier,
-      detail: limits === null && t('status.limits.unlimited'),
+      value: isUnlimited ? t('status.limits.unlimited') : caller.tier,
+      detail: limits === null && !isUnlimited && t('status.limits.unlimited'),
     },
   ];
   if (limits)
@@ -40,7 +42,14 @@ export function CallerCard({ caller }: { caller: Caller }) {
     <Card title={t('status.limits.title')}>
       <Stats items={items} />
       <p className={classes(ui.hint, styles.after)}>
-        {caller.scopes.length > 0 && t('status.limits.scopes', { scopes: list(caller.scopes) })}
+        {caller.scopes.length > 0 &&
+          t('status.limits.scopes', {
+            scopes: list(
+              caller.scopes.map((scope) =>
+                t(`keys.scope.${scope as Scope}.name`, { defaultValue: scope }),
+              ),
+            ),
+          })}
       </p>
       {limits && <p className={ui.hint}>{t('status.limits.explained')}</p>}
     </Card>

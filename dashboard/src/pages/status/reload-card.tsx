@@ -30,7 +30,7 @@ export function ReloadCard({ query }: { query: ReturnType<typeof useJobs> }) {
     <Card title={t('status.jobs.title')}>
       {unavailable ? (
         <Notice title={t('status.jobs.unavailable')}>
-          <p>{error.answer.detail}</p>
+          <p lang="en">{error.answer.detail}</p>
         </Notice>
       ) : (
         <>

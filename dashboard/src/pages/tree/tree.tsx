@@ -2,8 +2,9 @@ import { useDeferredValue } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNodeLabel } from '@/api/nodes';
 import { type Hierarchy, type Meta, useTree } from '@/api/queries';
-import { firstAhead, lastOfWindow } from '@/api/steps';
+import { firstAhead, lastOfWindow, usualHorizon } from '@/api/steps';
 import { useFormat } from '@/format/use-format';
+import { DayField } from '@/ui/day-field';
 import { TextField } from '@/ui/field';
 import { HorizonSelect } from '@/ui/horizon-select';
 import { Card, Page } from '@/ui/layout';
@@ -32,10 +33,10 @@ function TreeOf({ meta }: { meta: Meta }) {
   const nodeLabel = useNodeLabel();
   const [node, setNode] = useQueryState('node', text, TOTAL);
   const [wanted, setWanted] = useQueryState('by', text, '');
-  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, meta.step === 'day' ? 30 : 8);
+  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, usualHorizon(meta));
   const [date, setDate] = useQueryState('date', day, '');
   const [written, setWritten] = useQueryState('sort', SORT, '-forecast');
-  const [find, setFind] = useQueryState('find', text, '');
+  const [find, setFind] = useQueryState('find', text, '', 'replace');
   const deferredFind = useDeferredValue(find);
   const by = wayThrough(meta, wanted, node);
   const lead = useLead(meta, { node, by, horizon, date });
@@ -61,11 +62,10 @@ function TreeOf({ meta }: { meta: Meta }) {
             <NodePicker label={t('tree.root')} value={node} onChange={setNode} />
           </div>
           <WaySelect meta={meta} by={by} onChange={changeWay} />
-          <TextField
+          <DayField
             label={t('date.first')}
-            type="date"
-            min={meta.forecast.first}
-            max={meta.forecast.last}
+            min={meta.forecast.first as string}
+            max={meta.forecast.last as string}
             value={date || firstAhead(meta)}
             onChange={setDate}
           />

@@ -1,14 +1,23 @@
 import { useTranslation } from 'react-i18next';
 import { useCovariateLabel } from '@/api/nodes';
-import { useFormat } from '@/format/use-format';
+import { ApiText } from '@/ui/api-text';
 import { Button } from '@/ui/button';
 import { Segments, SelectField, TextField } from '@/ui/field';
 import { Notice } from '@/ui/layout';
 import ui from '@/ui/ui.module.css';
 import { AmountField } from './amount-field';
 import type { Faults } from './faults';
-import { type Adjustment, type CovariateKind, HOLIDAY, neutral, type Operation } from './scenarios';
+import {
+  type Adjustment,
+  type CovariateKind,
+  HOLIDAY,
+  neutral,
+  type Operation,
+  type Window,
+  within,
+} from './scenarios';
 import type { AdjustmentWarning } from './use-what-ifs';
+import { WarningNotice } from './warning-notice';
 import styles from './what-if.module.css';
 
 type FaultsOfOne = NonNullable<ReturnType<Faults['get']>>;
@@ -18,9 +27,7 @@ interface RowProps {
   /** Undefined for a covariate that the retailer has not, such as one of an older link. */
   kind: CovariateKind | typeof HOLIDAY | undefined;
   adjustment: Adjustment;
-  window: { first: string; last: string };
-  /** Last day on which the covariate is known, where that is within the window. */
-  known: string | undefined;
+  window: Window;
   faults: FaultsOfOne;
   warnings: readonly AdjustmentWarning[];
   onChange: (adjustment: Adjustment | null) => void;
@@ -34,11 +41,11 @@ export function useCovariateName(): (covariate: string) => string {
 
 /** One change: what is done to a covariate, how much, and on which days. */
 export function AdjustmentRow(props: RowProps) {
-  const { covariate, kind, adjustment, window, known, faults, warnings, onChange } = props;
+  const { covariate, kind, adjustment, window, faults, warnings, onChange } = props;
   const { t } = useTranslation();
-  const { day } = useFormat();
   const name = useCovariateName()(covariate);
   const numeric = kind !== HOLIDAY && kind !== 'flag';
+  const outside = within(adjustment, window) === null;
   return (
     <fieldset className={styles.adjustment}>
       <legend className={styles.legend}>{name}</legend>
@@ -55,31 +62,16 @@ export function AdjustmentRow(props: RowProps) {
           {t('action.remove')}
         </Button>
       </div>
-      {numeric && known !== undefined && (
-        <p className={ui.hint}>{t('whatIf.change.known', { day: day(known) })}</p>
-      )}
       {faults[''] && (
         <p className={ui.fault} role="alert">
-          {faults['']}
+          <ApiText>{faults['']}</ApiText>
         </p>
       )}
+      {outside && <Notice tone="warn">{t('whatIf.change.outside')}</Notice>}
       {warnings.map((warning) => (
-        <Notice
-          key={warning.code + warning.detail}
-          tone="warn"
-          title={<WarningTitle {...warning} />}
-        >
-          <p>{warning.detail}</p>
-        </Notice>
+        <WarningNotice key={warning.code + warning.detail} warning={warning} />
       ))}
     </fieldset>
-  );
-}
-
-function WarningTitle({ code }: AdjustmentWarning) {
-  const { t } = useTranslation();
-  return t(
-    code === 'outside-seen' || code === 'far' ? `whatIf.warning.${code}` : 'whatIf.warning.other',
   );
 }
 
@@ -93,7 +85,7 @@ function NumberFields({ name, kind, adjustment, faults, onChange }: RowProps & {
       <SelectField
         label={t('whatIf.change.op')}
         value={adjustment.op}
-        fault={faults.op}
+        fault={faults.op && <ApiText>{faults.op}</ApiText>}
         choices={operations.map((op) => ({
           value: op,
           label: t(`whatIf.change.${OPERATION_WORDS[op]}`),
@@ -106,7 +98,7 @@ function NumberFields({ name, kind, adjustment, faults, onChange }: RowProps & {
         op={adjustment.op}
         kind={kind === undefined || kind === HOLIDAY ? 'number' : kind}
         value={Number(adjustment.value)}
-        fault={faults.value}
+        fault={faults.value && <ApiText>{faults.value}</ApiText>}
         onChange={(value) => onChange({ ...adjustment, value })}
       />
     </>
@@ -130,7 +122,7 @@ function FlagField({ adjustment, faults, onChange }: RowProps) {
       />
       {faults.value && (
         <p className={ui.fault} role="alert">
-          {faults.value}
+          <ApiText>{faults.value}</ApiText>
         </p>
       )}
     </div>
@@ -155,7 +147,7 @@ function HolidayFields({ adjustment, faults, onChange }: RowProps) {
         <TextField
           label={t('whatIf.change.holidayName')}
           hint={t('whatIf.change.holidayHint')}
-          fault={faults.value}
+          fault={faults.value && <ApiText>{faults.value}</ApiText>}
           value={String(adjustment.value)}
           onChange={(value) => onChange({ ...adjustment, value })}
         />
@@ -181,7 +173,7 @@ function Days({
         min={first}
         max={last}
         value={adjustment.from || first}
-        fault={faults.from}
+        fault={faults.from && <ApiText>{faults.from}</ApiText>}
         onChange={(from) => onChange({ ...adjustment, from: from === first ? '' : from })}
       />
       <TextField
@@ -190,7 +182,7 @@ function Days({
         min={first}
         max={last}
         value={adjustment.to || last}
-        fault={faults.to}
+        fault={faults.to && <ApiText>{faults.to}</ApiText>}
         onChange={(to) => onChange({ ...adjustment, to: to === last ? '' : to })}
       />
     </>

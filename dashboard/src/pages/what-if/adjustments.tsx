@@ -9,6 +9,7 @@ import {
   firstAdjustment,
   HOLIDAY,
   type Scenario,
+  type Window,
   withAdjustment,
 } from './scenarios';
 import type { AdjustmentWarning } from './use-what-ifs';
@@ -37,7 +38,7 @@ export function Adjustments({
 }: {
   meta: Meta;
   scenario: Scenario;
-  window: { first: string; last: string };
+  window: Window;
   /** Last day on which each covariate is known. */
   knownThrough: Readonly<Record<string, string>>;
   faults: Faults;
@@ -57,22 +58,18 @@ export function Adjustments({
 
   return (
     <div className={styles.adjustments}>
-      {entries.map(([covariate, adjustment]) => {
-        const known = knownThrough[covariate];
-        return (
-          <AdjustmentRow
-            key={covariate}
-            covariate={covariate}
-            kind={kinds.get(covariate)}
-            adjustment={adjustment}
-            window={window}
-            known={known !== undefined && known < window.last ? known : undefined}
-            faults={faults.get(covariate) ?? {}}
-            warnings={warnings.filter((each) => each.covariate === covariate)}
-            onChange={(next) => onChange(withAdjustment(scenario, covariate, next))}
-          />
-        );
-      })}
+      {entries.map(([covariate, adjustment]) => (
+        <AdjustmentRow
+          key={covariate}
+          covariate={covariate}
+          kind={kinds.get(covariate)}
+          adjustment={adjustment}
+          window={window}
+          faults={faults.get(covariate) ?? {}}
+          warnings={warnings.filter((each) => each.covariate === covariate)}
+          onChange={(next) => onChange(withAdjustment(scenario, covariate, next))}
+        />
+      ))}
       {others.length > 0 && (
         <div className={styles.more}>
           <span className={ui.label}>

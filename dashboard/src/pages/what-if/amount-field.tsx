@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { TextField } from '@/ui/field';
 import type { CovariateKind, Operation } from './scenarios';
@@ -40,7 +40,7 @@ export function AmountField({
   op: Operation;
   kind: CovariateKind;
   value: number;
-  fault: string | undefined;
+  fault: ReactNode;
   onChange: (value: number) => void;
 }) {
   const { t } = useTranslation();

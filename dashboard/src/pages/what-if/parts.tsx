@@ -3,27 +3,30 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { useLevelLabel, useNodeLabel } from '@/api/nodes';
 import type { WhatIf } from '@/api/queries';
-import { useFormat } from '@/format/use-format';
 import { Button } from '@/ui/button';
+import { classes } from '@/ui/classes';
 import { type Column, DataTable } from '@/ui/data-table';
 import { linkTo } from '@/url/links';
 import { type PartRow, partRows } from './part-rows';
+import { useFigureColumns } from './use-figure-columns';
 import styles from './what-if.module.css';
 
 const SIBLINGS_SHOWN = 20;
 
 function usePartColumns({ date, horizon }: WhatIf): Column<PartRow>[] {
   const { t } = useTranslation();
-  const { units, change, shareChange } = useFormat();
   const nodeLabel = useNodeLabel();
   const levelLabel = useLevelLabel();
-  const share = ({ delta, baseline }: PartRow) => (baseline === 0 ? null : delta / baseline);
+  const figures = useFigureColumns<PartRow>((row) => ({
+    ...row,
+    share: row.baseline === 0 ? null : row.delta / row.baseline,
+  }));
   return [
     {
       id: 'name',
       label: t('whatIf.parts.name'),
       cell: ({ node, count, depth }) => (
-        <span className={depth > 0 ? styles.nested : undefined}>
+        <span className={classes(styles.name, depth > 0 && styles.nested)}>
           {node === null ? (
             t('whatIf.parts.rest', { count })
           ) : (
@@ -32,31 +35,8 @@ function usePartColumns({ date, horizon }: WhatIf): Column<PartRow>[] {
         </span>
       ),
     },
+    ...figures,
     { id: 'level', label: t('whatIf.parts.level'), cell: ({ level }) => levelLabel(level) },
-    {
-      id: 'baseline',
-      label: t('whatIf.result.planned'),
-      numeric: true,
-      cell: ({ baseline }) => units(baseline),
-    },
-    {
-      id: 'scenario',
-      label: t('whatIf.result.scenario'),
-      numeric: true,
-      cell: ({ scenario }) => units(scenario),
-    },
-    {
-      id: 'delta',
-      label: t('whatIf.result.delta'),
-      numeric: true,
-      cell: ({ delta }) => change(delta),
-    },
-    {
-      id: 'share',
-      label: t('whatIf.result.share'),
-      numeric: true,
-      cell: (row) => shareChange(share(row)),
-    },
   ];
 }
 

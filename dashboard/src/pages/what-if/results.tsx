@@ -7,6 +7,8 @@ import { useFormat } from '@/format/use-format';
 import { type Column, DataTable, TableOfChart } from '@/ui/data-table';
 import { Notice, Stats } from '@/ui/layout';
 import { linkTo } from '@/url/links';
+import { useChanges } from './use-changes';
+import { useFigureColumns } from './use-figure-columns';
 import styles from './what-if.module.css';
 
 /** A scenario that has an answer. */
@@ -25,7 +27,8 @@ export function shareOf({ delta_pct }: Pick<WhatIf, 'delta_pct'>): number | null
 
 export function ResultStats({ answer }: { answer: WhatIf }) {
   const { t } = useTranslation();
-  const { units, change, shareChange } = useFormat();
+  const { units } = useFormat();
+  const changes = useChanges();
   const { baseline, scenario, delta } = answer;
   return (
     <Stats
@@ -34,8 +37,8 @@ export function ResultStats({ answer }: { answer: WhatIf }) {
         { label: t('whatIf.result.scenario'), value: units(scenario) },
         {
           label: t('whatIf.result.delta'),
-          value: change(delta),
-          detail: shareChange(shareOf(answer)),
+          value: changes.units(delta),
+          detail: changes.share(shareOf(answer)),
         },
       ]}
     />
@@ -45,33 +48,13 @@ export function ResultStats({ answer }: { answer: WhatIf }) {
 /** The scenarios with their sums, side by side. */
 export function Comparison({ results }: { results: readonly Result[] }) {
   const { t } = useTranslation();
-  const { units, change, shareChange } = useFormat();
+  const figures = useFigureColumns<Result>(({ answer }) => ({
+    ...answer,
+    share: shareOf(answer),
+  }));
   const columns: Column<Result>[] = [
     { id: 'name', label: t('whatIf.scenario.choose'), cell: (row) => row.name },
-    {
-      id: 'baseline',
-      label: t('whatIf.result.planned'),
-      numeric: true,
-      cell: ({ answer }) => units(answer.baseline),
-    },
-    {
-      id: 'scenario',
-      label: t('whatIf.result.scenario'),
-      numeric: true,
-      cell: ({ answer }) => units(answer.scenario),
-    },
-    {
-      id: 'delta',
-      label: t('whatIf.result.delta'),
-      numeric: true,
-      cell: ({ answer }) => change(answer.delta),
-    },
-    {
-      id: 'share',
-      label: t('whatIf.result.share'),
-      numeric: true,
-      cell: ({ answer }) => shareChange(shareOf(answer)),
-    },
+    ...figures,
   ];
   return (
     <DataTable
@@ -107,7 +90,8 @@ function linesOf(results: readonly Result[], planned: string): LineOfChart[] {
 /** The planned forecast and each scenario, day by day. */
 export function ResultChart({ results, summary }: { results: readonly Result[]; summary: string }) {
   const { t } = useTranslation();
-  const { day, change } = useFormat();
+  const { day } = useFormat();
+  const changes = useChanges();
   const byDate = results.map(
     ({ answer }) => new Map(answer.days.map((each) => [each.date, each.delta])),
   );
@@ -118,7 +102,7 @@ export function ResultChart({ results, summary }: { results: readonly Result[]; 
       id,
       label: name,
       numeric: true,
-      cell: (date: string) => change(byDate[at]?.get(date)),
+      cell: (date: string) => changes.units(byDate[at]?.get(date) ?? 0),
     })),
   ];
   return (

@@ -61,13 +61,14 @@ describe('scenarios in an address', () => {
 describe('an adjustment', () => {
   const window = { first: '2024-07-01', last: '2024-07-30' };
 
-  it('begins with what changes nothing, on the days on which the covariate is known', () => {
+  it('begins with what changes nothing, or is set where nothing is known', () => {
     expect(firstAdjustment('count', window, '2024-07-16')).toEqual({
       op: 'add',
       value: 0,
-      from: '2024-07-01',
-      to: '2024-07-16',
+      from: '',
+      to: '',
     });
+    expect(firstAdjustment('count', window, '2024-06-30').op).toBe('set');
     expect(firstAdjustment('price', window, '2024-08-16')).toMatchObject({
       op: 'multiply',
       value: 1,
@@ -92,10 +93,24 @@ describe('an adjustment', () => {
   });
 
   it('is sent without the days that are the window’s own', () => {
-    expect(requestOf(MORE)).toEqual({
+    expect(requestOf(MORE, { first: '2024-07-01', last: '2024-07-31' })).toEqual({
       onpromotion: { op: 'add', value: 10, from: '2024-07-05', to: '2024-07-09' },
       'price/net': { op: 'multiply', value: 0.9, to: '2024-07-09' },
       holiday: { op: 'set', value: null, from: '2024-07-04' },
+    });
+  });
+
+  it('is sent for the days of the window alone', () => {
+    expect(requestOf(MORE, { first: '2024-07-06', last: '2024-07-08' })).toEqual({
+      onpromotion: { op: 'add', value: 10 },
+      'price/net': { op: 'multiply', value: 0.9 },
+      holiday: { op: 'set', value: null },
+    });
+    expect(requestOf(MORE, { first: '2024-07-10', last: '2024-07-12' })).toEqual({
+      holiday: { op: 'set', value: null },
+    });
+    expect(requestOf(MORE, { first: '2024-06-01', last: '2024-07-03' })).toEqual({
+      'price/net': { op: 'multiply', value: 0.9 },
     });
   });
 });

@@ -134,31 +134,51 @@ export function neutral(op: Operation): number {
   return op === 'multiply' ? 1 : 0;
 }
 
+/** First and last day that are compared. */
+export interface Window {
+  first: string;
+  last: string;
+}
+
 /**
  * Return the adjustment that a covariate begins with.
  *
- * A number begins with what changes nothing, on the days on which it is known.
+ * A number begins with what changes nothing; where it is known on no day of the window, it can only
+ * be set.
  */
 export function firstAdjustment(
   kind: CovariateKind | typeof HOLIDAY,
-  window: { first: string; last: string },
+  window: Window,
   known: string | undefined,
 ): Adjustment {
   if (kind === HOLIDAY) return { op: 'set', value: null, from: window.first, to: window.first };
   if (kind === 'flag') return { op: 'set', value: 1, from: '', to: '' };
-  const op = kind === 'price' ? 'multiply' : 'add';
-  const to = known !== undefined && known < window.last && known >= window.first ? known : '';
-  return { op, value: neutral(op), from: to && window.first, to };
+  const unknown = known !== undefined && known < window.first;
+  const op = unknown ? 'set' : kind === 'price' ? 'multiply' : 'add';
+  return { op, value: neutral(op), from: '', to: '' };
+}
+
+/**
+ * Return an adjustment on the days of a window alone, or null where it has none of them.
+ *
+ * The days of a scenario stay as they are when another window is looked at.
+ */
+export function within(adjustment: Adjustment, { first, last }: Window): Adjustment | null {
+  const { from, to } = adjustment;
+  if (from > last || (to !== '' && to < first)) return null;
+  return { ...adjustment, from: from < first ? '' : from, to: to > last ? '' : to };
 }
 
 type Adjustments = NonNullable<Schemas['WhatifRequest']['adjustments']>;
 
-/** Return the adjustments as the API takes them. */
-export function requestOf({ adjustments }: Scenario): Adjustments {
-  return Object.fromEntries(
-    Object.entries(adjustments).map(([covariate, { op, value, from, to }]) => [
-      covariate,
-      { op, value, ...(from ? { from } : {}), ...(to ? { to } : {}) },
-    ]),
-  );
+/** Return the adjustments of a window as the API takes them. */
+export function requestOf({ adjustments }: Scenario, window: Window): Adjustments {
+  const request: Adjustments = {};
+  for (const [covariate, written] of Object.entries(adjustments)) {
+    const adjustment = within(written, window);
+    if (adjustment === null) continue;
+    const { op, value, from, to } = adjustment;
+    request[covariate] = { op, value, ...(from ? { from } : {}), ...(to ? { to } : {}) };
+  }
+  return request;
 }

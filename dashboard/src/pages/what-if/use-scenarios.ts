@@ -22,7 +22,7 @@ export interface Scenarios {
  * that changes with every pixel of a slider, and each change of it asks the API.
  */
 export function useScenarios(): Scenarios {
-  const [written, write] = useQueryState('scenarios', scenariosCodec, NO_SCENARIOS);
+  const [written, write] = useQueryState('scenarios', scenariosCodec, NO_SCENARIOS, 'replace');
   const [draft, setDraft] = useState<readonly Scenario[] | null>(null);
   useEffect(() => {
     if (draft === null) return;

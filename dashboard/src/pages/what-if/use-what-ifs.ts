@@ -1,7 +1,7 @@
 import { type Query, useQuery } from '@tanstack/react-query';
 import type { Schemas } from '@/api/client';
 import { type WhatIf, whatIfQuery } from '@/api/queries';
-import { EMPTY, requestOf, type Scenario } from './scenarios';
+import { EMPTY, requestOf, type Scenario, type Window } from './scenarios';
 
 /** What is compared: a node on the days of a window, divided into its parts. */
 export interface View {
@@ -19,7 +19,7 @@ export type AdjustmentWarning = Schemas['WhatifWarning'];
 
 type Request = Schemas['WhatifRequest'];
 
-function requestFor(view: View, scenario: Scenario): Request {
+function requestFor(view: View, window: Window, scenario: Scenario): Request {
   const { node, date, horizon, depth, by } = view;
   return {
     node,
@@ -27,7 +27,7 @@ function requestFor(view: View, scenario: Scenario): Request {
     depth,
     ...(date ? { date } : {}),
     ...(by ? { by } : {}),
-    adjustments: requestOf(scenario),
+    adjustments: requestOf(scenario, window),
   };
 }
 
@@ -36,8 +36,8 @@ function sameView(a: Request, b: Request): boolean {
   return a.node === b.node && a.date === b.date && a.horizon === b.horizon;
 }
 
-function useScenarioAnswer(view: View, scenario: Scenario | undefined) {
-  const request = requestFor(view, scenario ?? EMPTY);
+function useScenarioAnswer(view: View, window: Window, scenario: Scenario | undefined) {
+  const request = requestFor(view, window, scenario ?? EMPTY);
   return useQuery({
     ...whatIfQuery(request),
     enabled: scenario !== undefined,
@@ -55,12 +55,16 @@ export type ScenarioQuery = ReturnType<typeof useScenarioAnswer>;
  *
  * A request whose scenario has changed since is aborted; hooks allow no loop, so there are four.
  */
-export function useWhatIfs(view: View, scenarios: readonly Scenario[]): ScenarioQuery[] {
+export function useWhatIfs(
+  view: View,
+  window: Window,
+  scenarios: readonly Scenario[],
+): ScenarioQuery[] {
   const slots = [
-    useScenarioAnswer(view, scenarios[0]),
-    useScenarioAnswer(view, scenarios[1]),
-    useScenarioAnswer(view, scenarios[2]),
-    useScenarioAnswer(view, scenarios[3]),
+    useScenarioAnswer(view, window, scenarios[0]),
+    useScenarioAnswer(view, window, scenarios[1]),
+    useScenarioAnswer(view, window, scenarios[2]),
+    useScenarioAnswer(view, window, scenarios[3]),
   ];
   return slots.slice(0, scenarios.length);
 }

@@ -82,6 +82,21 @@ function refuse(pointer: string, detail: string): void {
   );
 }
 
+function warning(changes: Partial<WhatIf['warnings'][number]> = {}): WhatIf['warnings'][number] {
+  return {
+    code: 'outside-seen',
+    covariate: 'onpromotion',
+    detail: 'The value of a series would be 12.',
+    node: 'store:1/family:DAIRY',
+    value: 12,
+    least: 0,
+    most: 10,
+    others: 0,
+    last: null,
+    ...changes,
+  };
+}
+
 const MORE: Scenario = {
   name: 'More',
   adjustments: { onpromotion: { op: 'add', value: 2, from: '', to: '' } },
@@ -217,12 +232,61 @@ describe('the page of scenarios', () => {
   });
 
   it('shows a warning beside the change that it is about', async () => {
-    const detail = 'The most in the data is 12.';
-    answer({ warnings: [{ code: 'outside-seen', covariate: 'onpromotion', detail }] });
+    answer({ warnings: [warning({ others: 3 })] });
     open(MORE);
     const row = (await screen.findByText('Items on promotion')).closest('fieldset') as HTMLElement;
-    expect(await within(row).findByText(detail)).toBeVisible();
-    expect(within(row).getByText('More than the model has ever seen')).toBeVisible();
+    expect(
+      await within(row).findByText(
+        /Store 1 · DAIRY would have 12; until now it had 0 to 10\. 3 more series/,
+      ),
+    ).toBeVisible();
+    expect(within(row).getByText('Outside of what the model has seen')).toBeVisible();
+  });
+
+  it.each([
+    ['of a value that was always the same', { least: 0, most: 0 }, /it had always 0\./],
+    ['of a holiday', { node: null, value: 'Jubilee' }, /“Jubilee” was on no day so far/],
+  ])('words a warning %s', async (_, changes, text) => {
+    answer({ warnings: [warning(changes)] });
+    open(MORE);
+    expect(await screen.findByText(text)).toBeVisible();
+  });
+
+  it('says until when a change is made, beside its result', async () => {
+    answer({ warnings: [warning({ code: 'shortened', node: null, last: '2024-07-16' })] });
+    open(MORE);
+    expect(await screen.findByText(/^Only until .*16/)).toBeVisible();
+    expect(screen.getByText(/1,020 units instead of 1,000/)).toBeVisible();
+  });
+
+  it('says that a change of other days than those shown does nothing here', async () => {
+    answer();
+    const change = { op: 'add', value: 2, from: '2024-08-01', to: '2024-08-02' } as const;
+    open({ name: 'August', adjustments: { onpromotion: change } });
+    expect(await screen.findByText(/These days are not among those shown/)).toBeVisible();
+    expect(await screen.findByText(/1,000 units as planned/)).toBeVisible();
+    expect(requests.at(-1)?.adjustments).toEqual({});
+    expect(scenariosInAddress()?.[0]?.adjustments.onpromotion).toEqual(change);
+  });
+
+  it('marks a change that is too small for its digits', async () => {
+    answer({ delta: 0.04, delta_pct: 0.004 });
+    open(MORE);
+    expect(await screen.findByText(/that is less than 0\.1 \(less than 0\.1%\)/)).toBeVisible();
+  });
+
+  it('copies a link with the node, the days and the scenarios, whatever the address leaves out', async () => {
+    const user = userEvent.setup();
+    answer();
+    renderAt('/what-if', <WhatIfPage />);
+    await user.click(await screen.findByRole('button', { name: 'Copy link' }));
+    const link = new URL(await navigator.clipboard.readText());
+    expect(link.pathname).toBe('/what-if');
+    expect(Object.fromEntries(link.searchParams)).toMatchObject({
+      node: 'total',
+      date: '2024-07-01',
+      horizon: '28',
+    });
   });
 
   it('says in words what else moves', async () => {
@@ -287,8 +351,8 @@ describe('several scenarios', () => {
     await waitFor(() => expect(caption.closest('table')).toHaveTextContent('+90'));
     const rows = [...(caption.closest('table') as HTMLTableElement).rows].slice(1);
     expect(rows.map((row) => row.textContent)).toEqual([
-      'More1,0001,020+20+2%',
-      'Much more1,0001,090+90+9%',
+      'More+20+2%1,0001,020',
+      'Much more+90+9%1,0001,090',
     ]);
   });
 

@@ -1,7 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import { levelsBetween, useLevelLabel, useNodeLabel } from '@/api/nodes';
 import type { Meta, WhatIf } from '@/api/queries';
-import { firstAhead, lastOfWindow } from '@/api/steps';
+import { firstAhead, lastOfWindow, usualHorizon } from '@/api/steps';
 import { useFormat } from '@/format/use-format';
 import { ButtonLink } from '@/ui/button';
 import { CopyLink } from '@/ui/copy-link';
@@ -23,6 +23,7 @@ import { AlsoMoved, Comparison, type Result, ResultChart, ResultStats, shareOf }
 import { SavedCard } from './saved-card';
 import { ScenarioBar, useScenarioNames } from './scenario-bar';
 import { replaceAt, type Scenario, writeScenarios } from './scenarios';
+import { useChanges } from './use-changes';
 import { useScenarios } from './use-scenarios';
 import { type ScenarioQuery, useWhatIfs, type View } from './use-what-ifs';
 import styles from './what-if.module.css';
@@ -40,7 +41,7 @@ export default function WhatIfPage() {
 function useView(meta: Meta) {
   const [node, setNode] = useQueryState('node', text, 'total');
   const [date, setDate] = useQueryState('date', day, '');
-  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, meta.horizons[0] ?? 1);
+  const [horizon, setHorizon] = useQueryState('horizon', HORIZON, usualHorizon(meta));
   const [depth, setDepth] = useQueryState('depth', DEPTH, 1);
   const [by, setBy] = useQueryState('by', text, '');
   const first = date || firstAhead(meta);
@@ -57,7 +58,7 @@ function WhatIfOfNode({ meta }: { meta: Meta }) {
   const { view, window, change } = useView(meta);
   const { list, settled, broken, edit } = useScenarios();
   const [number, setNumber] = useQueryState('scenario', CHOSEN, 1);
-  const queries = useWhatIfs(view, settled);
+  const queries = useWhatIfs(view, window, settled);
   const names = useScenarioNames(list);
   const chosen = Math.min(number, list.length) - 1;
   const scenario = list[chosen] as Scenario;
@@ -66,10 +67,11 @@ function WhatIfOfNode({ meta }: { meta: Meta }) {
   const faults = faultsOf(query?.error);
   const knownThrough = queries.find((each) => each.data)?.data?.known_through ?? {};
 
-  function savedQuery(): string {
+  /** Return the address with what it leaves out too: tomorrow, other days are the usual ones. */
+  function fixedAddress(): string {
     const { node, horizon, depth, by } = view;
     const state = { node, date: window.first, horizon, depth, by, scenario: chosen + 1 };
-    return linkTo('whatIf', { ...state, scenarios: writeScenarios(list) }).split('?')[1] as string;
+    return linkTo('whatIf', { ...state, scenarios: writeScenarios(list) });
   }
 
   return (
@@ -98,7 +100,7 @@ function WhatIfOfNode({ meta }: { meta: Meta }) {
       }
     >
       {broken && <Notice tone="warn">{t('whatIf.broken')}</Notice>}
-      <Card title={t('whatIf.scenario.card')} actions={<CopyLink />}>
+      <Card title={t('whatIf.scenario.card')} actions={<CopyLink address={fixedAddress} />}>
         <ScenarioBar
           list={list}
           chosen={chosen}
@@ -129,7 +131,7 @@ function WhatIfOfNode({ meta }: { meta: Meta }) {
           <Parts answer={answer} />
         </Card>
       )}
-      <SavedCard query={savedQuery} />
+      <SavedCard query={() => fixedAddress().split('?')[1] as string} />
     </Page>
   );
 }
@@ -142,7 +144,8 @@ interface LeadProps {
 
 function useLead({ answer, name, window }: LeadProps): string {
   const { t } = useTranslation();
-  const { days, units, change, shareChange } = useFormat();
+  const { days, units } = useFormat();
+  const changes = useChanges();
   const said = { days: days(window.first, window.last) };
   if (answer.applied.length === 0) {
     return t('whatIf.leadEmpty', { ...said, units: units(answer.baseline) });
@@ -152,8 +155,8 @@ function useLead({ answer, name, window }: LeadProps): string {
     name,
     scenario: units(answer.scenario),
     baseline: units(answer.baseline),
-    delta: change(answer.delta),
-    share: shareChange(shareOf(answer)),
+    delta: changes.units(answer.delta),
+    share: changes.share(shareOf(answer)),
   });
 }
 
