@@ -136,7 +136,7 @@ describe('hierarchy', () => {
       'ascending',
     );
     expect(window.location.search).toBe('?sort=name');
-    await userEvent.click(screen.getByRole('button', { name: /^Change to/ }));
+    await userEvent.click(screen.getByRole('button', { name: /^Change vs/ }));
     expect(names()[1]).toBe('▸Store 1'); // 10 more than 90, against 10 more than 290
   });
 
