@@ -1,5 +1,5 @@
-import { useRef, useState } from 'react';
-import { newIdempotencyKey } from '@/api/idempotency';
+import { useState } from 'react';
+import { useAttemptKey } from '@/api/idempotency';
 import {
   type NewOverride,
   type OverrideReason,
@@ -24,22 +24,6 @@ export interface Grounds {
 }
 
 const NO_GROUNDS: Grounds = { reason: 'other', note: '', until: '' };
-
-/** Return a key for each request: the same for the same one, so that it is not made twice. */
-function useAttemptKey(): { keyOf: (body: OverrideRequest) => string; forget: () => void } {
-  const last = useRef<{ body: string; key: string } | null>(null);
-  return {
-    keyOf: (body) => {
-      const written = JSON.stringify(body);
-      if (last.current?.body !== written)
-        last.current = { body: written, key: newIdempotencyKey() };
-      return last.current.key;
-    },
-    forget: () => {
-      last.current = null;
-    },
-  };
-}
 
 /** The override that is being written, its preview as it is typed, and its making. */
 export function useOverrideForm(meta: Meta, onMade: (made: NewOverride) => void) {
