@@ -123,12 +123,23 @@ class KeyStore:
         with reading(self._engine) as connection:
             return key_rows.list_keys(connection, client)
 
-    def rotate(self, public_id: str, *, by: Actor, grace: timedelta = GRACE) -> NewKey:
+    def rotate(
+        self,
+        public_id: str,
+        *,
+        by: Actor,
+        grace: timedelta = GRACE,
+        idempotency: IdempotencyKey | None = None,
+    ) -> NewKey:
         """Create the successor of a key, with its client, scopes, tier and lifetime.
 
         The old key expires after `grace`, or at its own expiry if that is sooner.
 
+        Args:
+            idempotency: identity of the request, as in `create`.
+
         Raises:
+            IdempotencyKeyReusedError: the earlier request of this name had another content.
             InputError: the grace is negative.
             UnknownKeyError: there is no such key.
             InactiveKeyError: it is revoked or expired.
@@ -139,6 +150,10 @@ class KeyStore:
         now = self._clock()
         with writing(self._engine) as connection:
             old, keys = _lock_key(connection, public_id)
+            # first: without grace, the request that is repeated has ended the old key
+            earlier = find_repeated(connection, idempotency, now)
+            if earlier is not None:
+                return NewKey(key_rows.require_key(connection, earlier), None)
             if not old.usable(now):
                 raise InactiveKeyError(public_id)
             _refuse_excess_key(old.client, keys, now)
@@ -148,6 +163,7 @@ class KeyStore:
             end = min(now + grace, old.expires_at or now + grace)
             key_rows.insert_key(connection, new.record)
             key_rows.update_key(connection, public_id, expires_at=end)
+            record_request(connection, idempotency, new.record.id, now)
             detail = f"replaced by {new.record.id}; valid until {_format_time(end)}"
             write(connection, [by.make_event("key.rotate", public_id, detail, at=now)])
         return new

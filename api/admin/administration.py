@@ -83,7 +83,11 @@ def _admin_operation(method: str, path: str, **more: Any) -> Callable[[Handler],
 async def list_keys(admin: Administration, query: KeysQuery) -> KeysAnswer:
     """List keys, without the keys themselves."""
     keys = await _call_database(admin.keys.list, query.client)
-    return KeysAnswer([KeyAnswer(**_key_document(key)) for key in keys])
+    return KeysAnswer(
+        keys=[KeyAnswer(**_key_document(key)) for key in keys],
+        tiers=list(admin.tiers),
+        default_tier=admin.default_tier,
+    )
 
 
 @_admin_operation(
@@ -127,15 +131,27 @@ async def create_key(admin: Administration, payload: KeyRequest, request: Reques
     "/admin/keys/{id}/rotate",
     answer=NewKeyAnswer,
     status=201,
+    headers=((IDEMPOTENCY, "Made by the caller: repeated, no second successor."),),
+    replayable=True,
     error_codes=frozenset({Code.CONFLICT, Code.NOT_FOUND}),
 )
 async def rotate_key(admin: Administration, payload: RotateRequest, request: Request) -> Response:
-    """Replace a key by a new one; the old one expires after a grace period."""
-    grace = timedelta(seconds=payload.grace_seconds)
+    """Replace a key by a new one; the old one expires after a grace period.
+
+    With an `Idempotency-Key` a repeated request makes no second successor: it is answered as that
+    of a creation.
+    """
     name = request.path_params["id"]
-    return _new_key_response(
-        await _call_database(partial(admin.keys.rotate, name, by=actor_of(request), grace=grace))
+    new = await _call_database(
+        partial(
+            admin.keys.rotate,
+            name,
+            by=actor_of(request),
+            grace=timedelta(seconds=payload.grace_seconds),
+            idempotency=idempotency_key_of(request, f"rotate {name} {payload.model_dump_json()}"),
+        )
     )
+    return _new_key_response(new)
 
 
 @_admin_operation("DELETE", "/admin/keys/{id}", error_codes=frozenset({Code.NOT_FOUND}))

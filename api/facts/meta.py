@@ -28,7 +28,12 @@ async def meta(forecaster: Forecaster) -> MetaAnswer:
             each.name: _values_of(hierarchy, each.name) for each in specification.attributes
         },
         hierarchy=[
-            LevelInfo(level, columns, hierarchy.slices[level].stop - hierarchy.slices[level].start)
+            LevelInfo(
+                level,
+                columns,
+                nodes=hierarchy.slices[level].stop - hierarchy.slices[level].start,
+                divided_by=hierarchy.dividing[level],
+            )
             for level, columns in hierarchy.levels.items()
         ],
         covariates=[

@@ -43,7 +43,8 @@ async def accuracy_by_series(
         measured = await anyio.to_thread.run_sync(
             measure_nodes, snapshot, window.origin, mean, rows
         )
-        listed = order_nodes(measured, query.order)[: query.limit]
+        ordered = order_nodes(measured, query.order)
+        listed = ordered[query.offset : query.offset + query.limit]
         first, trained_through = int(window.days[0]), engine.bundle.facts.trained_through
         return NodeAccuracyAnswer(
             date=snapshot.date_at(first),

@@ -37,7 +37,7 @@ async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computatio
     snapshot = engine.snapshot
     way, row = way_of(snapshot.hierarchy, query)
     window = window_of(snapshot, query.date, query.horizon or 1, pointer="date")
-    before = previous_days(snapshot, window)
+    before = previous_days(snapshot, window, query.previous)
     rows = np.fromiter(rows_below(snapshot.hierarchy, way, row, query.depth), dtype=np.intp)
 
     async def compute() -> HierarchyAnswer:

@@ -49,8 +49,7 @@ def way_through(
         raise Problem(code, detail, errors=[FieldError(place, detail)])
     for above, below in pairwise(names):
         if above == below or not hierarchy.divides(above, below):
-            dividing = [each for each in between if each != above]
-            dividing = [each for each in dividing if hierarchy.divides(above, each)]
+            dividing = hierarchy.dividing[above]
             offered = f"; {' or '.join(dividing)} does" if dividing else ", and no other level does"
             raise _refuse(pointer, f"The level {below} does not divide {above}{offered}.")
     return way

@@ -8,10 +8,12 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from api.schemas.requests import Horizon
+from api.schemas.requests import Horizon, Previous
 from errors import Code, FieldError, Problem
 from features.data.snapshot import Snapshot
 from features.state import first_origin
+
+_WEEKS_OF_YEAR = 52
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,15 @@ def _length(snapshot: Snapshot, days: int) -> str:
     return f"one {step}" if days == 1 else f"{days} {step}s"
 
 
-def previous_days(snapshot: Snapshot, window: ForecastWindow) -> slice | None:
-    """Return the newest period before the window with its length and its first weekday.
+def previous_days(
+    snapshot: Snapshot, window: ForecastWindow, previous: Previous = Previous.PERIOD
+) -> slice | None:
+    """Return a period before the window with its length and its weekdays, as days of sales.
 
     Return None where sales of that period are not known: the window begins too late or too early.
     """
     length = len(window.horizons)
     week = snapshot.step.week
-    start = int(window.days[0]) - week * -(-length // week)
+    weeks = _WEEKS_OF_YEAR if previous is Previous.YEAR else -(-length // week)
+    start = int(window.days[0]) - week * weeks
     return slice(start, start + length) if 0 <= start <= snapshot.n_days - length else None

@@ -98,6 +98,10 @@ class KeysAnswer(Answer):
     """Keys, the oldest first."""
 
     keys: list[KeyAnswer]
+    tiers: list[str]
+    """Tiers that a new key may have."""
+    default_tier: str
+    """Of a key that is created without one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,9 @@ class LevelInfo(Answer):
     columns: tuple[str, ...]
     """Columns whose values name its nodes; none of the total's."""
     nodes: int
+    divided_by: tuple[str, ...]
+    """Levels between it and the series of which every node lies within one node of this level;
+    `by` of a tree may name them after it."""
 
 
 @dataclass(frozen=True, slots=True)

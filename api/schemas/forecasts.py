@@ -193,7 +193,8 @@ class HierarchyAnswer(Answer):
     horizon: int
     previous_date: dt.date | None
     """First day of the previous period: the newest of as many days that is over by then and
-    begins on the same weekday. Null where its sales are not known."""
+    begins on the same weekday; for `previous=year` that of 52 weeks before. Null where its sales
+    are not known."""
     by: str
     """Levels between the total and the series, separated by slashes."""
     origin: dt.date

@@ -95,6 +95,9 @@ QueryFlag = Annotated[Flag, BeforeValidator(_flag_of_text)]
 QueryLimit = Annotated[WholeNumber, BeforeValidator(number_of_text), Field(ge=1, le=500)]
 """Entries of a list, in a query."""
 
+QueryOffset = Annotated[WholeNumber, BeforeValidator(number_of_text), Field(ge=0)]
+"""Entries of a list to leave out, in a query."""
+
 
 def _numbers_of_text(value: object) -> object:
     """Return the numbers of a list such as ``80,95`` in a query; anything else as it is."""
@@ -184,6 +187,18 @@ class ForecastRequest(NodeRequest):
     """Whether `prediction` has the standing overrides of planners, beside `statistical`."""
 
 
+class Previous(StrEnum):
+    """Earlier period whose sales stand beside a forecast.
+
+    Attributes:
+        PERIOD: the newest one of whole weeks before, such as five weeks before 30 days.
+        YEAR: 52 weeks before.
+    """
+
+    PERIOD = "period"
+    YEAR = "year"
+
+
 class HierarchyQuery(Request):
     """A part of the tree of forecasts."""
 
@@ -201,6 +216,9 @@ class HierarchyQuery(Request):
     intervals: QueryIntervals = ()
     """Nominal coverage of the requested intervals of the sum, in percent, separated by commas, such
     as `80,95`; none if left out."""
+    previous: Previous = Previous.PERIOD
+    """Earlier period of `previous` and `trend`, of the same weekdays: `period`, the newest that was
+    over by then; `year`, 52 weeks before."""
     adjusted: QueryFlag = False
     """Whether `prediction` has the standing overrides of planners, beside `statistical`."""
 
@@ -230,6 +248,8 @@ class NodeAccuracyQuery(Request):
     most units that were forecast wrongly."""
     limit: QueryLimit = 50
     """Nodes to list at most."""
+    offset: QueryOffset = 0
+    """Nodes of the order to leave out, as they are on the pages before."""
 
 
 class RowRequest(Request):

@@ -148,6 +148,15 @@ class Hierarchy:
             set(below_of.tolist())
         )
 
+    @cached_property
+    def dividing(self) -> Mapping[str, tuple[str, ...]]:
+        """Levels between the total and the series that divide each level, in order."""
+        between = self.specification.between
+        return {
+            above: tuple(each for each in between if each != above and self.divides(above, each))
+            for above in self.levels
+        }
+
     def children(self, level: str, below: str) -> dict[int, list[int]]:
         """Return the rows of the nodes of level `below` by the row of their ancestor at `level`."""
         if (level, below) not in self._children:

@@ -71,6 +71,13 @@ def test_fields_that_are_left_out_have_the_configured_defaults(admin: KeyClient)
     assert (made["revoked_at"], made["last_used_at"]) == (None, None)
 
 
+def test_the_list_of_keys_names_the_tiers_that_a_new_one_may_have(admin: KeyClient) -> None:
+    answer = admin.get("/admin/keys").json()
+    assert answer["default_tier"] == create_key(admin)["tier"]
+    for at, tier in enumerate(answer["tiers"]):
+        assert create_key(admin, f"shop-{at}", tier=tier)["tier"] == tier
+
+
 def test_the_secret_of_a_key_is_returned_once_and_may_not_be_cached(admin: KeyClient) -> None:
     response = admin.post("/admin/keys", client="shop")
     assert response.headers["cache-control"] == "no-store"
@@ -100,7 +107,7 @@ def test_an_invalid_field_is_refused_with_its_pointer(
     response = admin.post("/admin/keys", **{"client": "shop", **fields})
     problem = admin.problem(response, Code.INVALID_REQUEST)
     assert problem["errors"][0]["pointer"] == pointer
-    assert admin.get("/admin/keys").json() == {"keys": []}
+    assert admin.get("/admin/keys").json()["keys"] == []
 
 
 @pytest.mark.parametrize(
@@ -120,7 +127,7 @@ def test_a_value_that_the_database_would_reject_is_refused(
 ) -> None:
     response = admin.post("/admin/keys", **{"client": "shop", **fields})
     admin.problem(response, Code.INVALID_REQUEST)
-    assert admin.get("/admin/keys").json() == {"keys": []}
+    assert admin.get("/admin/keys").json()["keys"] == []
 
 
 def test_a_client_has_two_keys_at_most(admin: KeyClient) -> None:
@@ -200,6 +207,32 @@ def test_a_key_that_is_rotated_without_grace_is_refused(admin: KeyClient) -> Non
     assert old["id"] in admin.problem(again, Code.CONFLICT)["detail"]
 
 
+@pytest.mark.parametrize("grace", [0, 3600])
+def test_a_repeated_rotation_makes_no_second_successor(admin: KeyClient, grace: int) -> None:
+    """Also without grace, where the first request has ended the old key."""
+    old = create_key(admin)
+    path, body = f"/admin/keys/{old['id']}/rotate", {"grace_seconds": grace}
+    headers = {"Idempotency-Key": "order-17"}
+    first, again = (
+        admin.request("POST", path, json=body, headers=headers),
+        admin.request("POST", path, json=body, headers=headers),
+    )
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == {**first.json(), "key": None}
+    assert len(admin.get("/admin/keys").json()["keys"]) == 2
+
+
+def test_a_rotation_with_the_idempotency_key_of_another_request_is_refused(
+    admin: KeyClient,
+) -> None:
+    made = create_with_idempotency_key(admin, "order-17").json()
+    other = create_key(admin, "other")
+    headers = {"Idempotency-Key": "order-17"}
+    for key in (made, other):
+        path = f"/admin/keys/{key['id']}/rotate"
+        admin.problem(admin.request("POST", path, json={}, headers=headers), Code.CONFLICT)
+
+
 @pytest.mark.parametrize("seconds", [-1, 31 * 86_400, 1.5, "60", True])
 def test_an_invalid_grace_period_is_refused(admin: KeyClient, seconds: Any) -> None:
     key = create_key(admin)
@@ -242,7 +275,7 @@ def test_keys_are_listed_by_client(admin: KeyClient) -> None:
     assert clients == ["shop", "planner", "shop"]
     filtered = admin.get("/admin/keys", client="planner").json()["keys"]
     assert [key["client"] for key in filtered] == ["planner"]
-    assert admin.get("/admin/keys", client="nobody").json() == {"keys": []}
+    assert admin.get("/admin/keys", client="nobody").json()["keys"] == []
 
 
 # --- the audit log ----------------------------------------------------------------------------

@@ -152,6 +152,7 @@ def test_a_subtree_is_the_same_as_in_the_whole(client: Any) -> None:
         pytest.param({"date": "today"}, Code.INVALID_DATE, "date", id="a word for a date"),
         pytest.param({"date": "2000-01-01"}, Code.INVALID_DATE, "date", id="too early"),
         pytest.param({"date": "2999-01-01"}, Code.INVALID_DATE, "date", id="too late"),
+        pytest.param({"previous": "week"}, Code.INVALID_REQUEST, "previous", id="no such period"),
         pytest.param({"stroe": 1}, Code.INVALID_REQUEST, "stroe", id="unknown parameter"),
         pytest.param({"by": ["store", "family"]}, Code.INVALID_REQUEST, "by", id="twice"),
     ],
@@ -199,6 +200,18 @@ def test_the_previous_period_is_the_sum_of_sales(
             assert node["trend"] == pytest.approx(node["prediction"] / sold - 1)
         else:
             assert node["trend"] is None
+
+
+@pytest.mark.parametrize("horizon", [1, 30])
+def test_the_previous_year_is_52_weeks_before(
+    client: Any, snapshot: Snapshot, newest: date, horizon: int
+) -> None:
+    answer = client.get("/hierarchy", horizon=horizon, previous="year", depth=1).json()
+    start = snapshot.newest_origin + 1 - 364
+    assert answer["previous_date"] == snapshot.date_at(start).isoformat()
+    for node in walk(answer["tree"]):
+        sold = snapshot.sales[snapshot.hierarchy.index[node["id"]], start : start + horizon].sum()
+        assert node["previous"] == pytest.approx(sold)
 
 
 def test_an_incomplete_previous_period_is_null(client: Any, newest: date) -> None:

@@ -48,6 +48,16 @@ def test_series_are_ordered_by_their_errors(
     assert answer["nodes"] > 5
 
 
+def test_pages_together_are_the_whole_list(client: Client) -> None:
+    whole = client.get("/accuracy/series", order="units").json()["series"]
+    pages = [
+        client.get("/accuracy/series", order="units", limit=20, offset=at).json()["series"]
+        for at in range(0, len(whole), 20)
+    ]
+    assert [node for page in pages for node in page] == whole
+    assert client.get("/accuracy/series", offset=len(whole)).json()["series"] == []
+
+
 def test_days_that_were_not_trained_on_are_no_sample(
     client_with: Callable[..., Client], serving_release: LoadedRelease, newest: date
 ) -> None:
@@ -68,6 +78,7 @@ def test_days_that_were_not_trained_on_are_no_sample(
         pytest.param({"level": "shop"}, Code.INVALID_REQUEST, "level", id="no such level"),
         pytest.param({"order": "best"}, Code.INVALID_REQUEST, "order", id="no such order"),
         pytest.param({"limit": 501}, Code.INVALID_REQUEST, "limit", id="too many"),
+        pytest.param({"offset": -1}, Code.INVALID_REQUEST, "offset", id="before the first"),
         pytest.param({"horizon": 91}, Code.INVALID_HORIZON, "horizon", id="too far"),
     ],
 )

@@ -77,6 +77,14 @@ def test_meta_lists_the_series_levels_and_covariates(client: Client) -> None:
         ("region_department", 6),
         ("bottom", 12),
     ]
+    assert {level["name"]: level["divided_by"] for level in meta["hierarchy"]} == {
+        "total": ["region", "shop", "department", "region_department"],
+        "region": ["shop", "region_department"],
+        "shop": [],
+        "department": ["region_department"],
+        "region_department": [],
+        "bottom": [],
+    }
     assert {each["name"]: (each["kind"], each["known_ahead"]) for each in meta["covariates"]} == {
         "promo": ("flag", True),
         "visitors": ("count", False),

@@ -385,7 +385,8 @@ class HierarchyAnswer:
     horizon: int
     previous_date: dt.date | None
     """First day of the previous period: the newest of as many days that is over by then and
-    begins on the same weekday. Null where its sales are not known."""
+    begins on the same weekday; for `previous=year` that of 52 weeks before. Null where its
+    sales are not known."""
     by: str
     """Levels between the total and the series, separated by slashes."""
     origin: dt.date
@@ -442,6 +443,9 @@ class LevelInfo:
     columns: list[str]
     """Columns whose values name its nodes; none of the total's."""
     nodes: int
+    divided_by: list[str]
+    """Levels between it and the series of which every node lies within one node of this level;
+    `by` of a tree may name them after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

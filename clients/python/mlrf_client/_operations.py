@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from mlrf_client._models import (
     AccuracyAnswer,
@@ -70,6 +70,7 @@ def hierarchy(
     node: str | None = None,
     depth: int | None = None,
     intervals: Sequence[int] = (),
+    previous: Literal["period", "year"] | None = None,
     adjusted: bool | None = None,
 ) -> Steps[Hierarchy]:
     """Forecast the tree of nodes below one, whose predictions add up.
@@ -81,10 +82,16 @@ def hierarchy(
         node: id of the root; the total if left out.
         depth: levels below the root; all if left out.
         intervals: nominal coverage in percent, each from 50 to 99; none if left out.
+        previous: earlier period of the same weekdays to compare with: ``period``, the newest that
+            was over by then, also if left out; ``year``, 52 weeks before.
         adjusted: whether predictions have the standing overrides of planners.
     """
     members = {"by": by, "date": date, "depth": depth, "horizon": horizon, "node": node}
-    members |= {"adjusted": adjusted, "intervals": ",".join(map(str, intervals)) or None}
+    members |= {
+        "previous": previous,
+        "adjusted": adjusted,
+        "intervals": ",".join(map(str, intervals)) or None,
+    }
     return parse(Hierarchy, (yield Request("GET", "/hierarchy", members)))
 
 
@@ -197,6 +204,7 @@ def accuracy_by_series(
     horizon: int | None = None,
     order: Order | None = None,
     limit: int | None = None,
+    offset: int | None = None,
 ) -> Steps[NodeAccuracyAnswer]:
     """Return the errors of single nodes in a forecast of the last known days.
 
@@ -205,8 +213,10 @@ def accuracy_by_series(
         horizon: days to forecast and compare; four weeks if left out.
         order: ``hard`` (if left out), ``easy`` or ``units``.
         limit: nodes, 1 to 500; 50 if left out.
+        offset: nodes of the order to leave out; none if left out.
     """
     members = {"horizon": horizon, "level": level, "limit": limit, "order": order}
+    members |= {"offset": offset}
     return parse(NodeAccuracyAnswer, (yield Request("GET", "/accuracy/series", members)))
 
 

@@ -92,6 +92,8 @@ export interface TreeRequest {
   horizon?: number;
   depth?: number;
   intervals?: string;
+  /** Earlier period of `previous` and `trend`. */
+  previous?: Schemas['Previous'];
 }
 
 export function treeQuery(query: TreeRequest) {

@@ -580,7 +580,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Replace a key by a new one; the old one expires after a grace period. */
+        /**
+         * Replace a key by a new one; the old one expires after a grace period.
+         * @description With an `Idempotency-Key` a repeated request makes no second successor: it is answered as that
+         *     of a creation.
+         */
         post: operations["rotate_key"];
         delete?: never;
         options?: never;
@@ -1252,7 +1256,8 @@ export interface components {
             horizon: number;
             /**
              * @description First day of the previous period: the newest of as many days that is over by then and
-             *     begins on the same weekday. Null where its sales are not known.
+             *     begins on the same weekday; for `previous=year` that of 52 weeks before. Null where its sales
+             *     are not known.
              */
             previous_date: string | null;
             /** @description Levels between the total and the series, separated by slashes. */
@@ -1420,6 +1425,10 @@ export interface components {
          */
         KeysAnswer: {
             keys: components["schemas"]["KeyAnswer"][];
+            /** @description Tiers that a new key may have. */
+            tiers: string[];
+            /** @description Of a key that is created without one. */
+            default_tier: string;
         };
         /**
          * Kind
@@ -1468,6 +1477,11 @@ export interface components {
             /** @description Columns whose values name its nodes; none of the total's. */
             columns: string[];
             nodes: number;
+            /**
+             * @description Levels between it and the series of which every node lies within one node of this level;
+             *     `by` of a tree may name them after it.
+             */
+            divided_by: string[];
         };
         /**
          * LiveAnswer
@@ -2051,6 +2065,16 @@ export interface components {
             lower: number;
             upper: number;
         };
+        /**
+         * Previous
+         * @description Earlier period whose sales stand beside a forecast.
+         *
+         *     Attributes:
+         *         PERIOD: the newest one of whole weeks before, such as five weeks before 30 days.
+         *         YEAR: 52 weeks before.
+         * @enum {string}
+         */
+        Previous: "period" | "year";
         /**
          * ProblemAnswer
          * @description The problem of a request that is refused or failed (RFC 9457).
@@ -3021,6 +3045,11 @@ export interface operations {
                  *     as `80,95`; none if left out.
                  */
                 intervals?: number[];
+                /**
+                 * @description Earlier period of `previous` and `trend`, of the same weekdays: `period`, the newest that was
+                 *     over by then; `year`, 52 weeks before.
+                 */
+                previous?: components["schemas"]["Previous"];
                 /** @description Whether `prediction` has the standing overrides of planners, beside `statistical`. */
                 adjusted?: boolean;
             };
@@ -3522,6 +3551,8 @@ export interface operations {
                 order?: components["schemas"]["Order"];
                 /** @description Nodes to list at most. */
                 limit?: number;
+                /** @description Nodes of the order to leave out, as they are on the pages before. */
+                offset?: number;
             };
             header?: {
                 /** @description ETag of an answer that the client has: 304 if it is still right. */
@@ -4326,7 +4357,10 @@ export interface operations {
     rotate_key: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Made by the caller: repeated, no second successor. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description As another call told it. */
                 id: string;
@@ -4340,6 +4374,16 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The answer of the request that this repeats. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKeyAnswer"];
+                };
+            };
             /** @description The answer. */
             201: {
                 headers: {

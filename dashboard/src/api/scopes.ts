@@ -14,6 +14,3 @@ const ALL: Record<Scope, true> = {
 
 /** All scopes that a key can have, those of planners first; the type demands that none is missing. */
 export const SCOPES = Object.keys(ALL) as Scope[];
-
-/** Scopes that only operators need: they are not offered ticked. */
-export const OPERATOR_SCOPES: readonly Scope[] = ['monitor', 'admin'];

@@ -47,10 +47,10 @@ export function metaAnswer(changes: Partial<Meta> = {}): Meta {
     series: { store_nbr: ['1', '2', '10'], family: ['DAIRY', 'BOOKS', 'LIQUOR,WINE,BEER'] },
     attributes: {},
     hierarchy: [
-      { name: 'total', columns: [], nodes: 1 },
-      { name: 'store', columns: ['store_nbr'], nodes: 3 },
-      { name: 'family', columns: ['family'], nodes: 3 },
-      { name: 'bottom', columns: ['store_nbr', 'family'], nodes: 9 },
+      { name: 'total', columns: [], nodes: 1, divided_by: ['store', 'family'] },
+      { name: 'store', columns: ['store_nbr'], nodes: 3, divided_by: [] },
+      { name: 'family', columns: ['family'], nodes: 3, divided_by: [] },
+      { name: 'bottom', columns: ['store_nbr', 'family'], nodes: 9, divided_by: [] },
     ],
     covariates: [
       { name: 'onpromotion', kind: 'count', known_ahead: true, by: ['store_nbr', 'family'] },

@@ -16,6 +16,7 @@ from tests.e2e.dashboard.reading import (
     rows_of,
     stat,
     table,
+    written_change,
     written_day,
     written_share,
     written_share_change,
@@ -74,13 +75,13 @@ def test_the_hierarchy_shows_the_numbers_of_the_api(
     query = {"node": node, "date": first, "horizon": horizon}
     way = {"by": "family"} if node.startswith("family:") else {}
     tree = server.get("/hierarchy", **query, **way, depth=1, intervals=80).json()["tree"]
-    open_page(page, server, "/tree", **query, sort="-forecast")
+    open_page(page, server, "/tree", **query, sort="-forecast", against="period")
     children = sorted(tree["children"], key=lambda child: child["prediction"], reverse=True)
     expected = [
         written_node(tree, None),
         *(written_node(each, tree["prediction"]) for each in children),
     ]
-    rows = [list(row.values())[1:6] for row in rows_of(table(page, "Hierarchy"))]
+    rows = [list(row.values())[2:8] for row in rows_of(table(page, "Hierarchy"))]
     assert rows[: len(expected)] == expected
     if children:
         (total,) = rows[len(expected) :]
@@ -92,12 +93,13 @@ def written_interval(interval: dict[str, Any]) -> str:
 
 
 def written_node(node: dict[str, Any], whole: float | None) -> list[str]:
-    """Return the cells of a node: forecast, change, sold before, share of its parent, interval."""
-    part = node["prediction"] / whole if whole else None
+    """Return the cells of a node: forecast, changes, sold before, share of its parent, interval."""
+    part, previous = node["prediction"] / whole if whole else None, node["previous"]
     return [
         written_units(node["prediction"]),
         written_share_change(node["trend"]),
-        written_units(node["previous"]),
+        "–" if previous is None else written_change(node["prediction"] - previous),
+        written_units(previous),
         written_share(part),
         written_interval(node["intervals"][0]),
     ]

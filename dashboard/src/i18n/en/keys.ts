@@ -2,6 +2,7 @@ export const keys = {
   title: 'Keys',
   lead: {
     none: 'There is no key yet. Programs and people need one to use this service.',
+    inactive: 'No key is active now: whoever used one is refused. Create a new one.',
     active_one: '{{count}} key is active.',
     active_other: '{{count}} keys are active.',
     soon_one: '{{active}} {{count}} expires within 30 days.',
@@ -30,15 +31,24 @@ export const keys = {
   never: 'Never',
   unknownScopes: '{{scopes}} (unknown to this version: without effect)',
   scope: {
-    forecast: { name: 'Forecasts', text: 'read forecasts, past sales and accuracy' },
-    explain: { name: 'Why', text: 'ask why a forecast is what it is' },
-    whatif: { name: 'What if', text: 'try other promotions, prices and holidays' },
-    batch: { name: 'Many series', text: 'forecast many series in one call' },
-    plan: { name: 'Overrides', text: 'change forecasts by what planners know' },
-    monitor: { name: 'Monitor', text: 'read the metrics, for monitoring' },
+    forecast: { name: 'Forecasts', text: 'Reads forecasts, past sales and accuracy.' },
+    explain: { name: 'Why', text: 'Asks why a forecast is what it is.' },
+    whatif: {
+      name: 'What if',
+      text: 'Tries other promotions, prices and holidays; nothing is saved.',
+    },
+    batch: {
+      name: 'Many series',
+      text: 'Forecasts many series in one call, such as a whole file.',
+    },
+    plan: {
+      name: 'Overrides',
+      text: 'Makes and undoes overrides, which change forecasts for everybody.',
+    },
+    monitor: { name: 'Monitor', text: 'Reads counts of requests and errors, for monitoring.' },
     admin: {
       name: 'Administer',
-      text: 'make and revoke keys, read the audit log, reload the data',
+      text: 'Makes and revokes keys, reads the audit log, reloads the data. For operators only.',
     },
   },
   form: {
@@ -49,7 +59,7 @@ export const keys = {
     scopes: 'It may',
     scopesFault: 'Choose at least one.',
     tier: 'Tier of its limits',
-    tierHint: 'Leave empty for the usual one of this server.',
+    tierHint: 'How many calls it may make.',
     expires: 'Expires at the end of',
     expiresHint: 'Leave empty for a key that never expires.',
     expiresFault: 'Choose a day that is not over.',
@@ -87,6 +97,8 @@ export const keys = {
     text: 'Within seconds, everything that uses the key {{id}} is refused. This cannot be undone.',
     own: 'You are signed in as this client: if this is your own key, you are signed out by it.',
     submit: 'Revoke the key of {{client}}',
+    done: 'The key of {{client}} is revoked',
+    doneText: 'Within seconds, everything that uses the key {{id}} is refused.',
   },
   audit: {
     title: 'Audit log',

@@ -50,6 +50,13 @@ export const quality = {
     hard: 'Hardest',
     units: 'Most units wrong',
     easy: 'Easiest',
+    more: 'Show more',
+    better: 'better',
+    beaten_one:
+      'For {{count}} of the {{shown}} shown, the same weekday last week would have been better than the forecast.',
+    beaten_other:
+      'For {{count}} of the {{shown}} shown, the same weekday last week would have been better than the forecast.',
+    noneBeaten: 'The forecast was better than the same weekday last week for all that are shown.',
     none: 'No sales of the last weeks can be compared at this level.',
     caption: '{{shown}} of {{count}}, {{days}}',
     wrong: 'Units wrong',

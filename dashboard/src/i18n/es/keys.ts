@@ -4,6 +4,7 @@ export const keys: typeof english = {
   title: 'Claves',
   lead: {
     none: 'Aún no hay claves. Los programas y las personas necesitan una para usar este servicio.',
+    inactive: 'Ninguna clave está activa: se rechaza a quien usaba una. Cree otra.',
     active_one: '{{count}} clave está activa.',
     active_other: '{{count}} claves están activas.',
     soon_one: '{{active}} {{count}} caduca en 30 días o menos.',
@@ -32,15 +33,27 @@ export const keys: typeof english = {
   never: 'Nunca',
   unknownScopes: '{{scopes}} (desconocidos para esta versión: sin efecto)',
   scope: {
-    forecast: { name: 'Pronósticos', text: 'leer pronósticos, ventas pasadas y precisión' },
-    explain: { name: 'Por qué', text: 'preguntar por qué un pronóstico es el que es' },
-    whatif: { name: 'Qué pasaría si', text: 'probar otras promociones, precios y festivos' },
-    batch: { name: 'Muchas series', text: 'pronosticar muchas series en una llamada' },
-    plan: { name: 'Ajustes', text: 'cambiar pronósticos con lo que saben los planificadores' },
-    monitor: { name: 'Supervisar', text: 'leer las métricas, para la supervisión' },
+    forecast: { name: 'Pronósticos', text: 'Lee pronósticos, ventas pasadas y precisión.' },
+    explain: { name: 'Por qué', text: 'Pregunta por qué un pronóstico es el que es.' },
+    whatif: {
+      name: 'Qué pasaría si',
+      text: 'Prueba otras promociones, precios y festivos; no se guarda nada.',
+    },
+    batch: {
+      name: 'Muchas series',
+      text: 'Pronostica muchas series en una llamada, como un archivo entero.',
+    },
+    plan: {
+      name: 'Ajustes',
+      text: 'Hace y deshace ajustes, que cambian los pronósticos para todos.',
+    },
+    monitor: {
+      name: 'Supervisar',
+      text: 'Lee recuentos de llamadas y errores, para la supervisión.',
+    },
     admin: {
       name: 'Administrar',
-      text: 'crear y revocar claves, leer el registro de auditoría, recargar los datos',
+      text: 'Crea y revoca claves, lee el registro de auditoría, recarga los datos. Solo para operadores.',
     },
   },
   form: {
@@ -52,7 +65,7 @@ export const keys: typeof english = {
     scopes: 'Puede',
     scopesFault: 'Elija al menos uno.',
     tier: 'Nivel de sus límites',
-    tierHint: 'Déjelo vacío para el habitual de este servidor.',
+    tierHint: 'Cuántas llamadas puede hacer.',
     expires: 'Caduca al final del',
     expiresHint: 'Déjelo vacío para una clave que no caduca.',
     expiresFault: 'Elija un día que no haya pasado.',
@@ -90,6 +103,8 @@ export const keys: typeof english = {
     text: 'En segundos se rechaza todo lo que usa la clave {{id}}. No se puede deshacer.',
     own: 'Ha iniciado sesión como este cliente: si es su propia clave, con ello cierra su sesión.',
     submit: 'Revocar la clave de {{client}}',
+    done: 'La clave de {{client}} está revocada',
+    doneText: 'En segundos se rechaza todo lo que use la clave {{id}}.',
   },
   audit: {
     title: 'Registro de auditoría',

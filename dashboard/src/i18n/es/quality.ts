@@ -52,6 +52,14 @@ export const quality: typeof english = {
     hard: 'Lo más difícil',
     units: 'Más unidades de error',
     easy: 'Lo más fácil',
+    more: 'Mostrar más',
+    better: 'mejor',
+    beaten_one:
+      'En {{count}} de las {{shown}} que se muestran, el mismo día de la semana anterior habría sido mejor que el pronóstico.',
+    beaten_other:
+      'En {{count}} de las {{shown}} que se muestran, el mismo día de la semana anterior habría sido mejor que el pronóstico.',
+    noneBeaten:
+      'El pronóstico fue mejor que el mismo día de la semana anterior en todo lo que se muestra.',
     none: 'En este nivel no hay ventas de las últimas semanas que comparar.',
     caption: '{{shown}} de {{count}}, {{days}}',
     wrong: 'Unidades de error',

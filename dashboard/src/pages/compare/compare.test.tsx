@@ -17,26 +17,34 @@ import ComparePage from './compare';
 
 const UNITS: Record<string, number> = { 'store:1': 200, 'store:2': 100, 'family:BOOKS': 50 };
 
-/** Each node sold 100 a day; BOOKS began with a day of nothing. */
-function unitsSold(node: string, at: number): number {
-  return node === 'family:BOOKS' && at === 0 ? 0 : 100;
+/** Sums of the earlier sales of every node, by the period that is compared with. */
+const EARLIER: Record<string, number | null> = { year: 700, period: 1000 };
+
+const LARGEST = treeNode('total', 350, [
+  treeNode('store:2', 100),
+  treeNode('store:1', 200),
+  treeNode('store:3', 50),
+  treeNode('store:4', 40),
+]);
+
+/** Answer for the tree that is suggested from, and for each node with its earlier sales. */
+function answerTrees(earlier = EARLIER): void {
+  server.use(
+    http.get('*/hierarchy', ({ request }) => {
+      const query = new URL(request.url).searchParams;
+      const node = query.get('node');
+      if (node === null) return HttpResponse.json(hierarchyAnswer(LARGEST));
+      const units = 7 * (UNITS[node] ?? 0);
+      const previous = earlier[query.get('previous') ?? 'period'] ?? null;
+      const trend = previous && units / previous - 1;
+      return HttpResponse.json(hierarchyAnswer({ ...treeNode(node, units), previous, trend }));
+    }),
+  );
 }
 
 beforeEach(() => {
   server.use(
     http.get('*/meta', () => HttpResponse.json(metaAnswer())),
-    http.get('*/hierarchy', () =>
-      HttpResponse.json(
-        hierarchyAnswer(
-          treeNode('total', 350, [
-            treeNode('store:2', 100),
-            treeNode('store:1', 200),
-            treeNode('store:3', 50),
-            treeNode('store:4', 40),
-          ]),
-        ),
-      ),
-    ),
     http.post('*/forecast', async ({ request }) => {
       const body = (await request.json()) as Schemas['ForecastRequest'];
       const units = UNITS[body.node as string];
@@ -46,9 +54,10 @@ beforeEach(() => {
     }),
     http.post('*/historical', async ({ request }) => {
       const body = (await request.json()) as Schemas['HistoricalRequest'];
-      return HttpResponse.json(historyAnswer(body, (at) => unitsSold(body.node as string, at)));
+      return HttpResponse.json(historyAnswer(body, () => 100));
     }),
   );
+  answerTrees();
 });
 
 /** Return the row of a node; a search by role is slow in tables as long as those of charts. */
@@ -69,19 +78,29 @@ describe('comparison of nodes', () => {
   it('shows sums, intervals and the change against the year before', async () => {
     renderAt('/compare?nodes=store:1|store:2&horizon=7', <ComparePage />);
     await screen.findByText(/Store 1 sells the most, 1,400 units/);
-    expect(cellsOf(await rowOf('Store 1'))).toEqual(['1,400', '1,260 – 1,540', '700', '+100%']);
+    expect(screen.getByText(/Against the same weekdays 52 weeks earlier/)).toBeVisible();
+    expect(cellsOf(await rowOf('Store 1'))).toEqual([
+      '1,400',
+      '+100%',
+      '+700',
+      '700',
+      '1,260 – 1,540',
+    ]);
+  });
+
+  it('compares with the week before where that is chosen', async () => {
+    renderAt('/compare?nodes=store:1|store:2&horizon=7', <ComparePage />);
+    await clickOn('1 week before');
+    await screen.findByText(/Against the same weekdays 1 week earlier/);
+    expect(cellsOf(await rowOf('Store 1')).slice(1, 4)).toEqual(['+40%', '+400', '1,000']);
+    expect(window.location.search).toContain('against=period');
   });
 
   it('leaves the change out where a day of the year before is not known', async () => {
-    server.use(
-      http.post('*/historical', async ({ request }) => {
-        const body = (await request.json()) as Schemas['HistoricalRequest'];
-        return HttpResponse.json(historyAnswer(body, (at) => (at === 3 ? null : 100)));
-      }),
-    );
+    answerTrees({ year: null });
     renderAt('/compare?nodes=store:1|store:2&horizon=7', <ComparePage />);
     await screen.findByText(/Store 1 sells the most/);
-    expect(cellsOf(await rowOf('Store 1')).slice(-2)).toEqual(['–', '–']);
+    expect(cellsOf(await rowOf('Store 1')).slice(1, 4)).toEqual(['–', '–', '–']);
   });
 
   it('takes a node out and writes the others to the address', async () => {
@@ -92,12 +111,25 @@ describe('comparison of nodes', () => {
     expect(screen.queryByText('Store 2')).not.toBeInTheDocument();
   });
 
-  it('divides each line by its own first value, and leaves out one that begins with 0', async () => {
+  it('divides each line by its own mean, and leaves out one that sells nothing', async () => {
+    server.use(
+      http.post('*/forecast', async ({ request }) => {
+        const body = (await request.json()) as Schemas['ForecastRequest'];
+        const units = body.node === 'family:BOOKS' ? 0 : (UNITS[body.node as string] as number);
+        return HttpResponse.json(forecastAnswer(body, units));
+      }),
+      http.post('*/historical', async ({ request }) => {
+        const body = (await request.json()) as Schemas['HistoricalRequest'];
+        return HttpResponse.json(
+          historyAnswer(body, () => (body.node === 'family:BOOKS' ? 0 : 100)),
+        );
+      }),
+    );
     renderAt('/compare?nodes=store:1|store:2|family:BOOKS&horizon=7', <ComparePage />);
-    await clickOn('Start = 100');
-    await screen.findByText(/BOOKS is left out: its first value is 0/);
+    await clickOn('Shape (own average = 100)');
+    await screen.findByText(/BOOKS is left out: it sells nothing/);
     const cursor = screen.getByLabelText(/Look at a day/);
-    expect(cursor).toHaveAttribute('aria-valuetext', 'Jul 1, 2024: Store 1 200, Store 2 100');
+    expect(cursor).toHaveAttribute('aria-valuetext', 'Jul 1, 2024: Store 1 180, Store 2 100');
     expect(window.location.search).toContain('mode=index');
   });
 
@@ -137,7 +169,7 @@ describe('comparison of nodes', () => {
     );
     renderAt('/compare?nodes=store:1&horizon=4', <ComparePage />);
     await rowOf('Store 1');
-    // the first week ahead is that of 7 July, the last that of 28 July
-    expect(asked).toContainEqual(expect.objectContaining({ from: '2023-07-09', to: '2023-07-30' }));
+    // 26 weeks before the first week ahead, that of 7 July
+    expect(asked).toContainEqual(expect.objectContaining({ from: '2024-01-07', to: '2024-06-30' }));
   });
 });

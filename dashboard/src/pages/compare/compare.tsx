@@ -1,9 +1,11 @@
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useBasis, weeksOfBasis } from '@/api/basis';
 import { useNodeLabel } from '@/api/nodes';
 import type { Meta } from '@/api/queries';
-import { usualHorizon } from '@/api/steps';
+import { firstAhead, usualHorizon } from '@/api/steps';
 import { useFormat } from '@/format/use-format';
+import { BasisChoice } from '@/ui/basis-choice';
 import { Segments } from '@/ui/field';
 import { HorizonSelect } from '@/ui/horizon-select';
 import { Page, Skeleton } from '@/ui/layout';
@@ -33,8 +35,10 @@ function Comparison({ meta }: { meta: Meta }) {
   const [mode, setMode] = useQueryState('mode', MODE, 'units');
   const nodes = useMemo(() => [...new Set(written)].slice(0, MOST_NODES), [written]);
   const tones = useMemo(() => new Map(nodes.map((node, at) => [node, toneAt(at)])), [nodes]);
-  const { ready, failed, loading } = useComparison(meta, nodes, horizon);
-  const lead = useLead(ready);
+  const [against, setAgainst] = useBasis(meta, { first: firstAhead(meta), horizon });
+  const { ready, failed, loading } = useComparison(meta, nodes, { horizon, against });
+  const weeks = weeksOfBasis(meta, against, horizon);
+  const lead = useLead(ready, t(`basis.${meta.step}`, { count: weeks }));
   return (
     <Page
       title={t('compare.title')}
@@ -43,6 +47,7 @@ function Comparison({ meta }: { meta: Meta }) {
         <>
           <AddNode nodes={nodes} onChange={setNodes} />
           <HorizonSelect meta={meta} value={horizon} onChange={setHorizon} />
+          <BasisChoice meta={meta} horizon={horizon} value={against} onChange={setAgainst} />
           <Segments
             label={t('compare.mode.label')}
             value={mode}
@@ -64,14 +69,14 @@ function Comparison({ meta }: { meta: Meta }) {
       {nodes.length < 2 && <Suggestion nodes={nodes} horizon={horizon} onChange={setNodes} />}
       {loading && ready.length === 0 && <Skeleton />}
       {ready.length > 0 && (
-        <NodeComparison nodes={ready} tones={tones} mode={mode} horizon={horizon} />
+        <NodeComparison nodes={ready} tones={tones} mode={mode} horizon={horizon} weeks={weeks} />
       )}
     </Page>
   );
 }
 
 /** Return the sentence that answers the page: which node sells most, and which grows most. */
-function useLead(nodes: readonly ComparedNode[]): string | undefined {
+function useLead(nodes: readonly ComparedNode[], basis: string): string | undefined {
   const { t } = useTranslation();
   const { units, shareChange, days } = useFormat();
   const nodeLabel = useNodeLabel();
@@ -84,15 +89,16 @@ function useLead(nodes: readonly ComparedNode[]): string | undefined {
     node: nodeLabel(largest.node),
     units: units(largest.units),
   });
-  const known = sums.filter((each) => each.change !== null);
-  const byChange = known.toSorted((a, b) => (b.change as number) - (a.change as number));
+  const known = sums.filter((each) => each.share !== null);
+  const byChange = known.toSorted((a, b) => (b.share as number) - (a.share as number));
   const [best, worst] = [byChange.at(0), byChange.at(-1)];
   if (best === undefined || worst === undefined || byChange.length < 2) return most;
   const changes = t('compare.changes', {
+    basis,
     best: nodeLabel(best.node),
-    up: shareChange(best.change),
+    up: shareChange(best.share),
     worst: nodeLabel(worst.node),
-    down: shareChange(worst.change),
+    down: shareChange(worst.share),
   });
   return `${most} ${changes}`;
 }

@@ -1,12 +1,11 @@
-import { shareAbove, yearBeforeSum } from '@/api/comparisons';
-import type { Forecast, History } from '@/api/queries';
+import type { Forecast, Hierarchy, History } from '@/api/queries';
 import { actualsOf, predictionsOf, salesOf } from '@/charts/forecast-series';
 import type { ChartTone, LineOfChart } from '@/charts/time-chart';
 
 /** Most nodes of a comparison: so many colours of lines can be told apart. */
 export const MOST_NODES = 6;
 
-/** Units, or each line as a percentage of its own first value. */
+/** Units, or each line as a percentage of its own mean. */
 export type Mode = 'units' | 'index';
 
 /** What is known of a node that is compared. */
@@ -14,8 +13,8 @@ export interface ComparedNode {
   node: string;
   forecast: Forecast;
   history: History | undefined;
-  /** Sales on the days of the forecast, a year before. */
-  previous: History | undefined;
+  /** The sum of the forecast's days beside the earlier sales that it is compared with. */
+  earlier: Hierarchy | undefined;
 }
 
 /** Figures of a node over the horizon, as the table shows them. */
@@ -24,9 +23,11 @@ export interface ComparedSum {
   units: number;
   lower: number | undefined;
   upper: number | undefined;
-  /** Sales of the year before; null where a day of them is not known. */
+  /** What was sold before; null where a day of it is not known. */
   previous: number | null;
-  /** Share of those by which the forecast is higher; null where there is nothing to divide by. */
+  /** Share of it by which the forecast is higher; null where there is nothing to divide by. */
+  share: number | null;
+  /** Units by which the forecast is higher. */
   change: number | null;
 }
 
@@ -36,17 +37,18 @@ export function toneAt(at: number): ChartTone {
 }
 
 /** Return the figures of a node over the whole horizon. */
-export function sumOf({ node, forecast, previous }: ComparedNode): ComparedSum | null {
+export function sumOf({ node, forecast, earlier }: ComparedNode): ComparedSum | null {
   const whole = forecast.periods[0];
   if (whole === undefined) return null;
-  const before = yearBeforeSum(forecast, previous);
+  const previous = earlier?.tree.previous ?? null;
   return {
     node,
     units: whole.prediction,
     lower: whole.intervals[0]?.lower,
     upper: whole.intervals[0]?.upper,
-    previous: before,
-    change: shareAbove(whole.prediction, before),
+    previous,
+    share: earlier?.tree.trend ?? null,
+    change: previous === null ? null : whole.prediction - previous,
   };
 }
 
@@ -59,15 +61,19 @@ function valuesOf({ forecast, history }: ComparedNode): Map<string, number> {
   ]);
 }
 
-/** Return values as percentages of the first, or null where that is 0 or there is none. */
+/**
+ * Return values as percentages of their mean, or null where that is 0 or there is none.
+ *
+ * Of the mean, and not of the first value: one odd day would move the whole line.
+ */
 export function indexed(values: ReadonlyMap<string, number>): Map<string, number> | null {
-  const first = [...values.keys()].sort()[0];
-  const base = first === undefined ? 0 : (values.get(first) as number);
-  if (base === 0) return null;
-  return new Map([...values].map(([date, value]) => [date, (100 * value) / base]));
+  const sum = [...values.values()].reduce((total, value) => total + value, 0);
+  if (sum === 0) return null;
+  const mean = sum / values.size;
+  return new Map([...values].map(([date, value]) => [date, (100 * value) / mean]));
 }
 
-/** Return a line for each node, and the nodes that have none because they begin with 0. */
+/** Return a line for each node, and the nodes that have none because they sell nothing. */
 export function linesOf(
   nodes: readonly ComparedNode[],
   mode: Mode,

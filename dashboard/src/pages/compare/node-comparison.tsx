@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { useNodeLabel } from '@/api/nodes';
 import { type ChartTone, TimeChart } from '@/charts/time-chart';
+import { addDays, daysBetween } from '@/format/dates';
 import { useFormat } from '@/format/use-format';
 import { type Column, DataTable } from '@/ui/data-table';
 import { Card, Notice } from '@/ui/layout';
@@ -15,10 +16,12 @@ interface ComparisonProps {
   tones: ReadonlyMap<string, ChartTone>;
   mode: Mode;
   horizon: number;
+  /** By how many weeks the sales that the forecasts are compared with are earlier. */
+  weeks: number;
 }
 
 /** Lines of several nodes in one chart, and their sums over the horizon in a table. */
-export function NodeComparison({ nodes, tones, mode, horizon }: ComparisonProps) {
+export function NodeComparison({ nodes, tones, mode, horizon, weeks }: ComparisonProps) {
   const { t } = useTranslation();
   return (
     <>
@@ -26,13 +29,13 @@ export function NodeComparison({ nodes, tones, mode, horizon }: ComparisonProps)
         <ComparisonChart nodes={nodes} tones={tones} mode={mode} />
       </Card>
       <Card title={t('compare.sums')}>
-        <ComparisonTable nodes={nodes} horizon={horizon} />
+        <ComparisonTable nodes={nodes} horizon={horizon} weeks={weeks} />
       </Card>
     </>
   );
 }
 
-function ComparisonChart({ nodes, tones, mode }: Omit<ComparisonProps, 'horizon'>) {
+function ComparisonChart({ nodes, tones, mode }: Omit<ComparisonProps, 'horizon' | 'weeks'>) {
   const { t } = useTranslation();
   const { day, list, number } = useFormat();
   const nodeLabel = useNodeLabel();
@@ -66,12 +69,17 @@ function ComparisonChart({ nodes, tones, mode }: Omit<ComparisonProps, 'horizon'
   );
 }
 
-function ComparisonTable({ nodes, horizon }: { nodes: readonly ComparedNode[]; horizon: number }) {
+function ComparisonTable({
+  nodes,
+  horizon,
+  weeks,
+}: Pick<ComparisonProps, 'nodes' | 'horizon' | 'weeks'>) {
   const { t } = useTranslation();
-  const { units, shareChange, days } = useFormat();
+  const { units, change, shareChange, days } = useFormat();
   const nodeLabel = useNodeLabel();
   const sums = nodes.map(sumOf).filter((each) => each !== null);
   const whole = nodes[0]?.forecast.periods[0];
+  const earlier = nodes[0]?.earlier?.previous_date ?? null;
   const columns: Column<ComparedSum>[] = [
     {
       id: 'node',
@@ -82,33 +90,43 @@ function ComparisonTable({ nodes, horizon }: { nodes: readonly ComparedNode[]; h
     },
     { id: 'units', label: t('chart.forecast'), numeric: true, cell: (each) => units(each.units) },
     {
+      id: 'share',
+      label: t('basis.change', { count: weeks }),
+      numeric: true,
+      cell: ({ share }) => shareChange(share),
+    },
+    { id: 'change', label: t('basis.units'), numeric: true, cell: (each) => change(each.change) },
+    {
+      id: 'previous',
+      label: t('basis.sold', { count: weeks }),
+      numeric: true,
+      cell: ({ previous }) => units(previous),
+    },
+    {
       id: 'interval',
       label: t('chart.band', { level: 80 }),
       numeric: true,
       cell: ({ lower, upper }) => `${units(lower)} – ${units(upper)}`,
     },
-    {
-      id: 'previous',
-      label: t('chart.previous'),
-      numeric: true,
-      cell: ({ previous }) => units(previous),
-    },
-    {
-      id: 'change',
-      label: t('compare.change'),
-      numeric: true,
-      cell: ({ change }) => shareChange(change),
-    },
   ];
   return (
     <>
-      <DataTable
-        caption={whole ? t('compare.caption', { days: days(whole.first, whole.last) }) : ''}
-        columns={columns}
-        rows={sums}
-        keyOf={({ node }) => node}
-      />
-      <p className={styles.note}>{t('compare.yearBefore')}</p>
+      <div className={styles.sums}>
+        <DataTable
+          caption={whole ? t('compare.caption', { days: days(whole.first, whole.last) }) : ''}
+          columns={columns}
+          rows={sums}
+          keyOf={({ node }) => node}
+        />
+      </div>
+      {whole && earlier !== null && (
+        <p className={styles.note}>
+          {t('compare.earlier', {
+            count: weeks,
+            days: days(earlier, addDays(earlier, daysBetween(whole.first, whole.last))),
+          })}
+        </p>
+      )}
     </>
   );
 }

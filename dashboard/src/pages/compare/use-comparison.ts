@@ -1,7 +1,8 @@
 import { useQueries } from '@tanstack/react-query';
-import { forecastQuery, historyQuery, type Meta } from '@/api/queries';
-import { addSteps, firstAhead, HISTORY_STEPS, lastOfWindow } from '@/api/steps';
-import { dateWithin, yearBefore } from '@/format/dates';
+import { type Basis, queryOfBasis } from '@/api/basis';
+import { forecastQuery, historyQuery, type Meta, treeQuery } from '@/api/queries';
+import { addSteps, firstAhead, HISTORY_STEPS } from '@/api/steps';
+import { dateWithin } from '@/format/dates';
 import type { ComparedNode } from './comparison-lines';
 
 export interface Comparison {
@@ -11,14 +12,16 @@ export interface Comparison {
   loading: boolean;
 }
 
-/** The forecasts of several nodes, with the sales before them and those of the year before. */
-export function useComparison(meta: Meta, nodes: readonly string[], horizon: number): Comparison {
+/** The forecasts of several nodes, with the sales before them and those that they compare with. */
+export function useComparison(
+  meta: Meta,
+  nodes: readonly string[],
+  { horizon, against }: { horizon: number; against: Basis },
+): Comparison {
   const { first: earliest, last: newest } = meta.data as { first: string; last: string };
   const first = firstAhead(meta);
-  const last = lastOfWindow(meta, first, horizon);
   const shownFrom = addSteps(meta, first, -HISTORY_STEPS[meta.step]);
   const from = dateWithin(shownFrom, earliest, newest);
-  const hasYearBefore = yearBefore(first) >= earliest && yearBefore(last) <= newest;
 
   const forecasts = useQueries({
     queries: nodes.map((node) =>
@@ -28,17 +31,14 @@ export function useComparison(meta: Meta, nodes: readonly string[], horizon: num
   const histories = useQueries({
     queries: nodes.map((node) => historyQuery({ node, from, to: newest })),
   });
-  const previous = useQueries({
-    queries: nodes.map((node) => ({
-      ...historyQuery({ node, from: yearBefore(first), to: yearBefore(last), limit: 365 }),
-      enabled: hasYearBefore,
-    })),
+  const sums = useQueries({
+    queries: nodes.map((node) => treeQuery({ node, horizon, depth: 0, ...queryOfBasis(against) })),
   });
   const of = nodes.map((node, at) => ({
     node,
     forecast: forecasts[at],
     history: histories[at],
-    previous: previous[at],
+    earlier: sums[at],
   }));
   return {
     ready: of.flatMap((each) =>
@@ -48,7 +48,7 @@ export function useComparison(meta: Meta, nodes: readonly string[], horizon: num
               node: each.node,
               forecast: each.forecast.data,
               history: each.history?.data,
-              previous: each.previous?.data,
+              earlier: each.earlier?.data,
             },
           ]
         : [],
@@ -57,6 +57,6 @@ export function useComparison(meta: Meta, nodes: readonly string[], horizon: num
       const call = Object.values(calls).find((each) => each?.error);
       return call?.error ? [{ node, error: call.error, retry: () => void call.refetch() }] : [];
     }),
-    loading: [...forecasts, ...histories, ...previous].some((each) => each.isLoading),
+    loading: [...forecasts, ...histories, ...sums].some((each) => each.isLoading),
   };
 }

@@ -1,24 +1,30 @@
-import { type FormEvent, useId, useRef, useState } from 'react';
+import { type FormEvent, useId, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { newIdempotencyKey } from '@/api/idempotency';
-import { OPERATOR_SCOPES, SCOPES, type Scope } from '@/api/scopes';
+import { useAttemptKey } from '@/api/idempotency';
+import { SCOPES, type Scope } from '@/api/scopes';
 import { endOfDay } from '@/format/dates';
 import { Button } from '@/ui/button';
 import { CheckField } from '@/ui/check-field';
 import { Dialog } from '@/ui/dialog';
-import { TextField } from '@/ui/field';
+import { SelectField, TextField } from '@/ui/field';
 import { ProblemNotice } from '@/ui/problem-notice';
 import ui from '@/ui/ui.module.css';
 import styles from './keys.module.css';
 import { type KeyRequest, type NewKey, useCreateKey } from './use-keys';
 
 const CLIENT = /^[A-Za-z0-9][A-Za-z0-9._@:+-]{0,99}$/;
-const USUAL = SCOPES.filter((scope) => !OPERATOR_SCOPES.includes(scope));
+/** What a new key may do unless more is chosen: to read. */
+const LEAST: readonly Scope[] = ['forecast'];
+
+interface Tiers {
+  names: readonly string[];
+  usual: string;
+}
 
 /**
  * Form of a new key.
  *
- * @param tiers names of tiers that are in use, offered as one types.
+ * @param tiers names of the tiers that it may have, and of that which it has without one.
  */
 export function CreateDialog({
   open,
@@ -27,7 +33,7 @@ export function CreateDialog({
   onCreated,
 }: {
   open: boolean;
-  tiers: readonly string[];
+  tiers: Tiers;
   onClose: () => void;
   onCreated: (key: NewKey) => void;
 }) {
@@ -44,20 +50,18 @@ function CreateForm({
   onClose,
   onCreated,
 }: {
-  tiers: readonly string[];
+  tiers: Tiers;
   onClose: () => void;
   onCreated: (key: NewKey) => void;
 }) {
   const { t } = useTranslation();
   const create = useCreateKey();
   const [client, setClient] = useState('');
-  const [scopes, setScopes] = useState<readonly Scope[]>(USUAL);
-  const [tier, setTier] = useState('');
+  const [scopes, setScopes] = useState(LEAST);
+  const [tier, setTier] = useState(tiers.usual);
   const [expires, setExpires] = useState('');
   const [tried, setTried] = useState(false);
-  const id = useId();
-  // The same request is the same key, however often it is sent; a changed one is another.
-  const sent = useRef({ body: '', idempotencyKey: '' });
+  const attempt = useAttemptKey();
   const isOver = expires !== '' && Date.parse(endOfDay(expires)) <= Date.now();
   const faults = {
     client: tried && !CLIENT.test(client) && t('keys.form.clientFault'),
@@ -71,14 +75,10 @@ function CreateForm({
     const body: KeyRequest = {
       client,
       scopes: [...scopes],
-      ...(tier.trim() ? { tier: tier.trim() } : {}),
+      tier,
       ...(expires ? { expires_at: endOfDay(expires) } : {}),
     };
-    const written = JSON.stringify(body);
-    if (sent.current.body !== written)
-      sent.current = { body: written, idempotencyKey: newIdempotencyKey() };
-    const { idempotencyKey } = sent.current;
-    create.mutate({ body, idempotencyKey }, { onSuccess: onCreated });
+    create.mutate({ body, idempotencyKey: attempt.keyOf(body) }, { onSuccess: onCreated });
   };
   return (
     <form className={styles.form} onSubmit={submit} noValidate>
@@ -92,20 +92,13 @@ function CreateForm({
         onChange={setClient}
       />
       <ScopeChoice value={scopes} fault={faults.scopes} onChange={setScopes} />
-      <TextField
+      <SelectField
         label={t('keys.form.tier')}
         hint={t('keys.form.tierHint')}
         value={tier}
-        list={`${id}-tiers`}
-        autoComplete="off"
-        spellCheck={false}
+        choices={tiers.names.map((value) => ({ value, label: value }))}
         onChange={setTier}
       />
-      <datalist id={`${id}-tiers`}>
-        {tiers.map((each) => (
-          <option key={each} value={each} />
-        ))}
-      </datalist>
       <TextField
         label={t('keys.form.expires')}
         hint={t('keys.form.expiresHint')}
@@ -144,9 +137,10 @@ function ScopeChoice({
           key={scope}
           label={
             <span>
-              {t(`keys.scope.${scope}.text`)} <code>{scope}</code>
+              {t(`keys.scope.${scope}.name`)} <code>{scope}</code>
             </span>
           }
+          hint={t(`keys.scope.${scope}.text`)}
           checked={value.includes(scope)}
           onChange={(checked) =>
             onChange(SCOPES.filter((each) => (each === scope ? checked : value.includes(each))))

@@ -6,7 +6,7 @@ import { callerAnswer, problem } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import Keys from './keys';
-import type { AuditEntry, Key } from './use-keys';
+import type { AuditEntry, Key, KeysOfServer } from './use-keys';
 
 const SECRET = 'mlrf_new_secret';
 
@@ -24,6 +24,10 @@ function keyOf(more: Partial<Key>): Key {
     last_used_at: null,
     ...more,
   };
+}
+
+function listOf(...keys: Key[]): KeysOfServer {
+  return { keys, tiers: ['basic', 'premium'], default_tier: 'basic' };
 }
 
 function entryOf(id: number, more: Partial<AuditEntry> = {}): AuditEntry {
@@ -44,9 +48,7 @@ beforeEach(() => {
   server.use(
     http.get('*/caller', () => HttpResponse.json(callerAnswer())),
     http.get('*/admin/keys', () =>
-      HttpResponse.json({
-        keys: [keyOf({}), keyOf({ id: 'id-2', client: 'old', state: 'revoked' })],
-      }),
+      HttpResponse.json(listOf(keyOf({}), keyOf({ id: 'id-2', client: 'old', state: 'revoked' }))),
     ),
     http.get('*/admin/audit', () => HttpResponse.json({ entries: [], next: null })),
   );
@@ -87,7 +89,7 @@ describe('the creation of a key', () => {
   async function fill(user: ReturnType<typeof userEvent.setup>) {
     await user.click(await screen.findByRole('button', { name: 'Create a key…' }));
     await user.type(screen.getByLabelText('Client'), 'planner');
-    await user.click(screen.getByRole('checkbox', { name: /try other promotions/ }));
+    await user.click(screen.getByRole('checkbox', { name: /What if/ }));
   }
 
   it('shows the key once, until it is said to be stored', async () => {
@@ -106,7 +108,7 @@ describe('the creation of a key', () => {
     expect(within(dialog).getByLabelText('Key')).toHaveValue(SECRET);
     expect(requests).toEqual([
       {
-        body: { client: 'planner', scopes: ['forecast', 'explain', 'plan', 'batch'] },
+        body: { client: 'planner', scopes: ['forecast', 'whatif'], tier: 'basic' },
         idempotency: expect.stringMatching(/^[0-9a-f]{32}$/),
       },
     ]);
@@ -167,7 +169,9 @@ describe('a change of a key', () => {
     server.use(
       http.delete('*/admin/keys/:id', ({ params }) => {
         revoked.push(String(params.id));
-        return HttpResponse.json(keyOf({ state: 'revoked' }));
+        const gone = keyOf({ state: 'revoked' });
+        server.use(http.get('*/admin/keys', () => HttpResponse.json(listOf(gone))));
+        return HttpResponse.json(gone);
       }),
     );
     const user = open();
@@ -185,14 +189,21 @@ describe('a change of a key', () => {
       ).getByRole('button', { name: 'Revoke the key of replenishment' }),
     );
     await waitFor(() => expect(revoked).toEqual(['id-1']));
+    const outcome = await screen.findByText('The key of replenishment is revoked');
+    expect(await screen.findByText(/No key is active now/)).toBeVisible();
+    expect(document.activeElement).toContainElement(outcome);
+    expect(document.activeElement).not.toBe(document.body);
     await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull());
   });
 
   it('rotates it with the time for which the old one works', async () => {
     const bodies: unknown[] = [];
+    const attempts: (string | null)[] = [];
     server.use(
       http.post('*/admin/keys/id-1/rotate', async ({ request }) => {
         bodies.push(await request.json());
+        attempts.push(request.headers.get('idempotency-key'));
+        if (attempts.length === 1) return problem(503, 'KEYS_UNAVAILABLE', 'The database is away.');
         return HttpResponse.json({ ...keyOf({ id: 'id-3' }), key: SECRET }, { status: 201 });
       }),
     );
@@ -201,9 +212,14 @@ describe('a change of a key', () => {
       await screen.findByRole('button', { name: 'Rotate the key of replenishment' }),
     );
     await user.selectOptions(screen.getByLabelText('The old key works for'), 'another week');
-    await user.click(screen.getByRole('button', { name: 'Rotate the key' }));
+    const submit = screen.getByRole('button', { name: 'Rotate the key' });
+    await user.click(submit);
+    expect(await screen.findByText('The database is away.')).toBeVisible();
+    await user.click(submit);
     expect(await screen.findByDisplayValue(SECRET)).toBeVisible();
-    expect(bodies).toEqual([{ grace_seconds: 604_800 }]);
+    expect(bodies).toEqual([{ grace_seconds: 604_800 }, { grace_seconds: 604_800 }]);
+    expect(attempts[0]).toMatch(/^[0-9a-f]{32}$/);
+    expect(attempts[1]).toBe(attempts[0]); // the answer may have been lost, and not the request
   });
 });
 

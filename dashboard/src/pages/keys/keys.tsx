@@ -1,9 +1,9 @@
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useCaller } from '@/session/caller';
 import { ScopeGate } from '@/session/scope-gate';
 import { Button } from '@/ui/button';
-import { Page } from '@/ui/layout';
+import { Notice, Page } from '@/ui/layout';
 import { QueryView } from '@/ui/query-view';
 import { AuditLog } from './audit-log';
 import { CreateDialog } from './create-dialog';
@@ -28,14 +28,14 @@ export default function Keys() {
 
 function KeysOfAdministrator() {
   const { t } = useTranslation();
-  const { caller } = useCaller();
   const keys = useKeys();
   const [creating, setCreating] = useState(false);
   const [made, setMade] = useState<NewKey | null>(null);
   const [rotated, setRotated] = useState<Key | null>(null);
   const [revoked, setRevoked] = useState<Key | null>(null);
-  const lead = useLead(keys.data);
-  const tiers = [...(keys.data ?? []).map((key) => key.tier), ...(caller ? [caller.tier] : [])];
+  const [ended, setEnded] = useState<Key | null>(null);
+  const outcome = useRef<HTMLDivElement>(null);
+  const lead = useLead(keys.data?.keys);
   const showSecret = (key: NewKey) => {
     setCreating(false);
     setRotated(null);
@@ -51,18 +51,46 @@ function KeysOfAdministrator() {
         </Button>
       }
     >
+      {ended && (
+        <div ref={outcome} tabIndex={-1}>
+          <Notice tone="success" title={t('keys.revoke.done', { client: ended.client })}>
+            <p>{t('keys.revoke.doneText', { id: ended.id })}</p>
+          </Notice>
+        </div>
+      )}
       <QueryView query={keys}>
-        {(all) => <KeyList keys={all} onRotate={setRotated} onRevoke={setRevoked} />}
+        {({ keys: all, tiers, default_tier }) => (
+          <>
+            <KeyList
+              keys={all}
+              onRotate={setRotated}
+              onRevoke={(key) => {
+                setEnded(null);
+                setRevoked(key);
+              }}
+            />
+            <CreateDialog
+              open={creating}
+              tiers={{ names: tiers, usual: default_tier }}
+              onClose={() => setCreating(false)}
+              onCreated={showSecret}
+            />
+          </>
+        )}
       </QueryView>
       <AuditLog />
-      <CreateDialog
-        open={creating}
-        tiers={[...new Set(tiers)]}
-        onClose={() => setCreating(false)}
-        onCreated={showSecret}
-      />
       <RotateDialog subject={rotated} onClose={() => setRotated(null)} onRotated={showSecret} />
-      <RevokeDialog subject={revoked} onClose={() => setRevoked(null)} />
+      <RevokeDialog
+        subject={revoked}
+        onClose={() => {
+          setRevoked(null);
+          outcome.current?.focus(); // the button that opened it goes with the key
+        }}
+        onRevoked={(key) => {
+          setRevoked(null);
+          setEnded(key);
+        }}
+      />
       <SecretDialog made={made} onClose={() => setMade(null)} />
     </Page>
   );
@@ -73,7 +101,7 @@ function useLead(keys: readonly Key[] | undefined): string | undefined {
   const { t } = useTranslation();
   if (keys === undefined) return undefined;
   const active = keys.filter((key) => key.state === 'active');
-  if (active.length === 0) return t('keys.lead.none');
+  if (active.length === 0) return t(keys.length === 0 ? 'keys.lead.none' : 'keys.lead.inactive');
   const sentence = t('keys.lead.active', { count: active.length });
   const soon = active.filter(
     ({ expires_at }) => expires_at && Date.parse(expires_at) - Date.now() < SOON_MILLISECONDS,

@@ -9,17 +9,33 @@ import styles from './keys.module.css';
 import { type Key, useRevokeKey } from './use-keys';
 
 /** The question before a key is revoked; it names the client, so that none is taken for another. */
-export function RevokeDialog({ subject, onClose }: { subject: Key | null; onClose: () => void }) {
+export function RevokeDialog({
+  subject,
+  onClose,
+  onRevoked,
+}: {
+  subject: Key | null;
+  onClose: () => void;
+  onRevoked: (key: Key) => void;
+}) {
   const { t } = useTranslation();
   const title = t('keys.revoke.title', { client: subject?.client ?? '' });
   return (
     <Dialog title={title} open={subject !== null} onClose={onClose}>
-      {subject && <RevokeForm subject={subject} onClose={onClose} />}
+      {subject && <RevokeForm subject={subject} onClose={onClose} onRevoked={onRevoked} />}
     </Dialog>
   );
 }
 
-function RevokeForm({ subject, onClose }: { subject: Key; onClose: () => void }) {
+function RevokeForm({
+  subject,
+  onClose,
+  onRevoked,
+}: {
+  subject: Key;
+  onClose: () => void;
+  onRevoked: (key: Key) => void;
+}) {
   const { t } = useTranslation();
   const { caller } = useCaller();
   const revoke = useRevokeKey();
@@ -36,7 +52,7 @@ function RevokeForm({ subject, onClose }: { subject: Key; onClose: () => void })
         <Button
           look="danger"
           disabled={revoke.isPending}
-          onClick={() => revoke.mutate(subject.id, { onSuccess: onClose })}
+          onClick={() => revoke.mutate(subject.id, { onSuccess: onRevoked })}
         >
           {t('keys.revoke.submit', { client: subject.client })}
         </Button>

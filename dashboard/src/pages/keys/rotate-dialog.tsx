@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useAttemptKey } from '@/api/idempotency';
 import { Button } from '@/ui/button';
 import { Dialog } from '@/ui/dialog';
 import { SelectField } from '@/ui/field';
@@ -41,6 +42,7 @@ function RotateForm({
 }) {
   const { t } = useTranslation();
   const rotate = useRotateKey();
+  const attempt = useAttemptKey();
   const [grace, setGrace] = useState<Grace>('day');
   return (
     <div className={styles.form}>
@@ -59,9 +61,11 @@ function RotateForm({
         <Button
           look="primary"
           disabled={rotate.isPending}
-          onClick={() =>
-            rotate.mutate({ id: subject.id, graceSeconds: GRACES[grace] }, { onSuccess: onRotated })
-          }
+          onClick={() => {
+            const rotation = { id: subject.id, graceSeconds: GRACES[grace] };
+            const idempotencyKey = attempt.keyOf(rotation);
+            rotate.mutate({ ...rotation, idempotencyKey }, { onSuccess: onRotated });
+          }}
         >
           {t('keys.rotate.submit')}
         </Button>

@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, content, type Schemas } from '@/api/client';
 
+export type KeysOfServer = Schemas['KeysAnswer'];
 export type Key = Schemas['KeyAnswer'];
 export type NewKey = Schemas['NewKeyAnswer'];
 export type KeyRequest = Schemas['KeyRequest'];
@@ -12,8 +13,7 @@ const ENTRIES_OF_PAGE = 50;
 export function useKeys() {
   return useQuery({
     queryKey: ['admin', 'keys'],
-    queryFn: async ({ signal }) =>
-      (await content<Schemas['KeysAnswer']>(api.GET('/admin/keys', { signal }))).keys,
+    queryFn: ({ signal }) => content<KeysOfServer>(api.GET('/admin/keys', { signal })),
   });
 }
 
@@ -39,7 +39,7 @@ function useChange<Input, Output>(change: (input: Input) => Promise<Output>) {
   });
 }
 
-/** Creation of a key; a repetition with the same idempotency key creates no second one. */
+/** Creation of a key; its repetition with the same idempotency key creates no second one. */
 export function useCreateKey() {
   return useChange(({ body, idempotencyKey }: { body: KeyRequest; idempotencyKey: string }) => {
     const header = { 'Idempotency-Key': idempotencyKey };
@@ -47,11 +47,17 @@ export function useCreateKey() {
   });
 }
 
+export interface Rotation {
+  id: string;
+  graceSeconds: number;
+}
+
+/** Rotation of a key; its repetition with the same idempotency key makes no second successor. */
 export function useRotateKey() {
-  return useChange(({ id, graceSeconds }: { id: string; graceSeconds: number }) =>
+  return useChange(({ id, graceSeconds, idempotencyKey }: Rotation & { idempotencyKey: string }) =>
     content<NewKey>(
       api.POST('/admin/keys/{id}/rotate', {
-        params: { path: { id } },
+        params: { path: { id }, header: { 'Idempotency-Key': idempotencyKey } },
         body: { grace_seconds: graceSeconds },
       }),
     ),

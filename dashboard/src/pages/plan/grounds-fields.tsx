@@ -1,7 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import type { OverrideReason } from '@/api/overrides';
 import { Field, SelectField, TextField } from '@/ui/field';
-import type { Grounds } from './use-override-form';
+import type { Grounds } from './use-grounds';
 
 const REASONS: readonly OverrideReason[] = [
   'promotion',

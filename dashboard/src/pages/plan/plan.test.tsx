@@ -1,4 +1,4 @@
-import { fireEvent, screen, waitFor, within } from '@testing-library/react';
+import { cleanup, fireEvent, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -203,6 +203,31 @@ describe('saving', () => {
     await userEvent.click(screen.getByRole('button', { name: 'Undo' }));
     expect(await screen.findByText(/this no longer counts/)).toBeVisible();
     expect(withdrawn).toEqual(['8']);
+  });
+
+  test('keeps reason and note of a draft when the page is loaded again, until it is saved', async () => {
+    play();
+    renderAt(`${ADDRESS}&op=add&value=5`, <Plan />);
+    await userEvent.selectOptions(await screen.findByRole('combobox', { name: /Reason/ }), 'Event');
+    await userEvent.type(screen.getByRole('textbox', { name: /Note/ }), 'Street party');
+    cleanup();
+    renderAt(`${ADDRESS}&op=add&value=5`, <Plan />);
+    expect(await screen.findByRole('textbox', { name: /Note/ })).toHaveValue('Street party');
+    expect(screen.getByRole('combobox', { name: /Reason/ })).toHaveValue('event');
+    await save();
+    await screen.findByText(/200 units became/);
+    cleanup();
+    renderAt(ADDRESS, <Plan />);
+    expect(await screen.findByRole('textbox', { name: /Note/ })).toHaveValue('');
+  });
+
+  test('does not warn of the override that was just saved', async () => {
+    play({ changes: { warnings: [{ code: 'overlap', detail: 'Override 8 of store:1.' }] } });
+    renderAt(`${ADDRESS}&op=add&value=5`, <Plan />);
+    expect(await screen.findByText('Before you save')).toBeVisible();
+    await save();
+    await screen.findByText(/200 units became/);
+    expect(screen.queryByText('Before you save')).toBeNull();
   });
 
   test('counts to the end of the day that is chosen', async () => {

@@ -26,8 +26,8 @@ export function Preview({
 }) {
   const { t } = useTranslation();
   const stats = useStats(preview, written);
-  // without a value nothing can be said of its size
-  const warnings = preview.warnings.filter((each) => written || each.code === 'overlap');
+  // without a value there is nothing to warn of: what was just saved would be taken for another's
+  const warnings = written ? preview.warnings : [];
   return (
     <>
       <div aria-busy={!settled} className={settled ? undefined : styles.stale}>

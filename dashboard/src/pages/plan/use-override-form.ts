@@ -1,8 +1,6 @@
-import { useRef, useState } from 'react';
-import { newIdempotencyKey } from '@/api/idempotency';
+import { useAttemptKey } from '@/api/idempotency';
 import {
   type NewOverride,
-  type OverrideReason,
   type OverrideRequest,
   useMakeOverride,
   useOverridePreview,
@@ -11,41 +9,16 @@ import type { Meta } from '@/api/queries';
 import { endOfDay } from '@/format/dates';
 import { useDebounced } from './use-debounced';
 import { isFaulty, previewRequest, useDraft, useFaults } from './use-draft';
+import { useGrounds } from './use-grounds';
 
 /** Time without a keypress after which the preview is asked for. */
 const PAUSE_MILLISECONDS = 400;
-
-/** Why an override is made, and until when it counts. */
-export interface Grounds {
-  reason: OverrideReason;
-  note: string;
-  /** Last day on which it counts, in the reader's own time; empty for no end. */
-  until: string;
-}
-
-const NO_GROUNDS: Grounds = { reason: 'other', note: '', until: '' };
-
-/** Return a key for each request: the same for the same one, so that it is not made twice. */
-function useAttemptKey(): { keyOf: (body: OverrideRequest) => string; forget: () => void } {
-  const last = useRef<{ body: string; key: string } | null>(null);
-  return {
-    keyOf: (body) => {
-      const written = JSON.stringify(body);
-      if (last.current?.body !== written)
-        last.current = { body: written, key: newIdempotencyKey() };
-      return last.current.key;
-    },
-    forget: () => {
-      last.current = null;
-    },
-  };
-}
 
 /** The override that is being written, its preview as it is typed, and its making. */
 export function useOverrideForm(meta: Meta, onMade: (made: NewOverride) => void) {
   const state = useDraft(meta);
   const faults = useFaults(meta, state.draft);
-  const [grounds, setGrounds] = useState(NO_GROUNDS);
+  const { grounds, setGrounds, forget: forgetGrounds } = useGrounds();
   // as a text: it is compared by what it says
   const wanted = isFaulty(faults) ? null : JSON.stringify(previewRequest(state.draft));
   const asked = useDebounced(wanted, PAUSE_MILLISECONDS);
@@ -72,7 +45,7 @@ export function useOverrideForm(meta: Meta, onMade: (made: NewOverride) => void)
         onSuccess: (made) => {
           attempt.forget();
           state.setValue(null);
-          setGrounds(NO_GROUNDS);
+          forgetGrounds();
           onMade(made);
         },
       },

@@ -181,17 +181,54 @@ describe('accuracy', () => {
     expect(await screen.findByText(/No accuracy was measured/)).toBeInTheDocument();
   });
 
-  it('lists the hardest series, each with its forecast as of then', async () => {
+  it('lists the series with most units wrong, each with its forecast as of then', async () => {
     renderAt('/quality', <QualityPage />);
     const link = await screen.findByRole('link', { name: 'Store 1 · BOOKS' });
     expect(link).toHaveAttribute(
       'href',
       '/forecasts?node=store%3A1%2Ffamily%3ABOOKS&asOf=2024-06-02&horizon=28',
     );
-    expect(cellsOf(link.closest('tr'))).toEqual(['40%', '50%', '+30%', '50', '65', '20']);
-    expect(cellsOf(screen.getByText('Store 2 · BOOKS').closest('tr'))[0]).toBe('–');
+    expect(cellsOf(link.closest('tr'))).toEqual(['20', '40%', ' 50%', '+30%', '50', '65']);
+    expect(cellsOf(screen.getByText('Store 2 · BOOKS').closest('tr'))[1]).toBe('–');
     expect(screen.getByText(/trained on these days too/)).toBeInTheDocument();
-    expect(asked).toEqual(['level=bottom&order=hard&limit=20']);
+    expect(screen.getByText(/better than the same weekday last week for all/)).toBeVisible();
+    expect(asked).toEqual(['level=bottom&order=units&limit=20']);
+  });
+
+  it('marks the series for which the rule of last week would have been better', async () => {
+    const listed = seriesAnswer('bottom', 'units', true);
+    const [first, second] = listed.series;
+    const beaten = { ...first, baselines: { seasonal_naive: 0.1 } };
+    server.use(
+      http.get('*/accuracy/series', () =>
+        HttpResponse.json({ ...listed, series: [beaten, second] }),
+      ),
+    );
+    renderAt('/quality', <QualityPage />);
+    const link = await screen.findByRole('link', { name: 'Store 1 · BOOKS' });
+    expect(cellsOf(link.closest('tr'))[2]).toBe('better 10%');
+    expect(screen.getByText(/For 1 of the 2 shown, the same weekday last week/)).toBeVisible();
+  });
+
+  it('shows the rest of the list on request', async () => {
+    server.use(
+      http.get('*/accuracy/series', ({ request }) => {
+        const query = new URL(request.url).searchParams;
+        asked.push(query.toString());
+        const answer = seriesAnswer('bottom', 'units', true);
+        const at = Number(query.get('offset') ?? 0);
+        const series = answer.series.map((each, index) => ({
+          ...each,
+          node: `store:${at + index}/family:BOOKS`,
+        }));
+        return HttpResponse.json({ ...answer, series });
+      }),
+    );
+    renderAt('/quality', <QualityPage />);
+    await userEvent.click(await screen.findByRole('button', { name: 'Show more' }));
+    expect(await screen.findByRole('link', { name: 'Store 3 · BOOKS' })).toBeVisible();
+    expect(asked.at(-1)).toBe('level=bottom&order=units&limit=200&offset=2');
+    expect(screen.queryByRole('button', { name: 'Show more' })).toBeNull();
   });
 
   it('lists another level in another order', async () => {

@@ -6,13 +6,13 @@ import { useFormat } from '@/format/use-format';
 import { classes } from '@/ui/classes';
 import { Skeleton } from '@/ui/layout';
 import { ProblemNotice } from '@/ui/problem-notice';
-import ui from '@/ui/ui.module.css';
 import { linkTo } from '@/url/links';
-import { addsUp, type NodeRow, type Row, type SumRow } from './drilldown-rows';
+import { EXTRA, FIGURE } from './drilldown-head';
+import { addsUp, changeOf, type NodeRow, type Row, type SumRow } from './drilldown-rows';
 import styles from './tree.module.css';
 import type { TreeView } from './use-branches';
 
-const COLUMNS = 7;
+const COLUMNS = 8;
 /** Shares by which a change counts as clear, and as strong. */
 const CLEAR = 0.05;
 const STRONG = 0.15;
@@ -50,7 +50,7 @@ export function DrilldownRow(props: RowProps<Row>) {
 
 function NodeOfTree({ row, index, measure, label, view, setOpen }: RowProps<NodeRow>) {
   const { t } = useTranslation();
-  const { units, share } = useFormat();
+  const { units, share, change } = useFormat();
   const { node, parent, depth, open } = row;
   const name = label(node, parent);
   const interval = node.intervals[0];
@@ -83,21 +83,7 @@ function NodeOfTree({ row, index, measure, label, view, setOpen }: RowProps<Node
           )}
         </div>
       </th>
-      <td className={ui.number}>{units(node.prediction)}</td>
-      <ChangeCell change={node.trend} />
-      <td className={ui.number}>{units(node.previous)}</td>
-      <td className={ui.number}>
-        {share(part)}
-        {part !== null && (
-          <span className={styles.bar} aria-hidden="true">
-            <span style={{ width: `${Math.min(100, part * 100)}%` }} />
-          </span>
-        )}
-      </td>
-      <td className={ui.number}>
-        {interval ? `${units(interval.lower)} – ${units(interval.upper)}` : '–'}
-      </td>
-      <td>
+      <td className={styles.ways}>
         <span className={styles.links}>
           <Link
             href={linkTo('forecast', { ...query, horizon: view.horizon })}
@@ -110,6 +96,21 @@ function NodeOfTree({ row, index, measure, label, view, setOpen }: RowProps<Node
           </Link>
         </span>
       </td>
+      <td className={FIGURE}>{units(node.prediction)}</td>
+      <ChangeCell change={node.trend} />
+      <td className={FIGURE}>{change(changeOf(node))}</td>
+      <td className={EXTRA}>{units(node.previous)}</td>
+      <td className={EXTRA}>
+        {share(part)}
+        {part !== null && (
+          <span className={styles.bar} aria-hidden="true">
+            <span style={{ width: `${Math.min(100, part * 100)}%` }} />
+          </span>
+        )}
+      </td>
+      <td className={EXTRA}>
+        {interval ? `${units(interval.lower)} – ${units(interval.upper)}` : '–'}
+      </td>
     </tr>
   );
 }
@@ -120,7 +121,7 @@ function ChangeCell({ change }: { change: number | null }) {
   const size = Math.abs(change ?? 0);
   const up = (change ?? 0) > 0;
   return (
-    <td className={ui.number}>
+    <td className={FIGURE}>
       <span
         className={classes(
           styles.change,
@@ -141,7 +142,7 @@ function ChangeCell({ change }: { change: number | null }) {
 
 function SumOfNodes({ row, index, measure, label }: RowProps<SumRow>) {
   const { t } = useTranslation();
-  const { units, share, shareChange } = useFormat();
+  const { units, share, shareChange, change } = useFormat();
   const { parent, depth, count, shown } = row;
   const equal = addsUp(row.units, parent.prediction);
   const name = label(parent, null);
@@ -155,18 +156,21 @@ function SumOfNodes({ row, index, measure, label }: RowProps<SumRow>) {
           </span>
         </div>
       </th>
-      <td className={ui.number}>{units(row.units)}</td>
-      <td className={ui.number}>
+      <td className={styles.ways} />
+      <td className={FIGURE}>{units(row.units)}</td>
+      <td className={FIGURE}>
         <span className={styles.change}>
           {shareChange(row.previous ? row.units / row.previous - 1 : null)}
         </span>
       </td>
-      <td className={ui.number}>{units(row.previous)}</td>
-      <td className={ui.number}>
+      <td className={FIGURE}>
+        {change(changeOf({ prediction: row.units, previous: row.previous }))}
+      </td>
+      <td className={EXTRA}>{units(row.previous)}</td>
+      <td className={EXTRA}>
         {share(parent.prediction > 0 ? row.units / parent.prediction : null)}
       </td>
-      <td className={ui.number}>–</td>
-      <td />
+      <td className={EXTRA}>–</td>
     </tr>
   );
 }

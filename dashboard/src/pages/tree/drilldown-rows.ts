@@ -1,6 +1,6 @@
 import type { TreeNode } from '@/api/queries';
 
-export type SortKey = 'name' | 'forecast' | 'change';
+export type SortKey = 'name' | 'forecast' | 'change' | 'units';
 
 export interface Sort {
   by: SortKey;
@@ -59,6 +59,14 @@ function sumOrNull(values: readonly (number | null)[]): number | null {
     : values.reduce<number>((sum, each) => sum + (each as number), 0);
 }
 
+/** Return by how many units a forecast is above what was sold before; null where not known. */
+export function changeOf({
+  prediction,
+  previous,
+}: Pick<TreeNode, 'prediction' | 'previous'>): number | null {
+  return previous === null ? null : prediction - previous;
+}
+
 /** Return whether two sums are the same but for the rounding of floating point. */
 export function addsUp(sum: number, whole: number): boolean {
   return Math.abs(sum - whole) <= 1e-6 * Math.max(1, Math.abs(whole));
@@ -73,9 +81,9 @@ function compare(listing: Listing, parent: TreeNode): (a: TreeNode, b: TreeNode)
       return sign * names.compare(listing.label(a, parent), listing.label(b, parent));
     }
     if (by === 'forecast') return sign * (a.prediction - b.prediction);
-    if (a.trend === null || b.trend === null)
-      return Number(a.trend === null) - Number(b.trend === null);
-    return sign * (a.trend - b.trend);
+    const [first, second] = by === 'change' ? [a.trend, b.trend] : [changeOf(a), changeOf(b)];
+    if (first === null || second === null) return Number(first === null) - Number(second === null);
+    return sign * (first - second);
   };
 }
 

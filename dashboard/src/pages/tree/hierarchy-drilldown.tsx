@@ -1,12 +1,15 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useCallback, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { weeksOfBasis } from '@/api/basis';
 import { useNodeLabel } from '@/api/nodes';
 import type { Meta, TreeNode } from '@/api/queries';
+import { CheckField } from '@/ui/check-field';
 import { classes } from '@/ui/classes';
 import { Skeleton } from '@/ui/layout';
 import { ProblemNotice } from '@/ui/problem-notice';
 import ui from '@/ui/ui.module.css';
+import { list, useQueryState } from '@/url/query-state';
 import { DrilldownHead } from './drilldown-head';
 import { DrilldownRow } from './drilldown-row';
 import { rowsOf, type Sort } from './drilldown-rows';
@@ -15,6 +18,9 @@ import { type TreeView, useBranches } from './use-branches';
 import { levelOfId } from './way';
 
 const ROW_PIXELS = 44;
+/** Opened nodes in the address, the newest: an address of any length would not be passed on whole. */
+const MOST_WRITTEN = 20;
+const NONE: string[] = [];
 
 /**
  * Table of a tree of forecasts, whose nodes are opened one by one.
@@ -38,9 +44,8 @@ export function HierarchyDrilldown({
 }) {
   const { t } = useTranslation();
   const label = useOwnLabel();
-  const [opened, setOpened] = useState<ReadonlyMap<string, string>>(
-    () => new Map([[view.node, levelOfId(meta, view.node)]]),
-  );
+  const [opened, setOpened] = useOpened(meta, view.node);
+  const [all, setAll] = useState(false);
   const branches = useBranches(meta, view, opened);
   const root = branches.get(view.node);
   const [top, setTop] = useState<TreeNode>(); // it stays when its row is closed
@@ -71,38 +76,66 @@ export function HierarchyDrilldown({
   }
   if (top === undefined) return <Skeleton />;
   return (
-    <section
-      ref={scroller}
-      className={classes(ui.scroller, styles.scroller)}
-      tabIndex={0}
-      aria-label={`${t('tree.title')}. ${t('table.scroll')}`}
-    >
-      <table className={classes(ui.table, styles.table)} aria-rowcount={rows.length + 1}>
-        <caption className="visually-hidden">{t('tree.title')}</caption>
-        <DrilldownHead sort={sort} onSort={onSort} />
-        <tbody>
-          {before > 0 && <tr aria-hidden="true" style={{ height: before }} />}
-          {seen.map(({ index }) => {
-            const row = rows[index];
-            return (
-              row && (
-                <DrilldownRow
-                  key={row.kind === 'node' ? row.node.id : `${row.kind}-${row.parent.id}`}
-                  row={row}
-                  index={index}
-                  measure={virtual.measureElement}
-                  label={label}
-                  view={view}
-                  setOpen={setOpen}
-                />
-              )
-            );
-          })}
-          {after > 0 && <tr aria-hidden="true" style={{ height: after }} />}
-        </tbody>
-      </table>
-    </section>
+    <>
+      <div className={classes(styles.narrow, 'no-print')}>
+        <CheckField label={t('tree.all')} checked={all} onChange={setAll} />
+      </div>
+      <section
+        ref={scroller}
+        className={classes(ui.scroller, styles.scroller)}
+        tabIndex={0}
+        aria-label={`${t('tree.title')}. ${t('table.scroll')}`}
+      >
+        <table
+          className={classes(ui.table, styles.table, all && styles.all)}
+          aria-rowcount={rows.length + 1}
+        >
+          <caption className="visually-hidden">{t('tree.title')}</caption>
+          <DrilldownHead
+            sort={sort}
+            onSort={onSort}
+            weeks={weeksOfBasis(meta, view.against, view.horizon)}
+          />
+          <tbody>
+            {before > 0 && <tr aria-hidden="true" style={{ height: before }} />}
+            {seen.map(({ index }) => {
+              const row = rows[index];
+              return (
+                row && (
+                  <DrilldownRow
+                    key={row.kind === 'node' ? row.node.id : `${row.kind}-${row.parent.id}`}
+                    row={row}
+                    index={index}
+                    measure={virtual.measureElement}
+                    label={label}
+                    view={view}
+                    setOpen={setOpen}
+                  />
+                )
+              );
+            })}
+            {after > 0 && <tr aria-hidden="true" style={{ height: after }} />}
+          </tbody>
+        </table>
+      </section>
+    </>
   );
+}
+
+/**
+ * The nodes that are open, with their levels; the address has them below the root, so that who
+ * loads the page again or gets its address sees the same rows.
+ */
+function useOpened(meta: Meta, root: string) {
+  const [written, setWritten] = useQueryState('open', list, NONE);
+  const [opened, setOpened] = useState<ReadonlyMap<string, string>>(
+    () => new Map([root, ...written.slice(0, MOST_WRITTEN)].map((id) => [id, levelOfId(meta, id)])),
+  );
+  function change(next: ReadonlyMap<string, string>): void {
+    setOpened(next);
+    setWritten([...next.keys()].filter((id) => id !== root).slice(-MOST_WRITTEN));
+  }
+  return [opened, change] as const;
 }
 
 /** Return the label of a node without the parts that the node above it has too. */

@@ -1,4 +1,4 @@
-import { screen, waitFor, within } from '@testing-library/react';
+import { cleanup, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -57,8 +57,8 @@ describe('hierarchy', () => {
     await open('Store 2');
     expect(names()).toEqual(['▾Everything', '▸Store 2', '▸Store 1', 'Sum of 2 = Everything']);
     const sum = rows().at(-1) as string[];
-    expect(sum.slice(1, 5)).toEqual(['400', '+5.3%', '380', '100%']);
-    expect(rows()[1]?.slice(1, 6)).toEqual(['300', '+3.4%', '290', '75%', '270 – 330']);
+    expect(sum.slice(2, 7)).toEqual(['400', '+5.3%', '+20', '380', '100%']);
+    expect(rows()[1]?.slice(2)).toEqual(['300', '+3.4%', '+10', '290', '75%', '270 – 330']);
   });
 
   it('says so where the parts do not make the whole', async () => {
@@ -70,8 +70,24 @@ describe('hierarchy', () => {
   it('answers in a sentence how much it is, how it changes and where most', async () => {
     renderAt('/tree', <TreePage />);
     expect(await screen.findByText(/: 400 units\. \+5\.3% against/)).toHaveTextContent(
-      /Largest change: Store 1, \+10 units/,
+      /against the same weekdays 52 weeks earlier .* Largest change: Store 1, \+10 units/,
     );
+  });
+
+  it('compares with as few weeks before as the horizon has, and says so', async () => {
+    renderAt('/tree?horizon=30', <TreePage />);
+    await userEvent.click(await screen.findByLabelText('5 weeks before'));
+    expect(await screen.findByText(/the same weekdays 5 weeks earlier/)).toBeVisible();
+    expect(screen.getByRole('columnheader', { name: /Sold 5 weeks earlier/ })).toBeVisible();
+    expect(window.location.search).toContain('against=period');
+    expect(asked.at(-1)).not.toContain('previous=');
+  });
+
+  it('says so where what was sold before is not known', async () => {
+    const unknown = { ...treeNode('total', 400, STORES), previous: null, trend: null };
+    answer({ total: unknown });
+    renderAt('/tree?against=period', <TreePage />);
+    expect(await screen.findByText(/What was sold 5 weeks earlier is not known/)).toBeVisible();
   });
 
   it('loads what is below a node when it is opened', async () => {
@@ -96,6 +112,7 @@ describe('hierarchy', () => {
       horizon: '7',
       depth: '1',
       intervals: '80',
+      previous: 'year',
     });
   });
 
@@ -119,15 +136,35 @@ describe('hierarchy', () => {
       'ascending',
     );
     expect(window.location.search).toBe('?sort=name');
-    await userEvent.click(screen.getByRole('button', { name: /^Change/ }));
+    await userEvent.click(screen.getByRole('button', { name: /^Change vs/ }));
     expect(names()[1]).toBe('▸Store 1'); // 10 more than 90, against 10 more than 290
+  });
+
+  it('puts first what grows or falls most by units', async () => {
+    const fallen = { ...treeNode('store:3', 50), previous: 100, trend: -0.5 };
+    answer({ total: treeNode('total', 450, [...STORES, fallen]) });
+    renderAt('/tree?sort=units', <TreePage />);
+    await open('Store 3');
+    expect(names()[1]).toBe('▸Store 3');
+    await userEvent.selectOptions(screen.getByLabelText('Order'), 'Grows most, in units');
+    expect(names()[3]).toBe('▸Store 3');
+    expect(window.location.search).toBe('?sort=-units');
+  });
+
+  it('writes what is opened to the address, and opens it again from there', async () => {
+    renderAt('/tree', <TreePage />);
+    await userEvent.click(await open('Store 2'));
+    expect(new URLSearchParams(window.location.search).get('open')).toBe('store:2');
+    cleanup();
+    renderAt(`/tree${window.location.search}`, <TreePage />);
+    expect(await screen.findByText('DAIRY')).toBeInTheDocument();
   });
 
   it('keeps what matches a search, and sums all of it', async () => {
     renderAt('/tree?find=store+1', <TreePage />);
     await open('Store 1');
     expect(names()).toEqual(['▾Everything', '▸Store 1', 'Sum of 2 = Everything (1 shown)']);
-    expect(rows().at(-1)?.[1]).toBe('400');
+    expect(rows().at(-1)?.[2]).toBe('400');
   });
 
   it('puts only the rows that are seen into the page', async () => {
@@ -153,11 +190,14 @@ describe('hierarchy', () => {
   });
 
   it('divides by another level, and begins with the total where the root is not on that way', async () => {
-    renderAt('/tree?node=store:2', <TreePage />);
+    renderAt('/tree?node=store:2&open=store:1', <TreePage />);
     await screen.findByText('DAIRY');
     await userEvent.selectOptions(screen.getByLabelText('Divided by'), 'Family');
     await waitFor(() => expect(asked.at(-1)).toContain('by=family'));
-    expect(new URLSearchParams(window.location.search).get('node')).toBe('total');
+    expect(Object.fromEntries(new URLSearchParams(window.location.search))).toEqual({
+      node: 'total',
+      by: 'family',
+    });
   });
 
   it('leads to the forecast of a row', async () => {

@@ -1,26 +1,39 @@
 import { useDeferredValue } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useBasis, weeksOfBasis } from '@/api/basis';
 import { useNodeLabel } from '@/api/nodes';
 import { type Hierarchy, type Meta, useTree } from '@/api/queries';
 import { firstAhead, lastOfWindow, usualHorizon } from '@/api/steps';
 import { useFormat } from '@/format/use-format';
+import { BasisChoice } from '@/ui/basis-choice';
 import { DayField } from '@/ui/day-field';
-import { TextField } from '@/ui/field';
+import { SelectField, TextField } from '@/ui/field';
 import { HorizonSelect } from '@/ui/horizon-select';
 import { Card, Page } from '@/ui/layout';
 import { MetaPage } from '@/ui/meta-page';
 import { NodePicker } from '@/ui/node-picker';
 import ui from '@/ui/ui.module.css';
-import { day, oneOf, text, useQueryState, whole } from '@/url/query-state';
-import type { Sort, SortKey } from './drilldown-rows';
+import { day, list, oneOf, text, useQueryState, whole } from '@/url/query-state';
+import { changeOf, type Sort, type SortKey } from './drilldown-rows';
 import { HierarchyDrilldown } from './hierarchy-drilldown';
 import styles from './tree.module.css';
-import { hasIntervals } from './use-branches';
+import { branchRequest, type TreeView } from './use-branches';
 import { levelOfId, levelsOfWay, wayThrough } from './way';
 import { WaySelect } from './way-select';
 
 const HORIZON = whole(1, 365);
-const SORT = oneOf('name', '-name', 'forecast', '-forecast', 'change', '-change');
+const ORDERS = [
+  '-forecast',
+  'forecast',
+  '-units',
+  'units',
+  '-change',
+  'change',
+  'name',
+  '-name',
+] as const;
+const SORT = oneOf(...ORDERS);
+const NOTHING: string[] = [];
 const TOTAL = 'total';
 
 export default function TreePage() {
@@ -38,15 +51,25 @@ function TreeOf({ meta }: { meta: Meta }) {
   const [written, setWritten] = useQueryState('sort', SORT, '-forecast');
   const [find, setFind] = useQueryState('find', text, '', 'replace');
   const deferredFind = useDeferredValue(find);
+  const [, setOpen] = useQueryState('open', list, NOTHING);
+  const first = date || firstAhead(meta);
+  const [against, setAgainst] = useBasis(meta, { first, horizon });
   const by = wayThrough(meta, wanted, node);
-  const lead = useLead(meta, { node, by, horizon, date });
+  const view = { node, by, horizon, date, against };
+  const lead = useLead(meta, view);
   const sort: Sort = {
     by: written.replace('-', '') as SortKey,
     descending: written.startsWith('-'),
   };
 
+  function changeRoot(next: string): void {
+    setNode(next);
+    setOpen(NOTHING);
+  }
+
   function changeWay(next: string): void {
     setWanted(next);
+    setOpen(NOTHING);
     const level = levelOfId(meta, node);
     // a root that the way passes by would leave nothing to show
     if (level !== TOTAL && level !== 'bottom' && !levelsOfWay(next).includes(level)) setNode(TOTAL);
@@ -59,17 +82,24 @@ function TreeOf({ meta }: { meta: Meta }) {
       controls={
         <>
           <div className={ui.grow}>
-            <NodePicker label={t('tree.root')} value={node} onChange={setNode} />
+            <NodePicker label={t('tree.root')} value={node} onChange={changeRoot} />
           </div>
           <WaySelect meta={meta} by={by} onChange={changeWay} />
           <DayField
             label={t('date.first')}
             min={meta.forecast.first as string}
             max={meta.forecast.last as string}
-            value={date || firstAhead(meta)}
+            value={first}
             onChange={setDate}
           />
           <HorizonSelect meta={meta} value={horizon} onChange={setHorizon} />
+          <BasisChoice meta={meta} horizon={horizon} value={against} onChange={setAgainst} />
+          <SelectField
+            label={t('tree.order.label')}
+            value={written}
+            choices={ORDERS.map((value) => ({ value, label: t(`tree.order.${value}`) }))}
+            onChange={setWritten}
+          />
           <TextField
             label={t('tree.find')}
             type="search"
@@ -84,7 +114,7 @@ function TreeOf({ meta }: { meta: Meta }) {
         <HierarchyDrilldown
           key={`${node} ${by}`}
           meta={meta}
-          view={{ node, by, horizon, date }}
+          view={view}
           sort={sort}
           onSort={(next) => setWritten(`${next.descending ? '-' : ''}${next.by}`)}
           find={deferredFind}
@@ -96,23 +126,12 @@ function TreeOf({ meta }: { meta: Meta }) {
 }
 
 /** Return the sentence that answers the page: how much, how it changes, and what changes most. */
-function useLead(
-  meta: Meta,
-  view: { node: string; by: string; horizon: number; date: string },
-): string | undefined {
+function useLead(meta: Meta, view: TreeView): string | undefined {
   const { t } = useTranslation();
   const { units, days, shareChange, change } = useFormat();
   const nodeLabel = useNodeLabel();
-  const { by, date, ...rest } = view;
-  const level = levelOfId(meta, view.node);
   // the same call as that of the table, so that it is made once
-  const { data } = useTree({
-    ...rest,
-    depth: 1,
-    ...(by ? { by } : {}),
-    ...(date ? { date } : {}),
-    ...(hasIntervals(meta, by, level) ? { intervals: '80' } : {}),
-  });
+  const { data } = useTree(branchRequest(meta, view, view.node, levelOfId(meta, view.node)));
   if (data === undefined) return undefined;
   const { tree } = data;
   const daysFrom = (first: string) => days(first, lastOfWindow(meta, first, data.horizon));
@@ -120,9 +139,12 @@ function useLead(
     days: daysFrom(data.date),
     units: units(tree.prediction),
   });
-  if (tree.trend === null || data.previous_date === null) return sum;
+  const count = weeksOfBasis(meta, view.against, data.horizon);
+  if (tree.previous === null || data.previous_date === null)
+    return `${sum} ${t('basis.unknown', { count })}`;
   const compared = t('tree.compared', {
     change: shareChange(tree.trend),
+    basis: t(`basis.${meta.step}`, { count }),
     days: daysFrom(data.previous_date),
   });
   const most = largestChange(data);
@@ -134,8 +156,9 @@ function useLead(
 /** Return the child whose units change most, of those that can be compared. */
 function largestChange(answer: Hierarchy): { id: string; change: number } | undefined {
   return answer.tree.children
-    .flatMap(({ id, prediction, previous }) =>
-      previous === null ? [] : [{ id, change: prediction - previous }],
-    )
+    .flatMap((each) => {
+      const change = changeOf(each);
+      return change === null ? [] : [{ id: each.id, change }];
+    })
     .toSorted((a, b) => Math.abs(b.change) - Math.abs(a.change))[0];
 }

@@ -1,5 +1,6 @@
 import { keepPreviousData, type UseQueryResult, useQueries } from '@tanstack/react-query';
-import { type Hierarchy, type Meta, treeQuery } from '@/api/queries';
+import { type Basis, queryOfBasis } from '@/api/basis';
+import { type Hierarchy, type Meta, type TreeRequest, treeQuery } from '@/api/queries';
 import type { Branch } from './drilldown-rows';
 import { levelBelow } from './way';
 
@@ -13,12 +14,32 @@ export interface TreeView {
   horizon: number;
   /** First day; empty for the day after the newest sales. */
   date: string;
+  /** Earlier sales that the forecasts are compared with. */
+  against: Basis;
 }
 
 /** Return whether a node's list is short enough for intervals, by the usual number of its nodes. */
-export function hasIntervals(meta: Meta, by: string, level: string): boolean {
+function hasIntervals(meta: Meta, by: string, level: string): boolean {
   const below = meta.levels[levelBelow(by, level)] ?? 0;
   return below / (meta.levels[level] ?? 1) <= MOST_INTERVALS;
+}
+
+/** Return the request of what is below a node. */
+export function branchRequest(
+  meta: Meta,
+  { by, horizon, date, against }: TreeView,
+  node: string,
+  level: string,
+): TreeRequest {
+  return {
+    node,
+    horizon,
+    depth: 1,
+    ...(by ? { by } : {}),
+    ...(date ? { date } : {}),
+    ...(hasIntervals(meta, by, level) ? { intervals: '80' } : {}),
+    ...queryOfBasis(against),
+  };
 }
 
 /**
@@ -31,18 +52,10 @@ export function useBranches(
   view: TreeView,
   opened: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, Branch> {
-  const { by, horizon, date } = view;
   const entries = [...opened];
   const answers = useQueries({
     queries: entries.map(([node, level]) => ({
-      ...treeQuery({
-        node,
-        horizon,
-        depth: 1,
-        ...(by ? { by } : {}),
-        ...(date ? { date } : {}),
-        ...(hasIntervals(meta, by, level) ? { intervals: '80' } : {}),
-      }),
+      ...treeQuery(branchRequest(meta, view, node, level)),
       placeholderData: keepPreviousData<Hierarchy>,
     })),
   });

@@ -2,7 +2,7 @@ import { useTranslation } from 'react-i18next';
 import { useLevelLabel } from '@/api/nodes';
 import type { Meta } from '@/api/queries';
 import { SelectField } from '@/ui/field';
-import { levelsOfWay, useNextLevels } from './way';
+import { levelsOfWay, nextLevels } from './way';
 
 /** Choice of the way down: by what the total is divided, by what its parts are, and so on. */
 export function WaySelect({
@@ -43,7 +43,7 @@ function LevelSelect({
 }) {
   const { t } = useTranslation();
   const levelLabel = useLevelLabel();
-  const offered = useNextLevels(meta, above);
+  const offered = nextLevels(meta, above);
   const levels = chosen === '' || offered.includes(chosen) ? offered : [chosen, ...offered];
   if (levels.length === 0) return null;
   const choices = levels.map((each) => ({ value: each, label: levelLabel(each) }));

@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { Meta } from '@/api/queries';
 import { metaAnswer } from '@/test/answers';
-import { divides, levelOfId, wayThrough } from './way';
+import { levelOfId, nextLevels, wayThrough } from './way';
 
+const BETWEEN = ['region', 'shop', 'department', 'region_department'];
 const LEVELS: Meta['hierarchy'] = [
-  { name: 'total', columns: [], nodes: 1 },
-  { name: 'region', columns: ['region'], nodes: 2 },
-  { name: 'shop', columns: ['shop'], nodes: 4 },
-  { name: 'department', columns: ['department'], nodes: 5 },
-  { name: 'region_department', columns: ['region', 'department'], nodes: 10 },
-  { name: 'bottom', columns: ['shop', 'department'], nodes: 20 },
+  { name: 'total', columns: [], nodes: 1, divided_by: BETWEEN },
+  { name: 'region', columns: ['region'], nodes: 2, divided_by: ['shop', 'region_department'] },
+  { name: 'shop', columns: ['shop'], nodes: 4, divided_by: [] },
+  { name: 'department', columns: ['department'], nodes: 5, divided_by: ['region_department'] },
+  { name: 'region_department', columns: ['region', 'department'], nodes: 10, divided_by: [] },
+  { name: 'bottom', columns: ['shop', 'department'], nodes: 20, divided_by: [] },
 ];
 
 const META = metaAnswer({
@@ -18,17 +19,13 @@ const META = metaAnswer({
   series: { shop: ['1', '2', '3', '4'], department: ['a', 'b', 'c', 'd', 'e'] },
 });
 
-const level = (name: string) => LEVELS.find((each) => each.name === name) as (typeof LEVELS)[0];
-
-describe('divides', () => {
+describe('nextLevels', () => {
   it.each([
-    ['region', 'region_department', true],
-    ['region', 'shop', 'maybe'],
-    ['shop', 'department', false],
-    ['department', 'shop', false],
-    ['shop', 'shop', false],
-  ])('rates %s divided by %s as %s', (above, below, expected) => {
-    expect(divides(META, level(above), level(below))).toBe(expected);
+    ['the total', [], BETWEEN],
+    ['a level', ['region'], ['shop', 'region_department']],
+    ['a level that nothing but series divide', ['region', 'shop'], []],
+  ])('offers what divides %s', (_, way, expected) => {
+    expect(nextLevels(META, way)).toEqual(expected);
   });
 });
 
