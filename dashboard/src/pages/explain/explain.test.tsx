@@ -330,6 +330,7 @@ describe('a forecast compared with another', () => {
   it('has a table whose steps add up from the reference to the forecast', async () => {
     answerCompared();
     open(`${OF_NODE}&date=2024-07-12`);
+    await openTable();
     const table = (await screen.findByText('Step')).closest('table') as HTMLTableElement;
     const sums = [...table.rows].slice(1).map((row) => row.lastChild?.textContent);
     expect(sums).toEqual(['740', '778', '', '783', '786', '785', '785']);

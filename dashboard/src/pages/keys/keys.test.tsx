@@ -63,7 +63,7 @@ describe('the list of keys', () => {
   it('shows the active ones first, and all on request', async () => {
     const user = open();
     expect(await screen.findByText('1 key is active.')).toBeVisible();
-    expect(screen.getByRole('row', { name: /replenishment/ })).toBeVisible();
+    expect(await screen.findByRole('row', { name: /replenishment/ })).toBeVisible();
     expect(screen.queryByRole('row', { name: /old/ })).toBeNull();
     await user.click(within(screen.getByRole('group', { name: 'State' })).getByLabelText('All'));
     expect(screen.getByRole('row', { name: /old/ })).toHaveTextContent('Revoked');

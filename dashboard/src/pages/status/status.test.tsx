@@ -51,7 +51,7 @@ describe('the status', () => {
     expect(
       await screen.findByText('Everything works. Sales are known through Jun 30, 2024.'),
     ).toBeVisible();
-    expect(screen.getByText('2 days behind')).toBeVisible();
+    expect(await screen.findByText('2 days behind')).toBeVisible();
     expect(screen.getByText(BASIS.model_version)).toBeVisible();
   });
 
@@ -68,7 +68,7 @@ describe('the status', () => {
     renderAt('/status', <Status />);
     expect(await screen.findByText(/but 2 things are wrong/)).toBeVisible();
     expect(
-      screen.getByText('Limits and shared answers are kept by each worker for itself'),
+      await screen.findByText('Limits and shared answers are kept by each worker for itself'),
     ).toBeVisible();
     expect(screen.getByText('Redis is away.')).toBeVisible();
     expect(screen.getByText('Another part: brand_new')).toBeVisible();
