@@ -160,6 +160,7 @@ class Client:
     overrides = _blocking(_overrides.overrides)
     predict = _blocking(_operations.predict)
     whatif = _blocking(_operations.whatif)
+    year_before = _blocking(_operations.year_before)
     withdraw_override = _blocking(_overrides.withdraw_override)
 
 
@@ -244,4 +245,5 @@ class AsyncClient:
     overrides = _awaited(_overrides.overrides)
     predict = _awaited(_operations.predict)
     whatif = _awaited(_operations.whatif)
+    year_before = _awaited(_operations.year_before)
     withdraw_override = _awaited(_overrides.withdraw_override)

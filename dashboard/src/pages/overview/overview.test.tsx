@@ -19,6 +19,7 @@ const DAIRY: ExceptionEntry = {
   reference: 1200,
   change: 0.25,
   units: 300,
+  comparable: { forecast: 1500, reference: 1200, units: 300, change: 0.25 },
   in_sample: false,
   detail: 'The same as a sentence.',
 };
