@@ -1,5 +1,5 @@
 import { classes } from '@/ui/classes';
-import type { ChartTone } from './time-chart';
+import type { ChartTone } from './chart-types';
 import styles from './time-chart.module.css';
 
 /** A piece of a line or band as the chart draws it, beside its name. */
