@@ -258,7 +258,7 @@ def find_recent(outlook: Outlook) -> list[Deviation]:
 
 
 def find_new_series(outlook: Outlook) -> list[Deviation]:
-    """List nodes that are announced or have begun to sell, with what they sold so far.
+    """List nodes that are announced or have started to sell, with what they sold so far.
 
     The reference is what they sold in as many days before the forecast as it has. Of a new node,
     such as a store, the new nodes within it are left out.
@@ -266,10 +266,10 @@ def find_new_series(outlook: Outlook) -> list[Deviation]:
     snapshot, rows = outlook.snapshot, outlook.rows
     first = snapshot.first_sale[rows]
     forecast = outlook.mean[rows].sum(axis=1)
-    begun = first < snapshot.n_days
-    recent = begun & (first > snapshot.n_days - outlook.recent)
+    started = first < snapshot.n_days
+    recent = started & (first > snapshot.n_days - outlook.recent)
     start = snapshot.n_days - snapshot.step.year
-    young = begun & (first > start) & (start >= 0) & (forecast >= outlook.least_units)
+    young = started & (first > start) & (start >= 0) & (forecast >= outlook.least_units)
     listed = (recent | young | snapshot.announced[rows]) & (forecast > 0)
     sold = np.nansum(snapshot.sales[:, -outlook.steps :], axis=1)
     return [
