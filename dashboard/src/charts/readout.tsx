@@ -11,24 +11,38 @@ interface Values {
   show: (value: number) => string;
 }
 
-/** Return the values of a date with their names, as they are read. */
-export function readingsOf({ date, lines, bands, show }: Values) {
-  return [
-    ...lines
-      .filter((each) => each.values.has(date))
-      .map((each) => ({
-        key: each.id,
-        swatch: <Swatch tone={each.tone} dashed={each.dashed} />,
-        text: `${each.label} ${show(each.values.get(date) as number)}`,
-      })),
-    ...bands
-      .filter((each) => each.lower.has(date))
-      .map((each) => ({
-        key: each.id,
-        swatch: <Swatch tone={each.tone} area />,
-        text: `${each.label} ${show(each.lower.get(date) as number)} – ${show(each.upper.get(date) as number)}`,
-      })),
+/** Return how many bands of its tone lie where a band does: each is drawn upon the wider ones. */
+export function layersOf(bands: readonly BandOfChart[], at: number): number {
+  return bands.slice(0, at + 1).filter((each) => each.tone === bands[at]?.tone).length;
+}
+
+/** Return what a chart shows, each with its value on a date, or null where it has none. */
+function entriesOf({ date, lines, bands, show }: Values) {
+  const [units, bound] = [
+    (value: number | undefined) => (value === undefined ? null : show(value)),
+    (of: ReadonlyMap<string, number>) => show(of.get(date) as number),
   ];
+  return [
+    ...lines.map(({ id, label, tone, dashed, values }) => ({
+      id,
+      label,
+      swatch: <Swatch tone={tone} dashed={dashed} />,
+      value: units(values.get(date)),
+    })),
+    ...bands.map(({ id, label, tone, lower, upper }, at) => ({
+      id,
+      label,
+      swatch: <Swatch tone={tone} layers={layersOf(bands, at)} />,
+      value: lower.has(date) ? `${bound(lower)} – ${bound(upper)}` : null,
+    })),
+  ];
+}
+
+/** Return the values of a date with their names, as they are read. */
+export function readingsOf(values: Values): string[] {
+  return entriesOf(values)
+    .filter(({ value }) => value !== null)
+    .map(({ label, value }) => `${label} ${value}`);
 }
 
 /** The legend of a chart, with the values at its cursor. */
@@ -37,10 +51,10 @@ export function Readout(values: Values) {
   return (
     <div className={styles.readout} aria-hidden="true">
       <strong>{weekday(values.date)}</strong>
-      {readingsOf(values).map((entry) => (
-        <span key={entry.key} className={styles.entry}>
-          {entry.swatch}
-          {entry.text}
+      {entriesOf(values).map(({ id, label, swatch, value }) => (
+        <span key={id} className={styles.entry}>
+          {swatch}
+          {`${label} ${value ?? '–'}`}
         </span>
       ))}
     </div>

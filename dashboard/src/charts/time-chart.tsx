@@ -74,7 +74,7 @@ export function TimeChart({
   const at = kept >= 0 ? kept : Math.min(fallback, dates.length - 1);
   const date = dates[at] as string;
   const values = { date, lines, bands, show };
-  const read = readingsOf(values).map((entry) => entry.text);
+  const read = readingsOf(values);
 
   return (
     <figure ref={figure} className={styles.chart} aria-labelledby={`${id}-title`}>

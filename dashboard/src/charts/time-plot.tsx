@@ -5,7 +5,11 @@ import { classes } from '@/ui/classes';
 import { dayTicks, MARGIN, nearestDate, type TimeScale, type ValueScale } from './chart-scales';
 import type { BandOfChart, LineOfChart } from './chart-types';
 import { EndNames } from './end-names';
+import { layersOf } from './readout';
 import styles from './time-chart.module.css';
+
+/** Half of the width of a bar, in pixels. */
+const BAR = 5;
 
 interface PlotProps {
   dates: readonly string[];
@@ -52,11 +56,12 @@ export function TimePlot({
       onPointerDown={(event) => chooseNearest(event.clientX, event.currentTarget)}
     >
       <Axes x={x} y={y} width={width} height={height} format={format} />
-      {bands.map((band) => (
+      {bands.map((band, at) => (
         <path
           key={band.id}
           className={classes(styles.band, styles[`tone-${band.tone}`])}
           data-label={band.label}
+          data-layers={layersOf(bands, at)}
           d={areaOf(band, plot)}
         />
       ))}
@@ -74,6 +79,19 @@ export function TimePlot({
           data-label={each.label}
           d={pathOf(each, plot)}
         />
+      ))}
+      {lines.map((each) => (
+        <g key={each.id} className={styles[`tone-${each.tone}`]}>
+          {aloneOf(dates, each.values).map((of) => (
+            <circle
+              key={of}
+              className={styles.dot}
+              cx={x(timeOf(of))}
+              cy={y(each.values.get(of) as number)}
+              r={4}
+            />
+          ))}
+        </g>
       ))}
       {named && <EndNames lines={lines} dates={dates} x={x} y={y} />}
       <g data-screen-only>
@@ -149,13 +167,24 @@ function Upright({
   return <line className={className} x1={at} x2={at} y1={MARGIN.top} y2={height - MARGIN.bottom} />;
 }
 
-function areaOf({ lower, upper }: BandOfChart, { dates, x, y }: PlotProps): string | undefined {
+/** Return the dates that have a value while those beside them have none: no line joins them. */
+function aloneOf(dates: readonly string[], values: ReadonlyMap<string, number>): string[] {
+  const has = (at: number) => values.has(dates[at] ?? '');
+  return dates.filter((_, at) => has(at) && !has(at - 1) && !has(at + 1));
+}
+
+/** Return the outline of a band; of a date alone, which has no width, a bar. */
+function areaOf({ lower, upper }: BandOfChart, { dates, x, y }: PlotProps): string {
   const draw = area<string>()
     .defined((each) => lower.has(each))
     .x((each) => x(timeOf(each)))
     .y0((each) => y(lower.get(each) as number))
     .y1((each) => y(upper.get(each) as number));
-  return draw(dates as string[]) ?? undefined;
+  const bars = aloneOf(dates, lower).map((each) => {
+    const [at, low, high] = [x(timeOf(each)), lower.get(each), upper.get(each)];
+    return `M${at - BAR} ${y(low as number)}H${at + BAR}V${y(high as number)}H${at - BAR}Z`;
+  });
+  return `${draw(dates as string[]) ?? ''}${bars.join('')}`;
 }
 
 function pathOf({ values }: LineOfChart, { dates, x, y }: PlotProps): string | undefined {
