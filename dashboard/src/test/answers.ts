@@ -254,17 +254,23 @@ export const FORECAST_API = [
   http.post('*/historical', async ({ request }) =>
     HttpResponse.json(historyAnswer((await request.json()) as Schemas['HistoricalRequest'])),
   ),
+  http.get('*/accuracy', () =>
+    HttpResponse.json({ source: 'calibration', groups: [], model_version: MODEL.model_version }),
+  ),
   http.get('*/year-before', ({ request }) => {
     const horizon = Number(new URL(request.url).searchParams.get('horizon'));
     return HttpResponse.json(yearBeforeAnswer(horizon));
   }),
   http.get('*/hierarchy', ({ request }) => {
     const horizon = Number(new URL(request.url).searchParams.get('horizon'));
+    const days = 7 * Math.ceil(horizon / 7);
     const tree = {
       ...treeNode('total', FORECAST * horizon),
       previous: 80 * horizon,
       trend: FORECAST / 80 - 1,
     };
-    return HttpResponse.json(hierarchyAnswer(tree, { horizon }));
+    return HttpResponse.json(
+      hierarchyAnswer(tree, { horizon, previous_date: addDays(NEWEST, 1 - days) }),
+    );
   }),
 ];
