@@ -26,7 +26,8 @@ export function OverviewStats({
   const forecast = view.forecast.isPlaceholderData ? undefined : view.forecast.data;
   const held = useHeldSentence(meta, forecast);
   const sum = forecast?.periods[0];
-  if (forecast === undefined || sum === undefined) {
+  const isComparing = view.year === undefined && !view.errorOfPast;
+  if (forecast === undefined || sum === undefined || isComparing) {
     return view.forecast.error ? null : (
       <div className={styles.statsPlace}>
         <Skeleton height="100%" />
@@ -54,7 +55,7 @@ export function OverviewStats({
   }
 
   return (
-    <div>
+    <div className={styles.figures}>
       <Stats
         items={[
           ...sums,
