@@ -10,6 +10,7 @@ from api.facts.historical import historical
 from api.facts.meta import meta
 from api.facts.node_accuracy import accuracy_by_series
 from api.facts.quality import accuracy, model_metrics
+from api.facts.year_before import compare_with_year_before
 from api.forecasts import overrides
 from api.forecasts.batch import predict_batch
 from api.forecasts.explain import explain
@@ -44,6 +45,7 @@ OPERATIONS: tuple[Operation, ...] = (
     overrides.withdraw_override,
     historical,
     exceptions,
+    compare_with_year_before,
     accuracy,
     accuracy_by_series,
     model_metrics,

@@ -26,9 +26,11 @@ from features.data.snapshot import Snapshot
 from features.data.specification import Covariate
 from features.state import first_origin
 from models.intervals import Intervals
+from models.year_before import topmost, year_before
 
 Values = NDArray[np.float64]
 Rows = NDArray[np.intp]
+Pair = tuple[Values, Values]
 
 RECENT_DAYS = 28
 """Days before the forecast that count as recent: four of each weekday, so that one odd day weighs
@@ -74,7 +76,8 @@ class DeviationKind(StrEnum):
         OUTSIDE_BAND: sales of the last 28 days outside of the interval that was forecast for them.
         STOCKOUT: no sales in the last days, of a series that usually sells.
         PROMOTION: far more or fewer promotions in the days ahead than in the last 28.
-        NEW_SERIES: announced, or first sold in the last 28 days.
+        NEW_SERIES: announced, or first sold in the last 28 days; or in the last 52 weeks, so that
+            there is no year before, if it sells enough.
     """
 
     LAST_YEAR = "last-year"
@@ -99,6 +102,8 @@ class Deviation:
         days: number of days without a sale, without closed ones; of `STOCKOUT`.
         covariate: that is other than before; of `PROMOTION`.
         shares: of the days on which it is more than 0, before and ahead; of `PROMOTION`.
+        comparable: forecast and reference of those of its series that have one, which are not new
+            since then; of `LAST_YEAR` and `RECENT`.
     """
 
     kind: DeviationKind
@@ -112,6 +117,7 @@ class Deviation:
     days: int = 0
     covariate: str = ""
     shares: tuple[float, float] = (0.0, 0.0)
+    comparable: tuple[float, float] | None = None
 
     @property
     def units(self) -> float:
@@ -179,75 +185,105 @@ class Outlook:
         return self.snapshot.n_days
 
     def usual(self) -> Values:
-        """Return the mean of the recent same weekdays on the days ahead, shape (n, steps).
+        """Return the mean of the recent same weekdays on the days ahead, shape (nodes, steps).
 
         Days that are not delivered are left out. NaN for a node that has sold for less time, and
         for a weekday of which no day is delivered.
         """
         snapshot, week = self.snapshot, self.snapshot.step.week
-        recent = snapshot.sales[self.rows, -self.recent :].reshape(len(self.rows), -1, week)
+        recent = snapshot.sales[:, -self.recent :].reshape(len(snapshot.hierarchy), -1, week)
         mean = _mean_of_known(recent, axis=1)
-        mean[snapshot.first_sale[self.rows] > snapshot.n_days - self.recent] = np.nan
+        mean[snapshot.first_sale > snapshot.n_days - self.recent] = np.nan
         return mean[:, np.arange(self.steps) % week]
 
     def deviating_nodes(
-        self, kind: DeviationKind, reference: Values, steps: int
-    ) -> Iterator[Deviation]:
-        """Yield the nodes whose forecast differs enough from a reference, shape (n,)."""
-        forecast = self.mean[self.rows, :steps].sum(axis=1)
-        units = np.abs(forecast - reference)
-        # a NaN is at least nothing
-        enough = (units >= self.least_units) & (units >= MIN_CHANGE * reference) & (units > 0)
-        for at in np.flatnonzero(enough).tolist():
-            yield Deviation(
+        self, kind: DeviationKind, sums: Pair, like_for_like: Pair, steps: int
+    ) -> list[Deviation]:
+        """Return the nodes whose forecast differs enough from a reference.
+
+        It must differ to the same side with and without the series that are new since: it is no
+        news of a family that a new store sells it, too.
+
+        Args:
+            sums: forecast and reference of all nodes, each of shape (nodes,).
+            like_for_like: the same of the series of each node that have a reference.
+            steps: that are compared.
+        """
+        differs = self._sides(*sums)
+        listed = (differs != 0) & (differs == self._sides(*like_for_like))
+        return [
+            Deviation(
                 kind=kind,
-                row=int(self.rows[at]),
+                row=row,
                 first=self.first_day,
                 last=self.first_day + steps - 1,
-                forecast=float(forecast[at]),
-                reference=float(reference[at]),
+                forecast=float(sums[0][row]),
+                reference=float(sums[1][row]),
+                comparable=(float(like_for_like[0][row]), float(like_for_like[1][row])),
             )
+            for row in self.rows[listed[self.rows]].tolist()
+        ]
+
+    def _sides(self, forecast: Values, reference: Values) -> Values:
+        """Return where the forecast is far above (1) and far below (-1) the reference, else 0."""
+        units = forecast - reference
+        # a NaN is at least nothing
+        far = (np.abs(units) >= self.least_units) & (np.abs(units) >= MIN_CHANGE * reference)
+        return np.where(far, np.sign(units), 0)
 
 
 def find_last_year(outlook: Outlook) -> list[Deviation]:
     """Compare the forecast with the same weekdays 52 weeks before, for 52 weeks at most."""
-    snapshot, rows = outlook.snapshot, outlook.rows
-    steps = min(outlook.steps, snapshot.step.year)
-    start = snapshot.n_days - snapshot.step.year
-    if start < 0:
+    year = year_before(outlook.snapshot, outlook.mean, outlook.first_day)
+    if year is None:
         return []
-    reference = snapshot.sales[rows, start : start + steps].sum(axis=1)
-    reference[snapshot.first_sale[rows] > start] = np.nan
-    return list(outlook.deviating_nodes(DeviationKind.LAST_YEAR, reference, steps))
+    previous = np.where(outlook.snapshot.first_sale > year.start, np.nan, year.previous)
+    like_for_like = year.comparable_prediction, year.comparable_previous
+    steps = min(outlook.steps, outlook.snapshot.step.year)
+    return outlook.deviating_nodes(
+        DeviationKind.LAST_YEAR, (year.prediction, previous), like_for_like, steps
+    )
 
 
 def find_recent(outlook: Outlook) -> list[Deviation]:
     """Compare the forecast with the mean of the recent same weekdays."""
-    reference = outlook.usual().sum(axis=1)
-    return list(outlook.deviating_nodes(DeviationKind.RECENT, reference, outlook.steps))
+    hierarchy = outlook.snapshot.hierarchy
+    forecast, usual = outlook.mean.sum(axis=1), outlook.usual().sum(axis=1)
+    known = ~np.isnan(usual[hierarchy.n_upper :])
+    like_for_like = (
+        hierarchy.aggregate(np.where(known, forecast[hierarchy.n_upper :], 0)),
+        hierarchy.aggregate(np.where(known, usual[hierarchy.n_upper :], 0)),
+    )
+    return outlook.deviating_nodes(
+        DeviationKind.RECENT, (forecast, usual), like_for_like, outlook.steps
+    )
 
 
 def find_new_series(outlook: Outlook) -> list[Deviation]:
-    """List nodes that are announced or have begun to sell, with what they sold so far.
+    """List nodes that are announced or have started to sell, with what they sold so far.
 
-    The reference is what they sold in as many days before the forecast as it has.
+    The reference is what they sold in as many days before the forecast as it has. Of a new node,
+    such as a store, the new nodes within it are left out.
     """
     snapshot, rows = outlook.snapshot, outlook.rows
     first = snapshot.first_sale[rows]
-    started = (first > snapshot.n_days - outlook.recent) & (first < snapshot.n_days)
     forecast = outlook.mean[rows].sum(axis=1)
-    listed = (started | snapshot.announced[rows]) & (forecast > 0)
-    sold = np.nansum(snapshot.sales[rows, -outlook.steps :], axis=1)
+    started = first < snapshot.n_days
+    recent = started & (first > snapshot.n_days - outlook.recent)
+    start = snapshot.n_days - snapshot.step.year
+    young = started & (first > start) & (start >= 0) & (forecast >= outlook.least_units)
+    listed = (recent | young | snapshot.announced[rows]) & (forecast > 0)
+    sold = np.nansum(snapshot.sales[:, -outlook.steps :], axis=1)
     return [
         Deviation(
             kind=DeviationKind.NEW_SERIES,
-            row=int(rows[at]),
+            row=row,
             first=outlook.first_day,
             last=outlook.first_day + outlook.steps - 1,
-            forecast=float(forecast[at]),
-            reference=float(sold[at]),
+            forecast=float(outlook.mean[row].sum()),
+            reference=float(sold[row]),
         )
-        for at in np.flatnonzero(listed).tolist()
+        for row in topmost(snapshot.hierarchy, rows[listed].tolist())
     ]
 
 
@@ -284,7 +320,7 @@ def _find_promotions_of(
     before = _mean_of_known(past[rows], axis=1)
     ahead = _mean_of_known(np.where(known, plan[rows], np.nan), axis=1)
     forecast = np.where(known, outlook.mean[rows], 0).sum(axis=1)
-    reference = np.where(known, usual, 0).sum(axis=1)
+    reference = np.where(known, usual[rows], 0).sum(axis=1)
     listed = (np.abs(ahead - before) >= MIN_PROMOTED) & (forecast >= outlook.least_units)
     for at in np.flatnonzero(listed & ~np.isnan(reference)).tolist():
         yield Deviation(

@@ -25,7 +25,7 @@ ANSWERS = (
     *("AccuracyAnswer", "CallerAnswer", "ExceptionsAnswer", "ExplainAnswer", "Fault"),
     *("ForecastAnswer", "HealthAnswer", "HierarchyAnswer", "HistoricalAnswer", "MetaAnswer"),
     *("MetricsAnswer", "NewOverrideAnswer", "NodeAccuracyAnswer", "OverrideAnswer"),
-    *("OverridesAnswer", "RowAnswer", "WhatifAnswer"),
+    *("OverridesAnswer", "RowAnswer", "WhatifAnswer", "YearBeforeAnswer"),
 )
 """Schemas that the client parses; those that they refer to are written too."""
 

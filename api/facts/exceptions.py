@@ -17,7 +17,7 @@ from api.http.operation import Computation, operation
 from api.http.pricing import cost_of_origin
 from api.http.responses import reference
 from api.http.tags import Tag
-from api.schemas.exceptions import ExceptionEntry, ExceptionsAnswer, NotChecked
+from api.schemas.exceptions import ComparedUnits, ExceptionEntry, ExceptionsAnswer, NotChecked
 from api.schemas.requests import ExceptionsQuery
 from features.data.snapshot import Snapshot
 from models.exceptions import (
@@ -59,7 +59,7 @@ async def exceptions(
     """
     snapshot = forecaster.release.engine.snapshot
     rows = rows_of_level(snapshot.hierarchy, query.level)
-    window = window_of(snapshot, None, _horizon_of(snapshot, query), pointer="date")
+    window = window_of(snapshot, None, query.horizon or four_weeks(snapshot), pointer="date")
     kinds = list(DeviationKind) if query.kind is None else [query.kind]
     skipped = _find_unavailable(forecaster, kinds)
     checked = [kind for kind in kinds if kind not in skipped]
@@ -78,9 +78,8 @@ async def exceptions(
     return Computation(compute, cost, shared=past is not None)
 
 
-def _horizon_of(snapshot: Snapshot, query: ExceptionsQuery) -> int:
-    if query.horizon is not None:
-        return query.horizon
+def four_weeks(snapshot: Snapshot) -> int:
+    """Return the steps that are looked at unless a request names others."""
     return min(snapshot.step.steps_in(RECENT_DAYS), snapshot.horizon)
 
 
@@ -170,7 +169,7 @@ def _exceptions_answer(
 
 
 def _entry_of(snapshot: Snapshot, deviation: Deviation) -> ExceptionEntry:
-    node = snapshot.hierarchy.nodes[deviation.row]
+    node, comparable = snapshot.hierarchy.nodes[deviation.row], deviation.comparable
     return ExceptionEntry(
         kind=deviation.kind,
         node=node.id,
@@ -181,6 +180,7 @@ def _entry_of(snapshot: Snapshot, deviation: Deviation) -> ExceptionEntry:
         reference=deviation.reference,
         change=deviation.change,
         units=deviation.units,
+        comparable=None if comparable is None else ComparedUnits.of(*comparable),
         in_sample=deviation.in_sample,
         detail=_SENTENCES[deviation.kind](snapshot, deviation),
     )
@@ -192,14 +192,27 @@ def _entry_of(snapshot: Snapshot, deviation: Deviation) -> ExceptionEntry:
 def _describe_last_year(snapshot: Snapshot, deviation: Deviation) -> str:
     year = snapshot.step.year
     before = _span(snapshot, deviation.first - year, deviation.last - year)
-    return f"{_forecast_text(snapshot, deviation)}, {_change_text(deviation)} sold {before}."
+    text = f"{_forecast_text(snapshot, deviation)}, {_change_text(deviation)} sold {before}"
+    return f"{text}{_like_for_like(deviation)}."
 
 
 def _describe_recent(snapshot: Snapshot, deviation: Deviation) -> str:
     return (
         f"{_forecast_text(snapshot, deviation)}, {_change_text(deviation)} that the mean "
-        f"{_recent_text(snapshot)} adds up to."
+        f"{_recent_text(snapshot)} adds up to{_like_for_like(deviation)}."
     )
+
+
+def _like_for_like(deviation: Deviation) -> str:
+    """Return the change without new series, if it is another one."""
+    if deviation.comparable is None:
+        return ""
+    forecast, reference = deviation.comparable
+    if round(forecast) == round(deviation.forecast) or not reference:
+        return ""
+    change = forecast / reference - 1
+    more = "more" if change > 0 else "less"
+    return f"; {100 * abs(change):.0f} % {more} without series that are new since"
 
 
 def _describe_outside_band(snapshot: Snapshot, deviation: Deviation) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 from numpy.typing import NDArray
 from starlette.requests import Request
@@ -73,9 +75,16 @@ def _answer_of(snapshot: Snapshot, row: int, payload: HistoricalRequest) -> Hist
                 zip(page.tolist(), none_for_nan(snapshot.sales[row, page]), strict=True)
             )
         ],
+        first_sale=first_sale_of(snapshot, row),
         next=snapshot.date_at(int(page[-1]) + 1) if page[-1] < last else None,
         snapshot=reference(snapshot),
     )
+
+
+def first_sale_of(snapshot: Snapshot, row: int) -> date | None:
+    """Return a node's first day with sales; None where there is none."""
+    first = int(snapshot.first_sale[row])
+    return snapshot.date_at(first) if first < snapshot.n_days else None
 
 
 def _table_of(hierarchy: Hierarchy, row: int, answer: HistoricalAnswer) -> Table:
@@ -89,7 +98,7 @@ def _table_of(hierarchy: Hierarchy, row: int, answer: HistoricalAnswer) -> Table
         [answer.node, answer.level, *key, day.date, day.units, *day.covariates.values()]
         for day in answer.days
     ]
-    facts = {"next": answer.next, "snapshot": answer.snapshot}
+    facts = {"first_sale": answer.first_sale, "next": answer.next, "snapshot": answer.snapshot}
     return Table((*columns, *covariates), rows, facts)
 
 

@@ -69,6 +69,9 @@ class HistoricalAnswer(Answer):
     node: str
     level: str
     days: list[PastDay]
+    first_sale: dt.date | None
+    """The node's first day with sales: it is new then, and the 0 of an earlier day does not say
+    that nobody bought it. Null where it has never sold."""
     next: dt.date | None
     """`from` of the next page; null on the last one."""
     snapshot: SnapshotRef

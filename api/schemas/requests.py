@@ -23,7 +23,7 @@ from typing_extensions import TypeAliasType
 from api.schemas.field_codes import RefusedAs
 from errors import Code
 from features.data.reading.days import describe_form
-from features.data.specification import BOTTOM, Specification
+from features.data.specification import BOTTOM, TOTAL, Specification
 from features.data.step import Step
 from models.exceptions import DeviationKind
 from models.intervals import MAX_NOMINAL, MIN_NOMINAL
@@ -234,6 +234,19 @@ class ExceptionsQuery(Request):
     """Kind of exceptions; all if left out."""
     limit: QueryLimit = 50
     """Exceptions to list at most; each kind gets a fair share of them."""
+
+
+class YearBeforeQuery(Request):
+    """A node, and the days of its forecast that are compared."""
+
+    node: Annotated[str, _A_NODE] = TOTAL
+    """Its id; the total if left out."""
+    date: Annotated[Day | None, _A_DATE] = None
+    """First day; if left out, the day after the newest sales."""
+    horizon: Annotated[QueryHorizon | None, _A_HORIZON] = None
+    """Days ahead, or weeks of weekly data; four weeks if left out."""
+    adjusted: QueryFlag = False
+    """Whether the forecasts have the standing overrides of planners."""
 
 
 class NodeAccuracyQuery(Request):

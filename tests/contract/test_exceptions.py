@@ -61,7 +61,8 @@ def test_an_entry_has_its_numbers_in_fields_and_in_a_sentence(
     first, last = snapshot.date_at(start), snapshot.date_at(start + 27)
     assert entry["detail"] == (
         f"Forecast: {entry['forecast']:,.0f} units from {entry['first']} to {entry['last']}, "
-        f"{100 * entry['change']:.0f} % more than the {sold:,.0f} sold from {first} to {last}."
+        f"{100 * entry['change']:.0f} % more than the {sold:,.0f} sold from {first} to {last}; "
+        f"{100 * entry['comparable']['change']:.0f} % more without series that are new since."
     )
 
 

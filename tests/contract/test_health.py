@@ -33,6 +33,7 @@ NEED_A_MODEL = [
         ("GET", "/overrides/{id}", None),
         ("POST", "/historical", {}),
         ("GET", "/exceptions", None),
+        ("GET", "/year-before", None),
         ("GET", "/accuracy", None),
         ("GET", "/accuracy/series", None),
         ("GET", "/model-metrics", None),

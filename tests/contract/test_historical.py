@@ -92,3 +92,10 @@ def test_a_refusal_speaks_of_sales_and_not_of_forecasts(client: Any) -> None:
     document = client.post("/historical", **{"from": "1990-01-01"}).json()
     assert document["code"] == "INVALID_DATE"
     assert "forecast" not in f"{document['title']} {document['detail']}"
+
+
+def test_the_first_day_with_sales_is_named(client: Any, snapshot: Snapshot) -> None:
+    for row, node in enumerate(snapshot.hierarchy.nodes):
+        first = int(snapshot.first_sale[row])
+        expected = snapshot.date_at(first).isoformat() if first < snapshot.n_days else None
+        assert client.post("/historical", node=node.id, limit=1).json()["first_sale"] == expected

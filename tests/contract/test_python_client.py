@@ -63,6 +63,7 @@ WHOLE: dict[str, dict[str, Any]] = {
         "by": "item",
         "depth": 2,
     },
+    "year_before": {"node": "shop:A1", "date": DAY, "horizon": 3, "adjusted": True},
 }
 """Every argument of every operation, but for the other ways to name a node."""
 
@@ -95,6 +96,7 @@ KINDS: dict[str, type[Any]] = {
     "/overrides/preview": _models.NewOverrideAnswer,
     "/predict": _models.RowAnswer,
     "/whatif": answers.Scenario,
+    "/year-before": _models.YearBeforeAnswer,
 }
 EXAMPLES = [example for example in examples() if example.path in KINDS]
 

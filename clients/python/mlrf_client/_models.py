@@ -109,6 +109,18 @@ class ChildChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedUnits:
+    """Units of a forecast, and those that it is compared with."""
+
+    forecast: float
+    reference: float
+    units: float
+    """Forecast minus reference."""
+    change: float | None
+    """`units` as a share of the reference; null where that is 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CovariateInfo:
     """A quantity beside the sales that the model reads."""
 
@@ -178,6 +190,9 @@ class ExceptionEntry:
     """`units` as a share of the reference; null where that is 0."""
     units: float
     """Forecast minus reference: what is at stake."""
+    comparable: ComparedUnits | None
+    """The same of its comparable series alone: those that are not new since the time of the
+    reference. Of `last-year` and `recent`; null for other kinds."""
     in_sample: bool
     """Whether the model was trained on these days, so that its forecast fits them too well."""
     detail: str
@@ -405,6 +420,9 @@ class HistoricalAnswer:
     node: str
     level: str
     days: list[PastDay]
+    first_sale: dt.date | None
+    """The node's first day with sales: it is new then, and the 0 of an earlier day does not say
+    that nobody bought it. Null where it has never sold."""
     next: dt.date | None
     """`from` of the next page; null on the last one."""
     snapshot: SnapshotRef
@@ -505,6 +523,19 @@ class MetricsAnswer:
 
     model_version: str
     metrics: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNode:
+    """A node of which no series had sold a year before."""
+
+    node: str
+    level: str
+    first_sale: dt.date | None
+    """Its first day with sales; null for one that is announced."""
+    forecast: float
+    reference: float
+    """Units sold a year before: of one that began within these days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -935,3 +966,36 @@ class WhatifWarning:
     """Number of other series whose values are as unusual."""
     last: dt.date | None
     """Day with which a `shortened` adjustment ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YearBeforeAnswer:
+    """A node's forecast against the same weekdays 52 weeks before, like for like."""
+
+    node: str
+    level: str
+    first: dt.date
+    """First day that is compared."""
+    last: dt.date
+    """The last one: that of the horizon, or of 52 weeks."""
+    previous_first: dt.date | None
+    """First of the days a year before; null where the data begin later, and so are the
+    figures."""
+    previous_last: dt.date | None
+    whole: ComparedUnits | None
+    """Of the node; null where its sales of a day a year before are not known."""
+    comparable: ComparedUnits | None
+    """Of its series that had sold by `previous_first`: its change like for like."""
+    new: ComparedUnits | None
+    """Of its other series. With those of `comparable` they add up to `whole`."""
+    new_share: float | None
+    """Part of the `change` of `whole` that the new series make; null where nothing was sold."""
+    new_nodes: list[NewNode]
+    """What is new, the most units first and at most 20: nodes without a series that had sold by
+    then, such as a store or an article. Those within a larger one are left out."""
+    origin: dt.date
+    adjusted: bool
+    """Whether the forecasts have the standing overrides of planners."""
+    model_version: str
+    snapshot: SnapshotRef
+    degraded: bool

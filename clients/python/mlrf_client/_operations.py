@@ -23,6 +23,7 @@ from mlrf_client._models import (
     Order,
     Period,
     RowAnswer,
+    YearBeforeAnswer,
 )
 from mlrf_client._parsing import parse
 from mlrf_client._requests import Day, Request, Steps, name_node
@@ -237,6 +238,25 @@ def exceptions(
     """
     members = {"horizon": horizon, "kind": kind, "level": level, "limit": limit}
     return parse(ExceptionsAnswer, (yield Request("GET", "/exceptions", members)))
+
+
+def year_before(
+    *,
+    node: str | None = None,
+    date: Day | None = None,
+    horizon: int | None = None,
+    adjusted: bool | None = None,
+) -> Steps[YearBeforeAnswer]:
+    """Return a node's forecast beside the sales of a year before, like for like.
+
+    Args:
+        node: its id; the total if left out.
+        date: first day; the one after the newest sales if left out.
+        horizon: days ahead; four weeks if left out.
+        adjusted: whether the forecasts have the overrides of planners.
+    """
+    members = {"adjusted": adjusted, "date": date, "horizon": horizon, "node": node}
+    return parse(YearBeforeAnswer, (yield Request("GET", "/year-before", members)))
 
 
 def caller() -> Steps[CallerAnswer]:

@@ -169,6 +169,7 @@ class Client(_Base):
     overrides = _blocking(_overrides.overrides)
     predict = _blocking(_operations.predict)
     whatif = _blocking(_operations.whatif)
+    year_before = _blocking(_operations.year_before)
     withdraw_override = _blocking(_overrides.withdraw_override)
 
 

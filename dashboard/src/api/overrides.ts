@@ -58,7 +58,7 @@ export function useOverrides(filter: OverrideFilter) {
 }
 
 /** Everything that overrides alter. */
-const ALTERED = ['overrides', 'override-preview', 'forecast', 'hierarchy'];
+const ALTERED = ['overrides', 'override-preview', 'forecast', 'hierarchy', 'year-before'];
 
 /** Ask again for all that overrides alter. */
 export function refreshOverrides(queries: QueryClient): void {

@@ -35,6 +35,7 @@ export type WhatIf = Schemas['WhatifAnswer'];
 export type Health = Schemas['HealthAnswer'];
 export type Accuracy = Schemas['AccuracyAnswer'];
 export type Exceptions = Schemas['ExceptionsAnswer'];
+export type YearBefore = Schemas['YearBeforeAnswer'];
 export type ExceptionEntry = Schemas['ExceptionEntry'];
 export type ExceptionKind = Schemas['DeviationKind'];
 
@@ -137,6 +138,24 @@ export interface ExceptionsRequest {
   level?: string;
   kind?: ExceptionKind;
   limit?: number;
+}
+
+export interface YearBeforeRequest {
+  node?: string;
+  date?: string;
+  horizon?: number;
+  adjusted?: boolean;
+}
+
+/** A node's forecast against the year before, with and without what is new since. */
+export function useYearBefore(query: YearBeforeRequest, options: { enabled?: boolean } = {}) {
+  return useQuery({
+    queryKey: ['year-before', query],
+    queryFn: ({ signal }) =>
+      content<YearBefore>(api.GET('/year-before', { params: { query }, signal })),
+    placeholderData: keepPreviousData,
+    ...options,
+  });
 }
 
 /** Nodes that a planner looks at first. */

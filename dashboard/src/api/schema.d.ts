@@ -223,6 +223,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/year-before": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare a node's forecast with the same weekdays 52 weeks before, like for like.
+         * @description The series that had not sold by then are told apart, and named by the nodes that they make up.
+         */
+        get: operations["compare_with_year_before"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/accuracy": {
         parameters: {
             query?: never;
@@ -820,6 +840,18 @@ export interface components {
             children: components["schemas"]["ChildChange"][];
         };
         /**
+         * ComparedUnits
+         * @description Units of a forecast, and those that it is compared with.
+         */
+        ComparedUnits: {
+            forecast: number;
+            reference: number;
+            /** @description Forecast minus reference. */
+            units: number;
+            /** @description `units` as a share of the reference; null where that is 0. */
+            change: number | null;
+        };
+        /**
          * CovariateInfo
          * @description A quantity beside the sales that the model reads.
          */
@@ -888,7 +920,8 @@ export interface components {
          *         OUTSIDE_BAND: sales of the last 28 days outside of the interval that was forecast for them.
          *         STOCKOUT: no sales in the last days, of a series that usually sells.
          *         PROMOTION: far more or fewer promotions in the days ahead than in the last 28.
-         *         NEW_SERIES: announced, or first sold in the last 28 days.
+         *         NEW_SERIES: announced, or first sold in the last 28 days; or in the last 52 weeks, so that
+         *             there is no year before, if it sells enough.
          * @enum {string}
          */
         DeviationKind: "last-year" | "recent" | "outside-band" | "stockout" | "promotion" | "new-series";
@@ -916,6 +949,11 @@ export interface components {
             change: number | null;
             /** @description Forecast minus reference: what is at stake. */
             units: number;
+            /**
+             * @description The same of its comparable series alone: those that are not new since the time of the
+             *     reference. Of `last-year` and `recent`; null for other kinds.
+             */
+            comparable: components["schemas"]["ComparedUnits"] | null;
             /** @description Whether the model was trained on these days, so that its forecast fits them too well. */
             in_sample: boolean;
             /** @description The same as a sentence. */
@@ -1279,6 +1317,11 @@ export interface components {
             node: string;
             level: string;
             days: components["schemas"]["PastDay"][];
+            /**
+             * @description The node's first day with sales: it is new then, and the 0 of an earlier day does not say
+             *     that nobody bought it. Null where it has never sold.
+             */
+            first_sale: string | null;
             /** @description `from` of the next page; null on the last one. */
             next: string | null;
             snapshot: components["schemas"]["SnapshotRef"];
@@ -1605,6 +1648,19 @@ export interface components {
             last_used_at: string | null;
             /** @description The key itself, which no other answer contains. Null for a repeated request. */
             key: string | null;
+        };
+        /**
+         * NewNode
+         * @description A node of which no series had sold a year before.
+         */
+        NewNode: {
+            node: string;
+            level: string;
+            /** @description Its first day with sales; null for one that is announced. */
+            first_sale: string | null;
+            forecast: number;
+            /** @description Units sold a year before: of one that began within these days. */
+            reference: number;
         };
         /**
          * NewOverrideAnswer
@@ -2550,6 +2606,47 @@ export interface components {
             /** @description Day with which a `shortened` adjustment ends. */
             last: string | null;
         };
+        /**
+         * YearBeforeAnswer
+         * @description A node's forecast against the same weekdays 52 weeks before, like for like.
+         */
+        YearBeforeAnswer: {
+            node: string;
+            level: string;
+            /**
+             * Format: date
+             * @description First day that is compared.
+             */
+            first: string;
+            /**
+             * Format: date
+             * @description The last one: that of the horizon, or of 52 weeks.
+             */
+            last: string;
+            /** @description First of the days a year before; null where the data begin later, and so are the figures. */
+            previous_first: string | null;
+            previous_last: string | null;
+            /** @description Of the node; null where its sales of a day a year before are not known. */
+            whole: components["schemas"]["ComparedUnits"] | null;
+            /** @description Of its series that had sold by `previous_first`: its change like for like. */
+            comparable: components["schemas"]["ComparedUnits"] | null;
+            /** @description Of its other series. With those of `comparable` they add up to `whole`. */
+            new: components["schemas"]["ComparedUnits"] | null;
+            /** @description Part of the `change` of `whole` that the new series make; null where nothing was sold. */
+            new_share: number | null;
+            /**
+             * @description What is new, the most units first and at most 20: nodes without a series that had sold by
+             *     then, such as a store or an article. Those within a larger one are left out.
+             */
+            new_nodes: components["schemas"]["NewNode"][];
+            /** Format: date */
+            origin: string;
+            /** @description Whether the forecasts have the standing overrides of planners. */
+            adjusted: boolean;
+            model_version: string;
+            snapshot: components["schemas"]["SnapshotRef"];
+            degraded: boolean;
+        };
     };
     responses: {
         /** @description [BATCH_TOO_LARGE](/docs/errors#batch-too-large): The batch holds too much; [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_ADJUSTMENT](/docs/errors#invalid-adjustment): The adjustment cannot be made; [INVALID_DATE](/docs/errors#invalid-date): The date cannot be used; [INVALID_FAMILY](/docs/errors#invalid-family): The family is not known; [INVALID_FEATURES](/docs/errors#invalid-features): The features are not those of the model; [INVALID_HORIZON](/docs/errors#invalid-horizon): The horizon is not offered; [INVALID_NODE](/docs/errors#invalid-node): The node is not in the hierarchy; [INVALID_OVERRIDE](/docs/errors#invalid-override): The override cannot be made; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [INVALID_SOURCE](/docs/errors#invalid-source): The source cannot be read from; [INVALID_STORE](/docs/errors#invalid-store): The store is not known; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
@@ -3480,6 +3577,67 @@ export interface operations {
             /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
             /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    compare_with_year_before: {
+        parameters: {
+            query?: {
+                /** @description Its id; the total if left out. */
+                node?: string;
+                /** @description First day; if left out, the day after the newest sales. */
+                date?: string;
+                /** @description Days ahead, or weeks of weekly data; four weeks if left out. */
+                horizon?: components["schemas"]["Horizon"];
+                /** @description Whether the forecasts have the standing overrides of planners. */
+                adjusted?: boolean;
+            };
+            header?: {
+                /** @description ETag of an answer that the client has: 304 if it is still right. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["YearBeforeAnswer"];
+                };
+            };
+            /** @description The client has the answer. */
+            304: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_DATE](/docs/errors#invalid-date): The date cannot be used; [INVALID_HORIZON](/docs/errors#invalid-horizon): The horizon is not offered; [INVALID_NODE](/docs/errors#invalid-node): The node is not in the hierarchy; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];

@@ -29,6 +29,15 @@ export function usualHorizon({ step, max_horizon }: Pick<Meta, 'step' | 'max_hor
   return Math.min(FOUR_WEEKS[step], max_horizon);
 }
 
+/**
+ * Return how many steps of sales are shown before a forecast: fewer before a short one, of which
+ * nothing would be seen beside months of sales.
+ */
+export function stepsBefore({ step }: Step, horizon: number): number {
+  const least = { day: 14, week: 8 }[step];
+  return Math.min(HISTORY_STEPS[step], Math.max(least, 4 * horizon));
+}
+
 /** Return the days of a step of the retailer's data: a day, or a week. */
 export function daysOfStep({ step }: Step): number {
   return step === 'week' ? 7 : 1;

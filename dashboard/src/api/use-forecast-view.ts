@@ -1,7 +1,7 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import { addDays, dateWithin, yearBefore } from '@/format/dates';
-import { type Meta, useForecast, useHistory, useTree } from './queries';
-import { addSteps, firstAhead, HISTORY_STEPS, lastOfWindow, newestOf } from './steps';
+import { type Meta, useForecast, useHistory, useTree, useYearBefore } from './queries';
+import { addSteps, firstAhead, lastOfWindow, newestOf, stepsBefore } from './steps';
 
 export interface ForecastView {
   node: string;
@@ -32,7 +32,9 @@ export function useForecastView(meta: Meta, { node, horizon, date, adjusted }: F
     adjusted: adjusted ?? false,
     ...startsAt,
   });
-  const shownFrom = addSteps(meta, first, -HISTORY_STEPS[meta.step]);
+  const past = first <= newest;
+  // a forecast that begins later is shown with the newest sales, too
+  const shownFrom = addSteps(meta, past ? first : firstAhead(meta), -stepsBefore(meta, horizon));
   const history = useHistory({
     node,
     from: known(shownFrom),
@@ -43,22 +45,28 @@ export function useForecastView(meta: Meta, { node, horizon, date, adjusted }: F
     { node, from: known(from), to: known(to), limit: 1000 },
     { enabled: to >= oldest && from <= newest },
   );
+  const year = useYearBefore(
+    { node, horizon, ...startsAt, ...(adjusted ? { adjusted } : {}) },
+    { enabled: !past },
+  );
   const period = useTree({ node, horizon, depth: 0, ...startsAt });
   return {
     forecast,
     history: current(history),
     previous: current(previous),
+    /** Its sum against the year before, unless the first day is past. */
+    year: current(year),
     /** The same sum with that of the last period that began on the same weekday. */
     period: current(period),
     /** Ask again for what could not be had of the past. */
     retryPast: () => {
-      for (const each of [history, previous, period]) if (each.error) void each.refetch();
+      for (const each of [history, previous, year, period]) if (each.error) void each.refetch();
     },
-    errorOfPast: history.error ?? previous.error ?? period.error,
+    errorOfPast: history.error ?? previous.error ?? year.error ?? period.error,
     first,
     last,
-    /** Whether its first day's sales are known, so that it is what was said then. */
-    past: first <= newest,
+    /** Whether its first day's sales are known, so that it can be compared with what came. */
+    past,
   };
 }
 

@@ -28,6 +28,7 @@ export function ForecastChart({
       lines={lines}
       bands={bands}
       origin={forecast.origin}
+      start={forecast.date}
       {...(height ? { height } : {})}
     />
   );

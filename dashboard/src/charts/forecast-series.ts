@@ -1,6 +1,6 @@
 import type { DayForecast, History } from '@/api/queries';
 import { addDays } from '@/format/dates';
-import type { BandOfChart, ChartTone } from './time-chart';
+import type { BandOfChart, ChartTone } from './chart-types';
 
 /** Return the forecast of each day. */
 export function predictionsOf(days: readonly DayForecast[]): Map<string, number> {
@@ -12,18 +12,31 @@ export function statisticalOf(days: readonly DayForecast[]): Map<string, number>
   return knownValues(days.map((each) => [each.date, each.statistical]));
 }
 
+/** Return the result of each day on which overrides change the model's forecast. */
+export function movedOf(days: readonly DayForecast[]): Map<string, number> {
+  return predictionsOf(days.filter(isMoved));
+}
+
+/** Return whether overrides change the forecast of a day by more than a rounding error. */
+export function isMoved({ prediction, statistical }: DayForecast): boolean {
+  return statistical !== undefined && Math.abs(prediction - statistical) > 1e-6 * prediction;
+}
+
 /** Return the sales of each day whose sales are known. */
 export function actualsOf(days: readonly DayForecast[]): Map<string, number> {
   return knownValues(days.map((each) => [each.date, each.actual]));
 }
 
-/** Return the sales of each day of a history; `shift` moves them, such as by 364 days. */
+/**
+ * Return the sales of each day of a history; `shift` moves them, such as by 364 days.
+ *
+ * Days before the node has first sold are left out: it did not exist, which is not a sale of 0.
+ */
 export function salesOf(history: History | undefined, shift = 0): Map<string, number> {
+  const begins = history?.first_sale ?? null;
+  const days = begins === null ? [] : (history?.days ?? []).filter(({ date }) => date >= begins);
   return knownValues(
-    (history?.days ?? []).map((each) => [
-      shift ? addDays(each.date, shift) : each.date,
-      each.units,
-    ]),
+    days.map((each) => [shift ? addDays(each.date, shift) : each.date, each.units]),
   );
 }
 

@@ -1,25 +1,31 @@
 import { classes } from '@/ui/classes';
-import type { ChartTone } from './time-chart';
+import type { ChartTone } from './chart-types';
 import styles from './time-chart.module.css';
 
-/** A piece of a line or band as the chart draws it, beside its name. */
+/**
+ * A piece of a line or band as the chart draws it, beside its name.
+ *
+ * @param layers bands that lie upon each other there; 0 for a line.
+ */
 export function Swatch({
   tone,
   dashed = false,
-  area = false,
+  layers = 0,
 }: {
   tone: ChartTone;
   dashed?: boolean | undefined;
-  area?: boolean;
+  layers?: number;
 }) {
-  const className = classes(
-    area ? styles.band : styles.line,
-    dashed && styles.dashed,
-    styles[`tone-${tone}`],
-  );
+  const look = styles[`tone-${tone}`];
   return (
     <svg className={styles.swatch} viewBox="0 0 26 12" aria-hidden="true">
-      <path className={className} d={area ? 'M0 0H26V12H0Z' : 'M1 6H25'} />
+      {layers === 0 ? (
+        <path className={classes(styles.line, dashed && styles.dashed, look)} d="M1 6H25" />
+      ) : (
+        Array.from({ length: layers }, (_, at) => (
+          <path key={at} className={classes(styles.band, look)} d="M0 0H26V12H0Z" />
+        ))
+      )}
     </svg>
   );
 }

@@ -91,6 +91,36 @@ test('begins at the first day ahead, and the slider reads the values of each day
   expect(slider).toHaveAttribute('aria-valuetext', 'Jun 1, 2024: Sold 10');
 });
 
+test('names each line and band also on days on which it has no value', () => {
+  renderChart('2024-06-02');
+  const legend = [...document.querySelectorAll('.entry')].map((each) => each.textContent);
+  expect(legend).toEqual(['Sold –', 'Forecast 31', '80 % interval –']);
+});
+
+test('tells bands apart in the legend as they are drawn: the inner one upon the outer one', () => {
+  const outer = { ...BAND, id: 'band-95', label: '95 % interval' };
+  render(<TimeChart title="Two" summary="" lines={[FORECAST]} bands={[outer, BAND]} />);
+  const swatches = [...document.querySelectorAll('.entry svg')];
+  expect(swatches.map((each) => each.querySelectorAll('path.band').length)).toEqual([0, 1, 2]);
+});
+
+test('begins at the day that it is asked to', () => {
+  render(
+    <TimeChart title="Two" summary="" lines={[SOLD]} origin="2024-06-01" start="2024-06-04" />,
+  );
+  expect(screen.getByRole('slider')).toHaveAttribute('aria-valuetext', 'Jun 4, 2024: Sold 40');
+});
+
+test('draws a day that stands alone as a dot, and its band as a bar', () => {
+  const values = new Map([['2024-06-04', 41]]);
+  render(
+    <TimeChart title="One" summary="" lines={[SOLD, { ...FORECAST, values }]} bands={[BAND]} />,
+  );
+  const dots = document.querySelectorAll('svg.plot g:not([data-screen-only]) > circle');
+  expect(dots).toHaveLength(1);
+  expect(document.querySelector('path.band')?.getAttribute('d')).toMatch(/H[\d.]+V[\d.]+H/);
+});
+
 test('has a cursor that the keyboard moves', () => {
   const slider = renderChart();
   expect(slider).toHaveAttribute('min', '0');

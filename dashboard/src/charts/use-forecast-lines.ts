@@ -1,10 +1,16 @@
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Forecast, History } from '@/api/queries';
-import { statisticalOf } from '@/charts/forecast-series';
 import { DAYS_OF_YEAR } from '@/format/dates';
-import { actualsOf, bandsOf, predictionsOf, salesOf } from './forecast-series';
-import type { BandOfChart, LineOfChart } from './time-chart';
+import type { BandOfChart, LineOfChart } from './chart-types';
+import {
+  actualsOf,
+  bandsOf,
+  movedOf,
+  predictionsOf,
+  salesOf,
+  statisticalOf,
+} from './forecast-series';
 
 /** Lines and bands of the chart of a forecast. */
 export function useForecastLines(
@@ -26,12 +32,13 @@ export function useForecastLines(
         values: forecast.adjusted ? statisticalOf(forecast.forecast) : predictions,
       },
     ];
-    if (forecast.adjusted) {
+    const moved = movedOf(forecast.forecast);
+    if (moved.size > 0) {
       lines.push({
         id: 'adjusted',
         label: t('chart.adjusted'),
         tone: 'adjusted',
-        values: predictions,
+        values: moved,
       });
     }
     if (yearBeforeSales.size > 0) {

@@ -1,6 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import type { Forecast } from '@/api/queries';
 import { useFormat } from '@/format/use-format';
+import { isMoved } from './forecast-series';
 
 /**
  * Return how a forecast is said in a sentence.
@@ -19,7 +20,7 @@ export function useForecastSentence(): (forecast: Forecast | undefined) => strin
       lower: units(sum.lower_80),
       upper: units(sum.upper_80),
     };
-    return forecast.adjusted
+    return forecast.forecast.some(isMoved)
       ? t('forecast.leadAdjusted', { ...values, statistical: units(sum.statistical) })
       : t('forecast.lead', values);
   };

@@ -9,8 +9,9 @@ import type {
   History,
   Meta,
   TreeNode,
+  YearBefore,
 } from '@/api/queries';
-import { addDays } from '@/format/dates';
+import { addDays, yearBefore } from '@/format/dates';
 import type { Caller } from '@/session/caller';
 
 /**
@@ -152,7 +153,33 @@ export function historyAnswer(
   for (let date = from as string; date <= (to as string); date = addDays(date, 1)) {
     days.push({ date, units: unitsAt(days.length), onpromotion: null, covariates: {} });
   }
-  return { node, level: '', days, next: null, snapshot: MODEL.snapshot };
+  const first_sale = '2021-01-01';
+  return { node, level: '', days, first_sale, next: null, snapshot: MODEL.snapshot };
+}
+
+/** Return the comparison with a year before, when all that sells now sold too. */
+export function yearBeforeAnswer(horizon: number, changes: Partial<YearBefore> = {}): YearBefore {
+  const [forecast, reference] = [FORECAST * horizon, SOLD * horizon];
+  const units = forecast - reference;
+  const whole = { forecast, reference, units, change: units / reference };
+  return {
+    ...MODEL,
+    node: 'total',
+    level: 'total',
+    first: addDays(NEWEST, 1),
+    last: addDays(NEWEST, horizon),
+    previous_first: yearBefore(addDays(NEWEST, 1)),
+    previous_last: yearBefore(addDays(NEWEST, horizon)),
+    whole,
+    comparable: whole,
+    new: { forecast: 0, reference: 0, units: 0, change: null },
+    new_share: 0,
+    new_nodes: [],
+    origin: NEWEST,
+    adjusted: false,
+    degraded: false,
+    ...changes,
+  };
 }
 
 /** Return a node of a tree that sold 10 units fewer before. */
@@ -227,13 +254,23 @@ export const FORECAST_API = [
   http.post('*/historical', async ({ request }) =>
     HttpResponse.json(historyAnswer((await request.json()) as Schemas['HistoricalRequest'])),
   ),
+  http.get('*/accuracy', () =>
+    HttpResponse.json({ source: 'calibration', groups: [], model_version: MODEL.model_version }),
+  ),
+  http.get('*/year-before', ({ request }) => {
+    const horizon = Number(new URL(request.url).searchParams.get('horizon'));
+    return HttpResponse.json(yearBeforeAnswer(horizon));
+  }),
   http.get('*/hierarchy', ({ request }) => {
     const horizon = Number(new URL(request.url).searchParams.get('horizon'));
+    const days = 7 * Math.ceil(horizon / 7);
     const tree = {
       ...treeNode('total', FORECAST * horizon),
       previous: 80 * horizon,
       trend: FORECAST / 80 - 1,
     };
-    return HttpResponse.json(hierarchyAnswer(tree, { horizon }));
+    return HttpResponse.json(
+      hierarchyAnswer(tree, { horizon, previous_date: addDays(NEWEST, 1 - days) }),
+    );
   }),
 ];

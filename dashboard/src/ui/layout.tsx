@@ -91,6 +91,11 @@ export function Stats({ items }: { items: StatProps[] }) {
   );
 }
 
+/** Short texts, each on a line of its own. */
+export function Lines({ items }: { items: readonly string[] }) {
+  return items.map((each) => <div key={each}>{each}</div>);
+}
+
 export type Tone = 'info' | 'warn' | 'error' | 'success';
 
 /** A message within a page; errors are announced at once. */

@@ -60,12 +60,12 @@ def test_every_page_has_its_code_in_the_build() -> None:
     assert all(build.page_files.values())
 
 
-def test_the_overview_says_what_will_sell(page: Page, server: Server) -> None:
+def test_the_overview_says_what_is_expected(page: Page, server: Server) -> None:
     answer = server.post("/forecast", node="total", horizon=28, period="horizon").json()
     open_page(page, server, "/")
     units = written_units(answer["periods"][0]["prediction"])
     expect(lead(page)).to_contain_text(
-        re.compile(rf"^{units} units will sell 1\s*–\s*28 Jul 2024\.")
+        re.compile(rf"^{units} units are expected 1\s*–\s*28 Jul 2024\.")
     )
     expect(lead(page)).to_contain_text("Sales are known to 30 Jun 2024.")
     week = server.post("/forecast", node="total", horizon=7, period="horizon").json()
@@ -79,9 +79,9 @@ def test_an_exception_leads_to_the_forecast_of_its_node(page: Page, server: Serv
     group = page.get_by_role("region", name="Unlike last year")
     item = group.get_by_role("listitem").first
     expect(item).to_contain_text(f"{written_units(entry['forecast'])} forecast")
+    name = item.get_by_role("link").inner_text()
     item.get_by_role("link").click()
     wait_until_loaded(page)
-    name = entry["node"].partition(":")[2]
     expect(page.locator("h1")).to_have_text(f"Forecast: {name}")
     assert query_of(page)["node"] == entry["node"]
 
@@ -93,8 +93,8 @@ def test_a_forecast_is_found_by_typing_and_kept_in_the_address(page: Page, serve
     expect(page.locator("h1")).to_have_text("Forecast: Store 1 · DAIRY")
     page.get_by_text("Other…").click()
     page.get_by_label("Number of days").fill("5")
-    page.get_by_label("As we saw it on").select_option("2024-06-02")
-    expect(lead(page)).to_contain_text("Said on 2 Jun 2024")
+    page.get_by_label("With sales up to").select_option("2024-06-02")
+    expect(lead(page)).to_contain_text("With sales up to 2 Jun 2024, the current model")
     assert query_of(page) == {"node": DAIRY, "horizon": "5", "asOf": "2024-06-02"}
     sentence = lead(page).text_content()
     answer = server.post("/forecast", node=DAIRY, date="2024-06-03", horizon=5).json()
@@ -280,7 +280,7 @@ def test_the_accuracy_is_that_which_was_measured(page: Page, server: Server) -> 
     row.get_by_role("link").click()
     wait_until_loaded(page)
     assert query_of(page)["node"] == worst["series"][0]["node"]
-    expect(lead(page)).to_contain_text("Said on 2 Jun 2024")
+    expect(lead(page)).to_contain_text("With sales up to 2 Jun 2024, the current model")
 
 
 def test_the_status_is_that_of_the_server(page: Page, server: Server) -> None:

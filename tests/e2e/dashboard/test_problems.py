@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator
 def expect_forecast(page: Page) -> None:
     """Expect the page of a forecast, with the sentence that says it."""
     expect(page.get_by_role("heading", name=HEADING, exact=True)).to_be_visible()
-    expect(page.locator("header p")).to_contain_text("80 % certainty")
+    expect(page.locator("header p")).to_contain_text("the 80 % band goes from")
 
 
 def revoke(server: Server, key: Key) -> None:

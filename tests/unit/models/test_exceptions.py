@@ -124,9 +124,80 @@ def test_a_series_that_has_just_begun_is_new_and_has_no_recent_past(snapshot: Sn
     assert deviation.forecast == doubled.mean[row].sum()
 
 
-def test_a_series_that_began_earlier_is_not_new(snapshot: Snapshot) -> None:
+@pytest.mark.parametrize(
+    ("days", "listed"),
+    [
+        pytest.param(RECENT_DAYS, True, id="four weeks ago"),
+        pytest.param(YEAR - 1, True, id="less than a year ago"),
+        pytest.param(YEAR, False, id="a year ago"),
+    ],
+)
+def test_a_series_without_a_year_before_is_new(snapshot: Snapshot, days: int, listed: bool) -> None:
+    young = with_sales(snapshot, 0, slice(-days), 0)
+    deviations = find_new_series(outlook(young, np.ones((len(snapshot.hierarchy), STEPS))))
+    assert [each.row for each in deviations] == ([row_of(young, 0)] if listed else [])
+
+
+def test_a_series_that_began_months_ago_is_listed_only_if_it_sells_enough(
+    snapshot: Snapshot,
+) -> None:
     young = with_sales(snapshot, 0, slice(-RECENT_DAYS), 0)
-    assert find_new_series(outlook(young)) == []
+    mean = outlook(young).mean.copy()
+    mean[row_of(young, 0)] = 1e-6
+    assert find_new_series(outlook(young, mean)) == []
+
+
+def test_a_new_shop_is_listed_in_the_place_of_its_series(snapshot: Snapshot) -> None:
+    """Both series of the region South are new, so the region is."""
+    young = snapshot
+    south = np.flatnonzero(np.array(snapshot.hierarchy.bottoms["region"]) == "South")
+    for bottom in south.tolist():
+        young = with_sales(young, bottom, slice(-RECENT_DAYS + 1), 0)
+    (deviation,) = find_new_series(outlook(young))
+    assert young.hierarchy.nodes[deviation.row].id == "region:South"
+    bottoms = [row_of(young, bottom) for bottom in south.tolist()]
+    assert {each.row for each in find_new_series(outlook(young, rows=bottoms))} == set(bottoms)
+
+
+def with_new(snapshot: Snapshot, first_day: int) -> tuple[Snapshot, int]:
+    """Return the snapshot with a series that begins on a day and sells much, and its region."""
+    huge = np.zeros(snapshot.n_days)
+    huge[first_day:] = 10 * snapshot.sales[0].mean()
+    new = with_sales(snapshot, 0, slice(None), huge)
+    region = new.hierarchy.index[f"region:{new.hierarchy.bottoms['region'][0]}"]
+    return new, region
+
+
+def test_growth_that_is_only_that_of_new_series_is_no_exception(snapshot: Snapshot) -> None:
+    year_ago, last_week = snapshot.n_days - YEAR, snapshot.n_days - 7
+    new, region = with_new(snapshot, year_ago + 60)
+    before = new.sales[:, year_ago : year_ago + STEPS]
+    mean = before + 0
+    ahead = outlook(with_new(snapshot, 0)[0]).mean
+    hierarchy = new.hierarchy
+    mean[hierarchy.n_upper] = ahead[hierarchy.n_upper]
+    mean = hierarchy.aggregate(mean[hierarchy.n_upper :])
+    assert mean[region].sum() > 2 * before[region].sum()
+    assert find_last_year(outlook(new, mean)) == []
+    fresh, _ = with_new(snapshot, last_week)
+    assert find_recent(outlook(fresh, hierarchy.aggregate(ahead[hierarchy.n_upper :]))) == []
+
+
+def test_growth_beside_new_series_is_compared_like_for_like(snapshot: Snapshot) -> None:
+    year_ago = snapshot.n_days - YEAR
+    new, region = with_new(snapshot, year_ago + 60)
+    hierarchy, upper = new.hierarchy, new.hierarchy.n_upper
+    before = new.sales[:, year_ago : year_ago + STEPS]
+    mean = 1.5 * before
+    mean[upper] = new.sales[upper, -STEPS:]
+    deviations = find_last_year(outlook(new, hierarchy.aggregate(mean[upper:])))
+    (deviation,) = [each for each in deviations if each.row == region]
+    assert deviation.comparable is not None
+    forecast, reference = deviation.comparable
+    assert reference == pytest.approx(before[region].sum())
+    assert forecast == pytest.approx(1.5 * reference)
+    assert deviation.change is not None
+    assert deviation.change > 1
 
 
 def test_an_announced_series_is_new_and_has_sold_nothing(snapshot: Snapshot) -> None:

@@ -12,6 +12,12 @@ function cellOf(value: string | number | null, { kind }: ExportColumn): Cell {
     : { value, type: String };
 }
 
+function totalCell(value: string | number | null, column: ExportColumn): Cell {
+  if (value === null) return null;
+  const cell = typeof value === 'string' ? { value, type: String } : cellOf(value, column);
+  return { ...(cell as object), fontWeight: 'bold' } as Cell;
+}
+
 /** Return a workbook: the table on its first sheet, and what it rests on (names and values) on another. */
 export async function excelOf(
   name: string,
@@ -27,10 +33,13 @@ export async function excelOf(
   const rows = table.rows.map((row) =>
     row.map((value, at) => cellOf(value, table.columns[at] as ExportColumn)),
   );
+  const total = table.total?.map((value, at) =>
+    totalCell(value, table.columns[at] as ExportColumn),
+  );
   return write([
     {
       sheet: name,
-      data: [head, ...rows],
+      data: [head, ...rows, ...(total ? [total] : [])],
       columns: table.columns.map(({ label }) => ({ width: Math.max(12, label.length + 2) })),
       stickyRowsCount: 1,
     },

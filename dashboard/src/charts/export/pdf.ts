@@ -39,6 +39,8 @@ export interface Document {
   columns: readonly { label: string; numeric: boolean }[];
   /** Cells as they are read. */
   rows: readonly (readonly string[])[];
+  /** The last row, which sums up. */
+  total?: readonly string[] | undefined;
 }
 
 /** Writes from the top of a page to its bottom, and begins another where it is full. */
@@ -102,7 +104,14 @@ async function drawChart(writer: Writer, chart: SVGSVGElement): Promise<void> {
 }
 
 /** Return a document with a title, what it says, a chart as vectors, and its table. */
-export async function pdfOf({ title, paragraphs, chart, columns, rows }: Document): Promise<Blob> {
+export async function pdfOf({
+  title,
+  paragraphs,
+  chart,
+  columns,
+  rows,
+  total,
+}: Document): Promise<Blob> {
   const { jsPDF } = await import('jspdf');
   const pdf = new jsPDF({ unit: 'pt', format: 'a4', orientation: 'landscape', compress: true });
   pdf.setProperties({ title });
@@ -117,6 +126,10 @@ export async function pdfOf({ title, paragraphs, chart, columns, rows }: Documen
   for (const row of rows) {
     if (writer.needs(ROW)) writer.row(head, columns, 'bold');
     writer.row(row, columns, 'normal');
+  }
+  if (total) {
+    if (writer.needs(ROW)) writer.row(head, columns, 'bold');
+    writer.row(total, columns, 'bold');
   }
   return pdf.output('blob');
 }

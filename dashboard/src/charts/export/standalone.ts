@@ -55,12 +55,20 @@ function inlineStyles(from: Element, to: Element): void {
   });
 }
 
+/** Return the opacity of so many layers upon each other. */
+function opacityOf(layer: number, count: number): number {
+  return 1 - (1 - layer) ** count;
+}
+
 /** Return a piece of a line or band as the chart draws it. */
 function swatchOf(path: Element, x: number, y: number): Element {
   const width = LEGEND_SWATCH;
   const look = (name: string) => path.getAttribute(name) ?? '';
   return look('stroke') === 'none'
-    ? create('rect', { x, y: y - 10, width, height: 10, fill: look('fill'), opacity: 0.35 })
+    ? create('rect', {
+        ...{ x, y: y - 10, width, height: 10, fill: look('fill') },
+        opacity: opacityOf(Number(look('opacity')), Number(look('data-layers'))),
+      })
     : create('path', {
         d: `M${x} ${y - 4}H${x + width}`,
         stroke: look('stroke'),

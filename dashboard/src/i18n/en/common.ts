@@ -173,6 +173,36 @@ export const common = {
     },
     notFound: { title: 'There is no such page', text: 'Choose one in the menu.' },
   },
+  year: {
+    whole: {
+      more: 'That is {{share}} more than in the year before.',
+      less: 'That is {{share}} less than in the year before.',
+    },
+    adds: '{{what}} adds {{points}} percentage points:',
+    comparable: {
+      more: 'like for like it is {{share}} more.',
+      less: 'like for like it is {{share}} less.',
+    },
+    newOne: '{{name}} (new since {{day}})',
+    announced: '{{name}} (yet to begin)',
+    newMany_one: 'What is new since then ({{name}} and {{count}} other)',
+    newMany_other: 'What is new since then ({{name}} and {{count}} others)',
+    newSeries: 'What is new since then',
+    ofWhich: '{{what}}: {{points}} points of it',
+    likeForLike: 'Like for like: {{change}}',
+  },
+  held: {
+    narrow:
+      'Take the band as too narrow: {{level}} % bands held {{shares}} of the days in the past.',
+    wide: 'The band is wider than it need be: {{level}} % bands held {{shares}} of the days in the past.',
+    range: '{{least}} to {{most}}',
+  },
+  overridden: {
+    title: 'Saved overrides change these days',
+    text: 'With them {{units}} units are expected, {{change}} against the model’s own forecast.',
+    show: 'Show with overrides',
+    list: 'See the overrides',
+  },
   inSample: 'The model was trained on days shown here, so the match is better than it will be.',
   method: {
     model: 'Model',

@@ -1,9 +1,7 @@
 export const overview = {
   title: 'Overview',
   lead: {
-    units: '{{units}} units will sell {{days}}.',
-    more: 'That is {{share}} more than in the year before.',
-    less: 'That is {{share}} less than in the year before.',
+    units: '{{units}} units are expected {{days}}.',
     known: 'Sales are known to {{day}}.',
   },
   stats: {
@@ -35,6 +33,7 @@ export const overview = {
     notChecked_one: '{{count}} kind could not be looked for',
     notChecked_other: '{{count}} kinds could not be looked for',
     stake: '{{change}} units',
+    likeForLike: 'Like for like, without what is new since then: {{change}}.',
     inSample: 'The model was trained on these days, so its forecast fits them better than it will.',
     kinds: {
       'last-year': {
@@ -50,7 +49,7 @@ export const overview = {
       'outside-band': {
         title: 'Sold unlike forecast',
         means:
-          'The sales of the last four weeks lie outside the interval that was forecast for them.',
+          'The sales of the last four weeks lie outside the 95 % interval that the current model gives them from the sales before.',
         text: '{{days}}: {{reference}} sold, {{forecast}} forecast.',
       },
       stockout: {
@@ -67,7 +66,7 @@ export const overview = {
       'new-series': {
         title: 'New',
         means:
-          'Announced, or first sold in the last four weeks: the forecast has little to rest on.',
+          'Announced, or without a full year of sales: there is no year before to compare with, and the forecast has less to rest on.',
         text: '{{days}}: {{forecast}} forecast, {{reference}} sold in as many days before.',
       },
     },

@@ -174,6 +174,36 @@ export const common: typeof english = {
     },
     notFound: { title: 'No existe esa página', text: 'Elija una en el menú.' },
   },
+  year: {
+    whole: {
+      more: 'Es un {{share}} más que el año anterior.',
+      less: 'Es un {{share}} menos que el año anterior.',
+    },
+    adds: '{{what}} aporta {{points}} puntos porcentuales:',
+    comparable: {
+      more: 'en términos comparables es un {{share}} más.',
+      less: 'en términos comparables es un {{share}} menos.',
+    },
+    newOne: '{{name}} (desde el {{day}})',
+    announced: '{{name}} (aún sin ventas)',
+    newMany_one: 'Lo nuevo desde entonces ({{name}} y {{count}} más)',
+    newMany_other: 'Lo nuevo desde entonces ({{name}} y {{count}} más)',
+    newSeries: 'Lo nuevo desde entonces',
+    ofWhich: '{{what}}: {{points}} puntos de ello',
+    likeForLike: 'Comparable: {{change}}',
+  },
+  held: {
+    narrow:
+      'Considere la banda demasiado estrecha: en el pasado, las del {{level}} % contuvieron {{shares}} de los días.',
+    wide: 'La banda es más ancha de lo necesario: en el pasado, las del {{level}} % contuvieron {{shares}} de los días.',
+    range: 'entre {{least}} y {{most}}',
+  },
+  overridden: {
+    title: 'Hay ajustes guardados en estos días',
+    text: 'Con ellos se esperan {{units}} unidades, {{change}} frente al pronóstico del propio modelo.',
+    show: 'Mostrar con ajustes',
+    list: 'Ver los ajustes',
+  },
   inSample:
     'El modelo se entrenó con días de los que se muestran: aquí acierta más de lo que acertará en el futuro.',
   method: {

@@ -3,9 +3,7 @@ import type { overview as english } from '../en/overview';
 export const overview: typeof english = {
   title: 'Resumen',
   lead: {
-    units: 'Se venderán {{units}} unidades ({{days}}).',
-    more: 'Es un {{share}} más que el año anterior.',
-    less: 'Es un {{share}} menos que el año anterior.',
+    units: 'Se esperan {{units}} unidades ({{days}}).',
     known: 'Se conocen las ventas hasta el {{day}}.',
   },
   stats: {
@@ -37,6 +35,7 @@ export const overview: typeof english = {
     notChecked_one: 'No se pudo buscar {{count}} tipo',
     notChecked_other: 'No se pudieron buscar {{count}} tipos',
     stake: '{{change}} unidades',
+    likeForLike: 'En términos comparables, sin lo nuevo desde entonces: {{change}}.',
     inSample:
       'El modelo se entrenó con estos días: aquí acierta más de lo que acertará en el futuro.',
     kinds: {
@@ -54,7 +53,7 @@ export const overview: typeof english = {
       'outside-band': {
         title: 'Ventas distintas de lo previsto',
         means:
-          'Las ventas de las últimas cuatro semanas quedan fuera del intervalo que se pronosticó.',
+          'Las ventas de las últimas cuatro semanas quedan fuera del intervalo del 95 % que el modelo actual les da a partir de las ventas anteriores.',
         text: '{{days}}: {{reference}} vendidas, {{forecast}} previstas.',
       },
       stockout: {
@@ -71,7 +70,7 @@ export const overview: typeof english = {
       'new-series': {
         title: 'Nuevo',
         means:
-          'Anunciado o vendido por primera vez en las últimas cuatro semanas: el pronóstico tiene poco en que apoyarse.',
+          'Anunciado o sin un año completo de ventas: no hay año anterior con que comparar, y el pronóstico tiene menos en que apoyarse.',
         text: '{{days}}: {{forecast}} previstas, {{reference}} vendidas en otros tantos días antes.',
       },
     },

@@ -4,6 +4,7 @@ import { useCovariateLabel } from '@/api/nodes';
 import type { Forecast } from '@/api/queries';
 import type { ForecastData } from '@/api/use-forecast-view';
 import { ForecastChart } from '@/charts/forecast-chart';
+import { isMoved } from '@/charts/forecast-series';
 import { useFormat } from '@/format/use-format';
 import { CheckField } from '@/ui/check-field';
 import { CopyLink } from '@/ui/copy-link';
@@ -28,6 +29,7 @@ export function ForecastCard({
   const { t } = useTranslation();
   const card = useRef<HTMLDivElement>(null);
   const loading = view.forecast.isPlaceholderData;
+  const isChanged = forecast.forecast.some(isMoved);
   return (
     <Card
       actions={
@@ -39,14 +41,16 @@ export function ForecastCard({
               onChange={onAdjust}
             />
           )}
-          <ForecastDownloads forecast={forecast} previous={view.previous} chart={card} />
+          <ForecastDownloads forecast={forecast} view={view} chart={card} />
           <CopyLink />
         </>
       }
     >
       <div ref={card} className={styles.content} aria-busy={loading}>
         {forecast.degraded && <Notice tone="warn">{t('forecast.basis.degraded')}</Notice>}
-        {forecast.adjusted && <Notice>{t('forecast.overrides.intervals')}</Notice>}
+        {forecast.adjusted && (
+          <Notice>{t(`forecast.overrides.${isChanged ? 'intervals' : 'none'}`)}</Notice>
+        )}
         {view.errorOfPast && (
           <>
             <p>{t('forecast.basis.past')}</p>

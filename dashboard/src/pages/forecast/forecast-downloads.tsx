@@ -2,7 +2,9 @@ import type { RefObject } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api } from '@/api/client';
 import { useNodeLabel } from '@/api/nodes';
-import type { Forecast, History } from '@/api/queries';
+import type { Forecast } from '@/api/queries';
+import type { ForecastData } from '@/api/use-forecast-view';
+import { isMoved } from '@/charts/forecast-series';
 import { useForecastSentence } from '@/charts/use-forecast-sentence';
 import { useFormat } from '@/format/use-format';
 import { DownloadMenu } from '@/ui/download-menu';
@@ -41,7 +43,8 @@ function useBasis(forecast: Forecast) {
   });
   const warnings = [
     ...(forecast.in_sample ? [t('inSample')] : []),
-    ...(forecast.adjusted ? [t('forecast.overrides.intervals')] : []),
+    ...(forecast.forecast.some(isMoved) ? [t('forecast.overrides.intervals')] : []),
+    ...(forecast.periods.length > 0 ? [t('forecast.export.totalBounds')] : []),
   ];
   return { title, lead, model, warnings };
 }
@@ -49,11 +52,11 @@ function useBasis(forecast: Forecast) {
 /** Files of a forecast: the API's table, a workbook, a document, and a picture of the chart. */
 export function ForecastDownloads({
   forecast,
-  previous,
+  view,
   chart,
 }: {
   forecast: Forecast;
-  previous: History | undefined;
+  view: ForecastData;
   /** What holds the chart. */
   chart: RefObject<HTMLElement | null>;
 }) {
@@ -61,7 +64,7 @@ export function ForecastDownloads({
   const { day, units } = useFormat();
   const { title, lead, model, warnings } = useBasis(forecast);
   const name = fileName(forecast);
-  const table = exportTable(t, forecast, previous);
+  const table = exportTable(t, forecast, view);
   const drawn = () => chart.current?.querySelector('figure > svg') as SVGSVGElement;
 
   async function saveExcel(): Promise<void> {
@@ -76,6 +79,9 @@ export function ForecastDownloads({
     saveFile(`${name}.xlsx`, await excelOf(t('chart.forecast'), table, basis));
   }
 
+  const written = (values: readonly (string | number | null)[]) =>
+    values.map((value) => units(value as number | null));
+
   async function savePdf(): Promise<void> {
     const { pdfOf } = await import('@/charts/export/pdf');
     const pdf = await pdfOf({
@@ -83,10 +89,10 @@ export function ForecastDownloads({
       paragraphs: [lead, ...warnings, model],
       chart: drawn(),
       columns: table.columns.map(({ label, kind }) => ({ label, numeric: kind === 'number' })),
-      rows: table.rows.map(([date, ...values]) => [
-        day(String(date)),
-        ...values.map((value) => units(value as number | null)),
-      ]),
+      rows: table.rows.map(([date, ...values]) => [day(String(date)), ...written(values)]),
+      total: table.total?.map((value, at) =>
+        at === 0 ? String(value) : (written([value])[0] ?? ''),
+      ),
     });
     saveFile(`${name}.pdf`, pdf);
   }

@@ -1,11 +1,13 @@
 import { useTranslation } from 'react-i18next';
-import { shareAbove, yearBeforeSum } from '@/api/comparisons';
+import { shareAbove } from '@/api/comparisons';
 import type { Forecast, Meta } from '@/api/queries';
 import { addSteps } from '@/api/steps';
 import type { ForecastData } from '@/api/use-forecast-view';
-import { yearBefore } from '@/format/dates';
+import { useYearWords } from '@/api/use-year-words';
+import { isMoved } from '@/charts/forecast-series';
+import { daysBetween } from '@/format/dates';
 import { useFormat } from '@/format/use-format';
-import { type StatProps, Stats } from '@/ui/layout';
+import { Lines, type StatProps, Stats } from '@/ui/layout';
 
 /** The sum of a forecast with its intervals, and how it compares with the past. */
 export function ForecastStats({
@@ -23,7 +25,7 @@ export function ForecastStats({
   const sum = forecast.periods[0];
   if (sum === undefined) return null;
   const length = t(meta.step === 'day' ? 'horizon.days' : 'horizon.weeks', { count: sum.days });
-  const statistical = forecast.adjusted ? sum.statistical : undefined;
+  const statistical = forecast.forecast.some(isMoved) ? sum.statistical : undefined;
   const bands = sum.intervals.map(({ level, lower, upper }) => (
     <div key={level}>
       {t('forecast.stats.band', { level, lower: units(lower), upper: units(upper) })}
@@ -33,7 +35,7 @@ export function ForecastStats({
     <Stats
       items={[
         {
-          label: t('forecast.stats.sum', { length }),
+          label: t('forecast.stats.sum', { length, count: sum.days }),
           value: units(sum.prediction),
           detail:
             statistical !== undefined
@@ -65,6 +67,7 @@ export function ForecastStats({
 function useComparisons(meta: Meta, forecast: Forecast, view: ForecastData): StatProps[] {
   const { t } = useTranslation();
   const { units, days, shareChange } = useFormat();
+  const { details } = useYearWords();
   const sum = forecast.periods[0];
   if (sum === undefined) return [];
   const against = (label: string, sold: number | null | undefined, span: string) => ({
@@ -75,15 +78,27 @@ function useComparisons(meta: Meta, forecast: Forecast, view: ForecastData): Sta
         ? t('forecast.stats.unknown')
         : t('forecast.stats.sold', { units: units(sold), days: span }),
   });
-  const items: StatProps[] = [];
-  const [first, last] = [yearBefore(sum.first), yearBefore(sum.last)];
-  items.push(
-    against(t('forecast.stats.year'), yearBeforeSum(forecast, view.previous), days(first, last)),
-  );
+  const items = [yearStat()];
   const before = view.period?.previous_date;
   if (view.period) {
     const span = before ? days(before, addSteps(meta, before, sum.days - 1)) : '';
-    items.push(against(t('forecast.stats.period'), view.period.tree.previous, span));
+    const name = meta.step === 'day' ? 'periodWeeks' : 'periodOfWeeks';
+    const label = before
+      ? t(`forecast.stats.${name}`, { count: daysBetween(before, sum.first) / 7 })
+      : t('forecast.stats.period');
+    items.push(against(label, view.period.tree.previous, span));
   }
   return items;
+
+  function yearStat(): StatProps {
+    const { year } = view;
+    const label = t('forecast.stats.year');
+    if (!year?.whole || !year.previous_first || !year.previous_last) {
+      return { label, value: shareChange(null), detail: year && t('forecast.stats.unknown') };
+    }
+    const span = days(year.previous_first, year.previous_last);
+    const sold = t('forecast.stats.sold', { units: units(year.whole.reference), days: span });
+    const detail = <Lines items={[sold, ...details(year)]} />;
+    return { label, value: shareChange(year.whole.change), detail };
+  }
 }

@@ -3,7 +3,14 @@ import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Schemas } from '@/api/client';
-import { FORECAST_API, forecastAnswer, historyAnswer, problem, REQUEST_ID } from '@/test/answers';
+import {
+  FORECAST_API,
+  forecastAnswer,
+  historyAnswer,
+  problem,
+  REQUEST_ID,
+  yearBeforeAnswer,
+} from '@/test/answers';
 import { openTable, renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import * as files from '@/ui/save-file';
@@ -50,23 +57,29 @@ describe('a forecast', () => {
   test('says its sum with an interval, and how it compares with the past', async () => {
     renderAt('/forecasts?horizon=15', <ForecastPage />);
     expect(
-      await screen.findByText(/: 1,500 units, between 1,350 and 1,650 with 80 % certainty\.$/, {
-        selector: 'p',
-      }),
+      await screen.findByText(
+        /: 1,500 units are expected; the 80 % band goes from 1,350 to 1,650\.$/,
+        {
+          selector: 'p',
+        },
+      ),
     ).toBeVisible();
     await screen.findByText('All 15 days');
     expect(statOf('All 15 days')).toHaveTextContent('95 %: 1,200 – 1,800');
     await waitFor(() => expect(statOf('Against the year before')).toHaveTextContent('+11.1%'));
     expect(statOf('Against the year before')).toHaveTextContent('1,350 sold');
-    await waitFor(() => expect(statOf('Against the period before')).toHaveTextContent('+25%'));
+    const weeks = 'Against the same weekdays, 3 weeks earlier';
+    expect(await screen.findByText(weeks)).toBeVisible();
+    expect(statOf(weeks)).toHaveTextContent('+25%');
   });
 
   test('has no change to a year whose sales are not known', async () => {
     server.use(
-      http.post('*/historical', async ({ request }) => {
-        const body = (await request.json()) as Schemas['HistoricalRequest'];
-        return HttpResponse.json(historyAnswer(body, () => null));
-      }),
+      http.get('*/year-before', () =>
+        HttpResponse.json(
+          yearBeforeAnswer(30, { whole: null, comparable: null, new: null, new_share: null }),
+        ),
+      ),
     );
     renderAt('/forecasts', <ForecastPage />);
     await screen.findByText('Against the year before');
@@ -115,13 +128,13 @@ describe('a forecast', () => {
   });
 });
 
-describe('what was said earlier', () => {
+describe('what the current model would have said earlier', () => {
   test('is compared with what came, in words', async () => {
     const bodies = recordForecasts();
     renderAt('/forecasts?asOf=2024-06-09&horizon=15', <ForecastPage />);
     expect(
       await screen.findByText(
-        /^Said on Jun 9, 2024: 1,500 for .* Sold: 1,350\. That was 150 too much \(11\.1% of what was sold\)\.$/,
+        /^With sales up to Jun 9, 2024, the current model would have said 1,500 for .* Sold: 1,350\. That is 150 too much \(11\.1% of what was sold\)\.$/,
       ),
     ).toBeVisible();
     expect(bodies.at(0)?.date).toBe('2024-06-10');
@@ -134,7 +147,7 @@ describe('what was said earlier', () => {
   test('is compared only on days whose sales are known', async () => {
     renderAt('/forecasts?asOf=2024-06-23&horizon=30', <ForecastPage />);
     expect(await screen.findByText('So far 7 of 30 days can be compared.')).toBeVisible();
-    expect(statOf('Said')).toHaveTextContent('700');
+    expect(statOf('It would have said')).toHaveTextContent('700');
     expect(statOf('Sold')).toHaveTextContent('630');
   });
 
@@ -145,21 +158,25 @@ describe('what was said earlier', () => {
 
   test('is chosen by week and kept in the address', async () => {
     renderAt('/forecasts?date=2024-07-10', <ForecastPage />);
-    const select = await screen.findByLabelText('As we saw it on');
+    const select = await screen.findByLabelText('With sales up to');
     await userEvent.selectOptions(select, 'Jun 16, 2024 (2 weeks ago)');
-    expect(await screen.findByText(/^Said on Jun 16, 2024/)).toBeVisible();
+    expect(
+      await screen.findByText(/^With sales up to Jun 16, 2024, the current model would have said/),
+    ).toBeVisible();
     expect(window.location.search).toBe('?asOf=2024-06-16');
     await userEvent.selectOptions(select, 'Newest: sales to Jun 30, 2024');
-    expect(await screen.findByText(/with 80 % certainty/, { selector: 'p' })).toBeVisible();
+    expect(await screen.findByText(/the 80 % band goes from/, { selector: 'p' })).toBeVisible();
     expect(window.location.search).toBe('');
   });
 });
 
 describe('overrides', () => {
-  test('are not offered for what was said earlier, which had none of them', async () => {
+  test('are not offered for days that are past', async () => {
     const bodies = recordForecasts();
     renderAt('/forecasts?asOf=2024-06-09&adjusted=1', <ForecastPage />);
-    expect(await screen.findByText(/^Said on Jun 9, 2024/)).toBeVisible();
+    expect(
+      await screen.findByText(/^With sales up to Jun 9, 2024, the current model/),
+    ).toBeVisible();
     expect(screen.queryByLabelText('With overrides')).toBeNull();
     expect(bodies.map((body) => body.adjusted)).toEqual([false]);
   });
@@ -175,9 +192,12 @@ describe('overrides', () => {
     expect(statOf('Without overrides')).toHaveTextContent('80 %: 630 – 770');
     expect(statOf('All 7 days')).toHaveTextContent('+70 by overrides');
     expect(
-      screen.getByText(/770 units with overrides\. The model alone says 700, between 630 and 770/, {
-        selector: 'p',
-      }),
+      screen.getByText(
+        /770 units are expected with overrides\. The model alone says 700; its 80 % band goes from 630 to 770/,
+        {
+          selector: 'p',
+        },
+      ),
     ).toBeVisible();
     await openTable();
     const row = screen
@@ -186,6 +206,37 @@ describe('overrides', () => {
     const cells = [...row.cells].map((cell) => cell.textContent);
     expect(cells.slice(1, 4)).toEqual(['–', '100', '110']);
   });
+});
+
+test('overrides that change nothing on these days are not spoken of as if they did', async () => {
+  recordForecasts((body) => {
+    const answer = forecastAnswer(body);
+    const same = <T extends { prediction: number }>(each: T) => ({
+      ...each,
+      statistical: each.prediction,
+    });
+    return { ...answer, forecast: answer.forecast.map(same), periods: answer.periods.map(same) };
+  });
+  renderAt('/forecasts?horizon=7&adjusted=1', <ForecastPage />);
+  expect(await screen.findByText(/^There are no overrides on these days/)).toBeVisible();
+  expect(screen.queryByText(/expected with overrides/)).toBeNull();
+  expect(screen.queryByText('Without overrides')).toBeNull();
+  expect(screen.queryByText('With overrides', { selector: 'th' })).toBeNull();
+});
+
+test('sales of a node are a gap before it first sold', async () => {
+  server.use(
+    http.post('*/historical', async ({ request }) => {
+      const body = (await request.json()) as Schemas['HistoricalRequest'];
+      const answer = historyAnswer(body, () => 0);
+      return HttpResponse.json({ ...answer, first_sale: '2024-06-29' });
+    }),
+  );
+  renderAt('/forecasts?horizon=7', <ForecastPage />);
+  await screen.findByText(/are expected/, { selector: 'p' });
+  await screen.findByText('Jun 29, 2024', { selector: 'th' });
+  expect(screen.queryByText('Jun 28, 2024', { selector: 'th' })).toBeNull();
+  expect(screen.queryByText('Year before', { selector: 'th' })).toBeNull();
 });
 
 describe('a download', () => {

@@ -3,12 +3,14 @@ import { useNodeLabel } from '@/api/nodes';
 import type { Meta } from '@/api/queries';
 import { addSteps, firstAhead, newestOf, usualHorizon } from '@/api/steps';
 import { type ForecastData, useForecastView } from '@/api/use-forecast-view';
+import { useHeldSentence } from '@/api/use-held-words';
 import { useForecastSentence } from '@/charts/use-forecast-sentence';
 import { DayField } from '@/ui/day-field';
 import { HorizonSelect } from '@/ui/horizon-select';
 import { Notice, Page } from '@/ui/layout';
 import { MetaPage } from '@/ui/meta-page';
 import { NodePicker } from '@/ui/node-picker';
+import { OverriddenNotice } from '@/ui/overridden-notice';
 import { QueryView } from '@/ui/query-view';
 import ui from '@/ui/ui.module.css';
 import { day, flag, type HistoryMode, text, useQueryState, whole } from '@/url/query-state';
@@ -56,12 +58,12 @@ function ForecastOfNode({ meta }: { meta: Meta }) {
     node,
     horizon,
     date: first.date,
-    adjusted: adjusted && !isPast, // what was said then had none of today's overrides
+    adjusted: adjusted && !isPast, // overrides are of days ahead
   });
   return (
     <Page
       title={`${t('forecast.title')}: ${nodeLabel(node)}`}
-      lead={<Lead view={view} />}
+      lead={<Lead meta={meta} view={view} />}
       controls={
         <>
           <div className={ui.grow}>
@@ -87,6 +89,10 @@ function ForecastOfNode({ meta }: { meta: Meta }) {
         {(forecast) => (
           <>
             {forecast.in_sample && <Notice tone="warn">{t('inSample')}</Notice>}
+            {isPast && <Notice>{t('forecast.review.notThen')}</Notice>}
+            {!isPast && !adjusted && (
+              <OverriddenNotice node={node} horizon={horizon} date={first.date} />
+            )}
             {isPast ? (
               <ReviewStats meta={meta} forecast={forecast} />
             ) : (
@@ -107,10 +113,11 @@ function ForecastOfNode({ meta }: { meta: Meta }) {
 }
 
 /** The sentence that answers the question of the page. */
-function Lead({ view: { forecast, past } }: { view: ForecastData }) {
+function Lead({ meta, view: { forecast, past } }: { meta: Meta; view: ForecastData }) {
   const { t } = useTranslation();
   const sentence = useForecastSentence();
   const review = useReviewSentence(past ? forecast.data : undefined);
+  const held = useHeldSentence(meta, forecast.data);
   if (forecast.isPlaceholderData) return t('state.loading');
-  return review ?? sentence(forecast.data);
+  return review ?? [sentence(forecast.data), held].filter(Boolean).join(' ');
 }

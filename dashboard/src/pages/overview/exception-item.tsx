@@ -30,6 +30,12 @@ export function ExceptionItem({ meta, entry }: { meta: Meta; entry: ExceptionEnt
   const { units, change, shareChange, days } = useFormat();
   const nodeLabel = useNodeLabel();
   const levelLabel = useLevelLabel();
+  const { comparable } = entry;
+  const likeForLike =
+    comparable !== null &&
+    comparable.change !== null &&
+    shareChange(comparable.change) !== shareChange(entry.change) &&
+    t('overview.exceptions.likeForLike', { change: shareChange(comparable.change) });
   return (
     <li className={styles.entry}>
       <Link href={linkOf(meta, entry)} className={styles.name}>
@@ -46,6 +52,7 @@ export function ExceptionItem({ meta, entry }: { meta: Meta; entry: ExceptionEnt
           forecast: units(entry.forecast),
           reference: units(entry.reference),
         })}
+        {likeForLike && ` ${likeForLike}`}
       </span>
     </li>
   );

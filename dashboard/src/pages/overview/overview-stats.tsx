@@ -1,10 +1,11 @@
 import { useTranslation } from 'react-i18next';
-import { shareAbove, yearBeforeSum } from '@/api/comparisons';
 import { type Forecast, type Meta, useHealth } from '@/api/queries';
 import { newestOf } from '@/api/steps';
 import type { ForecastData } from '@/api/use-forecast-view';
+import { useHeldSentence } from '@/api/use-held-words';
+import { useYearWords } from '@/api/use-year-words';
 import { useFormat } from '@/format/use-format';
-import { Skeleton, type StatProps, Stats } from '@/ui/layout';
+import { Lines, Skeleton, type StatProps, Stats } from '@/ui/layout';
 import styles from './overview.module.css';
 
 /** The figures of the whole retailer, and the age of what they rest on. */
@@ -20,10 +21,13 @@ export function OverviewStats({
 }) {
   const { t } = useTranslation();
   const { day, units, shareChange } = useFormat();
+  const { details } = useYearWords();
   const health = useHealth();
   const forecast = view.forecast.isPlaceholderData ? undefined : view.forecast.data;
+  const held = useHeldSentence(meta, forecast);
   const sum = forecast?.periods[0];
-  if (forecast === undefined || sum === undefined) {
+  const isComparing = view.year === undefined && !view.errorOfPast;
+  if (forecast === undefined || sum === undefined || isComparing) {
     return view.forecast.error ? null : (
       <div className={styles.statsPlace}>
         <Skeleton height="100%" />
@@ -31,7 +35,7 @@ export function OverviewStats({
     );
   }
   const length = t(meta.step === 'day' ? 'horizon.days' : 'horizon.weeks', { count: sum.days });
-  const sold = yearBeforeSum(forecast, view.previous);
+  const { year } = view;
   // the demo's data are always old, which a notice says
   const age = health.data?.demo ? undefined : health.data?.data_age_days;
   const sums: StatProps[] = [
@@ -51,25 +55,33 @@ export function OverviewStats({
   }
 
   return (
-    <Stats
-      items={[
-        ...sums,
-        {
-          label: t('overview.stats.year'),
-          value: shareChange(shareAbove(sum.prediction, sold)),
-          detail: sold === null ? t('forecast.stats.unknown') : undefined,
-        },
-        {
-          label: t('overview.stats.known'),
-          value: day(newestOf(meta)),
-          detail: age !== undefined && t('overview.stats.age', { count: age }),
-        },
-        {
-          label: t('overview.stats.release'),
-          value: day(meta.model_trained_through),
-          detail: <span className={styles.release}>{meta.model_version}</span>,
-        },
-      ]}
-    />
+    <div className={styles.figures}>
+      <Stats
+        items={[
+          ...sums,
+          {
+            label: t('overview.stats.year'),
+            value: shareChange(year?.whole?.change),
+            detail:
+              year?.whole === null ? (
+                t('forecast.stats.unknown')
+              ) : (
+                <Lines items={year ? details(year) : []} />
+              ),
+          },
+          {
+            label: t('overview.stats.known'),
+            value: day(newestOf(meta)),
+            detail: age !== undefined && t('overview.stats.age', { count: age }),
+          },
+          {
+            label: t('overview.stats.release'),
+            value: day(meta.model_trained_through),
+            detail: <span className={styles.release}>{meta.model_version}</span>,
+          },
+        ]}
+      />
+      {held && <p className={styles.means}>{held}</p>}
+    </div>
   );
 }

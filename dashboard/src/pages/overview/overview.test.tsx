@@ -2,8 +2,17 @@ import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { Schemas } from '@/api/client';
 import type { ExceptionEntry, Exceptions } from '@/api/queries';
-import { FORECAST_API, healthAnswer, META, problem, REQUEST_ID } from '@/test/answers';
+import {
+  FORECAST_API,
+  forecastAnswer,
+  healthAnswer,
+  META,
+  problem,
+  REQUEST_ID,
+  yearBeforeAnswer,
+} from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import { linkOf } from './exception-item';
@@ -19,6 +28,7 @@ const DAIRY: ExceptionEntry = {
   reference: 1200,
   change: 0.25,
   units: 300,
+  comparable: { forecast: 1500, reference: 1200, units: 300, change: 0.25 },
   in_sample: false,
   detail: 'The same as a sentence.',
 };
@@ -31,6 +41,7 @@ const BOOKS: ExceptionEntry = {
   forecast: 60,
   reference: 0,
   change: null,
+  comparable: null,
   units: 60,
 };
 
@@ -66,11 +77,11 @@ beforeEach(() => {
 });
 
 describe('the overview', () => {
-  test('says what will sell, how that compares, and how new the data are', async () => {
+  test('says what is expected, how that compares, and how new the data are', async () => {
     renderAt('/', <Overview />);
     expect(
       await screen.findByText(
-        /^2,800 units will sell .* 11\.1% more than in the year before\. Sales are known to Jun 30, 2024\.$/,
+        /^2,800 units are expected .* 11\.1% more than in the year before\. Sales are known to Jun 30, 2024\.$/,
       ),
     ).toBeVisible();
     const week = screen.getByText('Next week').parentElement as HTMLElement;
@@ -99,6 +110,54 @@ describe('the overview', () => {
     expect(warning.closest('details')).toHaveAttribute('open');
   });
 
+  test('says what bands held in the past where that is far from what they promise', async () => {
+    const cell = { level: 'total', wape: 0.1, bias: 0, rmsle: 0.1, baselines: {} };
+    const levels = [
+      { ...cell, days: '1-7', coverage: { '80%': 0.718 } },
+      { ...cell, days: '8-30', coverage: { '80%': 0.781 } },
+      { ...cell, days: '31-60', coverage: { '80%': 0.5 } },
+      { ...cell, level: 'store', days: '1-7', coverage: { '80%': 0.6 } },
+    ];
+    const group = { group: 'calibration', windows: 40, rmsle: null, wrmsse: null, levels };
+    server.use(
+      http.get('*/accuracy', () =>
+        HttpResponse.json({ source: 'calibration', groups: [group], model_version: '7' }),
+      ),
+    );
+    renderAt('/', <Overview />);
+    expect(await screen.findByText(/80 % bands held 72% to 78% of the days/)).toBeVisible();
+  });
+
+  test('says that saved overrides change these days, with links to them', async () => {
+    server.use(
+      http.post('*/forecast', async ({ request }) => {
+        const body = (await request.json()) as Schemas['ForecastRequest'];
+        const answer = forecastAnswer(body);
+        if (!body.adjusted) return HttpResponse.json(answer);
+        const move = <T extends { prediction: number }>(each: T, by: number) => ({
+          ...each,
+          statistical: each.prediction,
+          prediction: each.prediction + by,
+        });
+        const forecast = answer.forecast.map((each, at) => move(each, at === 3 ? 50 : 0));
+        const periods = answer.periods.map((each) => move(each, 50));
+        return HttpResponse.json({ ...answer, forecast, periods });
+      }),
+    );
+    renderAt('/', <Overview />);
+    expect(
+      await screen.findByText(/With them 2,850 units are expected, \+50 against/),
+    ).toBeVisible();
+    expect(screen.getByRole('link', { name: 'Show with overrides' })).toHaveAttribute(
+      'href',
+      '/forecasts?node=total&horizon=28&adjusted=1',
+    );
+    expect(screen.getByRole('link', { name: 'See the overrides' })).toHaveAttribute(
+      'href',
+      '/plan?node=total',
+    );
+  });
+
   test('says that the data are the demo’s, and not how old these are', async () => {
     server.use(
       http.get('*/health', () =>
@@ -109,6 +168,69 @@ describe('the overview', () => {
     expect(await screen.findByText(/demo’s data/)).toBeVisible();
     await screen.findByText('Sales known to');
     expect(screen.queryByText(/behind/)).toBeNull();
+  });
+});
+
+describe('what is new since the year before', () => {
+  const part = (forecast: number, reference: number) => {
+    const units = forecast - reference;
+    return { forecast, reference, units, change: reference ? units / reference : null };
+  };
+  const store = { node: 'store:2', level: 'store', first_sale: '2024-05-02' };
+  const changes = {
+    whole: part(2800, 2000),
+    comparable: part(2200, 2000),
+    new: part(600, 0),
+    new_share: 0.3,
+    new_nodes: [{ ...store, forecast: 600, reference: 0 }],
+  };
+
+  function playYear(more: object = {}): void {
+    server.use(
+      http.get('*/year-before', () =>
+        HttpResponse.json(yearBeforeAnswer(28, { ...changes, ...more })),
+      ),
+    );
+  }
+
+  test('is named with its part of the change, and the change without it', async () => {
+    playYear();
+    renderAt('/', <Overview />);
+    expect(
+      await screen.findByText(
+        /That is 40% more than in the year before\. Store 2 \(new since May 2, 2024\) adds 30 percentage points: like for like it is 10% more\./,
+      ),
+    ).toBeVisible();
+    const stat = screen.getByText('Against the year before').parentElement as HTMLElement;
+    expect(stat).toHaveTextContent('+40%Store 2 (new since May 2, 2024): 30 points of it');
+    expect(stat).toHaveTextContent('Like for like: +10%');
+  });
+
+  test('is counted where it is more than one node', async () => {
+    playYear({
+      new_nodes: [store, { ...store, node: 'store:10' }, { ...store, node: 'store:1' }],
+    });
+    renderAt('/', <Overview />);
+    expect(
+      await screen.findByText(/What is new since then \(Store 2 and 2 others\) adds 30/),
+    ).toBeVisible();
+  });
+
+  test('is not spoken of where it is nearly nothing', async () => {
+    playYear({ new_share: 0.004 });
+    renderAt('/', <Overview />);
+    expect(await screen.findByText(/40% more than in the year before\. Sales/)).toBeVisible();
+  });
+
+  test('stands in the line of an exception', async () => {
+    playExceptions({
+      exceptions: [{ ...DAIRY, comparable: part(1380, 1200) }],
+      counts: { 'last-year': 1 },
+    });
+    renderAt('/', <Overview />);
+    expect(
+      await screen.findByText(/Like for like, without what is new since then: \+15%\./),
+    ).toBeVisible();
   });
 });
 
@@ -157,7 +279,7 @@ describe('exceptions', () => {
     server.use(http.get('*/exceptions', () => problem(403, 'FORBIDDEN', 'No.')));
     renderAt('/', <Overview />);
     expect(await screen.findByText(REQUEST_ID)).toBeVisible();
-    expect(await screen.findByText(/2,800 units will sell/)).toBeVisible();
+    expect(await screen.findByText(/^2,800 units are expected/)).toBeVisible();
   });
 
   test.each([

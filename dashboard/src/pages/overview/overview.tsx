@@ -1,14 +1,15 @@
 import { useTranslation } from 'react-i18next';
-import { shareAbove, yearBeforeSum } from '@/api/comparisons';
 import { type Meta, useForecast } from '@/api/queries';
 import { newestOf, usualHorizon } from '@/api/steps';
 import { type ForecastData, useForecastView } from '@/api/use-forecast-view';
+import { useYearWords } from '@/api/use-year-words';
 import { ForecastChart } from '@/charts/forecast-chart';
 import { useFormat } from '@/format/use-format';
 import { ButtonLink } from '@/ui/button';
 import { HorizonSelect } from '@/ui/horizon-select';
 import { Card, Page } from '@/ui/layout';
 import { MetaPage } from '@/ui/meta-page';
+import { OverriddenNotice } from '@/ui/overridden-notice';
 import { QueryView } from '@/ui/query-view';
 import { linkTo } from '@/url/links';
 import { useQueryState, whole } from '@/url/query-state';
@@ -41,6 +42,7 @@ function OverviewOf({ meta }: { meta: Meta }) {
       controls={<HorizonSelect meta={meta} value={horizon} onChange={setHorizon} />}
     >
       <Freshness />
+      <OverriddenNotice node="total" horizon={horizon} date="" />
       <OverviewStats meta={meta} view={view} week={week.data} />
       <Card
         title={t('overview.chart.title')}
@@ -66,21 +68,18 @@ function OverviewOf({ meta }: { meta: Meta }) {
   );
 }
 
-/** What will sell, how that compares, and how new the data are. */
+/** What is expected, how that compares, and how new the data are. */
 function Lead({ meta, view }: { meta: Meta; view: ForecastData }) {
   const { t } = useTranslation();
-  const { days, units, share, day } = useFormat();
+  const { days, units, day } = useFormat();
+  const { sentences } = useYearWords();
   const { data: forecast, isPlaceholderData } = view.forecast;
   const sum = forecast?.periods[0];
   if (isPlaceholderData) return t('state.loading');
   if (forecast === undefined || sum === undefined) return null;
-  const above = shareAbove(sum.prediction, yearBeforeSum(forecast, view.previous));
   return [
     t('overview.lead.units', { units: units(sum.prediction), days: days(sum.first, sum.last) }),
-    above !== null &&
-      t(above < 0 ? 'overview.lead.less' : 'overview.lead.more', { share: share(Math.abs(above)) }),
+    ...(view.year ? sentences(view.year) : []),
     t('overview.lead.known', { day: day(newestOf(meta)) }),
-  ]
-    .filter(Boolean)
-    .join(' ');
+  ].join(' ');
 }
