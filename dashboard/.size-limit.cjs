@@ -10,7 +10,10 @@ function filesOf(name, seen = new Set()) {
   return [file, ...css, ...imports.flatMap((each) => filesOf(each, seen))];
 }
 
-const first = ['index.html', 'src/pages/overview/overview.tsx'].flatMap((name) => filesOf(name));
+const parts = manifest['index.html'].dynamicImports;
+const first = ['index.html', ...parts, 'src/pages/overview/overview.tsx'].flatMap((name) =>
+  filesOf(name),
+);
 
 module.exports = [
   {

@@ -71,8 +71,9 @@ class Build:
     Attributes:
         document: with `BASE` in it.
         files: by name.
-        page_files: names of the scripts and styles that a page loads beside those of the document,
-            by the page's name.
+        page_files: names of the scripts and styles that a page loads beside those that the document
+            names, by the page's name: those of the parts that its script loads one by one, then
+            those of the page itself.
     """
 
     document: str
@@ -106,10 +107,15 @@ def _read_page_files(path: Path) -> dict[str, tuple[str, ...]]:
         return {}
     chunks = json.loads(path.read_bytes())
     of_document = set(_files_of(chunks, INDEX))
+    parts = chunks[INDEX].get("dynamicImports", ()) if INDEX in chunks else ()
     pages = (key for key in chunks if PurePosixPath(key).match("src/pages/*/*"))
     return {
         PurePosixPath(page).parent.name: tuple(
-            name for name in dict.fromkeys(_files_of(chunks, page)) if name not in of_document
+            name
+            for name in dict.fromkeys(
+                name for key in (*parts, page) for name in _files_of(chunks, key)
+            )
+            if name not in of_document
         )
         for page in pages
     }

@@ -1,5 +1,6 @@
 import { QueryClientProvider } from '@tanstack/react-query';
-import { useState } from 'react';
+import { StrictMode, startTransition, useState } from 'react';
+import type { Root } from 'react-dom/client';
 import { useTranslation } from 'react-i18next';
 import { Route, Router, Switch, useLocation } from 'wouter';
 import { createQueryClient } from './api/queries';
@@ -56,7 +57,18 @@ function Pages() {
   );
 }
 
-export function App() {
+/** Draw the application in steps, between which the browser may paint and answer. */
+export function showApp(root: Root): void {
+  startTransition(() =>
+    root.render(
+      <StrictMode>
+        <App />
+      </StrictMode>,
+    ),
+  );
+}
+
+function App() {
   const [queries] = useState(createQueryClient);
   return (
     <QueryClientProvider client={queries}>

@@ -1,21 +1,15 @@
 import './styles/base.css';
-import { StrictMode, startTransition } from 'react';
-import { createRoot } from 'react-dom/client';
-import { App } from './app';
-import { startTexts } from './i18n';
 import { applyTheme, followSystemTheme } from './shell/theme';
 import { pinBase } from './url/base';
 
 pinBase();
 applyTheme();
 followSystemTheme();
+
+// Each import is run in a task of its own, between which the browser paints and answers: a phone
+// takes a tenth of a second for React alone.
+const { createRoot } = await import('react-dom/client');
+const { startTexts } = await import('./i18n');
 await startTexts();
-const root = createRoot(document.getElementById('root') as HTMLElement);
-// in steps, between which the browser may paint and answer
-startTransition(() =>
-  root.render(
-    <StrictMode>
-      <App />
-    </StrictMode>,
-  ),
-);
+const { showApp } = await import('./app');
+showApp(createRoot(document.getElementById('root') as HTMLElement));

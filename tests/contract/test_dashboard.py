@@ -28,6 +28,7 @@ from tests.support.dashboard import (
     FONT,
     PAGE_SCRIPT,
     PAGE_STYLE,
+    PART_SCRIPT,
     SCRIPT,
     SCRIPT_BODY,
     STYLE,
@@ -105,7 +106,7 @@ def test_a_page_names_the_files_that_it_alone_needs(app: Application) -> None:
     preloads = rb'<link rel="(?:modulepreload|preload" as="style)" crossorigin href="(.*?)">'
     names = re.findall(preloads, open_page(app, "/compare").body)
     assert {name.decode() for name in names} == {
-        f"static/{name}" for name in (PAGE_SCRIPT, PAGE_STYLE, "chart-1b2c3d4e.js")
+        f"static/{name}" for name in (PART_SCRIPT, PAGE_SCRIPT, PAGE_STYLE, "chart-1b2c3d4e.js")
     }
     assert re.findall(preloads, open_page(app, "/tree").body) == []
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 SCRIPT, STYLE, FONT = "app-1a2b3c4d.js", "app-5e6f7a8b.css", "text-9c0d1e2f.woff2"
 PAGE_SCRIPT, PAGE_STYLE = "compare-3c4d5e6f.js", "compare-7a8b9c0d.css"
+PART_SCRIPT = "shell-2b3c4d5e.js"
 SCRIPT_BODY = b'document.getElementById("page").textContent = document.baseURI;\n' * 40
 DOCUMENT = f"""<!doctype html>
 <html lang="en">
@@ -22,7 +23,12 @@ DOCUMENT = f"""<!doctype html>
 </html>
 """
 MANIFEST = {
-    "index.html": {"file": f"static/{SCRIPT}", "css": [f"static/{STYLE}"]},
+    "index.html": {
+        "file": f"static/{SCRIPT}",
+        "css": [f"static/{STYLE}"],
+        "dynamicImports": ["src/shell.tsx"],
+    },
+    "src/shell.tsx": {"file": f"static/{PART_SCRIPT}", "imports": ["index.html"]},
     "_chart.js": {"file": "static/chart-1b2c3d4e.js", "imports": ["_chart.js", "index.html"]},
     "src/pages/compare/compare.tsx": {
         "file": f"static/{PAGE_SCRIPT}",

@@ -52,6 +52,8 @@ export function useForecastView(meta: Meta, { node, horizon, date, adjusted }: F
   const period = useTree({ node, horizon, depth: 0, ...startsAt });
   return {
     forecast,
+    /** Whether something is asked for of which nothing was ever answered. */
+    isLoading: [forecast, history, previous, year, period].some((each) => each.isLoading),
     history: current(history),
     previous: current(previous),
     /** Its sum against the year before, unless the first day is past. */

@@ -22,14 +22,17 @@ export function useFirstDrawnInSteps<T>(data: T | undefined): T | undefined {
 export function QueryView<T>({
   query,
   height,
+  waiting = false,
   children,
 }: {
   query: UseQueryResult<T>;
   height?: string;
+  /** Whether to wait for other answers, which would move what is being read. */
+  waiting?: boolean;
   children: (data: T) => ReactNode;
 }) {
   const { error, refetch } = query;
-  const data = useFirstDrawnInSteps(query.data);
+  const data = useFirstDrawnInSteps(waiting ? undefined : query.data);
   return (
     <>
       {error && <ProblemNotice error={error} retry={() => void refetch()} />}

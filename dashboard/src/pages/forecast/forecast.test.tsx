@@ -233,7 +233,7 @@ test('sales of a node are a gap before it first sold', async () => {
     }),
   );
   renderAt('/forecasts?horizon=7', <ForecastPage />);
-  await screen.findByText(/are expected/, { selector: 'p' });
+  await openTable();
   await screen.findByText('Jun 29, 2024', { selector: 'th' });
   expect(screen.queryByText('Jun 28, 2024', { selector: 'th' })).toBeNull();
   expect(screen.queryByText('Year before', { selector: 'th' })).toBeNull();

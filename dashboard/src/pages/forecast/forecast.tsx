@@ -1,6 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import { useNodeLabel } from '@/api/nodes';
-import type { Meta } from '@/api/queries';
+import { type Meta, useAccuracy } from '@/api/queries';
 import { addSteps, firstAhead, newestOf, usualHorizon } from '@/api/steps';
 import { type ForecastData, useForecastView } from '@/api/use-forecast-view';
 import { useHeldSentence } from '@/api/use-held-words';
@@ -60,10 +60,11 @@ function ForecastOfNode({ meta }: { meta: Meta }) {
     date: first.date,
     adjusted: adjusted && !isPast, // overrides are of days ahead
   });
+  const isLoading = [view, useAccuracy()].some((each) => each.isLoading);
   return (
     <Page
       title={`${t('forecast.title')}: ${nodeLabel(node)}`}
-      lead={<Lead meta={meta} view={view} />}
+      lead={<Lead meta={meta} view={view} waiting={isLoading} />}
       controls={
         <>
           <div className={ui.grow}>
@@ -85,7 +86,7 @@ function ForecastOfNode({ meta }: { meta: Meta }) {
         </>
       }
     >
-      <QueryView query={view.forecast} height="30rem">
+      <QueryView query={view.forecast} height="30rem" waiting={isLoading}>
         {(forecast) => (
           <>
             {forecast.in_sample && <Notice tone="warn">{t('inSample')}</Notice>}
@@ -113,11 +114,20 @@ function ForecastOfNode({ meta }: { meta: Meta }) {
 }
 
 /** The sentence that answers the question of the page. */
-function Lead({ meta, view: { forecast, past } }: { meta: Meta; view: ForecastData }) {
+function Lead({
+  meta,
+  view: { forecast, past },
+  waiting,
+}: {
+  meta: Meta;
+  view: ForecastData;
+  waiting: boolean;
+}) {
   const { t } = useTranslation();
   const sentence = useForecastSentence();
   const review = useReviewSentence(past ? forecast.data : undefined);
   const held = useHeldSentence(meta, forecast.data);
+  if (waiting) return null;
   if (forecast.isPlaceholderData) return t('state.loading');
   return review ?? [sentence(forecast.data), held].filter(Boolean).join(' ');
 }

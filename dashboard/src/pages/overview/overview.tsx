@@ -1,5 +1,5 @@
 import { useTranslation } from 'react-i18next';
-import { type Meta, useForecast } from '@/api/queries';
+import { type Meta, useAccuracy, useForecast, useHealth } from '@/api/queries';
 import { newestOf, usualHorizon } from '@/api/steps';
 import { type ForecastData, useForecastView } from '@/api/use-forecast-view';
 import { useYearWords } from '@/api/use-year-words';
@@ -7,10 +7,10 @@ import { ForecastChart } from '@/charts/forecast-chart';
 import { useFormat } from '@/format/use-format';
 import { ButtonLink } from '@/ui/button';
 import { HorizonSelect } from '@/ui/horizon-select';
-import { Card, Page } from '@/ui/layout';
+import { Card, Page, Skeleton } from '@/ui/layout';
 import { MetaPage } from '@/ui/meta-page';
 import { OverriddenNotice } from '@/ui/overridden-notice';
-import { QueryView } from '@/ui/query-view';
+import { QueryView, useFirstDrawnInSteps } from '@/ui/query-view';
 import { linkTo } from '@/url/links';
 import { useQueryState, whole } from '@/url/query-state';
 import { ExceptionsCard } from './exceptions-card';
@@ -35,6 +35,16 @@ function OverviewOf({ meta }: { meta: Meta }) {
     period: 'horizon',
     intervals: [80],
   });
+  const asked = [view, week, useHealth(), useAccuracy()];
+  const arrived = useFirstDrawnInSteps(asked.some((each) => each.isLoading) ? undefined : true);
+  if (!arrived) {
+    // all at once: what comes later would move what is being read
+    return (
+      <Page title={t('overview.title')}>
+        <Skeleton height="70vh" />
+      </Page>
+    );
+  }
   return (
     <Page
       title={t('overview.title')}

@@ -13,6 +13,7 @@ from tests.support.dashboard import (
     FONT,
     PAGE_SCRIPT,
     PAGE_STYLE,
+    PART_SCRIPT,
     SCRIPT,
     SCRIPT_BODY,
     STYLE,
@@ -46,7 +47,9 @@ def test_compressed_files_belong_to_the_file_beside_them(folder: Path) -> None:
 def test_a_page_has_the_files_that_the_document_does_not_load(folder: Path) -> None:
     build = read_build(folder)
     assert build is not None
-    assert build.page_files == {"compare": (PAGE_SCRIPT, PAGE_STYLE, "chart-1b2c3d4e.js")}
+    assert build.page_files == {
+        "compare": (PART_SCRIPT, PAGE_SCRIPT, PAGE_STYLE, "chart-1b2c3d4e.js")
+    }
 
 
 def test_a_build_without_a_manifest_names_no_files_of_pages(folder: Path) -> None:
