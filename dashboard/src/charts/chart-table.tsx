@@ -1,10 +1,11 @@
+import { memo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useFormat } from '@/format/use-format';
 import { type Column, DataTable, TableOfChart } from '@/ui/data-table';
 import type { BandOfChart, LineOfChart } from './chart-types';
 
 /** The very values that a chart draws, day by day. */
-export function ChartTable({
+export const ChartTable = memo(function ChartTable({
   title,
   dates,
   lines,
@@ -30,7 +31,7 @@ export function ChartTable({
       />
     </TableOfChart>
   );
-}
+});
 
 function columnsOf(
   dateLabel: string,

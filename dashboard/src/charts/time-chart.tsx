@@ -35,6 +35,9 @@ interface TimeChartProps {
 const WIDE = 640;
 const NAME_WIDTH = 150;
 
+/** Always the same, so that nothing is drawn anew for want of bands. */
+const NO_BANDS: readonly BandOfChart[] = [];
+
 /**
  * Lines and bands over days, with a cursor and a table.
  *
@@ -44,7 +47,7 @@ export function TimeChart({
   title,
   summary,
   lines,
-  bands = [],
+  bands = NO_BANDS,
   origin,
   start,
   format,

@@ -1,4 +1,5 @@
 import { area, line } from 'd3-shape';
+import { memo } from 'react';
 import { timeOf } from '@/format/dates';
 import { useFormat } from '@/format/use-format';
 import { classes } from '@/ui/classes';
@@ -21,25 +22,24 @@ interface PlotProps {
   height: number;
 }
 
-/** The drawing of a chart: axes, bands, lines, and the cursor at a date, which a pointer moves. */
-export function TimePlot({
-  origin,
-  date,
-  format,
-  named,
-  onChoose,
-  ...plot
-}: PlotProps & {
+interface DrawingProps extends PlotProps {
   origin: string | undefined;
-  /** Date of the cursor. */
-  date: string;
   format: ((value: number) => string) | undefined;
   /** Whether lines have their names at their ends. */
   named: boolean;
+}
+
+/** The drawing of a chart: axes, bands, lines, and the cursor at a date, which a pointer moves. */
+export function TimePlot({
+  date,
+  onChoose,
+  ...drawing
+}: DrawingProps & {
+  /** Date of the cursor. */
+  date: string;
   onChoose: (date: string) => void;
 }) {
-  const { dates, lines, bands, x, y, width, height } = plot;
-  const [first = '', last = ''] = [dates.at(0), dates.at(-1)];
+  const { dates, lines, x, y, width, height } = drawing;
 
   function chooseNearest(clientX: number, element: SVGSVGElement): void {
     const box = element.getBoundingClientRect();
@@ -55,6 +55,31 @@ export function TimePlot({
       onPointerMove={(event) => chooseNearest(event.clientX, event.currentTarget)}
       onPointerDown={(event) => chooseNearest(event.clientX, event.currentTarget)}
     >
+      <Drawing {...drawing} />
+      <g data-screen-only>
+        <Upright className={styles.cursor} at={x(timeOf(date))} height={height} />
+        {lines
+          .filter((each) => each.values.has(date))
+          .map((each) => (
+            <circle
+              key={each.id}
+              className={classes(styles.dot, styles[`tone-${each.tone}`])}
+              cx={x(timeOf(date))}
+              cy={y(each.values.get(date) as number)}
+              r={3.5}
+            />
+          ))}
+      </g>
+    </svg>
+  );
+}
+
+/** What stays as it is while the cursor moves, which is fast only if it is not made anew. */
+const Drawing = memo(function Drawing({ origin, format, named, ...plot }: DrawingProps) {
+  const { dates, lines, bands, x, y, width, height } = plot;
+  const [first = '', last = ''] = [dates.at(0), dates.at(-1)];
+  return (
+    <>
       <Axes x={x} y={y} width={width} height={height} format={format} />
       {bands.map((band, at) => (
         <path
@@ -94,23 +119,9 @@ export function TimePlot({
         </g>
       ))}
       {named && <EndNames lines={lines} dates={dates} x={x} y={y} />}
-      <g data-screen-only>
-        <Upright className={styles.cursor} at={x(timeOf(date))} height={height} />
-        {lines
-          .filter((each) => each.values.has(date))
-          .map((each) => (
-            <circle
-              key={each.id}
-              className={classes(styles.dot, styles[`tone-${each.tone}`])}
-              cx={x(timeOf(date))}
-              cy={y(each.values.get(date) as number)}
-              r={3.5}
-            />
-          ))}
-      </g>
-    </svg>
+    </>
   );
-}
+});
 
 function Axes({
   x,
