@@ -12,9 +12,9 @@ export interface ForecastView {
   adjusted?: boolean;
 }
 
-/** Return the data of a query, but not those of the request before it. */
-function current<T>(query: UseQueryResult<T>): T | undefined {
-  return query.isPlaceholderData ? undefined : query.data;
+/** Return the data of a query where they are of the same request as those of another, old or new. */
+function beside<T>(other: UseQueryResult, query: UseQueryResult<T>): T | undefined {
+  return query.isPlaceholderData === other.isPlaceholderData ? query.data : undefined;
 }
 
 /** The forecast of a node with what was sold before it, in the year before, and in the last period. */
@@ -54,12 +54,12 @@ export function useForecastView(meta: Meta, { node, horizon, date, adjusted }: F
     forecast,
     /** Whether something is asked for of which nothing was ever answered. */
     isLoading: [forecast, history, previous, year, period].some((each) => each.isLoading),
-    history: current(history),
-    previous: current(previous),
+    history: beside(forecast, history),
+    previous: beside(forecast, previous),
     /** Its sum against the year before, unless the first day is past. */
-    year: current(year),
+    year: beside(forecast, year),
     /** The same sum with that of the last period that began on the same weekday. */
-    period: current(period),
+    period: beside(forecast, period),
     /** Ask again for what could not be had of the past. */
     retryPast: () => {
       for (const each of [history, previous, year, period]) if (each.error) void each.refetch();

@@ -1,3 +1,4 @@
+import { memo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNodeLabel } from '@/api/nodes';
 import type { Forecast, History } from '@/api/queries';
@@ -6,7 +7,7 @@ import { useForecastLines } from './use-forecast-lines';
 import { useForecastSentence } from './use-forecast-sentence';
 
 /** Forecast of a node with its intervals, what was sold before, and in the year before. */
-export function ForecastChart({
+export const ForecastChart = memo(function ForecastChart({
   forecast,
   history,
   previous,
@@ -32,4 +33,4 @@ export function ForecastChart({
       {...(height ? { height } : {})}
     />
   );
-}
+});

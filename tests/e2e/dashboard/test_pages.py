@@ -107,6 +107,9 @@ def test_a_forecast_is_found_by_typing_and_kept_in_the_address(page: Page, serve
     page.reload()
     expect(page.locator("h1")).to_have_text("Forecast: Store 1 · DAIRY")
     expect(lead(page)).to_have_text(str(sentence))
+    for undone in ("asOf", "horizon", "node"):
+        page.go_back()
+        expect(page).not_to_have_url(re.compile(rf"[?&]{undone}="))
     page.go_back()
     expect(page.locator("h1")).to_have_text("Status")
 
@@ -316,7 +319,7 @@ def test_who_needs_no_key_may_make_and_revoke_keys(page: Page, server: Server) -
 def test_the_page_speaks_spanish_once_it_is_chosen(page: Page, server: Server) -> None:
     open_page(page, server, "/forecasts", node="store:1", horizon=7)
     page.get_by_label("Language").select_option("es")
-    expect(page.locator("h1")).to_have_text("Pronóstico: Store 1")
+    expect(page.locator("h1")).to_have_text("Pronóstico: Tienda 1")
     page.reload()
     expect(page.locator("html")).to_have_attribute("lang", "es")
     answer = server.post("/forecast", node="store:1", horizon=7, period="horizon").json()

@@ -1,5 +1,5 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useCallback, useMemo, useRef, useState } from 'react';
+import { startTransition, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { weeksOfBasis } from '@/api/basis';
 import { useNodeLabel } from '@/api/nodes';
@@ -44,7 +44,7 @@ export function HierarchyDrilldown({
 }) {
   const { t } = useTranslation();
   const label = useOwnLabel();
-  const [opened, setOpened] = useOpened(meta, view.node);
+  const [opened, setOpen] = useOpened(meta, view.node);
   const [all, setAll] = useState(false);
   const branches = useBranches(meta, view, opened);
   const root = branches.get(view.node);
@@ -63,13 +63,6 @@ export function HierarchyDrilldown({
   const seen = virtual.getVirtualItems();
   const before = seen[0]?.start ?? 0;
   const after = virtual.getTotalSize() - (seen.at(-1)?.end ?? 0);
-
-  function setOpen(node: TreeNode, open: boolean): void {
-    const next = new Map(opened);
-    if (open) next.set(node.id, node.level);
-    else next.delete(node.id);
-    setOpened(next);
-  }
 
   if (root?.error && top === undefined) {
     return <ProblemNotice error={root.error} retry={root.retry} />;
@@ -123,19 +116,30 @@ export function HierarchyDrilldown({
 }
 
 /**
- * The nodes that are open, with their levels; the address has them below the root, so that who
- * loads the page again or gets its address sees the same rows.
+ * The nodes that are open, with their levels, and how to open and close one.
+ *
+ * The address follows, so that who loads the page again or gets its address sees the same rows. It
+ * is no step of the history, and rows are drawn in steps: a table takes long on a phone.
  */
 function useOpened(meta: Meta, root: string) {
-  const [written, setWritten] = useQueryState('open', list, NONE);
+  const [written, setWritten] = useQueryState('open', list, NONE, 'replace');
   const [opened, setOpened] = useState<ReadonlyMap<string, string>>(
     () => new Map([root, ...written.slice(0, MOST_WRITTEN)].map((id) => [id, levelOfId(meta, id)])),
   );
-  function change(next: ReadonlyMap<string, string>): void {
-    setOpened(next);
-    setWritten([...next.keys()].filter((id) => id !== root).slice(-MOST_WRITTEN));
-  }
-  return [opened, change] as const;
+  useEffect(() => {
+    setWritten([...opened.keys()].filter((id) => id !== root).slice(-MOST_WRITTEN));
+  }, [opened, root, setWritten]);
+  const setOpen = useCallback((node: TreeNode, open: boolean) => {
+    startTransition(() =>
+      setOpened((before) => {
+        const next = new Map(before);
+        if (open) next.set(node.id, node.level);
+        else next.delete(node.id);
+        return next;
+      }),
+    );
+  }, []);
+  return [opened, setOpen] as const;
 }
 
 /** Return the label of a node without the parts that the node above it has too. */
