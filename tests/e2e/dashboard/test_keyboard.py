@@ -45,6 +45,7 @@ def test_the_focus_is_seen_at_the_page_that_a_link_opens(page: Page, server: Ser
     expect(page.locator("h1")).to_have_text("Compare")
     expect(page.locator("main")).to_be_focused()
     assert outline_of_focus(page) == "solid"
+    wait_until_loaded(page)
     page.keyboard.press("Tab")
     expect(page.get_by_role("combobox", name="Add to the comparison")).to_be_focused()
     assert outline_of_focus(page) == "solid"

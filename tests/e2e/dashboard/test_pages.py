@@ -324,7 +324,7 @@ def test_the_page_speaks_spanish_once_it_is_chosen(page: Page, server: Server) -
     expect(page.locator("html")).to_have_attribute("lang", "es")
     answer = server.post("/forecast", node="store:1", horizon=7, period="horizon").json()
     units = written_units(answer["periods"][0]["prediction"]).replace(",", ".")
-    expect(lead(page)).to_contain_text(f"{units} unidades, entre")
+    expect(lead(page)).to_contain_text(f"se esperan {units} unidades")
 
 
 def test_the_theme_that_is_chosen_stays(page: Page, server: Server) -> None:
