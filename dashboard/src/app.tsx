@@ -1,9 +1,8 @@
-import { QueryClientProvider } from '@tanstack/react-query';
-import { StrictMode, startTransition, useState } from 'react';
+import { type QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { StrictMode, startTransition } from 'react';
 import type { Root } from 'react-dom/client';
 import { useTranslation } from 'react-i18next';
 import { Route, Router, Switch, useLocation } from 'wouter';
-import { createQueryClient } from './api/queries';
 import { type LoadPage, OnDemand } from './pages/on-demand';
 import { useRenewal } from './session/renewal';
 import { ErrorBoundary } from './shell/error-boundary';
@@ -58,18 +57,17 @@ function Pages() {
 }
 
 /** Draw the application in steps, between which the browser may paint and answer. */
-export function showApp(root: Root): void {
+export function showApp(root: Root, queries: QueryClient): void {
   startTransition(() =>
     root.render(
       <StrictMode>
-        <App />
+        <App queries={queries} />
       </StrictMode>,
     ),
   );
 }
 
-function App() {
-  const [queries] = useState(createQueryClient);
+function App({ queries }: { queries: QueryClient }) {
   return (
     <QueryClientProvider client={queries}>
       <Router base={BASE_PATH}>

@@ -29,10 +29,22 @@ ADJUSTMENTS = {
 }
 WHOLE: dict[str, dict[str, Any]] = {
     "accuracy": {},
-    "accuracy_by_series": {"level": "shop", "horizon": 7, "order": "units", "limit": 3},
+    "accuracy_by_series": {
+        "level": "shop",
+        "horizon": 7,
+        "order": "units",
+        "limit": 3,
+        "offset": 3,
+    },
     "caller": {},
     "exceptions": {"horizon": 7, "level": "shop", "kind": "recent", "limit": 3},
-    "explain": {"series": SERIES, "date": DAY, "horizon": 3},
+    "explain": {
+        "series": SERIES,
+        "date": DAY,
+        "horizon": 1,
+        "against": DAY,
+        "against_horizon": 7,
+    },
     "forecast": {
         "series": SERIES,
         "date": DAY,
@@ -49,6 +61,7 @@ WHOLE: dict[str, dict[str, Any]] = {
         "node": "shop:A1",
         "depth": 1,
         "intervals": [80, 95],
+        "previous": "year",
         "adjusted": True,
     },
     "historical": {"series": SERIES, "first": DAY, "last": DAY},

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.support.absent import skip_without
 
@@ -54,7 +54,7 @@ class Faults:
         """Note what a page reports from now on."""
         page.on("console", self._note_console)
         page.on("pageerror", lambda error: self._note(str(error)))
-        page.on("requestfailed", lambda request: self._note(f"failed: {request.url}"))
+        page.on("requestfailed", self._note_failure)
 
     def forgive(self, *texts: str) -> None:
         """Drop messages that contain one of some texts, past and later: the test provokes them."""
@@ -67,6 +67,10 @@ class Faults:
     def _note(self, message: str) -> None:
         if not self._is_forgiven(message):
             self.messages.append(message)
+
+    def _note_failure(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # its page was left, or asked for something else
+            self._note(f"failed: {request.url}")
 
     def _note_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

@@ -248,4 +248,5 @@ class AsyncClient(_Base):
     overrides = _asynchronous(_overrides.overrides)
     predict = _asynchronous(_operations.predict)
     whatif = _asynchronous(_operations.whatif)
+    year_before = _asynchronous(_operations.year_before)
     withdraw_override = _asynchronous(_overrides.withdraw_override)

@@ -44,12 +44,19 @@ type HistoricalRequest = Schemas['HistoricalRequest'];
 type ExplainRequest = Schemas['ExplainRequest'];
 type WhatifRequest = Schemas['WhatifRequest'];
 
+const META_QUERY = {
+  queryKey: ['meta'],
+  queryFn: ({ signal }: { signal: AbortSignal }) => content<Meta>(api.GET('/meta', { signal })),
+};
+
 /** Series, levels, covariates and dates that requests may name. */
 export function useMeta() {
-  return useQuery({
-    queryKey: ['meta'],
-    queryFn: ({ signal }) => content<Meta>(api.GET('/meta', { signal })),
-  });
+  return useQuery(META_QUERY);
+}
+
+/** Ask for what nearly every page asks for first, before there is a page. */
+export function prefetchMeta(queries: QueryClient): void {
+  void queries.prefetchQuery(META_QUERY);
 }
 
 export function useHealth(options: { refetchInterval?: number | false } = {}) {

@@ -23,16 +23,20 @@ export function QueryView<T>({
   query,
   height,
   waiting = false,
+  later = false,
   children,
 }: {
   query: UseQueryResult<T>;
   height?: string;
   /** Whether to wait for other answers, which would move what is being read. */
   waiting?: boolean;
+  /** Whether it is drawn after what stands above it, which is read first. */
+  later?: boolean;
   children: (data: T) => ReactNode;
 }) {
   const { error, refetch } = query;
-  const data = useFirstDrawnInSteps(waiting ? undefined : query.data);
+  const isDue = useDeferredValue(true, !later);
+  const data = useFirstDrawnInSteps(waiting || !isDue ? undefined : query.data);
   return (
     <>
       {error && <ProblemNotice error={error} retry={() => void refetch()} />}

@@ -49,7 +49,7 @@ def test_the_error_names_the_image_that_trains(
         command.main()
     assert ended.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("mlrf: this image serves")
+    assert line.startswith("mlrf: this image only serves")
     assert "mlrf-train" in line
 
 

@@ -51,6 +51,7 @@ def history_document(*days: str, then: str | None, digest: str = "01af") -> dict
     return {
         "node": "total",
         "level": "total",
+        "first_sale": "2023-01-01",
         "days": [
             {"date": day, "units": 5.0, "onpromotion": None, "covariates": {"price": 1.5}}
             for day in days

@@ -62,7 +62,7 @@ function OverviewOf({ meta }: { meta: Meta }) {
           </ButtonLink>
         }
       >
-        <QueryView query={view.forecast} height="20rem">
+        <QueryView query={view.forecast} height="20rem" later>
           {(forecast) => (
             <ForecastChart
               forecast={forecast}

@@ -21,7 +21,7 @@ from api.http.table_files import (
 )
 from api.http.tables import (
     Column,
-    Kind,
+    ColumnKind,
     Row,
     Table,
     none_for_nan,
@@ -31,11 +31,11 @@ from api.http.tables import (
 from middleware.headers import ARROW, PARQUET
 
 COLUMNS = (
-    Column("row", Kind.INTEGER),
-    Column("family", Kind.TEXT),
-    Column("date", Kind.DAY),
-    Column("prediction", Kind.NUMBER),
-    Column("in_sample", Kind.BOOLEAN),
+    Column("row", ColumnKind.INTEGER),
+    Column("family", ColumnKind.TEXT),
+    Column("date", ColumnKind.DAY),
+    Column("prediction", ColumnKind.NUMBER),
+    Column("in_sample", ColumnKind.BOOLEAN),
 )
 ROWS: list[Row] = [
     [1, "=1+1", date(2024, 7, 1), 0.1 + 0.2, True],
@@ -108,7 +108,7 @@ def test_csv_has_the_same_values_as_texts_safe_for_spreadsheets() -> None:
 
 
 def test_a_retailers_column_with_a_taken_name_is_written_as_a_path() -> None:
-    columns = retailer_columns(["shop", "code"], Kind.TEXT, taken={"code"}, member="series")
+    columns = retailer_columns(["shop", "code"], ColumnKind.TEXT, taken={"code"}, member="series")
     assert [column.name for column in columns] == ["shop", "series.code"]
 
 
