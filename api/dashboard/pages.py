@@ -46,8 +46,6 @@ FILE_ROUTE = f"/{FILES}/{{name}}"
 FOREVER = "public, max-age=31536000, immutable"
 """Cache-Control of a file whose name changes with its content (RFC 8246)."""
 
-_END_OF_HEAD = "</head>"
-
 _NOT_BUILT = """<!doctype html>
 <html lang="en">
 <head>
@@ -115,13 +113,13 @@ class Dashboard:
         the name of a family, which only looks like one more folder then.
 
         The files of the page are named too, so that they are loaded with the document's scripts
-        and not after them: at the end, because what the document shows first must come first.
+        and not after them.
         """
         assert self._build is not None, "only a build has documents"
         base = "../" * (template.count("/") - 1) or "./"
         preloads = map(_preload, self._build.page_files.get(PAGES[template], ()))
-        document = self._build.document.replace(BASE, f'<base href="{base}">', 1)
-        return document.replace(_END_OF_HEAD, "".join((*preloads, _END_OF_HEAD)), 1)
+        head = "".join((f'<base href="{base}">', *preloads))
+        return self._build.document.replace(BASE, head, 1)
 
     async def _file(self, request: Request) -> Response:
         name = request.path_params["name"]
