@@ -4,8 +4,8 @@ import type { WaterfallFact, WaterfallStep } from '@/charts/waterfall-bars';
 import { daysBetween } from '@/format/dates';
 import { useFormat } from '@/format/use-format';
 import type { Reference } from './references';
-import { type Against, decisive, type Group, isReason, isRule, isSomething } from './steps';
-import { capital, useGroupName, usePlainValue } from './use-steps';
+import { type Against, decisive, type Group, isReason, isSomething } from './steps';
+import { capital, useGroupName, usePlainValue, useRestSteps } from './use-steps';
 
 const DAYS_OF_WEEK = 7;
 
@@ -71,9 +71,9 @@ export function useDifferenceSteps(compared: Compared): WaterfallStep[] {
   const name = useReferenceName();
   const driverName = useDriverName();
   const factsOf = useFacts();
+  const restSteps = useRestSteps();
   const { explanation, against, reference, last } = compared;
   const rest = against.not_explained;
-  const rule = isRule(explanation);
   const steps: WaterfallStep[] = [
     ...against.groups.map(
       (group): WaterfallStep => ({
@@ -85,22 +85,7 @@ export function useDifferenceSteps(compared: Compared): WaterfallStep[] {
         facts: factsOf(compared, group.name),
       }),
     ),
-    {
-      id: 'reconciliation',
-      kind: 'change',
-      label: t('explain.step.reconciliation'),
-      detail: t('explain.step.reconciliationDetail'),
-      units: against.reconciliation,
-    },
-    {
-      id: 'not_explained',
-      kind: 'change',
-      label: rule
-        ? t('explain.step.notExplainedRule')
-        : t('explain.step.notExplained', { count: rest.series }),
-      detail: t(rule ? 'explain.step.notExplainedRuleDetail' : 'explain.step.notComparedDetail'),
-      units: rest.units,
-    },
+    ...restSteps(explanation, against.reconciliation, rest, t('explain.step.notComparedDetail')),
   ];
   return [
     {

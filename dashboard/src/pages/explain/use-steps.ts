@@ -28,11 +28,43 @@ export function capital(word: string): string {
   return word.charAt(0).toLocaleUpperCase() + word.slice(1);
 }
 
+/** Return the steps for what no reason accounts for: reconciliation, and series not explained. */
+export function useRestSteps() {
+  const { t } = useTranslation();
+  return (
+    explanation: Explanation,
+    reconciliation: number,
+    rest: Explanation['not_explained'],
+    detail: string,
+  ): WaterfallStep[] => {
+    const rule = isRule(explanation);
+    return [
+      {
+        id: 'reconciliation',
+        kind: 'change',
+        label: t('explain.step.reconciliation'),
+        detail: t('explain.step.reconciliationDetail'),
+        units: reconciliation,
+      },
+      {
+        id: 'not_explained',
+        kind: 'change',
+        label: rule
+          ? t('explain.step.notExplainedRule')
+          : t('explain.step.notExplained', { count: rest.series }),
+        detail: rule ? t('explain.step.notExplainedRuleDetail') : detail,
+        units: rest.units,
+      },
+    ];
+  };
+}
+
 /** Return the steps of an explanation, from the average to the forecast. */
 export function useSteps(explanation: Explanation): WaterfallStep[] {
   const { t } = useTranslation();
   const groupName = useGroupName();
   const partOf = usePart();
+  const restSteps = useRestSteps();
   const { not_explained: rest, cut, reconciliation, missing } = explanation;
   const many = explanation.space === 'units';
   const rule = isRule(explanation);
@@ -62,22 +94,7 @@ export function useSteps(explanation: Explanation): WaterfallStep[] {
       detail: t('explain.step.cutDetail'),
       units: cut,
     },
-    {
-      id: 'reconciliation',
-      kind: 'change',
-      label: t('explain.step.reconciliation'),
-      detail: t('explain.step.reconciliationDetail'),
-      units: reconciliation,
-    },
-    {
-      id: 'not_explained',
-      kind: 'change',
-      label: rule
-        ? t('explain.step.notExplainedRule')
-        : t('explain.step.notExplained', { count: rest.series }),
-      detail: t(rule ? 'explain.step.notExplainedRuleDetail' : 'explain.step.notExplainedDetail'),
-      units: rest.units,
-    },
+    ...restSteps(explanation, reconciliation, rest, t('explain.step.notExplainedDetail')),
     { id: 'missing', kind: 'change', label: t('explain.step.missing'), units: missing },
     {
       id: 'prediction',
