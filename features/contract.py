@@ -36,7 +36,8 @@ from features.data.calendar import NO_HOLIDAY
 from features.data.snapshot import Snapshot
 from features.data.specification import Specification
 from features.data.step import Step
-from features.feature import Feature, Group, features_of_weeks
+from features.feature import LOG_UNITS, Feature, Group, features_of_weeks
+from features.relative import RelativeColumns
 
 FEATURES_VERSION = 3
 """Raised whenever a feature of the same name gets other values, so that a bundle whose model
@@ -68,6 +69,12 @@ class FeatureSet:
     @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
+
+    @cached_property
+    def relative(self) -> tuple[str, ...]:
+        """Names of the levels of sales, which trees read less the usual sales of the day."""
+        levels = (feature.name for feature in self.features if feature.unit == LOG_UNITS)
+        return tuple(name for name in levels if name != expected.EXPECTED)
 
     @cached_property
     def columns_of_group(self) -> Mapping[Group, tuple[int, ...]]:
@@ -126,6 +133,8 @@ class Contract(BaseModel):
         names: of the columns, in order.
         dtype: of every column.
         categories: for each categorical feature, its values; a value's code is its position.
+        relative: columns that the model's trees read less the usual sales of the day; none in
+            bundles made before there were any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -134,6 +143,13 @@ class Contract(BaseModel):
     names: tuple[str, ...]
     dtype: Literal["float32"] = "float32"
     categories: dict[str, tuple[str, ...]]
+    relative: tuple[str, ...] = ()
+
+    @cached_property
+    def relative_columns(self) -> RelativeColumns:
+        """The columns of `relative`, and that of the usual sales."""
+        columns = tuple(self.names.index(name) for name in self.relative)
+        return RelativeColumns(self.names.index(expected.EXPECTED), columns)
 
     @cached_property
     def horizon_column(self) -> int:
@@ -170,7 +186,8 @@ def contract_of(snapshot: Snapshot, *, through: int) -> Contract:
         categories[feature] = tuple(sorted(known, key=_number_of) if column in ordered else known)
     past = snapshot.calendar.names[: through + 1]
     categories["holiday"] = tuple(sorted(set(past.tolist()) - {NO_HOLIDAY}))
-    return Contract(names=feature_set(specification).names, categories=categories)
+    features = feature_set(specification)
+    return Contract(names=features.names, categories=categories, relative=features.relative)
 
 
 def _number_of(value: str) -> float:

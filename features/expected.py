@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from features.data.specification import TOTAL, Specification
 from features.feature import LOG_UNITS, Feature, Group
 
+EXPECTED = "expected"
 FEATURES = (
     Feature(
-        "expected",
+        EXPECTED,
         "Usual sales for such a day",
         Group.WEEKDAY,
         LOG_UNITS,

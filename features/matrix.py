@@ -21,7 +21,7 @@ from features.data.snapshot import Snapshot
 from features.data.specification import Covariate
 from features.data.step import Step
 from features.events import EVENT_EFFECT, EVENT_LEVEL, MONTHDAY, YEAR_EFFECT
-from features.expected import compute_expected
+from features.expected import EXPECTED, compute_expected
 from features.scale import SCALES
 from features.state import PastState
 
@@ -163,7 +163,7 @@ class MatrixBuilder:
                         blocks[f"{level}_{name}"] = select_block(values, rows_above, columns)
                 if name in _OF_TOTAL:
                     blocks[f"total_{name}"] = select_block(values, _TOTAL, columns)
-        blocks["expected"] = compute_expected(blocks, self._specification)
+        blocks[EXPECTED] = compute_expected(blocks, self._specification)
         blocks |= describe_days(
             covariates.calendar,
             days,

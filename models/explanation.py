@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from features.contract import UNKNOWN_CODE, Contract, FeatureSet, feature_set
 from features.feature import Group
 from features.matrix import known_covariates
-from models.bundle import booster_file
+from features.relative import RelativeColumns
+from models.bundle import GOLDEN_ROWS_FILE, booster_file
 from models.engine import ForecastEngine
 from models.model import segments_of
 
@@ -65,31 +66,48 @@ class Explainer:
         folder: of the bundle.
         segments: last horizon of each of its graphs, ascending.
         horizon_column: column of the rows that holds the horizon.
+        relative: columns that the boosters read less the anchor.
 
     Raises:
         ExplainerMissingError: LightGBM cannot be loaded.
     """
 
-    def __init__(self, folder: Path, segments: tuple[int, ...], horizon_column: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        segments: tuple[int, ...],
+        horizon_column: int,
+        relative: RelativeColumns,
+    ) -> None:
         self._segments = segments
         self._horizon_column = horizon_column
+        self._relative = relative
+        golden_rows = np.load(folder / GOLDEN_ROWS_FILE, allow_pickle=False)
+        self._mean_anchor = float(relative.anchors(golden_rows).mean(dtype=np.float64))
         with _LOCK:
             self._boosters = [_load_booster(folder / booster_file(last)) for last in segments]
 
     def contributions(self, rows: NDArray[np.float32]) -> Floats:
         """TreeSHAP of rows of shape (n, features), in log1p units.
 
+        The anchor of a row counts as a contribution of its feature: its difference from the mean
+        anchor of the bundle's golden rows, which is a part of the base value.
+
         Returns:
             Shape (n, features + 1): one column for each feature, then the base value; a row's
             sum is its score.
         """
+        # The anchor is a linear term of the score: its Shapley value is its value less its mean.
+        relative, read = self._relative, self._relative.tree_rows(rows)
         outputs = np.empty((len(rows), rows.shape[1] + 1))
         horizons = rows[:, self._horizon_column]
         for segment, chosen in segments_of(self._segments, horizons):
             with _LOCK:
                 outputs[chosen] = self._boosters[segment].predict(
-                    rows[chosen], pred_contrib=True, num_threads=1
+                    read[chosen], pred_contrib=True, num_threads=1
                 )
+        outputs[:, relative.anchor] += relative.anchors(rows).astype(np.float64) - self._mean_anchor
+        outputs[:, -1] += self._mean_anchor
         return outputs
 
 
@@ -103,9 +121,11 @@ def _load_booster(path: Path) -> Any:
 
 
 @lru_cache(maxsize=2)  # while one bundle takes over from another
-def load_explainer(folder: Path, segments: tuple[int, ...], horizon_column: int) -> Explainer:
+def load_explainer(
+    folder: Path, segments: tuple[int, ...], horizon_column: int, relative: RelativeColumns
+) -> Explainer:
     """Load the explainer of a bundle; cached, so once in a process."""
-    return Explainer(folder, segments, horizon_column)
+    return Explainer(folder, segments, horizon_column, relative)
 
 
 class Space(StrEnum):
@@ -302,7 +322,10 @@ def _compute_steps(engine: ForecastEngine, rows: NDArray[np.float32]) -> _Steps:
         zeros = np.zeros(rows.shape[1])
         return _Steps(0.0, zeros, 0.0, zeros, 0.0, 0.0)
     bundle = engine.bundle
-    explainer = load_explainer(bundle.path, bundle.facts.segments, bundle.contract.horizon_column)
+    contract = bundle.contract
+    explainer = load_explainer(
+        bundle.path, bundle.facts.segments, contract.horizon_column, contract.relative_columns
+    )
     outputs = explainer.contributions(rows)
     contributions, base = outputs[:, :-1], outputs[:, -1]
     served = bundle.model.predict(rows).astype(np.float64)

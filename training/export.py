@@ -13,7 +13,10 @@ import onnx
 import onnxmltools
 from onnxmltools.convert.common.data_types import FloatTensorType
 
+from features.relative import RelativeColumns
+
 OPSET = 15  # the highest that onnxmltools 1.16 writes
+_ROWS, _TREE_ROWS, _ANCHORS = "rows", "tree_rows", "anchors"
 TREES_PER_NODE = 10
 """Trees that one ONNX node sums in float32; the nodes' sums are added in order."""
 
@@ -39,21 +42,26 @@ def _round_line(line: str) -> str:
     return _THRESHOLDS + " ".join(repr(float(value)) for value in below)
 
 
-def to_onnx(booster: lgb.Booster) -> bytes:
-    """Return the ONNX model of forecasts in units: trees, then ``expm1(max(score, 0))``.
+def to_onnx(booster: lgb.Booster, relative: RelativeColumns | None = None) -> bytes:
+    """Return the ONNX model of forecasts in units: ``expm1(max(score, 0))``.
+
+    The score is the sum of the trees; with `relative`, these read its columns less the anchor, and
+    the anchor is added to their sum.
 
     Input ``rows``, float32 of shape (n, features); output ``units``, float32 of shape (n, 1).
     """
     features = booster.num_feature()
     trees = onnxmltools.convert_lightgbm(
         booster,
-        initial_types=[("rows", FloatTensorType([None, features]))],
+        initial_types=[(_TREE_ROWS if relative else _ROWS, FloatTensorType([None, features]))],
         target_opset=OPSET,
         # the converter cannot split an ensemble that fits into one node
         split=TREES_PER_NODE if booster.num_trees() > TREES_PER_NODE else None,
     )
     graph = trees.graph
     score = graph.output[0].name
+    if relative:
+        score = _make_relative(graph, relative, score)
     graph.node.extend(
         [
             onnx.helper.make_node("Relu", [score], ["link"]),
@@ -73,3 +81,34 @@ def to_onnx(booster: lgb.Booster) -> bytes:
     onnx.checker.check_model(trees)
     serialised: bytes = trees.SerializeToString(deterministic=True)
     return serialised
+
+
+def _make_relative(graph: onnx.GraphProto, relative: RelativeColumns, score: str) -> str:
+    """Let the trees read rows relative to the anchor; return the name of the whole score."""
+    # Columns are multiplied by 0 or 1, which is exact, so that the graph subtracts as
+    # `RelativeColumns.tree_rows` does. The anchor is never NaN, which 0 would not remove.
+    features = graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    del graph.input[:]
+    graph.input.append(
+        onnx.helper.make_tensor_value_info(_ROWS, onnx.TensorProto.FLOAT, [None, features])
+    )
+    graph.initializer.extend(
+        [
+            onnx.helper.make_tensor(
+                "anchor_column", onnx.TensorProto.INT64, [1], [relative.anchor]
+            ),
+            onnx.helper.make_tensor(
+                "relative_mask", onnx.TensorProto.FLOAT, [1, features], relative.mask(features)
+            ),
+        ]
+    )
+    before = [
+        onnx.helper.make_node("Gather", [_ROWS, "anchor_column"], [_ANCHORS], axis=1),
+        onnx.helper.make_node("Mul", [_ANCHORS, "relative_mask"], ["shifts"]),
+        onnx.helper.make_node("Sub", [_ROWS, "shifts"], [_TREE_ROWS]),
+    ]
+    trees = [*graph.node]
+    del graph.node[:]
+    graph.node.extend([*before, *trees])
+    graph.node.append(onnx.helper.make_node("Add", [score, _ANCHORS], ["score"]))
+    return "score"

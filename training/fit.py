@@ -8,6 +8,7 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
+from features.relative import RelativeColumns
 from models.engine import Progress
 from training.recipe import Member, Segment
 from training.sampling import TrainingSet
@@ -29,17 +30,23 @@ _OBJECTIVE: dict[str, dict[str, Any]] = {
 def fit(
     rows: TrainingSet,
     segment: Segment,
+    relative: RelativeColumns,
     *,
     seed: int,
     threads: int,
     progress: Progress = lambda done, total: None,
 ) -> list[lgb.Booster]:
-    """Fit a segment's members, in order; the score of each is log1p units.
+    """Fit a segment's members, in order; the score of each is log1p units less the anchor.
 
     The same rows, segment, seed, machine type and number of threads give the same boosters.
     """
     total = sum(member.trees for member in segment.members)
-    data = lgb.Dataset(rows.rows, feature_name=list(rows.names), params=_DETERMINISM).construct()
+    data = lgb.Dataset(
+        relative.tree_rows(rows.rows),
+        init_score=relative.anchors(rows.rows),
+        feature_name=list(rows.names),
+        params=_DETERMINISM,
+    ).construct()
     boosters: list[lgb.Booster] = []
     for member in segment.members:
         done = sum(booster.num_trees() for booster in boosters)

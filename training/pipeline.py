@@ -206,18 +206,19 @@ def fit_model(
         samples.append(fitted.sample)
     with clock.step("export"):
         segments = {
-            segment.last_horizon: _blend_and_export(segment.blend, members)
+            segment.last_horizon: _blend_and_export(segment.blend, members, contract)
             for segment in recipe.segments
         }
     return Fitted(contract, last_target, segments, np.concatenate(samples))
 
 
 def _blend_and_export(
-    weights: Mapping[str, float], members: Mapping[str, lgb.Booster]
+    weights: Mapping[str, float], members: Mapping[str, lgb.Booster], contract: Contract
 ) -> SegmentFiles:
     blended = blend([members[name] for name in weights], list(weights.values()))
     booster = round_thresholds(blended)
-    return SegmentFiles(onnx=to_onnx(booster), booster=booster.model_to_string())
+    graph = to_onnx(booster, contract.relative_columns)
+    return SegmentFiles(onnx=graph, booster=booster.model_to_string())
 
 
 def bundle_model(

@@ -48,12 +48,19 @@ def splits(booster: lgb.Booster) -> Iterator[tuple[int, float]]:
         )
 
 
-def units(booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
-    return np.expm1(np.maximum(booster.predict(rows), 0))
+def units(bundle: Bundle, booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
+    relative = bundle.contract.relative_columns
+    score = relative.anchors(rows) + booster.predict(relative.tree_rows(rows))
+    return np.expm1(np.maximum(score, 0))
 
 
-def rows_on_thresholds(booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
-    """Return, for every threshold, a row on it, one just below and one just above."""
+def rows_on_thresholds(bundle: Bundle, booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
+    """Return, for every threshold, a row on it, one just below and one just above.
+
+    Their anchor is 0, so that the trees read the values of relative columns as they are.
+    """
+    rows = rows.copy()
+    rows[:, bundle.contract.relative_columns.anchor] = 0
     adversarial = []
     for number, (feature, threshold) in enumerate(splits(booster)):
         row = rows[number % len(rows)].copy()
@@ -80,9 +87,18 @@ def test_golden_rows_hold_missing_covariates(bundle: Bundle) -> None:
 def test_parity_on_rows_that_lie_on_thresholds(
     bundle: Bundle, booster: lgb.Booster, model: OnnxModel
 ) -> None:
-    rows = rows_on_thresholds(booster, np.load(bundle.path / GOLDEN_ROWS_FILE))
+    rows = rows_on_thresholds(bundle, booster, np.load(bundle.path / GOLDEN_ROWS_FILE))
     assert len(rows) > 1000
-    assert_equal(model.predict(rows), units(booster, rows))
+    assert_equal(model.predict(rows), units(bundle, booster, rows))
+
+
+def test_parity_on_rows_of_the_training(
+    bundle: Bundle, booster: lgb.Booster, model: OnnxModel
+) -> None:
+    rows = np.load(bundle.path / GOLDEN_ROWS_FILE)
+    assert bundle.contract.relative
+    assert (rows[:, bundle.contract.relative_columns.anchor] > 0).any()
+    assert_equal(model.predict(rows), units(bundle, booster, rows))
 
 
 def test_parity_where_each_covariate_is_missing(
@@ -99,7 +115,7 @@ def test_parity_where_each_covariate_is_missing(
     for column in nullable:
         blanked = rows.copy()
         blanked[:, column] = np.nan
-        assert_equal(model.predict(blanked), units(booster, blanked))
+        assert_equal(model.predict(blanked), units(bundle, booster, blanked))
 
 
 def test_unrounded_thresholds_would_be_off(bundle: Bundle, draw: np.random.Generator) -> None:

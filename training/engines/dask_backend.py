@@ -35,6 +35,7 @@ from features.contract import Contract
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot_files import load_snapshot
 from features.matrix import MatrixBuilder
+from features.relative import RelativeColumns
 from models.engine import Progress
 from training.engines.fitting_backend import SAMPLE_ROWS, FittedSegment, sample_evenly
 from training.fit import parameters_of, target_of, weight_of
@@ -97,9 +98,9 @@ class DaskBackend:
         with clock.step("make rows"):
             parts = self._make_parts(task, snapshot.hierarchy, advance)
         with clock.step("fit"):
-            boosters, names = [], builder.contract.names
+            boosters = []
             for number, member in enumerate(segment.members):
-                boosters.append(self._fit_booster(member, parts, names, recipe.seed))
+                boosters.append(self._fit_booster(member, parts, builder.contract, recipe.seed))
                 advance(number + 1, len(segment.members))
         each = -(-SAMPLE_ROWS // len(parts))
         sample = self.client.gather(
@@ -120,20 +121,22 @@ class DaskBackend:
         return parts
 
     def _fit_booster(
-        self, member: Member, parts: Sequence[Future], names: Sequence[str], seed: int
+        self, member: Member, parts: Sequence[Future], contract: Contract, seed: int
     ) -> lgb.Booster:
+        relative = contract.relative_columns
         sizes = self.client.gather([self._submit_on(part, _count_rows) for part in parts])
         array = partial(_assemble_array, parts, sizes)
         model = DaskLGBMRegressor(
             client=self.client, n_estimators=member.trees, **parameters_of(member, seed=seed)
         )
         model.fit(
-            array(_get_features, (len(names),), np.float32),
+            array(partial(_read_as_trees, relative), (len(contract.names),), np.float32),
             array(partial(target_of, member), (), np.float64),
+            init_score=array(partial(_get_anchors, relative), (), np.float32),
             sample_weight=self._compute_weights(member, parts, array)
             if member.volume_power
             else None,
-            feature_name=list(names),
+            feature_name=list(contract.names),
         )
         return model.booster_
 
@@ -219,8 +222,12 @@ def _make_rows(task: _Task, share: Rows) -> TrainingSet:
     )
 
 
-def _get_features(rows: TrainingSet) -> Any:
-    return rows.rows
+def _read_as_trees(relative: RelativeColumns, rows: TrainingSet) -> Any:
+    return relative.tree_rows(rows.rows)
+
+
+def _get_anchors(relative: RelativeColumns, rows: TrainingSet) -> Any:
+    return relative.anchors(rows.rows)
 
 
 def _count_rows(rows: TrainingSet) -> int:

@@ -30,7 +30,7 @@ class FittedSegment:
     """Result of a backend.
 
     Attributes:
-        boosters: of the members, in order; the score of each is log1p units.
+        boosters: of the members, in order; the score of each is log1p units less the anchor.
         sample: rows it was fitted on, at most `SAMPLE_ROWS`; shape (n, features), float32.
     """
 
@@ -88,7 +88,14 @@ class LocalBackend:
                 progress=advance,
             )
         with clock.step("fit"):
-            boosters = fit(rows, segment, seed=recipe.seed, threads=self.threads, progress=advance)
+            boosters = fit(
+                rows,
+                segment,
+                builder.contract.relative_columns,
+                seed=recipe.seed,
+                threads=self.threads,
+                progress=advance,
+            )
         return FittedSegment(tuple(boosters), sample_evenly(rows.rows, SAMPLE_ROWS))
 
 

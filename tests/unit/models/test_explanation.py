@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import lightgbm as lgb
 import numpy as np
@@ -15,6 +16,7 @@ from features.contract import UNKNOWN_CODE, feature_set
 from features.data.snapshot import Snapshot
 from features.data.specification import FAVORITA
 from features.matrix import known_covariates
+from features.relative import RelativeColumns
 from features.state import MIN_HISTORY_DAYS, state_at
 from models.bundle import GOLDEN_ROWS_FILE, Bundle, booster_file
 from models.engine import ForecastEngine
@@ -32,7 +34,6 @@ from models.explanation import (
 )
 
 FEATURES, NAMES = feature_set(FAVORITA).features, feature_set(FAVORITA).names
-HORIZON_COLUMN = NAMES.index("horizon")
 ORDINARY = "store:1/family:LIQUOR,WINE,BEER"
 NEVER_SOLD = "store:3/family:BOOKS"
 GRAPH_ROUNDING = 1e-5
@@ -40,9 +41,27 @@ GRAPH_ROUNDING = 1e-5
 Explains = Callable[..., Explanation]
 
 
+def arguments_of(bundle: Bundle) -> tuple[Path, tuple[int, ...], int, RelativeColumns]:
+    contract = bundle.contract
+    facts = bundle.facts
+    return bundle.path, facts.segments, contract.horizon_column, contract.relative_columns
+
+
+def contributions_of(bundle: Bundle, last: int, rows: np.ndarray) -> np.ndarray:
+    """Return the contributions of a segment's booster, and of the anchor, which it never reads."""
+    relative = bundle.contract.relative_columns
+    booster = lgb.Booster(model_file=bundle.path / booster_file(last))
+    contributions: np.ndarray = booster.predict(relative.tree_rows(rows), pred_contrib=True)
+    golden_rows = np.load(bundle.path / GOLDEN_ROWS_FILE)
+    mean = golden_rows[:, relative.anchor].mean(dtype=np.float64)
+    contributions[:, relative.anchor] += rows[:, relative.anchor].astype(np.float64) - mean
+    contributions[:, -1] += mean
+    return contributions
+
+
 @pytest.fixture(scope="module")
 def explainer(bundle: Bundle) -> Explainer:
-    return Explainer(bundle.path, bundle.facts.segments, HORIZON_COLUMN)
+    return Explainer(*arguments_of(bundle))
 
 
 @pytest.fixture(scope="module")
@@ -117,15 +136,14 @@ def test_contributions_are_those_of_the_booster_that_forecasts_the_horizon(
     assert contributions.shape == (len(golden), len(NAMES) + 1)
     assert contributions.dtype == np.float64
     for last, chosen in ((16, near), (90, ~near)):
+        expected = contributions_of(bundle, last, golden[chosen])
+        np.testing.assert_allclose(contributions[chosen], expected, rtol=1e-12, atol=1e-15)
+        relative = bundle.contract.relative_columns
         booster = lgb.Booster(model_file=bundle.path / booster_file(last))
-        expected = booster.predict(golden[chosen], pred_contrib=True)
-        np.testing.assert_array_equal(contributions[chosen], expected)
-        np.testing.assert_allclose(
-            contributions[chosen].sum(axis=1),
-            booster.predict(golden[chosen]),
-            rtol=1e-9,
-            atol=1e-12,
+        score = booster.predict(relative.tree_rows(golden[chosen])) + relative.anchors(
+            golden[chosen]
         )
+        np.testing.assert_allclose(contributions[chosen].sum(axis=1), score, rtol=1e-9, atol=1e-12)
 
 
 def test_a_row_has_the_same_contributions_in_every_batch(
@@ -137,8 +155,8 @@ def test_a_row_has_the_same_contributions_in_every_batch(
 
 
 def test_the_boosters_of_a_bundle_are_loaded_once(bundle: Bundle) -> None:
-    first = load_explainer(bundle.path, bundle.facts.segments, HORIZON_COLUMN)
-    assert load_explainer(bundle.path, bundle.facts.segments, HORIZON_COLUMN) is first
+    first = load_explainer(*arguments_of(bundle))
+    assert load_explainer(*arguments_of(bundle)) is first
 
 
 @pytest.mark.parametrize("error", [ImportError, OSError], ids=["absent", "without OpenMP"])
@@ -153,7 +171,7 @@ def test_a_process_without_lightgbm_raises_a_clear_error(
     monkeypatch.delitem(sys.modules, "lightgbm")
     monkeypatch.setattr(sys, "meta_path", [Refusing(), *sys.meta_path])
     with pytest.raises(ExplainerMissingError):
-        Explainer(bundle.path, bundle.facts.segments, HORIZON_COLUMN)
+        Explainer(*arguments_of(bundle))
 
 
 # --- one day of one series --------------------------------------------------------------------
@@ -199,8 +217,7 @@ def test_the_contributions_of_a_day_are_lightgbms_for_its_row(
     row = engine.builder.matrix(
         state_at(snapshot, at), known_covariates(snapshot, at), node, np.array([horizon])
     )
-    booster = lgb.Booster(model_file=bundle.path / booster_file(16 if horizon <= 16 else 90))
-    expected = booster.predict(row, pred_contrib=True)[0]
+    (expected,) = contributions_of(bundle, 16 if horizon <= 16 else 90, row)
     explanation = explains(ORDINARY, horizon)
     np.testing.assert_allclose([*explanation.contributions, explanation.base], expected, rtol=1e-12)
     assert explanation.values == readable(bundle.contract, row[0])

@@ -11,6 +11,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
+from features.relative import RelativeColumns
 from models.onnx import OnnxModel
 from training.export import TREES_PER_NODE, round_thresholds, to_onnx
 
@@ -31,6 +32,23 @@ def test_any_number_of_trees_is_exported(
     path.write_bytes(to_onnx(booster))
     expected = np.expm1(np.maximum(booster.predict(x), 0))
     np.testing.assert_allclose(OnnxModel(path).predict(x), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_graph_reads_levels_less_the_anchor_and_adds_it_to_the_trees(
+    draw: np.random.Generator, tmp_path: Path
+) -> None:
+    relative = RelativeColumns(anchor=1, columns=(0, 3))
+    rows = draw.normal(loc=4, size=(800, 4)).astype(np.float32)
+    rows[::5, 3] = np.nan
+    y = rows[:, 1] + 0.5 * (rows[:, 0] - rows[:, 1])
+    data = lgb.Dataset(relative.tree_rows(rows), label=y, init_score=relative.anchors(rows))
+    booster = round_thresholds(lgb.train({"verbosity": -1}, data, num_boost_round=25))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(to_onnx(booster, relative))
+    score = relative.anchors(rows) + booster.predict(relative.tree_rows(rows))
+    expected = np.expm1(np.maximum(score, 0))
+    np.testing.assert_allclose(OnnxModel(path).predict(rows), expected, rtol=1e-5, atol=1e-5)
+    assert np.abs(score - y).mean() < 0.1
 
 
 _EXPORT = """
