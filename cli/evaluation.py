@@ -1,8 +1,10 @@
-"""Commands that judge a model: backtest, seal, card, reconcile-study."""
+"""Commands that judge a model: backtest, seal, card, benchmark, reconcile-study."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -135,6 +137,73 @@ def reconcile_study(
     err.print(
         f"The best that costs bottom RMSLE little: {result['chosen']}. All of it is in {out}."
     )
+
+
+class BenchmarkName(StrEnum):
+    """Public benchmarks that can be run."""
+
+    FEV_FAVORITA = "fev-favorita"
+
+
+class ModelName(StrEnum):
+    """What a benchmark measures: `Model` of `training`, which the serving image does not have."""
+
+    SERVED = "served"
+    POINTS = "points"
+    PLAIN = "plain"
+
+
+def benchmark(
+    name: Annotated[BenchmarkName, typer.Argument(help="The benchmark.")],
+    data: Annotated[Path, typer.Argument(help="Folder with the tables of the benchmark.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for forecasts and results; resumed if there.")
+    ] = Path("benchmark"),
+    model: Annotated[
+        ModelName,
+        typer.Option(
+            help="served: trained and calibrated as served; points: without the calibration, in "
+            "half the time; plain: an untuned LightGBM, to compare with."
+        ),
+    ] = ModelName.SERVED,
+    windows: Annotated[
+        str, typer.Option(help="Numbers of the windows, such as 1,4,9; all if left out.")
+    ] = "",
+    threads: Threads = None,
+) -> None:
+    """Train before each window of a public benchmark, and compare with published results."""
+    with extra("train"):
+        from features.data.tables import read_tables
+        from training.evaluation.benchmark.run import Model, run_benchmark
+        from training.evaluation.benchmark.task import PUBLISHED, Scores
+
+    numbers = inputs.read_numbers(windows, option="--windows")
+    with progress() as reporter:
+        result = run_benchmark(
+            read_tables(data),
+            out,
+            model=Model(model.value),
+            numbers=numbers,
+            threads=threads or inputs.cores(),
+            reporter=reporter,
+        )
+    rows = [
+        (f"{number}, from {of['first']}", *_format_scores(of), f"{of['sum_over_sold']:.3f}")
+        for number, of in result["windows"].items()
+    ]
+    rows.append((f"mean of {len(rows)}", *_format_scores(result["means"]), ""))
+    rows += [
+        (f"{name}, published", *_format_scores(scores._asdict()), "")
+        for name, scores in PUBLISHED.items()
+    ]
+    headings = ("window", *(field.upper() for field in Scores._fields), "sum / sold")
+    print_table(headings, rows, caption="published: means over ten windows")
+    err.print(f"All of it is in {out}.", highlight=False)
+
+
+def _format_scores(scores: Mapping[str, float | None]) -> tuple[str, ...]:
+    values = (scores[name] for name in ("wape", "mase", "wql", "sql"))
+    return tuple("" if value is None else f"{value:.4f}" for value in values)
 
 
 def _current_bundle() -> Bundle | None:

@@ -88,5 +88,17 @@ def writable_store() -> Store:
     return store
 
 
+def read_numbers(text: str, *, option: str) -> list[int]:
+    """Return whole numbers that are separated by commas; none if the text is empty.
+
+    Raises:
+        InputError: one of them is no whole number.
+    """
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise InputError(f"{option} must be whole numbers such as 1,4,9, not {text!r}") from None
+
+
 def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

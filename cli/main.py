@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from cli import keys
 from cli.check import check
 from cli.database import migrate
-from cli.evaluation import backtest, card, reconcile_study, seal
+from cli.evaluation import backtest, benchmark, card, reconcile_study, seal
 from cli.inputs import without_training
 from cli.look import init, look
 from cli.model import demo, forecast, train
@@ -38,6 +38,7 @@ for command in (
     backtest,
     seal,
     card,
+    benchmark,
     forecast,
     reconcile_study,
     demo,

@@ -66,7 +66,7 @@ class Explainer:
         folder: of the bundle.
         segments: last horizon of each of its graphs, ascending.
         horizon_column: column of the rows that holds the horizon.
-        relative: columns that the boosters read less the anchor.
+        relative: columns that the boosters read less the offset.
 
     Raises:
         ExplainerMissingError: LightGBM cannot be loaded.
@@ -83,21 +83,21 @@ class Explainer:
         self._horizon_column = horizon_column
         self._relative = relative
         golden_rows = np.load(folder / GOLDEN_ROWS_FILE, allow_pickle=False)
-        self._mean_anchor = float(relative.anchors(golden_rows).mean(dtype=np.float64))
+        self._mean_offset = float(relative.offsets(golden_rows).mean(dtype=np.float64))
         with _LOCK:
             self._boosters = [_load_booster(folder / booster_file(last)) for last in segments]
 
     def contributions(self, rows: NDArray[np.float32]) -> Floats:
         """TreeSHAP of rows of shape (n, features), in log1p units.
 
-        The anchor of a row counts as a contribution of its feature: its difference from the mean
-        anchor of the bundle's golden rows, which is a part of the base value.
+        The offset of a row counts as a contribution of its feature: its difference from the mean
+        offset of the bundle's golden rows, which is a part of the base value.
 
         Returns:
             Shape (n, features + 1): one column for each feature, then the base value; a row's
             sum is its score.
         """
-        # The anchor is a linear term of the score: its Shapley value is its value less its mean.
+        # The offset is a linear term of the score: its Shapley value is its value less its mean.
         relative, read = self._relative, self._relative.tree_rows(rows)
         outputs = np.empty((len(rows), rows.shape[1] + 1))
         horizons = rows[:, self._horizon_column]
@@ -106,8 +106,8 @@ class Explainer:
                 outputs[chosen] = self._boosters[segment].predict(
                     read[chosen], pred_contrib=True, num_threads=1
                 )
-        outputs[:, relative.anchor] += relative.anchors(rows).astype(np.float64) - self._mean_anchor
-        outputs[:, -1] += self._mean_anchor
+        outputs[:, relative.offset] += relative.offsets(rows).astype(np.float64) - self._mean_offset
+        outputs[:, -1] += self._mean_offset
         return outputs
 
 

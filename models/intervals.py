@@ -78,6 +78,7 @@ _ARRAYS = tuple(each.name for each in fields(LevelErrors))
 
 _OPTIONAL = frozenset({"paths", "path_sizes", "analogue"})
 """Arrays that older bundles do not have."""
+_MEDIAN = 0.5
 _MOST_PATHS = 200
 """Paths of similar nodes of which the sums of days are taken."""
 
@@ -195,31 +196,55 @@ class Intervals:
         closed: NDArray[np.bool_] | None = None,
     ) -> list[tuple[Values, Values]]:
         """Return the bounds of several nominal coverages, each as `bounds` does."""
-        # Both tails of all nominals are evaluated at once: they differ in the quantile only, so a
-        # forecast's position among the size groups of its level is searched once. Levels are
-        # processed one by one because each has its own table. Series that never sold have no
-        # scale to adapt to: lower bound 0, upper bound a quantile of the level. The final minimum
-        # and maximum keep the mean inside even if both quantiles lie on one side of it. Intervals
-        # are nested because quantiles ascend with the share and every later step is monotone.
+        # The minimum and maximum keep the mean inside even if both quantiles lie on one side of
+        # it. Intervals are nested because quantiles ascend with the share and every later step is
+        # monotone.
         if not nominals:
             return []
         tails = [(1 - nominal / 100) / 2 for nominal in nominals]
-        values = np.zeros((2 * len(tails), *mean.shape))  # the lower bounds, then the upper
+        shares = [*tails, *(1 - tail for tail in tails)]  # the lower bounds, then the upper
+        values = self.quantiles(nodes, mean, horizons, shares, sold=sold, closed=closed)
+        lower, upper = values[: len(tails)], values[len(tails) :]
+        return list(zip(np.minimum(lower, mean), np.maximum(upper, mean), strict=True))
+
+    def quantiles(
+        self,
+        nodes: NDArray[np.intp],
+        mean: Values,
+        horizons: NDArray[np.intp],
+        shares: Sequence[float],
+        *,
+        sold: NDArray[np.bool_],
+        closed: NDArray[np.bool_] | None = None,
+    ) -> Values:
+        """Return quantiles of the sales in units, shape (shares, n, h).
+
+        Args:
+            nodes, mean, horizons, sold, closed: as in `bounds`.
+            shares: probabilities that the sales do not exceed the quantile, between 0 and 1.
+
+        Invariants: they ascend with the share, and are at least 0. None of them is the forecast:
+        that of 0.5 corrects the median error of the calibration.
+        """
+        # All shares are evaluated at once: they differ in the tabulated quantile only, so a
+        # forecast's position among the size groups of its level is searched once. Levels are
+        # processed one by one because each has its own table. Series that never sold have no
+        # scale to adapt to: 0 below the median, and a quantile of the level above it.
+        values = np.zeros((len(shares), *mean.shape))
         root, spread = np.sqrt(mean), self._spread[np.ix_(nodes, horizons - 1)]
         levels = self._hierarchy.level_of[nodes]
         for code in np.unique(levels):
             of_level, table = levels == code, self._tables[code]
             at, unsold = np.flatnonzero(of_level & sold), np.flatnonzero(of_level & ~sold)
-            shares = [*tails, *(1 - tail for tail in tails)]
-            quantiles = np.stack([table.at(share) for share in shares])
-            values[:, at] = _compute_bounds(root[at], spread[at], horizons, table.sizes, quantiles)
+            tabulated = np.stack([table.at(share) for share in shares])
+            values[:, at] = _compute_bounds(root[at], spread[at], horizons, table.sizes, tabulated)
             if len(unsold):
-                for number, tail in enumerate(tails, len(tails)):
-                    values[number, unsold] = table.unsold(1 - tail)[horizons - 1]
+                for number, share in enumerate(shares):
+                    if share > _MEDIAN:
+                        values[number, unsold] = table.unsold(share)[horizons - 1]
         if closed is not None:
             values[:, closed] = 0
-        lower, upper = values[: len(tails)], values[len(tails) :]
-        return list(zip(np.minimum(lower, mean), np.maximum(upper, mean), strict=True))
+        return values
 
     @property
     def has_paths(self) -> bool:

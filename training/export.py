@@ -16,7 +16,7 @@ from onnxmltools.convert.common.data_types import FloatTensorType
 from features.relative import RelativeColumns
 
 OPSET = 15  # the highest that onnxmltools 1.16 writes
-_ROWS, _TREE_ROWS, _ANCHORS = "rows", "tree_rows", "anchors"
+_ROWS, _TREE_ROWS, _OFFSETS = "rows", "tree_rows", "offsets"
 TREES_PER_NODE = 10
 """Trees that one ONNX node sums in float32; the nodes' sums are added in order."""
 
@@ -45,8 +45,8 @@ def _round_line(line: str) -> str:
 def to_onnx(booster: lgb.Booster, relative: RelativeColumns | None = None) -> bytes:
     """Return the ONNX model of forecasts in units: ``expm1(max(score, 0))``.
 
-    The score is the sum of the trees; with `relative`, these read its columns less the anchor, and
-    the anchor is added to their sum.
+    The score is the sum of the trees; with `relative`, these read its columns less the offset, and
+    the offset is added to their sum.
 
     Input ``rows``, float32 of shape (n, features); output ``units``, float32 of shape (n, 1).
     """
@@ -84,9 +84,9 @@ def to_onnx(booster: lgb.Booster, relative: RelativeColumns | None = None) -> by
 
 
 def _make_relative(graph: onnx.GraphProto, relative: RelativeColumns, score: str) -> str:
-    """Let the trees read rows relative to the anchor; return the name of the whole score."""
+    """Let the trees read rows relative to the offset; return the name of the whole score."""
     # Columns are multiplied by 0 or 1, which is exact, so that the graph subtracts as
-    # `RelativeColumns.tree_rows` does. The anchor is never NaN, which 0 would not remove.
+    # `RelativeColumns.tree_rows` does. The offset is never NaN, which 0 would not remove.
     features = graph.input[0].type.tensor_type.shape.dim[1].dim_value
     del graph.input[:]
     graph.input.append(
@@ -95,7 +95,7 @@ def _make_relative(graph: onnx.GraphProto, relative: RelativeColumns, score: str
     graph.initializer.extend(
         [
             onnx.helper.make_tensor(
-                "anchor_column", onnx.TensorProto.INT64, [1], [relative.anchor]
+                "offset_column", onnx.TensorProto.INT64, [1], [relative.offset]
             ),
             onnx.helper.make_tensor(
                 "relative_mask", onnx.TensorProto.FLOAT, [1, features], relative.mask(features)
@@ -103,12 +103,12 @@ def _make_relative(graph: onnx.GraphProto, relative: RelativeColumns, score: str
         ]
     )
     before = [
-        onnx.helper.make_node("Gather", [_ROWS, "anchor_column"], [_ANCHORS], axis=1),
-        onnx.helper.make_node("Mul", [_ANCHORS, "relative_mask"], ["shifts"]),
+        onnx.helper.make_node("Gather", [_ROWS, "offset_column"], [_OFFSETS], axis=1),
+        onnx.helper.make_node("Mul", [_OFFSETS, "relative_mask"], ["shifts"]),
         onnx.helper.make_node("Sub", [_ROWS, "shifts"], [_TREE_ROWS]),
     ]
     trees = [*graph.node]
     del graph.node[:]
     graph.node.extend([*before, *trees])
-    graph.node.append(onnx.helper.make_node("Add", [score, _ANCHORS], ["score"]))
+    graph.node.append(onnx.helper.make_node("Add", [score, _OFFSETS], ["score"]))
     return "score"

@@ -36,14 +36,14 @@ def fit(
     threads: int,
     progress: Progress = lambda done, total: None,
 ) -> list[lgb.Booster]:
-    """Fit a segment's members, in order; the score of each is log1p units less the anchor.
+    """Fit a segment's members, in order; the score of each is log1p units less the offset.
 
     The same rows, segment, seed, machine type and number of threads give the same boosters.
     """
     total = sum(member.trees for member in segment.members)
     data = lgb.Dataset(
         relative.tree_rows(rows.rows),
-        init_score=relative.anchors(rows.rows),
+        init_score=relative.offsets(rows.rows),
         feature_name=list(rows.names),
         params=_DETERMINISM,
     ).construct()

@@ -26,7 +26,7 @@ from features.data.reading.layout import STANDARD, TableLayout
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from features.data.specification import Expect, Specification
-from features.data.tables import CheckedTables, read_tables
+from features.data.tables import CheckedTables, Tables, read_tables
 from features.matrix import MatrixBuilder
 from models.baselines import Baseline
 from models.bundle import BundleFacts, SegmentFiles, load_bundle, write_bundle
@@ -110,11 +110,25 @@ def train(
         TooLittleHistoryError: there is too little to learn from; raised before the long steps.
     """
     clock = Clock(reporter or NullReporter())
-    engine = engine or LocalBackend(threads)
     with clock.step("read tables"):
         tables = read_tables(data, layout, specification)
         on_tables(tables)
         on_report(tables.report)
+    engine = engine or LocalBackend(threads)
+    return train_on(tables, store, recipe, threads=threads, engine=engine, clock=clock, demo=demo)
+
+
+def train_on(
+    tables: Tables,
+    store: Store,
+    recipe: Recipe | None = None,
+    *,
+    threads: int,
+    engine: FittingBackend,
+    clock: Clock,
+    demo: bool = False,
+) -> Release:
+    """Train a model on tables that were read; see `train`."""
     with clock.step("build snapshot"):
         artifact = build_snapshot(tables, store.snapshots, demo=demo)
         snapshot = load_snapshot(artifact.path)

@@ -50,17 +50,17 @@ def splits(booster: lgb.Booster) -> Iterator[tuple[int, float]]:
 
 def units(bundle: Bundle, booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
     relative = bundle.contract.relative_columns
-    score = relative.anchors(rows) + booster.predict(relative.tree_rows(rows))
+    score = relative.offsets(rows) + booster.predict(relative.tree_rows(rows))
     return np.expm1(np.maximum(score, 0))
 
 
 def rows_on_thresholds(bundle: Bundle, booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
     """Return, for every threshold, a row on it, one just below and one just above.
 
-    Their anchor is 0, so that the trees read the values of relative columns as they are.
+    Their offset is 0, so that the trees read the values of relative columns as they are.
     """
     rows = rows.copy()
-    rows[:, bundle.contract.relative_columns.anchor] = 0
+    rows[:, bundle.contract.relative_columns.offset] = 0
     adversarial = []
     for number, (feature, threshold) in enumerate(splits(booster)):
         row = rows[number % len(rows)].copy()
@@ -97,7 +97,7 @@ def test_parity_on_rows_of_the_training(
 ) -> None:
     rows = np.load(bundle.path / GOLDEN_ROWS_FILE)
     assert bundle.contract.relative
-    assert (rows[:, bundle.contract.relative_columns.anchor] > 0).any()
+    assert (rows[:, bundle.contract.relative_columns.offset] > 0).any()
     assert_equal(model.predict(rows), units(bundle, booster, rows))
 
 

@@ -132,7 +132,7 @@ class DaskBackend:
         model.fit(
             array(partial(_read_as_trees, relative), (len(contract.names),), np.float32),
             array(partial(target_of, member), (), np.float64),
-            init_score=array(partial(_get_anchors, relative), (), np.float32),
+            init_score=array(partial(_get_offsets, relative), (), np.float32),
             sample_weight=self._compute_weights(member, parts, array)
             if member.volume_power
             else None,
@@ -226,8 +226,8 @@ def _read_as_trees(relative: RelativeColumns, rows: TrainingSet) -> Any:
     return relative.tree_rows(rows.rows)
 
 
-def _get_anchors(relative: RelativeColumns, rows: TrainingSet) -> Any:
-    return relative.anchors(rows.rows)
+def _get_offsets(relative: RelativeColumns, rows: TrainingSet) -> Any:
+    return relative.offsets(rows.rows)
 
 
 def _count_rows(rows: TrainingSet) -> int:

@@ -30,7 +30,7 @@ class FittedSegment:
     """Result of a backend.
 
     Attributes:
-        boosters: of the members, in order; the score of each is log1p units less the anchor.
+        boosters: of the members, in order; the score of each is log1p units less the offset.
         sample: rows it was fitted on, at most `SAMPLE_ROWS`; shape (n, features), float32.
     """
 

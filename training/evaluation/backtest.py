@@ -7,15 +7,12 @@ compared bundle are unchanged.
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -36,6 +33,7 @@ from training.evaluation.backtest_result import (
     PREVIOUS,
     RESULT_FILE,
     Document,
+    hash_document,
     load_document,
     write_document,
 )
@@ -123,7 +121,7 @@ class Backtest:
     def _compute_key(self, recipe: Recipe) -> str:
         """Return a digest of the inputs of a result, so that a change of them invalidates it."""
         features = [FEATURES_VERSION, *feature_set(self.snapshot.specification).names]
-        return _hash_document([self.snapshot.name, recipe.model_dump(mode="json"), features])[:12]
+        return hash_document([self.snapshot.name, recipe.model_dump(mode="json"), features])[:12]
 
     def run(self, selected: Sequence[BacktestWindow]) -> Document:
         """Score the windows and the intervals, and write the document and its report.
@@ -164,7 +162,7 @@ class Backtest:
         name = window.name(self.snapshot)
         if self._has_not_seen(window):
             assert self._previous is not None
-            name = f"{name}-{_hash_document(self._previous.bundle.name)[:12]}"
+            name = f"{name}-{hash_document(self._previous.bundle.name)[:12]}"
         # the stored result may be of a run in which the window had another role
         return self._load_or_compute(name, partial(self._score, window)) | {"role": window.role}
 
@@ -318,7 +316,3 @@ def means(windows: Sequence[Document]) -> Document:
 def _average(scores: Sequence[Document], measure: str) -> float | None:
     values = [score[measure] for score in scores]
     return None if None in values else float(np.mean(values))
-
-
-def _hash_document(value: Any) -> str:
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -5,6 +5,7 @@ A figure that does not exist, such as the WAPE of a level that sold nothing, is 
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ PREVIOUS = "previous bundle"
 Document = dict[str, Any]
 
 _PARTS = {"snapshot", "facts", "nodes", "recipe", "windows", "means", "intervals"}
+
+
+def hash_document(value: Any) -> str:
+    """Return the SHA-256 of a document (hexadecimal), whatever the order of its keys."""
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def write_document(path: Path, document: Document) -> Document:

@@ -48,13 +48,13 @@ def arguments_of(bundle: Bundle) -> tuple[Path, tuple[int, ...], int, RelativeCo
 
 
 def contributions_of(bundle: Bundle, last: int, rows: np.ndarray) -> np.ndarray:
-    """Return the contributions of a segment's booster, and of the anchor, which it never reads."""
+    """Return the contributions of a segment's booster, and of the offset, which it never reads."""
     relative = bundle.contract.relative_columns
     booster = lgb.Booster(model_file=bundle.path / booster_file(last))
     contributions: np.ndarray = booster.predict(relative.tree_rows(rows), pred_contrib=True)
     golden_rows = np.load(bundle.path / GOLDEN_ROWS_FILE)
-    mean = golden_rows[:, relative.anchor].mean(dtype=np.float64)
-    contributions[:, relative.anchor] += rows[:, relative.anchor].astype(np.float64) - mean
+    mean = golden_rows[:, relative.offset].mean(dtype=np.float64)
+    contributions[:, relative.offset] += rows[:, relative.offset].astype(np.float64) - mean
     contributions[:, -1] += mean
     return contributions
 
@@ -140,7 +140,7 @@ def test_contributions_are_those_of_the_booster_that_forecasts_the_horizon(
         np.testing.assert_allclose(contributions[chosen], expected, rtol=1e-12, atol=1e-15)
         relative = bundle.contract.relative_columns
         booster = lgb.Booster(model_file=bundle.path / booster_file(last))
-        score = booster.predict(relative.tree_rows(golden[chosen])) + relative.anchors(
+        score = booster.predict(relative.tree_rows(golden[chosen])) + relative.offsets(
             golden[chosen]
         )
         np.testing.assert_allclose(contributions[chosen].sum(axis=1), score, rtol=1e-9, atol=1e-12)

@@ -73,6 +73,38 @@ def test_bounds_of_several_coverages_equal_those_of_each_coverage(
         assert np.array_equal(bounds, separate)
 
 
+def test_quantiles_ascend_and_those_of_the_tails_are_the_bounds(
+    engine: ForecastEngine, intervals: Intervals
+) -> None:
+    nodes, horizons = np.arange(len(engine.snapshot.hierarchy)), np.arange(1, 31)
+    mean = engine.forecast(engine.snapshot.newest_origin, horizons).values
+    sold = engine.snapshot.may_sell(engine.snapshot.newest_origin)
+    closed = np.zeros(mean.shape, dtype=np.bool_)
+    closed[:, 4] = True
+    shares = (0.1, 0.3, 0.5, 0.7, 0.9)
+    quantiles = intervals.quantiles(nodes, mean, horizons, shares, sold=sold, closed=closed)
+    assert quantiles.shape == (5, *mean.shape)
+    assert (np.diff(quantiles, axis=0) >= 0).all()
+    assert (quantiles >= 0).all()
+    assert not quantiles[:, :, 4].any(), "a closed day sells nothing"
+    lower, upper = intervals.bounds(nodes, mean, horizons, 80, sold=sold, closed=closed)
+    np.testing.assert_allclose(lower, np.minimum(quantiles[0], mean), rtol=1e-12)
+    np.testing.assert_allclose(upper, np.maximum(quantiles[-1], mean), rtol=1e-12)
+    assert not np.array_equal(quantiles[2], mean), "the median is not the forecast"
+
+
+def test_what_never_sold_has_quantiles_of_the_level_above_the_median_alone(
+    engine: ForecastEngine, intervals: Intervals
+) -> None:
+    hierarchy, horizons = engine.snapshot.hierarchy, np.arange(1, 8)
+    nodes = np.arange(hierarchy.n_upper, len(hierarchy))
+    never = np.zeros(len(nodes), dtype=np.bool_)
+    mean = np.zeros((len(nodes), len(horizons)))
+    quantiles = intervals.quantiles(nodes, mean, horizons, (0.2, 0.5, 0.995), sold=never)
+    assert not quantiles[:2].any()
+    assert (quantiles[2] == quantiles[2, 0]).all()
+
+
 @pytest.mark.parametrize("start", [0, 4, 14], ids=["first", "middle", "last"])
 def test_a_period_of_one_day_has_the_bounds_of_the_day(
     engine: ForecastEngine, intervals: Intervals, start: int

@@ -34,18 +34,18 @@ def test_any_number_of_trees_is_exported(
     np.testing.assert_allclose(OnnxModel(path).predict(x), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_a_graph_reads_levels_less_the_anchor_and_adds_it_to_the_trees(
+def test_a_graph_reads_levels_less_the_offset_and_adds_it_to_the_trees(
     draw: np.random.Generator, tmp_path: Path
 ) -> None:
-    relative = RelativeColumns(anchor=1, columns=(0, 3))
+    relative = RelativeColumns(offset=1, columns=(0, 3))
     rows = draw.normal(loc=4, size=(800, 4)).astype(np.float32)
     rows[::5, 3] = np.nan
     y = rows[:, 1] + 0.5 * (rows[:, 0] - rows[:, 1])
-    data = lgb.Dataset(relative.tree_rows(rows), label=y, init_score=relative.anchors(rows))
+    data = lgb.Dataset(relative.tree_rows(rows), label=y, init_score=relative.offsets(rows))
     booster = round_thresholds(lgb.train({"verbosity": -1}, data, num_boost_round=25))
     path = tmp_path / "model.onnx"
     path.write_bytes(to_onnx(booster, relative))
-    score = relative.anchors(rows) + booster.predict(relative.tree_rows(rows))
+    score = relative.offsets(rows) + booster.predict(relative.tree_rows(rows))
     expected = np.expm1(np.maximum(score, 0))
     np.testing.assert_allclose(OnnxModel(path).predict(rows), expected, rtol=1e-5, atol=1e-5)
     assert np.abs(score - y).mean() < 0.1

@@ -1,0 +1,1 @@
+"""Public benchmarks, run on the product as it is served."""
