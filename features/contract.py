@@ -39,7 +39,7 @@ from features.data.step import Step
 from features.feature import LOG_UNITS, Feature, Group, features_of_weeks
 from features.relative import RelativeColumns
 
-FEATURES_VERSION = 3
+FEATURES_VERSION = 4
 """Raised whenever a feature of the same name gets other values, so that a bundle whose model
 learnt the old ones is refused. A test notices such a change."""
 

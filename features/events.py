@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from features.data.calendar import NO_HOLIDAY
 from features.data.snapshot import Snapshot
-from features.data.specification import TOTAL, Specification
+from features.data.specification import Specification
 from features.data.step import Step
 from features.feature import LOG_RATIO, SHARE, Feature, Group
 from features.tail import TAIL_DAYS, Tail, Values, running_sums
+from features.usual import site_level
 
 MONTHDAY, YEAR_EFFECT = "monthday_effect", "year_effect"
 EVENT_EFFECT, EVENT_LEVEL = "event_effect", "event_level"
@@ -232,17 +233,4 @@ def measure_open_share(snapshot: Snapshot, origin: int) -> Values:
         total += np.where(known, share, 0)
         years += known
     open_share = np.where(years > 0, total / np.maximum(years, 1), np.nan)
-    return {"date_open": open_share[snapshot.hierarchy.ancestor(_site_level(snapshot))]}
-
-
-def _site_level(snapshot: Snapshot) -> str:
-    """Return the level of the sites; the total where they are no level above the bottom."""
-    specification = snapshot.specification
-    return next(
-        (
-            level
-            for level in specification.between
-            if specification.columns_of_level[level] == (specification.site,)
-        ),
-        TOTAL,
-    )
+    return {"date_open": open_share[snapshot.hierarchy.ancestor(site_level(snapshot))]}

@@ -1,6 +1,7 @@
 """Level, spread, age and trend of every node at an origin, and of covariates of the past.
 
-Means are over days since the node's first sale.
+Means are over days since the node's first sale, of usual sales: holidays, events and brief shuts
+count as the days around them (`features.usual`).
 """
 
 from __future__ import annotations

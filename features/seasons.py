@@ -1,4 +1,4 @@
-"""Sales of every node one and two years before the days ahead."""
+"""Usual sales (`features.usual`) of every node one and two years before the days ahead."""
 
 from __future__ import annotations
 

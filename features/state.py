@@ -28,6 +28,7 @@ from features.events import (
 from features.scale import SCALES
 from features.seasons import measure_years_before
 from features.tail import TAIL_DAYS, Tail, pad_front
+from features.usual import mark_brief_shuts, replace_unusual
 from features.weekday import average_weekdays, measure_ordinary_weekdays, measure_weekdays
 
 MIN_HISTORY_DAYS = 56
@@ -104,23 +105,28 @@ def state_at(snapshot: Snapshot, origin: int) -> PastState:
     units = pad_front(snapshot.history[:, past], tail)
     age = np.maximum(origin + 1 - snapshot.first_sale, 0)
     logs = Tail(np.log1p(units), age)
-    node = history.measure_levels(units, logs, step=step)
+    ordinary = mark_ordinary_days(snapshot, origin)
+    opened = np.arange(tail)[::-1] < age[:, None]
+    unusual = np.broadcast_to(~ordinary, opened.shape).copy()
+    unusual[:, tail - (past.stop - past.start) :] |= mark_brief_shuts(snapshot, past)
+    usual_units = replace_unusual(units, unusual, opened, week=step.week)
+    usual = Tail(replace_unusual(logs.values, unusual, opened, week=step.week), age)
+    node = history.measure_levels(usual_units, usual, step=step)
     node |= history.measure_past(snapshot, origin)
-    weekday = measure_weekdays(snapshot, origin, logs)
+    weekday = measure_weekdays(snapshot, origin, usual)
     node["sunday_index"] = weekday["weekday_index"][:, _SUNDAY % step.week]
     past_days = slice(max(origin + 1 - recent, 0), origin + 1)
     for covariate in snapshot.specification.known_ahead:
         values = snapshot.of_nodes(covariate, snapshot.past_values(covariate, past_days))
         # 0 would look like a change of a price; the mean adds nothing to its response
         values = pad_front(values, recent, "constant" if covariate.kind.adds_up else "mean")
-        node |= covariates.measure_past(snapshot, covariate, values, logs.values[:, -recent:])
+        node |= covariates.measure_past(snapshot, covariate, values, usual.values[:, -recent:])
         weekday[f"{covariate.label}_weekday_8"] = SCALES[covariate.kind].of(
             average_weekdays(snapshot, origin, values, 8)
         )
-    ordinary = mark_ordinary_days(snapshot, origin)
-    weekday |= measure_ordinary_weekdays(snapshot, origin, units, logs, ordinary)
+    weekday |= measure_ordinary_weekdays(snapshot, origin, usual_units, usual, ordinary)
     unusual_days = UnusualDays(logs, ordinary, step)
-    ahead = measure_years_before(logs, step=step, horizon=snapshot.horizon) | measure_name_effects(
+    ahead = measure_years_before(usual, step=step, horizon=snapshot.horizon) | measure_name_effects(
         snapshot, origin, unusual_days
     )
     monthday = {}

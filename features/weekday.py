@@ -1,4 +1,4 @@
-"""Sales of every node on the weekdays before an origin.
+"""Sales of every node on the weekdays before an origin, of usual sales (`features.usual`).
 
 Weekly data have one weekday: shapes say 7 where they have 1.
 """

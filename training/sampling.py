@@ -115,7 +115,9 @@ class _Draws:
         reach = reach[~snapshot.calendar.singular[origin + reach]]
         count = min(self.horizons_each, len(reach))
         state = state_at(snapshot, origin)
-        covariates = known_covariates(snapshot, origin, lead=_draw_lead(draw, snapshot.horizon))
+        # plans of the days after the last target, which a row's week may reach, are not known then
+        lead = min(_draw_lead(draw, snapshot.horizon), self.last_target - origin)
+        covariates = known_covariates(snapshot, origin, lead=lead)
         bottoms = np.arange(snapshot.hierarchy.n_upper, len(snapshot.hierarchy))
         series = draw.permutation(bottoms[state.sold[bottoms]])
         parts = []

@@ -83,7 +83,7 @@ def table(
 
 
 def our_columns(snapshot: Snapshot, origin: int) -> Columns:
-    """Return the compared columns as `features.state` computes them, before rounding."""
+    """Return the compared columns of the sales as they are, with unusual days, before rounding."""
     units = pad_front(snapshot.history[:, max(origin + 1 - TAIL_DAYS, 0) : origin + 1], TAIL_DAYS)
     logs = Tail(np.log1p(units), np.maximum(origin + 1 - snapshot.first_sale, 0))
     values = measure_levels(units, logs, step=Step.DAY)

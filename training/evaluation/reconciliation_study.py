@@ -48,7 +48,6 @@ RMSLE_ALLOWED = 0.003
 CALIBRATION_ORIGINS = 20
 
 _HORIZONS = np.arange(1, SHORT_DAYS + 1)
-_LEVEL = "weekday_8"
 _UPPER_YEARS = 3
 _UPPER_STEP = 5
 _UPPER_TREES = 300
@@ -148,10 +147,8 @@ class BaseForecasts:
         base = engine.base(state, _HORIZONS, outputs)
         upper = np.arange(engine.snapshot.hierarchy.n_upper)
         rows = engine.builder.matrix(state, covariates, upper, _HORIZONS)
-        link = (
-            np.asarray(self._upper.predict(rows))
-            + rows[:, engine.bundle.contract.names.index(_LEVEL)]
-        )
+        relative = engine.bundle.contract.relative_columns
+        link = np.asarray(self._upper.predict(relative.tree_rows(rows))) + relative.offsets(rows)
         base[upper] = np.expm1(np.maximum(link, 0)).reshape(len(upper), -1)
         base[upper[~state.sold[upper]]] = 0
         return base
@@ -247,7 +244,7 @@ def _fit_base_forecasts(
 def _fit_upper(
     builder: MatrixBuilder, last: int, *, seed: int, threads: int, clock: Clock
 ) -> lgb.Booster:
-    """Fit a booster of log1p units less the weekday's level, on targets up to `last`."""
+    """Fit a booster of log1p units less the usual sales of the day, on targets up to `last`."""
     first = max(last - _UPPER_YEARS * Step.DAY.year, Step.DAY.year)
     origins = np.arange(last - 1, first - 1, -_UPPER_STEP)
     parts = []
@@ -256,9 +253,13 @@ def _fit_upper(
         clock.reporter.advance(number + 1, len(origins))
     rows = np.concatenate([part for part, _ in parts])
     units = np.concatenate([part for _, part in parts])
-    names = builder.contract.names
-    level = rows[:, names.index(_LEVEL)].astype(np.float64)
-    data = lgb.Dataset(rows, np.log1p(units), init_score=level, feature_name=list(names))
+    relative = builder.contract.relative_columns
+    data = lgb.Dataset(
+        relative.tree_rows(rows),
+        np.log1p(units),
+        init_score=relative.offsets(rows),
+        feature_name=list(builder.contract.names),
+    )
     parameters = {**_UPPER, "seed": seed, "num_threads": threads}
     return lgb.train(parameters, data, num_boost_round=_UPPER_TREES)
 

@@ -23,12 +23,12 @@ YEAR = Step.DAY.year
 
 
 @pytest.fixture(scope="module")
-def rows(builder: MatrixBuilder, recipe: Recipe) -> TrainingSet:
-    return training_rows(builder, recipe, far(recipe), last_target=LAST)
+def rows(builder: MatrixBuilder, dense: Recipe) -> TrainingSet:
+    return training_rows(builder, dense, far(dense), last_target=LAST)
 
 
-@pytest.fixture(scope="session")
-def recipe(recipe: Recipe) -> Recipe:
+@pytest.fixture(scope="module")
+def dense(recipe: Recipe) -> Recipe:
     """Return a recipe with so many rows that every horizon is drawn."""
     segments = [segment.model_copy(update={"max_rows": 60_000}) for segment in recipe.segments]
     return recipe.model_copy(update={"segments": tuple(segments)})
@@ -47,6 +47,20 @@ def test_no_target_lies_after_the_last_day_allowed(rows: TrainingSet) -> None:
     targets = rows.origin + column(rows, "horizon")
     assert targets.max() == LAST
     assert rows.origin.max() == LAST - 1
+
+
+def test_plans_of_days_after_the_last_target_are_not_known(
+    rows: TrainingSet, builder: MatrixBuilder, dense: Recipe
+) -> None:
+    """The week around the last target reaches beyond it."""
+    covariates = dict(builder.snapshot.covariates)
+    promo = covariates["onpromotion"].copy()
+    promo[:, LAST + 1 :] += 31
+    altered = replace(builder.snapshot, covariates=covariates | {"onpromotion": promo})
+    others = training_rows(
+        MatrixBuilder(altered, builder.contract), dense, far(dense), last_target=LAST
+    )
+    np.testing.assert_array_equal(others.rows, rows.rows)
 
 
 def test_every_horizon_of_the_segment_occurs(rows: TrainingSet) -> None:
@@ -75,30 +89,30 @@ def test_a_series_gives_no_row_before_its_first_sale(rows: TrainingSet) -> None:
 
 
 def test_the_same_seed_draws_the_same_rows(
-    builder: MatrixBuilder, recipe: Recipe, rows: TrainingSet
+    builder: MatrixBuilder, dense: Recipe, rows: TrainingSet
 ) -> None:
-    again = training_rows(builder, recipe, far(recipe), last_target=LAST)
+    again = training_rows(builder, dense, far(dense), last_target=LAST)
     assert again.rows.tobytes() == rows.rows.tobytes()
-    reseeded = recipe.model_copy(update={"seed": recipe.seed + 1})
-    other = training_rows(builder, reseeded, far(recipe), last_target=LAST)
+    reseeded = dense.model_copy(update={"seed": dense.seed + 1})
+    other = training_rows(builder, reseeded, far(dense), last_target=LAST)
     assert other.rows.tobytes() != rows.rows.tobytes()
 
 
-def test_too_little_history_is_refused(builder: MatrixBuilder, recipe: Recipe) -> None:
+def test_too_little_history_is_refused(builder: MatrixBuilder, dense: Recipe) -> None:
     with pytest.raises(ValueError, match="needs at least"):
-        training_rows(builder, recipe, far(recipe), last_target=30)
+        training_rows(builder, dense, far(dense), last_target=30)
 
 
 def test_rows_do_not_depend_on_the_number_of_threads(
-    builder: MatrixBuilder, recipe: Recipe, rows: TrainingSet
+    builder: MatrixBuilder, dense: Recipe, rows: TrainingSet
 ) -> None:
-    threaded = training_rows(builder, recipe, far(recipe), last_target=LAST, threads=3)
+    threaded = training_rows(builder, dense, far(dense), last_target=LAST, threads=3)
     assert threaded.rows.tobytes() == rows.rows.tobytes()
     assert threaded.units.tobytes() == rows.units.tobytes()
 
 
 def test_undelivered_days_and_outliers_are_no_targets(
-    builder: MatrixBuilder, recipe: Recipe, rows: TrainingSet
+    builder: MatrixBuilder, dense: Recipe, rows: TrainingSet
 ) -> None:
     snapshot = builder.snapshot
     bottom = snapshot.hierarchy.n_upper
@@ -110,7 +124,7 @@ def test_undelivered_days_and_outliers_are_no_targets(
     status[1, LAST - 30] = OUTLIER
     some = replace(snapshot, sales=sales, estimated=snapshot.sales, status=status)
     fewer = training_rows(
-        MatrixBuilder(some, builder.contract), recipe, far(recipe), last_target=LAST
+        MatrixBuilder(some, builder.contract), dense, far(dense), last_target=LAST
     )
     assert np.isfinite(fewer.units).all()
     assert fewer.units.max() < 1e12
@@ -125,17 +139,17 @@ def test_undelivered_days_and_outliers_are_no_targets(
     ],
 )
 def test_origins_begin_after_the_first_sale(
-    builder: MatrixBuilder, recipe: Recipe, begin: int, after: int
+    builder: MatrixBuilder, dense: Recipe, begin: int, after: int
 ) -> None:
     """Zeros that fill a panel before its first sale are no history."""
     sales = builder.snapshot.sales.copy()
     sales[:, :begin] = 0
     late = MatrixBuilder(replace(builder.snapshot, sales=sales), builder.contract)
-    rows = training_rows(late, recipe, far(recipe), last_target=LAST)
-    assert begin + after <= rows.origin.min() < begin + after + far(recipe).origin_step
+    rows = training_rows(late, dense, far(dense), last_target=LAST)
+    assert begin + after <= rows.origin.min() < begin + after + far(dense).origin_step
 
 
-def test_training_rows_without_sales_are_refused(builder: MatrixBuilder, recipe: Recipe) -> None:
+def test_training_rows_without_sales_are_refused(builder: MatrixBuilder, dense: Recipe) -> None:
     empty = replace(builder.snapshot, sales=np.zeros_like(builder.snapshot.sales))
     with pytest.raises(TooLittleHistoryError):
-        training_rows(MatrixBuilder(empty, builder.contract), recipe, far(recipe), last_target=LAST)
+        training_rows(MatrixBuilder(empty, builder.contract), dense, far(dense), last_target=LAST)
