@@ -146,7 +146,7 @@ class BenchmarkName(StrEnum):
 
 
 class ModelName(StrEnum):
-    """What a benchmark measures: `Model` of `training`, which the serving image does not have."""
+    """Model that a benchmark measures: as in `training`, which the serving image does not have."""
 
     SERVED = "served"
     POINTS = "points"

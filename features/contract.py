@@ -71,10 +71,19 @@ class FeatureSet:
         return tuple(feature.name for feature in self.features)
 
     @cached_property
-    def relative(self) -> tuple[str, ...]:
-        """Names of the levels of sales, which trees read less the usual sales of the day."""
-        levels = (feature.name for feature in self.features if feature.unit == LOG_UNITS)
-        return tuple(name for name in levels if name != expected.EXPECTED)
+    def relative(self) -> Mapping[str, str]:
+        """Levels of sales that trees read less another one, by name, and that other one.
+
+        Levels of a weekday are read less the usual sales of the day, those of whole weeks less the
+        mean of 28 days.
+        """
+        of_day = {*(feature.name for feature in weekday.FEATURES), seasons.YEAR_VALUE}
+        references = {expected.EXPECTED, history.MEAN_28}
+        return {
+            feature.name: expected.EXPECTED if feature.name in of_day else history.MEAN_28
+            for feature in self.features
+            if feature.unit == LOG_UNITS and feature.name not in references
+        }
 
     @cached_property
     def columns_of_group(self) -> Mapping[Group, tuple[int, ...]]:
@@ -133,8 +142,8 @@ class Contract(BaseModel):
         names: of the columns, in order.
         dtype: of every column.
         categories: for each categorical feature, its values; a value's code is its position.
-        relative: columns that the model's trees read less the usual sales of the day; none in
-            bundles made before there were any.
+        relative: columns that the model's trees read less another one, and that other one; none
+            if the score is that of the trees alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -143,13 +152,14 @@ class Contract(BaseModel):
     names: tuple[str, ...]
     dtype: Literal["float32"] = "float32"
     categories: dict[str, tuple[str, ...]]
-    relative: tuple[str, ...] = ()
+    relative: dict[str, str] = {}
 
     @cached_property
     def relative_columns(self) -> RelativeColumns:
         """The columns of `relative`, and that of the usual sales."""
-        columns = tuple(self.names.index(name) for name in self.relative)
-        return RelativeColumns(self.names.index(expected.EXPECTED), columns)
+        at = self.names.index
+        references = tuple((at(name), at(other)) for name, other in self.relative.items())
+        return RelativeColumns(at(expected.EXPECTED), references)
 
     @cached_property
     def horizon_column(self) -> int:
@@ -170,11 +180,14 @@ class Contract(BaseModel):
         )
 
 
-def contract_of(snapshot: Snapshot, *, through: int) -> Contract:
+def contract_of(snapshot: Snapshot, *, through: int, relative: bool = False) -> Contract:
     """Return the contract of a model that is trained on a snapshot's days up to index `through`.
 
     Its categories are those that occur by then: of series that have sold, and of holidays. Values
     that occur only later would get a code that no training row has.
+
+    Args:
+        relative: whether its trees read levels relative to the usual sales.
     """
     hierarchy, specification = snapshot.hierarchy, snapshot.specification
     ordered = {each.name for each in specification.attributes if each.ordered}
@@ -187,7 +200,8 @@ def contract_of(snapshot: Snapshot, *, through: int) -> Contract:
     past = snapshot.calendar.names[: through + 1]
     categories["holiday"] = tuple(sorted(set(past.tolist()) - {NO_HOLIDAY}))
     features = feature_set(specification)
-    return Contract(names=features.names, categories=categories, relative=features.relative)
+    references = dict(features.relative) if relative else {}
+    return Contract(names=features.names, categories=categories, relative=references)
 
 
 def _number_of(value: str) -> float:

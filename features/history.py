@@ -16,10 +16,11 @@ from features.feature import LOG_RATIO, LOG_UNITS, SHARE, Feature, Group, as_tit
 from features.scale import SCALES
 from features.tail import Tail, Values
 
+MEAN_28 = "mean_28"
 FEATURES = (
     Feature("mean_7", "Sales of the last 7 days", Group.LEVEL, LOG_UNITS, "mean over 7 days"),
     Feature("mean_14", "Sales of the last 14 days", Group.LEVEL, LOG_UNITS, "mean over 14 days"),
-    Feature("mean_28", "Sales of the last 28 days", Group.LEVEL, LOG_UNITS, "mean over 28 days"),
+    Feature(MEAN_28, "Sales of the last 28 days", Group.LEVEL, LOG_UNITS, "mean over 28 days"),
     Feature("mean_56", "Sales of the last 56 days", Group.LEVEL, LOG_UNITS, "mean over 56 days"),
     Feature("mean_112", "Sales of the last 112 days", Group.LEVEL, LOG_UNITS, "mean over 112 days"),
     Feature("mean_364", "Sales of the last year", Group.LEVEL, LOG_UNITS, "mean over 364 days"),

@@ -8,9 +8,10 @@ from features.data.step import Step
 from features.feature import LOG_RATIO, LOG_UNITS, Feature, Group
 from features.tail import Tail, Values
 
+YEAR_VALUE = "year_value"
 FEATURES = (
     Feature(
-        "year_value",
+        YEAR_VALUE,
         "Same weekday a year before",
         Group.SEASON,
         LOG_UNITS,

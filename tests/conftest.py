@@ -50,7 +50,8 @@ SMALL = Recipe(
             (16, (_NEAR, _VOLUME), {"near": 0.4, "volume": 0.4, "far": 0.2}),
             (90, (_FAR,), {"far": 0.7, "volume": 0.3}),
         )
-    )
+    ),
+    relative=True,
 )
 """A recipe of few trees and few origins, which trains in seconds."""
 
@@ -115,7 +116,7 @@ def engine(bundle: Bundle, snapshot: Snapshot) -> ForecastEngine:
 
 @pytest.fixture(scope="session")
 def contract(snapshot: Snapshot) -> Contract:
-    return contract_of(snapshot, through=snapshot.newest_origin)
+    return contract_of(snapshot, through=snapshot.newest_origin, relative=True)
 
 
 @pytest.fixture(scope="session")

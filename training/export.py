@@ -51,6 +51,8 @@ def to_onnx(booster: lgb.Booster, relative: RelativeColumns | None = None) -> by
     Input ``rows``, float32 of shape (n, features); output ``units``, float32 of shape (n, 1).
     """
     features = booster.num_feature()
+    if relative and not relative.references:
+        relative = None  # the score is that of the trees alone
     trees = onnxmltools.convert_lightgbm(
         booster,
         initial_types=[(_TREE_ROWS if relative else _ROWS, FloatTensorType([None, features]))],
@@ -85,26 +87,29 @@ def to_onnx(booster: lgb.Booster, relative: RelativeColumns | None = None) -> by
 
 def _make_relative(graph: onnx.GraphProto, relative: RelativeColumns, score: str) -> str:
     """Let the trees read rows relative to the offset; return the name of the whole score."""
-    # Columns are multiplied by 0 or 1, which is exact, so that the graph subtracts as
-    # `RelativeColumns.tree_rows` does. The offset is never NaN, which 0 would not remove.
+    # Every column is read less some reference times 1 or 0, which is exact, so that the graph
+    # subtracts as `RelativeColumns.tree_rows` does. References are never NaN, which 0 would not
+    # remove; columns that are read as they are have the offset.
     features = graph.input[0].type.tensor_type.shape.dim[1].dim_value
     del graph.input[:]
     graph.input.append(
         onnx.helper.make_tensor_value_info(_ROWS, onnx.TensorProto.FLOAT, [None, features])
     )
+    references, read_less = [relative.offset] * features, [0.0] * features
+    for column, reference in relative.references:
+        references[column], read_less[column] = reference, 1.0
+    integers, floats = onnx.TensorProto.INT64, onnx.TensorProto.FLOAT
     graph.initializer.extend(
         [
-            onnx.helper.make_tensor(
-                "offset_column", onnx.TensorProto.INT64, [1], [relative.offset]
-            ),
-            onnx.helper.make_tensor(
-                "relative_mask", onnx.TensorProto.FLOAT, [1, features], relative.mask(features)
-            ),
+            onnx.helper.make_tensor("offset_column", integers, [1], [relative.offset]),
+            onnx.helper.make_tensor("reference_columns", integers, [features], references),
+            onnx.helper.make_tensor("read_less", floats, [1, features], read_less),
         ]
     )
     before = [
         onnx.helper.make_node("Gather", [_ROWS, "offset_column"], [_OFFSETS], axis=1),
-        onnx.helper.make_node("Mul", [_OFFSETS, "relative_mask"], ["shifts"]),
+        onnx.helper.make_node("Gather", [_ROWS, "reference_columns"], ["references"], axis=1),
+        onnx.helper.make_node("Mul", ["references", "read_less"], ["shifts"]),
         onnx.helper.make_node("Sub", [_ROWS, "shifts"], [_TREE_ROWS]),
     ]
     trees = [*graph.node]

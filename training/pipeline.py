@@ -209,7 +209,7 @@ def fit_model(
     snapshot: Snapshot, recipe: Recipe, *, last_target: int, engine: FittingBackend, clock: Clock
 ) -> Fitted:
     """Fit the members of all segments on the days up to `last_target`, blend and export them."""
-    contract = contract_of(snapshot, through=last_target)
+    contract = contract_of(snapshot, through=last_target, relative=recipe.relative)
     builder = MatrixBuilder(snapshot, contract)
     members: dict[str, lgb.Booster] = {}
     samples = []

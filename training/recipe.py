@@ -68,11 +68,15 @@ class Recipe(_Frozen):
         segments: by horizon, the nearest first; the last reaches the horizon of the data.
         groups: number of random groups of series at each origin, each with horizons of its own,
             so that every origin contributes many horizons.
+        relative: whether trees forecast the difference from the usual sales of the day, and read
+            levels relative to them (`features.relative`). With few series, far days are forecast
+            better from absolute levels, which tell the series apart.
         seed: of every random draw.
     """
 
     segments: tuple[Segment, ...]
     groups: int = 16
+    relative: bool = False
     seed: int = 20170730
 
     @model_validator(mode="after")
@@ -180,6 +184,7 @@ def _make_two_segments(
     step: int,
     groups: int,
     parameters: dict[str, Any],
+    relative: bool = False,
 ) -> Recipe:
     """Return a recipe of a near and a far segment that blend three members.
 
@@ -211,6 +216,7 @@ def _make_two_segments(
             ),
         ),
         groups=groups,
+        relative=relative,
     )
 
 
@@ -224,7 +230,13 @@ _TREES: dict[str, Any] = {
     "lambda_l2": 1.0,
 }
 DEFAULT = _make_two_segments(
-    near_rows=1_500_000, far_rows=2_950_000, trees=300, step=4, groups=16, parameters=_TREES
+    near_rows=1_500_000,
+    far_rows=2_950_000,
+    trees=300,
+    step=4,
+    groups=16,
+    parameters=_TREES,
+    relative=True,
 )
 DEMO = _make_two_segments(
     near_rows=60_000,

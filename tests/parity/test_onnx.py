@@ -57,10 +57,10 @@ def units(bundle: Bundle, booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
 def rows_on_thresholds(bundle: Bundle, booster: lgb.Booster, rows: np.ndarray) -> np.ndarray:
     """Return, for every threshold, a row on it, one just below and one just above.
 
-    Their offset is 0, so that the trees read the values of relative columns as they are.
+    Offset and references are 0, so that the trees read the values of relative columns as they are.
     """
-    rows = rows.copy()
-    rows[:, bundle.contract.relative_columns.offset] = 0
+    rows, relative = rows.copy(), bundle.contract.relative_columns
+    rows[:, [relative.offset, *(reference for _, reference in relative.references)]] = 0
     adversarial = []
     for number, (feature, threshold) in enumerate(splits(booster)):
         row = rows[number % len(rows)].copy()

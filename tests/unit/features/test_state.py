@@ -47,11 +47,11 @@ def test_a_day_up_to_the_origin_changes_the_state(snapshot: Snapshot, back: int)
 def usual_logs(snapshot: Snapshot, node: int) -> np.ndarray:
     """Return log1p units up to the origin, with those of named days from the days around."""
     logs = np.log1p(snapshot.sales[node, : ORIGIN + 1].astype(np.float64))
-    named = snapshot.calendar.names[: ORIGIN + 1] != NO_HOLIDAY
+    unusual = snapshot.calendar.names[: ORIGIN + 1] != NO_HOLIDAY
     usual = logs.copy()
-    for day in np.flatnonzero(named):
+    for day in np.flatnonzero(unusual):
         around = [day + weeks * 7 for weeks in (-2, -1, 1, 2)]
-        known = [logs[other] for other in around if 0 <= other <= ORIGIN and not named[other]]
+        known = [logs[other] for other in around if 0 <= other <= ORIGIN and not unusual[other]]
         usual[day] = np.mean(known) if known else logs[day]
     return usual
 

@@ -37,7 +37,7 @@ def test_any_number_of_trees_is_exported(
 def test_a_graph_reads_levels_less_the_offset_and_adds_it_to_the_trees(
     draw: np.random.Generator, tmp_path: Path
 ) -> None:
-    relative = RelativeColumns(offset=1, columns=(0, 3))
+    relative = RelativeColumns(offset=1, references=((0, 1), (3, 2)))
     rows = draw.normal(loc=4, size=(800, 4)).astype(np.float32)
     rows[::5, 3] = np.nan
     y = rows[:, 1] + 0.5 * (rows[:, 0] - rows[:, 1])

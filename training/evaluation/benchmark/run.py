@@ -44,7 +44,7 @@ RESULT_FILE = "benchmark.json"
 
 
 class Model(StrEnum):
-    """What is measured.
+    """Model that is measured.
 
     Attributes:
         SERVED: a whole training, whose forecasts and deciles are those that would be served.

@@ -13,6 +13,7 @@ import pytest
 from features.data.tables import Tables
 from tests.support.benchmark import FIRST_WINDOW, made_tables
 from training.evaluation.backtest_result import Document
+from training.evaluation.benchmark import plain
 from training.evaluation.benchmark import run as module
 from training.evaluation.benchmark.run import Model, run_benchmark
 from training.evaluation.benchmark.task import Panel
@@ -51,7 +52,7 @@ def naive_wape(tables: Tables) -> float:
 def test_a_model_is_scored_and_beats_the_last_week(
     tables: Tables, tmp_path: Path, recipe: Recipe, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.evaluation.benchmark.plain._TREES", 60)
+    monkeypatch.setattr(plain, "_TREES", 60)
     result = run(tables, tmp_path, recipe, model)
     window = result["windows"]["1"]
     assert window["first"] == "2016-11-09"
