@@ -178,7 +178,7 @@ def token(**changes: Any) -> str:
     claims = {
         "sub": "planner@example.org",
         "aud": "mlrf",
-        "exp": int(time.time()) + 600,
+        "exp": int(time.time()) + 86_400,
         "scope": "forecast whatif",
         **changes,
     }
