@@ -160,8 +160,8 @@ class Panel:
             point: units, shape (series, 28).
             deciles: units, shape (9, series, 28); None leaves their measures out.
         """
-        first = (window.first - self.first).days
-        actual, past = self.sales[:, first : first + HORIZON], self.sales[:, :first]
+        days = self._days_of(window)
+        actual, past = self.sales[:, days], self.sales[:, : days.start]
         scale = np.abs(past[:, 7:] - past[:, :-7]).mean(axis=1, keepdims=True)
         scale = np.where(scale == 0, np.nan, scale)
         error = np.abs(actual - point)
@@ -176,8 +176,12 @@ class Panel:
 
     def ratio(self, window: Window, point: Values) -> float:
         """Return the sum of the forecasts of a window over the units sold."""
+        return float(point.sum() / self.sales[:, self._days_of(window)].sum())
+
+    def _days_of(self, window: Window) -> slice:
+        """Return the positions of a window's days in the sales."""
         first = (window.first - self.first).days
-        return float(point.sum() / self.sales[:, first : first + HORIZON].sum())
+        return slice(first, first + HORIZON)
 
 
 def all_windows() -> list[Window]:
