@@ -39,7 +39,7 @@ from features.data.step import Step
 from features.feature import LOG_UNITS, Feature, Group, features_of_weeks
 from features.relative import RelativeColumns
 
-FEATURES_VERSION = 4
+FEATURES_VERSION = 5
 """Raised whenever a feature of the same name gets other values, so that a bundle whose model
 learnt the old ones is refused. A test notices such a change."""
 
@@ -127,6 +127,7 @@ def _declared_features(specification: Specification) -> tuple[Feature, ...]:
         *events.monthday_features(specification),
         *seasons.FEATURES,
         *events.year_effect_features(specification),
+        *events.date_effect_features(specification),
         *events.event_features(specification),
         *expected.FEATURES,
         *covariates.features_of(specification),

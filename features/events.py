@@ -14,6 +14,7 @@ from features.tail import TAIL_DAYS, Tail, Values, running_sums
 from features.usual import site_level
 
 MONTHDAY, YEAR_EFFECT = "monthday_effect", "year_effect"
+DATE_EFFECT = "date_effect"
 EVENT_EFFECT, EVENT_LEVEL = "event_effect", "event_level"
 
 
@@ -27,6 +28,22 @@ def year_effect_features(specification: Specification) -> tuple[Feature, ...]:
     """Return the features about the same day a year before."""
     label, what = "Day a year before", "364 days before, against the same weekdays around"
     return _with_ancestors(specification, YEAR_EFFECT, label, Group.SEASON, what)
+
+
+def date_effect_features(specification: Specification) -> tuple[Feature, ...]:
+    """Return the features about the same date of past years, which the turn of a year follows."""
+    label, what = "Same date in past years", "same dates of 2 years, against the same weekdays"
+    return (
+        *_with_ancestors(specification, DATE_EFFECT, label, Group.SEASON, what, daily=True),
+        Feature(
+            f"total_{DATE_EFFECT}",
+            f"{label}, total",
+            Group.SEASON,
+            LOG_RATIO,
+            "the same of the total",
+            daily=True,
+        ),
+    )
 
 
 def event_features(specification: Specification) -> tuple[Feature, ...]:
@@ -99,11 +116,19 @@ def _with_ancestors(
 
 
 _MONTHDAYS = 31
-_AROUND_WEEKS = (-2, -1, 1, 2)
+_WEEKS_BESIDE = ((-2, -1), (1, 2))
+"""Weeks from a day to its neighbours before and after it."""
 _AROUND_DAYS = 28
 _YEARS_BACK = (1, 2, 3)
+_YEARS_OF_DATE = (1, 2)
+"""Years whose dates the tail holds."""
 _FORTNIGHT = 14
 _MAX_NAME_SHARE = 0.5
+_BREAK = 1.0
+"""Difference of the neighbours before and after a day, in log1p units, that is a break."""
+
+_Sum = tuple[NDArray[np.float64], NDArray[np.int64]]
+"""Sum of ordinary days, shape (nodes, n), and their number, shape (n,)."""
 
 
 def mark_ordinary_days(snapshot: Snapshot, origin: int) -> NDArray[np.bool_]:
@@ -130,6 +155,10 @@ class UnusualDays:
     # neighbours are ordinary days only; if holidays counted among them, Christmas and New Year,
     # one week apart, would cancel each other out. Values of other days are masked to zero once,
     # and sums are divided by counts of ordinary days: both must use the same mask.
+    #
+    # Where a series starts or stops selling beside the day (an article that is delisted at the end
+    # of the year), its neighbours before and after have nothing in common, and their mean would be
+    # an effect of the break. Only the side that the day belongs to counts then.
 
     def __init__(self, logs: Tail, ordinary: NDArray[np.bool_], step: Step = Step.DAY) -> None:
         self.logs = logs
@@ -141,23 +170,44 @@ class UnusualDays:
         self.counts = np.concatenate(([0], np.cumsum(ordinary)))
 
     def effect(self, at: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return days less the ordinary same weekdays of two weeks before and after; (nodes, n)."""
-        beside = at[None] + self._step.week * np.array(_AROUND_WEEKS)[:, None]
-        inside = (beside >= 0) & (beside < self._days)
-        beside = np.clip(beside, 0, self._days - 1)
-        counted = inside & self.ordinary[beside]
-        total = sum(self.masked[:, days] * use for days, use in zip(beside, counted, strict=True))
-        count = counted.sum(axis=0)
-        return np.where(count > 0, self.logs.values[:, at] - total / np.maximum(count, 1), np.nan)
+        """Return days less the ordinary same weekdays of two weeks before and after; (nodes, n).
+
+        NaN where there are none, and where the node had not sold for two weeks by then.
+        """
+        week, value = self._step.week, self.logs.values[:, at]
+        before, after = (
+            self._sum_days(at[None] + week * np.array(weeks)[:, None]) for weeks in _WEEKS_BESIDE
+        )
+        effect = value - _compute_usual(value, before, after)
+        return np.where(self._is_open(at - 2 * week), effect, np.nan)
 
     def level(self, at: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return days less the mean of the ordinary days within four weeks; shape (nodes, n)."""
+        """Return days less the mean of the ordinary days within four weeks; shape (nodes, n).
+
+        NaN where there are none, and where the node had not sold for two weeks by then.
+        """
         around = self._step.steps_in(_AROUND_DAYS)
-        start = np.maximum(at - around, 0)
-        end = np.minimum(at + around + 1, self._days)
-        count = np.maximum(self.counts[end] - self.counts[start], 1)
-        mean = (self.sums[:, end] - self.sums[:, start]) / count
-        return np.ascontiguousarray(self.logs.values[:, at] - mean)
+        value = self.logs.values[:, at]
+        before = self._sum_span(np.maximum(at - around, 0), at)
+        after = self._sum_span(at, np.minimum(at + around + 1, self._days))
+        level = value - _compute_usual(value, before, after)
+        return np.where(self._is_open(at - 2 * self._step.week), level, np.nan)
+
+    def _is_open(self, at: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return whether nodes had sold by some days, shape (nodes, n)."""
+        return self._days - 1 - at[None] < self.logs.age[:, None]
+
+    def _sum_days(self, days: NDArray[np.intp]) -> _Sum:
+        """Add up ordinary days, shape (parts, n)."""
+        inside = (days >= 0) & (days < self._days)
+        days = np.clip(days, 0, self._days - 1)
+        counted = inside & self.ordinary[days]
+        total = sum(self.masked[:, part] * use for part, use in zip(days, counted, strict=True))
+        return np.asarray(total), counted.sum(axis=0)
+
+    def _sum_span(self, start: NDArray[np.intp], end: NDArray[np.intp]) -> _Sum:
+        """Add up the ordinary days from `start` up to, not including, `end`; each of shape (n,)."""
+        return self.sums[:, end] - self.sums[:, start], self.counts[end] - self.counts[start]
 
     def monthday_effects(self, snapshot: Snapshot, origin: int) -> NDArray[np.float64]:
         """Return the mean effect in a year of each day of the month ± 1 day; shape (nodes, 31)."""
@@ -168,6 +218,23 @@ class UnusualDays:
         near = (np.minimum(apart, _MONTHDAYS - apart) <= 1) & self.ordinary[at][:, None]
         mean: NDArray[np.float64] = effect @ near / np.maximum(near.sum(axis=0), 1)
         return mean
+
+
+def _compute_usual(value: NDArray[np.float64], before: _Sum, after: _Sum) -> NDArray[np.float64]:
+    """Return the mean of the neighbours of days, on one side if a break is between; (nodes, n).
+
+    NaN for a day without neighbours.
+    """
+    (total_before, n_before), (total_after, n_after) = before, after
+    count = n_before + n_after
+    mean = np.where(count > 0, (total_before + total_after) / np.maximum(count, 1), np.nan)
+    earlier = total_before / np.maximum(n_before, 1)
+    later = total_after / np.maximum(n_after, 1)
+    known = (n_before > 0) & (n_after > 0)
+    broken = known & (np.abs(earlier - later) > _BREAK)
+    nearer = np.where(np.abs(value - earlier) <= np.abs(value - later), earlier, later)
+    usual: NDArray[np.float64] = np.where(broken, nearer, mean)
+    return usual
 
 
 def measure_name_effects(snapshot: Snapshot, origin: int, unusual_days: UnusualDays) -> Values:
@@ -193,18 +260,52 @@ def measure_name_effects(snapshot: Snapshot, origin: int, unusual_days: UnusualD
     for day in np.flatnonzero(names[ahead] != NO_HOLIDAY):
         before = past[names[past] == names[ahead[day]]] - first
         if len(before):
-            effects = unusual_days.effect(before)
-            known = np.isfinite(effects).sum(axis=1)
-            values[EVENT_EFFECT][:, day] = np.where(
-                known > 0, np.nansum(effects, axis=1) / np.maximum(known, 1), np.nan
-            )
-            values[EVENT_LEVEL][:, day] = unusual_days.level(before).mean(axis=1)
+            values[EVENT_EFFECT][:, day] = _average_known(unusual_days.effect(before))
+            values[EVENT_LEVEL][:, day] = _average_known(unusual_days.level(before))
     year_before = np.minimum(ahead - snapshot.step.year, origin) - first
     is_past = ahead - snapshot.step.year <= origin
     is_plain = is_past & (names[ahead] == NO_HOLIDAY) & unusual_days.ordinary[year_before]
     plain = np.flatnonzero(is_plain)
     values[YEAR_EFFECT][:, plain] = unusual_days.effect(year_before[plain])
     return values
+
+
+def measure_date_effects(snapshot: Snapshot, origin: int, unusual_days: UnusualDays) -> Values:
+    """Return the mean effect of the same dates of two past years; shape (nodes, horizon).
+
+    The days around the turn of the year follow the date, and most have no name by which they could
+    be matched. A past day that has a name does not count: its effect is that of the name.
+    """
+    first = origin + 1 - len(unusual_days.ordinary)
+    ahead = np.arange(origin + 1, origin + 1 + snapshot.horizon)
+    shape = (len(unusual_days.logs.age), len(ahead), len(_YEARS_OF_DATE))
+    effects = np.full(shape, np.nan)
+    for place, back in enumerate(_YEARS_OF_DATE):
+        at = _same_dates(snapshot, ahead, back) - first
+        known = (at >= 0) & (at < len(unusual_days.ordinary))
+        known[known] = unusual_days.ordinary[at[known]]
+        effects[:, known, place] = unusual_days.effect(at[known])
+    return {DATE_EFFECT: _average_known(effects)}
+
+
+def _average_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of the values on the last axis that are known, NaN where none is."""
+    known = np.isfinite(values)
+    count = known.sum(axis=-1)
+    total = np.where(known, values, 0).sum(axis=-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _same_dates(snapshot: Snapshot, days: NDArray[np.intp], years_back: int) -> NDArray[np.intp]:
+    """Return the indices of the same dates some years before, which may lie before the data.
+
+    For 29 February, it is 1 March of the other years.
+    """
+    dates = snapshot.dates[days]
+    months = dates.astype("datetime64[M]")
+    past = (months - np.timedelta64(12 * years_back, "M")).astype("datetime64[D]")
+    index: NDArray[np.intp] = (past + (dates - months) - snapshot.dates[0]).astype(np.intp)
+    return index
 
 
 def measure_open_share(snapshot: Snapshot, origin: int) -> Values:
@@ -215,17 +316,14 @@ def measure_open_share(snapshot: Snapshot, origin: int) -> Values:
     whatever day its day off was transferred to. NaN where the data begin too late.
     """
     # Matched by calendar date and not by weekday or name: a closing such as 1 January follows the
-    # date. The window around it normalises for stores and series that were added since. For
-    # 29 February, month arithmetic gives 1 March of the other years.
+    # date. The window around it normalises for stores and series that were added since.
     selling = snapshot.selling[:, : origin + 1]
     sums = np.pad(np.cumsum(selling, axis=1), ((0, 0), (1, 0)))
-    ahead = snapshot.dates[origin + 1 : origin + 1 + snapshot.horizon]
-    months = ahead.astype("datetime64[M]")
+    ahead = np.arange(origin + 1, origin + 1 + snapshot.horizon)
     total, last = np.zeros((len(selling), len(ahead))), selling.shape[1] - 1 - _FORTNIGHT
     years = np.zeros_like(total)
     for back in _YEARS_BACK:
-        date = (months - np.timedelta64(12 * back, "M")).astype("datetime64[D]") + (ahead - months)
-        at = (date - snapshot.dates[0]).astype(np.intp)
+        at = _same_dates(snapshot, ahead, back)
         inside = np.clip(at, _FORTNIGHT, last)
         around = sums[:, inside + _FORTNIGHT + 1] - sums[:, inside - _FORTNIGHT]
         known = (at == inside) & (around > 0)

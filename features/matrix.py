@@ -20,7 +20,7 @@ from features.data.calendar import Calendar
 from features.data.snapshot import Snapshot
 from features.data.specification import Covariate
 from features.data.step import Step
-from features.events import EVENT_EFFECT, EVENT_LEVEL, MONTHDAY, YEAR_EFFECT
+from features.events import DATE_EFFECT, EVENT_EFFECT, EVENT_LEVEL, MONTHDAY, YEAR_EFFECT
 from features.expected import EXPECTED, compute_expected
 from features.scale import SCALES
 from features.state import PastState
@@ -29,11 +29,11 @@ _OF_ANCESTORS = {
     "node": (),
     "weekday": (),
     "monthday": (MONTHDAY,),
-    "ahead": (YEAR_EFFECT, EVENT_EFFECT, EVENT_LEVEL),
+    "ahead": (YEAR_EFFECT, DATE_EFFECT, EVENT_EFFECT, EVENT_LEVEL),
 }
 """Values whose counterparts of the node's ancestors, which are less noisy, are added."""
-_OF_TOTAL = (EVENT_EFFECT, EVENT_LEVEL)
-"""Values of the total that are features of every node: the effect of a holiday on all."""
+_OF_TOTAL = (DATE_EFFECT, EVENT_EFFECT, EVENT_LEVEL)
+"""Values of the total that are features of every node: the effect of a day on all."""
 _TOTAL = np.zeros(1, dtype=np.intp)
 
 

@@ -37,6 +37,13 @@ class RelativeColumns:
             return np.zeros(len(rows), dtype=np.float32)
         return rows[:, self.offset].copy()
 
+    def initial_scores(self, rows: Floats) -> Floats | None:
+        """Return from which scores trees are fitted, shape (n,); None without an offset.
+
+        LightGBM then starts from the best constant, which it does not do if it is passed zeros.
+        """
+        return self.offsets(rows) if self.references else None
+
     def tree_rows(self, rows: Floats) -> Floats:
         """Return the rows that the trees read, of the same shape (n, features).
 

@@ -22,6 +22,7 @@ from features.events import (
     MONTHDAY,
     UnusualDays,
     mark_ordinary_days,
+    measure_date_effects,
     measure_name_effects,
     measure_open_share,
 )
@@ -132,6 +133,7 @@ def state_at(snapshot: Snapshot, origin: int) -> PastState:
     monthday = {}
     if step is Step.DAY:
         ahead |= measure_open_share(snapshot, origin)
+        ahead |= measure_date_effects(snapshot, origin, unusual_days)
         monthday[MONTHDAY] = unusual_days.monthday_effects(snapshot, origin)
     return PastState(
         snapshot=snapshot,

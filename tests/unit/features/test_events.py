@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
 
 from features.data.snapshot import Snapshot
-from features.events import measure_open_share
+from features.events import UnusualDays, measure_open_share
 from features.matrix import MatrixBuilder, known_covariates
 from features.state import state_at
+from features.tail import Tail
 
 STORE = "store:1"
 CLOSED = date(2024, 3, 5)
@@ -28,6 +29,13 @@ def without_sales(snapshot: Snapshot, *days: date, store: str | None = None) -> 
     for day in days:
         bottoms[rows, snapshot.index_of(day)] = 0
     return replace(snapshot, sales=hierarchy.aggregate(bottoms))
+
+
+def with_sales_times(snapshot: Snapshot, factor: float, *days: date) -> Snapshot:
+    """Return the snapshot with a multiple of the sales of some days."""
+    bottoms = snapshot.sales[snapshot.hierarchy.n_upper :].copy()
+    bottoms[:, [snapshot.index_of(day) for day in days]] *= factor
+    return replace(snapshot, sales=snapshot.hierarchy.aggregate(bottoms))
 
 
 def date_open(snapshot: Snapshot, node: str) -> float:
@@ -73,3 +81,74 @@ def test_every_node_has_the_holiday_effect_on_the_total(
         column = rows[:, builder.contract.names.index(f"total_{name}")]
         assert np.isfinite(column).all()
         assert (column == state.ahead[name][0, holiday - 1]).all()
+
+
+DAYS, DAY = 120, 60
+USUAL = np.log1p(100.0)
+
+
+def unusual_days(series: np.ndarray, *, age: int = DAYS) -> UnusualDays:
+    """Return the days of one series, of which only `DAY` is not ordinary."""
+    ordinary = np.arange(DAYS) != DAY
+    return UnusualDays(Tail(series[None], np.array([age])), ordinary)
+
+
+def sold(before: float, day: float, after: float) -> np.ndarray:
+    """Return log1p units before, on and after `DAY`."""
+    return np.concatenate((np.full(DAY, before), [day], np.full(DAYS - DAY - 1, after)))
+
+
+@pytest.mark.parametrize("measure", ["effect", "level"])
+@pytest.mark.parametrize(
+    ("before", "after", "usual"),
+    [
+        pytest.param(USUAL, USUAL, USUAL, id="the same before and after"),
+        pytest.param(USUAL, USUAL + 0.4, USUAL + 0.2, id="growth: the mean of both sides"),
+        pytest.param(USUAL, 0, USUAL, id="delisted after it: the days before"),
+        pytest.param(0, USUAL, USUAL, id="listed on it: the days after"),
+    ],
+)
+def test_an_effect_is_not_that_of_a_break(
+    measure: str, before: float, after: float, usual: float
+) -> None:
+    days = unusual_days(sold(before, USUAL + 0.5, after))
+    value = getattr(days, measure)(np.array([DAY]))[0, 0]
+    assert value == pytest.approx(USUAL + 0.5 - usual, abs=0.01)
+
+
+@pytest.mark.parametrize("measure", ["effect", "level"])
+def test_a_day_before_the_first_sale_has_no_effect_rather_than_none_of_it(measure: str) -> None:
+    series = sold(0, 0, USUAL)
+    at = np.array([DAY])
+    assert np.isnan(getattr(unusual_days(series, age=DAYS - DAY - 1), measure)(at)).all()
+    assert np.isfinite(getattr(unusual_days(series, age=DAYS), measure)(at)).all()
+
+
+DATE = date(2024, 3, 6)
+"""A plain day, and so is the date in the two years before."""
+
+
+def date_effect(snapshot: Snapshot, node: str, day: date = DATE) -> float:
+    state = state_at(snapshot, snapshot.index_of(ORIGIN))
+    return float(
+        state.ahead["date_effect"][snapshot.hierarchy.index[node], (day - ORIGIN).days - 1]
+    )
+
+
+@pytest.mark.parametrize("node", ["total", STORE, f"{STORE}/family:DAIRY"])
+def test_the_same_date_of_past_years_is_compared_with_the_days_around_it(
+    snapshot: Snapshot, node: str
+) -> None:
+    years = [DATE.replace(year=year) for year in (2022, 2023)]
+    raised = with_sales_times(snapshot, 3, *years)
+    gain = date_effect(raised, node) - date_effect(snapshot, node)
+    assert gain == pytest.approx(np.log(3), abs=0.1)
+    beside = DATE + timedelta(1)
+    assert date_effect(raised, node, beside) == date_effect(snapshot, node, beside)
+
+
+def test_a_named_day_of_a_past_year_gives_its_date_no_effect(snapshot: Snapshot) -> None:
+    """The effect of a name is measured by itself."""
+    christmas = date(2023, 12, 25)
+    state = state_at(snapshot, snapshot.index_of(date(2023, 12, 10)))
+    assert np.isnan(state.ahead["date_effect"][:, (christmas - date(2023, 12, 10)).days - 1]).all()

@@ -26,6 +26,7 @@ def test_without_relative_columns_the_score_is_that_of_the_trees_alone() -> None
     none = RelativeColumns(offset=1, references=())
     np.testing.assert_array_equal(none.tree_rows(ROWS), ROWS)
     np.testing.assert_array_equal(none.offsets(ROWS), [0, 0])
+    assert none.initial_scores(ROWS) is None
 
 
 def test_levels_are_read_less_the_usual_level_of_their_own_kind(contract: Contract) -> None:
