@@ -10,12 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.blocks import Rows
+from features.contract import UNKNOWN_CODE
 from features.data.step import Step
+from features.expected import EXPECTED
 from features.matrix import MatrixBuilder, known_covariates
 from features.state import first_origin, state_at
 from models.engine import Progress
 from training.history import TooLittleHistoryError, first_day
 from training.recipe import Recipe, Segment
+
+_OUTAGE_UNITS, _OUTAGE_SHARE = 20.0, 0.02
+"""A series that usually sells more than so many units on such a day has an outage if it sells less
+than this share of them; of a Poisson count with that mean, that would happen twice in 10^9 days."""
+_MAY_BE_SHUT = 0.5
+"""Share of series that sold on the date in past years, below which sites may be shut."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ def training_rows(
     random into groups that draw horizons of their own. The number of days on which covariates are
     known is drawn too, and those beyond it are masked, so that one model serves forecasts with and
     without them. Days of a long event, such as an earthquake, are no targets, because they teach
-    nothing about other days; neither are undelivered days and outliers.
+    nothing about other days; neither are undelivered days, outliers and outages.
 
     Args:
         share: bottom nodes to make rows of; all by default. No random draw depends on it: the
@@ -126,10 +134,32 @@ class _Draws:
             nodes = group if self.share is None else group[np.isin(group, self.share)]
             units = snapshot.targets(nodes, origin + horizons).reshape(-1)
             rows = self.builder.matrix(state, covariates, nodes, horizons)
-            if not (known := ~np.isnan(units)).all():
-                rows, units = rows[known], units[known]
+            usable = ~(np.isnan(units) | _mark_outages(rows, units, names))
+            if not usable.all():
+                rows, units = rows[usable], units[usable]
             parts.append(TrainingSet(rows, units, np.full(len(units), origin), names))
         return _concatenate(parts)
+
+
+def _mark_outages(
+    rows: NDArray[np.float32], units: NDArray[np.float64], names: Sequence[str]
+) -> NDArray[np.bool_]:
+    """Return which rows are of a series that all but stopped selling on its day; shape (n,).
+
+    Such as an article that was not delivered, or a site that was shut for a month. Nothing at the
+    origin says so, and a few months of it teach the trees that the family sells nothing then. Days
+    on which sites may be shut are no outages, and neither are weekdays without sales.
+    """
+
+    def column(name: str, default: float) -> NDArray[np.float32]:
+        missing = np.full(len(rows), default, dtype=np.float32)  # weeks have no such feature
+        return rows[:, names.index(name)] if name in names else missing
+
+    expected = np.expm1(column(EXPECTED, 0))
+    stopped = (expected > _OUTAGE_UNITS) & (units < _OUTAGE_SHARE * expected)
+    plain = (column("holiday", UNKNOWN_CODE) == UNKNOWN_CODE) & (column("local_day_off", 0) == 0)
+    shut = column("date_open", 1) < _MAY_BE_SHUT
+    return np.asarray(stopped & plain & ~shut)
 
 
 def _concatenate(parts: Sequence[TrainingSet]) -> TrainingSet:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from features.data.calendar import NO_HOLIDAY
 from features.data.closures import OUTLIER
 from features.data.specification import FAVORITA
 from features.data.step import Step
@@ -129,6 +130,37 @@ def test_undelivered_days_and_outliers_are_no_targets(
     assert np.isfinite(fewer.units).all()
     assert fewer.units.max() < 1e12
     assert 0 < len(rows.units) - len(fewer.units) < 500
+
+
+def targets_of(rows: TrainingSet, day: int) -> TrainingSet:
+    of_day = rows.origin + column(rows, "horizon").astype(int) == day
+    return TrainingSet(rows.rows[of_day], rows.units[of_day], rows.origin[of_day], rows.names)
+
+
+@pytest.mark.parametrize(
+    ("of_name", "is_target"),
+    [
+        pytest.param(False, False, id="on a plain day: an outage, unless it sells little anyway"),
+        pytest.param(True, True, id="on a holiday: it may be shut"),
+    ],
+)
+def test_days_on_which_nothing_is_sold_all_of_a_sudden_are_no_targets(
+    builder: MatrixBuilder, dense: Recipe, rows: TrainingSet, of_name: bool, is_target: bool
+) -> None:
+    snapshot = builder.snapshot
+    has_name = snapshot.calendar.names[: LAST + 1] != NO_HOLIDAY
+    day = int(np.flatnonzero(has_name == of_name)[-1])
+    sales = snapshot.sales.copy()
+    sales[:, day] = 0
+    without = replace(snapshot, sales=sales)
+    made = training_rows(
+        MatrixBuilder(without, builder.contract), dense, far(dense), last_target=LAST
+    )
+    before, after = targets_of(rows, day), targets_of(made, day)
+    sells = np.expm1(column(before, "expected")) > 20
+    assert sells.any()
+    assert not sells.all()
+    assert len(after.units) == (len(sells) if is_target else np.count_nonzero(~sells))
 
 
 @pytest.mark.parametrize(
