@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import inputs
-from cli.inputs import Data, Threads, extra, tables_and_recipe
+from cli.inputs import Data, RecipeName, RecipeOption, Threads, extra, tables_and_recipe
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.output import print_table
 from cli.progress import err, progress
@@ -169,6 +169,7 @@ def benchmark(
     windows: Annotated[
         str, typer.Option(help="Numbers of the windows, such as 1,4,9; all if left out.")
     ] = "",
+    recipe: RecipeOption = RecipeName.DEFAULT,
     threads: Threads = None,
 ) -> None:
     """Train before each window of a public benchmark, and compare with published results."""
@@ -176,6 +177,7 @@ def benchmark(
         from features.data.tables import read_tables
         from training.evaluation.benchmark.run import Model, run_benchmark
         from training.evaluation.benchmark.task import PUBLISHED, Scores
+        from training.recipe import Effort
 
     numbers = inputs.read_numbers(windows, option="--windows")
     with progress() as reporter:
@@ -183,6 +185,7 @@ def benchmark(
             read_tables(data),
             out,
             model=Model(model.value),
+            effort=Effort(recipe.value),
             numbers=numbers,
             threads=threads or inputs.cores(),
             reporter=reporter,

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,23 @@ Data = Annotated[
 ]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Threads of the fit; as many as there are cores.")
+]
+
+
+class RecipeName(StrEnum):
+    """Values of `training.recipe.Effort`, which the serving image does not have."""
+
+    FAST = "fast"
+    DEFAULT = "default"
+    BEST = "best"
+
+
+RecipeOption = Annotated[
+    RecipeName,
+    typer.Option(
+        help="fast: a third of the default's cost, to try an idea; best: four times its cost, "
+        "and a little more accurate."
+    ),
 ]
 
 

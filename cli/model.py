@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import inputs
-from cli.inputs import Data, Threads, extra, tables_and_recipe
+from cli.inputs import Data, RecipeName, RecipeOption, Threads, extra, tables_and_recipe
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.look import show_understood
 from cli.progress import err, progress
@@ -34,6 +34,7 @@ class EngineName(StrEnum):
 
 def train(
     data: Data = None,
+    recipe: RecipeOption = RecipeName.DEFAULT,
     threads: Threads = None,
     engine: Annotated[
         EngineName, typer.Option(help="Where to fit: on this machine, or on a Dask cluster.")
@@ -51,7 +52,7 @@ def train(
 ) -> None:
     """Train a model on tables, and make it and their snapshot the serving release."""
     layout = layout_of(delimiter, decimal, dates)
-    train_model(data, threads, engine, scheduler, layout)
+    train_model(data, threads, engine, scheduler, layout, recipe)
 
 
 def forecast(
@@ -120,9 +121,11 @@ def train_model(
     engine: EngineName = EngineName.LOCAL,
     scheduler: str | None = None,
     layout: TableLayout = STANDARD,
+    effort: RecipeName = RecipeName.DEFAULT,
 ) -> None:
     with extra("train"):
         from training.pipeline import train as run
+        from training.recipe import Effort
 
     store = get_settings().store
     count = threads or inputs.cores()
@@ -136,6 +139,7 @@ def train_model(
             folder,
             store,
             recipe,
+            effort=Effort(effort.value),
             threads=count,
             engine=fitting,
             reporter=reporter,

@@ -23,6 +23,7 @@ MAX_WEIGHT = 1000.0
 Favorita tables is 40, with the power of 0.6."""
 _OBJECTIVE: dict[str, dict[str, Any]] = {
     "log": {"objective": "regression"},
+    "median": {"objective": "regression_l1"},
     "mean": {"objective": "tweedie"},
 }
 
@@ -43,7 +44,7 @@ def fit(
     total = sum(member.trees for member in segment.members)
     data = lgb.Dataset(
         relative.tree_rows(rows.rows),
-        init_score=relative.offsets(rows.rows),
+        init_score=relative.initial_scores(rows.rows),
         feature_name=list(rows.names),
         params=_DETERMINISM,
     ).construct()
@@ -85,5 +86,5 @@ def weight_of(member: Member, rows: TrainingSet) -> NDArray[np.float64] | None:
 def target_of(member: Member, rows: TrainingSet) -> NDArray[np.float64]:
     """Return the targets of a member, shape (n,)."""
     units = rows.units
-    target: NDArray[np.float64] = np.log1p(units) if member.target == "log" else units + 1
+    target: NDArray[np.float64] = units + 1 if member.target == "mean" else np.log1p(units)
     return target

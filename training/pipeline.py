@@ -56,7 +56,7 @@ from training.evaluation.scores import calibration_scores
 from training.export import round_thresholds, to_onnx
 from training.history import check_history, check_ordinary_days, plan_calibration
 from training.progress import Clock, NullReporter, PlannedStep, Reporter
-from training.recipe import Recipe, recipe_for
+from training.recipe import Effort, Recipe, choose_recipe
 
 BOTTOM_UP = "bottom_up"
 
@@ -83,6 +83,7 @@ def train(
     store: Store,
     recipe: Recipe | None = None,
     *,
+    effort: Effort = Effort.DEFAULT,
     threads: int,
     engine: FittingBackend | None = None,
     reporter: Reporter | None = None,
@@ -96,6 +97,7 @@ def train(
 
     Args:
         recipe: by default one that suits the amount of data.
+        effort: at which cost the recipe is trained.
         specification: of the tables, by default what they state themselves; newer snapshots of
             the bundle get the same.
         threads: of the fit on this machine, and of the forecasts that calibrate the intervals.
@@ -115,7 +117,16 @@ def train(
         on_tables(tables)
         on_report(tables.report)
     engine = engine or LocalBackend(threads)
-    return train_on(tables, store, recipe, threads=threads, engine=engine, clock=clock, demo=demo)
+    return train_on(
+        tables,
+        store,
+        recipe,
+        effort=effort,
+        threads=threads,
+        engine=engine,
+        clock=clock,
+        demo=demo,
+    )
 
 
 def train_on(
@@ -123,6 +134,7 @@ def train_on(
     store: Store,
     recipe: Recipe | None = None,
     *,
+    effort: Effort = Effort.DEFAULT,
     threads: int,
     engine: FittingBackend,
     clock: Clock,
@@ -134,7 +146,7 @@ def train_on(
         snapshot = load_snapshot(artifact.path)
     check_history(snapshot)
     check_ordinary_days(snapshot, int(_list_frozen_origins(snapshot)[0].min()))
-    recipe = (recipe or recipe_for(snapshot)).reaching(snapshot.step, snapshot.horizon)
+    recipe = choose_recipe(snapshot, recipe, effort)
     candidates = _list_candidates(snapshot, recipe)
     clock.plan(_plan_steps(snapshot, candidates))
     judged = _judge_candidates(snapshot, candidates, engine=engine, threads=threads, clock=clock)
@@ -308,25 +320,21 @@ def _judge_candidates(
     scores = [mean_known(weighted_errors(snapshot, errors)) for errors in collected]
     best = int(np.argmin(scores))
     recipe, errors = candidates[best], collected[best]
-    expect = Expect.MEDIAN if recipe.target == "log" else Expect.MEAN
     rules = {rule: rule_errors(snapshot, errors, rule) for rule in Baseline}
     fallbacks = {}
     if snapshot.specification.fallback:
         seasoned = mark_seasoned(snapshot, errors.origins)
         of_rules = {rule: each.select(seasoned) for rule, each in rules.items()}
-        fallbacks = choose_fallbacks(snapshot, errors.select(seasoned), of_rules, expect)
+        fallbacks = choose_fallbacks(snapshot, errors.select(seasoned), of_rules, recipe.expect)
     served = with_fallbacks(snapshot, errors, rules, fallbacks)
-    compared = {
-        str(Expect.MEDIAN if each.target == "log" else Expect.MEAN): score
-        for each, score in zip(candidates, scores, strict=True)
-    }
+    compared = {str(each.expect): score for each, score in zip(candidates, scores, strict=True)}
     quality = quality_report(snapshot, served, rules, fallbacks)
     return _Judged(
         recipe,
         calibrate(served, snapshot.hierarchy),
         {
             "calibration": calibration_scores(served, snapshot),
-            "quality": {"expect": expect, "expect_wrmsse": compared, **quality},
+            "quality": {"expect": recipe.expect, "expect_wrmsse": compared, **quality},
         },
         fallbacks,
     )

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 from functools import partial
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from features.data.snapshot import Snapshot
+from features.data.specification import Expect
 from features.data.step import Step
 
-Target = Literal["log", "mean"]
+Target = Literal["log", "median", "mean"]
+
+
+class Effort(StrEnum):
+    """Cost of a training; more is more accurate.
+
+    Attributes:
+        FAST: about a third of the default, to try an idea.
+        DEFAULT: the recipe that suits the data.
+        BEST: about four times the default: twice the rows, and the mean of two fits.
+    """
+
+    FAST = "fast"
+    DEFAULT = "default"
+    BEST = "best"
 
 
 class _Frozen(BaseModel):
@@ -23,9 +39,10 @@ class Member(_Frozen):
 
     Attributes:
         name: by which blends refer to it.
-        target: `log` is squared error of log1p(units), the error of RMSLE; `mean` is
-            Tweedie deviance of units + 1, whose score is the log of an expected value. Both
-            scores are log1p units, and can be added.
+        target: `log` is squared error of log1p(units), the error of RMSLE; `median` is absolute
+            error of log1p(units), whose score is that of a median in any unit; `mean` is Tweedie
+            deviance of units + 1, whose score is the log of an expected value. All scores are
+            log1p units, and can be added.
         volume_power: exponent of a row's weight, whose base is the mean units over the 28 days
             before its origin, plus one. 0 gives equal weights, as RMSLE does; higher values favour
             the large sums of WRMSSE.
@@ -100,10 +117,10 @@ class Recipe(_Frozen):
         return self.segments[-1].last_horizon
 
     @property
-    def target(self) -> Target:
-        """Target of the members; `log` if they differ."""
+    def expect(self) -> Expect:
+        """Mean if all members aim at means, else median, as the mean of a logarithm nearly is."""
         targets = {member.target for segment in self.segments for member in segment.members}
-        return "mean" if targets == {"mean"} else "log"
+        return Expect.MEAN if targets == {"mean"} else Expect.MEDIAN
 
     def of_target(self, target: Target) -> Recipe:
         """Return a recipe whose members all have this target."""
@@ -140,10 +157,24 @@ class Recipe(_Frozen):
             update={"segments": tuple(_reach(segment, step, last) for segment, last in segments)}
         )
 
+    def with_effort(self, effort: Effort) -> Recipe:
+        """Return the recipe at a lower or higher cost."""
+        of_effort = {Effort.FAST: self.lighter, Effort.BEST: self.heavier}
+        return of_effort[effort]() if effort in of_effort else self
+
+    def heavier(self) -> Recipe:
+        """Return a recipe at about four times the cost: twice the rows, two fits of each booster.
+
+        The mean of two fits with other draws of rows and features varies less than one.
+        """
+        return self.model_copy(
+            update={"segments": tuple(_add_twins(segment) for segment in self.segments)}
+        )
+
     def lighter(self) -> Recipe:
         """Return a recipe at about a third of the cost: fewer rows, fewer trees, faster learning.
 
-        For frozen models, which are fitted only for their errors.
+        Also for frozen models, which are fitted only for their errors.
         """
         return self.model_copy(
             update={"segments": tuple(_lighten(segment) for segment in self.segments)}
@@ -153,6 +184,32 @@ class Recipe(_Frozen):
 def _reach(segment: Segment, step: Step, last_horizon: int) -> Segment:
     origin_step = max(step.steps_in(segment.origin_step), 1)
     return segment.model_copy(update={"last_horizon": last_horizon, "origin_step": origin_step})
+
+
+def _add_twins(segment: Segment) -> Segment:
+    twins = tuple(
+        member.model_copy(
+            update={
+                "name": _name_twin(member.name),
+                # draws of their own; the seed of the recipe is the same for all members
+                "parameters": {**member.parameters, "bagging_seed": 2, "feature_fraction_seed": 2},
+            }
+        )
+        for member in segment.members
+    )
+    blend = {
+        name: weight / 2
+        for single, weight in segment.blend.items()
+        for name in (single, _name_twin(single))
+    }
+    members = (*segment.members, *twins)
+    return segment.model_copy(
+        update={"max_rows": 2 * segment.max_rows, "members": members, "blend": blend}
+    )
+
+
+def _name_twin(name: str) -> str:
+    return f"{name}_2"
 
 
 _LIGHTER = 0.6
@@ -176,7 +233,7 @@ def _lighten(segment: Segment) -> Segment:
     return segment.model_copy(update={"max_rows": rows, "members": members})
 
 
-def _make_two_segments(
+def _make_log_recipe(
     *,
     near_rows: int,
     far_rows: int,
@@ -184,9 +241,8 @@ def _make_two_segments(
     step: int,
     groups: int,
     parameters: dict[str, Any],
-    relative: bool = False,
 ) -> Recipe:
-    """Return a recipe of a near and a far segment that blend three members.
+    """Return the recipe of small data: three members that minimise the squared error of logs.
 
     The members are fitted on near rows with equal weights, on near rows weighted by volume, and on
     rows of all horizons. Segments share members because a blend of models with different errors is
@@ -216,40 +272,60 @@ def _make_two_segments(
             ),
         ),
         groups=groups,
-        relative=relative,
     )
 
 
 _TREES: dict[str, Any] = {
     "learning_rate": 0.08,
     "num_leaves": 127,
-    "min_data_in_leaf": 200,
-    "feature_fraction": 0.4,
-    "bagging_fraction": 0.5,
+    "min_data_in_leaf": 50,
+    "feature_fraction": 0.8,
+    "bagging_fraction": 0.9,
     "bagging_freq": 1,
     "lambda_l2": 1.0,
 }
-DEFAULT = _make_two_segments(
-    near_rows=1_500_000,
-    far_rows=2_950_000,
-    trees=300,
-    step=4,
-    groups=16,
-    parameters=_TREES,
+_median = partial(Member, target="median", trees=250, parameters=_TREES)
+DEFAULT = Recipe(
+    segments=(
+        Segment(
+            last_horizon=28,
+            years=3.0,
+            origin_step=4,
+            max_rows=1_000_000,
+            members=(_median(name="near"), _median(name="volume", volume_power=0.6)),
+            blend={"near": 0.5, "volume": 0.2, "far": 0.1, "log": 0.2},
+        ),
+        Segment(
+            last_horizon=_DAYS,
+            years=3.0,
+            origin_step=4,
+            max_rows=1_500_000,
+            members=(
+                _median(name="far"),
+                Member(name="log", trees=250, parameters=_TREES),
+            ),
+            blend={"far": 0.7, "log": 0.3},
+        ),
+    ),
     relative=True,
 )
-DEMO = _make_two_segments(
+"""Medians, whose absolute errors are least, and a part of `log`, which keeps RMSLE low and the
+forecasts of rare sales above zero."""
+
+_SMALL_TREES = _TREES | {"feature_fraction": 0.4, "bagging_fraction": 0.5}
+DEMO = _make_log_recipe(
     near_rows=60_000,
     far_rows=90_000,
     trees=100,
     step=7,
     groups=4,
-    parameters={**_TREES, "num_leaves": 31, "min_data_in_leaf": 50},
+    parameters=_SMALL_TREES | {"num_leaves": 31, "min_data_in_leaf": 50},
 )
 """For the built-in demo data, which are small: trains in seconds."""
 
+_LARGE_DAYS = 1_000_000
+"""Days of all series from which data are large."""
 _SIZES = (  # days of all series from which the values hold, trees, leaves, least rows of a leaf
-    (1_000_000, 300, 127, 200),
     (250_000, 250, 63, 100),
     (0, 150, 31, 50),
 )
@@ -261,19 +337,31 @@ _MIN_ROWS = 60_000
 def recipe_for(snapshot: Snapshot) -> Recipe:
     """Return a recipe that suits the number of days of all series since their first sales.
 
-    From `_SIZES`' largest on it is `DEFAULT`. Fewer days get fewer rows, and trees with fewer
-    leaves, which would otherwise learn single days.
+    From `_LARGE_DAYS` on it is `DEFAULT`. Fewer days get fewer rows, and trees with fewer leaves,
+    which would otherwise learn single days.
     """
     first = snapshot.first_sale[snapshot.hierarchy.n_upper :]
     days = int((snapshot.n_days - first).sum())
-    least, trees, leaves, rows_of_leaf = next(size for size in _SIZES if days >= size[0])
-    if least == _SIZES[0][0]:
+    if days >= _LARGE_DAYS:
         return DEFAULT
-    return _make_two_segments(
+    trees, leaves, rows_of_leaf = next(size[1:] for size in _SIZES if days >= size[0])
+    return _make_log_recipe(
         near_rows=max(_NEAR_ROWS * days, _MIN_ROWS),
         far_rows=max(_FAR_ROWS * days, _MIN_ROWS),
         trees=trees,
         step=4,
         groups=min(16, max(snapshot.hierarchy.n_bottom // 4, 1)),
-        parameters={**_TREES, "num_leaves": leaves, "min_data_in_leaf": rows_of_leaf},
+        parameters=_SMALL_TREES | {"num_leaves": leaves, "min_data_in_leaf": rows_of_leaf},
     )
+
+
+def choose_recipe(
+    snapshot: Snapshot, recipe: Recipe | None = None, effort: Effort = Effort.DEFAULT
+) -> Recipe:
+    """Return the recipe to train on a snapshot: one for its step and horizon, at some cost.
+
+    Args:
+        recipe: by default the one that suits the amount of data.
+    """
+    chosen = (recipe or recipe_for(snapshot)).with_effort(effort)
+    return chosen.reaching(snapshot.step, snapshot.horizon)

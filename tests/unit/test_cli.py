@@ -22,14 +22,14 @@ from config.paths import ROOT
 from config.settings import Settings, get_settings
 from features.data.reading.schema import SCHEMAS
 from features.data.snapshot_files import load_snapshot
+from features.data.step import Step
 from models.serving.release import load_release
 from storage.artifacts import Store
-from training import pipeline
 from training import recipe as recipes
 from training.evaluation import backtest, reconciliation_study
 from training.evaluation.backtest_result import Document, write_document
 from training.evaluation.reports.model_card import model_card
-from training.recipe import Recipe
+from training.recipe import Effort, Recipe
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +74,7 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[St
 def _small_training(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> None:
     """Train a small model on any data, with few threads for the sake of parallel tests."""
     monkeypatch.setattr(recipes, "DEMO", recipe)
-    for module in (pipeline, backtest, reconciliation_study):
+    for module in (recipes, backtest, reconciliation_study):
         monkeypatch.setattr(module, "recipe_for", lambda snapshot: recipe)
     monkeypatch.setattr(inputs, "cores", lambda: 1)
 
@@ -157,6 +157,16 @@ def test_train_makes_a_release_that_serves(
     assert "fit" in done.err, "the steps are shown"
     assert "48, named by store_nbr, family" in done.err, "what was understood is shown"
     assert "WAPE" in done.out, "the quality is shown"
+
+
+@pytest.mark.parametrize("effort", ["fast", "best"])
+def test_a_training_may_cost_less_or_more(
+    run: Run, one_store: Path, own_settings: Store, recipe: Recipe, effort: Effort
+) -> None:
+    assert run("train", one_store, "--recipe", effort).status == 0
+    bundle = load_release(own_settings, own_settings.current()).engine.bundle
+    used = Recipe.model_validate(bundle.facts.recipe)
+    assert used == recipe.with_effort(Effort(effort)).reaching(Step.DAY, recipe.horizon)
 
 
 def test_train_on_dask_makes_a_release_that_serves(

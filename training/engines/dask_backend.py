@@ -132,7 +132,9 @@ class DaskBackend:
         model.fit(
             array(partial(_read_as_trees, relative), (len(contract.names),), np.float32),
             array(partial(target_of, member), (), np.float64),
-            init_score=array(partial(_get_offsets, relative), (), np.float32),
+            init_score=array(partial(_get_offsets, relative), (), np.float32)
+            if relative.references
+            else None,
             sample_weight=self._compute_weights(member, parts, array)
             if member.volume_power
             else None,

@@ -257,7 +257,7 @@ def _fit_upper(
     data = lgb.Dataset(
         relative.tree_rows(rows),
         np.log1p(units),
-        init_score=relative.offsets(rows),
+        init_score=relative.initial_scores(rows),
         feature_name=list(builder.contract.names),
     )
     parameters = {**_UPPER, "seed": seed, "num_threads": threads}

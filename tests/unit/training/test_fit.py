@@ -1,4 +1,4 @@
-"""Sample weights of training rows."""
+"""Objectives of members, and sample weights of training rows."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import pytest
 
 from features.contract import feature_set
 from features.data.specification import FAVORITA
-from training.fit import MAX_WEIGHT, weight_of
-from training.recipe import Member
+from features.relative import RelativeColumns
+from training.fit import MAX_WEIGHT, fit, weight_of
+from training.recipe import Member, Segment, Target
 from training.sampling import TrainingSet
 
 NAMES = feature_set(FAVORITA).names
@@ -36,3 +37,28 @@ def test_the_weight_of_a_row_is_capped_at_a_multiple_of_the_median() -> None:
 
 def test_without_a_power_all_rows_have_equal_weight() -> None:
     assert weight_of(MEMBER.model_copy(update={"volume_power": 0.0}), rows_of(9, 99)) is None
+
+
+SKEWED = (0, 1, 2, 9, 99)
+
+
+@pytest.mark.parametrize(
+    ("target", "units"),
+    [
+        pytest.param("log", np.expm1(np.log1p(SKEWED).mean()), id="mean of logarithms"),
+        pytest.param("median", 2, id="median"),
+        pytest.param("mean", np.mean(SKEWED), id="mean"),
+    ],
+)
+def test_a_member_forecasts_the_summary_of_the_sales_that_it_aims_at(
+    target: Target, units: float
+) -> None:
+    rows = rows_of(*[9] * 1000)
+    rows = TrainingSet(rows.rows, np.tile(SKEWED, 200).astype(np.float64), rows.origin, NAMES)
+    member = Member(name="one", target=target, trees=1, parameters={})
+    segment = Segment(
+        last_horizon=1, years=1, origin_step=1, max_rows=1000, members=(member,), blend={"one": 1}
+    )
+    [booster] = fit(rows, segment, RelativeColumns(0, ()), seed=1, threads=1)
+    score = booster.predict(rows.rows[:1], raw_score=True)
+    np.testing.assert_allclose(np.expm1(score), units, rtol=1e-5)

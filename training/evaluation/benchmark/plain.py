@@ -31,6 +31,8 @@ _PARAMETERS = {
 }
 _ROWS = 1_000_000
 _YEARS = 3.5
+PLAIN_RECIPE = {"trees": _TREES, "rows": _ROWS, "years": _YEARS, **_PARAMETERS}
+"""What is fitted, by name."""
 
 
 def forecast_plainly(

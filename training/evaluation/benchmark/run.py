@@ -10,8 +10,10 @@ import hashlib
 import tempfile
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +27,7 @@ from models.serving.release import load_release
 from storage.artifacts import Store
 from training.engines.fitting_backend import LocalBackend
 from training.evaluation.backtest_result import Document, hash_document, write_document
-from training.evaluation.benchmark.plain import forecast_plainly
+from training.evaluation.benchmark.plain import PLAIN_RECIPE, forecast_plainly
 from training.evaluation.benchmark.task import (
     DECILES,
     HORIZON,
@@ -38,7 +40,7 @@ from training.evaluation.benchmark.task import (
 )
 from training.pipeline import fit_model, make_engine, train_on
 from training.progress import Clock, Reporter
-from training.recipe import Recipe, recipe_for
+from training.recipe import DEFAULT, Effort, Recipe, choose_recipe
 
 RESULT_FILE = "benchmark.json"
 
@@ -63,6 +65,7 @@ def run_benchmark(
     *,
     model: Model = Model.SERVED,
     recipe: Recipe | None = None,
+    effort: Effort = Effort.DEFAULT,
     numbers: Sequence[int] = (),
     threads: int,
     reporter: Reporter,
@@ -71,13 +74,14 @@ def run_benchmark(
 
     Args:
         recipe: by default the one that suits the data of a window.
+        effort: at which cost the recipe is trained.
         numbers: of the windows; by default all whose days are known.
 
     Raises:
         InputError: the tables are not the task's, or do not hold a window.
     """
     panel = Panel.of_tables(tables)
-    run = _Run(tables, panel, folder, model, recipe, threads, Clock(reporter))
+    run = _Run(tables, panel, folder, model, recipe, effort, threads, Clock(reporter))
     selected = panel.select(numbers)
     scores: dict[int, Scores] = {}
     ratios: dict[int, float] = {}
@@ -89,6 +93,7 @@ def run_benchmark(
         "task": "favorita_stores_1D",
         "model": str(model),
         "recipe": recipe.model_dump(mode="json") if recipe else None,
+        "effort": str(effort),
         "series": len(panel.series),
         "windows": {
             str(window.number): {
@@ -100,7 +105,8 @@ def run_benchmark(
         },
         "means": means(scores)._asdict(),
     }
-    return write_document(folder / f"{model}-{RESULT_FILE}", result)
+    kind = str(model) if effort is Effort.DEFAULT else f"{model}-{effort}"
+    return write_document(folder / f"{kind}-{RESULT_FILE}", result)
 
 
 class _Run:
@@ -113,6 +119,7 @@ class _Run:
         folder: Path,
         model: Model,
         recipe: Recipe | None,
+        effort: Effort,
         threads: int,
         clock: Clock,
     ) -> None:
@@ -121,13 +128,14 @@ class _Run:
         self._folder = folder
         self._model = model
         self._recipe = recipe
+        self._effort = effort
         self._threads = threads
         self._clock = clock
         self._digest = _digest_of(tables)
 
     def load_or_forecast(self, window: Window) -> tuple[Values, Values | None]:
         """Return the forecasts and the deciles of a window, made once and stored."""
-        path = self._folder / "forecasts" / f"{self._model}-{window.number}-{self._key()}.npz"
+        path = self._folder / "forecasts" / f"{self._model}-{window.number}-{self._key}.npz"
         if not path.exists():
             point, deciles = self._forecast(window)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,16 +146,21 @@ class _Run:
         with np.load(path, allow_pickle=False) as arrays:
             return arrays["point"], arrays.get("deciles")
 
+    @cached_property
     def _key(self) -> str:
         """Return a digest of what the forecasts depend on."""
         specification = self._tables.specification
         return hash_document(
             [
                 self._digest,
-                self._recipe.model_dump(mode="json") if self._recipe else None,
+                PLAIN_RECIPE if self._model is Model.PLAIN else self._describe_recipe(),
                 [FEATURES_VERSION, *feature_set(specification).names],
             ]
         )[:12]
+
+    def _describe_recipe(self) -> list[Any]:
+        # tables of the task are large, unless a test makes small ones
+        return [(self._recipe or DEFAULT).model_dump(mode="json"), self._effort]
 
     def _forecast(self, window: Window) -> tuple[Values, Values | None]:
         known = tables_as_of(self._tables, window)
@@ -163,9 +176,7 @@ class _Run:
                 return forecast_plainly(
                     snapshot, nodes, HORIZON, threads=self._threads, clock=self._clock
                 ), None
-            recipe = (self._recipe or recipe_for(snapshot)).reaching(
-                snapshot.step, snapshot.horizon
-            )
+            recipe = choose_recipe(snapshot, self._recipe, self._effort)
             fitted = fit_model(
                 snapshot,
                 recipe,
@@ -181,6 +192,7 @@ class _Run:
             known,
             store,
             self._recipe,
+            effort=self._effort,
             threads=self._threads,
             engine=LocalBackend(self._threads),
             clock=self._clock,

@@ -97,8 +97,8 @@ def _render_recipe(recipe: dict[str, Any]) -> str:
         parts.append(_render_table(_tabulate_members(segment["members"])))
     parts.append(
         "The boosters of a segment are joined into one, with the weights of `blend`, which may "
-        "also name boosters of segments before it. Target `log` is squared error of log1p units; "
-        "`mean` is Tweedie deviance of units plus one.\n"
+        "also name boosters of segments before it. Target `log` is squared error of log1p units, "
+        "`median` absolute error of log1p units, `mean` Tweedie deviance of units plus one.\n"
     )
     return "\n".join(parts)
 
