@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from features.data.hierarchy import Hierarchy
 from features.data.specification import BOTTOM
 from models.buckets import Buckets, buckets_of
+from models.uncertainty import Uncertainty
 
 Values = NDArray[np.float64]
 
@@ -40,6 +41,11 @@ PROBABILITIES = np.concatenate(
 )
 MIN_NOMINAL, MAX_NOMINAL = 50, 99
 """Range of the nominal coverage of a request, in percent."""
+MIN_PROBABILITY, MAX_PROBABILITY = 0.005, 0.995
+"""Range of the probability of a quantile of a request: that of the bounds of the widest interval.
+
+Further out the table has values, but sums of days have not: they are read from `_MOST_PATHS` paths.
+"""
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,8 @@ _OPTIONAL = frozenset({"paths", "path_sizes", "analogue"})
 _MEDIAN = 0.5
 _MOST_PATHS = 200
 """Paths of similar nodes of which the sums of days are taken."""
+_MOST_SHARES = 256
+"""Shares whose quantiles are cached: more than those of all intervals, and of one request."""
 
 
 @dataclass(frozen=True)
@@ -196,16 +204,32 @@ class Intervals:
         closed: NDArray[np.bool_] | None = None,
     ) -> list[tuple[Values, Values]]:
         """Return the bounds of several nominal coverages, each as `bounds` does."""
-        # The minimum and maximum keep the mean inside even if both quantiles lie on one side of
-        # it. Intervals are nested because quantiles ascend with the share and every later step is
-        # monotone.
-        if not nominals:
-            return []
-        tails = [(1 - nominal / 100) / 2 for nominal in nominals]
-        shares = [*tails, *(1 - tail for tail in tails)]  # the lower bounds, then the upper
-        values = self.quantiles(nodes, mean, horizons, shares, sold=sold, closed=closed)
-        lower, upper = values[: len(tails)], values[len(tails) :]
-        return list(zip(np.minimum(lower, mean), np.maximum(upper, mean), strict=True))
+        wanted = Uncertainty(tuple(nominals))
+        values = self.evaluate(nodes, mean, horizons, wanted, sold=sold, closed=closed)
+        return wanted.pairs(values)
+
+    def evaluate(
+        self,
+        nodes: NDArray[np.intp],
+        mean: Values,
+        horizons: NDArray[np.intp],
+        wanted: Uncertainty,
+        *,
+        sold: NDArray[np.bool_],
+        closed: NDArray[np.bool_] | None = None,
+    ) -> Values:
+        """Return bounds and quantiles in units, in the order of `wanted`, shape (numbers, n, h).
+
+        Args:
+            nodes, mean, horizons, sold, closed: as in `bounds`.
+
+        Invariants: those of `bounds` and of `quantiles`.
+        """
+        # A minimum and a maximum keep the mean inside its bounds even if both quantiles lie on one
+        # side of it. Intervals are nested because quantiles ascend with the share and every later
+        # step is monotone.
+        values = self.quantiles(nodes, mean, horizons, wanted.shares, sold=sold, closed=closed)
+        return wanted.contain(values, mean)
 
     def quantiles(
         self,
@@ -231,6 +255,8 @@ class Intervals:
         # processed one by one because each has its own table. Series that never sold have no
         # scale to adapt to: 0 below the median, and a quantile of the level above it.
         values = np.zeros((len(shares), *mean.shape))
+        if not len(shares):
+            return values
         root, spread = np.sqrt(mean), self._spread[np.ix_(nodes, horizons - 1)]
         levels = self._hierarchy.level_of[nodes]
         for code in np.unique(levels):
@@ -271,70 +297,86 @@ class Intervals:
         Returns:
             For each nominal, lower and upper bounds in units, each of shape (n, periods).
 
-        Invariants: 0 <= lower <= sum of the means <= upper; a period of one day has the bounds of
-        the day.
+        Invariants: those of `evaluate_sums`.
+        """
+        wanted = Uncertainty(tuple(nominals))
+        values = self.evaluate_sums(nodes, mean, horizons, starts, wanted, sold=sold, closed=closed)
+        return wanted.pairs(values)
+
+    def evaluate_sums(
+        self,
+        nodes: NDArray[np.intp],
+        mean: Values,
+        horizons: NDArray[np.intp],
+        starts: Sequence[int],
+        wanted: Uncertainty,
+        *,
+        sold: NDArray[np.bool_],
+        closed: NDArray[np.bool_] | None = None,
+    ) -> Values:
+        """Return bounds and quantiles of sums over periods of days, shape (numbers, n, periods).
+
+        Args:
+            nodes, mean, horizons, sold, closed: as in `bounds`.
+            starts: position in `horizons` at which each period begins; the first is 0.
+
+        Invariants: 0 <= lower <= sum of the means <= upper; quantiles ascend with the share and are
+        at least 0; a period of one day has the numbers of the day.
         """
         # Errors of neighbouring days go together, so the bound of a sum is neither the sum of the
         # days' bounds (too wide) nor that of independent days (too narrow). A residual path is what
         # really followed an origin, day by day: scaled to the node and added to its forecast, it
-        # is a possible future, and the quantiles of the sums of many such futures are the bounds.
-        # A new series has no such path: analogues are wrong about its level, by the same share on
-        # all days, so that the bounds of its days do add up.
+        # is a possible future, and the quantiles of the sums of many such futures are those of the
+        # sum. A new series has no such path: analogues are wrong about its level, by the same share
+        # on all days, so that the numbers of its days do add up. Nor has one that never sold, and
+        # no other's path is like its own.
         totals = np.add.reduceat(mean, starts, axis=1)
-        tails = [(1 - nominal / 100) / 2 for nominal in nominals]
-        shares = [*tails, *(1 - tail for tail in tails)]
-        values = np.zeros((len(shares), *totals.shape))
+        values = np.zeros((len(wanted.shares), *totals.shape))
+        if not wanted.shares:
+            return values
         levels = self._hierarchy.level_of[nodes]
         for at, node in enumerate(nodes.tolist()):
-            table = self._tables[levels[at]]
-            if not sold[at]:  # no path is like its own: the bounds of its days at once
-                for number, tail in enumerate(tails, len(tails)):
-                    daily = table.unsold(1 - tail)[horizons - 1]
-                    values[number, at] = np.add.reduceat(daily, starts)
-                continue
-            if self._new[node]:
-                of_node = None if closed is None else closed[[at]]
-                pairs = self.bounds_of(
-                    nodes[[at]], mean[[at]], horizons, nominals, sold=sold[[at]], closed=of_node
+            if self._new[node] or not sold[at]:
+                daily = self.evaluate(
+                    nodes[[at]],
+                    mean[[at]],
+                    horizons,
+                    wanted,
+                    sold=sold[[at]],
+                    closed=None if closed is None else closed[[at]],
                 )
-                daily = np.array(pairs)[:, :, 0].swapaxes(0, 1).reshape(len(shares), -1)
-                values[:, at] = np.add.reduceat(daily, starts, axis=1)
+                values[:, at] = np.add.reduceat(daily[:, 0], starts, axis=1)
                 continue
             root = np.sqrt(mean[at])
-            paths = table.paths_like(float(root.mean()))[:, horizons - 1]
+            paths = self._tables[levels[at]].paths_like(float(root.mean()))[:, horizons - 1]
             futures = np.maximum(root + self._spread[node, horizons - 1] * paths, 0) ** 2
             if closed is not None:
                 futures[:, closed[at]] = 0
-            values[:, at] = np.quantile(np.add.reduceat(futures, starts, axis=1), shares, axis=0)
-        lower, upper = values[: len(tails)], values[len(tails) :]
-        bounds = list(zip(np.minimum(lower, totals), np.maximum(upper, totals), strict=True))
+            sums = np.add.reduceat(futures, starts, axis=1)
+            values[:, at] = np.quantile(sums, wanted.shares, axis=0)
+        values = wanted.contain(values, totals)
         # a day has one interval, whether it is asked for as a day or as a period of one
         single = np.flatnonzero(np.diff([*starts, len(horizons)]) == 1)
-        if not len(single):
-            return bounds
-        days = np.asarray(starts)[single]
-        of_days = self.bounds_of(
-            nodes,
-            mean[:, days],
-            horizons[days],
-            nominals,
-            sold=sold,
-            closed=None if closed is None else closed[:, days],
-        )
-        for of_sums, of_day in zip(bounds, of_days, strict=True):
-            for sums, day in zip(of_sums, of_day, strict=True):
-                sums[:, single] = day
-        return bounds
+        if len(single):
+            days = np.asarray(starts)[single]
+            values[:, :, single] = self.evaluate(
+                nodes,
+                mean[:, days],
+                horizons[days],
+                wanted,
+                sold=sold,
+                closed=None if closed is None else closed[:, days],
+            )
+        return values
 
 
 class _Table:
-    """Quantiles of a level at every horizon, cached by share, of which requests use few."""
+    """Quantiles of a level at every horizon."""
 
     def __init__(self, errors: LevelErrors, buckets: Buckets) -> None:
         self._errors = errors
-        self._weights = buckets.weights
-        self._quantiles: dict[float, Values] = {}
-        self._unsold: dict[float, Values] = {}
+        self._scaled = _Curve(errors.quantiles, buckets.weights)
+        self._unsold = _Curve(errors.unsold, buckets.weights)
 
     @property
     def sizes(self) -> Values:
@@ -354,17 +396,32 @@ class _Table:
 
     def at(self, share: float) -> Values:
         """Return the quantiles of the groups at a share, shape (horizons, groups)."""
-        if share not in self._quantiles:
-            of_buckets = _interpolate_quantiles(self._errors.quantiles, share)
-            self._quantiles[share] = self._weights @ of_buckets
-        return self._quantiles[share]
+        return self._scaled.at(share)
 
     def unsold(self, share: float) -> Values:
         """Return the quantile of the sales of never-sold series, shape (horizons,), units."""
-        if share not in self._unsold:
-            of_buckets = _interpolate_quantiles(self._errors.unsold, share)
-            self._unsold[share] = (self._weights @ of_buckets)[:, 0]
-        return self._unsold[share]
+        return self._unsold.at(share)[:, 0]
+
+
+class _Curve:
+    """Tabulated quantiles, interpolated at the shares that callers want and cached by these."""
+
+    def __init__(self, tabulated: Values, weights: Values) -> None:
+        self._tabulated = tabulated
+        self._weights = weights
+        self._cached: dict[float, Values] = {}
+
+    def at(self, share: float) -> Values:
+        """Return the quantiles at a share, shape (horizons, groups)."""
+        # Callers choose the shares, of which there are as many as floats, so the cache is emptied
+        # when it is full. Another thread may do so at any time: nothing is read twice.
+        values = self._cached.get(share)
+        if values is None:
+            values = self._weights @ _interpolate_quantiles(self._tabulated, share)
+            if len(self._cached) >= _MOST_SHARES:
+                self._cached.clear()
+            self._cached[share] = values
+        return values
 
 
 def _compute_bounds(

@@ -2,8 +2,8 @@
 
     .venv/bin/python -m tools.client_models
 
-A schema becomes a frozen dataclass, an enumeration a `Literal`. Members that an answer may lack
-are left out: the client reads none of them.
+A schema becomes a frozen dataclass, an enumeration a `Literal`. Of the members that an answer may
+lack, lists are empty then; others are left out: the client reads none of them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _HEAD = '''"""Types of answers. Written by `make docs` from the OpenAPI document
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 '''
 _PREFIX = "#/components/schemas/"
@@ -101,9 +101,12 @@ def _definition(name: str, schema: Schema) -> str:
         return "\n".join([f"{name} = {type_of(schema)}", *_docstring(schema, "")])
     lines = ["@dataclass(frozen=True, slots=True, kw_only=True)", f"class {name}:"]
     lines += [*_docstring(schema, "    "), ""] if "description" in schema else []
-    for member in schema["required"]:
-        lines.append(f"    {_field_name(member)}: {type_of(schema['properties'][member])}")
-        lines += _docstring(schema["properties"][member], "    ")
+    for member, of_member in schema["properties"].items():
+        is_list = of_member.get("type") == "array"
+        if member in schema["required"] or is_list:
+            empty = "" if member in schema["required"] else " = field(default_factory=list)"
+            lines.append(f"    {_field_name(member)}: {type_of(of_member)}{empty}")
+            lines += _docstring(of_member, "    ")
     return "\n".join(lines)
 
 

@@ -22,10 +22,11 @@ from api.http.representation import Representation, respond
 from api.http.responses import reference
 from api.http.table_files import ARROW_END, frame_of, write_arrow_part, write_parquet
 from api.http.tables import Column, Row, write_csv
-from api.schemas.requests import DEFAULT_INTERVALS
-from errors import Problem
+from api.schemas.requests import DEFAULT_INTERVALS, MAX_QUANTILES
+from errors import Code, Problem
 from middleware.headers import CSV, PARQUET
 from models.serving.forecaster import Forecaster
+from models.uncertainty import Uncertainty
 
 _ITEMS_PER_CHUNK = 50
 """Items that are written before other requests get the processor."""
@@ -117,12 +118,24 @@ class BatchTable:
 def table_of_items(
     forecaster: Forecaster, planned: Sequence[PlannedItem], computed: ForecastsByOrigin
 ) -> BatchTable:
-    """Return the table of items that name nodes of any level, with the intervals of all."""
-    valid = [item for item in planned if isinstance(item, Item)]
-    nominals = sorted({nominal for item in valid for nominal in item.payload.intervals})
+    """Return the table of items that name nodes of any level, with the numbers of all.
+
+    Raises:
+        Problem: INVALID_REQUEST: the items name too many different quantiles.
+    """
+    valid = [item.payload for item in planned if isinstance(item, Item)]
+    nominals = sorted({nominal for payload in valid for nominal in payload.intervals})
+    probabilities = sorted({each for payload in valid for each in payload.quantiles})
+    if len(probabilities) > MAX_QUANTILES:
+        detail = (
+            f"A table has up to {MAX_QUANTILES} quantiles, and the items name "
+            f"{len(probabilities)} different ones; name the same in all, or ask for JSON"
+        )
+        raise Problem.in_field(Code.INVALID_REQUEST, "/predictions", detail)
+    wanted = Uncertainty(tuple(nominals), tuple(probabilities))
     keys = keys_of_levels(forecaster.release.engine.snapshot.hierarchy)
     adjusted = any(map(is_adjusted, planned))
-    days = DayTable(keys, tuple(nominals), whole=True, adjusted=adjusted)
+    days = DayTable(keys, wanted, whole=True, adjusted=adjusted)
     return BatchTable(forecaster, planned, computed, days, lambda number: ())
 
 
@@ -135,5 +148,5 @@ def table_of_series(
     """Return the table that answers a table of series."""
     keys = forecaster.release.engine.snapshot.specification.series
     adjusted = any(map(is_adjusted, planned))
-    days = DayTable(tuple(keys), DEFAULT_INTERVALS, whole=False, adjusted=adjusted)
+    days = DayTable(tuple(keys), Uncertainty(DEFAULT_INTERVALS), whole=False, adjusted=adjusted)
     return BatchTable(forecaster, planned, computed, days, echoed)

@@ -13,6 +13,12 @@ from numpy.typing import NDArray
 
 from api.forecasts.days import DayForecasts, Prediction, day_forecasts_of
 from api.forecasts.nodes import RequestedNode
+from api.forecasts.uncertainty import (
+    is_number_name,
+    number_columns,
+    number_names,
+    uncertainty_of,
+)
 from api.forecasts.windows import ForecastWindow
 from api.http.responses import basis_of
 from api.http.tables import Column, ColumnKind, Row, none_for_nan, retailer_columns
@@ -20,8 +26,8 @@ from api.schemas.requests import Period, SimpleRequest
 from errors import Code, Problem
 from features.data.hierarchy import Hierarchy
 from features.data.specification import BOTTOM
-from models.intervals import MAX_NOMINAL, MIN_NOMINAL
 from models.serving.forecaster import Forecaster
+from models.uncertainty import Uncertainty
 
 NODE = (Column("node", ColumnKind.TEXT), Column("level", ColumnKind.TEXT))
 DATE = Column("date", ColumnKind.DAY)
@@ -39,15 +45,7 @@ ROW = Column("row", ColumnKind.INTEGER)
 PROBLEM = (Column("code", ColumnKind.TEXT), Column("detail", ColumnKind.TEXT))
 
 
-def bound_columns(nominals: Sequence[int]) -> tuple[Column, ...]:
-    """Return the columns of the bounds of intervals."""
-    sides = (f"{side}_{nominal}" for nominal in nominals for side in ("lower", "upper"))
-    return tuple(Column(name, ColumnKind.NUMBER) for name in sides)
-
-
-_EVERY_BOUND = bound_columns(range(MIN_NOMINAL, MAX_NOMINAL + 1))
-_NUMBERS = (UNITS, _PREDICTION, STATISTICAL, *_EVERY_BOUND)
-_OWN_COLUMNS = (ROW, *NODE, DATE, *_NUMBERS, *_BASIS, *PROBLEM)
+_OWN_COLUMNS = (ROW, *NODE, DATE, UNITS, _PREDICTION, STATISTICAL, *_BASIS, *PROBLEM)
 _OWN = frozenset(column.name for column in _OWN_COLUMNS)
 
 
@@ -59,7 +57,8 @@ def keys_of_levels(hierarchy: Hierarchy) -> tuple[str, ...]:
 
 def key_columns(keys: Sequence[str]) -> tuple[Column, ...]:
     """Return the columns of a table for the columns of levels."""
-    return retailer_columns(keys, ColumnKind.TEXT, taken=_OWN, member="series")
+    taken = _OWN | set(filter(is_number_name, keys))
+    return retailer_columns(keys, ColumnKind.TEXT, taken=taken, member="series")
 
 
 def key_of_node(hierarchy: Hierarchy, row: int, keys: Sequence[str]) -> list[str | None]:
@@ -75,7 +74,7 @@ class DayTable:
 
     Attributes:
         keys: columns of levels.
-        nominals: coverage of the intervals, in percent.
+        wanted: the intervals and quantiles of all nodes.
         whole: whether the table also has the id and the level of the node, what was sold, and what
             the forecast rests on. The table that answers a table of series does not: it has
             100 times as many rows, and all of these are of the same kind.
@@ -84,7 +83,7 @@ class DayTable:
     """
 
     keys: tuple[str, ...]
-    nominals: tuple[int, ...]
+    wanted: Uncertainty
     whole: bool
     adjusted: bool = False
 
@@ -93,8 +92,12 @@ class DayTable:
         """The columns, in their order."""
         before, after = (NODE, _BASIS) if self.whole else ((), ())
         means = (_PREDICTION, *((STATISTICAL,) if self.adjusted else ()))
-        numbers = (*means, *bound_columns(self.nominals))
+        numbers = (*means, *number_columns(self.wanted))
         return (*before, *key_columns(self.keys), DATE, *numbers, *after)
+
+    @cached_property
+    def _number_names(self) -> tuple[str, ...]:
+        return number_names(self.wanted)
 
     def rows(
         self,
@@ -106,7 +109,7 @@ class DayTable:
         """Return the rows of each node, one for each day.
 
         Args:
-            requested: nodes of one window, period and the same intervals.
+            requested: nodes of one window and period, with the same intervals and quantiles.
             prediction: their forecasts, shape (nodes, days).
 
         Raises:
@@ -117,7 +120,7 @@ class DayTable:
             detail = "A table has a row for each day; leave out period, or ask for JSON"
             raise Problem.in_field(Code.INVALID_REQUEST, "/period", detail)
         nodes = np.array([row for _, row in requested])
-        days = day_forecasts_of(forecaster, window, nodes, prediction, payload.intervals)
+        days = day_forecasts_of(forecaster, window, nodes, prediction, uncertainty_of(payload))
         hierarchy = forecaster.release.engine.snapshot.hierarchy
         before = [self._identify(hierarchy, row) for _, row in requested]
         after = self._basis(forecaster, window, nodes, days)
@@ -136,15 +139,14 @@ class DayTable:
 
     def _numbers(self, days: DayForecasts) -> list[list[Row]]:
         """Return the numbers by node and day; None for those that only other nodes have."""
-        if tuple(days.nominals) == self.nominals and days.adjusted == self.adjusted:
+        if days.wanted == self.wanted and days.adjusted == self.adjusted:
             same: list[list[Row]] = days.values.tolist()
             return same
-        first, own_first = 2 if self.adjusted else 1, days.first_bound
-        values = np.full((*days.values.shape[:2], first + 2 * len(self.nominals)), np.nan)
+        first, own_first, names = 2 if self.adjusted else 1, days.first_bound, self._number_names
+        values = np.full((*days.values.shape[:2], first + len(names)), np.nan)
         values[:, :, :own_first] = days.values[:, :, :own_first]
-        for number, nominal in enumerate(days.nominals):
-            at, own = first + 2 * self.nominals.index(nominal), own_first + 2 * number
-            values[:, :, at : at + 2] = days.values[:, :, own : own + 2]
+        for own, name in enumerate(number_names(days.wanted), own_first):
+            values[:, :, first + names.index(name)] = days.values[:, :, own]
         return none_for_nan(values)
 
     def _basis(

@@ -13,11 +13,13 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from api.forecasts.uncertainty import bound_names, lists_builder
 from api.forecasts.windows import ForecastWindow
 from errors import Code, Problem
 from features.data.snapshot import Snapshot
 from models.serving.forecaster import Forecaster, RunnerError
 from models.serving.planned_forecaster import PlannedForecaster
+from models.uncertainty import Uncertainty
 
 COMPUTED = frozenset({Code.INFERENCE_FAILED})
 """Error codes of an operation that runs the model."""
@@ -87,26 +89,26 @@ FEW_NODES = 4
 
 @dataclass(frozen=True)
 class DayForecasts:
-    """Forecasts of some nodes, day by day, with their intervals.
+    """Forecasts of some nodes, day by day, with their intervals and quantiles.
 
     Attributes:
         dates: of the days, shape (days,).
-        nominals: coverage of the intervals, in percent.
-        values: prediction; the statistical forecast, if `adjusted`; then the lower and upper bound
-            of each interval, in units; shape (nodes, days, 1 or 2 + 2 · intervals).
+        wanted: the intervals and quantiles.
+        values: prediction; the statistical forecast, if `adjusted`; then the numbers of `wanted`,
+            in units; shape (nodes, days, 1 or 2 + numbers).
         actual: units sold, NaN where not known; shape (nodes, days).
         adjusted: whether the prediction has overrides.
     """
 
     dates: Sequence[date]
-    nominals: Sequence[int]
+    wanted: Uncertainty
     values: NDArray[np.float64]
     actual: NDArray[np.float64]
     adjusted: bool = False
 
     @property
     def first_bound(self) -> int:
-        """Position of the first bound in `values`."""
+        """Position in `values` of the first bound, or quantile."""
         return 2 if self.adjusted else 1
 
     def first_days(self) -> list[DayDocument]:
@@ -137,15 +139,16 @@ class DayForecasts:
         # The template is what `_build_objects` would yield, encoded with the text "%b" for every
         # number; stripped of its quotes each "%b" is a bytes format field. The numbers of all
         # nodes are encoded once, as a table with one row a node and, for each day, the prediction,
-        # the bounds and the sales, and the encoded rows are split into tokens. The fields of a day
-        # are in the order of `_day_builder`: first every value, then the bounds again (within
-        # `intervals`), then the sales; `pick` repeats the tokens in that order. A member that is
-        # added or moved in `_day_builder` must be so in `of_day`, and no text of a day but these
-        # placeholders may contain a percent sign.
+        # the bounds, the quantiles and the sales, and the encoded rows are split into tokens. The
+        # fields of a day are in the order of `_day_builder`: first the prediction and the bounds by
+        # name, then the bounds again (within `intervals`), the quantiles and the sales; `pick`
+        # repeats the tokens in that order. A member that is added or moved in `_day_builder` must
+        # be so in `of_day`, and no text of a day but these placeholders may contain a percent sign.
         numbers, build_day = self.values.shape[2], self._day_builder()
         blank = [build_day(day, ["%b"] * numbers, "%b") for day in self.dates]
         template = orjson.dumps(blank).replace(b'"%b"', b"%b")
-        of_day = [*range(numbers), *range(self.first_bound, numbers), numbers]
+        by_name = self.first_bound + 2 * len(self.wanted.nominals)
+        of_day = [*range(by_name), *range(self.first_bound, numbers + 1)]
         pick = itemgetter(
             *(at + (numbers + 1) * day for day in range(len(self.dates)) for at in of_day)
         )
@@ -157,19 +160,16 @@ class DayForecasts:
 
     def _day_builder(self) -> Callable[[date, Sequence[Any], Any], DayDocument]:
         """Return the function that builds the object of a day; it defines its members."""
-        sides = [f"{side}_{each}" for each in self.nominals for side in ("lower", "upper")]
-        names = ("prediction", *(("statistical",) if self.adjusted else ()), *sides)
-        first = self.first_bound
-        places = [(nominal, 2 * at + first) for at, nominal in enumerate(self.nominals)]
+        bounds = bound_names(self.wanted.nominals)
+        names = ("prediction", *(("statistical",) if self.adjusted else ()), *bounds)
+        first, by_name = self.first_bound, len(names)
+        build_lists = lists_builder(self.wanted)
 
         def build_day(day: date, values: Sequence[Any], actual: Any) -> DayDocument:
             return {
                 "date": day,
-                **dict(zip(names, values, strict=True)),
-                "intervals": [
-                    {"level": nominal, "lower": values[at], "upper": values[at + 1]}
-                    for nominal, at in places
-                ],
+                **dict(zip(names, values[:by_name], strict=True)),
+                **build_lists(values[first:]),
                 "actual": actual,
             }
 
@@ -199,35 +199,35 @@ def day_forecasts_of(
     window: ForecastWindow,
     nodes: NDArray[np.intp],
     prediction: Prediction,
-    nominals: Sequence[int],
+    wanted: Uncertainty,
 ) -> DayForecasts:
-    """Return the days of some nodes with their intervals, and the sales of past days.
+    """Return the days of some nodes with their intervals and quantiles, and sales of past days.
 
-    The intervals are those of the statistical forecast: what the model believes, whatever planners
-    have made of it.
+    Intervals and quantiles are those of the statistical forecast: what the model believes, whatever
+    planners have made of it.
 
     Args:
         window: origin and days of the forecasts, which may lie before or after the last known
             sales.
         nodes: indices of the nodes in the hierarchy, shape (n,).
         prediction: their forecasts, shape (n, days).
-        nominals: coverage of the intervals, in percent.
+        wanted: the intervals and quantiles.
     """
     snapshot = forecaster.release.engine.snapshot
     sold = snapshot.may_sell(window.origin)[nodes]
-    bounds = forecaster.release.intervals.bounds_of(
+    numbers = forecaster.release.intervals.evaluate(
         nodes,
         prediction.statistical,
         window.horizons,
-        nominals,
+        wanted,
         sold=sold,
         closed=snapshot.closed_nodes(nodes, window.origin, window.horizons),
     )
     means = [prediction.result, *([prediction.statistical] if prediction.adjusted else [])]
     return DayForecasts(
         dates=[snapshot.date_at(day) for day in window.days.tolist()],
-        nominals=nominals,
-        values=np.stack([*means, *(bound for pair in bounds for bound in pair)], axis=2),
+        wanted=wanted,
+        values=np.stack([*means, *numbers], axis=2),
         actual=sales_of(snapshot, window, nodes),
         adjusted=prediction.adjusted,
     )

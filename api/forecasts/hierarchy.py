@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
-from api.forecasts.day_table import STATISTICAL, bound_columns
+from api.forecasts.day_table import STATISTICAL
 from api.forecasts.days import COMPUTED, Prediction, day_forecasts_of, forecast
 from api.forecasts.nodes import row_of_id
-from api.forecasts.periods import bounds_of_sums
-from api.forecasts.tree import Tree, rows_below
+from api.forecasts.periods import evaluate_sums
+from api.forecasts.tree import NodeDocument, Tree, rows_below
+from api.forecasts.uncertainty import lists_builder, number_columns, uncertainty_of
 from api.forecasts.ways import Way, way_through
 from api.forecasts.windows import ForecastWindow, previous_days, window_of
 from api.http.operation import Computation, operation
@@ -22,12 +23,13 @@ from api.http.pricing import INTERVALS_OF_A_UNIT, cost_of_origin, is_past
 from api.http.responses import reference
 from api.http.tables import Column, ColumnKind, Table
 from api.http.tags import Tag
-from api.schemas.forecasts import HierarchyAnswer, NodeForecast, PredictionInterval
+from api.schemas.forecasts import HierarchyAnswer
 from api.schemas.requests import HierarchyQuery
 from errors import Code
 from features.data.hierarchy import Hierarchy
 from features.data.specification import TOTAL
 from models.serving.forecaster import Forecaster
+from models.uncertainty import Uncertainty
 
 
 @operation("GET", "/hierarchy", Tag.FORECASTS, etag=True, tables=True, error_codes=COMPUTED)
@@ -40,10 +42,12 @@ async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computatio
     before = previous_days(snapshot, window, query.previous)
     rows = np.fromiter(rows_below(snapshot.hierarchy, way, row, query.depth), dtype=np.intp)
 
-    async def compute() -> HierarchyAnswer:
+    wanted = uncertainty_of(query)
+
+    async def compute() -> Any:
         prediction = await forecast(forecaster, window)
         of_rows = prediction.of(rows)
-        intervals = partial(_intervals_of, forecaster, window, rows, of_rows, query.intervals)
+        lists = partial(_build_lists, forecaster, window, rows, of_rows, wanted)
         adjusted = prediction.adjusted
         tree = Tree(
             hierarchy=snapshot.hierarchy,
@@ -51,52 +55,46 @@ async def hierarchy(forecaster: Forecaster, query: HierarchyQuery) -> Computatio
             statistical=prediction.statistical.sum(axis=1) if adjusted else None,
             previous=None if before is None else snapshot.sales[:, before].sum(axis=1),
             way=way,
-            intervals=await anyio.to_thread.run_sync(intervals) if query.intervals else {},
+            lists=await anyio.to_thread.run_sync(lists) if wanted.shares else {},
         )
-        return HierarchyAnswer(
-            date=snapshot.date_at(int(window.days[0])),
-            horizon=len(window.horizons),
-            previous_date=None if before is None else snapshot.date_at(before.start),
-            by="/".join(way[1:-1]),
-            origin=snapshot.date_at(window.origin),
-            adjusted=adjusted,
-            tree=tree.below(row, query.depth),
-            model_version=engine.bundle.name,
-            snapshot=reference(snapshot),
-            degraded=False,
-        )
+        return {
+            "date": snapshot.date_at(int(window.days[0])),
+            "horizon": len(window.horizons),
+            "previous_date": None if before is None else snapshot.date_at(before.start),
+            "by": "/".join(way[1:-1]),
+            "origin": snapshot.date_at(window.origin),
+            "adjusted": adjusted,
+            "tree": tree.below(row, query.depth),
+            "model_version": engine.bundle.name,
+            "snapshot": reference(snapshot),
+            "degraded": False,
+        }
 
     async def compute_table() -> Table:
-        return _table_of(await compute(), query.intervals)
+        return _table_of(await compute(), wanted)
 
     cost = cost_of_origin(snapshot, window)
-    if query.intervals:
+    if wanted.shares:
         cost += len(rows) // INTERVALS_OF_A_UNIT
     return Computation(compute, cost, shared=is_past(snapshot, window), table=compute_table)
 
 
-def _intervals_of(
+def _build_lists(
     forecaster: Forecaster,
     window: ForecastWindow,
     rows: NDArray[np.intp],
     prediction: Prediction,
-    nominals: Sequence[int],
-) -> dict[int, list[PredictionInterval]]:
-    """Return the intervals of the sum of a window's days, by the row of each node."""
+    wanted: Uncertainty,
+) -> dict[int, dict[str, Any]]:
+    """Return intervals and quantiles of the sum of a window's days, by the row of each node."""
     if len(window.horizons) == 1:
-        days = day_forecasts_of(forecaster, window, rows, prediction, nominals)
-        of_nodes = days.values[:, 0, days.first_bound :].reshape(len(rows), -1, 2)
+        days = day_forecasts_of(forecaster, window, rows, prediction, wanted)
+        numbers = days.values[:, 0, days.first_bound :]
     else:
         mean = prediction.statistical
-        bounds = bounds_of_sums(forecaster, window, rows, mean, nominals, [0])
-        of_nodes = np.stack([np.concatenate(pair, axis=1) for pair in bounds], axis=1)
-    return {
-        row: [
-            PredictionInterval(level=nominal, lower=lower, upper=upper)
-            for nominal, (lower, upper) in zip(nominals, of_node, strict=True)
-        ]
-        for row, of_node in zip(rows.tolist(), of_nodes.tolist(), strict=True)
-    }
+        numbers = evaluate_sums(forecaster, window, rows, mean, wanted, [0])[:, :, 0].T
+    lists = map(lists_builder(wanted), numbers.tolist())
+    return dict(zip(rows.tolist(), lists, strict=True))
 
 
 _COLUMNS = (
@@ -113,30 +111,30 @@ _COLUMNS = (
 )
 
 
-def _table_of(answer: HierarchyAnswer, nominals: Sequence[int]) -> Table:
+def _table_of(answer: Mapping[str, Any], wanted: Uncertainty) -> Table:
     """Return a tree as a table, each node before its children."""
     rows = [
         [
-            *(node.id, parent, node.level, node.name, answer.date, answer.horizon),
-            *(node.prediction, answer.previous_date, node.previous, node.trend),
-            *((node.statistical,) if answer.adjusted else ()),
-            *(bound for each in node.intervals for bound in (each.lower, each.upper)),
+            *(node["id"], parent, node["level"], node["name"], answer["date"], answer["horizon"]),
+            *(node["prediction"], answer["previous_date"], node["previous"], node["trend"]),
+            *((node["statistical"],) if answer["adjusted"] else ()),
+            *(bound for each in node["intervals"] for bound in (each["lower"], each["upper"])),
+            *(each["value"] for each in node.get("quantiles", ())),
         ]
-        for node, parent in _walk(answer.tree)
+        for node, parent in _walk(answer["tree"])
     ]
-    facts = {each.name: getattr(answer, each.name) for each in fields(answer)}
-    del facts["tree"]
-    more = (*((STATISTICAL,) if answer.adjusted else ()), *bound_columns(nominals))
+    facts = {name: value for name, value in answer.items() if name != "tree"}
+    more = (*((STATISTICAL,) if answer["adjusted"] else ()), *number_columns(wanted))
     return Table((*_COLUMNS, *more), rows, facts)
 
 
 def _walk(
-    node: NodeForecast, parent: str | None = None
-) -> Iterator[tuple[NodeForecast, str | None]]:
+    node: NodeDocument, parent: str | None = None
+) -> Iterator[tuple[NodeDocument, str | None]]:
     """Yield every node of a tree, with the id of its parent."""
     yield node, parent
-    for child in node.children:
-        yield from _walk(child, node.id)
+    for child in node["children"]:
+        yield from _walk(child, node["id"])
 
 
 def way_of(hierarchy: Hierarchy, query: HierarchyQuery) -> tuple[Way, int]:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from api.forecasts.days import Prediction, forecast
 from api.forecasts.nodes import RequestedNode, bottom_row, node_row
+from api.forecasts.uncertainty import uncertainty_of
 from api.forecasts.windows import ForecastWindow, window_of
 from api.http.parsing import validate_document
 from api.http.pricing import PARSED_ROWS_OF_A_UNIT, PAST_ORIGIN, PLANNED_ROWS_OF_A_UNIT, charge
@@ -96,7 +97,7 @@ def split_into_slices(planned: Sequence[PlannedItem]) -> Iterator[Sequence[Plann
 def _count_numbers(item: PlannedItem) -> int:
     if isinstance(item, Problem):
         return 1
-    return len(item.window.horizons) * (2 + 2 * len(item.payload.intervals))
+    return len(item.window.horizons) * (2 + len(uncertainty_of(item.payload).shares))
 
 
 def _plan_item(
@@ -201,13 +202,13 @@ def build_results(
 ) -> list[Result | Problem]:
     """Return a result or a problem for each item, in their order.
 
-    Items of one window and the same intervals are passed to `make` together.
+    Items of one window, with the same intervals and quantiles, are passed to `make` together.
     """
     # `make` works on arrays, so its cost is nearly one of a call and not of a series: items are
     # grouped by all that it takes once for a whole group (the window, which date and horizon
-    # decide, the intervals, and whether it has overrides), and their numbers put the results back
-    # into the items' order. A parameter of an item that `make` reads from the first series only
-    # must be part of the key.
+    # decide, intervals and quantiles, and whether it has overrides), and their numbers put the
+    # results back into the items' order. A parameter of an item that `make` reads from the first
+    # series only must be part of the key.
     results: dict[int, Result | Problem] = {}
     groups: dict[Any, list[tuple[int, Item]]] = {}
     for number, item in enumerate(planned):
@@ -220,7 +221,8 @@ def build_results(
             continue
         payload = item.payload
         period = None if isinstance(payload, SimpleRequest) else payload.period
-        key = (period, payload.date, payload.horizon, payload.intervals, payload.adjusted)
+        wanted = uncertainty_of(payload)
+        key = (period, payload.date, payload.horizon, wanted, payload.adjusted)
         groups.setdefault(key, []).append((number, item))
     for items in groups.values():
         window = items[0][1].window

@@ -32,6 +32,7 @@ from models.overrides import (
     wanted_units,
 )
 from models.scenario import bottoms_below
+from models.uncertainty import Uncertainty
 from storage.overrides import NewOverride, PlannedDay, StatisticalDay, StoredOverride
 
 _MOST_FACTOR = 100.0
@@ -41,7 +42,7 @@ _MOST_UNITS = 1e12
 _NOISE = 0.1
 """Share of half the 80 % interval below which a change is small."""
 
-_STORED_INTERVALS = (80, 95)
+_STORED = Uncertainty((80, 95))
 _MOST_LISTED = 5
 _ROUNDING = 1e-9
 
@@ -239,7 +240,7 @@ def _statistical_days(
         window,
         np.array([row]),
         Prediction(mean, mean, adjusted=False),
-        _STORED_INTERVALS,
+        _STORED,
     )
     return tuple(
         StatisticalDay(day, *numbers)

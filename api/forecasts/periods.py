@@ -1,4 +1,4 @@
-"""Forecasts of sums of days, with intervals of the sums."""
+"""Forecasts of sums of days, with intervals and quantiles of the sums."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.forecasts.days import Prediction, sales_of
+from api.forecasts.uncertainty import bound_names, lists_builder
 from api.forecasts.windows import ForecastWindow
 from api.schemas.requests import Period
 from errors import Code, Problem
 from models.serving.forecaster import Forecaster
+from models.uncertainty import Uncertainty
 
 PeriodDocument = dict[str, Any]
 
@@ -31,15 +33,15 @@ def starts_of(days: Sequence[date], period: Period) -> list[int]:
     return [0, *(at for at, (before, key) in enumerate(pairwise(keys), 1) if key != before)]
 
 
-def bounds_of_sums(
+def evaluate_sums(
     forecaster: Forecaster,
     window: ForecastWindow,
     nodes: NDArray[np.intp],
     mean: NDArray[np.float64],
-    nominals: Sequence[int],
+    wanted: Uncertainty,
     starts: Sequence[int],
-) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Return lower and upper bounds of sums of days, each of shape (nodes, sums), by nominal.
+) -> NDArray[np.float64]:
+    """Return bounds and quantiles of sums of days, shape (numbers, nodes, sums).
 
     Args:
         starts: positions in the window at which the sums begin.
@@ -51,15 +53,15 @@ def bounds_of_sums(
     if not intervals.has_paths:
         raise Problem(
             Code.INTERVALS_UNAVAILABLE,
-            "This model was trained before intervals of sums were calibrated. Train it again, or "
-            "ask for single days.",
+            "This model was trained before intervals and quantiles of sums were calibrated. Train "
+            "it again, or ask for single days.",
         )
-    return intervals.bounds_of_sums(
+    return intervals.evaluate_sums(
         nodes,
         mean,
         window.horizons,
         starts,
-        nominals,
+        wanted,
         sold=snapshot.may_sell(window.origin)[nodes],
         closed=snapshot.closed_nodes(nodes, window.origin, window.horizons),
     )
@@ -70,7 +72,7 @@ def period_forecasts_of(
     window: ForecastWindow,
     nodes: NDArray[np.intp],
     prediction: Prediction,
-    nominals: Sequence[int],
+    wanted: Uncertainty,
     period: Period,
 ) -> list[list[PeriodDocument]]:
     """Return the sums of the days of each period, for some nodes.
@@ -88,7 +90,8 @@ def period_forecasts_of(
     days = [snapshot.date_at(day) for day in window.days.tolist()]
     starts = starts_of(days, period)
     ends = [*starts[1:], len(days)]
-    bounds = bounds_of_sums(forecaster, window, nodes, prediction.statistical, nominals, starts)
+    numbers = evaluate_sums(forecaster, window, nodes, prediction.statistical, wanted, starts)
+    names, build_lists = bound_names(wanted.nominals), lists_builder(wanted)
     actual = sales_of(snapshot, window, nodes)
     totals, statistical, sold = (
         np.add.reduceat(values, starts, axis=1)
@@ -102,18 +105,11 @@ def period_forecasts_of(
                 "days": end - start,
                 "prediction": float(totals[row, at]),
                 **({"statistical": float(statistical[row, at])} if prediction.adjusted else {}),
-                **{
-                    f"{side}_{nominal}": float(values[row, at])
-                    for nominal, pair in zip(nominals, bounds, strict=True)
-                    for side, values in zip(("lower", "upper"), pair, strict=True)
-                },
-                "intervals": [
-                    {"level": nominal, "lower": float(low[row, at]), "upper": float(high[row, at])}
-                    for nominal, (low, high) in zip(nominals, bounds, strict=True)
-                ],
+                **dict(zip(names, of_sum[: len(names)], strict=True)),
+                **build_lists(of_sum),
                 "actual": None if np.isnan(sold[row, at]) else float(sold[row, at]),
             }
-            for at, (start, end) in enumerate(zip(starts, ends, strict=True))
+            for at, (start, end, of_sum) in enumerate(zip(starts, ends, of_sums, strict=True))
         ]
-        for row in range(len(nodes))
+        for row, of_sums in enumerate(np.moveaxis(numbers, 0, 2).tolist())
     ]

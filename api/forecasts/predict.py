@@ -15,6 +15,7 @@ from api.forecasts.days import COMPUTED, Prediction, day_forecasts_of, forecast,
 from api.forecasts.nodes import RequestedNode, bottom_row, node_row, row_of_values
 from api.forecasts.periods import period_forecasts_of
 from api.forecasts.rows import Row, fill_row, whole_row
+from api.forecasts.uncertainty import uncertainty_of
 from api.forecasts.windows import ForecastWindow, window_of
 from api.http.operation import Computation, operation
 from api.http.pricing import charge, cost_of_origin, is_past
@@ -58,7 +59,7 @@ async def predict_simple(
 async def forecast_node(
     forecaster: Forecaster, payload: ForecastRequest
 ) -> Computation[ForecastAnswer]:
-    """Forecast a node of any level, day by day, with intervals."""
+    """Forecast a node of any level, day by day, with intervals and quantiles."""
     snapshot = forecaster.release.engine.snapshot
     row = node_row(snapshot, payload)
     window = window_of(snapshot, payload.date, payload.horizon)
@@ -72,7 +73,7 @@ async def forecast_node(
     async def compute_table() -> Table:
         prediction = (await forecast(forecaster, window)).of([row])
         keys, adjusted = keys_of_levels(snapshot.hierarchy), prediction.adjusted
-        days = DayTable(keys, payload.intervals, whole=True, adjusted=adjusted)
+        days = DayTable(keys, uncertainty_of(payload), whole=True, adjusted=adjusted)
         (rows,) = days.rows(forecaster, window, requested, prediction)
         facts = basis_of(forecaster.release.engine, window, row)
         return Table(days.columns, rows, {**facts, "adjusted": adjusted})
@@ -90,12 +91,14 @@ def node_answers(
     """Return the answers for nodes with their forecasts, shape (n, days).
 
     Args:
-        requested: of one window and the same intervals; many cost little more than one.
+        requested: of one window, with the same intervals and quantiles; many cost little more
+            than one.
     """
     engine = forecaster.release.engine
     snapshot = engine.snapshot
     rows = np.array([row for _, row in requested])
-    days = day_forecasts_of(forecaster, window, rows, prediction, requested[0].payload.intervals)
+    wanted = uncertainty_of(requested[0].payload)
+    days = day_forecasts_of(forecaster, window, rows, prediction, wanted)
     origin, first = snapshot.date_at(window.origin), snapshot.date_at(int(window.days[0]))
     basis = basis_of(engine, window, requested[0].row)
     hierarchy = snapshot.hierarchy
@@ -136,7 +139,7 @@ def _sum_periods(
     if isinstance(payload, SimpleRequest):
         return [{}] * len(requested)
     sums = period_forecasts_of(
-        forecaster, window, rows, prediction, payload.intervals, payload.period
+        forecaster, window, rows, prediction, uncertainty_of(payload), payload.period
     )
     return [{"period": payload.period, "periods": each} for each in sums]
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isnan
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from api.forecasts.ways import Way
-from api.schemas.forecasts import NodeForecast, PredictionInterval
 from features.data.hierarchy import Hierarchy, Node
 from features.data.specification import BOTTOM, TOTAL
+
+NodeDocument = dict[str, Any]
+"""A node as `api.schemas.forecasts.NodeForecast` describes it."""
 
 
 def children_of(hierarchy: Hierarchy, way: Way, row: int, depth: int | None) -> list[int]:
@@ -39,7 +42,8 @@ class Tree:
         previous: units sold in the previous period, shape (nodes,); NaN where a day of it is not
             delivered, None where the period is not known.
         way: levels from the total to the bottom.
-        intervals: of the forecasts by the row of their node, where they are wanted.
+        lists: intervals and quantiles of the forecasts, as `lists_builder` builds them, by the row
+            of their node; where they are wanted.
         statistical: forecasts without overrides, shape (nodes,); None where `values` have none.
     """
 
@@ -47,10 +51,10 @@ class Tree:
     values: NDArray[np.float64]
     previous: NDArray[np.float64] | None
     way: Way
-    intervals: Mapping[int, list[PredictionInterval]] = field(default_factory=dict)
+    lists: Mapping[int, dict[str, Any]] = field(default_factory=dict)
     statistical: NDArray[np.float64] | None = None
 
-    def below(self, row: int, depth: int | None) -> NodeForecast:
+    def below(self, row: int, depth: int | None) -> NodeDocument:
         """Return the tree from a node down, `depth` levels deep (all of them where None)."""
         node = self.hierarchy.nodes[row]
         at = self.way.index(node.level)
@@ -59,17 +63,17 @@ class Tree:
         previous = None if self.previous is None else float(self.previous[row])
         if previous is not None and isnan(previous):
             previous = None
-        return NodeForecast(
-            id=node.id,
-            name=self._name_of(node, self.way[max(at - 1, 0)]),
-            level=node.level,
-            prediction=value,
-            statistical=None if self.statistical is None else float(self.statistical[row]),
-            previous=previous,
-            trend=value / previous - 1 if previous else None,
-            intervals=self.intervals.get(row, []),
-            children=[self.below(child, None if depth is None else depth - 1) for child in rows],
-        )
+        return {
+            "id": node.id,
+            "name": self._name_of(node, self.way[max(at - 1, 0)]),
+            "level": node.level,
+            "prediction": value,
+            "statistical": None if self.statistical is None else float(self.statistical[row]),
+            "previous": previous,
+            "trend": value / previous - 1 if previous else None,
+            **self.lists.get(row, {"intervals": []}),
+            "children": [self.below(child, None if depth is None else depth - 1) for child in rows],
+        }
 
     def _name_of(self, node: Node, above: str) -> str:
         """Return the values of a node, but those that its parent on the way has too."""

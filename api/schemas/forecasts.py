@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
 from api.schemas.answer import Answer, ProblemPart, SnapshotRef
 from api.schemas.requests import DEFAULT_INTERVALS, Period
-from models.intervals import MAX_NOMINAL, MIN_NOMINAL
+from models.intervals import MAX_NOMINAL, MAX_PROBABILITY, MIN_NOMINAL, MIN_PROBABILITY
 from models.methods import Method
 
 Units = Annotated[float, Field(ge=0)]
@@ -59,6 +59,18 @@ class PredictionInterval(Answer):
 
 
 @dataclass(frozen=True, slots=True)
+class PredictionQuantile(Answer):
+    """A number that the sales do not exceed with a probability.
+
+    It is of the node's own sales: quantiles do not add up. That of 0.5 is the median, and no
+    `prediction`.
+    """
+
+    probability: Annotated[float, Field(ge=MIN_PROBABILITY, le=MAX_PROBABILITY)]
+    value: Units
+
+
+@dataclass(frozen=True, slots=True)
 class DayForecast(Answer):
     """Forecast of one day, with the bounds of every requested interval."""
 
@@ -68,6 +80,8 @@ class DayForecast(Answer):
     prediction: Units
     intervals: list[PredictionInterval]
     """In the order in which the request names them."""
+    quantiles: list[PredictionQuantile] = field(default_factory=list, kw_only=True)
+    """Ascending; only there if the request names any."""
     actual: float | None
     """Units sold; null where not known."""
 
@@ -81,13 +95,16 @@ class SimpleAnswer(Answer):
     prediction: Units
     intervals: list[PredictionInterval]
     """Of the first day, in the order in which the request names them."""
+    quantiles: list[PredictionQuantile] = field(default_factory=list, kw_only=True)
+    """Of the first day, ascending; only there if the request names any."""
     store_nbr: int
     family: str
     date: dt.date
     """The first day forecast."""
     horizon: int
     adjusted: bool
-    """Whether `prediction` has the standing overrides of planners; the intervals never have."""
+    """Whether `prediction` has the standing overrides of planners; intervals and quantiles
+    never have."""
     forecast: list[DayForecast]
     origin: dt.date
     """The last day whose sales the forecast rests on."""
@@ -127,6 +144,8 @@ class PeriodForecast(Answer):
     prediction: Units
     intervals: list[PredictionInterval]
     """In the order in which the request names them."""
+    quantiles: list[PredictionQuantile] = field(default_factory=list, kw_only=True)
+    """Ascending; only there if the request names any."""
     actual: float | None
     """Units sold; null where a day of it is not known."""
 
@@ -143,7 +162,8 @@ class ForecastAnswer(Answer):
     """The first day forecast."""
     horizon: int
     adjusted: bool
-    """Whether `prediction` has the standing overrides of planners; the intervals never have."""
+    """Whether `prediction` has the standing overrides of planners; intervals and quantiles
+    never have."""
     forecast: list[DayForecast]
     period: Period
     periods: list[PeriodForecast]
@@ -182,6 +202,8 @@ class NodeForecast(Answer):
     """Share of those by which the prediction is higher; null where nothing was sold."""
     intervals: list[PredictionInterval]
     """Of the sum of the days; empty unless they are requested."""
+    quantiles: list[PredictionQuantile] = field(default_factory=list, kw_only=True)
+    """Of the sum of the days, ascending; only there if the request names any."""
     children: list[NodeForecast]
 
 
@@ -199,7 +221,8 @@ class HierarchyAnswer(Answer):
     """Levels between the total and the series, separated by slashes."""
     origin: dt.date
     adjusted: bool
-    """Whether `prediction` has the standing overrides of planners; the intervals never have."""
+    """Whether `prediction` has the standing overrides of planners; intervals and quantiles
+    never have."""
     tree: NodeForecast
     model_version: str
     snapshot: SnapshotRef

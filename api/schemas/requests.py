@@ -26,7 +26,7 @@ from features.data.reading.days import describe_form
 from features.data.specification import BOTTOM, TOTAL, Specification
 from features.data.step import Step
 from models.exceptions import DeviationKind
-from models.intervals import MAX_NOMINAL, MIN_NOMINAL
+from models.intervals import MAX_NOMINAL, MAX_PROBABILITY, MIN_NOMINAL, MIN_PROBABILITY
 from models.node_accuracy import Order
 
 _EXACT_LIMIT = 2**53
@@ -63,7 +63,18 @@ Intervals = Annotated[
     FailFast(),
     AfterValidator(lambda nominals: tuple(dict.fromkeys(nominals))),
 ]
+MAX_QUANTILES = 99
+Probability = Annotated[
+    float, Field(strict=True, allow_inf_nan=False, ge=MIN_PROBABILITY, le=MAX_PROBABILITY)
+]
+Quantiles = Annotated[
+    tuple[Probability, ...],
+    Field(max_length=MAX_QUANTILES),
+    FailFast(),
+    AfterValidator(lambda probabilities: tuple(sorted(set(probabilities)))),
+]
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,8})\.[0-9]{1,20}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -104,7 +115,16 @@ def _numbers_of_text(value: object) -> object:
     return [number_of_text(part) for part in value.split(",")] if isinstance(value, str) else value
 
 
+def _decimals_of_text(value: object) -> object:
+    """Return the numbers of a list such as ``0.1,0.9`` in a query; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    parts = value.split(",")
+    return [float(part) if _DECIMAL.fullmatch(part) else number_of_text(part) for part in parts]
+
+
 QueryIntervals = Annotated[Intervals, BeforeValidator(_numbers_of_text)]
+QueryQuantiles = Annotated[Quantiles, BeforeValidator(_decimals_of_text)]
 
 _A_STORE = RefusedAs(Code.INVALID_STORE)
 _A_FAMILY = RefusedAs(Code.INVALID_FAMILY)
@@ -151,6 +171,8 @@ class SimpleRequest(Request):
     """Days to forecast, or weeks of weekly data: 1 to `max_horizon` of `/meta`."""
     intervals: Intervals = DEFAULT_INTERVALS
     """Nominal coverage of the requested intervals, in percent."""
+    quantiles: Quantiles = ()
+    """Probabilities of the requested quantiles, such as 0.9; none if left out."""
     adjusted: Flag = False
     """Whether `prediction` has the standing overrides of planners, beside `statistical`."""
 
@@ -180,6 +202,8 @@ class ForecastRequest(NodeRequest):
     """Days to forecast, or weeks of weekly data: 1 to `max_horizon` of `/meta`."""
     intervals: Intervals = DEFAULT_INTERVALS
     """Nominal coverage of the requested intervals, in percent."""
+    quantiles: Quantiles = ()
+    """Probabilities of the requested quantiles, such as 0.9; none if left out."""
     period: Period = Period.DAY
     """Days to add up, beside each day: `week` (from Monday), `month` or the whole `horizon`. The
     first and the last may have fewer days than a whole one."""
@@ -216,6 +240,9 @@ class HierarchyQuery(Request):
     intervals: QueryIntervals = ()
     """Nominal coverage of the requested intervals of the sum, in percent, separated by commas, such
     as `80,95`; none if left out."""
+    quantiles: QueryQuantiles = ()
+    """Probabilities of the requested quantiles of the sum, separated by commas, such as `0.1,0.9`;
+    none if left out."""
     previous: Previous = Previous.PERIOD
     """Earlier period of `previous` and `trend`, of the same weekdays: `period`, the newest that was
     over by then; `year`, 52 weeks before."""

@@ -193,12 +193,14 @@ def test_a_node_of_any_level_is_forecast(
 
 def test_a_closed_day_is_forecast_as_zero_at_every_level(client: Client) -> None:
     for node in ("total", "region:Nord", "shop:A1/department:food"):
-        days = client.post("/forecast", node=node, horizon=DAYS).json()["forecast"]
+        body = {"node": node, "horizon": DAYS, "quantiles": [0.1, 0.995]}
+        days = client.post("/forecast", **body).json()["forecast"]
         closed = [
             day for day in days if date.fromisoformat(day["date"]).weekday() == CLOSED_WEEKDAY
         ]
         assert len(closed) == DAYS // 7
         assert {day[name] for day in closed for name in ("prediction", "upper_95")} == {0.0}
+        assert {each["value"] for day in closed for each in day["quantiles"]} == {0.0}
         assert all(day["prediction"] > 0 for day in days if day not in closed)
 
 

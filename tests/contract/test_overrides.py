@@ -404,11 +404,15 @@ def test_a_series_of_the_simple_call_is_adjusted(planner: Client, first: date) -
 
 def test_sums_of_days_are_adjusted(planner: Client, first: date) -> None:
     make(planner, fields_of(first, op="add", value=7))
-    plain = forecast(planner, period="horizon")["periods"][0]
-    adjusted = forecast(planner, period="horizon", adjusted=True)["periods"][0]
+    fields: dict[str, Any] = {"period": "horizon", "quantiles": [0.1, 0.9]}
+    plain, adjusted = forecast(planner, **fields), forecast(planner, **fields, adjusted=True)
+    for before, after in zip(plain["forecast"], adjusted["forecast"], strict=True):
+        assert after["quantiles"] == before["quantiles"]
+    (plain,), (adjusted,) = plain["periods"], adjusted["periods"]
     assert adjusted["prediction"] == pytest.approx(plain["prediction"] + 14)
     assert adjusted["statistical"] == plain["prediction"]
     assert adjusted["intervals"] == plain["intervals"]
+    assert adjusted["quantiles"] == plain["quantiles"]
 
 
 def test_each_item_of_a_batch_says_whether_it_is_adjusted(planner: Client, first: date) -> None:

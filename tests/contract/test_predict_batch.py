@@ -48,6 +48,8 @@ def test_an_item_has_the_answer_of_the_single_call(client: Any) -> None:
         GOOD,
         {**GOOD, "date": "2024-07-20", "horizon": 60},
         {**GOOD, "date": "2024-03-03", "intervals": [55]},
+        {**GOOD, "quantiles": [0.1, 0.9]},
+        {**GOOD, "quantiles": [0.9]},
         {**GOOD, "store_nbr": 2, "date": "2024-03-03", "horizon": 90},
     ]
     singles = [client.post("/predict/simple", **item).json() for item in items]

@@ -35,6 +35,8 @@ def calls_of(newest: date) -> dict[str, Call]:
     return {
         "simple": ("POST", "/predict/simple", week),
         "simple, past": ("POST", "/predict/simple", {**week, **past}),
+        "simple, quantiles": ("POST", "/predict/simple", {**week, "quantiles": [0.1, 0.9]}),
+        "hierarchy, quantiles": ("GET", "/hierarchy", {"horizon": 15, "quantiles": "0.1,0.9"}),
         "hierarchy": ("GET", "/hierarchy", {"horizon": 15}),
         "hierarchy, past": ("GET", "/hierarchy", {"horizon": 15, **past}),
         "explain": ("POST", "/explain", SERIES),
@@ -99,6 +101,7 @@ def test_a_hit_computes_nothing(
     [
         pytest.param({"family": "LIQUOR,WINE,BEER", "store_nbr": 1, "horizon": 15}, id="order"),
         pytest.param({**SERIES, "horizon": 15, "intervals": [80, 95]}, id="a default written out"),
+        pytest.param({**SERIES, "horizon": 15, "quantiles": []}, id="no quantiles"),
         pytest.param({**SERIES, "horizon": 15, "date": None}, id="null for what is left out"),
     ],
 )
@@ -118,6 +121,7 @@ def test_another_spelling_of_a_request_is_a_hit(
         pytest.param({"horizon": 30}, id="horizon"),
         pytest.param({"intervals": [80]}, id="intervals"),
         pytest.param({"intervals": []}, id="no intervals"),
+        pytest.param({"quantiles": [0.1]}, id="quantiles"),
     ],
 )
 def test_another_request_is_a_miss(
@@ -158,7 +162,7 @@ def test_a_problem_is_never_cached(
     assert (outcomes(failed), outcomes(answered)) == ([None], ["miss"])
 
 
-NEED_NO_RUNNER = ("simple", "hierarchy", "explain")
+NEED_NO_RUNNER = ("simple", "simple, quantiles", "hierarchy", "hierarchy, quantiles", "explain")
 
 
 @dataclasses.dataclass
@@ -283,7 +287,7 @@ def test_a_hit_is_charged_like_a_miss(client: Client, calls: dict[str, Call], ca
     hit = send(Client(app_with_charge), calls[call])
     assert outcomes(missed, hit) == ["miss", "hit"]
     assert sum(charged) == 2 * cost
-    assert (cost > 0) == ("past" in call)
+    assert (cost > 0) == ("past" in call or call == "hierarchy, quantiles")
 
 
 def test_a_cached_answer_needs_remaining_budget(client: Client, calls: dict[str, Call]) -> None:

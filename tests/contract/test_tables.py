@@ -31,8 +31,19 @@ PAST = "2024-06-25"
 ITEMS = [
     {**SERIES, "horizon": 15},
     {**SERIES, "store_nbr": 77, "horizon": 15},
-    {"node": "family:DAIRY", "date": PAST, "horizon": 9, "intervals": [55, 80]},
-    {"series": {"store_nbr": 2, "family": "DAIRY"}, "horizon": 3, "intervals": []},
+    {
+        "node": "family:DAIRY",
+        "date": PAST,
+        "horizon": 9,
+        "intervals": [55, 80],
+        "quantiles": [0.5, 0.1],
+    },
+    {
+        "series": {"store_nbr": 2, "family": "DAIRY"},
+        "horizon": 3,
+        "intervals": [],
+        "quantiles": [0.9],
+    },
     3,
 ]
 
@@ -63,6 +74,11 @@ class Operation(NamedTuple):
     rows_of: Callable[[Any], Rows]
 
 
+def quantiles_of(document: Mapping[str, Any]) -> dict[str, float]:
+    quantiles = document.get("quantiles", ())
+    return {f"quantile_{each['probability']}": each["value"] for each in quantiles}
+
+
 def days_of(answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the rows of a forecast, from its JSON."""
     simple = "node" not in answer
@@ -79,6 +95,7 @@ def days_of(answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "date": DAY(day["date"]),
             "prediction": day["prediction"],
             **bounds,
+            **quantiles_of(day),
             "actual": day["actual"],
             "origin": DAY(answer["origin"]),
             "method": answer["method"],
@@ -110,6 +127,12 @@ def tree_of(answer: Mapping[str, Any]) -> Rows:
             "date": DAY(answer["date"]),
             "horizon": answer["horizon"],
             "previous_date": previous and DAY(previous),
+            **{
+                f"{side}_{each['level']}": each[side]
+                for each in node["intervals"]
+                for side in ("lower", "upper")
+            },
+            **quantiles_of(node),
         }
         for child in node["children"]:
             yield from walk(child, node["id"])
@@ -142,11 +165,26 @@ OPERATIONS = [
     ),
     pytest.param(
         Operation(
+            "POST", "/forecast", {**SERIES, "horizon": 9, "quantiles": [0.9, 0.25]}, forecast_of
+        ),
+        id="quantiles",
+    ),
+    pytest.param(
+        Operation(
             "POST", "/forecast", {"store_nbr": 2, "horizon": 2, "intervals": []}, forecast_of
         ),
         id="no intervals",
     ),
     pytest.param(Operation("GET", "/hierarchy", {"horizon": 30}, tree_of), id="tree"),
+    pytest.param(
+        Operation(
+            "GET",
+            "/hierarchy",
+            {"horizon": 9, "intervals": "80,95", "quantiles": "0.25,0.5"},
+            tree_of,
+        ),
+        id="tree with quantiles",
+    ),
     pytest.param(
         Operation(
             "GET", "/hierarchy", {"by": "family", "date": "2024-07-08", "horizon": 15}, tree_of
@@ -270,6 +308,32 @@ def test_the_bounds_of_every_interval_are_columns(
     assert [name for name in columns if name[:6] in ("lower_", "upper_")] == bounds
 
 
+@typed
+def test_quantiles_follow_the_bounds_as_columns(client: Client, media_type: str) -> None:
+    fields = {"horizon": 2, "intervals": [80], "quantiles": [0.9, 0.025]}
+    operation = Operation("POST", "/forecast", fields, forecast_of)
+    columns = [*rows_of(send(client, operation, Accept=media_type))[0]]
+    at = columns.index("lower_80")
+    numbers = ["lower_80", "upper_80", "quantile_0.025", "quantile_0.9"]
+    assert columns[at : at + 5] == [*numbers, "actual"]
+
+
+@every_format
+def test_a_table_of_more_quantiles_than_a_request_may_have_is_refused(
+    client: Client, media_type: str
+) -> None:
+    """Items of a hundred different quantiles each would make ten thousand columns."""
+    items = [
+        {"node": "total", "horizon": 1, "quantiles": [(first + step) / 200 for step in range(51)]}
+        for first in (10, 60)
+    ]
+    batch = Operation("POST", "/predict/batch", {"predictions": items}, items_of)
+    problem = client.problem(send(client, batch, Accept=media_type), Code.INVALID_REQUEST)
+    assert "up to 99 quantiles" in problem["detail"]
+    assert "101 different ones" in problem["detail"]
+    assert send(client, batch).status_code == 200
+
+
 # --- tables for tables ------------------------------------------------------------------------
 
 TABLE = (
@@ -376,7 +440,7 @@ def test_sums_of_days_are_not_left_out_without_a_word(client: Client, media_type
 
 # --- cache ------------------------------------------------------------------------------------
 
-CACHED = [OPERATIONS[0], OPERATIONS[3]]
+CACHED = [each for each in OPERATIONS if each.id in ("node", "tree")]
 every_cached = pytest.mark.parametrize("operation", CACHED)
 
 
@@ -408,7 +472,7 @@ def test_a_cached_table_is_the_computed_one(
 
 
 def test_every_format_has_an_etag_of_its_own(client: Client) -> None:
-    operation: Any = OPERATIONS[3].values[0]
+    operation: Any = CACHED[1].values[0]
     tags = {each: send(client, operation, Accept=each).headers["etag"] for each in (JSON, PARQUET)}
     same = send(client, operation, Accept=PARQUET, If_None_Match=tags[PARQUET])
     assert (same.status_code, same.content) == (304, b"")

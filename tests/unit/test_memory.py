@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any
 
+import numpy as np
 import pytest
 from starlette.requests import Request
 from starlette.types import Scope
@@ -32,6 +33,7 @@ from middleware.auth.tokens import TokenVerifier, VerifiedToken
 from middleware.context import context_of
 from middleware.ratelimit.limiter import Limiter
 from middleware.ratelimit.local import LocalLimits
+from models.engine import ForecastEngine
 from storage.cache.answers import AnswerCache
 from storage.cache.keys import key_of
 from storage.keys import ApiKey
@@ -253,4 +255,14 @@ def test_addresses(growth: Callable[[], int]) -> None:
         headers = [(b"x-forwarded-for", text(number, 50_000).encode())]
         scope = {"client": ("127.0.0.1", 1), "headers": headers}
         address.client_address(scope, [ip_network("127.0.0.0/8")])
+    assert growth() < MIB
+
+
+def test_quantiles_of_a_calibration(engine: ForecastEngine, growth: Callable[[], int]) -> None:
+    """Callers choose the probabilities."""
+    assert engine.intervals
+    nodes, horizons = np.array([0]), np.array([1])
+    call: Any = (nodes, np.ones((1, 1)), horizons)
+    for share in np.linspace(0.01, 0.99, 3_000).tolist():
+        engine.intervals.quantiles(*call, (share,), sold=np.array([True]))
     assert growth() < MIB

@@ -34,6 +34,7 @@ def batch_frame(
     date: Day | None = None,
     period: Period | None = None,
     intervals: Sequence[int] | None = None,
+    quantiles: Sequence[float] | None = None,
     chunk: int = MAX_ITEMS,
     progress: Progress | None = None,
 ) -> Steps[Frame]:
@@ -60,6 +61,7 @@ def batch_frame(
         date=date,
         period=period,
         intervals=intervals,
+        quantiles=quantiles,
         chunk=chunk,
         progress=progress,
     )
@@ -79,7 +81,7 @@ def _node_columns(frame: DataFrame) -> list[str]:
     Raises:
         ValueError: there are none, or a column has the name of an argument.
     """
-    if reserved := sorted({"series", "period", "intervals"} & set(frame.columns)):
+    if reserved := sorted({"series", "period", "intervals", "quantiles"} & set(frame.columns)):
         raise ValueError(f"The frame has a column {reserved[0]}, which is no column of a frame.")
     names = [name for name in frame.columns if name not in ("date", "horizon")]
     if not names:
@@ -96,7 +98,7 @@ _LAST: dict[str, Kind] = {
     "error_code": str,
     "error": str,
 }
-"""Columns of a result after the prediction and its bounds."""
+"""Columns of a result after the prediction, its bounds and its quantiles."""
 
 
 def _table_of(result: Forecast | ApiError, *, by_day: bool) -> Table:
@@ -118,13 +120,16 @@ def _table_of(result: Forecast | ApiError, *, by_day: bool) -> Table:
 
 
 def _layout_of(tables: Sequence[Table], *, by_day: bool) -> Table:
-    """Return the columns of a result in order, without rows; the bounds are those of `tables`."""
+    """Return the columns of a result in order, without rows.
+
+    Bounds and quantiles are those of `tables`.
+    """
     days = {"date": dt.date} if by_day else {"first": dt.date, "last": dt.date, "days": int}
-    bounds = {
+    numbers = {
         name: column.kind
         for table in tables
         for name, column in table.columns.items()
-        if name.startswith(("lower_", "upper_"))
+        if name.startswith(("lower_", "upper_", "quantile_"))
     }
-    kinds: dict[str, Kind] = {**days, "prediction": float, **bounds, **_LAST}
+    kinds: dict[str, Kind] = {**days, "prediction": float, **numbers, **_LAST}
     return Table({name: Column(kind, []) for name, kind in kinds.items()})

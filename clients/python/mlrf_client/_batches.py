@@ -18,7 +18,7 @@ MAX_BYTES = 256 * 1024 - len(b'{"predictions":[]}')
 MAX_DATES = 4
 """Limits of the server on a batch: its items, the bytes of their JSON, and their past dates."""
 
-_MEMBERS = ("node", "series", "date", "horizon", "intervals", "period", "adjusted")
+_MEMBERS = ("node", "series", "date", "horizon", "intervals", "quantiles", "period", "adjusted")
 """Keys of a row that do not name a column of the series."""
 
 Progress = Callable[[int, int], object]
@@ -51,6 +51,7 @@ def batch(
     date: Day | None = None,
     period: Period | None = None,
     intervals: Sequence[int] | None = None,
+    quantiles: Sequence[float] | None = None,
     adjusted: bool | None = None,
     chunk: int = MAX_ITEMS,
     progress: Progress | None = None,
@@ -59,7 +60,8 @@ def batch(
 
     Args:
         rows: each has `node`, `series`, or a value for each column of the series; and, where it
-            differs from the arguments, `horizon`, `date`, `period`, `intervals` or `adjusted`.
+            differs from the arguments, `horizon`, `date`, `period`, `intervals`, `quantiles` or
+            `adjusted`.
         chunk: rows of a request, 1 to 100. A row costs a unit, and a request cannot cost more
             than the key's burst: a smaller one suits a small tier.
         progress: called after each request with the rows done and those of all.
@@ -69,8 +71,14 @@ def batch(
     """
     if not 1 <= chunk <= MAX_ITEMS:
         raise ValueError(f"chunk is {chunk}; 1 to {MAX_ITEMS} is expected.")
-    defaults = {"horizon": horizon, "date": date, "period": period, "intervals": intervals}
-    defaults["adjusted"] = adjusted
+    defaults = {
+        "horizon": horizon,
+        "date": date,
+        "period": period,
+        "intervals": intervals,
+        "quantiles": quantiles,
+        "adjusted": adjusted,
+    }
     items = [_item_of(number, row, defaults) for number, row in enumerate(rows)]
     results: dict[int, Forecast | ApiError] = {}
     for some in _chunks(items, chunk):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 
@@ -152,6 +152,8 @@ class DayForecast:
     """In the order in which the request names them."""
     actual: float | None
     """Units sold; null where not known."""
+    quantiles: list[PredictionQuantile] = field(default_factory=list)
+    """Ascending; only there if the request names any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,7 +313,8 @@ class ForecastAnswer:
     """The first day forecast."""
     horizon: int
     adjusted: bool
-    """Whether `prediction` has the standing overrides of planners; the intervals never have."""
+    """Whether `prediction` has the standing overrides of planners; intervals and quantiles
+    never have."""
     forecast: list[DayForecast]
     period: Period
     periods: list[PeriodForecast]
@@ -406,7 +409,8 @@ class HierarchyAnswer:
     """Levels between the total and the series, separated by slashes."""
     origin: dt.date
     adjusted: bool
-    """Whether `prediction` has the standing overrides of planners; the intervals never have."""
+    """Whether `prediction` has the standing overrides of planners; intervals and quantiles
+    never have."""
     tree: NodeForecast
     model_version: str
     snapshot: SnapshotRef
@@ -652,6 +656,8 @@ class NodeForecast:
     intervals: list[PredictionInterval]
     """Of the sum of the days; empty unless they are requested."""
     children: list[NodeForecast]
+    quantiles: list[PredictionQuantile] = field(default_factory=list)
+    """Of the sum of the days, ascending; only there if the request names any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -817,6 +823,8 @@ class PeriodForecast:
     """In the order in which the request names them."""
     actual: float | None
     """Units sold; null where a day of it is not known."""
+    quantiles: list[PredictionQuantile] = field(default_factory=list)
+    """Ascending; only there if the request names any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -827,6 +835,14 @@ class PredictionInterval:
     """Nominal coverage, in percent."""
     lower: float
     upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionQuantile:
+    """A number that the sales do not exceed with a probability."""
+
+    probability: float
+    value: float
 
 
 Reason = Literal[

@@ -43,6 +43,7 @@ def forecast(
     date: Day | None = None,
     period: Period | None = None,
     intervals: Sequence[int] | None = None,
+    quantiles: Sequence[float] | None = None,
     adjusted: bool | None = None,
     series: Mapping[str, Value] | None = None,
     **columns: Value,
@@ -55,10 +56,17 @@ def forecast(
             the day before it.
         period: days to add up beside each day, for `Forecast.sums`.
         intervals: nominal coverage in percent, each from 50 to 99; 80 and 95 if left out.
+        quantiles: probabilities from 0.005 to 0.995, such as 0.9; none if left out.
         adjusted: whether predictions have the standing overrides of planners.
     """
-    members = {"date": date, "horizon": horizon, "intervals": intervals, "period": period}
-    members["adjusted"] = adjusted
+    members = {
+        "date": date,
+        "horizon": horizon,
+        "intervals": intervals,
+        "quantiles": quantiles,
+        "period": period,
+        "adjusted": adjusted,
+    }
     answer = yield Request("POST", "/forecast", name_node(node, series, columns) | members)
     return parse(Forecast, answer)
 
@@ -71,6 +79,7 @@ def hierarchy(
     node: str | None = None,
     depth: int | None = None,
     intervals: Sequence[int] = (),
+    quantiles: Sequence[float] = (),
     previous: Literal["period", "year"] | None = None,
     adjusted: bool | None = None,
 ) -> Steps[Hierarchy]:
@@ -83,6 +92,7 @@ def hierarchy(
         node: id of the root; the total if left out.
         depth: levels below the root; all if left out.
         intervals: nominal coverage in percent, each from 50 to 99; none if left out.
+        quantiles: probabilities from 0.005 to 0.995, such as 0.9; none if left out.
         previous: earlier period of the same weekdays to compare with: ``period``, the newest that
             was over by then, also if left out; ``year``, 52 weeks before.
         adjusted: whether predictions have the standing overrides of planners.
@@ -92,6 +102,7 @@ def hierarchy(
         "previous": previous,
         "adjusted": adjusted,
         "intervals": ",".join(map(str, intervals)) or None,
+        "quantiles": ",".join(map(str, quantiles)) or None,
     }
     return parse(Hierarchy, (yield Request("GET", "/hierarchy", members)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -56,16 +56,25 @@ def _converter(kind: Any) -> Converter:
 
 
 def _convert_object(kind: Any, document: Any) -> Any:
-    values = {name: convert(document[member]) for name, member, convert in _members_of(kind)}
+    values = {
+        name: convert(document[member])
+        for name, member, convert, required in _members_of(kind)
+        if required or member in document
+    }
     return kind(**values)
 
 
 @cache
-def _members_of(kind: Any) -> tuple[tuple[str, str, Converter], ...]:
-    """Return the name of each field, its name in JSON, and its converter."""
+def _members_of(kind: Any) -> tuple[tuple[str, str, Converter, bool], ...]:
+    """Return the name of each field, its name in JSON, its converter, and if it must be there."""
     kinds = get_type_hints(kind)
     return tuple(
-        (field.name, field.name.removesuffix("_"), _converter(kinds[field.name]))
+        (
+            field.name,
+            field.name.removesuffix("_"),
+            _converter(kinds[field.name]),
+            field.default_factory is MISSING,
+        )
         for field in fields(kind)
     )
 

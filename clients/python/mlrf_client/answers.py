@@ -44,13 +44,13 @@ class Forecast(ForecastAnswer, Tabular):
 
     @property
     def table(self) -> Table:
-        """A row for each day: node, date, prediction, bounds, actual."""
+        """A row for each day: node, date, prediction, bounds, quantiles, actual."""
         days = {"date": Column(dt.date, [day.date for day in self.forecast])}
         return self._with_numbers(days, self.forecast)
 
     @property
     def sums(self) -> Table:
-        """A row for each period: node, first and last day, their number, prediction, bounds."""
+        """A row for each period: node, first and last day, their number, prediction, …."""
         spans = {
             "first": Column(dt.date, [period.first for period in self.periods]),
             "last": Column(dt.date, [period.last for period in self.periods]),
@@ -66,19 +66,21 @@ class Forecast(ForecastAnswer, Tabular):
                 "node": Column(str, [self.node] * len(rows)),
                 **keys,
                 "prediction": Column(float, [row.prediction for row in rows]),
-                **_bounds_of(rows),
+                **_numbers_of(rows),
                 "actual": Column(float, [row.actual for row in rows]),
             }
         )
 
 
-def _bounds_of(rows: Sequence[DayForecast | PeriodForecast | NodeForecast]) -> dict[str, Column]:
-    """Return the bounds as columns `lower_N` and `upper_N`, in the order of the request."""
+def _numbers_of(rows: Sequence[DayForecast | PeriodForecast | NodeForecast]) -> dict[str, Column]:
+    """Return bounds as columns `lower_N` and `upper_N`, and quantiles as `quantile_P`."""
     columns: dict[str, list[float]] = {}
     for row in rows:
         for interval in row.intervals:
             columns.setdefault(f"lower_{interval.level}", []).append(interval.lower)
             columns.setdefault(f"upper_{interval.level}", []).append(interval.upper)
+        for quantile in row.quantiles:
+            columns.setdefault(f"quantile_{quantile.probability}", []).append(quantile.value)
     return {name: Column(float, values) for name, values in columns.items()}
 
 
@@ -96,7 +98,7 @@ class Hierarchy(HierarchyAnswer, Tabular):
                 "name": Column(str, [node.name for node, _ in nodes]),
                 "level": Column(str, [node.level for node, _ in nodes]),
                 "prediction": Column(float, [node.prediction for node, _ in nodes]),
-                **_bounds_of([node for node, _ in nodes]),
+                **_numbers_of([node for node, _ in nodes]),
                 "previous": Column(float, [node.previous for node, _ in nodes]),
                 "trend": Column(float, [node.trend for node, _ in nodes]),
             }

@@ -13,7 +13,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Forecast a node of any level, day by day, with intervals. */
+        /** Forecast a node of any level, day by day, with intervals and quantiles. */
         post: operations["forecast_node"];
         delete?: never;
         options?: never;
@@ -886,6 +886,8 @@ export interface components {
             intervals: components["schemas"]["PredictionInterval"][];
             /** @description Units sold; null where not known. */
             actual: number | null;
+            /** @description Ascending; only there if the request names any. */
+            quantiles?: components["schemas"]["PredictionQuantile"][];
             /** @description As in `intervals`; so have other levels, as `lower_N` and `upper_N`. */
             lower_80?: number;
             /** @description As in `intervals`; so have other levels, as `lower_N` and `upper_N`. */
@@ -1130,7 +1132,10 @@ export interface components {
              */
             date: string;
             horizon: number;
-            /** @description Whether `prediction` has the standing overrides of planners; the intervals never have. */
+            /**
+             * @description Whether `prediction` has the standing overrides of planners; intervals and quantiles
+             *     never have.
+             */
             adjusted: boolean;
             forecast: components["schemas"]["DayForecast"][];
             period: components["schemas"]["Period"];
@@ -1195,6 +1200,11 @@ export interface components {
              *     ]
              */
             intervals?: number[];
+            /**
+             * @description Probabilities of the requested quantiles, such as 0.9; none if left out.
+             * @default []
+             */
+            quantiles?: number[];
             /**
              * @description Days to add up, beside each day: `week` (from Monday), `month` or the whole `horizon`. The
              *     first and the last may have fewer days than a whole one.
@@ -1302,7 +1312,10 @@ export interface components {
             by: string;
             /** Format: date */
             origin: string;
-            /** @description Whether `prediction` has the standing overrides of planners; the intervals never have. */
+            /**
+             * @description Whether `prediction` has the standing overrides of planners; intervals and quantiles
+             *     never have.
+             */
             adjusted: boolean;
             tree: components["schemas"]["NodeForecast"];
             model_version: string;
@@ -1796,6 +1809,8 @@ export interface components {
             /** @description Of the sum of the days; empty unless they are requested. */
             intervals: components["schemas"]["PredictionInterval"][];
             children: components["schemas"]["NodeForecast"][];
+            /** @description Of the sum of the days, ascending; only there if the request names any. */
+            quantiles?: components["schemas"]["PredictionQuantile"][];
         };
         /**
          * NotChecked
@@ -2100,6 +2115,8 @@ export interface components {
             intervals: components["schemas"]["PredictionInterval"][];
             /** @description Units sold; null where a day of it is not known. */
             actual: number | null;
+            /** @description Ascending; only there if the request names any. */
+            quantiles?: components["schemas"]["PredictionQuantile"][];
             /** @description As in `intervals`; so have other levels, as `lower_N` and `upper_N`. */
             lower_80?: number;
             /** @description As in `intervals`; so have other levels, as `lower_N` and `upper_N`. */
@@ -2120,6 +2137,17 @@ export interface components {
             level: number;
             lower: number;
             upper: number;
+        };
+        /**
+         * PredictionQuantile
+         * @description A number that the sales do not exceed with a probability.
+         *
+         *     It is of the node's own sales: quantiles do not add up. That of 0.5 is the median, and no
+         *     `prediction`.
+         */
+        PredictionQuantile: {
+            probability: number;
+            value: number;
         };
         /**
          * Previous
@@ -2302,7 +2330,10 @@ export interface components {
              */
             date: string;
             horizon: number;
-            /** @description Whether `prediction` has the standing overrides of planners; the intervals never have. */
+            /**
+             * @description Whether `prediction` has the standing overrides of planners; intervals and quantiles
+             *     never have.
+             */
             adjusted: boolean;
             forecast: components["schemas"]["DayForecast"][];
             /**
@@ -2338,6 +2369,8 @@ export interface components {
             snapshot: components["schemas"]["SnapshotRef"];
             /** @description Whether this forecast was computed otherwise than it should. */
             degraded: boolean;
+            /** @description Of the first day, ascending; only there if the request names any. */
+            quantiles?: components["schemas"]["PredictionQuantile"][];
             /** @description As in `intervals`; so have other levels, as `lower_N` and `upper_N`. */
             lower_80?: number;
             /** @description As in `intervals`; so have other levels, as `lower_N` and `upper_N`. */
@@ -2373,6 +2406,11 @@ export interface components {
              *     ]
              */
             intervals?: number[];
+            /**
+             * @description Probabilities of the requested quantiles, such as 0.9; none if left out.
+             * @default []
+             */
+            quantiles?: number[];
             /**
              * @description Whether `prediction` has the standing overrides of planners, beside `statistical`.
              * @default false
@@ -3142,6 +3180,11 @@ export interface operations {
                  *     as `80,95`; none if left out.
                  */
                 intervals?: number[];
+                /**
+                 * @description Probabilities of the requested quantiles of the sum, separated by commas, such as `0.1,0.9`;
+                 *     none if left out.
+                 */
+                quantiles?: number[];
                 /**
                  * @description Earlier period of `previous` and `trend`, of the same weekdays: `period`, the newest that was
                  *     over by then; `year`, 52 weeks before.

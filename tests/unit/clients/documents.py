@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 SNAPSHOT = {"origin": "2024-06-30", "digest": "01af"}
 
 
-def forecast_document(node: str, *, days: int = 2, release: str = "r1") -> dict[str, Any]:
+def forecast_document(
+    node: str, *, days: int = 2, release: str = "r1", quantiles: Sequence[float] = ()
+) -> dict[str, Any]:
     """Return a forecast of the first days of July, with 80 % intervals and their sum."""
     bounds = [{"level": 80, "lower": 1.0, "upper": 3.0}]
-    numbers = {"prediction": 2.0, "lower_80": 1.0, "upper_80": 3.0, "intervals": bounds}
+    numbers: dict[str, Any] = {
+        "prediction": 2.0,
+        "lower_80": 1.0,
+        "upper_80": 3.0,
+        "intervals": bounds,
+    }
+    if quantiles:
+        values = [{"probability": each, "value": 4 * each} for each in quantiles]
+        numbers["quantiles"] = values
     return {
         "node": node,
         "level": "bottom",

@@ -38,6 +38,14 @@ def test_days_of_a_forecast_have_bounds_as_columns() -> None:
     assert frame.schema["actual"] == pl.Float64, "no value at all has a type too"
 
 
+def test_quantiles_of_days_and_of_sums_are_columns() -> None:
+    forecast = parse(Forecast, forecast_document("shop:A1", quantiles=[0.25, 0.5]))
+    for table in (forecast.table, forecast.sums):
+        frame = table.to_polars()
+        assert frame.columns[-4:] == ["upper_80", "quantile_0.25", "quantile_0.5", "actual"]
+        assert frame.row(0)[-3:] == (1.0, 2.0, None)
+
+
 def test_sums_of_a_forecast_have_their_days() -> None:
     frame = parse(Forecast, forecast_document("shop:A1")).sums.to_polars()
     assert frame.row(0)[:5] == ("shop:A1", dt.date(2024, 7, 1), dt.date(2024, 7, 2), 2, 2.0)

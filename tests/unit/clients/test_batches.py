@@ -108,14 +108,14 @@ def test_a_request_is_no_larger_than_the_server_reads() -> None:
 def test_a_row_names_its_node_and_overrides_the_arguments() -> None:
     rows = [
         {"shop": "A1", "item": "tea", "horizon": 3},
-        {"series": {"node": "x"}, "intervals": [90], "date": None},
+        {"series": {"node": "x"}, "intervals": [90], "quantiles": [0.1], "date": None},
         {"node": "total", "period": "week"},
     ]
-    _, (items,) = run(batch(rows, horizon=7, date="2024-07-01", intervals=[80]))
-    common = {"horizon": 7, "date": "2024-07-01", "intervals": [80]}
+    _, (items,) = run(batch(rows, horizon=7, date="2024-07-01", intervals=[80], quantiles=[0.9]))
+    common = {"horizon": 7, "date": "2024-07-01", "intervals": [80], "quantiles": [0.9]}
     assert items == [
         {**common, "series": {"shop": "A1", "item": "tea"}, "horizon": 3},
-        {**common, "series": {"node": "x"}, "intervals": [90]},
+        {**common, "series": {"node": "x"}, "intervals": [90], "quantiles": [0.1]},
         {**common, "node": "total", "period": "week"},
     ]
 
@@ -203,6 +203,16 @@ def test_a_node_that_cannot_be_forecast_has_a_row_with_its_error() -> None:
     assert result.columns[3:5] == ["lower_80", "upper_80"]
 
 
+def test_a_frame_has_a_column_for_each_quantile() -> None:
+    def answer(items: Items) -> Any:
+        return [forecast_document("a", days=1, quantiles=item["quantiles"]) for item in items]
+
+    result, (items,) = run(batch_frame(SHOPS, horizon=1, quantiles=[0.25, 0.5]), answer)
+    assert [item["quantiles"] for item in items] == [[0.25, 0.5]] * 2
+    assert result["quantile_0.25"].to_list() == [1.0, 1.0]
+    assert result["quantile_0.5"].to_list() == [2.0, 2.0]
+
+
 def test_a_frame_without_rows_has_none() -> None:
     result, sent = run(batch_frame(SHOPS.clear(), horizon=2))
     assert (len(result), sent) == (0, [])
@@ -233,6 +243,7 @@ def test_a_frame_of_pandas_is_answered_by_one() -> None:
     [
         pytest.param(pl.DataFrame({"horizon": [1]}), "No column", id="no node"),
         pytest.param(pl.DataFrame({"period": ["week"]}), "period", id="an argument"),
+        pytest.param(pl.DataFrame({"quantiles": [0.1]}), "quantiles", id="quantiles"),
         pytest.param(pl.DataFrame({"shop": [None]}), "Row 0: shop is missing", id="null"),
         pytest.param(pl.DataFrame({"method": ["x"]}), "method is a column", id="of the result"),
     ],

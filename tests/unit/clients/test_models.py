@@ -15,6 +15,7 @@ SCHEMAS: dict[str, Any] = {
             "from": {"type": "string", "format": "date", "description": "First day."},
             "leaf": {"$ref": "#/components/schemas/Leaf"},
             "perhaps": {"type": "string"},
+            "some": {"type": "array", "items": {"type": "number"}},
         },
         "required": ["from", "leaf"],
         "type": "object",
@@ -28,7 +29,7 @@ def test_the_types_are_current() -> None:
     assert TARGET.read_text(encoding="utf-8") == current_source(), "`make docs` writes them anew"
 
 
-def test_a_schema_is_a_dataclass_of_what_every_answer_has() -> None:
+def test_a_schema_is_a_dataclass_of_what_every_answer_has_and_of_lists() -> None:
     source = source_of(SCHEMAS, ("Root",))
     assert source.endswith(
         'Leaf = Literal["a", "b"]\n\n'.replace('"', "'")
@@ -37,7 +38,8 @@ def test_a_schema_is_a_dataclass_of_what_every_answer_has() -> None:
         '    """A root."""\n\n'
         "    from_: dt.date\n"
         '    """First day."""\n'
-        "    leaf: Leaf"
+        "    leaf: Leaf\n"
+        "    some: list[float] = field(default_factory=list)"
     )
     assert "Other" not in source
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pytest
@@ -16,6 +16,7 @@ from mlrf_client.errors import UnexpectedAnswer
 class Leaf:
     day: dt.date
     units: float | None
+    notes: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,12 @@ def test_members_have_the_types_of_the_class() -> None:
     assert tree.bounds == (50, 99)
     assert (tree.value, tree.anything) == ("tea", {"x": [1]})
     assert tree.children == [parse(Tree, DOCUMENT)]
+
+
+def test_a_list_that_an_answer_lacks_is_empty() -> None:
+    leaf = {"day": "2024-07-02", "units": None}
+    assert parse(Leaf, leaf).notes == []
+    assert parse(Leaf, {**leaf, "notes": [1]}).notes == [1.0]
 
 
 def test_members_of_newer_servers_are_ignored() -> None:

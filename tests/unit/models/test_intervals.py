@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from features.data.specification import FAVORITA
 from models.buckets import buckets_of
 from models.engine import ForecastEngine
-from models.intervals import Calibration, Intervals, LevelErrors, _compute_bounds
+from models.intervals import (
+    MAX_NOMINAL,
+    MAX_PROBABILITY,
+    MIN_NOMINAL,
+    MIN_PROBABILITY,
+    Calibration,
+    Intervals,
+    LevelErrors,
+    _compute_bounds,
+)
+from models.uncertainty import Uncertainty
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +130,126 @@ def test_a_period_of_one_day_has_the_bounds_of_the_day(
     for of_sums, of_days in zip(sums, days, strict=True):
         for bound, of_day in zip(of_sums, of_days, strict=True):
             assert bound[:, starts.index(start)].tolist() == of_day[:, start].tolist()
+
+
+@st.composite
+def calls(draw: st.DrawFn, engine: ForecastEngine) -> dict[str, Any]:
+    """Draw nodes of any level with forecasts that have sold or not, and days that are closed."""
+    count = draw(st.integers(1, 6))
+    every = st.integers(0, len(engine.snapshot.hierarchy) - 1)
+    nodes = np.array(draw(st.lists(every, min_size=count, max_size=count)))
+    days = draw(st.integers(1, 9))
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    sold = random.random(count) < 0.7
+    closed = random.random((count, days)) < 0.2
+    mean = random.gamma(1, 10 ** random.uniform(-2, 4), (count, days))
+    return {
+        "nodes": nodes,
+        "mean": np.where(closed | ~sold[:, None], 0, mean),
+        "horizons": draw(st.integers(1, 80)) + np.arange(days),
+        "sold": sold,
+        "closed": closed,
+    }
+
+
+starts_of_days = pytest.mark.parametrize(
+    "starts", [None, [0], [0, 1, 4]], ids=["days", "one sum", "sums with a single day"]
+)
+
+
+def within(starts: list[int], call: dict[str, Any]) -> list[int]:
+    return [start for start in starts if start < len(call["horizons"])]
+
+
+def evaluate(
+    intervals: Intervals, call: dict[str, Any], starts: list[int] | None, wanted: Uncertainty
+) -> NDArray[np.float64]:
+    """Return the numbers of days, or of sums that begin at `starts`."""
+    if starts is None:
+        return intervals.evaluate(**call, wanted=wanted)
+    return intervals.evaluate_sums(**call, starts=within(starts, call), wanted=wanted)
+
+
+@starts_of_days
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_quantiles_at_the_tails_of_an_interval_are_its_bounds(
+    engine: ForecastEngine, intervals: Intervals, starts: list[int] | None, data: st.DataObject
+) -> None:
+    """Unless the interval had to be widened to contain the forecast."""
+    call, nominal = data.draw(calls(engine)), data.draw(st.integers(MIN_NOMINAL, MAX_NOMINAL))
+    tails = ((100 - nominal) / 200, (100 + nominal) / 200)
+    lower, upper = evaluate(intervals, call, starts, Uncertainty((nominal,)))
+    below, above = evaluate(intervals, call, starts, Uncertainty((), tails))
+    mean = call["mean"]
+    if starts is not None:
+        mean = np.add.reduceat(mean, within(starts, call), axis=1)
+    tolerance = {"rtol": 1e-9, "atol": 1e-9}
+    np.testing.assert_allclose(lower, np.minimum(below, mean), **tolerance)
+    np.testing.assert_allclose(upper, np.maximum(above, mean), **tolerance)
+
+
+@starts_of_days
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_quantiles_ascend_and_do_not_depend_on_what_else_is_wanted(
+    engine: ForecastEngine, intervals: Intervals, starts: list[int] | None, data: st.DataObject
+) -> None:
+    call = data.draw(calls(engine))
+    several = st.lists(st.floats(MIN_PROBABILITY, MAX_PROBABILITY), min_size=1, max_size=9)
+    shares = tuple(sorted(data.draw(several)))
+    values = evaluate(intervals, call, starts, Uncertainty((95, 60), shares))
+    quantiles = values[4:]
+    assert (quantiles >= 0).all()
+    assert (np.diff(quantiles, axis=0) >= 0).all()
+    assert np.array_equal(values[:4], evaluate(intervals, call, starts, Uncertainty((95, 60))))
+    for share, of_share in zip(shares, quantiles, strict=True):
+        separate = evaluate(intervals, call, starts, Uncertainty((), (share,)))
+        np.testing.assert_allclose(of_share, separate[0], rtol=1e-12)
+
+
+@starts_of_days
+def test_nothing_is_computed_where_nothing_is_wanted(
+    engine: ForecastEngine, calibration: Calibration, starts: list[int] | None
+) -> None:
+    """For a series that has sold, one that never has, and one that is new."""
+    hierarchy = engine.snapshot.hierarchy
+    nodes = np.arange(len(hierarchy) - 3, len(hierarchy))
+    is_new = np.isin(np.arange(len(hierarchy)), nodes[-1])
+    call = {
+        "nodes": nodes,
+        "mean": np.ones((3, 6)),
+        "horizons": np.arange(1, 7),
+        "sold": np.array([True, False, True]),
+    }
+    values = evaluate(Intervals(calibration, hierarchy, new=is_new), call, starts, Uncertainty())
+    assert values.shape == (0, 3, 6 if starts is None else len(starts))
+
+
+@pytest.mark.parametrize("kind", ["sold", "never sold", "new"])
+def test_days_that_are_closed_add_nothing_to_a_sum(
+    engine: ForecastEngine, calibration: Calibration, kind: str
+) -> None:
+    hierarchy = engine.snapshot.hierarchy
+    node = np.array([hierarchy.index["store:3/family:BOOKS"]])
+    is_new = np.isin(np.arange(len(hierarchy)), node) & (kind == "new")
+    levels = {
+        level: replace(errors, unsold=errors.unsold + 1)
+        for level, errors in calibration.levels.items()
+    }
+    intervals = Intervals(replace(calibration, levels=levels), hierarchy, new=is_new)
+    is_closed = np.array([[False] * 4 + [True] * 4])
+    sums = intervals.evaluate_sums(
+        node,
+        np.where(is_closed, 0.0, 0.0 if kind == "never sold" else 9.0),
+        np.arange(1, 9),
+        [0, 4],
+        Uncertainty((95,), (0.3, 0.9)),
+        sold=np.array([kind != "never sold"]),
+        closed=is_closed,
+    )
+    assert (sums[[1, 3], 0, 0] > 0).all()
+    assert not sums[:, :, 1].any()
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from api.forecasts.hierarchy import way_of
-from api.forecasts.tree import Tree
-from api.schemas.forecasts import NodeForecast
+from api.forecasts.tree import NodeDocument, Tree
 from api.schemas.requests import HierarchyQuery
 from errors import Code, Problem
 from features.data.hierarchy import Hierarchy
@@ -36,19 +35,19 @@ def values(hierarchy: Hierarchy) -> NDArray[np.float64]:
     return hierarchy.aggregate(2.0 ** np.arange(len(BOTTOMS)))
 
 
-def walk(tree: NodeForecast) -> Iterator[NodeForecast]:
+def walk(tree: NodeDocument) -> Iterator[NodeDocument]:
     yield tree
-    for child in tree.children:
+    for child in tree["children"]:
         yield from walk(child)
 
 
-def ids(nodes: list[NodeForecast]) -> list[str]:
-    return [node.id for node in nodes]
+def ids(nodes: list[NodeDocument]) -> list[str]:
+    return [node["id"] for node in nodes]
 
 
 def ask(
     hierarchy: Hierarchy, values: NDArray[np.float64], depth: int | None = None, **query: str
-) -> NodeForecast:
+) -> NodeDocument:
     way, row = way_of(hierarchy, HierarchyQuery.model_validate(query))
     return Tree(hierarchy, values, previous=None, way=way).below(row, depth)
 
@@ -57,10 +56,10 @@ def ask(
 def test_every_node_is_the_sum_of_its_children(
     hierarchy: Hierarchy, values: NDArray[np.float64], way: str
 ) -> None:
-    inner = [node for node in walk(ask(hierarchy, values, by=way)) if node.children]
+    inner = [node for node in walk(ask(hierarchy, values, by=way)) if node["children"]]
     assert len(inner) == 1 + len(range(*hierarchy.slices[way].indices(len(hierarchy))))
     for node in inner:
-        assert node.prediction == sum(child.prediction for child in node.children)
+        assert node["prediction"] == sum(child["prediction"] for child in node["children"])
 
 
 @pytest.mark.parametrize("way", ["store", "family"])
@@ -71,19 +70,27 @@ def test_each_tree_has_its_level_and_every_bottom_once(
     other = {"store": "family", "family": "store"}[way]
     assert sorted(ids(nodes)) == sorted(node.id for node in hierarchy.nodes if node.level != other)
     for node in nodes:
-        assert node.prediction == values[hierarchy.index[node.id]]
+        assert node["prediction"] == values[hierarchy.index[node["id"]]]
 
 
 def test_the_tree_by_store_has_readable_names_in_natural_order(
     hierarchy: Hierarchy, values: NDArray[np.float64]
 ) -> None:
     tree = ask(hierarchy, values)
-    assert (tree.id, tree.name, tree.level, tree.prediction) == ("total", "total", "total", 31.0)
-    assert [(child.id, child.name, child.level) for child in tree.children] == [
+    assert (tree["id"], tree["name"], tree["level"], tree["prediction"]) == (
+        "total",
+        "total",
+        "total",
+        31.0,
+    )
+    assert [(child["id"], child["name"], child["level"]) for child in tree["children"]] == [
         ("store:2", "2", "store"),
         ("store:10", "10", "store"),
     ]
-    assert [(child.id, child.name, child.prediction) for child in tree.children[1].children] == [
+    assert [
+        (child["id"], child["name"], child["prediction"])
+        for child in tree["children"][1]["children"]
+    ] == [
         ("store:10/family:DAIRY", "DAIRY", 2.0),
         ("store:10/family:EGGS", "EGGS", 8.0),
     ]
@@ -93,13 +100,13 @@ def test_the_tree_by_family_names_bottoms_by_their_store(
     hierarchy: Hierarchy, values: NDArray[np.float64]
 ) -> None:
     tree = ask(hierarchy, values, by="family")
-    assert ids(tree.children) == ["family:DAIRY", "family:DELI", "family:EGGS"]
-    dairy, deli, _ = tree.children
-    assert {(child.id, child.name) for child in dairy.children} == {
+    assert ids(tree["children"]) == ["family:DAIRY", "family:DELI", "family:EGGS"]
+    dairy, deli, _ = tree["children"]
+    assert {(child["id"], child["name"]) for child in dairy["children"]} == {
         ("store:10/family:DAIRY", "10"),
         ("store:2/family:DAIRY", "2"),
     }
-    assert ids(deli.children) == ["store:2/family:DELI"]
+    assert ids(deli["children"]) == ["store:2/family:DELI"]
 
 
 @pytest.mark.parametrize(
@@ -116,8 +123,8 @@ def test_depth_cuts_the_tree_but_no_sum(
     hierarchy: Hierarchy, values: NDArray[np.float64], depth: int | None, levels: set[str]
 ) -> None:
     tree = ask(hierarchy, values, depth)
-    assert {node.level for node in walk(tree)} == levels
-    assert tree.prediction == 31.0
+    assert {node["level"] for node in walk(tree)} == levels
+    assert tree["prediction"] == 31.0
 
 
 @pytest.mark.parametrize(
@@ -141,16 +148,16 @@ def test_the_tree_begins_at_the_requested_node(
     children: list[str],
 ) -> None:
     tree = ask(hierarchy, values, node=node, **query)
-    assert tree.id == node
-    assert sorted(ids(tree.children)) == sorted(children)
-    assert tree.prediction == values[hierarchy.index[node]]
+    assert tree["id"] == node
+    assert sorted(ids(tree["children"])) == sorted(children)
+    assert tree["prediction"] == values[hierarchy.index[node]]
 
 
 @pytest.mark.parametrize(("by", "name"), [("store", "EGGS"), ("family", "2")])
 def test_a_bottom_is_named_by_the_attribute_that_its_parent_lacks(
     hierarchy: Hierarchy, values: NDArray[np.float64], by: str, name: str
 ) -> None:
-    assert ask(hierarchy, values, node="store:2/family:EGGS", by=by).name == name
+    assert ask(hierarchy, values, node="store:2/family:EGGS", by=by)["name"] == name
 
 
 @pytest.mark.parametrize(
@@ -193,8 +200,8 @@ def test_an_added_level_has_a_tree_too() -> None:
         FAVORITA.with_levels(levels),
     )
     tree = ask(hierarchy, hierarchy.aggregate(np.array([1.0, 2.0, 4.0])), node="city:Alder")
-    assert tree.prediction == 5.0
-    assert [(child.id, child.prediction) for child in tree.children] == [
+    assert tree["prediction"] == 5.0
+    assert [(child["id"], child["prediction"]) for child in tree["children"]] == [
         ("store:1/family:EGGS", 1.0),
         ("store:3/family:EGGS", 4.0),
     ]
@@ -207,7 +214,7 @@ def test_the_trend_compares_with_past_sales(
     before = hierarchy.aggregate(np.array([0.0, 1.0, 2.0, 8.0, 16.0]))
     tree = Tree(hierarchy, values, previous=before, way=("total", "store", "bottom")).below(0, None)
     for node in walk(tree):
-        sold = before[hierarchy.index[node.id]]
-        assert node.previous == sold
-        assert node.trend == (pytest.approx(node.prediction / sold - 1) if sold else None)
-    assert [node.id for node in walk(tree) if node.trend is None] == ["store:2/family:DELI"]
+        sold = before[hierarchy.index[node["id"]]]
+        assert node["previous"] == sold
+        assert node["trend"] == (pytest.approx(node["prediction"] / sold - 1) if sold else None)
+    assert [node["id"] for node in walk(tree) if node["trend"] is None] == ["store:2/family:DELI"]

@@ -83,6 +83,9 @@ def test_every_wrong_value_is_reported_with_value_and_expectation(
         ({"intervals": [49]}, "/intervals/0: A number of at least 50 is expected, not 49."),
         ({"intervals": 80}, "/intervals: A list is expected, not 80."),
         ({"intervals": [80] * 51}, "/intervals: At most 50 entries are expected, not 51."),
+        ({"quantiles": [0]}, "/quantiles/0: A number of at least 0.005 is expected, not 0."),
+        ({"quantiles": [0.1, "x"]}, "/quantiles/1: A number is expected, not 'x'."),
+        ({"quantiles": [0.5] * 100}, "/quantiles: At most 99 entries are expected, not 100."),
         (
             {"date": "2024-02-30"},
             "/date: A date that exists, written YYYY-MM-DD, is expected, not '2024-02-30'.",
