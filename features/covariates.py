@@ -156,6 +156,7 @@ def measure_past(
 def compare_plans(
     covariate: Covariate,
     planned: Floats,
+    shared: Floats,
     node: Mapping[str, Floats],
     usual: Floats,
     nodes: Rows,
@@ -168,6 +169,7 @@ def compare_plans(
 
     Args:
         planned: the covariate of all nodes on its scale, shape (nodes of the hierarchy, days).
+        shared: what rows of other nodes read of the same, of the same shape.
         node: values of the nodes at the origin, of `measure_past`.
         usual: values on the same weekdays, on the scale; shape (nodes, days).
         nodes: rows of the nodes, shape (n,).
@@ -178,13 +180,11 @@ def compare_plans(
     label = covariate.label
     around = at[:, None] + np.arange(-WEEK_AROUND, WEEK_AROUND + 1)
 
-    def select_planned(rows: Rows) -> Floats:
-        return select_block(planned, rows, at)
+    def compute_change(of_rows: Floats, rows: Rows) -> Floats:
+        return of_rows - node[f"{label}_28"][rows][:, None]
 
-    def compute_change(rows: Rows) -> Floats:
-        return select_planned(rows) - node[f"{label}_28"][rows][:, None]
-
-    own, own_change = select_planned(nodes), compute_change(nodes)
+    own = select_block(planned, nodes, at)
+    own_change = compute_change(own, nodes)
     blocks: Blocks = {
         label: own,
         f"{label}_change": own_change,
@@ -196,6 +196,9 @@ def compare_plans(
         f"{label}_effect": own_change * node[f"{label}_slope"][nodes][:, None],
     }
     for level, rows in ancestors.items():
-        blocks[f"{label}_{level}"] = select_planned(rows)
-        blocks[f"{label}_{level}_change"] = compute_change(rows)
+        of_level = select_block(shared, rows, at)
+        itself = rows == nodes  # nodes of the level, each of which has one plan
+        of_level[itself] = own[itself]
+        blocks[f"{label}_{level}"] = of_level
+        blocks[f"{label}_{level}_change"] = compute_change(of_level, rows)
     return blocks

@@ -7,10 +7,12 @@ origins and serving for one, with the same code and hence the same bits.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.blocks import Blocks, Floats, Rows, select_block
 from features.calendar import describe_days
@@ -37,6 +39,18 @@ _OF_TOTAL = (DATE_EFFECT, EVENT_EFFECT, EVENT_LEVEL)
 _TOTAL = np.zeros(1, dtype=np.intp)
 
 
+class Alteration(NamedTuple):
+    """The cells of a covariate that a scenario alters.
+
+    Attributes:
+        values: of the covariate before, shape (bottoms, horizon), float32.
+        cells: whether the scenario covers a cell, of the same shape; the value in it may be equal.
+    """
+
+    values: Floats
+    cells: NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class Covariates:
     """Covariates known in advance for the days after an origin.
@@ -46,12 +60,47 @@ class Covariates:
         origin: index of the origin.
         values: of each covariate by name, shape (bottoms, horizon), float32; NaN where not known.
         calendar: of the whole date axis.
+        alterations: of a scenario, by name of the covariate; none of what is known.
+        apart: level whose nodes each have a scenario of their own, all of them computed at once;
+            None where there is one.
     """
+
+    # The plan of a level's node, such as the promotions of a whole store, is a feature of every
+    # series below it. If a scenario for one series changed it, all other series of the store would
+    # cross thresholds of the trees, and would move more than the series itself. So a scenario
+    # alters the plan of a node only on days on which it covers all series of the node; else series
+    # read the plan as it was (`shared`). The node's own row always has its own plan (`planned`).
 
     snapshot: Snapshot
     origin: int
     values: Mapping[str, Floats]
     calendar: Calendar
+    alterations: Mapping[str, Alteration] = field(default_factory=dict)
+    apart: str | None = None
+
+    def altered(
+        self, name: str, bottoms: Rows, days: slice, values: NDArray[np.floating]
+    ) -> Covariates:
+        """Return these with other values of a covariate, as a scenario has them.
+
+        Alterations of several nodes count together: those of all series of a store are one of the
+        store.
+
+        Args:
+            bottoms: numbers of the bottom series, shape (n,).
+            days: positions in the days after the origin.
+            values: shape (n, days).
+        """
+        before, cells = self.alterations.get(name) or Alteration(
+            self.values[name], np.zeros(self.values[name].shape, dtype=np.bool_)
+        )
+        after, covered = self.values[name].copy(), cells.copy()
+        after[bottoms, days], covered[bottoms, days] = values, True
+        return replace(
+            self,
+            values={**self.values, name: after},
+            alterations={**self.alterations, name: Alteration(before, covered)},
+        )
 
     @cached_property
     def planned(self) -> Mapping[str, Floats]:
@@ -61,17 +110,61 @@ class Covariates:
         after the origin is column h + 2.
         """
         return {
-            covariate.name: self._plan(covariate)
+            covariate.name: self._plan(covariate, self.values[covariate.name])
             for covariate in self.snapshot.specification.known_ahead
         }
 
-    def _plan(self, covariate: Covariate) -> Floats:
+    @cached_property
+    def shared(self) -> Mapping[str, Floats]:
+        """Covariates of all nodes as the series below them read them, of the form of `planned`.
+
+        Of a node that a scenario covers in part they are those before the scenario.
+        """
+        shared = dict(self.planned)
+        for name, covered in self._covered.items():
+            covariate = self.snapshot.specification.covariate(name)
+            before = self._plan(covariate, self.alterations[name].values)
+            ahead = slice(WEEK_AROUND, -WEEK_AROUND)
+            before[:, ahead] = np.where(covered, shared[name][:, ahead], before[:, ahead])
+            shared[name] = before
+        return shared
+
+    @property
+    def levels_as_planned(self) -> tuple[str, ...]:
+        """Levels whose nodes a scenario covers in part, so that series read them as planned."""
+        hierarchy = self.snapshot.hierarchy
+        return tuple(
+            level
+            for level in self.snapshot.specification.between
+            if any(
+                (
+                    self.alterations[name].cells
+                    & ~covered[hierarchy.ancestor(level)[hierarchy.n_upper :]]
+                ).any()
+                for name, covered in self._covered.items()
+            )
+        )
+
+    @cached_property
+    def _covered(self) -> Mapping[str, NDArray[np.bool_]]:
+        """Days on which a scenario covers all series of a node, by name; (nodes, horizon)."""
+        return {name: self._cover(altered.cells) for name, altered in self.alterations.items()}
+
+    def _cover(self, cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        covered = self.snapshot.average(cells.astype(np.float32)) == 1
+        if self.apart is not None:
+            rows = self.snapshot.hierarchy.slices[self.apart]
+            within = self.snapshot.hierarchy.ancestor(self.apart)
+            covered[(within < rows.start) | (within >= rows.stop)] = False
+        return np.asarray(covered)
+
+    def _plan(self, covariate: Covariate, ahead: Floats) -> Floats:
         snapshot = self.snapshot
         before = snapshot.planned_values(
             covariate, slice(self.origin + 1 - WEEK_AROUND, self.origin + 1)
         )
         unknown = np.full((len(before), WEEK_AROUND), np.nan, dtype=np.float32)
-        days = np.concatenate((before, self.values[covariate.name], unknown), axis=1)
+        days = np.concatenate((before, ahead, unknown), axis=1)
         planned: Floats = SCALES[covariate.kind].of(snapshot.of_nodes(covariate, days))
         return planned.astype(np.float32)
 
@@ -174,6 +267,7 @@ class MatrixBuilder:
             blocks |= compare_plans(
                 covariate,
                 covariates.planned[covariate.name],
+                covariates.shared[covariate.name],
                 state.node,
                 select_block(state.weekday[f"{covariate.label}_weekday_8"], nodes, weekday),
                 nodes,

@@ -2,7 +2,8 @@
 
 An adjustment alters a covariate of the days ahead, for the bottom series below one node. The rows
 are then built again by `MatrixBuilder.matrix`, so that all features derived from the covariate
-follow; no column is patched. Rows that differ from the baseline's are predicted again.
+follow; no column is patched. What other series share with those of the node stays as planned
+(`features.matrix.Covariates`). Rows that differ from the baseline's are predicted again.
 """
 
 from __future__ import annotations
@@ -126,12 +127,14 @@ class ScenarioRows:
         changed: whether the scenario alters a row, shape (nodes, days). A node that has never
             sold is zero by rule, whatever its rows are, and counts as unchanged.
         altered: the scenario's rows where `changed`, node by node; shape (n, features).
+        levels_as_planned: levels whose plans the rows read as they are without the scenario.
     """
 
     state: PastState
     baseline: Floats
     changed: NDArray[np.bool_]
     altered: Floats
+    levels_as_planned: tuple[str, ...]
 
     @property
     def days(self) -> NDArray[np.bool_]:
@@ -205,8 +208,8 @@ def scenario_rows(
     # state is computed again on a snapshot with other holidays. Its rows are used only for nodes
     # that lie wholly below the adjusted node: the calendar is national, and a node with series
     # elsewhere must not get the holiday. Comparing complete rows, instead of deriving which cells
-    # an adjustment reaches, also finds indirect effects: lead and lag of promotions, sums of the
-    # levels above, distances to a day off.
+    # an adjustment reaches, also finds indirect effects: lead and lag of promotions, sums of whole
+    # levels, distances to a day off.
     snapshot = engine.snapshot
     bottoms = bottoms_below(snapshot.hierarchy, node)
     state = engine.state(origin)
@@ -237,7 +240,7 @@ def scenario_rows(
         _mark_differing_rows(baseline, altered)
         & state.sold[engine.reconciliation.modelled_nodes, None]
     )
-    return ScenarioRows(state, baseline, changed, altered[changed])
+    return ScenarioRows(state, baseline, changed, altered[changed], adjusted.levels_as_planned)
 
 
 def bottoms_below(hierarchy: Hierarchy, node: int) -> NDArray[np.intp]:
@@ -279,9 +282,7 @@ def with_values(
             f"On {covariates.snapshot.date_at(adjustment.first + int(day))} the {name} of a series "
             f"is {known[series, day]:g}, and would be {result[series, day]:g}.",
         )
-    altered = covariates.values[name].copy()
-    altered[bottoms, days] = result
-    return replace(covariates, values={**covariates.values, name: altered})
+    return covariates.altered(name, bottoms, days, result)
 
 
 def with_holiday(snapshot: Snapshot, adjustment: Adjustment) -> Snapshot:

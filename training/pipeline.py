@@ -52,6 +52,7 @@ from training.evaluation.quality import (
     weighted_errors,
     with_fallbacks,
 )
+from training.evaluation.response import measure_response
 from training.evaluation.scores import calibration_scores
 from training.export import round_thresholds, to_onnx
 from training.history import check_history, check_ordinary_days, plan_calibration
@@ -153,13 +154,18 @@ def train_on(
     fitted = fit_model(
         snapshot, judged.recipe, last_target=snapshot.newest_origin, engine=engine, clock=clock
     )
+    with clock.step("measure response"):
+        served = make_engine(
+            fitted, snapshot, judged.recipe, threads=threads, fallbacks=judged.fallbacks
+        )
+        response = measure_response(served, snapshot.newest_origin, progress=clock.reporter.advance)
     bundle = bundle_model(
         fitted,
         snapshot,
         judged.recipe,
         store.bundles,
         calibration=judged.calibration,
-        metrics=judged.metrics,
+        metrics=judged.metrics if response is None else {**judged.metrics, "response": response},
         fallbacks=judged.fallbacks,
     )
     release = Release(bundle=bundle.name, snapshot=snapshot.name)
@@ -196,6 +202,7 @@ def _plan_steps(snapshot: Snapshot, candidates: Sequence[Recipe]) -> list[Planne
         *frozen * len(_list_frozen_origins(snapshot)) * len(candidates),
         *_plan_fit_steps(snapshot, recipe),
         PlannedStep("export", 1),
+        PlannedStep("measure response"),
         PlannedStep("forecast all nodes"),
     ]
 
@@ -282,11 +289,16 @@ def bundle_model(
 
 
 def make_engine(
-    fitted: Fitted, snapshot: Snapshot, recipe: Recipe, *, threads: int
+    fitted: Fitted,
+    snapshot: Snapshot,
+    recipe: Recipe,
+    *,
+    threads: int,
+    fallbacks: Mapping[str, Baseline] | None = None,
 ) -> ForecastEngine:
     """Return a fitted model as serving would run it, from a temporary bundle."""
     with tempfile.TemporaryDirectory(prefix="mlrf-") as scratch:
-        bundle = bundle_model(fitted, snapshot, recipe, Path(scratch))
+        bundle = bundle_model(fitted, snapshot, recipe, Path(scratch), fallbacks=fallbacks)
         return ForecastEngine(load_bundle(bundle.path, threads=threads), snapshot)
 
 

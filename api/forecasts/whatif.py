@@ -54,7 +54,15 @@ async def whatif(forecaster: Forecaster, payload: WhatifRequest) -> Computation[
             find_unseen_values, snapshot, window.origin, row, adjustments
         )
         return _whatif_answer(
-            forecaster, window, row, changes, adjustments, warnings, way, payload.depth
+            forecaster,
+            window,
+            row,
+            changes,
+            adjustments,
+            compared.levels_as_planned,
+            warnings,
+            way,
+            payload.depth,
         )
 
     cost = series // SERIES_OF_A_UNIT + cost_of_origin(snapshot, window)
@@ -67,6 +75,7 @@ def _whatif_answer(
     row: int,
     changes: Changes,
     adjustments: Sequence[Adjustment],
+    levels_as_planned: Sequence[str],
     warnings: Sequence[ScenarioWarning],
     way: Way,
     depth: int,
@@ -88,6 +97,7 @@ def _whatif_answer(
         ancestors=[changes.node(above) for above in ancestors_of(snapshot.hierarchy, row)],
         children=changes.children(row, way, depth),
         applied=[_describe_applied(snapshot, row, adjustment) for adjustment in adjustments],
+        levels_as_planned=list(levels_as_planned),
         warnings=[WhatifWarning(**asdict(each)) for each in warnings],
         moved_by_reconciliation=changes.moved_by_reconciliation(),
         moved_by_shared_features=changes.moved_by_shared_features(row),

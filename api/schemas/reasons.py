@@ -248,14 +248,18 @@ class WhatifAnswer(Answer):
     """Nodes that the node is a part of, the nearest first."""
     children: list[ChildChange]
     applied: list[Applied]
+    levels_as_planned: list[str]
+    """Levels of which the plan of a whole node, such as the promotions of a whole store, stays as
+    planned in all forecasts, because the adjustments are not for all of its series. Empty where
+    there is none, and where no covariate with a plan is adjusted."""
     warnings: list[WhatifWarning]
     """Empty where the data have values such as those of the scenario."""
     moved_by_reconciliation: list[str]
     """Bottom series whose own rows are unaltered, and that moved because the hierarchy must add
     up."""
     moved_by_shared_features: int
-    """Number of bottom series outside the node that were predicted again, because their store's
-    or family's promotions are their features too."""
+    """Always 0: number of bottom series outside the node whose inputs the adjustments changed.
+    What they share with those of the node stays as planned (`levels_as_planned`)."""
     model_version: str
     model_trained_through: dt.date
     in_sample: bool

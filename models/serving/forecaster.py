@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from features.matrix import known_covariates
 from features.state import PastState
-from models.scenario import Adjustment, ScenarioRows, scenario_rows
+from models.scenario import Adjustment, ScenarioRows, bottoms_below, scenario_rows
 from models.serving.release import LoadedRelease
 
 MAX_CONCURRENT = 2
@@ -49,11 +49,13 @@ class Comparison:
     Attributes:
         baseline, scenario: units, shape (nodes, days).
         predicted: whether the scenario alters a row of the node itself, shape (nodes,).
+        levels_as_planned: levels whose plans are read as they are without the adjustments.
     """
 
     baseline: NDArray[np.float64]
     scenario: NDArray[np.float64]
     predicted: NDArray[np.bool_]
+    levels_as_planned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,10 +154,21 @@ class Forecaster:
         scenario, days = baseline.copy(), rows.days
         if days.any():
             base = engine.base(rows.state, horizons[days], after[:, days])
+            announced = self._announced_elsewhere(node)
+            if len(announced):  # their analogues may be below the node, but they are not
+                planned = engine.base(rows.state, horizons[days], before[:, days])
+                base[announced] = planned[announced]
             scenario[:, days] = await self._reconcile(origin, base)
         predicted = np.zeros(len(engine.snapshot.hierarchy), dtype=np.bool_)
         predicted[modelled_nodes] = rows.changed.any(axis=1)
-        return Comparison(baseline, scenario, predicted)
+        return Comparison(baseline, scenario, predicted, rows.levels_as_planned)
+
+    def _announced_elsewhere(self, node: int) -> NDArray[np.intp]:
+        """Return the rows of the announced series that are not below a node."""
+        engine = self.release.engine
+        hierarchy = engine.snapshot.hierarchy
+        elsewhere = np.setdiff1d(engine.analogues.new, bottoms_below(hierarchy, node))
+        return hierarchy.n_upper + elsewhere
 
     def _select_stored(self, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return a copy of the newest origin's coherent forecasts, shape (nodes, days)."""

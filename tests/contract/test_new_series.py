@@ -203,6 +203,16 @@ def test_a_whatif_moves_it_through_its_analogues_alone(client: Client) -> None:
     assert sum(children.values()) == pytest.approx(whole["delta"], rel=EXACT)
 
 
+def test_a_whatif_of_an_analogue_moves_no_new_series_elsewhere(client: Client) -> None:
+    """Shop A1 is an analogue of the new shop."""
+    analogue = {"shop": "A1", "department": "food"}
+    answer = client.post("/whatif", series=analogue, horizon=DAYS, adjustments={"promo": 1}).json()
+    assert answer["delta"] != 0
+    for ancestor in answer["ancestors"]:
+        assert ancestor["delta"] == pytest.approx(answer["delta"], rel=EXACT)
+    assert answer["moved_by_reconciliation"] == []
+
+
 def test_a_relative_whatif_of_all_series_needs_no_value_of_the_new_ones(client: Client) -> None:
     """The department has no price, and the shop none before it opens."""
     adjustments = {"price": {"op": "multiply", "value": 0.9}}

@@ -108,6 +108,7 @@ def test_without_adjustments_the_scenario_equals_the_forecast(
     assert all(part["scenario"] == part["baseline"] for part in nodes)
     assert answer["delta_pct"] == 0
     assert (answer["moved_by_shared_features"], answer["moved_by_reconciliation"]) == (0, [])
+    assert answer["levels_as_planned"] == []
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,6 @@ def test_the_answer_states_its_model_its_data_and_what_was_applied(
     for name in ("baseline", "scenario", "delta", "delta_pct", "days", "ancestors", "children"):
         del answer[name]
     del answer["warnings"]
-    assert answer.pop("moved_by_shared_features") > 0
     assert answer == {
         "node": "store:1",
         "level": "store",
@@ -168,7 +168,9 @@ def test_the_answer_states_its_model_its_data_and_what_was_applied(
                 "days": 6,
             }
         ],
+        "levels_as_planned": ["family"],
         "moved_by_reconciliation": [],
+        "moved_by_shared_features": 0,
         "model_version": release.bundle,
         "model_trained_through": newest.isoformat(),
         "in_sample": False,
@@ -225,29 +227,32 @@ def test_every_scenario_adds_up_and_takes_one_run_of_the_model(
     assert len(answer["days"]) == case["horizon"]
 
 
-def test_a_promotion_in_one_store_moves_the_store_and_its_ancestors(
-    ask: Callable, newest: date
+@every_node
+def test_promotions_of_a_node_move_it_and_its_ancestors_by_as_much(
+    ask: Callable, newest: date, node: str
 ) -> None:
-    adjustments = {"onpromotion": {"value": 60, "to": iso(newest, 10)}}
-    answer = parse_success(ask(store_nbr=1, adjustments=adjustments))
-    (total,) = answer["ancestors"]
-    assert (total["id"], total["level"]) == ("total", "total")
+    """No series of another store or family moves."""
+    adjustments = {"onpromotion": {"op": "multiply", "value": 2, "to": iso(newest, 10)}}
+    answer = parse_success(ask(**NODES[node], adjustments=adjustments))
     assert answer["delta"] != 0
-    assert total["delta"] != 0
-    assert_coherent(answer)
-    assert answer["moved_by_shared_features"] > 0, "families are promoted more, in all stores"
-
-
-def test_other_stores_do_not_move_beyond_the_known_plan(
-    ask: Callable, snapshot: Snapshot, newest: date
-) -> None:
-    """Beyond the known plan the family's sum stays unknown: no other store moves at all."""
-    adjustments = {"onpromotion": {"value": 60, "from": iso(newest, 40)}}
-    answer = parse_success(ask(store_nbr=1, horizon=90, adjustments=adjustments))
-    (total,) = answer["ancestors"]
+    for ancestor in answer["ancestors"]:
+        assert ancestor["delta"] == pytest.approx(answer["delta"], rel=TOLERANCE)
     assert answer["moved_by_shared_features"] == 0
-    assert total["delta"] == pytest.approx(answer["delta"], rel=TOLERANCE)
-    assert answer["delta"] != 0
+    assert_coherent(answer)
+
+
+@pytest.mark.parametrize(
+    ("node", "levels"),
+    list(zip(NODES, [[], ["family"], ["store"], ["store", "family"]], strict=True)),
+    ids=list(NODES),
+)
+def test_levels_of_which_an_adjustment_is_for_a_part_are_read_as_planned(
+    ask: Callable, node: str, levels: list[str]
+) -> None:
+    fields = NODES[node]
+    assert parse_success(ask(**fields, adjustments=NEAR))["levels_as_planned"] == levels
+    holiday = {"holiday": "Lantern Day"}
+    assert parse_success(ask(**fields, adjustments=holiday))["levels_as_planned"] == []
 
 
 def test_ancestors_of_a_series_are_its_store_its_family_and_the_total(

@@ -47,6 +47,7 @@ from training.evaluation.calibration import (
 )
 from training.evaluation.coverage import interval_scores
 from training.evaluation.reports.report import REPORT_FILE, write_report
+from training.evaluation.response import measure_response
 from training.evaluation.scores import incoherence, point_scores
 from training.evaluation.windows import TUNING, BacktestWindow, windows_of
 from training.history import CALIBRATION_ORIGINS, TooLittleHistoryError, first_day
@@ -132,6 +133,7 @@ class Backtest:
         snapshot = self.snapshot
         self._check_history(selected)
         windows = [self._score_window(window) for window in selected]
+        response = self._load_or_compute("response", partial(self._measure_response, selected[0]))
         result = {
             "snapshot": snapshot.name,
             "facts": snapshot.facts.model_dump(mode="json"),
@@ -142,6 +144,7 @@ class Backtest:
             "windows": windows,
             "means": means(windows),
             "intervals": self._load_or_compute("intervals", self._score_intervals),
+            **response,
         }
         document = write_document(self.folder / RESULT_FILE, result)
         with self._clock.step("report"):
@@ -228,6 +231,18 @@ class Backtest:
                 for name, forecast in forecasts.items()
             },
         }
+
+    def _measure_response(self, window: BacktestWindow) -> Document:
+        """Measure the response of the model of a window, of which all days count as planned."""
+        engine = self._fit_engine(window.origin)
+        with self._clock.step("measure response"):
+            response = measure_response(
+                engine,
+                window.origin,
+                lead=window.lead,
+                progress=self._clock.reporter.advance,
+            )
+        return {} if response is None else {"response": response}
 
     def _has_not_seen(self, window: BacktestWindow) -> bool:
         if self._previous is None:

@@ -2554,6 +2554,12 @@ export interface components {
             ancestors: components["schemas"]["NodeChange"][];
             children: components["schemas"]["ChildChange"][];
             applied: components["schemas"]["Applied"][];
+            /**
+             * @description Levels of which the plan of a whole node, such as the promotions of a whole store, stays as
+             *     planned in all forecasts, because the adjustments are not for all of its series. Empty where
+             *     there is none, and where no covariate with a plan is adjusted.
+             */
+            levels_as_planned: string[];
             /** @description Empty where the data have values such as those of the scenario. */
             warnings: components["schemas"]["WhatifWarning"][];
             /**
@@ -2562,8 +2568,8 @@ export interface components {
              */
             moved_by_reconciliation: string[];
             /**
-             * @description Number of bottom series outside the node that were predicted again, because their store's
-             *     or family's promotions are their features too.
+             * @description Always 0: number of bottom series outside the node whose inputs the adjustments changed.
+             *     What they share with those of the node stays as planned (`levels_as_planned`).
              */
             moved_by_shared_features: number;
             model_version: string;

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from features.contract import UNKNOWN_CODE, Contract, feature_set
+from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
 from features.data.specification import FAVORITA
-from features.matrix import MatrixBuilder, known_covariates
+from features.matrix import Covariates, MatrixBuilder, known_covariates
 from features.state import state_at
 
 FEATURES, NAMES = feature_set(FAVORITA).features, feature_set(FAVORITA).names
@@ -181,3 +182,135 @@ def test_undelivered_days_leave_no_gap_in_the_features_of_the_past(
     around = [NAMES.index(name) for name in ("promo_before", "promo_week")]
     rest = np.setdiff1d(np.arange(len(NAMES)), around)
     np.testing.assert_array_equal(np.isnan(rows[:, :, rest]), np.isnan(whole[:, :, rest]))
+
+
+# --- scenarios --------------------------------------------------------------------------------
+
+SHARED = {
+    "store": ("promo_store", "promo_store_change"),
+    "family": ("promo_family", "promo_family_change"),
+}
+"""Features of the plan of a whole node, by its level."""
+SERIES = "store:1/family:DAIRY"
+DAYS = slice(2, 6)
+
+
+def below(snapshot: Snapshot, node: str) -> np.ndarray:
+    """Return the numbers of the series below a node."""
+    summing = snapshot.hierarchy.summing
+    row = snapshot.hierarchy.index[node]
+    return np.sort(summing.indices[summing.indptr[row] : summing.indptr[row + 1]])
+
+
+def promoted(covariates: Covariates, node: str, days: slice = DAYS) -> Covariates:
+    """Return the covariates with ten items more for every series below a node."""
+    series = below(covariates.snapshot, node)
+    values = covariates.values["onpromotion"][series, days] + 10
+    return covariates.altered("onpromotion", series, days, values)
+
+
+def rows_of(builder: MatrixBuilder, covariates: Covariates) -> np.ndarray:
+    """Return the rows of all nodes on the first ten days."""
+    nodes, days = np.arange(len(covariates.snapshot.hierarchy)), ALL[:10]
+    state = state_at(covariates.snapshot, covariates.origin)
+    return builder.matrix(state, covariates, nodes, days).reshape(len(nodes), len(days), -1)
+
+
+def columns_that_differ(before: np.ndarray, after: np.ndarray) -> set[str]:
+    differ = (before != after) & ~(np.isnan(before) & np.isnan(after))
+    return {NAMES[column] for column in np.flatnonzero(differ.any(axis=(0, 1)))}
+
+
+@pytest.mark.parametrize(
+    ("node", "altered"),
+    [
+        pytest.param(SERIES, set(), id="series"),
+        pytest.param("store:1", {"store"}, id="store"),
+        pytest.param("family:DAIRY", {"family"}, id="family"),
+        pytest.param("total", {"store", "family"}, id="all"),
+    ],
+)
+def test_a_scenario_alters_the_plans_of_whole_nodes_that_it_covers_and_no_others(
+    snapshot: Snapshot, builder: MatrixBuilder, node: str, altered: set[str]
+) -> None:
+    known = known_covariates(snapshot, ORIGIN)
+    scenario = promoted(known, node)
+    before, after = rows_of(builder, known), rows_of(builder, scenario)
+    series = snapshot.hierarchy.n_upper + below(snapshot, node)
+    differing = columns_that_differ(before[series], after[series])
+    assert {"promo", "promo_change"} <= differing
+    for level, names in SHARED.items():
+        assert differing.issuperset(names) == (level in altered), level
+        assert differing.isdisjoint(names) == (level not in altered), level
+    others = np.setdiff1d(np.arange(snapshot.hierarchy.n_upper, len(before)), series)
+    np.testing.assert_array_equal(before[others], after[others])
+    assert set(scenario.levels_as_planned) == SHARED.keys() - altered
+
+
+def test_a_node_reads_its_own_plan_and_that_of_wider_nodes_as_it_was(
+    snapshot: Snapshot, builder: MatrixBuilder
+) -> None:
+    """The row of a store has one plan of the store; that of all stores is not the store's."""
+    known = known_covariates(snapshot, ORIGIN)
+    before, after = rows_of(builder, known), rows_of(builder, promoted(known, SERIES))
+    store = snapshot.hierarchy.index["store:1"]
+    own, shared = (NAMES.index(name) for name in ("promo", "promo_store"))
+    assert (after[store, DAYS, own] > before[store, DAYS, own]).all()
+    np.testing.assert_array_equal(after[store, :, shared], after[store, :, own])
+    assert columns_that_differ(before[[store]], after[[store]]).isdisjoint(SHARED["family"])
+
+
+def test_a_scenario_of_all_series_of_a_store_one_by_one_is_one_of_the_store(
+    snapshot: Snapshot, builder: MatrixBuilder
+) -> None:
+    one_by_one = known = known_covariates(snapshot, ORIGIN)
+    for series in below(snapshot, "store:1"):
+        node = snapshot.hierarchy.nodes[snapshot.hierarchy.n_upper + series].id
+        one_by_one = promoted(one_by_one, node)
+    at_once = promoted(known, "store:1")
+    np.testing.assert_array_equal(rows_of(builder, one_by_one), rows_of(builder, at_once))
+    assert one_by_one.levels_as_planned == at_once.levels_as_planned == ("family",)
+
+
+def test_a_store_is_covered_on_days_on_which_all_of_its_series_are(
+    snapshot: Snapshot, builder: MatrixBuilder
+) -> None:
+    known = known_covariates(snapshot, ORIGIN)
+    longer = promoted(promoted(known, "store:1", slice(2, 4)), SERIES, slice(4, 6))
+    before, after = (
+        rows_of(builder, each)[snapshot.hierarchy.index[SERIES], :, NAMES.index("promo_store")]
+        for each in (known, longer)
+    )
+    assert np.flatnonzero(before != after).tolist() == [2, 3]
+    assert longer.levels_as_planned == ("store", "family")
+
+
+def test_a_node_of_one_series_is_covered_with_it(snapshot: Snapshot) -> None:
+    hierarchy = snapshot.hierarchy
+    store = [number for number, each in enumerate(hierarchy.bottoms["store_nbr"]) if each == "1"]
+    of_one = Hierarchy(
+        {column: [values[store[0]]] for column, values in hierarchy.bottoms.items()},
+        snapshot.specification,
+    )
+    items = snapshot.covariates["onpromotion"][[store[0]]]
+    only = replace(
+        snapshot,
+        hierarchy=of_one,
+        sales=of_one.aggregate(snapshot.sales[[hierarchy.n_upper + store[0]]]),
+        covariates={"onpromotion": items},
+    )
+    known = known_covariates(only, ORIGIN)
+    assert promoted(known, of_one.nodes[-1].id).levels_as_planned == ()
+
+
+@pytest.mark.parametrize("level", list(SHARED))
+def test_scenarios_apart_are_those_of_each_node_alone(
+    snapshot: Snapshot, builder: MatrixBuilder, level: str
+) -> None:
+    known = known_covariates(snapshot, ORIGIN)
+    together = rows_of(builder, promoted(replace(known, apart=level), "total"))
+    for node in range(*snapshot.hierarchy.slices[level].indices(len(snapshot.hierarchy))):
+        name = snapshot.hierarchy.nodes[node].id
+        series = snapshot.hierarchy.n_upper + below(snapshot, name)
+        of_node = rows_of(builder, promoted(known, name))
+        np.testing.assert_array_equal(together[series], of_node[series])

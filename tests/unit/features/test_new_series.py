@@ -55,3 +55,20 @@ def test_the_model_does_not_learn_their_names(without: Snapshot, announced: Snap
     assert of_both[0].categories == of_both[1].categories
     assert NEW_SHOP in announced.hierarchy.bottoms["shop"]
     assert NEW_DEPARTMENT in announced.hierarchy.bottoms["department"]
+
+
+def test_a_scenario_of_a_department_covers_it_although_a_series_is_announced(
+    announced: Snapshot,
+) -> None:
+    """Announced series do not count in a department that sells, so nothing of it is left out."""
+    hierarchy, known = announced.hierarchy, known_covariates(announced, announced.newest_origin)
+    (name,) = (column.name for column in announced.specification.known_ahead[:1])
+    department = hierarchy.bottoms["department"][0]
+    of_it = np.array(hierarchy.bottoms["department"]) == department
+    new = announced.announced[hierarchy.n_upper :]
+    assert (of_it & new).any()
+    sold = np.flatnonzero(of_it & ~new)
+    scenario = known.altered(name, sold, slice(0, 5), np.ones((len(sold), 5), dtype=np.float32))
+    assert "department" not in scenario.levels_as_planned
+    one = known.altered(name, sold[:1], slice(0, 5), np.ones((1, 5), dtype=np.float32))
+    assert "department" in one.levels_as_planned

@@ -252,46 +252,89 @@ def test_no_promotion_becomes_negative(snapshot: Snapshot, origin: int, promote:
     assert str(snapshot.date_at(origin + 1 + int(items.argmin()))) in str(refusal.value)
 
 
-@pytest.mark.parametrize("node", [SERIES, "store:2", "family:DAIRY"])
-def test_altered_rows_equal_those_of_the_feature_matrix(
+def scenario_by_hand(
+    engine: ForecastEngine,
+    origin: int,
+    horizons: NDArray[np.intp],
+    node: str,
+    plan: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Return the rows of all modelled nodes under another plan, shape (nodes, days, features).
+
+    What series read of a whole store or family is copied from the rows of the plan as it is known,
+    where the node does not hold all of the store or family; so are the rows of other series.
+    """
+    snapshot = engine.snapshot
+    state = state_at(snapshot, origin)
+    other = Covariates(snapshot, origin, {"onpromotion": plan}, snapshot.calendar)
+    rows, planned = (
+        engine.rows(state, covariates, horizons).reshape(-1, len(horizons), len(NAMES))
+        for covariates in (other, known_covariates(snapshot, origin))
+    )
+    bottoms = slice(len(rows) - snapshot.hierarchy.n_bottom, None)
+    for level in ("store", "family"):
+        if not node.startswith(("total", f"{level}:")) or "/" in node:
+            shared = [NAMES.index(name) for name in (f"promo_{level}", f"promo_{level}_change")]
+            rows[bottoms, :, shared] = planned[bottoms, :, shared]
+    outside = np.ones(snapshot.hierarchy.n_bottom, dtype=bool)
+    outside[bottoms_below(snapshot.hierarchy, row_of(snapshot, node))] = False
+    np.testing.assert_array_equal(rows[bottoms][outside], planned[bottoms][outside])
+    return rows
+
+
+@every_node
+def test_altered_rows_are_those_of_the_altered_plan(
     engine: ForecastEngine, origin: int, promote: Callable, node: str
 ) -> None:
-    """Every row of the scenario is what the matrix gives for the altered plan, bit for bit."""
+    """Bit for bit; only the plans of whole stores and families may stay as planned."""
     snapshot = engine.snapshot
     row = row_of(snapshot, node)
-    made = scenario_rows(engine, origin, engine.all_horizons, row, [promote("set", 40, 20, 25)])
+    made = scenario_rows(engine, origin, engine.all_horizons, row, [promote("set", 40, 10, 25)])
     plan = known_covariates(snapshot, origin).values["onpromotion"].copy()
-    plan[bottoms_below(snapshot.hierarchy, row), 19:25] = 40
-    covariates = Covariates(snapshot, origin, {"onpromotion": plan}, snapshot.calendar)
-    expected = engine.rows(state_at(snapshot, origin), covariates, engine.all_horizons)
+    plan[bottoms_below(snapshot.hierarchy, row), 9:25] = 40
+    expected = scenario_by_hand(engine, origin, engine.all_horizons, node, plan)
     scenario = made.baseline.copy()
     scenario[made.changed] = made.altered
     sold = made.state.sold[engine.reconciliation.modelled_nodes]
-    expected = expected.reshape(scenario.shape)
     np.testing.assert_array_equal(scenario[sold], expected[sold])
 
 
-def test_a_promotion_moves_the_rows_of_its_store_and_family_and_no_others(
-    engine: ForecastEngine, origin: int, promote: Callable
+@every_node
+def test_promotions_move_the_rows_below_their_node_and_no_others(
+    engine: ForecastEngine, origin: int, promote: Callable, node: str
 ) -> None:
-    """The series' own rows change on the days around too; the others only on the day."""
+    """On the days around too, which know the promotions of three days before and after."""
     hierarchy = engine.snapshot.hierarchy
-    row = row_of(engine.snapshot, SERIES)
+    row = row_of(engine.snapshot, node)
     made = scenario_rows(engine, origin, engine.all_horizons, row, [promote("set", 40, 6, 8)])
-    store, family = (np.array(hierarchy.bottoms[name]) for name in ("store_nbr", "family"))
-    related = (store == "1") | (family == "LIQUOR,WINE,BEER")
-    sold = made.state.sold[hierarchy.n_upper :]
-    np.testing.assert_array_equal(made.changed.any(axis=1), related & sold)
-    own = row - hierarchy.n_upper
-    assert (np.flatnonzero(made.changed[own]) + 1).tolist() == list(range(3, 12))
-    others = np.delete(made.changed, own, axis=0).any(axis=0)
-    assert (np.flatnonzero(others) + 1).tolist() == [6, 7, 8]
+    below = bottoms_below(hierarchy, row)
+    moved = np.flatnonzero(made.changed.any(axis=1))
+    assert moved.tolist() == below[made.state.sold[hierarchy.n_upper + below]].tolist()
+    assert (np.flatnonzero(made.days) + 1).tolist() == list(range(3, 12))
 
 
-def test_the_sum_of_a_store_stays_unknown_if_one_series_is_set(
+@pytest.mark.parametrize(
+    ("node", "levels"),
+    list(zip(NODES, [(), ("family",), ("store",), ("store", "family")], strict=True)),
+    ids=NODES,
+)
+def test_levels_whose_plans_stay_as_planned_are_stated(
+    engine: ForecastEngine,
+    origin: int,
+    promote: Callable,
+    hold: Callable,
+    node: str,
+    levels: tuple[str, ...],
+) -> None:
+    row, horizons = row_of(engine.snapshot, node), engine.all_horizons
+    both = [promote("set", 40, 6, 8), hold(LANTERN_DAY, 20)]
+    assert scenario_rows(engine, origin, horizons, row, both).levels_as_planned == levels
+    assert scenario_rows(engine, origin, horizons, row, both[1:]).levels_as_planned == ()
+
+
+def test_a_series_that_is_set_beyond_the_known_plan_moves_alone(
     engine: ForecastEngine, origin: int, promote: Callable
 ) -> None:
-    """Beyond the known promotions the sum of a store stays unknown; no other series changes."""
     row = row_of(engine.snapshot, SERIES)
     made = scenario_rows(engine, origin, engine.all_horizons, row, [promote("set", 40, 30, 32)])
     moved = np.flatnonzero(made.changed.any(axis=1)) + engine.snapshot.hierarchy.n_upper
@@ -313,8 +356,7 @@ def test_a_series_that_never_sold_is_not_predicted(
 ) -> None:
     row = row_of(engine.snapshot, "store:3/family:BOOKS")
     made = scenario_rows(engine, origin, engine.all_horizons, row, [promote("set", 9)])
-    assert not made.changed[row - engine.snapshot.hierarchy.n_upper].any()
-    assert made.changed.any()
+    assert not made.changed.any()
 
 
 # --- holidays ---------------------------------------------------------------------------------
@@ -417,7 +459,7 @@ def test_a_holiday_alters_only_the_rows_below_its_node(
 def test_holiday_and_promotion_together_are_both_in_the_rows(
     engine: ForecastEngine, origin: int, hold: Callable, promote: Callable
 ) -> None:
-    """Series outside the node take the promotion's effect and not the holiday's."""
+    """And in no row of a series outside the node."""
     row = row_of(engine.snapshot, "store:2")
     both = [hold(LANTERN_DAY, 8), promote("set", 30, 8, 8)]
     made = scenario_rows(engine, origin, engine.all_horizons, row, both)
@@ -430,7 +472,7 @@ def test_holiday_and_promotion_together_are_both_in_the_rows(
     inside = np.isin(np.arange(len(day_off)), below) & sold
     np.testing.assert_array_equal(day_off == 1, inside)
     np.testing.assert_array_equal(planned == np.log1p(np.float32(30)), inside)
-    assert made.changed[~inside].any(), "their families' promotions are their features too"
+    assert not made.changed[~inside].any()
 
 
 # --- baseline and scenario --------------------------------------------------------------------
@@ -545,14 +587,29 @@ def test_baseline_and_scenario_equal_full_forecasts(
     known = known_covariates(snapshot, origin)
     plan = known.values["onpromotion"].copy()
     plan[bottoms_below(snapshot.hierarchy, row_of(snapshot, node)), first - 1 : last] = 60
-    state = state_at(snapshot, origin)
-    covariates = Covariates(snapshot, origin, {"onpromotion": plan}, snapshot.calendar)
-    rows = engine.rows(state, covariates, horizons)
-    base = engine.base(state, horizons, engine.bundle.model.predict(rows))
+    rows = scenario_by_hand(engine, origin, horizons, node, plan).reshape(-1, len(NAMES))
+    base = engine.base(state_at(snapshot, origin), horizons, engine.bundle.model.predict(rows))
     expected = engine.reconciliation.reconcile(base).values
     np.testing.assert_allclose(measured.compared.scenario, expected, rtol=1e-9, atol=1e-9)
     assert (measured.compared.scenario != measured.compared.baseline).any()
     assert len(measured.inferred) == 1
+
+
+@pytest.mark.parametrize("forecaster", ["bottom-up"], indirect=True)
+@every_node
+def test_other_series_are_forecast_as_without_the_scenario(
+    forecaster: Forecaster, promote: Callable, origin: int, node: str
+) -> None:
+    """Promotions of a series, a store or a family take nothing from other stores and families."""
+    hierarchy = forecaster.release.engine.snapshot.hierarchy
+    doubled = promote("multiply", 2, 3, 9)
+    compared = compare(forecaster, origin, np.arange(1, 17), node, doubled).compared
+    moved = (compared.scenario != compared.baseline)[hierarchy.n_upper :].any(axis=1)
+    row = row_of(forecaster.release.engine.snapshot, node)
+    assert moved.sum() > 0
+    assert set(np.flatnonzero(moved)) <= set(bottoms_below(hierarchy, row))
+    delta = (compared.scenario - compared.baseline).sum(axis=1)
+    np.testing.assert_allclose(delta[0], delta[row], rtol=1e-6)
 
 
 @every_window

@@ -16,6 +16,7 @@ from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
 from models.serving.release import load_release
 from storage.artifacts import ArtifactError, Release, Store
+from training.evaluation.response import measure_response
 from training.forecast_file import forecast_file
 from training.pipeline import train
 from training.recipe import Recipe
@@ -37,6 +38,13 @@ def test_another_recipe_gives_another_bundle_of_the_same_snapshot(
     other = train(demo_folder, Store(tmp_path), fewer, threads=1)
     assert other.snapshot == trained.current().snapshot
     assert other.bundle != trained.current().bundle
+
+
+def test_the_bundle_has_the_response_of_its_forecasts_to_promotions(engine: ForecastEngine) -> None:
+    """Of the model that is served, from the newest origin."""
+    response = measure_response(engine, engine.snapshot.newest_origin)
+    assert response is not None
+    assert engine.bundle.metrics["response"] == response
 
 
 def test_a_failed_training_leaves_the_serving_release_in_place(

@@ -163,6 +163,30 @@ def _render_figures(document: Document) -> str:
             report_tables.wis_table(document),
         )
     ]
+    if response := document.get("response"):
+        parts.append(_render_response(response))
+    return "\n".join(parts)
+
+
+def _render_response(response: Document) -> str:
+    level, step = response["level"], response["step"]
+    parts = [
+        "### Response to promotions\n",
+        f"*Forecast*: from {response['origin']} for each {level}, if the promotions of the whole "
+        f"{level} are multiplied and all others stay as planned, relative to the forecast with the "
+        f"plan. *Sold*: on past {step}s on which the {level} had about that multiple of its usual "
+        f"promotions, relative to its usual sales; the median, and how many {step}s they are "
+        "([how](measures.md#response-to-promotions)). Neither is an effect of promotions as a "
+        f"cause: such {step}s differ in more than promotions, and the model has learnt from "
+        "them.\n",
+    ]
+    for curve in response["covariates"]:
+        parts.append(_render_table(report_tables.response_table(curve, level, step)))
+        others = curve["left_out"]
+        parts.append(
+            f"Forecasts are sums over {curve['steps']} {step}s"
+            + (f"; {others} more that sell less are left out.\n" if others else ".\n")
+        )
     return "\n".join(parts)
 
 

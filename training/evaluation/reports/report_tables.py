@@ -384,3 +384,33 @@ def freezing_dates(dates: Sequence[str]) -> str:
     """Describe the number of frozen models and the dates at which they were frozen."""
     models = "a model" if len(dates) == 1 else f"{len(dates)} models"
     return f"{models} frozen at {', '.join(dates)}"
+
+
+# --- response to promotions -------------------------------------------------------------------
+
+
+def response_table(curve: Document, level: str, step: str) -> Table:
+    """Return the responses of forecasts and of past sales to multiples of a covariate."""
+    factors = list(curve["members"][0]["responses"])
+    return Table(
+        f"Response to multiples of {curve['name']}",
+        (
+            level,
+            f"planned for a {step}",
+            *(f"forecast × {factor}" for factor in factors),
+            *(f"sold × {factor} ({step}s)" for factor in factors),
+        ),
+        tuple(
+            (
+                member["node"].removeprefix(f"{level}:"),
+                number(member["planned"], 1),
+                *(number(member["responses"][factor]["forecast"], 2) for factor in factors),
+                *(_format_sold(member["responses"][factor]) for factor in factors),
+            )
+            for member in curve["members"]
+        ),
+    )
+
+
+def _format_sold(response: Document) -> str:
+    return f"{number(response['sold'], 2)} ({response['steps_sold']})"

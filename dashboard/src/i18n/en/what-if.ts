@@ -76,10 +76,7 @@ export const whatIf = {
     compare: 'Scenarios side by side',
     byDay: 'Differences by day',
     day: 'Day',
-    shared_one:
-      '{{count}} series elsewhere moves too, because the promotions of its store or product group are part of its forecast.',
-    shared_other:
-      '{{count}} series elsewhere move too, because the promotions of their store or product group are part of their forecasts.',
+    elsewhere: 'What is planned elsewhere stays as it is, so no other series moves.',
     reconciled_one: '{{count}} series moves only so that all sums add up:',
     reconciled_other: '{{count}} series move only so that all sums add up:',
     tiny: 'less than {{least}}',

@@ -80,10 +80,7 @@ export const whatIf: typeof english = {
     compare: 'Escenarios lado a lado',
     byDay: 'Diferencias por día',
     day: 'Día',
-    shared_one:
-      'También cambia {{count}} serie fuera de aquí, porque las promociones de su tienda o grupo de productos son parte de su pronóstico.',
-    shared_other:
-      'También cambian {{count}} series fuera de aquí, porque las promociones de su tienda o grupo de productos son parte de sus pronósticos.',
+    elsewhere: 'Lo planificado en otras partes queda igual, así que ninguna otra serie cambia.',
     reconciled_one: '{{count}} serie cambia solo para que todas las sumas cuadren:',
     reconciled_other: '{{count}} series cambian solo para que todas las sumas cuadren:',
     tiny: 'menos de {{least}}',

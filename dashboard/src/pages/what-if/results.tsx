@@ -127,12 +127,13 @@ export function ResultChart({ results, summary }: { results: readonly Result[]; 
 export function AlsoMoved({ answer }: { answer: WhatIf }) {
   const { t } = useTranslation();
   const nodeLabel = useNodeLabel();
-  const shared = answer.moved_by_shared_features;
   const reconciled = answer.moved_by_reconciliation;
   const { date, horizon } = answer;
   return (
     <>
-      {shared > 0 && <Notice>{t('whatIf.result.shared', { count: shared })}</Notice>}
+      {answer.levels_as_planned.length > 0 && reconciled.length === 0 && (
+        <p className={styles.soft}>{t('whatIf.result.elsewhere')}</p>
+      )}
       {reconciled.length > 0 && (
         <Notice>
           <p>{t('whatIf.result.reconciled', { count: reconciled.length })}</p>

@@ -37,6 +37,7 @@ function answerTo(request: Request): WhatIf {
       { date: '2024-07-01', baseline: 400, scenario: 400, delta: 0 },
       { date: '2024-07-02', baseline: 600, scenario: 600 + delta, delta },
     ],
+    levels_as_planned: [],
     warnings: [],
     ancestors: [{ id: 'total', level: 'total', baseline: 3000, scenario: 3000 + delta, delta }],
     children: [
@@ -290,11 +291,21 @@ describe('the page of scenarios', () => {
   });
 
   it('says in words what else moves', async () => {
-    answer({ moved_by_shared_features: 12, moved_by_reconciliation: ['store:2/family:DAIRY'] });
+    answer({ levels_as_planned: ['family'], moved_by_reconciliation: ['store:2/family:DAIRY'] });
     open(MORE);
-    expect(await screen.findByText(/12 series elsewhere move too/)).toBeVisible();
-    expect(screen.getByText(/1 series moves only so that all sums add up/)).toBeVisible();
+    expect(await screen.findByText(/1 series moves only so that all sums add up/)).toBeVisible();
+    expect(screen.queryByText(/no other series moves/)).toBeNull();
     expect(screen.getByRole('link', { name: 'Store 2 · DAIRY' })).toBeVisible();
+  });
+
+  it.each([
+    { title: 'a part of a level', levels: ['family'], stated: true },
+    { title: 'everything', levels: [], stated: false },
+  ])('says of $title whether other series stay as they are', async ({ levels, stated }) => {
+    answer({ levels_as_planned: levels });
+    open(MORE);
+    await screen.findByText(/1,020 units instead of 1,000/);
+    expect(screen.queryAllByText(/no other series moves/)).toHaveLength(stated ? 1 : 0);
   });
 
   it('sets a holiday by its name, or a day without one', async () => {

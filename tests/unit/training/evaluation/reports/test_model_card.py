@@ -77,6 +77,30 @@ def test_every_table_has_equally_wide_rows(document: Document) -> None:
             widths = []
 
 
+def test_responses_match_the_document(document: Document) -> None:
+    response = document["response"]
+    assert response["origin"] == document["windows"][0]["origin"]
+    card = model_card(document)
+    (curve,) = response["covariates"]
+    for member in curve["members"]:
+        name = member["node"].removeprefix("family:")
+        figures = [number(each["forecast"], 2) for each in member["responses"].values()]
+        row = (name, number(member["planned"], 1), *figures)
+        assert f"| {' | '.join(row)} |" in card
+    assert "left out" not in card
+
+
+def test_members_without_a_row_are_counted(document: Document) -> None:
+    document["response"]["covariates"][0]["left_out"] = 9
+    assert "9 more that sell less are left out" in model_card(document)
+
+
+def test_without_responses_there_is_no_section_of_them(document: Document) -> None:
+    assert "### Response" in model_card(document)
+    del document["response"]
+    assert "### Response" not in model_card(document)
+
+
 def test_a_previous_bundle_has_a_section(document: Document) -> None:
     assert "### The bundle before" not in model_card(document)
     models = document["windows"][0]["models"]
