@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from api.docs.examples import DOCUMENTS, PAGES, Example, examples_of
 
-_SMALL = re.compile(r"\{\n\s+([^{}\[\]]{1,200}?)\n\s+\}")
+_SMALL = re.compile(r"([{\[])\n\s+([^{}\[\]]{1,200}?)\n\s*([}\]])")
 
 
 def main(server: str) -> None:
@@ -61,9 +61,9 @@ def update_values(example: Any, actual: Any) -> Any:
 
 
 def format_json(document: Any) -> str:
-    """Return indented JSON in which short flat objects stand on one line."""
+    """Return indented JSON in which short flat objects and lists stand on one line."""
     text = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
-    return _SMALL.sub(lambda match: "{" + re.sub(r"\n\s+", " ", match[1]) + "}", text)
+    return _SMALL.sub(lambda match: match[1] + re.sub(r"\n\s+", " ", match[2]) + match[3], text)
 
 
 if __name__ == "__main__":
