@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import polars as pl
 import pytest
@@ -27,6 +28,10 @@ from tests.support.clock import Clock
 from training.demo.generator import write_demo
 from training.pipeline import train
 from training.recipe import Member, Recipe, Segment
+
+# a deadline would fail on a machine that does something else as well
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 _SMALL_TREES = {
     "num_leaves": 31,

@@ -33,7 +33,6 @@ SIDES = ("baseline", "scenario", "delta")
 
 several = settings(
     max_examples=25,
-    deadline=None,
     derandomize=True,  # the same examples in every run
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # no request leaves a trace
 )

@@ -199,9 +199,7 @@ cases = st.fixed_dictionaries(
     case={"node": "total", "ahead": 1, "horizon": 60, "items": 50.0, "day": 3}
     | {"name": "Lantern Day", "by": "family"}
 )
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_scenario_adds_up_and_takes_one_run_of_the_model(
     ask: Callable, runners: Any, newest: date, case: dict[str, Any]
 ) -> None:
