@@ -73,10 +73,10 @@ def test_the_overview_says_what_is_expected(page: Page, server: Server) -> None:
 
 
 def test_an_exception_leads_to_the_forecast_of_its_node(page: Page, server: Server) -> None:
-    answer = server.get("/exceptions", horizon=28, kind="last-year", limit=1).json()
+    answer = server.get("/exceptions", horizon=28, kind="new-series", limit=1).json()
     (entry,) = answer["exceptions"]
     open_page(page, server, "/")
-    group = page.get_by_role("region", name="Unlike last year")
+    group = page.get_by_role("region", name=re.compile("^New"))
     item = group.get_by_role("listitem").first
     expect(item).to_contain_text(f"{written_units(entry['forecast'])} forecast")
     name = item.get_by_role("link").inner_text()
