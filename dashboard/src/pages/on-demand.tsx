@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ComponentType } from 'react';
 import { Offline } from '@/api/problems';
 import { QueryView } from '@/ui/query-view';
+import { BASE } from '@/url/base';
 import type { PageName } from '@/url/links';
 
 interface PageModule {
@@ -14,8 +15,21 @@ export type LoadPage = () => Promise<PageModule>;
 /** What was loaded stays when the answers of the API are forgotten. */
 const loaded = new Map<PageName, PageModule>();
 
+/**
+ * Fail while the server is away.
+ *
+ * A browser does not repeat an import that has failed, however often it is asked for (HTML, module
+ * map), so nothing is imported before something answers. What it is does not matter.
+ */
+async function reachServer(): Promise<void> {
+  const answer = await fetch(new URL('livez', BASE), { cache: 'no-store' });
+  await answer.text(); // a body that is not read keeps the request open
+}
+
 async function codeOf(name: PageName, load: LoadPage): Promise<PageModule> {
   try {
+    // the first page follows the document, which has just come from the server
+    if (loaded.size > 0) await reachServer();
     const code = await load();
     loaded.set(name, code);
     return code;
