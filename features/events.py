@@ -174,12 +174,11 @@ class UnusualDays:
 
         NaN where there are none, and where the node had not sold for two weeks by then.
         """
-        week, value = self._step.week, self.logs.values[:, at]
         before, after = (
-            self._sum_days(at[None] + week * np.array(weeks)[:, None]) for weeks in _WEEKS_BESIDE
+            self._sum_days(at[None] + self._step.week * np.array(weeks)[:, None])
+            for weeks in _WEEKS_BESIDE
         )
-        effect = value - _compute_usual(value, before, after)
-        return np.where(self._is_open(at - 2 * week), effect, np.nan)
+        return self._compare(at, before, after)
 
     def level(self, at: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return days less the mean of the ordinary days within four weeks; shape (nodes, n).
@@ -187,15 +186,15 @@ class UnusualDays:
         NaN where there are none, and where the node had not sold for two weeks by then.
         """
         around = self._step.steps_in(_AROUND_DAYS)
-        value = self.logs.values[:, at]
         before = self._sum_span(np.maximum(at - around, 0), at)
         after = self._sum_span(at, np.minimum(at + around + 1, self._days))
-        level = value - _compute_usual(value, before, after)
-        return np.where(self._is_open(at - 2 * self._step.week), level, np.nan)
+        return self._compare(at, before, after)
 
-    def _is_open(self, at: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Return whether nodes had sold by some days, shape (nodes, n)."""
-        return self._days - 1 - at[None] < self.logs.age[:, None]
+    def _compare(self, at: NDArray[np.intp], before: _Sum, after: _Sum) -> NDArray[np.float64]:
+        """Return days less their neighbours, NaN up to two weeks after the first sale."""
+        value = self.logs.values[:, at]
+        opened = self._days - 1 - at[None] + 2 * self._step.week < self.logs.age[:, None]
+        return np.where(opened, value - _compute_usual(value, before, after), np.nan)
 
     def _sum_days(self, days: NDArray[np.intp]) -> _Sum:
         """Add up ordinary days, shape (parts, n)."""

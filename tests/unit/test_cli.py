@@ -26,7 +26,7 @@ from features.data.step import Step
 from models.serving.release import load_release
 from storage.artifacts import Store
 from training import recipe as recipes
-from training.evaluation import backtest, reconciliation_study
+from training.evaluation import reconciliation_study
 from training.evaluation.backtest_result import Document, write_document
 from training.evaluation.reports.model_card import model_card
 from training.recipe import Effort, Recipe
@@ -74,7 +74,7 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[St
 def _small_training(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> None:
     """Train a small model on any data, with few threads for the sake of parallel tests."""
     monkeypatch.setattr(recipes, "DEMO", recipe)
-    for module in (recipes, backtest, reconciliation_study):
+    for module in (recipes, reconciliation_study):
         monkeypatch.setattr(module, "recipe_for", lambda snapshot: recipe)
     monkeypatch.setattr(inputs, "cores", lambda: 1)
 

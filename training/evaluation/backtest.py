@@ -53,7 +53,7 @@ from training.evaluation.windows import TUNING, BacktestWindow, windows_of
 from training.history import CALIBRATION_ORIGINS, TooLittleHistoryError, first_day
 from training.pipeline import bundle_model, fit_model
 from training.progress import Clock, Reporter
-from training.recipe import Recipe, recipe_for
+from training.recipe import Recipe, choose_recipe
 
 EVALUATION_ORIGINS = 20
 
@@ -91,8 +91,7 @@ def backtest(
         on_report(tables.report)
         artifact = build_snapshot(tables, folder / "snapshots")
         snapshot = load_snapshot(artifact.path)
-    recipe = recipe or _recipe_of(previous, snapshot) or recipe_for(snapshot)
-    recipe = recipe.reaching(snapshot.step, snapshot.horizon)
+    recipe = choose_recipe(snapshot, recipe or _recipe_of(previous, snapshot))
     run = Backtest(snapshot, recipe, folder, threads=threads, clock=clock, previous=previous)
     return run.run(windows_of(snapshot, short=short, long=long))
 
