@@ -92,6 +92,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.app = self.app.app  # `middleware.address` decides which proxies are trusted
         self._reading = _NOTHING
         self._stopped = False
+        self._keep_alive = False
         self._problem: Problem | None = None
         self._framing: list[Header] | None = None
         self._head_is_small = True
@@ -138,6 +139,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Close an idle connection immediately, and any other after its response."""
         if self._is_idle():
             self._reading = _NOTHING
+        self._keep_alive = False
         super().shutdown()
 
     def on_response_complete(self) -> None:
@@ -148,8 +150,6 @@ class HttpProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-        elif self._reading == _BODY:
-            self.transport.close()  # does not wait for the rest of the body
         else:
             self._deadline = self.loop.time() + self.timeout_keep_alive
 
@@ -172,6 +172,9 @@ class HttpProtocol(HttpToolsProtocol):
             self._respond_with(problem)
             raise _StopParsing from None
         self.headers = []  # `on_header` adds the trailers to it, which are discarded
+        # A response that begins before the body is here does not wait for it: it closes the
+        # connection, and says so, lest the client sends its next request on it.
+        self._keep_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -179,6 +182,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._reading = _NOTHING
+        if not self.cycle.response_started:
+            self.cycle.keep_alive = self._keep_alive
         HttpToolsProtocol.on_message_complete(self)
         context_of(cast("Scope", self.scope)).body_arrived = True
 

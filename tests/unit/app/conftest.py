@@ -80,9 +80,12 @@ class Exchange:
         return self.transport.half_closed or self.transport.closed
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 200 with the length of the body, or the status of the problem."""
+        """Answer 200 with the length of the body, or the status of the problem.
+
+        The path `/unread` is answered without waiting for its body.
+        """
         self.scopes.append(scope)
-        body, more = b"", True
+        body, more = b"", scope["path"] != "/unread"
         while more and context_of(scope).malformed is None:
             message = await receive()
             if message["type"] == "http.disconnect":

@@ -190,6 +190,21 @@ def test_a_body_may_follow_while_the_request_before_it_is_answered(exchange: Sen
     assert (got.statuses, got.bodies) == ([200, 200], [b"", b"ab"])
 
 
+UNREAD = b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
+
+
+def test_a_response_before_the_end_of_the_body_says_that_it_closes(exchange: Send) -> None:
+    got = exchange(UNREAD + b"a", b"b" + UNREAD + b"ab")
+    assert (got.statuses, got.closed) == ([200], True)
+    assert b"connection: close" in got.transport.written
+
+
+def test_a_body_that_is_here_keeps_the_connection_though_nobody_read_it(exchange: Send) -> None:
+    got = exchange(UNREAD + b"ab", UNREAD + b"ab")
+    assert (got.statuses, got.closed) == ([200, 200], False)
+    assert b"connection: close" not in got.transport.written
+
+
 def test_pipelined_requests_of_a_connection_are_bounded(exchange: Send) -> None:
     got = exchange(20 * (GET + b"\r\n"), limits=Limits(pipelined=3))
     assert got.statuses == [200, 200, 200, 200, 400]
