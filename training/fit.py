@@ -36,8 +36,8 @@ def fit(
     seed: int,
     threads: int,
     progress: Progress = lambda done, total: None,
-) -> list[lgb.Booster]:
-    """Fit a segment's members, in order; the score of each is log1p units less the offset.
+) -> dict[str, lgb.Booster]:
+    """Fit a segment's members, by name; the score of each is log1p units less the offset.
 
     The same rows, segment, seed, machine type and number of threads give the same boosters.
     """
@@ -48,9 +48,9 @@ def fit(
         feature_name=list(rows.names),
         params=_DETERMINISM,
     ).construct()
-    boosters: list[lgb.Booster] = []
+    boosters: dict[str, lgb.Booster] = {}
     for member in segment.members:
-        done = sum(booster.num_trees() for booster in boosters)
+        done = sum(booster.num_trees() for booster in boosters.values())
 
         def report(step: lgb.callback.CallbackEnv, done: int = done) -> None:
             progress(done + step.iteration + 1, total)
@@ -59,8 +59,8 @@ def fit(
         data.set_label(target_of(member, rows))
         data.set_weight(None if weight is None else weight / weight.mean())
         parameters = {**parameters_of(member, seed=seed), "num_threads": threads}
-        boosters.append(
-            lgb.train(parameters, data, num_boost_round=member.trees, callbacks=[report])
+        boosters[member.name] = lgb.train(
+            parameters, data, num_boost_round=member.trees, callbacks=[report]
         )
     return boosters
 

@@ -209,13 +209,13 @@ def _plan_steps(snapshot: Snapshot, candidates: Sequence[Recipe]) -> list[Planne
 
 def _plan_fit_steps(snapshot: Snapshot, recipe: Recipe) -> list[PlannedStep]:
     """Return the steps that fit the segments; their work is rows, or rows times trees."""
-    steps = []
+    rows, trees = [], []
     for segment in recipe.segments:
         cells = snapshot.hierarchy.n_bottom * snapshot.n_days // segment.origin_step
-        rows = min(segment.max_rows, cells * segment.last_horizon)
-        trees = sum(member.trees for member in segment.members)
-        steps += [PlannedStep("make rows", rows), PlannedStep("fit", rows * trees)]
-    return steps
+        rows.append(min(segment.max_rows, cells * segment.last_horizon))
+        trees.append(sum(member.trees for member in segment.members))
+    fits = [PlannedStep("fit", each * count) for each, count in zip(rows, trees, strict=True)]
+    return [PlannedStep("make rows", sum(rows)), *fits]
 
 
 def _list_frozen_origins(snapshot: Snapshot) -> list[NDArray[np.int64]]:
@@ -229,20 +229,15 @@ def fit_model(
 ) -> Fitted:
     """Fit the members of all segments on the days up to `last_target`, blend and export them."""
     contract = contract_of(snapshot, through=last_target, relative=recipe.relative)
-    builder = MatrixBuilder(snapshot, contract)
-    members: dict[str, lgb.Booster] = {}
-    samples = []
-    for segment in recipe.segments:
-        fitted = engine.fit(builder, recipe, segment, last_target=last_target, clock=clock)
-        names = [member.name for member in segment.members]
-        members |= zip(names, fitted.boosters, strict=True)
-        samples.append(fitted.sample)
+    fitted = engine.fit(
+        MatrixBuilder(snapshot, contract), recipe, last_target=last_target, clock=clock
+    )
     with clock.step("export"):
         segments = {
-            segment.last_horizon: _blend_and_export(segment.blend, members, contract)
+            segment.last_horizon: _blend_and_export(segment.blend, fitted.boosters, contract)
             for segment in recipe.segments
         }
-    return Fitted(contract, last_target, segments, np.concatenate(samples))
+    return Fitted(contract, last_target, segments, fitted.sample)
 
 
 def _blend_and_export(

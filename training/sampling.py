@@ -14,7 +14,7 @@ from features.contract import UNKNOWN_CODE
 from features.data.step import Step
 from features.expected import EXPECTED
 from features.matrix import MatrixBuilder, known_covariates
-from features.state import first_origin, state_at
+from features.state import PastState, first_origin, state_at
 from models.engine import Progress
 from training.history import TooLittleHistoryError, first_day
 from training.recipe import Recipe, Segment
@@ -46,14 +46,13 @@ class TrainingSet:
 def training_rows(
     builder: MatrixBuilder,
     recipe: Recipe,
-    segment: Segment,
     *,
     last_target: int,
     share: Rows | None = None,
     threads: int = 1,
     progress: Progress = lambda done, total: None,
-) -> TrainingSet:
-    """Draw a segment's rows of the bottom series, with targets no later than `last_target`.
+) -> list[TrainingSet]:
+    """Draw the rows of each segment, of bottom series, with targets no later than `last_target`.
 
     A series gives rows from origins by which it has sold. At every origin the series are split at
     random into groups that draw horizons of their own. The number of days on which covariates are
@@ -71,28 +70,28 @@ def training_rows(
     """
     step = builder.snapshot.step
     begin = min(first_day(builder.snapshot), last_target)
-    origins = _list_origins(segment, last_target - 1, begin=begin, step=step)
-    if not len(origins):
+    origins = [
+        _list_origins(segment, last_target - 1, begin=begin, step=step)
+        for segment in recipe.segments
+    ]
+    if not all(map(len, origins)):
         raise TooLittleHistoryError(
             f"training needs at least {first_origin(step) + 2} {step}s of sales, "
             f"not {last_target + 1 - begin}"
         )
-    bottoms = builder.snapshot.hierarchy.n_bottom
-    draws = _Draws(
-        builder=builder,
-        recipe=recipe,
-        segment=segment,
-        last_target=last_target,
-        horizons_each=max(segment.max_rows // (len(origins) * bottoms), 1),
-        share=share,
-    )
-    parts: list[TrainingSet] = []
+    draws = _Draws(builder, recipe, origins, last_target=last_target, share=share)
+    every_origin = np.unique(np.concatenate(origins)).tolist()
+    parts: list[list[TrainingSet]] = [[] for _ in recipe.segments]
     with ThreadPoolExecutor(threads) as pool:  # numpy releases the GIL for most of it
-        for part in pool.map(draws.at, origins.tolist()):
-            parts.append(part)
-            progress(len(parts), len(origins))
-    rows = _concatenate(parts)
-    if not len(rows.units) and share is None:
+        for done, of_origin in enumerate(pool.map(draws.at, every_origin)):
+            for number, part in of_origin.items():
+                parts[number].append(part)
+            progress(done + 1, len(every_origin))
+    rows = []
+    for of_segment in parts:
+        rows.append(_concatenate(of_segment))
+        of_segment.clear()  # as large as the rows that were made of them
+    if share is None and not all(len(each.units) for each in rows):
         raise TooLittleHistoryError(
             f"there is no {step} of sales to learn from up to "
             f"{builder.snapshot.date_at(last_target)}"
@@ -100,40 +99,67 @@ def training_rows(
     return rows
 
 
-@dataclass(frozen=True)
 class _Draws:
-    """Sampler of the rows of one origin, deterministic for each origin."""
+    """Sampler of the rows of one origin, deterministic for each origin.
 
-    builder: MatrixBuilder
-    recipe: Recipe
-    segment: Segment
-    last_target: int
-    horizons_each: int
-    share: Rows | None
+    Args:
+        origins: of each segment, shape (origins,).
+    """
 
-    def at(self, origin: int) -> TrainingSet:
+    def __init__(
+        self,
+        builder: MatrixBuilder,
+        recipe: Recipe,
+        origins: Sequence[NDArray[np.int64]],
+        *,
+        last_target: int,
+        share: Rows | None,
+    ) -> None:
+        bottoms = builder.snapshot.hierarchy.n_bottom
+        self._builder = builder
+        self._recipe = recipe
+        self._last_target = last_target
+        self._share = share
+        self._segments = [
+            (
+                segment,
+                frozenset(of_segment.tolist()),
+                segment.max_rows // (len(of_segment) * bottoms),
+            )
+            for segment, of_segment in zip(recipe.segments, origins, strict=True)
+        ]
+
+    def at(self, origin: int) -> dict[int, TrainingSet]:
+        """Return the rows of the segments that have the origin, by the number of the segment."""
+        state = state_at(self._builder.snapshot, origin)  # takes longest, so it is shared
+        return {
+            number: self._draw(state, segment, max(horizons, 1))
+            for number, (segment, origins, horizons) in enumerate(self._segments)
+            if origin in origins
+        }
+
+    def _draw(self, state: PastState, segment: Segment, horizons_each: int) -> TrainingSet:
         # Every random draw is made for the whole panel, from a generator seeded by the origin, and
         # only then reduced to the share. So threads and Dask workers, in any order and number,
         # give the same rows as one process. A draw that depended on the share, or a change in the
         # order of draws, would change the training set of every recipe.
-        snapshot, segment = self.builder.snapshot, self.segment
-        names = self.builder.contract.names
-        draw = np.random.default_rng([self.recipe.seed, segment.last_horizon, origin])
-        reach = np.arange(1, min(segment.last_horizon, self.last_target - origin) + 1)
+        snapshot, origin, last_target = self._builder.snapshot, state.origin, self._last_target
+        names = self._builder.contract.names
+        draw = np.random.default_rng([self._recipe.seed, segment.last_horizon, origin])
+        reach = np.arange(1, min(segment.last_horizon, last_target - origin) + 1)
         reach = reach[~snapshot.calendar.singular[origin + reach]]
-        count = min(self.horizons_each, len(reach))
-        state = state_at(snapshot, origin)
+        count = min(horizons_each, len(reach))
         # plans of the days after the last target, which a row's week may reach, are not known then
-        lead = min(_draw_lead(draw, snapshot.horizon), self.last_target - origin)
+        lead = min(_draw_lead(draw, snapshot.horizon), last_target - origin)
         covariates = known_covariates(snapshot, origin, lead=lead)
         bottoms = np.arange(snapshot.hierarchy.n_upper, len(snapshot.hierarchy))
         series = draw.permutation(bottoms[state.sold[bottoms]])
         parts = []
-        for group in np.array_split(series, self.recipe.groups):
+        for group in np.array_split(series, self._recipe.groups):
             horizons = np.sort(draw.choice(reach, count, replace=False))
-            nodes = group if self.share is None else group[np.isin(group, self.share)]
+            nodes = group if self._share is None else group[np.isin(group, self._share)]
             units = snapshot.targets(nodes, origin + horizons).reshape(-1)
-            rows = self.builder.matrix(state, covariates, nodes, horizons)
+            rows = self._builder.matrix(state, covariates, nodes, horizons)
             usable = ~(np.isnan(units) | _mark_outages(rows, units, names))
             if not usable.all():
                 rows, units = rows[usable], units[usable]

@@ -25,7 +25,7 @@ def test_serving_rows_are_training_rows(
     every possible number.
     """
     newest = engine.snapshot.newest_origin
-    trained = training_rows(engine.builder, recipe, recipe.segments[segment], last_target=newest)
+    trained = training_rows(engine.builder, recipe, last_target=newest)[segment]
     for origin in np.unique(trained.origin[trained.origin <= newest - FAVORITA.horizon])[::40]:
         state = state_at(engine.snapshot, int(origin))
         served = {

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,10 @@ from features.data.snapshot_files import load_snapshot
 from features.matrix import MatrixBuilder
 from features.relative import RelativeColumns
 from models.engine import Progress
-from training.engines.fitting_backend import SAMPLE_ROWS, FittedSegment, sample_evenly
+from training.engines.fitting_backend import SAMPLE_ROWS, FittedMembers, sample_evenly
 from training.fit import parameters_of, target_of, weight_of
 from training.progress import Clock
-from training.recipe import Member, Recipe, Segment
+from training.recipe import Member, Recipe
 from training.sampling import TrainingSet, training_rows
 
 _LOOPBACK = "127.0.0.1"
@@ -62,7 +63,6 @@ class _Task:
     snapshot: Path
     contract: Contract
     recipe: Recipe
-    segment: Segment
     last_target: int
 
 
@@ -84,41 +84,44 @@ class DaskBackend:
     name = "dask"
 
     def fit(
-        self,
-        builder: MatrixBuilder,
-        recipe: Recipe,
-        segment: Segment,
-        *,
-        last_target: int,
-        clock: Clock,
-    ) -> FittedSegment:
+        self, builder: MatrixBuilder, recipe: Recipe, *, last_target: int, clock: Clock
+    ) -> FittedMembers:
         snapshot, advance = builder.snapshot, clock.reporter.advance
         folder = (self.snapshots / snapshot.name).resolve()
-        task = _Task(folder, builder.contract, recipe, segment, last_target)
+        task = _Task(folder, builder.contract, recipe, last_target)
         with clock.step("make rows"):
-            parts = self._make_parts(task, snapshot.hierarchy, advance)
-        with clock.step("fit"):
-            boosters = []
-            for number, member in enumerate(segment.members):
-                boosters.append(self._fit_booster(member, parts, builder.contract, recipe.seed))
-                advance(number + 1, len(segment.members))
-        each = -(-SAMPLE_ROWS // len(parts))
-        sample = self.client.gather(
-            [self._submit_on(part, _sample_rows, count=each) for part in parts]
-        )
-        return FittedSegment(tuple(boosters), np.concatenate(sample)[:SAMPLE_ROWS])
+            rows = self._make_rows(task, snapshot.hierarchy, advance)
+        boosters: dict[str, lgb.Booster] = {}
+        samples = []
+        for number, segment in enumerate(recipe.segments):
+            parts = [
+                self.client.submit(itemgetter(number), made, workers=[worker], pure=False)
+                for worker, made in rows.items()
+            ]
+            with clock.step("fit"):
+                for done, member in enumerate(segment.members):
+                    boosters[member.name] = self._fit_booster(
+                        member, parts, builder.contract, recipe.seed
+                    )
+                    advance(done + 1, len(segment.members))
+            each = -(-SAMPLE_ROWS // len(parts))
+            sample = [self._submit_on(part, _sample_rows, count=each) for part in parts]
+            samples.append(np.concatenate(self.client.gather(sample))[:SAMPLE_ROWS])
+        return FittedMembers(boosters, np.concatenate(samples))
 
-    def _make_parts(self, task: _Task, hierarchy: Hierarchy, progress: Progress) -> list[Future]:
-        """Make the rows of each worker's share, and leave them on the worker."""
+    def _make_rows(
+        self, task: _Task, hierarchy: Hierarchy, progress: Progress
+    ) -> dict[str, Future]:
+        """Make the rows of each worker's share, and leave them on the worker; by its address."""
         workers = sorted(self.client.nthreads())
-        parts = [
-            self.client.submit(_make_rows, task, share, workers=[worker], pure=False)
+        rows = {
+            worker: self.client.submit(_make_rows, task, share, workers=[worker], pure=False)
             for worker, share in zip(workers, shares(hierarchy, len(workers)), strict=False)
-        ]
-        for number, done in enumerate(as_completed(parts, loop=self.client.loop)):
+        }
+        for number, done in enumerate(as_completed([*rows.values()], loop=self.client.loop)):
             done.result()  # raises what the worker raised
-            progress(number + 1, len(parts))
-        return parts
+            progress(number + 1, len(rows))
+        return rows
 
     def _fit_booster(
         self, member: Member, parts: Sequence[Future], contract: Contract, seed: int
@@ -217,11 +220,9 @@ def _silence_lightgbm() -> None:
 # --- on the workers ---------------------------------------------------------------------------
 
 
-def _make_rows(task: _Task, share: Rows) -> TrainingSet:
+def _make_rows(task: _Task, share: Rows) -> list[TrainingSet]:
     builder = MatrixBuilder(load_snapshot(task.snapshot), task.contract)
-    return training_rows(
-        builder, task.recipe, task.segment, last_target=task.last_target, share=share
-    )
+    return training_rows(builder, task.recipe, last_target=task.last_target, share=share)
 
 
 def _read_as_trees(relative: RelativeColumns, rows: TrainingSet) -> Any:

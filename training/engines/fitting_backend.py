@@ -6,6 +6,7 @@ blend, rounding, export, calibration) are common to both and lie outside.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from features.matrix import MatrixBuilder
 from training.fit import fit
-from training.recipe import Recipe, Segment
+from training.recipe import Recipe
 from training.sampling import training_rows
 
 if TYPE_CHECKING:
@@ -26,35 +27,31 @@ SAMPLE_ROWS = 256
 
 
 @dataclass(frozen=True)
-class FittedSegment:
+class FittedMembers:
     """Result of a backend.
 
     Attributes:
-        boosters: of the members, in order; the score of each is log1p units less the offset.
-        sample: rows it was fitted on, at most `SAMPLE_ROWS`; shape (n, features), float32.
+        boosters: of the members of all segments, by name; the score of each is log1p units less
+            the offset.
+        sample: rows they were fitted on, at most `SAMPLE_ROWS` of each segment; shape
+            (n, features), float32.
     """
 
-    boosters: tuple[lgb.Booster, ...]
+    boosters: Mapping[str, lgb.Booster]
     sample: NDArray[np.float32]
 
 
 class FittingBackend(Protocol):
-    """Interface that makes a segment's rows and fits its members."""
+    """Interface that makes the rows of a recipe and fits its members."""
 
     @property
     def name(self) -> str:
         """Name in the record of a build."""
 
     def fit(
-        self,
-        builder: MatrixBuilder,
-        recipe: Recipe,
-        segment: Segment,
-        *,
-        last_target: int,
-        clock: Clock,
-    ) -> FittedSegment:
-        """Fit a segment on targets no later than `last_target`.
+        self, builder: MatrixBuilder, recipe: Recipe, *, last_target: int, clock: Clock
+    ) -> FittedMembers:
+        """Fit the members of all segments on targets no later than `last_target`.
 
         Raises:
             TooLittleHistoryError: there is not enough for a single row.
@@ -69,34 +66,26 @@ class LocalBackend:
     name: str = "local"
 
     def fit(
-        self,
-        builder: MatrixBuilder,
-        recipe: Recipe,
-        segment: Segment,
-        *,
-        last_target: int,
-        clock: Clock,
-    ) -> FittedSegment:
+        self, builder: MatrixBuilder, recipe: Recipe, *, last_target: int, clock: Clock
+    ) -> FittedMembers:
         advance = clock.reporter.advance
         with clock.step("make rows"):
             rows = training_rows(
-                builder,
-                recipe,
-                segment,
-                last_target=last_target,
-                threads=self.threads,
-                progress=advance,
+                builder, recipe, last_target=last_target, threads=self.threads, progress=advance
             )
-        with clock.step("fit"):
-            boosters = fit(
-                rows,
-                segment,
-                builder.contract.relative_columns,
-                seed=recipe.seed,
-                threads=self.threads,
-                progress=advance,
-            )
-        return FittedSegment(tuple(boosters), sample_evenly(rows.rows, SAMPLE_ROWS))
+        sample = [sample_evenly(each.rows, SAMPLE_ROWS) for each in rows]
+        boosters: dict[str, lgb.Booster] = {}
+        for segment in recipe.segments:
+            with clock.step("fit"):
+                boosters |= fit(
+                    rows.pop(0),  # is not needed beside the rows of the next segment
+                    segment,
+                    builder.contract.relative_columns,
+                    seed=recipe.seed,
+                    threads=self.threads,
+                    progress=advance,
+                )
+        return FittedMembers(boosters, np.concatenate(sample))
 
 
 def sample_evenly(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:

@@ -59,6 +59,6 @@ def test_a_member_forecasts_the_summary_of_the_sales_that_it_aims_at(
     segment = Segment(
         last_horizon=1, years=1, origin_step=1, max_rows=1000, members=(member,), blend={"one": 1}
     )
-    [booster] = fit(rows, segment, RelativeColumns(0, ()), seed=1, threads=1)
+    [booster] = fit(rows, segment, RelativeColumns(0, ()), seed=1, threads=1).values()
     score = booster.predict(rows.rows[:1], raw_score=True)
     np.testing.assert_allclose(np.expm1(score), units, rtol=1e-5)

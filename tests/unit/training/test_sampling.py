@@ -25,7 +25,7 @@ YEAR = Step.DAY.year
 
 @pytest.fixture(scope="module")
 def rows(builder: MatrixBuilder, dense: Recipe) -> TrainingSet:
-    return training_rows(builder, dense, far(dense), last_target=LAST)
+    return far_rows(builder, dense)
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,11 @@ def dense(recipe: Recipe) -> Recipe:
 
 def far(recipe: Recipe) -> Segment:
     return recipe.segments[-1]
+
+
+def far_rows(builder: MatrixBuilder, recipe: Recipe, *, threads: int = 1) -> TrainingSet:
+    """Return the rows of the segment that reaches the whole horizon."""
+    return training_rows(builder, recipe, last_target=LAST, threads=threads)[-1]
 
 
 def column(rows: TrainingSet, name: str) -> np.ndarray:
@@ -58,9 +63,7 @@ def test_plans_of_days_after_the_last_target_are_not_known(
     promo = covariates["onpromotion"].copy()
     promo[:, LAST + 1 :] += 31
     altered = replace(builder.snapshot, covariates=covariates | {"onpromotion": promo})
-    others = training_rows(
-        MatrixBuilder(altered, builder.contract), dense, far(dense), last_target=LAST
-    )
+    others = far_rows(MatrixBuilder(altered, builder.contract), dense)
     np.testing.assert_array_equal(others.rows, rows.rows)
 
 
@@ -92,22 +95,35 @@ def test_a_series_gives_no_row_before_its_first_sale(rows: TrainingSet) -> None:
 def test_the_same_seed_draws_the_same_rows(
     builder: MatrixBuilder, dense: Recipe, rows: TrainingSet
 ) -> None:
-    again = training_rows(builder, dense, far(dense), last_target=LAST)
+    again = far_rows(builder, dense)
     assert again.rows.tobytes() == rows.rows.tobytes()
     reseeded = dense.model_copy(update={"seed": dense.seed + 1})
-    other = training_rows(builder, reseeded, far(dense), last_target=LAST)
+    other = far_rows(builder, reseeded)
     assert other.rows.tobytes() != rows.rows.tobytes()
+
+
+def test_a_segment_has_the_same_rows_beside_others_and_alone(
+    builder: MatrixBuilder, dense: Recipe, rows: TrainingSet
+) -> None:
+    near = dense.segments[0].model_copy(update={"origin_step": 11})
+    both = dense.model_copy(update={"segments": (near, far(dense))})
+    alone = Recipe.model_construct(**{**dict(dense), "segments": (near,)})
+    of_near, of_far = training_rows(builder, both, last_target=LAST)
+    assert of_far.rows.tobytes() == rows.rows.tobytes()
+    [near_rows] = training_rows(builder, alone, last_target=LAST)
+    assert of_near.rows.tobytes() == near_rows.rows.tobytes()
+    assert set(of_near.origin.tolist()) != set(of_far.origin.tolist())
 
 
 def test_too_little_history_is_refused(builder: MatrixBuilder, dense: Recipe) -> None:
     with pytest.raises(ValueError, match="needs at least"):
-        training_rows(builder, dense, far(dense), last_target=30)
+        training_rows(builder, dense, last_target=30)
 
 
 def test_rows_do_not_depend_on_the_number_of_threads(
     builder: MatrixBuilder, dense: Recipe, rows: TrainingSet
 ) -> None:
-    threaded = training_rows(builder, dense, far(dense), last_target=LAST, threads=3)
+    threaded = far_rows(builder, dense, threads=3)
     assert threaded.rows.tobytes() == rows.rows.tobytes()
     assert threaded.units.tobytes() == rows.units.tobytes()
 
@@ -124,9 +140,7 @@ def test_undelivered_days_and_outliers_are_no_targets(
     status = snapshot.status.copy()
     status[1, LAST - 30] = OUTLIER
     some = replace(snapshot, sales=sales, estimated=snapshot.sales, status=status)
-    fewer = training_rows(
-        MatrixBuilder(some, builder.contract), dense, far(dense), last_target=LAST
-    )
+    fewer = far_rows(MatrixBuilder(some, builder.contract), dense)
     assert np.isfinite(fewer.units).all()
     assert fewer.units.max() < 1e12
     assert 0 < len(rows.units) - len(fewer.units) < 500
@@ -153,9 +167,7 @@ def test_days_on_which_nothing_is_sold_all_of_a_sudden_are_no_targets(
     sales = snapshot.sales.copy()
     sales[:, day] = 0
     without = replace(snapshot, sales=sales)
-    made = training_rows(
-        MatrixBuilder(without, builder.contract), dense, far(dense), last_target=LAST
-    )
+    made = far_rows(MatrixBuilder(without, builder.contract), dense)
     before, after = targets_of(rows, day), targets_of(made, day)
     sells = np.expm1(column(before, "expected")) > 20
     assert sells.any()
@@ -177,11 +189,11 @@ def test_origins_begin_after_the_first_sale(
     sales = builder.snapshot.sales.copy()
     sales[:, :begin] = 0
     late = MatrixBuilder(replace(builder.snapshot, sales=sales), builder.contract)
-    rows = training_rows(late, dense, far(dense), last_target=LAST)
+    rows = far_rows(late, dense)
     assert begin + after <= rows.origin.min() < begin + after + far(dense).origin_step
 
 
 def test_training_rows_without_sales_are_refused(builder: MatrixBuilder, dense: Recipe) -> None:
     empty = replace(builder.snapshot, sales=np.zeros_like(builder.snapshot.sales))
     with pytest.raises(TooLittleHistoryError):
-        training_rows(MatrixBuilder(empty, builder.contract), dense, far(dense), last_target=LAST)
+        far_rows(MatrixBuilder(empty, builder.contract), dense)

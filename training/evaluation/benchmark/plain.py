@@ -63,10 +63,9 @@ def forecast_plainly(
     }
     columns = [column for column, name in enumerate(contract.names) if name in read]
     with clock.step("make rows"):
-        rows = training_rows(
+        [rows] = training_rows(
             builder,
             recipe,
-            segment,
             last_target=origin,
             threads=threads,
             progress=clock.reporter.advance,

@@ -64,12 +64,13 @@ def test_the_model_is_as_accurate_as_a_local_one(snapshot: Snapshot, cluster: Da
 def test_boosters_have_the_features_and_trees_of_the_recipe(
     builder: MatrixBuilder, recipe: Recipe, cluster: DaskBackend
 ) -> None:
-    segment = recipe.segments[0]
     last = builder.snapshot.newest_origin
-    fitted = cluster.fit(builder, recipe, segment, last_target=last, clock=Clock(NullReporter()))
-    for booster, member in zip(fitted.boosters, segment.members, strict=True):
+    fitted = cluster.fit(builder, recipe, last_target=last, clock=Clock(NullReporter()))
+    members = {member.name: member for each in recipe.segments for member in each.members}
+    assert fitted.boosters.keys() == members.keys()
+    for name, booster in fitted.boosters.items():
         assert booster.feature_name() == list(builder.contract.names)
-        assert booster.num_trees() == member.trees
+        assert booster.num_trees() == members[name].trees
     assert fitted.sample.shape[1] == len(builder.contract.names)
 
 
@@ -79,10 +80,8 @@ def test_parameters_equal_those_of_a_local_training(
     """The Dask regressor has other defaults, under other names."""
 
     def parameters(engine: FittingBackend) -> list[str]:
-        fitted = engine.fit(
-            builder, recipe, recipe.segments[0], last_target=1000, clock=Clock(NullReporter())
-        )
-        text = fitted.boosters[0].model_to_string().partition("parameters:")[2]
+        fitted = engine.fit(builder, recipe, last_target=1000, clock=Clock(NullReporter()))
+        text = next(iter(fitted.boosters.values())).model_to_string().partition("parameters:")[2]
         lines = {
             line.strip("[]").split(": ")[0]: line for line in text.splitlines() if ": " in line
         }
@@ -98,9 +97,7 @@ def test_a_worker_without_the_snapshot_is_reported(
 ) -> None:
     elsewhere = DaskBackend(cluster.client, tmp_path)
     with pytest.raises(ArtifactError) as caught:
-        elsewhere.fit(
-            builder, recipe, recipe.segments[0], last_target=1000, clock=Clock(NullReporter())
-        )
+        elsewhere.fit(builder, recipe, last_target=1000, clock=Clock(NullReporter()))
     assert caught.value.path.is_relative_to(tmp_path)
 
 
@@ -121,11 +118,12 @@ def test_partitions_are_whole_stores_and_cover_all_rows(
     store = np.array(builder.snapshot.hierarchy.attribute("store_nbr"), dtype=object)
     stores = [set(store[share]) for share in dealt]
     assert not stores[0] & stores[1]
-    segment = recipe.segments[0].model_copy(update={"origin_step": 60})
+    segments = [each.model_copy(update={"origin_step": 60}) for each in recipe.segments]
+    sparse = recipe.model_copy(update={"segments": tuple(segments)})
 
     def rows(share: np.ndarray | None) -> list[bytes]:
-        made = training_rows(builder, recipe, segment, last_target=1000, share=share)
-        return [row.tobytes() for row in made.rows]
+        made = training_rows(builder, sparse, last_target=1000, share=share)
+        return [row.tobytes() for of_segment in made for row in of_segment.rows]
 
     assert sorted(rows(None)) == sorted([*rows(dealt[0]), *rows(dealt[1])])
 
@@ -136,9 +134,7 @@ def test_a_failing_worker_is_reported_and_the_cluster_ends(
     with dask_backend(trained.snapshots, scheduler=None, workers=1) as engine:
         client = engine.client
         with pytest.raises(TooLittleHistoryError):
-            engine.fit(
-                builder, recipe, recipe.segments[0], last_target=20, clock=Clock(NullReporter())
-            )
+            engine.fit(builder, recipe, last_target=20, clock=Clock(NullReporter()))
     assert client.status == "closed"
 
 
