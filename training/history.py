@@ -18,8 +18,6 @@ REQUIRED_WEEKS = 22
 """Weeks of sales that training needs."""
 _SHORT_TRAINING_DAYS = 84
 """In place of `MIN_TRAINING_DAYS` where the history is short: what an origin needs, and 28 days."""
-_SHORT_REACH = 4
-"""Part of a short history on which the frozen models are judged, as a divisor."""
 MIN_ORDINARY_DAYS = 28
 """Least days outside long events for training the first frozen model, and for its errors."""
 
@@ -40,22 +38,18 @@ def required_days(snapshot: Snapshot) -> int:
 
 def plan_calibration(snapshot: Snapshot) -> tuple[int, int]:
     """Return the last origin of the calibration, and the number of its origins, a week apart."""
-    # A model that is frozen long before the end has seen much less than the one that is served. So
-    # where forecasts reach far, the newest origins are those of which the usual horizon is known;
-    # enough earlier ones know the whole. A short history is shared out: a quarter judges the
-    # models, and they learn from no more than they must, so that some origins are left. Errors of
-    # days further ahead than any of them knows are taken for those of the last days known.
-    step, horizon = snapshot.step, snapshot.horizon
-    available = snapshot.n_days - first_day(snapshot)
-    reach = min(horizon, step.default_horizon)
-    learnt = step.steps_in(MIN_TRAINING_DAYS)
-    least = (horizon - reach) // step.week + MIN_CALIBRATION_ORIGINS
-    most = max(CALIBRATION_ORIGINS, least)
-    if available <= reach + learnt + least * step.week:
-        reach = min(reach, max(available // _SHORT_REACH, 2 * step.week))
-        learnt, most = step.steps_in(_SHORT_TRAINING_DAYS), MIN_CALIBRATION_ORIGINS
-    weeks = (available - 1 - reach - learnt) // step.week
-    return snapshot.newest_origin - reach, min(most, weeks)
+    # The newest origins know a few days of sales only, but those tell best what errors are like
+    # now; at least MIN_CALIBRATION_ORIGINS older ones know the whole horizon. In a short history
+    # models learn from no more than they must, so that some origins are left, and errors of days
+    # further ahead than any of them knows are taken for those of the last days known.
+    step = snapshot.step
+    last = snapshot.newest_origin - step.week
+    needed = -(-(snapshot.horizon - step.week) // step.week) + MIN_CALIBRATION_ORIGINS
+    available = last - first_day(snapshot)
+    learnt, most = step.steps_in(MIN_TRAINING_DAYS), max(CALIBRATION_ORIGINS, needed)
+    if available - learnt < needed * step.week:
+        learnt, most = step.steps_in(_SHORT_TRAINING_DAYS), needed
+    return last, min(most, (available - learnt) // step.week)
 
 
 def check_history(snapshot: Snapshot) -> None:

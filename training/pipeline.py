@@ -36,9 +36,9 @@ from models.serving.release import load_release
 from storage.artifacts import Artifact, Release, Store
 from training.blend import blend
 from training.engines.fitting_backend import FittingBackend, LocalBackend
-from training.evaluation.calibration import (
+from training.evaluation.calibration import calibrate
+from training.evaluation.forecast_errors import (
     Errors,
-    calibrate,
     chronological_blocks,
     collect,
     weekly_origins,

@@ -38,14 +38,14 @@ from training.evaluation.backtest_result import (
     write_document,
 )
 from training.evaluation.baselines import BASELINES
-from training.evaluation.calibration import (
+from training.evaluation.coverage import interval_scores
+from training.evaluation.forecast_errors import (
     Errors,
     chronological_blocks,
     collect,
     knots_of,
     weekly_origins,
 )
-from training.evaluation.coverage import interval_scores
 from training.evaluation.reports.report import REPORT_FILE, write_report
 from training.evaluation.response import measure_response
 from training.evaluation.scores import incoherence, point_scores
@@ -253,7 +253,7 @@ class Backtest:
         """Return the origins of the calibration, and the later ones of the evaluation."""
         step, horizon = self.snapshot.step, self.snapshot.horizon
         later = weekly_origins(self.snapshot.newest_origin - horizon, EVALUATION_ORIGINS, step=step)
-        last = int(later.min()) - horizon
+        last = int(later.min()) - step.week  # as in training
         return weekly_origins(last, CALIBRATION_ORIGINS, step=step), later
 
     def _score_intervals(self) -> Document:

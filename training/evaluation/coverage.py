@@ -13,7 +13,8 @@ from features.data.specification import TOTAL
 from models import metrics
 from models.buckets import Buckets, buckets_of
 from models.intervals import Intervals
-from training.evaluation.calibration import Errors, calibrate
+from training.evaluation.calibration import calibrate
+from training.evaluation.forecast_errors import Errors
 
 NOMINALS = (50, 80, 95)
 _BLOCK_ORIGINS = 4
@@ -29,11 +30,9 @@ def interval_scores(
 ) -> dict[str, Any]:
     """Compute coverage, width and WIS by level and bucket, and a normal approximation's WIS.
 
-    Raises:
-        ValueError: a target of the calibration is later than the first evaluated origin.
+    The calibration uses the sales that were known at the first evaluated origin.
     """
-    if calibration.origins.max() + calibration.horizons.max() > evaluation.origins.min():
-        raise ValueError("the calibration knows days that the evaluation is to forecast")
+    calibration = calibration.known_by(int(evaluation.origins.min()))
     ours = _compute_bounds(Intervals(calibrate(calibration, hierarchy), hierarchy), evaluation)
     buckets = buckets_of(hierarchy.specification)
     normal = _normal_bounds(calibration, evaluation, buckets)

@@ -23,12 +23,8 @@ from models import metrics
 from models.baselines import Baseline, forecast_by_rule
 from models.buckets import Buckets, buckets_of
 from models.intervals import Intervals
-from training.evaluation.calibration import (
-    Errors,
-    calibrate,
-    chronological_blocks,
-    judge_known_parts,
-)
+from training.evaluation.calibration import calibrate
+from training.evaluation.forecast_errors import Errors, chronological_blocks, judge_known_parts
 from training.history import first_day
 
 Values = NDArray[np.float64]

@@ -32,7 +32,7 @@ from features.state import state_at
 from models.engine import ForecastEngine
 from training.engines.fitting_backend import FittingBackend, LocalBackend
 from training.evaluation.backtest_result import Document, write_document
-from training.evaluation.calibration import weekly_origins
+from training.evaluation.forecast_errors import weekly_origins
 from training.evaluation.reconciliation_methods import METHODS, Reconcile, Values
 from training.evaluation.scores import point_scores
 from training.evaluation.windows import SHORT_DAYS, TUNING, windows_of

@@ -11,7 +11,7 @@ from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
 from models import metrics
 from models.buckets import buckets_of
-from training.evaluation.calibration import Errors, chronological_blocks
+from training.evaluation.forecast_errors import Errors, chronological_blocks
 
 Values = NDArray[np.float64]
 Document = dict[str, Any]

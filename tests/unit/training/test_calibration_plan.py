@@ -29,10 +29,10 @@ def sold_for(days: int, *, step: Step = Step.DAY, horizon: int = 90) -> SimpleNa
 @pytest.mark.parametrize(
     ("days", "last", "count"),
     [
-        pytest.param(1_600, 1_509, 40, id="years: the whole horizon is known"),
-        pytest.param(387, 296, 8, id="a little more than a year"),
-        pytest.param(200, 149, 8, id="short: a quarter judges"),
-        pytest.param(154, 115, 4, id="the shortest"),
+        pytest.param(1_600, 1_592, 40, id="years"),
+        pytest.param(387, 379, 20, id="a little more than a year: some know the whole horizon"),
+        pytest.param(200, 192, 15, id="short: models learn from no more than they must"),
+        pytest.param(154, 146, 8, id="the shortest"),
     ],
 )
 def test_origins_of_daily_data(days: int, last: int, count: int) -> None:
@@ -42,9 +42,9 @@ def test_origins_of_daily_data(days: int, last: int, count: int) -> None:
 @pytest.mark.parametrize(
     ("horizon", "last", "count"),
     [
-        pytest.param(13, 129, 40, id="the usual horizon"),
-        pytest.param(39, 129, 40, id="far: the newest origins know the usual horizon alone"),
-        pytest.param(60, 129, 55, id="further: some know the whole"),
+        pytest.param(13, 141, 40, id="the usual horizon"),
+        pytest.param(39, 141, 46, id="far: some know the whole"),
+        pytest.param(60, 141, 67, id="further: more, of which some know the whole"),
     ],
 )
 def test_origins_of_weekly_data(horizon: int, last: int, count: int) -> None:
@@ -58,6 +58,23 @@ def test_whatever_is_accepted_leaves_origins_and_days_to_learn_from(step: Step) 
     for days in range(required, required + 60 * step.week):
         last, count = plan_calibration(sold_for(days, step=step))  # type: ignore[arg-type]
         first = last - (count - 1) * step.week
-        assert count >= MIN_CALIBRATION_ORIGINS // 2
+        assert count >= MIN_CALIBRATION_ORIGINS
         assert first >= step.steps_in(84)
         assert last < days - 1
+
+
+@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("weeks", [60, 100, 300])
+@pytest.mark.parametrize("horizon_weeks", [4, 13, 52])
+def test_some_origins_know_the_whole_horizon_unless_the_history_is_short(
+    step: Step, weeks: int, horizon_weeks: int
+) -> None:
+    horizon = horizon_weeks * step.week
+    snapshot = sold_for(weeks * step.week, step=step, horizon=horizon)
+    last, count = plan_calibration(snapshot)  # type: ignore[arg-type]
+    origins = last - step.week * np.arange(count)
+    known = np.count_nonzero(origins + horizon <= snapshot.newest_origin)
+    if weeks > horizon_weeks + 12 + MIN_CALIBRATION_ORIGINS:
+        assert known >= MIN_CALIBRATION_ORIGINS
+    else:
+        assert origins.min() < 14 * step.week, "all origins that there can be"

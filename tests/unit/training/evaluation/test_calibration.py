@@ -19,15 +19,15 @@ from models.buckets import buckets_of
 from models.bundle import load_bundle
 from models.engine import ForecastEngine
 from models.intervals import Calibration, Intervals
-from training.evaluation.calibration import (
+from training.evaluation.calibration import calibrate
+from training.evaluation.coverage import NOMINALS
+from training.evaluation.forecast_errors import (
     KNOTS,
     Errors,
-    calibrate,
     chronological_blocks,
     collect,
     weekly_origins,
 )
-from training.evaluation.coverage import NOMINALS
 
 Draw = np.random.Generator
 
@@ -163,6 +163,13 @@ def test_errors_between_origins_are_a_part_of_all(errors: Errors) -> None:
     np.testing.assert_array_equal(some.sold, errors.sold[1:4])
 
 
+def test_sales_of_later_days_are_not_known(errors: Errors) -> None:
+    known = errors.known_by(70)
+    days = errors.origins[:, None] + errors.horizons
+    np.testing.assert_array_equal(np.isnan(known.actual).all(axis=1), days > 70)
+    np.testing.assert_array_equal(known.forecast, errors.forecast)
+
+
 # --- calibration ------------------------------------------------------------------------------
 
 
@@ -178,11 +185,13 @@ def test_coverage_on_other_days_is_near_the_nominal(
         within.append((lower <= actual) & (actual <= upper))
     covered = np.stack(within)
     for level, rows in hierarchy.slices.items():
+        # these errors are independent of each other: levels of few nodes are wide as a precaution
         near = 0.03 if level == BOTTOM else 0.06
-        assert covered[:, rows].mean() == pytest.approx(nominal / 100, abs=near), level
+        above = {BOTTOM: 0.03, TOTAL: 0.2}.get(level, 0.06)
+        assert -near < covered[:, rows].mean() - nominal / 100 < above, level
         for number in range(len(buckets_of(FAVORITA))):
             bucket = covered[:, rows][:, :, buckets_of(FAVORITA).of(KNOTS) == number]
-            assert bucket.mean() == pytest.approx(nominal / 100, abs=2 * near), (level, number)
+            assert -2 * near < bucket.mean() - nominal / 100 < 2 * above, (level, number)
 
 
 def test_a_noisier_series_has_a_wider_interval(intervals: Intervals, hierarchy: Hierarchy) -> None:
@@ -192,6 +201,48 @@ def test_a_noisier_series_has_a_wider_interval(intervals: Intervals, hierarchy: 
     )
     calm, noisy = (upper - lower)[:, 0]
     assert noisy > 2 * calm
+
+
+def scale_errors(errors: Errors, factor: np.ndarray, hierarchy: Hierarchy) -> Errors:
+    """Return errors with a factor for each origin and bottom series, shape (origins, bottoms)."""
+    bottoms = slice(hierarchy.n_upper, None)
+    forecast, actual = errors.forecast[:, bottoms], errors.actual[:, bottoms]
+    scaled = forecast + factor[:, :, None] * (actual - forecast)
+    return replace(errors, actual=np.stack([hierarchy.aggregate(each) for each in scaled]))
+
+
+def mean_width(errors: Errors, hierarchy: Hierarchy, node: int = -1) -> float:
+    intervals = Intervals(calibrate(errors, hierarchy), hierarchy)
+    nodes = np.array([node % len(hierarchy)])
+    mean = errors.forecast[-1][nodes]
+    lower, upper = intervals.bounds(nodes, mean, KNOTS, 80, sold=sold(nodes))
+    return float((upper - lower).mean())
+
+
+def test_newer_errors_weigh_more(errors: Errors, hierarchy: Hierarchy) -> None:
+    count, bottoms = len(errors.origins), hierarchy.n_bottom
+    half = np.repeat([0.5, 1.0], count // 2)[:, None] * np.ones(bottoms)
+    growing = mean_width(scale_errors(errors, half, hierarchy), hierarchy)
+    falling = mean_width(scale_errors(errors, half[::-1], hierarchy), hierarchy)
+    assert growing > 1.5 * falling
+
+
+def test_a_level_of_few_origins_has_wider_intervals(errors: Errors, hierarchy: Hierarchy) -> None:
+    few = errors.select(errors.origins >= errors.origins[-6])
+    assert mean_width(few, hierarchy, node=0) > 1.2 * mean_width(errors, hierarchy, node=0)
+
+
+def test_the_scale_of_a_series_without_errors_is_that_of_series_of_its_size(
+    errors: Errors, hierarchy: Hierarchy
+) -> None:
+    """Sizes grow with the row; a few large and noisy series say nothing about small ones."""
+    upper = hierarchy.n_upper
+    unknown = errors.actual.copy()
+    unknown[:, upper] = unknown[:, -1] = np.nan
+    scale = calibrate(replace(errors, actual=unknown), hierarchy).scale
+    assert scale[upper, 0] == pytest.approx(scale[upper + 1, 0], rel=0.5)
+    assert scale[-1, 0] == pytest.approx(scale[-2, 0], rel=0.5)
+    assert scale[-1, 0] > 5 * scale[upper, 0]
 
 
 def test_days_before_the_first_sale_are_not_calibrated_on(

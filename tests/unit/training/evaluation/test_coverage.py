@@ -14,8 +14,8 @@ from features.data.snapshot import Snapshot
 from features.data.specification import FAVORITA, TOTAL
 from models.buckets import buckets_of
 from models.metrics import weighted_interval_score
-from training.evaluation.calibration import Errors
 from training.evaluation.coverage import interval_scores
+from training.evaluation.forecast_errors import Errors
 
 HORIZONS = np.array([1, 3, 7, 10, 16, 20, 30, 45, 60, 75, 89])
 EARLIER, LATER = 20, 12
@@ -58,14 +58,15 @@ def scores(earlier: Errors, later: Errors, hierarchy: Hierarchy) -> dict[str, An
     return interval_scores(earlier, later, hierarchy)
 
 
-def test_a_calibration_on_days_of_the_evaluation_is_refused(
+def test_a_calibration_does_not_know_days_of_the_evaluation(
     earlier: Errors, later: Errors, hierarchy: Hierarchy
 ) -> None:
     """A forecast knows the sales up to its origin, and no later ones."""
-    too_early = replace(later, origins=later.origins - 1)
-    with pytest.raises(ValueError, match="knows days that the evaluation is to forecast"):
-        interval_scores(earlier, too_early, hierarchy)
-    interval_scores(earlier, later, hierarchy)
+    late = replace(earlier, origins=earlier.origins + int(HORIZONS.max()))
+    days = late.origins[:, None] + late.horizons
+    wrong = np.where((days > FIRST_LATER)[:, None, :], 1e9, late.actual)
+    scores = interval_scores(late, later, hierarchy)
+    assert interval_scores(replace(late, actual=wrong), later, hierarchy) == scores
 
 
 def test_every_level_and_bucket_is_evaluated(scores: dict[str, Any], hierarchy: Hierarchy) -> None:

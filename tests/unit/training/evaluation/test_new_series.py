@@ -13,7 +13,8 @@ from features.data.specification import BOTTOM
 from models.buckets import buckets_of
 from models.engine import ForecastEngine
 from models.intervals import Intervals
-from training.evaluation.calibration import Errors, calibrate
+from training.evaluation.calibration import calibrate
+from training.evaluation.forecast_errors import Errors
 from training.evaluation.new_series import analogues_of_all, forecast_as_new, scales_of_new
 
 HORIZONS = np.array([1, 3, 7, 12, 20, 40, 60, 85])

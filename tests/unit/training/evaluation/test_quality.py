@@ -10,7 +10,7 @@ import pytest
 from features.data.snapshot import Snapshot
 from features.data.specification import Expect
 from models.baselines import Baseline
-from training.evaluation.calibration import Errors, judge_known_parts
+from training.evaluation.forecast_errors import Errors, judge_known_parts
 from training.evaluation.quality import (
     choose_fallbacks,
     mark_seasoned,
