@@ -70,14 +70,14 @@ def _compute_bounds(intervals: Intervals, errors: Errors) -> Bounds:
 def _normal_bounds(calibration: Errors, evaluation: Errors, buckets: Buckets) -> Bounds:
     """Return mean ± z times each node's root mean squared error by bucket, at least zero."""
     squares = (calibration.forecast - calibration.actual) ** 2
+    known = ~np.isnan(squares)
     bucket = buckets.of(calibration.horizons)
-    spread = np.stack(
-        [
-            np.sqrt(np.nanmean(squares[:, :, bucket == number], axis=(0, 2)))
-            for number in range(len(buckets))
-        ],
-        axis=1,
-    )[:, buckets.of(evaluation.horizons)]
+    spread = np.empty((squares.shape[1], len(buckets)))
+    for number in range(len(buckets)):
+        days = bucket == number
+        count = np.maximum(known[:, :, days].sum(axis=(0, 2)), 1)
+        spread[:, number] = np.sqrt(np.nansum(squares[:, :, days], axis=(0, 2)) / count)
+    spread = spread[:, buckets.of(evaluation.horizons)]
     result: Bounds = {}
     for nominal in NOMINALS:
         reach = norm.ppf(0.5 + nominal / 200) * spread

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,47 +15,19 @@ from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
 from features.data.specification import BOTTOM, FAVORITA, TOTAL
 from models.buckets import buckets_of
-from models.bundle import load_bundle
-from models.engine import ForecastEngine
 from models.intervals import Calibration, Intervals
+from tests.support.forecast_errors import draw_errors
 from training.evaluation.calibration import calibrate
 from training.evaluation.coverage import NOMINALS
 from training.evaluation.forecast_errors import (
     KNOTS,
     Errors,
-    chronological_blocks,
-    collect,
-    weekly_origins,
 )
-
-Draw = np.random.Generator
 
 
 @pytest.fixture(scope="module")
 def hierarchy(snapshot: Snapshot) -> Hierarchy:
     return snapshot.hierarchy
-
-
-def errors_of(hierarchy: Hierarchy, draw: Draw, *, origins: int, first: int = 0) -> Errors:
-    """Draw errors of series of different size and noise, growing with the days ahead.
-
-    Forecasts are right on average at every level: an interval always holds its forecast, and would
-    be too wide if most values lay on one side of it.
-    """
-    count = hierarchy.n_bottom
-    sizes, noise = np.geomspace(2, 2000, count), np.linspace(0.1, 0.45, count)
-    shape = (origins, count, len(KNOTS))
-    forecast = sizes[:, None] * draw.uniform(0.7, 1.3, shape)
-    spread = noise[:, None] * (1 + KNOTS / 90)
-    actual = forecast * (1 + spread * draw.uniform(-1, 1, shape))
-    return Errors(
-        origins=first + 7 * np.arange(origins),
-        horizons=KNOTS,
-        forecast=np.stack([hierarchy.aggregate(values) for values in forecast]),
-        actual=np.stack([hierarchy.aggregate(values) for values in actual]),
-        sold=np.ones((origins, len(hierarchy)), dtype=bool),
-        ordinary=np.ones((origins, len(KNOTS)), dtype=bool),
-    )
 
 
 def sold(nodes: np.ndarray) -> np.ndarray:
@@ -66,7 +37,7 @@ def sold(nodes: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def errors(hierarchy: Hierarchy) -> Errors:
-    return errors_of(hierarchy, np.random.default_rng(1), origins=60)
+    return draw_errors(hierarchy, np.random.default_rng(1), origins=60)
 
 
 @pytest.fixture(scope="module")
@@ -79,105 +50,11 @@ def intervals(calibration: Calibration, hierarchy: Hierarchy) -> Intervals:
     return Intervals(calibration, hierarchy)
 
 
-# --- origins ----------------------------------------------------------------------------------
-
-
-@given(last=st.integers(1000, 3000), count=st.integers(1, 100))
-def test_origins_lie_one_in_each_week(last: int, count: int) -> None:
-    origins = weekly_origins(last, count)
-    assert len(origins) == count
-    assert (np.diff(origins) > 0).all()
-    assert ((last - origins[::-1]) // 7 == np.arange(count)).all()
-
-
-@given(last=st.integers(1000, 3000), count=st.integers(7, 100))
-def test_origins_of_seven_weeks_are_seven_weekdays(last: int, count: int) -> None:
-    origins = weekly_origins(last, count)
-    for first in range(count - 6):
-        assert len(set(origins[first : first + 7] % 7)) == 7
-
-
-# --- errors -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def old_engine(backtested: Path, snapshot: Snapshot) -> ForecastEngine:
-    """Return the oldest model of the backtest."""
-    oldest = min((backtested / "bundles").iterdir())
-    return ForecastEngine(load_bundle(oldest), snapshot)
-
-
-def test_errors_are_those_of_forecasts_as_of_their_origin(
-    old_engine: ForecastEngine, snapshot: Snapshot
-) -> None:
-    trained = snapshot.index_of(old_engine.bundle.facts.trained_through)
-    origins, horizons = np.array([trained, trained + 9]), np.array([1, 16, 89])
-    steps: list[tuple[int, int]] = []
-    errors = collect(
-        old_engine,
-        origins,
-        horizons=horizons,
-        progress=lambda done, total: steps.append((done, total)),
-    )
-    for place, origin in enumerate(origins):
-        forecast = old_engine.forecast(int(origin), horizons).values
-        np.testing.assert_array_equal(errors.forecast[place], forecast)
-        np.testing.assert_array_equal(errors.actual[place], snapshot.sales[:, origin + horizons])
-        np.testing.assert_array_equal(errors.sold[place], snapshot.first_sale <= origin)
-    assert steps == [(1, 2), (2, 2)]
-
-
-@pytest.mark.parametrize(
-    "origin",
-    [
-        pytest.param(lambda trained, newest: trained - 1, id="seen by the model"),
-        pytest.param(lambda trained, newest: newest, id="nothing is known after it"),
-    ],
-)
-def test_an_origin_within_training_data_is_refused(
-    old_engine: ForecastEngine, snapshot: Snapshot, origin: Callable[[int, int], int]
-) -> None:
-    trained = snapshot.index_of(old_engine.bundle.facts.trained_through)
-    with pytest.raises(ValueError, match="before the model's last day, or not before"):
-        collect(old_engine, np.array([origin(trained, snapshot.newest_origin)]))
-
-
-@pytest.mark.parametrize(("count", "models"), [(8, 1), (10, 1), (11, 2), (40, 4)])
-def test_models_alternate_between_origins(count: int, models: int) -> None:
-    origins = weekly_origins(1500, count)
-    turns = chronological_blocks(origins)
-    assert len(turns) == models
-    np.testing.assert_array_equal(np.concatenate(turns), origins)
-
-
-def test_errors_of_several_models_are_joined_in_their_order(errors: Errors) -> None:
-    joined = Errors.concatenate([errors.between(0, 70), errors.between(71, 7 * 60)])
-    for name, values in vars(errors).items():
-        np.testing.assert_array_equal(getattr(joined, name), values, err_msg=name)
-
-
-def test_errors_between_origins_are_a_part_of_all(errors: Errors) -> None:
-    some = errors.between(7, 21)
-    assert some.origins.tolist() == [7, 14, 21]
-    np.testing.assert_array_equal(some.actual, errors.actual[1:4])
-    np.testing.assert_array_equal(some.sold, errors.sold[1:4])
-
-
-def test_sales_of_later_days_are_not_known(errors: Errors) -> None:
-    known = errors.known_by(70)
-    days = errors.origins[:, None] + errors.horizons
-    np.testing.assert_array_equal(np.isnan(known.actual).all(axis=1), days > 70)
-    np.testing.assert_array_equal(known.forecast, errors.forecast)
-
-
-# --- calibration ------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("nominal", NOMINALS)
 def test_coverage_on_other_days_is_near_the_nominal(
     intervals: Intervals, hierarchy: Hierarchy, nominal: int
 ) -> None:
-    other = errors_of(hierarchy, np.random.default_rng(2), origins=60)
+    other = draw_errors(hierarchy, np.random.default_rng(2), origins=60)
     nodes = np.arange(len(hierarchy))
     within = []
     for forecast, actual in zip(other.forecast, other.actual, strict=True):
