@@ -53,6 +53,7 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
     buckets = buckets_of(hierarchy.specification)
     bucket = buckets.of(errors.horizons)
     weight = _weigh_origins(errors.origins, hierarchy.specification.step)
+    sizes = np.average(root.mean(axis=2), axis=0, weights=weight)
     scale = np.empty((len(hierarchy), len(buckets)))
     level_scale = np.empty((len(hierarchy.levels), len(buckets)))
     for number in range(len(buckets)):
@@ -60,7 +61,6 @@ def calibrate(errors: Errors, hierarchy: Hierarchy) -> Calibration:
         weights = counted[:, :, days] * weight[:, None, None]
         counts = weights.sum(axis=(0, 2))
         squares = (np.where(counted, residual**2, 0)[:, :, days] * weights).sum(axis=(0, 2))
-        sizes = np.average(root[:, :, days].mean(axis=2), axis=0, weights=weight)
         for code, rows in enumerate(hierarchy.slices.values()):
             mean = squares[rows].sum() / max(counts[rows].sum(), _FLOOR)
             similar = _average_similar(squares[rows], counts[rows], sizes[rows])
@@ -150,9 +150,9 @@ def _count_independent(
     hierarchy: Hierarchy,
 ) -> Values:
     """Return how many independent residuals those of a level are worth, shape (buckets,)."""
-    # Weighted origins are worth fewer equal ones (Kish, "Survey Sampling", 1965); weekly origins
-    # share most of the days of a bucket of a month; and the nodes of a level err together, so that
-    # all of them are worth their square root, about what the coverage of later days has shown.
+    # Weighted origins are worth fewer equal ones (Kish, "Survey Sampling", 1965). Neighbouring
+    # origins share days of a bucket, and the nodes of a level err together: both count by the root
+    # of their number, about what the coverage of later days has shown.
     week, nodes = hierarchy.specification.step.week, counted.shape[1]
     known = np.asarray(counted.any(axis=1))
     counts = np.zeros(len(buckets))
@@ -160,7 +160,8 @@ def _count_independent(
         weights = weight[np.asarray(known[:, bucket == number]).any(axis=1)]
         if len(weights):
             equal = weights.sum() ** 2 / (weights**2).sum()
-            counts[number] = equal * min(week / (last - first + 1), 1) * np.sqrt(nodes)
+            apart = min(week / (last - first + 1), 1)  # share of the bucket
+            counts[number] = equal * np.sqrt(apart * nodes)
     return np.maximum(counts, _LEAST_INDEPENDENT)
 
 
