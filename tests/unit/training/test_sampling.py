@@ -107,10 +107,10 @@ def test_a_segment_has_the_same_rows_beside_others_and_alone(
 ) -> None:
     near = dense.segments[0].model_copy(update={"origin_step": 11})
     both = dense.model_copy(update={"segments": (near, far(dense))})
-    alone = Recipe.model_construct(**{**dict(dense), "segments": (near,)})
+    single = Recipe.model_construct(**{**dict(dense), "segments": (near,)})
     of_near, of_far = training_rows(builder, both, last_target=LAST)
     assert of_far.rows.tobytes() == rows.rows.tobytes()
-    [near_rows] = training_rows(builder, alone, last_target=LAST)
+    [near_rows] = training_rows(builder, single, last_target=LAST)
     assert of_near.rows.tobytes() == near_rows.rows.tobytes()
     assert set(of_near.origin.tolist()) != set(of_far.origin.tolist())
 
