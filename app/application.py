@@ -24,8 +24,10 @@ from api.http.router import Router
 from app.background import freeze_loaded_modules, run_every, upgrade_database
 from app.health import HealthMonitor
 from app.identity import identity_of, origins_of_sign_in, sign_in_options_of
+from app.releases import ReleaseRecorder
 from app.reloads import ReloadWatch, report_end
 from config.settings import Settings
+from lifecycle.registry import Registry
 from lifecycle.reload import Reloader
 from middleware.access import AccessMiddleware
 from middleware.address import client_address
@@ -67,6 +69,9 @@ USES_SECONDS = 30.0
 
 RELOADS_SECONDS = 10.0
 """Interval at which the metrics include the reloads of other processes."""
+
+RELEASES_SECONDS = 2.0
+"""Interval at which a release that has taken the place of another is recorded."""
 
 
 class Application:
@@ -114,6 +119,7 @@ class Application:
             shares_answers=cache_key is not None,
             is_full=partial(is_full, self._database),
         )
+        self._releases = ReleaseRecorder(watcher, Registry(settings.store, self._database))
         self._reloader = (
             Reloader(settings.store, settings.data_dir, on_end=report_end)
             if settings.data_dir
@@ -196,6 +202,7 @@ class Application:
             tasks.start_soon(run_every, USES_SECONDS, self._keys.flush)
             tasks.start_soon(run_every, 1.0, self._conditions.observe)
             tasks.start_soon(run_every, METRICS_SECONDS, _flush_metrics)
+            tasks.start_soon(run_every, RELEASES_SECONDS, self._releases.observe)
             if self._reloader is not None:
                 tasks.start_soon(run_every, RELOADS_SECONDS, ReloadWatch(self._reloader).observe)
             try:

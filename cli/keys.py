@@ -5,10 +5,7 @@ Only a new key itself goes to standard output, so that it can be piped to where 
 
 from __future__ import annotations
 
-import getpass
-import os
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,15 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.actor import cli_actor
 from cli.database import database
-from cli.output import print_json, print_table
+from cli.output import AsJson, format_time, print_json, print_table
 from cli.progress import err
 from config.settings import get_settings
 from errors import InputError
 from storage.keys import ApiKey, Scope
 
 if TYPE_CHECKING:
-    from storage.audit import Actor
     from storage.key_store import KeyStore, NewKey
 
 _DEFAULT_SCOPES = [Scope.FORECAST, Scope.EXPLAIN, Scope.WHATIF, Scope.BATCH]
@@ -51,7 +48,6 @@ def duration(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Id = Annotated[str, typer.Argument(help="The key's public id, as `mlrf keys list` shows it.")]
 
 
@@ -80,7 +76,7 @@ def create(
     tier_name = _choose_tier(tier)
     until = datetime.now(UTC) + expires if expires is not None else None
     with _open_keys() as keys:
-        new = keys.create(client, scope or _DEFAULT_SCOPES, tier_name, until, by=_cli_actor())
+        new = keys.create(client, scope or _DEFAULT_SCOPES, tier_name, until, by=cli_actor())
     _print_key(new, as_json=as_json)
 
 
@@ -111,12 +107,12 @@ def rotate(
 ) -> None:
     """Make a key in the place of another, which expires a while later, and print it, this once."""
     with _open_keys() as keys:
-        new = keys.rotate(public_id, grace=grace, by=_cli_actor())
+        new = keys.rotate(public_id, grace=grace, by=cli_actor())
         old = keys.find(public_id)
     _print_key(new, as_json=as_json)
     if old is not None:
         err.print(
-            f"Key {old.id} expires {_format_time(old.expires_at)}.", highlight=False, markup=False
+            f"Key {old.id} expires {format_time(old.expires_at)}.", highlight=False, markup=False
         )
 
 
@@ -124,7 +120,7 @@ def rotate(
 def revoke(public_id: Id, as_json: AsJson = False) -> None:
     """End a key; servers refuse it within seconds."""
     with _open_keys() as keys:
-        key = keys.revoke(public_id, by=_cli_actor())
+        key = keys.revoke(public_id, by=cli_actor())
     if as_json:
         print_json(_key_document(key, datetime.now(UTC)))
         return
@@ -148,23 +144,12 @@ def _choose_tier(name: str | None) -> str:
     return name
 
 
-def _cli_actor() -> Actor:
-    """Return the actor for the audit log: the user of this machine."""
-    from storage.audit import Actor
-
-    try:
-        name = getpass.getuser()
-    except (ImportError, KeyError, OSError):  # a container's user may have no name
-        name = f"uid {os.getuid()}"
-    return Actor(f"cli:{name}", address=socket.gethostname())
-
-
 def _print_key(new: NewKey, *, as_json: bool) -> None:
     key = new.record
     if as_json:
         print_json({**_key_document(key, datetime.now(UTC)), "key": new.text})
         return
-    until = f"expires {_format_time(key.expires_at)}" if key.expires_at else "never expires"
+    until = f"expires {format_time(key.expires_at)}" if key.expires_at else "never expires"
     err.print(
         f"Key {key.id} for {key.client}: {', '.join(sorted(key.scopes))}; tier {key.tier}; "
         f"{until}. It is shown this once and cannot be recovered:",
@@ -188,17 +173,13 @@ def _key_document(key: ApiKey, now: datetime) -> dict[str, Any]:
         "scopes": sorted(key.scopes),
         "unknown_scopes": sorted(key.unknown_scopes),
         "tier": key.tier,
-        "created_at": _format_time(key.created_at),
-        "expires_at": _format_time(key.expires_at),
-        "revoked_at": _format_time(key.revoked_at),
-        "last_used_at": _format_time(key.last_used_at),
+        "created_at": format_time(key.created_at),
+        "expires_at": format_time(key.expires_at),
+        "revoked_at": format_time(key.revoked_at),
+        "last_used_at": format_time(key.last_used_at),
     }
 
 
 def _scopes_cell(key: dict[str, Any]) -> str:
     """Return a key's scopes for the table, marking those that are unknown and ignored."""
     return " ".join([*key["scopes"], *(f"{name}(unknown)" for name in key["unknown_scopes"])])
-
-
-def _format_time(time: datetime | None) -> str | None:
-    return time.isoformat(timespec="seconds") if time else None

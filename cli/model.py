@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -18,8 +18,9 @@ from cli.look import show_understood
 from cli.progress import err, progress
 from cli.quality import show_quality
 from config.settings import get_settings
+from errors import InputError
 from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delimiter, TableLayout
-from storage.artifacts import Store
+from storage.artifacts import ArtifactError, Release, Store
 
 if TYPE_CHECKING:
     from training.engines.fitting_backend import FittingBackend
@@ -32,9 +33,27 @@ class EngineName(StrEnum):
     DASK = "dask"
 
 
+class Promote(StrEnum):
+    """Choice of serving a trained model."""
+
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 def train(
     data: Data = None,
     recipe: RecipeOption = RecipeName.DEFAULT,
+    promote: Annotated[
+        Promote,
+        typer.Option(
+            help="always: serve the model from now on; never: leave it as a candidate, for "
+            "`mlrf models promote`."
+        ),
+    ] = Promote.ALWAYS,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Serve a model of the demo data in place of a retailer's."),
+    ] = False,
     threads: Threads = None,
     engine: Annotated[
         EngineName, typer.Option(help="Where to fit: on this machine, or on a Dask cluster.")
@@ -50,9 +69,9 @@ def train(
     decimal: DecimalOption = DecimalMark.POINT,
     dates: DatesOption = DateOrder.YMD,
 ) -> None:
-    """Train a model on tables, and make it and their snapshot the serving release."""
+    """Train a model on tables, and serve it with their snapshot."""
     layout = layout_of(delimiter, decimal, dates)
-    train_model(data, threads, engine, scheduler, layout, recipe)
+    train_model(data, threads, engine, scheduler, layout, recipe, promote=promote, force=force)
 
 
 def forecast(
@@ -122,12 +141,17 @@ def train_model(
     scheduler: str | None = None,
     layout: TableLayout = STANDARD,
     effort: RecipeName = RecipeName.DEFAULT,
+    *,
+    promote: Promote = Promote.ALWAYS,
+    force: bool = False,
 ) -> None:
     with extra("train"):
         from training.pipeline import train as run
         from training.recipe import Effort
 
     store = get_settings().store
+    if data is None and promote is Promote.ALWAYS and not force:
+        _refuse_demo_over_others(store)
     count = threads or inputs.cores()
     with (
         tables_and_recipe(data) as (folder, recipe),
@@ -147,11 +171,47 @@ def train_model(
             layout=STANDARD if data is None else layout,
             on_report=show_warnings,
             on_tables=show_understood,
+            promote=_PROMOTIONS[promote],
         )
     show_quality(store.bundles / release.bundle)
+    if promote is Promote.NEVER:
+        err.print(
+            f"Bundle {release.bundle} and snapshot {release.snapshot} are in {store.root}, to be "
+            f"served by: mlrf models promote {release.bundle}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return
     err.print(
         f"Bundle {release.bundle} and snapshot {release.snapshot} in {store.root} are served from "
         "now on, by servers that are running too."
+    )
+
+
+_PROMOTIONS: dict[Promote, Callable[[Store, Release], object]] = {
+    # a training needs no database: the registry adopts what CURRENT names
+    Promote.ALWAYS: Store.promote,
+    Promote.NEVER: lambda store, release: None,
+}
+
+
+def _refuse_demo_over_others(store: Store) -> None:
+    """Refuse to replace a retailer's model by the demo's.
+
+    Raises:
+        InputError: data of a retailer are served.
+    """
+    from features.data.snapshot_files import read_facts
+
+    try:
+        serving = store.current()
+        if read_facts(store.snapshots / serving.snapshot).demo:
+            return
+    except ArtifactError:  # nothing is served
+        return
+    raise InputError(
+        f"no tables were named, so this would train on the demo data and serve them in place of "
+        f"{serving.bundle}: name the folder of your tables, or choose --promote never, or --force"
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 def print_table(
@@ -34,3 +37,8 @@ def print_table(
 def print_json(document: Any) -> None:
     """Print a document as indented JSON."""
     typer.echo(json.dumps(document, indent=2))
+
+
+def format_time(time: datetime | None) -> str | None:
+    """Return a time in ISO format, to the second."""
+    return time.isoformat(timespec="seconds") if time else None

@@ -23,7 +23,6 @@ from sqlalchemy import (
     Engine,
     RowMapping,
     Select,
-    String,
     and_,
     func,
     insert,
@@ -45,7 +44,7 @@ from storage.overrides import (
     StatisticalDay,
     StoredOverride,
 )
-from storage.tables import OVERRIDES
+from storage.tables import OVERRIDES, fit_text
 
 _LOCK = "overrides"
 _NODE_IN_AUDIT = 150
@@ -214,7 +213,7 @@ class OverrideStore:
                 return override
             values = {
                 "withdrawn_at": now,
-                "withdrawn_by": _fit("withdrawn_by", client),
+                "withdrawn_by": fit_text(OVERRIDES.c.withdrawn_by, client),
                 "withdrawn_revision": _read_state(connection, now).revision + 1,
             }
             connection.execute(update(OVERRIDES).where(OVERRIDES.c.id == number).values(values))
@@ -303,8 +302,8 @@ def _require(connection: Connection, number: int) -> StoredOverride:
 def _row_of_record(new: NewOverride) -> dict[str, Any]:
     return asdict(new) | {
         "reason": str(new.reason),
-        "author": _fit("author", new.author),
-        "subject": _fit("subject", new.subject),
+        "author": fit_text(OVERRIDES.c.author, new.author),
+        "subject": fit_text(OVERRIDES.c.subject, new.subject),
         "statistical": json.dumps([asdict(day) for day in new.statistical], default=str),
         "days": json.dumps([asdict(day) for day in new.days], default=str),
     }
@@ -318,12 +317,6 @@ def _record_of_row(row: RowMapping) -> StoredOverride:
             kind(**day | {"date": date.fromisoformat(day["date"])}) for day in json.loads(row[name])
         )
     return StoredOverride(**values)
-
-
-def _fit(column: str, text: str) -> str:
-    """Return a text cut to the length of its column."""
-    kind = OVERRIDES.c[column].type
-    return text[: kind.length] if isinstance(kind, String) else text
 
 
 def _describe(override: NewOverride) -> str:

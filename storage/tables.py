@@ -47,6 +47,12 @@ class UtcDateTime(TypeDecorator[datetime]):
         return known.astimezone(UTC)
 
 
+def fit_text(column: Column[Any], text: str) -> str:
+    """Return a text cut to the length of its column."""
+    kind = column.type
+    return text[: kind.length] if isinstance(kind, String) else text
+
+
 API_KEYS = Table(
     "api_keys",
     METADATA,
@@ -118,3 +124,17 @@ OVERRIDES = Table(
 )
 """Overrides of forecasts; none is ever deleted. All changes are numbered together, in the order in
 which they were committed."""
+
+
+RELEASE_CHANGES = Table(
+    "release_changes",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("bundle", String(250), nullable=False),
+    Column("snapshot", String(250), nullable=False),  # that it serves, or was trained on
+    Column("state", String(10), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("reason", String(500), nullable=False),
+)
+"""Changes of the states of releases, append-only: the last one of a bundle says its state."""

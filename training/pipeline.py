@@ -93,8 +93,9 @@ def train(
     layout: TableLayout = STANDARD,
     on_report: OnReport = lambda report: None,
     on_tables: Callable[[CheckedTables], None] = lambda tables: None,
+    promote: Callable[[Store, Release], object] = Store.promote,
 ) -> Release:
-    """Train a model on a folder of tables and make it the serving release.
+    """Train a model on a folder of tables, and by default make it the serving release.
 
     Args:
         recipe: by default one that suits the amount of data.
@@ -107,6 +108,7 @@ def train(
         layout: how the text of the tables is written.
         on_report: called with the report of the check of the tables, unless it has an error.
         on_tables: called with the tables.
+        promote: called with the finished release.
 
     Raises:
         DataError: a table is wrong.
@@ -127,6 +129,7 @@ def train(
         engine=engine,
         clock=clock,
         demo=demo,
+        promote=promote,
     )
 
 
@@ -140,6 +143,7 @@ def train_on(
     engine: FittingBackend,
     clock: Clock,
     demo: bool = False,
+    promote: Callable[[Store, Release], object] = Store.promote,
 ) -> Release:
     """Train a model on tables that were read; see `train`."""
     with clock.step("build snapshot"):
@@ -171,8 +175,8 @@ def train_on(
     release = Release(bundle=bundle.name, snapshot=snapshot.name)
     with clock.step("forecast all nodes"):
         load_release(store, release)
-    store.promote(release)
     _record_build(store, bundle, clock)
+    promote(store, release)
     return release
 
 

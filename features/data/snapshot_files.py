@@ -20,7 +20,7 @@ from features.data.calendar import Holiday
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot, SnapshotFacts
 from features.data.specification import FAVORITA, Specification, read_levels
-from storage.artifacts import Artifact, ArtifactError, verify
+from storage.artifacts import Artifact, ArtifactError, describe, verify
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -55,6 +55,18 @@ def load_snapshot(folder: Path) -> Snapshot:
     try:
         return _assemble(artifact)
     except (OSError, ValueError, KeyError, ValidationError) as error:
+        raise ArtifactError(folder, "does not hold a snapshot") from error
+
+
+def read_facts(folder: Path) -> SnapshotFacts:
+    """Return the facts of a snapshot without checking its files.
+
+    Raises:
+        ArtifactError: it is missing, or its manifest is not that of a snapshot.
+    """
+    try:
+        return SnapshotFacts.model_validate(describe(folder, kind=KIND).facts)
+    except ValidationError as error:
         raise ArtifactError(folder, "does not hold a snapshot") from error
 
 

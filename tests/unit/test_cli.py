@@ -8,8 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,14 +16,14 @@ import polars as pl
 import pytest
 
 from cli import inputs
-from cli import main as command
 from config.paths import ROOT
-from config.settings import Settings, get_settings
+from config.settings import get_settings
 from features.data.reading.schema import SCHEMAS
 from features.data.snapshot_files import load_snapshot
 from features.data.step import Step
 from models.serving.release import load_release
 from storage.artifacts import Store
+from tests.support.command import Run, set_environment
 from training import recipe as recipes
 from training.evaluation import reconciliation_study
 from training.evaluation.backtest_result import Document, write_document
@@ -36,36 +35,14 @@ pytestmark = pytest.mark.slow
 _JSON = "-H 'Content-Type: application/json'"
 
 
-@dataclass(frozen=True)
-class CommandResult:
-    """The exit status and output of a command."""
-
-    status: object
-    out: str
-    err: str
-
-    @property
-    def error_line(self) -> str:
-        """The one line of standard error that gives the reason."""
-        assert self.status == 1
-        assert "Traceback" not in self.err
-        assert self.err.count("mlrf: ") == 1
-        last = self.err.rstrip().splitlines()[-1]
-        assert last.startswith("mlrf: ")
-        return last
-
-
-Run = Callable[..., CommandResult]
-
-
 @pytest.fixture(autouse=True)
 def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Store]:
     """Set up an environment with its own artifacts and return its store."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setenv("ARTIFACTS_DIR", str(tmp_path / "artifacts"))
-    monkeypatch.setenv("COLUMNS", "200")
-    get_settings.cache_clear()
+    set_environment(
+        monkeypatch,
+        ARTIFACTS_DIR=tmp_path / "artifacts",
+        DATABASE_URL=f"sqlite:///{tmp_path}/var/mlrf.db",
+    )
     yield Store(tmp_path / "artifacts")
     get_settings.cache_clear()
 
@@ -77,20 +54,6 @@ def _small_training(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> None:
     for module in (recipes, reconciliation_study):
         monkeypatch.setattr(module, "recipe_for", lambda snapshot: recipe)
     monkeypatch.setattr(inputs, "cores", lambda: 1)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `mlrf` in this process."""
-
-    def run(*arguments: object) -> CommandResult:
-        monkeypatch.setattr(sys, "argv", ["mlrf", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            command.main()
-        captured = capsys.readouterr()
-        return CommandResult(ended.value.code, captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture
@@ -141,6 +104,31 @@ command.main()
 
 
 # --- train ------------------------------------------------------------------------------------
+
+
+def test_a_model_that_is_not_to_be_served_is_a_candidate(
+    run: Run, demo_folder: Path, own_settings: Store
+) -> None:
+    done = run("train", demo_folder, "--promote", "never")
+    assert done.status == 0
+    assert not own_settings.pointer.exists()
+    (bundle,) = own_settings.bundles.iterdir()
+    assert f"mlrf models promote {bundle.name}" in done.err
+
+
+def test_the_demo_does_not_take_the_place_of_a_retailer_unless_forced(
+    run: Run, own_settings: Store, trained: Store
+) -> None:
+    """`make train` where `DATA=` was forgotten."""
+    shutil.copytree(trained.root, own_settings.root)
+    before = own_settings.current()
+    done = run("train")
+    assert before.bundle in done.error_line
+    assert "--force" in done.error_line
+    assert own_settings.current() == before
+    assert run("train", "--force").status == 0
+    served = load_snapshot(own_settings.snapshots / own_settings.current().snapshot)
+    assert served.facts.demo
 
 
 def test_train_makes_a_release_that_serves(

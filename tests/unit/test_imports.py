@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage": {"errors"},
     "features": {"errors", "storage.artifacts"},
     "models": {"errors", "features", "storage.artifacts"},
-    "lifecycle": {"errors", "features", "models", "storage.artifacts"},
+    "lifecycle": {"errors", "features", "models", "storage", "storage.artifacts"},
     "training": {"errors", "features", "models", "storage.artifacts"},
     "middleware": {"config", "errors", "storage", "storage.cache", "storage.redis", "telemetry"},
     "api": {
@@ -36,8 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("storage", "storage.cache", "telemetry"),
     },
     "cli": {
-        *("config", "errors", "features", "middleware", "models", "storage", "storage.artifacts"),
-        *("telemetry", "training"),
+        *("config", "errors", "features", "lifecycle", "middleware", "models"),
+        *("storage", "storage.artifacts", "telemetry", "training"),
     },
     "app": {
         *("api", "config", "errors", "lifecycle", "middleware", "models"),

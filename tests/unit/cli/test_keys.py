@@ -6,49 +6,29 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from cli import main as command
 from config.paths import ROOT
-from config.settings import Settings, get_settings
+from config.settings import get_settings
 from storage.audit import Actor, AuditLog
 from storage.database import open_database
 from storage.key_store import KeyStore
 from storage.keys import PresentedKey, Scope, parse_key
+from tests.support.command import CommandResult, Run, set_environment
 
 USUAL = frozenset({Scope.FORECAST, Scope.EXPLAIN, Scope.WHATIF, Scope.BATCH})
 
 
-class CommandResult(NamedTuple):
-    """The exit status and output of a command."""
-
-    status: object
-    out: str
-    err: str
-
-    @property
-    def key(self) -> PresentedKey:
-        """The key that makes up standard output."""
-        assert self.status == 0, self.err
-        presented = parse_key(self.out.removesuffix("\n"))
-        assert presented is not None
-        return presented
-
-    @property
-    def error_line(self) -> str:
-        """The one line of standard error that gives the reason."""
-        assert self.status == 1
-        assert self.out == ""
-        assert len(self.err.splitlines()) == 1
-        return self.err.rstrip()
-
-
-Run = Callable[..., CommandResult]
+def key_of(done: CommandResult) -> PresentedKey:
+    """Return the key that makes up standard output."""
+    assert done.status == 0, done.err
+    presented = parse_key(done.out.removesuffix("\n"))
+    assert presented is not None
+    return presented
 
 
 @pytest.fixture
@@ -58,27 +38,9 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch: pytest.MonkeyPatch, url: str) -> Iterator[None]:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setenv("DATABASE_URL", url)
-    monkeypatch.setenv("COLUMNS", "200")
-    get_settings.cache_clear()
+    set_environment(monkeypatch, DATABASE_URL=url)
     yield
     get_settings.cache_clear()
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `mlrf` in this process."""
-
-    def run(*arguments: str) -> CommandResult:
-        monkeypatch.setattr(sys, "argv", ["mlrf", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            command.main()
-        captured = capsys.readouterr()
-        return CommandResult(ended.value.code, captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture
@@ -92,13 +54,13 @@ def store(url: str) -> KeyStore:
 
 def test_create_prints_only_the_key(run: Run, store: KeyStore) -> None:
     done = run("keys", "create", "shop")
-    key = store.find(done.key.public_id)
+    key = store.find(key_of(done).public_id)
     assert key is not None
-    assert key.matches(done.key.secret)
+    assert key.matches(key_of(done).secret)
     assert (key.client, key.scopes, key.tier, key.expires_at) == ("shop", USUAL, "standard", None)
     assert key.id in done.err
     assert "shown this once" in done.err
-    assert done.key.secret not in done.err
+    assert key_of(done).secret not in done.err
 
 
 def test_create_takes_scopes_tier_and_expiry(run: Run, store: KeyStore) -> None:
@@ -108,7 +70,7 @@ def test_create_takes_scopes_tier_and_expiry(run: Run, store: KeyStore) -> None:
         *("keys", "create", "ops", "--scope", "monitor", "--scope", "admin"),
         *("--tier", tier, "--expires", "90d"),
     )
-    key = store.find(done.key.public_id)
+    key = store.find(key_of(done).public_id)
     assert key is not None
     assert (key.scopes, key.tier) == (frozenset({Scope.MONITOR, Scope.ADMIN}), tier)
     assert key.expires_at is not None
@@ -121,7 +83,7 @@ def test_an_unknown_tier_is_refused_with_the_known_ones(run: Run, store: KeyStor
 
 
 def test_a_third_key_is_refused_with_the_ids_of_the_two(run: Run) -> None:
-    ids = [run("keys", "create", "shop").key.public_id for _ in range(2)]
+    ids = [key_of(run("keys", "create", "shop")).public_id for _ in range(2)]
     line = run("keys", "create", "shop").error_line
     assert line.startswith("mlrf: client shop has the active keys ")
     assert all(public_id in line for public_id in ids)
@@ -157,8 +119,10 @@ def test_a_key_that_expires_immediately_is_refused(run: Run) -> None:
 @pytest.fixture
 def three(run: Run) -> dict[str, PresentedKey]:
     """Create an active, a rotated and a revoked key, each with its client's name."""
-    made = {client: run("keys", "create", client).key for client in ("active", "old", "revoked")}
-    made["new"] = run("keys", "rotate", made["old"].public_id, "--grace", "0s").key
+    made = {
+        client: key_of(run("keys", "create", client)) for client in ("active", "old", "revoked")
+    }
+    made["new"] = key_of(run("keys", "rotate", made["old"].public_id, "--grace", "0s"))
     run("keys", "revoke", made["revoked"].public_id)
     return made
 
@@ -215,7 +179,7 @@ def test_list_shows_full_ids_and_clients_at_any_width(
     run: Run, monkeypatch: pytest.MonkeyPatch, width: str
 ) -> None:
     client = "a-client:smile:with-a-long-name@" + "x" * 60
-    public_id = run("keys", "create", client).key.public_id
+    public_id = key_of(run("keys", "create", client)).public_id
     monkeypatch.setenv("COLUMNS", width)
     out = run("keys", "list").out
     assert public_id in out
@@ -225,7 +189,7 @@ def test_list_shows_full_ids_and_clients_at_any_width(
 
 @pytest.mark.parametrize("command", ["create", "rotate"])
 def test_a_new_key_as_json_has_the_key_and_its_id(run: Run, store: KeyStore, command: str) -> None:
-    subject = "shop" if command == "create" else run("keys", "create", "shop").key.public_id
+    subject = "shop" if command == "create" else key_of(run("keys", "create", "shop")).public_id
     document = json.loads(run("keys", command, subject, "--json").out)
     presented = parse_key(document["key"])
     assert presented is not None
@@ -236,7 +200,7 @@ def test_a_new_key_as_json_has_the_key_and_its_id(run: Run, store: KeyStore, com
 
 
 def test_a_revoked_key_as_json_says_when(run: Run) -> None:
-    public_id = run("keys", "create", "shop").key.public_id
+    public_id = key_of(run("keys", "create", "shop")).public_id
     document = json.loads(run("keys", "revoke", public_id, "--json").out)
     assert (document["id"], document["state"]) == (public_id, "revoked")
     assert document["revoked_at"] is not None
@@ -253,9 +217,9 @@ def test_a_revoked_key_as_json_says_when(run: Run) -> None:
 def test_rotate_prints_only_the_new_key_and_ends_the_old_one(
     run: Run, store: KeyStore, option: tuple[str, ...], grace: timedelta
 ) -> None:
-    old_id = run("keys", "create", "shop").key.public_id
+    old_id = key_of(run("keys", "create", "shop")).public_id
     done = run("keys", "rotate", old_id, *option)
-    old, new = store.find(old_id), store.find(done.key.public_id)
+    old, new = store.find(old_id), store.find(key_of(done).public_id)
     assert old is not None
     assert new is not None
     assert old.expires_at == new.created_at + grace
@@ -263,7 +227,7 @@ def test_rotate_prints_only_the_new_key_and_ends_the_old_one(
 
 
 def test_revoke_ends_a_key(run: Run, store: KeyStore) -> None:
-    public_id = run("keys", "create", "shop").key.public_id
+    public_id = key_of(run("keys", "create", "shop")).public_id
     done = run("keys", "revoke", public_id)
     assert (done.status, done.out) == (0, "")
     key = store.find(public_id)

@@ -1,0 +1,260 @@
+"""`mlrf models`: list, compare, promote and roll back releases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+import typer
+
+from cli.actor import cli_actor
+from cli.database import database
+from cli.output import AsJson, format_time, print_json, print_table
+from cli.progress import err
+from config.settings import get_settings
+from errors import InputError
+
+if TYPE_CHECKING:
+    from lifecycle.registry import ListedRelease, Promotion, Registry
+    from storage.artifacts import Store
+
+_MEASURES = ("wape", "bias", "rmsle", "coverage_80", "coverage_95")
+_LEVELS = ("total", "bottom")
+
+app = typer.Typer(
+    help="List, compare, promote and roll back models; servers that run follow within a second.",
+    no_args_is_help=True,
+)
+
+Bundle = Annotated[
+    str, typer.Argument(help="Name of a bundle, as `mlrf models list` shows it, or its beginning.")
+]
+Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
+
+
+@app.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """Show the models in ARTIFACTS_DIR, the active one first."""
+    with open_registry() as registry:
+        releases = registry.releases()
+    if as_json:
+        print_json([_document_of(each) for each in releases])
+        return
+    headings = ("bundle", "state", "since", "by", "data through", "snapshot", "reason")
+    print_table(headings, [_row_of(each) for each in releases])
+
+
+@app.command()
+def show(bundle: Bundle, as_json: AsJson = False) -> None:
+    """Show a model: its state and how it came to it, its recipe, and its figures."""
+    with open_registry() as registry:
+        release = registry.find(bundle)
+        history = registry.history(release.bundle)
+    metrics = _read_metrics(release) if release.exists else {}
+    changes = [
+        {**asdict(change), "at": format_time(change.at), "state": str(change.state)}
+        for change in history
+    ]
+    if as_json:
+        print_json({**_document_of(release), "changes": changes, "metrics": metrics})
+        return
+    print_table(
+        ("at", "state", "snapshot", "by", "reason"),
+        [
+            (each["at"], each["state"], each["snapshot"], each["actor"], each["reason"])
+            for each in changes
+        ],
+        caption=f"{release.bundle}: {release.state}",
+    )
+    if release.exists:
+        from cli.quality import show_quality
+
+        show_quality(_store().bundles / release.bundle)
+
+
+@app.command()
+def compare(
+    first: Bundle,
+    second: Annotated[str, typer.Argument(help="The other one.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare the figures that two trainings recorded, by level and days ahead."""
+    from lifecycle.comparison import compare_figures
+
+    with open_registry() as registry:
+        both = [registry.find(first), registry.find(second)]
+    compared = compare_figures(*(_read_metrics(each) for each in both))
+    names = {"first": both[0].bundle, "second": both[1].bundle}
+    if as_json:
+        print_json({"bundles": names, **compared})
+        return
+    rows = [
+        (level, days, *(_pair(figures[measure]) for measure in _MEASURES))
+        for level in _LEVELS
+        for days, figures in compared["levels"][level].items()
+    ]
+    spans = [f"{span['first']} to {span['last']}" for span in compared["origins"].values()]
+    print_table(
+        ("level", "ahead", "WAPE", "bias", "RMSLE", "80 % holds", "95 % holds"),
+        rows,
+        caption=f"{names['first']} → {names['second']}, forecast from {spans[0]} and {spans[1]}",
+    )
+    if not compared["same_days"]:
+        _warn("the figures are not of the same days, so a difference may be that of the days")
+
+
+@app.command()
+def promote(
+    bundle: Bundle,
+    reason: Reason = "",
+    snapshot: Annotated[
+        str | None,
+        typer.Option(
+            help="Data to serve with it; if left out, what is served now, if the model fits it, "
+            "or else what it was trained on."
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Although it was rejected, or is the demo's; needs a reason."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Serve a model from now on; the one before is retired."""
+    with open_registry() as registry:
+        done = registry.promote(
+            bundle, by=cli_actor(), reason=reason, snapshot=snapshot, force=force
+        )
+    _report(done, as_json=as_json)
+
+
+@app.command()
+def rollback(reason: Reason = "", as_json: AsJson = False) -> None:
+    """Serve the model that was active before; the one that is now is rejected."""
+    with open_registry() as registry:
+        done = registry.rollback(by=cli_actor(), reason=reason)
+    _report(done, as_json=as_json)
+
+
+@app.command()
+def retire(bundle: Bundle, reason: Reason = "", as_json: AsJson = False) -> None:
+    """Take a model out of the choice; its files stay."""
+    with open_registry() as registry:
+        done = registry.retire(bundle, by=cli_actor(), reason=reason)
+    if as_json:
+        print_json(_document_of(done))
+        return
+    _say(f"Bundle {done.bundle} is retired.")
+
+
+@app.command("export")
+def export_model(
+    bundle: Bundle,
+    out: Annotated[Path, typer.Option(help="File to write; one that exists is replaced.")],
+) -> None:
+    """Write a model and its data into a tar file, to be imported elsewhere."""
+    from lifecycle.archive import export_release
+
+    with open_registry() as registry:
+        listed = registry.find(bundle)
+    try:
+        export_release(_store(), listed.release, out)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror}") from error
+    _say(f"Wrote bundle {listed.bundle} and snapshot {listed.snapshot} to {out}.")
+
+
+@app.command("import")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="Tar file that `mlrf models export` wrote.")],
+) -> None:
+    """Add the model of a tar file, checked byte by byte, as a candidate."""
+    from lifecycle.archive import import_release
+
+    release = import_release(_store(), file)
+    with open_registry() as registry:
+        listed = registry.find(release.bundle)
+    _say(
+        f"Bundle {listed.bundle} is here, {listed.state}. To serve it: mlrf models promote "
+        f"{listed.bundle}"
+    )
+
+
+@contextmanager
+def open_registry() -> Iterator[Registry]:
+    """Yield the registry of the settings' store and database."""
+    from lifecycle.registry import Registry
+
+    with database() as engine:
+        yield Registry(_store(), engine)
+
+
+def _store() -> Store:
+    return get_settings().store
+
+
+def _read_metrics(release: ListedRelease) -> dict[str, Any]:
+    from models.bundle import KIND, METRICS_FILE
+    from storage.artifacts import verify
+
+    folder = verify(_store().bundles / release.bundle, kind=KIND).path
+    metrics: dict[str, Any] = orjson.loads((folder / METRICS_FILE).read_bytes())
+    return metrics
+
+
+def _report(done: Promotion, *, as_json: bool) -> None:
+    if as_json:
+        before = None if done.before is None else asdict(done.before)
+        print_json({"before": before, "after": asdict(done.after)})
+        return
+    if done.before == done.after:
+        _say(f"Bundle {done.after.bundle} was active already.")
+        return
+    replaced = "" if done.before is None else f", in place of {done.before.bundle}"
+    _say(
+        f"Bundle {done.after.bundle} and snapshot {done.after.snapshot} are served from now on"
+        f"{replaced}."
+    )
+
+
+def _document_of(release: ListedRelease) -> dict[str, Any]:
+    through = release.trained_through
+    return {
+        **asdict(release),
+        "state": str(release.state),
+        "changed": format_time(release.changed),
+        "activated": format_time(release.activated),
+        "trained_through": through.isoformat() if through else None,
+    }
+
+
+def _row_of(release: ListedRelease) -> tuple[str, ...]:
+    through = "bundle is gone" if release.trained_through is None else str(release.trained_through)
+    return (
+        release.bundle,
+        str(release.state),
+        f"{release.changed:%Y-%m-%d %H:%M}",
+        release.by,
+        through + (" (demo)" if release.demo else ""),
+        release.snapshot,
+        release.reason,
+    )
+
+
+def _pair(figures: dict[str, float | None]) -> str:
+    first, second = figures["first"], figures["second"]
+    if first is None or second is None:
+        return "–"
+    return f"{first:.4f} → {second:.4f}"
+
+
+def _warn(text: str) -> None:
+    err.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _say(text: str) -> None:
+    err.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,421 @@
+"""Registry of releases: the state of each, and how one takes the place of another.
+
+``CURRENT`` is what servers follow; the database says which release that is, which ones it could
+be, and who decided so, when and why. Where the two differ, servers are right: a release that
+``CURRENT`` names, written by an older version or by hand, is *adopted* as the active one, and a
+bundle that the database does not know as a candidate. So a registry can be begun, or lost and
+begun anew, at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, Engine
+
+from errors import InputError
+from features.data.snapshot_files import read_facts
+from models.bundle import KIND as BUNDLE
+from models.bundle import BundleFacts
+from models.serving.release import load_release
+from storage.artifacts import Artifact, ArtifactError, Release, Store, describe
+from storage.audit import Actor, write
+from storage.key_store import utc_now
+from storage.release_changes import (
+    ReleaseChange,
+    ReleaseState,
+    add_change,
+    changing_releases,
+    list_changes,
+)
+
+REGISTRY = "registry"
+"""Actor of changes that nobody asked the registry for: what it found."""
+_IN_STORE = "found in bundles/"
+_SERVED, _REPLACED = "named by CURRENT", "CURRENT names another"
+_NEWER_DATA = "newer data"
+_ATTEMPTS = 3
+
+
+class UnknownReleaseError(InputError):
+    """There is no such release, or the name is that of several."""
+
+
+class RefusedChangeError(InputError):
+    """A change that the state of the releases does not allow; the message says what would."""
+
+
+@dataclass(frozen=True)
+class ListedRelease:
+    """A bundle, with the snapshot that it serves, and its state.
+
+    Attributes:
+        snapshot: the one that it serves or served last; of a candidate, the one of its training.
+        changed: time of the last change of its state, aware; `by` and `reason` are of that change.
+        activated: the last time at which it became the active one; None if it never did.
+        trained_through: the last day that its model has seen; None where the bundle is gone.
+        demo: whether its data are the built-in demo's.
+        exists: whether its bundle is in the store.
+    """
+
+    bundle: str
+    snapshot: str
+    state: ReleaseState
+    changed: datetime
+    by: str
+    reason: str
+    activated: datetime | None
+    trained_through: date | None
+    demo: bool
+    exists: bool
+
+    @property
+    def release(self) -> Release:
+        return Release(self.bundle, self.snapshot)
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A change of the active release.
+
+    Attributes:
+        before: what was active; None if nothing was.
+        after: what is active now; equal to `before` if it was already.
+    """
+
+    before: Release | None
+    after: Release
+
+
+class Registry:
+    """The releases of a store.
+
+    Every method blocks on files and the database, and may raise StorageError.
+
+    Args:
+        clock: the time, aware.
+        load: verifies and loads a release, so that none becomes active that cannot be served.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        load: Callable[[Store, Release], object] = load_release,
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._clock = clock
+        self._load = load
+
+    def adopt(self) -> None:
+        """Record what the database does not know yet; every other method does so first."""
+        with self._changing():
+            pass
+
+    def releases(self) -> list[ListedRelease]:
+        """Return all releases: the active one first, then by their last change, newest first."""
+        with self._changing() as connection:
+            listed = self._list(connection)
+        listed.sort(
+            key=lambda each: (each.state is ReleaseState.ACTIVE, each.changed), reverse=True
+        )
+        return listed
+
+    def find(self, name: str) -> ListedRelease:
+        """Return the release of a bundle, by its name or the only beginning that it has.
+
+        Raises:
+            UnknownReleaseError: there is none, or several.
+        """
+        return _find(self.releases(), name)
+
+    def history(self, bundle: str) -> list[ReleaseChange]:
+        """Return the changes of a bundle's release, oldest first."""
+        with self._changing() as connection:
+            return [change for change in list_changes(connection) if change.bundle == bundle]
+
+    def promote(
+        self,
+        name: str,
+        *,
+        by: Actor,
+        reason: str = "",
+        snapshot: str | None = None,
+        force: bool = False,
+    ) -> Promotion:
+        """Make a release the active one; what was active is retired.
+
+        It is verified and loaded first, with the newest snapshot that its model fits: that which is
+        served, or its own.
+
+        Args:
+            name: of its bundle, or a beginning of it.
+            snapshot: to serve instead.
+            force: serve it though it was rejected, or is the demo's and other data are served.
+
+        Raises:
+            UnknownReleaseError: there is no such release.
+            RefusedChangeError: it must be forced, with a reason.
+            ArtifactError: it cannot be served; what was active still is.
+        """
+
+        def choose(listed: list[ListedRelease]) -> ListedRelease:
+            wanted = _find(listed, name)
+            _check_promotion(wanted, _active(listed), reason=reason, force=force)
+            return wanted
+
+        return self._activate(
+            choose, ReleaseState.RETIRED, "promote", by=by, reason=reason, snapshot=snapshot
+        )
+
+    def rollback(self, *, by: Actor, reason: str = "") -> Promotion:
+        """Go back to the release that was active before; the one that is now is rejected.
+
+        Its model serves the newest snapshot that it fits: newer data stay. Going back again leads
+        further back.
+
+        Raises:
+            RefusedChangeError: no release was active before, or its bundle is gone.
+            ArtifactError: it cannot be served; what was active still is.
+        """
+        return self._activate(
+            _find_previous, ReleaseState.REJECTED, "rollback", by=by, reason=reason
+        )
+
+    def retire(self, name: str, *, by: Actor, reason: str = "") -> ListedRelease:
+        """Take a candidate out of the choice, or a rejected release back into it.
+
+        Raises:
+            UnknownReleaseError: there is no such release.
+            RefusedChangeError: it is active.
+        """
+        with self._changing() as connection:
+            wanted = _find(self._list(connection), name)
+            if wanted.state is ReleaseState.ACTIVE:
+                raise RefusedChangeError(
+                    f"release {wanted.bundle} is active: promote another one, or roll back"
+                )
+            if wanted.state is not ReleaseState.RETIRED:
+                change = self._add(
+                    connection, wanted.release, ReleaseState.RETIRED, by.name, reason
+                )
+                self._audit(connection, "retire", change, by)
+            return _find(self._list(connection), wanted.bundle)
+
+    def _activate(
+        self,
+        choose: Callable[[list[ListedRelease]], ListedRelease],
+        state_of_previous: ReleaseState,
+        action: str,
+        *,
+        by: Actor,
+        reason: str,
+        snapshot: str | None = None,
+    ) -> Promotion:
+        # Loading takes seconds, during which nobody should have to wait for the lock, and newer
+        # data may be served or another release promoted. So what was decided is checked again.
+        for _ in range(_ATTEMPTS):
+            with self._changing() as connection:
+                listed = self._list(connection)
+            before, wanted = _active(listed), choose(listed)
+            target = self._load_fitting(wanted, before, snapshot)
+            if before is not None and before.release == target:
+                return Promotion(target, target)
+            with self._changing() as connection:
+                if _active(self._list(connection)) != before:
+                    continue
+                if before is not None and before.bundle != target.bundle:
+                    self._add(connection, before.release, state_of_previous, by.name, reason)
+                change = self._add(connection, target, ReleaseState.ACTIVE, by.name, reason)
+                self._audit(connection, action, change, by)
+                # last: if it fails, the database forgets the change; if the database fails after
+                # it, what CURRENT names is adopted
+                self._store.promote(target)
+            return Promotion(None if before is None else before.release, target)
+        raise RefusedChangeError("other releases are being promoted at the same time: look again")
+
+    def _load_fitting(
+        self, wanted: ListedRelease, active: ListedRelease | None, snapshot: str | None
+    ) -> Release:
+        """Load a release with the newest snapshot that it fits, and return it."""
+        own = Release(wanted.bundle, snapshot or wanted.snapshot)
+        if snapshot is None and active is not None and active.demo == wanted.demo:
+            newer = Release(wanted.bundle, active.snapshot)
+            # names of snapshots begin with the date of their newest day
+            if newer != own and newer.snapshot > own.snapshot:
+                try:
+                    self._load(self._store, newer)
+                except ArtifactError:  # of another retailer or another form: its own fits
+                    pass
+                else:
+                    return newer
+        self._load(self._store, own)
+        return own
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        with changing_releases(self._engine) as connection:
+            self._adopt(connection)
+            yield connection
+
+    def _adopt(self, connection: Connection) -> None:
+        """Record what the database does not know: bundles without a state, and what is served."""
+        states = _last_changes(list_changes(connection))
+        for artifact in self._describe_bundles():
+            if artifact.name not in states:
+                trained_on = Release(artifact.name, _facts_of(artifact).training_data)
+                change = self._add(
+                    connection, trained_on, ReleaseState.CANDIDATE, REGISTRY, _IN_STORE
+                )
+                states[artifact.name] = change
+        try:
+            current = self._store.current()
+        except ArtifactError:  # servers report it
+            return
+        known = states.get(current.bundle)
+        if known is not None and known.state is ReleaseState.ACTIVE:
+            if known.snapshot != current.snapshot:
+                self._add(connection, current, ReleaseState.ACTIVE, REGISTRY, _NEWER_DATA)
+            return
+        for change in states.values():
+            if change.state is ReleaseState.ACTIVE:
+                replaced = Release(change.bundle, change.snapshot)
+                self._add(connection, replaced, ReleaseState.RETIRED, REGISTRY, _REPLACED)
+        self._add(connection, current, ReleaseState.ACTIVE, REGISTRY, _SERVED)
+
+    def _list(self, connection: Connection) -> list[ListedRelease]:
+        changes = list_changes(connection)
+        activated = {
+            change.bundle: change.at
+            for before, change in _with_previous(changes)
+            if change.state is ReleaseState.ACTIVE and before is not ReleaseState.ACTIVE
+        }
+        bundles = {artifact.name: _facts_of(artifact) for artifact in self._describe_bundles()}
+        return [
+            ListedRelease(
+                bundle=bundle,
+                snapshot=change.snapshot,
+                state=change.state,
+                changed=change.at,
+                by=change.actor,
+                reason=change.reason,
+                activated=activated.get(bundle),
+                trained_through=bundles[bundle].trained_through if bundle in bundles else None,
+                demo=self._is_demo(change.snapshot),
+                exists=bundle in bundles,
+            )
+            for bundle, change in _last_changes(changes).items()
+        ]
+
+    def _describe_bundles(self) -> Iterator[Artifact]:
+        """Yield the bundles whose manifests can be read, by name."""
+        for folder in sorted(self._store.bundles.glob("[!.]*")):
+            try:
+                artifact = describe(folder, kind=BUNDLE)
+                _facts_of(artifact)
+            except (ArtifactError, ValidationError, KeyError):  # servers would refuse it too
+                continue
+            yield artifact
+
+    def _is_demo(self, snapshot: str) -> bool:
+        try:
+            return read_facts(self._store.snapshots / snapshot).demo
+        except ArtifactError:  # removed since
+            return False
+
+    def _add(
+        self, connection: Connection, release: Release, state: ReleaseState, actor: str, reason: str
+    ) -> ReleaseChange:
+        change = ReleaseChange(
+            bundle=release.bundle,
+            snapshot=release.snapshot,
+            state=state,
+            at=self._clock(),
+            actor=actor,
+            reason=reason,
+        )
+        add_change(connection, change)
+        return change
+
+    def _audit(self, connection: Connection, action: str, change: ReleaseChange, by: Actor) -> None:
+        detail = f"with {change.snapshot}: {change.reason or 'no reason given'}"
+        write(connection, [by.make_event(f"model.{action}", change.bundle, detail, at=change.at)])
+
+
+def _facts_of(artifact: Artifact) -> BundleFacts:
+    return BundleFacts.model_validate(artifact.facts)
+
+
+def _last_changes(changes: Sequence[ReleaseChange]) -> dict[str, ReleaseChange]:
+    return {change.bundle: change for change in changes}
+
+
+def _with_previous(
+    changes: Sequence[ReleaseChange],
+) -> Iterator[tuple[ReleaseState | None, ReleaseChange]]:
+    """Yield each change with the state that its bundle had before."""
+    states: dict[str, ReleaseState] = {}
+    for change in changes:
+        yield states.get(change.bundle), change
+        states[change.bundle] = change.state
+
+
+def _active(listed: Sequence[ListedRelease]) -> ListedRelease | None:
+    return next((each for each in listed if each.state is ReleaseState.ACTIVE), None)
+
+
+def _find(listed: Sequence[ListedRelease], name: str) -> ListedRelease:
+    exact = [each for each in listed if each.bundle == name]
+    matches = exact or [each for each in listed if each.bundle.startswith(name)]
+    if len(matches) == 1:
+        return matches[0]
+    names = ", ".join(sorted(each.bundle for each in matches or listed)) or "none"
+    several, none = f"{name!r} is the beginning of several", f"there is no release {name!r}"
+    problem = several if matches else none
+    raise UnknownReleaseError(f"{problem}; there is {names}")
+
+
+def _find_previous(listed: list[ListedRelease]) -> ListedRelease:
+    """Return the release that was active before, of those that are good to go back to."""
+    earlier = [
+        each for each in listed if each.state is ReleaseState.RETIRED and each.activated is not None
+    ]
+    if not earlier:
+        others = [each.bundle for each in listed if each.state is not ReleaseState.ACTIVE]
+        there_is = f"; promote one of {', '.join(others)}" if others else ""
+        raise RefusedChangeError(
+            f"there is no release to go back to, because none was active before{there_is}"
+        )
+    previous = max(earlier, key=lambda each: each.activated or each.changed)
+    if not previous.exists:
+        raise RefusedChangeError(
+            f"the bundle of release {previous.bundle}, which was active before, is gone: promote "
+            "another one"
+        )
+    return previous
+
+
+def _check_promotion(
+    wanted: ListedRelease, active: ListedRelease | None, *, reason: str, force: bool
+) -> None:
+    if not wanted.exists:
+        raise RefusedChangeError(f"the bundle of release {wanted.bundle} is gone")
+    faults = []
+    if wanted.state is ReleaseState.REJECTED:
+        faults.append(
+            f"it was rejected on {wanted.changed:%Y-%m-%d} ({wanted.reason or wanted.by})"
+        )
+    if wanted.demo and active is not None and not active.demo:
+        faults.append("it is of the demo data, and data of a retailer are served")
+    if faults and not (force and reason):
+        raise RefusedChangeError(
+            f"release {wanted.bundle} is not promoted: {'; '.join(faults)}. To do so all the same, "
+            "force it, and give a reason"
+        )
