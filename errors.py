@@ -61,6 +61,7 @@ class Code(Enum):
     EXPLANATION_UNAVAILABLE = _Kind(503, "The forecast cannot be explained here")
     INTERVALS_UNAVAILABLE = _Kind(503, "The model has no such intervals")
     RELOAD_UNAVAILABLE = _Kind(503, "Data cannot be reloaded here")
+    MODELS_UNAVAILABLE = _Kind(503, "Models cannot be changed now")
     OVERRIDES_UNAVAILABLE = _Kind(503, "Overrides cannot be read now")
     KEYS_UNAVAILABLE = _Kind(503, "Keys cannot be looked up now")
     TIMEOUT = _Kind(504, "The answer took too long")

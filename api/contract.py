@@ -14,6 +14,7 @@ from api.http.response_cache import ResponseCache
 from api.http.router import Endpoint
 from api.operations import OPERATIONS
 from api.schemas.access import SignInOptions
+from lifecycle.registry import Registry
 from models.serving.forecaster import Forecaster
 
 
@@ -29,6 +30,7 @@ def contract_endpoints(
     serving: Callable[[], Serving],
     cache: ResponseCache,
     administration: Administration,
+    registry: Registry,
     planning: Planning,
     conditions: DegradationReport,
     sign_in: SignInOptions,
@@ -39,14 +41,15 @@ def contract_endpoints(
 
     Args:
         serving: returns the active release at the time of a request.
-        administration, planning, conditions: parts that administrative operations, those with
-            overrides and /health take.
+        administration, registry, planning, conditions: parts that administrative operations, those
+            of models, those with overrides and /health take.
         sign_in: ways to sign in, which a page needs before its user has signed in.
         seconds: that an answer may take.
     """
     providers: dict[type, Callable[[], object]] = {
         Forecaster: lambda: serving().forecaster(),
         Administration: lambda: administration,
+        Registry: lambda: registry,
         Planning: lambda: planning,
         DegradationReport: lambda: conditions,
         SignInOptions: lambda: sign_in,

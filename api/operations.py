@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api import open_inference
-from api.admin import administration
+from api.admin import administration, models
 from api.caller import caller, sign_in_options
 from api.facts.exceptions import exceptions
 from api.facts.historical import historical
@@ -73,4 +73,10 @@ OPERATIONS: tuple[Operation, ...] = (
     administration.reload_features,
     administration.reload_jobs,
     administration.reload_job,
+    models.list_models,
+    models.compare_models,
+    models.read_model,
+    models.promote_model,
+    models.roll_back_model,
+    models.retire_model,
 )

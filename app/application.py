@@ -119,7 +119,8 @@ class Application:
             shares_answers=cache_key is not None,
             is_full=partial(is_full, self._database),
         )
-        self._releases = ReleaseRecorder(watcher, Registry(settings.store, self._database))
+        registry = Registry(settings.store, self._database)
+        self._releases = ReleaseRecorder(watcher, registry)
         self._reloader = (
             Reloader(settings.store, settings.data_dir, on_end=report_end)
             if settings.data_dir
@@ -137,6 +138,7 @@ class Application:
             serving,
             ResponseCache(self.answers),
             administration,
+            registry,
             Planning(OverrideStore(self._database)),
             conditions,
             sign_in,

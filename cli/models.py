@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 import typer
 
 from cli.actor import cli_actor
@@ -54,7 +53,7 @@ def show(bundle: Bundle, as_json: AsJson = False) -> None:
     with open_registry() as registry:
         release = registry.find(bundle)
         history = registry.history(release.bundle)
-    metrics = _read_metrics(release) if release.exists else {}
+        metrics = registry.metrics(release) if release.exists else {}
     changes = [
         {**asdict(change), "at": format_time(change.at), "state": str(change.state)}
         for change in history
@@ -87,7 +86,7 @@ def compare(
 
     with open_registry() as registry:
         both = [registry.find(first), registry.find(second)]
-    compared = compare_figures(*(_read_metrics(each) for each in both))
+        compared = compare_figures(*map(registry.metrics, both))
     names = {"first": both[0].bundle, "second": both[1].bundle}
     if as_json:
         print_json({"bundles": names, **compared})
@@ -195,15 +194,6 @@ def open_registry() -> Iterator[Registry]:
 
 def _store() -> Store:
     return get_settings().store
-
-
-def _read_metrics(release: ListedRelease) -> dict[str, Any]:
-    from models.bundle import KIND, METRICS_FILE
-    from storage.artifacts import verify
-
-    folder = verify(_store().bundles / release.bundle, kind=KIND).path
-    metrics: dict[str, Any] = orjson.loads((folder / METRICS_FILE).read_bytes())
-    return metrics
 
 
 def _report(done: Promotion, *, as_json: bool) -> None:

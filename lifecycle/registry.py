@@ -13,16 +13,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
+from typing import Any
 
+import orjson
 from pydantic import ValidationError
 from sqlalchemy import Connection, Engine
 
 from errors import InputError
 from features.data.snapshot_files import read_facts
 from models.bundle import KIND as BUNDLE
-from models.bundle import BundleFacts
+from models.bundle import METRICS_FILE, BundleFacts
 from models.serving.release import load_release
-from storage.artifacts import Artifact, ArtifactError, Release, Store, describe
+from storage.artifacts import Artifact, ArtifactError, Release, Store, describe, verify
 from storage.audit import Actor, write
 from storage.key_store import utc_now
 from storage.release_changes import (
@@ -32,6 +35,8 @@ from storage.release_changes import (
     changing_releases,
     list_changes,
 )
+
+Document = dict[str, Any]
 
 REGISTRY = "registry"
 """Actor of changes that nobody asked the registry for: what it found."""
@@ -114,6 +119,11 @@ class Registry:
         self._clock = clock
         self._load = load
 
+    @property
+    def root(self) -> Path:
+        """Folder of the artifacts."""
+        return self._store.root
+
     def adopt(self) -> None:
         """Record what the database does not know yet; every other method does so first."""
         with self._changing():
@@ -135,6 +145,16 @@ class Registry:
             UnknownReleaseError: there is none, or several.
         """
         return _find(self.releases(), name)
+
+    def metrics(self, release: ListedRelease) -> Document:
+        """Return the figures that the training of a release recorded.
+
+        Raises:
+            ArtifactError: its bundle is gone or was altered.
+        """
+        folder = verify(self._store.bundles / release.bundle, kind=BUNDLE).path
+        metrics: Document = orjson.loads((folder / METRICS_FILE).read_bytes())
+        return metrics
 
     def history(self, bundle: str) -> list[ReleaseChange]:
         """Return the changes of a bundle's release, oldest first."""
@@ -161,7 +181,7 @@ class Registry:
             force: serve it though it was rejected, or is the demo's and other data are served.
 
         Raises:
-            UnknownReleaseError: there is no such release.
+            UnknownReleaseError: there is no such release, or no such snapshot.
             RefusedChangeError: it must be forced, with a reason.
             ArtifactError: it cannot be served; what was active still is.
         """
@@ -175,19 +195,31 @@ class Registry:
             choose, ReleaseState.RETIRED, "promote", by=by, reason=reason, snapshot=snapshot
         )
 
-    def rollback(self, *, by: Actor, reason: str = "") -> Promotion:
+    def rollback(self, *, by: Actor, reason: str = "", name: str | None = None) -> Promotion:
         """Go back to the release that was active before; the one that is now is rejected.
 
         Its model serves the newest snapshot that it fits: newer data stay. Going back again leads
         further back.
 
+        Args:
+            name: of the bundle to go back from: refused if another one is active, so that a
+                repeated request does not go back twice. By default whichever is active.
+
         Raises:
-            RefusedChangeError: no release was active before, or its bundle is gone.
+            UnknownReleaseError: there is no such release.
+            RefusedChangeError: no release was active before, or its bundle is gone, or the one to
+                go back from is not active.
             ArtifactError: it cannot be served; what was active still is.
         """
-        return self._activate(
-            _find_previous, ReleaseState.REJECTED, "rollback", by=by, reason=reason
-        )
+
+        def choose(listed: list[ListedRelease]) -> ListedRelease:
+            if name is not None and (replaced := _find(listed, name)) != _active(listed):
+                raise RefusedChangeError(
+                    f"release {replaced.bundle} is {replaced.state}, and not active"
+                )
+            return _find_previous(listed)
+
+        return self._activate(choose, ReleaseState.REJECTED, "rollback", by=by, reason=reason)
 
     def retire(self, name: str, *, by: Actor, reason: str = "") -> ListedRelease:
         """Take a candidate out of the choice, or a rejected release back into it.
@@ -245,6 +277,8 @@ class Registry:
         self, wanted: ListedRelease, active: ListedRelease | None, snapshot: str | None
     ) -> Release:
         """Load a release with the newest snapshot that it fits, and return it."""
+        if snapshot is not None and not self._has_snapshot(snapshot):
+            raise UnknownReleaseError(f"there is no snapshot {snapshot[:100]!r}")
         own = Release(wanted.bundle, snapshot or wanted.snapshot)
         if snapshot is None and active is not None and active.demo == wanted.demo:
             newer = Release(wanted.bundle, active.snapshot)
@@ -258,6 +292,10 @@ class Registry:
                     return newer
         self._load(self._store, own)
         return own
+
+    def _has_snapshot(self, name: str) -> bool:
+        # by its name in the folder: a path would lead elsewhere
+        return name in {folder.name for folder in self._store.snapshots.glob("[!.]*")}
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:

@@ -75,11 +75,12 @@ class Administration:
     default_tier: str
 
 
-def _admin_operation(method: str, path: str, **more: Any) -> Callable[[Handler], Operation]:
+def admin_operation(method: str, path: str, **more: Any) -> Callable[[Handler], Operation]:
+    """Declare an operation of the administration; see `api.http.operation.operation`."""
     return operation(method, path, Tag.ADMINISTRATION, scope=Scope.ADMIN, **more)
 
 
-@_admin_operation("GET", "/admin/keys")
+@admin_operation("GET", "/admin/keys")
 async def list_keys(admin: Administration, query: KeysQuery) -> KeysAnswer:
     """List keys, without the keys themselves."""
     keys = await _call_database(admin.keys.list, query.client)
@@ -90,7 +91,7 @@ async def list_keys(admin: Administration, query: KeysQuery) -> KeysAnswer:
     )
 
 
-@_admin_operation(
+@admin_operation(
     "POST",
     "/admin/keys",
     answer=NewKeyAnswer,
@@ -126,7 +127,7 @@ async def create_key(admin: Administration, payload: KeyRequest, request: Reques
     return _new_key_response(new)
 
 
-@_admin_operation(
+@admin_operation(
     "POST",
     "/admin/keys/{id}/rotate",
     answer=NewKeyAnswer,
@@ -154,7 +155,7 @@ async def rotate_key(admin: Administration, payload: RotateRequest, request: Req
     return _new_key_response(new)
 
 
-@_admin_operation("DELETE", "/admin/keys/{id}", error_codes=frozenset({Code.NOT_FOUND}))
+@admin_operation("DELETE", "/admin/keys/{id}", error_codes=frozenset({Code.NOT_FOUND}))
 async def revoke_key(admin: Administration, request: Request) -> KeyAnswer:
     """Revoke a key; every worker refuses it within seconds."""
     name = request.path_params["id"]
@@ -162,7 +163,7 @@ async def revoke_key(admin: Administration, request: Request) -> KeyAnswer:
     return KeyAnswer(**_key_document(key))
 
 
-@_admin_operation("GET", "/admin/audit")
+@admin_operation("GET", "/admin/audit")
 async def audit_log(admin: Administration, query: AuditQuery) -> AuditAnswer:
     """List administrative acts and refused authentications, the newest first."""
     entries = await _call_database(admin.audit.latest, query.limit, query.before)
@@ -173,7 +174,7 @@ async def audit_log(admin: Administration, query: AuditQuery) -> AuditAnswer:
     )
 
 
-@_admin_operation(
+@admin_operation(
     "POST",
     "/admin/reload-features",
     answer=JobAnswer,
@@ -196,7 +197,7 @@ async def reload_features(
     return response
 
 
-@_admin_operation("GET", "/admin/reload-features/{id}", error_codes=_RELOAD | {Code.NOT_FOUND})
+@admin_operation("GET", "/admin/reload-features/{id}", error_codes=_RELOAD | {Code.NOT_FOUND})
 async def reload_job(admin: Administration, request: Request) -> JobAnswer:
     """Report the progress of a reload, and why it failed if it did."""
     name = request.path_params["id"]
@@ -206,7 +207,7 @@ async def reload_job(admin: Administration, request: Request) -> JobAnswer:
     return JobAnswer(**_job_document(job))
 
 
-@_admin_operation("GET", "/admin/reload-features", error_codes=_RELOAD)
+@admin_operation("GET", "/admin/reload-features", error_codes=_RELOAD)
 async def reload_jobs(admin: Administration) -> JobsAnswer:
     """List the newest reloads."""
     jobs = await _call_reloader(_require_reloader(admin).jobs)

@@ -32,6 +32,7 @@ from api.schemas.facts import DegradedReason
 from config.tiers import TIERS, UNLIMITED
 from errors import Code, Problem
 from features.data.snapshot import Snapshot
+from lifecycle.registry import Registry
 from middleware.auth.caller import Caller
 from middleware.context import context_of
 from middleware.problems import ProblemMiddleware
@@ -179,6 +180,7 @@ def client_of(
     serving: Serving,
     *,
     administration: Administration | None = None,
+    registry: Registry | None = None,
     planning: Planning | None = None,
     conditions: FixedConditions | None = None,
 ) -> Client:
@@ -187,6 +189,7 @@ def client_of(
         lambda: serving,
         ResponseCache(AnswerCache()),
         administration or Administration(*(None,) * 5),  # type: ignore[arg-type]
+        registry or Registry(None, None),  # type: ignore[arg-type]
         planning or Planning(None),  # type: ignore[arg-type]
         conditions or FixedConditions(),
         SignInOptions(key=False, required=False, single_sign_on=None),

@@ -58,6 +58,12 @@ SCOPES = {
     "/admin/audit": "admin",
     "/admin/reload-features": "admin",
     "/admin/reload-features/{id}": "admin",
+    "/admin/models": "admin",
+    "/admin/models/compare": "admin",
+    "/admin/models/{bundle}": "admin",
+    "/admin/models/{bundle}/promote": "admin",
+    "/admin/models/{bundle}/rollback": "admin",
+    "/admin/models/{bundle}/retire": "admin",
 }
 """The required scope by path; those of `ANY_KEY` take any key, and others need `forecast`."""
 
@@ -292,7 +298,7 @@ def test_websockets_are_closed_and_do_not_reach_the_framework_behind(app: Applic
 
 
 NOTHING: Any = None
-ENDPOINTS = contract_endpoints(*[NOTHING] * 6, seconds=1)
+ENDPOINTS = contract_endpoints(*[NOTHING] * 7, seconds=1)
 DASHBOARD = Dashboard(Build(BASE, {}, {}))
 PAGES_BY_PATH = DASHBOARD.pages()
 ENDPOINTS += DASHBOARD.endpoints()

@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "middleware": {"config", "errors", "storage", "storage.cache", "storage.redis", "telemetry"},
     "api": {
         *("config", "errors", "features", "lifecycle", "middleware", "models"),
-        *("storage", "storage.cache", "telemetry"),
+        *("storage", "storage.artifacts", "storage.cache", "telemetry"),
     },
     "cli": {
         *("config", "errors", "features", "lifecycle", "middleware", "models"),

@@ -136,6 +136,7 @@ export const common = {
       EXPLANATION_UNAVAILABLE: 'Forecasts cannot be explained here',
       INTERVALS_UNAVAILABLE: 'The model has no such ranges',
       RELOAD_UNAVAILABLE: 'Data cannot be loaded again here',
+      MODELS_UNAVAILABLE: 'Models cannot be changed now',
       OVERRIDES_UNAVAILABLE: 'Overrides cannot be read now',
       KEYS_UNAVAILABLE: 'Keys cannot be looked up now',
     },

@@ -137,6 +137,7 @@ export const common: typeof english = {
       EXPLANATION_UNAVAILABLE: 'Aquí no se pueden explicar los pronósticos',
       INTERVALS_UNAVAILABLE: 'El modelo no tiene esos intervalos',
       RELOAD_UNAVAILABLE: 'Aquí no se pueden recargar los datos',
+      MODELS_UNAVAILABLE: 'Ahora no se pueden cambiar los modelos',
       OVERRIDES_UNAVAILABLE: 'Ahora no se pueden leer los ajustes',
       KEYS_UNAVAILABLE: 'Ahora no se pueden consultar las claves',
     },

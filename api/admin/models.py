@@ -1,0 +1,194 @@
+"""Administration of models: which there are, which one serves, and which one serves next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+
+from api.admin.administration import admin_operation
+from api.http.acting import actor_of
+from api.http.database import Result, as_sentence, call_database
+from api.schemas.models import (
+    ComparisonAnswer,
+    ComparisonQuery,
+    FiguresAnswer,
+    ModelAnswer,
+    ModelChangeAnswer,
+    ModelHistoryAnswer,
+    ModelsAnswer,
+    OriginsAnswer,
+    OriginsOfBothAnswer,
+    PromotionAnswer,
+    PromotionRequest,
+    ReasonRequest,
+    ServedAnswer,
+)
+from errors import Code, Problem
+from lifecycle.comparison import compare_figures
+from lifecycle.registry import (
+    ListedRelease,
+    Promotion,
+    RefusedChangeError,
+    Registry,
+    UnknownReleaseError,
+)
+from models.faults import public_message
+from storage.artifacts import ArtifactError, Release, UnwritableError
+from storage.release_changes import ReleaseChange
+
+_READING = frozenset({Code.MODELS_UNAVAILABLE})
+_OF_ONE = _READING | {Code.NOT_FOUND}
+_CHANGING = _OF_ONE | {Code.CONFLICT}
+
+
+@admin_operation("GET", "/admin/models", error_codes=_READING)
+async def list_models(registry: Registry) -> ModelsAnswer:
+    """List models and their states, the active one first."""
+    releases = await _call_registry(registry, registry.releases)
+    return ModelsAnswer([_model_answer(each) for each in releases])
+
+
+@admin_operation("GET", "/admin/models/compare", error_codes=_CHANGING)
+async def compare_models(registry: Registry, query: ComparisonQuery) -> ComparisonAnswer:
+    """Compare the figures that two trainings recorded, by level and days ahead."""
+    return await _call_registry(registry, partial(_compare, registry, query.first, query.second))
+
+
+@admin_operation("GET", "/admin/models/{bundle}", error_codes=_OF_ONE)
+async def read_model(registry: Registry, request: Request) -> ModelHistoryAnswer:
+    """Read a model, and how it came to its state."""
+    return await _call_registry(registry, partial(_read, registry, request.path_params["bundle"]))
+
+
+@admin_operation("POST", "/admin/models/{bundle}/promote", error_codes=_CHANGING)
+async def promote_model(
+    registry: Registry, payload: PromotionRequest, request: Request
+) -> PromotionAnswer:
+    """Serve a model from now on, on all workers and replicas; the one before is retired.
+
+    It is verified and loaded first. Repeated, the request changes nothing.
+    """
+    return _promotion_answer(
+        await _call_registry(
+            registry,
+            partial(
+                registry.promote,
+                request.path_params["bundle"],
+                by=actor_of(request),
+                reason=payload.reason,
+                snapshot=payload.snapshot,
+                force=payload.force,
+            ),
+        )
+    )
+
+
+@admin_operation("POST", "/admin/models/{bundle}/rollback", error_codes=_CHANGING)
+async def roll_back_model(
+    registry: Registry, payload: ReasonRequest, request: Request
+) -> PromotionAnswer:
+    """Go back from a model to the one that was active before, with the newest data that it fits.
+
+    The model that is named must be the active one, so that a repeated request does not go back
+    twice; it is rejected.
+    """
+    return _promotion_answer(
+        await _call_registry(
+            registry,
+            partial(
+                registry.rollback,
+                by=actor_of(request),
+                reason=payload.reason,
+                name=request.path_params["bundle"],
+            ),
+        )
+    )
+
+
+@admin_operation("POST", "/admin/models/{bundle}/retire", error_codes=_CHANGING)
+async def retire_model(registry: Registry, payload: ReasonRequest, request: Request) -> ModelAnswer:
+    """Take a model out of the choice; its files stay."""
+    retire = partial(
+        registry.retire,
+        request.path_params["bundle"],
+        by=actor_of(request),
+        reason=payload.reason,
+    )
+    return _model_answer(await _call_registry(registry, retire))
+
+
+async def _call_registry(registry: Registry, act: Callable[[], Result]) -> Result:
+    """Call the registry in a thread and return its result.
+
+    Raises:
+        Problem: MODELS_UNAVAILABLE where the database or the volume fails; NOT_FOUND or CONFLICT
+            where it refuses the call.
+    """
+    try:
+        return await call_database(act, unavailable=Code.MODELS_UNAVAILABLE)
+    except UnknownReleaseError as error:
+        raise Problem(Code.NOT_FOUND, as_sentence(error)) from None
+    except RefusedChangeError as error:
+        raise Problem(Code.CONFLICT, as_sentence(error)) from None
+    except UnwritableError as error:
+        reason = public_message(error, registry.root)
+        raise Problem(
+            Code.MODELS_UNAVAILABLE,
+            f"This server cannot write the artifacts ({reason}): promote the model from where they "
+            "can be written.",
+        ) from error
+    except ArtifactError as error:
+        reason = public_message(error, registry.root)
+        raise Problem(Code.CONFLICT, f"It cannot be served: {reason}.") from error
+
+
+def _read(registry: Registry, name: str) -> ModelHistoryAnswer:
+    release = registry.find(name)
+    changes = [_change_answer(change) for change in registry.history(release.bundle)]
+    return ModelHistoryAnswer(**_model_document(release), changes=changes)
+
+
+def _compare(registry: Registry, first: str, second: str) -> ComparisonAnswer:
+    both = [registry.find(first), registry.find(second)]
+    compared = compare_figures(*map(registry.metrics, both))
+    origins = {name: OriginsAnswer(**of) for name, of in compared["origins"].items()}
+    return ComparisonAnswer(
+        first=both[0].bundle,
+        second=both[1].bundle,
+        origins=OriginsOfBothAnswer(**origins),
+        same_days=compared["same_days"],
+        levels={
+            level: {
+                days: {name: FiguresAnswer(**pair) for name, pair in figures.items()}
+                for days, figures in buckets.items()
+            }
+            for level, buckets in compared["levels"].items()
+        },
+    )
+
+
+def _model_answer(release: ListedRelease) -> ModelAnswer:
+    return ModelAnswer(**_model_document(release))
+
+
+def _model_document(release: ListedRelease) -> dict[str, Any]:
+    return {field.name: getattr(release, field.name) for field in fields(ModelAnswer)}
+
+
+def _change_answer(change: ReleaseChange) -> ModelChangeAnswer:
+    return ModelChangeAnswer(
+        **{field.name: getattr(change, field.name) for field in fields(ModelChangeAnswer)}
+    )
+
+
+def _promotion_answer(done: Promotion) -> PromotionAnswer:
+    before = None if done.before is None else _served_answer(done.before)
+    return PromotionAnswer(before, _served_answer(done.after))
+
+
+def _served_answer(release: Release) -> ServedAnswer:
+    return ServedAnswer(**asdict(release))

@@ -1,0 +1,146 @@
+"""Requests and answers of the administration of models."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from api.schemas.answer import Answer
+from api.schemas.requests import Request
+from storage.release_changes import ReleaseState
+
+Reason = Annotated[str, Field(max_length=500)]
+
+
+class PromotionRequest(Request):
+    """Options of serving a model."""
+
+    reason: Reason = ""
+    """Why, for the audit log."""
+    snapshot: str | None = None
+    """Data to serve with it. If left out, those that are served now, if the model fits them, or
+    else those of its training."""
+    force: Annotated[bool, Field(strict=True)] = False
+    """Serve it though it was rejected, or is the demo's; needs a reason."""
+
+
+class ReasonRequest(Request):
+    """The reason of a change."""
+
+    reason: Reason = ""
+    """Why, for the audit log."""
+
+
+class ComparisonQuery(Request):
+    """The models to compare."""
+
+    first: str
+    """Name of a bundle, or its beginning."""
+    second: str
+    """The other one, likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer(Answer):
+    """A model, with the data that it serves, and its state."""
+
+    bundle: str
+    snapshot: str
+    """Data that it serves or served last; of a candidate, those of its training."""
+    state: ReleaseState
+    changed: dt.datetime
+    """Time of the last change of its state, by whom and why."""
+    by: str
+    reason: str
+    activated: dt.datetime | None
+    """The last time at which it became the active one."""
+    trained_through: dt.date | None
+    """The last day that it has seen; null where its bundle is gone."""
+    demo: bool
+    exists: bool
+    """Whether its bundle is in the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsAnswer(Answer):
+    """Models: the active one first, then by their last change, newest first."""
+
+    models: list[ModelAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChangeAnswer(Answer):
+    """A change of the state of a model, or of the data that it serves."""
+
+    at: dt.datetime
+    state: ReleaseState
+    snapshot: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHistoryAnswer(ModelAnswer):
+    """A model, and how it came to its state."""
+
+    changes: list[ModelChangeAnswer]
+    """Oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedAnswer(Answer):
+    """Names of the bundle and the snapshot that are served together."""
+
+    bundle: str
+    snapshot: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionAnswer(Answer):
+    """A change of what is served."""
+
+    before: ServedAnswer | None
+    after: ServedAnswer
+    """Equal to `before` if it was active already."""
+
+
+@dataclass(frozen=True, slots=True)
+class FiguresAnswer(Answer):
+    """A figure of two models; null where one has none."""
+
+    first: float | None
+    second: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class OriginsAnswer(Answer):
+    """Days from which the forecasts were made that a training judged its models by."""
+
+    first: dt.date
+    last: dt.date
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class OriginsOfBothAnswer(Answer):
+    """Origins of two models."""
+
+    first: OriginsAnswer
+    second: OriginsAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonAnswer(Answer):
+    """The figures that two trainings recorded."""
+
+    first: str
+    second: str
+    """Names of the bundles."""
+    origins: OriginsOfBothAnswer
+    same_days: bool
+    """Whether the figures are of the same days; otherwise a difference may be that of the days."""
+    levels: dict[str, dict[str, dict[str, FiguresAnswer]]]
+    """By level, days ahead and measure: `wape`, `bias`, `rmsle`, `coverage_80`, `coverage_95`."""
