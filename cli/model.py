@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +23,7 @@ from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delim
 from storage.artifacts import ArtifactError, Release, Store
 
 if TYPE_CHECKING:
+    from models.bundle import Bundle
     from training.engines.fitting_backend import FittingBackend
 
 
@@ -37,6 +38,7 @@ class Promote(StrEnum):
     """Choice of serving a trained model."""
 
     ALWAYS = "always"
+    IF_BETTER = "if-better"
     NEVER = "never"
 
 
@@ -46,8 +48,9 @@ def train(
     promote: Annotated[
         Promote,
         typer.Option(
-            help="always: serve the model from now on; never: leave it as a candidate, for "
-            "`mlrf models promote`."
+            help="always: serve the model from now on; if-better: only if its errors on days that "
+            "the model that serves has not seen are smaller, beyond chance; never: leave it as a "
+            "candidate, for `mlrf models promote`."
         ),
     ] = Promote.ALWAYS,
     force: Annotated[
@@ -150,8 +153,9 @@ def train_model(
         from training.recipe import Effort
 
     store = get_settings().store
-    if data is None and promote is Promote.ALWAYS and not force:
+    if data is None and promote is not Promote.NEVER and not force:
         _refuse_demo_over_others(store)
+    champion = _load_champion(store) if promote is Promote.IF_BETTER else None
     count = threads or inputs.cores()
     with (
         tables_and_recipe(data) as (folder, recipe),
@@ -171,10 +175,11 @@ def train_model(
             layout=STANDARD if data is None else layout,
             on_report=show_warnings,
             on_tables=show_understood,
-            promote=_PROMOTIONS[promote],
+            champion=champion,
+            promote=lambda store, release: None,
         )
     show_quality(store.bundles / release.bundle)
-    if promote is Promote.NEVER:
+    if not _is_to_be_served(store, release, promote, has_champion=champion is not None):
         err.print(
             f"Bundle {release.bundle} and snapshot {release.snapshot} are in {store.root}, to be "
             f"served by: mlrf models promote {release.bundle}",
@@ -182,17 +187,41 @@ def train_model(
             soft_wrap=True,
         )
         return
+    store.promote(release)  # without a database: the registry adopts what CURRENT names
     err.print(
         f"Bundle {release.bundle} and snapshot {release.snapshot} in {store.root} are served from "
         "now on, by servers that are running too."
     )
 
 
-_PROMOTIONS: dict[Promote, Callable[[Store, Release], object]] = {
-    # a training needs no database: the registry adopts what CURRENT names
-    Promote.ALWAYS: Store.promote,
-    Promote.NEVER: lambda store, release: None,
-}
+def _is_to_be_served(
+    store: Store, release: Release, promote: Promote, *, has_champion: bool
+) -> bool:
+    """Return whether a new model is to be served, and print how it compares if that decides."""
+    if promote is not Promote.IF_BETTER or not has_champion:
+        return promote is not Promote.NEVER
+    from training.evaluation.gate import Outcome
+
+    verdict = store.read_build(release.bundle)["verdict"]
+    outcome, why = Outcome(verdict["outcome"]), verdict["why"]
+    err.print(
+        f"Compared with {verdict['champion']}, the model is {outcome}: {why}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return outcome is Outcome.BETTER
+
+
+def _load_champion(store: Store) -> Bundle | None:
+    """Return the model that serves; None if none does, or it can no longer be loaded."""
+    from models.bundle import load_bundle
+
+    try:
+        return load_bundle(store.bundles / store.current().bundle)
+    except ArtifactError as error:
+        if store.pointer.exists():
+            err.print(f"The model that serves cannot be compared with: {error}", highlight=False)
+        return None
 
 
 def _refuse_demo_over_others(store: Store) -> None:

@@ -54,12 +54,15 @@ def show(bundle: Bundle, as_json: AsJson = False) -> None:
         release = registry.find(bundle)
         history = registry.history(release.bundle)
         metrics = registry.metrics(release) if release.exists else {}
+        verdict = registry.verdict(release)
     changes = [
         {**asdict(change), "at": format_time(change.at), "state": str(change.state)}
         for change in history
     ]
     if as_json:
-        print_json({**_document_of(release), "changes": changes, "metrics": metrics})
+        print_json(
+            {**_document_of(release), "changes": changes, "verdict": verdict, "metrics": metrics}
+        )
         return
     print_table(
         ("at", "state", "snapshot", "by", "reason"),
@@ -69,6 +72,8 @@ def show(bundle: Bundle, as_json: AsJson = False) -> None:
         ],
         caption=f"{release.bundle}: {release.state}",
     )
+    if verdict is not None:
+        _say(f"Compared with {verdict['champion']}: {verdict['outcome']}, {verdict['why']}.")
     if release.exists:
         from cli.quality import show_quality
 

@@ -156,6 +156,15 @@ class Registry:
         metrics: Document = orjson.loads((folder / METRICS_FILE).read_bytes())
         return metrics
 
+    def verdict(self, release: ListedRelease) -> Document | None:
+        """Return how a release compared, when it was trained, with the one that served then.
+
+        None if they were not compared, or the record is gone. It has `champion`, the name of the
+        other bundle; `outcome` (better, equal, worse or unknown); and `why`, a sentence.
+        """
+        verdict: Document | None = self._store.read_build(release.bundle).get("verdict")
+        return verdict
+
     def history(self, bundle: str) -> list[ReleaseChange]:
         """Return the changes of a bundle's release, oldest first."""
         with self._changing() as connection:

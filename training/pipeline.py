@@ -16,7 +16,6 @@ from typing import Any
 
 import lightgbm as lgb
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from features.contract import Contract, contract_of
@@ -29,7 +28,7 @@ from features.data.specification import Expect, Specification
 from features.data.tables import CheckedTables, Tables, read_tables
 from features.matrix import MatrixBuilder
 from models.baselines import Baseline
-from models.bundle import BundleFacts, SegmentFiles, load_bundle, write_bundle
+from models.bundle import Bundle, BundleFacts, SegmentFiles, load_bundle, write_bundle
 from models.engine import ForecastEngine
 from models.intervals import Calibration
 from models.serving.release import load_release
@@ -43,6 +42,7 @@ from training.evaluation.forecast_errors import (
     collect,
     weekly_origins,
 )
+from training.evaluation.gate import challenge
 from training.evaluation.quality import (
     choose_fallbacks,
     mark_seasoned,
@@ -93,6 +93,7 @@ def train(
     layout: TableLayout = STANDARD,
     on_report: OnReport = lambda report: None,
     on_tables: Callable[[CheckedTables], None] = lambda tables: None,
+    champion: Bundle | None = None,
     promote: Callable[[Store, Release], object] = Store.promote,
 ) -> Release:
     """Train a model on a folder of tables, and by default make it the serving release.
@@ -108,6 +109,7 @@ def train(
         layout: how the text of the tables is written.
         on_report: called with the report of the check of the tables, unless it has an error.
         on_tables: called with the tables.
+        champion: model that serves, to compare with; the verdict is in the record of the build.
         promote: called with the finished release.
 
     Raises:
@@ -129,6 +131,7 @@ def train(
         engine=engine,
         clock=clock,
         demo=demo,
+        champion=champion,
         promote=promote,
     )
 
@@ -143,6 +146,7 @@ def train_on(
     engine: FittingBackend,
     clock: Clock,
     demo: bool = False,
+    champion: Bundle | None = None,
     promote: Callable[[Store, Release], object] = Store.promote,
 ) -> Release:
     """Train a model on tables that were read; see `train`."""
@@ -153,8 +157,12 @@ def train_on(
     check_ordinary_days(snapshot, int(_list_frozen_origins(snapshot)[0].min()))
     recipe = choose_recipe(snapshot, recipe, effort)
     candidates = _list_candidates(snapshot, recipe)
-    clock.plan(_plan_steps(snapshot, candidates))
+    clock.plan(_plan_steps(snapshot, candidates, has_champion=champion is not None))
     judged = _judge_candidates(snapshot, candidates, engine=engine, threads=threads, clock=clock)
+    verdict = None
+    if champion is not None:
+        with clock.step("compare with the model that serves"):
+            verdict = challenge(champion, snapshot, judged.errors, progress=clock.reporter.advance)
     fitted = fit_model(
         snapshot, judged.recipe, last_target=snapshot.newest_origin, engine=engine, clock=clock
     )
@@ -175,7 +183,8 @@ def train_on(
     release = Release(bundle=bundle.name, snapshot=snapshot.name)
     with clock.step("forecast all nodes"):
         load_release(store, release)
-    _record_build(store, bundle, clock)
+    record = {"seconds": clock.seconds, "machine": platform.platform()}
+    store.record_build(bundle.name, record if verdict is None else {**record, "verdict": verdict})
     promote(store, release)
     return release
 
@@ -194,7 +203,9 @@ def _list_candidates(snapshot: Snapshot, recipe: Recipe) -> list[Recipe]:
     return candidates[snapshot.specification.expect]
 
 
-def _plan_steps(snapshot: Snapshot, candidates: Sequence[Recipe]) -> list[PlannedStep]:
+def _plan_steps(
+    snapshot: Snapshot, candidates: Sequence[Recipe], *, has_champion: bool
+) -> list[PlannedStep]:
     """Return the steps of a training after the snapshot was built."""
     recipe = candidates[0]
     frozen = [
@@ -204,6 +215,7 @@ def _plan_steps(snapshot: Snapshot, candidates: Sequence[Recipe]) -> list[Planne
     ]
     return [
         *frozen * len(_list_frozen_origins(snapshot)) * len(candidates),
+        *[PlannedStep("compare with the model that serves")] * has_champion,
         *_plan_fit_steps(snapshot, recipe),
         PlannedStep("export", 1),
         PlannedStep("measure response"),
@@ -306,10 +318,12 @@ class _Judged:
     """The recipe that is used, and what the errors of its frozen models say.
 
     Attributes:
+        errors: of the frozen models, as their forecasts would have been served.
         fallbacks: rules that forecast bottom series better than the model, by their ids.
     """
 
     recipe: Recipe
+    errors: Errors
     calibration: Calibration
     metrics: dict[str, Any]
     fallbacks: Mapping[str, Baseline]
@@ -342,6 +356,7 @@ def _judge_candidates(
     quality = quality_report(snapshot, served, rules, fallbacks)
     return _Judged(
         recipe,
+        served,
         calibrate(served, snapshot.hierarchy),
         {
             "calibration": calibration_scores(served, snapshot),
@@ -364,11 +379,3 @@ def _collect_errors(
             frozen = make_engine(fitted, snapshot, recipe, threads=threads)
             parts.append(collect(frozen, origins, progress=clock.reporter.advance))
     return Errors.concatenate(parts)
-
-
-def _record_build(store: Store, bundle: Artifact, clock: Clock) -> None:
-    store.builds.mkdir(parents=True, exist_ok=True)
-    record = {"seconds": clock.seconds, "machine": platform.platform()}
-    (store.builds / f"{bundle.name}.json").write_bytes(
-        orjson.dumps(record, option=orjson.OPT_INDENT_2)
-    )

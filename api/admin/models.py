@@ -26,6 +26,7 @@ from api.schemas.models import (
     PromotionRequest,
     ReasonRequest,
     ServedAnswer,
+    VerdictAnswer,
 )
 from errors import Code, Problem
 from lifecycle.comparison import compare_figures
@@ -149,7 +150,14 @@ async def _call_registry(registry: Registry, act: Callable[[], Result]) -> Resul
 def _read(registry: Registry, name: str) -> ModelHistoryAnswer:
     release = registry.find(name)
     changes = [_change_answer(change) for change in registry.history(release.bundle)]
-    return ModelHistoryAnswer(**_model_document(release), changes=changes)
+    verdict = registry.verdict(release)
+    return ModelHistoryAnswer(
+        **_model_document(release),
+        changes=changes,
+        verdict=None
+        if verdict is None
+        else VerdictAnswer(**{name: verdict[name] for name in ("champion", "outcome", "why")}),
+    )
 
 
 def _compare(registry: Registry, first: str, second: str) -> ComparisonAnswer:

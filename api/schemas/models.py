@@ -83,11 +83,25 @@ class ModelChangeAnswer(Answer):
 
 
 @dataclass(frozen=True, slots=True)
+class VerdictAnswer(Answer):
+    """Comparison of a model, when it was trained, with the one that served then."""
+
+    champion: str
+    """Name of the bundle that served."""
+    outcome: str
+    """`better` or `worse`, beyond chance; `equal`; or `unknown`, where there was too little to
+    compare."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelHistoryAnswer(ModelAnswer):
     """A model, and how it came to its state."""
 
     changes: list[ModelChangeAnswer]
     """Oldest first."""
+    verdict: VerdictAnswer | None
+    """Null if it was not compared with another."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+import orjson
 
 from storage.artifacts.files import ArtifactError, read_regular, writing
 from storage.artifacts.folders import STAGING
@@ -49,9 +51,9 @@ class Store:
 
     @property
     def builds(self) -> Path:
-        """Records of each bundle's build times.
+        """Records of each bundle's training: its times, and how it compared with what served.
 
-        They are outside of the bundles, whose digests must not depend on the clock.
+        They are outside of the bundles, whose digests must not depend on either.
         """
         return self.root / "builds"
 
@@ -113,6 +115,27 @@ class Store:
             Path(temporary).chmod(0o644)
             Path(temporary).replace(self.pointer)
         return self
+
+    def record_build(self, bundle: str, record: Mapping[str, Any]) -> None:
+        """Write the record of a bundle's training; one of the same bundle is replaced.
+
+        Raises:
+            UnwritableError: the folder cannot be written.
+        """
+        with writing(self.builds):
+            self.builds.mkdir(parents=True, exist_ok=True)
+            self._record_of(bundle).write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
+
+    def read_build(self, bundle: str) -> dict[str, Any]:
+        """Return the record of a bundle's training; empty if it is gone or unreadable."""
+        try:
+            record: dict[str, Any] = orjson.loads(self._record_of(bundle).read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            return {}
+        return record
+
+    def _record_of(self, bundle: str) -> Path:
+        return self.builds / f"{bundle}.json"
 
     def check_writable(self) -> None:
         """Try to write into all folders of the store, before hours of work would be lost.

@@ -62,7 +62,10 @@ def test_a_model_is_read_with_its_changes(admin: KeyClient, own_store: Store) ->
     bundle = own_store.current().bundle
     document = read(admin, f"{MODELS}/{bundle}")
     assert [change["state"] for change in document["changes"]] == ["candidate", "active"]
-    assert document["bundle"] == bundle
+    assert (document["bundle"], document["verdict"]) == (bundle, None)
+    verdict = {"champion": "2024-05-31-0123456789abcdef", "outcome": "better", "why": "errors"}
+    own_store.record_build(bundle, {"verdict": {**verdict, "change": -0.1}})
+    assert read(admin, f"{MODELS}/{bundle}")["verdict"] == verdict
 
 
 def test_models_are_compared_by_their_figures(

@@ -116,6 +116,24 @@ def test_a_model_that_is_not_to_be_served_is_a_candidate(
     assert f"mlrf models promote {bundle.name}" in done.err
 
 
+def test_a_model_is_served_only_if_it_is_better_than_the_one_that_serves(
+    run: Run, demo_folder: Path, own_settings: Store, tmp_path: Path
+) -> None:
+    """The model before has seen the same days, so nothing says that the new one is better."""
+    first = run("train", demo_folder, "--promote", "if-better")
+    assert first.status == 0, first.err
+    before = own_settings.current()
+    newer = tmp_path / "newer"
+    shutil.copytree(demo_folder, newer)
+    promotions = pl.read_parquet(newer / "train.parquet").with_columns(onpromotion=pl.lit(0))
+    promotions.write_parquet(newer / "train.parquet")
+    second = run("train", newer, "--promote", "if-better")
+    assert second.status == 0, second.err
+    assert f"Compared with {before.bundle}, the model is unknown" in second.err
+    assert "mlrf models promote" in second.err
+    assert own_settings.current() == before
+
+
 def test_the_demo_does_not_take_the_place_of_a_retailer_unless_forced(
     run: Run, own_settings: Store, trained: Store
 ) -> None:

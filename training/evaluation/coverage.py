@@ -13,12 +13,11 @@ from features.data.specification import TOTAL
 from models import metrics
 from models.buckets import Buckets, buckets_of
 from models.intervals import Intervals
+from training.evaluation.bootstrap import draw_blocks
 from training.evaluation.calibration import calibrate
 from training.evaluation.forecast_errors import Errors
 
 NOMINALS = (50, 80, 95)
-_BLOCK_ORIGINS = 4
-"""Neighbouring origins that the bootstrap draws as a block."""
 _DRAWS = 1000
 
 Values = NDArray[np.float64]
@@ -116,14 +115,7 @@ def _score_cell(
 
 
 def _bootstrap_coverage(by_origin: Values) -> tuple[float, float]:
-    """Return a 95 % block-bootstrap interval of a coverage (Künsch, Annals of Statistics 1989)."""
-    # Forecasts of 90 days from weekly origins overlap, so hits at neighbouring origins are
-    # correlated. Drawing origins one by one would treat them as independent and give an interval
-    # that is too narrow; blocks of neighbours preserve the correlation within a block.
-    draw = np.random.default_rng(0)
-    count = len(by_origin)
-    blocks = -(-count // _BLOCK_ORIGINS)
-    starts = draw.integers(0, count - _BLOCK_ORIGINS + 1, (_DRAWS, blocks))
-    chosen = (starts[:, :, None] + np.arange(_BLOCK_ORIGINS)).reshape(_DRAWS, -1)[:, :count]
+    """Return a 95 % block-bootstrap interval of a coverage."""
+    chosen = draw_blocks(len(by_origin), _DRAWS)
     low, high = np.quantile(by_origin[chosen].mean(axis=1), (0.025, 0.975))
     return float(low), float(high)

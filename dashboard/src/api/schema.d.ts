@@ -1798,6 +1798,8 @@ export interface components {
             exists: boolean;
             /** @description Oldest first. */
             changes: components["schemas"]["ModelChangeAnswer"][];
+            /** @description Null if it was not compared with another. */
+            verdict: components["schemas"]["VerdictAnswer"] | null;
         };
         /**
          * ModelsAnswer
@@ -2763,6 +2765,20 @@ export interface components {
             statistical_error: number;
             /** @description Sum of the absolute errors of `result`; smaller where the override helped. */
             adjusted_error: number;
+        };
+        /**
+         * VerdictAnswer
+         * @description Comparison of a model, when it was trained, with the one that served then.
+         */
+        VerdictAnswer: {
+            /** @description Name of the bundle that served. */
+            champion: string;
+            /**
+             * @description `better` or `worse`, beyond chance; `equal`; or `unknown`, where there was too little to
+             *     compare.
+             */
+            outcome: string;
+            why: string;
         };
         /**
          * WarningCode

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,29 @@ def test_another_recipe_gives_another_bundle_of_the_same_snapshot(
     other = train(demo_folder, Store(tmp_path), fewer, threads=1)
     assert other.snapshot == trained.current().snapshot
     assert other.bundle != trained.current().bundle
+
+
+def test_a_new_model_is_compared_with_the_one_that_serves_on_the_days_since(
+    demo_folder: Path, recipe: Recipe, tmp_path: Path
+) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(demo_folder, older)
+    sales = pl.read_parquet(older / "train.parquet")
+    known = sales.filter(pl.col("date") <= date(2024, 3, 31))
+    known.write_parquet(older / "train.parquet")
+    (older / "test.parquet").unlink()
+    store = Store(tmp_path / "artifacts")
+    serving = train(older, store, recipe, threads=1)
+    champion = load_bundle(store.bundles / serving.bundle)
+    release = train(demo_folder, store, recipe, threads=1, champion=champion)
+    verdict = store.read_build(release.bundle)["verdict"]
+    assert verdict["champion"] == champion.name
+    assert verdict["outcome"] in ("better", "equal", "worse")
+    assert verdict["origins"]["first"] >= "2024-03-31"
+    assert verdict["origins"]["n"] == 12
+    assert release == train(demo_folder, Store(tmp_path / "other"), recipe, threads=1), (
+        "a bundle does not depend on what serves"
+    )
 
 
 def test_the_bundle_has_the_response_of_its_forecasts_to_promotions(engine: ForecastEngine) -> None:
