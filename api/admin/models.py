@@ -16,7 +16,7 @@ from api.schemas.models import (
     ComparisonAnswer,
     ComparisonQuery,
     FiguresAnswer,
-    ModelAnswer,
+    ListedModelAnswer,
     ModelChangeAnswer,
     ModelHistoryAnswer,
     ModelsAnswer,
@@ -111,7 +111,9 @@ async def roll_back_model(
 
 
 @admin_operation("POST", "/admin/models/{bundle}/retire", error_codes=_CHANGING)
-async def retire_model(registry: Registry, payload: ReasonRequest, request: Request) -> ModelAnswer:
+async def retire_model(
+    registry: Registry, payload: ReasonRequest, request: Request
+) -> ListedModelAnswer:
     """Take a model out of the choice; its files stay."""
     retire = partial(
         registry.retire,
@@ -179,12 +181,12 @@ def _compare(registry: Registry, first: str, second: str) -> ComparisonAnswer:
     )
 
 
-def _model_answer(release: ListedRelease) -> ModelAnswer:
-    return ModelAnswer(**_model_document(release))
+def _model_answer(release: ListedRelease) -> ListedModelAnswer:
+    return ListedModelAnswer(**_model_document(release))
 
 
 def _model_document(release: ListedRelease) -> dict[str, Any]:
-    return {field.name: getattr(release, field.name) for field in fields(ModelAnswer)}
+    return {field.name: getattr(release, field.name) for field in fields(ListedModelAnswer)}
 
 
 def _change_answer(change: ReleaseChange) -> ModelChangeAnswer:

@@ -34,6 +34,7 @@ PAGES = {
     "/batch": "batch",
     "/quality": "quality",
     "/plan": "plan",
+    "/models": "models",
     "/keys": "keys",
     "/status": "status",
     "/sign-in": "sign-in",

@@ -44,7 +44,7 @@ class ComparisonQuery(Request):
 
 
 @dataclass(frozen=True, slots=True)
-class ModelAnswer(Answer):
+class ListedModelAnswer(Answer):
     """A model, with the data that it serves, and its state."""
 
     bundle: str
@@ -68,7 +68,7 @@ class ModelAnswer(Answer):
 class ModelsAnswer(Answer):
     """Models: the active one first, then by their last change, newest first."""
 
-    models: list[ModelAnswer]
+    models: list[ListedModelAnswer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class VerdictAnswer(Answer):
 
 
 @dataclass(frozen=True, slots=True)
-class ModelHistoryAnswer(ModelAnswer):
+class ModelHistoryAnswer(ListedModelAnswer):
     """A model, and how it came to its state."""
 
     changes: list[ModelChangeAnswer]

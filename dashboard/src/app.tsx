@@ -21,6 +21,7 @@ const CODE: Record<PageName, LoadPage> = {
   batch: () => import('./pages/batch/batch'),
   quality: () => import('./pages/quality/quality'),
   plan: () => import('./pages/plan/plan'),
+  models: () => import('./pages/models/models'),
   keys: () => import('./pages/keys/keys'),
   status: () => import('./pages/status/status'),
   signIn: () => import('./pages/sign-in/sign-in'),

@@ -1677,6 +1677,30 @@ export interface components {
             divided_by: string[];
         };
         /**
+         * ListedModelAnswer
+         * @description A model, with the data that it serves, and its state.
+         */
+        ListedModelAnswer: {
+            bundle: string;
+            /** @description Data that it serves or served last; of a candidate, those of its training. */
+            snapshot: string;
+            state: components["schemas"]["ReleaseState"];
+            /**
+             * Format: date-time
+             * @description Time of the last change of its state, by whom and why.
+             */
+            changed: string;
+            by: string;
+            reason: string;
+            /** @description The last time at which it became the active one. */
+            activated: string | null;
+            /** @description The last day that it has seen; null where its bundle is gone. */
+            trained_through: string | null;
+            demo: boolean;
+            /** @description Whether its bundle is in the store. */
+            exists: boolean;
+        };
+        /**
          * LiveAnswer
          * @description Liveness of the process.
          */
@@ -1769,6 +1793,17 @@ export interface components {
             };
         };
         /**
+         * ModelAnswer
+         * @description The model's versions, inputs and outputs.
+         */
+        ModelAnswer: {
+            name: string;
+            versions: string[];
+            platform: string;
+            inputs: components["schemas"]["TensorShape"][];
+            outputs: components["schemas"]["TensorShape"][];
+        };
+        /**
          * ModelChangeAnswer
          * @description A change of the state of a model, or of the data that it serves.
          */
@@ -1806,7 +1841,7 @@ export interface components {
          * @description Models: the active one first, then by their last change, newest first.
          */
         ModelsAnswer: {
-            models: components["schemas"]["api__schemas__models__ModelAnswer"][];
+            models: components["schemas"]["ListedModelAnswer"][];
         };
         /**
          * NewKeyAnswer
@@ -2950,41 +2985,6 @@ export interface components {
             model_version: string;
             snapshot: components["schemas"]["SnapshotRef"];
             degraded: boolean;
-        };
-        /**
-         * ModelAnswer
-         * @description The model's versions, inputs and outputs.
-         */
-        api__schemas__inference__ModelAnswer: {
-            name: string;
-            versions: string[];
-            platform: string;
-            inputs: components["schemas"]["TensorShape"][];
-            outputs: components["schemas"]["TensorShape"][];
-        };
-        /**
-         * ModelAnswer
-         * @description A model, with the data that it serves, and its state.
-         */
-        api__schemas__models__ModelAnswer: {
-            bundle: string;
-            /** @description Data that it serves or served last; of a candidate, those of its training. */
-            snapshot: string;
-            state: components["schemas"]["ReleaseState"];
-            /**
-             * Format: date-time
-             * @description Time of the last change of its state, by whom and why.
-             */
-            changed: string;
-            by: string;
-            reason: string;
-            /** @description The last time at which it became the active one. */
-            activated: string | null;
-            /** @description The last day that it has seen; null where its bundle is gone. */
-            trained_through: string | null;
-            demo: boolean;
-            /** @description Whether its bundle is in the store. */
-            exists: boolean;
         };
     };
     responses: {
@@ -4396,7 +4396,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["api__schemas__inference__ModelAnswer"];
+                    "application/json": components["schemas"]["ModelAnswer"];
                 };
             };
             /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
@@ -5418,7 +5418,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["api__schemas__models__ModelAnswer"];
+                    "application/json": components["schemas"]["ListedModelAnswer"];
                 };
             };
             /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */

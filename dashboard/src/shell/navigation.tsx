@@ -14,7 +14,7 @@ const GROUPS: readonly (readonly { page: PageName; scope?: string }[])[] = [
     { page: 'plan', scope: 'plan' },
   ],
   [{ page: 'compare' }, { page: 'tree' }, { page: 'quality' }, { page: 'batch', scope: 'batch' }],
-  [{ page: 'status' }, { page: 'keys', scope: 'admin' }],
+  [{ page: 'status' }, { page: 'models', scope: 'admin' }, { page: 'keys', scope: 'admin' }],
 ];
 
 function isCurrent(page: PageName, location: string): boolean {

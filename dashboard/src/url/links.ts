@@ -9,6 +9,7 @@ export const PAGES = {
   batch: '/batch',
   quality: '/quality',
   plan: '/plan',
+  models: '/models',
   keys: '/keys',
   status: '/status',
   signIn: '/sign-in',

@@ -36,6 +36,7 @@ PAGES = {
     "many series": "/batch",
     "accuracy": "/quality",
     "overrides": "/plan?node=store:1/family:DAIRY",
+    "models": "/models",
     "keys": "/keys",
     "status": "/status",
     "sign-in": "/sign-in",

@@ -12,6 +12,7 @@ export const common = {
     batch: 'Many series',
     quality: 'Accuracy',
     plan: 'Overrides',
+    models: 'Models',
     keys: 'Keys',
     status: 'Status',
     signIn: 'Sign in',

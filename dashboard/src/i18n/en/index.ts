@@ -4,6 +4,7 @@ import { compare } from './compare';
 import { explain } from './explain';
 import { forecast } from './forecast';
 import { keys } from './keys';
+import { models } from './models';
 import { overview } from './overview';
 import { plan } from './plan';
 import { quality } from './quality';
@@ -25,6 +26,7 @@ export const english = {
   quality,
   plan,
   keys,
+  models,
   status,
   signIn,
 };

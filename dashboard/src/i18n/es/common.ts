@@ -13,6 +13,7 @@ export const common: typeof english = {
     batch: 'Muchas series',
     quality: 'Precisión',
     plan: 'Ajustes',
+    models: 'Modelos',
     keys: 'Claves',
     status: 'Estado',
     signIn: 'Iniciar sesión',

@@ -5,6 +5,7 @@ import { compare } from './compare';
 import { explain } from './explain';
 import { forecast } from './forecast';
 import { keys } from './keys';
+import { models } from './models';
 import { overview } from './overview';
 import { plan } from './plan';
 import { quality } from './quality';
@@ -26,6 +27,7 @@ export const spanish: Catalogue = {
   quality,
   plan,
   keys,
+  models,
   status,
   signIn,
 };
