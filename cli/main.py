@@ -43,6 +43,7 @@ for command in (
     reconcile_study,
     demo,
     migrate,
+    models.prune,
 ):
     app.command()(command)
 app.add_typer(keys.app, name="keys")

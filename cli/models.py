@@ -188,6 +188,42 @@ def import_model(
     )
 
 
+def prune(
+    models: Annotated[
+        int, typer.Option(min=0, help="Models to keep, besides the active one and its predecessor.")
+    ] = 5,
+    snapshots: Annotated[int, typer.Option(min=1, help="Snapshots of the data to keep.")] = 3,
+    days: Annotated[int, typer.Option(min=0, help="What is younger stays.")] = 7,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; else it is only listed.")] = False,
+) -> None:
+    """List models, data and forecasts that nothing needs, or remove them with --yes."""
+    from lifecycle.retention import prune as remove
+
+    store = _store()
+    with open_registry() as registry:
+        needed = registry.needed(models)
+        unneeded = [each.bundle for each in registry.releases() if each not in needed]
+    try:
+        names = remove(
+            store,
+            keep=snapshots,
+            age=days * 86_400,
+            needed=[each.snapshot for each in needed],
+            bundles=unneeded,
+            dry_run=not yes,
+        )
+    except OSError as error:
+        raise InputError(f"{store.root} cannot be written: {error.strerror}") from error
+    for name in names:
+        typer.echo(name)
+    if not names:
+        _say("There is nothing to remove.")
+    elif not yes:
+        _say(f"{len(names)} folders would be removed. To remove them: mlrf prune --yes")
+    else:
+        _say(f"Removed {len(names)} folders.")
+
+
 @contextmanager
 def open_registry() -> Iterator[Registry]:
     """Yield the registry of the settings' store and database."""

@@ -10,7 +10,7 @@ begun anew, at any time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -249,6 +249,18 @@ class Registry:
                 )
                 self._audit(connection, "retire", change, by)
             return _find(self._list(connection), wanted.bundle)
+
+    def needed(self, keep: int) -> list[ListedRelease]:
+        """Return the releases that are not to be removed.
+
+        They are the active one, the one that a rollback leads to, and the `keep` newest others.
+        """
+        listed = self.releases()
+        needed = [each for each in listed if each.state is ReleaseState.ACTIVE]
+        with suppress(RefusedChangeError):  # there is none
+            needed.append(_find_previous(listed))
+        others = [each for each in listed if each.exists and each not in needed]
+        return needed + others[:keep]
 
     def _activate(
         self,

@@ -1,9 +1,10 @@
-"""Removal of snapshots that are no longer used, and of their forecasts."""
+"""Removal of what is no longer used: snapshots and their forecasts, and bundles."""
 
 from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from storage.artifacts import Store
@@ -18,25 +19,38 @@ A replica that rejected newer releases still maps an old one; a week leaves time
 _REMOVED_PREFIX = ".staging-removed-"  # a remainder is swept like any staging folder
 
 
-def prune(store: Store, *, keep: int = KEEP, age: float = AGE_SECONDS) -> list[str]:
-    """Remove old snapshots and their forecasts; bundles stay.
+def prune(
+    store: Store,
+    *,
+    keep: int = KEEP,
+    age: float = AGE_SECONDS,
+    needed: Collection[str] = (),
+    bundles: Collection[str] = (),
+    dry_run: bool = False,
+) -> list[str]:
+    """Remove old snapshots and their forecasts, and some bundles.
 
-    The snapshot that ``CURRENT`` names, the newest ones, and all young ones are retained.
+    The snapshot that ``CURRENT`` names, the newest ones, and all young ones are retained, and so
+    are the bundle that it names and all young bundles.
 
     Args:
         keep: number of the newest to retain.
         age: minimum age of what is removed, in seconds.
+        needed: names of further snapshots that stay.
+        bundles: names of those that nothing needs.
+        dry_run: remove nothing.
 
     Returns:
-        Names of what was removed.
+        What was removed, or would be, as paths relative to the store.
 
     Raises:
         ArtifactError: ``CURRENT`` cannot be read: then nothing is removed.
         OSError: the volume cannot be written.
     """
-    current = store.current().snapshot
+    serving = store.current()
+    current = serving.snapshot
     snapshots = sorted(_list_folders(store.snapshots), key=_get_modified, reverse=True)
-    retained = {current, *(folder.name for folder in snapshots[:keep])}
+    retained = {current, *needed, *(folder.name for folder in snapshots[:keep])}
     limit = time.time() - age
     expired = [
         folder
@@ -44,16 +58,25 @@ def prune(store: Store, *, keep: int = KEEP, age: float = AGE_SECONDS) -> list[s
         if folder.name not in retained and _get_modified(folder) < limit
     ]
     retained.update(folder.name for folder in snapshots if folder not in expired)
+    unneeded = set(bundles) - {serving.bundle}
+    expired_bundles = [
+        folder
+        for folder in _list_folders(store.bundles)
+        if folder.name in unneeded and _get_modified(folder) < limit
+    ]
+    without = {folder.name for folder in expired_bundles}
     expired_forecasts = [
         folder
         for folder in _list_folders(store.forecasts)
-        if _snapshot_of(folder) not in retained and _get_modified(folder) < limit
+        if (_snapshot_of(folder) not in retained or _bundle_of(folder) in without)
+        and _get_modified(folder) < limit
     ]
-    for folder in (*expired_forecasts, *expired):
+    removed = (*expired_forecasts, *expired, *expired_bundles)
+    for folder in removed if not dry_run else ():
         # renamed first, so that no reader meets half an artifact
         renamed = folder.rename(folder.with_name(_REMOVED_PREFIX + folder.name))
         shutil.rmtree(renamed, ignore_errors=True)
-    return [folder.name for folder in (*expired_forecasts, *expired)]
+    return [folder.relative_to(store.root).as_posix() for folder in removed]
 
 
 def _list_folders(parent: Path) -> list[Path]:
@@ -62,6 +85,11 @@ def _list_folders(parent: Path) -> list[Path]:
 
 def _get_modified(folder: Path) -> float:
     return folder.stat().st_mtime
+
+
+def _bundle_of(forecasts: Path) -> str:
+    """Return the bundle of a folder ``<bundle>.<snapshot>-<digest>``."""
+    return forecasts.name.partition(".")[0]
 
 
 def _snapshot_of(forecasts: Path) -> str:

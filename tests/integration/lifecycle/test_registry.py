@@ -326,3 +326,19 @@ def test_the_active_release_cannot_be_retired(world: World) -> None:
     world.registry.promote(march.bundle, by=ANNA)
     with pytest.raises(RefusedChangeError, match="is active"):
         world.registry.retire(march.bundle, by=ANNA)
+
+
+# --- what may be removed ------------------------------------------------------------------------
+
+
+def test_what_serves_and_what_a_rollback_leads_to_is_needed(world: World) -> None:
+    releases = [world.add(f"2026-03-0{day}") for day in range(1, 6)]
+    for each in releases[:3]:
+        world.registry.promote(each.bundle, by=ANNA)
+
+    def needed(keep: int) -> set[str]:
+        return {each.bundle for each in world.registry.needed(keep)}
+
+    assert needed(0) == {releases[2].bundle, releases[1].bundle}
+    assert len(needed(2)) == 4
+    assert needed(9) == {each.bundle for each in releases}

@@ -164,3 +164,26 @@ def test_an_archive_that_leads_out_of_its_folder_is_refused(run: Run, tmp_path: 
     with tarfile.open(tmp_path / "evil.tar", "w") as archive:
         archive.add(tmp_path / "evil", "../../evil")
     assert "is not an archive" in run("models", "import", tmp_path / "evil.tar").error_line
+
+
+def test_what_nothing_needs_is_listed_and_removed_on_request(
+    run: Run, own_store: Store, other: str
+) -> None:
+    run("models", "list")
+    listed = run("prune", "--models", "0", "--days", "0")
+    assert listed.status == 0, listed.err
+    assert f"bundles/{other}" in listed.out.splitlines()
+    assert "mlrf prune --yes" in listed.err
+    assert (own_store.bundles / other).exists()
+    assert run("prune", "--models", "0", "--days", "0", "--yes").status == 0
+    assert not (own_store.bundles / other).exists()
+    assert (own_store.bundles / own_store.current().bundle).exists()
+    again = run("prune", "--models", "0", "--days", "0")
+    assert (again.out, "nothing to remove" in again.err) == ("", True)
+    assert "bundle is gone" in run("models", "list").out
+
+
+def test_young_models_are_not_removed(run: Run, own_store: Store, other: str) -> None:
+    done = run("prune", "--models", "0", "--yes")
+    assert (done.status, done.out) == (0, "")
+    assert (own_store.bundles / other).exists()

@@ -53,8 +53,46 @@ def list_snapshots(store: Store) -> set[str]:
 def test_retained_snapshots_stay(store: Store, keep: int, days: int, expected: set[str]) -> None:
     removed = prune(store, keep=keep, age=days * DAY)
     assert list_snapshots(store) == expected
-    assert set(removed) >= set(AGES) - expected
+    assert {name.rpartition("/")[2] for name in removed} >= set(AGES) - expected
     assert (store.forecasts / ".lock").exists()
+
+
+@pytest.fixture
+def bundles(store: Store) -> set[str]:
+    """Add two bundles; x serves."""
+    names = {"2024-06-30-x", "2024-06-30-y"}
+    for name in names:
+        (store.bundles / name).mkdir(parents=True)
+        os.utime(store.bundles / name, (0, time.time() - 40 * DAY))
+    return names
+
+
+def test_bundles_that_are_named_go_with_their_forecasts_and_others_stay(
+    store: Store, bundles: set[str]
+) -> None:
+    removed = prune(store, keep=9, bundles=bundles)
+    assert "bundles/2024-06-30-y" in removed
+    assert {path.name for path in store.bundles.iterdir()} == {"2024-06-30-x"}, "it serves"
+    of_removed = {path.name for path in store.forecasts.glob("2024-06-30-y.*-0f")}
+    assert of_removed == {"2024-06-30-y.e-0f"}, "the others are old enough"
+
+
+def test_further_snapshots_that_are_needed_stay(store: Store) -> None:
+    prune(store, keep=0, age=0, needed=["a"])
+    assert list_snapshots(store) == {"a", "b"}
+
+
+def test_a_young_bundle_stays(store: Store, bundles: set[str]) -> None:
+    os.utime(store.bundles / "2024-06-30-y")
+    prune(store, keep=9, bundles=bundles)
+    assert {path.name for path in store.bundles.iterdir()} == bundles
+
+
+def test_a_dry_run_tells_the_same_and_removes_nothing(store: Store, bundles: set[str]) -> None:
+    would = prune(store, keep=1, bundles=bundles, dry_run=True)
+    assert list_snapshots(store) == set(AGES)
+    assert {path.name for path in store.bundles.iterdir()} == bundles
+    assert prune(store, keep=1, bundles=bundles) == would
 
 
 def test_without_a_current_release_nothing_is_removed(store: Store) -> None:
