@@ -18,7 +18,8 @@ from config.settings import get_settings
 from errors import InputError
 
 if TYPE_CHECKING:
-    from lifecycle.registry import ListedRelease, Promotion, Registry
+    from lifecycle.registry import Registry
+    from lifecycle.releases import ListedRelease, Promotion
     from storage.artifacts import Store
 
 _MEASURES = ("wape", "bias", "rmsle", "coverage_80", "coverage_95")

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,23 @@ import orjson
 from pydantic import ValidationError
 from sqlalchemy import Connection, Engine
 
-from errors import InputError
 from features.data.snapshot_files import read_facts
+from lifecycle.releases import (
+    ListedRelease,
+    Promotion,
+    RefusedChangeError,
+    UnknownReleaseError,
+    check_promotion,
+    find_active,
+    find_previous,
+    find_release,
+)
 from models.bundle import KIND as BUNDLE
 from models.bundle import METRICS_FILE, BundleFacts
 from models.serving.release import load_release
 from storage.artifacts import Artifact, ArtifactError, Release, Store, describe, verify
 from storage.audit import Actor, write
+from storage.database import reading
 from storage.key_store import utc_now
 from storage.release_changes import (
     ReleaseChange,
@@ -44,56 +53,6 @@ _IN_STORE = "found in bundles/"
 _SERVED, _REPLACED = "named by CURRENT", "CURRENT names another"
 _NEWER_DATA = "newer data"
 _ATTEMPTS = 3
-
-
-class UnknownReleaseError(InputError):
-    """There is no such release, or the name is that of several."""
-
-
-class RefusedChangeError(InputError):
-    """A change that the state of the releases does not allow; the message says what would."""
-
-
-@dataclass(frozen=True)
-class ListedRelease:
-    """A bundle, with the snapshot that it serves, and its state.
-
-    Attributes:
-        snapshot: the one that it serves or served last; of a candidate, the one of its training.
-        changed: time of the last change of its state, aware; `by` and `reason` are of that change.
-        activated: the last time at which it became the active one; None if it never did.
-        trained_through: the last day that its model has seen; None where the bundle is gone.
-        demo: whether its data are the built-in demo's.
-        exists: whether its bundle is in the store.
-    """
-
-    bundle: str
-    snapshot: str
-    state: ReleaseState
-    changed: datetime
-    by: str
-    reason: str
-    activated: datetime | None
-    trained_through: date | None
-    demo: bool
-    exists: bool
-
-    @property
-    def release(self) -> Release:
-        return Release(self.bundle, self.snapshot)
-
-
-@dataclass(frozen=True)
-class Promotion:
-    """A change of the active release.
-
-    Attributes:
-        before: what was active; None if nothing was.
-        after: what is active now; equal to `before` if it was already.
-    """
-
-    before: Release | None
-    after: Release
 
 
 class Registry:
@@ -126,6 +85,10 @@ class Registry:
 
     def adopt(self) -> None:
         """Record what the database does not know yet; every other method does so first."""
+        bundles = self._list_bundles()
+        with reading(self._engine) as connection:
+            if not _list_news(list_changes(connection), bundles, self._read_current()):
+                return  # most often, and without a lock for which others would wait
         with self._changing():
             pass
 
@@ -144,7 +107,7 @@ class Registry:
         Raises:
             UnknownReleaseError: there is none, or several.
         """
-        return _find(self.releases(), name)
+        return find_release(self.releases(), name)
 
     def metrics(self, release: ListedRelease) -> Document:
         """Return the figures that the training of a release recorded.
@@ -196,8 +159,8 @@ class Registry:
         """
 
         def choose(listed: list[ListedRelease]) -> ListedRelease:
-            wanted = _find(listed, name)
-            _check_promotion(wanted, _active(listed), reason=reason, force=force)
+            wanted = find_release(listed, name)
+            check_promotion(wanted, find_active(listed), reason=reason, force=force)
             return wanted
 
         return self._activate(
@@ -222,11 +185,11 @@ class Registry:
         """
 
         def choose(listed: list[ListedRelease]) -> ListedRelease:
-            if name is not None and (replaced := _find(listed, name)) != _active(listed):
+            if name is not None and (replaced := find_release(listed, name)) != find_active(listed):
                 raise RefusedChangeError(
                     f"release {replaced.bundle} is {replaced.state}, and not active"
                 )
-            return _find_previous(listed)
+            return find_previous(listed)
 
         return self._activate(choose, ReleaseState.REJECTED, "rollback", by=by, reason=reason)
 
@@ -238,7 +201,7 @@ class Registry:
             RefusedChangeError: it is active.
         """
         with self._changing() as connection:
-            wanted = _find(self._list(connection), name)
+            wanted = find_release(self._list(connection), name)
             if wanted.state is ReleaseState.ACTIVE:
                 raise RefusedChangeError(
                     f"release {wanted.bundle} is active: promote another one, or roll back"
@@ -248,7 +211,7 @@ class Registry:
                     connection, wanted.release, ReleaseState.RETIRED, by.name, reason
                 )
                 self._audit(connection, "retire", change, by)
-            return _find(self._list(connection), wanted.bundle)
+            return find_release(self._list(connection), wanted.bundle)
 
     def needed(self, keep: int) -> list[ListedRelease]:
         """Return the releases that are not to be removed.
@@ -258,7 +221,7 @@ class Registry:
         listed = self.releases()
         needed = [each for each in listed if each.state is ReleaseState.ACTIVE]
         with suppress(RefusedChangeError):  # there is none
-            needed.append(_find_previous(listed))
+            needed.append(find_previous(listed))
         others = [each for each in listed if each.exists and each not in needed]
         return needed + others[:keep]
 
@@ -277,12 +240,12 @@ class Registry:
         for _ in range(_ATTEMPTS):
             with self._changing() as connection:
                 listed = self._list(connection)
-            before, wanted = _active(listed), choose(listed)
+            before, wanted = find_active(listed), choose(listed)
             target = self._load_fitting(wanted, before, snapshot)
             if before is not None and before.release == target:
                 return Promotion(target, target)
             with self._changing() as connection:
-                if _active(self._list(connection)) != before:
+                if find_active(self._list(connection)) != before:
                     continue
                 if before is not None and before.bundle != target.bundle:
                     self._add(connection, before.release, state_of_previous, by.name, reason)
@@ -320,34 +283,26 @@ class Registry:
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:
+        bundles = self._list_bundles()  # before the lock: it may take a while on a busy volume
         with changing_releases(self._engine) as connection:
-            self._adopt(connection)
+            # CURRENT within it: promotions write it under this lock
+            news = _list_news(list_changes(connection), bundles, self._read_current())
+            for release, state, reason in news:
+                self._add(connection, release, state, REGISTRY, reason)
             yield connection
 
-    def _adopt(self, connection: Connection) -> None:
-        """Record what the database does not know: bundles without a state, and what is served."""
-        states = _last_changes(list_changes(connection))
-        for artifact in self._describe_bundles():
-            if artifact.name not in states:
-                trained_on = Release(artifact.name, _facts_of(artifact).training_data)
-                change = self._add(
-                    connection, trained_on, ReleaseState.CANDIDATE, REGISTRY, _IN_STORE
-                )
-                states[artifact.name] = change
+    def _read_current(self) -> Release | None:
         try:
-            current = self._store.current()
+            return self._store.current()
         except ArtifactError:  # servers report it
-            return
-        known = states.get(current.bundle)
-        if known is not None and known.state is ReleaseState.ACTIVE:
-            if known.snapshot != current.snapshot:
-                self._add(connection, current, ReleaseState.ACTIVE, REGISTRY, _NEWER_DATA)
-            return
-        for change in states.values():
-            if change.state is ReleaseState.ACTIVE:
-                replaced = Release(change.bundle, change.snapshot)
-                self._add(connection, replaced, ReleaseState.RETIRED, REGISTRY, _REPLACED)
-        self._add(connection, current, ReleaseState.ACTIVE, REGISTRY, _SERVED)
+            return None
+
+    def _list_bundles(self) -> list[Release]:
+        """Return the bundles in the store, each with the snapshot that it was trained on."""
+        return [
+            Release(artifact.name, _facts_of(artifact).training_data)
+            for artifact in self._describe_bundles()
+        ]
 
     def _list(self, connection: Connection) -> list[ListedRelease]:
         changes = list_changes(connection)
@@ -426,55 +381,29 @@ def _with_previous(
         states[change.bundle] = change.state
 
 
-def _active(listed: Sequence[ListedRelease]) -> ListedRelease | None:
-    return next((each for each in listed if each.state is ReleaseState.ACTIVE), None)
+def _list_news(
+    changes: Sequence[ReleaseChange], bundles: Sequence[Release], current: Release | None
+) -> list[tuple[Release, ReleaseState, str]]:
+    """Return the changes that are to be recorded: new bundles, and what is served instead.
 
-
-def _find(listed: Sequence[ListedRelease], name: str) -> ListedRelease:
-    exact = [each for each in listed if each.bundle == name]
-    matches = exact or [each for each in listed if each.bundle.startswith(name)]
-    if len(matches) == 1:
-        return matches[0]
-    names = ", ".join(sorted(each.bundle for each in matches or listed)) or "none"
-    several, none = f"{name!r} is the beginning of several", f"there is no release {name!r}"
-    problem = several if matches else none
-    raise UnknownReleaseError(f"{problem}; there is {names}")
-
-
-def _find_previous(listed: list[ListedRelease]) -> ListedRelease:
-    """Return the release that was active before, of those that are good to go back to."""
-    earlier = [
-        each for each in listed if each.state is ReleaseState.RETIRED and each.activated is not None
+    Args:
+        bundles: in the store, with the snapshots that they were trained on.
+        current: what is served; None if that is not known.
+    """
+    states = _last_changes(changes)
+    news = [
+        (each, ReleaseState.CANDIDATE, _IN_STORE) for each in bundles if each.bundle not in states
     ]
-    if not earlier:
-        others = [each.bundle for each in listed if each.state is not ReleaseState.ACTIVE]
-        there_is = f"; promote one of {', '.join(others)}" if others else ""
-        raise RefusedChangeError(
-            f"there is no release to go back to, because none was active before{there_is}"
-        )
-    previous = max(earlier, key=lambda each: each.activated or each.changed)
-    if not previous.exists:
-        raise RefusedChangeError(
-            f"the bundle of release {previous.bundle}, which was active before, is gone: promote "
-            "another one"
-        )
-    return previous
-
-
-def _check_promotion(
-    wanted: ListedRelease, active: ListedRelease | None, *, reason: str, force: bool
-) -> None:
-    if not wanted.exists:
-        raise RefusedChangeError(f"the bundle of release {wanted.bundle} is gone")
-    faults = []
-    if wanted.state is ReleaseState.REJECTED:
-        faults.append(
-            f"it was rejected on {wanted.changed:%Y-%m-%d} ({wanted.reason or wanted.by})"
-        )
-    if wanted.demo and active is not None and not active.demo:
-        faults.append("it is of the demo data, and data of a retailer are served")
-    if faults and not (force and reason):
-        raise RefusedChangeError(
-            f"release {wanted.bundle} is not promoted: {'; '.join(faults)}. To do so all the same, "
-            "force it, and give a reason"
-        )
+    if current is None:
+        return news
+    known = states.get(current.bundle)
+    if known is not None and known.state is ReleaseState.ACTIVE:
+        if known.snapshot != current.snapshot:
+            news.append((current, ReleaseState.ACTIVE, _NEWER_DATA))
+        return news
+    replaced = [
+        (Release(change.bundle, change.snapshot), ReleaseState.RETIRED, _REPLACED)
+        for change in states.values()
+        if change.state is ReleaseState.ACTIVE
+    ]
+    return [*news, *replaced, (current, ReleaseState.ACTIVE, _SERVED)]

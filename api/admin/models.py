@@ -30,11 +30,11 @@ from api.schemas.models import (
 )
 from errors import Code, Problem
 from lifecycle.comparison import compare_figures
-from lifecycle.registry import (
+from lifecycle.registry import Registry
+from lifecycle.releases import (
     ListedRelease,
     Promotion,
     RefusedChangeError,
-    Registry,
     UnknownReleaseError,
 )
 from models.faults import public_message

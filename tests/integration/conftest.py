@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -13,12 +12,9 @@ import pytest
 from sqlalchemy import Engine
 
 from storage.database import open_database
-from storage.key_store import KeyStore
 from storage.migrations import upgrade
-from tests.support.clock import Clock
 from tests.support.valkey import Valkey, running_valkey
 
-START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BACKENDS = ("sqlite", "postgresql")
 
 
@@ -32,11 +28,6 @@ def shared_valkey() -> Iterator[Valkey]:
 def valkey() -> Iterator[Valkey]:
     with running_valkey() as server:
         yield server
-
-
-@pytest.fixture
-def clock() -> Clock[datetime]:
-    return Clock(START)
 
 
 @pytest.fixture(scope="session")
@@ -85,8 +76,3 @@ def engine(open_engine: Callable[[], Engine]) -> Engine:
     engine = open_engine()
     upgrade(engine)
     return engine
-
-
-@pytest.fixture
-def keys(engine: Engine, clock: Clock) -> KeyStore:
-    return KeyStore(engine, clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,8 @@ from sqlalchemy import Engine
 
 from features.data.snapshot import SnapshotFacts
 from features.data.snapshot_files import KIND as SNAPSHOT
-from lifecycle.registry import (
-    REGISTRY,
-    RefusedChangeError,
-    Registry,
-    UnknownReleaseError,
-)
+from lifecycle.registry import REGISTRY, Registry
+from lifecycle.releases import RefusedChangeError, UnknownReleaseError
 from models.bundle import KIND as BUNDLE
 from models.bundle import Bundle
 from storage.artifacts import ArtifactError, Release, Store, seal, staging
@@ -72,7 +68,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, bundle: Bundle, engine: Engine, clock: Clock[datetime]) -> World:
+def world(tmp_path: Path, bundle: Bundle, engine: Engine) -> World:
+    clock = Clock(datetime(2026, 3, 1, 12, tzinfo=UTC))
     return World(tmp_path / "artifacts", bundle, engine, clock)
 
 

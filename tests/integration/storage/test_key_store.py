@@ -19,7 +19,7 @@ from storage.database import reading, writing
 from storage.errors import InactiveKeyError, StorageError, TooManyKeysError, UnknownKeyError
 from storage.key_store import KeyStore, NewKey
 from storage.keys import ApiKey, Scope, parse_key
-from tests.integration.conftest import START
+from tests.integration.storage.conftest import START
 from tests.support.clock import Clock
 
 ANN = Actor("ann", address="192.0.2.7", request_id="r-1")
