@@ -94,8 +94,7 @@ class Registry:
 
     def releases(self) -> list[ListedRelease]:
         """Return all releases: the active one first, then by their last change, newest first."""
-        with self._changing() as connection:
-            listed = self._list(connection)
+        listed = self._read_listed()
         listed.sort(
             key=lambda each: (each.state is ReleaseState.ACTIVE, each.changed), reverse=True
         )
@@ -130,7 +129,8 @@ class Registry:
 
     def history(self, bundle: str) -> list[ReleaseChange]:
         """Return the changes of a bundle's release, oldest first."""
-        with self._changing() as connection:
+        self.adopt()
+        with reading(self._engine) as connection:
             return [change for change in list_changes(connection) if change.bundle == bundle]
 
     def promote(
@@ -238,8 +238,7 @@ class Registry:
         # Loading takes seconds, during which nobody should have to wait for the lock, and newer
         # data may be served or another release promoted. So what was decided is checked again.
         for _ in range(_ATTEMPTS):
-            with self._changing() as connection:
-                listed = self._list(connection)
+            listed = self._read_listed()
             before, wanted = find_active(listed), choose(listed)
             target = self._load_fitting(wanted, before, snapshot)
             if before is not None and before.release == target:
@@ -280,6 +279,11 @@ class Registry:
     def _has_snapshot(self, name: str) -> bool:
         # by its name in the folder: a path would lead elsewhere
         return name in {folder.name for folder in self._store.snapshots.glob("[!.]*")}
+
+    def _read_listed(self) -> list[ListedRelease]:
+        self.adopt()
+        with reading(self._engine) as connection:  # no lock, for which others would wait
+            return self._list(connection)
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:

@@ -189,8 +189,10 @@ def test_the_sign_in_leads_back_to_pages_of_the_dashboard_only(
 @pytest.mark.parametrize(
     ("scopes", "absent"),
     [
-        pytest.param(("forecast",), {"Why", "What if", "Overrides", "Many series", "Keys"}, id="1"),
-        pytest.param(SCOPES, {"Why", "What if", "Many series", "Keys"}, id="a planner"),
+        pytest.param(
+            ("forecast",), {"Why", "What if", "Overrides", "Many series", "Models", "Keys"}, id="1"
+        ),
+        pytest.param(SCOPES, {"Why", "What if", "Many series", "Models", "Keys"}, id="a planner"),
         pytest.param(
             ("forecast", "explain", "whatif", "plan", "batch", "admin"), set(), id="everything"
         ),
@@ -202,7 +204,7 @@ def test_pages_that_a_key_does_not_allow_are_not_offered(
     sign_in(page, server.url, make_key(server, f"nora-{len(scopes)}", *scopes).text)
     everything = (
         *("Overview", "Forecast", "Why", "What if", "Overrides", "Compare", "Hierarchy"),
-        *("Accuracy", "Many series", "Status", "Keys"),
+        *("Accuracy", "Many series", "Status", "Models", "Keys"),
     )
     offered = [name for name in everything if name not in absent]
     expect(page.get_by_role("navigation").get_by_role("link")).to_have_text(offered)
