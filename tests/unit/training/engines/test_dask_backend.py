@@ -58,7 +58,8 @@ def holdout_error(snapshot: Snapshot, engine: ForecastEngine) -> float:
 def test_the_model_is_as_accurate_as_a_local_one(snapshot: Snapshot, cluster: DaskBackend) -> None:
     here = holdout_error(snapshot, forecaster(snapshot, LocalBackend(threads=1)))
     there = holdout_error(snapshot, forecaster(snapshot, cluster))
-    assert there == pytest.approx(here, abs=0.01)  # other bins, other trees
+    # trees differ by which worker bins which share, and so by the ports of the workers
+    assert -0.01 < there - here < 0.005
 
 
 def test_boosters_have_the_features_and_trees_of_the_recipe(
