@@ -176,7 +176,7 @@ def train_model(
             on_report=show_warnings,
             on_tables=show_understood,
             champion=champion,
-            promote=lambda store, release: None,
+            promote=False,  # decided below
         )
     show_quality(store.bundles / release.bundle)
     if not _is_to_be_served(store, release, promote, has_champion=champion is not None):

@@ -14,6 +14,7 @@ from cli.actor import cli_actor
 from cli.database import database
 from cli.output import AsJson, format_time, print_json, print_table
 from cli.progress import err
+from cli.quality import LEVELS, show_quality
 from config.settings import get_settings
 from errors import InputError
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from lifecycle.registry import Registry
     from lifecycle.releases import ListedRelease, Promotion
     from storage.artifacts import Store
-
-_MEASURES = ("wape", "bias", "rmsle", "coverage_80", "coverage_95")
-_LEVELS = ("total", "bottom")
 
 app = typer.Typer(
     help="List, compare, promote and roll back models; servers that run follow within a second.",
@@ -76,8 +74,6 @@ def show(bundle: Bundle, as_json: AsJson = False) -> None:
     if verdict is not None:
         _say(f"Compared with {verdict['champion']}: {verdict['outcome']}, {verdict['why']}.")
     if release.exists:
-        from cli.quality import show_quality
-
         show_quality(_store().bundles / release.bundle)
 
 
@@ -88,7 +84,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare the figures that two trainings recorded, by level and days ahead."""
-    from lifecycle.comparison import compare_figures
+    from lifecycle.comparison import MEASURES, compare_figures
 
     with open_registry() as registry:
         both = [registry.find(first), registry.find(second)]
@@ -98,8 +94,8 @@ def compare(
         print_json({"bundles": names, **compared})
         return
     rows = [
-        (level, days, *(_pair(figures[measure]) for measure in _MEASURES))
-        for level in _LEVELS
+        (level, days, *(_pair(figures[measure]) for measure in MEASURES))
+        for level in LEVELS
         for days, figures in compared["levels"][level].items()
     ]
     spans = [f"{span['first']} to {span['last']}" for span in compared["origins"].values()]

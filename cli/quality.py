@@ -10,7 +10,7 @@ import orjson
 from cli.output import print_table
 from cli.progress import err
 
-_LEVELS = ("total", "bottom")
+LEVELS = ("total", "bottom")
 _FIGURES = (
     "bias",
     "wape",
@@ -35,7 +35,7 @@ def show_quality(bundle: Path) -> None:
     quality = orjson.loads((bundle / METRICS_FILE).read_bytes())["quality"]
     rows = [
         (level, days, *(_format_share(figures[name]) for name in _FIGURES))
-        for level in _LEVELS
+        for level in LEVELS
         for days, figures in quality["levels"][level].items()
     ]
     caption = (

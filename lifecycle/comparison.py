@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_MEASURES = ("wape", "bias", "rmsle")
-_SHARES = ("coverage_80", "coverage_95")
+_POINT_MEASURES = ("wape", "bias", "rmsle")
+MEASURES = (*_POINT_MEASURES, "coverage_80", "coverage_95")
 
 Document = dict[str, Any]
 
@@ -33,7 +33,7 @@ def compare_figures(first: Mapping[str, Any], second: Mapping[str, Any]) -> Docu
                         "first": _figure(first, level, days, measure),
                         "second": _figure(second, level, days, measure),
                     }
-                    for measure in (*_MEASURES, *_SHARES)
+                    for measure in MEASURES
                 }
                 for days in buckets
             }
@@ -43,6 +43,6 @@ def compare_figures(first: Mapping[str, Any], second: Mapping[str, Any]) -> Docu
 
 
 def _figure(metrics: Mapping[str, Any], level: str, days: str, measure: str) -> float | None:
-    part = metrics["calibration"] if measure in _MEASURES else metrics["quality"]
+    part = metrics["calibration"] if measure in _POINT_MEASURES else metrics["quality"]
     figure: float | None = part["levels"].get(level, {}).get(days, {}).get(measure)
     return figure

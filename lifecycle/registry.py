@@ -9,7 +9,7 @@ begun anew, at any time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ from lifecycle.releases import (
 from models.bundle import KIND as BUNDLE
 from models.bundle import METRICS_FILE, BundleFacts
 from models.serving.release import load_release
-from storage.artifacts import Artifact, ArtifactError, Release, Store, describe, verify
+from storage.artifacts import ArtifactError, Release, Store, describe, verify
 from storage.audit import Actor, write
 from storage.database import reading
 from storage.key_store import utc_now
@@ -85,16 +85,12 @@ class Registry:
 
     def adopt(self) -> None:
         """Record what the database does not know yet; every other method does so first."""
-        bundles = self._list_bundles()
-        with reading(self._engine) as connection:
-            if not _list_news(list_changes(connection), bundles, self._read_current()):
-                return  # most often, and without a lock for which others would wait
-        with self._changing():
-            pass
+        self._read_changes(self._read_bundles())
 
     def releases(self) -> list[ListedRelease]:
         """Return all releases: the active one first, then by their last change, newest first."""
-        listed = self._read_listed()
+        bundles = self._read_bundles()
+        listed = self._list(self._read_changes(bundles), bundles)
         listed.sort(
             key=lambda each: (each.state is ReleaseState.ACTIVE, each.changed), reverse=True
         )
@@ -129,9 +125,8 @@ class Registry:
 
     def history(self, bundle: str) -> list[ReleaseChange]:
         """Return the changes of a bundle's release, oldest first."""
-        self.adopt()
-        with reading(self._engine) as connection:
-            return [change for change in list_changes(connection) if change.bundle == bundle]
+        changes = self._read_changes(self._read_bundles())
+        return [change for change in changes if change.bundle == bundle]
 
     def promote(
         self,
@@ -200,8 +195,9 @@ class Registry:
             UnknownReleaseError: there is no such release.
             RefusedChangeError: it is active.
         """
-        with self._changing() as connection:
-            wanted = find_release(self._list(connection), name)
+        bundles = self._read_bundles()
+        with self._changing(bundles) as connection:
+            wanted = find_release(self._list(list_changes(connection), bundles), name)
             if wanted.state is ReleaseState.ACTIVE:
                 raise RefusedChangeError(
                     f"release {wanted.bundle} is active: promote another one, or roll back"
@@ -211,7 +207,8 @@ class Registry:
                     connection, wanted.release, ReleaseState.RETIRED, by.name, reason
                 )
                 self._audit(connection, "retire", change, by)
-            return find_release(self._list(connection), wanted.bundle)
+            listed = self._list(list_changes(connection), bundles)
+        return find_release(listed, wanted.bundle)
 
     def needed(self, keep: int) -> list[ListedRelease]:
         """Return the releases that are not to be removed.
@@ -238,13 +235,15 @@ class Registry:
         # Loading takes seconds, during which nobody should have to wait for the lock, and newer
         # data may be served or another release promoted. So what was decided is checked again.
         for _ in range(_ATTEMPTS):
-            listed = self._read_listed()
+            bundles = self._read_bundles()
+            changes = self._read_changes(bundles)
+            listed = self._list(changes, bundles)
             before, wanted = find_active(listed), choose(listed)
             target = self._load_fitting(wanted, before, snapshot)
             if before is not None and before.release == target:
                 return Promotion(target, target)
-            with self._changing() as connection:
-                if find_active(self._list(connection)) != before:
+            with self._changing(bundles) as connection:
+                if _find_active_change(list_changes(connection)) != _find_active_change(changes):
                     continue
                 if before is not None and before.bundle != target.bundle:
                     self._add(connection, before.release, state_of_previous, by.name, reason)
@@ -280,14 +279,22 @@ class Registry:
         # by its name in the folder: a path would lead elsewhere
         return name in {folder.name for folder in self._store.snapshots.glob("[!.]*")}
 
-    def _read_listed(self) -> list[ListedRelease]:
-        self.adopt()
-        with reading(self._engine) as connection:  # no lock, for which others would wait
-            return self._list(connection)
+    def _read_changes(self, bundles: Mapping[str, BundleFacts]) -> list[ReleaseChange]:
+        """Return all changes, after what the database did not know was recorded."""
+        with reading(self._engine) as connection:
+            changes = list_changes(connection)
+        if not _list_news(changes, bundles, self._read_current()):
+            return changes  # most often, and without a lock for which others would wait
+        with self._changing(bundles) as connection:
+            return list_changes(connection)
 
     @contextmanager
-    def _changing(self) -> Iterator[Connection]:
-        bundles = self._list_bundles()  # before the lock: it may take a while on a busy volume
+    def _changing(self, bundles: Mapping[str, BundleFacts]) -> Iterator[Connection]:
+        """Yield a transaction under the lock, after what the database did not know was recorded.
+
+        Args:
+            bundles: those of the store; read before, because that takes a while on a busy volume.
+        """
         with changing_releases(self._engine) as connection:
             # CURRENT within it: promotions write it under this lock
             news = _list_news(list_changes(connection), bundles, self._read_current())
@@ -301,21 +308,25 @@ class Registry:
         except ArtifactError:  # servers report it
             return None
 
-    def _list_bundles(self) -> list[Release]:
-        """Return the bundles in the store, each with the snapshot that it was trained on."""
-        return [
-            Release(artifact.name, _facts_of(artifact).training_data)
-            for artifact in self._describe_bundles()
-        ]
+    def _read_bundles(self) -> dict[str, BundleFacts]:
+        """Return the facts of the bundles whose manifests can be read, by name."""
+        bundles = {}
+        for folder in sorted(self._store.bundles.glob("[!.]*")):
+            try:
+                facts = describe(folder, kind=BUNDLE).facts
+                bundles[folder.name] = BundleFacts.model_validate(facts)
+            except (ArtifactError, ValidationError, KeyError):  # servers would refuse it too
+                continue
+        return bundles
 
-    def _list(self, connection: Connection) -> list[ListedRelease]:
-        changes = list_changes(connection)
+    def _list(
+        self, changes: Sequence[ReleaseChange], bundles: Mapping[str, BundleFacts]
+    ) -> list[ListedRelease]:
         activated = {
             change.bundle: change.at
             for before, change in _with_previous(changes)
             if change.state is ReleaseState.ACTIVE and before is not ReleaseState.ACTIVE
         }
-        bundles = {artifact.name: _facts_of(artifact) for artifact in self._describe_bundles()}
         return [
             ListedRelease(
                 bundle=bundle,
@@ -331,16 +342,6 @@ class Registry:
             )
             for bundle, change in _last_changes(changes).items()
         ]
-
-    def _describe_bundles(self) -> Iterator[Artifact]:
-        """Yield the bundles whose manifests can be read, by name."""
-        for folder in sorted(self._store.bundles.glob("[!.]*")):
-            try:
-                artifact = describe(folder, kind=BUNDLE)
-                _facts_of(artifact)
-            except (ArtifactError, ValidationError, KeyError):  # servers would refuse it too
-                continue
-            yield artifact
 
     def _is_demo(self, snapshot: str) -> bool:
         try:
@@ -367,12 +368,13 @@ class Registry:
         write(connection, [by.make_event(f"model.{action}", change.bundle, detail, at=change.at)])
 
 
-def _facts_of(artifact: Artifact) -> BundleFacts:
-    return BundleFacts.model_validate(artifact.facts)
-
-
 def _last_changes(changes: Sequence[ReleaseChange]) -> dict[str, ReleaseChange]:
     return {change.bundle: change for change in changes}
+
+
+def _find_active_change(changes: Sequence[ReleaseChange]) -> ReleaseChange | None:
+    last = _last_changes(changes).values()
+    return next((change for change in last if change.state is ReleaseState.ACTIVE), None)
 
 
 def _with_previous(
@@ -386,17 +388,21 @@ def _with_previous(
 
 
 def _list_news(
-    changes: Sequence[ReleaseChange], bundles: Sequence[Release], current: Release | None
+    changes: Sequence[ReleaseChange],
+    bundles: Mapping[str, BundleFacts],
+    current: Release | None,
 ) -> list[tuple[Release, ReleaseState, str]]:
     """Return the changes that are to be recorded: new bundles, and what is served instead.
 
     Args:
-        bundles: in the store, with the snapshots that they were trained on.
+        bundles: those of the store, by name.
         current: what is served; None if that is not known.
     """
     states = _last_changes(changes)
     news = [
-        (each, ReleaseState.CANDIDATE, _IN_STORE) for each in bundles if each.bundle not in states
+        (Release(bundle, facts.training_data), ReleaseState.CANDIDATE, _IN_STORE)
+        for bundle, facts in bundles.items()
+        if bundle not in states
     ]
     if current is None:
         return news
@@ -405,9 +411,8 @@ def _list_news(
         if known.snapshot != current.snapshot:
             news.append((current, ReleaseState.ACTIVE, _NEWER_DATA))
         return news
-    replaced = [
-        (Release(change.bundle, change.snapshot), ReleaseState.RETIRED, _REPLACED)
-        for change in states.values()
-        if change.state is ReleaseState.ACTIVE
-    ]
-    return [*news, *replaced, (current, ReleaseState.ACTIVE, _SERVED)]
+    replaced = _find_active_change(changes)
+    if replaced is not None:
+        before = Release(replaced.bundle, replaced.snapshot)
+        news.append((before, ReleaseState.RETIRED, _REPLACED))
+    return [*news, (current, ReleaseState.ACTIVE, _SERVED)]

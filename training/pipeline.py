@@ -94,7 +94,7 @@ def train(
     on_report: OnReport = lambda report: None,
     on_tables: Callable[[CheckedTables], None] = lambda tables: None,
     champion: Bundle | None = None,
-    promote: Callable[[Store, Release], object] = Store.promote,
+    promote: bool = True,
 ) -> Release:
     """Train a model on a folder of tables, and by default make it the serving release.
 
@@ -110,7 +110,7 @@ def train(
         on_report: called with the report of the check of the tables, unless it has an error.
         on_tables: called with the tables.
         champion: model that serves, to compare with; the verdict is in the record of the build.
-        promote: called with the finished release.
+        promote: whether to make it the serving release.
 
     Raises:
         DataError: a table is wrong.
@@ -147,7 +147,7 @@ def train_on(
     clock: Clock,
     demo: bool = False,
     champion: Bundle | None = None,
-    promote: Callable[[Store, Release], object] = Store.promote,
+    promote: bool = True,
 ) -> Release:
     """Train a model on tables that were read; see `train`."""
     with clock.step("build snapshot"):
@@ -185,7 +185,8 @@ def train_on(
         load_release(store, release)
     record = {"seconds": clock.seconds, "machine": platform.platform()}
     store.record_build(bundle.name, record if verdict is None else {**record, "verdict": verdict})
-    promote(store, release)
+    if promote:
+        store.promote(release)
     return release
 
 

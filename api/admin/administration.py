@@ -6,7 +6,7 @@ The database and the volume are waited for in threads, a few at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -192,7 +192,7 @@ async def reload_features(
         partial(_require_reloader(admin).start, payload.source, force=payload.force)
     )
     await _record_reload(admin, request, job)
-    response = json_response(JobAnswer(**_job_document(job)), status=202)
+    response = json_response(JobAnswer.from_attributes(job), status=202)
     response.headers["location"] = f"/admin/reload-features/{job.id}"
     return response
 
@@ -204,14 +204,14 @@ async def reload_job(admin: Administration, request: Request) -> JobAnswer:
     job = await _call_reloader(partial(_require_reloader(admin).job, name))
     if job is None:
         raise Problem(Code.NOT_FOUND, f"There is no job {name[:100]!r}; the newest 50 are kept.")
-    return JobAnswer(**_job_document(job))
+    return JobAnswer.from_attributes(job)
 
 
 @admin_operation("GET", "/admin/reload-features", error_codes=_RELOAD)
 async def reload_jobs(admin: Administration) -> JobsAnswer:
     """List the newest reloads."""
     jobs = await _call_reloader(_require_reloader(admin).jobs)
-    return JobsAnswer([JobAnswer(**_job_document(job)) for job in jobs])
+    return JobsAnswer([JobAnswer.from_attributes(job) for job in jobs])
 
 
 async def _call_database(act: Callable[..., Result], *arguments: Any) -> Result:
@@ -301,7 +301,3 @@ def _key_document(key: ApiKey) -> dict[str, Any]:
 
 def _audit_entry_answer(entry: AuditEntry) -> AuditEntryAnswer:
     return AuditEntryAnswer(id=entry.id, **asdict(entry.event))
-
-
-def _job_document(job: Job) -> dict[str, Any]:
-    return {field.name: getattr(job, field.name) for field in fields(JobAnswer)}

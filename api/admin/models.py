@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, fields
 from functools import partial
-from typing import Any
 
 from starlette.requests import Request
 
@@ -32,14 +30,12 @@ from errors import Code, Problem
 from lifecycle.comparison import compare_figures
 from lifecycle.registry import Registry
 from lifecycle.releases import (
-    ListedRelease,
     Promotion,
     RefusedChangeError,
     UnknownReleaseError,
 )
 from models.faults import public_message
-from storage.artifacts import ArtifactError, Release, UnwritableError
-from storage.release_changes import ReleaseChange
+from storage.artifacts import ArtifactError, UnwritableError
 
 _READING = frozenset({Code.MODELS_UNAVAILABLE})
 _OF_ONE = _READING | {Code.NOT_FOUND}
@@ -50,7 +46,7 @@ _CHANGING = _OF_ONE | {Code.CONFLICT}
 async def list_models(registry: Registry) -> ModelsAnswer:
     """List models and their states, the active one first."""
     releases = await _call_registry(registry, registry.releases)
-    return ModelsAnswer([_model_answer(each) for each in releases])
+    return ModelsAnswer([ListedModelAnswer.from_attributes(each) for each in releases])
 
 
 @admin_operation("GET", "/admin/models/compare", error_codes=_CHANGING)
@@ -121,7 +117,7 @@ async def retire_model(
         by=actor_of(request),
         reason=payload.reason,
     )
-    return _model_answer(await _call_registry(registry, retire))
+    return ListedModelAnswer.from_attributes(await _call_registry(registry, retire))
 
 
 async def _call_registry(registry: Registry, act: Callable[[], Result]) -> Result:
@@ -151,15 +147,13 @@ async def _call_registry(registry: Registry, act: Callable[[], Result]) -> Resul
 
 def _read(registry: Registry, name: str) -> ModelHistoryAnswer:
     release = registry.find(name)
-    changes = [_change_answer(change) for change in registry.history(release.bundle)]
+    changes = [
+        ModelChangeAnswer.from_attributes(change) for change in registry.history(release.bundle)
+    ]
     verdict = registry.verdict(release)
-    return ModelHistoryAnswer(
-        **_model_document(release),
-        changes=changes,
-        verdict=None
-        if verdict is None
-        else VerdictAnswer(**{name: verdict[name] for name in ("champion", "outcome", "why")}),
-    )
+    names = ("champion", "outcome", "why")
+    answer = None if verdict is None else VerdictAnswer(*(verdict[name] for name in names))
+    return ModelHistoryAnswer.from_attributes(release, changes=changes, verdict=answer)
 
 
 def _compare(registry: Registry, first: str, second: str) -> ComparisonAnswer:
@@ -181,24 +175,6 @@ def _compare(registry: Registry, first: str, second: str) -> ComparisonAnswer:
     )
 
 
-def _model_answer(release: ListedRelease) -> ListedModelAnswer:
-    return ListedModelAnswer(**_model_document(release))
-
-
-def _model_document(release: ListedRelease) -> dict[str, Any]:
-    return {field.name: getattr(release, field.name) for field in fields(ListedModelAnswer)}
-
-
-def _change_answer(change: ReleaseChange) -> ModelChangeAnswer:
-    return ModelChangeAnswer(
-        **{field.name: getattr(change, field.name) for field in fields(ModelChangeAnswer)}
-    )
-
-
 def _promotion_answer(done: Promotion) -> PromotionAnswer:
-    before = None if done.before is None else _served_answer(done.before)
-    return PromotionAnswer(before, _served_answer(done.after))
-
-
-def _served_answer(release: Release) -> ServedAnswer:
-    return ServedAnswer(**asdict(release))
+    before = None if done.before is None else ServedAnswer.from_attributes(done.before)
+    return PromotionAnswer(before, ServedAnswer.from_attributes(done.after))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
 
 from pydantic import ConfigDict
 
@@ -16,6 +16,16 @@ class Answer:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         use_attribute_docstrings=True, extra="forbid"
     )
+
+    @classmethod
+    def from_attributes(cls, source: object, **more: Any) -> Self:
+        """Return an answer with the attributes of an object that have the names of its fields.
+
+        Args:
+            more: fields that the object does not have.
+        """
+        names = (field.name for field in fields(cls) if field.name not in more)
+        return cls(**{name: getattr(source, name) for name in names}, **more)
 
 
 @dataclass(frozen=True, slots=True)

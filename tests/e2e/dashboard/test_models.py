@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from models.bundle import load_bundle, with_metrics
 from storage.artifacts import Store
 from tests.e2e.dashboard.reading import lead, open_page
+from tests.support.releases import add_other_bundle
 from tests.support.servers import Server, running
 from tests.support.waiting import wait_until
 
@@ -22,10 +21,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Store:
     """A copy of the artifacts with a second bundle, of the same model but with other figures."""
     folder = tmp_path_factory.mktemp("models") / "artifacts"
     store = Store(Path(shutil.copytree(trained.root, folder)))
-    bundle = load_bundle(store.bundles / store.current().bundle)
-    metrics = copy.deepcopy(dict(bundle.metrics))
-    metrics["calibration"]["levels"]["total"]["1-7"]["wape"] = 0.5
-    with_metrics(bundle.path, store.bundles, metrics)
+    add_other_bundle(store)
     return store
 
 

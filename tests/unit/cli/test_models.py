@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from config.settings import get_settings
-from models.bundle import load_bundle, with_metrics
 from storage.artifacts import Release, Store
 from tests.support.command import Run, set_environment
+from tests.support.releases import OTHER_WAPE, add_other_bundle
 
 
 @pytest.fixture(autouse=True)
@@ -31,10 +31,7 @@ def _own_settings(
 @pytest.fixture
 def other(own_store: Store) -> str:
     """A second bundle, of the same model but with other figures."""
-    bundle = load_bundle(own_store.bundles / own_store.current().bundle)
-    metrics = json.loads(json.dumps(bundle.metrics))
-    metrics["calibration"]["levels"]["total"]["1-7"]["wape"] = 0.5
-    return with_metrics(bundle.path, own_store.bundles, metrics).name
+    return add_other_bundle(own_store)
 
 
 def test_the_active_model_is_listed_first(run: Run, own_store: Store, other: str) -> None:
@@ -65,7 +62,7 @@ def test_two_models_are_compared_by_their_figures(run: Run, own_store: Store, ot
     assert document["bundles"] == {"first": bundle, "second": other}
     assert document["same_days"]
     wape = document["levels"]["total"]["1-7"]["wape"]
-    assert wape["second"] == 0.5
+    assert wape["second"] == OTHER_WAPE
     assert 0 < wape["first"] < 0.4
     table = run("models", "compare", bundle, other)
     assert "→ 0.5000" in table.out

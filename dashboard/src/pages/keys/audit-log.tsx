@@ -35,7 +35,7 @@ export function AuditLog() {
   return (
     <Card title={t('keys.audit.title')}>
       <p className={ui.hint}>{t('keys.audit.text')}</p>
-      <div className={styles.filters}>
+      <div className={ui.filters}>
         <TextField label={t('keys.audit.filter')} value={filter} onChange={setFilter} />
         <Segments
           label={t('keys.audit.kind')}

@@ -81,7 +81,7 @@ function CreateForm({
     create.mutate({ body, idempotencyKey: attempt.keyOf(body) }, { onSuccess: onCreated });
   };
   return (
-    <form className={styles.form} onSubmit={submit} noValidate>
+    <form className={ui.dialogForm} onSubmit={submit} noValidate>
       <TextField
         label={t('keys.form.client')}
         hint={t('keys.form.clientHint')}

@@ -33,7 +33,7 @@ export function KeyList({
     .filter((key) => key.client.toLowerCase().includes(wanted));
   return (
     <Card title={t('keys.list.title')}>
-      <div className={styles.filters}>
+      <div className={ui.filters}>
         <TextField label={t('keys.list.client')} value={client} onChange={setClient} />
         <Segments
           label={t('keys.list.state')}
@@ -78,7 +78,7 @@ function useColumns(onRotate: (key: Key) => void, onRevoke: (key: Key) => void):
       label: t('keys.column.actions'),
       cell: (key) =>
         key.state === 'active' && (
-          <div className={styles.actions}>
+          <div className={ui.rowActions}>
             <Button
               onClick={() => onRotate(key)}
               aria-label={t('keys.rotate.of', { client: key.client })}

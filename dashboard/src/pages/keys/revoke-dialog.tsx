@@ -5,7 +5,6 @@ import { Dialog } from '@/ui/dialog';
 import { Notice } from '@/ui/layout';
 import { ProblemNotice } from '@/ui/problem-notice';
 import ui from '@/ui/ui.module.css';
-import styles from './keys.module.css';
 import { type Key, useRevokeKey } from './use-keys';
 
 /** The question before a key is revoked; it names the client, so that none is taken for another. */
@@ -40,7 +39,7 @@ function RevokeForm({
   const { caller } = useCaller();
   const revoke = useRevokeKey();
   return (
-    <div className={styles.form}>
+    <div className={ui.dialogForm}>
       <p>{t('keys.revoke.text', { id: subject.id })}</p>
       {caller?.authentication === 'key' && caller.client === subject.client && (
         <Notice tone="warn">

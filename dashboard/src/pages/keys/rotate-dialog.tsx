@@ -6,7 +6,6 @@ import { Dialog } from '@/ui/dialog';
 import { SelectField } from '@/ui/field';
 import { ProblemNotice } from '@/ui/problem-notice';
 import ui from '@/ui/ui.module.css';
-import styles from './keys.module.css';
 import { type Key, type NewKey, useRotateKey } from './use-keys';
 
 /** Times for which the old key goes on working, in seconds; the API allows 30 days at most. */
@@ -45,7 +44,7 @@ function RotateForm({
   const attempt = useAttemptKey();
   const [grace, setGrace] = useState<Grace>('day');
   return (
-    <div className={styles.form}>
+    <div className={ui.dialogForm}>
       <p>{t('keys.rotate.text')}</p>
       <SelectField
         label={t('keys.rotate.grace')}

@@ -43,7 +43,7 @@ function Secret({ secret, onClose }: { secret: string; onClose: () => void }) {
   const [failed, setFailed] = useState(false);
   const field = useRef<HTMLTextAreaElement>(null);
   return (
-    <div className={styles.form}>
+    <div className={ui.dialogForm}>
       <Notice tone="warn">
         <p>{t('keys.secret.warning')}</p>
       </Notice>

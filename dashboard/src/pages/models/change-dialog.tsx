@@ -8,7 +8,6 @@ import { Notice } from '@/ui/layout';
 import { ProblemNotice } from '@/ui/problem-notice';
 import ui from '@/ui/ui.module.css';
 import type { Wanted } from './models';
-import styles from './models.module.css';
 import { type Model, useChangeModel, useModel } from './use-models';
 
 /** The question before a model is served, rolled back or retired. */
@@ -56,7 +55,7 @@ function ChangeForm({
   const isIncomplete = isRisky && !(force && reason.trim());
   return (
     <form
-      className={styles.form}
+      className={ui.dialogForm}
       onSubmit={(event) => {
         event.preventDefault();
         const input = { action, bundle: model.bundle, reason: reason.trim(), force };

@@ -5,7 +5,7 @@ import { DataTable } from '@/ui/data-table';
 import { SelectField } from '@/ui/field';
 import { Card, Notice } from '@/ui/layout';
 import { QueryView } from '@/ui/query-view';
-import styles from './models.module.css';
+import ui from '@/ui/ui.module.css';
 import { type Comparison, type Model, useComparison } from './use-models';
 
 const MEASURES = ['wape', 'bias', 'rmsle', 'coverage_80', 'coverage_95'] as const;
@@ -22,7 +22,7 @@ export function CompareCard({ models }: { models: readonly Model[] }) {
     .map(({ bundle }) => ({ value: bundle, label: bundle }));
   return (
     <Card title={t('models.compare.title')}>
-      <div className={styles.controls}>
+      <div className={ui.filters}>
         <SelectField
           label={t('models.compare.first')}
           value={chosen.first}
@@ -66,7 +66,7 @@ function Figures({ data }: { data: Comparison }) {
           </p>
         </Notice>
       )}
-      <div className={styles.controls}>
+      <div className={ui.filters}>
         <SelectField
           label={t('models.compare.level')}
           value={level}

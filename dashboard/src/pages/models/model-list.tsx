@@ -3,8 +3,8 @@ import { useFormat } from '@/format/use-format';
 import { Button } from '@/ui/button';
 import { type Column, DataTable } from '@/ui/data-table';
 import { Badge, Card, type Tone } from '@/ui/layout';
+import ui from '@/ui/ui.module.css';
 import type { Wanted } from './models';
-import styles from './models.module.css';
 import type { Action, Model } from './use-models';
 
 const TONES: Record<Model['state'], Tone> = {
@@ -53,7 +53,7 @@ export function ModelList({
       id: 'actions',
       label: t('models.column.actions'),
       cell: (model) => (
-        <div className={styles.actions}>
+        <div className={ui.rowActions}>
           {actionsOf(model, models).map((action) => (
             <Button
               key={action}
