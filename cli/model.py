@@ -48,11 +48,11 @@ def train(
     promote: Annotated[
         Promote,
         typer.Option(
-            help="always: serve the model from now on; if-better: only if its errors on days that "
-            "the model that serves has not seen are smaller, beyond chance; never: leave it as a "
-            "candidate, for `mlrf models promote`."
+            help="if-better: serve the model if its errors on days that the model that serves has "
+            "not seen are smaller, beyond chance, or if none serves; always: in any case; never: "
+            "leave it as a candidate, for `mlrf models promote`."
         ),
-    ] = Promote.ALWAYS,
+    ] = Promote.IF_BETTER,
     force: Annotated[
         bool,
         typer.Option("--force", help="Serve a model of the demo data in place of a retailer's."),
@@ -72,7 +72,7 @@ def train(
     decimal: DecimalOption = DecimalMark.POINT,
     dates: DatesOption = DateOrder.YMD,
 ) -> None:
-    """Train a model on tables, and serve it with their snapshot."""
+    """Train a model on tables, and serve it if it is better than the one that serves."""
     layout = layout_of(delimiter, decimal, dates)
     train_model(data, threads, engine, scheduler, layout, recipe, promote=promote, force=force)
 
@@ -155,7 +155,7 @@ def train_model(
     store = get_settings().store
     if data is None and promote is not Promote.NEVER and not force:
         _refuse_demo_over_others(store)
-    champion = _load_champion(store) if promote is Promote.IF_BETTER else None
+    champion = _load_champion(store, demo=data is None) if promote is Promote.IF_BETTER else None
     count = threads or inputs.cores()
     with (
         tables_and_recipe(data) as (folder, recipe),
@@ -176,6 +176,7 @@ def train_model(
             on_report=show_warnings,
             on_tables=show_understood,
             champion=champion,
+            margins=get_settings().gate_margins,
             promote=False,  # decided below
         )
     show_quality(store.bundles / release.bundle)
@@ -212,12 +213,20 @@ def _is_to_be_served(
     return outcome is Outcome.BETTER
 
 
-def _load_champion(store: Store) -> Bundle | None:
-    """Return the model that serves; None if none does, or it can no longer be loaded."""
+def _load_champion(store: Store, *, demo: bool) -> Bundle | None:
+    """Return the model that serves, to compare with; None if there is nothing to compare.
+
+    That is where none serves, or one of the demo and not of a retailer, or one that can no longer
+    be loaded.
+    """
+    from features.data.snapshot_files import read_facts
     from models.bundle import load_bundle
 
     try:
-        return load_bundle(store.bundles / store.current().bundle)
+        serving = store.current()
+        if read_facts(store.snapshots / serving.snapshot).demo is not demo:
+            return None
+        return load_bundle(store.bundles / serving.bundle)
     except ArtifactError as error:
         if store.pointer.exists():
             err.print(f"The model that serves cannot be compared with: {error}", highlight=False)

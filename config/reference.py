@@ -11,7 +11,7 @@ from types import NoneType
 from typing import get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
@@ -166,6 +166,8 @@ def _describe_kind(field: FieldInfo) -> str:
         return _CONTAINERS[origin]
     parts = get_args(field.annotation) or (field.annotation,)
     (kind,) = (part for part in parts if part is not NoneType)
+    if issubclass(kind, BaseModel):
+        return _CONTAINERS[dict]
     if issubclass(kind, Enum):
         return ", ".join(f"`{member.value}`" for member in kind)
     return ", ".join([_KINDS[kind], *_describe_bounds(field)])

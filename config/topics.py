@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import NoDecode
 
 from config.environment import Environment
+from config.margins import MARGINS, Margins
 from config.paths import ROOT
 from config.tiers import TIERS, TierTable
 from config.values import Json, Listed, Network, Origin
@@ -177,6 +178,12 @@ class DataSettings(Environment):
         None, description="Folder below which `/admin/reload-features` may read tables."
     )
 
+    gate_margins: Annotated[Margins, NoDecode, Json] = Field(
+        MARGINS,
+        description="By how much a new model may be worse than the one that serves and still be "
+        "promoted if it is better: `level`, `bucket`, `bias`, `coverage`, `moved`, `slower` and "
+        "`larger`, of which those that are left out keep their defaults.",
+    )
     max_data_age_days: int = Field(
         7, ge=0, description="Days that the newest sales may lie back before `/health` says so."
     )

@@ -18,6 +18,7 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
+from config.margins import MARGINS, Margins
 from features.contract import Contract, contract_of
 from features.data.build import build_snapshot
 from features.data.findings import OnReport
@@ -60,6 +61,7 @@ from training.progress import Clock, NullReporter, PlannedStep, Reporter
 from training.recipe import Effort, Recipe, choose_recipe
 
 BOTTOM_UP = "bottom_up"
+_COMPARING = "compare with the model that serves"
 
 _LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxmltools", "onnxruntime", "polars", "scipy")
 
@@ -94,6 +96,7 @@ def train(
     on_report: OnReport = lambda report: None,
     on_tables: Callable[[CheckedTables], None] = lambda tables: None,
     champion: Bundle | None = None,
+    margins: Margins = MARGINS,
     promote: bool = True,
 ) -> Release:
     """Train a model on a folder of tables, and by default make it the serving release.
@@ -110,6 +113,7 @@ def train(
         on_report: called with the report of the check of the tables, unless it has an error.
         on_tables: called with the tables.
         champion: model that serves, to compare with; the verdict is in the record of the build.
+        margins: by which the new model may be worse.
         promote: whether to make it the serving release.
 
     Raises:
@@ -132,6 +136,7 @@ def train(
         clock=clock,
         demo=demo,
         champion=champion,
+        margins=margins,
         promote=promote,
     )
 
@@ -147,6 +152,7 @@ def train_on(
     clock: Clock,
     demo: bool = False,
     champion: Bundle | None = None,
+    margins: Margins = MARGINS,
     promote: bool = True,
 ) -> Release:
     """Train a model on tables that were read; see `train`."""
@@ -159,10 +165,6 @@ def train_on(
     candidates = _list_candidates(snapshot, recipe)
     clock.plan(_plan_steps(snapshot, candidates, has_champion=champion is not None))
     judged = _judge_candidates(snapshot, candidates, engine=engine, threads=threads, clock=clock)
-    verdict = None
-    if champion is not None:
-        with clock.step("compare with the model that serves"):
-            verdict = challenge(champion, snapshot, judged.errors, progress=clock.reporter.advance)
     fitted = fit_model(
         snapshot, judged.recipe, last_target=snapshot.newest_origin, engine=engine, clock=clock
     )
@@ -183,8 +185,18 @@ def train_on(
     release = Release(bundle=bundle.name, snapshot=snapshot.name)
     with clock.step("forecast all nodes"):
         load_release(store, release)
-    record = {"seconds": clock.seconds, "machine": platform.platform()}
-    store.record_build(bundle.name, record if verdict is None else {**record, "verdict": verdict})
+    record: dict[str, Any] = {"machine": platform.platform()}
+    if champion is not None:
+        with clock.step(_COMPARING):
+            record["verdict"] = challenge(
+                champion,
+                load_bundle(bundle.path),
+                snapshot,
+                judged.errors,
+                margins=margins,
+                progress=clock.reporter.advance,
+            )
+    store.record_build(bundle.name, {"seconds": clock.seconds, **record})
     if promote:
         store.promote(release)
     return release
@@ -216,11 +228,11 @@ def _plan_steps(
     ]
     return [
         *frozen * len(_list_frozen_origins(snapshot)) * len(candidates),
-        *[PlannedStep("compare with the model that serves")] * has_champion,
         *_plan_fit_steps(snapshot, recipe),
         PlannedStep("export", 1),
         PlannedStep("measure response"),
         PlannedStep("forecast all nodes"),
+        *[PlannedStep(_COMPARING)] * has_champion,
     ]
 
 

@@ -120,18 +120,33 @@ def test_a_model_is_served_only_if_it_is_better_than_the_one_that_serves(
     run: Run, demo_folder: Path, own_settings: Store, tmp_path: Path
 ) -> None:
     """The model before has seen the same days, so nothing says that the new one is better."""
-    first = run("train", demo_folder, "--promote", "if-better")
+    first = run("train", demo_folder)
     assert first.status == 0, first.err
     before = own_settings.current()
     newer = tmp_path / "newer"
     shutil.copytree(demo_folder, newer)
     promotions = pl.read_parquet(newer / "train.parquet").with_columns(onpromotion=pl.lit(0))
     promotions.write_parquet(newer / "train.parquet")
-    second = run("train", newer, "--promote", "if-better")
+    second = run("train", newer)
     assert second.status == 0, second.err
     assert f"Compared with {before.bundle}, the model is unknown" in second.err
     assert "mlrf models promote" in second.err
     assert own_settings.current() == before
+    assert run("train", newer, "--promote", "always").status == 0
+    assert own_settings.current() != before
+
+
+def test_the_demo_is_no_model_to_compare_a_retailers_with(
+    run: Run, demo_folder: Path, own_settings: Store
+) -> None:
+    assert run("train").status == 0
+    before = own_settings.current()
+    done = run("train", demo_folder)
+    assert done.status == 0, done.err
+    assert "Compared with" not in done.err
+    assert own_settings.current().bundle != before.bundle or (
+        own_settings.current().snapshot != before.snapshot
+    )
 
 
 def test_the_demo_does_not_take_the_place_of_a_retailer_unless_forced(

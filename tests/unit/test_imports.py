@@ -19,7 +19,8 @@ from config.paths import ROOT
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "config": {"errors", "storage.artifacts"},
+    "config": {"config.margins", "errors", "storage.artifacts"},
+    "config.margins": set(),
     "telemetry": set(),
     "examples": set(),
     "storage.artifacts": set(),
@@ -29,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "features": {"errors", "storage.artifacts"},
     "models": {"errors", "features", "storage.artifacts"},
     "lifecycle": {"errors", "features", "models", "storage", "storage.artifacts"},
-    "training": {"errors", "features", "models", "storage.artifacts"},
+    "training": {"config.margins", "errors", "features", "models", "storage.artifacts"},
     "middleware": {"config", "errors", "storage", "storage.cache", "storage.redis", "telemetry"},
     "api": {
         *("config", "errors", "features", "lifecycle", "middleware", "models"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm, t
 
 BLOCK_ORIGINS = 4
 _LEAST_BLOCKS = 3
@@ -18,6 +19,20 @@ _LEAST_BLOCKS = 3
 def draw_blocks(count: int, draws: int) -> NDArray[np.intp]:
     """Return draws of `count` origins in blocks of neighbours, shape (draws, count)."""
     draw = np.random.default_rng(0)
-    size = min(BLOCK_ORIGINS, max(count // _LEAST_BLOCKS, 1))
+    size = _block_size(count)
     starts = draw.integers(0, count - size + 1, (draws, -(-count // size)))
     return np.asarray((starts[:, :, None] + np.arange(size)).reshape(draws, -1)[:, :count])
+
+
+def widening(count: int, tail: float) -> float:
+    """Return by how much draws of so few blocks are too narrow, at a tail such as 0.05.
+
+    Draws of b blocks have (b - 1) / b of the variance, and their quantiles are those of a normal
+    distribution where Student's with b - 1 degrees of freedom would be right.
+    """
+    blocks = count / _block_size(count)
+    return float(np.sqrt(blocks / (blocks - 1)) * t.ppf(tail, blocks - 1) / norm.ppf(tail))
+
+
+def _block_size(count: int) -> int:
+    return min(BLOCK_ORIGINS, max(count // _LEAST_BLOCKS, 1))

@@ -32,7 +32,7 @@ def interval_scores(
     The calibration uses the sales that were known at the first evaluated origin.
     """
     calibration = calibration.known_by(int(evaluation.origins.min()))
-    ours = _compute_bounds(Intervals(calibrate(calibration, hierarchy), hierarchy), evaluation)
+    ours = compute_bounds(Intervals(calibrate(calibration, hierarchy), hierarchy), evaluation)
     buckets = buckets_of(hierarchy.specification)
     normal = _normal_bounds(calibration, evaluation, buckets)
     bucket = buckets.of(evaluation.horizons)
@@ -51,7 +51,8 @@ def interval_scores(
     }
 
 
-def _compute_bounds(intervals: Intervals, errors: Errors) -> Bounds:
+def compute_bounds(intervals: Intervals, errors: Errors) -> Bounds:
+    """Return the bounds of the forecasts at each of `NOMINALS`."""
     nodes = np.arange(errors.forecast.shape[1])
     result: Bounds = {}
     for nominal in NOMINALS:

@@ -3,6 +3,7 @@
 The model that serves, the *champion*, has not seen the days since its training. The new one, the
 *challenger*, has; but the frozen models that calibrated its intervals had not, and have forecast
 them from the same origins. They are lighter than the challenger, which is to its disadvantage.
+The intervals of both are calibrated on older days.
 
 A difference counts only beyond what chance makes of it: the interval of a difference is that of a
 block bootstrap over the origins (`training.evaluation.bootstrap`).
@@ -10,29 +11,39 @@ block bootstrap over the origins (`training.evaluation.bootstrap`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from config.margins import MARGINS, Margins
 from features.data.snapshot import Snapshot
 from models.bundle import Bundle
 from models.engine import ForecastEngine, Progress
+from models.intervals import Intervals
 from storage.artifacts import ArtifactError
-from training.evaluation.bootstrap import draw_blocks
+from training.evaluation.calibration import calibrate
+from training.evaluation.figures import (
+    BIAS,
+    COVERAGE_80,
+    COVERAGE_95,
+    WAPE,
+    Comparison,
+    Figures,
+    OriginSums,
+    compare_models,
+)
 from training.evaluation.forecast_errors import Errors, collect
-from training.evaluation.scores import POINT_MEASURES
+from training.evaluation.served import compare_served
 
 Values = NDArray[np.float64]
 Document = dict[str, Any]
 
 LEAST_ORIGINS = 4
 """Fewer weekly origins since the champion's training decide nothing."""
-LEVEL_MARGIN = 0.02
-"""Share by which the errors of one level may be larger, beyond chance, if all together are not."""
-_TAIL = 0.05
-_DRAWS = 1000
 
 
 class Outcome(StrEnum):
@@ -41,7 +52,7 @@ class Outcome(StrEnum):
     Attributes:
         BETTER: the errors of the challenger are smaller, beyond chance.
         EQUAL: they are neither smaller nor larger beyond chance.
-        WORSE: they are larger, together or at a level.
+        WORSE: they are larger, or a figure is worse by more than its margin.
         UNKNOWN: there is nothing to compare.
     """
 
@@ -51,28 +62,44 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+@dataclass(frozen=True)
+class Judged:
+    """Errors of a model on days that it had not seen, and its intervals of these days.
+
+    Attributes:
+        intervals: None if there were too few older days to calibrate them on.
+    """
+
+    errors: Errors
+    intervals: Intervals | None
+
+
 def challenge(
     champion: Bundle,
+    challenger: Bundle,
     snapshot: Snapshot,
     errors: Errors,
     *,
+    margins: Margins = MARGINS,
     progress: Progress = lambda done, total: None,
 ) -> Document:
-    """Compare the errors of a challenger's frozen models with those of the champion.
+    """Compare a new model with the one that serves.
 
     Args:
         errors: of the challenger's frozen models, as served, on `snapshot`.
 
     Returns:
-        `champion`, the name of its bundle; and the members that `judge` returns.
+        `champion`, the name of its bundle; `served`, see `compare_served`, if the champion fits the
+        data; and the members that `judge` returns.
     """
     about: Document = {"champion": champion.name}
     try:
         engine = ForecastEngine(champion, snapshot)
         newest = snapshot.index_of(champion.facts.trained_through)
     except (ArtifactError, ValueError) as error:
-        why = f"the model that serves does not fit these data ({error})"
-        return about | _unknown(why)
+        return about | _unknown(f"the model that serves does not fit these data ({error})")
+    served = compare_served(engine, ForecastEngine(challenger, snapshot))
+    about["served"] = served
     later = errors.select(errors.origins >= newest)
     if len(later.origins) < LEAST_ORIGINS:
         return about | _unknown(
@@ -80,79 +107,143 @@ def challenge(
             f"{LEAST_ORIGINS} are needed"
         )
     of_champion = collect(engine, later.origins, horizons=errors.horizons, progress=progress)
-    return about | judge(of_champion, later, snapshot)
+    return about | judge(
+        Judged(of_champion, engine.intervals),
+        Judged(later, _calibrate_before(errors, int(later.origins.min()), snapshot)),
+        snapshot,
+        served=served,
+        margins=margins,
+    )
 
 
-def judge(champion: Errors, challenger: Errors, snapshot: Snapshot) -> Document:
+def judge(
+    champion: Judged,
+    challenger: Judged,
+    snapshot: Snapshot,
+    *,
+    served: Document | None = None,
+    margins: Margins = MARGINS,
+) -> Document:
     """Compare errors at the same origins and horizons.
 
+    Args:
+        served: differences of the models as served, which count too.
+
     Returns:
-        `outcome`; `why`, a sentence; `origins`, `change` of the WAPE over all levels and its 90 %
-        interval as shares, and `levels` with the figures of both.
+        `outcome`; `why`, a sentence that names the figure that decided; `faults`, such a sentence
+        for each figure that is worse by more than its margin; `origins`; `change` of the WAPE over
+        all levels and its 90 % interval as shares; and `levels` with the figures of both.
     """
-    first, last = (snapshot.date_at(int(challenger.origins[end])) for end in (0, -1))
-    slices = snapshot.hierarchy.slices
-    changes = np.stack([_compute_changes(champion, challenger, rows) for rows in slices.values()])
-    low, high = np.quantile(changes[:, 1:], (_TAIL, 1 - _TAIL), axis=1)
-    together = changes.mean(axis=0)
-    bounds = np.quantile(together[1:], (_TAIL, 1 - _TAIL))
-    change = {"change": float(together[0]), "low": float(bounds[0]), "high": float(bounds[1])}
-    worst = int(np.argmax(low))
-    outcome, why = _decide(change, list(slices)[worst], changes[worst, 0], low[worst])
+    origins = challenger.errors.origins
+    both = ~(np.isnan(champion.errors.actual) | np.isnan(challenger.errors.actual))
+    with_intervals = champion.intervals is not None and challenger.intervals is not None
+    before, after = (
+        OriginSums(
+            replace(each.errors, actual=np.where(both, each.errors.actual, np.nan)),
+            snapshot,
+            each.intervals if with_intervals else None,
+        )
+        for each in (champion, challenger)
+    )
+    compared = compare_models(before, after)
+    faults = [
+        *_find_level_faults(compared.levels, margins),
+        *_find_bucket_faults(compared.buckets, margins),
+        *_find_served_faults(served or {}, margins),
+    ]
+    together = compared.together
+    outcome, why = _decide(together, faults)
+    first, last = (snapshot.date_at(int(origins[end])) for end in (0, -1))
     return {
         "outcome": str(outcome),
         "why": why,
-        "origins": {
-            "first": first.isoformat(),
-            "last": last.isoformat(),
-            "n": len(challenger.origins),
-        },
-        **change,
+        "faults": faults,
+        "origins": {"first": first.isoformat(), "last": last.isoformat(), "n": len(origins)},
+        "change": together.change,
+        "low": together.low,
+        "high": together.high,
         "levels": {
             level: {
-                "change": float(changes[number, 0]),
-                "low": float(low[number]),
-                "high": float(high[number]),
-                **{
-                    name: {
-                        "champion": measure(champion.forecast[:, rows], champion.actual[:, rows]),
-                        "challenger": measure(
-                            challenger.forecast[:, rows], challenger.actual[:, rows]
-                        ),
-                    }
-                    for name, measure in POINT_MEASURES.items()
+                **{name: _clean(each) for name, each in figures.items()},
+                "buckets": {
+                    days: {name: _clean(each) for name, each in of_days.items()}
+                    for days, of_days in compared.buckets[level].items()
                 },
             }
-            for number, (level, rows) in enumerate(slices.items())
+            for level, figures in compared.levels.items()
         },
     }
 
 
-def _compute_changes(champion: Errors, challenger: Errors, rows: slice) -> Values:
-    """Return the relative change of a level's WAPE, then those of the draws; (1 + draws,)."""
-    both = ~(np.isnan(champion.actual[:, rows]) | np.isnan(challenger.actual[:, rows]))
-    before, after = (
-        np.where(both, np.abs(each.forecast[:, rows] - each.actual[:, rows]), 0).sum(axis=(1, 2))
-        for each in (champion, challenger)
-    )
-    whole = np.arange(len(before))[None]
-    draws = np.concatenate((whole, draw_blocks(len(before), _DRAWS)))
-    total = np.maximum(before[draws].sum(axis=1), np.finfo(float).tiny)
-    return np.asarray(after[draws].sum(axis=1) / total - 1)
+def _calibrate_before(errors: Errors, origin: int, snapshot: Snapshot) -> Intervals | None:
+    """Return intervals of the errors that were known at an origin; None if they are too few."""
+    earlier = errors.select(errors.origins < origin)
+    if len(earlier.origins) < LEAST_ORIGINS:
+        return None
+    calibration = calibrate(earlier.known_by(origin), snapshot.hierarchy)
+    return Intervals(calibration, snapshot.hierarchy)
 
 
-def _decide(
-    change: dict[str, float], level: str, level_change: float, level_low: float
-) -> tuple[Outcome, str]:
-    interval = f"90 % interval {change['low']:+.1%} to {change['high']:+.1%}"
-    together = f"errors over all levels differ by {change['change']:+.1%} ({interval})"
-    if change["low"] > 0:
-        return Outcome.WORSE, together
-    if level_low > LEVEL_MARGIN:
-        return Outcome.WORSE, (
-            f"errors of the level {level} differ by {level_change:+.1%}, at least {level_low:+.1%}"
-        )
-    return (Outcome.BETTER if change["high"] < 0 else Outcome.EQUAL), together
+def _find_level_faults(by_level: Mapping[str, Figures], margins: Margins) -> Iterator[str]:
+    margin_of = {
+        BIAS.name: margins.bias,
+        COVERAGE_80.name: margins.coverage,
+        COVERAGE_95.name: margins.coverage,
+    }
+    for level, figures in by_level.items():
+        for name, compared in figures.items():
+            if compared.least > margin_of.get(name, margins.level):
+                yield _describe_fault(name, f"the level {level}", compared)
+
+
+def _find_bucket_faults(
+    by_bucket: Mapping[str, Mapping[str, Figures]], margins: Margins
+) -> Iterator[str]:
+    for level, buckets in by_bucket.items():
+        for days, figures in buckets.items():
+            if figures[WAPE.name].least > margins.bucket:
+                where = f"the level {level}, {days} ahead,"
+                yield _describe_fault(WAPE.name, where, figures[WAPE.name])
+
+
+def _find_served_faults(served: Document, margins: Margins) -> Iterator[str]:
+    for level, share in served.get("moved", {}).items():
+        if share > margins.moved:
+            yield f"forecasts of the level {level} move by {share:.0%} of their units"
+    for name, margin, what in (
+        ("slower", margins.slower, "takes {:.0%} more time"),
+        ("larger", margins.larger, "is {:.0%} larger"),
+    ):
+        if served.get(name, 0) > margin:
+            yield f"the new model {what.format(served[name])} than the one that serves"
+
+
+def _describe_fault(name: str, where: str, compared: Comparison) -> str:
+    best = {BIAS.name: "0", COVERAGE_80.name: "80 %", COVERAGE_95.name: "95 %"}.get(name)
+    measure = name.split("_")[0]
+    measure = measure if best else measure.upper()
+    values = f"{compared.champion:.3f} before, {compared.challenger:.3f} now"
+    if best is None:
+        difference = f"differs by {compared.change:+.1%}, at least {compared.least:+.1%}"
+    else:
+        difference = f"is {compared.change:.3f} further from {best}, at least {compared.least:.3f}"
+    return f"the {measure} of {where} {difference} ({values})"
+
+
+def _decide(together: Comparison, faults: list[str]) -> tuple[Outcome, str]:
+    interval = f"90 % interval {together.low:+.1%} to {together.high:+.1%}"
+    errors = f"errors over all levels differ by {together.change:+.1%} ({interval})"
+    if together.low > 0:
+        return Outcome.WORSE, errors
+    if faults:
+        more = f", and {len(faults) - 1} more figures are worse" if len(faults) > 1 else ""
+        return Outcome.WORSE, f"{faults[0]}{more}; {errors}"
+    return (Outcome.BETTER if together.high < 0 else Outcome.EQUAL), errors
+
+
+def _clean(compared: Comparison) -> dict[str, float | None]:
+    """Return a comparison as JSON, which has no NaN."""
+    return {name: value if np.isfinite(value) else None for name, value in asdict(compared).items()}
 
 
 def _unknown(why: str) -> Document:
