@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ Document = dict[str, Any]
 
 REGISTRY = "registry"
 """Actor of changes that nobody asked the registry for: what it found."""
+_FINDER = Actor(REGISTRY)
 _IN_STORE = "found in bundles/"
 _SERVED, _REPLACED = "named by CURRENT", "CURRENT names another"
 _NEWER_DATA = "newer data"
@@ -195,20 +197,15 @@ class Registry:
             UnknownReleaseError: there is no such release.
             RefusedChangeError: it is active.
         """
-        bundles = self._read_bundles()
-        with self._changing(bundles) as connection:
-            wanted = find_release(self._list(list_changes(connection), bundles), name)
+        with self.changing() as changes:
+            wanted = find_release(changes.releases(), name)
             if wanted.state is ReleaseState.ACTIVE:
                 raise RefusedChangeError(
                     f"release {wanted.bundle} is active: promote another one, or roll back"
                 )
             if wanted.state is not ReleaseState.RETIRED:
-                change = self._add(
-                    connection, wanted.release, ReleaseState.RETIRED, by.name, reason
-                )
-                self._audit(connection, "retire", change, by)
-            listed = self._list(list_changes(connection), bundles)
-        return find_release(listed, wanted.bundle)
+                changes.record(wanted.release, ReleaseState.RETIRED, "retire", by, reason)
+            return find_release(changes.releases(), wanted.bundle)
 
     def needed(self, keep: int) -> list[ListedRelease]:
         """Return the releases that are not to be removed.
@@ -242,13 +239,12 @@ class Registry:
             target = self._load_fitting(wanted, before, snapshot)
             if before is not None and before.release == target:
                 return Promotion(target, target)
-            with self._changing(bundles) as connection:
-                if _find_active_change(list_changes(connection)) != _find_active_change(changes):
+            with self._changing(bundles) as open_changes:
+                if open_changes.find_active() != _find_active_change(changes):
                     continue
                 if before is not None and before.bundle != target.bundle:
-                    self._add(connection, before.release, state_of_previous, by.name, reason)
-                change = self._add(connection, target, ReleaseState.ACTIVE, by.name, reason)
-                self._audit(connection, action, change, by)
+                    open_changes.record(before.release, state_of_previous, None, by, reason)
+                open_changes.record(target, ReleaseState.ACTIVE, action, by, reason)
                 # last: if it fails, the database forgets the change; if the database fails after
                 # it, what CURRENT names is adopted
                 self._store.promote(target)
@@ -285,22 +281,29 @@ class Registry:
             changes = list_changes(connection)
         if not _list_news(changes, bundles, self._read_current()):
             return changes  # most often, and without a lock for which others would wait
-        with self._changing(bundles) as connection:
-            return list_changes(connection)
+        with self._changing(bundles) as open_changes:
+            return list_changes(open_changes.connection)
 
     @contextmanager
-    def _changing(self, bundles: Mapping[str, BundleFacts]) -> Iterator[Connection]:
+    def changing(self) -> Iterator[OpenChanges]:
+        """Yield a transaction of changes, while no other process makes any."""
+        with self._changing(self._read_bundles()) as changes:
+            yield changes
+
+    @contextmanager
+    def _changing(self, bundles: Mapping[str, BundleFacts]) -> Iterator[OpenChanges]:
         """Yield a transaction under the lock, after what the database did not know was recorded.
 
         Args:
             bundles: those of the store; read before, because that takes a while on a busy volume.
         """
         with changing_releases(self._engine) as connection:
+            changes = OpenChanges(connection, self._clock, partial(self._list, bundles=bundles))
             # CURRENT within it: promotions write it under this lock
             news = _list_news(list_changes(connection), bundles, self._read_current())
             for release, state, reason in news:
-                self._add(connection, release, state, REGISTRY, reason)
-            yield connection
+                changes.record(release, state, None, _FINDER, reason)
+            yield changes
 
     def _read_current(self) -> Release | None:
         try:
@@ -349,23 +352,53 @@ class Registry:
         except ArtifactError:  # removed since
             return False
 
-    def _add(
-        self, connection: Connection, release: Release, state: ReleaseState, actor: str, reason: str
-    ) -> ReleaseChange:
+
+class OpenChanges:
+    """A transaction in which releases change.
+
+    Attributes:
+        connection: to the database, in the transaction.
+
+    Args:
+        clock: the time, aware.
+        describe: lists releases by their changes.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        clock: Callable[[], datetime],
+        describe: Callable[[Sequence[ReleaseChange]], list[ListedRelease]],
+    ) -> None:
+        self.connection = connection
+        self._clock = clock
+        self._describe = describe
+
+    def releases(self) -> list[ListedRelease]:
+        """Return all releases, the changes of this transaction included."""
+        return self._describe(list_changes(self.connection))
+
+    def find_active(self) -> ReleaseChange | None:
+        """Return the change that made the active release what it is."""
+        return _find_active_change(list_changes(self.connection))
+
+    def record(
+        self, release: Release, state: ReleaseState, action: str | None, by: Actor, reason: str
+    ) -> None:
+        """Record a change, in the audit log too if it is an action of its own."""
         change = ReleaseChange(
             bundle=release.bundle,
             snapshot=release.snapshot,
             state=state,
             at=self._clock(),
-            actor=actor,
+            actor=by.name,
             reason=reason,
         )
-        add_change(connection, change)
-        return change
-
-    def _audit(self, connection: Connection, action: str, change: ReleaseChange, by: Actor) -> None:
-        detail = f"with {change.snapshot}: {change.reason or 'no reason given'}"
-        write(connection, [by.make_event(f"model.{action}", change.bundle, detail, at=change.at)])
+        add_change(self.connection, change)
+        if action is not None:
+            detail = f"with {change.snapshot}: {change.reason or 'no reason given'}"
+            event = by.make_event(f"model.{action}", change.bundle, detail, at=change.at)
+            write(self.connection, [event])
 
 
 def _last_changes(changes: Sequence[ReleaseChange]) -> dict[str, ReleaseChange]:
