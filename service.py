@@ -145,5 +145,9 @@ class MLRF:
         if release is None:
             raise Problem(Code.MODEL_UNAVAILABLE, f"No model is loaded: {watcher.refusal}.")
         if self._forecaster is None or self._forecaster.release is not release:
-            self._forecaster = Forecaster(release, self.onnx.to_async, self.reconciler.to_async)
+            self._forecaster = self.bind(release)
         return self._forecaster
+
+    def bind(self, release: LoadedRelease) -> Forecaster:
+        """Return a forecaster of a release that computes in the runners."""
+        return Forecaster(release, self.onnx.to_async, self.reconciler.to_async)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
+
+from starlette.types import Scope
 
 from api.admin.administration import Administration
 from api.docs.documentation import Documentation
 from api.forecasts.planning import Planning
 from api.health import DegradationReport
-from api.http.dispatch import bind
+from api.http.dispatch import Trial, bind
 from api.http.response_cache import ResponseCache
 from api.http.router import Endpoint
+from api.http.tags import Tag
 from api.operations import OPERATIONS
 from api.schemas.access import SignInOptions
 from lifecycle.registry import Registry
+from lifecycle.rollouts import Rollouts
 from models.serving.forecaster import Forecaster
+from models.serving.release import LoadedRelease
+
+PARTS = (Administration, DegradationReport, Planning, Registry, Rollouts, SignInOptions)
+"""Types of the parts of the service that handlers take, besides the forecaster."""
 
 
 class Serving(Protocol):
@@ -25,15 +33,24 @@ class Serving(Protocol):
         """Return the active forecaster, or raise the problem MODEL_UNAVAILABLE."""
         ...
 
+    def bind(self, release: LoadedRelease) -> Forecaster:
+        """Return a forecaster of another release, with the same runners."""
+        ...
+
+
+class ReleaseTrial(Trial, Protocol):
+    """The trial of a release beside the active one, and who gets its answers."""
+
+    def choose(self, scope: Scope, active: Forecaster) -> Forecaster:
+        """Return the forecaster that answers a request: the challenger's, or `active`."""
+        ...
+
 
 def contract_endpoints(
     serving: Callable[[], Serving],
     cache: ResponseCache,
-    administration: Administration,
-    registry: Registry,
-    planning: Planning,
-    conditions: DegradationReport,
-    sign_in: SignInOptions,
+    parts: Mapping[type, object],
+    trial: ReleaseTrial,
     *,
     seconds: float,
 ) -> list[Endpoint]:
@@ -41,23 +58,35 @@ def contract_endpoints(
 
     Args:
         serving: returns the active release at the time of a request.
-        administration, registry, planning, conditions: parts that administrative operations, those
-            of models, those with overrides and /health take.
-        sign_in: ways to sign in, which a page needs before its user has signed in.
+        parts: of the service, by the types in `PARTS`.
+        trial: of a release beside the active one. Monitoring reports on the active one alone.
         seconds: that an answer may take.
     """
-    providers: dict[type, Callable[[], object]] = {
-        Forecaster: lambda: serving().forecaster(),
-        Administration: lambda: administration,
-        Registry: lambda: registry,
-        Planning: lambda: planning,
-        DegradationReport: lambda: conditions,
-        SignInOptions: lambda: sign_in,
-    }
+
+    def provide(part: object) -> Callable[[Scope], object]:
+        return lambda scope: part
+
+    def active(scope: Scope) -> Forecaster:
+        return serving().forecaster()
+
+    def chosen(scope: Scope) -> Forecaster:
+        return trial.choose(scope, serving().forecaster())
+
+    of_parts = {kind: provide(part) for kind, part in parts.items()}
     return [
         *Documentation(OPERATIONS).endpoints(),
         *(
-            Endpoint(each.method, each.policy, bind(each, providers, cache, seconds=seconds))
+            Endpoint(
+                each.method,
+                each.policy,
+                bind(
+                    each,
+                    {**of_parts, Forecaster: active if each.tag is Tag.MONITORING else chosen},
+                    cache,
+                    trial,
+                    seconds=seconds,
+                ),
+            )
             for each in OPERATIONS
         ),
     ]

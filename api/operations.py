@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api import open_inference
-from api.admin import administration, models
+from api.admin import administration, models, rollout
 from api.caller import caller, sign_in_options
 from api.facts.exceptions import exceptions
 from api.facts.historical import historical
@@ -79,4 +79,8 @@ OPERATIONS: tuple[Operation, ...] = (
     models.promote_model,
     models.roll_back_model,
     models.retire_model,
+    rollout.begin_shadow,
+    rollout.begin_canary,
+    rollout.read_rollout,
+    rollout.stop_rollout,
 )

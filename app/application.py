@@ -19,16 +19,20 @@ from api.contract import Serving, contract_endpoints
 from api.dashboard.build import FOLDER, read_build
 from api.dashboard.pages import Dashboard
 from api.forecasts.planning import Planning
+from api.health import DegradationReport
 from api.http.response_cache import ResponseCache
 from api.http.router import Router
+from api.schemas.access import SignInOptions
 from app.background import freeze_loaded_modules, run_every, upgrade_database
 from app.health import HealthMonitor
 from app.identity import identity_of, origins_of_sign_in, sign_in_options_of
 from app.releases import ReleaseRecorder
 from app.reloads import ReloadWatch, report_end
+from app.trial.trial import ReleaseTrial
 from config.settings import Settings
 from lifecycle.registry import Registry
 from lifecycle.reload import Reloader
+from lifecycle.rollouts import Rollouts
 from middleware.access import AccessMiddleware
 from middleware.address import client_address
 from middleware.auth.audit_buffer import AuditBuffer
@@ -73,6 +77,12 @@ RELOADS_SECONDS = 10.0
 RELEASES_SECONDS = 2.0
 """Interval at which a release that has taken the place of another is recorded."""
 
+ROLLOUT_SECONDS = 1.0
+"""Interval at which the rollout is followed, and its evidence is added up."""
+
+REPEAT_SECONDS = 0.2
+"""Interval at which the requests that a shadow repeats are looked for."""
+
 
 class Application:
     """The ASGI application of one worker.
@@ -82,6 +92,9 @@ class Application:
         serving: returns the active release at the time of a request.
         behind: BentoML's own application, for its own pages and its lifespan.
         dashboard: folder of the built dashboard; without a build in it there is only the API.
+
+    Attributes:
+        trial: of another release beside the active one.
     """
 
     def __init__(
@@ -134,21 +147,29 @@ class Application:
             default_tier=settings.default_tier,
         )
         sign_in = sign_in_options_of(settings)
+        rollouts = Rollouts(registry, self._database, settings.rollout_plan)
+        self.trial = ReleaseTrial(
+            rollouts, settings.store, watcher, lambda release: serving().bind(release)
+        )
         endpoints = contract_endpoints(
             serving,
             ResponseCache(self.answers),
-            administration,
-            registry,
-            Planning(OverrideStore(self._database)),
-            conditions,
-            sign_in,
+            {
+                Administration: administration,
+                DegradationReport: conditions,
+                Planning: Planning(OverrideStore(self._database)),
+                Registry: registry,
+                Rollouts: rollouts,
+                SignInOptions: sign_in,
+            },
+            self.trial,
             seconds=settings.request_timeout_seconds,
         )
         pages = Dashboard(
             read_build(dashboard), connect_origins=origins_of_sign_in(sign_in.single_sign_on)
         )
         self._router = Router([*endpoints, *pages.endpoints()], behind, pages.pages())
-        self._app = self._wrap_in_middleware(settings, dispatch)
+        self._app = self._wrap_in_middleware(settings, self.trial.observe_answers(dispatch))
         self._behind = behind
         self._conditions = conditions
 
@@ -205,6 +226,8 @@ class Application:
             tasks.start_soon(run_every, 1.0, self._conditions.observe)
             tasks.start_soon(run_every, METRICS_SECONDS, _flush_metrics)
             tasks.start_soon(run_every, RELEASES_SECONDS, self._releases.observe)
+            tasks.start_soon(run_every, ROLLOUT_SECONDS, self.trial.observe)
+            tasks.start_soon(run_every, REPEAT_SECONDS, self.trial.repeat_requests)
             if self._reloader is not None:
                 tasks.start_soon(run_every, RELOADS_SECONDS, ReloadWatch(self._reloader).observe)
             try:

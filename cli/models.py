@@ -32,6 +32,10 @@ Bundle = Annotated[
     str, typer.Argument(help="Name of a bundle, as `mlrf models list` shows it, or its beginning.")
 ]
 Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Although it was rejected, or is the demo's; needs a reason."),
+]
 
 
 @app.command("list")
@@ -72,7 +76,7 @@ def show(bundle: Bundle, as_json: AsJson = False) -> None:
         caption=f"{release.bundle}: {release.state}",
     )
     if verdict is not None:
-        _say(f"Compared with {verdict['champion']}: {verdict['outcome']}, {verdict['why']}.")
+        say(f"Compared with {verdict['champion']}: {verdict['outcome']}, {verdict['why']}.")
     if release.exists:
         show_quality(_store().bundles / release.bundle)
 
@@ -119,10 +123,7 @@ def promote(
             "or else what it was trained on."
         ),
     ] = None,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Although it was rejected, or is the demo's; needs a reason."),
-    ] = False,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Serve a model from now on; the one before is retired."""
@@ -149,7 +150,7 @@ def retire(bundle: Bundle, reason: Reason = "", as_json: AsJson = False) -> None
     if as_json:
         print_json(_document_of(done))
         return
-    _say(f"Bundle {done.bundle} is retired.")
+    say(f"Bundle {done.bundle} is retired.")
 
 
 @app.command("export")
@@ -166,7 +167,7 @@ def export_model(
         export_release(_store(), listed.release, out)
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror}") from error
-    _say(f"Wrote bundle {listed.bundle} and snapshot {listed.snapshot} to {out}.")
+    say(f"Wrote bundle {listed.bundle} and snapshot {listed.snapshot} to {out}.")
 
 
 @app.command("import")
@@ -179,7 +180,7 @@ def import_model(
     release = import_release(_store(), file)
     with open_registry() as registry:
         listed = registry.find(release.bundle)
-    _say(
+    say(
         f"Bundle {listed.bundle} is here, {listed.state}. To serve it: mlrf models promote "
         f"{listed.bundle}"
     )
@@ -214,11 +215,11 @@ def prune(
     for name in names:
         typer.echo(name)
     if not names:
-        _say("There is nothing to remove.")
+        say("There is nothing to remove.")
     elif not yes:
-        _say(f"{len(names)} folders would be removed. To remove them: mlrf prune --yes")
+        say(f"{len(names)} folders would be removed. To remove them: mlrf prune --yes")
     else:
-        _say(f"Removed {len(names)} folders.")
+        say(f"Removed {len(names)} folders.")
 
 
 @contextmanager
@@ -240,10 +241,10 @@ def _report(done: Promotion, *, as_json: bool) -> None:
         print_json({"before": before, "after": asdict(done.after)})
         return
     if done.before == done.after:
-        _say(f"Bundle {done.after.bundle} was active already.")
+        say(f"Bundle {done.after.bundle} was active already.")
         return
     replaced = "" if done.before is None else f", in place of {done.before.bundle}"
-    _say(
+    say(
         f"Bundle {done.after.bundle} and snapshot {done.after.snapshot} are served from now on"
         f"{replaced}."
     )
@@ -284,5 +285,6 @@ def _warn(text: str) -> None:
     err.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print a sentence for people to standard error."""
     err.print(text, markup=False, highlight=False, soft_wrap=True)

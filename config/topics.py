@@ -12,6 +12,7 @@ from pydantic_settings import NoDecode
 from config.environment import Environment
 from config.margins import MARGINS, Margins
 from config.paths import ROOT
+from config.rollout import ROLLOUT_PLAN, RolloutPlan
 from config.tiers import TIERS, TierTable
 from config.values import Json, Listed, Network, Origin
 
@@ -183,6 +184,13 @@ class DataSettings(Environment):
         description="By how much a new model may be worse than the one that serves and still be "
         "promoted if it is better: `level`, `bucket`, `bias`, `coverage`, `moved`, `slower` and "
         "`larger`, of which those that are left out keep their defaults.",
+    )
+    rollout_plan: Annotated[RolloutPlan, NoDecode, Json] = Field(
+        ROLLOUT_PLAN,
+        description="The trial of a release beside the active one: `shares` of the callers, "
+        "`answers` and `seconds` at each of them, and what aborts it: `failures`, `slower` and "
+        "`worse`; `repeated`, the share of requests that a shadow repeats. Those that are left out "
+        "keep their defaults.",
     )
     max_data_age_days: int = Field(
         7, ge=0, description="Days that the newest sales may lie back before `/health` says so."

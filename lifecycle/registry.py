@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -39,12 +38,14 @@ from storage.audit import Actor, write
 from storage.database import reading
 from storage.key_store import utc_now
 from storage.release_changes import (
+    IN_TRIAL,
     ReleaseChange,
     ReleaseState,
     add_change,
     changing_releases,
     list_changes,
 )
+from storage.rollouts import end_rollout
 
 Document = dict[str, Any]
 
@@ -81,9 +82,17 @@ class Registry:
         self._load = load
 
     @property
-    def root(self) -> Path:
-        """Folder of the artifacts."""
-        return self._store.root
+    def store(self) -> Store:
+        """The store of the artifacts."""
+        return self._store
+
+    def load(self, release: Release) -> None:
+        """Verify and load a release, as a server would.
+
+        Raises:
+            ArtifactError: it cannot be served.
+        """
+        self._load(self._store, release)
 
     def adopt(self) -> None:
         """Record what the database does not know yet; every other method does so first."""
@@ -210,10 +219,11 @@ class Registry:
     def needed(self, keep: int) -> list[ListedRelease]:
         """Return the releases that are not to be removed.
 
-        They are the active one, the one that a rollback leads to, and the `keep` newest others.
+        They are the active one, one that is in trial beside it, the one that a rollback leads to,
+        and the `keep` newest others.
         """
         listed = self.releases()
-        needed = [each for each in listed if each.state is ReleaseState.ACTIVE]
+        needed = [each for each in listed if each.state in IN_TRIAL | {ReleaseState.ACTIVE}]
         with suppress(RefusedChangeError):  # there is none
             needed.append(find_previous(listed))
         others = [each for each in listed if each.exists and each not in needed]
@@ -385,7 +395,10 @@ class OpenChanges:
     def record(
         self, release: Release, state: ReleaseState, action: str | None, by: Actor, reason: str
     ) -> None:
-        """Record a change, in the audit log too if it is an action of its own."""
+        """Record a change, in the audit log too if it is an action of its own.
+
+        A rollout of the release ends unless it is in trial from now on.
+        """
         change = ReleaseChange(
             bundle=release.bundle,
             snapshot=release.snapshot,
@@ -395,6 +408,8 @@ class OpenChanges:
             reason=reason,
         )
         add_change(self.connection, change)
+        if state not in IN_TRIAL:
+            end_rollout(self.connection, release.bundle, at=change.at)
         if action is not None:
             detail = f"with {change.snapshot}: {change.reason or 'no reason given'}"
             event = by.make_event(f"model.{action}", change.bundle, detail, at=change.at)

@@ -40,6 +40,9 @@ class RequestContext:
         max_body_bytes: bound of the body, decompressed; None where there is no bound.
         body: whole body, once it was read.
         body_arrived: whether the server has the whole body, so that reading it takes no time.
+        release: version of the release that answers, during the trial of another one; empty
+            otherwise.
+        role: of that release, as in `storage.rollouts.Role`; empty otherwise.
     """
 
     __slots__ = (
@@ -53,7 +56,9 @@ class RequestContext:
         "malformed",
         "match",
         "max_body_bytes",
+        "release",
         "request_id",
+        "role",
         "tier",
         "verdict",
     )
@@ -72,6 +77,8 @@ class RequestContext:
         self.max_body_bytes: int | None = None
         self.body: bytes | None = None
         self.body_arrived = False
+        self.release = ""
+        self.role = ""
 
 
 def context_of(scope: Scope) -> RequestContext:

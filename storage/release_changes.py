@@ -21,12 +21,16 @@ class ReleaseState(StrEnum):
 
     Attributes:
         CANDIDATE: trained or imported, and never served.
+        SHADOW: loaded beside the active one; it answers nobody, and repeats requests to compare.
+        CANARY: answers a share of the callers.
         ACTIVE: what is served; at most one.
         RETIRED: served before, and good to go back to.
         REJECTED: not to be served: it was rolled back, or refused.
     """
 
     CANDIDATE = "candidate"
+    SHADOW = "shadow"
+    CANARY = "canary"
     ACTIVE = "active"
     RETIRED = "retired"
     REJECTED = "rejected"
@@ -86,3 +90,7 @@ def add_change(connection: Connection, change: ReleaseChange) -> None:
         "reason": fit_text(columns.reason, change.reason),
     }
     connection.execute(insert(RELEASE_CHANGES), row)
+
+
+IN_TRIAL = frozenset({ReleaseState.SHADOW, ReleaseState.CANARY})
+"""States of a release that is loaded beside the active one."""

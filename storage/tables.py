@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -138,3 +139,36 @@ RELEASE_CHANGES = Table(
     Column("reason", String(500), nullable=False),
 )
 """Changes of the states of releases, append-only: the last one of a bundle says its state."""
+
+
+ROLLOUTS = Table(
+    "rollouts",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("bundle", String(250), nullable=False),
+    Column("stage", String(10), nullable=False),
+    Column("share", Float, nullable=False),
+    Column("automatic", Boolean, nullable=False),  # whether it goes on to the next share by itself
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("step_at", UtcDateTime, nullable=False),  # since when the share is what it is
+    Column("ended_at", UtcDateTime),
+    Column("report", Text),  # JSON: comparison with the active release
+    Index("ix_rollouts_ended_at", "ended_at"),
+)
+"""Trials of releases beside the active one; at most one has not ended."""
+
+ROLLOUT_EVIDENCE = Table(
+    "rollout_evidence",
+    METADATA,
+    Column("rollout", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("worker", String(32), primary_key=True),
+    Column("role", String(10), primary_key=True),
+    Column("call", String(200), primary_key=True),  # route and outcome of the cache
+    Column("share", Float, primary_key=True),
+    Column("answers", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("log_seconds", Float, nullable=False),  # sum of their logarithms
+    Column("log_squares", Float, nullable=False),  # sum of the squares of these
+    Column("moved", Float, nullable=False),  # sum of the relative differences of repeated answers
+)
+"""Counts of answers during a rollout, by each worker."""

@@ -142,6 +142,23 @@ _last_reload = Labelled(
     )
 )
 
+_trial_answers = _make_counter(
+    "trial_answers_total", "Answers during the trial of a release.", "role", "outcome"
+)
+_repeated = _make_counter(
+    "trial_repeated_requests_total", "Requests that a shadow was to repeat.", "outcome"
+)
+_trial = Labelled(
+    Gauge(
+        f"{PREFIX}trial_share",
+        "Share of the callers that a release in trial answers; 0 for a shadow, -1 for one that is "
+        "no longer in trial.",
+        ["version", "stage"],
+        registry=REGISTRY,
+        multiprocess_mode="livemax",
+    )
+)
+
 
 @cache
 def _data_origin() -> Gauge:
@@ -233,6 +250,19 @@ def count_reload(outcome: str) -> None:
 
 def set_last_reload(outcome: str, at: datetime) -> None:
     _last_reload.of(outcome).set(at.timestamp())
+
+
+def count_trial_answer(role: str, outcome: str) -> None:
+    _add_count(_trial_answers, role, outcome)
+
+
+def count_repeated(outcome: str) -> None:
+    _add_count(_repeated, outcome)
+
+
+def set_trial(version: str, stage: str, share: float | None) -> None:
+    """Set the share of the callers that a release answers; None if it is no longer in trial."""
+    _trial.of(version, stage).set(-1 if share is None else share)
 
 
 _active_labels: list[tuple[str, str]] = []

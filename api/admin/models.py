@@ -37,31 +37,31 @@ from lifecycle.releases import (
 from models.faults import public_message
 from storage.artifacts import ArtifactError, UnwritableError
 
-_READING = frozenset({Code.MODELS_UNAVAILABLE})
-_OF_ONE = _READING | {Code.NOT_FOUND}
-_CHANGING = _OF_ONE | {Code.CONFLICT}
+READING = frozenset({Code.MODELS_UNAVAILABLE})
+_OF_ONE = READING | {Code.NOT_FOUND}
+CHANGING = _OF_ONE | {Code.CONFLICT}
 
 
-@admin_operation("GET", "/admin/models", error_codes=_READING)
+@admin_operation("GET", "/admin/models", error_codes=READING)
 async def list_models(registry: Registry) -> ModelsAnswer:
     """List models and their states, the active one first."""
-    releases = await _call_registry(registry, registry.releases)
+    releases = await call_registry(registry, registry.releases)
     return ModelsAnswer([ListedModelAnswer.from_attributes(each) for each in releases])
 
 
-@admin_operation("GET", "/admin/models/compare", error_codes=_CHANGING)
+@admin_operation("GET", "/admin/models/compare", error_codes=CHANGING)
 async def compare_models(registry: Registry, query: ComparisonQuery) -> ComparisonAnswer:
     """Compare the figures that two trainings recorded, by level and days ahead."""
-    return await _call_registry(registry, partial(_compare, registry, query.first, query.second))
+    return await call_registry(registry, partial(_compare, registry, query.first, query.second))
 
 
 @admin_operation("GET", "/admin/models/{bundle}", error_codes=_OF_ONE)
 async def read_model(registry: Registry, request: Request) -> ModelHistoryAnswer:
     """Read a model, and how it came to its state."""
-    return await _call_registry(registry, partial(_read, registry, request.path_params["bundle"]))
+    return await call_registry(registry, partial(_read, registry, request.path_params["bundle"]))
 
 
-@admin_operation("POST", "/admin/models/{bundle}/promote", error_codes=_CHANGING)
+@admin_operation("POST", "/admin/models/{bundle}/promote", error_codes=CHANGING)
 async def promote_model(
     registry: Registry, payload: PromotionRequest, request: Request
 ) -> PromotionAnswer:
@@ -70,7 +70,7 @@ async def promote_model(
     It is verified and loaded first. Repeated, the request changes nothing.
     """
     return _promotion_answer(
-        await _call_registry(
+        await call_registry(
             registry,
             partial(
                 registry.promote,
@@ -84,7 +84,7 @@ async def promote_model(
     )
 
 
-@admin_operation("POST", "/admin/models/{bundle}/rollback", error_codes=_CHANGING)
+@admin_operation("POST", "/admin/models/{bundle}/rollback", error_codes=CHANGING)
 async def roll_back_model(
     registry: Registry, payload: ReasonRequest, request: Request
 ) -> PromotionAnswer:
@@ -94,7 +94,7 @@ async def roll_back_model(
     twice; it is rejected.
     """
     return _promotion_answer(
-        await _call_registry(
+        await call_registry(
             registry,
             partial(
                 registry.rollback,
@@ -106,7 +106,7 @@ async def roll_back_model(
     )
 
 
-@admin_operation("POST", "/admin/models/{bundle}/retire", error_codes=_CHANGING)
+@admin_operation("POST", "/admin/models/{bundle}/retire", error_codes=CHANGING)
 async def retire_model(
     registry: Registry, payload: ReasonRequest, request: Request
 ) -> ListedModelAnswer:
@@ -117,10 +117,10 @@ async def retire_model(
         by=actor_of(request),
         reason=payload.reason,
     )
-    return ListedModelAnswer.from_attributes(await _call_registry(registry, retire))
+    return ListedModelAnswer.from_attributes(await call_registry(registry, retire))
 
 
-async def _call_registry(registry: Registry, act: Callable[[], Result]) -> Result:
+async def call_registry(registry: Registry, act: Callable[[], Result]) -> Result:
     """Call the registry in a thread and return its result.
 
     Raises:
@@ -134,14 +134,14 @@ async def _call_registry(registry: Registry, act: Callable[[], Result]) -> Resul
     except RefusedChangeError as error:
         raise Problem(Code.CONFLICT, as_sentence(error)) from None
     except UnwritableError as error:
-        reason = public_message(error, registry.root)
+        reason = public_message(error, registry.store.root)
         raise Problem(
             Code.MODELS_UNAVAILABLE,
             f"This server cannot write the artifacts ({reason}): promote the model from where they "
             "can be written.",
         ) from error
     except ArtifactError as error:
-        reason = public_message(error, registry.root)
+        reason = public_message(error, registry.store.root)
         raise Problem(Code.CONFLICT, f"It cannot be served: {reason}.") from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -21,18 +21,51 @@ from api.http.responses import json_response, json_response_with_etag
 from middleware.deadline import SECONDS, DeadlineMiddleware
 from models.serving.forecaster import Forecaster
 
-Providers = Mapping[type, Callable[[], object]]
-"""Functions that return a part of the service now, by its type; they may raise a problem."""
+Providers = Mapping[type, Callable[[Scope], object]]
+"""Functions that return a part of the service for a request, by its type; they may raise a
+problem."""
+
+
+class Trial(Protocol):
+    """The trial of a release, the challenger, beside the active one; if there is one."""
+
+    def recover(self, scope: Scope, error: Exception) -> bool:
+        """Return whether a request that has failed is answered again, by the active release."""
+        ...
+
+    def repeat(
+        self, operation: Operation, request: Request, payload: Mapping[str, Any], response: Response
+    ) -> None:
+        """Repeat a computed request with the challenger, later, if at all."""
+        ...
+
+
+class NoTrial:
+    """No release is in trial."""
+
+    def recover(self, scope: Scope, error: Exception) -> bool:
+        return False
+
+    def repeat(
+        self, operation: Operation, request: Request, payload: Mapping[str, Any], response: Response
+    ) -> None:
+        """Do nothing."""
 
 
 def bind(
-    operation: Operation, providers: Providers, cache: ResponseCache, *, seconds: float = SECONDS
+    operation: Operation,
+    providers: Providers,
+    cache: ResponseCache,
+    trial: Trial | None = None,
+    *,
+    seconds: float = SECONDS,
 ) -> ASGIApp:
     """Return the application that answers requests for an operation.
 
     Args:
         providers: of every part that a handler may take; `Forecaster` is among them. A part is
             looked up once per request: a release that is replaced meanwhile stays in use.
+        trial: of another release; none by default.
         cache: of the answers of operations whose handlers return a `Computation`.
         seconds: that an answer may take.
 
@@ -40,17 +73,20 @@ def bind(
         TypeError: the handler takes something that nothing provides, or a cached answer would
             depend on more than the release and the payload.
     """
+    trial = trial or NoTrial()
     if operation.cached:
-        return _CachedEndpoint(operation, providers, cache, seconds)
-    return DeadlineMiddleware(_Endpoint(operation, providers), limit_of=lambda scope: seconds)
+        return _CachedEndpoint(operation, providers, trial, cache, seconds)
+    endpoint = _Endpoint(operation, providers, trial)
+    return DeadlineMiddleware(endpoint, limit_of=lambda scope: seconds)
 
 
 class _Endpoint:
     """An ASGI application that calls the handler of an operation."""
 
-    def __init__(self, operation: Operation, providers: Providers) -> None:
+    def __init__(self, operation: Operation, providers: Providers, trial: Trial) -> None:
         parameters = operation.parameters
         self._operation = operation
+        self._trial = trial
         self._parts = {name: providers[of] for name, of in parameters.items() if of in providers}
         self._models = {name: of for name, of in parameters.items() if is_model(of)}
         self._requests = [name for name, of in parameters.items() if of is Request]
@@ -60,13 +96,22 @@ class _Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
-        arguments = self._look_up_parts()
+        arguments = self._look_up_parts(scope)
         arguments.update((name, request) for name in self._requests)
-        result = await self._operation.handler(**arguments, **await self._read_payload(request))
-        await self._respond(request, result)(scope, receive, send)
+        payload = await self._read_payload(request)
+        try:
+            result = await self._operation.handler(**arguments, **payload)
+        except Exception as error:
+            if not self._trial.recover(scope, error):
+                raise
+            arguments.update(self._look_up_parts(scope))
+            result = await self._operation.handler(**arguments, **payload)
+        response = self._respond(request, result)
+        self._trial.repeat(self._operation, request, payload, response)
+        await response(scope, receive, send)
 
-    def _look_up_parts(self) -> dict[str, Any]:
-        return {name: provide() for name, provide in self._parts.items()}
+    def _look_up_parts(self, scope: Scope) -> dict[str, Any]:
+        return {name: provide(scope) for name, provide in self._parts.items()}
 
     async def _read_payload(self, request: Request) -> dict[str, BaseModel]:
         """Return the validated body or query, by the name of the handler's parameter.
@@ -94,9 +139,14 @@ class _CachedEndpoint(_Endpoint):
     """
 
     def __init__(
-        self, operation: Operation, providers: Providers, cache: ResponseCache, seconds: float
+        self,
+        operation: Operation,
+        providers: Providers,
+        trial: Trial,
+        cache: ResponseCache,
+        seconds: float,
     ) -> None:
-        super().__init__(operation, providers)
+        super().__init__(operation, providers, trial)
         takes = set(operation.parameters.values()) - set(self._models.values())
         if takes != {Forecaster} or len(self._models) != 1:
             raise TypeError(f"{operation.name}: a cached answer depends on release and payload")
@@ -112,7 +162,7 @@ class _CachedEndpoint(_Endpoint):
         # A hit has no deadline: it takes microseconds, and setting up a deadline takes as long.
         # Only a large answer has one, because its client may read it slowly.
         request = Request(scope, receive, send)
-        parts = self._look_up_parts()
+        parts = self._look_up_parts(scope)
         engine = parts[self._forecaster_name].release.engine
         form = preferred_form(request, engine) if self._operation.tables else ONLY_JSON
         cacheable = await self._cache.cacheable_request(
@@ -122,14 +172,13 @@ class _CachedEndpoint(_Endpoint):
         if hit is not None and len(hit.body) < LARGE:
             await hit(scope, receive, send)
             return
-        slow: ASGIApp = hit or partial(self._compute, parts, engine.version, form, cacheable)
+        slow: ASGIApp = hit or partial(self._compute, parts, form, cacheable)
         limited = DeadlineMiddleware(slow, limit_of=lambda scope: self._seconds)
         await limited(scope, receive, send)
 
     async def _compute(
         self,
         parts: dict[str, Any],
-        version: str,
         form: Representation,
         cacheable: CacheableRequest | None,
         scope: Scope,
@@ -138,21 +187,39 @@ class _CachedEndpoint(_Endpoint):
     ) -> None:
         request = Request(scope, receive, send)
         payload = await self._read_payload(request)
+        try:
+            response = await self._answer(request, parts, payload, form, cacheable)
+        except Exception as error:
+            if not self._trial.recover(scope, error):
+                raise
+            # not cacheable: its bytes were looked up for the release that failed
+            response = await self._answer(request, self._look_up_parts(scope), payload, form, None)
+        self._trial.repeat(self._operation, request, payload, response)
+        await response(scope, receive, send)
+
+    async def _answer(
+        self,
+        request: Request,
+        parts: dict[str, Any],
+        payload: dict[str, BaseModel],
+        form: Representation,
+        cacheable: CacheableRequest | None,
+    ) -> Response:
+        version = parts[self._forecaster_name].release.engine.version
         (model,) = payload.values()
         if self._planning is not None and getattr(model, "adjusted", False):
             # Its answer also depends on the overrides, which are read for each request. So it is
             # not looked up by its bytes, and its key names the overrides.
-            planning = cast(Planning, self._planning())
+            planning = cast(Planning, self._planning(request.scope))
             plan = await planning.plan(parts[self._forecaster_name])
             parts = {self._forecaster_name: plan.forecaster}
             version, cacheable = f"{version}+{plan.state.token}", None
         computation: Computation[Any] = await self._operation.handler(**parts, **payload)
         await charge(request, computation.cost)
         key = self._cache.key(version, self._operation.path, model, form)
-        response = await self._cache.answer(
+        return await self._cache.answer(
             request, cacheable, key, computation, form, with_etag=self._operation.etag
         )
-        await response(scope, receive, send)
 
 
 def respond_with(function: Callable[[Request], Awaitable[Response]]) -> ASGIApp:

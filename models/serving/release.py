@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from threading import RLock
 
+from cachetools import LRUCache, cached
+
+from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine, Progress
@@ -23,7 +26,16 @@ class LoadedRelease:
     forecasts: Forecasts
 
 
-@lru_cache(maxsize=2)  # during a change of release, requests hold both
+_engines: LRUCache[tuple[Store, Release], ForecastEngine] = LRUCache(3)
+"""During a change of release, requests hold both; another may be in trial beside them."""
+_lock = RLock()
+
+
+def _key_of(store: Store, release: Release) -> tuple[Store, Release]:
+    return store, release
+
+
+@cached(_engines, key=_key_of, lock=_lock)
 def load_engine(store: Store, release: Release) -> ForecastEngine:
     """Verify and load a release; cached, so once in a process.
 
@@ -31,12 +43,23 @@ def load_engine(store: Store, release: Release) -> ForecastEngine:
         ArtifactError: a part is missing or altered, or they do not fit each other.
     """
     bundle = _load_bundle(store.bundles / release.bundle)
-    return ForecastEngine(bundle, load_snapshot(store.snapshots / release.snapshot))
+    return ForecastEngine(bundle, _load_snapshot(store.snapshots / release.snapshot))
 
 
-@lru_cache(maxsize=2)  # newer data reuse the loaded bundle
+def forget_engine(store: Store, release: Release) -> None:
+    """Free the memory of a release that is not used any more, once no request holds it."""
+    with _lock:
+        _engines.pop(_key_of(store, release), None)
+
+
+@cached(LRUCache(2), lock=RLock())  # newer data reuse the loaded bundle
 def _load_bundle(folder: Path) -> Bundle:
     return load_bundle(folder)
+
+
+@cached(LRUCache(1), lock=RLock())  # a release in trial has the data of the active one
+def _load_snapshot(folder: Path) -> Snapshot:
+    return load_snapshot(folder)
 
 
 def load_release(

@@ -134,6 +134,10 @@ class FixedServing:
     def forecaster(self) -> Forecaster:
         return self.served
 
+    def bind(self, release: LoadedRelease) -> Forecaster:
+        runners = LocalRunners(release.engine)
+        return Forecaster(release, runners, runners)
+
 
 class UnavailableServing:
     """The serving state of a service that could load no release."""
@@ -141,12 +145,18 @@ class UnavailableServing:
     def forecaster(self) -> Forecaster:
         raise Problem(Code.MODEL_UNAVAILABLE, "No model is loaded: CURRENT does not exist.")
 
+    def bind(self, release: LoadedRelease) -> Forecaster:
+        raise AssertionError("nothing is in trial")
+
 
 class BrokenServing:
     """The serving state of a service with an unexpected fault."""
 
     def forecaster(self) -> Forecaster:
         raise RuntimeError("Traceback of /srv/secret.py")
+
+    def bind(self, release: LoadedRelease) -> Forecaster:
+        raise AssertionError("nothing is in trial")
 
 
 @pytest.fixture(autouse=True)

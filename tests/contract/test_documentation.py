@@ -13,7 +13,7 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 from sqlalchemy import Engine
 
-from api.contract import contract_endpoints
+from api.contract import PARTS, contract_endpoints
 from api.docs.documentation import PAGES
 from api.docs.examples import Example, examples
 from api.docs.openapi import openapi, problems_of
@@ -97,7 +97,7 @@ def test_an_answer_with_an_undescribed_field_is_detected() -> None:
 
 def test_routes_and_described_operations_are_the_same(client: Any) -> None:
     nothing: Any = None  # the parts are asked for by requests only
-    endpoints = contract_endpoints(*[nothing] * 7, seconds=1)
+    endpoints = contract_endpoints(nothing, nothing, dict.fromkeys(PARTS), nothing, seconds=1)
     routes = {(each.method, each.policy.route) for each in endpoints}
     pages = {("GET", path) for path in PAGES}
     operations = {(method.upper(), path) for path, of in DOCUMENT["paths"].items() for method in of}

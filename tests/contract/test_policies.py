@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Send
 
-from api.contract import contract_endpoints
+from api.contract import PARTS, contract_endpoints
 from api.dashboard.build import BASE, Build
 from api.dashboard.pages import Dashboard
 from api.docs.documentation import PAGES
@@ -298,7 +298,7 @@ def test_websockets_are_closed_and_do_not_reach_the_framework_behind(app: Applic
 
 
 NOTHING: Any = None
-ENDPOINTS = contract_endpoints(*[NOTHING] * 7, seconds=1)
+ENDPOINTS = contract_endpoints(NOTHING, NOTHING, dict.fromkeys(PARTS), NOTHING, seconds=1)
 DASHBOARD = Dashboard(Build(BASE, {}, {}))
 PAGES_BY_PATH = DASHBOARD.pages()
 ENDPOINTS += DASHBOARD.endpoints()

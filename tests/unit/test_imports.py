@@ -19,8 +19,9 @@ from config.paths import ROOT
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "config": {"config.margins", "errors", "storage.artifacts"},
+    "config": {"config.margins", "config.rollout", "errors", "storage.artifacts"},
     "config.margins": set(),
+    "config.rollout": set(),
     "telemetry": set(),
     "examples": set(),
     "storage.artifacts": set(),
@@ -29,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage": {"errors"},
     "features": {"errors", "storage.artifacts"},
     "models": {"errors", "features", "storage.artifacts"},
-    "lifecycle": {"errors", "features", "models", "storage", "storage.artifacts"},
+    "lifecycle": {"config.rollout", "errors", "features", "models", "storage", "storage.artifacts"},
     "training": {"config.margins", "errors", "features", "models", "storage.artifacts"},
     "middleware": {"config", "errors", "storage", "storage.cache", "storage.redis", "telemetry"},
     "api": {
@@ -41,8 +42,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("storage", "storage.artifacts", "telemetry", "training"),
     },
     "app": {
-        *("api", "config", "errors", "lifecycle", "middleware", "models"),
-        *("storage", "storage.cache", "storage.redis", "telemetry"),
+        *("api", "config", "config.rollout", "errors", "lifecycle", "middleware", "models"),
+        *("storage", "storage.artifacts", "storage.cache", "storage.redis", "telemetry"),
     },
     "service": {"app", "config", "errors", "models", "storage.artifacts", "telemetry"},
     "load": {

@@ -24,6 +24,7 @@ from features.data.snapshot import Snapshot
 from models.bundle import Bundle
 from models.engine import ForecastEngine, Progress
 from models.intervals import Intervals
+from models.serving.comparison import compare_served
 from storage.artifacts import ArtifactError
 from training.evaluation.calibration import calibrate
 from training.evaluation.figures import (
@@ -37,7 +38,6 @@ from training.evaluation.figures import (
     compare_models,
 )
 from training.evaluation.forecast_errors import Errors, collect
-from training.evaluation.served import compare_served
 
 Values = NDArray[np.float64]
 Document = dict[str, Any]

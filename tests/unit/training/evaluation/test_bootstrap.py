@@ -31,10 +31,10 @@ def test_a_widened_interval_of_90_percent_holds_the_mean_about_as_often(count: i
     draw = np.random.default_rng(5)
     draws = draw_blocks(count, 400)
     factor = widening(count, 0.05)
-    held = 0
+    covered = 0
     for _ in range(400):
         values = draw.standard_normal(count)
         deviations = (values[draws].mean(axis=1) - values.mean()) * factor
         low, high = values.mean() + np.quantile(deviations, (0.05, 0.95))
-        held += low <= 0 <= high
-    assert 0.85 <= held / 400 <= 0.97
+        covered += low <= 0 <= high
+    assert 0.85 <= covered / 400 <= 0.97

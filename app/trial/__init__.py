@@ -1,0 +1,1 @@
+"""Trial of a second release, the challenger, in a worker."""

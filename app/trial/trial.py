@@ -1,0 +1,324 @@
+"""Trial of a second release, the challenger: its callers, and the evidence of its answers.
+
+The rollout is in the database (`lifecycle.rollouts`), which every worker of every replica reads
+once a second. The part of a caller depends on nothing but the rollout, its share and
+the caller, so all of them agree, and a caller who takes part at a share does so at larger ones.
+
+A request that the challenger fails to answer is answered by the active one, and counted as failed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import blake2b
+from secrets import token_hex
+from time import perf_counter
+from typing import Any
+
+import anyio.to_thread
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.operation import Operation
+from app.trial.counting import EvidenceCounts
+from app.trial.repeating import Repeated, Repeater
+from errors import Problem
+from lifecycle.rollouts import Rollouts
+from middleware.context import context_of
+from middleware.routing import policy_of
+from models.serving.comparison import compare_challenger
+from models.serving.forecaster import Forecaster
+from models.serving.release import LoadedRelease, forget_engine, load_release
+from models.serving.watcher import ReleaseWatcher
+from storage.artifacts import ArtifactError, Release, Store
+from storage.errors import StorageError
+from storage.keys import Scope as KeyScope
+from storage.release_changes import ReleaseState
+from storage.rollouts import Role, Rollout
+from telemetry import metrics
+
+RELEASE_HEADER = b"x-mlrf-release"
+"""Of an answer during a rollout: version of the release that made it. Of a request by a caller
+with the scope `admin`: the bundle that shall answer, of the active release or the challenger."""
+
+RETRY_SECONDS = 30.0
+"""Time after which a release that was refused is loaded again."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Challenger:
+    """A release that is loaded beside the active one, and its rollout."""
+
+    rollout: Rollout
+    release: Release
+    forecaster: Forecaster
+
+
+class ReleaseTrial:
+    """The trial of a release in one worker.
+
+    Args:
+        watcher: has the active release.
+        bind: returns a forecaster of a release, with the runners of the service.
+        load: verifies and loads a release.
+        clock: monotonic clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        rollouts: Rollouts,
+        store: Store,
+        watcher: ReleaseWatcher[LoadedRelease],
+        bind: Callable[[LoadedRelease], Forecaster],
+        *,
+        load: Callable[[Store, Release], LoadedRelease] = load_release,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rollouts = rollouts
+        self._store = store
+        self._watcher = watcher
+        self._bind = bind
+        self._load = load
+        self._worker = token_hex(8)
+        self._counts = EvidenceCounts()
+        self._challenger: _Challenger | None = None
+        self._last_warning = ""
+        self._clock = clock
+        self._retry_at = 0.0
+        self._repeater = Repeater(self._note_repeated, partial(metrics.count_repeated, "dropped"))
+
+    @property
+    def in_trial(self) -> Release | None:
+        """The release that is loaded beside the active one, or None."""
+        return None if self._challenger is None else self._challenger.release
+
+    # --- requests -----------------------------------------------------------------------------
+
+    def choose(self, scope: Scope, active: Forecaster) -> Forecaster:
+        """Return the forecaster that answers a request, and record it in its context."""
+        challenger = self._challenger
+        if challenger is None:
+            return active
+        context = context_of(scope)
+        canary = challenger.forecaster
+        if context.role == Role.ACTIVE:  # it is answered again
+            chosen = active
+        else:
+            chosen = canary if self._is_canary(scope, challenger, active) else active
+        context.role = Role.CANARY if chosen is canary else Role.ACTIVE
+        context.release = chosen.release.engine.version
+        return chosen
+
+    def recover(self, scope: Scope, error: Exception) -> bool:
+        """Count a failure of the challenger, and have the active one answer."""
+        context, challenger = context_of(scope), self._challenger
+        if context.role != Role.CANARY or (isinstance(error, Problem) and error.code.status < 500):
+            return False
+        policy = policy_of(scope)
+        if challenger is not None:
+            call = f"{scope['method']} {policy.route}"
+            self._counts.add(Role.CANARY, call, challenger.rollout.share, failed=True, seconds=1)
+        metrics.count_trial_answer(Role.CANARY, "failed")
+        _log.warning(
+            "canary_failed",
+            request_id=context.request_id,
+            route=policy.route,
+            release=context.release,
+            reason=str(error),
+        )
+        context.role = Role.ACTIVE
+        if context.cost is not None and context.cost > policy.cost:
+            context.charge = None  # it was charged what its answer costs
+        return True
+
+    def repeat(
+        self, operation: Operation, request: Request, payload: Mapping[str, Any], response: Response
+    ) -> None:
+        """Repeat a share of the computed requests if the challenger is a shadow."""
+        challenger = self._challenger
+        if challenger is None or challenger.rollout.stage is not ReleaseState.SHADOW:
+            return
+        began = request.scope.get(_BEGAN)
+        if began is not None and context_of(request.scope).role == Role.ACTIVE:
+            share = self._rollouts.plan.repeated
+            seconds = perf_counter() - began
+            self._repeater.offer(share, operation, request, payload, response, seconds)
+
+    def observe_answers(self, app: ASGIApp) -> ASGIApp:
+        """Return an application that counts its answers, and names their release, in a trial."""
+
+        async def observed(scope: Scope, receive: Receive, send: Send) -> None:
+            challenger = self._challenger
+            if challenger is None or scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            scope[_BEGAN] = perf_counter()
+            context = context_of(scope)
+
+            async def send_with_name(message: Message) -> None:
+                if message["type"] == "http.response.start" and context.release:
+                    name = context.release.encode()
+                    headers = [*message.get("headers", ()), (RELEASE_HEADER, name)]
+                    message = {**message, "headers": headers}
+                    self._count_answer(scope, challenger.rollout, message)
+                await send(message)
+
+            await app(scope, receive, send_with_name)
+
+        return observed
+
+    def _is_canary(self, scope: Scope, challenger: _Challenger, active: Forecaster) -> bool:
+        caller = context_of(scope).caller
+        if caller is None or challenger.rollout.report is None:  # it is compared before it answers
+            return False
+        if KeyScope.ADMIN in caller.scopes and (wanted := _wanted_release(scope)):
+            names = (challenger.forecaster.release.engine, active.release.engine)
+            for engine, is_challenger in zip(names, (True, False), strict=True):
+                if wanted in (engine.version, engine.bundle.name):
+                    return is_challenger
+        # without keys all callers are one: their addresses tell them apart
+        subject = caller.subject if caller.authenticated else caller.address
+        return is_chosen(challenger.rollout.id, subject, challenger.rollout.share)
+
+    def _count_answer(self, scope: Scope, rollout: Rollout, start: Message) -> None:
+        context = context_of(scope)
+        role = Role(context.role)
+        cache = next((value for name, value in start["headers"] if name == b"x-cache"), b"")
+        call = f"{scope['method']} {policy_of(scope).route} {cache.decode()}".rstrip()
+        failed = start["status"] >= 500
+        seconds = perf_counter() - scope[_BEGAN]
+        self._counts.add(role, call, rollout.share, failed=failed, seconds=seconds)
+        metrics.count_trial_answer(role, "failed" if failed else "answered")
+
+    def _note_repeated(self, repeated: Repeated) -> None:
+        self._counts.add(
+            Role.SHADOW,
+            repeated.route,
+            0.0,
+            failed=repeated.failed,
+            seconds=repeated.ratio,
+            moved=repeated.moved,
+        )
+        metrics.count_repeated("failed" if repeated.failed else "answered")
+
+    # --- background ---------------------------------------------------------------------------
+
+    async def observe(self) -> None:
+        """Follow the rollout, add what was counted, and decide what follows."""
+        try:
+            await self._follow()
+        except StorageError as error:  # the trial stays as it is
+            self._warn("rollout_not_followed", str(error))
+        except ArtifactError as error:
+            self._warn("rollout_not_loaded", str(error))
+        else:
+            self._last_warning = ""
+
+    async def repeat_requests(self) -> None:
+        """Repeat the requests that wait to be repeated."""
+        await self._repeater.repeat_waiting(
+            lambda: None if self._challenger is None else self._challenger.forecaster
+        )
+
+    async def _follow(self) -> None:
+        active = self._watcher.serving
+        rollout = await anyio.to_thread.run_sync(self._rollouts.current, abandon_on_cancel=True)
+        if rollout is None or active is None:
+            self._drop()
+            return
+        names = active.engine.bundle.name, active.engine.snapshot.name
+        release = Release(rollout.bundle, names[1])
+        if rollout.bundle == names[0]:  # it has been promoted
+            self._drop()
+            return
+        challenger = await self._load_challenger(rollout, release)
+        if challenger is None:
+            return
+        self._challenger = challenger
+        metrics.set_trial(rollout.bundle, rollout.stage, rollout.share)
+        if rollout.report is None or rollout.report["of"] != [*names, release.bundle]:
+            report = await anyio.to_thread.run_sync(_report, active, challenger.forecaster.release)
+            report["of"] = [*names, release.bundle]
+            await anyio.to_thread.run_sync(self._rollouts.write_report, rollout, report)
+            rollout = replace(rollout, report=report)
+        await self._add_evidence(rollout)
+        decided = await anyio.to_thread.run_sync(self._rollouts.decide)
+        if decided is not None:
+            _log.warning("rollout_decided", bundle=rollout.bundle, decision=decided)
+            await self._follow()
+            return
+        self._challenger = replace(challenger, rollout=rollout)  # a canary answers from now on
+
+    async def _load_challenger(self, rollout: Rollout, release: Release) -> _Challenger | None:
+        """Return the release of a rollout; None if it was refused a short while ago.
+
+        Raises:
+            ArtifactError: it is refused.
+        """
+        before = self._challenger
+        if before is not None and before.release == release:
+            return _Challenger(rollout, release, before.forecaster)
+        self._drop()
+        if self._clock() < self._retry_at:
+            return None
+        self._retry_at = self._clock() + RETRY_SECONDS
+        loaded = await anyio.to_thread.run_sync(self._load, self._store, release)
+        self._retry_at = 0.0
+        _log.info("in_trial", bundle=release.bundle, stage=rollout.stage, share=rollout.share)
+        return _Challenger(rollout, release, self._bind(loaded))
+
+    async def _add_evidence(self, rollout: Rollout) -> None:
+        taken = self._counts.take()
+        if not taken:
+            return
+        add = partial(self._rollouts.add_evidence, rollout, self._worker, taken)
+        try:
+            await anyio.to_thread.run_sync(add)
+        except StorageError:
+            self._counts.put_back(taken)
+            raise
+
+    def _drop(self) -> None:
+        """Free the challenger."""
+        challenger, self._challenger = self._challenger, None
+        if challenger is None:
+            return
+        self._counts.take()
+        metrics.set_trial(challenger.release.bundle, challenger.rollout.stage, None)
+        active = self._watcher.serving
+        if active is None or active.engine.bundle.name != challenger.release.bundle:
+            forget_engine(self._store, challenger.release)
+
+    def _warn(self, event: str, reason: str) -> None:
+        if reason != self._last_warning:  # once a second would hide everything else
+            _log.warning(event, reason=reason)
+        self._last_warning = reason
+
+
+def is_chosen(rollout: int, subject: str, share: float) -> bool:
+    """Return whether a caller takes part, the same everywhere and at all larger shares."""
+    digest = blake2b(f"{rollout} {subject}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64 < share
+
+
+def _wanted_release(scope: Scope) -> str:
+    return next(
+        (value.decode("latin-1") for name, value in scope["headers"] if name == RELEASE_HEADER), ""
+    )
+
+
+def _report(active: LoadedRelease, challenger: LoadedRelease) -> dict[str, Any]:
+    return compare_challenger(
+        active.engine, challenger.engine, active.forecasts.mean, challenger.forecasts.mean
+    )
+
+
+_BEGAN = "mlrf_trial_began"
+"""Key of the time of a request's arrival in the scope, during a trial."""
