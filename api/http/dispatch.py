@@ -43,6 +43,9 @@ class Trial(Protocol):
 class NoTrial:
     """No release is in trial."""
 
+    def choose(self, scope: Scope, active: Forecaster) -> Forecaster:
+        return active
+
     def recover(self, scope: Scope, error: Exception) -> bool:
         return False
 

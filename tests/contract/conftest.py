@@ -23,8 +23,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from api.admin.administration import Administration
-from api.contract import Serving, contract_endpoints
+from api.contract import PARTS, Serving, contract_endpoints
 from api.forecasts.planning import Planning
+from api.health import DegradationReport
+from api.http.dispatch import NoTrial
 from api.http.response_cache import ResponseCache
 from api.http.router import Router
 from api.schemas.access import SignInOptions
@@ -198,11 +200,15 @@ def client_of(
     endpoints = contract_endpoints(
         lambda: serving,
         ResponseCache(AnswerCache()),
-        administration or Administration(*(None,) * 5),  # type: ignore[arg-type]
-        registry or Registry(None, None),  # type: ignore[arg-type]
-        planning or Planning(None),  # type: ignore[arg-type]
-        conditions or FixedConditions(),
-        SignInOptions(key=False, required=False, single_sign_on=None),
+        dict.fromkeys(PARTS)
+        | {
+            Administration: administration,
+            DegradationReport: conditions or FixedConditions(),
+            Planning: planning,
+            Registry: registry,
+            SignInOptions: SignInOptions(key=False, required=False, single_sign_on=None),
+        },
+        NoTrial(),
         seconds=30,
     )
     return Client(RequestIdMiddleware(ProblemMiddleware(routed(Router(endpoints, nothing_behind)))))

@@ -137,7 +137,7 @@ def test_operation_ids_are_stable_for_generated_clients() -> None:
         *("metrics_prometheus", "metrics", "list_keys", "create_key", "rotate_key"),
         *("revoke_key", "audit_log", "reload_features", "reload_jobs", "reload_job"),
         *("list_models", "compare_models", "read_model", "promote_model", "roll_back_model"),
-        "retire_model",
+        *("retire_model", "begin_shadow", "begin_canary", "read_rollout", "stop_rollout"),
     ]
 
 

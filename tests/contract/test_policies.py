@@ -64,6 +64,10 @@ SCOPES = {
     "/admin/models/{bundle}/promote": "admin",
     "/admin/models/{bundle}/rollback": "admin",
     "/admin/models/{bundle}/retire": "admin",
+    "/admin/models/{bundle}/shadow": "admin",
+    "/admin/models/{bundle}/canary": "admin",
+    "/admin/rollout": "admin",
+    "/admin/rollout/stop": "admin",
 }
 """The required scope by path; those of `ANY_KEY` take any key, and others need `forecast`."""
 

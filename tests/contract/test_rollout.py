@@ -114,9 +114,9 @@ def test_nothing_is_in_trial_at_first(world: World) -> None:
 
 
 def test_a_shadow_is_compared_whole_and_answers_nobody(world: World) -> None:
-    begun = world.begin("shadow", reason="new features")
-    assert begun.status_code == 200, begun.text
-    assert begun.json()["memory_bytes"] > 100_000
+    started = world.begin("shadow", reason="new features")
+    assert started.status_code == 200, started.text
+    assert started.json()["memory_bytes"] > 100_000
     state = world.state()
     assert (state["bundle"], state["stage"], state["share"]) == (world.candidate, "shadow", 0)
     report = state["report"]
@@ -154,8 +154,8 @@ def test_a_tester_with_the_scope_chooses_the_release(world: World) -> None:
 
 
 def test_a_canary_answers_those_who_take_part_and_always_the_same(world: World) -> None:
-    begun = world.begin("canary", share=0.5)
-    assert begun.status_code == 200, begun.text
+    started = world.begin("canary", share=0.5)
+    assert started.status_code == 200, started.text
     rollout = 1
     for subject in (f"caller-{number}" for number in range(20)):
         takes_part = is_chosen(rollout, f"jwt:{subject}", 0.5)

@@ -793,6 +793,82 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/models/{bundle}/shadow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Load a model beside the active one, to compare them; it answers nobody.
+         * @description Its forecasts are compared whole. A share of the requests that run a model are repeated with it
+         *     after they have been answered.
+         */
+        post: operations["begin_shadow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/models/{bundle}/canary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a model answer a share of the callers, always the same ones.
+         * @description It ends by itself if the model's answers fail, take longer, do not add up or are far worse. A
+         *     request that it fails to answer is answered by the active one.
+         */
+        post: operations["begin_canary"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/rollout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read the trial of a model beside the active one, and what it has shown. */
+        get: operations["read_rollout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/rollout/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End the trial of a model; it is what it was before, and the active one answers all. */
+        post: operations["stop_rollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -935,6 +1011,27 @@ export interface components {
             window: number;
             /** @description Units that may be spent at once after a pause, and the most that one request may cost. */
             burst: number;
+        };
+        /**
+         * CanaryRequest
+         * @description Options of letting a model answer a share of the callers.
+         */
+        CanaryRequest: {
+            /**
+             * @description Why, for the audit log.
+             * @default
+             */
+            reason?: string;
+            /**
+             * @description Though it was rejected, or is the demo's; needs a reason.
+             * @default false
+             */
+            force?: boolean;
+            /**
+             * @description Of the callers. If left out, the shares of `ROLLOUT_PLAN` one after the other, at the end of
+             *     which it becomes the active one.
+             */
+            share?: number;
         };
         /**
          * ChildChange
@@ -2468,6 +2565,14 @@ export interface components {
             reason?: string;
         };
         /**
+         * RecentAnswer
+         * @description WAPE on the newest days; null where nothing was sold.
+         */
+        RecentAnswer: {
+            active: number | null;
+            challenger: number | null;
+        };
+        /**
          * ReferenceValue
          * @description A feature that has another value on the day of the reference.
          */
@@ -2483,12 +2588,14 @@ export interface components {
          *
          *     Attributes:
          *         CANDIDATE: trained or imported, and never served.
+         *         SHADOW: loaded beside the active one; it answers nobody, and repeats requests to compare.
+         *         CANARY: answers a share of the callers.
          *         ACTIVE: what is served; at most one.
          *         RETIRED: served before, and good to go back to.
          *         REJECTED: not to be served: it was rolled back, or refused.
          * @enum {string}
          */
-        ReleaseState: "candidate" | "active" | "retired" | "rejected";
+        ReleaseState: "candidate" | "shadow" | "canary" | "active" | "retired" | "rejected";
         /**
          * ReloadRequest
          * @description Tables to serve from now on.
@@ -2501,6 +2608,70 @@ export interface components {
              * @default false
              */
             force?: boolean;
+        };
+        /**
+         * Role
+         * @description Role of the release that made an answer.
+         *
+         *     Attributes:
+         *         ACTIVE: the active release, for callers who take no part.
+         *         CANARY: the challenger, for callers who take part.
+         *         SHADOW: the challenger, for requests that are repeated.
+         * @enum {string}
+         */
+        Role: "active" | "canary" | "shadow";
+        /**
+         * RoleAnswer
+         * @description Answers by one of the models.
+         */
+        RoleAnswer: {
+            /** @description `active`; `canary`, by the challenger; or `shadow`, by it to repeated requests. */
+            role: components["schemas"]["Role"];
+            answers: number;
+            failures: number;
+            /** @description Mean relative difference of the repeated answers; null for other roles. */
+            moved: number | null;
+        };
+        /**
+         * RolloutAnswer
+         * @description The trial of a model beside the active one.
+         */
+        RolloutAnswer: {
+            bundle: string;
+            /** @description `shadow` or `canary`. */
+            stage: components["schemas"]["ReleaseState"];
+            /** @description Of the callers that it answers. */
+            share: number;
+            /** @description Whether it goes on to the next share of `ROLLOUT_PLAN` by itself. */
+            automatic: boolean;
+            /** Format: date-time */
+            started_at: string;
+            /**
+             * Format: date-time
+             * @description Since when the share is what it is.
+             */
+            step_at: string;
+            /** @description That each worker takes for it, about. */
+            memory_bytes: number;
+            /** @description Null until a server has compared them. */
+            report: components["schemas"]["TrialReportAnswer"] | null;
+            roles: components["schemas"]["RoleAnswer"][];
+            /** @description Answers by it at the present share. */
+            at_share: number;
+            /**
+             * @description Share by which its answers take longer than those of the active one to the same calls; null
+             *     until enough are known.
+             */
+            slower: number | null;
+            /** @description Share by which its errors on the newest days are larger, averaged over the levels. */
+            worse: number | null;
+        };
+        /**
+         * RolloutStateAnswer
+         * @description The trial of a model, if there is one.
+         */
+        RolloutStateAnswer: {
+            rollout: components["schemas"]["RolloutAnswer"] | null;
         };
         /**
          * RotateRequest
@@ -2582,6 +2753,22 @@ export interface components {
             name: string;
             version: string;
             extensions: string[];
+        };
+        /**
+         * ShadowRequest
+         * @description Options of loading a model beside the active one.
+         */
+        ShadowRequest: {
+            /**
+             * @description Why, for the audit log.
+             * @default
+             */
+            reason?: string;
+            /**
+             * @description Though it was rejected, or is the demo's; needs a reason.
+             * @default false
+             */
+            force?: boolean;
         };
         /**
          * SignInOptions
@@ -2789,6 +2976,34 @@ export interface components {
             name: string;
             datatype: string;
             shape: number[];
+        };
+        /**
+         * TrialReportAnswer
+         * @description How the challenger compares with the active model, on the data that are served.
+         */
+        TrialReportAnswer: {
+            /** @description Units that it forecasts in total, over those of the active one. */
+            total: number;
+            /**
+             * @description By level: sum of the differences of the forecasts from the newest origin, over the units of
+             *     the active one.
+             */
+            moved: {
+                [key: string]: number;
+            };
+            /**
+             * @description By level: errors on the newest 28 days. A model may have seen them, which only ever makes
+             *     its errors smaller.
+             */
+            recent: {
+                [key: string]: components["schemas"]["RecentAnswer"];
+            };
+            /** @description Largest relative difference of a forecast from the sum of its series. */
+            incoherence: number;
+            /** @description Share by which a prediction takes longer. */
+            slower: number;
+            /** @description Share by which the bundle is larger. */
+            larger: number;
         };
         /**
          * ValueAdded
@@ -5419,6 +5634,213 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListedModelAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [REQUEST_TIMEOUT](/docs/errors#request-timeout): The body did not arrive in time. */
+            408: components["responses"]["Problem408"];
+            /** @description [CONFLICT](/docs/errors#conflict): This conflicts with what is there. */
+            409: components["responses"]["Problem409"];
+            /** @description [PAYLOAD_TOO_LARGE](/docs/errors#payload-too-large): The body is too large. */
+            413: components["responses"]["Problem413"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [UNSUPPORTED_MEDIA_TYPE](/docs/errors#unsupported-media-type): The body's media type is not accepted. */
+            415: components["responses"]["Problem415"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    begin_shadow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As another call told it. */
+                bundle: string;
+            };
+            cookie?: never;
+        };
+        /** @description Up to 16,384 bytes; as it is, or with Content-Encoding: gzip. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShadowRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [REQUEST_TIMEOUT](/docs/errors#request-timeout): The body did not arrive in time. */
+            408: components["responses"]["Problem408"];
+            /** @description [CONFLICT](/docs/errors#conflict): This conflicts with what is there. */
+            409: components["responses"]["Problem409"];
+            /** @description [PAYLOAD_TOO_LARGE](/docs/errors#payload-too-large): The body is too large. */
+            413: components["responses"]["Problem413"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [UNSUPPORTED_MEDIA_TYPE](/docs/errors#unsupported-media-type): The body's media type is not accepted. */
+            415: components["responses"]["Problem415"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    begin_canary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As another call told it. */
+                bundle: string;
+            };
+            cookie?: never;
+        };
+        /** @description Up to 16,384 bytes; as it is, or with Content-Encoding: gzip. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CanaryRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [REQUEST_TIMEOUT](/docs/errors#request-timeout): The body did not arrive in time. */
+            408: components["responses"]["Problem408"];
+            /** @description [CONFLICT](/docs/errors#conflict): This conflicts with what is there. */
+            409: components["responses"]["Problem409"];
+            /** @description [PAYLOAD_TOO_LARGE](/docs/errors#payload-too-large): The body is too large. */
+            413: components["responses"]["Problem413"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [UNSUPPORTED_MEDIA_TYPE](/docs/errors#unsupported-media-type): The body's media type is not accepted. */
+            415: components["responses"]["Problem415"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    read_rollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutStateAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    stop_rollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Up to 16,384 bytes; as it is, or with Content-Encoding: gzip. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReasonRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutStateAnswer"];
                 };
             };
             /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */

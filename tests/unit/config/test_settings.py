@@ -11,8 +11,10 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from config import settings
+from config.margins import MARGINS
 from config.paths import ROOT
 from config.reference import variables
+from config.rollout import ROLLOUT_PLAN
 from config.settings import SecretManager, Settings, get_settings
 from config.tiers import TIERS
 from config.topics import AuthMode, LogLevel, Runners
@@ -87,6 +89,8 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         "request_timeout_seconds": 30,
         "cache_max_bytes": 64 * 1024**2,
         "cache_ttl_seconds": 3600,
+        "gate_margins": MARGINS.model_dump(),
+        "rollout_plan": ROLLOUT_PLAN.model_dump(),
         "max_data_age_days": 7,
         "data_dir": None,
         "required_secrets": (),
@@ -524,3 +528,48 @@ def test_an_invalid_redis_url_is_refused(
 )
 def test_a_valid_redis_url_is_accepted(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     assert setting(monkeypatch, REDIS_URL=url).redis_url == SecretStr(url)
+
+
+# --- documents ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "name", "value"),
+    [
+        pytest.param(
+            "GATE_MARGINS",
+            '{"bias": 0.05}',
+            "gate_margins",
+            MARGINS.model_copy(update={"bias": 0.05}),
+            id="margins",
+        ),
+        pytest.param(
+            "ROLLOUT_PLAN",
+            '{"shares": [0.2]}',
+            "rollout_plan",
+            ROLLOUT_PLAN.model_copy(update={"shares": (0.2,)}),
+            id="rollout",
+        ),
+    ],
+)
+def test_what_a_document_leaves_out_keeps_its_default(
+    monkeypatch: pytest.MonkeyPatch, variable: str, text: str, name: str, value: object
+) -> None:
+    assert getattr(setting(monkeypatch, **{variable: text}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        pytest.param("GATE_MARGINS", '{"bias": -1}', id="a negative margin"),
+        pytest.param("GATE_MARGINS", '{"bais": 1}', id="a misspelt margin"),
+        pytest.param("ROLLOUT_PLAN", '{"shares": []}', id="no share"),
+        pytest.param("ROLLOUT_PLAN", '{"shares": [0.5, 0.1]}', id="descending shares"),
+        pytest.param("ROLLOUT_PLAN", '{"shares": [1.5]}', id="a share above the whole"),
+    ],
+)
+def test_wrong_documents_are_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, text: str
+) -> None:
+    with pytest.raises(ValidationError):
+        setting(monkeypatch, **{variable: text})

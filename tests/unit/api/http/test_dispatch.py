@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from api.http.dispatch import bind
 from api.http.operation import Computation, Operation, operation
@@ -38,9 +38,9 @@ FORECASTER: Any = SimpleNamespace(
 
 
 def served(declared: Operation, *, seconds: float = 30.0) -> ASGIApp:
-    providers: dict[type, Callable[[], object]] = {
-        Part: lambda: "the part",
-        Forecaster: lambda: FORECASTER,
+    providers: dict[type, Callable[[Scope], object]] = {
+        Part: lambda scope: "the part",
+        Forecaster: lambda scope: FORECASTER,
     }
     app = bind(declared, providers, ResponseCache(AnswerCache()), seconds=seconds)
     return RequestIdMiddleware(ProblemMiddleware(app))
