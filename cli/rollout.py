@@ -76,6 +76,10 @@ def trial(as_json: AsJson = False) -> None:
     if as_json:
         print_json(_document_of(rollout, state))
         return
+    say(
+        f"{rollout.bundle}: {rollout.stage}, {rollout.share:.0%} of the callers since "
+        f"{rollout.step_at:%Y-%m-%d %H:%M:%S}"
+    )
     print_table(
         ("role", "answers", "failed", "moved"),
         [
@@ -87,8 +91,6 @@ def trial(as_json: AsJson = False) -> None:
             )
             for each in state.roles
         ],
-        caption=f"{rollout.bundle}: {rollout.stage}, {rollout.share:.0%} of the callers since "
-        f"{rollout.step_at:%Y-%m-%d %H:%M:%S}",
     )
     report = rollout.report
     if report is None:

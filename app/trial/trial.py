@@ -241,7 +241,6 @@ class ReleaseTrial:
         challenger = await self._load_challenger(rollout, release)
         if challenger is None:
             return
-        self._challenger = challenger
         metrics.set_trial(rollout.bundle, rollout.stage, rollout.share)
         if rollout.report is None or rollout.report["of"] != [*names, release.bundle]:
             report = await anyio.to_thread.run_sync(_report, active, challenger.forecaster.release)
@@ -254,7 +253,8 @@ class ReleaseTrial:
             _log.warning("rollout_decided", bundle=rollout.bundle, decision=decided)
             await self._follow()
             return
-        self._challenger = replace(challenger, rollout=rollout)  # a canary answers from now on
+        # last: a canary answers from now on, and no worker's before it was compared and decided on
+        self._challenger = replace(challenger, rollout=rollout)
 
     async def _load_challenger(self, rollout: Rollout, release: Release) -> _Challenger | None:
         """Return the release of a rollout; None if it was refused a short while ago.
