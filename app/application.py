@@ -30,6 +30,7 @@ from app.releases import ReleaseRecorder
 from app.reloads import ReloadWatch, report_end
 from app.trial.trial import ReleaseTrial
 from config.settings import Settings
+from lifecycle.apart import load_apart
 from lifecycle.registry import Registry
 from lifecycle.reload import Reloader
 from lifecycle.rollouts import Rollouts
@@ -132,7 +133,7 @@ class Application:
             shares_answers=cache_key is not None,
             is_full=partial(is_full, self._database),
         )
-        registry = Registry(settings.store, self._database)
+        registry = Registry(settings.store, self._database, load=load_apart)
         self._releases = ReleaseRecorder(watcher, registry)
         self._reloader = (
             Reloader(settings.store, settings.data_dir, on_end=report_end)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from secrets import token_hex
@@ -28,10 +28,10 @@ from api.http.operation import Operation
 from app.trial.counting import EvidenceCounts
 from app.trial.repeating import Repeated, Repeater
 from errors import Problem
+from lifecycle.apart import compare_apart
 from lifecycle.rollouts import Rollouts
 from middleware.context import context_of
 from middleware.routing import policy_of
-from models.serving.comparison import compare_challenger
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease, forget_engine, load_release
 from models.serving.watcher import ReleaseWatcher
@@ -42,12 +42,14 @@ from storage.release_changes import ReleaseState
 from storage.rollouts import Role, Rollout
 from telemetry import metrics
 
+Document = dict[str, Any]
+
 RELEASE_HEADER = b"x-mlrf-release"
 """Of an answer during a rollout: version of the release that made it. Of a request by a caller
 with the scope `admin`: the bundle that shall answer, of the active release or the challenger."""
 
 RETRY_SECONDS = 30.0
-"""Time after which a release that was refused is loaded again."""
+"""Time after which a release that was refused is tried again: it may take a core for seconds."""
 
 _log = structlog.get_logger(__name__)
 
@@ -68,6 +70,7 @@ class ReleaseTrial:
         watcher: has the active release.
         bind: returns a forecaster of a release, with the runners of the service.
         load: verifies and loads a release.
+        compare: compares a release, named last, with the active one.
         clock: monotonic clock, in seconds.
     """
 
@@ -79,6 +82,7 @@ class ReleaseTrial:
         bind: Callable[[LoadedRelease], Forecaster],
         *,
         load: Callable[[Store, Release], LoadedRelease] = load_release,
+        compare: Callable[[Store, Release, Release], Document] = compare_apart,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rollouts = rollouts
@@ -86,6 +90,7 @@ class ReleaseTrial:
         self._watcher = watcher
         self._bind = bind
         self._load = load
+        self._compare = compare
         self._worker = token_hex(8)
         self._counts = EvidenceCounts()
         self._challenger: _Challenger | None = None
@@ -216,7 +221,8 @@ class ReleaseTrial:
             await self._follow()
         except StorageError as error:  # the trial stays as it is
             self._warn("rollout_not_followed", str(error))
-        except ArtifactError as error:
+        except ArtifactError as error:  # a network volume may have the files later
+            self._retry_at = self._clock() + RETRY_SECONDS
             self._warn("rollout_not_loaded", str(error))
         else:
             self._last_warning = ""
@@ -238,15 +244,16 @@ class ReleaseTrial:
         if rollout.bundle == names[0]:  # it has been promoted
             self._drop()
             return
-        challenger = await self._load_challenger(rollout, release)
-        if challenger is None:
+        if self._clock() < self._retry_at:
             return
-        metrics.set_trial(rollout.bundle, rollout.stage, rollout.share)
         if rollout.report is None or rollout.report["of"] != [*names, release.bundle]:
-            report = await anyio.to_thread.run_sync(_report, active, challenger.forecaster.release)
-            report["of"] = [*names, release.bundle]
+            compare = partial(self._compare, self._store, Release(*names), release)
+            report = {"of": [*names, release.bundle], **await anyio.to_thread.run_sync(compare)}
             await anyio.to_thread.run_sync(self._rollouts.write_report, rollout, report)
-            rollout = replace(rollout, report=report)
+            await self._follow()  # it took a while: the rollout may have changed
+            return
+        challenger = await self._load_challenger(rollout, release)
+        metrics.set_trial(rollout.bundle, rollout.stage, rollout.share)
         await self._add_evidence(rollout)
         decided = await anyio.to_thread.run_sync(self._rollouts.decide)
         if decided is not None:
@@ -254,10 +261,10 @@ class ReleaseTrial:
             await self._follow()
             return
         # last: a canary answers from now on, and no worker's before it was compared and decided on
-        self._challenger = replace(challenger, rollout=rollout)
+        self._challenger = challenger
 
-    async def _load_challenger(self, rollout: Rollout, release: Release) -> _Challenger | None:
-        """Return the release of a rollout; None if it was refused a short while ago.
+    async def _load_challenger(self, rollout: Rollout, release: Release) -> _Challenger:
+        """Return the release of a rollout, loaded.
 
         Raises:
             ArtifactError: it is refused.
@@ -266,11 +273,7 @@ class ReleaseTrial:
         if before is not None and before.release == release:
             return _Challenger(rollout, release, before.forecaster)
         self._drop()
-        if self._clock() < self._retry_at:
-            return None
-        self._retry_at = self._clock() + RETRY_SECONDS
         loaded = await anyio.to_thread.run_sync(self._load, self._store, release)
-        self._retry_at = 0.0
         _log.info("in_trial", bundle=release.bundle, stage=rollout.stage, share=rollout.share)
         return _Challenger(rollout, release, self._bind(loaded))
 
@@ -311,12 +314,6 @@ def is_chosen(rollout: int, subject: str, share: float) -> bool:
 def _wanted_release(scope: Scope) -> str:
     return next(
         (value.decode("latin-1") for name, value in scope["headers"] if name == RELEASE_HEADER), ""
-    )
-
-
-def _report(active: LoadedRelease, challenger: LoadedRelease) -> dict[str, Any]:
-    return compare_challenger(
-        active.engine, challenger.engine, active.forecasts.mean, challenger.forecasts.mean
     )
 
 

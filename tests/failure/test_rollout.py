@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.e2e
 
 CALLERS = 16
-ASKED = 8
+CONNECTIONS = 8
 """Requests of a caller, each over a new connection: both workers are very likely to answer one."""
 
 
@@ -47,7 +47,7 @@ class Trial:
 
     def answers(self) -> dict[str, set[str]]:
         """Return the models that answer each caller; fail if a request fails."""
-        return {key: {self._ask(key) for _ in range(ASKED)} for key in self.keys}
+        return {key: {self._ask(key) for _ in range(CONNECTIONS)} for key in self.keys}
 
     def _ask(self, key: str) -> str:
         response = self.target.post(Request("/forecast", {"node": "total", "horizon": 7}), key)
