@@ -13,8 +13,9 @@ import typer
 from cli.actor import cli_actor
 from cli.database import database
 from cli.output import AsJson, format_time, print_json, print_table
-from cli.progress import err
+from cli.progress import say, warn
 from cli.quality import LEVELS, show_quality
+from cli.tracking import follow_champion, track_bundle
 from config.settings import get_settings
 from errors import InputError
 
@@ -72,7 +73,7 @@ def show(bundle: Bundle, as_json: AsJson = False) -> None:
         caption=f"{release.bundle}: {release.state}",
     )
     if verdict is not None:
-        _say(f"Compared with {verdict['champion']}: {verdict['outcome']}, {verdict['why']}.")
+        say(f"Compared with {verdict['champion']}: {verdict['outcome']}, {verdict['why']}.")
     if release.exists:
         show_quality(_store().bundles / release.bundle)
 
@@ -105,7 +106,7 @@ def compare(
         caption=f"{names['first']} → {names['second']}, forecast from {spans[0]} and {spans[1]}",
     )
     if not compared["same_days"]:
-        _warn("the figures are not of the same days, so a difference may be that of the days")
+        warn("the figures are not of the same days, so a difference may be that of the days")
 
 
 @app.command()
@@ -131,6 +132,7 @@ def promote(
             bundle, by=cli_actor(), reason=reason, snapshot=snapshot, force=force
         )
     _report(done, as_json=as_json)
+    follow_champion()
 
 
 @app.command()
@@ -139,6 +141,7 @@ def rollback(reason: Reason = "", as_json: AsJson = False) -> None:
     with open_registry() as registry:
         done = registry.rollback(by=cli_actor(), reason=reason)
     _report(done, as_json=as_json)
+    follow_champion()
 
 
 @app.command()
@@ -149,7 +152,15 @@ def retire(bundle: Bundle, reason: Reason = "", as_json: AsJson = False) -> None
     if as_json:
         print_json(_document_of(done))
         return
-    _say(f"Bundle {done.bundle} is retired.")
+    say(f"Bundle {done.bundle} is retired.")
+
+
+@app.command()
+def track(bundle: Bundle) -> None:
+    """Record a model's training in MLflow, if it is not recorded yet."""
+    with open_registry() as registry:
+        listed = registry.find(bundle)
+    track_bundle(listed.release)
 
 
 @app.command("export")
@@ -166,7 +177,7 @@ def export_model(
         export_release(_store(), listed.release, out)
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror}") from error
-    _say(f"Wrote bundle {listed.bundle} and snapshot {listed.snapshot} to {out}.")
+    say(f"Wrote bundle {listed.bundle} and snapshot {listed.snapshot} to {out}.")
 
 
 @app.command("import")
@@ -179,7 +190,7 @@ def import_model(
     release = import_release(_store(), file)
     with open_registry() as registry:
         listed = registry.find(release.bundle)
-    _say(
+    say(
         f"Bundle {listed.bundle} is here, {listed.state}. To serve it: mlrf models promote "
         f"{listed.bundle}"
     )
@@ -214,11 +225,11 @@ def prune(
     for name in names:
         typer.echo(name)
     if not names:
-        _say("There is nothing to remove.")
+        say("There is nothing to remove.")
     elif not yes:
-        _say(f"{len(names)} folders would be removed. To remove them: mlrf prune --yes")
+        say(f"{len(names)} folders would be removed. To remove them: mlrf prune --yes")
     else:
-        _say(f"Removed {len(names)} folders.")
+        say(f"Removed {len(names)} folders.")
 
 
 @contextmanager
@@ -240,10 +251,10 @@ def _report(done: Promotion, *, as_json: bool) -> None:
         print_json({"before": before, "after": asdict(done.after)})
         return
     if done.before == done.after:
-        _say(f"Bundle {done.after.bundle} was active already.")
+        say(f"Bundle {done.after.bundle} was active already.")
         return
     replaced = "" if done.before is None else f", in place of {done.before.bundle}"
-    _say(
+    say(
         f"Bundle {done.after.bundle} and snapshot {done.after.snapshot} are served from now on"
         f"{replaced}."
     )
@@ -278,11 +289,3 @@ def _pair(figures: dict[str, float | None]) -> str:
     if first is None or second is None:
         return "–"
     return f"{first:.4f} → {second:.4f}"
-
-
-def _warn(text: str) -> None:
-    err.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-
-
-def _say(text: str) -> None:
-    err.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -180,3 +180,19 @@ class DataSettings(Environment):
     max_data_age_days: int = Field(
         7, ge=0, description="Days that the newest sales may lie back before `/health` says so."
     )
+
+
+class TrackingSettings(Environment):
+    """The MLflow that commands record trainings and backtests in; servers do not read these."""
+
+    mlflow_tracking_uri: SecretStr | None = Field(
+        None,
+        description="Server or database of MLflow in which `mlrf train` and `mlrf backtest` record "
+        "their runs; left out, nothing is recorded. Needs the extra `mlflow`.",
+    )
+    mlflow_experiment_name: str = Field("mlrf", min_length=1, description="Experiment of the runs.")
+    mlflow_model_name: str = Field(
+        "mlrf",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$",
+        description="Registered model whose versions the bundles are, one for each retailer.",
+    )
