@@ -17,6 +17,7 @@ from cli.progress import say, warn
 from cli.quality import LEVELS, show_quality
 from cli.tracking import follow_champion, track_bundle
 from config.settings import get_settings
+from config.values import artifacts_url_fault
 from errors import InputError
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ app = typer.Typer(
 
 Bundle = Annotated[
     str, typer.Argument(help="Name of a bundle, as `mlrf models list` shows it, or its beginning.")
+]
+Url = Annotated[
+    str | None, typer.Argument(help="Such as s3://bucket/folder; ARTIFACTS_URL if left out.")
 ]
 Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
 
@@ -196,6 +200,41 @@ def import_model(
     )
 
 
+@app.command()
+def publish(bundle: Bundle, url: Url = None) -> None:
+    """Write a model and its data to a URL, for servers that fetch what they serve from there."""
+    from lifecycle.publication import publish_release
+    from storage.release_changes import ReleaseState
+
+    target = _choose_url(url)
+    with open_registry() as registry:
+        listed = registry.find(bundle)
+    if listed.state is ReleaseState.REJECTED:
+        raise InputError(
+            f"release {listed.bundle} is not published: it was rejected "
+            f"({listed.reason or listed.by}). Promote it first, or publish another one"
+        )
+    count = publish_release(_store(), listed.release, target)
+    say(
+        f"Bundle {listed.bundle} and snapshot {listed.snapshot} are what {target} names from now "
+        f"on; {count} files were written."
+    )
+
+
+@app.command()
+def fetch(url: Url = None) -> None:
+    """Fetch the model that a URL names, with its data, and serve it from now on."""
+    from lifecycle.publication import fetch_release
+
+    source = _choose_url(url)
+    release = fetch_release(source, _store())
+    say(
+        f"Bundle {release.bundle} and snapshot {release.snapshot} of {source} are served from now "
+        "on."
+    )
+    follow_champion()
+
+
 def prune(
     models: Annotated[
         int, typer.Option(min=0, help="Models to keep, besides the active one and its predecessor.")
@@ -239,6 +278,20 @@ def open_registry() -> Iterator[Registry]:
 
     with database() as engine:
         yield Registry(_store(), engine)
+
+
+def _choose_url(url: str | None) -> str:
+    """Return the URL of a command, or that of the settings.
+
+    Raises:
+        InputError: there is none, or it cannot be used.
+    """
+    chosen = url or get_settings().artifacts_url
+    if chosen is None:
+        raise InputError("ARTIFACTS_URL: is not set, and no URL is named")
+    if wrong := artifacts_url_fault(chosen):
+        raise InputError(f"the URL {wrong}")
+    return chosen
 
 
 def _store() -> Store:

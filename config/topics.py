@@ -42,6 +42,17 @@ class ServerSettings(Environment):
     artifacts_dir: Path = Field(
         ROOT / "models" / "artifacts", description="Holds bundles, snapshots and CURRENT."
     )
+    artifacts_url: str | None = Field(
+        None,
+        description="URL below which `CURRENT` names a release that a server fetches into "
+        "`ARTIFACTS_DIR` when it starts: `s3://`, `gs://`, `https://` or `file://`.",
+    )
+    artifacts_poll_seconds: float = Field(
+        0.0,
+        ge=0,
+        description="Interval at which a running server looks at `ARTIFACTS_URL` for another "
+        "release; 0: only when it starts.",
+    )
     host: str = Field("127.0.0.1", description="Address that `mlrf serve` binds.")
     port: int = Field(3000, ge=1, le=65535, description="Port that `mlrf serve` binds.")
     workers: int = Field(1, ge=1, description="Processes that answer requests.")

@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app": {
         *("api", "config", "errors", "lifecycle", "middleware", "models"),
-        *("storage", "storage.cache", "storage.redis", "telemetry"),
+        *("storage", "storage.artifacts", "storage.cache", "storage.redis", "telemetry"),
     },
     "service": {"app", "config", "errors", "models", "storage.artifacts", "telemetry"},
     "load": {
