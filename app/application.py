@@ -26,7 +26,7 @@ from api.schemas.access import SignInOptions
 from app.background import freeze_loaded_modules, run_every, upgrade_database
 from app.health import HealthMonitor
 from app.identity import identity_of, origins_of_sign_in, sign_in_options_of
-from app.releases import ReleaseRecorder
+from app.releases import ReleaseFollower, ReleaseRecorder
 from app.reloads import ReloadWatch, report_end
 from app.trial.trial import ReleaseTrial
 from config.settings import Settings
@@ -135,6 +135,12 @@ class Application:
         )
         registry = Registry(settings.store, self._database, load=load_apart)
         self._releases = ReleaseRecorder(watcher, registry)
+        self._follower = (
+            ReleaseFollower(settings.artifacts_url, settings.store)
+            if settings.artifacts_url and settings.artifacts_poll_seconds
+            else None
+        )
+        self._poll_seconds = settings.artifacts_poll_seconds
         self._reloader = (
             Reloader(settings.store, settings.data_dir, on_end=report_end)
             if settings.data_dir
@@ -231,6 +237,8 @@ class Application:
             tasks.start_soon(run_every, REPEAT_SECONDS, self.trial.repeat_requests)
             if self._reloader is not None:
                 tasks.start_soon(run_every, RELOADS_SECONDS, ReloadWatch(self._reloader).observe)
+            if self._follower is not None:
+                tasks.start_soon(run_every, self._poll_seconds, self._follower.poll)
             try:
                 yield
             finally:

@@ -15,6 +15,7 @@ from cli.inputs import Data, RecipeName, RecipeOption, Threads, extra, tables_an
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.output import print_table
 from cli.progress import err, progress
+from cli.tracking import open_checked_tracker, open_tracker, record_backtest, record_training
 from config.settings import get_settings
 from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delimiter
 from storage.artifacts import ArtifactError
@@ -38,9 +39,14 @@ def backtest(
     """Fit before every window of the past, forecast it, and compare with what was sold."""
     with extra("backtest"):
         from training.evaluation.backtest import backtest as run
+        from training.evaluation.backtest_result import RESULT_FILE
+        from training.evaluation.reports.figures import figures_of
+        from training.evaluation.reports.model_card import model_card
         from training.evaluation.reports.report import REPORT_FILE
         from training.evaluation.reports.report_tables import number
 
+    tracker = open_checked_tracker()
+    count = threads or inputs.cores()
     with tables_and_recipe(data) as (folder, recipe), progress() as reporter:
         result = run(
             folder,
@@ -48,7 +54,7 @@ def backtest(
             out,
             short=short,
             long=long,
-            threads=threads or inputs.cores(),
+            threads=count,
             reporter=reporter,
             previous=_current_bundle(),
             layout=layout_of(delimiter, decimal, dates) if data else STANDARD,
@@ -61,6 +67,17 @@ def backtest(
     ]
     print_table(("windows", "model", "RMSLE", "WRMSSE"), rows)
     err.print(f"All of it is in {out}; to read: {out / REPORT_FILE}.", highlight=False)
+    record_backtest(
+        tracker,
+        lambda opened: opened.record_backtest(
+            result,
+            parameters={"threads": count, "short": short, "long": long},
+            figures=figures_of(result),
+            files=[out / RESULT_FILE, out / REPORT_FILE],
+            texts={"model-card.md": model_card(result)},
+        ),
+        folder=out,
+    )
 
 
 def seal(
@@ -71,11 +88,13 @@ def seal(
     """Join a backtest to the current bundle, as a new version that is served from then on."""
     from training.seal import seal_backtest
 
-    release = seal_backtest(folder, inputs.writable_store())
+    tracker, store = open_tracker(), inputs.writable_store()
+    release = seal_backtest(folder, store)
     err.print(
         f"Bundle {release.bundle} holds the backtest and is served from now on.",
         highlight=False,
     )
+    record_training(tracker, store, release)
 
 
 def card(

@@ -17,6 +17,7 @@ from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, s
 from cli.look import show_understood
 from cli.progress import err, progress
 from cli.quality import show_quality
+from cli.tracking import open_checked_tracker, record_training
 from config.settings import get_settings
 from errors import InputError
 from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delimiter, TableLayout
@@ -155,6 +156,7 @@ def train_model(
     store = get_settings().store
     if data is None and promote is not Promote.NEVER and not force:
         _refuse_demo_over_others(store)
+    tracker = open_checked_tracker()
     champion = _load_champion(store, demo=data is None) if promote is Promote.IF_BETTER else None
     count = threads or inputs.cores()
     with (
@@ -180,7 +182,15 @@ def train_model(
             promote=False,  # decided below
         )
     show_quality(store.bundles / release.bundle)
-    if not _is_to_be_served(store, release, promote, has_champion=champion is not None):
+    _promote_or_keep(store, release, promote, has_champion=champion is not None)
+    record_training(tracker, store, release)
+
+
+def _promote_or_keep(
+    store: Store, release: Release, promote: Promote, *, has_champion: bool
+) -> None:
+    """Serve a new model if it is to be served, and print which of both was done."""
+    if not _is_to_be_served(store, release, promote, has_champion=has_champion):
         err.print(
             f"Bundle {release.bundle} and snapshot {release.snapshot} are in {store.root}, to be "
             f"served by: mlrf models promote {release.bundle}",

@@ -13,9 +13,11 @@ import typer
 from cli.actor import cli_actor
 from cli.database import database
 from cli.output import AsJson, format_time, print_json, print_table
-from cli.progress import err
+from cli.progress import say, warn
 from cli.quality import LEVELS, show_quality
+from cli.tracking import follow_champion, track_bundle
 from config.settings import get_settings
+from config.values import artifacts_url_fault
 from errors import InputError
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ app = typer.Typer(
 
 Bundle = Annotated[
     str, typer.Argument(help="Name of a bundle, as `mlrf models list` shows it, or its beginning.")
+]
+Url = Annotated[
+    str | None, typer.Argument(help="Such as s3://bucket/folder; ARTIFACTS_URL if left out.")
 ]
 Reason = Annotated[str, typer.Option(help="Why, for the audit log.")]
 Force = Annotated[
@@ -109,7 +114,7 @@ def compare(
         caption=f"{names['first']} → {names['second']}, forecast from {spans[0]} and {spans[1]}",
     )
     if not compared["same_days"]:
-        _warn("the figures are not of the same days, so a difference may be that of the days")
+        warn("the figures are not of the same days, so a difference may be that of the days")
 
 
 @app.command()
@@ -132,6 +137,7 @@ def promote(
             bundle, by=cli_actor(), reason=reason, snapshot=snapshot, force=force
         )
     _report(done, as_json=as_json)
+    follow_champion()
 
 
 @app.command()
@@ -140,6 +146,7 @@ def rollback(reason: Reason = "", as_json: AsJson = False) -> None:
     with open_registry() as registry:
         done = registry.rollback(by=cli_actor(), reason=reason)
     _report(done, as_json=as_json)
+    follow_champion()
 
 
 @app.command()
@@ -151,6 +158,14 @@ def retire(bundle: Bundle, reason: Reason = "", as_json: AsJson = False) -> None
         print_json(_document_of(done))
         return
     say(f"Bundle {done.bundle} is retired.")
+
+
+@app.command()
+def track(bundle: Bundle) -> None:
+    """Record a model's training in MLflow, if it is not recorded yet."""
+    with open_registry() as registry:
+        listed = registry.find(bundle)
+    track_bundle(listed.release)
 
 
 @app.command("export")
@@ -184,6 +199,41 @@ def import_model(
         f"Bundle {listed.bundle} is here, {listed.state}. To serve it: mlrf models promote "
         f"{listed.bundle}"
     )
+
+
+@app.command()
+def publish(bundle: Bundle, url: Url = None) -> None:
+    """Write a model and its data to a URL, for servers that fetch what they serve from there."""
+    from lifecycle.publication import publish_release
+    from storage.release_changes import ReleaseState
+
+    target = _choose_url(url)
+    with open_registry() as registry:
+        listed = registry.find(bundle)
+    if listed.state is ReleaseState.REJECTED:
+        raise InputError(
+            f"release {listed.bundle} is not published: it was rejected "
+            f"({listed.reason or listed.by}). Promote it first, or publish another one"
+        )
+    count = publish_release(_store(), listed.release, target)
+    say(
+        f"Bundle {listed.bundle} and snapshot {listed.snapshot} are what {target} names from now "
+        f"on; {count} files were written."
+    )
+
+
+@app.command()
+def fetch(url: Url = None) -> None:
+    """Fetch the model that a URL names, with its data, and serve it from now on."""
+    from lifecycle.publication import fetch_release
+
+    source = _choose_url(url)
+    release = fetch_release(source, _store())
+    say(
+        f"Bundle {release.bundle} and snapshot {release.snapshot} of {source} are served from now "
+        "on."
+    )
+    follow_champion()
 
 
 def prune(
@@ -229,6 +279,20 @@ def open_registry() -> Iterator[Registry]:
 
     with database() as engine:
         yield Registry(_store(), engine)
+
+
+def _choose_url(url: str | None) -> str:
+    """Return the URL of a command, or that of the settings.
+
+    Raises:
+        InputError: there is none, or it cannot be used.
+    """
+    chosen = url or get_settings().artifacts_url
+    if chosen is None:
+        raise InputError("ARTIFACTS_URL: is not set, and no URL is named")
+    if wrong := artifacts_url_fault(chosen):
+        raise InputError(f"the URL {wrong}")
+    return chosen
 
 
 def _store() -> Store:
@@ -279,12 +343,3 @@ def _pair(figures: dict[str, float | None]) -> str:
     if first is None or second is None:
         return "–"
     return f"{first:.4f} → {second:.4f}"
-
-
-def _warn(text: str) -> None:
-    err.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-
-
-def say(text: str) -> None:
-    """Print a sentence for people to standard error."""
-    err.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -94,10 +94,11 @@ def _bind_fault(error: OSError, host: str, port: int) -> str:
 
 def _folder_faults(settings: Settings) -> Iterator[str]:
     artifacts = settings.store
+    brings_release = settings.artifacts_url or find_spec("training")
     if artifacts.pointer.exists():
         if not os.access(artifacts.root, os.R_OK | os.X_OK):
             yield f"ARTIFACTS_DIR: {artifacts.root} cannot be read by this user"
-    elif find_spec("training") and (reason := unwritable(artifacts.root)):
+    elif brings_release and (reason := unwritable(artifacts.root)):
         yield f"ARTIFACTS_DIR: {artifacts.root} cannot be written: {reason}"
     for variable, folder in (
         ("BENTOML_HOME", Shell().bentoml_home.expanduser()),

@@ -24,6 +24,16 @@ LINE_SECONDS = 30.0
 _MINUTE, _HOUR = 60, 3600
 
 
+def say(text: str) -> None:
+    """Print a sentence as it is, on one line."""
+    err.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Print a warning, on one line."""
+    err.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
 class Bars:
     """Reporter that shows a bar for each step."""
 

@@ -11,8 +11,9 @@ import typer
 
 from cli.actor import cli_actor
 from cli.database import database
-from cli.models import Bundle, Force, Reason, say
+from cli.models import Bundle, Force, Reason
 from cli.output import AsJson, format_time, print_json, print_table
+from cli.progress import say
 from config.settings import get_settings
 from errors import InputError
 

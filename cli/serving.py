@@ -10,21 +10,26 @@ from ipaddress import ip_address
 from cli.database import database
 from cli.model import train_model
 from cli.preflight import preflight, resolve
-from cli.progress import err
+from cli.progress import err, warn
 from config.paths import ROOT
 from config.settings import Settings, Shell, get_settings
 from config.topics import AuthMode
-from storage.artifacts import Store
+from errors import InputError
+from storage.artifacts import ArtifactError, Store
 
 
 def serve() -> None:
     """Serve the current model; trains one on the demo data if there is none.
+
+    With ARTIFACTS_URL the model is the one that is published there.
 
     In an image that cannot train it serves without one, and is not ready until there is one.
     """
     settings = get_settings()
     for warning in preflight(settings):
         err.print(f"mlrf: warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+    if settings.artifacts_url:
+        _fetch_release(settings.artifacts_url, settings.store)
     trained = settings.store.pointer.exists()  # a damaged release is an error: do not retrain
     if not trained and find_spec("training"):
         err.print("No model yet: training one on the built-in demo data.")
@@ -49,6 +54,25 @@ def serve() -> None:
     ]
     os.environ["ARTIFACTS_DIR"] = str(settings.artifacts_dir.resolve())  # the server runs in ROOT
     os.execv(sys.executable, command)  # replaces this process, so that the server gets signals
+
+
+def _fetch_release(url: str, store: Store) -> None:
+    """Fetch the release of a URL; if that fails, warn and leave what is served as it is.
+
+    Raises:
+        InputError: it failed, and there is no release to serve instead.
+    """
+    from lifecycle.publication import fetch_release
+
+    err.print(f"Fetching the release of {url}.", markup=False, highlight=False, soft_wrap=True)
+    try:
+        fetch_release(url, store)
+    except (InputError, ArtifactError) as error:
+        if not store.pointer.exists():
+            raise InputError(
+                f"ARTIFACTS_URL: {error}. There is no release in {store.root} to serve instead"
+            ) from None
+        warn(f"ARTIFACTS_URL: {error}. The release in {store.root} is served instead")
 
 
 def _announce_server(settings: Settings, description: str, header: str | None) -> None:

@@ -15,10 +15,12 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
+from config.environment import Environment
 from config.paths import ROOT
 from config.secrets import FILE_SUFFIX
 from config.settings import SecretManager, Settings
 from config.tiers import TIERS
+from config.topics import TrackingSettings
 
 _KINDS = {
     bool: "`true` or `false`",
@@ -94,6 +96,17 @@ time, at the auth method mounted at `kubernetes`. To rotate a secret, restart.
 
 """
 
+_TRACKING = """\
+
+## Tracking
+
+Commands read these, and servers do not ([how to track trainings](../how-to/track.md)). The \
+address may hold a password and may thus be in a file, but not in `SECRETS_FROM`. MLflow reads \
+variables of its own besides, such as `MLFLOW_TRACKING_TOKEN`. Three of them have another default \
+here: `MLFLOW_DISABLE_TELEMETRY` (`true`), `MLFLOW_HTTP_REQUEST_MAX_RETRIES` (3) and \
+`MLFLOW_HTTP_REQUEST_TIMEOUT` (30).
+
+"""
 
 _TIERS = """\
 
@@ -117,7 +130,9 @@ Without `burst` it is a tenth of the quota; `"quota": null` means no limit.
 def document(settings: type[Settings] = Settings) -> str:
     """Return the page as Markdown."""
     own, manager = _table_lines(settings), _table_lines(SecretManager)
-    return "".join([_INTRODUCTION, *own, _SECRETS, *manager, _TIERS, *_tier_rows()])
+    tracking = _table_lines(TrackingSettings)
+    parts = [_INTRODUCTION, *own, _SECRETS, *manager, _TRACKING, *tracking, _TIERS, *_tier_rows()]
+    return "".join(parts)
 
 
 def complete_environment(text: str, settings: type[Settings] = Settings) -> str:
@@ -134,13 +149,13 @@ def complete_environment(text: str, settings: type[Settings] = Settings) -> str:
 
 
 def variables() -> list[str]:
-    """Return the names of all environment variables that are read."""
+    """Return the names of all environment variables that a server reads."""
     classes = (Settings, SecretManager)
     own = [name.upper() for cls in classes for name in cls.model_fields]
     return own + [name + FILE_SUFFIX for cls in classes for name in cls.secrets()]
 
 
-def _table_lines(cls: type[Settings] | type[SecretManager]) -> Iterator[str]:
+def _table_lines(cls: type[Environment]) -> Iterator[str]:
     yield "| variable | value | default | meaning |\n|---|---|---|---|\n"
     for name, field in cls.model_fields.items():
         variable = name.upper()

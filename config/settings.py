@@ -24,7 +24,7 @@ from config.topics import (
     RequestSettings,
     ServerSettings,
 )
-from config.values import Listed, fault, issuer_fault, redis_url_fault
+from config.values import Listed, artifacts_url_fault, fault, issuer_fault, redis_url_fault
 from storage.artifacts import Store
 
 MIN_KEY, MIN_JWT_SECRET = 16, 32
@@ -104,6 +104,10 @@ class Settings(
                 yield name, f"at least {least} characters are needed"
         if self.redis_url and (wrong := redis_url_fault(self.redis_url.get_secret_value())):
             yield "redis_url", wrong
+        if self.artifacts_url and (wrong := artifacts_url_fault(self.artifacts_url)):
+            yield "artifacts_url", wrong
+        if self.artifacts_poll_seconds and not self.artifacts_url:
+            yield "artifacts_url", "is needed, because ARTIFACTS_POLL_SECONDS is set"
         if self.jwt_secret and self.jwt_keys_file:
             yield "jwt_keys_file", "JWT_SECRET is set too; leave one of them out"
         if (self.jwt_secret or self.jwt_keys_file) and not self.jwt_audience:

@@ -44,6 +44,17 @@ class ServerSettings(Environment):
     artifacts_dir: Path = Field(
         ROOT / "models" / "artifacts", description="Holds bundles, snapshots and CURRENT."
     )
+    artifacts_url: str | None = Field(
+        None,
+        description="URL below which `CURRENT` names a release that a server fetches into "
+        "`ARTIFACTS_DIR` when it starts: `s3://`, `gs://`, `https://` or `file://`.",
+    )
+    artifacts_poll_seconds: float = Field(
+        0.0,
+        ge=0,
+        description="Interval at which a running server looks at `ARTIFACTS_URL` for another "
+        "release; 0: only when it starts.",
+    )
     host: str = Field("127.0.0.1", description="Address that `mlrf serve` binds.")
     port: int = Field(3000, ge=1, le=65535, description="Port that `mlrf serve` binds.")
     workers: int = Field(1, ge=1, description="Processes that answer requests.")
@@ -194,4 +205,20 @@ class DataSettings(Environment):
     )
     max_data_age_days: int = Field(
         7, ge=0, description="Days that the newest sales may lie back before `/health` says so."
+    )
+
+
+class TrackingSettings(Environment):
+    """The MLflow that commands record trainings and backtests in; servers do not read these."""
+
+    mlflow_tracking_uri: SecretStr | None = Field(
+        None,
+        description="Server or database of MLflow in which `mlrf train` and `mlrf backtest` record "
+        "their runs; left out, nothing is recorded. Needs the extra `mlflow`.",
+    )
+    mlflow_experiment_name: str = Field("mlrf", min_length=1, description="Experiment of the runs.")
+    mlflow_model_name: str = Field(
+        "mlrf",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$",
+        description="Registered model whose versions the bundles are, one for each retailer.",
     )

@@ -99,6 +99,34 @@ def issuer_fault(issuer: str | None) -> str | None:
     return None if plain and host and secure else expected
 
 
+def artifacts_url_fault(url: str) -> str | None:
+    """Return the fault of a URL of artifacts, without quoting any of it; None if there is none.
+
+    What is read there decides what is served: nothing on the way may alter it.
+    """
+    expected = (
+        "s3://bucket/folder, gs://bucket/folder, https://host/folder or file:///folder is expected"
+    )
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        parts.port  # noqa: B018 - raises for a port that is none
+    except ValueError:
+        return f"cannot be read as a URL: {expected}"
+    if parts.username is not None or parts.query or parts.fragment:
+        return (
+            "must hold no credentials, ? or #: the client of each store finds its credentials "
+            "where its vendor says"
+        )
+    if parts.scheme == "http" and not _is_loopback(host):
+        return "must be https:// unless its host is a loopback address"
+    if parts.scheme not in ("file", "s3", "gs", "https", "http"):
+        return f"has no scheme that is known: {expected}"
+    if parts.scheme == "file":
+        return None if not host and parts.path.strip("/") else f"names no folder: {expected}"
+    return None if host else f"names no host: {expected}"
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback

@@ -8,7 +8,7 @@ from pathlib import Path
 from errors import InputError
 from features.data.snapshot_files import KIND as SNAPSHOT
 from models.bundle import KIND as BUNDLE
-from storage.artifacts import Artifact, Release, Store, staging, verify
+from storage.artifacts import Artifact, Release, Store, install, staging, verify
 
 
 def export_release(store: Store, release: Release, file: Path) -> None:
@@ -59,10 +59,4 @@ def _add_only_folder(scratch: Path, root: Path, parent: Path, kind: str, file: P
     folders = list((scratch / parent.relative_to(root)).glob("*"))
     if len(folders) != 1:
         raise InputError(f"{file} is not an archive of a release: it has {len(folders)} {kind}s")
-    artifact = verify(folders[0], kind=kind)
-    parent.mkdir(parents=True, exist_ok=True)
-    destination = parent / artifact.name
-    if destination.exists():
-        return verify(destination, kind=kind)
-    artifact.path.rename(destination)
-    return Artifact(destination, artifact.manifest)
+    return install(folders[0], parent, kind=kind)

@@ -10,6 +10,7 @@ import platform
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -73,12 +74,14 @@ class Fitted:
     Attributes:
         last_target: index of the last day that it has seen.
         golden_rows: rows whose outputs every load must reproduce.
+        n_rows: number of rows that it was fitted on, of all segments.
     """
 
     contract: Contract
     last_target: int
     segments: Mapping[int, SegmentFiles]
     golden_rows: NDArray[np.float32]
+    n_rows: int
 
 
 def train(
@@ -185,7 +188,14 @@ def train_on(
     release = Release(bundle=bundle.name, snapshot=snapshot.name)
     with clock.step("forecast all nodes"):
         load_release(store, release)
-    record: dict[str, Any] = {"machine": platform.platform()}
+    record: dict[str, Any] = {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": platform.platform(),
+        "engine": engine.name,
+        "threads": threads,
+        "effort": str(effort),
+        "rows": fitted.n_rows,
+    }
     if champion is not None:
         with clock.step(_COMPARING):
             record["verdict"] = challenge(
@@ -266,7 +276,7 @@ def fit_model(
             segment.last_horizon: _blend_and_export(segment.blend, fitted.boosters, contract)
             for segment in recipe.segments
         }
-    return Fitted(contract, last_target, segments, fitted.sample)
+    return Fitted(contract, last_target, segments, fitted.sample, fitted.count)
 
 
 def _blend_and_export(

@@ -15,7 +15,16 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from models.engine import ForecastEngine, Progress
-from storage.artifacts import Artifact, ArtifactError, Store, UnwritableError, seal, staging, verify
+from storage.artifacts import (
+    Artifact,
+    ArtifactError,
+    Release,
+    Store,
+    UnwritableError,
+    seal,
+    staging,
+    verify,
+)
 
 KIND = "forecasts"
 MEAN_FILE = "mean.npy"
@@ -44,13 +53,14 @@ def load_or_make(
     Raises:
         ArtifactError: the artifact was altered.
     """
-    folder = _find_artifact(engine, store)
+    release = Release(engine.bundle.name, engine.snapshot.name)
+    folder = find_forecasts(store, release)
     if folder is None:
         try:
             store.forecasts.mkdir(parents=True, exist_ok=True)
             with FileLock(store.forecasts / ".lock"):
                 folder = (
-                    _find_artifact(engine, store) or _make_artifact(engine, store, progress).path
+                    find_forecasts(store, release) or _make_artifact(engine, store, progress).path
                 )
         except (OSError, UnwritableError):
             coherent = engine.forecast(engine.snapshot.newest_origin, progress=progress)
@@ -63,8 +73,9 @@ def load_or_make(
     return Forecasts(mean=mean, clipped=int(artifact.facts["clipped"]))
 
 
-def _find_artifact(engine: ForecastEngine, store: Store) -> Path | None:
-    return next(iter(store.forecasts.glob(f"{engine.version}-*")), None)
+def find_forecasts(store: Store, release: Release) -> Path | None:
+    """Return the folder of a release's forecasts; None if they are not stored."""
+    return next(iter(store.forecasts.glob(f"{release.bundle}.{release.snapshot}-*")), None)
 
 
 def _make_artifact(engine: ForecastEngine, store: Store, progress: Progress) -> Artifact:

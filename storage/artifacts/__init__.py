@@ -4,17 +4,34 @@ Other packages import these names from here; the modules divide them by what the
 """
 
 from storage.artifacts.files import ArtifactError, UnwritableError, read_regular, writing
-from storage.artifacts.folders import MANIFEST, Artifact, describe, seal, staging, verify
-from storage.artifacts.store import Release, Store
+from storage.artifacts.folders import (
+    LONGEST_MANIFEST,
+    MANIFEST,
+    STAGING,
+    Artifact,
+    describe,
+    install,
+    is_intact,
+    seal,
+    staging,
+    verify,
+)
+from storage.artifacts.store import LONGEST_POINTER, Pointer, Release, Store
 
 __all__ = [
+    "LONGEST_MANIFEST",
+    "LONGEST_POINTER",
     "MANIFEST",
+    "STAGING",
     "Artifact",
     "ArtifactError",
+    "Pointer",
     "Release",
     "Store",
     "UnwritableError",
     "describe",
+    "install",
+    "is_intact",
     "read_regular",
     "seal",
     "staging",

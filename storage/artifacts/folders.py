@@ -19,11 +19,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from storage.artifacts.files import ArtifactError, read_regular, writing
 
@@ -31,7 +31,7 @@ MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
 STAGING = ".staging-"
 _STAGING_LIFETIME_SECONDS = 24 * 3600
-_LONGEST_MANIFEST = 16 * 2**20
+LONGEST_MANIFEST = 16 * 2**20
 
 
 class FileEntry(BaseModel):
@@ -41,6 +41,18 @@ class FileEntry(BaseModel):
 
     sha256: str
     size: int
+
+    def matches(self, file: Path) -> bool:
+        """Return whether a file exists and has this size and digest."""
+        return file.is_file() and file.stat().st_size == self.size and _sha256(file) == self.sha256
+
+
+def _check_inside(name: str) -> str:
+    """Refuse the name of a file that would be outside of its folder, or beside its manifest."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or path.as_posix() != name or name == MANIFEST:
+        raise ValueError("is not the name of a file inside the folder")
+    return name
 
 
 class Manifest(BaseModel):
@@ -52,7 +64,7 @@ class Manifest(BaseModel):
     kind: str
     label: str
     facts: dict[str, Any]
-    files: dict[str, FileEntry]
+    files: dict[Annotated[str, AfterValidator(_check_inside)], FileEntry]
 
     def to_bytes(self) -> bytes:
         options = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
@@ -119,12 +131,29 @@ def seal(folder: Path, *, kind: str, label: str, facts: Mapping[str, Any]) -> Ar
         schema_version=SCHEMA_VERSION, kind=kind, label=label, facts=dict(facts), files=files
     )
     (folder / MANIFEST).write_bytes(manifest.to_bytes())
+    _move_into_place(folder, folder.parent / manifest.name, kind)
+    return Artifact(folder.parent / manifest.name, manifest)
+
+
+def install(folder: Path, parent: Path, *, kind: str) -> Artifact:
+    """Move a folder that was made elsewhere on this volume into `parent`, after checking it.
+
+    As for `seal`, an intact artifact of that name stays, and a damaged one is replaced.
+
+    Raises:
+        ArtifactError: see `verify`.
+    """
+    artifact = verify(folder, kind=kind)
+    parent.mkdir(parents=True, exist_ok=True)
+    _move_into_place(folder, parent / artifact.name, kind)
+    return Artifact(parent / artifact.name, artifact.manifest)
+
+
+def _move_into_place(folder: Path, destination: Path, kind: str) -> None:
     folder.chmod(0o755)  # mkdtemp's 0700 would exclude the server's user
-    destination = folder.parent / manifest.name
-    if destination.exists() and not _is_whole(destination, kind):
-        destination.rename(
-            folder.with_name(f"{folder.name}-damaged")
-        )  # `_sweep_staging` removes it
+    if destination.exists() and not is_intact(destination, kind):
+        # `_sweep_staging` removes it
+        destination.rename(tempfile.mkdtemp(prefix=STAGING, dir=destination.parent))
     # Sync the files before the rename and the parent folder after it: after a power failure the
     # name either does not exist or refers to complete files.
     if not destination.exists():
@@ -136,7 +165,6 @@ def seal(folder: Path, *, kind: str, label: str, facts: Mapping[str, Any]) -> Ar
             if not destination.exists():  # otherwise another process was first
                 raise
         _sync_path(destination.parent)
-    return Artifact(destination, manifest)
 
 
 def verify(folder: Path, *, kind: str) -> Artifact:
@@ -197,7 +225,7 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
 def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
-        text = read_regular(path, _LONGEST_MANIFEST)
+        text = read_regular(path, LONGEST_MANIFEST)
         manifest = Manifest.model_validate_json(text)
     except FileNotFoundError:
         raise ArtifactError(path, "is missing") from None
@@ -212,7 +240,8 @@ def _read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _is_whole(folder: Path, kind: str) -> bool:
+def is_intact(folder: Path, kind: str) -> bool:
+    """Return whether there is an artifact of which no byte is missing or altered."""
     try:
         verify(folder, kind=kind)
     except ArtifactError:

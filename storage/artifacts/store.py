@@ -15,7 +15,7 @@ import orjson
 from storage.artifacts.files import ArtifactError, read_regular, writing
 from storage.artifacts.folders import STAGING
 
-_LONGEST_POINTER = 4_096
+LONGEST_POINTER = 4_096
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _EXPECTED = (
     "two lines are expected, bundle=<name> and snapshot=<name>, which name folders in bundles/ "
@@ -29,6 +29,47 @@ class Release:
 
     bundle: str
     snapshot: str
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Content of ``CURRENT``: the release that serves.
+
+    Attributes:
+        forecasts: name of their folder; stated at a URL, where folders cannot be listed.
+    """
+
+    release: Release
+    forecasts: str | None = None
+
+    def to_bytes(self) -> bytes:
+        text = f"bundle={self.release.bundle}\nsnapshot={self.release.snapshot}\n"
+        return (text + (f"forecasts={self.forecasts}\n" if self.forecasts else "")).encode()
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        """Read the content of ``CURRENT``; lines that are not known are ignored.
+
+        Raises:
+            ValueError: it names no release, or by a path; the message is a phrase.
+        """
+        try:
+            lines = content.decode().splitlines()
+        except UnicodeDecodeError:
+            raise ValueError(f"is not text; {_EXPECTED}") from None
+        names = dict(line.strip().split("=", 1) for line in lines if "=" in line)
+        release = Release(_read_name(names, "bundle"), _read_name(names, "snapshot"))
+        return cls(release, _read_name(names, "forecasts") if "forecasts" in names else None)
+
+
+def _read_name(names: Mapping[str, str], kind: str) -> str:
+    """Return a name of ``CURRENT``, which others may write; refuse a path."""
+    if kind not in names:
+        raise ValueError(f"names no {kind}; {_EXPECTED}")
+    name = names[kind]
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{kind}={name[:80]!r} is not a name; {_EXPECTED}")
+    return name
 
 
 @dataclass(frozen=True)
@@ -69,35 +110,28 @@ class Store:
                 outside this store.
         """
         try:
-            lines = read_regular(self.pointer, _LONGEST_POINTER).decode().splitlines()
+            content = read_regular(self.pointer, LONGEST_POINTER)
         except FileNotFoundError:
             raise ArtifactError(
                 self.pointer, "does not exist: train a model first (make train, or mlrf train)"
             ) from None
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise ArtifactError(self.pointer, "cannot be read") from error
-        names = dict(line.strip().split("=", 1) for line in lines if "=" in line)
-        return Release(
-            bundle=self._read_name(names, "bundle", self.bundles),
-            snapshot=self._read_name(names, "snapshot", self.snapshots),
-        )
+        try:
+            release = Pointer.parse(content).release
+        except ValueError as error:
+            raise ArtifactError(self.pointer, str(error)) from None
+        self._check_inside("bundle", self.bundles / release.bundle)
+        self._check_inside("snapshot", self.snapshots / release.snapshot)
+        return release
 
-    def _read_name(self, names: Mapping[str, str], kind: str, parent: Path) -> str:
-        """Return a name of ``CURRENT``; refuse one that leads out of this store.
-
-        ``CURRENT`` may be written by others: a path or a symbolic link in it must not make the
-        server load a model from elsewhere.
-        """
-        if kind not in names:
-            raise ArtifactError(self.pointer, f"names no {kind}; {_EXPECTED}")
-        name = names[kind]
-        if not _NAME.fullmatch(name):
-            raise ArtifactError(self.pointer, f"{kind}={name[:80]!r} is not a name; {_EXPECTED}")
-        if not (parent / name).resolve().is_relative_to(self.root.resolve()):
+    def _check_inside(self, kind: str, folder: Path) -> None:
+        """Refuse a symbolic link that would make the server load a model from elsewhere."""
+        if not folder.resolve().is_relative_to(self.root.resolve()):
             raise ArtifactError(
-                self.pointer, f"{kind}={name} is a link that leads out of this folder; {_EXPECTED}"
+                self.pointer,
+                f"{kind}={folder.name} is a link that leads out of this folder; {_EXPECTED}",
             )
-        return name
 
     def promote(self, release: Release) -> Self:
         """Make a release the active one, by one atomic rename.
@@ -108,8 +142,8 @@ class Store:
         with writing(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(prefix=STAGING, dir=self.root)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(f"bundle={release.bundle}\nsnapshot={release.snapshot}\n")
+            with os.fdopen(handle, "wb") as file:
+                file.write(Pointer(release).to_bytes())
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).chmod(0o644)

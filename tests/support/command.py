@@ -10,6 +10,7 @@ import pytest
 
 from cli import main as command
 from config.settings import Settings, get_settings
+from config.topics import TrackingSettings
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
 def set_environment(monkeypatch: pytest.MonkeyPatch, **variables: object) -> None:
     """Replace all settings of the environment by some variables."""
-    for name in Settings.model_fields:
+    for name in (*Settings.model_fields, *TrackingSettings.model_fields):
         monkeypatch.delenv(name.upper(), raising=False)
     for name, value in {"COLUMNS": 200, **variables}.items():
         monkeypatch.setenv(name, str(value))

@@ -64,7 +64,7 @@ MEASURES = "load"
 """The package that serving never imports; it may import every other package."""
 RIVALS = "load.rivals"
 """Servers in the style of other projects, for comparison; the import rules do not apply."""
-TRAINING_ONLY = {"onnx", "onnxmltools", "polars", "training"}
+TRAINING_ONLY = {"mlflow", "onnx", "onnxmltools", "polars", "training"}
 TABLE_FILES = "api.http.table_files"
 """The one module of serving that imports the table library, when its first table is asked for."""
 

@@ -92,7 +92,7 @@ class DaskBackend:
         with clock.step("make rows"):
             rows = self._make_rows(task, snapshot.hierarchy, advance)
         boosters: dict[str, lgb.Booster] = {}
-        samples = []
+        samples, count = [], 0
         for number, segment in enumerate(recipe.segments):
             parts = [
                 self.client.submit(itemgetter(number), made, workers=[worker], pure=False)
@@ -107,7 +107,8 @@ class DaskBackend:
             each = -(-SAMPLE_ROWS // len(parts))
             sample = [self._submit_on(part, _sample_rows, count=each) for part in parts]
             samples.append(np.concatenate(self.client.gather(sample))[:SAMPLE_ROWS])
-        return FittedMembers(boosters, np.concatenate(samples))
+            count += sum(self.client.gather([self._submit_on(part, _count_rows) for part in parts]))
+        return FittedMembers(boosters, np.concatenate(samples), count)
 
     def _make_rows(
         self, task: _Task, hierarchy: Hierarchy, progress: Progress

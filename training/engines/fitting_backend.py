@@ -35,10 +35,12 @@ class FittedMembers:
             the offset.
         sample: rows they were fitted on, at most `SAMPLE_ROWS` of each segment; shape
             (n, features), float32.
+        count: of all rows that they were fitted on.
     """
 
     boosters: Mapping[str, lgb.Booster]
     sample: NDArray[np.float32]
+    count: int
 
 
 class FittingBackend(Protocol):
@@ -74,6 +76,7 @@ class LocalBackend:
                 builder, recipe, last_target=last_target, threads=self.threads, progress=advance
             )
         sample = [sample_evenly(each.rows, SAMPLE_ROWS) for each in rows]
+        count = sum(len(each.rows) for each in rows)
         boosters: dict[str, lgb.Booster] = {}
         for segment in recipe.segments:
             with clock.step("fit"):
@@ -85,7 +88,7 @@ class LocalBackend:
                     threads=self.threads,
                     progress=advance,
                 )
-        return FittedMembers(boosters, np.concatenate(sample))
+        return FittedMembers(boosters, np.concatenate(sample), count)
 
 
 def sample_evenly(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:

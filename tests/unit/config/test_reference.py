@@ -10,7 +10,9 @@ from pydantic import Field
 
 from config.reference import DOCUMENT, ENVIRONMENTS, complete_environment, document, variables
 from config.settings import SecretManager, Settings
+from config.topics import TrackingSettings
 
+CLASSES = (Settings, SecretManager, TrackingSettings)
 PAGE = DOCUMENT.read_text(encoding="utf-8")
 
 
@@ -21,8 +23,8 @@ def test_the_page_is_the_generated_one() -> None:
 def test_every_variable_that_is_read_is_a_row_of_the_page() -> None:
     cells = re.findall(r"^\| (`[A-Z_]+`(?: or `[A-Z_]+`)?) \|(?=.*\|.*\|)", PAGE, re.MULTILINE)
     documented = [name for cell in cells for name in re.findall(r"[A-Z_]{2,}", cell)]
-    read = [name.upper() for cls in (Settings, SecretManager) for name in cls.model_fields]
-    files = [f"{name}_FILE" for cls in (Settings, SecretManager) for name in cls.secrets()]
+    read = [name.upper() for cls in CLASSES for name in cls.model_fields]
+    files = [f"{name}_FILE" for cls in CLASSES for name in cls.secrets()]
     assert sorted(name for name in documented if name != "SECRETS_FROM") == sorted(
         name for name in [*read, *files] if name != "SECRETS_FROM"
     )

@@ -17,7 +17,7 @@ from config.reference import variables
 from config.rollout import ROLLOUT_PLAN
 from config.settings import SecretManager, Settings, get_settings
 from config.tiers import TIERS
-from config.topics import AuthMode, LogLevel, Runners
+from config.topics import AuthMode, LogLevel, Runners, TrackingSettings
 from errors import InputError
 from storage.artifacts import Store
 
@@ -56,6 +56,8 @@ def faults(monkeypatch: pytest.MonkeyPatch, **texts: str) -> dict[str, str]:
 def test_defaults_serve_one_machine_on_loopback() -> None:
     assert Settings().model_dump() == {
         "artifacts_dir": ROOT / "models" / "artifacts",
+        "artifacts_url": None,
+        "artifacts_poll_seconds": 0,
         "host": "127.0.0.1",
         "port": 3000,
         "workers": 1,
@@ -528,6 +530,55 @@ def test_an_invalid_redis_url_is_refused(
 )
 def test_a_valid_redis_url_is_accepted(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     assert setting(monkeypatch, REDIS_URL=url).redis_url == SecretStr(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        pytest.param("/srv/releases", "no scheme that is known", id="a path"),
+        pytest.param("ftp://host/x", "no scheme that is known", id="another scheme"),
+        pytest.param("simplecache::s3://bucket/x", "no scheme", id="a chain of schemes"),
+        pytest.param("http://releases.example/x", "must be https", id="plain HTTP"),
+        pytest.param("https://anna:pass@host/x", "no credentials", id="credentials"),
+        pytest.param("https://host/x?token=pass", "no credentials", id="a query"),
+        pytest.param("s3:///x", "names no host", id="no bucket"),
+        pytest.param("file:///", "names no folder", id="no folder"),
+        pytest.param("file://folder/x", "names no folder", id="a host in place of a folder"),
+        pytest.param("https://[::1/x", "cannot be read as a URL", id="half an address"),
+    ],
+)
+def test_an_invalid_url_of_artifacts_is_refused(
+    monkeypatch: pytest.MonkeyPatch, url: str, reason: str
+) -> None:
+    messages = faults(monkeypatch, ARTIFACTS_URL=url)
+    assert messages.keys() == {"ARTIFACTS_URL"}
+    assert reason in messages["ARTIFACTS_URL"]
+    assert "pass" not in messages["ARTIFACTS_URL"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("s3://bucket", "s3://bucket/mlrf/", "gs://bucket/mlrf", "file:///srv/releases"),
+        *("https://releases.example/mlrf", "http://127.0.0.1:9000/mlrf"),
+    ],
+)
+def test_a_valid_url_of_artifacts_is_accepted(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    assert setting(monkeypatch, ARTIFACTS_URL=url).artifacts_url == url
+
+
+def test_an_interval_without_a_url_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert faults(monkeypatch, ARTIFACTS_POLL_SECONDS="60").keys() == {"ARTIFACTS_URL"}
+
+
+@pytest.mark.parametrize("name", ["shops/mlrf", "it's", "-mlrf"])
+def test_a_name_that_mlflow_could_not_search_for_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_MODEL_NAME", name)
+    with pytest.raises(ValidationError) as refusal:
+        TrackingSettings()
+    assert settings.describe_faults(refusal.value).startswith("MLFLOW_MODEL_NAME: ")
 
 
 # --- documents ----------------------------------------------------------------------------------

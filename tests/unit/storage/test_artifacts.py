@@ -31,6 +31,8 @@ from storage.artifacts import (
     Store,
     UnwritableError,
     folders,
+    install,
+    is_intact,
     seal,
     staging,
     verify,
@@ -144,6 +146,32 @@ def test_a_damaged_artifact_is_replaced(tmp_path: Path) -> None:
     again = write(tmp_path)
     assert again.path == first.path
     assert verify(again.path, kind=again.manifest.kind).name == first.name
+
+
+def test_a_folder_that_was_made_elsewhere_is_moved_into_place(tmp_path: Path) -> None:
+    made = write(tmp_path / "scratch")
+    moved = install(made.path, tmp_path / "artifacts", kind=KIND)
+    assert moved.path == tmp_path / "artifacts" / made.name
+    assert is_intact(moved.path, KIND)
+    assert not made.path.exists()
+
+
+def test_a_folder_that_was_damaged_elsewhere_is_not_moved(tmp_path: Path) -> None:
+    made = write(tmp_path / "scratch")
+    (made.path / "file.bin").write_bytes(b"altered")
+    with pytest.raises(ArtifactError, match="SHA-256"):
+        install(made.path, tmp_path / "artifacts", kind=KIND)
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_a_folder_that_is_moved_replaces_a_damaged_one_and_no_intact_one(tmp_path: Path) -> None:
+    there = write(tmp_path / "artifacts").path
+    inode = there.stat().st_ino
+    install(write(tmp_path / "scratch").path, there.parent, kind=KIND)
+    assert there.stat().st_ino == inode
+    (there / "file.bin").unlink()
+    install(write(tmp_path / "scratch").path, there.parent, kind=KIND)
+    assert is_intact(there, KIND)
 
 
 def test_of_two_concurrent_equal_writes_one_remains(
@@ -300,6 +328,16 @@ def test_a_truncated_manifest_is_refused(artifact: Artifact, fraction: float) ->
 def test_content_that_is_no_manifest_is_refused(artifact: Artifact, text: bytes) -> None:
     (artifact.path / MANIFEST).write_bytes(text)
     with pytest.raises(ArtifactError, match="is not a manifest"):
+        verify(artifact.path, kind=KIND)
+
+
+@pytest.mark.parametrize("name", ["../file.bin", "/tmp/file.bin", "below/../../x", "./x", MANIFEST])
+def test_a_manifest_that_names_a_file_outside_of_its_folder_is_refused(
+    artifact: Artifact, name: str
+) -> None:
+    manifest = artifact.path / MANIFEST
+    manifest.write_text(manifest.read_text().replace('"file.bin"', f'"{name}"'))
+    with pytest.raises(ArtifactError, match="is not a manifest: its files"):
         verify(artifact.path, kind=KIND)
 
 
@@ -508,7 +546,7 @@ def test_without_a_current_release_the_error_says_how_to_train_one(tmp_path: Pat
         pytest.param(b"bundle=\nsnapshot=b\n", "'' is not a name", id="no name"),
         pytest.param(b"bundle=a\x00\nsnapshot=b\n", "is not a name", id="NUL"),
         pytest.param(b"bundle=a\nsnapshot=b\n" * 999, "cannot be read", id="large"),
-        pytest.param(b"\xff\xfe\x00", "cannot be read", id="no text"),
+        pytest.param(b"\xff\xfe\x00", "is not text", id="no text"),
     ],
 )
 def test_a_current_that_names_no_release_of_this_store_is_refused(
