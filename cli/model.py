@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from cli import inputs
 from cli.inputs import Data, RecipeName, RecipeOption, Threads, extra, tables_and_recipe
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.look import show_understood
+from cli.output import AsJson, print_json
 from cli.progress import err, progress
 from cli.quality import show_quality
 from config.settings import get_settings
@@ -49,8 +51,8 @@ def train(
         Promote,
         typer.Option(
             help="always: serve the model from now on; if-better: only if its errors on days that "
-            "the model that serves has not seen are smaller, beyond chance; never: leave it as a "
-            "candidate, for `mlrf models promote`."
+            "the model that serves has not seen are smaller, beyond chance; never: compare it, but "
+            "leave it as a candidate, for `mlrf models promote`."
         ),
     ] = Promote.ALWAYS,
     force: Annotated[
@@ -71,10 +73,18 @@ def train(
     delimiter: DelimiterOption = Delimiter.COMMA,
     decimal: DecimalOption = DecimalMark.POINT,
     dates: DatesOption = DateOrder.YMD,
+    as_json: AsJson = False,
 ) -> None:
     """Train a model on tables, and serve it with their snapshot."""
     layout = layout_of(delimiter, decimal, dates)
-    train_model(data, threads, engine, scheduler, layout, recipe, promote=promote, force=force)
+    release = train_model(
+        *(data, threads, engine, scheduler, layout, recipe),
+        promote=promote,
+        force=force,
+        with_table=not as_json,
+    )
+    if as_json:
+        print_json(asdict(release))
 
 
 def forecast(
@@ -147,7 +157,9 @@ def train_model(
     *,
     promote: Promote = Promote.ALWAYS,
     force: bool = False,
-) -> None:
+    with_table: bool = True,
+) -> Release:
+    """Train a model, serve it if it is to be served, and return its release."""
     with extra("train"):
         from training.pipeline import train as run
         from training.recipe import Effort
@@ -155,7 +167,7 @@ def train_model(
     store = get_settings().store
     if data is None and promote is not Promote.NEVER and not force:
         _refuse_demo_over_others(store)
-    champion = _load_champion(store) if promote is Promote.IF_BETTER else None
+    champion = None if promote is Promote.ALWAYS else _load_champion(store)
     count = threads or inputs.cores()
     with (
         tables_and_recipe(data) as (folder, recipe),
@@ -178,7 +190,7 @@ def train_model(
             champion=champion,
             promote=False,  # decided below
         )
-    show_quality(store.bundles / release.bundle)
+    show_quality(store.bundles / release.bundle, with_table=with_table)
     if not _is_to_be_served(store, release, promote, has_champion=champion is not None):
         err.print(
             f"Bundle {release.bundle} and snapshot {release.snapshot} are in {store.root}, to be "
@@ -186,12 +198,13 @@ def train_model(
             highlight=False,
             soft_wrap=True,
         )
-        return
+        return release
     store.promote(release)  # without a database: the registry adopts what CURRENT names
     err.print(
         f"Bundle {release.bundle} and snapshot {release.snapshot} in {store.root} are served from "
         "now on, by servers that are running too."
     )
+    return release
 
 
 def _is_to_be_served(
