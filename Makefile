@@ -1,11 +1,12 @@
 # Thin over the mlrf command: every target works in a clean checkout.
 .DEFAULT_GOAL := help
-.PHONY: help serve dashboard-types docs test quick coverage check security train backtest forecast load bench bench-library \
+.PHONY: help serve dashboard-types docs test quick coverage check security train backtest forecast schedule schedule-test load bench bench-library \
 	dashboard dashboard-test lighthouse build image sbom smoke smoke-image manifests play workflows deploy lock locks clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SCHEDULE := .venv-schedule
 DATA ?=
 ENGINE ?=
 OUT ?= forecast.csv
@@ -54,6 +55,13 @@ backtest: $(VENV)/backtest.done ## Score windows of the past of DATA=<folder>; t
 forecast: $(VENV)/train.done ## Forecast DATA=<folder> into OUT=forecast.csv; LEVELS=1 for all nodes, DAYS=n without a test table
 	@$(BIN)/mlrf forecast $(if $(DATA),"$(DATA)") --out "$(OUT)" \
 		$(if $(filter-out 0,$(LEVELS)),--levels) $(if $(DAYS),--days "$(DAYS)")
+
+schedule: $(VENV)/train.done $(SCHEDULE)/done ## Refresh daily and retrain monthly with SCHEDULE_TABLES=<folder>; its page is on 127.0.0.1:3070
+	@$(SCHEDULE)/bin/python deploy/dagster/start.py
+
+schedule-test: $(VENV)/dev.done $(SCHEDULE)/done ## Test the schedule in its own environment
+	@$(BIN)/mypy --python-executable $(SCHEDULE)/bin/python deploy/dagster/mlrf_schedule deploy/dagster/start.py
+	@$(BIN)/pytest deploy/dagster/tests
 
 test: $(VENV)/dev.done ## Run the tests
 	@$(BIN)/pytest -n auto
@@ -135,17 +143,24 @@ lock: ## Resolve the locks anew (needs uv: pip install --no-deps --require-hashe
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra backtest -c requirements/dev.txt -o requirements/backtest.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra train --extra dask -c requirements/dev.txt -o requirements/dask.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) -c requirements/dev.txt -o requirements/serve.txt
+	uv pip compile -q deploy/dagster/requirements.in --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+		$(if $(UPGRADE),--upgrade) -o deploy/dagster/requirements.txt
 	uv pip compile -q --universal --generate-hashes $(if $(UPGRADE),--upgrade) --group lock -o requirements/tools/uv.txt
 	uv pip compile -q --universal --generate-hashes $(if $(UPGRADE),--upgrade) --group node -o requirements/tools/node.txt
 
 locks: ## Prove that LOCKS (all) can be installed, by the oldest pip and by the newest (needs the index)
-	@$(PYTHON) tools/check_locks.py $(or $(LOCKS),$(wildcard requirements/*.txt))
+	@$(PYTHON) tools/check_locks.py $(or $(LOCKS),$(wildcard requirements/*.txt) deploy/dagster/requirements.txt)
 
 clean: ## Remove the environment and caches; trained models stay
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SCHEDULE) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -exec rm -rf {} +
 
 # An environment for one lock; dev holds all that the others do, so any may come first.
 $(VENV)/%.done: requirements/%.txt pyproject.toml tools/install.py
 	@$(PYTHON) tools/install.py $(VENV) $<
+	@touch $@
+
+# Apart from the others: the versions that Dagster needs must not decide those that serve.
+$(SCHEDULE)/done: deploy/dagster/requirements.txt tools/install.py
+	@$(PYTHON) tools/install.py --only-lock $(SCHEDULE) $<
 	@touch $@

@@ -17,11 +17,15 @@ from cli.look import init, look
 from cli.model import demo, forecast, train
 from cli.preflight import PreflightError
 from cli.progress import err
+from cli.refresh import BusyError, refresh
 from cli.serving import serve
 from config.settings import describe_faults
 from errors import InputError
 from storage.artifacts import ArtifactError
 from storage.errors import StorageError
+
+FAILED, UNAVAILABLE = 1, 75
+"""Exit statuses: something has to be changed first; or it may work later (EX_TEMPFAIL)."""
 
 app = typer.Typer(
     help="Coherent sales forecasts for a retail hierarchy.",
@@ -35,6 +39,7 @@ for command in (
     init,
     check,
     train,
+    refresh,
     backtest,
     seal,
     card,
@@ -61,14 +66,16 @@ def main() -> None:
         _exit_with("this image only serves; to train, use the image mlrf-train")
     except PreflightError as error:
         _exit_with(*error.faults)
-    except (ArtifactError, InputError, StorageError, ValidationError) as error:
+    except (BusyError, StorageError) as error:
+        _exit_with(_error_message(error), status=UNAVAILABLE)
+    except (ArtifactError, InputError, ValidationError) as error:
         _exit_with(_error_message(error))
 
 
-def _exit_with(*reasons: str) -> NoReturn:
+def _exit_with(*reasons: str, status: int = FAILED) -> NoReturn:
     for reason in reasons:
         err.print(f"mlrf: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
-    sys.exit(1)
+    sys.exit(status)
 
 
 def _error_message(error: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from cli import inputs
 from cli.inputs import Data, RecipeName, RecipeOption, Threads, extra, tables_and_recipe
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.look import show_understood
+from cli.output import AsJson, print_json
 from cli.progress import err, progress
 from cli.quality import show_quality
 from cli.tracking import open_checked_tracker, record_training
@@ -51,7 +53,7 @@ def train(
         typer.Option(
             help="if-better: serve the model if its errors on days that the model that serves has "
             "not seen are smaller, beyond chance, or if none serves; always: in any case; never: "
-            "leave it as a candidate, for `mlrf models promote`."
+            "compare it, but leave it as a candidate, for `mlrf models promote`."
         ),
     ] = Promote.IF_BETTER,
     force: Annotated[
@@ -72,10 +74,18 @@ def train(
     delimiter: DelimiterOption = Delimiter.COMMA,
     decimal: DecimalOption = DecimalMark.POINT,
     dates: DatesOption = DateOrder.YMD,
+    as_json: AsJson = False,
 ) -> None:
     """Train a model on tables, and serve it if it is better than the one that serves."""
     layout = layout_of(delimiter, decimal, dates)
-    train_model(data, threads, engine, scheduler, layout, recipe, promote=promote, force=force)
+    release = train_model(
+        *(data, threads, engine, scheduler, layout, recipe),
+        promote=promote,
+        force=force,
+        with_table=not as_json,
+    )
+    if as_json:
+        print_json(asdict(release))
 
 
 def forecast(
@@ -148,7 +158,9 @@ def train_model(
     *,
     promote: Promote = Promote.ALWAYS,
     force: bool = False,
-) -> None:
+    with_table: bool = True,
+) -> Release:
+    """Train a model, serve it if it is to be served, and return its release."""
     with extra("train"):
         from training.pipeline import train as run
         from training.recipe import Effort
@@ -157,7 +169,7 @@ def train_model(
     if data is None and promote is not Promote.NEVER and not force:
         _refuse_demo_over_others(store)
     tracker = open_checked_tracker()
-    champion = _load_champion(store, demo=data is None) if promote is Promote.IF_BETTER else None
+    champion = None if promote is Promote.ALWAYS else _load_champion(store, demo=data is None)
     count = threads or inputs.cores()
     with (
         tables_and_recipe(data) as (folder, recipe),
@@ -181,9 +193,10 @@ def train_model(
             margins=get_settings().gate_margins,
             promote=False,  # decided below
         )
-    show_quality(store.bundles / release.bundle)
+    show_quality(store.bundles / release.bundle, with_table=with_table)
     _promote_or_keep(store, release, promote, has_champion=champion is not None)
     record_training(tracker, store, release)
+    return release
 
 
 def _promote_or_keep(

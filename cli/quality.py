@@ -21,11 +21,12 @@ _FIGURES = (
 )
 
 
-def show_quality(bundle: Path) -> None:
+def show_quality(bundle: Path, *, with_table: bool = True) -> None:
     """Print what the frozen models of a training got right and wrong, and its warnings.
 
     Args:
         bundle: folder of the bundle.
+        with_table: print the figures to standard output; else only the warnings are printed.
     """
     from models.baselines import Baseline
     from models.bundle import METRICS_FILE, read_specification
@@ -46,7 +47,8 @@ def show_quality(bundle: Path) -> None:
         *("level", f"{step}s ahead", "bias", "WAPE"),
         *(naive.partition("'s ")[2], "mean of 4", "80 % holds", "95 % holds"),
     )
-    print_table(headings, rows, caption=caption)
+    if with_table:
+        print_table(headings, rows, caption=caption)
     for warning in quality["warnings"]:
         err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
 

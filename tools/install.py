@@ -3,10 +3,11 @@
 
     python3 tools/install.py .venv requirements/train.txt
 
-Creates the environment if necessary, installs the lock and adds this checkout to its path. Pip does
-not resolve dependencies: a lock is complete (tests/deploy/test_locks.py), and a resolver would
-consider newer releases in the index, which must not affect an installation from a lock. Uses the
-standard library only, because it runs before anything is installed.
+Creates the environment if necessary, installs the lock and adds this checkout to its path, unless
+--only-lock says that the environment is not one of this checkout. Pip does not resolve
+dependencies: a lock is complete (tests/deploy/test_locks.py), and a resolver would consider newer
+releases in the index, which must not affect an installation from a lock. Uses the standard library
+only, because it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def pip(python: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def install(environment: Path, lock: Path) -> int:
+def install(environment: Path, lock: Path, *, with_checkout: bool = True) -> int:
     """Install `lock` into `environment` and return pip's exit status.
 
     A call after a failed or interrupted installation completes it: pip skips the packages that are
@@ -92,7 +93,9 @@ def install(environment: Path, lock: Path) -> int:
     if not python.exists():
         venv.create(environment, with_pip=True, symlinks=True)
     checkout = ("--no-build-isolation", "--editable", str(ROOT))
-    steps = [("--progress-bar", "off", "--require-hashes", "-r", str(lock)), checkout]
+    steps = [("--progress-bar", "off", "--require-hashes", "-r", str(lock))]
+    if with_checkout:
+        steps.append(checkout)
     for step in steps:
         process = pip(python, "install", "--no-deps", *step)
         assert process.stdout is not None
@@ -112,8 +115,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("environment", type=Path)
     parser.add_argument("lock", type=Path)
+    parser.add_argument("--only-lock", action="store_true", help="without this checkout")
     arguments = parser.parse_args()
-    return install(arguments.environment, arguments.lock)
+    return install(arguments.environment, arguments.lock, with_checkout=not arguments.only_lock)
 
 
 if __name__ == "__main__":

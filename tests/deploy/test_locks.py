@@ -13,6 +13,8 @@ from packaging.utils import canonicalize_name
 from config.paths import ROOT
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+OF_THE_SCHEDULE = ROOT / "deploy" / "dagster" / "requirements.txt"
+"""Lock of an environment of its own; its completeness is tested there, by `pip check`."""
 NOT_INSTALLED_HERE = {"bench.txt"}
 """Locks that `make locks` checks against the metadata of the package index."""
 
@@ -71,11 +73,17 @@ def test_a_missing_extra_or_package_is_detected() -> None:
     assert re.search(r"pytest.* needs iniconfig.*not locked", problems)
 
 
-@pytest.mark.parametrize("lock", [pytest.param(lock, id=lock.stem) for lock in LOCKS])
+@pytest.mark.parametrize(
+    "lock",
+    [
+        *(pytest.param(lock, id=lock.stem) for lock in LOCKS),
+        pytest.param(OF_THE_SCHEDULE, id="schedule"),
+    ],
+)
 def test_every_package_is_pinned_with_hashes_and_names_no_index(lock: Path) -> None:
     text = lock.read_text()
     entries = re.findall(r"(?m)^[A-Za-z0-9].*(?:\n    .*)*", text)
-    assert len(entries) > 90
+    assert len(entries) > 70
     unpinned = [
         entry.splitlines()[0]
         for entry in entries

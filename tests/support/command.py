@@ -24,7 +24,7 @@ class CommandResult:
     @property
     def error_line(self) -> str:
         """The one line of standard error that gives the reason."""
-        assert self.status == 1
+        assert self.status in (command.FAILED, command.UNAVAILABLE)
         assert "Traceback" not in self.err
         assert self.err.count("mlrf: ") == 1
         last = self.err.rstrip().splitlines()[-1]

@@ -22,7 +22,7 @@ from features.data.reading.schema import SCHEMAS
 from features.data.snapshot_files import load_snapshot
 from features.data.step import Step
 from models.serving.release import load_release
-from storage.artifacts import Store
+from storage.artifacts import Release, Store
 from tests.support.command import Run, set_environment
 from training import recipe as recipes
 from training.evaluation import reconciliation_study
@@ -114,6 +114,22 @@ def test_a_model_that_is_not_to_be_served_is_a_candidate(
     assert not own_settings.pointer.exists()
     (bundle,) = own_settings.bundles.iterdir()
     assert f"mlrf models promote {bundle.name}" in done.err
+
+
+def test_a_candidate_is_compared_and_named_for_scripts(
+    run: Run, demo_folder: Path, own_settings: Store, tmp_path: Path
+) -> None:
+    assert run("train", demo_folder).status == 0
+    before = own_settings.current()
+    newer = tmp_path / "newer"
+    shutil.copytree(demo_folder, newer)
+    promotions = pl.read_parquet(newer / "train.parquet").with_columns(onpromotion=pl.lit(0))
+    promotions.write_parquet(newer / "train.parquet")
+    done = run("train", newer, "--promote", "never", "--json")
+    candidate = Release(**json.loads(done.out))
+    assert own_settings.current() == before != candidate
+    verdict = own_settings.read_build(candidate.bundle)["verdict"]
+    assert (verdict["champion"], verdict["outcome"]) == (before.bundle, "unknown")
 
 
 def test_a_model_is_served_only_if_it_is_better_than_the_one_that_serves(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.main import UNAVAILABLE
 from config.paths import ROOT
 from config.settings import get_settings
 from storage.audit import Actor, AuditLog
@@ -290,6 +291,7 @@ def test_an_unusable_database_is_reported_without_its_password(
     get_settings.cache_clear()
     done = run("migrate")
     assert done.error_line.startswith(message)
+    assert done.status == UNAVAILABLE
     assert "hunter2" not in done.err
 
 

@@ -1,0 +1,106 @@
+"""Command that serves newer tables with the model that serves already: mlrf refresh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import inputs
+from cli.layout import show_warnings
+from cli.output import AsJson, print_json
+from cli.progress import err
+from storage.artifacts import ArtifactError
+
+if TYPE_CHECKING:
+    from storage.artifacts import Store
+
+_LOCK_SECONDS = 10
+
+
+class BusyError(Exception):
+    """Another process is doing the same for this store; it may be tried again later."""
+
+
+def refresh(
+    data: Annotated[Path, typer.Argument(help="Folder with the retailer's newer tables.")],
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Serve them though their last day is before what is served."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Serve newer tables with the present model, without training.
+
+    They are read as the tables were written that the model serves now. What is served changes
+    last, at once, and not at all if anything is wrong.
+    """
+    from features.data.snapshot_files import read_facts
+    from lifecycle.refresh import refresh as run
+    from lifecycle.retention import prune
+
+    store = inputs.writable_store()
+    with _building(store, timeout=_LOCK_SECONDS):
+        before, after = run(
+            store, data, force=force, enter=_number_phases(), on_report=show_warnings
+        )
+        with suppress(OSError, ArtifactError):  # a later refresh removes them
+            prune(store)
+    newest = read_facts(store.snapshots / after.snapshot).origin
+    if as_json:
+        print_json({"before": asdict(before), "after": asdict(after), "newest": str(newest)})
+        return
+    err.print(
+        f"Snapshot {after.snapshot} with sales up to {newest} is served from now on, by bundle "
+        f"{after.bundle}."
+        if after != before
+        else f"Snapshot {after.snapshot} with sales up to {newest} is served already.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@contextmanager
+def _building(store: Store, *, timeout: float) -> Iterator[None]:
+    """Hold the lock of all processes that build a snapshot to be served.
+
+    Raises:
+        BusyError: another one builds.
+    """
+    from filelock import Timeout
+
+    from lifecycle.jobs import Jobs
+
+    jobs = Jobs(store)
+    jobs.folder.mkdir(parents=True, exist_ok=True)
+    lock = jobs.build_lock(timeout=timeout)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BusyError(
+            f"another refresh or reload of {store.root} is running; try again when it has ended"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _number_phases() -> Callable[[str], None]:
+    """Return a function that prints each phase as it begins, with its number."""
+    from lifecycle.refresh import BUILDING, FORECASTING, READING
+
+    phases = (READING, BUILDING, FORECASTING)
+
+    def enter(phase: str) -> None:
+        err.print(
+            f"step {phases.index(phase) + 1} of {len(phases)}: {phase}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    return enter
