@@ -76,10 +76,15 @@ def test_images_have_the_tag_of_this_version(name: str) -> None:
     assert {image.rpartition(":")[2] for image in images} == {__version__}
 
 
-def test_retraining_writes_what_servers_only_read(production: Manifests) -> None:
+JOBS = ["mlrf-refresh", "mlrf-retrain"]
+each_job = pytest.mark.parametrize("name", JOBS)
+
+
+@each_job
+def test_jobs_write_what_servers_only_read(production: Manifests, name: str) -> None:
     shared = {}
-    for kind, name in (("Deployment", "mlrf"), ("CronJob", "mlrf-retrain")):
-        workload = find_pod(production, kind, name)
+    for kind, workload_name in (("Deployment", "mlrf"), ("CronJob", name)):
+        workload = find_pod(production, kind, workload_name)
         (volume,) = (
             each["name"]
             for each in workload.spec["volumes"]
@@ -95,20 +100,32 @@ def test_retraining_writes_what_servers_only_read(production: Manifests) -> None
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
-def test_retraining_runs_at_three_utc_on_as_many_threads_as_it_has_cores(
+def test_data_are_refreshed_every_night_and_models_trained_every_month(
     production: Manifests,
 ) -> None:
-    job = production.one("CronJob", "mlrf-retrain")["spec"]
-    assert (job["schedule"], job["timeZone"]) == ("0 3 * * *", "Etc/UTC")
-    (retrain,) = find_pod(production, "CronJob", "mlrf-retrain").containers
+    """Nightly trainings would leave no week that the model that serves has not seen."""
+    specs = {name: production.one("CronJob", name)["spec"] for name in JOBS}
+    assert {name: (spec["schedule"], spec["timeZone"]) for name, spec in specs.items()} == {
+        "mlrf-refresh": ("0 3 * * *", "Etc/UTC"),
+        "mlrf-retrain": ("0 5 1 * *", "Etc/UTC"),
+    }
+    refresh, retrain = (find_pod(production, "CronJob", name).containers[0] for name in JOBS)
+    assert refresh["command"] == ["mlrf", "refresh", "/data"]
+    assert retrain["command"][:3] == ["mlrf", "train", "/data"]
     threads = retrain["command"][retrain["command"].index("--threads") + 1]
     assert threads == retrain["resources"]["limits"]["cpu"]
 
 
-def test_retraining_has_neither_secret_nor_network(production: Manifests) -> None:
-    retrain = find_pod(production, "CronJob", "mlrf-retrain")
-    assert not any("secretKeyRef" in entry["valueFrom"] for entry in retrain.environment())
-    for policy in production.of("NetworkPolicy"):
-        if selects(policy["spec"]["podSelector"], retrain.labels):
-            assert not policy["spec"].get("ingress")
-            assert not policy["spec"].get("egress")
+@each_job
+def test_jobs_have_neither_secret_nor_network(production: Manifests, name: str) -> None:
+    job = find_pod(production, "CronJob", name)
+    assert not any("secretKeyRef" in entry["valueFrom"] for entry in job.environment())
+    policies = [
+        policy
+        for policy in production.of("NetworkPolicy")
+        if selects(policy["spec"]["podSelector"], job.labels)
+    ]
+    assert "retrain" in {policy["metadata"]["name"] for policy in policies}
+    for policy in policies:
+        assert not policy["spec"].get("ingress")
+        assert not policy["spec"].get("egress")
