@@ -21,6 +21,7 @@ from config.settings import get_settings
 from features.data.reading.schema import SCHEMAS
 from features.data.snapshot_files import load_snapshot
 from features.data.step import Step
+from lifecycle.training_request import Effort
 from models.serving.release import load_release
 from storage.artifacts import Store
 from tests.support.command import Run, set_environment
@@ -28,7 +29,7 @@ from training import recipe as recipes
 from training.evaluation import reconciliation_study
 from training.evaluation.backtest_result import Document, write_document
 from training.evaluation.reports.model_card import model_card
-from training.recipe import Effort, Recipe
+from training.recipe import Recipe
 
 pytestmark = pytest.mark.slow
 

@@ -10,13 +10,13 @@ block bootstrap over the origins (`training.evaluation.bootstrap`).
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
+from lifecycle.training_request import Outcome
 from models.bundle import Bundle
 from models.engine import ForecastEngine, Progress
 from storage.artifacts import ArtifactError
@@ -33,22 +33,6 @@ LEVEL_MARGIN = 0.02
 """Share by which the errors of one level may be larger, beyond chance, if all together are not."""
 _TAIL = 0.05
 _DRAWS = 1000
-
-
-class Outcome(StrEnum):
-    """Outcome of a comparison.
-
-    Attributes:
-        BETTER: the errors of the challenger are smaller, beyond chance.
-        EQUAL: they are neither smaller nor larger beyond chance.
-        WORSE: they are larger, together or at a level.
-        UNKNOWN: there is nothing to compare.
-    """
-
-    BETTER = "better"
-    EQUAL = "equal"
-    WORSE = "worse"
-    UNKNOWN = "unknown"
 
 
 def challenge(

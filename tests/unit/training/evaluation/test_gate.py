@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from features.data.snapshot import Snapshot
+from lifecycle.training_request import Outcome
 from models.bundle import Bundle
 from tests.support.forecast_errors import draw_errors
 from training.evaluation.forecast_errors import Errors
-from training.evaluation.gate import LEAST_ORIGINS, Outcome, challenge, judge
+from training.evaluation.gate import LEAST_ORIGINS, challenge, judge
 
 
 @pytest.fixture(scope="module")
