@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from api.admin.administration import Administration
+from api.admin.jobs import JobAccess
 from api.docs.documentation import Documentation
 from api.forecasts.planning import Planning
 from api.health import DegradationReport
@@ -30,6 +31,7 @@ def contract_endpoints(
     serving: Callable[[], Serving],
     cache: ResponseCache,
     administration: Administration,
+    jobs: JobAccess,
     registry: Registry,
     planning: Planning,
     conditions: DegradationReport,
@@ -41,14 +43,15 @@ def contract_endpoints(
 
     Args:
         serving: returns the active release at the time of a request.
-        administration, registry, planning, conditions: parts that administrative operations, those
-            of models, those with overrides and /health take.
+        administration, jobs, registry, planning, conditions: parts that administrative operations,
+            those of jobs, those of models, those with overrides and /health take.
         sign_in: ways to sign in, which a page needs before its user has signed in.
         seconds: that an answer may take.
     """
     providers: dict[type, Callable[[], object]] = {
         Forecaster: lambda: serving().forecaster(),
         Administration: lambda: administration,
+        JobAccess: lambda: jobs,
         Registry: lambda: registry,
         Planning: lambda: planning,
         DegradationReport: lambda: conditions,

@@ -18,6 +18,7 @@ from cli.model import demo, forecast, train
 from cli.preflight import PreflightError
 from cli.progress import err
 from cli.serving import serve
+from cli.work import work
 from config.settings import describe_faults
 from errors import InputError
 from storage.artifacts import ArtifactError
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 for command in (
     serve,
+    work,
     look,
     init,
     check,

@@ -42,7 +42,10 @@ def bind(
     """
     if operation.cached:
         return _CachedEndpoint(operation, providers, cache, seconds)
-    return DeadlineMiddleware(_Endpoint(operation, providers), limit_of=lambda scope: seconds)
+    endpoint = _Endpoint(operation, providers)
+    if operation.upload:  # each part has a time limit of its own, in `middleware.body_limit`
+        return endpoint
+    return DeadlineMiddleware(endpoint, limit_of=lambda scope: seconds)
 
 
 class _Endpoint:

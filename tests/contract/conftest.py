@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from api.admin.administration import Administration
+from api.admin.jobs import JobAccess
 from api.contract import Serving, contract_endpoints
 from api.forecasts.planning import Planning
 from api.http.response_cache import ResponseCache
@@ -188,7 +189,8 @@ def client_of(
     endpoints = contract_endpoints(
         lambda: serving,
         ResponseCache(AnswerCache()),
-        administration or Administration(*(None,) * 5),  # type: ignore[arg-type]
+        administration or Administration(*(None,) * 4),  # type: ignore[arg-type]
+        JobAccess(*(None,) * 5),  # type: ignore[arg-type]
         registry or Registry(None, None),  # type: ignore[arg-type]
         planning or Planning(None),  # type: ignore[arg-type]
         conditions or FixedConditions(),

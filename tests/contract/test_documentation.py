@@ -97,7 +97,7 @@ def test_an_answer_with_an_undescribed_field_is_detected() -> None:
 
 def test_routes_and_described_operations_are_the_same(client: Any) -> None:
     nothing: Any = None  # the parts are asked for by requests only
-    endpoints = contract_endpoints(*[nothing] * 7, seconds=1)
+    endpoints = contract_endpoints(*[nothing] * 8, seconds=1)
     routes = {(each.method, each.policy.route) for each in endpoints}
     pages = {("GET", path) for path in PAGES}
     operations = {(method.upper(), path) for path, of in DOCUMENT["paths"].items() for method in of}
@@ -136,6 +136,8 @@ def test_operation_ids_are_stable_for_generated_clients() -> None:
         *("v2_infer", "health", "livez", "readyz", "healthz", "index"),
         *("metrics_prometheus", "metrics", "list_keys", "create_key", "rotate_key"),
         *("revoke_key", "audit_log", "reload_features", "reload_jobs", "reload_job"),
+        *("start_training", "list_sources", "upload_table", "check_upload", "delete_source"),
+        *("list_jobs", "read_job", "read_job_log", "cancel_job"),
         *("list_models", "compare_models", "read_model", "promote_model", "roll_back_model"),
         "retire_model",
     ]

@@ -58,6 +58,14 @@ SCOPES = {
     "/admin/audit": "admin",
     "/admin/reload-features": "admin",
     "/admin/reload-features/{id}": "admin",
+    "/admin/training": "admin",
+    "/admin/data": "admin",
+    "/admin/data/{name}": "admin",
+    "/admin/data/{name}/{file}": "admin",
+    "/admin/jobs": "admin",
+    "/admin/jobs/{id}": "admin",
+    "/admin/jobs/{id}/log": "admin",
+    "/admin/jobs/{id}/cancel": "admin",
     "/admin/models": "admin",
     "/admin/models/compare": "admin",
     "/admin/models/{bundle}": "admin",
@@ -298,7 +306,7 @@ def test_websockets_are_closed_and_do_not_reach_the_framework_behind(app: Applic
 
 
 NOTHING: Any = None
-ENDPOINTS = contract_endpoints(*[NOTHING] * 7, seconds=1)
+ENDPOINTS = contract_endpoints(*[NOTHING] * 8, seconds=1)
 DASHBOARD = Dashboard(Build(BASE, {}, {}))
 PAGES_BY_PATH = DASHBOARD.pages()
 ENDPOINTS += DASHBOARD.endpoints()

@@ -88,6 +88,8 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         "cache_max_bytes": 64 * 1024**2,
         "cache_ttl_seconds": 3600,
         "max_data_age_days": 7,
+        "job_runner": True,
+        "max_upload_bytes": 2_000_000_000,
         "data_dir": None,
         "required_secrets": (),
     }
