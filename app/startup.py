@@ -57,7 +57,10 @@ def prepare_process(framework_logging: dict[str, Any]) -> Settings:
 
 
 def starts_runner(settings: Settings) -> bool:
-    """Return whether this server executes jobs itself; log why not, if it was to."""
+    """Return whether this server executes jobs itself, and prepare the environment of its runner.
+
+    If it was to, and cannot, that is logged.
+    """
     if settings.data_dir is None or not settings.job_runner:
         return False
     try:
@@ -68,6 +71,9 @@ def starts_runner(settings: Settings) -> bool:
             reason=f"{error}: run `mlrf work` where it can be written, with the same DATABASE_URL",
         )
         return False
+    # inherited by the runner, which has another working directory
+    os.environ["ARTIFACTS_DIR"] = str(settings.artifacts_dir.resolve())
+    os.environ["DATA_DIR"] = str(settings.data_dir.resolve())
     return True
 
 

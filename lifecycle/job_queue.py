@@ -49,6 +49,7 @@ PRESENCE_SECONDS = 30
 """Time after which a runner that was not seen is not expected to take a job."""
 
 _PRESENCE = "runner"
+_UNDEFINED = ("42P01", "3F000")  # PostgreSQL's SQLSTATE of an undefined table, or schema
 _importing = Lock()
 
 
@@ -281,8 +282,8 @@ class JobQueue:
 
 def _is_missing_table(error: DBAPIError) -> bool:
     """Return whether the tables of the queue do not exist, because no runner has made them yet."""
-    text = str(error.orig)
-    return "no such table" in text or "does not exist" in text
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    return sqlstate in _UNDEFINED or "no such table" in str(error.orig)
 
 
 def _jobs_of(statuses: Sequence[WorkflowStatus]) -> list[Job]:

@@ -15,7 +15,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from cli import inputs
 from config.paths import ROOT
 from config.settings import get_settings
 from features.data.reading.schema import SCHEMAS
@@ -54,7 +53,7 @@ def _small_training(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> None:
     monkeypatch.setattr(recipes, "DEMO", recipe)
     for module in (recipes, reconciliation_study):
         monkeypatch.setattr(module, "recipe_for", lambda snapshot: recipe)
-    monkeypatch.setattr(inputs, "cores", lambda: 1)
+    monkeypatch.setattr("training.inputs.cores", lambda: 1)
 
 
 @pytest.fixture
