@@ -212,11 +212,11 @@ class Runner:
         """Execute a job, unless it was cancelled or has lost its process."""
         if job is None or job.ended:
             return
-        if job.started_at is not None:
-            self._end(job, State.FAILED, detail=INTERRUPTED)
-            return
         if job.cancelled_by:
             self._end(job, State.CANCELLED, detail=_CANCELLED)
+            return
+        if job.started_at is not None:
+            self._end(job, State.FAILED, detail=INTERRUPTED)
             return
         try:
             self._execute(job)
@@ -295,6 +295,9 @@ class Runner:
         outcome = JobEnd(state=state, finished_at=now(), detail=detail, result=result)
         more = {"progress": process.progress} if process and process.progress else {}
         document = outcome.model_dump(mode="json")
+        current = self._insist(lambda: self._queue.find(job.id))
+        if current is None or current.outcome is not None:
+            return
         self._insist(lambda: self._queue.update(job.id, outcome=document, **more))
         ended = self._insist(lambda: self._queue.find(job.id))
         if ended is not None:
@@ -320,7 +323,7 @@ class Runner:
         """Remove old jobs, the files of jobs that are gone, and what uploads have left."""
         stays = set(self._queue.trim())
         for path in jobs_folder(self._store).glob("[!.]*"):
-            if path.stem not in stays:
+            if path.stem not in stays | self._executing:
                 path.unlink(missing_ok=True)
         self._on_sweep(frozenset(self._executing))
 
