@@ -18,6 +18,7 @@ from cli.look import show_understood
 from cli.progress import err, progress
 from cli.quality import show_quality
 from config.settings import get_settings
+from errors import InputError
 from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delimiter, TableLayout
 from lifecycle.training_request import Effort, Promote
 from storage.artifacts import Release, Store
@@ -144,7 +145,7 @@ def train_model(
     with extra("train"):
         from training.inputs import cores, tables_and_recipe
         from training.pipeline import train as run
-    from lifecycle.promotion import train_and_promote
+    from lifecycle.promotion import DemoRefusedError, train_and_promote
 
     store = get_settings().store
     count = threads or cores()
@@ -174,17 +175,20 @@ def train_model(
         show_quality(store.bundles / release.bundle)
         return release
 
-    trained = train_and_promote(
-        store,
-        fit,
-        store.promote,  # without a database: the registry adopts what CURRENT names
-        promote=promote,
-        demo=data is None,
-        force=force,
-        on_unloadable=lambda error: err.print(
-            f"The model that serves cannot be compared with: {error}", highlight=False
-        ),
-    )
+    try:
+        trained = train_and_promote(
+            store,
+            fit,
+            store.promote,  # without a database: the registry adopts what CURRENT names
+            promote=promote,
+            demo=data is None,
+            force=force,
+            on_unloadable=lambda error: err.print(
+                f"The model that serves cannot be compared with: {error}", highlight=False
+            ),
+        )
+    except DemoRefusedError as error:
+        raise InputError(f"{error} (--promote never), or --force") from None
     _show_trained(store, trained)
 
 

@@ -49,7 +49,8 @@ PRESENCE_SECONDS = 30
 """Time after which a runner that was not seen is not expected to take a job."""
 
 _PRESENCE = "runner"
-_UNDEFINED = ("42P01", "3F000")  # PostgreSQL's SQLSTATE of an undefined table, or schema
+# SQLSTATE of an undefined table, schema or column: a runner makes them in PostgreSQL one by one
+_UNDEFINED = ("42P01", "3F000", "42703")
 _importing = Lock()
 
 
@@ -281,7 +282,7 @@ class JobQueue:
 
 
 def _is_missing_table(error: DBAPIError) -> bool:
-    """Return whether the tables of the queue do not exist, because no runner has made them yet."""
+    """Return whether no runner has made the tables of the queue yet, or not all of them."""
     sqlstate = getattr(error.orig, "sqlstate", None)
     return sqlstate in _UNDEFINED or "no such table" in str(error.orig)
 

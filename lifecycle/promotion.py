@@ -15,6 +15,10 @@ from storage.artifacts import ArtifactError, Release, Store
 Document = dict[str, Any]
 
 
+class DemoRefusedError(InputError):
+    """A model of the demo that would take the place of a retailer's."""
+
+
 @dataclass(frozen=True)
 class Trained:
     """A release that was trained.
@@ -50,7 +54,7 @@ def train_and_promote(
         on_unloadable: called where the model that serves cannot be compared with.
 
     Raises:
-        InputError: a retailer's model would be replaced by the demo's.
+        DemoRefusedError: a retailer's model would be replaced by the demo's.
     """
     if demo and promote is not Promote.NEVER and not force:
         _refuse_demo_over_others(store)
@@ -91,7 +95,7 @@ def _refuse_demo_over_others(store: Store) -> None:
     """Refuse to replace a retailer's model by the demo's.
 
     Raises:
-        InputError: data of a retailer are served.
+        DemoRefusedError: data of a retailer are served.
     """
     try:
         serving = store.current()
@@ -99,7 +103,7 @@ def _refuse_demo_over_others(store: Store) -> None:
             return
     except ArtifactError:  # nothing is served
         return
-    raise InputError(
+    raise DemoRefusedError(
         f"no tables were named, so this would train on the demo data and serve them in place of "
         f"{serving.bundle}: name the folder of your tables, or choose to promote never"
     )
