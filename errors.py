@@ -61,9 +61,12 @@ class Code(Enum):
     EXPLANATION_UNAVAILABLE = _Kind(503, "The forecast cannot be explained here")
     INTERVALS_UNAVAILABLE = _Kind(503, "The model has no such intervals")
     RELOAD_UNAVAILABLE = _Kind(503, "Data cannot be reloaded here")
+    JOBS_UNAVAILABLE = _Kind(503, "Jobs cannot be run now")
+    UPLOADS_UNAVAILABLE = _Kind(503, "Tables cannot be uploaded here")
     MODELS_UNAVAILABLE = _Kind(503, "Models cannot be changed now")
     OVERRIDES_UNAVAILABLE = _Kind(503, "Overrides cannot be read now")
     KEYS_UNAVAILABLE = _Kind(503, "Keys cannot be looked up now")
+    STORAGE_FULL = _Kind(507, "There is no space for this")
     TIMEOUT = _Kind(504, "The answer took too long")
 
     @property

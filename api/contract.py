@@ -8,6 +8,7 @@ from typing import Protocol
 from starlette.types import Scope
 
 from api.admin.administration import Administration
+from api.admin.jobs import JobAccess
 from api.docs.documentation import Documentation
 from api.forecasts.planning import Planning
 from api.health import DegradationReport
@@ -22,7 +23,7 @@ from lifecycle.rollouts import Rollouts
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
 
-PARTS = (Administration, DegradationReport, Planning, Registry, Rollouts, SignInOptions)
+PARTS = (Administration, DegradationReport, JobAccess, Planning, Registry, Rollouts, SignInOptions)
 """Types of the parts of the service that handlers take, besides the forecaster."""
 
 

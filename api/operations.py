@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api import open_inference
-from api.admin import administration, models, rollout
+from api.admin import administration, data, jobs, models, reloads, rollout, training
 from api.caller import caller, sign_in_options
 from api.facts.exceptions import exceptions
 from api.facts.historical import historical
@@ -70,9 +70,18 @@ OPERATIONS: tuple[Operation, ...] = (
     administration.rotate_key,
     administration.revoke_key,
     administration.audit_log,
-    administration.reload_features,
-    administration.reload_jobs,
-    administration.reload_job,
+    reloads.reload_features,
+    reloads.reload_jobs,
+    reloads.reload_job,
+    training.start_training,
+    data.list_sources,
+    data.upload_table,
+    data.check_upload,
+    data.delete_source,
+    jobs.list_jobs,
+    jobs.read_job,
+    jobs.read_job_log,
+    jobs.cancel_job,
     models.list_models,
     models.compare_models,
     models.read_model,

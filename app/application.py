@@ -15,6 +15,7 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.admin.administration import Administration
+from api.admin.jobs import JobAccess
 from api.contract import Serving, contract_endpoints
 from api.dashboard.build import FOLDER, read_build
 from api.dashboard.pages import Dashboard
@@ -27,13 +28,14 @@ from app.background import freeze_loaded_modules, run_every, upgrade_database
 from app.health import HealthMonitor
 from app.identity import identity_of, origins_of_sign_in, sign_in_options_of
 from app.releases import ReleaseFollower, ReleaseRecorder
-from app.reloads import ReloadWatch, report_end
 from app.trial.trial import ReleaseTrial
 from config.settings import Settings
 from lifecycle.apart import load_apart
+from lifecycle.job_queue import JobQueue
 from lifecycle.registry import Registry
-from lifecycle.reload import Reloader
 from lifecycle.rollouts import Rollouts
+from lifecycle.sources import Sources
+from lifecycle.uploads import Uploads
 from middleware.access import AccessMiddleware
 from middleware.address import client_address
 from middleware.auth.audit_buffer import AuditBuffer
@@ -71,9 +73,6 @@ AUDIT_SECONDS = 2.0
 
 USES_SECONDS = 30.0
 """Interval at which the times of keys' last uses are written."""
-
-RELOADS_SECONDS = 10.0
-"""Interval at which the metrics include the reloads of other processes."""
 
 RELEASES_SECONDS = 2.0
 """Interval at which a release that has taken the place of another is recorded."""
@@ -141,15 +140,11 @@ class Application:
             else None
         )
         self._poll_seconds = settings.artifacts_poll_seconds
-        self._reloader = (
-            Reloader(settings.store, settings.data_dir, on_end=report_end)
-            if settings.data_dir
-            else None
-        )
+        sources = None if settings.data_dir is None else Sources(settings.data_dir)
+        self._jobs = JobQueue(settings.database_url.get_secret_value())
         administration = Administration(
             keys=keys,
             audit=audit,
-            reloader=self._reloader,
             tiers=tuple(settings.tiers),
             default_tier=settings.default_tier,
         )
@@ -164,6 +159,15 @@ class Application:
             {
                 Administration: administration,
                 DegradationReport: conditions,
+                JobAccess: JobAccess(
+                    queue=self._jobs,
+                    sources=sources,
+                    uploads=None
+                    if sources is None
+                    else Uploads(sources, settings.max_upload_bytes),
+                    store=settings.store,
+                    audit=audit,
+                ),
                 Planning: Planning(OverrideStore(self._database)),
                 Registry: registry,
                 Rollouts: rollouts,
@@ -200,6 +204,7 @@ class Application:
         app = BodyLimitMiddleware(
             app,
             max_bytes=settings.max_body_bytes,
+            max_upload_bytes=settings.max_upload_bytes,
             timeout_seconds=settings.body_timeout_seconds,
         )
         app = RateLimitMiddleware(
@@ -235,8 +240,6 @@ class Application:
             tasks.start_soon(run_every, RELEASES_SECONDS, self._releases.observe)
             tasks.start_soon(run_every, ROLLOUT_SECONDS, self.trial.observe)
             tasks.start_soon(run_every, REPEAT_SECONDS, self.trial.repeat_requests)
-            if self._reloader is not None:
-                tasks.start_soon(run_every, RELOADS_SECONDS, ReloadWatch(self._reloader).observe)
             if self._follower is not None:
                 tasks.start_soon(run_every, self._poll_seconds, self._follower.poll)
             try:
@@ -251,6 +254,7 @@ class Application:
             if self._redis is not None:
                 await self._redis.aclose()
         self._database.dispose()
+        self._jobs.close()
 
 
 def _create_redis_client(settings: Settings) -> RedisClient | None:

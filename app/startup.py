@@ -17,7 +17,11 @@ from app.bentoml_compat import supervisor
 from app.bentoml_compat.framework_logs import log_framework_as_json
 from app.identity import refuse_open_server
 from config.settings import Settings, describe_faults, get_settings
+from storage.artifacts import UnwritableError
 from telemetry.logs import configure_logging
+
+RUNNER = "app.runner"
+"""Module that executes jobs, in a process of its own: workers do not load it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -48,8 +52,29 @@ def prepare_process(framework_logging: dict[str, Any]) -> Settings:
     if supervisor.is_supervisor():  # only here: an error in a worker would not stop the supervisor
         refuse_open_server(settings)
         note_missing_dashboard(FOLDER)
-        supervisor.install()
+        supervisor.install([RUNNER] if starts_runner(settings) else [])
     return settings
+
+
+def starts_runner(settings: Settings) -> bool:
+    """Return whether this server executes jobs itself, and prepare the environment of its runner.
+
+    If it was to, and cannot, that is logged.
+    """
+    if settings.data_dir is None or not settings.job_runner:
+        return False
+    try:
+        settings.store.check_writable()
+    except UnwritableError as error:
+        _log.info(
+            "runner_not_started",
+            reason=f"{error}: run `mlrf work` where it can be written, with the same DATABASE_URL",
+        )
+        return False
+    # inherited by the runner, which has another working directory
+    os.environ["ARTIFACTS_DIR"] = str(settings.artifacts_dir.resolve())
+    os.environ["DATA_DIR"] = str(settings.data_dir.resolve())
+    return True
 
 
 def note_missing_dashboard(folder: Path) -> None:

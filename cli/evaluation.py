@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import inputs
-from cli.inputs import Data, RecipeName, RecipeOption, Threads, extra, tables_and_recipe
+from cli.inputs import Data, RecipeOption, Threads, extra
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.output import print_table
 from cli.progress import err, progress
 from cli.tracking import open_checked_tracker, open_tracker, record_backtest, record_training
 from config.settings import get_settings
 from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delimiter
+from lifecycle.training_request import Effort
 from storage.artifacts import ArtifactError
 
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ def backtest(
         from training.evaluation.reports.report import REPORT_FILE
         from training.evaluation.reports.report_tables import number
 
-    tracker = open_checked_tracker()
-    count = threads or inputs.cores()
+    from training.inputs import cores, tables_and_recipe
+
+    tracker, count = open_checked_tracker(), threads or cores()
     with tables_and_recipe(data) as (folder, recipe), progress() as reporter:
         result = run(
             folder,
@@ -136,6 +138,8 @@ def reconcile_study(
         from training.evaluation.reconciliation_study import reduce_recipe, run_study
         from training.recipe import DEFAULT
 
+    from training.inputs import cores, tables_and_recipe
+
     with tables_and_recipe(data) as (folder, recipe), progress() as reporter:
         result = run_study(
             folder,
@@ -143,7 +147,7 @@ def reconcile_study(
             out,
             layout=layout_of(delimiter, decimal, dates) if data else STANDARD,
             frozen=frozen.date() if frozen else None,
-            threads=threads or inputs.cores(),
+            threads=threads or cores(),
             reporter=reporter,
         )
     levels = list(next(iter(result["means"].values()))["rmsse"])
@@ -188,7 +192,7 @@ def benchmark(
     windows: Annotated[
         str, typer.Option(help="Numbers of the windows, such as 1,4,9; all if left out.")
     ] = "",
-    recipe: RecipeOption = RecipeName.DEFAULT,
+    recipe: RecipeOption = Effort.DEFAULT,
     threads: Threads = None,
 ) -> None:
     """Train before each window of a public benchmark, and compare with published results."""
@@ -196,7 +200,7 @@ def benchmark(
         from features.data.tables import read_tables
         from training.evaluation.benchmark.run import Model, run_benchmark
         from training.evaluation.benchmark.task import PUBLISHED, Scores
-        from training.recipe import Effort
+        from training.inputs import cores
 
     numbers = inputs.read_numbers(windows, option="--windows")
     with progress() as reporter:
@@ -204,9 +208,9 @@ def benchmark(
             read_tables(data),
             out,
             model=Model(model.value),
-            effort=Effort(recipe.value),
+            effort=recipe,
             numbers=numbers,
-            threads=threads or inputs.cores(),
+            threads=threads or cores(),
             reporter=reporter,
         )
     rows = [
@@ -231,10 +235,11 @@ def _format_scores(scores: Mapping[str, float | None]) -> tuple[str, ...]:
 def _current_bundle() -> Bundle | None:
     """Return the bundle of the active release, or None if it cannot be loaded here."""
     from models.bundle import load_bundle
+    from training.inputs import cores
 
     store = get_settings().store
     try:
-        return load_bundle(store.bundles / store.current().bundle, threads=inputs.cores())
+        return load_bundle(store.bundles / store.current().bundle, threads=cores())
     except ArtifactError as error:
         err.print(f"Without a previous bundle to compare with: {error}", highlight=False)
         return None

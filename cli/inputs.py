@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from config.settings import get_settings
 from errors import InputError
+from lifecycle.training_request import Effort
 from storage.artifacts import Store, UnwritableError
-
-if TYPE_CHECKING:
-    from training.recipe import Recipe
 
 Data = Annotated[
     Path | None,
@@ -28,16 +23,8 @@ Threads = Annotated[
 ]
 
 
-class RecipeName(StrEnum):
-    """Values of `training.recipe.Effort`, which the serving image does not have."""
-
-    FAST = "fast"
-    DEFAULT = "default"
-    BEST = "best"
-
-
 RecipeOption = Annotated[
-    RecipeName,
+    Effort,
     typer.Option(
         help="fast: a third of the default's cost, to try an idea; best: four times its cost, "
         "and a little more accurate."
@@ -72,24 +59,6 @@ def without_training(error: ModuleNotFoundError) -> bool:
     return (error.name or "").partition(".")[0] == "training"
 
 
-@contextmanager
-def tables_and_recipe(data: Path | None) -> Iterator[tuple[Path, Recipe | None]]:
-    """Yield the folder of tables, and the recipe to train on them.
-
-    These are `data` with None, for a recipe that suits the data; or, if it is None, the demo's
-    tables with the demo's recipe; these tables are deleted at the end.
-    """
-    # Not at the top: the serving image has no `training`, but has commands that import this module.
-    from training.demo.generator import write_demo
-    from training.recipe import DEMO
-
-    if data is not None:
-        yield data, None
-        return
-    with tempfile.TemporaryDirectory(prefix="mlrf-demo-") as folder:
-        yield write_demo(Path(folder)), DEMO
-
-
 def writable_store() -> Store:
     """Return the store of ARTIFACTS_DIR, after checking that it can be written.
 
@@ -116,7 +85,3 @@ def read_numbers(text: str, *, option: str) -> list[int]:
         return [int(part) for part in text.split(",") if part.strip()]
     except ValueError:
         raise InputError(f"{option} must be whole numbers such as 1,4,9, not {text!r}") from None
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -19,6 +19,7 @@ from cli.preflight import PreflightError
 from cli.progress import err
 from cli.refresh import BusyError, refresh
 from cli.serving import serve
+from cli.work import work
 from config.settings import describe_faults
 from errors import InputError
 from storage.artifacts import ArtifactError
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 for command in (
     serve,
+    work,
     look,
     init,
     check,

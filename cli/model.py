@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import inputs
-from cli.inputs import Data, RecipeName, RecipeOption, Threads, extra, tables_and_recipe
+from cli.inputs import Data, RecipeOption, Threads, extra
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of, show_warnings
 from cli.look import show_understood
 from cli.output import AsJson, print_json
@@ -23,9 +23,11 @@ from cli.tracking import open_checked_tracker, record_training
 from config.settings import get_settings
 from errors import InputError
 from features.data.reading.layout import STANDARD, DateOrder, DecimalMark, Delimiter, TableLayout
-from storage.artifacts import ArtifactError, Release, Store
+from lifecycle.training_request import Effort, Promote
+from storage.artifacts import Release, Store
 
 if TYPE_CHECKING:
+    from lifecycle.promotion import Trained
     from models.bundle import Bundle
     from training.engines.fitting_backend import FittingBackend
 
@@ -37,17 +39,9 @@ class EngineName(StrEnum):
     DASK = "dask"
 
 
-class Promote(StrEnum):
-    """Choice of serving a trained model."""
-
-    ALWAYS = "always"
-    IF_BETTER = "if-better"
-    NEVER = "never"
-
-
 def train(
     data: Data = None,
-    recipe: RecipeOption = RecipeName.DEFAULT,
+    recipe: RecipeOption = Effort.DEFAULT,
     promote: Annotated[
         Promote,
         typer.Option(
@@ -154,7 +148,7 @@ def train_model(
     engine: EngineName = EngineName.LOCAL,
     scheduler: str | None = None,
     layout: TableLayout = STANDARD,
-    effort: RecipeName = RecipeName.DEFAULT,
+    effort: Effort = Effort.DEFAULT,
     *,
     promote: Promote = Promote.ALWAYS,
     force: bool = False,
@@ -162,48 +156,70 @@ def train_model(
 ) -> Release:
     """Train a model, serve it if it is to be served, and return its release."""
     with extra("train"):
+        from training.inputs import cores, tables_and_recipe
         from training.pipeline import train as run
-        from training.recipe import Effort
+    from lifecycle.promotion import DemoRefusedError, train_and_promote
 
     store = get_settings().store
-    if data is None and promote is not Promote.NEVER and not force:
-        _refuse_demo_over_others(store)
     tracker = open_checked_tracker()
-    champion = None if promote is Promote.ALWAYS else _load_champion(store, demo=data is None)
-    count = threads or inputs.cores()
-    with (
-        tables_and_recipe(data) as (folder, recipe),
-        _open_engine(engine, scheduler, store, count) as fitting,
-        progress() as reporter,
-    ):
-        inputs.writable_store()  # last, when nothing else is missing: it creates the folders
-        release = run(
-            folder,
+    count = threads or cores()
+
+    def fit(champion: Bundle | None) -> Release:
+        with (
+            tables_and_recipe(data) as (folder, recipe),
+            _open_engine(engine, scheduler, store, count) as fitting,
+            progress() as reporter,
+        ):
+            inputs.writable_store()  # last, when nothing else is missing: it creates the folders
+            release = run(
+                folder,
+                store,
+                recipe,
+                effort=effort,
+                threads=count,
+                engine=fitting,
+                reporter=reporter,
+                demo=data is None,
+                layout=STANDARD if data is None else layout,
+                on_report=show_warnings,
+                on_tables=show_understood,
+                champion=champion,
+                margins=get_settings().gate_margins,
+                promote=False,  # decided afterwards
+            )
+        show_quality(store.bundles / release.bundle, with_table=with_table)
+        return release
+
+    try:
+        trained = train_and_promote(
             store,
-            recipe,
-            effort=Effort(effort.value),
-            threads=count,
-            engine=fitting,
-            reporter=reporter,
+            fit,
+            store.promote,  # without a database: the registry adopts what CURRENT names
+            promote=promote,
             demo=data is None,
-            layout=STANDARD if data is None else layout,
-            on_report=show_warnings,
-            on_tables=show_understood,
-            champion=champion,
-            margins=get_settings().gate_margins,
-            promote=False,  # decided below
+            force=force,
+            on_unloadable=lambda error: err.print(
+                f"The model that serves cannot be compared with: {error}", highlight=False
+            ),
         )
-    show_quality(store.bundles / release.bundle, with_table=with_table)
-    _promote_or_keep(store, release, promote, has_champion=champion is not None)
-    record_training(tracker, store, release)
-    return release
+    except DemoRefusedError as error:
+        raise InputError(f"{error} (--promote never), or --force") from None
+    _show_trained(store, trained)
+    record_training(tracker, store, trained.release)
+    return trained.release
 
 
-def _promote_or_keep(
-    store: Store, release: Release, promote: Promote, *, has_champion: bool
-) -> None:
-    """Serve a new model if it is to be served, and print which of both was done."""
-    if not _is_to_be_served(store, release, promote, has_champion=has_champion):
+def _show_trained(store: Store, trained: Trained) -> None:
+    """Print how a new model compares, if that was decisive, and whether it serves."""
+    release, verdict = trained.release, trained.verdict
+    if verdict is not None:
+        err.print(
+            f"Compared with {verdict['champion']}, the model is {verdict['outcome']}: "
+            f"{verdict['why']}.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if not trained.served:
         err.print(
             f"Bundle {release.bundle} and snapshot {release.snapshot} are in {store.root}, to be "
             f"served by: mlrf models promote {release.bundle}",
@@ -211,68 +227,9 @@ def _promote_or_keep(
             soft_wrap=True,
         )
         return
-    store.promote(release)  # without a database: the registry adopts what CURRENT names
     err.print(
         f"Bundle {release.bundle} and snapshot {release.snapshot} in {store.root} are served from "
         "now on, by servers that are running too."
-    )
-
-
-def _is_to_be_served(
-    store: Store, release: Release, promote: Promote, *, has_champion: bool
-) -> bool:
-    """Return whether a new model is to be served, and print how it compares if that decides."""
-    if promote is not Promote.IF_BETTER or not has_champion:
-        return promote is not Promote.NEVER
-    from training.evaluation.gate import Outcome
-
-    verdict = store.read_build(release.bundle)["verdict"]
-    outcome, why = Outcome(verdict["outcome"]), verdict["why"]
-    err.print(
-        f"Compared with {verdict['champion']}, the model is {outcome}: {why}.",
-        highlight=False,
-        soft_wrap=True,
-    )
-    return outcome is Outcome.BETTER
-
-
-def _load_champion(store: Store, *, demo: bool) -> Bundle | None:
-    """Return the model that serves, to compare with; None if there is nothing to compare.
-
-    That is where none serves, or one of the demo and not of a retailer, or one that can no longer
-    be loaded.
-    """
-    from features.data.snapshot_files import read_facts
-    from models.bundle import load_bundle
-
-    try:
-        serving = store.current()
-        if read_facts(store.snapshots / serving.snapshot).demo is not demo:
-            return None
-        return load_bundle(store.bundles / serving.bundle)
-    except ArtifactError as error:
-        if store.pointer.exists():
-            err.print(f"The model that serves cannot be compared with: {error}", highlight=False)
-        return None
-
-
-def _refuse_demo_over_others(store: Store) -> None:
-    """Refuse to replace a retailer's model by the demo's.
-
-    Raises:
-        InputError: data of a retailer are served.
-    """
-    from features.data.snapshot_files import read_facts
-
-    try:
-        serving = store.current()
-        if read_facts(store.snapshots / serving.snapshot).demo:
-            return
-    except ArtifactError:  # nothing is served
-        return
-    raise InputError(
-        f"no tables were named, so this would train on the demo data and serve them in place of "
-        f"{serving.bundle}: name the folder of your tables, or choose --promote never, or --force"
     )
 
 

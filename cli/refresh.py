@@ -73,11 +73,10 @@ def _building(store: Store, *, timeout: float) -> Iterator[None]:
     """
     from filelock import Timeout
 
-    from lifecycle.jobs import Jobs
+    from lifecycle.jobs import build_lock, jobs_folder
 
-    jobs = Jobs(store)
-    jobs.folder.mkdir(parents=True, exist_ok=True)
-    lock = jobs.build_lock(timeout=timeout)
+    jobs_folder(store).mkdir(parents=True, exist_ok=True)
+    lock = build_lock(store, timeout=timeout)
     try:
         lock.acquire()
     except Timeout:

@@ -163,6 +163,11 @@ class RequestSettings(Environment):
     max_body_bytes: int = Field(
         10_000_000, ge=1, description="Largest request body; most calls take far less."
     )
+    max_upload_bytes: int = Field(
+        2_000_000_000,
+        ge=1,
+        description="Largest upload of tables, all files of a source together.",
+    )
     header_timeout_seconds: float = Field(
         10.0,
         gt=0,
@@ -187,7 +192,12 @@ class DataSettings(Environment):
     """Newer tables."""
 
     data_dir: Path | None = Field(
-        None, description="Folder below which `/admin/reload-features` may read tables."
+        None, description="Folder of sources: jobs read tables below it, and uploads go there."
+    )
+    job_runner: bool = Field(
+        True,
+        description="Whether a server starts a runner of jobs, which reloads, trains and checks "
+        "uploads, if `DATA_DIR` is set and it can write `ARTIFACTS_DIR`.",
     )
 
     gate_margins: Annotated[Margins, NoDecode, Json] = Field(

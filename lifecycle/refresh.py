@@ -1,14 +1,11 @@
-"""The building process of a reload: tables → snapshot → forecasts → ``CURRENT``.
+"""The process of a reload: tables → snapshot → forecasts → ``CURRENT``.
 
-All or nothing: ``CURRENT`` changes only at the end. Run as ``python -m lifecycle.refresh
-<artifacts> <data> <job>`` by `lifecycle.reload`. It needs the table library, which serving
-processes must not load: none of them imports this module.
+All or nothing: ``CURRENT`` changes only at the end. `lifecycle.runner` starts it. It needs the
+table library, which serving processes must not load: none of them imports this module.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
@@ -16,23 +13,23 @@ from pathlib import Path
 
 from errors import InputError
 from features.data.build import build_snapshot
-from features.data.findings import OnReport, Report, Severity
+from features.data.findings import OnReport
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from features.data.table_report import recorded_layout
 from features.data.tables import read_tables
 from features.state import check_days
-from lifecycle.jobs import START_SECONDS, Job, Jobs, State, now
+from lifecycle.job_task import Task, run_task
+from lifecycle.jobs import Document
 from lifecycle.retention import prune
 from models.bundle import read_specification
-from models.faults import public_message
 from models.serving.release import load_release
 from storage.artifacts import ArtifactError, Release, Store
 
 READING = "reading the tables"
 BUILDING = "building the snapshot"
 FORECASTING = "forecasting all nodes"
-_NICENESS = 10
+PHASES = (READING, BUILDING, FORECASTING)
 
 
 class RefusedError(InputError):
@@ -103,66 +100,24 @@ def _parse_origin(snapshot: str) -> date | None:
         return None
 
 
-def run(store: Store, data: Path, name: str) -> None:
-    """Execute a queued job and record its outcome.
-
-    Raises:
-        Exception: any unexpected error, after the job was marked as failed.
-    """
-    jobs = Jobs(store)
-    with jobs.build_lock(timeout=START_SECONDS):
-        job = jobs.read(name)
-        if job is None or job.state is not State.QUEUED:
-            return
-        try:
-            _execute_job(jobs, job, store, data)
-        except (ArtifactError, InputError) as error:
-            jobs.close(name, public_message(error, store.root, data))
-            return
-        except Exception as error:
-            more = f"{jobs.folder.name}/{jobs.log_path(name).name}, beside the artifacts, has more"
-            jobs.close(name, f"{public_message(error, store.root, data)}; {more}")
-            raise
-        with suppress(OSError, ArtifactError):
-            prune(store)
-
-
-def _execute_job(jobs: Jobs, job: Job, store: Store, data: Path) -> None:
-    def update(**values: object) -> None:
-        nonlocal job
-        job = jobs.save(job.model_copy(update=values))
-
-    update(state=State.RUNNING, started_at=now())
+def reload(task: Task) -> Document:
+    """Do the work of a reload, and return the names of the releases."""
+    store = task.order.store
     before, release = refresh(
         store,
-        data / job.source,
-        force=job.force,
-        enter=lambda phase: update(phase=phase),
-        on_report=_log_warnings,
+        task.order.data / str(task.order.request["source"]),
+        force=bool(task.order.request["force"]),
+        enter=lambda phase: task.enter(phase, step=PHASES.index(phase) + 1, steps=len(PHASES)),
+        on_report=task.log_warnings,
     )
-    update(
-        state=State.SUCCEEDED,
-        finished_at=now(),
-        previous_snapshot=before.snapshot,
-        bundle=release.bundle,
-        snapshot=release.snapshot,
-    )
-
-
-def _log_warnings(report: Report) -> None:
-    """Write a line for each kind of warning to standard error, which is the job's log."""
-    for line in report.summary_lines(Severity.WARNING):
-        print(f"warning: {line}", file=sys.stderr)
-
-
-def main(root: str, data: str, name: str) -> None:
-    os.nice(_NICENESS)  # the workers come first
-    store = Store(Path(root))
-    run(store, Path(data), name)
-    log = Jobs(store).log_path(name)
-    if log.exists() and not log.stat().st_size:
-        log.unlink()
+    with suppress(OSError, ArtifactError):
+        prune(store)
+    return {
+        "previous_snapshot": before.snapshot,
+        "bundle": release.bundle,
+        "snapshot": release.snapshot,
+    }
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    run_task(reload)

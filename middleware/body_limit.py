@@ -36,8 +36,9 @@ class BodyLimitMiddleware:
 
     Args:
         max_bytes: of any body, where an operation allows more.
+        max_upload_bytes: of the body of an upload.
         timeout_seconds: time until the body is complete, counted from the first `receive`;
-            earlier data waits in the server's buffer.
+            earlier data waits in the server's buffer. Each part of an upload has as much.
 
     Raises:
         Problem: PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE for an unknown
@@ -51,10 +52,12 @@ class BodyLimitMiddleware:
         app: ASGIApp,
         *,
         max_bytes: int = MAX_BYTES,
+        max_upload_bytes: int = MAX_BYTES,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.max_upload_bytes = max_upload_bytes
         self.timeout_seconds = timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,8 +66,11 @@ class BodyLimitMiddleware:
             return
         if (problem := context_of(scope).malformed) is not None:
             raise problem
-        max_bytes = min(policy_of(scope).max_body_of(scope), self.max_bytes)
-        body = _Body(scope, receive, send, max_bytes, self.timeout_seconds)
+        policy = policy_of(scope)
+        max_bytes = min(policy.max_body_of(scope), self.max_bytes)
+        if policy.upload:
+            max_bytes = self.max_upload_bytes
+        body = _Body(scope, receive, send, max_bytes, self.timeout_seconds, upload=policy.upload)
         try:
             await self.app(scope, body.receive, body.send)
         except ClientDisconnect:
@@ -97,6 +103,7 @@ class _Body:
         "_seconds",
         "_send",
         "_until",
+        "_upload",
         "abandoned",
         "refusal",
     )
@@ -108,6 +115,8 @@ class _Body:
         send: Send,
         max_bytes: int,
         seconds: float,
+        *,
+        upload: bool,
     ) -> None:
         """Check the headers that announce the body.
 
@@ -121,6 +130,7 @@ class _Body:
         self._context = context_of(scope)
         self._limit = max_bytes
         self._seconds = seconds
+        self._upload = upload
         self._until: float | None = None
         self._received = 0
         self._complete = False
@@ -160,6 +170,8 @@ class _Body:
                 raise
             self.refusal = _too_slow(self._seconds)
             return {}
+        if self._upload:
+            self._until = None  # for the next part
         return self._take_message(message)
 
     def _take_message(self, message: Message) -> Message:

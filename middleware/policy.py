@@ -27,6 +27,7 @@ class Policy:
         scope: that the caller must have; `ANY` for any authenticated one, None for a public path.
         cost: in units.
         max_body, max_table: bytes of the largest body, and of the largest one of `text/csv`.
+        upload: whether the body is a file, which may be as large and take as long as an upload.
         quiet: whether successes are logged at debug level, because probes and scrapers ask every
             few seconds.
     """
@@ -36,6 +37,7 @@ class Policy:
     cost: int = 1
     max_body: int = MAX_BODY_BYTES
     max_table: int = MAX_BODY_BYTES
+    upload: bool = False
     quiet: bool = False
 
     @property

@@ -66,6 +66,30 @@ def open_database(url: str) -> Engine:
     )
 
 
+def open_queue_database(url: str) -> Engine:
+    """Return the engine of the job queue for the URL of the database.
+
+    The queue's library defines its tables and its transactions. In PostgreSQL it has a schema of
+    its own. In SQLite it has a file of its own, beside that of the keys, whose writers would
+    otherwise wait for each report of progress.
+
+    Raises:
+        StorageError: the URL is neither of SQLite nor of PostgreSQL.
+    """
+    parsed = _parse_url(url)
+    if parsed.drivername != "sqlite":
+        return open_database(url)
+    keys = Path(parsed.database or "")
+    file = keys.with_name(f"{keys.stem}-jobs{keys.suffix}")
+    engine = create_engine(
+        parsed.set(database=str(file)),
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_SECONDS, "isolation_level": "IMMEDIATE"},
+    )
+    _prepare_connections(engine, file)
+    return engine
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Yield a connection for a transaction that only reads.
@@ -73,7 +97,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
     Raises:
         StorageError: the database fails.
     """
-    with _translate_errors(engine), engine.connect() as connection:
+    with translating_errors(engine), engine.connect() as connection:
         yield connection
 
 
@@ -87,7 +111,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
     # SQLite cannot upgrade a read transaction after another connection has written
     immediate = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
     try:
-        with _translate_errors(engine), immediate.begin() as connection:
+        with translating_errors(engine), immediate.begin() as connection:
             yield connection
     except StorageFullError:
         _full.add(engine)
@@ -150,21 +174,13 @@ def _parse_url(url: str) -> URL:
 
 def _open_sqlite(url: URL) -> Engine:
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
-    _reserves[engine] = SpaceReserve(Path(url.database or ""))
+    file = Path(url.database or "")
+    _prepare_connections(engine, file)
+    _reserves[engine] = SpaceReserve(file)
 
     @event.listens_for(engine, "do_connect")
-    def prepare(*_: Any) -> None:
-        file = Path(url.database or "")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)  # an existing file keeps its mode; -wal and -shm get the same
+    def reserve(*_: Any) -> None:
         _reserves[engine].set_aside()
-
-    @event.listens_for(engine, "connect")
-    def configure(raw: sqlite3.Connection, _: Any) -> None:
-        # without the lock, a concurrent first switch to WAL fails at once instead of waiting
-        with FileLock(f"{url.database}.lock", timeout=BUSY_SECONDS, mode=0o600):
-            raw.execute("PRAGMA journal_mode = WAL")
-        raw.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -173,8 +189,24 @@ def _open_sqlite(url: URL) -> Engine:
     return engine
 
 
+def _prepare_connections(engine: Engine, file: Path) -> None:
+    """Make connections create a missing file of SQLite, and set their modes."""
+
+    @event.listens_for(engine, "do_connect")
+    def create(*_: Any) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)  # an existing file keeps its mode; -wal and -shm get the same
+
+    @event.listens_for(engine, "connect")
+    def configure(raw: sqlite3.Connection, _: Any) -> None:
+        # without the lock, a concurrent first switch to WAL fails at once instead of waiting
+        with FileLock(f"{file}.lock", timeout=BUSY_SECONDS, mode=0o600):
+            raw.execute("PRAGMA journal_mode = WAL")
+        raw.execute("PRAGMA foreign_keys = ON")
+
+
 @contextmanager
-def _translate_errors(engine: Engine) -> Iterator[None]:
+def translating_errors(engine: Engine) -> Iterator[None]:
     """Translate errors of the database or the file system into StorageError."""
     try:
         yield

@@ -129,6 +129,7 @@ _model = Labelled(
 )
 
 
+_jobs = _make_counter("jobs_total", "Jobs that have ended.", "kind", "outcome")
 _reloads = _make_counter("reloads_total", "Reloads of data that have ended.", "outcome")
 for _outcome in ("succeeded", "failed"):
     _reloads.of(_outcome)  # zero from the start, so that the first failure is an increase
@@ -241,6 +242,11 @@ def count_key_lookup(outcome: str) -> None:
 
 def set_degraded(reason: str, active: bool) -> None:
     _degraded.of(reason).set(active)
+
+
+def count_job(kind: str, outcome: str) -> None:
+    """Count a job that has ended; thread-safe."""
+    _jobs.of(kind, outcome).inc()
 
 
 def count_reload(outcome: str) -> None:

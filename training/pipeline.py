@@ -29,6 +29,7 @@ from features.data.snapshot_files import load_snapshot
 from features.data.specification import Expect, Specification
 from features.data.tables import CheckedTables, Tables, read_tables
 from features.matrix import MatrixBuilder
+from lifecycle.training_request import Effort
 from models.baselines import Baseline
 from models.bundle import Bundle, BundleFacts, SegmentFiles, load_bundle, write_bundle
 from models.engine import ForecastEngine
@@ -59,7 +60,7 @@ from training.evaluation.scores import calibration_scores
 from training.export import round_thresholds, to_onnx
 from training.history import check_history, check_ordinary_days, plan_calibration
 from training.progress import Clock, NullReporter, PlannedStep, Reporter
-from training.recipe import Effort, Recipe, choose_recipe
+from training.recipe import Recipe, choose_recipe
 
 BOTTOM_UP = "bottom_up"
 _COMPARING = "compare with the model that serves"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from enum import StrEnum
 from functools import partial
 from typing import Any, Literal, Self
 
@@ -12,22 +11,9 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from features.data.snapshot import Snapshot
 from features.data.specification import Expect
 from features.data.step import Step
+from lifecycle.training_request import Effort
 
 Target = Literal["log", "median", "mean"]
-
-
-class Effort(StrEnum):
-    """Cost of a training; more is more accurate.
-
-    Attributes:
-        FAST: about a third of the default, to try an idea.
-        DEFAULT: the recipe that suits the data.
-        BEST: about four times the default: twice the rows, and the mean of two fits.
-    """
-
-    FAST = "fast"
-    DEFAULT = "default"
-    BEST = "best"
 
 
 class _Frozen(BaseModel):

@@ -1,6 +1,6 @@
-"""Administration: keys, the audit log, and reloading of data.
+"""Administration of keys, and the audit log.
 
-The database and the volume are waited for in threads, a few at a time.
+The database is waited for in threads, a few at a time.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-import anyio.to_thread
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http.acting import IDEMPOTENCY, actor_of, idempotency_key_of
-from api.http.database import Result, as_sentence, call_database, threads
+from api.http.database import Result, as_sentence, call_database
 from api.http.operation import Handler, Operation, operation
 from api.http.responses import json_response
 from api.http.tags import Tag
@@ -25,37 +23,22 @@ from api.schemas.administration import (
     AuditAnswer,
     AuditEntryAnswer,
     AuditQuery,
-    JobAnswer,
-    JobsAnswer,
     KeyAnswer,
     KeyRequest,
     KeysAnswer,
     KeysQuery,
     NewKeyAnswer,
-    ReloadRequest,
     RotateRequest,
 )
-from errors import Code, FieldError, InputError, Problem
-from lifecycle.jobs import Job
-from lifecycle.reload import (
-    InvalidSourceError,
-    Reloader,
-    ReloadRunningError,
-    ReloadUnavailableError,
-)
+from errors import Code, InputError, Problem
 from storage.audit import AuditEntry, AuditLog
 from storage.errors import (
     InactiveKeyError,
-    StorageError,
     TooManyKeysError,
     UnknownKeyError,
 )
 from storage.key_store import KeyStore, NewKey
 from storage.keys import ApiKey, Scope, mask_keys
-
-_RELOAD = frozenset({Code.RELOAD_UNAVAILABLE})
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,14 +46,12 @@ class Administration:
     """Stores and services that administrative calls act on.
 
     Attributes:
-        reloader: None where no folder of tables is configured.
         tiers: names that a key's tier may have.
         default_tier: of a key that is created without one.
     """
 
     keys: KeyStore
     audit: AuditLog
-    reloader: Reloader | None
     tiers: Collection[str]
     default_tier: str
 
@@ -174,46 +155,6 @@ async def audit_log(admin: Administration, query: AuditQuery) -> AuditAnswer:
     )
 
 
-@admin_operation(
-    "POST",
-    "/admin/reload-features",
-    answer=JobAnswer,
-    status=202,
-    error_codes=_RELOAD | {Code.CONFLICT, Code.INVALID_SOURCE},
-)
-async def reload_features(
-    admin: Administration, payload: ReloadRequest, request: Request
-) -> Response:
-    """Start to build a snapshot of newer tables, which every worker will serve.
-
-    Until it is complete, and if it fails, the previous data are served; the job reports progress.
-    """
-    job = await _call_reloader(
-        partial(_require_reloader(admin).start, payload.source, force=payload.force)
-    )
-    await _record_reload(admin, request, job)
-    response = json_response(JobAnswer.from_attributes(job), status=202)
-    response.headers["location"] = f"/admin/reload-features/{job.id}"
-    return response
-
-
-@admin_operation("GET", "/admin/reload-features/{id}", error_codes=_RELOAD | {Code.NOT_FOUND})
-async def reload_job(admin: Administration, request: Request) -> JobAnswer:
-    """Report the progress of a reload, and why it failed if it did."""
-    name = request.path_params["id"]
-    job = await _call_reloader(partial(_require_reloader(admin).job, name))
-    if job is None:
-        raise Problem(Code.NOT_FOUND, f"There is no job {name[:100]!r}; the newest 50 are kept.")
-    return JobAnswer.from_attributes(job)
-
-
-@admin_operation("GET", "/admin/reload-features", error_codes=_RELOAD)
-async def reload_jobs(admin: Administration) -> JobsAnswer:
-    """List the newest reloads."""
-    jobs = await _call_reloader(_require_reloader(admin).jobs)
-    return JobsAnswer([JobAnswer.from_attributes(job) for job in jobs])
-
-
 async def _call_database(act: Callable[..., Result], *arguments: Any) -> Result:
     """Call the key store or the audit log in a thread and return its result.
 
@@ -231,49 +172,6 @@ async def _call_database(act: Callable[..., Result], *arguments: Any) -> Result:
         raise Problem(Code.CONFLICT, as_sentence(error)) from None
     except InputError as error:
         raise Problem(Code.INVALID_REQUEST, as_sentence(error)) from None
-
-
-async def _call_reloader(act: Callable[[], Result]) -> Result:
-    """Call the reloader in a thread and return its result.
-
-    Raises:
-        Problem: INVALID_SOURCE, CONFLICT or RELOAD_UNAVAILABLE.
-    """
-    try:
-        return await anyio.to_thread.run_sync(act, limiter=threads)
-    except InvalidSourceError as error:
-        fault = FieldError("/source", str(error))
-        raise Problem(Code.INVALID_SOURCE, str(error), errors=[fault]) from None
-    except ReloadRunningError as error:
-        raise Problem(Code.CONFLICT, str(error)) from None
-    except ReloadUnavailableError as error:
-        raise Problem(Code.RELOAD_UNAVAILABLE, str(error)) from error
-    except OSError as error:
-        _log.error("jobs_failed", exc_info=error)
-        raise Problem(
-            Code.RELOAD_UNAVAILABLE, "The jobs cannot be read; the volume of artifacts failed."
-        ) from error
-
-
-def _require_reloader(admin: Administration) -> Reloader:
-    if admin.reloader is None:
-        raise Problem(
-            Code.RELOAD_UNAVAILABLE,
-            "This server reads no tables: DATA_DIR names no folder that it could reload from.",
-        )
-    return admin.reloader
-
-
-async def _record_reload(admin: Administration, request: Request, job: Job) -> None:
-    """Record a reload in the audit log.
-
-    A failure is logged and not raised: the reload is running already, and is what was requested.
-    """
-    event = actor_of(request).make_event("reload.start", job.id, job.source, at=datetime.now(UTC))
-    try:
-        await anyio.to_thread.run_sync(admin.audit.record, [event], limiter=threads)
-    except StorageError as error:
-        _log.error("audit_not_written", action=event.action, job=job.id, reason=str(error))
 
 
 def _new_key_response(new: NewKey) -> Response:

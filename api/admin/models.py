@@ -151,9 +151,9 @@ def _read(registry: Registry, name: str) -> ModelHistoryAnswer:
         ModelChangeAnswer.from_attributes(change) for change in registry.history(release.bundle)
     ]
     verdict = registry.verdict(release)
-    names = ("champion", "outcome", "why")
-    answer = None if verdict is None else VerdictAnswer(*(verdict[name] for name in names))
-    return ModelHistoryAnswer.from_attributes(release, changes=changes, verdict=answer)
+    return ModelHistoryAnswer.from_attributes(
+        release, changes=changes, verdict=VerdictAnswer.of(verdict)
+    )
 
 
 def _compare(registry: Registry, first: str, second: str) -> ComparisonAnswer:

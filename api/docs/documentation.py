@@ -151,7 +151,7 @@ def _describe_operation(
             for each in operation["parameters"]
         ],
         "body": _field_rows(_resolve_reference(content[JSON]["schema"], components))
-        if content
+        if JSON in content
         else [],
         "answer": _describe_type(next(iter(success["content"].values()))["schema"]),
         "form": form_of(method, path, operation, components),

@@ -172,6 +172,8 @@ def _describe_operation(operation: Operation, schemas: Schemas) -> dict[str, Any
         described["description"] = more
     if operation.body:
         described["requestBody"] = _describe_request_body(operation, operation.body, schemas)
+    if operation.upload:
+        described["requestBody"] = _UPLOADED
     return described
 
 
@@ -198,6 +200,15 @@ def _describe_request_body(
             "example": 'store_nbr,family,horizon\r\n1,"LIQUOR,WINE,BEER",15\r\n',
         }
     return {"required": True, "description": _describe_sizes(operation), "content": content}
+
+
+_UPLOADED = {
+    "required": True,
+    "description": "The bytes of a file, up to the server's `MAX_UPLOAD_BYTES`.",
+    "content": {
+        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+    },
+}
 
 
 def _describe_sizes(operation: Operation) -> str:

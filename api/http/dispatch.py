@@ -80,6 +80,8 @@ def bind(
     if operation.cached:
         return _CachedEndpoint(operation, providers, trial, cache, seconds)
     endpoint = _Endpoint(operation, providers, trial)
+    if operation.upload:  # each part has a time limit of its own, in `middleware.body_limit`
+        return endpoint
     return DeadlineMiddleware(endpoint, limit_of=lambda scope: seconds)
 
 

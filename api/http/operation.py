@@ -64,6 +64,8 @@ class Operation:
         body, query: models of the request's body and of its query parameters, if it has any.
         max_body: bytes of the largest body, decompressed.
         max_table: the same for a body of `text/csv`.
+        upload: whether the body is a file, of any type: it is streamed, bounded by
+            `MAX_UPLOAD_BYTES` instead of `max_body`, and the answer has no deadline.
         headers: names of request headers that the handler reads, with their descriptions.
         replayable: whether the handler recognizes a repeated request, as by `Idempotency-Key`: it
             does not act again, and answers with 200 instead of `status`.
@@ -88,6 +90,7 @@ class Operation:
     query: type[BaseModel] | None = None
     max_body: int = MAX_BODY_BYTES
     max_table: int = MAX_BODY_BYTES
+    upload: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     replayable: bool = False
     accepts_csv: bool = False
@@ -109,6 +112,7 @@ class Operation:
             cost=self.cost,
             max_body=self.max_body,
             max_table=self.max_table,
+            upload=self.upload,
             quiet=self.quiet,
         )
 

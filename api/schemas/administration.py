@@ -10,7 +10,6 @@ from pydantic import AwareDatetime, Field
 
 from api.schemas.answer import Answer
 from api.schemas.requests import Request, WholeNumber
-from lifecycle.jobs import State
 from storage.keys import KeyState, Scope
 
 MOST_GRACE_SECONDS = 30 * 86_400
@@ -55,15 +54,6 @@ class AuditQuery(Request):
     """Largest number of entries, the newest first."""
     before: Annotated[int, Field(ge=1, le=2**62)] | None = None
     """Only entries with smaller ids: `next` of the previous page."""
-
-
-class ReloadRequest(Request):
-    """Tables to serve from now on."""
-
-    source: str
-    """A folder below `DATA_DIR`, as a path relative to it."""
-    force: Annotated[bool, Field(strict=True)] = False
-    """Serve them even if their newest day is before that of the data served now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,31 +115,3 @@ class AuditAnswer(Answer):
     entries: list[AuditEntryAnswer]
     next: int | None
     """`before` of the next page; null on the last."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobAnswer(Answer):
-    """A reload."""
-
-    id: str
-    source: str
-    force: bool
-    state: State
-    queued_at: dt.datetime
-    started_at: dt.datetime | None
-    finished_at: dt.datetime | None
-    phase: str | None
-    """Current step, or the last one of a reload that has ended."""
-    detail: str | None
-    """Reason of its failure."""
-    previous_snapshot: str | None
-    bundle: str | None
-    snapshot: str | None
-    """Snapshot that is served since it succeeded."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobsAnswer(Answer):
-    """Reloads, the newest first."""
-
-    jobs: list[JobAnswer]

@@ -18,7 +18,7 @@ class Answer:
     )
 
     @classmethod
-    def from_attributes(cls, source: object, **more: Any) -> Self:
+    def from_attributes(cls, source: object, /, **more: Any) -> Self:
         """Return an answer with the attributes of an object that have the names of its fields.
 
         Args:

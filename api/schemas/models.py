@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
@@ -92,6 +93,13 @@ class VerdictAnswer(Answer):
     """`better` or `worse`, beyond chance; `equal`; or `unknown`, where there was too little to
     compare."""
     why: str
+
+    @classmethod
+    def of(cls, verdict: Mapping[str, Any] | None) -> Self | None:
+        """Return the answer of a recorded verdict; None without one."""
+        if verdict is None:
+            return None
+        return cls(*(verdict[name] for name in ("champion", "outcome", "why")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
-"""Administration over the contract: keys, their audit log, and what a reload refuses."""
+"""Administration over the contract: keys, and their audit log."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,34 +9,13 @@ from typing import Any
 import pytest
 
 from errors import Code
-from models.serving.forecaster import Forecaster
-from models.serving.release import LoadedRelease
-from storage.artifacts import Store
 from storage.keys import Scope, parse_key
-from tests.contract.composed import KEY, KeyClient, bearer, compose_application
-from tests.contract.conftest import FixedServing, LocalRunners
+from tests.contract.administered import Compose
+from tests.contract.administered import admin as admin  # a fixture
+from tests.contract.administered import compose as compose  # a fixture
+from tests.contract.composed import KEY, KeyClient, bearer
 
-Compose = Callable[..., KeyClient]
 FORECAST = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER", "horizon": 15}
-
-
-@pytest.fixture
-def compose(tmp_path: Path, trained: Store, serving_release: LoadedRelease) -> Compose:
-    """Make a server with a database of its own and with any settings."""
-
-    def compose(**settings: Any) -> KeyClient:
-        runners = LocalRunners(serving_release.engine)
-        serving = FixedServing(Forecaster(serving_release, runners, runners))
-        return KeyClient(
-            compose_application(tmp_path, trained, serving_release, serving, **settings)
-        )
-
-    return compose
-
-
-@pytest.fixture
-def admin(compose: Compose) -> KeyClient:
-    return compose()
 
 
 def create_key(admin: KeyClient, client: str = "shop", **fields: Any) -> dict[str, Any]:
@@ -319,7 +297,7 @@ def test_an_invalid_page_query_is_refused(admin: KeyClient, query: str) -> None:
     admin.problem(admin.request("GET", f"/admin/audit?{query}"), Code.INVALID_REQUEST)
 
 
-# --- an unavailable database, and refused reloads ---------------------------------------------
+# --- an unavailable database ------------------------------------------------------------------
 
 
 def test_a_failing_database_is_reported_as_keys_unavailable(
@@ -332,38 +310,3 @@ def test_a_failing_database_is_reported_as_keys_unavailable(
         admin.problem(response, Code.KEYS_UNAVAILABLE)
         assert int(response.headers["retry-after"]) > 0
     assert forecast_with(admin, KEY) == 200
-
-
-def test_without_a_data_folder_nothing_can_be_reloaded(admin: KeyClient) -> None:
-    for response in (
-        admin.post("/admin/reload-features", source="today"),
-        admin.get("/admin/reload-features"),
-        admin.get("/admin/reload-features/20240101T000000-01234567"),
-    ):
-        assert "DATA_DIR" in admin.problem(response, Code.RELOAD_UNAVAILABLE)["detail"]
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        *("../x", "..", ".", "", "/", "/etc", "a/../../x", "a//b", "today/", "~", "nothing"),
-        *("today\x00", "today\\..", "file:///etc", "out"),
-    ],
-)
-def test_a_source_outside_of_the_data_folder_is_refused(
-    compose: Compose, tmp_path: Path, source: str
-) -> None:
-    (tmp_path / "data" / "today").mkdir(parents=True)
-    (tmp_path / "data" / "out").symlink_to(tmp_path)
-    admin = compose(data_dir=tmp_path / "data")
-    response = admin.post("/admin/reload-features", source=source)
-    problem = admin.problem(response, Code.INVALID_SOURCE)
-    assert [error["pointer"] for error in problem["errors"]] == ["/source"]
-    assert "'today'" in problem["detail"]
-    assert admin.get("/admin/reload-features").json() == {"jobs": []}
-
-
-@pytest.mark.parametrize("name", ["x", "20240101T000000-01234567", "%00"])
-def test_an_unknown_job_is_not_found(compose: Compose, tmp_path: Path, name: str) -> None:
-    admin = compose(data_dir=tmp_path)
-    admin.problem(admin.get(f"/admin/reload-features/{name}"), Code.NOT_FOUND)

@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import psutil
-import psycopg
 import pytest
 
 from storage.artifacts import Store
 from storage.keys import mint_key
 from tests.failure.conftest import Target, two_workers
 from tests.failure.load import Request
-from tests.support.postgresql import running_postgresql
+from tests.support.postgresql import PostgreSQL, running_postgresql
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
-
-
-class PostgreSQL:
-    """A server that keeps its socket over restarts."""
-
-    def __init__(self, server: Any) -> None:
-        self._server = server
-        self.url: str = server.get_uri()
-
-    def stop(self) -> None:
-        """End it as a restart does: without waiting for connected clients."""
-        process = psutil.Process(self._server.get_pid())
-        process.send_signal(signal.SIGINT)
-        process.wait(10)
-
-    def start(self) -> None:
-        self._server.ensure_postgres_running()
-
-    def empty(self) -> None:
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute("drop schema public cascade")
-            connection.execute("create schema public")
-
-    @contextmanager
-    def outage(self) -> Iterator[None]:
-        self.stop()
-        try:
-            yield
-        finally:
-            self.start()
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
+from lifecycle.job_queue import SCHEMA
 from storage.database import open_database
 from storage.migrations import upgrade
 from tests.support.postgresql import running_postgresql
@@ -44,6 +45,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     server: str = request.getfixturevalue("postgresql")
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute("drop schema public cascade")
+        connection.execute(f"drop schema if exists {SCHEMA} cascade")
         connection.execute("create schema public")
     return server
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from cli import inputs
 from config.paths import ROOT
 from config.settings import get_settings
 from features.data.reading.schema import SCHEMAS
 from features.data.snapshot_files import load_snapshot
 from features.data.step import Step
+from lifecycle.training_request import Effort
 from models.serving.release import load_release
 from storage.artifacts import Release, Store
 from tests.support.command import Run, set_environment
@@ -28,7 +28,7 @@ from training import recipe as recipes
 from training.evaluation import reconciliation_study
 from training.evaluation.backtest_result import Document, write_document
 from training.evaluation.reports.model_card import model_card
-from training.recipe import Effort, Recipe
+from training.recipe import Recipe
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +53,7 @@ def _small_training(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> None:
     monkeypatch.setattr(recipes, "DEMO", recipe)
     for module in (recipes, reconciliation_study):
         monkeypatch.setattr(module, "recipe_for", lambda snapshot: recipe)
-    monkeypatch.setattr(inputs, "cores", lambda: 1)
+    monkeypatch.setattr("training.inputs.cores", lambda: 1)
 
 
 @pytest.fixture

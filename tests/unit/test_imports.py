@@ -30,8 +30,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage": {"errors"},
     "features": {"errors", "storage.artifacts"},
     "models": {"errors", "features", "storage.artifacts"},
-    "lifecycle": {"config.rollout", "errors", "features", "models", "storage", "storage.artifacts"},
-    "training": {"config.margins", "errors", "features", "models", "storage.artifacts"},
+    "lifecycle": {
+        "config.margins",
+        "config.rollout",
+        "errors",
+        "features",
+        "models",
+        "storage",
+        "storage.artifacts",
+    },
+    "training": {
+        *("config.margins", "errors", "features", "lifecycle", "models", "storage"),
+        "storage.artifacts",
+    },
     "middleware": {"config", "errors", "storage", "storage.cache", "storage.redis", "telemetry"},
     "api": {
         *("config", "errors", "features", "lifecycle", "middleware", "models"),
@@ -212,7 +223,7 @@ def test_a_serving_process_loads_no_training_library(tmp_path: Path) -> None:
     )
     loaded = {package_of(name) for name in json.loads(done.stdout.splitlines()[-1])}
     assert {"service", "api", "models", "features", "onnxruntime"} <= loaded
-    assert loaded & (TRAINING_ONLY | {"cli", "lightgbm", "hvac", "boto3"}) == set()
+    assert loaded & (TRAINING_ONLY | {"cli", "dbos", "lightgbm", "hvac", "boto3"}) == set()
 
 
 # --- the environment --------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from config.margins import MARGINS, Margins
 from features.data.snapshot import Snapshot
+from lifecycle.training_request import Outcome
 from models.bundle import Bundle
 from models.engine import ForecastEngine, Progress
 from models.intervals import Intervals
@@ -44,22 +44,6 @@ Document = dict[str, Any]
 
 LEAST_ORIGINS = 4
 """Fewer weekly origins since the champion's training decide nothing."""
-
-
-class Outcome(StrEnum):
-    """Outcome of a comparison.
-
-    Attributes:
-        BETTER: the errors of the challenger are smaller, beyond chance.
-        EQUAL: they are neither smaller nor larger beyond chance.
-        WORSE: they are larger, or a figure is worse by more than its margin.
-        UNKNOWN: there is nothing to compare.
-    """
-
-    BETTER = "better"
-    EQUAL = "equal"
-    WORSE = "worse"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

@@ -657,7 +657,7 @@ export interface paths {
         get: operations["reload_jobs"];
         put?: never;
         /**
-         * Start to build a snapshot of newer tables, which every worker will serve.
+         * Queue a job that builds a snapshot of newer tables, which every worker will serve.
          * @description Until it is complete, and if it fails, the previous data are served; the job reports progress.
          */
         post: operations["reload_features"];
@@ -678,6 +678,164 @@ export interface paths {
         get: operations["reload_job"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/training": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Queue a training of a model, or a check of what it would train.
+         * @description The job reports its steps; its result says if the model serves, and how it compared with the
+         *     one that served. A server that cannot train says so; a runner elsewhere can do it.
+         */
+        post: operations["start_training"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the sources and the uploads that are not sources yet, with their files. */
+        get: operations["list_sources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/data/{name}/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Upload a table of a new source: the bytes of a CSV or Parquet file, or of a retailer.yaml.
+         * @description It can be sent again as long as the upload was not checked. Nothing reads it before.
+         */
+        put: operations["upload_table"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/data/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Queue a check of the uploaded tables, which makes them a source if there is no error.
+         * @description The result of the job has every finding. Tables with an error stay an upload: send the faulty
+         *     ones again, then check again.
+         */
+        post: operations["check_upload"];
+        /**
+         * Delete a source that was uploaded, or an upload; list what is left.
+         * @description A folder that nobody has uploaded is left to its operator. What was trained on it stays.
+         */
+        delete: operations["delete_source"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the newest jobs of each kind: reloads, trainings, and checks. */
+        get: operations["list_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Report the progress of a job, its result, or why it failed. */
+        get: operations["read_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/jobs/{id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Send what the process of a job has written: its end, up to 64 KiB, as text.
+         * @description It is empty for most jobs that succeed. It may contain paths of the server.
+         */
+        get: operations["read_job_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/jobs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a job: one that waits is cancelled at once, and the process of one that runs ends.
+         * @description What a process has done cannot be taken back: a job that was about to serve its result, or has
+         *     done so, still succeeds.
+         */
+        post: operations["cancel_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1090,6 +1248,12 @@ export interface components {
             by: string[];
         };
         /**
+         * DateOrder
+         * @description Order of day, month and year in a date; YYYY-MM-DD is always accepted.
+         * @enum {string}
+         */
+        DateOrder: "ymd" | "dmy" | "mdy";
+        /**
          * DayChange
          * @description A node's units on one day, without and with the adjustments.
          */
@@ -1126,6 +1290,12 @@ export interface components {
             statistical?: number;
         };
         /**
+         * DecimalMark
+         * @description Decimal mark of numbers.
+         * @enum {string}
+         */
+        DecimalMark: "." | ",";
+        /**
          * DegradedReason
          * @description A part of the service that is degraded, while forecasts are still answered.
          */
@@ -1138,6 +1308,12 @@ export interface components {
             /** @description Readable description of the failure and its consequences. */
             detail: string;
         };
+        /**
+         * Delimiter
+         * @description Separator of the values of a row.
+         * @enum {string}
+         */
+        Delimiter: "," | ";" | "tab" | "|";
         /**
          * DeviationKind
          * @description Kind of a deviation.
@@ -1153,6 +1329,17 @@ export interface components {
          * @enum {string}
          */
         DeviationKind: "last-year" | "recent" | "outside-band" | "stockout" | "promotion" | "new-series";
+        /**
+         * Effort
+         * @description Cost of a training; more is more accurate.
+         *
+         *     Attributes:
+         *         FAST: about a third of the default, to try an idea.
+         *         DEFAULT: the recipe that suits the data.
+         *         BEST: about four times the default: twice the rows, and the mean of two fits.
+         * @enum {string}
+         */
+        Effort: "fast" | "default" | "best";
         /**
          * ExceptionEntry
          * @description A node that deviates from what was to be expected; the API's page explains the kinds.
@@ -1348,6 +1535,32 @@ export interface components {
         FiguresAnswer: {
             first: number | null;
             second: number | null;
+        };
+        /**
+         * FindingAnswer
+         * @description One thing that is wrong in a table, or looks wrong.
+         */
+        FindingAnswer: {
+            /** @description Name of the file; empty for the folder itself. */
+            file: string;
+            message: string;
+            /** @description Line of a CSV file, header included, or row of a Parquet file. */
+            row: number | null;
+            column: string | null;
+            value: string | null;
+            advice: string | null;
+        };
+        /**
+         * FindingsAnswer
+         * @description Findings of one kind.
+         */
+        FindingsAnswer: {
+            severity: components["schemas"]["Severity"];
+            /** @description Stable name of the kind. */
+            code: string;
+            /** @description Number of them; the first are in `findings`. */
+            count: number;
+            findings: components["schemas"]["FindingAnswer"][];
         };
         /**
          * ForecastAnswer
@@ -1636,32 +1849,66 @@ export interface components {
         };
         /**
          * JobAnswer
-         * @description A reload.
+         * @description A job.
          */
         JobAnswer: {
             id: string;
-            source: string;
-            force: boolean;
+            kind: components["schemas"]["JobKind"];
+            /** @description Name of the source that it reads; `demo data` for those. */
+            subject: string;
+            /** @description Who asked for it, as the audit log names the caller. */
+            by: string;
             state: components["schemas"]["State"];
             /** Format: date-time */
             queued_at: string;
             started_at: string | null;
             finished_at: string | null;
-            /** @description Current step, or the last one of a reload that has ended. */
-            phase: string | null;
-            /** @description Reason of its failure. */
+            /** @description Null until it has begun. */
+            progress: components["schemas"]["ProgressAnswer"] | null;
+            /** @description Who asked to cancel it; until its process has ended, its state is `running` still. */
+            cancelled_by: string | null;
+            /** @description Reason why it failed or was cancelled. */
             detail: string | null;
-            previous_snapshot: string | null;
+            /** @description Null until it has succeeded. */
+            result: components["schemas"]["JobResultAnswer"] | null;
+        };
+        /**
+         * JobKind
+         * @description Kind of a job.
+         *
+         *     Attributes:
+         *         RELOAD: builds a snapshot of newer tables, and serves it.
+         *         TRAINING: trains a model on tables, and serves it if it is to be.
+         *         TRAINING_CHECK: says what a training would do, without training.
+         *         UPLOAD: checks uploaded tables, and makes them a source.
+         * @enum {string}
+         */
+        JobKind: "reload" | "training" | "training-check" | "upload";
+        /**
+         * JobResultAnswer
+         * @description Result of a job that succeeded; what does not apply to its kind is null.
+         */
+        JobResultAnswer: {
+            /** @description Bundle that is served since a reload, or that a training made. */
             bundle: string | null;
-            /** @description Snapshot that is served since it succeeded. */
             snapshot: string | null;
+            /** @description Snapshot that was served before a reload. */
+            previous_snapshot: string | null;
+            /** @description Whether the model that was trained serves since then; otherwise it is a candidate. */
+            served: boolean | null;
+            /** @description How it compared with the model that served; null where they were not compared. */
+            verdict: components["schemas"]["VerdictAnswer"] | null;
+            /** @description What a check of tables says. */
+            tables: components["schemas"]["TablesAnswer"] | null;
         };
         /**
          * JobsAnswer
-         * @description Reloads, the newest first.
+         * @description Jobs, the newest first.
          */
         JobsAnswer: {
             jobs: components["schemas"]["JobAnswer"][];
+            /** @description Null where there never was one. */
+            runner: components["schemas"]["RunnerAnswer"] | null;
         };
         /**
          * KeyAnswer
@@ -2510,6 +2757,33 @@ export interface components {
             errors: components["schemas"]["Fault"][];
         };
         /**
+         * ProgressAnswer
+         * @description Progress of a job.
+         */
+        ProgressAnswer: {
+            /** @description Name of the current step, or of the last one of a job that has ended. */
+            phase: string;
+            /** @description Number of the step, from 1. */
+            step: number | null;
+            /** @description Number of all steps; null until it is known. */
+            steps: number | null;
+            /** @description Parts of the step that are done, of `total`; null where it has no parts. */
+            done: number | null;
+            total: number | null;
+            /** @description Estimate for the whole job; null until there is one. */
+            seconds_remaining: number | null;
+        };
+        /**
+         * Promote
+         * @description Choice of serving a trained model.
+         *
+         *     Attributes:
+         *         IF_BETTER: only if its errors on days that the model that serves has not seen are smaller,
+         *             beyond chance, or no model of a retailer serves.
+         * @enum {string}
+         */
+        Promote: "always" | "if-better" | "never";
+        /**
          * PromotionAnswer
          * @description A change of what is served.
          */
@@ -2597,6 +2871,28 @@ export interface components {
          */
         ReleaseState: "candidate" | "shadow" | "canary" | "active" | "retired" | "rejected";
         /**
+         * ReloadAnswer
+         * @description A reload.
+         */
+        ReloadAnswer: {
+            id: string;
+            source: string;
+            force: boolean;
+            state: components["schemas"]["State"];
+            /** Format: date-time */
+            queued_at: string;
+            started_at: string | null;
+            finished_at: string | null;
+            /** @description Current step, or the last one of a reload that has ended. */
+            phase: string | null;
+            /** @description Reason of its failure. */
+            detail: string | null;
+            previous_snapshot: string | null;
+            bundle: string | null;
+            /** @description Snapshot that is served since it succeeded. */
+            snapshot: string | null;
+        };
+        /**
          * ReloadRequest
          * @description Tables to serve from now on.
          */
@@ -2608,6 +2904,13 @@ export interface components {
              * @default false
              */
             force?: boolean;
+        };
+        /**
+         * ReloadsAnswer
+         * @description Reloads, the newest first.
+         */
+        ReloadsAnswer: {
+            jobs: components["schemas"]["ReloadAnswer"][];
         };
         /**
          * Role
@@ -2732,6 +3035,22 @@ export interface components {
             date?: string;
         };
         /**
+         * RunnerAnswer
+         * @description The runner that executes jobs.
+         */
+        RunnerAnswer: {
+            host: string;
+            /**
+             * Format: date-time
+             * @description Time of its last sign of life, which it gives every few seconds.
+             */
+            seen_at: string;
+            /** @description Whether that was recent enough for new jobs to be accepted. */
+            alive: boolean;
+            /** @description Whether it can train. */
+            trains: boolean;
+        };
+        /**
          * Scope
          * @description Permission of a key.
          * @enum {string}
@@ -2754,6 +3073,12 @@ export interface components {
             version: string;
             extensions: string[];
         };
+        /**
+         * Severity
+         * @description Severity of a finding: an error makes the tables unusable, a warning does not.
+         * @enum {string}
+         */
+        Severity: "error" | "warning";
         /**
          * ShadowRequest
          * @description Options of loading a model beside the active one.
@@ -2913,6 +3238,33 @@ export interface components {
             digest: string;
         };
         /**
+         * SourceAnswer
+         * @description A source, or an upload that is not one yet.
+         */
+        SourceAnswer: {
+            name: string;
+            /** @description Files directly in its folder. */
+            files: components["schemas"]["TableFileAnswer"][];
+            /** @description Of these files together. */
+            bytes: number;
+            /** @description Time of their last change; null where there is none. */
+            modified: string | null;
+            /**
+             * @description Who uploaded it; null for a folder that was put there otherwise, which cannot be deleted
+             *     here.
+             */
+            by: string | null;
+        };
+        /**
+         * SourcesAnswer
+         * @description Sources that jobs can read, and uploads.
+         */
+        SourcesAnswer: {
+            sources: components["schemas"]["SourceAnswer"][];
+            /** @description Uploads that were not checked, or in which an error was found. */
+            uploads: components["schemas"]["SourceAnswer"][];
+        };
+        /**
          * Space
          * @description Space in which contributions are expressed.
          *
@@ -2927,7 +3279,7 @@ export interface components {
          * @description State of a job.
          * @enum {string}
          */
-        State: "queued" | "running" | "succeeded" | "failed";
+        State: "queued" | "running" | "succeeded" | "failed" | "cancelled";
         /**
          * StatusAnswer
          * @description State of the process or of the model, for probes.
@@ -2958,6 +3310,47 @@ export interface components {
             cluster: string;
         };
         /**
+         * TableFileAnswer
+         * @description A file of a source or of an upload.
+         */
+        TableFileAnswer: {
+            name: string;
+            bytes: number;
+            /**
+             * Format: date-time
+             * @description Time of its last change.
+             */
+            modified: string;
+        };
+        /**
+         * TablesAnswer
+         * @description Result of a check of tables.
+         */
+        TablesAnswer: {
+            /** @description Whether there is no error. */
+            usable: boolean;
+            /** @description Whether uploaded tables are a source since then. */
+            published: boolean | null;
+            /** @description Why correct tables cannot be trained on, if they cannot. */
+            reason: string | null;
+            errors: components["schemas"]["FindingsAnswer"][];
+            warnings: components["schemas"]["FindingsAnswer"][];
+            /** @description What was understood of the tables; empty where there is an error. */
+            understood: components["schemas"]["TopicAnswer"][];
+            /** @description Rows of sales, of a training that was checked. */
+            rows: number | null;
+            series: number | null;
+            /** @description First day of sales. */
+            first: string | null;
+            /** @description Last day whose sales are known. */
+            origin: string | null;
+            /**
+             * @description Estimated time of the training, from that of the model that serves; null without one of the
+             *     same recipe.
+             */
+            seconds: number | null;
+        };
+        /**
          * Tensor
          * @description A tensor; its data are in row-major order, nested or flat.
          */
@@ -2976,6 +3369,56 @@ export interface components {
             name: string;
             datatype: string;
             shape: number[];
+        };
+        /**
+         * TopicAnswer
+         * @description What was understood of tables about one topic.
+         */
+        TopicAnswer: {
+            topic: string;
+            text: string;
+        };
+        /**
+         * TrainingPayload
+         * @description A training.
+         */
+        TrainingPayload: {
+            /**
+             * @description A folder of tables below `DATA_DIR`, as a path relative to it; the built-in demo data if left
+             *     out, which never take the place of a retailer's.
+             */
+            data?: string;
+            /**
+             * @description Cost: `fast` is about a third of the default, to try an idea; `best` four times as much.
+             * @default default
+             */
+            recipe?: components["schemas"]["Effort"];
+            /**
+             * @description When to serve the model: `always`; `if-better`, only if its errors on days that the model
+             *     that serves has not seen are smaller, beyond chance; or `never`, to leave it as a candidate.
+             * @default if-better
+             */
+            promote?: components["schemas"]["Promote"];
+            /**
+             * @description Check the tables and report what would be trained, without training.
+             * @default false
+             */
+            dry_run?: boolean;
+            /**
+             * @description Character that separates the values of a CSV file.
+             * @default ,
+             */
+            delimiter?: components["schemas"]["Delimiter"];
+            /**
+             * @description Character that separates the fraction of a number in text.
+             * @default .
+             */
+            decimal?: components["schemas"]["DecimalMark"];
+            /**
+             * @description Order of a date's parts beside YYYY-MM-DD: 31.12.2023 is `dmy`.
+             * @default ymd
+             */
+            dates?: components["schemas"]["DateOrder"];
         };
         /**
          * TrialReportAnswer
@@ -3004,6 +3447,32 @@ export interface components {
             slower: number;
             /** @description Share by which the bundle is larger. */
             larger: number;
+        };
+        /**
+         * UploadPayload
+         * @description Options of a check of uploaded tables.
+         */
+        UploadPayload: {
+            /**
+             * @description Only check them: they stay an upload, even if they are right.
+             * @default false
+             */
+            dry_run?: boolean;
+            /**
+             * @description Character that separates the values of a CSV file.
+             * @default ,
+             */
+            delimiter?: components["schemas"]["Delimiter"];
+            /**
+             * @description Character that separates the fraction of a number in text.
+             * @default .
+             */
+            decimal?: components["schemas"]["DecimalMark"];
+            /**
+             * @description Order of a date's parts beside YYYY-MM-DD: 31.12.2023 is `dmy`.
+             * @default ymd
+             */
+            dates?: components["schemas"]["DateOrder"];
         };
         /**
          * ValueAdded
@@ -3323,7 +3792,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemAnswer"];
             };
         };
-        /** @description [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here. */
+        /** @description [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
         Problem503: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -3335,6 +3804,16 @@ export interface components {
         };
         /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
         Problem504: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemAnswer"];
+            };
+        };
+        /** @description [STORAGE_FULL](/docs/errors#storage-full): There is no space for this. */
+        Problem507: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
                 [name: string]: unknown;
@@ -5245,7 +5724,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobsAnswer"];
+                    "application/json": components["schemas"]["ReloadsAnswer"];
                 };
             };
             /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
@@ -5271,7 +5750,10 @@ export interface operations {
     reload_features: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Made by the caller: repeated, no second job. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5282,6 +5764,16 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The answer of the request that this repeats. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReloadAnswer"];
+                };
+            };
             /** @description The answer. */
             202: {
                 headers: {
@@ -5289,7 +5781,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobAnswer"];
+                    "application/json": components["schemas"]["ReloadAnswer"];
                 };
             };
             /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [INVALID_SOURCE](/docs/errors#invalid-source): The source cannot be read from; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
@@ -5339,7 +5831,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobAnswer"];
+                    "application/json": components["schemas"]["ReloadAnswer"];
                 };
             };
             /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
@@ -5359,6 +5851,461 @@ export interface operations {
             /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
             /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    start_training: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Made by the caller: repeated, no second job. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Up to 16,384 bytes; as it is, or with Content-Encoding: gzip. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrainingPayload"];
+            };
+        };
+        responses: {
+            /** @description The answer of the request that this repeats. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            /** @description The answer. */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [INVALID_SOURCE](/docs/errors#invalid-source): The source cannot be read from; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [REQUEST_TIMEOUT](/docs/errors#request-timeout): The body did not arrive in time. */
+            408: components["responses"]["Problem408"];
+            /** @description [CONFLICT](/docs/errors#conflict): This conflicts with what is there. */
+            409: components["responses"]["Problem409"];
+            /** @description [PAYLOAD_TOO_LARGE](/docs/errors#payload-too-large): The body is too large. */
+            413: components["responses"]["Problem413"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [UNSUPPORTED_MEDIA_TYPE](/docs/errors#unsupported-media-type): The body's media type is not accepted. */
+            415: components["responses"]["Problem415"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    list_sources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourcesAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    upload_table: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As another call told it. */
+                name: string;
+                /** @description As another call told it. */
+                file: string;
+            };
+            cookie?: never;
+        };
+        /** @description The bytes of a file, up to the server's `MAX_UPLOAD_BYTES`. */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [INVALID_SOURCE](/docs/errors#invalid-source): The source cannot be read from; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [REQUEST_TIMEOUT](/docs/errors#request-timeout): The body did not arrive in time. */
+            408: components["responses"]["Problem408"];
+            /** @description [CONFLICT](/docs/errors#conflict): This conflicts with what is there. */
+            409: components["responses"]["Problem409"];
+            /** @description [PAYLOAD_TOO_LARGE](/docs/errors#payload-too-large): The body is too large. */
+            413: components["responses"]["Problem413"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+            /** @description [STORAGE_FULL](/docs/errors#storage-full): There is no space for this. */
+            507: components["responses"]["Problem507"];
+        };
+    };
+    check_upload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Made by the caller: repeated, no second job. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description As another call told it. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        /** @description Up to 16,384 bytes; as it is, or with Content-Encoding: gzip. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadPayload"];
+            };
+        };
+        responses: {
+            /** @description The answer of the request that this repeats. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            /** @description The answer. */
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [INVALID_SOURCE](/docs/errors#invalid-source): The source cannot be read from; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [REQUEST_TIMEOUT](/docs/errors#request-timeout): The body did not arrive in time. */
+            408: components["responses"]["Problem408"];
+            /** @description [CONFLICT](/docs/errors#conflict): This conflicts with what is there. */
+            409: components["responses"]["Problem409"];
+            /** @description [PAYLOAD_TOO_LARGE](/docs/errors#payload-too-large): The body is too large. */
+            413: components["responses"]["Problem413"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [UNSUPPORTED_MEDIA_TYPE](/docs/errors#unsupported-media-type): The body's media type is not accepted. */
+            415: components["responses"]["Problem415"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    delete_source: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As another call told it. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourcesAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [INVALID_SOURCE](/docs/errors#invalid-source): The source cannot be read from; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [CONFLICT](/docs/errors#conflict): This conflicts with what is there. */
+            409: components["responses"]["Problem409"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+            /** @description [STORAGE_FULL](/docs/errors#storage-full): There is no space for this. */
+            507: components["responses"]["Problem507"];
+        };
+    };
+    list_jobs: {
+        parameters: {
+            query?: {
+                /** @description Only those of this kind. */
+                kind?: components["schemas"]["JobKind"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobsAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    read_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As another call told it. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    read_job_log: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As another call told it. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    cancel_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As another call told it. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [CONFLICT](/docs/errors#conflict): This conflicts with what is there. */
+            409: components["responses"]["Problem409"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from lifecycle.jobs import Job
-from lifecycle.reload import Reloader
 from models.serving.release import load_engine
-from storage.artifacts import Store
-from tests.support.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -45,22 +41,3 @@ def data(tmp_path: Path, demo_folder: Path) -> Path:
         folder / "older" / "train.parquet"
     )
     return folder
-
-
-@pytest.fixture
-def reloader(own_store: Store, data: Path) -> Reloader:
-    return Reloader(own_store, data)
-
-
-@pytest.fixture
-def run_reload(reloader: Reloader) -> Callable[..., Job]:
-    """Reload a source, and return its job when it has ended."""
-
-    def run_reload(source: str, *, force: bool = False) -> Job:
-        name = reloader.start(source, force=force).id
-        wait_until(lambda: (job := reloader.job(name)) is not None and job.ended)
-        job = reloader.job(name)
-        assert job is not None
-        return job
-
-    return run_reload

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any, cast
 
 import anyio
+import anyio.to_thread
 import numpy as np
 import pytest
 
+from lifecycle.job_queue import JobQueue
 from lifecycle.refresh import refresh
-from lifecycle.reload import Reloader
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease, load_engine, load_release
 from models.serving.watcher import ReleaseWatcher
 from storage.artifacts import Release, Store
+from tests.support.jobs import Desk, running_runner
 from tests.support.waiting import wait_in_loop
 
 Watcher = ReleaseWatcher[LoadedRelease]
@@ -67,21 +69,22 @@ def flip_byte(folder: Path) -> bytes:
 
 
 def test_all_workers_follow_a_reload(
-    own_store: Store, reloader: Reloader, release: Release
+    own_store: Store, data: Path, release: Release, tmp_path: Path
 ) -> None:
     """Also those of other replicas, which share only the volume."""
 
     async def follow() -> None:
         workers = [start_worker(own_store), start_worker(own_store)]
         assert [served_release(watcher) for watcher in workers] == [release, release]
-        async with watching(*workers):
-            job = reloader.start("newer")
-            await wait_in_loop(
-                lambda: all(served_release(watcher) != release for watcher in workers)
-            )
-            await wait_in_loop(
-                lambda: (current := reloader.job(job.id)) is not None and current.ended
-            )
+        url = f"sqlite:///{tmp_path}/mlrf.db"
+        desk = Desk(JobQueue(url), own_store)
+        with running_runner(url, own_store, data, tmp_path / "runner.log"):
+            async with watching(*workers):
+                job = await anyio.to_thread.run_sync(desk.reload, "newer")
+                await wait_in_loop(
+                    lambda: all(served_release(watcher) != release for watcher in workers)
+                )
+                await wait_in_loop(lambda: desk.read(job).ended)
         assert [served_release(watcher) for watcher in workers] == [own_store.current()] * 2
         assert own_store.current().snapshot != release.snapshot
 

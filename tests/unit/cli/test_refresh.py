@@ -13,7 +13,7 @@ import pytest
 
 from cli.main import FAILED, UNAVAILABLE
 from config.settings import get_settings
-from lifecycle.jobs import Jobs
+from lifecycle.jobs import build_lock, jobs_folder
 from storage.artifacts import Release, Store
 from tests.support.command import Run, set_environment
 
@@ -127,9 +127,8 @@ def test_while_another_process_builds_the_command_asks_to_try_again(
     """A scheduler repeats what ends with this status, and nothing else."""
     monkeypatch.setattr("cli.refresh._LOCK_SECONDS", 0)
     before = own_store.current()
-    jobs = Jobs(own_store)
-    jobs.folder.mkdir()
-    with jobs.build_lock():
+    jobs_folder(own_store).mkdir()
+    with build_lock(own_store, timeout=0):
         done = run("refresh", newer)
     assert "try again when it has ended" in done.error_line
     assert done.status == UNAVAILABLE

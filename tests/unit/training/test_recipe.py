@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from features.data.step import Step
-from training.recipe import DEFAULT, Effort, Recipe
+from lifecycle.training_request import Effort
+from training.recipe import DEFAULT, Recipe
 
 
 def test_a_recipe_of_its_own_horizon_stays_as_it_is() -> None:

@@ -22,6 +22,7 @@ from features.data.build import build_snapshot
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from features.data.tables import Tables
+from lifecycle.training_request import Effort
 from models.engine import ForecastEngine
 from models.serving.release import load_release
 from storage.artifacts import Store
@@ -40,7 +41,7 @@ from training.evaluation.benchmark.task import (
 )
 from training.pipeline import fit_model, make_engine, train_on
 from training.progress import Clock, Reporter
-from training.recipe import DEFAULT, Effort, Recipe, choose_recipe
+from training.recipe import DEFAULT, Recipe, choose_recipe
 
 RESULT_FILE = "benchmark.json"
 

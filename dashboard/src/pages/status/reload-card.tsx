@@ -18,6 +18,7 @@ const TONES: Record<Job['state'], Tone> = {
   running: 'info',
   succeeded: 'success',
   failed: 'error',
+  cancelled: 'warn',
 };
 
 /** Reloads of the data, and the form that starts one. */

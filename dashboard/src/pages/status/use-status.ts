@@ -4,7 +4,7 @@ import { api, content, type Schemas } from '@/api/client';
 import { type Caller, useCaller } from '@/session/caller';
 import { countsOf } from './metrics';
 
-export type Job = Schemas['JobAnswer'];
+export type Job = Schemas['ReloadAnswer'];
 
 export const REFRESH_MILLISECONDS = 15_000;
 const JOB_MILLISECONDS = 2_000;
@@ -57,7 +57,7 @@ export function useJobs(enabled: boolean, refetchInterval: number | false) {
   return useQuery({
     queryKey: ['admin', 'reloads'],
     queryFn: async ({ signal }) =>
-      (await content<Schemas['JobsAnswer']>(api.GET('/admin/reload-features', { signal }))).jobs,
+      (await content<Schemas['ReloadsAnswer']>(api.GET('/admin/reload-features', { signal }))).jobs,
     enabled,
     retry: false, // a server that reads no tables says so with a 503
     refetchInterval: ({ state }) => {

@@ -10,12 +10,13 @@ import pytest
 
 from config.margins import Margins
 from features.data.snapshot import Snapshot
+from lifecycle.training_request import Outcome
 from models.bundle import Bundle
 from models.intervals import Intervals
 from tests.support.forecast_errors import draw_errors
 from training.evaluation.calibration import calibrate
 from training.evaluation.forecast_errors import Errors
-from training.evaluation.gate import LEAST_ORIGINS, Judged, Outcome, challenge, judge
+from training.evaluation.gate import LEAST_ORIGINS, Judged, challenge, judge
 
 
 @pytest.fixture(scope="module")

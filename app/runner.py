@@ -1,0 +1,69 @@
+"""The process that executes jobs, composed from the settings: ``python -m app.runner``.
+
+A server starts one beside its workers (`app.bentoml_compat.supervisor`); `mlrf work` starts one
+alone. A server may start it before its database can be reached, or while another runner works on
+the same artifacts: it waits.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+import structlog
+from pydantic import ValidationError
+
+from app.jobs import report_end, show_last_reloads
+from config.settings import describe_faults, get_settings
+from lifecycle.job_queue import JobQueue
+from lifecycle.runner import Runner
+from lifecycle.sources import Sources
+from lifecycle.uploads import Uploads
+from storage.errors import StorageError
+from telemetry.logs import configure_logging
+
+_log = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    """Execute jobs until SIGTERM or SIGINT.
+
+    Raises:
+        SystemExit: a setting is wrong.
+    """
+    try:
+        settings = get_settings()
+    except ValidationError as wrong:
+        raise SystemExit(f"mlrf: {describe_faults(wrong)}") from None
+    if settings.data_dir is None:
+        raise SystemExit("mlrf: DATA_DIR: is needed, the folder below which jobs read tables")
+    configure_logging(settings.log_level)
+    url = settings.database_url.get_secret_value()
+    try:
+        show_last_reloads(JobQueue(url).all())
+    except StorageError as error:  # the runner waits for it
+        _log.warning("jobs_not_read", reason=str(error))
+    uploads = Uploads(Sources(settings.data_dir))
+    runner = Runner(
+        url,
+        settings.store,
+        settings.data_dir,
+        margins=settings.gate_margins,
+        on_end=report_end,
+        on_sweep=uploads.sweep,
+    )
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        runner.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    runner.run()
+    sys.stderr.flush()
+    os._exit(0)  # threads of the queue's library would wait for jobs that the next runner executes
+
+
+if __name__ == "__main__":
+    main()
