@@ -44,7 +44,7 @@ def registry(own_store: Store, url: str) -> Registry:
 
 @pytest.fixture
 def reports() -> list[dict[str, Any]]:
-    """What the jobs of a test have reported."""
+    """The reports of the jobs of a test."""
     return []
 
 
