@@ -123,6 +123,21 @@ def test_a_runner_that_is_killed_is_replaced_and_its_training_is_gone(server: Se
     assert server.get("/readyz").is_success, "workers do not depend on it"
 
 
+def test_a_training_serves_its_model_and_says_who_asked(server: Server, store: Store) -> None:
+    """With all its steps, by the recipe and the process that users get."""
+    job = finish(server, train(server, promote="always"))
+    assert job["state"] == "succeeded", job
+    result = job["result"]
+    assert (result["served"], result["verdict"]) == (True, None)
+    assert job["progress"]["step"] == job["progress"]["steps"] > 20
+    assert store.current().bundle == result["bundle"]
+    wait_until(lambda: server.get("/health").json()["model_version"] == result["bundle"])
+    active = server.get("/admin/models").json()["models"][0]
+    assert (active["bundle"], active["by"]) == (result["bundle"], job["by"])
+    check = finish(server, train(server, dry_run=True))
+    assert check["result"]["tables"]["seconds"] > 1, "that of the training of this recipe"
+
+
 def test_a_server_that_is_killed_leaves_no_training_and_its_successor_does_what_waited(
     tmp_path: Path, trained: Store, settings: dict[str, str]
 ) -> None:

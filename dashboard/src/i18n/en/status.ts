@@ -85,7 +85,13 @@ export const status = {
     queued: 'Asked at',
     duration: 'Took',
     detail: 'Why it failed',
-    states: { queued: 'Waiting', running: 'Running', succeeded: 'Done', failed: 'Failed', cancelled: 'Cancelled' },
+    states: {
+      queued: 'Waiting',
+      running: 'Running',
+      succeeded: 'Done',
+      failed: 'Failed',
+      cancelled: 'Cancelled',
+    },
     start: 'Start a reload',
     startText:
       'It reads a folder of tables and serves them once all is checked. If it fails, nothing changes.',

@@ -87,7 +87,13 @@ export const status: typeof english = {
     queued: 'Pedida',
     duration: 'Duración',
     detail: 'Por qué falló',
-    states: { queued: 'En espera', running: 'En marcha', succeeded: 'Hecha', failed: 'Fallida', cancelled: 'Cancelada' },
+    states: {
+      queued: 'En espera',
+      running: 'En marcha',
+      succeeded: 'Hecha',
+      failed: 'Fallida',
+      cancelled: 'Cancelada',
+    },
     start: 'Iniciar una recarga',
     startText:
       'Lee una carpeta de tablas y las sirve cuando todo está comprobado. Si falla, nada cambia.',
