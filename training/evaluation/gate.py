@@ -44,6 +44,8 @@ Document = dict[str, Any]
 
 LEAST_ORIGINS = 4
 """Fewer weekly origins since the champion's training decide nothing."""
+_LEAST_HERE = 0.5
+"""Least share of the champion's nodes that the data must have."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ def challenge(
         data; and the members that `judge` returns.
     """
     about: Document = {"champion": champion.name}
+    if why := _find_absence(champion, snapshot):
+        return about | _unknown(why)
     try:
         engine = ForecastEngine(champion, snapshot)
         newest = snapshot.index_of(champion.facts.trained_through)
@@ -97,6 +101,22 @@ def challenge(
         snapshot,
         served=served,
         margins=margins,
+    )
+
+
+def _find_absence(champion: Bundle, snapshot: Snapshot) -> str | None:
+    """Return why the data cannot be those of the model that serves; None if they can.
+
+    Tables of another retailer may have the same form. A model of theirs would be better there than
+    one that has never seen them, and take its place.
+    """
+    nodes = () if champion.calibration is None else champion.calibration.nodes
+    here = sum(node in snapshot.hierarchy.index for node in nodes)
+    if here >= _LEAST_HERE * len(nodes):
+        return None
+    return (
+        f"of the {len(nodes):,} nodes of the model that serves, {here:,} are in these tables: they "
+        "may be of another retailer"
     )
 
 

@@ -195,6 +195,24 @@ def test_a_model_of_an_older_day_is_judged_by_what_came_after(
     )
 
 
+def test_tables_of_another_retailer_are_no_measure(
+    bundle: Bundle, snapshot: Snapshot, champion: Errors
+) -> None:
+    """Of the same form, they would be forecast better by any model of their own."""
+    assert bundle.calibration is not None
+    others = tuple(f"store:{number}" for number in range(1000, 2000))
+    calibration = replace(bundle.calibration, nodes=bundle.calibration.nodes + others)
+    old = replace(
+        bundle,
+        facts=bundle.facts.model_copy(update={"trained_through": champion_day(snapshot)}),
+        calibration=calibration,
+    )
+    verdict = challenge(old, bundle, snapshot, champion)
+    assert verdict["outcome"] == Outcome.UNKNOWN
+    assert "may be of another retailer" in verdict["why"]
+    assert f"of the {len(calibration.nodes):,} nodes" in verdict["why"]
+
+
 def champion_day(snapshot: Snapshot) -> date:
     """Return a day after which six of the twelve weekly origins lie."""
     return snapshot.date_at(snapshot.newest_origin - 6 * 7)
