@@ -10,7 +10,6 @@ from cli.progress import err
 from config.paths import ROOT
 from config.settings import get_settings
 from errors import InputError
-from lifecycle.runner import can_train
 
 
 def work() -> None:
@@ -19,6 +18,8 @@ def work() -> None:
     For servers that cannot write the artifacts, or cannot train. It uses the same DATABASE_URL,
     ARTIFACTS_DIR and DATA_DIR as they do, and works until it is stopped.
     """
+    from lifecycle.runner import can_train
+
     settings = get_settings()
     if settings.data_dir is None:
         raise InputError("DATA_DIR: is needed, the folder below which jobs read tables")
