@@ -124,7 +124,7 @@ class ReleaseTrial:
     def recover(self, scope: Scope, error: Exception) -> bool:
         """Count a failure of the challenger, and have the active one answer."""
         context, challenger = context_of(scope), self._challenger
-        if context.role != Role.CANARY or (isinstance(error, Problem) and error.code.status < 500):
+        if context.role != Role.CANARY or not _is_failure(error):
             return False
         policy = policy_of(scope)
         if challenger is not None:
@@ -172,10 +172,17 @@ class ReleaseTrial:
                     name = context.release.encode()
                     headers = [*message.get("headers", ()), (RELEASE_HEADER, name)]
                     message = {**message, "headers": headers}
-                    self._count_answer(scope, challenger.rollout, message)
+                    cache = next((value for name, value in headers if name == b"x-cache"), b"")
+                    failed = message["status"] >= 500
+                    self._count_answer(scope, challenger.rollout, cache, failed=failed)
                 await send(message)
 
-            await app(scope, receive, send_with_name)
+            try:
+                await app(scope, receive, send_with_name)
+            except Exception as error:  # a layer further out makes a response of it
+                if context.release and _is_failure(error):
+                    self._count_answer(scope, challenger.rollout, b"", failed=True)
+                raise
 
         return observed
 
@@ -192,12 +199,9 @@ class ReleaseTrial:
         subject = caller.subject if caller.authenticated else caller.address
         return is_chosen(challenger.rollout.id, subject, challenger.rollout.share)
 
-    def _count_answer(self, scope: Scope, rollout: Rollout, start: Message) -> None:
-        context = context_of(scope)
-        role = Role(context.role)
-        cache = next((value for name, value in start["headers"] if name == b"x-cache"), b"")
+    def _count_answer(self, scope: Scope, rollout: Rollout, cache: bytes, *, failed: bool) -> None:
+        role = Role(context_of(scope).role)
         call = f"{scope['method']} {policy_of(scope).route} {cache.decode()}".rstrip()
-        failed = start["status"] >= 500
         seconds = perf_counter() - scope[_BEGAN]
         self._counts.add(role, call, rollout.share, failed=failed, seconds=seconds)
         metrics.count_trial_answer(role, "failed" if failed else "answered")
@@ -309,6 +313,11 @@ def is_chosen(rollout: int, subject: str, share: float) -> bool:
     """Return whether a caller takes part, the same everywhere and at all larger shares."""
     digest = blake2b(f"{rollout} {subject}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64 < share
+
+
+def _is_failure(error: Exception) -> bool:
+    """Return whether an exception is a fault of the server, and not of the request."""
+    return not (isinstance(error, Problem) and error.code.status < 500)
 
 
 def _wanted_release(scope: Scope) -> str:

@@ -30,24 +30,29 @@ FORECAST: dict[str, Any] = {"node": "total", "horizon": 7}
 WHATIF: dict[str, Any] = {"node": "store:1", "horizon": 7, "adjustments": {"onpromotion": 3}}
 
 
-class FailingRunners(LocalRunners):
-    """Runners whose model fails."""
+class Runners(LocalRunners):
+    """Runners whose model may fail."""
+
+    fails = False
 
     async def infer(
         self, bundle: str, snapshot: str, rows: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        raise RuntimeError("out of memory")
+        if self.fails:
+            raise RuntimeError("out of memory")
+        return await super().infer(bundle, snapshot, rows)
 
 
 @dataclass(frozen=True)
 class Serving(FixedServing):
     """The active release, and runners for another one."""
 
+    runners: Runners
     failing: list[bool] = field(default_factory=list)
 
     def bind(self, release: LoadedRelease) -> Forecaster:
-        kind = FailingRunners if self.failing else LocalRunners
-        runners = kind(release.engine)
+        runners = Runners(release.engine)
+        runners.fails = bool(self.failing)
         return Forecaster(release, runners, runners)
 
 
@@ -90,8 +95,8 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, own_store: Store, serving_release: LoadedRelease) -> World:
-    runners = LocalRunners(serving_release.engine)
-    serving = Serving(Forecaster(serving_release, runners, runners))
+    runners = Runners(serving_release.engine)
+    serving = Serving(Forecaster(serving_release, runners, runners), runners)
     app = compose_application(
         tmp_path, own_store, serving_release, serving, rollout_plan=PLAN.model_dump()
     )
@@ -203,6 +208,17 @@ def test_a_canary_that_fails_is_answered_for_by_the_active_release_and_ends(worl
     assert world.state() is None
     assert world.state_of(world.candidate) == "rejected"
     assert "x-mlrf-release" not in world.forecast().headers
+
+
+def test_failures_of_the_active_release_count_too(world: World) -> None:
+    """Otherwise a challenger would be rejected for what fails with both."""
+    world.begin("canary", share=1e-9)
+    world.serving.runners.fails = True
+    for number in range(3):
+        answer = world.client.post("/whatif", **WHATIF | {"horizon": 7 + number})
+        assert answer.status_code == 500
+    world.observe()
+    assert (world.role("active")["answers"], world.role("active")["failures"]) == (3, 3)
 
 
 def test_a_request_that_is_wrong_is_no_failure_of_the_canary(world: World) -> None:
