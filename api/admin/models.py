@@ -8,6 +8,7 @@ from functools import partial
 from starlette.requests import Request
 
 from api.admin.administration import admin_operation
+from api.admin.verdict import build_verdict
 from api.http.acting import actor_of
 from api.http.database import Result, as_sentence, call_database
 from api.schemas.models import (
@@ -24,7 +25,6 @@ from api.schemas.models import (
     PromotionRequest,
     ReasonRequest,
     ServedAnswer,
-    VerdictAnswer,
 )
 from errors import Code, Problem
 from lifecycle.comparison import compare_figures
@@ -151,8 +151,7 @@ def _read(registry: Registry, name: str) -> ModelHistoryAnswer:
         ModelChangeAnswer.from_attributes(change) for change in registry.history(release.bundle)
     ]
     verdict = registry.verdict(release)
-    names = ("champion", "outcome", "why")
-    answer = None if verdict is None else VerdictAnswer(*(verdict[name] for name in names))
+    answer = None if verdict is None else build_verdict(verdict)
     return ModelHistoryAnswer.from_attributes(release, changes=changes, verdict=answer)
 
 
