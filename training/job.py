@@ -87,8 +87,15 @@ def train_model(task: Task) -> Document:
         "bundle": trained.release.bundle,
         "snapshot": trained.release.snapshot,
         "served": trained.served,
-        "verdict": trained.verdict,
+        "verdict": _summarise(trained.verdict),
     }
+
+
+def _summarise(verdict: Document | None) -> Document | None:
+    """Return what is listed of a verdict; its figures are with the model."""
+    if verdict is None:
+        return None
+    return {name: verdict[name] for name in ("champion", "outcome", "why")}
 
 
 def _activate(task: Task, release: Release) -> None:

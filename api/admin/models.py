@@ -24,8 +24,8 @@ from api.schemas.models import (
     PromotionRequest,
     ReasonRequest,
     ServedAnswer,
-    VerdictAnswer,
 )
+from api.schemas.verdict import build_verdict
 from errors import Code, Problem
 from lifecycle.comparison import compare_figures
 from lifecycle.registry import Registry
@@ -152,7 +152,7 @@ def _read(registry: Registry, name: str) -> ModelHistoryAnswer:
     ]
     verdict = registry.verdict(release)
     return ModelHistoryAnswer.from_attributes(
-        release, changes=changes, verdict=VerdictAnswer.of(verdict)
+        release, changes=changes, verdict=build_verdict(verdict)
     )
 
 

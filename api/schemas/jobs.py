@@ -12,6 +12,7 @@ from pydantic import Field
 from api.schemas.answer import Answer
 from api.schemas.models import VerdictAnswer
 from api.schemas.requests import Request
+from api.schemas.verdict import build_verdict
 from features.data.findings import Severity
 from features.data.reading.layout import DateOrder, DecimalMark, Delimiter
 from lifecycle.job_queue import Presence
@@ -207,7 +208,7 @@ class JobResultAnswer(Answer):
         checks = "report" in job.result
         return cls(
             **{name: job.result.get(name) for name in names},
-            verdict=VerdictAnswer.of(job.result.get("verdict")),
+            verdict=build_verdict(job.result.get("verdict")),
             tables=TablesAnswer.of(job.result) if checks else None,
         )
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated
 
 from pydantic import Field
 
@@ -84,8 +83,64 @@ class ModelChangeAnswer(Answer):
 
 
 @dataclass(frozen=True, slots=True)
+class OriginsAnswer(Answer):
+    """Days from which the forecasts were made that models were judged by."""
+
+    first: dt.date
+    last: dt.date
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictFigureAnswer(Answer):
+    """A figure of two models, and by how much that of the challenger, the new one, is worse.
+
+    Errors are compared by their ratio, as a share; bias and coverage by their distance from 0 and
+    from the share that they promise. Null where nothing was measured.
+    """
+
+    champion: float | None
+    """Of the model that served."""
+    challenger: float | None
+    change: float | None
+    """Positive if the challenger is worse."""
+    low: float | None
+    """Bounds of the 90 % interval of the change."""
+    high: float | None
+    least: float | None
+    """Bound that the change exceeds in 95 % of cases, together with all other figures."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictLevelAnswer(Answer):
+    """The figures of a level."""
+
+    figures: dict[str, VerdictFigureAnswer]
+    """By measure: `wape`, `rmsle`, `bias`, `rmsse`; and `wis`, `coverage_80`, `coverage_95`, if the
+    intervals were compared."""
+    buckets: dict[str, dict[str, VerdictFigureAnswer]]
+    """By days ahead and measure."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedDifferencesAnswer(Answer):
+    """Differences of two models as they serve."""
+
+    moved: dict[str, float]
+    """By level: sum of the differences of the forecasts from the newest origin, over the units of
+    the model that served."""
+    slower: float | None
+    """Share by which a prediction takes longer."""
+    larger: float | None
+    """Share by which the bundle is larger."""
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictAnswer(Answer):
-    """Comparison of a model, when it was trained, with the one that served then."""
+    """Comparison of a model, when it was trained, with the one that served then.
+
+    What the record of its training lacks is null.
+    """
 
     champion: str
     """Name of the bundle that served."""
@@ -93,13 +148,17 @@ class VerdictAnswer(Answer):
     """`better` or `worse`, beyond chance; `equal`; or `unknown`, where there was too little to
     compare."""
     why: str
-
-    @classmethod
-    def of(cls, verdict: Mapping[str, Any] | None) -> Self | None:
-        """Return the answer of a recorded verdict; None without one."""
-        if verdict is None:
-            return None
-        return cls(*(verdict[name] for name in ("champion", "outcome", "why")))
+    origins: OriginsAnswer | None
+    change: float | None
+    """Share by which the WAPE is larger, averaged over the levels."""
+    low: float | None
+    """Bounds of the 90 % interval of the change."""
+    high: float | None
+    faults: list[str] | None
+    """A sentence for each figure that is worse by more than its margin."""
+    levels: dict[str, VerdictLevelAnswer] | None
+    """By level: the figures of both models on days that neither had seen."""
+    served: ServedDifferencesAnswer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +194,6 @@ class FiguresAnswer(Answer):
 
     first: float | None
     second: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class OriginsAnswer(Answer):
-    """Days from which the forecasts were made that a training judged its models by."""
-
-    first: dt.date
-    last: dt.date
-    n: int
 
 
 @dataclass(frozen=True, slots=True)

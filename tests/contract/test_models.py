@@ -6,16 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from errors import Code
+from models.serving.comparison import compare_served
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
 from storage.artifacts import Release, Store
 from storage.keys import Scope
 from tests.contract.composed import KeyClient, compose_application
 from tests.contract.conftest import FixedServing, LocalRunners
+from tests.support.forecast_errors import draw_errors
 from tests.support.releases import OTHER_WAPE, add_other_bundle
+from training.evaluation.gate import Judged, judge
 
 MODELS = "/admin/models"
 
@@ -59,9 +63,100 @@ def test_a_model_is_read_with_its_changes(admin: KeyClient, own_store: Store) ->
     document = read(admin, f"{MODELS}/{bundle}")
     assert [change["state"] for change in document["changes"]] == ["candidate", "active"]
     assert (document["bundle"], document["verdict"]) == (bundle, None)
-    verdict = {"champion": "2024-05-31-0123456789abcdef", "outcome": "better", "why": "errors"}
-    own_store.record_build(bundle, {"verdict": {**verdict, "change": -0.1}})
-    assert read(admin, f"{MODELS}/{bundle}")["verdict"] == verdict
+
+
+FIGURE = {
+    "champion": 0.2,
+    "challenger": 0.18,
+    "change": -0.1,
+    "low": -0.15,
+    "high": -0.05,
+    "least": -0.2,
+}
+SENTENCE = {"champion": "2024-05-31-0123456789abcdef", "outcome": "better", "why": "errors"}
+UNRECORDED = dict.fromkeys(("origins", "change", "low", "high", "faults", "levels", "served"))
+ORIGINS = {"first": "2024-04-01", "last": "2024-06-24", "n": 13}
+TOGETHER = {"change": -0.1, "low": -0.15, "high": -0.05}
+
+
+@pytest.mark.parametrize(
+    ("record", "answer"),
+    [
+        pytest.param(SENTENCE, SENTENCE | UNRECORDED, id="that compared nothing"),
+        pytest.param(
+            SENTENCE
+            | TOGETHER
+            | {
+                "origins": ORIGINS,
+                "levels": {"total": TOGETHER | {"wape": {"champion": 0.2, "challenger": 0.18}}},
+            },
+            SENTENCE
+            | TOGETHER
+            | {
+                "origins": ORIGINS,
+                "faults": None,
+                "levels": {
+                    "total": {
+                        "figures": {
+                            "wape": dict.fromkeys(FIGURE) | {"champion": 0.2, "challenger": 0.18},
+                        },
+                        "buckets": {},
+                    }
+                },
+                "served": None,
+            },
+            id="of an older version",
+        ),
+        pytest.param(
+            SENTENCE
+            | TOGETHER
+            | {
+                "origins": ORIGINS,
+                "faults": ["the bias of the level total"],
+                "levels": {"total": {"wape": FIGURE, "buckets": {"1-7": {"wape": FIGURE}}}},
+                "served": {"moved": {"total": 0.03}, "slower": 0.5, "larger": 0.1},
+            },
+            SENTENCE
+            | TOGETHER
+            | {
+                "origins": ORIGINS,
+                "faults": ["the bias of the level total"],
+                "levels": {
+                    "total": {"figures": {"wape": FIGURE}, "buckets": {"1-7": {"wape": FIGURE}}}
+                },
+                "served": {"moved": {"total": 0.03}, "slower": 0.5, "larger": 0.1},
+            },
+            id="with all figures",
+        ),
+    ],
+)
+def test_a_model_is_read_with_the_verdict_of_its_training(
+    admin: KeyClient, own_store: Store, record: dict[str, Any], answer: dict[str, Any]
+) -> None:
+    bundle = own_store.current().bundle
+    own_store.record_build(bundle, {"verdict": record})
+    assert read(admin, f"{MODELS}/{bundle}")["verdict"] == answer
+
+
+def test_the_figures_of_a_verdict_are_those_that_the_training_recorded(
+    admin: KeyClient, own_store: Store, serving_release: LoadedRelease
+) -> None:
+    engine = serving_release.engine
+    snapshot = engine.snapshot
+    first = snapshot.newest_origin - 12 * 7
+    errors = draw_errors(snapshot.hierarchy, np.random.default_rng(1), origins=12, first=first)
+    judged = Judged(errors, engine.intervals)
+    record = judge(judged, judged, snapshot, served=compare_served(engine, engine))
+    bundle = own_store.current().bundle
+    own_store.record_build(bundle, {"verdict": {"champion": bundle, **record}})
+    verdict = read(admin, f"{MODELS}/{bundle}")["verdict"]
+    assert (verdict["outcome"], verdict["change"]) == ("equal", 0)
+    for level, recorded in record["levels"].items():
+        figures, buckets = (verdict["levels"][level][name] for name in ("figures", "buckets"))
+        assert {**figures, "buckets": buckets} == recorded
+    assert set(verdict["levels"]["total"]["figures"]) == {
+        *("wape", "rmsle", "bias", "rmsse", "wis", "coverage_80", "coverage_95")
+    }
 
 
 def test_models_are_compared_by_their_figures(

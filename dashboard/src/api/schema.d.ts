@@ -2389,7 +2389,7 @@ export interface components {
         Order: "hard" | "easy" | "units";
         /**
          * OriginsAnswer
-         * @description Days from which the forecasts were made that a training judged its models by.
+         * @description Days from which the forecasts were made that models were judged by.
          */
         OriginsAnswer: {
             /** Format: date */
@@ -3065,6 +3065,23 @@ export interface components {
             snapshot: string;
         };
         /**
+         * ServedDifferencesAnswer
+         * @description Differences of two models as they serve.
+         */
+        ServedDifferencesAnswer: {
+            /**
+             * @description By level: sum of the differences of the forecasts from the newest origin, over the units of
+             *     the model that served.
+             */
+            moved: {
+                [key: string]: number;
+            };
+            /** @description Share by which a prediction takes longer. */
+            slower: number | null;
+            /** @description Share by which the bundle is larger. */
+            larger: number | null;
+        };
+        /**
          * ServerAnswer
          * @description The server's name and version.
          */
@@ -3488,6 +3505,8 @@ export interface components {
         /**
          * VerdictAnswer
          * @description Comparison of a model, when it was trained, with the one that served then.
+         *
+         *     What the record of its training lacks is null.
          */
         VerdictAnswer: {
             /** @description Name of the bundle that served. */
@@ -3498,6 +3517,57 @@ export interface components {
              */
             outcome: string;
             why: string;
+            origins: components["schemas"]["OriginsAnswer"] | null;
+            /** @description Share by which the WAPE is larger, averaged over the levels. */
+            change: number | null;
+            /** @description Bounds of the 90 % interval of the change. */
+            low: number | null;
+            high: number | null;
+            /** @description A sentence for each figure that is worse by more than its margin. */
+            faults: string[] | null;
+            /** @description By level: the figures of both models on days that neither had seen. */
+            levels: {
+                [key: string]: components["schemas"]["VerdictLevelAnswer"];
+            } | null;
+            served: components["schemas"]["ServedDifferencesAnswer"] | null;
+        };
+        /**
+         * VerdictFigureAnswer
+         * @description A figure of two models, and by how much that of the challenger, the new one, is worse.
+         *
+         *     Errors are compared by their ratio, as a share; bias and coverage by their distance from 0 and
+         *     from the share that they promise. Null where nothing was measured.
+         */
+        VerdictFigureAnswer: {
+            /** @description Of the model that served. */
+            champion: number | null;
+            challenger: number | null;
+            /** @description Positive if the challenger is worse. */
+            change: number | null;
+            /** @description Bounds of the 90 % interval of the change. */
+            low: number | null;
+            high: number | null;
+            /** @description Bound that the change exceeds in 95 % of cases, together with all other figures. */
+            least: number | null;
+        };
+        /**
+         * VerdictLevelAnswer
+         * @description The figures of a level.
+         */
+        VerdictLevelAnswer: {
+            /**
+             * @description By measure: `wape`, `rmsle`, `bias`, `rmsse`; and `wis`, `coverage_80`, `coverage_95`, if the
+             *     intervals were compared.
+             */
+            figures: {
+                [key: string]: components["schemas"]["VerdictFigureAnswer"];
+            };
+            /** @description By days ahead and measure. */
+            buckets: {
+                [key: string]: {
+                    [key: string]: components["schemas"]["VerdictFigureAnswer"];
+                };
+            };
         };
         /**
          * WarningCode

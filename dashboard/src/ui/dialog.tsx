@@ -1,11 +1,13 @@
 import { type ReactNode, useEffect, useId, useRef } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Button } from './button';
+import { classes } from './classes';
 import styles from './ui.module.css';
 
 /**
  * A modal dialog: the browser's own, which holds the focus and closes by Escape.
  *
+ * @param wide whether it holds a table.
  * @param closable false where its content alone may close it, such as one that must be acknowledged.
  */
 export function Dialog({
@@ -13,12 +15,14 @@ export function Dialog({
   open,
   onClose,
   closable = true,
+  wide = false,
   children,
 }: {
   title: string;
   open: boolean;
   onClose: () => void;
   closable?: boolean;
+  wide?: boolean;
   children: ReactNode;
 }) {
   const { t } = useTranslation();
@@ -32,7 +36,7 @@ export function Dialog({
   return (
     <dialog
       ref={element}
-      className={styles.dialog}
+      className={classes(styles.dialog, wide && styles.wideDialog)}
       aria-labelledby={id}
       onCancel={(event) => {
         if (!closable) event.preventDefault();

@@ -43,7 +43,7 @@ def test_a_candidate_is_served_and_rolled_back_from(
 
     open_page(page, server, "/models")
     expect(lead(page)).to_contain_text(f"{before} is served; it knows the sales up to 30 Jun 2024")
-    expect(page.get_by_role("row", name="1-7")).to_contain_text("→ 50%")
+    expect(page.get_by_role("row", name="1–7")).to_contain_text("→ 50%")
     page.get_by_role("button", name=f"Serve the model {other}").click()
     dialog = page.get_by_role("dialog", name=f"Serve {other}?")
     dialog.get_by_label("Why", exact=True).fill("to try")
@@ -68,7 +68,7 @@ def test_a_rejected_model_asks_for_a_reason(page: Page, server: Server, store: S
     dialog = page.get_by_role("dialog", name=f"Serve {other}?")
     submit = dialog.get_by_role("button", name="Serve this model")
     expect(submit).to_be_disabled()
-    dialog.get_by_label("Serve it all the same").check()
+    dialog.get_by_label("Do it all the same").check()
     dialog.get_by_label("Why", exact=True).fill("the data were wrong")
     expect(submit).to_be_enabled()
     dialog.get_by_role("button", name="Cancel").click()

@@ -11,6 +11,7 @@ import { quality } from './quality';
 import { signIn } from './sign-in';
 import { status } from './status';
 import { tree } from './tree';
+import { trial } from './trial';
 import { whatIf } from './what-if';
 
 /** All texts of the page, by page. */
@@ -27,6 +28,7 @@ export const english = {
   plan,
   keys,
   models,
+  trial,
   status,
   signIn,
 };

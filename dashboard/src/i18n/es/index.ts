@@ -12,6 +12,7 @@ import { quality } from './quality';
 import { signIn } from './sign-in';
 import { status } from './status';
 import { tree } from './tree';
+import { trial } from './trial';
 import { whatIf } from './what-if';
 
 /** All texts of the page, by page. */
@@ -28,6 +29,7 @@ export const spanish: Catalogue = {
   plan,
   keys,
   models,
+  trial,
   status,
   signIn,
 };

@@ -1,11 +1,15 @@
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useLevelLabel } from '@/api/nodes';
+import { CategoryChart, CategoryLegend, type Subject } from '@/charts/category-chart';
+import { readableRange } from '@/format/days-ahead';
 import { useFormat } from '@/format/use-format';
 import { DataTable } from '@/ui/data-table';
 import { SelectField } from '@/ui/field';
 import { Card, Notice } from '@/ui/layout';
 import { QueryView } from '@/ui/query-view';
 import ui from '@/ui/ui.module.css';
+import styles from './models.module.css';
 import { type Comparison, type Model, useComparison } from './use-models';
 
 const MEASURES = ['wape', 'bias', 'rmsle', 'coverage_80', 'coverage_95'] as const;
@@ -44,6 +48,7 @@ export function CompareCard({ models }: { models: readonly Model[] }) {
 function Figures({ data }: { data: Comparison }) {
   const { t } = useTranslation();
   const { day, share, number } = useFormat();
+  const levelLabel = useLevelLabel();
   const levels = Object.keys(data.levels);
   const [level, setLevel] = useState(levels[0] ?? '');
   const write = (measure: Measure, value: number | null) =>
@@ -70,14 +75,15 @@ function Figures({ data }: { data: Comparison }) {
         <SelectField
           label={t('models.compare.level')}
           value={level}
-          choices={levels.map((value) => ({ value, label: value }))}
+          choices={levels.map((value) => ({ value, label: levelLabel(value) }))}
           onChange={setLevel}
         />
       </div>
+      <Picture data={data} level={level} />
       <DataTable
         caption={t('models.compare.caption')}
         columns={[
-          { id: 'days', label: t('models.compare.days'), cell: ([days]) => days },
+          { id: 'days', label: t('models.compare.days'), cell: ([days]) => readableRange(days) },
           ...MEASURES.map((measure) => ({
             id: measure,
             label: t(`models.compare.measure.${measure}`),
@@ -90,5 +96,24 @@ function Figures({ data }: { data: Comparison }) {
         keyOf={([days]) => days}
       />
     </>
+  );
+}
+
+/** The errors of both models by days ahead, of a level; the table has the same values. */
+function Picture({ data, level }: { data: Comparison; level: string }) {
+  const { t } = useTranslation();
+  const rows = Object.entries(data.levels[level] ?? {});
+  const subjects: Subject[] = (['first', 'second'] as const).map((which) => ({
+    id: which,
+    label: data[which],
+    shape: which === 'first' ? 'circle' : 'square',
+    values: rows.map(([, { wape }]) => wape?.[which] ?? null),
+  }));
+  return (
+    <figure className={styles.figure}>
+      <figcaption className={ui.hint}>{t('models.compare.picture')}</figcaption>
+      <CategoryLegend subjects={subjects} />
+      <CategoryChart categories={rows.map(([days]) => readableRange(days))} subjects={subjects} />
+    </figure>
   );
 }

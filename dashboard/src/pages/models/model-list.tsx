@@ -5,32 +5,45 @@ import { type Column, DataTable } from '@/ui/data-table';
 import { Badge, Card, type Tone } from '@/ui/layout';
 import ui from '@/ui/ui.module.css';
 import type { Wanted } from './models';
-import type { Action, Model } from './use-models';
+import { type Action, isInTrial, type Model } from './use-models';
 
 const TONES: Record<Model['state'], Tone> = {
   active: 'success',
   candidate: 'info',
+  shadow: 'warn',
+  canary: 'warn',
   retired: 'info',
   rejected: 'error',
 };
 
-/** Return what may be done with a model. */
-function actionsOf(model: Model, models: readonly Model[]): Action[] {
+/** Return what may be done with a model; that of one in trial stands beside its trial. */
+function actionsOf(model: Model, models: readonly Model[]): (Exclude<Action, 'stop'> | 'try')[] {
   if (model.state === 'active') {
     const isBehind = ({ state, activated }: Model) => state === 'retired' && activated !== null;
     return models.some(isBehind) ? ['rollback'] : [];
   }
-  if (!model.exists) return [];
-  return model.state === 'candidate' ? ['promote', 'retire'] : ['promote'];
+  if (!model.exists || isInTrial(model)) return [];
+  // one at a time is in trial, beside an active one
+  const canTry =
+    models.some(({ state }) => state === 'active') && !models.some((each) => isInTrial(each));
+  return [
+    'promote',
+    ...(canTry ? (['try'] as const) : []),
+    ...(model.state === 'candidate' ? (['retire'] as const) : []),
+  ];
 }
 
 /** All models, the active one first. */
 export function ModelList({
   models,
   onAction,
+  onTry,
+  onDetails,
 }: {
   models: readonly Model[];
   onAction: (wanted: Wanted) => void;
+  onTry: (model: Model) => void;
+  onDetails: (model: Model) => void;
 }) {
   const { t } = useTranslation();
   const { day, instant } = useFormat();
@@ -58,12 +71,18 @@ export function ModelList({
             <Button
               key={action}
               look={action === 'rollback' ? 'danger' : 'normal'}
-              onClick={() => onAction({ action, model })}
+              onClick={() => (action === 'try' ? onTry(model) : onAction({ action, model }))}
               aria-label={t(`models.${action}.of`, { bundle: model.bundle })}
             >
               {t(`models.${action}.action`)}
             </Button>
           ))}
+          <Button
+            onClick={() => onDetails(model)}
+            aria-label={t('models.details.of', { bundle: model.bundle })}
+          >
+            {t('models.details.action')}
+          </Button>
         </div>
       ),
     },

@@ -6,23 +6,8 @@ import { callerAnswer, problem } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import Models from './models';
-import type { Comparison, Model, ModelHistory } from './use-models';
-
-function modelOf(more: Partial<Model>): Model {
-  return {
-    bundle: '2026-04-01-b',
-    snapshot: '2026-04-03-s',
-    state: 'active',
-    changed: '2026-04-01T03:00:00+00:00',
-    by: 'cli:anna',
-    reason: 'half the bias',
-    activated: '2026-04-01T03:00:00+00:00',
-    trained_through: '2026-04-01',
-    demo: false,
-    exists: true,
-    ...more,
-  };
-}
+import { figureOf, historyOf, modelOf, verdictOf } from './test-answers';
+import type { Comparison, Model } from './use-models';
 
 const ACTIVE = modelOf({});
 const BEFORE = modelOf({ bundle: '2026-03-01-a', state: 'retired', reason: '' });
@@ -57,10 +42,9 @@ function answerWith(...models: Model[]) {
 beforeEach(() => {
   server.use(
     http.get('*/caller', () => HttpResponse.json(callerAnswer())),
+    http.get('*/admin/rollout', () => HttpResponse.json({ rollout: null })),
     http.get('*/admin/models/compare', () => HttpResponse.json(comparisonOf())),
-    http.get('*/admin/models/:bundle', () =>
-      HttpResponse.json({ ...CANDIDATE, changes: [], verdict: null } satisfies ModelHistory),
-    ),
+    http.get('*/admin/models/:bundle', () => HttpResponse.json(historyOf(CANDIDATE))),
   );
   answerWith(ACTIVE, BEFORE, CANDIDATE);
 });
@@ -77,9 +61,9 @@ describe('the list of models', () => {
     const row = async (name: RegExp) => within(await screen.findByRole('row', { name }));
     const names = (of: ReturnType<typeof within>) =>
       of.queryAllByRole('button').map((button: HTMLElement) => button.textContent);
-    expect(names(await row(/2026-04-01-b/))).toEqual(['Roll back…']);
-    expect(names(await row(/2026-03-01-a/))).toEqual(['Serve…']);
-    expect(names(await row(/2026-05-01-c/))).toEqual(['Serve…', 'Retire…']);
+    expect(names(await row(/2026-04-01-b/))).toEqual(['Roll back…', 'Details…']);
+    expect(names(await row(/2026-03-01-a/))).toEqual(['Serve…', 'Try…', 'Details…']);
+    expect(names(await row(/2026-05-01-c/))).toEqual(['Serve…', 'Try…', 'Retire…', 'Details…']);
   });
 
   it('offers no rollback where nothing was active before', async () => {
@@ -118,17 +102,18 @@ describe('a change', () => {
   }
 
   it('serves a candidate after a question that shows how it compared', async () => {
-    const verdict = { champion: ACTIVE.bundle, outcome: 'better', why: 'errors are 6 % lower' };
+    const verdict = verdictOf({ champion: ACTIVE.bundle, why: 'errors are 6 % lower' });
     server.use(
       http.get('*/admin/models/2026-05-01-c', () =>
-        HttpResponse.json({ ...CANDIDATE, changes: [], verdict }),
+        HttpResponse.json(historyOf(CANDIDATE, { verdict })),
       ),
     );
     const requests = record('promote');
     const user = open();
     await user.click(await screen.findByRole('button', { name: /Serve .*2026-05-01-c/ }));
     const dialog = await screen.findByRole('dialog', { name: 'Serve 2026-05-01-c?' });
-    expect(await within(dialog).findByText(/better, errors are 6 % lower/)).toBeVisible();
+    expect(await within(dialog).findByText('errors are 6 % lower.')).toBeVisible();
+    expect(within(dialog).getByText(/it is better:/)).toBeVisible();
     await user.type(within(dialog).getByLabelText('Why'), 'new store');
     await user.click(within(dialog).getByRole('button', { name: 'Serve this model' }));
     expect(await screen.findByText('2026-05-01-c is served from now on')).toBeVisible();
@@ -153,7 +138,7 @@ describe('a change', () => {
     await user.click(await screen.findByRole('button', { name: /Serve .*2026-03-01-a/ }));
     const submit = await screen.findByRole('button', { name: 'Serve this model' });
     expect(submit).toBeDisabled();
-    await user.click(screen.getByLabelText('Serve it all the same'));
+    await user.click(screen.getByLabelText('Do it all the same'));
     expect(submit).toBeDisabled();
     await user.type(screen.getByLabelText('Why'), 'the data were wrong');
     await user.click(submit);
@@ -183,7 +168,7 @@ describe('a change', () => {
 describe('the comparison', () => {
   it('shows the figures of both, and what one of them lacks', async () => {
     open();
-    const row = await screen.findByRole('row', { name: /1-7/ });
+    const row = await screen.findByRole('row', { name: /1–7/ });
     expect(row).toHaveTextContent('5% → 6%');
     expect(row).toHaveTextContent('0.2 → 0.21');
     expect(row).toHaveTextContent('80% → –');
@@ -211,5 +196,93 @@ describe('the comparison', () => {
     );
     open();
     expect(await screen.findByText(/not of the same days/)).toBeVisible();
+  });
+});
+
+describe('the picture of the comparison', () => {
+  it('names both models, and has a mark for each figure', async () => {
+    open();
+    const figure = await screen.findByRole('figure', { name: '' });
+    expect(within(figure).getByText('2026-04-01-b')).toBeVisible();
+    expect(within(figure).getByText('2026-03-01-a')).toBeVisible();
+    const drawing = figure.querySelector('svg[viewBox]') as Element;
+    expect(drawing.querySelectorAll('circle, rect')).toHaveLength(2);
+    expect(within(figure).getByText(/WAPE by days ahead/)).toBeVisible();
+  });
+
+  it('has no mark where a model has no figure', async () => {
+    const comparison = comparisonOf();
+    const { total } = comparison.levels;
+    (total?.['1-7'] as Record<string, unknown>).wape = { first: 0.05, second: null };
+    server.use(http.get('*/admin/models/compare', () => HttpResponse.json(comparison)));
+    open();
+    const figure = await screen.findByRole('figure', { name: '' });
+    expect(figure.querySelectorAll('svg[viewBox] :is(circle, rect)')).toHaveLength(1);
+  });
+});
+
+describe('the details of a model', () => {
+  const levels = {
+    total: {
+      figures: { wape: figureOf(0.2, 0.18), bias: figureOf(0.01, 0.03) },
+      buckets: { '1-7': { wape: figureOf(0.1, 0.15) } },
+    },
+    store_nbr: { figures: { wape: figureOf(0.3, 0.33) }, buckets: {} },
+  };
+
+  async function openDetails(verdict: ReturnType<typeof verdictOf> | null) {
+    server.use(
+      http.get('*/admin/models/2026-05-01-c', () =>
+        HttpResponse.json(
+          historyOf(CANDIDATE, {
+            verdict,
+            changes: [
+              {
+                at: '2026-05-01T03:00:00+00:00',
+                state: 'candidate',
+                snapshot: '2026-05-01-s',
+                actor: 'registry',
+                reason: 'a training',
+              },
+            ],
+          }),
+        ),
+      ),
+    );
+    const user = open();
+    await user.click(await screen.findByRole('button', { name: /Details .*2026-05-01-c/ }));
+    return { user, dialog: within(await screen.findByRole('dialog', { name: '2026-05-01-c' })) };
+  }
+
+  it('show the figures of the verdict by level, with the change and its interval', async () => {
+    const { user, dialog } = await openDetails(verdictOf({ levels }));
+    await user.click(await dialog.findByText('Figures of both models'));
+    const row = dialog.getByRole('row', { name: /Total/ });
+    expect(row).toHaveTextContent('20%18%-10%-15% to -5%');
+    expect(dialog.getByRole('row', { name: /Store nbr/ })).toHaveTextContent('30%33%');
+    await user.selectOptions(dialog.getByLabelText('Measure'), 'Bias');
+    expect(dialog.getByRole('row', { name: /Total/ })).toHaveTextContent('1%3%');
+    await user.selectOptions(dialog.getByLabelText('Days ahead'), '1–7');
+    expect(dialog.getByLabelText('Measure')).toHaveDisplayValue('WAPE');
+    expect(dialog.getByRole('row', { name: /Total/ })).toHaveTextContent('10%15%');
+  });
+
+  it('list what was worse by more than is allowed', async () => {
+    const faults = ['the bias of the level total is 0.04 further from 0'];
+    const { user, dialog } = await openDetails(verdictOf({ outcome: 'worse', faults }));
+    await user.click(await dialog.findByText('1 figure is worse by more than is allowed'));
+    expect(await dialog.findByRole('listitem')).toHaveTextContent(faults[0] as string);
+  });
+
+  it('show what an older record has, and how the model came to its state', async () => {
+    const { dialog } = await openDetails(verdictOf({ why: 'errors differ by -2 %' }));
+    expect(await dialog.findByText('errors differ by -2 %.')).toBeVisible();
+    expect(dialog.queryByText('Figures of both models')).toBeNull();
+    expect(dialog.getByRole('row', { name: /a training/ })).toHaveTextContent('registry');
+  });
+
+  it('say so where the model was not compared', async () => {
+    const { dialog } = await openDetails(null);
+    expect(await dialog.findByText(/It was not compared/)).toBeVisible();
   });
 });

@@ -3,6 +3,7 @@ import { api, content, type Schemas } from '@/api/client';
 
 export type Model = Schemas['ListedModelAnswer'];
 export type ModelHistory = Schemas['ModelHistoryAnswer'];
+export type Verdict = Schemas['VerdictAnswer'];
 export type Comparison = Schemas['ComparisonAnswer'];
 export type Promotion = Schemas['PromotionAnswer'];
 
@@ -36,7 +37,7 @@ export function useComparison(first: string, second: string) {
   });
 }
 
-export const ACTIONS = ['promote', 'rollback', 'retire'] as const;
+export const ACTIONS = ['promote', 'rollback', 'retire', 'stop'] as const;
 export type Action = (typeof ACTIONS)[number];
 
 export interface Change {
@@ -44,6 +45,17 @@ export interface Change {
   bundle: string;
   reason: string;
   force: boolean;
+}
+
+/** Return whether a model is tried beside the active one. */
+export function isInTrial({ state }: Model): boolean {
+  return state === 'shadow' || state === 'canary';
+}
+
+/** Return why a model must be forced to serve or to be tried; null if it need not be. */
+export function riskOf(model: Model, served: Model | null): 'rejected' | 'demo' | null {
+  if (model.state === 'rejected') return 'rejected';
+  return model.demo && served !== null && !served.demo ? 'demo' : null;
 }
 
 /** A change of a model, after which all that depends on what is served is read again. */
@@ -57,8 +69,10 @@ export function useChangeModel() {
         await content(api.POST('/admin/models/{bundle}/promote', { params, body }));
       } else if (action === 'rollback') {
         await content(api.POST('/admin/models/{bundle}/rollback', { params, body: { reason } }));
-      } else {
+      } else if (action === 'retire') {
         await content(api.POST('/admin/models/{bundle}/retire', { params, body: { reason } }));
+      } else {
+        await content(api.POST('/admin/rollout/stop', { body: { reason } }));
       }
     },
     onSuccess: () => queries.invalidateQueries(),

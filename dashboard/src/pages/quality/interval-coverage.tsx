@@ -1,5 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import { useLevelLabel } from '@/api/nodes';
+import { readableRange } from '@/format/days-ahead';
 import { useFormat } from '@/format/use-format';
 import { type Column, DataTable } from '@/ui/data-table';
 import { Segments } from '@/ui/field';
@@ -12,7 +13,6 @@ import {
   judge,
   type LevelAccuracy,
   nominalsOf,
-  readableRange,
 } from './level-accuracy';
 import styles from './quality.module.css';
 

@@ -33,11 +33,6 @@ export function usualLevel(
   return levels.find((each) => first.includes(each.level)) ?? levels[0];
 }
 
-/** Return days ahead as they are read: `1-7` as `1–7`. */
-export function readableRange(days: string): string {
-  return days.replace('-', '–');
-}
-
 /** Return the nominal coverages of a group's intervals, such as `80%`, the smallest first. */
 export function nominalsOf(group: AccuracyGroup): string[] {
   const names = new Set(group.levels.flatMap((cell) => Object.keys(cell.coverage)));

@@ -1,16 +1,16 @@
 import { useTranslation } from 'react-i18next';
 import { useLevelLabel } from '@/api/nodes';
+import { CategoryChart, CategoryLegend, largestShare, type Subject } from '@/charts/category-chart';
+import { readableRange } from '@/format/days-ahead';
 import { useFormat } from '@/format/use-format';
 import { type Column, DataTable, TableOfChart } from '@/ui/data-table';
 import { Card } from '@/ui/layout';
-import { ErrorChart, largestError, Mark, type Subject } from './error-chart';
 import {
   type AccuracyGroup,
   byLevel,
   type Cell,
   type LevelAccuracy,
   RULES,
-  readableRange,
 } from './level-accuracy';
 import styles from './quality.module.css';
 
@@ -19,21 +19,13 @@ type Step = 'day' | 'week';
 /** How far off forecasts were: a small chart for each level, on one scale, and a table of all. */
 export function LevelErrors({ group, step }: { group: AccuracyGroup; step: Step }) {
   const { t } = useTranslation();
-  const most = largestError(group.levels);
+  const subjectsOf = useSubjects();
   const hasRules = group.levels.some((cell) => RULES.some((rule) => cell.baselines[rule] != null));
-  const subjects: Subject[] = hasRules ? ['forecast', ...RULES] : ['forecast'];
+  const subjects = subjectsOf(group.levels).slice(0, hasRules ? undefined : 1);
+  const most = largestShare(subjects);
   return (
     <Card title={t('quality.errors')}>
-      <ul className={styles.legend}>
-        {subjects.map((subject) => (
-          <li key={subject} className={styles[subject]}>
-            <svg width="14" height="14" aria-hidden="true">
-              <Mark subject={subject} x={7} y={7} />
-            </svg>
-            {subject === 'forecast' ? t('chart.forecast') : t(`method.${subject}`)}
-          </li>
-        ))}
-      </ul>
+      <CategoryLegend subjects={subjects} />
       <div className={styles.multiples}>
         {byLevel(group).map((each) => (
           <LevelFigure key={each.level} accuracy={each} most={most} step={step} />
@@ -57,6 +49,7 @@ function LevelFigure({
   step: Step;
 }) {
   const sentence = useSentence();
+  const subjectsOf = useSubjects();
   const levelLabel = useLevelLabel();
   const [first] = accuracy.cells;
   return (
@@ -65,9 +58,34 @@ function LevelFigure({
         <h3>{levelLabel(accuracy.level)}</h3>
         <p className={styles.note}>{first && sentence(first, step)}</p>
       </figcaption>
-      <ErrorChart cells={accuracy.cells} most={most} />
+      <CategoryChart
+        categories={accuracy.cells.map(({ days }) => readableRange(days))}
+        subjects={subjectsOf(accuracy.cells)}
+        most={most}
+      />
     </figure>
   );
+}
+
+/** Return the function that lists the errors of forecasts and of rules, where they were measured. */
+function useSubjects(): (cells: readonly Cell[]) => Subject[] {
+  const { t } = useTranslation();
+  return (cells) => [
+    {
+      id: 'forecast',
+      label: t('chart.forecast'),
+      shape: 'circle',
+      values: cells.map(({ wape }) => wape),
+    },
+    ...RULES.map(
+      (rule): Subject => ({
+        id: rule,
+        label: t(`method.${rule}`),
+        shape: rule === 'seasonal_naive' ? 'square' : 'triangle',
+        values: cells.map(({ baselines }) => baselines[rule] ?? null),
+      }),
+    ),
+  ];
 }
 
 /** Return the function that says in words how good forecasts were. */

@@ -1,6 +1,7 @@
 import { useTranslation } from 'react-i18next';
 import { readableName, useLevelLabel } from '@/api/nodes';
 import { type Accuracy, type Meta, useAccuracy, useHealth, useMeta } from '@/api/queries';
+import { readableRange } from '@/format/days-ahead';
 import { useFormat } from '@/format/use-format';
 import { SelectField } from '@/ui/field';
 import { EmptyState, Notice, Page, type StatProps, Stats } from '@/ui/layout';
@@ -9,14 +10,7 @@ import { text, useQueryState } from '@/url/query-state';
 import { CheckNode } from './check-node';
 import { HardSeries } from './hard-series';
 import { IntervalCoverage } from './interval-coverage';
-import {
-  type AccuracyGroup,
-  byLevel,
-  judge,
-  nominalsOf,
-  readableRange,
-  usualLevel,
-} from './level-accuracy';
+import { type AccuracyGroup, byLevel, judge, nominalsOf, usualLevel } from './level-accuracy';
 import { LevelErrors, useSentence } from './level-errors';
 import styles from './quality.module.css';
 

@@ -1,0 +1,78 @@
+/** The trial of a model beside the active one, on the page of models. */
+export const trial = {
+  title: 'In trial:',
+  asCanary: 'As a canary…',
+  changeShare: 'Change the share…',
+  share: 'Share of the callers',
+  answersNobody: 'It repeats requests of others, and answers nobody.',
+  goesOn: {
+    yes: 'It goes on to the next share of the plan by itself, and is served after the last.',
+    no: 'It stays at this share until you change it.',
+  },
+  atShare: 'Answers at this share',
+  since: 'Since {{at}}',
+  started: 'About, in each worker; the trial began {{at}}',
+  slower: 'Time of its answers',
+  slowerOf: 'Beside the active model, for the same calls',
+  slowerUnknown: 'Too few answers to the same calls to tell',
+  prediction: 'Time of a prediction',
+  predictionOf: 'Beside the active model',
+  worse: 'Errors on the newest days',
+  worseOf: 'Beside the active model, averaged over the levels',
+  total: 'Units in total',
+  totalOf: 'All that it forecasts, beside the active model',
+  memory: 'Memory',
+  megabytes: '{{count}} MB',
+  uncompared:
+    'Not compared yet: a server does it when it has loaded the model, within a second or two.',
+  role: {
+    active: 'Active model',
+    canary: 'This model, as a canary',
+    shadow: 'This model, to repeated requests',
+  },
+  roles: {
+    caption: 'Answers since the trial began',
+    by: 'By',
+    answers: 'Answers',
+    failures: 'Failures',
+    moved: 'Differ by',
+  },
+  recent: 'WAPE on the newest 28 days, which a model may have seen',
+  levels: 'By level: errors on the newest days, and how far the forecasts move',
+  level: 'Level',
+  active: 'Active model',
+  challenger: 'This model',
+  errorChange: 'Change',
+  moved: 'Forecasts move',
+  form: {
+    title: 'Try {{bundle}}',
+    changeTitle: 'Change the trial of {{bundle}}',
+    way: 'How',
+    ways: {
+      shadow: 'As a shadow',
+      plan: 'As a canary, by the plan',
+      share: 'As a canary, at a share',
+    },
+    text: {
+      shadow:
+        'Every server loads it beside the active model and compares the two. It repeats some requests, and answers nobody.',
+      plan: 'It answers a share of the callers, always the same ones, and goes on to the next share of the plan by itself. After the last one it is served. It ends at once if its answers fail, take longer or are far worse.',
+      share:
+        'It answers this share of the callers, always the same ones, until you change it. It ends at once if its answers fail, take longer or are far worse.',
+    },
+    share: 'Share of the callers, in percent',
+    shareHint: 'Above 0, at most 100.',
+    shareFault: 'Enter a number above 0 and at most 100, such as 10.',
+    submit: 'Begin the trial',
+    change: 'Change the trial',
+  },
+  done: {
+    shadow: '{{bundle}} is in trial as a shadow',
+    canary: '{{bundle}} is in trial as a canary',
+  },
+  ended: {
+    active: 'The trial is over: {{bundle}} is served',
+    rejected: 'The trial is over: {{bundle}} was rejected',
+    stopped: 'The trial of {{bundle}} was ended',
+  },
+};
