@@ -85,6 +85,7 @@ OPERATIONS: tuple[Operation, ...] = (
     models.list_models,
     models.compare_models,
     models.read_model,
+    models.read_model_metrics,
     models.promote_model,
     models.roll_back_model,
     models.retire_model,

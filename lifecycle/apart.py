@@ -47,6 +47,8 @@ def _call_apart(store: Store, function: Callable[..., Result], *args: object) ->
     try:
         with pool:
             return pool.submit(function, *args).result()
+    except ArtifactError as error:
+        raise error from None  # the traceback of the other process is in nobody's answer
     except BrokenProcessPool as error:
         raise ArtifactError(
             store.root, "cannot be loaded: the process ended, perhaps for lack of memory"

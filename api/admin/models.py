@@ -10,6 +10,7 @@ from starlette.requests import Request
 from api.admin.administration import admin_operation
 from api.http.acting import actor_of
 from api.http.database import Result, as_sentence, call_database
+from api.schemas.facts import MetricsAnswer
 from api.schemas.models import (
     ComparisonAnswer,
     ComparisonQuery,
@@ -59,6 +60,17 @@ async def compare_models(registry: Registry, query: ComparisonQuery) -> Comparis
 async def read_model(registry: Registry, request: Request) -> ModelHistoryAnswer:
     """Read a model, and how it came to its state."""
     return await call_registry(registry, partial(_read, registry, request.path_params["bundle"]))
+
+
+@admin_operation("GET", "/admin/models/{bundle}/metrics", error_codes=CHANGING)
+async def read_model_metrics(registry: Registry, request: Request) -> MetricsAnswer:
+    """Return a model's metrics.json, as `/model-metrics` does for the active one."""
+
+    def read() -> MetricsAnswer:
+        release = registry.find(request.path_params["bundle"])
+        return MetricsAnswer(release.bundle, registry.metrics(release))
+
+    return await call_registry(registry, read)
 
 
 @admin_operation("POST", "/admin/models/{bundle}/promote", error_codes=CHANGING)

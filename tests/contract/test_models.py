@@ -159,6 +159,17 @@ def test_the_figures_of_a_verdict_are_those_that_the_training_recorded(
     }
 
 
+def test_the_figures_of_any_model_are_read_as_those_of_the_active_one(
+    admin: KeyClient, own_store: Store, other: str
+) -> None:
+    active = own_store.current().bundle
+    assert read(admin, f"{MODELS}/{active}/metrics") == read(admin, "/model-metrics")
+    metrics = read(admin, f"{MODELS}/{other}/metrics")
+    assert metrics["model_version"] == other
+    assert metrics["metrics"]["calibration"]["levels"]["total"]["1-7"]["wape"] == OTHER_WAPE
+    assert admin.get(f"{MODELS}/2099/metrics").status_code == 404
+
+
 def test_models_are_compared_by_their_figures(
     admin: KeyClient, own_store: Store, other: str
 ) -> None:

@@ -69,6 +69,7 @@ SCOPES = {
     "/admin/models": "admin",
     "/admin/models/compare": "admin",
     "/admin/models/{bundle}": "admin",
+    "/admin/models/{bundle}/metrics": "admin",
     "/admin/models/{bundle}/promote": "admin",
     "/admin/models/{bundle}/rollback": "admin",
     "/admin/models/{bundle}/retire": "admin",

@@ -24,8 +24,9 @@ def test_a_release_is_loaded_with_its_forecasts(own_store: Store) -> None:
 def test_a_refused_release_is_refused_here_too(own_store: Store) -> None:
     current = own_store.current()
     (own_store.bundles / current.bundle / "contract.json").write_text("{}")
-    with pytest.raises(ArtifactError, match=r"contract\.json"):
+    with pytest.raises(ArtifactError, match=r"contract\.json") as refusal:
         load_apart(own_store, current)
+    assert refusal.value.__cause__ is None, "the traceback of a process is in nobody's answer"
 
 
 def test_a_model_that_forecasts_more_is_told_from_the_active_one(own_store: Store) -> None:
