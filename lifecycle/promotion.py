@@ -59,7 +59,7 @@ def train_and_promote(
     if demo and promote is not Promote.NEVER and not force:
         _refuse_demo_over_others(store)
     champion = None
-    if promote is not Promote.ALWAYS and (demo or not _serves_demo(store)):
+    if promote is not Promote.ALWAYS and _serves_demo(store) is demo:
         champion = _load_champion(store, on_unloadable)
     release = train(champion)
     verdict: Document | None = None

@@ -96,7 +96,17 @@ def trained(shared_folder: Path, demo_folder: Path, recipe: Recipe) -> Store:
 @pytest.fixture
 def own_store(trained: Store, tmp_path: Path) -> Store:
     """A copy of the artifacts that the test may damage."""
-    return Store(Path(shutil.copytree(trained.root, tmp_path / "artifacts")))
+    return copy_store(trained, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def module_store(trained: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A copy of the artifacts for servers that write there: those with a `DATA_DIR`."""
+    return copy_store(trained, tmp_path_factory.mktemp("store"))
+
+
+def copy_store(store: Store, folder: Path) -> Store:
+    return Store(Path(shutil.copytree(store.root, folder / "artifacts")))
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ ANONYMOUS = {"quota": 10_000, "window": 1, "burst": 10_000}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, module_store: Store) -> Iterator[Server]:
     settings = {
         "AUTH_MODE": "required",
         "API_KEY": KEY,
@@ -48,7 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator
         "LOG_LEVEL": "ERROR",
         "DATA_DIR": str(tmp_path_factory.mktemp("data")),
     }
-    with running(tmp_path_factory.mktemp("fuzz"), trained, **settings) as started:
+    with running(tmp_path_factory.mktemp("fuzz"), module_store, **settings) as started:
         started.wait_for("/readyz")
         wait_until(lambda: len(workers_of(started)) == 2)
         yield started

@@ -29,7 +29,7 @@ CONFIGURATION = ROOT / "tests" / "contract" / "schemathesis.toml"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, module_store: Store) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("openapi")
     (folder / "data").mkdir()
     settings = {
@@ -38,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator
         "DATA_DIR": str(folder / "data"),
         "TIERS": '{"anonymous": {"quota": 100000, "window": 10, "burst": 100000}}',
     }
-    with running(folder, trained, **settings) as started:
+    with running(folder, module_store, **settings) as started:
         started.wait_for("/readyz")
         yield started
 

@@ -32,9 +32,9 @@ POSTS = tuple(call.path.replace("{id}", "nobody") for call in OPERATIONS if call
 
 
 @pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory, trained: Store) -> Iterator[Target]:
+def target(tmp_path_factory: pytest.TempPathFactory, module_store: Store) -> Iterator[Target]:
     folder, data = tmp_path_factory.mktemp("plain"), tmp_path_factory.mktemp("data")
-    with two_workers(folder, trained, DATA_DIR=str(data)) as target:
+    with two_workers(folder, module_store, DATA_DIR=str(data)) as target:
         yield target
 
 

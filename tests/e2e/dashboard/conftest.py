@@ -27,12 +27,12 @@ def built() -> None:
 
 @pytest.fixture(scope="module")
 def server(
-    built: None, tmp_path_factory: pytest.TempPathFactory, trained: Store
+    built: None, tmp_path_factory: pytest.TempPathFactory, module_store: Store
 ) -> Iterator[Server]:
     """A server with the demo's model and the dashboard of this checkout."""
     folder = tmp_path_factory.mktemp("server")
     (folder / "data").mkdir()
-    with running(folder, trained, DATA_DIR=str(folder / "data")) as started:
+    with running(folder, module_store, DATA_DIR=str(folder / "data")) as started:
         started.wait_for("/readyz")
         yield started
 

@@ -127,7 +127,7 @@ def test_while_another_process_builds_the_command_asks_to_try_again(
     """A scheduler repeats what ends with this status, and nothing else."""
     monkeypatch.setattr("cli.refresh._LOCK_SECONDS", 0)
     before = own_store.current()
-    jobs_folder(own_store).mkdir()
+    jobs_folder(own_store).mkdir(exist_ok=True)
     with build_lock(own_store, timeout=0):
         done = run("refresh", newer)
     assert "try again when it has ended" in done.error_line

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from cli import inputs
 from config.settings import get_settings
 from storage.artifacts import Store
 from tests.support.command import Run, set_environment
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.slow
 def _small_training(monkeypatch: pytest.MonkeyPatch, quick: Recipe) -> None:
     monkeypatch.setattr(recipes, "DEMO", quick)
     monkeypatch.setattr(recipes, "recipe_for", lambda snapshot: quick)
-    monkeypatch.setattr(inputs, "cores", lambda: 1)
+    monkeypatch.setattr("training.inputs.cores", lambda: 1)
 
 
 @pytest.fixture
