@@ -10,6 +10,7 @@ import { plan } from './plan';
 import { quality } from './quality';
 import { signIn } from './sign-in';
 import { status } from './status';
+import { training } from './training';
 import { tree } from './tree';
 import { whatIf } from './what-if';
 
@@ -27,6 +28,7 @@ export const english = {
   plan,
   keys,
   models,
+  training,
   status,
   signIn,
 };

@@ -11,6 +11,7 @@ import { plan } from './plan';
 import { quality } from './quality';
 import { signIn } from './sign-in';
 import { status } from './status';
+import { training } from './training';
 import { tree } from './tree';
 import { whatIf } from './what-if';
 
@@ -28,6 +29,7 @@ export const spanish: Catalogue = {
   plan,
   keys,
   models,
+  training,
   status,
   signIn,
 };

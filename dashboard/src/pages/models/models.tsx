@@ -8,6 +8,7 @@ import { QueryView } from '@/ui/query-view';
 import { ChangeDialog } from './change-dialog';
 import { CompareCard } from './compare-card';
 import { ModelList } from './model-list';
+import { TrainingSection } from './training/training-section';
 import { type Action, type Model, useModels } from './use-models';
 
 export interface Wanted {
@@ -61,6 +62,7 @@ function ModelsOfAdministrator() {
           )
         }
       </QueryView>
+      <TrainingSection />
       <ChangeDialog
         wanted={wanted}
         served={models.data?.models.find(({ state }) => state === 'active') ?? null}
