@@ -16,7 +16,7 @@ from starlette.responses import Response
 from api.admin.administration import admin_operation
 from api.admin.jobs import REPEATABLE, JobAccess, add_job, call_jobs, job_response, record
 from api.http.database import Result, as_sentence, threads
-from api.schemas.data import SourceAnswer, SourcesAnswer, UploadPayload
+from api.schemas.data import SourceAnswer, SourcesAnswer, UploadPayload, UploadRulesAnswer
 from api.schemas.jobs import JobAnswer
 from errors import Code, Problem
 from lifecycle.jobs import Job, JobKind
@@ -40,11 +40,13 @@ _log = structlog.get_logger(__name__)
 
 @admin_operation("GET", "/admin/data", error_codes=_READING)
 async def list_sources(access: JobAccess) -> SourcesAnswer:
-    """List the sources and the uploads that are not sources yet, with their files."""
-    stored = await _call_uploads(_require_uploads(access).all)
+    """List the sources and the uploads that are not sources yet, and what an upload may be."""
+    uploads = _require_uploads(access)
+    stored = await _call_uploads(uploads.all)
     return SourcesAnswer(
         [SourceAnswer.of(each) for each in stored if not each.staged],
         [SourceAnswer.of(each) for each in stored if each.staged],
+        UploadRulesAnswer.of(uploads),
     )
 
 

@@ -62,7 +62,9 @@ async def list_jobs(access: JobAccess, query: JobsQuery) -> JobsAnswer:
     jobs = await call_jobs(partial(access.queue.all, kinds))
     runner = await call_jobs(access.queue.runner)
     return JobsAnswer(
-        [JobAnswer.of(job) for job in jobs], None if runner is None else RunnerAnswer.of(runner)
+        [JobAnswer.of(job) for job in jobs],
+        None if runner is None else RunnerAnswer.of(runner),
+        reads_tables=access.sources is not None,
     )
 
 

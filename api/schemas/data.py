@@ -11,7 +11,7 @@ from pydantic import Field
 from api.schemas.answer import Answer
 from api.schemas.requests import Request
 from features.data.reading.layout import DateOrder, DecimalMark, Delimiter
-from lifecycle.uploads import StoredSource
+from lifecycle.uploads import FILE, MAX_FILES, NAME, StoredSource, Uploads
 
 
 class UploadPayload(Request):
@@ -63,9 +63,28 @@ class SourceAnswer(Answer):
 
 
 @dataclass(frozen=True, slots=True)
+class UploadRulesAnswer(Answer):
+    """What an upload may be."""
+
+    max_bytes: int
+    """Of its files together."""
+    max_files: int
+    name: str
+    """Regular expression that the whole name of its source matches."""
+    file: str
+    """Regular expression that the whole name of each file matches."""
+
+    @classmethod
+    def of(cls, uploads: Uploads) -> Self:
+        """Return the rules of uploads."""
+        return cls(uploads.max_bytes, MAX_FILES, NAME, FILE)
+
+
+@dataclass(frozen=True, slots=True)
 class SourcesAnswer(Answer):
     """Sources that jobs can read, and uploads."""
 
     sources: list[SourceAnswer]
     uploads: list[SourceAnswer]
     """Uploads that were not checked, or in which an error was found."""
+    rules: UploadRulesAnswer

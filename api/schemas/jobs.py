@@ -269,6 +269,8 @@ class JobsAnswer(Answer):
     jobs: list[JobAnswer]
     runner: RunnerAnswer | None
     """Null where there never was one."""
+    reads_tables: bool
+    """Whether this server has a folder of tables (`DATA_DIR`), as new jobs need."""
 
 
 def subject_of(job: Job) -> str:

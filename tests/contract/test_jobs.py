@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,6 +82,7 @@ def test_without_a_data_folder_no_tables_are_read(
     body = {"source": "today"} if path.endswith("features") else {}
     options = {} if method in ("GET", "DELETE") else {"json": body}
     assert "DATA_DIR" in admin.problem(admin.request(method, path, **options), code)["detail"]
+    assert admin.get("/admin/jobs").json()["reads_tables"] is False
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_a_source_outside_of_the_data_folder_is_refused(
     problem = server.problem(server.post(path, **{field: source}), Code.INVALID_SOURCE)
     assert [error["pointer"] for error in problem["errors"]] == [f"/{field}"]
     assert "'today'" in problem["detail"]
-    assert server.get("/admin/jobs").json() == {"jobs": [], "runner": None}
+    assert server.get("/admin/jobs").json() == {"jobs": [], "runner": None, "reads_tables": True}
     assert server.get("/admin/reload-features").json() == {"jobs": []}
 
 
@@ -223,6 +225,10 @@ def test_a_name_that_leads_elsewhere_is_refused(server: KeyClient, data: Path, p
 def test_an_upload_that_is_too_large_leaves_nothing(compose: Compose, data: Path) -> None:
     """The bound is of all files of a source together, and of what was sent in chunks too."""
     server = compose(data_dir=data, max_upload_bytes=1000)
+    rules = server.get("/admin/data").json()["rules"]
+    assert rules["max_bytes"] == 1000
+    assert re.fullmatch(rules["name"], "june")
+    assert re.fullmatch(rules["file"], "train.csv")
     path = "/admin/data/june/train.csv"
     server.problem(send(server, path, b"x" * 1001), Code.PAYLOAD_TOO_LARGE)
     assert send(server, path, b"x" * 600).status_code == 200

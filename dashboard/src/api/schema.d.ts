@@ -712,7 +712,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the sources and the uploads that are not sources yet, with their files. */
+        /** List the sources and the uploads that are not sources yet, and what an upload may be. */
         get: operations["list_sources"];
         put?: never;
         post?: never;
@@ -1926,6 +1926,8 @@ export interface components {
             jobs: components["schemas"]["JobAnswer"][];
             /** @description Null where there never was one. */
             runner: components["schemas"]["RunnerAnswer"] | null;
+            /** @description Whether this server has a folder of tables (`DATA_DIR`), as new jobs need. */
+            reads_tables: boolean;
         };
         /**
          * KeyAnswer
@@ -3297,6 +3299,7 @@ export interface components {
             sources: components["schemas"]["SourceAnswer"][];
             /** @description Uploads that were not checked, or in which an error was found. */
             uploads: components["schemas"]["SourceAnswer"][];
+            rules: components["schemas"]["UploadRulesAnswer"];
         };
         /**
          * Space
@@ -3507,6 +3510,19 @@ export interface components {
              * @default ymd
              */
             dates?: components["schemas"]["DateOrder"];
+        };
+        /**
+         * UploadRulesAnswer
+         * @description What an upload may be.
+         */
+        UploadRulesAnswer: {
+            /** @description Of its files together. */
+            max_bytes: number;
+            max_files: number;
+            /** @description Regular expression that the whole name of its source matches. */
+            name: string;
+            /** @description Regular expression that the whole name of each file matches. */
+            file: string;
         };
         /**
          * ValueAdded

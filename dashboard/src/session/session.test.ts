@@ -62,6 +62,17 @@ describe('the session', () => {
     expect(sessionStorage.length).toBe(0);
   });
 
+  test('tells what belongs to a person when another one signs in, not when a token is renewed', async () => {
+    const { signIn, signOut, replaceToken, onOtherPerson } = await loaded();
+    signIn(TOKEN, { keepInTab: false });
+    const listener = vi.fn();
+    onOtherPerson(listener);
+    replaceToken(TOKEN, { ...TOKEN, secret: 'second' });
+    expect(listener).not.toHaveBeenCalled();
+    signOut();
+    expect(listener).toHaveBeenCalledTimes(1);
+  });
+
   test('does not take a renewed token after somebody has signed out', async () => {
     const { signIn, signOut, replaceToken, credential } = await loaded();
     signIn(TOKEN, { keepInTab: false });

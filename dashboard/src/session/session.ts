@@ -124,6 +124,16 @@ export function subscribe(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
+/** Call a listener when somebody else is signed in, or nobody; a renewed token is the same person's. */
+export function onOtherPerson(listener: () => void): () => void {
+  let { number } = session;
+  return subscribe(() => {
+    if (session.number === number) return;
+    number = session.number;
+    listener();
+  });
+}
+
 export function useCredential(): Credential | null {
   return useSyncExternalStore(subscribe, credential);
 }

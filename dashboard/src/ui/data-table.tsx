@@ -15,11 +15,14 @@ export function DataTable<Row>({
   columns,
   rows,
   keyOf,
+  idOf,
 }: {
   caption: string;
   columns: readonly Column<Row>[];
   rows: readonly Row[];
   keyOf: (row: Row) => string;
+  /** Id of a row in the document, for what leads to it. */
+  idOf?: (row: Row) => string;
 }) {
   const { t } = useTranslation();
   const [first, ...others] = columns;
@@ -48,7 +51,7 @@ export function DataTable<Row>({
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={keyOf(row)}>
+            <tr key={keyOf(row)} {...(idOf ? { id: idOf(row), tabIndex: -1 } : {})}>
               <th scope="row" className={first.numeric ? styles.number : undefined}>
                 {first.cell(row)}
               </th>

@@ -111,6 +111,11 @@ export const common = {
     remove: 'Remove',
     show: 'Show',
   },
+  duration: {
+    seconds: '{{count}} s',
+    minutes: '{{minutes}} min {{seconds}} s',
+    hours: '{{hours}} h {{minutes}} min',
+  },
   state: { loading: 'Loading…' },
   problem: {
     code: {

@@ -10,6 +10,7 @@ import { plan } from './plan';
 import { quality } from './quality';
 import { signIn } from './sign-in';
 import { status } from './status';
+import { training } from './training';
 import { tree } from './tree';
 import { trial } from './trial';
 import { whatIf } from './what-if';
@@ -29,6 +30,7 @@ export const english = {
   keys,
   models,
   trial,
+  training,
   status,
   signIn,
 };

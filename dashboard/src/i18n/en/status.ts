@@ -100,7 +100,5 @@ export const status = {
     force: 'Even if its newest day is before the one served now',
     submit: 'Reload',
     started: 'The reload of “{{source}}” has begun.',
-    seconds: '{{count}} s',
-    minutes: '{{minutes}} min {{seconds}} s',
   },
 };

@@ -112,6 +112,11 @@ export const common: typeof english = {
     remove: 'Quitar',
     show: 'Mostrar',
   },
+  duration: {
+    seconds: '{{count}} s',
+    minutes: '{{minutes}} min {{seconds}} s',
+    hours: '{{hours}} h {{minutes}} min',
+  },
   state: { loading: 'Cargando…' },
   problem: {
     code: {

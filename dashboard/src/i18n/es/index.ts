@@ -11,6 +11,7 @@ import { plan } from './plan';
 import { quality } from './quality';
 import { signIn } from './sign-in';
 import { status } from './status';
+import { training } from './training';
 import { tree } from './tree';
 import { trial } from './trial';
 import { whatIf } from './what-if';
@@ -30,6 +31,7 @@ export const spanish: Catalogue = {
   keys,
   models,
   trial,
+  training,
   status,
   signIn,
 };

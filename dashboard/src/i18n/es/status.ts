@@ -102,7 +102,5 @@ export const status: typeof english = {
     force: 'Aunque su último día sea anterior al que se sirve ahora',
     submit: 'Recargar',
     started: 'La recarga de «{{source}}» ha empezado.',
-    seconds: '{{count}} s',
-    minutes: '{{minutes}} min {{seconds}} s',
   },
 };

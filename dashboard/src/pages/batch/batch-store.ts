@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react';
-import { subscribe as onSession } from '@/session/session';
+import { onOtherPerson } from '@/session/session';
 import type { BatchRun } from './batch-run';
 import type { CheckedRow } from './check-rows';
 import type { SourceTable } from './read-file';
@@ -39,7 +39,7 @@ export function clearBatch(): void {
   changeBatch(EMPTY);
 }
 
-onSession(clearBatch); // the files of one person are not left for the next
+onOtherPerson(clearBatch); // the files of one person are not left for the next
 
 export function useBatch(): Contents & { version: number } {
   const current = useSyncExternalStore(

@@ -9,6 +9,7 @@ import { Card, Notice } from '@/ui/layout';
 import { ProblemNotice } from '@/ui/problem-notice';
 import { saveFile } from '@/ui/save-file';
 import ui from '@/ui/ui.module.css';
+import { useLeaveWarning } from '@/ui/use-leave-warning';
 import type { HistoryMode } from '@/url/query-state';
 import styles from './batch.module.css';
 import { daysFile, rejectedFile, sumsFile } from './batch-files';
@@ -139,16 +140,6 @@ function Waiting({ until }: { until: number }) {
     return () => clearInterval(timer);
   }, []);
   return <p role="status">{t('batch.run.waiting', { count: secondsLeft() })}</p>;
-}
-
-/** Let the browser ask before the tab is closed while forecasts are on their way. */
-function useLeaveWarning(active: boolean): void {
-  useEffect(() => {
-    if (!active) return;
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    window.addEventListener('beforeunload', ask);
-    return () => window.removeEventListener('beforeunload', ask);
-  }, [active]);
 }
 
 function Downloads({

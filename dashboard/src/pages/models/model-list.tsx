@@ -5,6 +5,7 @@ import { type Column, DataTable } from '@/ui/data-table';
 import { Badge, Card, type Tone } from '@/ui/layout';
 import ui from '@/ui/ui.module.css';
 import type { Wanted } from './models';
+import { modelElementId } from './training/focus-on';
 import { type Action, isInTrial, type Model } from './use-models';
 
 const TONES: Record<Model['state'], Tone> = {
@@ -106,6 +107,7 @@ export function ModelList({
         columns={columns}
         rows={models}
         keyOf={({ bundle }) => bundle}
+        idOf={({ bundle }) => modelElementId(bundle)}
       />
     </Card>
   );

@@ -13,6 +13,7 @@ import { CompareCard } from './compare-card';
 import { DetailsDialog } from './details-dialog';
 import { ModelList } from './model-list';
 import styles from './models.module.css';
+import { TrainingSection } from './training/training-section';
 import { TrialCard } from './trial-card';
 import { TrialDialog, type WantedTrial } from './trial-dialog';
 import { type Action, isInTrial, type Model, useModels } from './use-models';
@@ -121,6 +122,7 @@ function ModelsOfAdministrator() {
           )
         }
       </QueryView>
+      <TrainingSection />
       <ChangeDialog wanted={wanted} served={served} onClose={close} onDone={finish} />
       <TrialDialog wanted={trial} served={served} onClose={close} onDone={finish} />
       <DetailsDialog model={details} onClose={() => setDetails(null)} />

@@ -1,6 +1,7 @@
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Problem } from '@/api/problems';
+import { secondsOf, useDuration } from '@/format/use-duration';
 import { useFormat } from '@/format/use-format';
 import { Button } from '@/ui/button';
 import { CheckField } from '@/ui/check-field';
@@ -49,6 +50,10 @@ function Jobs({ jobs }: { jobs: readonly Job[] }) {
   const { t } = useTranslation();
   const { instant } = useFormat();
   const duration = useDuration();
+  const took = (job: Job) => {
+    const seconds = secondsOf(job);
+    return seconds === null ? null : duration(seconds);
+  };
   if (jobs.length === 0) return <EmptyState>{t('status.jobs.none')}</EmptyState>;
   const columns: Column<Job>[] = [
     { id: 'source', label: t('status.jobs.source'), cell: (job) => job.source },
@@ -59,7 +64,7 @@ function Jobs({ jobs }: { jobs: readonly Job[] }) {
     },
     { id: 'phase', label: t('status.jobs.phase'), cell: (job) => job.phase },
     { id: 'queued', label: t('status.jobs.queued'), cell: (job) => instant(job.queued_at) },
-    { id: 'duration', label: t('status.jobs.duration'), numeric: true, cell: duration },
+    { id: 'duration', label: t('status.jobs.duration'), numeric: true, cell: took },
     { id: 'detail', label: t('status.jobs.detail'), cell: (job) => job.detail },
   ];
   return (
@@ -70,17 +75,6 @@ function Jobs({ jobs }: { jobs: readonly Job[] }) {
       keyOf={(job) => job.id}
     />
   );
-}
-
-/** Return how long a reload took, by its own times; nothing while it runs. */
-function useDuration(): (job: Job) => string | null {
-  const { t } = useTranslation();
-  return ({ started_at, finished_at }) => {
-    if (started_at === null || finished_at === null) return null;
-    const seconds = Math.round((Date.parse(finished_at) - Date.parse(started_at)) / 1000);
-    if (seconds < 60) return t('status.jobs.seconds', { count: seconds });
-    return t('status.jobs.minutes', { minutes: Math.floor(seconds / 60), seconds: seconds % 60 });
-  };
 }
 
 function ReloadForm() {
