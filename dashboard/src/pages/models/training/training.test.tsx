@@ -214,6 +214,9 @@ describe('an upload', () => {
     );
     const { unmount } = renderAt('/models', <TrainingSection />);
     await choose(csv('sales.csv'));
+    await waitFor(() =>
+      expect(screen.getByRole('button', { name: 'Send and check' })).toBeEnabled(),
+    );
     fireEvent.click(screen.getByRole('button', { name: 'Send and check' }));
     await arrived;
     unmount();
