@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from storage.artifacts import Store
+from tests.e2e.dashboard.axe import faults_of_axe
 from tests.e2e.dashboard.reading import lead, open_page
-from tests.e2e.dashboard.test_accessibility import faults_of_axe
 from tests.support.jobs import JOB_SECONDS
 from tests.support.servers import Server, running
 from tests.support.shops import DEPARTMENTS, LAST, SHOPS, write_shops

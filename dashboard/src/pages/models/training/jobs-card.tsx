@@ -16,14 +16,11 @@ export function JobsCard({ jobs }: { jobs: readonly Job[] }) {
   const { t } = useTranslation();
   const [showsAll, setShowsAll] = useState(false);
   const [cancelled, setCancelled] = useState<Job | null>(null);
+  const asked = useRef('');
   const cancel = useCancelJob();
   const ordered = [...jobs.filter(isUnderWay), ...jobs.filter((job) => !isUnderWay(job))];
   const shown = showsAll ? ordered : ordered.slice(0, FIRST);
   const name = cancelled ? t(`training.kind.${cancelled.kind}`, { name: cancelled.subject }) : '';
-  const close = () => {
-    setCancelled(null);
-    if (cancelled) focusOn(jobElementId(cancelled.id)); // its button goes when it has ended
-  };
   return (
     <Card title={t('training.jobs.title')}>
       <Announcement jobs={jobs} />
@@ -32,7 +29,14 @@ export function JobsCard({ jobs }: { jobs: readonly Job[] }) {
       ) : (
         <ul className={styles.jobs} aria-label={t('training.jobs.title')}>
           {shown.map((job) => (
-            <JobItem key={job.id} job={job} onCancel={() => setCancelled(job)} />
+            <JobItem
+              key={job.id}
+              job={job}
+              onCancel={() => {
+                asked.current = job.id;
+                setCancelled(job);
+              }}
+            />
           ))}
         </ul>
       )}
@@ -47,8 +51,11 @@ export function JobsCard({ jobs }: { jobs: readonly Job[] }) {
         text={t('training.cancel.text')}
         action={t('training.cancel.submit')}
         change={cancel}
-        onClose={close}
-        onDone={close}
+        onClose={() => {
+          setCancelled(null);
+          focusOn(jobElementId(asked.current)); // its button goes when it has ended
+        }}
+        onDone={() => setCancelled(null)}
       />
     </Card>
   );
