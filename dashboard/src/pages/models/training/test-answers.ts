@@ -3,7 +3,7 @@ import type { Findings, Job, Jobs, Source, Sources, Tables } from './use-trainin
 /** Return a training that runs unless the changes say otherwise. */
 export function jobOf(changes: Partial<Job> = {}): Job {
   return {
-    id: '35663b4b0f2a9c11',
+    id: 'a-training',
     kind: 'training',
     subject: 'shops',
     by: 'anna',
