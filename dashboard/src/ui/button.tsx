@@ -1,4 +1,4 @@
-import type { ButtonHTMLAttributes, ComponentProps } from 'react';
+import type { ComponentProps } from 'react';
 import { Link } from 'wouter';
 import { classes } from './classes';
 import styles from './ui.module.css';
@@ -10,7 +10,7 @@ export function Button({
   className,
   type = 'button',
   ...rest
-}: ButtonHTMLAttributes<HTMLButtonElement> & { look?: Look }) {
+}: ComponentProps<'button'> & { look?: Look }) {
   const name = classes(styles.button, look !== 'normal' && styles[look], className);
   return <button {...rest} type={type} className={name} />;
 }

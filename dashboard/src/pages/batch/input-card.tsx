@@ -1,9 +1,9 @@
-import { type DragEvent, useRef, useState } from 'react';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Meta } from '@/api/queries';
 import { Button } from '@/ui/button';
-import { classes } from '@/ui/classes';
 import { Field } from '@/ui/field';
+import { FileDrop } from '@/ui/file-drop';
 import { Card, Notice } from '@/ui/layout';
 import { saveFile } from '@/ui/save-file';
 import ui from '@/ui/ui.module.css';
@@ -19,48 +19,20 @@ export function InputCard({ meta, hasFiles }: { meta: Meta; hasFiles: boolean })
   const { t } = useTranslation();
   const { reading, faults, readFiles, readText } = useFiles(meta);
   const names = Object.keys(meta.series);
-  const input = useRef<HTMLInputElement>(null);
-  const [over, setOver] = useState(false);
-  const drop = (event: DragEvent) => {
-    event.preventDefault();
-    setOver(false);
-    const files = [...event.dataTransfer.files];
+  const readChosen = (files: File[]) => {
     if (files.length > 0) void readFiles(files);
   };
   return (
     <Card title={t('batch.input.title')}>
-      <div
-        className={classes(styles.drop, over && styles.over)}
-        onDragOver={(event) => {
-          event.preventDefault();
-          setOver(true);
-        }}
-        onDragLeave={() => setOver(false)}
-        onDrop={drop}
+      <FileDrop
+        label={t('batch.input.title')}
+        action={t(hasFiles ? 'batch.input.again' : 'batch.input.choose')}
+        or={t('batch.input.drop')}
+        accept=".csv,.tsv,.txt,text/csv,text/tab-separated-values,text/plain"
+        isPrimary={!hasFiles}
+        disabled={reading}
+        onFiles={readChosen}
       >
-        <div className={ui.toolbar}>
-          <Button
-            look={hasFiles ? 'normal' : 'primary'}
-            disabled={reading}
-            onClick={() => input.current?.click()}
-          >
-            {t(hasFiles ? 'batch.input.again' : 'batch.input.choose')}
-          </Button>
-          <span className={styles.or}>{t('batch.input.drop')}</span>
-          <input
-            ref={input}
-            aria-label={t('batch.input.title')}
-            type="file"
-            multiple
-            accept=".csv,.tsv,.txt,text/csv,text/tab-separated-values,text/plain"
-            className={styles.file}
-            onChange={(event) => {
-              const files = [...(event.target.files ?? [])];
-              event.target.value = ''; // so that the same file can be chosen again, once mended
-              if (files.length > 0) void readFiles(files);
-            }}
-          />
-        </div>
         {!hasFiles && (
           <>
             <p>
@@ -85,7 +57,7 @@ export function InputCard({ meta, hasFiles }: { meta: Meta; hasFiles: boolean })
             </ul>
           </>
         )}
-      </div>
+      </FileDrop>
       {faults.map((fault) => (
         <Notice key={fault} tone="error">
           <p>{fault}</p>

@@ -16,7 +16,7 @@ export function JobsCard({ jobs }: { jobs: readonly Job[] }) {
   const { t } = useTranslation();
   const [showsAll, setShowsAll] = useState(false);
   const [cancelled, setCancelled] = useState<Job | null>(null);
-  const asked = useRef('');
+  const opened = useRef('');
   const cancel = useCancelJob();
   const ordered = [...jobs.filter(isUnderWay), ...jobs.filter((job) => !isUnderWay(job))];
   const shown = showsAll ? ordered : ordered.slice(0, FIRST);
@@ -33,7 +33,7 @@ export function JobsCard({ jobs }: { jobs: readonly Job[] }) {
               key={job.id}
               job={job}
               onCancel={() => {
-                asked.current = job.id;
+                opened.current = job.id;
                 setCancelled(job);
               }}
             />
@@ -53,7 +53,7 @@ export function JobsCard({ jobs }: { jobs: readonly Job[] }) {
         change={cancel}
         onClose={() => {
           setCancelled(null);
-          focusOn(jobElementId(asked.current)); // its button goes when it has ended
+          focusOn(jobElementId(opened.current)); // its button goes when it has ended
         }}
         onDone={() => setCancelled(null)}
       />

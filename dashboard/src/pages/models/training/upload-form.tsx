@@ -1,11 +1,11 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { type DragEvent, type FormEvent, useEffect, useRef, useState } from 'react';
+import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useBytes } from '@/format/use-bytes';
 import { useFormat } from '@/format/use-format';
 import { Button } from '@/ui/button';
-import { classes } from '@/ui/classes';
 import { TextField } from '@/ui/field';
+import { FileDrop } from '@/ui/file-drop';
 import { Notice } from '@/ui/layout';
 import { ProblemNotice } from '@/ui/problem-notice';
 import ui from '@/ui/ui.module.css';
@@ -202,53 +202,23 @@ function FileChoice({
   const { t } = useTranslation();
   const bytes = useBytes();
   const { share } = useFormat();
-  const input = useRef<HTMLInputElement>(null);
   const choose = useRef<HTMLButtonElement>(null);
-  const [isOver, setIsOver] = useState(false);
-  const drop = (event: DragEvent) => {
-    event.preventDefault();
-    setIsOver(false);
-    if (!disabled) addFiles([...event.dataTransfer.files]);
-  };
   const stateOf = ({ file, sent, isSent }: ChosenFile) => {
     if (isSent) return t('training.upload.fileSent', { size: bytes(file.size) });
     return sent > 0 ? share(Math.floor((100 * sent) / file.size) / 100) : bytes(file.size);
   };
   return (
-    <div
-      className={classes(styles.drop, isOver && styles.over)}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setIsOver(true);
+    <FileDrop
+      label={t('training.upload.files')}
+      action={t('training.upload.choose')}
+      or={t('training.upload.drop')}
+      accept=".csv,.gz,.parquet,.yaml"
+      disabled={disabled}
+      button={choose}
+      onFiles={(chosen) => {
+        if (!disabled) addFiles(chosen);
       }}
-      onDragLeave={() => setIsOver(false)}
-      onDrop={drop}
     >
-      <div className={ui.toolbar}>
-        <button
-          ref={choose}
-          type="button"
-          className={ui.button}
-          disabled={disabled}
-          onClick={() => input.current?.click()}
-        >
-          {t('training.upload.choose')}
-        </button>
-        <span className={styles.or}>{t('training.upload.drop')}</span>
-        <input
-          ref={input}
-          aria-label={t('training.upload.files')}
-          type="file"
-          multiple
-          accept=".csv,.gz,.parquet,.yaml"
-          className={styles.file}
-          onChange={(event) => {
-            const chosen = [...(event.target.files ?? [])];
-            event.target.value = ''; // so that the same file can be chosen again, once mended
-            addFiles(chosen);
-          }}
-        />
-      </div>
       <p className={ui.hint}>
         {t('training.upload.rules', { most: bytes(rules.max_bytes), count: rules.max_files })}
       </p>
@@ -273,6 +243,6 @@ function FileChoice({
           ))}
         </ul>
       )}
-    </div>
+    </FileDrop>
   );
 }
