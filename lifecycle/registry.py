@@ -17,9 +17,15 @@ from typing import Any
 
 import orjson
 from pydantic import ValidationError
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from features.data.snapshot_files import read_facts
+from lifecycle.open_changes import (
+    OpenChanges,
+    find_active_change,
+    last_changes,
+    with_previous,
+)
 from lifecycle.releases import (
     ListedRelease,
     Promotion,
@@ -34,18 +40,16 @@ from models.bundle import KIND as BUNDLE
 from models.bundle import METRICS_FILE, BundleFacts
 from models.serving.release import load_release
 from storage.artifacts import ArtifactError, Release, Store, describe, verify
-from storage.audit import Actor, write
+from storage.audit import Actor
 from storage.database import reading
 from storage.key_store import utc_now
 from storage.release_changes import (
     IN_TRIAL,
     ReleaseChange,
     ReleaseState,
-    add_change,
     changing_releases,
     list_changes,
 )
-from storage.rollouts import end_rollout
 
 Document = dict[str, Any]
 
@@ -250,7 +254,7 @@ class Registry:
             if before is not None and before.release == target:
                 return Promotion(target, target)
             with self._changing(bundles) as open_changes:
-                if open_changes.find_active() != _find_active_change(changes):
+                if open_changes.find_active() != find_active_change(changes):
                     continue
                 if before is not None and before.bundle != target.bundle:
                     open_changes.record(before.release, state_of_previous, None, by, reason)
@@ -337,7 +341,7 @@ class Registry:
     ) -> list[ListedRelease]:
         activated = {
             change.bundle: change.at
-            for before, change in _with_previous(changes)
+            for before, change in with_previous(changes)
             if change.state is ReleaseState.ACTIVE and before is not ReleaseState.ACTIVE
         }
         return [
@@ -353,7 +357,7 @@ class Registry:
                 demo=self._is_demo(change.snapshot),
                 exists=bundle in bundles,
             )
-            for bundle, change in _last_changes(changes).items()
+            for bundle, change in last_changes(changes).items()
         ]
 
     def _is_demo(self, snapshot: str) -> bool:
@@ -361,78 +365,6 @@ class Registry:
             return read_facts(self._store.snapshots / snapshot).demo
         except ArtifactError:  # removed since
             return False
-
-
-class OpenChanges:
-    """A transaction in which releases change.
-
-    Attributes:
-        connection: to the database, in the transaction.
-
-    Args:
-        clock: the time, aware.
-        describe: lists releases by their changes.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        clock: Callable[[], datetime],
-        describe: Callable[[Sequence[ReleaseChange]], list[ListedRelease]],
-    ) -> None:
-        self.connection = connection
-        self._clock = clock
-        self._describe = describe
-
-    def releases(self) -> list[ListedRelease]:
-        """Return all releases, the changes of this transaction included."""
-        return self._describe(list_changes(self.connection))
-
-    def find_active(self) -> ReleaseChange | None:
-        """Return the change that made the active release what it is."""
-        return _find_active_change(list_changes(self.connection))
-
-    def record(
-        self, release: Release, state: ReleaseState, action: str | None, by: Actor, reason: str
-    ) -> None:
-        """Record a change, in the audit log too if it is an action of its own.
-
-        A rollout of the release ends unless it is in trial from now on.
-        """
-        change = ReleaseChange(
-            bundle=release.bundle,
-            snapshot=release.snapshot,
-            state=state,
-            at=self._clock(),
-            actor=by.name,
-            reason=reason,
-        )
-        add_change(self.connection, change)
-        if state not in IN_TRIAL:
-            end_rollout(self.connection, release.bundle, at=change.at)
-        if action is not None:
-            detail = f"with {change.snapshot}: {change.reason or 'no reason given'}"
-            event = by.make_event(f"model.{action}", change.bundle, detail, at=change.at)
-            write(self.connection, [event])
-
-
-def _last_changes(changes: Sequence[ReleaseChange]) -> dict[str, ReleaseChange]:
-    return {change.bundle: change for change in changes}
-
-
-def _find_active_change(changes: Sequence[ReleaseChange]) -> ReleaseChange | None:
-    last = _last_changes(changes).values()
-    return next((change for change in last if change.state is ReleaseState.ACTIVE), None)
-
-
-def _with_previous(
-    changes: Sequence[ReleaseChange],
-) -> Iterator[tuple[ReleaseState | None, ReleaseChange]]:
-    """Yield each change with the state that its bundle had before."""
-    states: dict[str, ReleaseState] = {}
-    for change in changes:
-        yield states.get(change.bundle), change
-        states[change.bundle] = change.state
 
 
 def _list_news(
@@ -446,7 +378,7 @@ def _list_news(
         bundles: those of the store, by name.
         current: what is served; None if that is not known.
     """
-    states = _last_changes(changes)
+    states = last_changes(changes)
     news = [
         (Release(bundle, facts.training_data), ReleaseState.CANDIDATE, _IN_STORE)
         for bundle, facts in bundles.items()
@@ -459,7 +391,7 @@ def _list_news(
         if known.snapshot != current.snapshot:
             news.append((current, ReleaseState.ACTIVE, _NEWER_DATA))
         return news
-    replaced = _find_active_change(changes)
+    replaced = find_active_change(changes)
     if replaced is not None:
         before = Release(replaced.bundle, replaced.snapshot)
         news.append((before, ReleaseState.RETIRED, _REPLACED))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lifecycle.evidence import compare_times, mean_worse, total_of
+from models.bundle import size_of
 from storage.artifacts import Store
 from storage.rollouts import Evidence, Role, Rollout
 
@@ -62,8 +63,7 @@ def describe(rollout: Rollout, evidence: Sequence[Evidence], store: Store) -> Ro
 
 def estimate_memory(store: Store, bundle: str) -> int:
     """Return about how many bytes each worker takes for a bundle beside the active one."""
-    files = (store.bundles / bundle).glob("*")
-    return round(MEMORY_OF_BYTE * sum(file.stat().st_size for file in files))
+    return round(MEMORY_OF_BYTE * size_of(store.bundles / bundle))
 
 
 def _count_role(evidence: Sequence[Evidence], role: Role) -> RoleCounts:

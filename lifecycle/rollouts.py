@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Engine
 
 from config.rollout import RolloutPlan
 from lifecycle.evidence import find_fault, total_of
-from lifecycle.registry import OpenChanges, Registry
+from lifecycle.open_changes import OpenChanges
+from lifecycle.registry import Registry
 from lifecycle.releases import (
     ListedRelease,
     RefusedChangeError,

@@ -208,6 +208,11 @@ def with_metrics(folder: Path, destination: Path, metrics: Mapping[str, Any]) ->
         return seal(copy, kind=KIND, label=source.manifest.label, facts=source.facts)
 
 
+def size_of(folder: Path) -> int:
+    """Return the bytes of the files of a bundle; 0 if it is gone."""
+    return sum(file.stat().st_size for file in folder.glob("*") if file.is_file())
+
+
 def read_specification(folder: Path) -> Specification:
     """Return the specification of the data that a bundle was trained for.
 

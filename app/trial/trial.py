@@ -10,7 +10,7 @@ A request that the challenger fails to answer is answered by the active one, and
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -159,11 +159,15 @@ class ReleaseTrial:
     def observe_answers(self, app: ASGIApp) -> ASGIApp:
         """Return an application that counts its answers, and names their release, in a trial."""
 
-        async def observed(scope: Scope, receive: Receive, send: Send) -> None:
+        def choose_app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
             challenger = self._challenger
             if challenger is None or scope["type"] != "http":
-                await app(scope, receive, send)
-                return
+                return app(scope, receive, send)  # without a trial, requests pass no further layer
+            return observed(challenger, scope, receive, send)
+
+        async def observed(
+            challenger: _Challenger, scope: Scope, receive: Receive, send: Send
+        ) -> None:
             scope[_BEGAN] = perf_counter()
             context = context_of(scope)
 
@@ -184,11 +188,11 @@ class ReleaseTrial:
                     self._count_answer(scope, challenger.rollout, b"", failed=True)
                 raise
 
-        return observed
+        return choose_app
 
     def _is_canary(self, scope: Scope, challenger: _Challenger, active: Forecaster) -> bool:
         caller = context_of(scope).caller
-        if caller is None or challenger.rollout.report is None:  # it is compared before it answers
+        if caller is None:
             return False
         if KeyScope.ADMIN in caller.scopes and (wanted := _wanted_release(scope)):
             names = (challenger.forecaster.release.engine, active.release.engine)

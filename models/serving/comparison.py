@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.bundle import GOLDEN_ROWS_FILE
+from models.bundle import GOLDEN_ROWS_FILE, size_of
 from models.engine import ForecastEngine
 from models.metrics import wape
 
@@ -91,8 +91,9 @@ def _known(value: float) -> float | None:
 
 
 def _compare_cost(champion: ForecastEngine, challenger: ForecastEngine) -> Document:
-    seconds, sizes = _time_predictions(champion, challenger), _sizes(champion, challenger)
-    return {"slower": seconds[1] / seconds[0] - 1, "larger": sizes[1] / sizes[0] - 1}
+    seconds = _time_predictions(champion, challenger)
+    before, after = (size_of(each.bundle.path) for each in (champion, challenger))
+    return {"slower": seconds[1] / seconds[0] - 1, "larger": after / before - 1}
 
 
 def _time_predictions(*engines: ForecastEngine) -> list[float]:
@@ -105,11 +106,3 @@ def _time_predictions(*engines: ForecastEngine) -> list[float]:
             engine.bundle.model.predict(rows[at])
             least[at] = min(least[at], time.perf_counter() - start)
     return [each / len(of) for each, of in zip(least, rows, strict=True)]
-
-
-def _sizes(*engines: ForecastEngine) -> list[int]:
-    """Return the bytes of each engine's bundle."""
-    return [
-        sum(file.stat().st_size for file in each.bundle.path.iterdir() if file.is_file())
-        for each in engines
-    ]

@@ -13,6 +13,7 @@ from lifecycle.job_queue import SCHEMA
 from storage.database import open_database
 from storage.migrations import upgrade
 from tests.support.postgresql import running_postgresql
+from tests.support.remote import BUCKET, S3, running_s3
 from tests.support.valkey import Valkey, running_valkey
 
 BACKENDS = ("sqlite", "postgresql")
@@ -70,3 +71,18 @@ def engine(open_engine: Callable[[], Engine]) -> Engine:
     engine = open_engine()
     upgrade(engine)
     return engine
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3]:
+    with running_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3: S3, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty folder of a bucket, whose keys are in the environment."""
+    s3.reset()
+    for name, value in s3.variables.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/mlrf"

@@ -34,7 +34,7 @@ from storage.artifacts import (
 )
 from storage.remote import RemoteError
 from tests.support.releases import add_other_bundle
-from tests.support.remote import BUCKET, S3, Web, running_s3, running_web
+from tests.support.remote import S3, Web, running_web
 
 
 @dataclass(frozen=True)
@@ -43,20 +43,6 @@ class Place:
 
     written: str
     read: str
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    with running_s3() as server:
-        yield server
-
-
-@pytest.fixture
-def bucket(s3: S3, monkeypatch: pytest.MonkeyPatch) -> str:
-    s3.reset()
-    for name, value in s3.variables.items():
-        monkeypatch.setenv(name, value)
-    return f"s3://{BUCKET}/mlrf"
 
 
 @pytest.fixture

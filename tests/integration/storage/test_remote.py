@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from storage.remote import RemoteError, RemoteFolder, RemoteMissingError
-from tests.support.remote import BUCKET, S3, running_s3, running_web
+from tests.support.remote import S3, running_web
 
 NAME = "snapshots/x/covariate-garten%20m%C3%B6bel.npy"
 CONTENT = bytes(range(256)) * 5000
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    with running_s3() as server:
-        yield server
-
-
-@pytest.fixture
-def bucket(s3: S3, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of an empty folder of a bucket, whose keys are in the environment."""
-    s3.reset()
-    for name, value in s3.variables.items():
-        monkeypatch.setenv(name, value)
-    return f"s3://{BUCKET}/mlrf"
 
 
 @pytest.fixture(params=["file", "s3"])
