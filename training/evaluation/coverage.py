@@ -11,9 +11,9 @@ from scipy.stats import norm
 from features.data.hierarchy import Hierarchy
 from features.data.specification import TOTAL
 from models import metrics
+from models.bootstrap import draw_blocks
 from models.buckets import Buckets, buckets_of
 from models.intervals import Intervals
-from training.evaluation.bootstrap import draw_blocks
 from training.evaluation.calibration import calibrate
 from training.evaluation.forecast_errors import Errors
 

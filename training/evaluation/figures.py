@@ -1,7 +1,7 @@
 """Figures of two models on the same days, with the chance in their difference.
 
 Every figure is made of sums over origins, so that a draw of origins needs no second look at the
-errors (`training.evaluation.bootstrap`).
+errors (`models.bootstrap`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
 from models import metrics
+from models.bootstrap import draw_blocks, widening
 from models.buckets import buckets_of
 from models.intervals import Intervals
-from training.evaluation.bootstrap import draw_blocks, widening
 from training.evaluation.coverage import compute_bounds
 from training.evaluation.forecast_errors import Errors
 

@@ -17,6 +17,7 @@ from features.data.hierarchy import Hierarchy
 from features.data.specification import Specification
 from features.data.step import Step
 from models.engine import ForecastEngine, Progress
+from models.error_sums import judge_known_parts
 from training.evaluation.new_series import analogues_of_all, forecast_as_new
 
 Values = NDArray[np.float64]
@@ -30,10 +31,6 @@ KNOTS = np.array(
 """Horizons at which residuals of 90 days are collected: all days of the first week, then fewer."""
 _KNOTS_APART = {Step.DAY: 13, Step.WEEK: 3}
 """Days from one horizon to the next beyond the first `KNOTS`, and weeks beyond those of a year."""
-
-_LEAST_KNOWN = 0.5
-"""Least share of a node's forecast whose series are known, for the node to be judged."""
-
 
 PATH_NODES = 60
 """Nodes of each level, evenly spaced, whose errors are recorded for all days."""
@@ -236,28 +233,3 @@ def sample_nodes(hierarchy: Hierarchy) -> NDArray[np.intp]:
             for rows in hierarchy.slices.values()
         ]
     )
-
-
-def judge_known_parts(
-    hierarchy: Hierarchy, forecast: Values, actual: Values
-) -> tuple[Values, Values]:
-    """Return forecasts and sales of all nodes, over the series whose sales are known.
-
-    A node of which some series are not known is judged by the others, on both sides: months in
-    which a few stores were shut would otherwise leave the total without a day to judge. Where they
-    hold less than `_LEAST_KNOWN` of its forecast, its sales are not known.
-
-    Args:
-        forecast, actual: of the bottom series, shape (bottoms, horizons); NaN where not known.
-    """
-    known = ~np.isnan(actual)
-    if known.all():
-        return hierarchy.aggregate(forecast), hierarchy.aggregate(actual)
-    judged = hierarchy.aggregate(np.where(known, forecast, 0))
-    sales = hierarchy.aggregate(np.where(known, actual, 0))
-    whole = hierarchy.aggregate(forecast)
-    upper = hierarchy.n_upper
-    sales[:upper][judged[:upper] < _LEAST_KNOWN * whole[:upper]] = np.nan
-    judged[:upper] = np.where(np.isnan(sales[:upper]), whole[:upper], judged[:upper])
-    judged[upper:], sales[upper:] = forecast, actual
-    return judged, sales

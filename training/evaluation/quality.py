@@ -22,15 +22,15 @@ from features.data.step import Step
 from models import metrics
 from models.baselines import Baseline, forecast_by_rule
 from models.buckets import Buckets, buckets_of
+from models.error_sums import NOMINALS, judge_known_parts
 from models.intervals import Intervals
 from training.evaluation.calibration import calibrate
-from training.evaluation.forecast_errors import Errors, chronological_blocks, judge_known_parts
+from training.evaluation.forecast_errors import Errors, chronological_blocks
 from training.history import first_day
 
 Values = NDArray[np.float64]
 Document = dict[str, Any]
 
-NOMINALS = (80, 95)
 SUM_DAYS = (7, 28)
 """Days whose sums are judged, besides those of the whole horizon."""
 MARGIN = 0.05

@@ -10,7 +10,8 @@ import pytest
 from features.data.snapshot import Snapshot
 from features.data.specification import Expect
 from models.baselines import Baseline
-from training.evaluation.forecast_errors import Errors, judge_known_parts
+from models.error_sums import judge_known_parts
+from training.evaluation.forecast_errors import Errors
 from training.evaluation.quality import (
     choose_fallbacks,
     mark_seasoned,
@@ -105,27 +106,6 @@ def test_bias_of_the_total_is_reported(
     report = quality_report(snapshot, high, rules, {})
     assert any("20.0% too high" in warning for warning in report["warnings"])
     assert report["levels"]["total"]["1-7"]["bias"] == pytest.approx(0.2)
-
-
-def test_a_node_with_unknown_parts_is_judged_by_the_others(snapshot: Snapshot) -> None:
-    hierarchy = snapshot.hierarchy
-    actual = np.full((hierarchy.n_bottom, 1), 2.0)
-    actual[0] = np.nan
-    forecast = np.full_like(actual, 3.0)
-    judged, sold = judge_known_parts(hierarchy, forecast, actual)
-    others = hierarchy.n_bottom - 1
-    assert (judged[0, 0], sold[0, 0]) == (3.0 * others, 2.0 * others)
-    assert np.isnan(sold[hierarchy.n_upper, 0])
-    assert judged[hierarchy.n_upper, 0] == 3.0
-
-
-def test_a_node_of_which_little_is_known_is_not_judged(snapshot: Snapshot) -> None:
-    hierarchy = snapshot.hierarchy
-    actual = np.full((hierarchy.n_bottom, 1), np.nan)
-    actual[0] = 2.0
-    judged, sold = judge_known_parts(hierarchy, np.full_like(actual, 3.0), actual)
-    assert np.isnan(sold[0, 0])
-    assert judged[0, 0] == 3.0 * hierarchy.n_bottom
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
-"""Block bootstrap over neighbouring origins (Künsch, Annals of Statistics 1989).
+"""Block bootstrap over neighbouring origins, or days (Künsch, Annals of Statistics 1989).
 
 Forecasts of 90 days from weekly origins overlap, so that errors at neighbouring origins are
-correlated. Drawing origins one by one would treat them as independent and give an interval that is
-too narrow; blocks of neighbours preserve the correlation within a block.
+correlated, as those of neighbouring days are. Drawing them one by one would treat them as
+independent and give an interval that is too narrow; blocks of neighbours preserve the correlation
+within a block.
 """
 
 from __future__ import annotations
@@ -16,23 +17,23 @@ _LEAST_BLOCKS = 3
 """Blocks of which a draw consists at least: of fewer, all draws would be much the same."""
 
 
-def draw_blocks(count: int, draws: int) -> NDArray[np.intp]:
-    """Return draws of `count` origins in blocks of neighbours, shape (draws, count)."""
+def draw_blocks(count: int, draws: int, *, block: int = BLOCK_ORIGINS) -> NDArray[np.intp]:
+    """Return draws of `count` neighbours in blocks, shape (draws, count)."""
     draw = np.random.default_rng(0)
-    size = _block_size(count)
+    size = _block_size(count, block)
     starts = draw.integers(0, count - size + 1, (draws, -(-count // size)))
     return np.asarray((starts[:, :, None] + np.arange(size)).reshape(draws, -1)[:, :count])
 
 
-def widening(count: int, tail: float) -> float:
+def widening(count: int, tail: float, *, block: int = BLOCK_ORIGINS) -> float:
     """Return by how much draws of so few blocks are too narrow, at a tail such as 0.05.
 
     Draws of b blocks have (b - 1) / b of the variance, and their quantiles are those of a normal
     distribution where Student's with b - 1 degrees of freedom would be right.
     """
-    blocks = count / _block_size(count)
+    blocks = count / _block_size(count, block)
     return float(np.sqrt(blocks / (blocks - 1)) * t.ppf(tail, blocks - 1) / norm.ppf(tail))
 
 
-def _block_size(count: int) -> int:
-    return min(BLOCK_ORIGINS, max(count // _LEAST_BLOCKS, 1))
+def _block_size(count: int, block: int) -> int:
+    return min(block, max(count // _LEAST_BLOCKS, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.evaluation.bootstrap import BLOCK_ORIGINS, draw_blocks, widening
+from models.bootstrap import BLOCK_ORIGINS, draw_blocks, widening
 
 
 @pytest.mark.parametrize("count", [4, 7, 12, 30])
