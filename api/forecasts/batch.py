@@ -9,7 +9,7 @@ import anyio.lowlevel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.forecasts.batch_csv import echo_of, item_of, read_rows
+from api.forecasts.batch_csv import columns_of_items, echo_of, item_of
 from api.forecasts.batch_table import table_of_items, table_of_series
 from api.forecasts.days import COMPUTED
 from api.forecasts.items import (
@@ -25,6 +25,7 @@ from api.forecasts.items import (
 )
 from api.forecasts.planning import Planning
 from api.forecasts.predict import node_answers
+from api.http.csv_rows import read_rows
 from api.http.negotiation import negotiate
 from api.http.operation import operation
 from api.http.parsing import read_json
@@ -81,7 +82,7 @@ async def _predict_rows(forecaster: Forecaster, planning: Planning, request: Req
     engine = forecaster.release.engine
     form = representation_of(negotiate(request.scope, TABLE_TYPES), engine)
     series = engine.snapshot.specification.series
-    rows = await read_rows(await request.body(), series)
+    rows = await read_rows(await request.body(), columns_of_items(series))
     items = [item_of(row, series) for row in rows]
     planned, computed = await _forecast(forecaster, planning, request, items)
     table = table_of_series(

@@ -1,4 +1,4 @@
-"""Header and cells of a CSV batch, read by the rules of the table reader (`features.data.reading`).
+"""Header and cells of a CSV body, read by the rules of the table reader (`features.data.reading`).
 
 The same text means the same value in both: 1.0 is the store 1, blanks around a name do not count,
 midnight of a day is that day. Any other form is refused, and the problem names it.
@@ -14,6 +14,7 @@ from features.data.reading.layout import Delimiter
 from features.data.reading.names import canonical
 
 _WHOLE = re.compile(r"(0|[1-9][0-9]{0,17})(?:\.0+)?")
+_DECIMAL = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{0,17})?")
 
 
 def column_names(header: Sequence[str], known: Collection[str] = ()) -> list[str]:
@@ -44,6 +45,8 @@ def cell_value(column: str, text: str) -> object:
     if column in ("store_nbr", "horizon"):
         match = _WHOLE.fullmatch(text)
         return int(match[1]) if match else text
+    if column == "units":
+        return float(text) if _DECIMAL.fullmatch(text) else text
     if column == "adjusted":
         return {"true": True, "false": False}.get(text.lower(), text)
     if column == "date":

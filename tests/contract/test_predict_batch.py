@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from api.forecasts.batch import MAX_ITEMS
-from api.forecasts.batch_csv import MAX_ROWS
 from api.forecasts.items import MAX_PAST_ORIGINS
+from api.http.csv_rows import MAX_ROWS
 from errors import Code
 from storage.artifacts import Release
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.forecasts.batch_cells import cell_value, column_names, other_delimiter
+from api.http.csv_cells import cell_value, column_names, other_delimiter
 
 REQUIRED_COLUMNS = ("store_nbr", "family", "horizon")
 
