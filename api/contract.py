@@ -18,12 +18,22 @@ from api.http.router import Endpoint
 from api.http.tags import Tag
 from api.operations import OPERATIONS
 from api.schemas.access import SignInOptions
+from lifecycle.monitoring.records import Monitoring
 from lifecycle.registry import Registry
 from lifecycle.rollouts import Rollouts
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
 
-PARTS = (Administration, DegradationReport, JobAccess, Planning, Registry, Rollouts, SignInOptions)
+PARTS = (
+    Administration,
+    DegradationReport,
+    JobAccess,
+    Monitoring,
+    Planning,
+    Registry,
+    Rollouts,
+    SignInOptions,
+)
 """Types of the parts of the service that handlers take, besides the forecaster."""
 
 

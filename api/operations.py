@@ -5,6 +5,7 @@ from __future__ import annotations
 from api import open_inference
 from api.admin import administration, data, jobs, models, reloads, rollout, training
 from api.caller import caller, sign_in_options
+from api.facts.actuals import report_actuals
 from api.facts.exceptions import exceptions
 from api.facts.historical import historical
 from api.facts.meta import meta
@@ -48,6 +49,7 @@ OPERATIONS: tuple[Operation, ...] = (
     compare_with_year_before,
     accuracy,
     accuracy_by_series,
+    report_actuals,
     model_metrics,
     meta,
     caller,

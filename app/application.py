@@ -32,6 +32,7 @@ from app.trial.trial import ReleaseTrial
 from config.settings import Settings
 from lifecycle.apart import load_apart
 from lifecycle.job_queue import JobQueue
+from lifecycle.monitoring.records import Monitoring
 from lifecycle.registry import Registry
 from lifecycle.rollouts import Rollouts
 from lifecycle.sources import Sources
@@ -168,6 +169,7 @@ class Application:
                     store=settings.store,
                     audit=audit,
                 ),
+                Monitoring: Monitoring(self._database),
                 Planning: Planning(OverrideStore(self._database)),
                 Registry: registry,
                 Rollouts: rollouts,

@@ -15,6 +15,7 @@ from cli.evaluation import backtest, benchmark, card, reconcile_study, seal
 from cli.inputs import without_training
 from cli.look import init, look
 from cli.model import demo, forecast, train
+from cli.monitoring import score
 from cli.preflight import PreflightError
 from cli.progress import err
 from cli.refresh import BusyError, refresh
@@ -42,6 +43,7 @@ for command in (
     check,
     train,
     refresh,
+    score,
     backtest,
     seal,
     card,

@@ -7,7 +7,7 @@ end of a step, and one every `LINE_SECONDS` in between.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
 from typing import TYPE_CHECKING
@@ -32,6 +32,30 @@ def say(text: str) -> None:
 def warn(text: str) -> None:
     """Print a warning, on one line."""
     err.print(f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+class Phases:
+    """Progress of work in named phases: a line as each begins, and one now and then within it."""
+
+    def __init__(
+        self, phases: Sequence[str], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._phases = phases
+        self._clock = clock
+        self._written = clock()
+
+    def enter(self, phase: str) -> None:
+        """Say that a phase begins, with its number."""
+        self._say(f"step {self._phases.index(phase) + 1} of {len(self._phases)}: {phase}")
+
+    def advance(self, done: int, total: int) -> None:
+        """Say how much of the phase is done, unless something was said a moment ago."""
+        if self._clock() - self._written >= LINE_SECONDS:
+            self._say(f"{done:,} of {total:,}")
+
+    def _say(self, text: str) -> None:
+        say(text)
+        self._written = self._clock()
 
 
 class Bars:

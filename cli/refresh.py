@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +13,7 @@ import typer
 from cli import inputs
 from cli.layout import show_warnings
 from cli.output import AsJson, print_json
-from cli.progress import err
+from cli.progress import Phases, err
 from storage.artifacts import ArtifactError
 
 if TYPE_CHECKING:
@@ -40,13 +40,14 @@ def refresh(
     last, at once, and not at all if anything is wrong.
     """
     from features.data.snapshot_files import read_facts
+    from lifecycle.refresh import PHASES
     from lifecycle.refresh import refresh as run
     from lifecycle.retention import prune
 
     store = inputs.writable_store()
     with _building(store, timeout=_LOCK_SECONDS):
         before, after = run(
-            store, data, force=force, enter=_number_phases(), on_report=show_warnings
+            store, data, force=force, enter=Phases(PHASES).enter, on_report=show_warnings
         )
         with suppress(OSError, ArtifactError):  # a later refresh removes them
             prune(store)
@@ -87,19 +88,3 @@ def _building(store: Store, *, timeout: float) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _number_phases() -> Callable[[str], None]:
-    """Return a function that prints each phase as it begins, with its number."""
-    from lifecycle.refresh import BUILDING, FORECASTING, READING
-
-    phases = (READING, BUILDING, FORECASTING)
-
-    def enter(phase: str) -> None:
-        err.print(
-            f"step {phases.index(phase) + 1} of {len(phases)}: {phase}",
-            highlight=False,
-            soft_wrap=True,
-        )
-
-    return enter

@@ -32,12 +32,14 @@ class JobKind(StrEnum):
         TRAINING: trains a model on tables, and serves it if it is to be.
         TRAINING_CHECK: says what a training would do, without training.
         UPLOAD: checks uploaded tables, and makes them a source.
+        SCORING: compares the forecasts that are kept with what was sold.
     """
 
     RELOAD = "reload"
     TRAINING = "training"
     TRAINING_CHECK = "training-check"
     UPLOAD = "upload"
+    SCORING = "scoring"
 
     @property
     def builds(self) -> bool:

@@ -65,6 +65,7 @@ PROCESSES = {
     JobKind.TRAINING: "training.job",
     JobKind.TRAINING_CHECK: "training.job",
     JobKind.UPLOAD: "lifecycle.upload_check",
+    JobKind.SCORING: "lifecycle.monitoring.job",
 }
 """Modules that do the work of jobs, by kind, started by name: a runner loads none of them."""
 
@@ -91,6 +92,7 @@ class Runner:
         margins: by which a model that is trained may be worse than the one that serves.
         python: interpreter of the processes of jobs.
         on_end: called with each job that has ended.
+        on_beat: called with the queue at each sign of life; it may raise StorageError.
         on_sweep: called now and then with the ids of the jobs that run, to tidy up what others
             have left behind.
     """
@@ -104,6 +106,7 @@ class Runner:
         margins: Margins = MARGINS,
         python: str = sys.executable,
         on_end: Callable[[Job], object] = lambda job: None,
+        on_beat: Callable[[JobQueue], object] = lambda queue: None,
         on_sweep: Callable[[Collection[str]], object] = lambda running: None,
     ) -> None:
         self._url = url
@@ -113,6 +116,7 @@ class Runner:
         self._margins = margins
         self._python = python
         self._on_end = on_end
+        self._on_beat = on_beat
         self._on_sweep = on_sweep
         self._stopping = Event()
         self._executing: set[str] = set()
@@ -150,6 +154,7 @@ class Runner:
         while not self._stopping.is_set():
             try:
                 self._queue.note_runner(host=platform.node(), trains=can_train())
+                self._on_beat(self._queue)
                 if monotonic() - swept >= SWEEP_SECONDS:
                     swept = monotonic()
                     self._sweep()

@@ -114,8 +114,24 @@ class ForecastEngine:
     ) -> Coherent:
         """Return coherent forecasts of all nodes from one origin; shape (nodes, horizons).
 
-        The model's rows are made in chunks of days, so that their memory does not grow with the
-        number of days.
+        Args:
+            horizons, lead, progress: as in `base_forecasts`.
+        """
+        base = self.base_forecasts(origin, horizons, lead=lead, progress=progress)
+        return self.reconciliation.reconcile(base)
+
+    def base_forecasts(
+        self,
+        origin: int,
+        horizons: NDArray[np.intp] | None = None,
+        *,
+        lead: int | None = None,
+        progress: Progress = lambda done, total: None,
+    ) -> NDArray[np.float64]:
+        """Return the forecasts of all nodes from one origin before they are made coherent.
+
+        Shape (nodes, horizons), NaN for upper nodes that are not modelled. The model's rows are
+        made in chunks of days, so that their memory does not grow with the number of days.
 
         Args:
             horizons: days after the origin; all by default.
@@ -131,7 +147,7 @@ class ForecastEngine:
             outputs = self.bundle.model.predict(self.rows(state, covariates, chunk))
             parts.append(self.base(state, chunk, outputs))
             progress(start + len(chunk), len(horizons))
-        return self.reconciliation.reconcile(np.concatenate(parts, axis=1))
+        return np.concatenate(parts, axis=1)
 
     def methods(self, origin: int, nodes: NDArray[np.intp]) -> list[Method]:
         """Return the forecast methods of nodes (rows of the hierarchy) from an origin."""

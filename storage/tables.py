@@ -27,6 +27,21 @@ from sqlalchemy import (
 
 METADATA = MetaData()
 
+PERFORMANCE_SUMS = (
+    "known",
+    "sold",
+    "forecast",
+    "absolute",
+    "squared_logs",
+    "naive_absolute",
+    "base_absolute",
+    "judged",
+    "within_80",
+    "within_95",
+    "interval_score",
+)
+"""Sums over the errors of forecasts; `models.error_sums` computes them."""
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """Column type that takes aware times and returns UTC; SQLite itself drops the zone."""
@@ -172,3 +187,86 @@ ROLLOUT_EVIDENCE = Table(
     Column("moved", Float, nullable=False),  # sum of the relative differences of repeated answers
 )
 """Counts of answers during a rollout, by each worker."""
+
+FORECAST_VINTAGES = Table(
+    "forecast_vintages",
+    METADATA,
+    Column("name", String(600), primary_key=True),  # of its folder
+    Column("bundle", String(250), nullable=False),
+    Column("snapshot", String(250), nullable=False),
+    Column("origin", Date, nullable=False),
+    Column("trained_through", Date, nullable=False),
+    Column("step_days", Integer, nullable=False),
+    Column("days", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("added_at", UtcDateTime, nullable=False),
+    Column("removed_at", UtcDateTime),
+    Index("ix_forecast_vintages_origin", "origin"),
+)
+"""Kept forecasts of releases; a row outlives its folder."""
+
+ACTUAL_SERIES = Table(
+    "actual_series",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("node", String(500), nullable=False, unique=True),
+)
+"""Numbers of the series of which sales were reported: a row of sales is short by them."""
+
+ACTUAL_REPORTS = Table(
+    "actual_reports",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("request_id", String(128)),
+    Column("rows", Integer, nullable=False),
+)
+"""Reports of sales that changed anything: who, when, how many rows."""
+
+ACTUALS = Table(
+    "actuals",
+    METADATA,
+    Column("day", Date, primary_key=True),
+    Column("series", Integer, primary_key=True, autoincrement=False),
+    Column("units", Float, nullable=False),
+    Column("report", BigInteger, nullable=False),
+    sqlite_with_rowid=False,  # the rows are in the index: half the size
+)
+"""Sales that were reported by calls, ahead of the tables."""
+
+ACTUAL_CORRECTIONS = Table(
+    "actual_corrections",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("day", Date, nullable=False),
+    Column("series", Integer, nullable=False),
+    Column("units", Float, nullable=False),  # that were reported before
+    Column("report", BigInteger, nullable=False),  # that had said so
+    Column("corrected_by", BigInteger, nullable=False),  # report that replaced it
+    Index("ix_actual_corrections_day", "day", "series"),
+)
+"""Reported sales that a later report has replaced."""
+
+SCORED_DAYS = Table(
+    "scored_days",
+    METADATA,
+    Column("bundle", String(250), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("inputs", String(64), nullable=False),  # digest of the sales and vintages
+    Column("at", UtcDateTime, nullable=False),
+)
+"""Days whose forecasts were compared with what was sold."""
+
+MODEL_PERFORMANCE = Table(
+    "model_performance",
+    METADATA,
+    Column("bundle", String(250), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("level", String(250), primary_key=True),
+    Column("node", String(500), primary_key=True),  # empty for all nodes of the level
+    Column("days_ahead", String(20), primary_key=True),
+    *(Column(name, Float, nullable=False) for name in PERFORMANCE_SUMS),
+    Index("ix_model_performance_groups", "bundle", "node", "level", "day"),
+)
+"""Sums over the errors of the forecasts of a day, by the nodes and the days ahead."""

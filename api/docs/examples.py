@@ -12,7 +12,14 @@ import orjson
 
 DOCUMENTS = Path(__file__).resolve().parents[2] / "docs" / "reference"
 PAGES_FOLDER = Path(__file__).resolve().parent / "pages"
-PAGES = ("api.md", "api/forecast.md", "api/explain.md", "api/whatif.md", "api/overrides.md")
+PAGES = (
+    "api.md",
+    "api/forecast.md",
+    "api/explain.md",
+    "api/whatif.md",
+    "api/overrides.md",
+    "api/monitoring.md",
+)
 
 _EXAMPLE = re.compile(
     r"```console\n\$ curl (?P<command>[^`]*?)\n```\n\n```json\n(?P<answer>[^`]*?)\n```"

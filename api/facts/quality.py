@@ -1,4 +1,7 @@
-"""GET /accuracy and /model-metrics: accuracy of past forecasts, as recorded in the bundle."""
+"""GET /accuracy and /model-metrics: accuracy of past forecasts.
+
+As recorded in the bundle, and of those that were really served.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from api.facts.live_accuracy import read_live
 from api.http.operation import operation
 from api.http.tags import Tag
 from api.schemas.facts import AccuracyAnswer, AccuracyGroup, LevelAccuracy, MetricsAnswer
+from api.schemas.monitoring import AccuracyQuery, RecordedFigures
+from errors import Code, Problem
+from lifecycle.monitoring.records import Monitoring
 from models.serving.forecaster import Forecaster
 
 _OURS, _TUNING = "mlrf", "tuning"
@@ -24,17 +31,43 @@ async def model_metrics(forecaster: Forecaster) -> MetricsAnswer:
     return MetricsAnswer(bundle.name, bundle.metrics)
 
 
-@operation("GET", "/accuracy", Tag.FACTS, etag=True)
-async def accuracy(forecaster: Forecaster) -> AccuracyAnswer:
-    """Return the errors of past forecasts, by level and days ahead."""
+@operation(
+    "GET",
+    "/accuracy",
+    Tag.FACTS,
+    etag=True,
+    error_codes=frozenset({Code.INVALID_NODE, Code.MONITORING_UNAVAILABLE}),
+)
+async def accuracy(
+    forecaster: Forecaster, monitoring: Monitoring, query: AccuracyQuery
+) -> AccuracyAnswer:
+    """Return the errors of past forecasts, by level and days ahead.
+
+    As the bundle has recorded them; with `window`, those of forecasts that were really served too.
+    """
     bundle = forecaster.release.engine.bundle
     backtest = bundle.metrics.get("backtest")
     groups = _groups_of_backtest(backtest) if backtest else [_group_of_calibration(bundle.metrics)]
+    live = None
+    if query.window is not None:
+        live = await read_live(forecaster, monitoring, query, _recorded_cells(groups))
+    elif query.level or query.node or query.bundle:
+        raise Problem.in_field(Code.INVALID_REQUEST, "window", "Give it with level, node or bundle")
     return AccuracyAnswer(
         source="backtest" if backtest else "calibration",
         groups=groups,
+        live=live,
         model_version=bundle.name,
     )
+
+
+def _recorded_cells(groups: Sequence[AccuracyGroup]) -> dict[tuple[str, str], RecordedFigures]:
+    """Return the recorded figures by level and days ahead, of the group with most windows."""
+    group = max(groups, key=lambda each: each.windows)
+    return {
+        (each.level, each.days): RecordedFigures(each.wape, each.bias, each.rmsle, each.coverage)
+        for each in group.levels
+    }
 
 
 def _group_of_calibration(metrics: Mapping[str, Any]) -> AccuracyGroup:

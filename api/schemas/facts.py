@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from api.schemas.answer import Answer, SnapshotRef
+from api.schemas.monitoring import LiveAccuracyAnswer
 from features.data.specification import Kind
 from features.data.step import Step
 from models.node_accuracy import Order
@@ -193,6 +194,8 @@ class AccuracyAnswer(Answer):
     """`backtest` where one is sealed into the bundle: models fitted anew before every window;
     else `calibration`: the light models that calibrated the intervals."""
     groups: list[AccuracyGroup]
+    live: LiveAccuracyAnswer | None
+    """Null unless asked for with `window`."""
     model_version: str
 
 

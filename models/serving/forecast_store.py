@@ -28,6 +28,8 @@ from storage.artifacts import (
 
 KIND = "forecasts"
 MEAN_FILE = "mean.npy"
+BASE_FILE = "base.npy"
+"""Forecasts before reconciliation, where upper nodes are modelled; not read by servers."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,23 @@ def find_forecasts(store: Store, release: Release) -> Path | None:
     return next(iter(store.forecasts.glob(f"{release.bundle}.{release.snapshot}-*")), None)
 
 
+def load_base(store: Store, release: Release) -> NDArray[np.float64] | None:
+    """Return the stored forecasts of a release before reconciliation, as `ForecastEngine.base`.
+
+    None where reconciliation only adds the series up, or they were stored without.
+    """
+    folder = find_forecasts(store, release)
+    if folder is None or not (folder / BASE_FILE).is_file():
+        return None
+    base: NDArray[np.float64] = np.load(folder / BASE_FILE, allow_pickle=False)
+    return base
+
+
 def _make_artifact(engine: ForecastEngine, store: Store, progress: Progress) -> Artifact:
-    coherent = engine.forecast(engine.snapshot.newest_origin, progress=progress)
+    base = engine.base_forecasts(engine.snapshot.newest_origin, progress=progress)
+    coherent = engine.reconciliation.reconcile(base)
     with staging(store.forecasts) as folder:
         np.save(folder / MEAN_FILE, coherent.values)
+        if len(engine.reconciliation.weighted_upper):
+            np.save(folder / BASE_FILE, base.astype(np.float32))
         return seal(folder, kind=KIND, label=engine.version, facts={"clipped": coherent.clipped})

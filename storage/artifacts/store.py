@@ -91,6 +91,10 @@ class Store:
         return self.root / "forecasts"
 
     @property
+    def vintages(self) -> Path:
+        return self.root / "vintages"
+
+    @property
     def builds(self) -> Path:
         """Records of each bundle's training: its times, and how it compared with what served.
 

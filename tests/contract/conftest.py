@@ -34,6 +34,7 @@ from api.schemas.facts import DegradedReason
 from config.tiers import TIERS, UNLIMITED
 from errors import Code, Problem
 from features.data.snapshot import Snapshot
+from lifecycle.monitoring.records import Monitoring
 from lifecycle.registry import Registry
 from middleware.auth.caller import Caller
 from middleware.context import context_of
@@ -194,6 +195,7 @@ def client_of(
     administration: Administration | None = None,
     registry: Registry | None = None,
     planning: Planning | None = None,
+    monitoring: Monitoring | None = None,
     conditions: FixedConditions | None = None,
 ) -> Client:
     """Return a client of the routes without middleware, with a cache of its own."""
@@ -204,6 +206,7 @@ def client_of(
         | {
             Administration: administration,
             DegradationReport: conditions or FixedConditions(),
+            Monitoring: monitoring,
             Planning: planning,
             Registry: registry,
             SignInOptions: SignInOptions(key=False, required=False, single_sign_on=None),

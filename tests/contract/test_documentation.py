@@ -23,6 +23,7 @@ from api.operations import OPERATIONS
 from api.schemas.facts import DegradedReason
 from api.schemas.requests import Override
 from errors import Code
+from lifecycle.monitoring.records import Monitoring
 from middleware.headers import JSON
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
@@ -67,7 +68,12 @@ def client(serving_release: LoadedRelease, runners: LocalRunners, database: Engi
     old = DegradedReason("data", "The newest sales are of 2024-06-30.")
     serving = FixedServing(Forecaster(serving_release, runners, runners))
     planning = Planning(OverrideStore(database))
-    return client_of(serving, planning=planning, conditions=FixedConditions([old]))
+    return client_of(
+        serving,
+        planning=planning,
+        monitoring=Monitoring(database),
+        conditions=FixedConditions([old]),
+    )
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.url)
@@ -128,6 +134,7 @@ def test_operation_ids_are_stable_for_generated_clients() -> None:
             "compare_with_year_before",
             "accuracy",
             "accuracy_by_series",
+            "report_actuals",
             "model_metrics",
             "meta",
         ),

@@ -51,6 +51,7 @@ SCOPES = {
     "/whatif": "whatif",
     "/metrics": "monitor",
     "/metrics/prometheus": "monitor",
+    "/actuals": "report",
     "/overrides/preview": "plan",
     "/admin/keys": "admin",
     "/admin/keys/{id}": "admin",

@@ -20,8 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from features.data.snapshot import Snapshot
 from storage.artifacts import Store
-from tests.integration.reload.conftest import add_day
 from tests.support.servers import Server, Worker, running, workers_of
+from tests.support.tables import add_days
 from tests.support.valkey import running_valkey
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
@@ -49,7 +49,7 @@ def shared(
     data = folder / "data"
     for name in ("newer", "wrong"):
         shutil.copytree(demo_folder, data / name)
-    add_day(data / "newer")
+    add_days(data / "newer")
     (data / "wrong" / "oil.parquet").unlink()
     (data / "wrong" / "oil.csv").write_text("date,dcoilwtico\n2024-06-01,70.5\n2024-06-02,much\n")
     settings = {

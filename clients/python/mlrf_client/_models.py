@@ -15,6 +15,8 @@ class AccuracyAnswer:
     """`backtest` where one is sealed into the bundle: models fitted anew before every window;
     else `calibration`: the light models that calibrated the intervals."""
     groups: list[AccuracyGroup]
+    live: LiveAccuracyAnswer | None
+    """Null unless asked for with `window`."""
     model_version: str
 
 
@@ -471,6 +473,60 @@ class LevelInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveAccuracyAnswer:
+    """Accuracy of forecasts that were really served, on days whose sales are known since."""
+
+    bundle: str
+    first: dt.date | None
+    """Null where nothing is compared yet."""
+    last: dt.date | None
+    figures: list[LiveFiguresAnswer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveFiguresAnswer:
+    """Accuracy of the forecasts of some nodes, so many days ahead."""
+
+    level: str
+    node: str | None
+    """The node whose own forecasts these are, or, at the level of the series, that they are
+    below; null for all nodes of the level."""
+    days_ahead: str
+    """After the origin, from and to; `all` for all of them together."""
+    days: int
+    """Days that were compared."""
+    values: int
+    """Forecasts that were compared: a day is forecast from many origins."""
+    units_sold: float
+    """On these days, once for each forecast."""
+    wape: Measured
+    """Sum of absolute errors over sum of sales."""
+    bias: Measured
+    """Sum of errors over sum of sales; more than 0 where too much was forecast."""
+    rmsle: float | None
+    """Root mean squared logarithmic error."""
+    coverage: dict[str, Measured]
+    """Share of the sales within the intervals, by their nominal coverage in percent."""
+    wis: float | None
+    """Mean weighted interval score in units: twice the mean pinball loss of the forecast and
+    the bounds of both intervals."""
+    steps: dict[str, float | None]
+    """WAPE of each step on the same days: `seasonal_naive`, last week's same weekday; `base`,
+    the model before reconciliation; `forecast`, as served."""
+    recorded: RecordedFigures | None
+    """Null where the bundle has none for this level and these days ahead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A measure with its 90 % interval over draws of days; null where not known."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetaAnswer:
     """Series, dates and options that requests may name."""
 
@@ -849,6 +905,16 @@ Reason = Literal[
     "promotion", "event", "price", "assortment", "supply", "weather", "correction", "other"
 ]
 """Why a planner expects other sales than the forecast."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedFigures:
+    """The same figures in the bundle's own record, of days before it was trained."""
+
+    wape: float | None
+    bias: float | None
+    rmsle: float | None
+    coverage: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -250,7 +250,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Return the errors of past forecasts, by level and days ahead. */
+        /**
+         * Return the errors of past forecasts, by level and days ahead.
+         * @description As the bundle has recorded them; with `window`, those of forecasts that were really served too.
+         */
         get: operations["accuracy"];
         put?: never;
         post?: never;
@@ -274,6 +277,27 @@ export interface paths {
         get: operations["accuracy_by_series"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/actuals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report what series sold, ahead of the tables, to measure forecasts by it.
+         * @description All rows are taken or none. A row that was reported before changes nothing; with other units it
+         *     is a correction, and the units before stay on record. Forecasts do not read reported sales.
+         */
+        post: operations["report_actuals"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1060,6 +1084,8 @@ export interface components {
              */
             source: "backtest" | "calibration";
             groups: components["schemas"]["AccuracyGroup"][];
+            /** @description Null unless asked for with `window`. */
+            live: components["schemas"]["LiveAccuracyAnswer"] | null;
             model_version: string;
         };
         /**
@@ -1075,6 +1101,30 @@ export interface components {
             /** @description Weighted root mean squared scaled error, over the levels. */
             wrmsse: number | null;
             levels: components["schemas"]["LevelAccuracy"][];
+        };
+        /**
+         * ActualsAnswer
+         * @description What a report of sales has changed.
+         */
+        ActualsAnswer: {
+            added: number;
+            /** @description Rows that were reported before with other units, which stay on record. */
+            corrected: number;
+            unchanged: number;
+            /** @description Rows of days that the tables already have: kept, and without effect. */
+            superseded: number;
+            snapshot: components["schemas"]["SnapshotRef"];
+        };
+        /**
+         * ActualsRequest
+         * @description Sales to report. Rows are checked one by one, so that all faults are answered at once.
+         */
+        ActualsRequest: {
+            /**
+             * @description Each with `date`, `units`, and the series by `node`, by `series`, or by `store_nbr` and
+             *     `family`.
+             */
+            actuals: unknown[];
         };
         /**
          * AgainstAnswer
@@ -1898,9 +1948,10 @@ export interface components {
          *         TRAINING: trains a model on tables, and serves it if it is to be.
          *         TRAINING_CHECK: says what a training would do, without training.
          *         UPLOAD: checks uploaded tables, and makes them a source.
+         *         SCORING: compares the forecasts that are kept with what was sold.
          * @enum {string}
          */
-        JobKind: "reload" | "training" | "training-check" | "upload";
+        JobKind: "reload" | "training" | "training-check" | "upload" | "scoring";
         /**
          * JobResultAnswer
          * @description Result of a job that succeeded; what does not apply to its kind is null.
@@ -2064,11 +2115,75 @@ export interface components {
             exists: boolean;
         };
         /**
+         * LiveAccuracyAnswer
+         * @description Accuracy of forecasts that were really served, on days whose sales are known since.
+         */
+        LiveAccuracyAnswer: {
+            bundle: string;
+            /** @description Null where nothing is compared yet. */
+            first: string | null;
+            last: string | null;
+            figures: components["schemas"]["LiveFiguresAnswer"][];
+        };
+        /**
          * LiveAnswer
          * @description Liveness of the process.
          */
         LiveAnswer: {
             live: boolean;
+        };
+        /**
+         * LiveFiguresAnswer
+         * @description Accuracy of the forecasts of some nodes, so many days ahead.
+         */
+        LiveFiguresAnswer: {
+            level: string;
+            /**
+             * @description The node whose own forecasts these are, or, at the level of the series, that they are below;
+             *     null for all nodes of the level.
+             */
+            node: string | null;
+            /** @description After the origin, from and to; `all` for all of them together. */
+            days_ahead: string;
+            /** @description Days that were compared. */
+            days: number;
+            /** @description Forecasts that were compared: a day is forecast from many origins. */
+            values: number;
+            /** @description On these days, once for each forecast. */
+            units_sold: number;
+            /** @description Sum of absolute errors over sum of sales. */
+            wape: components["schemas"]["Measured"];
+            /** @description Sum of errors over sum of sales; more than 0 where too much was forecast. */
+            bias: components["schemas"]["Measured"];
+            /** @description Root mean squared logarithmic error. */
+            rmsle: number | null;
+            /** @description Share of the sales within the intervals, by their nominal coverage in percent. */
+            coverage: {
+                [key: string]: components["schemas"]["Measured"];
+            };
+            /**
+             * @description Mean weighted interval score in units: twice the mean pinball loss of the forecast and the
+             *     bounds of both intervals.
+             */
+            wis: number | null;
+            /**
+             * @description WAPE of each step on the same days: `seasonal_naive`, last week's same weekday; `base`, the
+             *     model before reconciliation; `forecast`, as served.
+             */
+            steps: {
+                [key: string]: number | null;
+            };
+            /** @description Null where the bundle has none for this level and these days ahead. */
+            recorded: components["schemas"]["RecordedFigures"] | null;
+        };
+        /**
+         * Measured
+         * @description A measure with its 90 % interval over draws of days; null where not known.
+         */
+        Measured: {
+            value: number | null;
+            low: number | null;
+            high: number | null;
         };
         /**
          * MetaAnswer
@@ -2866,6 +2981,18 @@ export interface components {
             challenger: number | null;
         };
         /**
+         * RecordedFigures
+         * @description The same figures in the bundle's own record, of days before it was trained.
+         */
+        RecordedFigures: {
+            wape: number | null;
+            bias: number | null;
+            rmsle: number | null;
+            coverage: {
+                [key: string]: number;
+            };
+        };
+        /**
          * ReferenceValue
          * @description A feature that has another value on the day of the reference.
          */
@@ -3074,7 +3201,7 @@ export interface components {
          * @description Permission of a key.
          * @enum {string}
          */
-        Scope: "forecast" | "explain" | "whatif" | "batch" | "plan" | "monitor" | "admin";
+        Scope: "forecast" | "explain" | "whatif" | "batch" | "plan" | "report" | "monitor" | "admin";
         /**
          * ServedAnswer
          * @description Names of the bundle and the snapshot that are served together.
@@ -3895,7 +4022,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemAnswer"];
             };
         };
-        /** @description [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
+        /** @description [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): What forecasts were worth cannot be read now; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
         Problem503: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4786,7 +4913,25 @@ export interface operations {
     };
     accuracy: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Newest days whose sales are known and that were forecast before, to measure what was really
+                 *     served; if left out, only what the bundle has recorded.
+                 */
+                window?: number;
+                /**
+                 * @description With `window`: level whose nodes are listed one by one, of those in `/meta` but the series;
+                 *     if left out, only whole levels.
+                 */
+                level?: string;
+                /**
+                 * @description With `window`: a node above the series, to list its own forecasts and those of the series
+                 *     below it.
+                 */
+                node?: string;
+                /** @description With `window`: model whose forecasts are measured; the active one if left out. */
+                bundle?: string;
+            };
             header?: {
                 /** @description ETag of an answer that the client has: 304 if it is still right. */
                 "If-None-Match"?: string;
@@ -4816,7 +4961,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_NODE](/docs/errors#invalid-node): The node is not in the hierarchy; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
             400: components["responses"]["Problem400"];
             /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
             401: components["responses"]["Problem401"];
@@ -4830,7 +4975,7 @@ export interface operations {
             431: components["responses"]["Problem431"];
             /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
-            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served. */
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): What forecasts were worth cannot be read now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];
@@ -4897,6 +5042,61 @@ export interface operations {
             /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
             /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    report_actuals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Up to 2,097,152 bytes (2,097,152 as text/csv); as it is, or with Content-Encoding: gzip. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActualsRequest"];
+                /**
+                 * @example store_nbr,family,horizon
+                 *     1,"LIQUOR,WINE,BEER",15
+                 */
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActualsAnswer"];
+                };
+            };
+            /** @description [BATCH_TOO_LARGE](/docs/errors#batch-too-large): The batch holds too much; [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_NODE](/docs/errors#invalid-node): The node is not in the hierarchy; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [REQUEST_TIMEOUT](/docs/errors#request-timeout): The body did not arrive in time. */
+            408: components["responses"]["Problem408"];
+            /** @description [PAYLOAD_TOO_LARGE](/docs/errors#payload-too-large): The body is too large. */
+            413: components["responses"]["Problem413"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [UNSUPPORTED_MEDIA_TYPE](/docs/errors#unsupported-media-type): The body's media type is not accepted. */
+            415: components["responses"]["Problem415"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): What forecasts were worth cannot be read now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];

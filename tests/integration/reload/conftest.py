@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from models.serving.release import load_engine
+from tests.support.tables import add_days
 
 
 @pytest.fixture(autouse=True)
@@ -20,22 +21,13 @@ def _empty_engine_cache() -> Iterator[None]:
     load_engine.cache_clear()
 
 
-def add_day(folder: Path) -> None:
-    """Append one more day of sales, a copy of the last one."""
-    train, test = (pl.read_parquet(folder / f"{name}.parquet") for name in ("train", "test"))
-    last = train["date"].max()
-    day = train.filter(pl.col("date") == last).with_columns(pl.col("date").dt.offset_by("1d"))
-    pl.concat((train, day)).write_parquet(folder / "train.parquet")
-    test.filter(pl.col("date") > day["date"][0]).write_parquet(folder / "test.parquet")
-
-
 @pytest.fixture
 def data(tmp_path: Path, demo_folder: Path) -> Path:
     """The demo's tables as `same`, with a day more as `newer`, and with a day less as `older`."""
     folder = tmp_path / "data"
     for name in ("same", "newer", "older"):
         shutil.copytree(demo_folder, folder / name)
-    add_day(folder / "newer")
+    add_days(folder / "newer")
     train = pl.read_parquet(folder / "older" / "train.parquet")
     train.filter(pl.col("date") < train["date"].max()).write_parquet(
         folder / "older" / "train.parquet"

@@ -140,6 +140,7 @@ export const training = {
     reload: 'Reload of {{name}}',
     training: 'Training on {{name}}',
     'training-check': 'Check before a training on {{name}}',
+    scoring: 'Comparison of forecasts with the sales',
     upload: 'Check of the upload {{name}}',
   },
   state: {

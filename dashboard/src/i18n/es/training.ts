@@ -156,6 +156,7 @@ export const training: typeof english = {
     reload: 'Recarga de {{name}}',
     training: 'Entrenamiento con {{name}}',
     'training-check': 'Comprobación antes de entrenar con {{name}}',
+    scoring: 'Comparación de los pronósticos con las ventas',
     upload: 'Comprobación de la subida {{name}}',
   },
   state: {

@@ -1,0 +1,1 @@
+"""Measurement of the forecasts that were served: their vintages, and the sales since."""

@@ -1,0 +1,225 @@
+"""Comparison of vintages with what was sold since.
+
+For each day whose sales are known, and each bundle, the errors of all its vintages that forecast
+the day are summed. A day is compared again when its sales or its vintages change, and all of it or
+nothing is written, so that scoring can be ended and repeated at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine
+
+from features.data.snapshot import Snapshot
+from features.data.snapshot_files import load_snapshot
+from lifecycle.jobs import now
+from lifecycle.monitoring.vintages import VintageReader, list_vintages, make_missing
+from models.buckets import buckets_of
+from models.engine import Progress
+from models.error_sums import NOMINALS, Forecast, groups_of, sum_errors
+from storage.actuals import ActualStore
+from storage.artifacts import Store
+from storage.database import reading, writing
+from storage.performance import (
+    Performance,
+    Vintage,
+    adopt_vintages,
+    read_inputs,
+    replace_day,
+)
+
+Values = NDArray[np.float64]
+
+KEEPING = "keeping the forecasts"
+COMPARING = "comparing with the sales"
+PHASES = (KEEPING, COMPARING)
+
+SCORED_DAYS = 400
+"""Newest days that are compared: a correction of older sales changes nothing."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Outcome of a scoring.
+
+    Attributes:
+        vintages: names of those that are new.
+        days: days compared, by bundle.
+        damaged: vintages that could not be read, with the reason.
+    """
+
+    vintages: list[str]
+    days: Mapping[str, list[date]]
+    damaged: Mapping[str, str]
+
+
+def score(
+    store: Store,
+    database: Engine,
+    *,
+    enter: Callable[[str], object] = lambda phase: None,
+    advance: Progress = lambda done, total: None,
+) -> Scored:
+    """Make the vintages that are missing, and compare all with the sales that are known.
+
+    Args:
+        enter: called with each phase as it begins.
+        advance: called with the days compared, and all days to compare.
+
+    Raises:
+        ArtifactError: nothing is served, or its snapshot is damaged.
+        StorageError: the database fails.
+    """
+    enter(KEEPING)
+    serving = store.current()
+    make_missing(store)
+    vintages = list(list_vintages(store))
+    with writing(database) as connection:
+        new = adopt_vintages(connection, vintages, at=now())
+    enter(COMPARING)
+    sales = Sales(load_snapshot(store.snapshots / serving.snapshot), ActualStore(database))
+    reader = VintageReader(store, sales.snapshot)
+    waiting = list(_find_days(database, sales, vintages))
+    days: dict[str, list[date]] = {}
+    for done, (bundle, day, of_day, inputs) in enumerate(waiting):
+        advance(done, len(waiting))
+        performance = _score_day(reader, sales, of_day, day)
+        with writing(database) as connection:
+            replace_day(connection, bundle, day, performance, inputs=inputs, at=now())
+        days.setdefault(bundle, []).append(day)
+    advance(len(waiting), len(waiting))
+    return Scored(vintages=[each.name for each in new], days=days, damaged=reader.damaged)
+
+
+class Sales:
+    """Sales of the bottom series: those of a snapshot, and where it has none the reported ones.
+
+    Attributes:
+        snapshot: that is served.
+        days: whose sales are known, at least of some series; the newest of them.
+    """
+
+    def __init__(self, snapshot: Snapshot, reported: ActualStore) -> None:
+        self.snapshot = snapshot
+        first = snapshot.date_at(max(snapshot.n_days - SCORED_DAYS, 0))
+        last = snapshot.date_at(snapshot.newest_origin + snapshot.horizon)
+        self._reported = reported.read(first, last)
+        newest = snapshot.date_at(snapshot.newest_origin)
+        past = (snapshot.date_at(at) for at in range(snapshot.index_of(first), snapshot.n_days))
+        self.days = [*past, *sorted(day for day in self._reported if day > newest)]
+
+    def of(self, day: date) -> Values:
+        """Return the units that each bottom series sold on a day, NaN where not known."""
+        snapshot, upper = self.snapshot, self.snapshot.hierarchy.n_upper
+        at = snapshot.index_of(day)
+        bottoms = slice(upper, None)
+        if at > snapshot.newest_origin:
+            known = np.full(snapshot.hierarchy.n_bottom, np.nan)
+            delivered = np.zeros(len(known), dtype=np.bool_)
+        else:
+            known = snapshot.targets(bottoms, np.array([at]))[:, 0]
+            delivered = ~np.isnan(snapshot.sales[bottoms, at])
+        index = snapshot.hierarchy.index
+        for node, units in self._reported.get(day, {}).items():
+            row = index.get(node, -1) - upper
+            if row >= 0 and not delivered[row]:
+                known[row] = units
+        return known
+
+
+_Waiting = tuple[str, date, Sequence[Vintage], str]
+
+
+def _find_days(database: Engine, sales: Sales, vintages: Sequence[Vintage]) -> Iterator[_Waiting]:
+    """Yield each bundle and day to compare, with its vintages and the digest of both."""
+    digests: dict[date, bytes] = {}
+    by_bundle = sorted(vintages, key=lambda each: (each.bundle, each.origin, each.name))
+    for bundle, of_bundle in groupby(by_bundle, key=lambda each: each.bundle):
+        latest = {each.origin: each for each in of_bundle}  # of an origin, that of the newest data
+        with reading(database) as connection:
+            before = read_inputs(connection, bundle)
+        for day in sales.days:
+            of_day = [each for each in latest.values() if each.forecasts(day)]
+            if not of_day:
+                continue
+            if day not in digests:
+                known = sales.of(day)
+                if np.isnan(known).all():
+                    continue
+                digests[day] = hashlib.sha256(known.tobytes()).digest()
+            digest = hashlib.sha256(digests[day])
+            for each in of_day:
+                digest.update(each.name.encode())
+            inputs = digest.hexdigest()
+            if before.get(day) != inputs:
+                yield bundle, day, of_day, inputs
+
+
+def _score_day(
+    reader: VintageReader, sales: Sales, vintages: Sequence[Vintage], day: date
+) -> list[Performance]:
+    snapshot = sales.snapshot
+    buckets, sold = buckets_of(snapshot.specification), sales.of(day)
+    by_bucket: dict[int, list[Values]] = {}
+    for vintage in vintages:
+        horizon = vintage.horizon_of(day)
+        if horizon > buckets.horizon:  # of a model with a longer one
+            continue
+        values = reader.read(vintage, day)
+        if values is not None:
+            by_bucket.setdefault(int(buckets.of(np.array(horizon))), []).append(values)
+    return [
+        each
+        for bucket, columns in sorted(by_bucket.items())
+        for each in _measure(snapshot, np.stack(columns, axis=2), sold, day, buckets.names[bucket])
+    ]
+
+
+def _measure(
+    snapshot: Snapshot, columns: Values, sold: Values, day: date, days_ahead: str
+) -> Iterator[Performance]:
+    """Yield the sums of the groups of a day and bucket.
+
+    Args:
+        columns: of vintages, shape (7, nodes, vintages).
+    """
+    mean, base, naive, *bounds = columns
+    forecast = Forecast(
+        mean,
+        base,
+        naive,
+        {nominal: (bounds[2 * at], bounds[2 * at + 1]) for at, nominal in enumerate(NOMINALS)},
+    )
+    sums = sum_errors(snapshot.hierarchy, forecast, sold)
+    totals = {name: each.sum(axis=1) for name, each in sums.items()}
+    for at, group in enumerate(groups_of(snapshot.hierarchy)):
+        of_group: Mapping[str, float] = {name: float(each[at]) for name, each in totals.items()}
+        if of_group["known"]:
+            yield Performance(
+                day=day,
+                level=group.level,
+                node=group.node,
+                days_ahead=days_ahead,
+                sums=of_group,
+            )
+
+
+def describe(scored: Scored) -> dict[str, Any]:
+    """Return what a scoring has done, as JSON."""
+    return {
+        "vintages": list(scored.vintages),
+        "days": {bundle: _span(days) for bundle, days in scored.days.items()},
+        "damaged": dict(scored.damaged),
+    }
+
+
+def _span(days: list[date]) -> Mapping[str, Any]:
+    return {"first": min(days).isoformat(), "last": max(days).isoformat(), "count": len(days)}

@@ -1,0 +1,229 @@
+"""Vintages: all forecasts of one release from its newest origin, kept to be compared with sales.
+
+A vintage is a folder in ``vintages/`` with one Parquet file, which is written once and verified
+when it is read (see `storage.artifacts`). It has a row for every node and day, day by day, with a
+row group for each day: scoring reads one day of many vintages. Servers need the table library to
+write or read one, so only commands and the processes of jobs do.
+
+Columns: ``node``, ``date``, ``days_ahead``, and in units, as float32, ``forecast``, ``base``
+(before reconciliation; null where that only adds the series up), ``seasonal_naive`` (last week's
+same weekday), and ``lower_80``, ``upper_80``, ``lower_95``, ``upper_95``, these to three digits:
+random digits cannot be compressed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from features.data.snapshot import Snapshot
+from models.baselines import Baseline, forecast_by_rule
+from models.engine import ForecastEngine
+from models.error_sums import NOMINALS
+from models.serving.forecast_store import load_base
+from models.serving.release import LoadedRelease, load_release
+from models.uncertainty import Uncertainty
+from storage.artifacts import (
+    Artifact,
+    ArtifactError,
+    Release,
+    Store,
+    describe,
+    seal,
+    staging,
+    verify,
+)
+from storage.performance import Vintage
+
+Values = NDArray[np.float64]
+
+KIND = "vintage"
+FILE = "forecasts.parquet"
+
+_PARTS = 4096.0
+_LEVEL = 6  # of zstd: higher levels cost seconds and save little
+
+
+def list_vintages(store: Store) -> Iterator[Vintage]:
+    """Yield the vintages of a store whose manifests can be read, the oldest origins first."""
+    vintages = []
+    for folder in store.vintages.glob("[!.]*"):
+        try:
+            vintages.append(_describe(describe(folder, kind=KIND)))
+        except ArtifactError:  # as if it were not there: what is left is scored
+            continue
+    yield from sorted(vintages, key=lambda each: (each.origin, each.name))
+
+
+def _describe(artifact: Artifact) -> Vintage:
+    facts = artifact.facts
+    return Vintage(
+        name=artifact.name,
+        bundle=facts["bundle"],
+        snapshot=facts["snapshot"],
+        origin=date.fromisoformat(facts["origin"]),
+        trained_through=date.fromisoformat(facts["trained_through"]),
+        step_days=facts["step_days"],
+        days=facts["days"],
+        bytes=artifact.manifest.files[FILE].size,
+    )
+
+
+def make_missing(store: Store) -> list[Vintage]:
+    """Write the vintages of all stored forecasts that have none yet, and return them.
+
+    Forecasts whose bundle or snapshot is gone or damaged are left out.
+    """
+    made = []
+    known = {(each.bundle, each.snapshot) for each in list_vintages(store)}
+    for folder in sorted(store.forecasts.glob("[!.]*")):
+        bundle, _, rest = folder.name.partition(".")
+        release = Release(bundle, rest.rpartition("-")[0])
+        if (release.bundle, release.snapshot) in known:
+            continue
+        try:
+            made.append(keep_vintage(store, load_release(store, release)))
+        except ArtifactError:
+            continue
+    return made
+
+
+def keep_vintage(store: Store, loaded: LoadedRelease) -> Vintage:
+    """Write the vintage of a loaded release; an intact one stays.
+
+    Raises:
+        UnwritableError: the folder cannot be written.
+    """
+    engine = loaded.engine
+    snapshot = engine.snapshot
+    facts = {
+        "bundle": engine.bundle.name,
+        "snapshot": snapshot.name,
+        "origin": snapshot.facts.origin.isoformat(),
+        "trained_through": engine.bundle.facts.trained_through.isoformat(),
+        "step_days": snapshot.step.days,
+        "days": snapshot.horizon,
+        "nodes": len(snapshot.hierarchy),
+    }
+    nodes = len(snapshot.hierarchy)
+    with staging(store.vintages) as folder:
+        _frame_of(store, loaded).write_parquet(
+            folder / FILE,
+            compression="zstd",
+            compression_level=_LEVEL,
+            row_group_size=nodes,
+            statistics=True,
+        )
+        return _describe(seal(folder, kind=KIND, label=engine.version, facts=facts))
+
+
+def _frame_of(store: Store, loaded: LoadedRelease) -> pl.DataFrame:
+    engine = loaded.engine
+    snapshot, horizons = engine.snapshot, engine.all_horizons
+    mean = np.asarray(loaded.forecasts.mean)
+    nodes = np.arange(len(snapshot.hierarchy))
+    origin = snapshot.newest_origin
+    bounds = loaded.intervals.evaluate(
+        nodes,
+        mean,
+        horizons,
+        Uncertainty(NOMINALS),
+        sold=snapshot.may_sell(origin),
+        closed=snapshot.closed_nodes(nodes, origin, horizons),
+    )
+    naive = forecast_by_rule(
+        snapshot.history, horizons, Baseline.SEASONAL_NAIVE, step=snapshot.step
+    )
+    days = [snapshot.date_at(origin + int(ahead)) for ahead in horizons]
+    ids = [node.id for node in snapshot.hierarchy.nodes]
+    columns = {
+        "forecast": mean,
+        "base": _base_of(store, engine),
+        "seasonal_naive": naive,
+        **{
+            f"{side}_{nominal}": _round(bounds[2 * at + number])
+            for at, nominal in enumerate(NOMINALS)
+            for number, side in enumerate(("lower", "upper"))
+        },
+    }
+    return pl.DataFrame(
+        {
+            "node": pl.Series(ids * len(days), dtype=pl.Categorical),
+            "date": pl.Series(days, dtype=pl.Date).gather(np.repeat(horizons - 1, len(ids))),
+            "days_ahead": pl.Series(np.repeat(horizons, len(ids)).astype(np.uint16)),
+            **{
+                name: pl.Series(
+                    [None] * len(ids) * len(days) if each is None else each.T.ravel(),
+                    dtype=pl.Float32,
+                )
+                for name, each in columns.items()
+            },
+        }
+    )
+
+
+def _round(values: Values) -> Values:
+    """Return values to 12 binary digits, one part in 4,096."""
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.round(mantissa * _PARTS) / _PARTS, exponent)
+
+
+def _base_of(store: Store, engine: ForecastEngine) -> Values | None:
+    """Return the forecasts before reconciliation, of nodes that are not modelled the sums."""
+    if not len(engine.reconciliation.weighted_upper):
+        return None
+    base = load_base(store, Release(engine.bundle.name, engine.snapshot.name))
+    if base is None:  # they were stored by an earlier version
+        base = engine.base_forecasts(engine.snapshot.newest_origin)
+    hierarchy = engine.snapshot.hierarchy
+    sums = hierarchy.aggregate(base[hierarchy.n_upper :])
+    return np.where(np.isnan(base), sums, base)
+
+
+class VintageReader:
+    """Reader of vintages, each verified when it is first read.
+
+    Attributes:
+        damaged: names of those that cannot be used, with the reason.
+
+    Args:
+        snapshot: in the order of whose nodes they are read.
+    """
+
+    def __init__(self, store: Store, snapshot: Snapshot) -> None:
+        self.damaged: dict[str, str] = {}
+        self._store = store
+        self._index = snapshot.hierarchy.index
+        self._rows: dict[str, NDArray[np.intp]] = {}
+
+    def read(self, vintage: Vintage, day: date) -> Values | None:
+        """Return the forecasts of one day; None if the vintage is damaged.
+
+        Returns:
+            The columns from ``forecast`` on, shape (7, nodes); NaN for a node without a forecast.
+        """
+        if vintage.name in self.damaged:
+            return None
+        folder = self._store.vintages / vintage.name
+        if vintage.name not in self._rows:
+            try:
+                verify(folder, kind=KIND)
+            except ArtifactError as error:
+                self.damaged[vintage.name] = str(error)
+                return None
+        of_day = pl.col("days_ahead") == vintage.horizon_of(day)
+        frame = pl.scan_parquet(folder / FILE).filter(of_day).collect()
+        if vintage.name not in self._rows:  # all days have the same nodes in the same order
+            nodes = frame["node"].cast(pl.String).to_list()
+            rows = [self._index.get(node, -1) for node in nodes]
+            self._rows[vintage.name] = np.array(rows, dtype=np.intp)
+        rows_of = self._rows[vintage.name]
+        columns = frame.drop("node", "date", "days_ahead")
+        values = columns.with_columns(pl.col("base").fill_null(pl.col("forecast"))).to_numpy().T
+        placed = np.full((len(values), len(self._index)), np.nan)
+        placed[:, rows_of[rows_of >= 0]] = values[:, rows_of >= 0]
+        return placed
