@@ -18,9 +18,11 @@ from pydantic import ValidationError
 from app.jobs import report_end, show_last_reloads
 from config.settings import describe_faults, get_settings
 from lifecycle.job_queue import JobQueue
+from lifecycle.monitoring.requests import ScoringRequester
 from lifecycle.runner import Runner
 from lifecycle.sources import Sources
 from lifecycle.uploads import Uploads
+from storage.database import open_database
 from storage.errors import StorageError
 from telemetry.logs import configure_logging
 
@@ -46,12 +48,14 @@ def main() -> None:
     except StorageError as error:  # the runner waits for it
         _log.warning("jobs_not_read", reason=str(error))
     uploads = Uploads(Sources(settings.data_dir))
+    scoring = ScoringRequester(settings.store, open_database(url))
     runner = Runner(
         url,
         settings.store,
         settings.data_dir,
         margins=settings.gate_margins,
         on_end=report_end,
+        on_beat=scoring.request_if_changed,
         on_sweep=uploads.sweep,
     )
 

@@ -242,6 +242,9 @@ def prune(
     ] = 5,
     snapshots: Annotated[int, typer.Option(min=1, help="Snapshots of the data to keep.")] = 3,
     days: Annotated[int, typer.Option(min=0, help="What is younger stays.")] = 7,
+    vintages: Annotated[
+        int, typer.Option(min=0, help="Days for which kept forecasts stay after their last day.")
+    ] = 30,
     yes: Annotated[bool, typer.Option("--yes", help="Remove it; else it is only listed.")] = False,
 ) -> None:
     """List models, data and forecasts that nothing needs, or remove them with --yes."""
@@ -258,6 +261,7 @@ def prune(
             age=days * 86_400,
             needed=[each.snapshot for each in needed],
             bundles=unneeded,
+            vintage_days=vintages,
             dry_run=not yes,
         )
     except OSError as error:

@@ -92,7 +92,7 @@ class Runner:
         margins: by which a model that is trained may be worse than the one that serves.
         python: interpreter of the processes of jobs.
         on_end: called with each job that has ended.
-        on_beat: called with the queue at each sign of life; it may raise StorageError.
+        on_beat: called with the queue at each sign of life.
         on_sweep: called now and then with the ids of the jobs that run, to tidy up what others
             have left behind.
     """

@@ -21,7 +21,8 @@ from sqlalchemy import Engine
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from lifecycle.jobs import now
-from lifecycle.monitoring.vintages import VintageReader, list_vintages, make_missing
+from lifecycle.monitoring.vintage_list import list_vintages
+from lifecycle.monitoring.vintages import VintageReader, make_missing
 from models.buckets import buckets_of
 from models.engine import Progress
 from models.error_sums import NOMINALS, Forecast, groups_of, sum_errors

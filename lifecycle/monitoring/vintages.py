@@ -13,7 +13,6 @@ random digits cannot be compressed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import numpy as np
@@ -21,6 +20,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
+from lifecycle.monitoring.vintage_list import FILE, KIND, describe_vintage, list_vintages
 from models.baselines import Baseline, forecast_by_rule
 from models.engine import ForecastEngine
 from models.error_sums import NOMINALS
@@ -28,11 +28,9 @@ from models.serving.forecast_store import load_base
 from models.serving.release import LoadedRelease, load_release
 from models.uncertainty import Uncertainty
 from storage.artifacts import (
-    Artifact,
     ArtifactError,
     Release,
     Store,
-    describe,
     seal,
     staging,
     verify,
@@ -41,36 +39,9 @@ from storage.performance import Vintage
 
 Values = NDArray[np.float64]
 
-KIND = "vintage"
-FILE = "forecasts.parquet"
 
 _PARTS = 4096.0
 _LEVEL = 6  # of zstd: higher levels cost seconds and save little
-
-
-def list_vintages(store: Store) -> Iterator[Vintage]:
-    """Yield the vintages of a store whose manifests can be read, the oldest origins first."""
-    vintages = []
-    for folder in store.vintages.glob("[!.]*"):
-        try:
-            vintages.append(_describe(describe(folder, kind=KIND)))
-        except ArtifactError:  # as if it were not there: what is left is scored
-            continue
-    yield from sorted(vintages, key=lambda each: (each.origin, each.name))
-
-
-def _describe(artifact: Artifact) -> Vintage:
-    facts = artifact.facts
-    return Vintage(
-        name=artifact.name,
-        bundle=facts["bundle"],
-        snapshot=facts["snapshot"],
-        origin=date.fromisoformat(facts["origin"]),
-        trained_through=date.fromisoformat(facts["trained_through"]),
-        step_days=facts["step_days"],
-        days=facts["days"],
-        bytes=artifact.manifest.files[FILE].size,
-    )
 
 
 def make_missing(store: Store) -> list[Vintage]:
@@ -118,7 +89,7 @@ def keep_vintage(store: Store, loaded: LoadedRelease) -> Vintage:
             row_group_size=nodes,
             statistics=True,
         )
-        return _describe(seal(folder, kind=KIND, label=engine.version, facts=facts))
+        return describe_vintage(seal(folder, kind=KIND, label=engine.version, facts=facts))
 
 
 def _frame_of(store: Store, loaded: LoadedRelease) -> pl.DataFrame:

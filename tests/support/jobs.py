@@ -17,6 +17,7 @@ from config.paths import ROOT
 from config.settings import SecretManager, Settings
 from lifecycle.job_queue import JobQueue
 from lifecycle.jobs import Job, JobKind
+from lifecycle.runner import PROCESSES
 from storage.artifacts import Store
 from storage.audit import Actor
 from tests.support.waiting import wait_until
@@ -38,8 +39,9 @@ class RunningRunner:
     log: Path
 
     def process_of(self, job: Job) -> psutil.Process:
-        """Return the process that executes a job, which is the runner's only one."""
-        (child,) = self.process.children()
+        """Return the process that executes a job, the only one of its kind."""
+        children = self.process.children()
+        (child,) = (each for each in children if PROCESSES[job.kind] in each.cmdline())
         return child
 
 

@@ -18,7 +18,7 @@ from lifecycle.jobs import now
 from lifecycle.monitoring import scoring
 from lifecycle.monitoring.live_accuracy import ALL_DAYS, measure, read_live_accuracy
 from lifecycle.monitoring.scoring import Scored, score
-from lifecycle.monitoring.vintages import FILE, list_vintages
+from lifecycle.monitoring.vintage_list import FILE, list_vintages
 from models import metrics
 from models.serving.release import load_release
 from storage.actuals import Actual, ActualStore

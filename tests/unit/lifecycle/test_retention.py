@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from lifecycle.monitoring.vintage_list import FILE, KIND
 from lifecycle.retention import prune
-from storage.artifacts import ArtifactError, Release, Store
+from storage.artifacts import ArtifactError, Release, Store, seal, staging
 
 DAY = 24 * 3600
 AGES = {"a": 40, "b": 30, "c": 20, "d": 10, "e": 2}
@@ -100,3 +101,31 @@ def test_without_a_current_release_nothing_is_removed(store: Store) -> None:
     with pytest.raises(ArtifactError):
         prune(store, keep=0, age=0)
     assert list_snapshots(store) == set(AGES)
+
+
+@pytest.mark.parametrize(
+    ("days", "staying"),
+    [
+        pytest.param(30, {"2024-03-10", "2024-06-01"}, id="a month after their last day"),
+        pytest.param(0, {"2024-06-01"}, id="until their last day"),
+        pytest.param(120, {"2024-01-01", "2024-03-10", "2024-06-01"}, id="for four months"),
+    ],
+)
+def test_vintages_go_when_their_days_are_long_over(
+    tmp_path: Path, days: int, staying: set[str]
+) -> None:
+    store = Store(tmp_path / "artifacts").promote(Release("2024-01-01-x", "2024-07-01-y"))
+    for origin in ("2024-01-01", "2024-03-10", "2024-06-01"):
+        facts = {
+            "bundle": "2024-01-01-x",
+            "snapshot": f"{origin}-y",
+            "origin": origin,
+            "trained_through": "2024-01-01",
+            "step_days": 1,
+            "days": 90,
+        }
+        with staging(store.vintages) as folder:
+            (folder / FILE).write_bytes(b"forecasts")
+            seal(folder, kind=KIND, label=origin, facts=facts)
+    prune(store, vintage_days=days)
+    assert {path.name[:10] for path in store.vintages.iterdir()} == staying
