@@ -15,7 +15,7 @@ from cli.evaluation import backtest, benchmark, card, reconcile_study, seal
 from cli.inputs import without_training
 from cli.look import init, look
 from cli.model import demo, forecast, train
-from cli.monitoring import score
+from cli.monitoring import score, validate
 from cli.preflight import PreflightError
 from cli.progress import err
 from cli.refresh import BusyError, refresh
@@ -44,6 +44,7 @@ for command in (
     train,
     refresh,
     score,
+    validate,
     backtest,
     seal,
     card,

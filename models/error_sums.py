@@ -28,7 +28,9 @@ _LEAST_KNOWN = 0.5
 
 @dataclass(frozen=True)
 class Forecast:
-    """Forecasts of one day from several origins, of all nodes; in units, shape (nodes, origins).
+    """Forecasts of all nodes in units, shape (nodes, columns).
+
+    A column is a day forecast from an origin: one day from several, or several days from one.
 
     Attributes:
         mean: coherent forecasts.
@@ -36,7 +38,7 @@ class Forecast:
         naive: of last week's same weekday, as known at the origin.
         bounds: lower and upper by the coverage in percent.
 
-    A bottom series that an origin did not forecast is NaN in all of them.
+    A bottom series without a forecast is NaN in all of them.
     """
 
     mean: Values
@@ -70,13 +72,14 @@ def groups_of(hierarchy: Hierarchy) -> list[Group]:
 
 
 def sum_errors(hierarchy: Hierarchy, forecast: Forecast, sold: Values) -> dict[str, Values]:
-    """Return sums over the nodes of each group, by name, each of shape (groups, origins).
+    """Return sums over the nodes of each group, by name, each of shape (groups, columns).
 
     A node above the series of which a part is not known is judged by the others (see
     `judge_known_parts`); its intervals are then not judged.
 
     Args:
-        sold: units of the bottom series, shape (bottoms,); NaN where not known.
+        sold: units of the bottom series, shape (bottoms, columns), or (bottoms, 1) for all columns;
+            NaN where not known.
 
     Returns:
         Of the values whose sales are known: `known`, their number; `sold` and `forecast`, units;
@@ -87,9 +90,9 @@ def sum_errors(hierarchy: Hierarchy, forecast: Forecast, sold: Values) -> dict[s
         which are twice the mean pinball loss of the forecast and the four bounds.
     """
     upper = hierarchy.n_upper
-    unknown = np.isnan(sold)[:, None] | np.isnan(forecast.mean[upper:])
+    unknown = np.isnan(sold) | np.isnan(forecast.mean[upper:])
     mean, base, naive = forecast.mean, forecast.base, forecast.naive
-    actual = np.repeat(sold[:, None], mean.shape[1], axis=1)
+    actual = np.broadcast_to(sold, unknown.shape).astype(np.float64)
     if unknown.any():
         actual[unknown] = np.nan
         mean, actual = judge_known_parts(hierarchy, mean[upper:], actual)
@@ -166,7 +169,7 @@ def _only_known(
 
 
 def _sum_groups(hierarchy: Hierarchy, values: Values) -> Values:
-    """Return the sums of the groups of `groups_of`, shape (groups, origins)."""
+    """Return the sums of the groups of `groups_of`, shape (groups, columns)."""
     upper = hierarchy.n_upper
     of_levels = [values[rows].sum(axis=0) for rows in hierarchy.slices.values()]
     below: Values = hierarchy.summing[:upper] @ values[upper:]

@@ -258,6 +258,19 @@ SCORED_DAYS = Table(
 )
 """Days whose forecasts were compared with what was sold."""
 
+VALIDATIONS = Table(
+    "validations",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("bundle", String(250), nullable=False),
+    Column("snapshot", String(250), nullable=False),
+    Column("verdict", String(10), nullable=False),
+    Column("report", Text, nullable=False),  # JSON
+    Index("ix_validations_at", "at"),
+)
+"""Verdicts on the active release by a replay of its newest days, append-only."""
+
 MODEL_PERFORMANCE = Table(
     "model_performance",
     METADATA,

@@ -137,9 +137,7 @@ def _measure_cell(level: str, node: str, bucket: str, daily: Values) -> LiveFigu
         if value is None or drawn is None:
             return Estimate(None if value is None else value - less)
         draws = _divide(drawn[:, _AT[of]], drawn[:, _AT[over]])
-        deviations = (draws - value) * widening(len(daily), _TAIL, block=_BLOCK_DAYS)
-        low, high = np.nanquantile(deviations, (_TAIL, 1 - _TAIL))
-        return Estimate(value - less, value - less + float(low), value - less + float(high))
+        return _with_interval(value - less, draws - less, len(daily))
 
     squared = ratio("squared_logs", "known")
     return LiveFigures(
@@ -159,14 +157,59 @@ def _measure_cell(level: str, node: str, bucket: str, daily: Values) -> LiveFigu
     )
 
 
+def compare_wape(before: Sequence[Performance], after: Sequence[Performance]) -> Estimate:
+    """Return by which share the WAPE changes, averaged over the levels.
+
+    Args:
+        before, after: sums of whole levels on the same days, of two models.
+    """
+    levels = sorted({row.level for row in before} & {row.level for row in after})
+    days = sorted({row.day for row in before})
+    errors = [_errors_by_day(rows, levels, days) for rows in (before, after)]
+    counts = np.concatenate((np.ones((1, len(days))), _count_days(len(days))))
+    wapes = [
+        _divide(np.tensordot(counts, wrong, axes=1), np.tensordot(counts, sold, axes=1))
+        for wrong, sold in errors
+    ]
+    changes = np.nanmean(_divide(wapes[1], wapes[0]) - 1, axis=1)
+    if len(days) < _LEAST_DAYS:
+        return Estimate(_known(changes[0]))
+    return _with_interval(float(changes[0]), changes[1:], len(days))
+
+
+def _errors_by_day(
+    rows: Sequence[Performance], levels: Sequence[str], days: Sequence[date]
+) -> tuple[Values, Values]:
+    """Return absolute errors and units sold, each of shape (days, levels)."""
+    wrong, sold = np.zeros((2, len(days), len(levels)))
+    at_day = {day: at for at, day in enumerate(days)}
+    for row in rows:
+        if row.level in levels:
+            place = at_day[row.day], levels.index(row.level)
+            wrong[place] += row.sums["absolute"]
+            sold[place] += row.sums["sold"]
+    return wrong, sold
+
+
+def _with_interval(value: float, draws: Values, days: int) -> Estimate:
+    deviations = (draws - value) * widening(days, _TAIL, block=_BLOCK_DAYS)
+    low, high = np.nanquantile(deviations, (_TAIL, 1 - _TAIL))
+    return Estimate(value, value + float(low), value + float(high))
+
+
 def _draw(daily: Values) -> Values | None:
     """Return the sums of draws of days, shape (draws, sums); None of too few days."""
-    if len(daily) < _LEAST_DAYS:
-        return None
-    draws = draw_blocks(len(daily), _DRAWS, block=_BLOCK_DAYS)
-    counts = np.zeros((_DRAWS, len(daily)))
+    return None if len(daily) < _LEAST_DAYS else np.asarray(_count_days(len(daily)) @ daily)
+
+
+def _count_days(days: int) -> Values:
+    """Return how often each day is in a draw, shape (draws, days)."""
+    if days < _LEAST_DAYS:
+        return np.zeros((0, days))
+    draws = draw_blocks(days, _DRAWS, block=_BLOCK_DAYS)
+    counts = np.zeros((_DRAWS, days))
     np.add.at(counts, (np.arange(_DRAWS)[:, None], draws), 1)
-    return np.asarray(counts @ daily)
+    return counts
 
 
 def _divide(of: Values, over: Values) -> Values:

@@ -199,7 +199,7 @@ def _measure(
         naive,
         {nominal: (bounds[2 * at], bounds[2 * at + 1]) for at, nominal in enumerate(NOMINALS)},
     )
-    sums = sum_errors(snapshot.hierarchy, forecast, sold)
+    sums = sum_errors(snapshot.hierarchy, forecast, sold[:, None])
     totals = {name: each.sum(axis=1) for name, each in sums.items()}
     for at, group in enumerate(groups_of(snapshot.hierarchy)):
         of_group: Mapping[str, float] = {name: float(each[at]) for name, each in totals.items()}

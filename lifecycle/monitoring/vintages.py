@@ -21,12 +21,10 @@ from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
 from lifecycle.monitoring.vintage_list import FILE, KIND, describe_vintage, list_vintages
-from models.baselines import Baseline, forecast_by_rule
+from lifecycle.monitoring.whole_forecast import complete_forecast
 from models.engine import ForecastEngine
-from models.error_sums import NOMINALS
 from models.serving.forecast_store import load_base
 from models.serving.release import LoadedRelease, load_release
-from models.uncertainty import Uncertainty
 from storage.artifacts import (
     ArtifactError,
     Release,
@@ -95,30 +93,20 @@ def keep_vintage(store: Store, loaded: LoadedRelease) -> Vintage:
 def _frame_of(store: Store, loaded: LoadedRelease) -> pl.DataFrame:
     engine = loaded.engine
     snapshot, horizons = engine.snapshot, engine.all_horizons
-    mean = np.asarray(loaded.forecasts.mean)
-    nodes = np.arange(len(snapshot.hierarchy))
     origin = snapshot.newest_origin
-    bounds = loaded.intervals.evaluate(
-        nodes,
-        mean,
-        horizons,
-        Uncertainty(NOMINALS),
-        sold=snapshot.may_sell(origin),
-        closed=snapshot.closed_nodes(nodes, origin, horizons),
-    )
-    naive = forecast_by_rule(
-        snapshot.history, horizons, Baseline.SEASONAL_NAIVE, step=snapshot.step
-    )
+    mean = np.asarray(loaded.forecasts.mean)
+    base = _base_of(store, engine)
+    forecast = complete_forecast(engine, origin, horizons, mean, mean if base is None else base)
     days = [snapshot.date_at(origin + int(ahead)) for ahead in horizons]
     ids = [node.id for node in snapshot.hierarchy.nodes]
     columns = {
         "forecast": mean,
-        "base": _base_of(store, engine),
-        "seasonal_naive": naive,
+        "base": None if base is None else forecast.base,
+        "seasonal_naive": forecast.naive,
         **{
-            f"{side}_{nominal}": _round(bounds[2 * at + number])
-            for at, nominal in enumerate(NOMINALS)
-            for number, side in enumerate(("lower", "upper"))
+            f"{side}_{nominal}": _round(bound)
+            for nominal, pair in forecast.bounds.items()
+            for side, bound in zip(("lower", "upper"), pair, strict=True)
         },
     }
     return pl.DataFrame(
@@ -144,15 +132,12 @@ def _round(values: Values) -> Values:
 
 
 def _base_of(store: Store, engine: ForecastEngine) -> Values | None:
-    """Return the forecasts before reconciliation, of nodes that are not modelled the sums."""
+    """Return the forecasts before reconciliation; None where it only adds the series up."""
     if not len(engine.reconciliation.weighted_upper):
         return None
     base = load_base(store, Release(engine.bundle.name, engine.snapshot.name))
-    if base is None:  # they were stored by an earlier version
-        base = engine.base_forecasts(engine.snapshot.newest_origin)
-    hierarchy = engine.snapshot.hierarchy
-    sums = hierarchy.aggregate(base[hierarchy.n_upper :])
-    return np.where(np.isnan(base), sums, base)
+    # they may have been stored by an earlier version
+    return engine.base_forecasts(engine.snapshot.newest_origin) if base is None else base
 
 
 class VintageReader:

@@ -35,6 +35,16 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
     )
     op.create_table(
+        "validations",
+        sa.Column("id", _NUMBER, primary_key=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("bundle", sa.String(250), nullable=False),
+        sa.Column("snapshot", sa.String(250), nullable=False),
+        sa.Column("verdict", sa.String(10), nullable=False),
+        sa.Column("report", sa.Text(), nullable=False),
+    )
+    op.create_index("ix_validations_at", "validations", ["at"])
+    op.create_table(
         "model_performance",
         sa.Column("bundle", sa.String(250), primary_key=True),
         sa.Column("day", sa.Date(), primary_key=True),

@@ -12,7 +12,7 @@ from storage.artifacts import Release, Store
 from tests.conftest import copy_store
 from tests.support.tables import add_days
 
-NEWER_DAYS = 4
+NEWER_DAYS = 8
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ def forecast(snapshot: Snapshot, sold: np.ndarray) -> Forecast:
 def test_the_sums_are_the_columns_of_the_table(
     snapshot: Snapshot, forecast: Forecast, sold: np.ndarray
 ) -> None:
-    assert set(sum_errors(snapshot.hierarchy, forecast, sold)) == set(PERFORMANCE_SUMS)
+    assert set(sum_errors(snapshot.hierarchy, forecast, sold[:, None])) == set(PERFORMANCE_SUMS)
 
 
 @pytest.mark.parametrize("level", [TOTAL, "store", BOTTOM])
@@ -46,7 +46,9 @@ def test_sums_of_a_level_make_the_measures_of_its_nodes(
 ) -> None:
     hierarchy = snapshot.hierarchy
     at = groups_of(hierarchy).index(Group(level))
-    sums = {name: each[at, 0] for name, each in sum_errors(hierarchy, forecast, sold).items()}
+    sums = {
+        name: each[at, 0] for name, each in sum_errors(hierarchy, forecast, sold[:, None]).items()
+    }
     rows = hierarchy.slices[level]
     mean, actual = forecast.mean[rows, :1], hierarchy.aggregate(sold)[rows, None]
     assert sums["absolute"] / sums["sold"] == pytest.approx(metrics.wape(mean, actual))
@@ -67,7 +69,7 @@ def test_a_node_has_sums_of_its_own_and_of_the_series_below_it(
     snapshot: Snapshot, forecast: Forecast, sold: np.ndarray
 ) -> None:
     hierarchy = snapshot.hierarchy
-    groups, sums = groups_of(hierarchy), sum_errors(hierarchy, forecast, sold)
+    groups, sums = groups_of(hierarchy), sum_errors(hierarchy, forecast, sold[:, None])
     row = hierarchy.slices["store"].start
     node = hierarchy.nodes[row]
     own = groups.index(Group("store", node.id))
@@ -87,7 +89,7 @@ def test_intervals_of_nodes_that_are_partly_known_are_not_judged(
     sold[0] = np.nan
     sums = {
         name: each[groups_of(hierarchy).index(Group(TOTAL)), 0]
-        for name, each in sum_errors(hierarchy, forecast, sold).items()
+        for name, each in sum_errors(hierarchy, forecast, sold[:, None]).items()
     }
     upper = hierarchy.n_upper
     assert (sums["known"], sums["judged"]) == (1, 0)
@@ -104,7 +106,7 @@ def test_a_series_that_was_not_forecast_counts_nowhere(
     hierarchy = snapshot.hierarchy
     mean = forecast.mean.copy()
     mean[hierarchy.n_upper, 1] = np.nan
-    sums = sum_errors(hierarchy, replace(forecast, mean=mean), sold)
+    sums = sum_errors(hierarchy, replace(forecast, mean=mean), sold[:, None])
     at = groups_of(hierarchy).index(Group(BOTTOM))
     assert sums["known"][at].tolist() == [len(sold), len(sold) - 1, len(sold)]
     assert np.isfinite(sums["absolute"]).all()

@@ -9,7 +9,7 @@ from typing import Any
 
 from training.evaluation.backtest_result import OURS, Document
 from training.evaluation.reports import report_tables
-from training.evaluation.reports.report_tables import Table
+from training.evaluation.reports.page import Table
 from training.evaluation.windows import HOLDOUT, SHORT_DAYS, TUNING
 
 _HEAD = """\

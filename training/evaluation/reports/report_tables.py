@@ -9,7 +9,6 @@ A mean over windows leaves out those in which a figure does not exist.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from features.data.snapshot import SnapshotFacts
 from features.data.specification import TOTAL
 from training.evaluation.backtest_result import OURS, PREVIOUS, Document
+from training.evaluation.reports.page import Table
 from training.evaluation.windows import APART, HOLDOUT, TUNING
 
 NOTHING = "n/a"
@@ -26,18 +26,6 @@ ROLES = {
     HOLDOUT: "scored once, at the end; chooses nothing",
     APART: "shown; in no average",
 }
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of text under a header; the first column names the row.
-
-    Invariants: every row is as long as the header.
-    """
-
-    caption: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 def number(value: float | None, digits: int = 4) -> str:
