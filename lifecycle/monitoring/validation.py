@@ -38,7 +38,7 @@ LEAST_DAYS = 7
 
 
 class Verdict(StrEnum):
-    """What the validation recommends.
+    """Recommendation of a validation.
 
     Attributes:
         PROMOTE: a candidate is better than the active release.
