@@ -59,8 +59,7 @@ def list_models(as_json: AsJson = False) -> None:
 def show(bundle: Bundle, as_json: AsJson = False) -> None:
     """Show a model: its state and how it came to it, its recipe, and its figures."""
     with open_registry() as registry:
-        release = registry.find(bundle)
-        history = registry.history(release.bundle)
+        release, history = registry.history(bundle)
         metrics = registry.metrics(release) if release.exists else {}
         verdict = registry.verdict(release)
     changes = [
@@ -252,15 +251,14 @@ def prune(
 
     store = _store()
     with open_registry() as registry:
-        needed = registry.needed(models)
-        unneeded = [each.bundle for each in registry.releases() if each not in needed]
+        needed, unneeded = registry.divide_by_need(models)
     try:
         names = remove(
             store,
             keep=snapshots,
             age=days * 86_400,
             needed=[each.snapshot for each in needed],
-            bundles=unneeded,
+            bundles=[each.bundle for each in unneeded],
             vintage_days=vintages,
             dry_run=not yes,
         )

@@ -138,10 +138,16 @@ class Registry:
         verdict: Document | None = self._store.read_build(release.bundle).get("verdict")
         return verdict
 
-    def history(self, bundle: str) -> list[ReleaseChange]:
-        """Return the changes of a bundle's release, oldest first."""
-        changes = self._read_changes(self._read_bundles())
-        return [change for change in changes if change.bundle == bundle]
+    def history(self, name: str) -> tuple[ListedRelease, list[ReleaseChange]]:
+        """Return the release of a bundle and its changes, oldest first.
+
+        Raises:
+            UnknownReleaseError: there is none, or several; see `find`.
+        """
+        bundles = self._read_bundles()
+        changes = self._read_changes(bundles)
+        release = find_release(self._list(changes, bundles), name)
+        return release, [change for change in changes if change.bundle == release.bundle]
 
     def promote(
         self,
@@ -220,18 +226,18 @@ class Registry:
                 changes.record(wanted.release, ReleaseState.RETIRED, "retire", by, reason)
             return find_release(changes.releases(), wanted.bundle)
 
-    def needed(self, keep: int) -> list[ListedRelease]:
-        """Return the releases that are not to be removed.
+    def divide_by_need(self, keep: int) -> tuple[list[ListedRelease], list[ListedRelease]]:
+        """Return the releases that are not to be removed, and all others.
 
-        They are the active one, one that is in trial beside it, the one that a rollback leads to,
-        and the `keep` newest others.
+        Needed are the active one, one that is in trial beside it, the one that a rollback leads
+        to, and the `keep` newest others.
         """
         listed = self.releases()
         needed = [each for each in listed if each.state in IN_TRIAL | {ReleaseState.ACTIVE}]
         with suppress(RefusedChangeError):  # there is none
             needed.append(find_previous(listed))
-        others = [each for each in listed if each.exists and each not in needed]
-        return needed + others[:keep]
+        needed += [each for each in listed if each.exists and each not in needed][:keep]
+        return needed, [each for each in listed if each not in needed]
 
     def _activate(
         self,

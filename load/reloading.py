@@ -117,6 +117,8 @@ class Reload:
     # may take, and any answer from the older snapshot restarts the count of consecutive newer ones;
     # the time of the last older answer is the end of the reload.
     def _run(self) -> Iterator[None]:
+        while not self._has_runner():  # a server is ready before its runner of jobs
+            yield
         for source in _sources():
             before = self._snapshot()
             began = time.time()
@@ -184,6 +186,10 @@ class Reload:
         (b50, b95), (d50, d95), (_, a95) = map(_quantiles, (before, during, after))
         ratio = None if b95 is None or d95 is None else d95 / b95
         return call, len(before), len(during), b50, b95, d50, d95, ratio, a95
+
+    def _has_runner(self) -> bool:
+        runner = self._send("GET", "/admin/jobs")["runner"]
+        return runner is not None and bool(runner["alive"])
 
     def _snapshot(self) -> Any:
         """Return the snapshot that the worker which accepts a new connection answers from."""

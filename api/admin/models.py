@@ -158,10 +158,8 @@ async def call_registry(registry: Registry, act: Callable[[], Result]) -> Result
 
 
 def _read(registry: Registry, name: str) -> ModelHistoryAnswer:
-    release = registry.find(name)
-    changes = [
-        ModelChangeAnswer.from_attributes(change) for change in registry.history(release.bundle)
-    ]
+    release, history = registry.history(name)
+    changes = [ModelChangeAnswer.from_attributes(change) for change in history]
     verdict = registry.verdict(release)
     return ModelHistoryAnswer.from_attributes(
         release, changes=changes, verdict=build_verdict(verdict)

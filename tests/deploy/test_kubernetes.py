@@ -10,8 +10,8 @@ from config.reference import variables
 from config.secrets import FILE_SUFFIX
 from config.settings import SecretManager, Settings
 from config.version import __version__
-from tests.deploy.served import container
-from tools.checks.manifests import Manifests, Pod, overlays, read, selects
+from tests.deploy.served import container, find_pod, mounted_claims, server
+from tools.checks.manifests import Manifests, overlays, read, selects
 from tools.checks.policy import findings, renderings
 
 if not (shutil.which("kubectl") or shutil.which("kustomize")):
@@ -25,11 +25,6 @@ CUSTOM = {"ExternalSecret"}
 @pytest.fixture(scope="module")
 def production() -> Manifests:
     return read(RENDERED["production"])
-
-
-def find_pod(manifests: Manifests, kind: str, name: str) -> Pod:
-    (match,) = (each for each in manifests.pods if (each.kind, each.name) == (kind, name))
-    return match
 
 
 @pytest.mark.parametrize("name", RENDERED)
@@ -82,20 +77,10 @@ each_job = pytest.mark.parametrize("name", JOBS)
 
 @each_job
 def test_jobs_write_what_servers_only_read(production: Manifests, name: str) -> None:
-    shared = {}
-    for kind, workload_name in (("Deployment", "mlrf"), ("CronJob", name)):
-        workload = find_pod(production, kind, workload_name)
-        (volume,) = (
-            each["name"]
-            for each in workload.spec["volumes"]
-            if each.get("persistentVolumeClaim", {}).get("claimName") == "mlrf-artifacts"
-        )
-        (mount,) = (
-            each for each in workload.containers[0]["volumeMounts"] if each["name"] == volume
-        )
-        shared[kind] = (mount["mountPath"], mount.get("readOnly", False))
     path = production.settings()["ARTIFACTS_DIR"]
-    assert shared == {"Deployment": (path, True), "CronJob": (path, False)}
+    job = find_pod(production, "CronJob", name).spec
+    assert mounted_claims(job)["mlrf-artifacts"] == (path, True)
+    assert mounted_claims(server(production)) == {"mlrf-artifacts": (path, False)}
     claim = production.one("PersistentVolumeClaim", "mlrf-artifacts")
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
 

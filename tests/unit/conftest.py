@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from config.settings import get_settings
 from features.data.snapshot import Snapshot
-from tests.support.command import Run, runner
+from tests.support.command import Run, runner, set_environment
 from training.evaluation import backtest as module
 from training.evaluation.backtest import Backtest
 from training.evaluation.backtest_result import RESULT_FILE, Document, load_document
@@ -24,6 +25,21 @@ from training.recipe import Recipe
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run `mlrf` in this process."""
     return runner(monkeypatch, capsys)
+
+
+@pytest.fixture
+def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, object]]:
+    """Settings of the store and the database in the folder of the test, as variables.
+
+    The store is that of `own_store`, and empty without it.
+    """
+    variables: dict[str, object] = {
+        "ARTIFACTS_DIR": tmp_path / "artifacts",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/var/mlrf.db",
+    }
+    set_environment(monkeypatch, **variables)
+    yield variables
+    get_settings.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -144,6 +145,10 @@ def overlays() -> list[str]:
     return sorted(path.parent.name for path in OVERLAYS.glob("*/kustomization.yaml"))
 
 
+def components() -> list[str]:
+    return sorted(path.parent.name for path in COMPONENTS.glob("*/kustomization.yaml"))
+
+
 def render(folder: Path) -> str:
     """Render a folder with kustomize, as YAML.
 
@@ -156,6 +161,17 @@ def render(folder: Path) -> str:
         raise FileNotFoundError("neither kubectl nor kustomize is installed")
     done = subprocess.run([*command, str(folder)], check=True, capture_output=True, text=True)
     return done.stdout
+
+
+def render_with_components(overlay: str, names: Sequence[str]) -> str:
+    """Render an overlay to which components were added, as its user would, as YAML."""
+    with tempfile.TemporaryDirectory() as folder:
+        copied = shutil.copytree(KUBERNETES, Path(folder) / KUBERNETES.name)
+        file = copied / "overlays" / overlay / "kustomization.yaml"
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        document["components"] = [f"../../components/{name}" for name in names]
+        file.write_text(yaml.safe_dump(document), encoding="utf-8")
+        return render(file.parent)
 
 
 _RENDERERS = (("kubectl", "kustomize"), ("kustomize", "build"))

@@ -98,12 +98,13 @@ def images(manifests: Manifests) -> Iterator[Finding]:
 
 
 def probes(manifests: Manifests) -> Iterator[Finding]:
-    """Require probes of long-running containers, on ports that exist, liveness not as readiness."""
+    """Require probes of containers with ports, on ports that exist, liveness not as readiness."""
     for pod in manifests.pods:
         for container in pod.containers:
             where = f"{pod.owner} {container['name']}"
-            wanted = ["livenessProbe", "readinessProbe"] if pod.kind in LONG_RUNNING else []
-            if pod.kind == "Deployment":
+            serves = pod.kind in LONG_RUNNING and "ports" in container
+            wanted = ["livenessProbe", "readinessProbe"] if serves else []
+            if serves and pod.kind == "Deployment":
                 wanted.append("startupProbe")
             yield from (
                 Finding(where, f"has no {name}") for name in wanted if name not in container
@@ -122,7 +123,7 @@ def probes(manifests: Manifests) -> Iterator[Finding]:
 def draining(manifests: Manifests) -> Iterator[Finding]:
     """Require a preStop sleep and a grace period that lets running requests end."""
     for pod in manifests.pods:
-        if pod.kind != "Deployment":
+        if pod.kind != "Deployment" or not pod.ports():
             continue
         for container in pod.containers:
             before = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {})

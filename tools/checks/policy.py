@@ -6,17 +6,21 @@ python -m tools.checks.policy             # every overlay, and every component o
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 from tools.checks import network_rules, pod_rules, reference_rules, setting_rules
 from tools.checks.findings import Finding, Rule
-from tools.checks.manifests import COMPONENTS, OVERLAYS, Manifests, overlays, read, render
+from tools.checks.manifests import (
+    OVERLAYS,
+    Manifests,
+    components,
+    overlays,
+    read,
+    render,
+    render_with_components,
+)
 
 RULES: tuple[Rule, ...] = (
     *(pod_rules.restricted_profile, pod_rules.resources, pod_rules.images),
@@ -38,14 +42,7 @@ def renderings() -> Iterator[tuple[str, str]]:
     """Yield each supported combination of overlay and components: its name and its YAML."""
     for name in overlays():
         yield name, render(OVERLAYS / name)
-    with tempfile.TemporaryDirectory() as folder:
-        here = Path(folder).resolve()
-        document = {  # kustomize takes no absolute paths
-            "resources": [os.path.relpath(OVERLAYS / "production", here)],
-            "components": [os.path.relpath(each, here) for each in sorted(COMPONENTS.iterdir())],
-        }
-        (here / "kustomization.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-        yield "production with every component", render(here)
+    yield "production with every component", render_with_components("production", components())
 
 
 def main() -> int:

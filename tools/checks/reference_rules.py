@@ -107,7 +107,7 @@ def _config_map_references(pod: Pod) -> Iterator[tuple[str, str | None]]:
 
 
 def scaling(manifests: Manifests) -> Iterator[Finding]:
-    """Require that only the autoscaler sets the replicas, and that a rollout removes none."""
+    """Require that only the autoscaler sets the replicas, and that a rollout removes no server."""
     for each in manifests.of("HorizontalPodAutoscaler"):
         where = f"HorizontalPodAutoscaler/{name_of(each)}"
         target = each["spec"]["scaleTargetRef"]
@@ -116,7 +116,10 @@ def scaling(manifests: Manifests) -> Iterator[Finding]:
         if manifests.settings()["REPLICAS"] != str(each["spec"]["maxReplicas"]):
             yield Finding(where, "REPLICAS is not its maximum")
     for each in manifests.of("Deployment"):
-        if each["spec"].get("strategy", {}).get("rollingUpdate", {}).get("maxUnavailable") != 0:
+        own = pod_of(each)
+        serves = own is not None and own.ports()
+        rolling = each["spec"].get("strategy", {}).get("rollingUpdate", {})
+        if serves and rolling.get("maxUnavailable") != 0:
             yield Finding(
                 f"Deployment/{name_of(each)}",
                 "a rollout stops servers before their replacements are ready",

@@ -54,6 +54,11 @@ export function useMeta() {
   return useQuery(META_QUERY);
 }
 
+/** The step of the sales that are served; `day` until it is known. */
+export function useStep(): Meta['step'] {
+  return useMeta().data?.step ?? 'day';
+}
+
 /** Ask for what nearly every page asks for first, before there is a page. */
 export function prefetchMeta(queries: QueryClient): void {
   void queries.prefetchQuery(META_QUERY);

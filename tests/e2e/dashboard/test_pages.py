@@ -335,3 +335,12 @@ def test_the_theme_that_is_chosen_stays(page: Page, server: Server) -> None:
     expect(html).to_have_css("background-color", "rgb(10, 16, 19)")
     page.reload()
     expect(html).to_have_css("background-color", "rgb(10, 16, 19)")
+
+
+@pytest.mark.parametrize("path", ["/", "/status"])
+def test_warnings_in_a_list_have_bullets(page: Page, server: Server, path: str) -> None:
+    open_page(page, server, path)
+    quality = server.get("/health").json()["quality"]
+    assert quality, "the demo's model has a warning"
+    warnings = page.get_by_role("main").locator("ul", has_text=quality[0])
+    expect(warnings).to_have_css("list-style-type", "disc")

@@ -51,7 +51,7 @@ def test_newer_data_stay_with_the_active_release(world: World) -> None:
     world.store.promote(Release(march.bundle, newer))
     (active,) = world.registry.releases()
     assert (active.snapshot, active.state) == (newer, ReleaseState.ACTIVE)
-    assert [change.snapshot for change in world.registry.history(march.bundle)][-1] == newer
+    assert [change.snapshot for change in world.registry.history(march.bundle)[1]][-1] == newer
 
 
 def test_a_damaged_bundle_is_not_listed(world: World) -> None:
@@ -67,7 +67,7 @@ def test_what_is_known_is_not_written_again(world: World) -> None:
     world.store.promote(march)
     for _ in range(3):
         world.registry.adopt()
-    assert len(world.registry.history(march.bundle)) == 2, "found, then named by CURRENT"
+    assert len(world.registry.history(march.bundle)[1]) == 2, "found, then named by CURRENT"
 
 
 # --- promotion ----------------------------------------------------------------------------------
@@ -99,10 +99,10 @@ def test_promotions_are_in_the_audit_log(world: World) -> None:
 def test_the_active_release_can_be_promoted_again_without_effect(world: World) -> None:
     april = world.add(APRIL)
     world.registry.promote(april.bundle, by=ANNA)
-    changes = world.registry.history(april.bundle)
+    changes = world.registry.history(april.bundle)[1]
     done = world.registry.promote(april.bundle, by=ANNA)
     assert done.before == done.after == april
-    assert world.registry.history(april.bundle) == changes
+    assert world.registry.history(april.bundle)[1] == changes
 
 
 def test_the_beginning_of_a_name_is_enough_if_no_other_begins_so(world: World) -> None:
@@ -276,7 +276,9 @@ def test_what_serves_and_what_a_rollback_leads_to_is_needed(world: World) -> Non
         world.registry.promote(each.bundle, by=ANNA)
 
     def needed(keep: int) -> set[str]:
-        return {each.bundle for each in world.registry.needed(keep)}
+        stay, go = ({each.bundle for each in part} for part in world.registry.divide_by_need(keep))
+        assert stay ^ go == {each.bundle for each in releases}
+        return stay
 
     assert needed(0) == {releases[2].bundle, releases[1].bundle}
     assert len(needed(2)) == 4

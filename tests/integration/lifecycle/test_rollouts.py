@@ -237,4 +237,4 @@ def test_a_share_that_was_asked_for_stays(rollouts: Rollouts, world: World, apri
 
 def test_a_release_in_trial_is_needed(rollouts: Rollouts, world: World, april: Release) -> None:
     rollouts.begin_shadow(APRIL, by=ANNA)
-    assert {each.bundle[:10] for each in world.registry.needed(0)} == {MARCH, APRIL}
+    assert {each.bundle[:10] for each in world.registry.divide_by_need(0)[0]} == {MARCH, APRIL}

@@ -6,9 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +17,7 @@ from storage.audit import Actor, AuditLog
 from storage.database import open_database
 from storage.key_store import KeyStore
 from storage.keys import PresentedKey, Scope, parse_key
-from tests.support.command import CommandResult, Run, set_environment
+from tests.support.command import CommandResult, Run
 
 USUAL = frozenset({Scope.FORECAST, Scope.EXPLAIN, Scope.WHATIF, Scope.BATCH})
 
@@ -32,16 +30,10 @@ def key_of(done: CommandResult) -> PresentedKey:
     return presented
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/var/keys.db"
-
-
 @pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch, url: str) -> Iterator[None]:
-    set_environment(monkeypatch, DATABASE_URL=url)
-    yield
-    get_settings.cache_clear()
+def url(own_settings: dict[str, object]) -> str:
+    """The URL of the database of the settings."""
+    return str(own_settings["DATABASE_URL"])
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,7 @@ from storage.artifacts import Release, Store
 from tests.support.command import Run, set_environment
 from tests.support.releases import OTHER_WAPE, add_other_bundle
 
-
-@pytest.fixture(autouse=True)
-def _own_settings(
-    monkeypatch: pytest.MonkeyPatch, own_store: Store, tmp_path: Path
-) -> Iterator[None]:
-    set_environment(
-        monkeypatch,
-        ARTIFACTS_DIR=own_store.root,
-        DATABASE_URL=f"sqlite:///{tmp_path}/var/mlrf.db",
-    )
-    yield
-    get_settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("own_store", "own_settings")
 
 
 @pytest.fixture

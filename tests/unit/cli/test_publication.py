@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from config.settings import get_settings
 from storage.artifacts import Release, Store
-from tests.support.command import Run, set_environment
+from tests.support.command import Run
 from tests.support.releases import add_other_bundle
+
+pytestmark = pytest.mark.usefixtures("own_store", "own_settings")
 
 
 @pytest.fixture
@@ -20,18 +21,11 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _own_settings(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own_store: Store
-) -> Iterator[None]:
-    set_environment(
-        monkeypatch,
-        ARTIFACTS_DIR=own_store.root,
-        BENTOML_HOME=tmp_path / "bentoml",
-        DATABASE_URL=f"sqlite:///{tmp_path}/var/mlrf.db",
-    )
+def _variables_of_serve(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own_settings: dict[str, object]
+) -> None:
+    monkeypatch.setenv("BENTOML_HOME", str(tmp_path / "bentoml"))
     monkeypatch.setenv("AUTH_MODE", "")  # restored afterwards: `mlrf serve` sets it
-    yield
-    get_settings.cache_clear()
 
 
 @pytest.fixture

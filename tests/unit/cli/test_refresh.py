@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,23 +11,11 @@ import polars as pl
 import pytest
 
 from cli.main import FAILED, UNAVAILABLE
-from config.settings import get_settings
 from lifecycle.jobs import build_lock, jobs_folder
 from storage.artifacts import Release, Store
-from tests.support.command import Run, set_environment
+from tests.support.command import Run
 
-
-@pytest.fixture(autouse=True)
-def _own_settings(
-    monkeypatch: pytest.MonkeyPatch, own_store: Store, tmp_path: Path
-) -> Iterator[None]:
-    set_environment(
-        monkeypatch,
-        ARTIFACTS_DIR=own_store.root,
-        DATABASE_URL=f"sqlite:///{tmp_path}/var/mlrf.db",
-    )
-    yield
-    get_settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("own_store", "own_settings")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,17 +33,12 @@ def mlflow(tmp_path: Path) -> Mlflow:
 
 @pytest.fixture
 def settings(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mlflow: Mlflow
-) -> Iterator[dict[str, object]]:
+    monkeypatch: pytest.MonkeyPatch, own_settings: dict[str, object], mlflow: Mlflow
+) -> dict[str, object]:
     """Settings of an empty store, with an MLflow."""
-    variables: dict[str, object] = {
-        "ARTIFACTS_DIR": tmp_path / "artifacts",
-        "DATABASE_URL": f"sqlite:///{tmp_path}/var/mlrf.db",
-        **mlflow.variables,
-    }
+    variables = {**own_settings, **mlflow.variables}
     set_environment(monkeypatch, **variables)
-    yield variables
-    get_settings.cache_clear()
+    return variables
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from config.settings import get_settings
-from tests.support.command import Run, runner, set_environment
+from tests.support.command import Run, set_environment
+
+pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 @pytest.fixture(autouse=True)
@@ -19,17 +19,6 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     commands: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda path, command: commands.append(command))
     return commands
-
-
-@pytest.fixture(autouse=True)
-def _fresh_settings() -> Iterator[None]:
-    yield
-    get_settings.cache_clear()
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    return runner(monkeypatch, capsys)
 
 
 def test_it_replaces_itself_with_the_runner_and_tells_it_absolute_paths(

@@ -110,8 +110,11 @@ export const models = {
     second: 'And this one',
     level: 'Level',
     caption: 'What their trainings measured on days that the models had not seen',
-    days: 'Days ahead',
-    picture: 'WAPE by days ahead: the sum of all errors as a share of what was sold',
+    ahead: { day: 'Days ahead', week: 'Weeks ahead' },
+    picture: {
+      day: 'WAPE by days ahead: the sum of all errors as a share of what was sold',
+      week: 'WAPE by weeks ahead: the sum of all errors as a share of what was sold',
+    },
     otherDays:
       'The figures are not of the same days ({{first}}; {{second}}): a difference may be that of the days.',
     measure: {

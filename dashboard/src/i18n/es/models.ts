@@ -112,8 +112,11 @@ export const models: typeof english = {
     second: 'Y este otro',
     level: 'Nivel',
     caption: 'Lo que midieron sus entrenamientos en días que los modelos no habían visto',
-    days: 'Días por delante',
-    picture: 'WAPE por días por delante: la suma de todos los errores como parte de lo vendido',
+    ahead: { day: 'Días por delante', week: 'Semanas por delante' },
+    picture: {
+      day: 'WAPE por días por delante: la suma de todos los errores como parte de lo vendido',
+      week: 'WAPE por semanas por delante: la suma de todos los errores como parte de lo vendido',
+    },
     otherDays:
       'Las cifras no son de los mismos días ({{first}}; {{second}}): una diferencia puede deberse a los días.',
     measure: {

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLevelLabel } from '@/api/nodes';
+import { useStep } from '@/api/queries';
 import { CategoryChart, CategoryLegend, type Subject } from '@/charts/category-chart';
 import { readableRange } from '@/format/days-ahead';
 import { useFormat } from '@/format/use-format';
@@ -49,6 +50,7 @@ function Figures({ data }: { data: Comparison }) {
   const { t } = useTranslation();
   const { day, share, number } = useFormat();
   const levelLabel = useLevelLabel();
+  const step = useStep();
   const levels = Object.keys(data.levels);
   const [level, setLevel] = useState(levels[0] ?? '');
   const write = (measure: Measure, value: number | null) =>
@@ -83,7 +85,11 @@ function Figures({ data }: { data: Comparison }) {
       <DataTable
         caption={t('models.compare.caption')}
         columns={[
-          { id: 'days', label: t('models.compare.days'), cell: ([days]) => readableRange(days) },
+          {
+            id: 'ahead',
+            label: t(`models.compare.ahead.${step}`),
+            cell: ([range]) => readableRange(range),
+          },
           ...MEASURES.map((measure) => ({
             id: measure,
             label: t(`models.compare.measure.${measure}`),
@@ -93,15 +99,16 @@ function Figures({ data }: { data: Comparison }) {
           })),
         ]}
         rows={Object.entries(data.levels[level] ?? {})}
-        keyOf={([days]) => days}
+        keyOf={([range]) => range}
       />
     </>
   );
 }
 
-/** The errors of both models by days ahead, of a level; the table has the same values. */
+/** The errors of both models by steps ahead, of a level; the table has the same values. */
 function Picture({ data, level }: { data: Comparison; level: string }) {
   const { t } = useTranslation();
+  const step = useStep();
   const rows = Object.entries(data.levels[level] ?? {});
   const subjects: Subject[] = (['first', 'second'] as const).map((which) => ({
     id: which,
@@ -111,9 +118,9 @@ function Picture({ data, level }: { data: Comparison; level: string }) {
   }));
   return (
     <figure className={styles.figure}>
-      <figcaption className={ui.hint}>{t('models.compare.picture')}</figcaption>
+      <figcaption className={ui.hint}>{t(`models.compare.picture.${step}`)}</figcaption>
       <CategoryLegend subjects={subjects} />
-      <CategoryChart categories={rows.map(([days]) => readableRange(days))} subjects={subjects} />
+      <CategoryChart categories={rows.map(([range]) => readableRange(range))} subjects={subjects} />
     </figure>
   );
 }

@@ -2,7 +2,7 @@ import { screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { callerAnswer, problem } from '@/test/answers';
+import { callerAnswer, metaAnswer, problem } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import Models from './models';
@@ -210,6 +210,13 @@ describe('the picture of the comparison', () => {
     expect(within(figure).getByText(/WAPE by days ahead/)).toBeVisible();
   });
 
+  it('counts weeks where sales are weekly, as the table does', async () => {
+    server.use(http.get('*/meta', () => HttpResponse.json(metaAnswer({ step: 'week' }))));
+    open();
+    expect(await screen.findByText(/WAPE by weeks ahead/)).toBeVisible();
+    expect(screen.getByRole('columnheader', { name: 'Weeks ahead' })).toBeVisible();
+  });
+
   it('has no mark where a model has no figure', async () => {
     const comparison = comparisonOf();
     const { total } = comparison.levels;
@@ -265,6 +272,13 @@ describe('the details of a model', () => {
     await user.selectOptions(dialog.getByLabelText('Days ahead'), '1–7');
     expect(dialog.getByLabelText('Measure')).toHaveDisplayValue('WAPE');
     expect(dialog.getByRole('row', { name: /Total/ })).toHaveTextContent('10%15%');
+  });
+
+  it('count weeks ahead in the verdict where sales are weekly', async () => {
+    server.use(http.get('*/meta', () => HttpResponse.json(metaAnswer({ step: 'week' }))));
+    const { user, dialog } = await openDetails(verdictOf({ levels }));
+    await user.click(await dialog.findByText('Figures of both models'));
+    expect(await dialog.findByLabelText('Weeks ahead')).toBeVisible();
   });
 
   it('list what was worse by more than is allowed', async () => {

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLevelLabel } from '@/api/nodes';
+import { useStep } from '@/api/queries';
 import { readableRange } from '@/format/days-ahead';
 import { useFormat } from '@/format/use-format';
 import { ApiText } from '@/ui/api-text';
@@ -75,11 +76,12 @@ interface FigureRow {
   figure: Figure | undefined;
 }
 
-/** The figures of both models by level, of one measure, over all days ahead or some of them. */
+/** The figures of both models by level, of one measure, over all steps ahead or some of them. */
 function Figures({ levels, origins }: { levels: Levels; origins: Verdict['origins'] }) {
   const { t } = useTranslation();
   const { day } = useFormat();
   const levelLabel = useLevelLabel();
+  const step = useStep();
   const write = useFigure();
   const all = Object.values(levels);
   const spans = [...new Set(all.flatMap(({ buckets }) => Object.keys(buckets)))];
@@ -112,7 +114,7 @@ function Figures({ levels, origins }: { levels: Levels; origins: Verdict['origin
         />
         {spans.length > 0 && (
           <SelectField
-            label={t('models.compare.days')}
+            label={t(`models.compare.ahead.${step}`)}
             value={span}
             choices={[
               { value: ALL_DAYS, label: t('models.verdict.allDays') },
