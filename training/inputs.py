@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import joblib
 
 from training.demo.generator import write_demo
 from training.recipe import DEMO, Recipe
@@ -27,5 +28,8 @@ def tables_and_recipe(data: Path | None) -> Iterator[tuple[Path, Recipe | None]]
 
 
 def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of cores that this process may use, by affinity and by limit of its group.
+
+    A container may use less than its machine has, and more threads than that would be throttled.
+    """
+    return int(joblib.cpu_count())
