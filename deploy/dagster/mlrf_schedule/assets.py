@@ -1,4 +1,4 @@
-"""The steps: tables, snapshot; candidate, verdict, release; and forecasts of past days.
+"""The steps: tables, snapshot, accuracy, validation; candidate, verdict, release; past days.
 
 Each is a `mlrf` command. Values that one step hands to the next are names of bundles; everything
 else is in `ARTIFACTS_DIR` and in the registry of releases, where MLRF keeps it.
@@ -17,6 +17,9 @@ from mlrf_schedule.command import run, run_json
 from mlrf_schedule.settings import Settings
 
 DAILY, RETRAINING, PAST = "daily", "retraining", "past"
+
+HOLD = "hold"
+"""Verdict of `mlrf validate` on a model that is to be kept."""
 
 Document = dict[str, Any]
 
@@ -70,6 +73,34 @@ def make_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             description=f"The newest sales are of {snapshot}, {age} days ago; at most "
             f"{settings.max_data_age_days} are expected (MAX_DATA_AGE_DAYS).",
             metadata={"newest sales": snapshot, "days": age},
+        )
+
+    @dg.asset(group_name=DAILY, kinds={"mlrf"}, deps=[snapshot], retry_policy=retry(3))
+    def accuracy(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        """Compare the forecasts that are kept with the newest sales: `mlrf score`."""
+        done = run_json(context.log, *settings.command, "score")
+        return dg.MaterializeResult(
+            metadata={
+                "days compared": sum(each["count"] for each in done["days"].values()),
+                "new vintages": len(done["vintages"]),
+                "damaged vintages": len(done["damaged"]),
+            }
+        )
+
+    @dg.asset(group_name=DAILY, kinds={"mlrf"}, deps=[accuracy], retry_policy=retry(3))
+    def validation(context: dg.AssetExecutionContext) -> dg.Output[str]:
+        """Replay the newest days, and say whether to keep the model: `mlrf validate`."""
+        report = run_json(context.log, *settings.command, "validate")
+        value = report["verdict"]
+        return dg.Output(value, metadata={"verdict": value, "why": " ".join(report["reasons"])})
+
+    @dg.asset_check(asset=validation, name="keeps_its_model")
+    def keeps_its_model(validation: str) -> dg.AssetCheckResult:
+        """Warn where another model is better than the one that serves."""
+        return dg.AssetCheckResult(
+            passed=validation == HOLD,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"The verdict on the model that serves: {validation}.",
         )
 
     @dg.asset(group_name=RETRAINING, kinds={"mlrf"}, deps=[tables], retry_policy=retry(1))
@@ -135,7 +166,8 @@ def make_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             metadata={"file": dg.MetadataValue.path(file), "bytes": file.stat().st_size}
         )
 
-    return [tables, snapshot, data_age, candidate, verdict, release, past_forecast]
+    daily = [tables, snapshot, data_age, accuracy, validation, keeps_its_model]
+    return [*daily, candidate, verdict, release, past_forecast]
 
 
 def decide(candidate: Document, verdict: Document | None, active: str | None) -> tuple[bool, str]:

@@ -13,8 +13,8 @@ def make_definitions(settings: Settings) -> dg.Definitions:
     """Return the definitions for some settings."""
     refresh = dg.define_asset_job(
         "refresh",
-        ["tables", "snapshot"],
-        description="Serve newer tables with the present model.",
+        ["tables", "snapshot", "accuracy", "validation"],
+        description="Serve newer tables with the present model, and judge it by them.",
         tags={"dagster/priority": "1"},  # before a training that is due at the same time
     )
     retrain = dg.define_asset_job(

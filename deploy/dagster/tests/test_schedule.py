@@ -168,6 +168,9 @@ def test_newer_tables_are_served_with_the_same_model(schedule: Schedule) -> None
     after = schedule.store.current()
     assert after.bundle == before.bundle
     assert after.snapshot.startswith(str(LAST + timedelta(1)))
+    vintages = {each.name.partition(".")[2][:10] for each in schedule.store.vintages.iterdir()}
+    assert vintages == {str(LAST), str(LAST + timedelta(1))}
+    assert "verdict" in done.stderr + done.stdout
 
 
 def test_a_wrong_table_ends_the_run_at_once_with_the_message_of_mlrf(schedule: Schedule) -> None:
