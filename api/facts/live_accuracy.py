@@ -10,6 +10,7 @@ from api.http.database import call_database
 from api.schemas.monitoring import (
     AccuracyQuery,
     LiveAccuracyAnswer,
+    LiveDayAnswer,
     LiveFiguresAnswer,
     Measured,
     RecordedFigures,
@@ -49,6 +50,19 @@ async def read_live(
             _answer_of(each, recorded if is_recorded and not each.node else {})
             for each in live.figures
             if each.node or not query.level
+        ],
+        daily=[
+            LiveDayAnswer(
+                date=day,
+                level=each.level,
+                node=each.node or None,
+                wape=each.wape.value,
+                bias=each.bias.value,
+                coverage={f"{nominal}%": part.value for nominal, part in each.coverage.items()},
+                seasonal_naive=each.naive_wape,
+            )
+            for day, each in live.daily
+            if query.daily and (each.node or not query.level)
         ],
     )
 

@@ -51,8 +51,10 @@ async def accuracy(
     live = None
     if query.window is not None:
         live = await read_live(forecaster, monitoring, query, _recorded_cells(groups))
-    elif query.level or query.node or query.bundle:
-        raise Problem.in_field(Code.INVALID_REQUEST, "window", "Give it with level, node or bundle")
+    elif query.level or query.node or query.bundle or query.daily:
+        raise Problem.in_field(
+            Code.INVALID_REQUEST, "window", "Give it with level, node, daily or bundle"
+        )
     return AccuracyAnswer(
         source="backtest" if backtest else "calibration",
         groups=groups,

@@ -10,7 +10,15 @@ from pydantic import BeforeValidator, Field
 
 from api.schemas.answer import Answer, SnapshotRef
 from api.schemas.field_codes import RefusedAs
-from api.schemas.requests import Day, Name, NodeRequest, Request, WholeNumber, number_of_text
+from api.schemas.requests import (
+    Day,
+    Name,
+    NodeRequest,
+    QueryFlag,
+    Request,
+    WholeNumber,
+    number_of_text,
+)
 from errors import Code
 
 MAX_ACTUALS = 10_000
@@ -30,6 +38,8 @@ class AccuracyQuery(Request):
     node: Name | None = None
     """With `window`: a node above the series, to list its own forecasts and those of the series
     below it."""
+    daily: QueryFlag = False
+    """With `window`: list each day too."""
     bundle: Name | None = None
     """With `window`: model whose forecasts are measured; the active one if left out."""
 
@@ -88,6 +98,20 @@ class LiveFiguresAnswer(Answer):
 
 
 @dataclass(frozen=True, slots=True)
+class LiveDayAnswer(Answer):
+    """Accuracy of the forecasts of one day by some nodes, from all origins together."""
+
+    date: dt.date
+    level: str
+    node: str | None
+    wape: float | None
+    bias: float | None
+    coverage: dict[str, float | None]
+    seasonal_naive: float | None
+    """WAPE of last week's same weekday."""
+
+
+@dataclass(frozen=True, slots=True)
 class LiveAccuracyAnswer(Answer):
     """Accuracy of forecasts that were really served, on days whose sales are known since."""
 
@@ -96,6 +120,8 @@ class LiveAccuracyAnswer(Answer):
     """Null where nothing is compared yet."""
     last: dt.date | None
     figures: list[LiveFiguresAnswer]
+    daily: list[LiveDayAnswer]
+    """Empty unless asked for."""
 
 
 class ActualRow(NodeRequest):

@@ -73,11 +73,16 @@ class LiveFigures:
 
 @dataclass(frozen=True)
 class LiveAccuracy:
-    """Accuracy of a bundle's forecasts on a span of days; no days where nothing is compared yet."""
+    """Accuracy of a bundle's forecasts on a span of days; no days where nothing is compared yet.
+
+    Attributes:
+        daily: figures of each day, of all days ahead together.
+    """
 
     first: date | None
     last: date | None
     figures: Sequence[LiveFigures]
+    daily: Sequence[tuple[date, LiveFigures]]
 
 
 def read_live_accuracy(
@@ -95,10 +100,10 @@ def read_live_accuracy(
     with reading(database) as connection:
         last = newest_scored(connection, bundle)
         if last is None:
-            return LiveAccuracy(None, None, ())
+            return LiveAccuracy(None, None, (), ())
         first = last - timedelta(days - 1)
         rows = read_performance(connection, bundle, first, last, node=node, level=level)
-    return LiveAccuracy(first, last, measure(rows))
+    return LiveAccuracy(first, last, measure(rows), measure_days(rows))
 
 
 def measure(rows: Sequence[Performance]) -> list[LiveFigures]:
@@ -112,6 +117,19 @@ def measure(rows: Sequence[Performance]) -> list[LiveFigures]:
     return [
         _measure_cell(*key, np.stack([of_cell[day] for day in sorted(of_cell)]))
         for key, of_cell in sorted(cells.items(), key=lambda item: _order_of(item[0]))
+    ]
+
+
+def measure_days(rows: Sequence[Performance]) -> list[tuple[date, LiveFigures]]:
+    """Return the figures of each day and group of nodes, of all days ahead together."""
+    by_day: dict[date, list[Performance]] = defaultdict(list)
+    for row in rows:
+        by_day[row.day].append(row)
+    return [
+        (day, each)
+        for day in sorted(by_day)
+        for each in measure(by_day[day])
+        if each.days_ahead == ALL_DAYS
     ]
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from config.margins import Margins
 from features.state import first_origin
-from lifecycle.monitoring.live_accuracy import ALL_DAYS, compare_wape, measure
+from lifecycle.monitoring.live_accuracy import ALL_DAYS, compare_wape, measure, measure_days
 from lifecycle.monitoring.whole_forecast import complete_forecast
 from models.buckets import buckets_of
 from models.engine import ForecastEngine, Progress
@@ -267,7 +267,5 @@ def _describe_days(rows: Sequence[Performance]) -> list[Document]:
             "bias": each.bias.value,
             "naive_wape": each.naive_wape,
         }
-        for day in sorted(_days_of(rows))
-        for each in measure([row for row in rows if row.day == day])
-        if each.days_ahead == ALL_DAYS
+        for day, each in measure_days(rows)
     ]

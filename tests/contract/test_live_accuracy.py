@@ -122,6 +122,15 @@ def test_a_node_has_figures_of_its_own_and_of_the_series_below(reader: Client) -
     assert listed[BOTTOM, "store:1", "1-7"]["wape"]["value"] == 0.5
 
 
+def test_each_day_is_listed_on_request(reader: Client) -> None:
+    assert reader.request("GET", "/accuracy?window=4").json()["live"]["daily"] == []
+    live = reader.request("GET", "/accuracy?window=4&daily=true").json()["live"]
+    days = [each for each in live["daily"] if each["level"] == "total"]
+    assert [each["date"] for each in days] == [f"2024-07-{day:02}" for day in (7, 8, 9, 10)]
+    assert days[0]["wape"] == pytest.approx((16 + 30) / 200)
+    assert days[0]["coverage"] == {"80%": 0.75, "95%": 1.0}
+
+
 def test_a_model_that_served_nothing_has_no_days(reader: Client) -> None:
     live = reader.request("GET", "/accuracy?window=7&bundle=another").json()["live"]
     assert (live["bundle"], live["first"], live["figures"]) == ("another", None, [])

@@ -481,6 +481,22 @@ class LiveAccuracyAnswer:
     """Null where nothing is compared yet."""
     last: dt.date | None
     figures: list[LiveFiguresAnswer]
+    daily: list[LiveDayAnswer]
+    """Empty unless asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveDayAnswer:
+    """Accuracy of the forecasts of one day by some nodes, from all origins together."""
+
+    date: dt.date
+    level: str
+    node: str | None
+    wape: float | None
+    bias: float | None
+    coverage: dict[str, float | None]
+    seasonal_naive: float | None
+    """WAPE of last week's same weekday."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

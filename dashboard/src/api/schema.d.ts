@@ -2124,6 +2124,8 @@ export interface components {
             first: string | null;
             last: string | null;
             figures: components["schemas"]["LiveFiguresAnswer"][];
+            /** @description Empty unless asked for. */
+            daily: components["schemas"]["LiveDayAnswer"][];
         };
         /**
          * LiveAnswer
@@ -2131,6 +2133,23 @@ export interface components {
          */
         LiveAnswer: {
             live: boolean;
+        };
+        /**
+         * LiveDayAnswer
+         * @description Accuracy of the forecasts of one day by some nodes, from all origins together.
+         */
+        LiveDayAnswer: {
+            /** Format: date */
+            date: string;
+            level: string;
+            node: string | null;
+            wape: number | null;
+            bias: number | null;
+            coverage: {
+                [key: string]: number | null;
+            };
+            /** @description WAPE of last week's same weekday. */
+            seasonal_naive: number | null;
         };
         /**
          * LiveFiguresAnswer
@@ -4929,6 +4948,8 @@ export interface operations {
                  *     below it.
                  */
                 node?: string;
+                /** @description With `window`: list each day too. */
+                daily?: boolean;
                 /** @description With `window`: model whose forecasts are measured; the active one if left out. */
                 bundle?: string;
             };
