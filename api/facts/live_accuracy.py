@@ -39,7 +39,14 @@ async def read_live(
     _check_group(forecaster, query)
     bundle = query.bundle or engine.bundle.name
     node = query.node if query.node else (None if query.level else "")
-    measure = partial(monitoring.accuracy, bundle, query.window, node=node, level=query.level)
+    measure = partial(
+        monitoring.accuracy,
+        bundle,
+        query.window,
+        node=node,
+        level=query.level,
+        daily=query.daily,
+    )
     live = await call_database(measure, unavailable=Code.MONITORING_UNAVAILABLE)
     is_recorded = bundle == engine.bundle.name
     return LiveAccuracyAnswer(
@@ -62,7 +69,7 @@ async def read_live(
                 seasonal_naive=each.naive_wape,
             )
             for day, each in live.daily
-            if query.daily and (each.node or not query.level)
+            if each.node or not query.level
         ],
     )
 

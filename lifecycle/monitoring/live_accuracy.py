@@ -76,7 +76,7 @@ class LiveAccuracy:
     """Accuracy of a bundle's forecasts on a span of days; no days where nothing is compared yet.
 
     Attributes:
-        daily: figures of each day, of all days ahead together.
+        daily: figures of each day, of all days ahead together, if they were asked for.
     """
 
     first: date | None
@@ -86,13 +86,20 @@ class LiveAccuracy:
 
 
 def read_live_accuracy(
-    database: Engine, bundle: str, days: int, *, node: str | None = "", level: str | None = None
+    database: Engine,
+    bundle: str,
+    days: int,
+    *,
+    node: str | None = "",
+    level: str | None = None,
+    daily: bool = False,
 ) -> LiveAccuracy:
     """Measure the newest days of a bundle that were compared.
 
     Args:
         days: of the calendar, up to the newest one.
         node, level: as in `storage.performance.read_performance`.
+        daily: whether to measure each day by itself too.
 
     Raises:
         StorageError: the database fails.
@@ -103,7 +110,7 @@ def read_live_accuracy(
             return LiveAccuracy(None, None, (), ())
         first = last - timedelta(days - 1)
         rows = read_performance(connection, bundle, first, last, node=node, level=level)
-    return LiveAccuracy(first, last, measure(rows), measure_days(rows))
+    return LiveAccuracy(first, last, measure(rows), measure_days(rows) if daily else ())
 
 
 def measure(rows: Sequence[Performance]) -> list[LiveFigures]:

@@ -22,7 +22,7 @@ class Monitoring:
         return ActualStore(self.database)
 
     def accuracy(
-        self, bundle: str, days: int, *, node: str | None, level: str | None
+        self, bundle: str, days: int, *, node: str | None, level: str | None, daily: bool
     ) -> LiveAccuracy:
         """Return the accuracy of a bundle (see `read_live_accuracy`)."""
-        return read_live_accuracy(self.database, bundle, days, node=node, level=level)
+        return read_live_accuracy(self.database, bundle, days, node=node, level=level, daily=daily)
