@@ -51,6 +51,7 @@ def main() -> None:
         settings.store,
         settings.data_dir,
         margins=settings.gate_margins,
+        outliers=settings.outliers,
         on_end=report_end,
         on_sweep=uploads.sweep,
     )

@@ -31,6 +31,7 @@ import structlog
 from filelock import Timeout
 
 from config.margins import MARGINS, Margins
+from config.outliers import OutlierPolicy
 from lifecycle.job_queue import APPLICATION, BUILDS, CHECKS, JOB, SCHEMA, JobQueue, import_dbos
 from lifecycle.job_task import JobOrder
 from lifecycle.jobs import (
@@ -89,6 +90,7 @@ class Runner:
         url: of the database.
         data: the folder below which sources lie (``DATA_DIR``).
         margins: by which a model that is trained may be worse than the one that serves.
+        outliers: treatment of outliers on newer days of tables.
         python: interpreter of the processes of jobs.
         on_end: called with each job that has ended.
         on_sweep: called now and then with the ids of the jobs that run, to tidy up what others
@@ -102,6 +104,7 @@ class Runner:
         data: Path,
         *,
         margins: Margins = MARGINS,
+        outliers: OutlierPolicy = OutlierPolicy.WARN,
         python: str = sys.executable,
         on_end: Callable[[Job], object] = lambda job: None,
         on_sweep: Callable[[Collection[str]], object] = lambda running: None,
@@ -111,6 +114,7 @@ class Runner:
         self._data = data.resolve()
         self._queue = JobQueue(url)
         self._margins = margins
+        self._outliers = outliers
         self._python = python
         self._on_end = on_end
         self._on_sweep = on_sweep
@@ -240,6 +244,7 @@ class Runner:
             database=self._url,
             by=job.by,
             margins=self._margins,
+            outliers=self._outliers,
         )
         try:
             process = JobProcess(self._python, order, log_path(self._store, job.id))
