@@ -22,8 +22,12 @@ from lifecycle.registry import Registry
 from lifecycle.rollouts import Rollouts
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
+from storage.outlier_events import OutlierEventStore
 
-PARTS = (Administration, DegradationReport, JobAccess, Planning, Registry, Rollouts, SignInOptions)
+PARTS = (
+    *(Administration, DegradationReport, JobAccess, OutlierEventStore, Planning, Registry),
+    *(Rollouts, SignInOptions),
+)
 """Types of the parts of the service that handlers take, besides the forecaster."""
 
 

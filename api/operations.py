@@ -5,6 +5,7 @@ from __future__ import annotations
 from api import open_inference
 from api.admin import administration, data, jobs, models, reloads, rollout, training
 from api.caller import caller, sign_in_options
+from api.facts import outliers
 from api.facts.exceptions import exceptions
 from api.facts.historical import historical
 from api.facts.meta import meta
@@ -46,6 +47,8 @@ OPERATIONS: tuple[Operation, ...] = (
     historical,
     exceptions,
     compare_with_year_before,
+    outliers.list_outliers,
+    outliers.acknowledge_outlier,
     accuracy,
     accuracy_by_series,
     model_metrics,

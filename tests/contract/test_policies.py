@@ -52,6 +52,7 @@ SCOPES = {
     "/metrics": "monitor",
     "/metrics/prometheus": "monitor",
     "/overrides/preview": "plan",
+    "/outliers/{id}/acknowledge": "plan",
     "/admin/keys": "admin",
     "/admin/keys/{id}": "admin",
     "/admin/keys/{id}/rotate": "admin",

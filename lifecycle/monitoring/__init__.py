@@ -1,0 +1,1 @@
+"""Live monitoring of the data and the forecasts that are served."""
