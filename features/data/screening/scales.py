@@ -88,7 +88,7 @@ def _find_in_groups(days: NewDays, groups: Groups, claimed: Flags) -> Iterator[O
     power[:, : days.new.start] = 0
     for number in np.flatnonzero((power != 0).any(axis=1)):
         members = np.flatnonzero(groups.of_series == number)
-        agreed = power[number] * _members_agree(days, members, power[number])
+        agreed = power[number] * _members_agree(days, members, power[number], common[number])
         agreed *= ~claimed[members].all(axis=0)
         largest = days.reached_by_group(members)
         agreed[(agreed > 0) & (of_nodes.units[number] < BEYOND * largest)] = 0
@@ -105,18 +105,21 @@ def _find_in_groups(days: NewDays, groups: Groups, claimed: Flags) -> Iterator[O
                     last,
                     totals[number],
                     of_nodes.units[number],
-                    np.expm1(of_nodes.expected[number]),
+                    np.expm1(of_nodes.expected[number]) * np.exp(common[number]),
                     OutlierSeverity.CRITICAL,
                 )
 
 
-def _members_agree(days: NewDays, members: NDArray[np.intp], power: Powers) -> Flags:
+def _members_agree(
+    days: NewDays, members: NDArray[np.intp], power: Powers, common: Floats
+) -> Flags:
     """Return on which days most series of a node are shifted by the power of the node."""
     of_series = days.series
     expected = np.expm1(np.nan_to_num(of_series.expected[members]))
     with np.errstate(divide="ignore", invalid="ignore"):
         own = np.log10(of_series.units[members] / expected)
     counts = expected >= LEAST_MEMBER
+    own = own - common / np.log(10)
     near = counts & (np.abs(own - power) <= MEMBER_TOLERANCE)
     return np.asarray(near.sum(axis=0) >= np.maximum(MEMBER_SHARE * counts.sum(axis=0), 1))
 

@@ -14,6 +14,7 @@ from config import settings
 from config.margins import MARGINS
 from config.paths import ROOT
 from config.reference import variables
+from config.outliers import OutlierPolicy
 from config.rollout import ROLLOUT_PLAN
 from config.settings import SecretManager, Settings, get_settings
 from config.tiers import TIERS
@@ -627,3 +628,18 @@ def test_wrong_documents_are_refused(
 ) -> None:
     with pytest.raises(ValidationError):
         setting(monkeypatch, **{variable: text})
+
+
+# --- outliers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", OutlierPolicy)
+def test_the_treatment_of_outliers_is_chosen(
+    monkeypatch: pytest.MonkeyPatch, policy: OutlierPolicy
+) -> None:
+    assert setting(monkeypatch, OUTLIERS=policy.value).outliers is policy
+
+
+def test_an_unknown_treatment_of_outliers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValidationError):
+        setting(monkeypatch, OUTLIERS="ignore")

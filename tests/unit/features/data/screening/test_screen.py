@@ -122,6 +122,14 @@ FAULTS = {
         "close to 100 times the",
         CRITICAL,
     ),
+    "a family times a hundred on a day on which all sell twice as much": Fault(
+        lambda rows: scale(100, (FAMILY == "BEVERAGES") & on(ago(2)))(scale(2, on(ago(2)))(rows)),
+        OutlierKind.DECIMAL_SHIFT,
+        "family:BEVERAGES",
+        *(ago(2), ago(2)),
+        "close to 100 times the",
+        CRITICAL,
+    ),
     "a store a tenth from a day on": Fault(
         scale(0.1, (STORE == 2) & since(ago(4))),
         OutlierKind.DECIMAL_SHIFT,
@@ -252,9 +260,13 @@ def test_the_words_say_what_was_sold_before(rows: pl.DataFrame, holidays: frozen
     assert spike.expected == pytest.approx(sold[day], rel=0.4)
 
 
-PLAUSIBLE = {
+PLAUSIBLE: dict[str, Change] = {
     "a holiday on which all sell twice as much": scale(2, on(ago(3))),
     "a holiday on which all sell a fifth": scale(0.2, on(ago(3))),
+    "a fair at which all of a store sells five times as much": scale(5, (STORE == 1) & on(ago(3))),
+    "a holiday on which all sell four times, and a store ten times as much": (
+        lambda rows: scale(2.5, (STORE == 1) & on(ago(3)))(scale(4, on(ago(3)))(rows))
+    ),
     "a family that sells four times as much everywhere": scale(
         4, (FAMILY == "BEVERAGES") & on(ago(3))
     ),
@@ -262,7 +274,7 @@ PLAUSIBLE = {
 
 
 @pytest.mark.parametrize("change", PLAUSIBLE.values(), ids=PLAUSIBLE)
-def test_what_happens_to_all_alike_is_no_outlier(
+def test_what_the_peers_of_a_day_explain_is_no_outlier(
     rows: pl.DataFrame, holidays: frozenset[date], change: Change
 ) -> None:
     assert outliers_of(change(rows), holidays) == []
