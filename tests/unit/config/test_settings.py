@@ -12,9 +12,9 @@ from pydantic import SecretStr, ValidationError
 
 from config import settings
 from config.margins import MARGINS
+from config.outliers import OutlierPolicy
 from config.paths import ROOT
 from config.reference import variables
-from config.outliers import OutlierPolicy
 from config.rollout import ROLLOUT_PLAN
 from config.settings import SecretManager, Settings, get_settings
 from config.tiers import TIERS
