@@ -23,16 +23,11 @@ from lifecycle.registry import Registry
 from lifecycle.rollouts import Rollouts
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
+from storage.outlier_events import OutlierEventStore
 
 PARTS = (
-    Administration,
-    DegradationReport,
-    JobAccess,
-    Monitoring,
-    Planning,
-    Registry,
-    Rollouts,
-    SignInOptions,
+    *(Administration, DegradationReport, JobAccess, Monitoring, OutlierEventStore, Planning),
+    *(Registry, Rollouts, SignInOptions),
 )
 """Types of the parts of the service that handlers take, besides the forecaster."""
 

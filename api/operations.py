@@ -5,6 +5,7 @@ from __future__ import annotations
 from api import open_inference
 from api.admin import administration, data, jobs, models, reloads, rollout, training
 from api.caller import caller, sign_in_options
+from api.facts import outliers
 from api.facts.actuals import report_actuals
 from api.facts.exceptions import exceptions
 from api.facts.historical import historical
@@ -47,6 +48,8 @@ OPERATIONS: tuple[Operation, ...] = (
     historical,
     exceptions,
     compare_with_year_before,
+    outliers.list_outliers,
+    outliers.acknowledge_outlier,
     accuracy,
     accuracy_by_series,
     report_actuals,

@@ -59,6 +59,7 @@ from storage.cache.answers import AnswerCache
 from storage.cache.encoding import derive_key
 from storage.database import is_full, open_database
 from storage.key_store import KeyStore
+from storage.outlier_events import OutlierEventStore
 from storage.override_store import OverrideStore
 from storage.redis.client import RedisClient
 from telemetry import metrics
@@ -170,6 +171,7 @@ class Application:
                     audit=audit,
                 ),
                 Monitoring: Monitoring(self._database),
+                OutlierEventStore: OutlierEventStore(self._database),
                 Planning: Planning(OverrideStore(self._database)),
                 Registry: registry,
                 Rollouts: rollouts,

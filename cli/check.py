@@ -9,6 +9,7 @@ import orjson
 import typer
 
 from cli.layout import DatesOption, DecimalOption, DelimiterOption, layout_of
+from config.settings import get_settings
 from features.data.findings import Report, Severity
 from features.data.reading.layout import DateOrder, DecimalMark, Delimiter
 
@@ -27,9 +28,11 @@ def check(
     the command is not called rightly.
     """
     from features.data.tables import check_tables
+    from lifecycle.screening import screening_of
 
-    report = Report()
-    check_tables(data, layout_of(delimiter, decimal, dates), report)
+    settings, report = get_settings(), Report()
+    screening = screening_of(settings.store, settings.outliers)
+    check_tables(data, layout_of(delimiter, decimal, dates), report, screening=screening)
     if as_json:
         typer.echo(orjson.dumps(_report_document(report), option=orjson.OPT_INDENT_2).decode())
     else:

@@ -101,6 +101,7 @@ def forecast(
     """Write the current model's forecasts for tables: for the rows of test, or the next days."""
     with extra("train"):
         from training.forecast_file import forecast_file
+    from lifecycle.screening import screening_of
 
     store = inputs.writable_store()
     with progress() as reporter:
@@ -112,6 +113,7 @@ def forecast(
             levels=levels,
             reporter=reporter,
             layout=layout_of(delimiter, decimal, dates),
+            screening=screening_of(store, get_settings().outliers),
             on_report=show_warnings,
         )
     err.print(
@@ -159,6 +161,7 @@ def train_model(
         from training.inputs import cores, tables_and_recipe
         from training.pipeline import train as run
     from lifecycle.promotion import DemoRefusedError, train_and_promote
+    from lifecycle.screening import screening_of
 
     store = get_settings().store
     tracker = open_checked_tracker()
@@ -185,6 +188,7 @@ def train_model(
                 on_tables=show_understood,
                 champion=champion,
                 margins=get_settings().gate_margins,
+                screening=None if data is None else screening_of(store, get_settings().outliers),
                 promote=False,  # decided afterwards
             )
         show_quality(store.bundles / release.bundle, with_table=with_table)

@@ -14,6 +14,7 @@ from cli import inputs
 from cli.layout import show_warnings
 from cli.output import AsJson, print_json
 from cli.progress import Phases, err
+from config.settings import get_settings
 from storage.artifacts import ArtifactError
 
 if TYPE_CHECKING:
@@ -43,11 +44,17 @@ def refresh(
     from lifecycle.refresh import PHASES
     from lifecycle.refresh import refresh as run
     from lifecycle.retention import prune
+    from lifecycle.screening import screening_of
 
     store = inputs.writable_store()
     with _building(store, timeout=_LOCK_SECONDS):
         before, after = run(
-            store, data, force=force, enter=Phases(PHASES).enter, on_report=show_warnings
+            store,
+            data,
+            force=force,
+            screening=screening_of(store, get_settings().outliers),
+            enter=Phases(PHASES).enter,
+            on_report=show_warnings,
         )
         with suppress(OSError, ArtifactError):  # a later refresh removes them
             prune(store)

@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode
 
 from config.environment import Environment
 from config.margins import MARGINS, Margins
+from config.outliers import OutlierPolicy
 from config.paths import ROOT
 from config.rollout import ROLLOUT_PLAN, RolloutPlan
 from config.tiers import TIERS, TierTable
@@ -200,6 +201,12 @@ class DataSettings(Environment):
         "uploads, if `DATA_DIR` is set and it can write `ARTIFACTS_DIR`.",
     )
 
+    outliers: OutlierPolicy = Field(
+        OutlierPolicy.WARN,
+        description="Treatment of values on newer days of tables that are probably wrong: `warn`: "
+        "they are reported; `quarantine`: features read estimates in their place; `refuse`: "
+        "critical ones are errors, and nothing is built.",
+    )
     gate_margins: Annotated[Margins, NoDecode, Json] = Field(
         MARGINS,
         description="By how much a new model may be worse than the one that serves and still be "

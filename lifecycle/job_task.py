@@ -20,6 +20,7 @@ from filelock import Timeout
 from pydantic import BaseModel, ConfigDict
 
 from config.margins import MARGINS, Margins
+from config.outliers import OutlierPolicy
 from errors import InputError
 from features.data.findings import Report, Severity
 from lifecycle.jobs import Document, JobKind, JobProgress, build_lock, jobs_folder
@@ -47,6 +48,7 @@ class JobOrder(BaseModel):
         database: URL of the database, with its password: never written anywhere.
         by: the principal that asked for the job.
         margins: by which a model that is trained may be worse than the one that serves.
+        outliers: treatment of outliers on newer days.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,6 +62,7 @@ class JobOrder(BaseModel):
     database: str
     by: str
     margins: Margins = MARGINS
+    outliers: OutlierPolicy = OutlierPolicy.WARN
 
     @property
     def store(self) -> Store:

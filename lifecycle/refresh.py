@@ -11,9 +11,11 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
+from config.outliers import OutlierPolicy
 from errors import InputError
 from features.data.build import build_snapshot
 from features.data.findings import OnReport
+from features.data.screening.treatment import Screening
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from features.data.table_report import recorded_layout
@@ -22,6 +24,7 @@ from features.state import check_days
 from lifecycle.job_task import Task, run_task
 from lifecycle.jobs import Document
 from lifecycle.retention import prune
+from lifecycle.screening import list_new, screening_of
 from models.bundle import read_specification
 from models.serving.release import load_release
 from storage.artifacts import ArtifactError, Release, Store
@@ -41,6 +44,7 @@ def refresh(
     folder: Path,
     *,
     force: bool = False,
+    screening: Screening | None = None,
     enter: Callable[[str], object] = lambda phase: None,
     on_report: OnReport = lambda report: None,
 ) -> tuple[Release, Release]:
@@ -48,6 +52,7 @@ def refresh(
 
     Args:
         force: serve it even if its last day is before the serving snapshot's.
+        screening: of the newest days; by default, outliers are reported.
         enter: called with each phase as it begins.
         on_report: called with the report of the check of the tables, unless it has an error.
 
@@ -62,7 +67,8 @@ def refresh(
     specification = read_specification(store.bundles / serving.bundle)
     enter(READING)
     layout = recorded_layout(store.snapshots / serving.snapshot)
-    tables = read_tables(folder, layout, specification)
+    screening = screening or screening_of(store, OutlierPolicy.WARN)
+    tables = read_tables(folder, layout, specification, screening)
     on_report(tables.report)
     enter(BUILDING)
     artifact = build_snapshot(tables, store.snapshots)
@@ -103,10 +109,12 @@ def _parse_origin(snapshot: str) -> date | None:
 def reload(task: Task) -> Document:
     """Do the work of a reload, and return the names of the releases."""
     store = task.order.store
+    screening = screening_of(store, task.order.outliers)
     before, release = refresh(
         store,
         task.order.data / str(task.order.request["source"]),
         force=bool(task.order.request["force"]),
+        screening=screening,
         enter=lambda phase: task.enter(phase, step=PHASES.index(phase) + 1, steps=len(PHASES)),
         on_report=task.log_warnings,
     )
@@ -116,6 +124,7 @@ def reload(task: Task) -> Document:
         "previous_snapshot": before.snapshot,
         "bundle": release.bundle,
         "snapshot": release.snapshot,
+        "outliers": list_new(store, release.snapshot, screening),
     }
 
 

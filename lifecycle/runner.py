@@ -31,6 +31,7 @@ import structlog
 from filelock import Timeout
 
 from config.margins import MARGINS, Margins
+from config.outliers import OutlierPolicy
 from lifecycle.job_queue import APPLICATION, BUILDS, CHECKS, JOB, SCHEMA, JobQueue, import_dbos
 from lifecycle.job_task import JobOrder
 from lifecycle.jobs import (
@@ -90,6 +91,7 @@ class Runner:
         url: of the database.
         data: the folder below which sources lie (``DATA_DIR``).
         margins: by which a model that is trained may be worse than the one that serves.
+        outliers: treatment of outliers on newer days of tables.
         python: interpreter of the processes of jobs.
         on_end: called with each job that has ended.
         on_beat: called with the queue at each sign of life.
@@ -104,6 +106,7 @@ class Runner:
         data: Path,
         *,
         margins: Margins = MARGINS,
+        outliers: OutlierPolicy = OutlierPolicy.WARN,
         python: str = sys.executable,
         on_end: Callable[[Job], object] = lambda job: None,
         on_beat: Callable[[JobQueue], object] = lambda queue: None,
@@ -114,6 +117,7 @@ class Runner:
         self._data = data.resolve()
         self._queue = JobQueue(url)
         self._margins = margins
+        self._outliers = outliers
         self._python = python
         self._on_end = on_end
         self._on_beat = on_beat
@@ -245,6 +249,7 @@ class Runner:
             database=self._url,
             by=job.by,
             margins=self._margins,
+            outliers=self._outliers,
         )
         try:
             process = JobProcess(self._python, order, log_path(self._store, job.id))

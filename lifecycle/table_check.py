@@ -8,10 +8,13 @@ from typing import Any
 from features.data.description import describe
 from features.data.findings import Report
 from features.data.reading.layout import TableLayout
+from features.data.screening.treatment import Screening
 from features.data.tables import CheckedTables, check_tables
 
 
-def check_folder(folder: Path, layout: TableLayout) -> tuple[CheckedTables | None, dict[str, Any]]:
+def check_folder(
+    folder: Path, layout: TableLayout, screening: Screening | None
+) -> tuple[CheckedTables | None, dict[str, Any]]:
     """Check the tables of a folder.
 
     Returns:
@@ -19,7 +22,7 @@ def check_folder(folder: Path, layout: TableLayout) -> tuple[CheckedTables | Non
         members of a job's result.
     """
     report = Report()
-    tables = check_tables(folder, layout, report)
+    tables = check_tables(folder, layout, report, screening=screening)
     understood = [] if tables is None else [list(topic) for topic in describe(tables)]
     return tables, {
         "usable": tables is not None,

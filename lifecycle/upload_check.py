@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from features.data.reading.layout import DateOrder, DecimalMark, Delimiter, TableLayout
 from lifecycle.job_task import Task, run_task
 from lifecycle.jobs import Document
+from lifecycle.screening import screening_of
 from lifecycle.sources import Sources
 from lifecycle.table_check import check_folder
 from lifecycle.uploads import Uploads
@@ -36,7 +37,8 @@ def check_upload(task: Task) -> Document:
     layout = TableLayout(delimiter=request.delimiter, decimal=request.decimal, dates=request.dates)
     with uploads.checking(request.source, task.order.job) as folder:
         task.enter("checking the tables")
-        _, result = check_folder(folder, layout)
+        screening = screening_of(task.order.store, task.order.outliers)
+        _, result = check_folder(folder, layout, screening)
         published = result["usable"] and not request.dry_run
         if published:
             task.commit()

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from features.data.snapshot import Snapshot
 from features.data.specification import Covariate
+from features.data.stockouts import STOCKOUT_DAYS, STOCKOUT_WEEKS, is_stockout
 from features.state import first_origin
 from models.intervals import Intervals
 from models.year_before import topmost, year_before
@@ -48,23 +49,6 @@ MIN_PROMOTED = 0.2
 
 NOMINAL = 95
 """Coverage of the interval that sales are compared with, in percent."""
-
-STOCKOUT_DAYS = 3
-"""Least days without a sale: two may be a delayed delivery, or a weekend."""
-
-STOCKOUT_WEEKS = 8
-"""Weeks before the last sale that say what sells usually: eight of each weekday."""
-
-STOCKOUT_EXPECTED = 10.0
-"""Least units that usually sell in the days without a sale. For independent customers, none is then
-as probable as exp(-10), 1 in 22,000: less than one false alarm a week with 1,782 series."""
-
-STOCKOUT_CHANCE = 0.001
-"""Largest probability of so many days without a sale in a row, by the share of days with sales
-before. It keeps out series that sell much at once on few days, which the units let through."""
-
-STOCKOUT_DAILY = 1.0
-"""Least mean of units a day in the days without a sale."""
 
 
 class DeviationKind(StrEnum):
@@ -397,12 +381,8 @@ def _find_stockouts_since(
     weekdays = np.nan_to_num(_mean_of_known(past.reshape(len(rows), -1, week), axis=1))
     usual = np.where(idle, weekdays[:, np.arange(idle.shape[1]) % week], 0)
     expected, days = usual.sum(axis=1), idle.sum(axis=1)
-    chance = (1 - _mean_of_known(np.where(np.isnan(past), np.nan, past > 0), axis=1)) ** days
-    listed = (
-        (expected >= STOCKOUT_EXPECTED)
-        & (expected >= STOCKOUT_DAILY * snapshot.step.days * days)
-        & (chance <= STOCKOUT_CHANCE)
-    )
+    sold_share = _mean_of_known(np.where(np.isnan(past), np.nan, past > 0), axis=1)
+    listed = is_stockout(expected, days, sold_share, snapshot.step)
     begin = snapshot.n_days - idle.shape[1]
     for at in np.flatnonzero(listed).tolist():
         on = np.flatnonzero(idle[at])

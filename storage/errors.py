@@ -75,3 +75,10 @@ class StalePlanError(InputError):
 
     def __init__(self) -> None:
         super().__init__("the overrides have changed meanwhile: read them again")
+
+
+class UnknownOutlierError(InputError):
+    """There is no outlier of this number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"there is no outlier {number}")

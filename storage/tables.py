@@ -283,3 +283,28 @@ MODEL_PERFORMANCE = Table(
     Index("ix_model_performance_groups", "bundle", "node", "level", "day"),
 )
 """Sums over the errors of the forecasts of a day, by the nodes and the days ahead."""
+OUTLIER_EVENTS = Table(
+    "outlier_events",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("kind", String(30), nullable=False),
+    Column("severity", String(10), nullable=False),
+    Column("node", Text, nullable=False),
+    Column("series_column", String(200), nullable=False),  # of the table of sales
+    Column("first", Date, nullable=False),
+    Column("last", Date, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("expected", Float),
+    Column("message", Text, nullable=False),
+    Column("replaced", Boolean, nullable=False),  # whether features read estimates instead
+    Column("snapshot", String(250), nullable=False),  # newest one that has recorded it
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("acknowledged_at", UtcDateTime),
+    Column("acknowledged_by", String(100)),
+    Column("real", Boolean),  # whether the person says that the values are right
+    Column("note", String(500), nullable=False),
+    Index("ix_outlier_events_last", "last"),
+    Index("ix_outlier_events_identity", "kind", "node", "series_column", "first", unique=True),
+)
+"""Outliers of the data that were served; none is ever deleted."""

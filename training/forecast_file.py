@@ -25,6 +25,7 @@ from features.data.cells import safe_cell
 from features.data.findings import OnReport
 from features.data.hierarchy import Hierarchy
 from features.data.reading.layout import STANDARD, TableLayout
+from features.data.screening.treatment import Screening
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from features.data.tables import check_reach, last_id, read_tables
@@ -63,6 +64,7 @@ def forecast_file(
     levels: bool = False,
     reporter: Reporter | None = None,
     layout: TableLayout = STANDARD,
+    screening: Screening | None = None,
     on_report: OnReport = lambda report: None,
 ) -> Written:
     """Forecast a folder of tables with the current bundle, into the file `out`.
@@ -77,6 +79,7 @@ def forecast_file(
             they forecast, without an id. Bottom series that test leaves out are among them, so
             that the nodes of the file always add up.
         layout: how the text of the tables is written.
+        screening: of their newest days; none by default.
         on_report: called with the report of the check of the tables, unless it has an error.
 
     Raises:
@@ -94,7 +97,7 @@ def forecast_file(
     clock = Clock(reporter or NullReporter())
     clock.plan([PlannedStep(name) for name in _STEPS])
     with clock.step("read tables"):
-        tables = read_tables(data, layout, specification)
+        tables = read_tables(data, layout, specification, screening)
         check_reach(data, tables, layout)
         on_report(tables.report)
         if tables.test is not None and days is not None:

@@ -9,12 +9,14 @@ from typing import Any
 from errors import InputError
 from features.data.build import build_snapshot
 from features.data.reading.layout import STANDARD
+from features.data.screening.treatment import Screening
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from lifecycle.job_task import Task, run_task
 from lifecycle.jobs import Document, JobKind
 from lifecycle.promotion import train_and_promote
 from lifecycle.registry import Registry
+from lifecycle.screening import list_new, screening_of
 from lifecycle.table_check import check_folder
 from lifecycle.training_request import TrainingRequest
 from models.bundle import Bundle, load_bundle
@@ -55,6 +57,7 @@ def train_model(task: Task) -> Document:
     store = task.order.store
     folder = None if request.data is None else task.order.data / request.data
     store.check_writable()
+    screening = None if folder is None else screening_of(store, task.order.outliers)
 
     def fit(champion: Bundle | None) -> Release:
         with tables_and_recipe(folder) as (tables, recipe):
@@ -70,6 +73,7 @@ def train_model(task: Task) -> Document:
                 on_report=task.log_warnings,
                 champion=champion,
                 margins=task.order.margins,
+                screening=screening,
                 promote=False,  # decided below
             )
 
@@ -88,6 +92,7 @@ def train_model(task: Task) -> Document:
         "snapshot": trained.release.snapshot,
         "served": trained.served,
         "verdict": _summarise(trained.verdict),
+        "outliers": list_new(store, trained.release.snapshot, screening or Screening()),
     }
 
 
@@ -121,7 +126,8 @@ def check_training(task: Task) -> Document:
     with tables_and_recipe(folder) as (data, recipe):
         task.enter("reading the tables", step=1, steps=2)
         layout = STANDARD if folder is None else request.layout
-        tables, result = check_folder(data, layout)
+        screening = None if folder is None else screening_of(task.order.store, task.order.outliers)
+        tables, result = check_folder(data, layout, screening)
         if tables is None:
             return result
         task.enter("planning the training", step=2, steps=2)

@@ -24,6 +24,7 @@ from features.contract import Contract, contract_of
 from features.data.build import build_snapshot
 from features.data.findings import OnReport
 from features.data.reading.layout import STANDARD, TableLayout
+from features.data.screening.treatment import Screening
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from features.data.specification import Expect, Specification
@@ -97,6 +98,7 @@ def train(
     specification: Specification | None = None,
     demo: bool = False,
     layout: TableLayout = STANDARD,
+    screening: Screening | None = None,
     on_report: OnReport = lambda report: None,
     on_tables: Callable[[CheckedTables], None] = lambda tables: None,
     champion: Bundle | None = None,
@@ -114,6 +116,7 @@ def train(
         engine: backend that fits; by default this machine.
         demo: whether the tables are the built-in demo's.
         layout: how the text of the tables is written.
+        screening: of their newest days; none by default.
         on_report: called with the report of the check of the tables, unless it has an error.
         on_tables: called with the tables.
         champion: model that serves, to compare with; the verdict is in the record of the build.
@@ -126,7 +129,7 @@ def train(
     """
     clock = Clock(reporter or NullReporter())
     with clock.step("read tables"):
-        tables = read_tables(data, layout, specification)
+        tables = read_tables(data, layout, specification, screening)
         on_tables(tables)
         on_report(tables.report)
     engine = engine or LocalBackend(threads)

@@ -20,10 +20,10 @@ from api.http.tags import Tag
 from api.schemas.exceptions import ComparedUnits, ExceptionEntry, ExceptionsAnswer, NotChecked
 from api.schemas.requests import ExceptionsQuery
 from features.data.snapshot import Snapshot
+from features.data.stockouts import STOCKOUT_WEEKS
 from models.exceptions import (
     NOMINAL,
     RECENT_DAYS,
-    STOCKOUT_WEEKS,
     Deviation,
     DeviationKind,
     Outlook,

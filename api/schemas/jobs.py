@@ -200,11 +200,13 @@ class JobResultAnswer(Answer):
     """How it compared with the model that served; null where they were not compared."""
     tables: TablesAnswer | None
     """What a check of tables says."""
+    outliers: list[str] | None
+    """What is probably wrong on the newer days of a reload or a training, at most 20."""
 
     @classmethod
     def of(cls, job: Job) -> Self:
         """Return the result of a job."""
-        names = ("bundle", "snapshot", "previous_snapshot", "served")
+        names = ("bundle", "snapshot", "previous_snapshot", "served", "outliers")
         checks = "report" in job.result
         return cls(
             **{name: job.result.get(name) for name in names},

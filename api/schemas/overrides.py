@@ -30,7 +30,12 @@ _MOST_CHARACTERS = 500
 Spread = Literal["day", "period"]
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return a text without control characters.
+
+    Raises:
+        ValueError: it has some.
+    """
     if not text.replace("\n", " ").isprintable():
         raise ValueError("a text without control characters is expected")
     return text
@@ -53,7 +58,7 @@ class OverrideRequest(NodeRequest):
     forecast's own proportions. A factor is of each day either way."""
     reason: Reason = Reason.OTHER
     """Why: its value added can then be judged by kind."""
-    note: Annotated[str, Field(max_length=_MOST_CHARACTERS), AfterValidator(_printable)] = ""
+    note: Annotated[str, Field(max_length=_MOST_CHARACTERS), AfterValidator(printable)] = ""
     """The reason in words, up to 500 characters."""
     expires_at: AwareDatetime | None = None
     """Time from which it no longer counts, with a time zone; never if left out."""

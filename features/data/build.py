@@ -6,9 +6,9 @@ delivered yet (see `features.data.delivery`) are not known: NaN. Covariates of d
 the table of the days ahead, or from one of their own; a day that it does not list is not known
 (NaN), which is not the same as no promotion (0).
 
-Outliers (see `features.data.outliers`) stay in the sales as they were delivered. The model learns
-neither from them nor from days that are not known or closed: `features.data.history` makes the
-sales that features read.
+Outliers (see `features.data.outliers`, and `features.data.screening` where what it lists is to be
+replaced) stay in the sales as they were delivered. The model learns neither from them nor from days
+that are not known or closed: `features.data.history` makes the sales that features read.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def build_snapshot(tables: Tables, destination: Path, *, demo: bool = False) -> 
             specification.model_dump_json(), encoding="utf-8"
         )
         if isinstance(tables, CheckedTables):
-            write_report(folder, tables.report, tables.layout)
+            write_report(folder, tables.report, tables.layout, tables.outliers)
         ahead = [covariates[each.name] for each in specification.known_ahead]
         facts = SnapshotFacts(
             first_date=panel.first,
@@ -179,6 +179,8 @@ class _Panel:
             known[rows, days] = np.where(known[rows, days] == OPEN, LONG_SHUT, known[rows, days])
         outliers = self._locate(sales_outliers(train, specification.series))
         known[outliers] = OUTLIER
+        if "sales" in self._tables.replaced:
+            known[self._locate(self._tables.replaced["sales"])] = OUTLIER
         rows, days = np.nonzero(np.isnan(bottoms) | np.isin(known, (CLOSED, OUTLIER)))
         return bottoms, with_estimates(bottoms, (rows, days), step=self._step), status
 
@@ -233,6 +235,8 @@ class _Panel:
                     table.with_row_index("_row"), *tables, value=covariate.name, keys=pooled
                 )["_row"]
                 out[tuple(axis[wrong.to_numpy()] for axis in part.cells)] = np.nan
+        if covariate.source in self._tables.replaced:
+            out[self._locate(self._tables.replaced[covariate.source])] = np.nan
         return out
 
     def _read_dated(self, covariate: Covariate) -> NDArray[np.float32]:

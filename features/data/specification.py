@@ -290,7 +290,11 @@ class Specification(_Frozen):
 
     def node_id(self, level: str, key: Sequence[str]) -> str:
         """Return the id of a level's node, such as ``store:1/family:DAIRY``."""
-        pairs = zip(self.columns_of_level[level], key, strict=True)
+        return self.node_of(self.columns_of_level[level], key)
+
+    def node_of(self, columns: Sequence[str], key: Sequence[object]) -> str:
+        """Return the id of the node of some columns' values; that of the total for none."""
+        pairs = zip(columns, key, strict=True)
         return "/".join(f"{self.label(column)}:{value}" for column, value in pairs) or TOTAL
 
     def differences(self, other: Specification) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ snapshot: a retailer's export has the same format today as when the model was tr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,24 +16,34 @@ from pydantic import ValidationError
 
 from features.data.findings import Report
 from features.data.reading.layout import STANDARD, TableLayout
+from features.data.screening.outlier import OUTLIERS, Outlier, OutlierKind
 
 REPORT_FILE = "report.json"
 CLOCK_BOUND = ("future-rows",)
 """Kinds of findings that depend on the day of the check."""
 
 
-def write_report(folder: Path, report: Report, layout: TableLayout) -> None:
+def write_report(
+    folder: Path, report: Report, layout: TableLayout, outliers: Sequence[Outlier] = ()
+) -> None:
     """Write the warnings of checked tables, and their layout, into a snapshot's folder.
 
-    No file is written for the standard layout without warnings.
+    No file is written for the standard layout without warnings and outliers.
+
+    Args:
+        outliers: of the newest days, and those that are on record. Their findings are left out of
+            the report: they say what was new when the tables were read, so that it would differ
+            between equal snapshots.
     """
     placeless = Report()
-    for kind in report.without(CLOCK_BOUND).kinds:
+    for kind in report.without((*CLOCK_BOUND, *OutlierKind)).kinds:
         findings = [replace(f, file=f.file.partition(".")[0], row=None) for f in kind.findings]
         placeless.add(*findings, total=kind.count)
-    if layout == STANDARD and not placeless.kinds:
+    if layout == STANDARD and not placeless.kinds and not outliers:
         return
     document = {"layout": layout.model_dump(), **placeless.to_dict()}
+    if outliers:
+        document["outliers"] = OUTLIERS.dump_python(list(outliers), mode="json")
     (folder / REPORT_FILE).write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
 
 
@@ -40,6 +51,14 @@ def read_report(snapshot: Path) -> Report:
     """Return the report of a snapshot; an empty one where it has none."""
     document = _read_document(snapshot)
     return Report.from_dict(document) if document else Report()
+
+
+def read_outliers(snapshot: Path) -> tuple[Outlier, ...]:
+    """Return the outliers of a snapshot; none if they are missing or damaged."""
+    try:
+        return tuple(OUTLIERS.validate_python(_read_document(snapshot).get("outliers", [])))
+    except ValidationError:
+        return ()
 
 
 def recorded_layout(snapshot: Path) -> TableLayout:

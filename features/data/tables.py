@@ -41,6 +41,8 @@ from features.data.reading.schema import (
     schemas_of,
 )
 from features.data.retailer import specify
+from features.data.screening.outlier import Outlier, OutlierKind
+from features.data.screening.treatment import Screened, Screening, screen_tables
 from features.data.specification import FAVORITA, Missing, Specification
 
 
@@ -78,6 +80,12 @@ class DataError(InputError):
         """Return the error of a report that has errors."""
         first = report.errors[0].first
         count = report.count(Severity.ERROR)
+        if all(kind.first.code in set(OutlierKind) for kind in report.errors):
+            texts = [each.message for kind in report.errors for each in kind.findings]
+            return cls(
+                folder / first.file,
+                f"outliers on newer days are refused (OUTLIERS=refuse): {'; '.join(texts)}",
+            )
         more = f" ({count - 1:,} more; mlrf check {folder} shows all)" if count > 1 else ""
         file = folder / first.file if first.file else folder
         word = first.column_label.partition(" ")[0]
@@ -95,6 +103,8 @@ class Tables:
         holidays_events: in the form of the Favorita data.
         others: attributes, and covariates in tables of their own, by the table's name.
         specification: of the tables.
+        replaced: series and date of the values that features read estimates in place of, by
+            column of the sales (see `features.data.screening`).
 
     Invariants: keys are unique; every value that a table of attributes describes is in it; no
     series of test is a misspelt one of train; test begins after train ends.
@@ -105,6 +115,7 @@ class Tables:
     others: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     test: pl.DataFrame | None = None
     specification: Specification = FAVORITA
+    replaced: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
     @classmethod
     def of_frames(
@@ -142,26 +153,32 @@ class CheckedTables(Tables):
         report: warnings of their check; there is no error.
         layout: in which their text is written.
         unused: why a column or a table is not read, by its name.
+        outliers: what is probably wrong on the newest days.
     """
 
     report: Report = field(default_factory=Report)
     layout: TableLayout = STANDARD
     unused: Mapping[str, str] = field(default_factory=dict)
+    outliers: tuple[Outlier, ...] = ()
 
 
 def read_tables(
-    folder: Path, layout: TableLayout = STANDARD, specification: Specification | None = None
+    folder: Path,
+    layout: TableLayout = STANDARD,
+    specification: Specification | None = None,
+    screening: Screening | None = None,
 ) -> CheckedTables:
     """Read and check the tables of a folder.
 
     Args:
         specification: of the tables; that of the folder by default (see `check_tables`).
+        screening: of their newest days; none by default.
 
     Raises:
         DataError: something is wrong with them; names the first fault and counts the others.
     """
     report = Report()
-    tables = check_tables(folder, layout, report, specification=specification)
+    tables = check_tables(folder, layout, report, specification=specification, screening=screening)
     if tables is None:
         raise DataError.of_report(folder, report)
     return tables
@@ -173,6 +190,7 @@ def check_tables(
     report: Report,
     *,
     specification: Specification | None = None,
+    screening: Screening | None = None,
     today: date | None = None,
 ) -> CheckedTables | None:
     """Read all tables of a folder and report all their faults.
@@ -182,6 +200,7 @@ def check_tables(
     Args:
         specification: of the tables; by default what the folder's ``retailer.yaml`` says and its
             files show, or that of the Favorita data without such a file.
+        screening: of their newest days; none by default.
 
     Returns:
         None where there is an error.
@@ -194,7 +213,7 @@ def check_tables(
     )
     if understanding is None:
         return None
-    return read_understood(folder, understanding, layout, report, today=today)
+    return read_understood(folder, understanding, layout, report, screening=screening, today=today)
 
 
 def read_understood(
@@ -203,6 +222,7 @@ def read_understood(
     layout: TableLayout,
     report: Report,
     *,
+    screening: Screening | None = None,
     today: date | None = None,
 ) -> CheckedTables | None:
     """Read and check the tables of a specification; None where there is an error (reported)."""
@@ -218,13 +238,21 @@ def read_understood(
         for name, schema in schemas.items()
         if (table := read_table(folder, name, schema, layout, report))
     }
-    _run_checks(tables, specification, report, today or datetime.now(UTC).date())
+    screened = _run_checks(
+        tables, specification, report, screening, today or datetime.now(UTC).date()
+    )
     if report.errors:
         return None
     frames = {name: table.data for name, table in tables.items()}
     warn_of_regions(specification, frames[SALES], frames, report)
     return CheckedTables.of_frames(
-        frames, specification, report=report, layout=layout, unused=understanding.unused
+        frames,
+        specification,
+        report=report,
+        layout=layout,
+        unused=understanding.unused,
+        outliers=screened.outliers,
+        replaced=screened.replaced,
     )
 
 
@@ -242,8 +270,12 @@ def _folder_fault(folder: Path) -> str | None:
 
 
 def _run_checks(
-    tables: Mapping[str, ReadTable], specification: Specification, report: Report, today: date
-) -> None:
+    tables: Mapping[str, ReadTable],
+    specification: Specification,
+    report: Report,
+    screening: Screening | None,
+    today: date,
+) -> Screened:
     for table in tables.values():
         check_keys(table, report)
     tables = check_spans(tables, specification, report, today=today)
@@ -253,17 +285,37 @@ def _run_checks(
     warn_of_events(tables, report)
     warn_of_slips(tables, specification, report)
     outliers = warn_of_outliers(tables, specification, report)
-    if SALES in tables:
-        if specification.missing is not Missing.CLOSED:
-            warn_of_undelivered(
-                tables[SALES], specification.series, report, step=specification.step
-            )
-        warn_of_missing(tables, specification, report)
-        panel = panel_of(tables[SALES], specification.series, step=specification.step)
-        if panel is not None:
-            if specification.missing is Missing.ZERO:
-                warn_of_holes(panel, tables.get(HOLIDAYS), report)
-            warn_of_spikes(panel, report, known=outliers)
+    if SALES not in tables:
+        return Screened()
+    if specification.missing is not Missing.CLOSED:
+        warn_of_undelivered(tables[SALES], specification.series, report, step=specification.step)
+    warn_of_missing(tables, specification, report)
+    panel = panel_of(tables[SALES], specification.series, step=specification.step)
+    if panel is None:
+        return Screened()
+    if specification.missing is Missing.ZERO:
+        warn_of_holes(panel, tables.get(HOLIDAYS), report)
+    screened = Screened()
+    # rows that cannot be right are missing, and would look like outliers
+    if screening is not None and not report.errors:
+        screened = screen_tables(
+            panel,
+            specification,
+            screening,
+            report,
+            holidays=_days_off(tables, specification),
+            known=frozenset(outliers),
+        )
+    warn_of_spikes(panel, report, known=screened.rows | outliers)
+    return screened
+
+
+def _days_off(tables: Mapping[str, ReadTable], specification: Specification) -> frozenset[date]:
+    """Return the days of holidays and events, of the tables or of the country."""
+    if HOLIDAYS in tables:
+        return frozenset(tables[HOLIDAYS].frame["date"])
+    frames = {name: table.frame for name, table in tables.items()}
+    return frozenset(list_holidays(specification, frames[SALES], frames)["date"])
 
 
 def last_id(folder: Path, stem: str, layout: TableLayout = STANDARD) -> int | None:

@@ -49,6 +49,7 @@ from storage.cache.answers import AnswerCache
 from storage.database import open_database
 from storage.keys import Scope as KeyScope
 from storage.migrations import upgrade
+from storage.outlier_events import OutlierEventStore
 from telemetry.request_log import request_log
 from training.pipeline import train
 from training.recipe import Recipe
@@ -196,6 +197,7 @@ def client_of(
     registry: Registry | None = None,
     planning: Planning | None = None,
     monitoring: Monitoring | None = None,
+    outliers: OutlierEventStore | None = None,
     conditions: FixedConditions | None = None,
 ) -> Client:
     """Return a client of the routes without middleware, with a cache of its own."""
@@ -207,6 +209,7 @@ def client_of(
             Administration: administration,
             DegradationReport: conditions or FixedConditions(),
             Monitoring: monitoring,
+            OutlierEventStore: outliers,
             Planning: planning,
             Registry: registry,
             SignInOptions: SignInOptions(key=False, required=False, single_sign_on=None),

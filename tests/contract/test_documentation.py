@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 from urllib.parse import urljoin
 
@@ -27,6 +28,9 @@ from lifecycle.monitoring.records import Monitoring
 from middleware.headers import JSON
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
+from storage.database import writing
+from storage.key_store import utc_now
+from storage.outlier_events import NewOutlierEvent, OutlierEventStore, adopt_events
 from storage.override_store import OverrideStore
 from tests.contract.conftest import Client, FixedConditions, FixedServing, LocalRunners, client_of
 
@@ -68,12 +72,29 @@ def client(serving_release: LoadedRelease, runners: LocalRunners, database: Engi
     old = DegradedReason("data", "The newest sales are of 2024-06-30.")
     serving = FixedServing(Forecaster(serving_release, runners, runners))
     planning = Planning(OverrideStore(database))
+    with writing(database) as connection:
+        adopt_events(connection, "2024-06-30-aebae11dd9dc0c2f", [SPIKE], at=utc_now())
     return client_of(
         serving,
         planning=planning,
         monitoring=Monitoring(database),
+        outliers=OutlierEventStore(database),
         conditions=FixedConditions([old]),
     )
+
+
+SPIKE = NewOutlierEvent(
+    kind="spike",
+    severity="warning",
+    node="store:3/family:DAIRY",
+    series_column="sales",
+    first=date(2024, 6, 27),
+    last=date(2024, 6, 27),
+    value=2515.0,
+    expected=537.6,
+    message="store:3/family:DAIRY sold 2,515 on 2024-06-27, where 538 were expected",
+    replaced=False,
+)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.url)
@@ -132,6 +153,8 @@ def test_operation_ids_are_stable_for_generated_clients() -> None:
             "historical",
             "exceptions",
             "compare_with_year_before",
+            "list_outliers",
+            "acknowledge_outlier",
             "accuracy",
             "accuracy_by_series",
             "report_actuals",
@@ -231,7 +254,7 @@ def test_only_probes_and_machine_protocols_have_no_example(client: Any) -> None:
 
 
 _PROBES = {"/", "/livez", "/readyz", "/healthz"}
-_OF_A_CREATED_ONE = {"/overrides/{id}"}
+_OF_A_CREATED_ONE = {"/overrides/{id}", "/outliers/{id}/acknowledge"}
 
 
 def test_the_document_is_served_and_has_an_etag(client: Any) -> None:

@@ -33,6 +33,8 @@ NEED_A_MODEL = [
         ("GET", "/overrides/{id}", None),
         ("POST", "/historical", {}),
         ("GET", "/exceptions", None),
+        ("GET", "/outliers", None),
+        ("POST", "/outliers/{id}/acknowledge", {"real": True}),
         ("GET", "/year-before", None),
         ("GET", "/accuracy", None),
         ("GET", "/accuracy/series", None),

@@ -53,6 +53,7 @@ SCOPES = {
     "/metrics/prometheus": "monitor",
     "/actuals": "report",
     "/overrides/preview": "plan",
+    "/outliers/{id}/acknowledge": "plan",
     "/admin/keys": "admin",
     "/admin/keys/{id}": "admin",
     "/admin/keys/{id}/rotate": "admin",

@@ -19,8 +19,11 @@ from config.paths import ROOT
 
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "config": {"config.margins", "config.rollout", "errors", "storage.artifacts"},
+    "config": {
+        *("config.margins", "config.outliers", "config.rollout", "errors", "storage.artifacts"),
+    },
     "config.margins": set(),
+    "config.outliers": set(),
     "config.rollout": set(),
     "telemetry": set(),
     "examples": set(),
@@ -28,10 +31,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage.redis": {"errors", "telemetry"},
     "storage.cache": {"errors", "storage.redis", "telemetry"},
     "storage": {"errors"},
-    "features": {"errors", "storage.artifacts"},
+    "features": {"config.outliers", "errors", "storage.artifacts"},
     "models": {"errors", "features", "storage.artifacts"},
     "lifecycle": {
         "config.margins",
+        "config.outliers",
         "config.rollout",
         "errors",
         "features",

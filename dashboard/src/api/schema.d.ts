@@ -243,6 +243,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/outliers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what is probably wrong on the newest days of the sales, with the days around it. */
+        get: operations["list_outliers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/outliers/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say of an outlier whether it has happened or the values are wrong.
+         * @description The first acknowledgement stays. It changes no data and no forecast.
+         */
+        post: operations["acknowledge_outlier"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/accuracy": {
         parameters: {
             query?: never;
@@ -1101,6 +1138,19 @@ export interface components {
             /** @description Weighted root mean squared scaled error, over the levels. */
             wrmsse: number | null;
             levels: components["schemas"]["LevelAccuracy"][];
+        };
+        /**
+         * AcknowledgeRequest
+         * @description What a person says of an outlier.
+         */
+        AcknowledgeRequest: {
+            /** @description Whether the values are right: it has happened. False if they are wrong. */
+            real: boolean;
+            /**
+             * @description What has happened, in words, up to 500 characters.
+             * @default
+             */
+            note?: string;
         };
         /**
          * ActualsAnswer
@@ -1968,6 +2018,8 @@ export interface components {
             verdict: components["schemas"]["VerdictAnswer"] | null;
             /** @description What a check of tables says. */
             tables: components["schemas"]["TablesAnswer"] | null;
+            /** @description What is probably wrong on the newer days of a reload or a training, at most 20. */
+            outliers: string[] | null;
         };
         /**
          * JobsAnswer
@@ -2558,6 +2610,96 @@ export interface components {
         OriginsOfBothAnswer: {
             first: components["schemas"]["OriginsAnswer"];
             second: components["schemas"]["OriginsAnswer"];
+        };
+        /**
+         * OutlierAnswer
+         * @description Something on the newest days of the sales that is probably wrong.
+         */
+        OutlierAnswer: {
+            id: number;
+            kind: components["schemas"]["OutlierKind"];
+            /** @description `critical` where the data of a whole node above the series, or a column, are at fault. */
+            severity: components["schemas"]["OutlierSeverity"];
+            /** @description Id of the series, or of the node above, that it is about. */
+            node: string;
+            /** @description Column of the table of sales that holds the values. */
+            column: string;
+            /** Format: date */
+            first: string;
+            /** Format: date */
+            last: string;
+            /** @description Sum of the column over the node's series and these days. */
+            value: number;
+            /** @description The same, as it was to be expected; null where there is no figure. */
+            expected: number | null;
+            /** @description The same in words, with the days before. */
+            message: string;
+            /** @description Whether features read estimates in place of the values. */
+            replaced: boolean;
+            /** @description Newest data that have it on record. */
+            snapshot: string;
+            /** Format: date-time */
+            recorded_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            acknowledged_at: string | null;
+            acknowledged_by: string | null;
+            /** @description Whether the person who acknowledged it says that the values are right. */
+            real: boolean | null;
+            note: string;
+            /**
+             * @description 28 days of the node around it, or four weeks of weekly data; empty where the served data
+             *     have no such node or days.
+             */
+            days: components["schemas"]["OutlierDay"][];
+        };
+        /**
+         * OutlierDay
+         * @description A node on one day around an outlier.
+         */
+        OutlierDay: {
+            /** Format: date */
+            date: string;
+            /** @description Units sold; null where not known. */
+            units: number | null;
+            /** @description Units that features read: an estimate where a value is not known or was replaced. */
+            used: number | null;
+        };
+        /**
+         * OutlierKind
+         * @description Kind of an outlier.
+         *
+         *     Attributes:
+         *         SPIKE: a series sold far more than its past, its promotions and its peers make plausible.
+         *         DECIMAL_SHIFT: sales close to a power of ten times the expected ones.
+         *         STOCKOUT: no sales of a series that usually sells.
+         *         CLOSED_SITE: no sales of a site on days on which it usually sells and others do.
+         *         LEVEL_SHIFT: a site's total has jumped, and stays there.
+         *         MISSING_DAY: nobody sold anything on a day that is no holiday.
+         *         PROMOTION_RANGE: a count of promotions far above any before.
+         *         PROMOTION_COLUMN: a column of promotions is all zero or never zero, unlike before.
+         * @enum {string}
+         */
+        OutlierKind: "spike" | "decimal-shift" | "stockout" | "closed-site" | "level-shift" | "missing-day" | "promotion-range" | "promotion-column";
+        /**
+         * OutlierSeverity
+         * @description Severity of an outlier.
+         *
+         *     Attributes:
+         *         WARNING: one series, or something that probably happened.
+         *         CRITICAL: a fault of the data of a whole node above the series, or of a column.
+         * @enum {string}
+         */
+        OutlierSeverity: "warning" | "critical";
+        /**
+         * OutliersAnswer
+         * @description A page of outliers, the last recorded first.
+         */
+        OutliersAnswer: {
+            outliers: components["schemas"]["OutlierAnswer"][];
+            /** @description `before` of the next page; null on the last. */
+            next: number | null;
+            snapshot: components["schemas"]["SnapshotRef"];
         };
         /**
          * OutputTensor
@@ -4041,7 +4183,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemAnswer"];
             };
         };
-        /** @description [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): What forecasts were worth cannot be read now; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
+        /** @description [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
         Problem503: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4930,6 +5072,117 @@ export interface operations {
             504: components["responses"]["Problem504"];
         };
     };
+    list_outliers: {
+        parameters: {
+            query?: {
+                /** @description Only those of this kind. */
+                kind?: components["schemas"]["OutlierKind"];
+                /** @description Only those of this node, by its id. */
+                node?: string;
+                /** @description Only those of this severity. */
+                severity?: components["schemas"]["OutlierSeverity"];
+                /** @description Only those that nobody has acknowledged, or that somebody has. */
+                state?: "open" | "acknowledged" | "all";
+                /** @description Only those with a day on or after this one. */
+                from?: string;
+                /** @description Only those with a day on or before this one. */
+                to?: string;
+                /** @description Largest number of them, the last recorded first. */
+                limit?: number;
+                /** @description Only those with smaller numbers: `next` of the previous page. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutliersAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_DATE](/docs/errors#invalid-date): The date cannot be used; [INVALID_NODE](/docs/errors#invalid-node): The node is not in the hierarchy; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    acknowledge_outlier: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As another call told it. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description Up to 16,384 bytes; as it is, or with Content-Encoding: gzip. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcknowledgeRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutlierAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [REQUEST_TIMEOUT](/docs/errors#request-timeout): The body did not arrive in time. */
+            408: components["responses"]["Problem408"];
+            /** @description [PAYLOAD_TOO_LARGE](/docs/errors#payload-too-large): The body is too large. */
+            413: components["responses"]["Problem413"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [UNSUPPORTED_MEDIA_TYPE](/docs/errors#unsupported-media-type): The body's media type is not accepted. */
+            415: components["responses"]["Problem415"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
     accuracy: {
         parameters: {
             query?: {
@@ -4996,7 +5249,7 @@ export interface operations {
             431: components["responses"]["Problem431"];
             /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
-            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): What forecasts were worth cannot be read now. */
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];
@@ -5117,7 +5370,7 @@ export interface operations {
             431: components["responses"]["Problem431"];
             /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
-            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): What forecasts were worth cannot be read now. */
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];

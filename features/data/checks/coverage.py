@@ -7,7 +7,7 @@ lists sold rows only, most gaps mean nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -34,8 +34,8 @@ def warn_of_holes(panel: Panel, holidays: ReadTable | None, report: Report) -> N
     present = panel.present
     open_days: Grid = np.asarray(present.any(axis=0))
     off = set(holidays.frame["date"]) if holidays is not None else set()
-    for first, last in _iter_runs(np.asarray(~open_days)):
-        if not (first == last and _is_usual(panel, open_days, first, off)):
+    for first, last in iter_runs(np.asarray(~open_days)):
+        if not (first == last and is_usual_gap(panel, open_days, first, off)):
             _warn_of_gap(
                 panel,
                 f"no row of any {panel.series.columns[0]}",
@@ -77,10 +77,10 @@ def _warn_of_series(panel: Panel, present: Grid, sites: NDArray[Any], report: Re
     report.add(*findings)
 
 
-def _is_usual(panel: Panel, open_days: Grid, day: int, off: set[date]) -> bool:
+def is_usual_gap(panel: Panel, open_days: Grid, day: int, off: Container[date]) -> bool:
     """Return whether a closed day is a holiday, or closed each week or each year."""
     when = panel.day(day)
-    if {when - timedelta(1), when, when + timedelta(1)} & off:
+    if any(when + timedelta(number) in off for number in (-1, 0, 1)):
         return True
     week = panel.step.week
     same_weekday = open_days[day % week :: week]
@@ -100,7 +100,7 @@ def _inner_gaps(rows: Grid, open_days: Grid) -> Iterator[tuple[int, int]]:
         return  # a store that is open on some days only
     holes = open_days & ~rows
     holes[: present[0]] = holes[present[-1] :] = False
-    yield from _iter_runs(holes | (~open_days & _find_bridges(holes)))
+    yield from iter_runs(holes | (~open_days & _find_bridges(holes)))
 
 
 def _find_bridges(holes: Grid) -> Grid:
@@ -110,7 +110,7 @@ def _find_bridges(holes: Grid) -> Grid:
     return before & after
 
 
-def _iter_runs(flags: Grid) -> Iterator[tuple[int, int]]:
+def iter_runs(flags: Grid) -> Iterator[tuple[int, int]]:
     """Yield first and last position of each run of true."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
     for first, end in edges.reshape(-1, 2):

@@ -54,10 +54,18 @@ class Panel:
     def index_of(self, day: date) -> int:
         return (day - self.first).days // self.step.days
 
-    def values(self, column: str) -> NDArray[np.float64]:
-        """Return a column on the grid, NaN where there is no row."""
-        values = np.append(self.sales.frame[column].to_numpy(), np.nan)
-        return values[self.row]
+    def values(
+        self, column: str, cells: tuple[slice | NDArray[np.intp], slice] | None = None
+    ) -> NDArray[np.float64]:
+        """Return a column on the grid, NaN where there is no row.
+
+        Args:
+            cells: series and days that are wanted; all by default.
+        """
+        row = self.row if cells is None else self.row[cells]
+        values = self.sales.frame[column].to_numpy()[np.maximum(row, 0)].astype(np.float64)
+        values[row < 0] = np.nan
+        return values
 
 
 def panel_of(sales: ReadTable, columns: Sequence[str], *, step: Step = Step.DAY) -> Panel | None:

@@ -31,6 +31,7 @@ def test_a_reload_serves_the_new_snapshot(own_store: Store, desk: Desk, snapshot
         "previous_snapshot": before.snapshot,
         "bundle": after.bundle,
         "snapshot": after.snapshot,
+        "outliers": [],
     }
     assert date.fromisoformat(after.snapshot[:10]) == snapshot.facts.origin + timedelta(1)
     assert job.started_at is not None

@@ -12,6 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from config import settings
 from config.margins import MARGINS
+from config.outliers import OutlierPolicy
 from config.paths import ROOT
 from config.reference import variables
 from config.rollout import ROLLOUT_PLAN
@@ -91,6 +92,7 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         "request_timeout_seconds": 30,
         "cache_max_bytes": 64 * 1024**2,
         "cache_ttl_seconds": 3600,
+        "outliers": "warn",
         "gate_margins": MARGINS.model_dump(),
         "rollout_plan": ROLLOUT_PLAN.model_dump(),
         "max_data_age_days": 7,
@@ -626,3 +628,18 @@ def test_wrong_documents_are_refused(
 ) -> None:
     with pytest.raises(ValidationError):
         setting(monkeypatch, **{variable: text})
+
+
+# --- outliers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", OutlierPolicy)
+def test_the_treatment_of_outliers_is_chosen(
+    monkeypatch: pytest.MonkeyPatch, policy: OutlierPolicy
+) -> None:
+    assert setting(monkeypatch, OUTLIERS=policy.value).outliers is policy
+
+
+def test_an_unknown_treatment_of_outliers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValidationError):
+        setting(monkeypatch, OUTLIERS="ignore")

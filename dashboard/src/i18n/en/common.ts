@@ -147,7 +147,7 @@ export const common = {
       STORAGE_FULL: 'The server has no space for this',
       MODELS_UNAVAILABLE: 'Models cannot be changed now',
       OVERRIDES_UNAVAILABLE: 'Overrides cannot be read now',
-      MONITORING_UNAVAILABLE: 'What forecasts were worth cannot be read now',
+      MONITORING_UNAVAILABLE: 'Records of monitoring cannot be used now',
       KEYS_UNAVAILABLE: 'Keys cannot be looked up now',
     },
     offline: {

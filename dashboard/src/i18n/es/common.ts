@@ -148,7 +148,7 @@ export const common: typeof english = {
       STORAGE_FULL: 'El servidor no tiene espacio para esto',
       MODELS_UNAVAILABLE: 'Ahora no se pueden cambiar los modelos',
       OVERRIDES_UNAVAILABLE: 'Ahora no se pueden leer los ajustes',
-      MONITORING_UNAVAILABLE: 'Ahora no se puede leer cuánto valieron los pronósticos',
+      MONITORING_UNAVAILABLE: 'Ahora no se pueden usar los registros de seguimiento',
       KEYS_UNAVAILABLE: 'Ahora no se pueden consultar las claves',
     },
     offline: {

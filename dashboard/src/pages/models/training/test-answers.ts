@@ -41,6 +41,7 @@ export function endedJob(
       served: null,
       verdict: null,
       tables: null,
+      outliers: null,
       ...result,
     },
     ...changes,

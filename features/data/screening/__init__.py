@@ -1,0 +1,1 @@
+"""Screening of the newest days of tables for values that are probably wrong."""
