@@ -1,0 +1,1 @@
+"""Monitoring of what is served, and the events that report it."""
