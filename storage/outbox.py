@@ -53,7 +53,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits for a target.
+    """Letters that wait for a target.
 
     Attributes:
         oldest: time since which the oldest one waits; None if nothing does.
