@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api import open_inference
-from api.admin import administration, data, jobs, models, reloads, rollout, training
+from api.admin import administration, data, events, jobs, models, reloads, rollout, training
 from api.caller import caller, sign_in_options
 from api.facts import outliers
 from api.facts.actuals import report_actuals
@@ -87,6 +87,8 @@ OPERATIONS: tuple[Operation, ...] = (
     jobs.read_job,
     jobs.read_job_log,
     jobs.cancel_job,
+    events.list_events,
+    events.resend_event,
     models.list_models,
     models.compare_models,
     models.read_model,

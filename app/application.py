@@ -25,6 +25,8 @@ from api.http.response_cache import ResponseCache
 from api.http.router import Router
 from api.schemas.access import SignInOptions
 from app.background import freeze_loaded_modules, run_every, upgrade_database
+from app.events.sender import PASS_SECONDS, EventSender
+from app.events.targets import targets_of
 from app.health import HealthMonitor
 from app.identity import identity_of, origins_of_sign_in, sign_in_options_of
 from app.releases import ReleaseFollower, ReleaseRecorder
@@ -59,6 +61,7 @@ from storage.cache.answers import AnswerCache
 from storage.cache.encoding import derive_key
 from storage.database import is_full, open_database
 from storage.key_store import KeyStore
+from storage.outbox import Outbox
 from storage.outlier_events import OutlierEventStore
 from storage.override_store import OverrideStore
 from storage.redis.client import RedisClient
@@ -155,6 +158,8 @@ class Application:
         self.trial = ReleaseTrial(
             rollouts, settings.store, watcher, lambda release: serving().bind(release)
         )
+        outbox = Outbox(self._database)
+        self._senders = [EventSender(target, outbox) for target in targets_of(settings)]
         endpoints = contract_endpoints(
             serving,
             ResponseCache(self.answers),
@@ -171,6 +176,7 @@ class Application:
                     audit=audit,
                 ),
                 Monitoring: Monitoring(self._database),
+                Outbox: outbox,
                 OutlierEventStore: OutlierEventStore(self._database),
                 Planning: Planning(OverrideStore(self._database)),
                 Registry: registry,
@@ -244,6 +250,8 @@ class Application:
             tasks.start_soon(run_every, RELEASES_SECONDS, self._releases.observe)
             tasks.start_soon(run_every, ROLLOUT_SECONDS, self.trial.observe)
             tasks.start_soon(run_every, REPEAT_SECONDS, self.trial.repeat_requests)
+            for sender in self._senders:
+                tasks.start_soon(run_every, PASS_SECONDS, sender.observe)
             if self._follower is not None:
                 tasks.start_soon(run_every, self._poll_seconds, self._follower.poll)
             try:
@@ -255,6 +263,8 @@ class Application:
         with anyio.move_on_after(2, shield=True):
             await self._audit.flush(everything=True)
             await self._keys.flush()
+            for sender in self._senders:
+                await sender.aclose()
             if self._redis is not None:
                 await self._redis.aclose()
         self._database.dispose()

@@ -1,13 +1,21 @@
-"""Log lines and metrics of jobs, for operators."""
+"""Log lines, metrics and events of jobs, for operators."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 import structlog
 
-from lifecycle.jobs import Job, JobKind, State
+from lifecycle.job_queue import JobQueue
+from lifecycle.jobs import Job, JobKind, State, now
+from lifecycle.monitoring.events import publish_job_end
+from storage.database import open_database, writing
+from storage.errors import StorageError
 from telemetry import metrics
+
+PUBLISH_AGAIN = timedelta(days=1)
+"""Time for which the end of a job is published again, shorter than the outbox recognizes it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -27,6 +35,40 @@ def report_end(job: Job) -> None:
     if job.kind is JobKind.RELOAD and job.state is not State.CANCELLED:
         metrics.count_reload(job.state.value)
         show_last_reloads([job])
+
+
+class EndedJobs:
+    """Publisher of the ends of jobs.
+
+    The queue has a database of its own. An end whose event could not be recorded, because the
+    database failed or the runner died in between, is published again; the outbox takes it once.
+
+    Args:
+        url: of the database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._queue = JobQueue(url)
+        self._database = open_database(url)
+
+    def publish(self, jobs: Iterable[Job]) -> None:
+        """Publish the ends of jobs; log a failure."""
+        try:
+            with writing(self._database) as connection:
+                for job in jobs:
+                    publish_job_end(connection, job)
+        except StorageError as error:
+            _log.warning("job_event_not_recorded", reason=str(error))
+
+    def publish_again(self) -> None:
+        """Publish the ends of the jobs of the last day, those that were published too."""
+        since = now() - PUBLISH_AGAIN
+        try:
+            jobs = self._queue.all()
+        except StorageError as error:
+            _log.warning("jobs_not_read", reason=str(error))
+            return
+        self.publish([job for job in jobs if job.finished_at and job.finished_at > since])
 
 
 def show_last_reloads(jobs: Iterable[Job]) -> None:

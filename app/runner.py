@@ -10,14 +10,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Collection
 from types import FrameType
 
 import structlog
 from pydantic import ValidationError
 
-from app.jobs import report_end, show_last_reloads
+from app.jobs import EndedJobs, report_end, show_last_reloads
 from config.settings import describe_faults, get_settings
 from lifecycle.job_queue import JobQueue
+from lifecycle.jobs import Job
 from lifecycle.monitoring.requests import ScoringRequester
 from lifecycle.runner import Runner
 from lifecycle.sources import Sources
@@ -49,15 +51,25 @@ def main() -> None:
         _log.warning("jobs_not_read", reason=str(error))
     uploads = Uploads(Sources(settings.data_dir))
     scoring = ScoringRequester(settings.store, open_database(url))
+    ended = EndedJobs(url)
+
+    def note_end(job: Job) -> None:
+        report_end(job)
+        ended.publish([job])
+
+    def tidy_up(running: Collection[str]) -> None:
+        uploads.sweep(running)
+        ended.publish_again()
+
     runner = Runner(
         url,
         settings.store,
         settings.data_dir,
         margins=settings.gate_margins,
         outliers=settings.outliers,
-        on_end=report_end,
+        on_end=note_end,
         on_beat=scoring.request_if_changed,
-        on_sweep=uploads.sweep,
+        on_sweep=tidy_up,
     )
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -35,7 +35,8 @@ def prepare_process(framework_logging: dict[str, Any]) -> Settings:
         framework_logging: the dictionary that BentoML configures `logging` from; it is altered.
 
     Raises:
-        SystemExit: a setting is wrong; in the supervisor also, no caller could be answered.
+        SystemExit: a setting is wrong; in the supervisor also, no caller could be answered, or a
+            library is missing.
     """
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # no telemetry to third parties
     # inherited by the workers: on a busy machine, waking a second thread takes far longer than the
@@ -51,6 +52,8 @@ def prepare_process(framework_logging: dict[str, Any]) -> Settings:
     log_framework_as_json(framework_logging)
     if supervisor.is_supervisor():  # only here: an error in a worker would not stop the supervisor
         refuse_open_server(settings)
+        if settings.missing_extra is not None:
+            raise SystemExit(f"mlrf: {settings.missing_extra}")
         note_missing_dashboard(FOLDER)
         supervisor.install([RUNNER] if starts_runner(settings) else [])
     return settings

@@ -45,6 +45,7 @@ def preflight(settings: Settings) -> list[str]:
         *_database_faults(settings),
         *_token_faults(settings),
         *_redis_faults(settings),
+        *([settings.missing_extra] if settings.missing_extra else []),
     ]
     if faults:
         raise PreflightError(faults)

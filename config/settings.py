@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -21,10 +22,20 @@ from config.topics import (
     BackendSettings,
     DataSettings,
     EdgeSettings,
+    EventSettings,
     RequestSettings,
     ServerSettings,
 )
-from config.values import Listed, artifacts_url_fault, fault, issuer_fault, redis_url_fault
+from config.values import (
+    Listed,
+    artifacts_url_fault,
+    fault,
+    issuer_fault,
+    kafka_options_fault,
+    redis_url_fault,
+    webhook_keys,
+    webhook_url_fault,
+)
 from storage.artifacts import Store
 
 MIN_KEY, MIN_JWT_SECRET = 16, 32
@@ -65,7 +76,13 @@ class SecretManager(Environment):
 
 # The last base comes first on the page of the settings: pydantic collects the fields in this order.
 class Settings(
-    DataSettings, RequestSettings, EdgeSettings, BackendSettings, AccessSettings, ServerSettings
+    EventSettings,
+    DataSettings,
+    RequestSettings,
+    EdgeSettings,
+    BackendSettings,
+    AccessSettings,
+    ServerSettings,
 ):
     """All settings, validated here whatever their source."""
 
@@ -114,6 +131,7 @@ class Settings(
             yield "jwt_audience", "is needed, because tokens are accepted"
         if self.sign_in_client_id:
             yield from self._find_sign_in_disagreements()
+        yield from self._find_event_disagreements()
         for name, tier in (
             ("api_key_tier", self.api_key_tier),
             ("default_tier", self.default_tier),
@@ -137,6 +155,38 @@ class Settings(
             yield "jwt_issuer", f"{wrong}, because SIGN_IN_CLIENT_ID is set"
         if "openid" not in self.sign_in_scope.split():
             yield "sign_in_scope", "openid must be among the scopes"
+
+    def _find_event_disagreements(self) -> Iterator[tuple[str, str]]:
+        url, secret = self.events_webhook_url, self.events_webhook_secret
+        if url is not None:
+            text = url.get_secret_value()
+            if wrong := webhook_url_fault(text, allow_http=self.events_allow_http):
+                yield "events_webhook_url", wrong
+            if secret is None:
+                yield "events_webhook_secret", "is needed, because EVENTS_WEBHOOK_URL is set"
+        if secret is not None:
+            try:
+                webhook_keys(secret.get_secret_value())
+            except ValueError as error:
+                yield "events_webhook_secret", str(error)
+        if self.kafka_bootstrap_servers is not None:
+            options = self.kafka_options
+            faulty = kafka_options_fault(
+                self.kafka_bootstrap_servers,
+                None if options is None else options.get_secret_value(),
+            )
+            if faulty is not None:
+                yield faulty
+
+    @property
+    def missing_extra(self) -> str | None:
+        """Fault of a setting that needs a library which is not installed, or None."""
+        if self.kafka_bootstrap_servers is None or find_spec("confluent_kafka") is not None:
+            return None
+        return (
+            "KAFKA_BOOTSTRAP_SERVERS: confluent_kafka is not installed: this needs the extra "
+            "`kafka` of this project, pip install -e '.[kafka]'"
+        )
 
     @property
     def answer_secret(self) -> SecretStr | None:

@@ -225,6 +225,47 @@ class DataSettings(Environment):
     )
 
 
+class EventSettings(Environment):
+    """Receivers of events: a webhook, a topic of Kafka, both, or none."""
+
+    events_webhook_url: SecretStr | None = Field(
+        None,
+        description="Where events are posted to, as CloudEvents: an `https://` URL; `http://` for "
+        "a loopback address, or with `EVENTS_ALLOW_HTTP`. Needs `EVENTS_WEBHOOK_SECRET`.",
+    )
+    events_webhook_secret: SecretStr | None = Field(
+        None,
+        description="Secret that signs what is posted: `whsec_` and 24 to 64 bytes in base64, by "
+        "Standard Webhooks; two of them, separated by a space, while it is being changed.",
+    )
+    events_allow_http: bool = Field(
+        False,
+        description="Whether events may be posted to other machines without encryption.",
+    )
+    events_source: str = Field(
+        "/mlrf",
+        pattern=r"^[!-~]{1,200}$",
+        description="Name of this service in its events, a URI reference: tells the deployments of "
+        "one receiver apart.",
+    )
+    kafka_bootstrap_servers: str | None = Field(
+        None,
+        description="Brokers of Kafka that events are sent to, separated by commas: `host:port`. "
+        "Needs the extra `kafka`.",
+    )
+    kafka_options: SecretStr | None = Field(
+        None,
+        description="Encryption and authentication of Kafka, as a JSON object of properties of "
+        "librdkafka, such as `security.protocol` and `sasl.password`; needed unless all brokers "
+        "have loopback addresses.",
+    )
+    events_kafka_topic: str = Field(
+        "mlrf.events",
+        pattern=r"^[A-Za-z0-9._-]{1,249}$",
+        description="Topic of Kafka that events are sent to.",
+    )
+
+
 class TrackingSettings(Environment):
     """The MLflow that commands record trainings and backtests in; servers do not read these."""
 

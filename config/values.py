@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
+from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -125,6 +127,106 @@ def artifacts_url_fault(url: str) -> str | None:
     if parts.scheme == "file":
         return None if not host and parts.path.strip("/") else f"names no folder: {expected}"
     return None if host else f"names no host: {expected}"
+
+
+def webhook_url_fault(url: str, *, allow_http: bool) -> str | None:
+    """Return the fault of the URL of a webhook, without quoting any of it; None if there is none.
+
+    Its path is often a secret by itself.
+    """
+    expected = "https://host/path is expected"
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        parts.port  # noqa: B018 - raises for a port that is none
+    except ValueError:
+        return f"cannot be read as a URL: {expected}"
+    if parts.scheme not in ("https", "http") or not host or not url.isascii():
+        return f"is not a URL of a web server: {expected}"
+    if parts.username is not None or parts.fragment:
+        return "must hold no user, no password and no #: events are signed instead"
+    if parts.scheme == "http" and not (allow_http or _is_loopback(host)):
+        return (
+            "must be https:// unless its host is a loopback address, because others on the way "
+            "could read events; EVENTS_ALLOW_HTTP=true permits it"
+        )
+    return None
+
+
+def webhook_keys(text: str) -> list[bytes]:
+    """Return the keys in the secrets of a webhook.
+
+    Raises:
+        ValueError: one has another form; the message quotes none of them.
+    """
+    keys = []
+    for secret in text.split():
+        prefix, _, encoded = secret.partition("_")
+        try:
+            key = b64decode(encoded, validate=True)
+        except ValueError:
+            key = b""
+        if prefix != "whsec" or not 24 <= len(key) <= 64:
+            raise ValueError(_WEBHOOK_SECRET)
+        keys.append(key)
+    if not 1 <= len(keys) <= 2:
+        raise ValueError(_WEBHOOK_SECRET)
+    return keys
+
+
+_WEBHOOK_SECRET = (
+    "whsec_ and 24 to 64 random bytes in base64 are expected, once, or twice with a space between: "
+    "echo whsec_$(openssl rand -base64 32)"
+)
+
+
+def kafka_options_fault(servers: str, options: str | None) -> tuple[str, str] | None:
+    """Return the setting of Kafka that is wrong, and its fault; None if there is none.
+
+    Only properties that encrypt and authenticate are taken: others run programs, load libraries,
+    or would weaken what is promised about the delivery.
+    """
+    brokers = [broker.strip() for broker in servers.split(",")]
+    for broker in brokers:
+        if not _BROKER.fullmatch(broker):
+            return "kafka_bootstrap_servers", "host:port is expected, separated by commas"
+    properties: Any = None
+    if options is not None:
+        with suppress(ValueError):
+            properties = json.loads(options)
+        if not isinstance(properties, dict):
+            return "kafka_options", "a JSON object of properties of librdkafka is expected"
+        for name, value in properties.items():
+            if name not in KAFKA_PROPERTIES:
+                known = ", ".join(sorted(KAFKA_PROPERTIES))
+                return "kafka_options", f"`{name[:60]}` is not one of {known}"
+            if not isinstance(value, str):
+                return "kafka_options", f"`{name}`: a text is expected"
+    if "security.protocol" in (properties or {}):
+        return None
+    if all(_is_loopback(broker.rpartition(":")[0].strip("[]")) for broker in brokers):
+        return None
+    return (
+        "kafka_options",
+        "`security.protocol` is needed: SASL_SSL, SSL, or PLAINTEXT, with which others on the way "
+        "could read events",
+    )
+
+
+_BROKER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
+
+KAFKA_PROPERTIES = frozenset(
+    (
+        *("security.protocol", "client.id", "broker.address.family"),
+        *("sasl.mechanism", "sasl.mechanisms", "sasl.username", "sasl.password"),
+        *("sasl.oauthbearer.method", "sasl.oauthbearer.client.id", "sasl.oauthbearer.scope"),
+        *("sasl.oauthbearer.client.secret", "sasl.oauthbearer.token.endpoint.url"),
+        *("sasl.oauthbearer.extensions", "ssl.endpoint.identification.algorithm"),
+        *("ssl.ca.location", "ssl.ca.pem", "ssl.certificate.location", "ssl.certificate.pem"),
+        *("ssl.key.location", "ssl.key.pem", "ssl.key.password"),
+    )
+)
+"""Properties of librdkafka that `KAFKA_OPTIONS` may have."""
 
 
 def _is_loopback(host: str) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from lifecycle.monitoring.events import EventKind, ReleaseAborted, ReleaseServed, publish
 from lifecycle.releases import ListedRelease
 from storage.artifacts import Release
 from storage.audit import Actor, write
@@ -18,6 +19,9 @@ from storage.release_changes import (
     list_changes,
 )
 from storage.rollouts import end_rollout
+
+ROLLBACK, ABORT = "rollback", "abort"
+"""Actions that events tell apart from others."""
 
 
 class OpenChanges:
@@ -54,7 +58,8 @@ class OpenChanges:
     ) -> None:
         """Record a change, in the audit log too if it is an action of its own.
 
-        A rollout of the release ends unless it is in trial from now on.
+        A rollout of the release ends unless it is in trial from now on. An event tells of a release
+        that serves from now on, and of a trial that was aborted.
         """
         change = ReleaseChange(
             bundle=release.bundle,
@@ -64,6 +69,7 @@ class OpenChanges:
             actor=by.name,
             reason=reason,
         )
+        self._publish(change, action)
         add_change(self.connection, change)
         if state not in IN_TRIAL:
             end_rollout(self.connection, release.bundle, at=change.at)
@@ -71,6 +77,37 @@ class OpenChanges:
             detail = f"with {change.snapshot}: {change.reason or 'no reason given'}"
             event = by.make_event(f"model.{action}", change.bundle, detail, at=change.at)
             write(self.connection, [event])
+
+    def _publish(self, change: ReleaseChange, action: str | None) -> None:
+        """Publish the event of a change that is about to be recorded, if there is one."""
+        about = {
+            "bundle": change.bundle,
+            "snapshot": change.snapshot,
+            "reason": change.reason,
+        }
+        if change.state is ReleaseState.ACTIVE:
+            # the one before may have been retired already, in this transaction
+            before = find_last_active(list_changes(self.connection))
+            back = action == ROLLBACK
+            publish(
+                self.connection,
+                EventKind.RELEASE_ROLLED_BACK if back else EventKind.RELEASE_ACTIVATED,
+                change.bundle,
+                ReleaseServed(
+                    **about,
+                    previous_bundle=before and before.bundle,
+                    previous_snapshot=before and before.snapshot,
+                ),
+                at=change.at,
+            )
+        elif action == ABORT:
+            publish(
+                self.connection,
+                EventKind.RELEASE_ABORTED,
+                change.bundle,
+                ReleaseAborted(**about),
+                at=change.at,
+            )
 
 
 def last_changes(changes: Sequence[ReleaseChange]) -> dict[str, ReleaseChange]:
@@ -82,6 +119,11 @@ def find_active_change(changes: Sequence[ReleaseChange]) -> ReleaseChange | None
     """Return the change that made the active release what it is; None if none is active."""
     last = last_changes(changes).values()
     return next((change for change in last if change.state is ReleaseState.ACTIVE), None)
+
+
+def find_last_active(changes: Sequence[ReleaseChange]) -> ReleaseChange | None:
+    """Return the last change that made a release active, whatever it is by now."""
+    return next((each for each in reversed(changes) if each.state is ReleaseState.ACTIVE), None)
 
 
 def with_previous(

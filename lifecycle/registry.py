@@ -21,6 +21,7 @@ from sqlalchemy import Engine
 
 from features.data.snapshot_files import read_facts
 from lifecycle.open_changes import (
+    ROLLBACK,
     OpenChanges,
     find_active_change,
     last_changes,
@@ -207,7 +208,7 @@ class Registry:
                 )
             return find_previous(listed)
 
-        return self._activate(choose, ReleaseState.REJECTED, "rollback", by=by, reason=reason)
+        return self._activate(choose, ReleaseState.REJECTED, ROLLBACK, by=by, reason=reason)
 
     def retire(self, name: str, *, by: Actor, reason: str = "") -> ListedRelease:
         """Take a candidate out of the choice, or a rejected release back into it.

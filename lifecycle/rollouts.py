@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from config.rollout import RolloutPlan
 from lifecycle.evidence import find_fault, total_of
-from lifecycle.open_changes import OpenChanges
+from lifecycle.open_changes import ABORT, OpenChanges
 from lifecycle.registry import Registry
 from lifecycle.releases import (
     ListedRelease,
@@ -172,7 +172,7 @@ class Rollouts:
             if rollout is None or step is None:
                 return None
             if step.fault:
-                self._end(changes, rollout, ReleaseState.REJECTED, "abort", ROLLOUT, step.fault)
+                self._end(changes, rollout, ReleaseState.REJECTED, ABORT, ROLLOUT, step.fault)
                 return f"aborted: {step.fault}"
             if step.share is not None:
                 self._move(changes.connection, rollout, ReleaseState.CANARY, step.share, True)

@@ -82,3 +82,19 @@ class UnknownOutlierError(InputError):
 
     def __init__(self, number: int) -> None:
         super().__init__(f"there is no outlier {number}")
+
+
+class UnknownLetterError(InputError):
+    """There is no dead letter of this number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"there is no dead letter {number}")
+
+
+class AbsentTargetError(InputError):
+    """No server sends to the target of an event at present."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(
+            f"no server sends to {target} at present: set it up on a server that runs, then resend"
+        )

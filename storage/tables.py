@@ -308,3 +308,62 @@ OUTLIER_EVENTS = Table(
     Index("ix_outlier_events_identity", "kind", "node", "series_column", "first", unique=True),
 )
 """Outliers of the data that were served; none is ever deleted."""
+
+EVENT_TARGETS = Table(
+    "event_targets",
+    METADATA,
+    Column("name", String(20), primary_key=True),
+    Column("address", String(64), nullable=False),  # digest of where it sends to
+    Column("since", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),  # a server was configured to send there
+    Column("owner", String(32)),  # the worker that sends, until its lease ends
+    Column("lease_until", UtcDateTime),
+    Column("paused_until", UtcDateTime),
+    Column("stopped_at", UtcDateTime),  # it answered that it is gone
+    Column("lost", BigInteger, nullable=False),  # events that found no space, not reported yet
+)
+"""Receivers of events that servers are configured with; without any, no event is recorded."""
+
+EVENT_OUTBOX = Table(
+    "event_outbox",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("target", String(20), nullable=False),
+    Column("event", String(64), nullable=False),
+    Column("kind", String(60), nullable=False),
+    Column("subject", String(250), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("data", Text, nullable=False),  # JSON
+    Column("queued_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("failure", String(500), nullable=False),  # of the last attempt; empty without one
+    Column("sent_at", UtcDateTime),
+    Index("ix_event_outbox_target_event", "target", "event", unique=True),
+    Index("ix_event_outbox_waiting", "target", "sent_at", "due_at"),
+    sqlite_autoincrement=True,  # a number is never used again: a dead letter keeps its own
+)
+"""Events for each target: those that wait, and those that were sent in the last days."""
+
+EVENT_DEAD_LETTERS = Table(
+    "event_dead_letters",
+    METADATA,
+    Column(
+        "id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("target", String(20), nullable=False),
+    Column("event", String(64), nullable=False),
+    Column("kind", String(60), nullable=False),
+    Column("subject", String(250), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("queued_at", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("failure", String(500), nullable=False),
+    Column("died_at", UtcDateTime, nullable=False),
+    Index("ix_event_dead_letters_target_event", "target", "event", unique=True),
+)
+"""Events that could not be delivered; a resent one goes back to the outbox under its number."""

@@ -143,6 +143,28 @@ _last_reload = Labelled(
     )
 )
 
+_events = _make_counter(
+    "events_total", "Attempts to send events, and events that were given up.", "target", "outcome"
+)
+_waiting_events = Labelled(
+    Gauge(
+        f"{PREFIX}events_waiting",
+        "Events that wait to be sent to a target.",
+        ["target"],
+        registry=REGISTRY,
+        multiprocess_mode="livemax",
+    )
+)
+_oldest_event = Labelled(
+    Gauge(
+        f"{PREFIX}events_oldest_timestamp_seconds",
+        "Since when the oldest event waits that was not sent to a target; 0 if none waits.",
+        ["target"],
+        registry=REGISTRY,
+        multiprocess_mode="livemax",
+    )
+)
+
 _trial_answers = _make_counter(
     "trial_answers_total", "Answers during the trial of a release.", "role", "outcome"
 )
@@ -256,6 +278,17 @@ def count_reload(outcome: str) -> None:
 
 def set_last_reload(outcome: str, at: datetime) -> None:
     _last_reload.of(outcome).set(at.timestamp())
+
+
+def count_events(target: str, outcome: str, number: int) -> None:
+    """Count attempts to send events, or events; thread-safe."""
+    _events.of(target, outcome).inc(number)
+
+
+def set_waiting_events(target: str, number: int, oldest: datetime | None) -> None:
+    """Set the number of events that wait for a target, and since when the oldest one does."""
+    _waiting_events.of(target).set(number)
+    _oldest_event.of(target).set(0 if oldest is None else oldest.timestamp())
 
 
 def count_trial_answer(role: str, outcome: str) -> None:

@@ -1,1 +1,1 @@
-"""Measurement of the forecasts that were served: their vintages, and the sales since."""
+"""Monitoring of what is served, and the events that report it."""

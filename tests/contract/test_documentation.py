@@ -168,6 +168,7 @@ def test_operation_ids_are_stable_for_generated_clients() -> None:
         *("revoke_key", "audit_log", "reload_features", "reload_jobs", "reload_job"),
         *("start_training", "list_sources", "upload_table", "check_upload", "delete_source"),
         *("list_jobs", "read_job", "read_job_log", "cancel_job"),
+        *("list_events", "resend_event"),
         *("list_models", "compare_models", "read_model", "read_model_metrics"),
         *("promote_model", "roll_back_model"),
         *("retire_model", "begin_shadow", "begin_canary", "read_rollout", "stop_rollout"),

@@ -68,6 +68,8 @@ SCOPES = {
     "/admin/jobs/{id}": "admin",
     "/admin/jobs/{id}/log": "admin",
     "/admin/jobs/{id}/cancel": "admin",
+    "/admin/events": "admin",
+    "/admin/events/{id}/resend": "admin",
     "/admin/models": "admin",
     "/admin/models/compare": "admin",
     "/admin/models/{bundle}": "admin",

@@ -903,6 +903,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List events that leave the service: those that were given up, if no `state` is named. */
+        get: operations["list_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/events/{id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send an event again that was given up, under the same id of the CloudEvent.
+         * @description If its target had answered that it is gone, that is taken back.
+         */
+        post: operations["resend_event"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/models": {
         parameters: {
             query?: never;
@@ -1457,6 +1494,45 @@ export interface components {
          * @enum {string}
          */
         Effort: "fast" | "default" | "best";
+        /**
+         * EventAnswer
+         * @description An event on its way to one target.
+         */
+        EventAnswer: {
+            /** @description By which it is resent; another one for each target. */
+            id: number;
+            /** @description `webhook` or `kafka`. */
+            target: string;
+            state: components["schemas"]["LetterState"];
+            /** @description The id of the CloudEvent, the same for all targets and attempts. */
+            event_id: string;
+            /** @description The type of the CloudEvent. */
+            type: string;
+            subject: string;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            time: string;
+            attempts: number;
+            /** @description Why the last attempt failed; empty if none did. */
+            failure: string;
+            /** Format: date-time */
+            queued_at: string;
+            /** @description When it is sent again; null unless it waits. */
+            due_at: string | null;
+            /** @description When it was sent or given up; null while it waits. */
+            ended_at: string | null;
+        };
+        /**
+         * EventsAnswer
+         * @description A page of events, those with the greatest ids first.
+         */
+        EventsAnswer: {
+            events: components["schemas"]["EventAnswer"][];
+            /** @description `before` of the next page; null on the last. */
+            next: number | null;
+        };
         /**
          * ExceptionEntry
          * @description A node that deviates from what was to be expected; the API's page explains the kinds.
@@ -2101,6 +2177,12 @@ export interface components {
          * @enum {string}
          */
         Kind: "count" | "flag" | "number" | "price";
+        /**
+         * LetterState
+         * @description State of an event on its way to one target.
+         * @enum {string}
+         */
+        LetterState: "waiting" | "sent" | "dead";
         /**
          * LevelAccuracy
          * @description Errors of the forecasts of a level, so many days ahead; null where not measured.
@@ -4183,7 +4265,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemAnswer"];
             };
         };
-        /** @description [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
+        /** @description [EVENTS_UNAVAILABLE](/docs/errors#events-unavailable): Events cannot be read now; [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
         Problem503: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -6883,6 +6965,98 @@ export interface operations {
             /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
             /** @description [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    list_events: {
+        parameters: {
+            query?: {
+                /** @description Those that wait to be sent, that were sent in the last days, or that were given up. */
+                state?: components["schemas"]["LetterState"];
+                /** @description Most events of a page. */
+                limit?: number;
+                /** @description Only events with smaller ids: the `next` of the page before. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventsAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [EVENTS_UNAVAILABLE](/docs/errors#events-unavailable): Events cannot be read now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    resend_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As another call told it. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [CONFLICT](/docs/errors#conflict): This conflicts with what is there. */
+            409: components["responses"]["Problem409"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [EVENTS_UNAVAILABLE](/docs/errors#events-unavailable): Events cannot be read now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];

@@ -1,4 +1,4 @@
-"""Logs and metrics of jobs."""
+"""Logs, metrics and events of jobs."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ SIGN_ON = {
     "JWT_ISSUER": "https://sso.example",
     "SIGN_IN_CLIENT_ID": "planners",
 }
+HOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # pragma: allowlist secret
 OTHER = "postgresql://mlrf:a-password@db/mlrf"
 
 
@@ -99,6 +100,13 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         "job_runner": True,
         "max_upload_bytes": 2_000_000_000,
         "data_dir": None,
+        "events_webhook_url": None,
+        "events_webhook_secret": None,
+        "events_allow_http": False,
+        "events_source": "/mlrf",
+        "kafka_bootstrap_servers": None,
+        "kafka_options": None,
+        "events_kafka_topic": "mlrf.events",
         "required_secrets": (),
     }
 
@@ -149,6 +157,11 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         ("CACHE_MAX_BYTES", "0", 0),
         ("CACHE_TTL_SECONDS", "60", 60),
         ("DATA_DIR", "/srv/tables", Path("/srv/tables")),
+        ("EVENTS_WEBHOOK_SECRET", HOOK_SECRET, SecretStr(HOOK_SECRET)),
+        ("EVENTS_ALLOW_HTTP", "true", True),
+        ("EVENTS_SOURCE", "https://mlrf.example/eu", "https://mlrf.example/eu"),
+        ("EVENTS_KAFKA_TOPIC", "sales.forecasts", "sales.forecasts"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092", "127.0.0.1:9092"),
     ],
 )
 def test_a_variable_sets_the_setting_of_its_name(
@@ -205,6 +218,15 @@ def test_every_setting_has_a_description() -> None:
         ("REQUEST_TIMEOUT_SECONDS", "0"),
         ("CACHE_MAX_BYTES", "-1"),
         ("CACHE_TTL_SECONDS", "0"),
+        ("EVENTS_SOURCE", "two words"),
+        ("EVENTS_KAFKA_TOPIC", "a/b"),
+        ("EVENTS_WEBHOOK_SECRET", "whsec_short"),
+        ("EVENTS_WEBHOOK_SECRET", HOOK_SECRET.removeprefix("whsec_")),
+        ("EVENTS_WEBHOOK_SECRET", f"{HOOK_SECRET}!"),
+        ("EVENTS_WEBHOOK_SECRET", " ".join([HOOK_SECRET] * 3)),
+        ("EVENTS_WEBHOOK_SECRET", "   "),
+        ("KAFKA_BOOTSTRAP_SERVERS", "localhost"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092,,"),
         ("REQUIRED_SECRETS", "PORT"),
         ("REQUIRED_SECRETS", "api_key"),
     ],
@@ -371,7 +393,12 @@ def written(folder: Path, text: str) -> str:
 
 def secret_for(name: str) -> str:
     """Return a secret that is valid for the setting of that name."""
-    return f"redis://:{LONG}@host" if name == "REDIS_URL" else LONG
+    valid = {
+        "REDIS_URL": f"redis://:{LONG}@host",
+        "EVENTS_WEBHOOK_URL": f"https://hooks.example/{LONG}",
+        "EVENTS_WEBHOOK_SECRET": HOOK_SECRET,
+    }
+    return valid.get(name, LONG)
 
 
 @pytest.mark.parametrize("name", Settings.secrets())
@@ -380,6 +407,8 @@ def test_a_secret_may_stand_in_a_file(
 ) -> None:
     secret = secret_for(name)
     texts = {f"{name}_FILE": written(tmp_path, secret), "JWT_AUDIENCE": "mlrf"}
+    if name == "EVENTS_WEBHOOK_URL":
+        texts["EVENTS_WEBHOOK_SECRET"] = HOOK_SECRET
     assert getattr(setting(monkeypatch, **texts), name.lower()) == SecretStr(secret)
 
 
@@ -643,3 +672,116 @@ def test_the_treatment_of_outliers_is_chosen(
 def test_an_unknown_treatment_of_outliers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValidationError):
         setting(monkeypatch, OUTLIERS="ignore")
+
+
+# --- events -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        pytest.param("hooks.example/x", "is not a URL of a web server", id="no scheme"),
+        pytest.param("ftp://hooks.example/x", "is not a URL of a web server", id="another scheme"),
+        pytest.param("https:///a-path", "is not a URL of a web server", id="no host"),
+        pytest.param("https://hooks.example/é", "is not a URL of a web server", id="no ASCII"),
+        pytest.param("http://hooks.example/a-path", "must be https://", id="plain HTTP"),
+        pytest.param("http://10.1.2.3/a-path", "must be https://", id="plain HTTP in a network"),
+        pytest.param("https://anna:a-path@hooks.example/", "no user", id="credentials"),
+        pytest.param("https://hooks.example/#a-path", "no #", id="a fragment"),
+        pytest.param("https://[::1/a-path", "cannot be read as a URL", id="half an address"),
+        pytest.param("https://hooks.example:port/", "cannot be read as a URL", id="no port"),
+    ],
+)
+def test_an_invalid_url_of_a_webhook_is_refused_without_quoting_it(
+    monkeypatch: pytest.MonkeyPatch, url: str, reason: str
+) -> None:
+    """Its path is often a secret."""
+    messages = faults(monkeypatch, EVENTS_WEBHOOK_URL=url, EVENTS_WEBHOOK_SECRET=HOOK_SECRET)
+    assert messages.keys() == {"EVENTS_WEBHOOK_URL"}
+    assert reason in messages["EVENTS_WEBHOOK_URL"]
+    assert "a-path" not in messages["EVENTS_WEBHOOK_URL"]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        pytest.param({"EVENTS_WEBHOOK_URL": "https://hooks.example/a?b=c"}, id="HTTPS"),
+        pytest.param({"EVENTS_WEBHOOK_URL": "http://localhost:9000/"}, id="HTTP on this machine"),
+        pytest.param(
+            {"EVENTS_WEBHOOK_URL": "http://hooks.svc/", "EVENTS_ALLOW_HTTP": "true"},
+            id="HTTP where it is permitted",
+        ),
+    ],
+)
+def test_a_valid_url_of_a_webhook_is_accepted(
+    monkeypatch: pytest.MonkeyPatch, texts: dict[str, str]
+) -> None:
+    read = setting(monkeypatch, EVENTS_WEBHOOK_SECRET=HOOK_SECRET, **texts)
+    assert read.events_webhook_url == SecretStr(texts["EVENTS_WEBHOOK_URL"])
+
+
+def test_a_webhook_without_a_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    messages = faults(monkeypatch, EVENTS_WEBHOOK_URL="https://hooks.example/")
+    assert messages == {
+        "EVENTS_WEBHOOK_SECRET": "is needed, because EVENTS_WEBHOOK_URL is set",
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        pytest.param("", "`security.protocol` is needed", id="no options"),
+        pytest.param("{}", "`security.protocol` is needed", id="no protocol"),
+        pytest.param("hunter2", "a JSON object", id="no JSON"),
+        pytest.param('["hunter2"]', "a JSON object", id="no object"),
+        pytest.param('{"sasl.password": 2}', "`sasl.password`: a text", id="no text"),
+        pytest.param(
+            '{"plugin.library.paths": "hunter2"}', "`plugin.library.paths` is not one", id="code"
+        ),
+        pytest.param('{"acks": "0"}', "`acks` is not one", id="a weaker delivery"),
+        pytest.param(
+            '{"sasl.kerberos.kinit.cmd": "hunter2"}', "is not one of", id="a command that is run"
+        ),
+    ],
+)
+def test_options_of_kafka_are_refused_without_quoting_a_value(
+    monkeypatch: pytest.MonkeyPatch, options: str, reason: str
+) -> None:
+    messages = faults(monkeypatch, KAFKA_BOOTSTRAP_SERVERS="kafka:9092", KAFKA_OPTIONS=options)
+    assert messages.keys() == {"KAFKA_OPTIONS"}
+    assert reason in messages["KAFKA_OPTIONS"]
+    assert "hunter2" not in messages["KAFKA_OPTIONS"]
+
+
+@pytest.mark.parametrize(
+    ("servers", "options"),
+    [
+        pytest.param("localhost:9092,[::1]:9092", "", id="loopback needs none"),
+        pytest.param("kafka:9092", '{"security.protocol": "PLAINTEXT"}', id="plain if it says so"),
+        pytest.param(
+            "a.example:9093, b.example:9093",
+            '{"security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", '
+            '"sasl.username": "mlrf", "sasl.password": "p"}',  # pragma: allowlist secret
+            id="SASL over TLS",
+        ),
+    ],
+)
+def test_options_of_kafka_are_accepted(
+    monkeypatch: pytest.MonkeyPatch, servers: str, options: str
+) -> None:
+    read = setting(monkeypatch, KAFKA_BOOTSTRAP_SERVERS=servers, KAFKA_OPTIONS=options)
+    assert (read.kafka_options is None) == (options == "")
+    assert read.missing_extra is None
+
+
+def test_a_setting_whose_library_is_missing_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(settings, "find_spec", lambda name: None)
+    assert Settings().missing_extra is None
+    read = setting(monkeypatch, KAFKA_BOOTSTRAP_SERVERS="localhost:9092")
+    assert read.missing_extra is not None
+    assert read.missing_extra.startswith(
+        "KAFKA_BOOTSTRAP_SERVERS: confluent_kafka is not installed"
+    )
+    assert "'.[kafka]'" in read.missing_extra

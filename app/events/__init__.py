@@ -1,0 +1,1 @@
+"""Events that leave the service: how a worker sends what waits in the outbox."""
