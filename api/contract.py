@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from starlette.types import Scope
@@ -10,8 +10,10 @@ from starlette.types import Scope
 from api.admin.administration import Administration
 from api.admin.jobs import JobAccess
 from api.docs.documentation import Documentation
+from api.facts.feedback import FeedbackAccess
 from api.forecasts.planning import Planning
 from api.health import DegradationReport
+from api.http.answered import Observer
 from api.http.dispatch import Trial, bind
 from api.http.response_cache import ResponseCache
 from api.http.router import Endpoint
@@ -23,7 +25,10 @@ from lifecycle.rollouts import Rollouts
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
 
-PARTS = (Administration, DegradationReport, JobAccess, Planning, Registry, Rollouts, SignInOptions)
+PARTS = (
+    *(Administration, DegradationReport, FeedbackAccess, JobAccess),
+    *(Planning, Registry, Rollouts, SignInOptions),
+)
 """Types of the parts of the service that handlers take, besides the forecaster."""
 
 
@@ -52,6 +57,7 @@ def contract_endpoints(
     cache: ResponseCache,
     parts: Mapping[type, object],
     trial: ReleaseTrial,
+    observers: Sequence[Observer] = (),
     *,
     seconds: float,
 ) -> list[Endpoint]:
@@ -61,6 +67,7 @@ def contract_endpoints(
         serving: returns the active release at the time of a request.
         parts: of the service, by the types in `PARTS`.
         trial: of a release beside the active one. Monitoring reports on the active one alone.
+        observers: called with each request that was answered, but for hits of the cache.
         seconds: that an answer may take.
     """
 
@@ -85,6 +92,7 @@ def contract_endpoints(
                     {**of_parts, Forecaster: active if each.tag is Tag.MONITORING else chosen},
                     cache,
                     trial,
+                    observers,
                     seconds=seconds,
                 ),
             )

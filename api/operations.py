@@ -6,6 +6,7 @@ from api import open_inference
 from api.admin import administration, data, jobs, models, reloads, rollout, training
 from api.caller import caller, sign_in_options
 from api.facts.exceptions import exceptions
+from api.facts.feedback import read_feedback, report_actuals
 from api.facts.historical import historical
 from api.facts.meta import meta
 from api.facts.node_accuracy import accuracy_by_series
@@ -44,6 +45,8 @@ OPERATIONS: tuple[Operation, ...] = (
     overrides.read_override,
     overrides.withdraw_override,
     historical,
+    report_actuals,
+    read_feedback,
     exceptions,
     compare_with_year_before,
     accuracy,

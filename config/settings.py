@@ -21,6 +21,7 @@ from config.topics import (
     BackendSettings,
     DataSettings,
     EdgeSettings,
+    FeedbackSettings,
     RequestSettings,
     ServerSettings,
 )
@@ -65,7 +66,13 @@ class SecretManager(Environment):
 
 # The last base comes first on the page of the settings: pydantic collects the fields in this order.
 class Settings(
-    DataSettings, RequestSettings, EdgeSettings, BackendSettings, AccessSettings, ServerSettings
+    FeedbackSettings,
+    DataSettings,
+    RequestSettings,
+    EdgeSettings,
+    BackendSettings,
+    AccessSettings,
+    ServerSettings,
 ):
     """All settings, validated here whatever their source."""
 

@@ -47,6 +47,7 @@ class Scope(StrEnum):
     WHATIF = "whatif"
     BATCH = "batch"
     PLAN = "plan"
+    REPORT = "report"
     MONITOR = "monitor"
     ADMIN = "admin"
 

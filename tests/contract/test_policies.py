@@ -52,6 +52,8 @@ SCOPES = {
     "/metrics": "monitor",
     "/metrics/prometheus": "monitor",
     "/overrides/preview": "plan",
+    "/feedback": "report",
+    "/feedback/{id}": "report",
     "/admin/keys": "admin",
     "/admin/keys/{id}": "admin",
     "/admin/keys/{id}/rotate": "admin",

@@ -1,0 +1,1 @@
+"""Monitoring of what was served: its accuracy, drift, outliers, events and feedback."""
