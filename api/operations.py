@@ -16,6 +16,7 @@ from api.forecasts import overrides
 from api.forecasts.batch import predict_batch
 from api.forecasts.explain import explain
 from api.forecasts.hierarchy import hierarchy
+from api.forecasts.override_value import value_overrides
 from api.forecasts.predict import forecast_node, predict, predict_simple
 from api.forecasts.whatif import whatif
 from api.health import alive, health, metrics, ready
@@ -42,6 +43,7 @@ OPERATIONS: tuple[Operation, ...] = (
     overrides.preview_override,
     overrides.create_override,
     overrides.list_overrides,
+    value_overrides,
     overrides.read_override,
     overrides.withdraw_override,
     historical,

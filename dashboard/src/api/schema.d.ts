@@ -165,6 +165,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/overrides/value": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare the errors before and after overrides, on the days that are sold.
+         * @description Each override is compared with what stood before it. A day counts only if its sales are known,
+         *     and if the override was made before it ended and stood on it.
+         */
+        get: operations["value_overrides"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/overrides/{id}": {
         parameters: {
             query?: never;
@@ -1828,6 +1849,35 @@ export interface components {
             features: string[];
         };
         /**
+         * GroupValue
+         * @description The value of some overrides, in units, on their days that are sold.
+         */
+        GroupValue: {
+            /** @description Author, level, kind or reason; null for all together. */
+            group: string | null;
+            overrides: number;
+            days: number;
+            sold: number;
+            /** @description Sum of the absolute errors of the forecasts before each override. */
+            error_before: number;
+            /** @description Sum of the absolute errors of the forecasts with it. */
+            error_planned: number;
+            /** @description `error_before` less `error_planned`: positive where the overrides helped. */
+            value: number;
+            /** @description The value as a share of the units sold; null where nothing was sold. */
+            share: number | null;
+            /** @description Share of the overrides whose own value is positive. */
+            helped: number;
+            /**
+             * @description Interval of the value, of 95 %, by the spread between overrides; null for fewer than 5 of
+             *     them. Where 0 is in it, they have shown neither.
+             */
+            interval: [
+                number,
+                number
+            ] | null;
+        };
+        /**
          * HealthAnswer
          * @description The active release, the age of its data, and the state of the service.
          */
@@ -2727,6 +2777,21 @@ export interface components {
             before: number;
             result: number;
             delta: number;
+        };
+        /**
+         * OverrideValueAnswer
+         * @description Whether overrides have helped.
+         */
+        OverrideValueAnswer: {
+            by: string;
+            /** Format: date */
+            first: string;
+            /** Format: date */
+            last: string;
+            /** @description The most valuable first. */
+            groups: components["schemas"]["GroupValue"][];
+            /** @description Null where no override has a day that counts. */
+            total: components["schemas"]["GroupValue"] | null;
         };
         /**
          * OverrideWarning
@@ -4647,6 +4712,56 @@ export interface operations {
             /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
             431: components["responses"]["Problem431"];
             /** @description [INFERENCE_FAILED](/docs/errors#inference-failed): The model failed; [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    value_overrides: {
+        parameters: {
+            query?: {
+                /**
+                 * @description What the overrides are grouped by. A `kind` is the direction and size of the change over all
+                 *     days of an override: `up-large`, `up-small`, `down-small` or `down-large`, large from a tenth of
+                 *     the forecast before it; or `unchanged`.
+                 */
+                by?: "author" | "level" | "kind" | "reason";
+                /** @description First day that counts; 364 days before the last if left out. */
+                from?: string;
+                /** @description Last day that counts; the newest day of sales if left out. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverrideValueAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_DATE](/docs/errors#invalid-date): The date cannot be used; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
             /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now. */
             503: components["responses"]["Problem503"];
