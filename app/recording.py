@@ -18,9 +18,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -37,16 +36,15 @@ from middleware.headers import JSON
 from storage.errors import StorageError
 from storage.feedback import ERASED_TOGETHER, FeedbackStore, RecordedPrediction
 
-MOST_REQUESTS = 1_000
-"""Requests in the buffer; further ones are dropped."""
+MOST_REQUESTS = 250
+"""Requests in the buffer; further ones are dropped. It is written once a second, so this bounds
+what recording costs, too: some hundredths of a core, however many rows a worker forecasts."""
 
 MOST_BYTES = 8 * 2**20
 """Bytes of all requests in the buffer, with their answers."""
 
 LARGEST = 128 * 2**10
 """Bytes of the largest request that is recorded, with its answer."""
-
-WRITTEN_TOGETHER = 250
 
 ERASURE_SECONDS = 600.0
 """Interval at which requests that are past their time are erased."""
@@ -112,6 +110,7 @@ class PredictionRecorder:
         self._waiting: deque[_Waiting] = deque()
         self._bytes = 0
         self._lost_in_outage: int | None = None
+        self._dropped_since_flush = False
         self._thread = anyio.CapacityLimiter(1)
         self._erase_at = clock() + _FIRST_ERASURE_SECONDS
 
@@ -123,6 +122,9 @@ class PredictionRecorder:
             return
         if self._share < 1 and self._chance() >= self._share:
             return
+        if len(self._waiting) >= MOST_REQUESTS:
+            self._drop_from_full()
+            return
         response = answered.response
         if not response.headers.get("content-type", "").startswith(JSON):
             self._count_dropped("table", 1)
@@ -130,9 +132,8 @@ class PredictionRecorder:
         waiting = _waiting_of(answered)
         if waiting.bytes > LARGEST:
             self._count_dropped("large", 1)
-        elif len(self._waiting) >= MOST_REQUESTS or self._bytes + waiting.bytes > MOST_BYTES:
-            self._count_dropped("full", 1)
-            self._note_outage("the buffer is full", lost=1)
+        elif self._bytes + waiting.bytes > MOST_BYTES:
+            self._drop_from_full()
         else:
             self._waiting.append(waiting)
             self._bytes += waiting.bytes
@@ -153,7 +154,9 @@ class PredictionRecorder:
         except StorageError as error:
             self._note_outage(str(error))
         else:
-            self._note_recovery()
+            if not self._dropped_since_flush:  # else it is full again: the outage goes on
+                self._note_recovery()
+        self._dropped_since_flush = False
 
     async def close(self, seconds: float) -> None:
         """Write what is in the buffer, in a bounded time; count what is lost.
@@ -168,14 +171,15 @@ class PredictionRecorder:
             self._waiting.clear()
 
     async def _write_waiting(self, *, abandon: bool) -> None:
-        while self._waiting:
-            batch = list(islice(self._waiting, WRITTEN_TOGETHER))
-            write = partial(self._write, batch)
-            await anyio.to_thread.run_sync(write, limiter=self._thread, abandon_on_cancel=abandon)
-            for written in batch:
-                self._waiting.popleft()
-                self._bytes -= written.bytes
-            self._count_recorded(len(batch))
+        batch = list(self._waiting)
+        if not batch:
+            return
+        write = partial(self._write, batch)
+        await anyio.to_thread.run_sync(write, limiter=self._thread, abandon_on_cancel=abandon)
+        for written in batch:
+            self._waiting.popleft()
+            self._bytes -= written.bytes
+        self._count_recorded(len(batch))
 
     def _write(self, batch: Sequence[_Waiting]) -> None:
         self._store.add([_record_of(each) for each in batch])
@@ -184,6 +188,11 @@ class PredictionRecorder:
         for _ in range(_MOST_ERASURES):
             if self._store.erase_expired(self._days) < ERASED_TOGETHER:
                 return
+
+    def _drop_from_full(self) -> None:
+        self._count_dropped("full", 1)
+        self._dropped_since_flush = True
+        self._note_outage("the buffer is full", lost=1)
 
     def _note_outage(self, reason: str, *, lost: int = 0) -> None:
         if self._lost_in_outage is None:  # once a second would hide everything else
@@ -225,9 +234,9 @@ def _canonical(answered: AnsweredRequest, *, without: set[str] | None) -> bytes:
 
 
 def _record_of(waiting: _Waiting) -> RecordedPrediction:
-    inputs = {"request": orjson.Fragment(waiting.payload)}
+    inputs: dict[str, Any] = {"request": orjson.Fragment(waiting.payload)}
     if waiting.rows is not None:
-        inputs["rows"] = waiting.rows.tolist()
+        inputs["rows"] = np.ascontiguousarray(waiting.rows)
     body = gzip.decompress(waiting.body) if waiting.encoded else waiting.body
     return RecordedPrediction(
         request_id=waiting.request_id,
@@ -237,6 +246,6 @@ def _record_of(waiting: _Waiting) -> RecordedPrediction:
         snapshot=waiting.snapshot,
         at=waiting.at,
         seconds=waiting.seconds,
-        inputs=orjson.dumps(inputs).decode(),
+        inputs=orjson.dumps(inputs, option=orjson.OPT_SERIALIZE_NUMPY).decode(),
         answer=body.decode(),
     )

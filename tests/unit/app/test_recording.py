@@ -253,6 +253,20 @@ def test_a_second_outage_is_logged_again(recorder: PredictionRecorder, outage: O
     ]
 
 
+def test_a_buffer_that_is_full_again_and_again_is_logged_once(
+    recorder: PredictionRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "MOST_REQUESTS", 2)
+    with capture_logs() as lines:
+        for _ in range(3):
+            for number in range(5):
+                recorder.offer(answered(number))
+            anyio.run(recorder.flush)
+        anyio.run(recorder.flush)
+    events = [(line["event"], line.get("lost")) for line in lines]
+    assert events == [("feedback_not_recorded", None), ("feedback_recorded_again", 9)]
+
+
 def test_an_answer_does_not_wait_for_a_database_that_hangs(
     recorder: PredictionRecorder, store: FeedbackStore, engine: Engine, counts: Counter[str]
 ) -> None:
@@ -274,6 +288,7 @@ def test_an_answer_does_not_wait_for_a_database_that_hangs(
             go_on.set()
 
     anyio.run(offer_meanwhile)
+    anyio.run(recorder.flush)
     assert [stored(store, number).request_id for number in (0, 1)] == ["request-0", "request-1"]
     assert counts == {"recorded": 2}
 
