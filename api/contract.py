@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from starlette.types import Scope
@@ -10,8 +10,10 @@ from starlette.types import Scope
 from api.admin.administration import Administration
 from api.admin.jobs import JobAccess
 from api.docs.documentation import Documentation
+from api.facts.feedback import FeedbackAccess
 from api.forecasts.planning import Planning
 from api.health import DegradationReport
+from api.http.answered import Observer
 from api.http.dispatch import Trial, bind
 from api.http.response_cache import ResponseCache
 from api.http.router import Endpoint
@@ -27,8 +29,8 @@ from storage.outbox import Outbox
 from storage.outlier_events import OutlierEventStore
 
 PARTS = (
-    *(Administration, DegradationReport, JobAccess, Monitoring, Outbox, OutlierEventStore),
-    *(Planning, Registry, Rollouts, SignInOptions),
+    *(Administration, DegradationReport, FeedbackAccess, JobAccess, Monitoring, Outbox),
+    *(OutlierEventStore, Planning, Registry, Rollouts, SignInOptions),
 )
 """Types of the parts of the service that handlers take, besides the forecaster."""
 
@@ -58,6 +60,7 @@ def contract_endpoints(
     cache: ResponseCache,
     parts: Mapping[type, object],
     trial: ReleaseTrial,
+    observers: Sequence[Observer] = (),
     *,
     seconds: float,
 ) -> list[Endpoint]:
@@ -67,6 +70,7 @@ def contract_endpoints(
         serving: returns the active release at the time of a request.
         parts: of the service, by the types in `PARTS`.
         trial: of a release beside the active one. Monitoring reports on the active one alone.
+        observers: called with each request that was answered, but for hits of the cache.
         seconds: that an answer may take.
     """
 
@@ -91,6 +95,7 @@ def contract_endpoints(
                     {**of_parts, Forecaster: active if each.tag is Tag.MONITORING else chosen},
                     cache,
                     trial,
+                    observers,
                     seconds=seconds,
                 ),
             )

@@ -31,6 +31,7 @@ from api.schemas.inference import (
     TensorShape,
 )
 from errors import Code, Problem
+from middleware.context import context_of
 from middleware.policy import MIB
 from models.bundle import Bundle
 from models.serving.forecaster import Forecaster
@@ -88,6 +89,7 @@ async def infer(forecaster: Forecaster, payload: InferRequest, request: Request)
     else:
         rows = await anyio.to_thread.run_sync(_parse_rows, tensor, bundle)
     await charge(request, -(-len(rows) // ROWS_OF_A_UNIT) - 1)
+    context_of(request.scope).rows = rows
     units = await forecast_base(forecaster, rows)
     document: InferAnswer = {
         "model_name": MODEL,

@@ -8,6 +8,7 @@ from api.caller import caller, sign_in_options
 from api.facts import outliers
 from api.facts.actuals import report_actuals
 from api.facts.exceptions import exceptions
+from api.facts.feedback import read_feedback, report_feedback
 from api.facts.historical import historical
 from api.facts.meta import meta
 from api.facts.node_accuracy import accuracy_by_series
@@ -17,6 +18,7 @@ from api.forecasts import overrides
 from api.forecasts.batch import predict_batch
 from api.forecasts.explain import explain
 from api.forecasts.hierarchy import hierarchy
+from api.forecasts.override_value import value_overrides
 from api.forecasts.predict import forecast_node, predict, predict_simple
 from api.forecasts.whatif import whatif
 from api.health import alive, health, metrics, ready
@@ -43,9 +45,12 @@ OPERATIONS: tuple[Operation, ...] = (
     overrides.preview_override,
     overrides.create_override,
     overrides.list_overrides,
+    value_overrides,
     overrides.read_override,
     overrides.withdraw_override,
     historical,
+    report_feedback,
+    read_feedback,
     exceptions,
     compare_with_year_before,
     outliers.list_outliers,

@@ -19,6 +19,7 @@ from api.admin.jobs import JobAccess
 from api.contract import Serving, contract_endpoints
 from api.dashboard.build import FOLDER, read_build
 from api.dashboard.pages import Dashboard
+from api.facts.feedback import FeedbackAccess
 from api.forecasts.planning import Planning
 from api.health import DegradationReport
 from api.http.response_cache import ResponseCache
@@ -29,6 +30,7 @@ from app.events.sender import PASS_SECONDS, EventSender
 from app.events.targets import targets_of
 from app.health import HealthMonitor
 from app.identity import identity_of, origins_of_sign_in, sign_in_options_of
+from app.recording import PredictionRecorder
 from app.releases import ReleaseFollower, ReleaseRecorder
 from app.trial.trial import ReleaseTrial
 from config.settings import Settings
@@ -60,6 +62,7 @@ from storage.audit import AuditLog
 from storage.cache.answers import AnswerCache
 from storage.cache.encoding import derive_key
 from storage.database import is_full, open_database
+from storage.feedback import FeedbackStore
 from storage.key_store import KeyStore
 from storage.outbox import Outbox
 from storage.outlier_events import OutlierEventStore
@@ -87,6 +90,12 @@ ROLLOUT_SECONDS = 1.0
 
 REPEAT_SECONDS = 0.2
 """Interval at which the requests that a shadow repeats are looked for."""
+
+FEEDBACK_SECONDS = 1.0
+"""Interval at which recorded requests are written."""
+
+FEEDBACK_CLOSE_SECONDS = 2.0
+"""Time in which those that wait are written at the end of a worker."""
 
 
 class Application:
@@ -160,12 +169,23 @@ class Application:
         )
         outbox = Outbox(self._database)
         self._senders = [EventSender(target, outbox) for target in targets_of(settings)]
+        feedback = FeedbackStore(self._database)
+        self._recorder = PredictionRecorder(
+            feedback,
+            share=settings.feedback,
+            days=settings.feedback_days,
+            count_recorded=metrics.count_feedback_recorded,
+            count_dropped=metrics.count_feedback_dropped,
+        )
         endpoints = contract_endpoints(
             serving,
             ResponseCache(self.answers),
             {
                 Administration: administration,
                 DegradationReport: conditions,
+                FeedbackAccess: FeedbackAccess(
+                    feedback, recording=settings.feedback > 0, days=settings.feedback_days
+                ),
                 JobAccess: JobAccess(
                     queue=self._jobs,
                     sources=sources,
@@ -184,6 +204,7 @@ class Application:
                 SignInOptions: sign_in,
             },
             self.trial,
+            (self.trial.repeat, self._recorder.offer),
             seconds=settings.request_timeout_seconds,
         )
         pages = Dashboard(
@@ -252,6 +273,7 @@ class Application:
             tasks.start_soon(run_every, REPEAT_SECONDS, self.trial.repeat_requests)
             for sender in self._senders:
                 tasks.start_soon(run_every, PASS_SECONDS, sender.observe)
+            tasks.start_soon(run_every, FEEDBACK_SECONDS, self._recorder.flush)
             if self._follower is not None:
                 tasks.start_soon(run_every, self._poll_seconds, self._follower.poll)
             try:
@@ -260,6 +282,7 @@ class Application:
                 metrics.flush()
                 request_log.flush()
                 tasks.cancel_scope.cancel()
+        await self._recorder.close(FEEDBACK_CLOSE_SECONDS)
         with anyio.move_on_after(2, shield=True):
             await self._audit.flush(everything=True)
             await self._keys.flush()

@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 from pydantic import ValidationError
 
-from cli import events, keys, models, rollout
+from cli import events, feedback, keys, models, rollout
 from cli.check import check
 from cli.database import migrate
 from cli.evaluation import backtest, benchmark, card, reconcile_study, seal
@@ -58,6 +58,7 @@ for command in (
     app.command()(command)
 app.add_typer(keys.app, name="keys")
 app.add_typer(events.app, name="events")
+app.add_typer(feedback.app, name="feedback")
 rollout.add_commands(models.app)
 app.add_typer(models.app, name="models")
 

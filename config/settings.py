@@ -23,6 +23,7 @@ from config.topics import (
     DataSettings,
     EdgeSettings,
     EventSettings,
+    FeedbackSettings,
     RequestSettings,
     ServerSettings,
 )
@@ -77,6 +78,7 @@ class SecretManager(Environment):
 # The last base comes first on the page of the settings: pydantic collects the fields in this order.
 class Settings(
     EventSettings,
+    FeedbackSettings,
     DataSettings,
     RequestSettings,
     EdgeSettings,

@@ -189,6 +189,21 @@ class RequestSettings(Environment):
     )
 
 
+class FeedbackSettings(Environment):
+    """Requests that are recorded, so that what was sold can be compared with their answers."""
+
+    feedback: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the requests that run the model on inputs of their own whose inputs "
+        "and answers are recorded in the database; 0: none.",
+    )
+    feedback_days: int = Field(
+        180, ge=1, description="Days after which a recorded request is erased."
+    )
+
+
 class DataSettings(Environment):
     """Newer tables."""
 

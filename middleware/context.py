@@ -7,6 +7,8 @@ here, and a misspelt name is an error.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
@@ -15,6 +17,10 @@ from errors import Problem
 from middleware.auth.caller import Caller
 from middleware.policy import Match
 from middleware.ratelimit.verdict import Verdict
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 KEY = "mlrf_request"
 """Key of the context in the scope."""
@@ -40,6 +46,9 @@ class RequestContext:
         max_body_bytes: bound of the body, decompressed; None where there is no bound.
         body: whole body, once it was read.
         body_arrived: whether the server has the whole body, so that reading it takes no time.
+        began: when the request arrived, on the clock of `perf_counter`.
+        rows: features that the model was run on for this request alone, shape (n, features); None
+            where it was not.
         release: version of the release that answers, during the trial of another one; empty
             otherwise.
         role: of that release, as in `storage.rollouts.Role`; empty otherwise.
@@ -47,6 +56,7 @@ class RequestContext:
 
     __slots__ = (
         "authentication_failure",
+        "began",
         "body",
         "body_arrived",
         "caller",
@@ -59,12 +69,14 @@ class RequestContext:
         "release",
         "request_id",
         "role",
+        "rows",
         "tier",
         "verdict",
     )
 
     def __init__(self) -> None:
         self.request_id = ""
+        self.began = perf_counter()
         self.malformed: Problem | None = None
         self.match: Match | None = None
         self.deadline: float | None = None
@@ -77,6 +89,7 @@ class RequestContext:
         self.max_body_bytes: int | None = None
         self.body: bytes | None = None
         self.body_arrived = False
+        self.rows: NDArray[np.float32] | None = None
         self.release = ""
         self.role = ""
 

@@ -124,6 +124,13 @@ class OverrideStore:
             rows = connection.execute(_in_order().where(changed, days)).mappings()
             return tuple(map(_record_of_row, rows))
 
+    def made(self, first: date, last: date) -> tuple[StoredOverride, ...]:
+        """Return all overrides with a day from `first` to `last`, in any state and their order."""
+        days = and_(OVERRIDES.c.first <= last, OVERRIDES.c.last >= first)
+        with reading(self._engine) as connection:
+            rows = connection.execute(_in_order().where(days)).mappings()
+            return tuple(map(_record_of_row, rows))
+
     def find(self, number: int) -> StoredOverride:
         """Return an override, in any state.
 

@@ -115,6 +115,16 @@ class StoredOverride(NewOverride):
     created_revision: int
     withdrawn_revision: int | None
 
+    def stood_on(self, day: date) -> bool:
+        """Return whether it was made by a day, and neither withdrawn nor expired by then, in UTC.
+
+        One that is entered after its day is no forecast of it.
+        """
+        ends = (self.withdrawn_at, self.expires_at)
+        return self.created_at.date() <= day and all(
+            end is None or end.date() > day for end in ends
+        )
+
     def state(self, now: datetime, newest: date) -> OverrideState:
         """Return its state at a time.
 

@@ -172,6 +172,41 @@ ROLLOUTS = Table(
 )
 """Trials of releases beside the active one; at most one has not ended."""
 
+PREDICTION_FEEDBACK = Table(
+    "prediction_feedback",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("request_id", String(128), nullable=False),
+    Column("caller", String(200), nullable=False),  # its subject, such as the id of its key
+    Column("operation", String(100), nullable=False),
+    Column("bundle", String(250), nullable=False),
+    Column("snapshot", String(250), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("seconds", Float, nullable=False),  # that the answer took
+    Column("inputs", Text, nullable=False),  # JSON: the request, and the rows of features
+    Column("answer", Text, nullable=False),  # JSON, as it was sent
+    Column("erased", Boolean, nullable=False),  # whether only the id and the time are left
+    Index("ix_prediction_feedback_erased_at", "erased", "at"),
+    Index("ix_prediction_feedback_request_id", "request_id"),
+)
+"""Requests that computed something of their own. After `FEEDBACK_DAYS` what they contain is erased,
+and after twice that time the row is deleted."""
+
+PREDICTION_ACTUALS = Table(
+    "prediction_actuals",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("prediction", BigInteger, nullable=False),  # id in prediction_feedback
+    Column("row", Integer, nullable=False),
+    Column("date", Date),
+    Column("value", Float, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Index("ix_prediction_actuals_prediction", "prediction"),
+)
+"""Reports of what was sold instead of the recorded predictions, append-only: the last one of a
+value counts, and those before it are its history."""
+
 ROLLOUT_EVIDENCE = Table(
     "rollout_evidence",
     METADATA,

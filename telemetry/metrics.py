@@ -183,6 +183,18 @@ _trial = Labelled(
 )
 
 
+_feedback_recorded = Counter(
+    f"{PREFIX}feedback_recorded_total",
+    "Requests whose inputs and answers were recorded.",
+    registry=REGISTRY,
+)
+_feedback_dropped = _make_counter(
+    "feedback_dropped_total", "Requests that were to be recorded, and were not.", "reason"
+)
+for _reason in ("full", "large", "table", "shutdown"):
+    _feedback_dropped.of(_reason)  # zero from the start, so that the first loss is an increase
+
+
 @cache
 def _data_origin() -> Gauge:
     # created when it is first set: until then it would export 1970
@@ -206,9 +218,9 @@ _pending_counts: dict[Counter, int] = {}
 _requests_in_flight = 0
 
 
-def _add_count(counter: Labelled[Counter], *values: str) -> None:
+def _add_count(counter: Labelled[Counter], *values: str, number: int = 1) -> None:
     child = counter.of(*values)
-    _pending_counts[child] = _pending_counts.get(child, 0) + 1
+    _pending_counts[child] = _pending_counts.get(child, 0) + number
 
 
 def flush() -> None:
@@ -302,6 +314,14 @@ def count_repeated(outcome: str) -> None:
 def set_trial(version: str, stage: str, share: float | None) -> None:
     """Set the share of the callers that a release answers; None if it is no longer in trial."""
     _trial.of(version, stage).set(-1 if share is None else share)
+
+
+def count_feedback_recorded(number: int) -> None:
+    _feedback_recorded.inc(number)
+
+
+def count_feedback_dropped(reason: str, number: int) -> None:
+    _add_count(_feedback_dropped, reason, number=number)
 
 
 _active_labels: list[tuple[str, str]] = []

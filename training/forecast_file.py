@@ -7,14 +7,10 @@ thousands of rows.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import polars as pl
@@ -34,6 +30,7 @@ from models.bundle import read_specification
 from models.engine import Progress
 from models.serving.release import LoadedRelease, load_release
 from storage.artifacts import Release, Store
+from training.output_file import check_output, open_replacement
 from training.progress import Clock, NullReporter, PlannedStep, Reporter
 
 DEFAULT_DAYS = 16
@@ -88,7 +85,7 @@ def forecast_file(
             table, which states the days itself.
         ArtifactError: there is no bundle, or it does not fit the tables.
     """
-    _check_output(out)
+    check_output(out)
     bundle = store.current().bundle
     specification = read_specification(store.bundles / bundle)
     step, horizon = specification.step, specification.horizon
@@ -155,7 +152,7 @@ def write_rows(
     labels = labels if levels else labels.drop("node")
     total = wanted["horizon"].n_unique() * len(hierarchy) if levels else wanted.height
     written = 0
-    with _open_replacement(out) as file:
+    with open_replacement(out) as file:
         for chunk in _iter_chunks(hierarchy, wanted, levels=levels):
             lines = _make_lines(serving, chunk, labels)
             lines.write_csv(file, include_header=not written, line_terminator=_LINE_END)
@@ -252,35 +249,3 @@ def _make_lines(serving: LoadedRelease, wanted: pl.DataFrame, labels: pl.DataFra
             *described.select(pl.exclude(snapshot.specification.series)),
         ]
     )
-
-
-def _check_output(out: Path) -> None:
-    """Refuse an output path that cannot be written, before anything is computed."""
-    if not out.parent.is_dir():
-        raise InputError(f"{out.parent}: is not a folder; OUT must name a file in one that exists")
-    if out.exists() and not out.is_file():
-        raise InputError(f"{out}: is not a file; OUT must name one")
-    if not os.access(out.parent, os.W_OK | os.X_OK):
-        raise InputError(f"{out.parent}: no file may be written there")
-
-
-@contextmanager
-def _open_replacement(out: Path) -> Iterator[BinaryIO]:
-    """Yield a temporary file beside `out` that replaces it atomically when complete."""
-    _check_output(out)
-    temporary: Path | None = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{out.name}-", dir=out.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(out)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written: {error.strerror or error}") from None
-    finally:
-        if temporary is not None:
-            with suppress(FileNotFoundError):
-                temporary.unlink()

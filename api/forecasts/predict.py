@@ -29,6 +29,7 @@ from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
 from features.data.specification import BOTTOM
 from features.matrix import known_covariates
+from middleware.context import context_of
 from models.serving.forecaster import Forecaster
 
 
@@ -45,8 +46,8 @@ async def predict_simple(
         prediction = (await forecast(forecaster, window)).of([row])
         return node_answers(forecaster, window, [RequestedNode(payload, row)], prediction)[0]
 
-    cost = cost_of_origin(snapshot, window)
-    return Computation(compute, cost, shared=is_past(snapshot, window))
+    cost, past = cost_of_origin(snapshot, window), is_past(snapshot, window)
+    return Computation(compute, cost, shared=past, own=past and payload.adjusted)
 
 
 @operation(
@@ -78,8 +79,10 @@ async def forecast_node(
         facts = basis_of(forecaster.release.engine, window, row)
         return Table(days.columns, rows, {**facts, "adjusted": adjusted})
 
-    cost = cost_of_origin(snapshot, window)
-    return Computation(compute, cost, shared=is_past(snapshot, window), table=compute_table)
+    cost, past = cost_of_origin(snapshot, window), is_past(snapshot, window)
+    return Computation(
+        compute, cost, shared=past, table=compute_table, own=past and payload.adjusted
+    )
 
 
 def node_answers(
@@ -184,6 +187,7 @@ async def predict(forecaster: Forecaster, payload: RowRequest, request: Request)
         row = fill_row(contract, payload.features, known, reach=reach)
         filled = [name for name in contract.names if name not in payload.features]
         origin = snapshot.date_at(window.origin)
+    context_of(request.scope).rows = row[None]
     units = await forecast_base(forecaster, row[None])
     return RowAnswer(
         prediction=float(units[0]),

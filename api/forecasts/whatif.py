@@ -66,7 +66,7 @@ async def whatif(forecaster: Forecaster, payload: WhatifRequest) -> Computation[
         )
 
     cost = series // SERIES_OF_A_UNIT + cost_of_origin(snapshot, window)
-    return Computation(compute, cost)
+    return Computation(compute, cost, own=True)
 
 
 def _whatif_answer(

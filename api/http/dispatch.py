@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -12,14 +12,17 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.forecasts.planning import Planning
+from api.http.answered import AnsweredRequest, Observer
 from api.http.operation import Computation, Operation, is_adjustable, is_model
 from api.http.parsing import read_json, read_query
 from api.http.pricing import charge
 from api.http.representation import ONLY_JSON, Representation, preferred_form
 from api.http.response_cache import LARGE, CacheableRequest, ResponseCache
 from api.http.responses import json_response, json_response_with_etag
+from middleware.context import context_of
 from middleware.deadline import SECONDS, DeadlineMiddleware
 from models.serving.forecaster import Forecaster
+from storage.cache.answers import Outcome
 
 Providers = Mapping[type, Callable[[Scope], object]]
 """Functions that return a part of the service for a request, by its type; they may raise a
@@ -33,12 +36,6 @@ class Trial(Protocol):
         """Return whether a request that has failed is answered again, by the active release."""
         ...
 
-    def repeat(
-        self, operation: Operation, request: Request, payload: Mapping[str, Any], response: Response
-    ) -> None:
-        """Repeat a computed request with the challenger, later, if at all."""
-        ...
-
 
 class NoTrial:
     """No release is in trial."""
@@ -49,17 +46,13 @@ class NoTrial:
     def recover(self, scope: Scope, error: Exception) -> bool:
         return False
 
-    def repeat(
-        self, operation: Operation, request: Request, payload: Mapping[str, Any], response: Response
-    ) -> None:
-        """Do nothing."""
-
 
 def bind(
     operation: Operation,
     providers: Providers,
     cache: ResponseCache,
     trial: Trial | None = None,
+    observers: Sequence[Observer] = (),
     *,
     seconds: float = SECONDS,
 ) -> ASGIApp:
@@ -69,6 +62,7 @@ def bind(
         providers: of every part that a handler may take; `Forecaster` is among them. A part is
             looked up once per request: a release that is replaced meanwhile stays in use.
         trial: of another release; none by default.
+        observers: called with each request that was answered, but for hits of the cache.
         cache: of the answers of operations whose handlers return a `Computation`.
         seconds: that an answer may take.
 
@@ -78,8 +72,8 @@ def bind(
     """
     trial = trial or NoTrial()
     if operation.cached:
-        return _CachedEndpoint(operation, providers, trial, cache, seconds)
-    endpoint = _Endpoint(operation, providers, trial)
+        return _CachedEndpoint(operation, providers, trial, observers, cache, seconds)
+    endpoint = _Endpoint(operation, providers, trial, observers)
     if operation.upload:  # each part has a time limit of its own, in `middleware.body_limit`
         return endpoint
     return DeadlineMiddleware(endpoint, limit_of=lambda scope: seconds)
@@ -88,10 +82,18 @@ def bind(
 class _Endpoint:
     """An ASGI application that calls the handler of an operation."""
 
-    def __init__(self, operation: Operation, providers: Providers, trial: Trial) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        providers: Providers,
+        trial: Trial,
+        observers: Sequence[Observer],
+    ) -> None:
         parameters = operation.parameters
         self._operation = operation
         self._trial = trial
+        self._observers = observers
+        self._forecaster = next((name for name, of in parameters.items() if of is Forecaster), "")
         self._parts = {name: providers[of] for name, of in parameters.items() if of in providers}
         self._models = {name: of for name, of in parameters.items() if is_model(of)}
         self._requests = [name for name, of in parameters.items() if of is Request]
@@ -112,8 +114,24 @@ class _Endpoint:
             arguments.update(self._look_up_parts(scope))
             result = await self._operation.handler(**arguments, **payload)
         response = self._respond(request, result)
-        self._trial.repeat(self._operation, request, payload, response)
+        forecaster = arguments.get(self._forecaster)
+        computed = context_of(scope).rows is not None
+        self._observe(request, payload, response, forecaster, computed=computed)
         await response(scope, receive, send)
+
+    def _observe(
+        self,
+        request: Request,
+        payload: Mapping[str, Any],
+        response: Response,
+        forecaster: Forecaster | None,
+        *,
+        computed: bool,
+    ) -> None:
+        operation = self._operation
+        answered = AnsweredRequest(operation, request, payload, response, forecaster, computed)
+        for observe in self._observers:
+            observe(answered)
 
     def _look_up_parts(self, scope: Scope) -> dict[str, Any]:
         return {name: provide(scope) for name, provide in self._parts.items()}
@@ -148,10 +166,11 @@ class _CachedEndpoint(_Endpoint):
         operation: Operation,
         providers: Providers,
         trial: Trial,
+        observers: Sequence[Observer],
         cache: ResponseCache,
         seconds: float,
     ) -> None:
-        super().__init__(operation, providers, trial)
+        super().__init__(operation, providers, trial, observers)
         takes = set(operation.parameters.values()) - set(self._models.values())
         if takes != {Forecaster} or len(self._models) != 1:
             raise TypeError(f"{operation.name}: a cached answer depends on release and payload")
@@ -161,14 +180,13 @@ class _CachedEndpoint(_Endpoint):
         self._planning = providers.get(Planning)
         self._cache = cache
         self._seconds = seconds
-        (self._forecaster_name,) = self._parts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # A hit has no deadline: it takes microseconds, and setting up a deadline takes as long.
         # Only a large answer has one, because its client may read it slowly.
         request = Request(scope, receive, send)
         parts = self._look_up_parts(scope)
-        engine = parts[self._forecaster_name].release.engine
+        engine = parts[self._forecaster].release.engine
         form = preferred_form(request, engine) if self._operation.tables else ONLY_JSON
         cacheable = await self._cache.cacheable_request(
             engine.version, self._operation.path, request, form
@@ -193,13 +211,15 @@ class _CachedEndpoint(_Endpoint):
         request = Request(scope, receive, send)
         payload = await self._read_payload(request)
         try:
-            response = await self._answer(request, parts, payload, form, cacheable)
+            response, computed = await self._answer(request, parts, payload, form, cacheable)
         except Exception as error:
             if not self._trial.recover(scope, error):
                 raise
             # not cacheable: its bytes were looked up for the release that failed
-            response = await self._answer(request, self._look_up_parts(scope), payload, form, None)
-        self._trial.repeat(self._operation, request, payload, response)
+            parts = self._look_up_parts(scope)
+            response, computed = await self._answer(request, parts, payload, form, None)
+        forecaster = parts[self._forecaster]
+        self._observe(request, payload, response, forecaster, computed=computed)
         await response(scope, receive, send)
 
     async def _answer(
@@ -209,22 +229,24 @@ class _CachedEndpoint(_Endpoint):
         payload: dict[str, BaseModel],
         form: Representation,
         cacheable: CacheableRequest | None,
-    ) -> Response:
-        version = parts[self._forecaster_name].release.engine.version
+    ) -> tuple[Response, bool]:
+        """Return the response, and whether it was computed from inputs of the request's own."""
+        version = parts[self._forecaster].release.engine.version
         (model,) = payload.values()
         if self._planning is not None and getattr(model, "adjusted", False):
             # Its answer also depends on the overrides, which are read for each request. So it is
             # not looked up by its bytes, and its key names the overrides.
             planning = cast(Planning, self._planning(request.scope))
-            plan = await planning.plan(parts[self._forecaster_name])
-            parts = {self._forecaster_name: plan.forecaster}
+            plan = await planning.plan(parts[self._forecaster])
+            parts = {self._forecaster: plan.forecaster}
             version, cacheable = f"{version}+{plan.state.token}", None
         computation: Computation[Any] = await self._operation.handler(**parts, **payload)
         await charge(request, computation.cost)
         key = self._cache.key(version, self._operation.path, model, form)
-        return await self._cache.answer(
+        response = await self._cache.answer(
             request, cacheable, key, computation, form, with_etag=self._operation.etag
         )
+        return response, computation.own and response.headers["x-cache"] != Outcome.HIT
 
 
 def respond_with(function: Callable[[Request], Awaitable[Response]]) -> ASGIApp:

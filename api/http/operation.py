@@ -37,12 +37,15 @@ class Computation(Generic[T]):
         cost: units beside the operation's flat cost, charged for a cached answer, too.
         shared: whether computing takes so long that the shared cache is looked in first.
         table: returns the answer as a table, of an operation that has `tables`.
+        own: whether it is computed from inputs of the request's own, such as a what-if, so that
+            nothing stored has it.
     """
 
     compute: Callable[[], Awaitable[T]]
     cost: int = 0
     shared: bool = True
     table: Callable[[], Awaitable[Table]] | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,6 +87,56 @@ class OverridesQuery(Request):
     """Only those with smaller numbers: `next` of the previous page."""
 
 
+class OverrideValueQuery(Request):
+    """Overrides whose value is added up, and what by."""
+
+    by: Literal["author", "level", "kind", "reason"] = "author"
+    """What the overrides are grouped by. A `kind` is the direction and size of the change over all
+    days of an override: `up-large`, `up-small`, `down-small` or `down-large`, large from a tenth of
+    the forecast before it; or `unchanged`."""
+    first: Annotated[Day | None, Field(alias="from"), _A_DATE] = None
+    """First day that counts; 364 days before the last if left out."""
+    last: Annotated[Day | None, Field(alias="to"), _A_DATE] = None
+    """Last day that counts; the newest day of sales if left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupValue(Answer):
+    """The value of some overrides, in units, on their days that are sold."""
+
+    group: str | None
+    """Author, level, kind or reason; null for all together."""
+    overrides: int
+    days: int
+    sold: float
+    error_before: float
+    """Sum of the absolute errors of the forecasts before each override."""
+    error_planned: float
+    """Sum of the absolute errors of the forecasts with it."""
+    value: float
+    """`error_before` less `error_planned`: positive where the overrides helped."""
+    share: float | None
+    """The value as a share of the units sold; null where nothing was sold."""
+    helped: float
+    """Share of the overrides whose own value is positive."""
+    interval: tuple[float, float] | None
+    """Interval of the value, of 95 %, by the spread between overrides; null for fewer than 5 of
+    them. Where 0 is in it, they have shown neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideValueAnswer(Answer):
+    """Whether overrides have helped."""
+
+    by: str
+    first: dt.date
+    last: dt.date
+    groups: list[GroupValue]
+    """The most valuable first."""
+    total: GroupValue | None
+    """Null where no override has a day that counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class OverrideDay(Answer):
     """An override on one day, as it was when it was made, in units of the node."""

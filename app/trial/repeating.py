@@ -16,6 +16,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.http.answered import AnsweredRequest
 from api.http.operation import Computation, Operation
 from api.http.responses import body_of
 from errors import Problem
@@ -87,16 +88,9 @@ class Repeater:
         self._chance = chance
         self._waiting: deque[Repeatable] = deque()
 
-    def offer(
-        self,
-        share: float,
-        operation: Operation,
-        request: Request,
-        payload: Mapping[str, Any],
-        response: Response,
-        seconds: float,
-    ) -> None:
+    def offer(self, share: float, answered: AnsweredRequest, seconds: float) -> None:
         """Queue a share of the requests that another release can answer too."""
+        operation, request, payload, response, *_ = answered
         if self._chance() >= share or not is_repeatable(operation, payload):
             return
         if len(self._waiting) >= QUEUE:

@@ -10,7 +10,7 @@ A request that the challenger fails to answer is answered by the active one, and
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -20,11 +20,9 @@ from typing import Any
 
 import anyio.to_thread
 import structlog
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.operation import Operation
+from api.http.answered import AnsweredRequest
 from app.trial.counting import EvidenceCounts
 from app.trial.repeating import Repeated, Repeater
 from errors import Problem
@@ -143,18 +141,15 @@ class ReleaseTrial:
             context.charge = None  # it was charged what its answer costs
         return True
 
-    def repeat(
-        self, operation: Operation, request: Request, payload: Mapping[str, Any], response: Response
-    ) -> None:
+    def repeat(self, answered: AnsweredRequest) -> None:
         """Repeat a share of the computed requests if the challenger is a shadow."""
         challenger = self._challenger
         if challenger is None or challenger.rollout.stage is not ReleaseState.SHADOW:
             return
-        began = request.scope.get(_BEGAN)
-        if began is not None and context_of(request.scope).role == Role.ACTIVE:
-            share = self._rollouts.plan.repeated
-            seconds = perf_counter() - began
-            self._repeater.offer(share, operation, request, payload, response, seconds)
+        context = context_of(answered.request.scope)
+        if context.role == Role.ACTIVE:
+            seconds = perf_counter() - context.began
+            self._repeater.offer(self._rollouts.plan.repeated, answered, seconds)
 
     def observe_answers(self, app: ASGIApp) -> ASGIApp:
         """Return an application that counts its answers, and names their release, in a trial."""
@@ -168,7 +163,6 @@ class ReleaseTrial:
         async def observed(
             challenger: _Challenger, scope: Scope, receive: Receive, send: Send
         ) -> None:
-            scope[_BEGAN] = perf_counter()
             context = context_of(scope)
 
             async def send_with_name(message: Message) -> None:
@@ -206,7 +200,7 @@ class ReleaseTrial:
     def _count_answer(self, scope: Scope, rollout: Rollout, cache: bytes, *, failed: bool) -> None:
         role = Role(context_of(scope).role)
         call = f"{scope['method']} {policy_of(scope).route} {cache.decode()}".rstrip()
-        seconds = perf_counter() - scope[_BEGAN]
+        seconds = perf_counter() - context_of(scope).began
         self._counts.add(role, call, rollout.share, failed=failed, seconds=seconds)
         metrics.count_trial_answer(role, "failed" if failed else "answered")
 
@@ -328,7 +322,3 @@ def _wanted_release(scope: Scope) -> str:
     return next(
         (value.decode("latin-1") for name, value in scope["headers"] if name == RELEASE_HEADER), ""
     )
-
-
-_BEGAN = "mlrf_trial_began"
-"""Key of the time of a request's arrival in the scope, during a trial."""

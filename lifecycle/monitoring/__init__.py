@@ -1,1 +1,1 @@
-"""Monitoring of what is served, and the events that report it."""
+"""Monitoring of what was served: its accuracy, drift, outliers, events and feedback."""

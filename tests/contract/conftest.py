@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -24,8 +24,10 @@ from structlog.testing import capture_logs
 
 from api.admin.administration import Administration
 from api.contract import PARTS, Serving, contract_endpoints
+from api.facts.feedback import FeedbackAccess
 from api.forecasts.planning import Planning
 from api.health import DegradationReport
+from api.http.answered import Observer
 from api.http.dispatch import NoTrial
 from api.http.response_cache import ResponseCache
 from api.http.router import Router
@@ -198,6 +200,8 @@ def client_of(
     planning: Planning | None = None,
     monitoring: Monitoring | None = None,
     outliers: OutlierEventStore | None = None,
+    feedback: FeedbackAccess | None = None,
+    observers: Sequence[Observer] = (),
     conditions: FixedConditions | None = None,
 ) -> Client:
     """Return a client of the routes without middleware, with a cache of its own."""
@@ -210,11 +214,13 @@ def client_of(
             DegradationReport: conditions or FixedConditions(),
             Monitoring: monitoring,
             OutlierEventStore: outliers,
+            FeedbackAccess: feedback,
             Planning: planning,
             Registry: registry,
             SignInOptions: SignInOptions(key=False, required=False, single_sign_on=None),
         },
         NoTrial(),
+        observers,
         seconds=30,
     )
     return Client(RequestIdMiddleware(ProblemMiddleware(routed(Router(endpoints, nothing_behind)))))

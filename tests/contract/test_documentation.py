@@ -147,10 +147,12 @@ def test_operation_ids_are_stable_for_generated_clients() -> None:
     assert identifiers == [
         *("forecast_node", "predict_simple", "predict_batch", "predict"),
         *("explain", "whatif", "hierarchy"),
-        *("preview_override", "create_override", "list_overrides", "read_override"),
-        "withdraw_override",
+        *("preview_override", "create_override", "list_overrides", "value_overrides"),
+        *("read_override", "withdraw_override"),
         *(
             "historical",
+            "report_feedback",
+            "read_feedback",
             "exceptions",
             "compare_with_year_before",
             "list_outliers",
@@ -255,7 +257,9 @@ def test_only_probes_and_machine_protocols_have_no_example(client: Any) -> None:
 
 
 _PROBES = {"/", "/livez", "/readyz", "/healthz"}
-_OF_A_CREATED_ONE = {"/overrides/{id}", "/outliers/{id}/acknowledge"}
+_OF_A_CREATED_ONE = {
+    *("/overrides/{id}", "/outliers/{id}/acknowledge", "/feedback", "/feedback/{id}"),
+}
 
 
 def test_the_document_is_served_and_has_an_etag(client: Any) -> None:

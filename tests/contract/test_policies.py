@@ -54,6 +54,8 @@ SCOPES = {
     "/actuals": "report",
     "/overrides/preview": "plan",
     "/outliers/{id}/acknowledge": "plan",
+    "/feedback": "report",
+    "/feedback/{id}": "report",
     "/admin/keys": "admin",
     "/admin/keys/{id}": "admin",
     "/admin/keys/{id}/rotate": "admin",

@@ -8,6 +8,9 @@ import {
 } from '@tanstack/react-query';
 import { api, content, type Schemas } from './client';
 
+export type OverrideGrouping = 'author' | 'level' | 'kind' | 'reason';
+export type OverrideGroupValue = Schemas['GroupValue'];
+export type OverrideValue = Schemas['OverrideValueAnswer'];
 export type OverrideRequest = Schemas['OverrideRequest'];
 export type Override = Schemas['OverrideAnswer'];
 export type NewOverride = Schemas['NewOverrideAnswer'];
@@ -57,8 +60,24 @@ export function useOverrides(filter: OverrideFilter) {
   });
 }
 
+/** Whether overrides helped, on the days of the last year that are sold. */
+export function useOverrideValue(by: OverrideGrouping) {
+  return useQuery<OverrideValue>({
+    queryKey: ['override-value', by],
+    queryFn: ({ signal }) =>
+      content<OverrideValue>(api.GET('/overrides/value', { params: { query: { by } }, signal })),
+  });
+}
+
 /** Everything that overrides alter. */
-const ALTERED = ['overrides', 'override-preview', 'forecast', 'hierarchy', 'year-before'];
+const ALTERED = [
+  'overrides',
+  'override-value',
+  'override-preview',
+  'forecast',
+  'hierarchy',
+  'year-before',
+];
 
 /** Ask again for all that overrides alter. */
 export function refreshOverrides(queries: QueryClient): void {

@@ -165,6 +165,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/overrides/value": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare the errors before and after overrides, on the days that are sold.
+         * @description Each override is compared with what stood before it. A day counts only if its sales are known,
+         *     and if the override was made before it ended and stood on it.
+         */
+        get: operations["value_overrides"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/overrides/{id}": {
         parameters: {
             query?: never;
@@ -197,6 +218,44 @@ export interface paths {
          * @description A table has the first day of the next page in the header `X-Next`, if there is one.
          */
         post: operations["historical"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/feedback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report what was sold instead of a recorded prediction.
+         * @description Repeated, the request changes nothing; another value corrects the one before, which stays in the
+         *     history.
+         */
+        post: operations["report_feedback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/feedback/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Return a recorded prediction, with what was reported about it. */
+        get: operations["read_feedback"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1190,6 +1249,24 @@ export interface components {
             note?: string;
         };
         /**
+         * ActualOfValue
+         * @description What was sold instead of one value of an answer.
+         */
+        ActualOfValue: {
+            /**
+             * @description Row of the request, from 0; only requests with several rows need it.
+             * @default 0
+             */
+            row?: number;
+            /**
+             * Format: date
+             * @description Day of the forecast; only answers by day need it.
+             */
+            date?: string;
+            /** @description Units sold. */
+            value: number;
+        };
+        /**
          * ActualsAnswer
          * @description What a report of sales has changed.
          */
@@ -1722,6 +1799,51 @@ export interface components {
             units: number;
         };
         /**
+         * FeedbackAnswer
+         * @description A recorded prediction, with what was sold instead.
+         */
+        FeedbackAnswer: {
+            request_id: string;
+            /** @description Method and path. */
+            operation: string;
+            /**
+             * Format: date-time
+             * @description When it was answered.
+             */
+            at: string;
+            model_version: string;
+            /** @description Name of the data that the release served. */
+            snapshot: string;
+            values: components["schemas"]["PredictedValue"][];
+        };
+        /**
+         * FeedbackChangeAnswer
+         * @description The prediction after a report.
+         */
+        FeedbackChangeAnswer: {
+            request_id: string;
+            operation: string;
+            /** Format: date-time */
+            at: string;
+            model_version: string;
+            snapshot: string;
+            values: components["schemas"]["PredictedValue"][];
+            /** @description Values that were not reported before, or otherwise: 0 for a repeated request. */
+            changed: number;
+        };
+        /**
+         * FeedbackRequest
+         * @description What was sold instead of a recorded prediction: `actual`, or several `actuals`.
+         */
+        FeedbackRequest: {
+            /** @description `X-Request-ID` of the answer. */
+            request_id: string;
+            /** @description Units sold, where the answer has one value. */
+            actual?: number;
+            /** @description Units sold instead of some or all values of the answer, each by its row or day. */
+            actuals?: components["schemas"]["ActualOfValue"][];
+        };
+        /**
          * FiguresAnswer
          * @description A figure of two models; null where one has none.
          */
@@ -1901,6 +2023,35 @@ export interface components {
             units: number;
             /** @description Names of its features, the largest contribution first; `features` of the answer has them. */
             features: string[];
+        };
+        /**
+         * GroupValue
+         * @description The value of some overrides, in units, on their days that are sold.
+         */
+        GroupValue: {
+            /** @description Author, level, kind or reason; null for all together. */
+            group: string | null;
+            overrides: number;
+            days: number;
+            sold: number;
+            /** @description Sum of the absolute errors of the forecasts before each override. */
+            error_before: number;
+            /** @description Sum of the absolute errors of the forecasts with it. */
+            error_planned: number;
+            /** @description `error_before` less `error_planned`: positive where the overrides helped. */
+            value: number;
+            /** @description The value as a share of the units sold; null where nothing was sold. */
+            share: number | null;
+            /** @description Share of the overrides whose own value is positive. */
+            helped: number;
+            /**
+             * @description Interval of the value, of 95 %, by the spread between overrides; null for fewer than 5 of
+             *     them. Where 0 is in it, they have shown neither.
+             */
+            interval: [
+                number,
+                number
+            ] | null;
         };
         /**
          * HealthAnswer
@@ -2986,6 +3137,21 @@ export interface components {
             delta: number;
         };
         /**
+         * OverrideValueAnswer
+         * @description Whether overrides have helped.
+         */
+        OverrideValueAnswer: {
+            by: string;
+            /** Format: date */
+            first: string;
+            /** Format: date */
+            last: string;
+            /** @description The most valuable first. */
+            groups: components["schemas"]["GroupValue"][];
+            /** @description Null where no override has a day that counts. */
+            total: components["schemas"]["GroupValue"] | null;
+        };
+        /**
          * OverrideWarning
          * @description Something that a planner should know before overriding.
          */
@@ -3068,6 +3234,19 @@ export interface components {
             upper_95?: number;
             /** @description The forecast without overrides; only there where `adjusted` is true. */
             statistical?: number;
+        };
+        /**
+         * PredictedValue
+         * @description A value of a recorded answer, and what was sold instead.
+         */
+        PredictedValue: {
+            row: number;
+            date: string | null;
+            prediction: number;
+            /** @description As last reported; null where it is not known. */
+            actual: number | null;
+            /** @description All reports of it, the last one last: those before were corrected. */
+            reports: components["schemas"]["ReportedActual"][];
         };
         /**
          * PredictionInterval
@@ -3300,6 +3479,17 @@ export interface components {
          */
         ReloadsAnswer: {
             jobs: components["schemas"]["ReloadAnswer"][];
+        };
+        /**
+         * ReportedActual
+         * @description Units sold as they were reported.
+         */
+        ReportedActual: {
+            value: number;
+            /** Format: date-time */
+            at: string;
+            /** @description Who reported it: the id of a key, or the subject of a token. */
+            by: string;
         };
         /**
          * Role
@@ -4205,6 +4395,16 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemAnswer"];
             };
         };
+        /** @description [GONE](/docs/errors#gone): This is no longer there. */
+        Problem410: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["ProblemAnswer"];
+            };
+        };
         /** @description [PAYLOAD_TOO_LARGE](/docs/errors#payload-too-large): The body is too large. */
         Problem413: {
             headers: {
@@ -4265,7 +4465,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemAnswer"];
             };
         };
-        /** @description [EVENTS_UNAVAILABLE](/docs/errors#events-unavailable): Events cannot be read now; [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
+        /** @description [EVENTS_UNAVAILABLE](/docs/errors#events-unavailable): Events cannot be read now; [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [FEEDBACK_UNAVAILABLE](/docs/errors#feedback-unavailable): Feedback cannot be read or written now; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
         Problem503: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -4889,6 +5089,56 @@ export interface operations {
             504: components["responses"]["Problem504"];
         };
     };
+    value_overrides: {
+        parameters: {
+            query?: {
+                /**
+                 * @description What the overrides are grouped by. A `kind` is the direction and size of the change over all
+                 *     days of an override: `up-large`, `up-small`, `down-small` or `down-large`, large from a tenth of
+                 *     the forecast before it; or `unchanged`.
+                 */
+                by?: "author" | "level" | "kind" | "reason";
+                /** @description First day that counts; 364 days before the last if left out. */
+                from?: string;
+                /** @description Last day that counts; the newest day of sales if left out. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverrideValueAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_DATE](/docs/errors#invalid-date): The date cannot be used; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
     read_override: {
         parameters: {
             query?: never;
@@ -5027,6 +5277,110 @@ export interface operations {
             /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
             /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    report_feedback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Up to 262,144 bytes; as it is, or with Content-Encoding: gzip. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeedbackRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedbackChangeAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [REQUEST_TIMEOUT](/docs/errors#request-timeout): The body did not arrive in time. */
+            408: components["responses"]["Problem408"];
+            /** @description [CONFLICT](/docs/errors#conflict): This conflicts with what is there. */
+            409: components["responses"]["Problem409"];
+            /** @description [GONE](/docs/errors#gone): This is no longer there. */
+            410: components["responses"]["Problem410"];
+            /** @description [PAYLOAD_TOO_LARGE](/docs/errors#payload-too-large): The body is too large. */
+            413: components["responses"]["Problem413"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [UNSUPPORTED_MEDIA_TYPE](/docs/errors#unsupported-media-type): The body's media type is not accepted. */
+            415: components["responses"]["Problem415"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [FEEDBACK_UNAVAILABLE](/docs/errors#feedback-unavailable): Feedback cannot be read or written now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    read_feedback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As another call told it. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedbackAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [CONFLICT](/docs/errors#conflict): This conflicts with what is there. */
+            409: components["responses"]["Problem409"];
+            /** @description [GONE](/docs/errors#gone): This is no longer there. */
+            410: components["responses"]["Problem410"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [FEEDBACK_UNAVAILABLE](/docs/errors#feedback-unavailable): Feedback cannot be read or written now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];

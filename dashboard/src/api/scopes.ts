@@ -7,6 +7,7 @@ const ALL: Record<Scope, true> = {
   explain: true,
   whatif: true,
   plan: true,
+  report: true,
   batch: true,
   monitor: true,
   admin: true,

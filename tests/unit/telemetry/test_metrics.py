@@ -35,6 +35,8 @@ NAMES = {
     "mlrf_trial_answers": "counter",
     "mlrf_trial_repeated_requests": "counter",
     "mlrf_trial_share": "gauge",
+    "mlrf_feedback_recorded": "counter",
+    "mlrf_feedback_dropped": "counter",
     "mlrf_reloads": "counter",
     "mlrf_reload_last_timestamp_seconds": "gauge",
     "mlrf_data_origin_timestamp_seconds": "gauge",

@@ -45,6 +45,10 @@ export const keys = {
       name: 'Overrides',
       text: 'Makes and undoes overrides, which change forecasts for everybody.',
     },
+    report: {
+      name: 'Report sales',
+      text: 'States what was sold instead of a prediction, for an application.',
+    },
     monitor: { name: 'Monitor', text: 'Reads counts of requests and errors, for monitoring.' },
     admin: {
       name: 'Administer',

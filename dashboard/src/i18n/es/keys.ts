@@ -47,6 +47,10 @@ export const keys: typeof english = {
       name: 'Ajustes',
       text: 'Hace y deshace ajustes, que cambian los pronósticos para todos.',
     },
+    report: {
+      name: 'Informar ventas',
+      text: 'Indica lo que se vendió en lugar de una predicción, para una aplicación.',
+    },
     monitor: {
       name: 'Supervisar',
       text: 'Lee recuentos de llamadas y errores, para la supervisión.',

@@ -2,13 +2,13 @@ import { cleanup, fireEvent, screen, waitFor, within } from '@testing-library/re
 import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { NewOverride, Override, OverrideRequest } from '@/api/overrides';
+import type { NewOverride, Override, OverrideGroupValue, OverrideRequest } from '@/api/overrides';
 import type { Caller } from '@/session/caller';
 import { callerAnswer, META, problem } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import Plan from './plan';
-import { override, previewOf } from './test-answers';
+import { groupValue, override, previewOf, valueBy } from './test-answers';
 
 const ADDRESS = '/plan?node=store:1&from=2024-07-03&to=2024-07-04';
 
@@ -23,9 +23,10 @@ function play(
     scopes?: Caller['scopes'];
     overrides?: Override[];
     changes?: Partial<NewOverride>;
+    values?: OverrideGroupValue[];
   } = {},
 ) {
-  const { scopes = ['forecast', 'plan'], overrides = [], changes = {} } = options;
+  const { scopes = ['forecast', 'plan'], overrides = [], changes = {}, values = [] } = options;
   server.use(
     http.get('*/caller', () => HttpResponse.json(callerAnswer({ client: 'ana', scopes }))),
     http.get('*/meta', () => HttpResponse.json(META)),
@@ -43,6 +44,10 @@ function play(
     http.get('*/overrides', ({ request }) => {
       listed.push(new URL(request.url).searchParams);
       return HttpResponse.json({ overrides, next: null, revision: 3 });
+    }),
+    http.get('*/overrides/value', ({ request }) => {
+      const by = new URL(request.url).searchParams.get('by');
+      return HttpResponse.json(valueBy(by ?? '', values));
     }),
     http.delete('*/overrides/:id', ({ params }) => {
       withdrawn.push(String(params.id));
@@ -342,4 +347,43 @@ test('who may not plan sees the overrides and why there is no form', async () =>
   expect(screen.queryByRole('button', { name: /Undo/ })).toBeNull();
   expect(screen.queryByRole('textbox')).toBeNull();
   expect(previews).toEqual([]);
+});
+
+describe('what overrides were worth', () => {
+  test('is said only where chance alone could not have made it', async () => {
+    play({
+      values: [
+        groupValue({ group: 'ana', value: 120, share: 0.03, helped: 0.75, interval: [20, 220] }),
+        groupValue({ group: 'ben', value: -4, interval: [-30, 22] }),
+        groupValue({ group: 'eva', value: -90, interval: [-150, -30] }),
+        groupValue({ group: 'new', overrides: 2, value: 9, interval: null }),
+      ],
+    });
+    renderAt(ADDRESS, <Plan />);
+    const table = await screen.findByRole('table', { name: /Overrides on days sold/ });
+    const said = (name: string) =>
+      within(within(table).getByRole('rowheader', { name }).closest('tr') as HTMLElement)
+        .getAllByRole('cell')
+        .map((cell) => cell.textContent);
+    expect(said('ana')).toEqual(['10', '30', '+120', '+3%', '75%', 'Better']);
+    expect(said('ben').at(-1)).toBe('May be chance');
+    expect(said('eva').at(-1)).toBe('Worse');
+    expect(said('new').at(-1)).toBe('Too few to say');
+    expect(within(table).getByRole('rowheader', { name: 'All' })).toBeVisible();
+  });
+
+  test('is grouped by kind, too', async () => {
+    play({ values: [groupValue({ group: 'down-small' })] });
+    renderAt(ADDRESS, <Plan />);
+    await userEvent.click(await screen.findByRole('radio', { name: 'Kind' }));
+    expect(
+      await screen.findByRole('rowheader', { name: 'Down, by less than a tenth' }),
+    ).toBeVisible();
+  });
+
+  test('is not said before a day is sold', async () => {
+    play();
+    renderAt(ADDRESS, <Plan />);
+    expect(await screen.findByText('No override has a day yet that is sold.')).toBeVisible();
+  });
 });

@@ -9,6 +9,7 @@ import { text, useQueryState } from '@/url/query-state';
 import { type Change, LastChange } from './last-change';
 import { Maker } from './maker';
 import { OverrideList } from './override-list';
+import { OverrideValue } from './override-value';
 
 export default function Plan() {
   const { t } = useTranslation();
@@ -33,6 +34,7 @@ function Overrides({ meta }: { meta: Meta }) {
     <>
       {change && <LastChange change={change} onUndone={undone} />}
       <OverrideList node={node} mayUndo={mayPlan} onUndone={undone} />
+      <OverrideValue />
     </>
   );
   if (mayPlan)

@@ -1,4 +1,10 @@
-import type { NewOverride, Override, OverrideRequest } from '@/api/overrides';
+import type {
+  NewOverride,
+  Override,
+  OverrideGroupValue,
+  OverrideRequest,
+  OverrideValue,
+} from '@/api/overrides';
 import { addDays, daysBetween } from '@/format/dates';
 import { BASIS, FORECAST } from '@/test/answers';
 
@@ -91,4 +97,27 @@ export function previewOf(
     revision: 3,
     ...changes,
   };
+}
+
+/** Return the value of ten overrides. */
+export function groupValue(changes: Partial<OverrideGroupValue> = {}): OverrideGroupValue {
+  return {
+    group: 'ana',
+    overrides: 10,
+    days: 30,
+    sold: 4_000,
+    error_before: 500,
+    error_planned: 380,
+    value: 120,
+    share: 0.03,
+    helped: 0.75,
+    interval: null,
+    ...changes,
+  };
+}
+
+/** Return the answer about groups; there is no total without any. */
+export function valueBy(by: string, groups: OverrideGroupValue[]): OverrideValue {
+  const total = groups.length === 0 ? null : groupValue({ group: null });
+  return { by, first: '2023-07-02', last: '2024-06-30', groups, total };
 }

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import anyio
+import numpy as np
 import pytest
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Scope
 
+from api.http.answered import AnsweredRequest, Observer
 from api.http.dispatch import bind
 from api.http.operation import Computation, Operation, operation
 from api.http.response_cache import ResponseCache
 from api.http.tags import Tag
+from middleware.context import context_of
 from middleware.problems import ProblemMiddleware
 from middleware.request_id import RequestIdMiddleware
 from models.serving.forecaster import Forecaster
@@ -37,12 +40,15 @@ FORECASTER: Any = SimpleNamespace(
 )
 
 
-def served(declared: Operation, *, seconds: float = 30.0) -> ASGIApp:
+def served(
+    declared: Operation, *, seconds: float = 30.0, observers: Sequence[Observer] = ()
+) -> ASGIApp:
     providers: dict[type, Callable[[Scope], object]] = {
         Part: lambda scope: "the part",
         Forecaster: lambda scope: FORECASTER,
     }
-    app = bind(declared, providers, ResponseCache(AnswerCache()), seconds=seconds)
+    cache = ResponseCache(AnswerCache())
+    app = bind(declared, providers, cache, observers=observers, seconds=seconds)
     return RequestIdMiddleware(ProblemMiddleware(app))
 
 
@@ -144,3 +150,38 @@ def test_a_repeated_request_is_answered_without_its_handler() -> None:
     assert [sent.body for sent in answers] == [b"7", b"7", b"8"]
     assert [sent.headers["x-cache"] for sent in answers] == ["miss", "hit", "miss"]
     assert seen == [7, 8]
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["computed", "a slice"])
+def test_observers_see_whether_an_answer_was_computed_for_its_request(own: bool) -> None:
+    """An answer from the cache was computed for an earlier one."""
+    seen: list[AnsweredRequest] = []
+
+    @operation("POST", "/x", Tag.FACTS)
+    async def handler(forecaster: Forecaster, payload: Payload) -> Computation[int]:
+        async def compute() -> int:
+            return payload.number
+
+        return Computation(compute, own=own)
+
+    app = served(handler, observers=[seen.append])
+    for body in (b'{"number": 7}', b'{"number":  7}', b'{"number": 8}'):
+        post(app, body)
+    assert [each.response.headers["x-cache"] for each in seen] == ["miss", "hit", "miss"]
+    assert [each.computed for each in seen] == [own, False, own]
+    assert all(each.forecaster is FORECASTER for each in seen)
+
+
+def test_observers_see_the_requests_whose_rows_the_model_was_run_on() -> None:
+    seen: list[AnsweredRequest] = []
+
+    @operation("POST", "/x", Tag.FACTS)
+    async def handler(forecaster: Forecaster, payload: Payload, request: Request) -> int:
+        if payload.number == 7:
+            context_of(request.scope).rows = np.zeros((1, 2), dtype=np.float32)
+        return 1
+
+    app = served(handler, observers=[seen.append])
+    post(app, b'{"number": 7}')
+    post(app, b'{"number": 8}')
+    assert [each.computed for each in seen] == [True, False]

@@ -15,6 +15,7 @@ from api.forecasts.explain import explain
 from api.forecasts.overrides import create_override
 from api.forecasts.predict import forecast_node
 from api.forecasts.whatif import whatif
+from api.http.answered import AnsweredRequest
 from api.http.operation import Operation
 from api.open_inference import infer
 from api.schemas.requests import ForecastRequest
@@ -64,7 +65,8 @@ def test_the_difference_is_that_of_the_numbers(
 
 def offer(repeater: Repeater, share: float) -> None:
     request = Request(http_scope())
-    repeater.offer(share, forecast_node, request, PAYLOAD, Response(b"{}"), 0.1)
+    answered = AnsweredRequest(forecast_node, request, PAYLOAD, Response(b"{}"), None, False)
+    repeater.offer(share, answered, 0.1)
 
 
 def test_no_more_wait_than_the_queue_has_places() -> None:
