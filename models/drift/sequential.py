@@ -36,6 +36,7 @@ _LEAST_SD = 1e-3
 _TAIL = 0.01
 _LEAST_TAIL = 20
 _USUAL = 0.9
+_LEAST_DAY = 5.0
 _MOST_CORRELATION = 0.9
 _SURE = 1.64
 """Standard errors by which the mean of a reference may be wrong."""
@@ -272,7 +273,8 @@ def _limit_days(scores: Values, share: float) -> Values:
         return np.full(usual.shape, np.inf)
     threshold = max(pooled[count], _LEAST_SD)
     shape = max(float(np.log(pooled[:count] / threshold).mean()), 0.05)
-    return np.asarray(usual * threshold * max(count / len(pooled) / share, 1.0) ** shape)
+    limits = usual * threshold * max(count / len(pooled) / share, 1.0) ** shape
+    return np.asarray(np.maximum(limits, _LEAST_DAY))
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def compute_ks(reference: Values, current: Values) -> Values:
 
 
 def _shares(counts: Values) -> Values:
-    return counts / np.maximum(counts.sum(axis=-1, keepdims=True), 1)
+    return np.asarray(counts / np.maximum(counts.sum(axis=-1, keepdims=True), 1))
 
 
 @dataclass(frozen=True)
