@@ -65,6 +65,7 @@ class Code(Enum):
     UPLOADS_UNAVAILABLE = _Kind(503, "Tables cannot be uploaded here")
     MODELS_UNAVAILABLE = _Kind(503, "Models cannot be changed now")
     OVERRIDES_UNAVAILABLE = _Kind(503, "Overrides cannot be read now")
+    DRIFT_UNAVAILABLE = _Kind(503, "Drift cannot be read now")
     KEYS_UNAVAILABLE = _Kind(503, "Keys cannot be looked up now")
     STORAGE_FULL = _Kind(507, "There is no space for this")
     TIMEOUT = _Kind(504, "The answer took too long")

@@ -20,6 +20,7 @@ from api.forecasts.whatif import whatif
 from api.health import alive, health, metrics, ready
 from api.http.operation import Access, Operation, operation
 from api.http.tags import Tag
+from api.monitoring.drift import list_drift, read_drift
 from api.schemas.facts import IndexAnswer
 
 
@@ -49,6 +50,8 @@ OPERATIONS: tuple[Operation, ...] = (
     accuracy,
     accuracy_by_series,
     model_metrics,
+    list_drift,
+    read_drift,
     meta,
     caller,
     sign_in_options,

@@ -57,6 +57,7 @@ from storage.audit import AuditLog
 from storage.cache.answers import AnswerCache
 from storage.cache.encoding import derive_key
 from storage.database import is_full, open_database
+from storage.drift_events import DriftHistory
 from storage.key_store import KeyStore
 from storage.override_store import OverrideStore
 from storage.redis.client import RedisClient
@@ -159,6 +160,7 @@ class Application:
             {
                 Administration: administration,
                 DegradationReport: conditions,
+                DriftHistory: DriftHistory(self._database),
                 JobAccess: JobAccess(
                     queue=self._jobs,
                     sources=sources,

@@ -147,6 +147,7 @@ export const common = {
       STORAGE_FULL: 'The server has no space for this',
       MODELS_UNAVAILABLE: 'Models cannot be changed now',
       OVERRIDES_UNAVAILABLE: 'Overrides cannot be read now',
+      DRIFT_UNAVAILABLE: 'Drift cannot be read now',
       KEYS_UNAVAILABLE: 'Keys cannot be looked up now',
     },
     offline: {

@@ -148,6 +148,7 @@ export const common: typeof english = {
       STORAGE_FULL: 'El servidor no tiene espacio para esto',
       MODELS_UNAVAILABLE: 'Ahora no se pueden cambiar los modelos',
       OVERRIDES_UNAVAILABLE: 'Ahora no se pueden leer los ajustes',
+      DRIFT_UNAVAILABLE: 'Ahora no se puede leer la deriva',
       KEYS_UNAVAILABLE: 'Ahora no se pueden consultar las claves',
     },
     offline: {
