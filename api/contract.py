@@ -22,8 +22,18 @@ from lifecycle.registry import Registry
 from lifecycle.rollouts import Rollouts
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
+from storage.drift_events import DriftHistory
 
-PARTS = (Administration, DegradationReport, JobAccess, Planning, Registry, Rollouts, SignInOptions)
+PARTS = (
+    Administration,
+    DegradationReport,
+    DriftHistory,
+    JobAccess,
+    Planning,
+    Registry,
+    Rollouts,
+    SignInOptions,
+)
 """Types of the parts of the service that handlers take, besides the forecaster."""
 
 

@@ -131,11 +131,11 @@ def test_a_fault_is_noticed_where_it_is(
 ) -> None:
     faulty = with_sums(sums, group, change)
     changes = judge_drift(engine, faulty, [], today=TODAY).changes
-    begun = sums.days[CHANGED].astype("datetime64[D]").astype(date)
+    changed_on = sums.days[CHANGED].astype("datetime64[D]").astype(date)
     (event,) = [event for event in changes if event.detector is detector]
     assert event.subject == group
-    assert begun < event.opened <= begun + timedelta(most)
-    assert abs((event.since - begun).days) <= 7
+    assert changed_on < event.opened <= changed_on + timedelta(most)
+    assert abs((event.since - changed_on).days) <= 7
     assert event.severity in (Severity.WARNING, Severity.CRITICAL)
 
 
