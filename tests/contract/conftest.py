@@ -46,6 +46,7 @@ from models.serving.release import LoadedRelease, load_release
 from storage.artifacts import Release, Store
 from storage.cache.answers import AnswerCache
 from storage.database import open_database
+from storage.drift_events import DriftHistory
 from storage.keys import Scope as KeyScope
 from storage.migrations import upgrade
 from telemetry.request_log import request_log
@@ -194,6 +195,7 @@ def client_of(
     administration: Administration | None = None,
     registry: Registry | None = None,
     planning: Planning | None = None,
+    drift: DriftHistory | None = None,
     conditions: FixedConditions | None = None,
 ) -> Client:
     """Return a client of the routes without middleware, with a cache of its own."""
@@ -204,6 +206,7 @@ def client_of(
         | {
             Administration: administration,
             DegradationReport: conditions or FixedConditions(),
+            DriftHistory: drift,
             Planning: planning,
             Registry: registry,
             SignInOptions: SignInOptions(key=False, required=False, single_sign_on=None),

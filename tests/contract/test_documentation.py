@@ -26,6 +26,7 @@ from errors import Code
 from middleware.headers import JSON
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
+from storage.drift_events import DriftHistory
 from storage.override_store import OverrideStore
 from tests.contract.conftest import Client, FixedConditions, FixedServing, LocalRunners, client_of
 
@@ -67,7 +68,12 @@ def client(serving_release: LoadedRelease, runners: LocalRunners, database: Engi
     old = DegradedReason("data", "The newest sales are of 2024-06-30.")
     serving = FixedServing(Forecaster(serving_release, runners, runners))
     planning = Planning(OverrideStore(database))
-    return client_of(serving, planning=planning, conditions=FixedConditions([old]))
+    return client_of(
+        serving,
+        planning=planning,
+        drift=DriftHistory(database),
+        conditions=FixedConditions([old]),
+    )
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.url)
@@ -129,6 +135,8 @@ def test_operation_ids_are_stable_for_generated_clients() -> None:
             "accuracy",
             "accuracy_by_series",
             "model_metrics",
+            "list_drift",
+            "read_drift",
             "meta",
         ),
         *("caller", "sign_in_options"),
@@ -224,7 +232,7 @@ def test_only_probes_and_machine_protocols_have_no_example(client: Any) -> None:
 
 
 _PROBES = {"/", "/livez", "/readyz", "/healthz"}
-_OF_A_CREATED_ONE = {"/overrides/{id}"}
+_OF_A_CREATED_ONE = {"/overrides/{id}", "/drift/{id}"}
 
 
 def test_the_document_is_served_and_has_an_etag(client: Any) -> None:
