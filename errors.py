@@ -67,8 +67,6 @@ class Code(Enum):
     MODELS_UNAVAILABLE = _Kind(503, "Models cannot be changed now")
     OVERRIDES_UNAVAILABLE = _Kind(503, "Overrides cannot be read now")
     MONITORING_UNAVAILABLE = _Kind(503, "Records of monitoring cannot be used now")
-    EVENTS_UNAVAILABLE = _Kind(503, "Events cannot be read now")
-    FEEDBACK_UNAVAILABLE = _Kind(503, "Feedback cannot be read or written now")
     KEYS_UNAVAILABLE = _Kind(503, "Keys cannot be looked up now")
     STORAGE_FULL = _Kind(507, "There is no space for this")
     TIMEOUT = _Kind(504, "The answer took too long")

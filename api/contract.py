@@ -25,12 +25,13 @@ from lifecycle.registry import Registry
 from lifecycle.rollouts import Rollouts
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
+from storage.drift_events import DriftHistory
 from storage.outbox import Outbox
 from storage.outlier_events import OutlierEventStore
 
 PARTS = (
-    *(Administration, DegradationReport, FeedbackAccess, JobAccess, Monitoring, Outbox),
-    *(OutlierEventStore, Planning, Registry, Rollouts, SignInOptions),
+    *(Administration, DegradationReport, DriftHistory, FeedbackAccess, JobAccess, Monitoring),
+    *(Outbox, OutlierEventStore, Planning, Registry, Rollouts, SignInOptions),
 )
 """Types of the parts of the service that handlers take, besides the forecaster."""
 

@@ -24,6 +24,7 @@ from api.forecasts.whatif import whatif
 from api.health import alive, health, metrics, ready
 from api.http.operation import Access, Operation, operation
 from api.http.tags import Tag
+from api.monitoring.drift import list_drift, read_drift
 from api.schemas.facts import IndexAnswer
 
 
@@ -59,6 +60,8 @@ OPERATIONS: tuple[Operation, ...] = (
     accuracy_by_series,
     report_actuals,
     model_metrics,
+    list_drift,
+    read_drift,
     meta,
     caller,
     sign_in_options,

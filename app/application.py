@@ -62,6 +62,7 @@ from storage.audit import AuditLog
 from storage.cache.answers import AnswerCache
 from storage.cache.encoding import derive_key
 from storage.database import is_full, open_database
+from storage.drift_events import DriftHistory
 from storage.feedback import FeedbackStore
 from storage.key_store import KeyStore
 from storage.outbox import Outbox
@@ -186,6 +187,7 @@ class Application:
                 FeedbackAccess: FeedbackAccess(
                     feedback, recording=settings.feedback > 0, days=settings.feedback_days
                 ),
+                DriftHistory: DriftHistory(self._database),
                 JobAccess: JobAccess(
                     queue=self._jobs,
                     sources=sources,

@@ -25,6 +25,7 @@ from features.data.specification import (
     read_levels,
 )
 from models.baselines import Baseline
+from models.drift.reference import DriftReference
 from models.intervals import Calibration
 from models.model import SegmentedModel
 from models.onnx import OnnxModel
@@ -42,6 +43,9 @@ CALIBRATION_FILE = "intervals.npz"
 FALLBACKS_FILE = "fallbacks.json"
 """Present only if a rule forecasts some series."""
 METRICS_FILE = "metrics.json"
+DRIFT_FILE = "drift.npz"
+"""Absent from bundles that were trained before drift was tested, and from those that are only
+evaluated."""
 
 
 def model_file(last_horizon: int) -> str:
@@ -138,6 +142,22 @@ class Bundle:
             if seen.isdisjoint(snapshot.hierarchy.bottoms[column]):
                 raise ArtifactError(self.path, f"has seen no {label} of snapshot {snapshot.name}")
 
+    def read_drift_reference(self) -> DriftReference | None:
+        """Return the reference of drift; None for a bundle that was trained without one.
+
+        It is read when it is wanted: forecasts do not need it.
+
+        Raises:
+            ArtifactError: the file cannot be read.
+        """
+        path = self.path / DRIFT_FILE
+        if not path.exists():
+            return None
+        try:
+            return DriftReference.load(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise ArtifactError(path, "does not hold a reference of drift") from error
+
     def find_unseen(self, snapshot: Snapshot) -> NDArray[np.bool_]:
         """Mark nodes of the bottom of which the model has not seen a column's value; (nodes,)."""
         hierarchy, specification = snapshot.hierarchy, self.facts.specification
@@ -168,6 +188,7 @@ def write_bundle(
     calibration: Calibration | None,
     metrics: Mapping[str, Any],
     fallbacks: Mapping[str, Baseline] = MappingProxyType({}),
+    drift: DriftReference | None = None,
 ) -> Artifact:
     """Write a bundle into the folder `destination`; its golden outputs are the ONNX graphs'."""
     with staging(destination) as folder:
@@ -181,6 +202,8 @@ def write_bundle(
         (folder / VARIANCES_FILE).write_bytes(orjson.dumps(dict(variances)))
         if fallbacks:
             (folder / FALLBACKS_FILE).write_bytes(orjson.dumps(dict(fallbacks)))
+        if drift is not None:
+            drift.save(folder / DRIFT_FILE)
         np.save(folder / GOLDEN_ROWS_FILE, golden_rows)
         outputs = _load_model(folder, facts, contract, threads=1).predict(golden_rows)
         np.save(folder / GOLDEN_OUTPUTS_FILE, outputs)

@@ -402,3 +402,25 @@ EVENT_DEAD_LETTERS = Table(
     Index("ix_event_dead_letters_target_event", "target", "event", unique=True),
 )
 """Events that could not be delivered; a resent one goes back to the outbox under its number."""
+DRIFT_EVENTS = Table(
+    "drift_events",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("bundle", String(250), nullable=False),
+    Column("detector", String(30), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("bucket", String(20), nullable=False),
+    Column("severity", String(10), nullable=False),
+    Column("figure", Float, nullable=False),
+    Column("reference", Float, nullable=False),
+    Column("since", Date, nullable=False),
+    Column("opened", Date, nullable=False),
+    Column("judged", Date, nullable=False),
+    Column("quiet", Date),  # since when the figure is below its lower limit
+    Column("closed", Date),
+    Column("message", String(1000), nullable=False),
+    Column("look", String(500), nullable=False),
+    Index("ix_drift_events_bundle", "bundle"),
+    Index("ix_drift_events_closed", "closed"),
+)
+"""Drifts that tests have noticed; those without `closed` are open."""

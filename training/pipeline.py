@@ -33,6 +33,7 @@ from features.matrix import MatrixBuilder
 from lifecycle.training_request import Effort
 from models.baselines import Baseline
 from models.bundle import Bundle, BundleFacts, SegmentFiles, load_bundle, write_bundle
+from models.drift.reference import DriftReference
 from models.engine import ForecastEngine
 from models.intervals import Calibration
 from models.serving.release import load_release
@@ -40,6 +41,7 @@ from storage.artifacts import Artifact, Release, Store
 from training.blend import blend
 from training.engines.fitting_backend import FittingBackend, LocalBackend
 from training.evaluation.calibration import calibrate
+from training.evaluation.drift_reference import make_drift_reference
 from training.evaluation.forecast_errors import (
     Errors,
     chronological_blocks,
@@ -65,6 +67,7 @@ from training.recipe import Recipe, choose_recipe
 
 BOTTOM_UP = "bottom_up"
 _COMPARING = "compare with the model that serves"
+_DRIFT = "describe errors and inputs"
 
 _LIBRARIES = ("lightgbm", "numpy", "onnx", "onnxmltools", "onnxruntime", "polars", "scipy")
 
@@ -180,11 +183,14 @@ def train_on(
             fitted, snapshot, judged.recipe, threads=threads, fallbacks=judged.fallbacks
         )
         response = measure_response(served, snapshot.newest_origin, progress=clock.reporter.advance)
+    with clock.step(_DRIFT):
+        drift = make_drift_reference(snapshot, fitted.contract, judged.errors)
     bundle = bundle_model(
         fitted,
         snapshot,
         judged.recipe,
         store.bundles,
+        drift=drift,
         calibration=judged.calibration,
         metrics=judged.metrics if response is None else {**judged.metrics, "response": response},
         fallbacks=judged.fallbacks,
@@ -245,6 +251,7 @@ def _plan_steps(
         *_plan_fit_steps(snapshot, recipe),
         PlannedStep("export", 1),
         PlannedStep("measure response"),
+        PlannedStep(_DRIFT),
         PlannedStep("forecast all nodes"),
         *[PlannedStep(_COMPARING)] * has_champion,
     ]
@@ -301,6 +308,7 @@ def bundle_model(
     calibration: Calibration | None = None,
     metrics: Mapping[str, Any] | None = None,
     fallbacks: Mapping[str, Baseline] | None = None,
+    drift: DriftReference | None = None,
 ) -> Artifact:
     """Write a fitted model as a bundle; without a calibration it cannot be served."""
     facts = BundleFacts(
@@ -323,6 +331,7 @@ def bundle_model(
         calibration=calibration,
         metrics=metrics or {},
         fallbacks=fallbacks or {},
+        drift=drift,
     )
 
 

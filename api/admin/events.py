@@ -14,7 +14,7 @@ from errors import Code, Problem
 from storage.errors import AbsentTargetError, UnknownLetterError
 from storage.outbox import Outbox
 
-_READING = frozenset({Code.EVENTS_UNAVAILABLE})
+_READING = frozenset({Code.MONITORING_UNAVAILABLE})
 _LARGEST = 2**63 - 1
 
 
@@ -22,7 +22,7 @@ _LARGEST = 2**63 - 1
 async def list_events(outbox: Outbox, query: EventsQuery) -> EventsAnswer:
     """List events that leave the service: those that were given up, if no `state` is named."""
     read = partial(outbox.letters, query.state, query.limit, query.before)
-    letters = await call_database(read, unavailable=Code.EVENTS_UNAVAILABLE)
+    letters = await call_database(read, unavailable=Code.MONITORING_UNAVAILABLE)
     more = len(letters) == query.limit and letters[-1].number > 1
     return EventsAnswer(
         [EventAnswer.of(letter) for letter in letters], letters[-1].number if more else None
@@ -45,7 +45,7 @@ async def resend_event(outbox: Outbox, request: Request) -> EventAnswer:
         raise _unknown_event(name)
     resend = partial(outbox.resend, number, by=actor_of(request))
     try:
-        letter = await call_database(resend, unavailable=Code.EVENTS_UNAVAILABLE)
+        letter = await call_database(resend, unavailable=Code.MONITORING_UNAVAILABLE)
     except UnknownLetterError:
         raise _unknown_event(name) from None
     except AbsentTargetError as error:

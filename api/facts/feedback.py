@@ -27,7 +27,7 @@ from middleware.policy import KIB
 from storage.feedback import FeedbackStore, Place, Report, StoredPrediction
 from storage.keys import Scope
 
-_ANSWERED = frozenset({Code.NOT_FOUND, Code.GONE, Code.CONFLICT, Code.FEEDBACK_UNAVAILABLE})
+_ANSWERED = frozenset({Code.NOT_FOUND, Code.GONE, Code.CONFLICT, Code.MONITORING_UNAVAILABLE})
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class FeedbackAccess:
         """Call the store in a thread.
 
         Raises:
-            Problem: FEEDBACK_UNAVAILABLE: the database fails.
+            Problem: MONITORING_UNAVAILABLE: the database fails.
         """
-        return await call_database(act, *arguments, unavailable=Code.FEEDBACK_UNAVAILABLE)
+        return await call_database(act, *arguments, unavailable=Code.MONITORING_UNAVAILABLE)
 
 
 @operation(

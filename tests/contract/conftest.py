@@ -49,6 +49,7 @@ from models.serving.release import LoadedRelease, load_release
 from storage.artifacts import Release, Store
 from storage.cache.answers import AnswerCache
 from storage.database import open_database
+from storage.drift_events import DriftHistory
 from storage.keys import Scope as KeyScope
 from storage.migrations import upgrade
 from storage.outlier_events import OutlierEventStore
@@ -202,6 +203,7 @@ def client_of(
     outliers: OutlierEventStore | None = None,
     feedback: FeedbackAccess | None = None,
     observers: Sequence[Observer] = (),
+    drift: DriftHistory | None = None,
     conditions: FixedConditions | None = None,
 ) -> Client:
     """Return a client of the routes without middleware, with a cache of its own."""
@@ -215,6 +217,7 @@ def client_of(
             Monitoring: monitoring,
             OutlierEventStore: outliers,
             FeedbackAccess: feedback,
+            DriftHistory: drift,
             Planning: planning,
             Registry: registry,
             SignInOptions: SignInOptions(key=False, required=False, single_sign_on=None),

@@ -29,6 +29,7 @@ from middleware.headers import JSON
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
 from storage.database import writing
+from storage.drift_events import DriftHistory
 from storage.key_store import utc_now
 from storage.outlier_events import NewOutlierEvent, OutlierEventStore, adopt_events
 from storage.override_store import OverrideStore
@@ -78,6 +79,7 @@ def client(serving_release: LoadedRelease, runners: LocalRunners, database: Engi
         serving,
         planning=planning,
         monitoring=Monitoring(database),
+        drift=DriftHistory(database),
         outliers=OutlierEventStore(database),
         conditions=FixedConditions([old]),
     )
@@ -161,6 +163,8 @@ def test_operation_ids_are_stable_for_generated_clients() -> None:
             "accuracy_by_series",
             "report_actuals",
             "model_metrics",
+            "list_drift",
+            "read_drift",
             "meta",
         ),
         *("caller", "sign_in_options"),
@@ -259,6 +263,7 @@ def test_only_probes_and_machine_protocols_have_no_example(client: Any) -> None:
 _PROBES = {"/", "/livez", "/readyz", "/healthz"}
 _OF_A_CREATED_ONE = {
     *("/overrides/{id}", "/outliers/{id}/acknowledge", "/feedback", "/feedback/{id}"),
+    "/drift/{id}",
 }
 
 

@@ -106,7 +106,7 @@ def test_an_event_whose_target_no_server_has_is_not_sent_again(
 def test_a_database_that_fails_is_a_problem(admin: KeyClient, database: Engine) -> None:
     with writing(database) as connection:
         connection.execute(text("drop table event_dead_letters"))
-    admin.problem(admin.get("/admin/events"), Code.EVENTS_UNAVAILABLE)
+    admin.problem(admin.get("/admin/events"), Code.MONITORING_UNAVAILABLE)
 
 
 def test_sending_again_is_refused_without_an_actor_of_the_administration(

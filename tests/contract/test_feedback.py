@@ -266,6 +266,6 @@ def test_a_database_that_fails_is_a_problem_that_passes(service: Service, databa
     with database.begin() as connection:
         connection.exec_driver_sql("DROP TABLE prediction_feedback")
     response = service.report("one", actual=1)
-    service.client.problem(response, Code.FEEDBACK_UNAVAILABLE)
+    service.client.problem(response, Code.MONITORING_UNAVAILABLE)
     assert response.headers["retry-after"]
     assert service.client.post("/predict", features={}, **SERIES).status_code == 200

@@ -191,7 +191,7 @@ def quality_report(
     }
     crossed = list(_cross_calibrate(snapshot, errors))
     buckets = buckets_of(snapshot.specification)
-    covered = _cross_coverage(crossed)
+    covered = _cover(crossed)
     levels = {
         level: _describe_level(level, rows, errors, rules, covered, buckets)
         for level, rows in snapshot.hierarchy.slices.items()
@@ -216,11 +216,16 @@ Crossed = Sequence[tuple[Intervals, Errors]]
 """Errors of each frozen model, with intervals that those of the others calibrate."""
 
 
-def _cross_coverage(crossed: Crossed) -> dict[int, Values]:
+def cross_coverage(snapshot: Snapshot, errors: Errors) -> dict[int, Values]:
     """Return which sales lie within intervals that the errors of other models calibrate.
 
     By nominal coverage; shape (origins, nodes, horizons), NaN where not known.
     """
+    return _cover(list(_cross_calibrate(snapshot, errors)))
+
+
+def _cover(crossed: Crossed) -> dict[int, Values]:
+    """Return which sales lie within the intervals, as `cross_coverage` does."""
     parts: dict[int, list[Values]] = {nominal: [] for nominal in NOMINALS}
     for intervals, judged in crossed:
         nodes = np.arange(judged.forecast.shape[1])

@@ -417,6 +417,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List drifts of errors and of inputs that were noticed, the newest first. */
+        get: operations["list_drift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/drift/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Return a drift that was noticed, whether it is open or over. */
+        get: operations["read_drift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/meta": {
         parameters: {
             query?: never;
@@ -1546,6 +1580,27 @@ export interface components {
          */
         Delimiter: "," | ";" | "tab" | "|";
         /**
+         * Detector
+         * @description Test that noticed a drift.
+         *
+         *     Attributes:
+         *         LOSS: errors are larger than those of the reference.
+         *         IMPROVEMENT: errors are smaller.
+         *         TOO_HIGH, TOO_LOW: forecasts are biased, day after day.
+         *         COVERAGE_80, COVERAGE_95: too many days miss their intervals of 80 or 95 %.
+         *         DAY_ERROR: the errors of a single day are out of all proportion.
+         *         FEATURES: features have other values than in this season of the reference.
+         *         UNSEEN: series or holidays with categories that the model has not seen.
+         *         COVARIATE_MISSING: a covariate of the days ahead is not delivered as it was.
+         *         COVARIATE_UNUSED: a covariate is 0 everywhere, or nearly, where it was not in this season.
+         *         NEW_SERIES: series that began to sell after the training.
+         *         SILENT_SERIES: series that stopped selling while their site sells.
+         *         SILENT_SITE: a site that sells nothing while others do.
+         *         STALE_DATA: no newer data have arrived.
+         * @enum {string}
+         */
+        Detector: "loss" | "improvement" | "too_high" | "too_low" | "coverage_80" | "coverage_95" | "day_error" | "features" | "unseen" | "covariate_missing" | "covariate_unused" | "new_series" | "silent_series" | "silent_site" | "stale_data";
+        /**
          * DeviationKind
          * @description Kind of a deviation.
          *
@@ -1560,6 +1615,57 @@ export interface components {
          * @enum {string}
          */
         DeviationKind: "last-year" | "recent" | "outside-band" | "stockout" | "promotion" | "new-series";
+        /**
+         * DriftAnswer
+         * @description Drifts, the newest first.
+         */
+        DriftAnswer: {
+            events: components["schemas"]["DriftEventAnswer"][];
+            /** @description `before` of the next page; null on the last. */
+            next: number | null;
+        };
+        /**
+         * DriftEventAnswer
+         * @description A drift that a test has noticed.
+         */
+        DriftEventAnswer: {
+            id: number;
+            /** @enum {string} */
+            state: "open" | "closed";
+            detector: components["schemas"]["Detector"];
+            severity: components["schemas"]["storage__drift_events__Severity"];
+            /** @description Level, id of a node, covariate or group of features. */
+            subject: string;
+            /** @description Days ahead of the forecasts, such as `8-16`; null where a test has none. */
+            bucket: string | null;
+            /** @description What was measured last: a share, or of features the population stability index. */
+            figure: number;
+            /** @description The same in the days that the model was judged by in training. */
+            reference: number;
+            /**
+             * Format: date
+             * @description First day of the drift, as the test estimates it.
+             */
+            since: string;
+            /**
+             * Format: date
+             * @description Day on which the test noticed it.
+             */
+            opened: string;
+            /**
+             * Format: date
+             * @description Last day that it was judged by.
+             */
+            judged: string;
+            /** @description Day on which it was over; null while it is open. */
+            closed: string | null;
+            /** @description What drifts, in words. */
+            message: string;
+            /** @description Call of this API that shows more. */
+            look: string;
+            /** @description Model whose forecasts or inputs drift. */
+            model_version: string;
+        };
         /**
          * Effort
          * @description Cost of a training; more is more accurate.
@@ -1870,7 +1976,7 @@ export interface components {
          * @description Findings of one kind.
          */
         FindingsAnswer: {
-            severity: components["schemas"]["Severity"];
+            severity: components["schemas"]["features__data__findings__Severity"];
             /** @description Stable name of the kind. */
             code: string;
             /** @description Number of them; the first are in `findings`. */
@@ -3671,10 +3777,15 @@ export interface components {
         };
         /**
          * Severity
-         * @description Severity of a finding: an error makes the tables unusable, a warning does not.
+         * @description Urgency of an event for a person.
+         *
+         *     Attributes:
+         *         INFO: for the record.
+         *         WARNING: within days.
+         *         CRITICAL: today: forecasts are wrong by a quarter or more, or data are missing.
          * @enum {string}
          */
-        Severity: "error" | "warning";
+        "Severity-Input": "info" | "warning" | "critical";
         /**
          * ShadowRequest
          * @description Options of loading a model beside the active one.
@@ -4333,6 +4444,23 @@ export interface components {
             snapshot: components["schemas"]["SnapshotRef"];
             degraded: boolean;
         };
+        /**
+         * Severity
+         * @description Severity of a finding: an error makes the tables unusable, a warning does not.
+         * @enum {string}
+         */
+        features__data__findings__Severity: "error" | "warning";
+        /**
+         * Severity
+         * @description Urgency of an event for a person.
+         *
+         *     Attributes:
+         *         INFO: for the record.
+         *         WARNING: within days.
+         *         CRITICAL: today: forecasts are wrong by a quarter or more, or data are missing.
+         * @enum {string}
+         */
+        storage__drift_events__Severity: "info" | "warning" | "critical";
     };
     responses: {
         /** @description [BATCH_TOO_LARGE](/docs/errors#batch-too-large): The batch holds too much; [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_ADJUSTMENT](/docs/errors#invalid-adjustment): The adjustment cannot be made; [INVALID_DATE](/docs/errors#invalid-date): The date cannot be used; [INVALID_FAMILY](/docs/errors#invalid-family): The family is not known; [INVALID_FEATURES](/docs/errors#invalid-features): The features are not those of the model; [INVALID_HORIZON](/docs/errors#invalid-horizon): The horizon is not offered; [INVALID_NODE](/docs/errors#invalid-node): The node is not in the hierarchy; [INVALID_OVERRIDE](/docs/errors#invalid-override): The override cannot be made; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [INVALID_SOURCE](/docs/errors#invalid-source): The source cannot be read from; [INVALID_STORE](/docs/errors#invalid-store): The store is not known; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address; [PARSE_ERROR](/docs/errors#parse-error): The body cannot be read. */
@@ -4465,7 +4593,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemAnswer"];
             };
         };
-        /** @description [EVENTS_UNAVAILABLE](/docs/errors#events-unavailable): Events cannot be read now; [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [FEEDBACK_UNAVAILABLE](/docs/errors#feedback-unavailable): Feedback cannot be read or written now; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
+        /** @description [EXPLANATION_UNAVAILABLE](/docs/errors#explanation-unavailable): The forecast cannot be explained here; [INTERVALS_UNAVAILABLE](/docs/errors#intervals-unavailable): The model has no such intervals; [JOBS_UNAVAILABLE](/docs/errors#jobs-unavailable): Jobs cannot be run now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODELS_UNAVAILABLE](/docs/errors#models-unavailable): Models cannot be changed now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now; [OVERRIDES_UNAVAILABLE](/docs/errors#overrides-unavailable): Overrides cannot be read now; [RELOAD_UNAVAILABLE](/docs/errors#reload-unavailable): Data cannot be reloaded here; [UPLOADS_UNAVAILABLE](/docs/errors#uploads-unavailable): Tables cannot be uploaded here. */
         Problem503: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -5332,7 +5460,7 @@ export interface operations {
             431: components["responses"]["Problem431"];
             /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
-            /** @description [FEEDBACK_UNAVAILABLE](/docs/errors#feedback-unavailable): Feedback cannot be read or written now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];
@@ -5380,7 +5508,7 @@ export interface operations {
             431: components["responses"]["Problem431"];
             /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
-            /** @description [FEEDBACK_UNAVAILABLE](/docs/errors#feedback-unavailable): Feedback cannot be read or written now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];
@@ -5859,6 +5987,106 @@ export interface operations {
             /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
             /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MODEL_UNAVAILABLE](/docs/errors#model-unavailable): No model is being served. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    list_drift: {
+        parameters: {
+            query?: {
+                /** @description Only those that are `open`, or that are over. */
+                state?: "open" | "closed" | "all";
+                /** @description Only those that this test has noticed. */
+                detector?: components["schemas"]["Detector"];
+                /** @description Only those of this severity. */
+                severity?: components["schemas"]["Severity-Input"];
+                /** @description Only those of this level, node, covariate or group of features. */
+                subject?: string;
+                /** @description Only those of this model. */
+                model_version?: string;
+                /** @description Only those that were noticed on this day or later, and those that are open. */
+                since?: string;
+                /** @description Largest number of them, the newest first. */
+                limit?: number;
+                /** @description Only those with smaller numbers: `next` of the previous page. */
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_DATE](/docs/errors#invalid-date): The date cannot be used; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now. */
+            503: components["responses"]["Problem503"];
+            /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
+            504: components["responses"]["Problem504"];
+        };
+    };
+    read_drift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As another call told it. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["X-Request-ID"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftEventAnswer"];
+                };
+            };
+            /** @description [COST_TOO_HIGH](/docs/errors#cost-too-high): The request costs more than may be spent at once; [INVALID_REQUEST](/docs/errors#invalid-request): The request is not valid; [KEY_IN_QUERY](/docs/errors#key-in-query): A key does not belong in the address. */
+            400: components["responses"]["Problem400"];
+            /** @description [AUTH_INVALID](/docs/errors#auth-invalid): The key or token is not valid; [AUTH_REQUIRED](/docs/errors#auth-required): A key or token is needed. */
+            401: components["responses"]["Problem401"];
+            /** @description [FORBIDDEN](/docs/errors#forbidden): The key may not do this. */
+            403: components["responses"]["Problem403"];
+            /** @description [NOT_FOUND](/docs/errors#not-found): There is nothing at this address. */
+            404: components["responses"]["Problem404"];
+            /** @description [URI_TOO_LONG](/docs/errors#uri-too-long): The request target is too long. */
+            414: components["responses"]["Problem414"];
+            /** @description [RATE_LIMITED](/docs/errors#rate-limited): Too many requests. */
+            429: components["responses"]["Problem429"];
+            /** @description [HEADERS_TOO_LARGE](/docs/errors#headers-too-large): The headers are too large. */
+            431: components["responses"]["Problem431"];
+            /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
+            500: components["responses"]["Problem500"];
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];
@@ -7364,7 +7592,7 @@ export interface operations {
             431: components["responses"]["Problem431"];
             /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
-            /** @description [EVENTS_UNAVAILABLE](/docs/errors#events-unavailable): Events cannot be read now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];
@@ -7410,7 +7638,7 @@ export interface operations {
             431: components["responses"]["Problem431"];
             /** @description [INTERNAL_ERROR](/docs/errors#internal-error): The server failed. */
             500: components["responses"]["Problem500"];
-            /** @description [EVENTS_UNAVAILABLE](/docs/errors#events-unavailable): Events cannot be read now; [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now. */
+            /** @description [KEYS_UNAVAILABLE](/docs/errors#keys-unavailable): Keys cannot be looked up now; [MONITORING_UNAVAILABLE](/docs/errors#monitoring-unavailable): Records of monitoring cannot be used now. */
             503: components["responses"]["Problem503"];
             /** @description [TIMEOUT](/docs/errors#timeout): The answer took too long. */
             504: components["responses"]["Problem504"];
