@@ -18,27 +18,33 @@ TO_PROMOTE, TO_ROLL_BACK = 3, 4
 
 
 def score(as_json: AsJson = False) -> None:
-    """Keep the newest forecasts, and compare all that are kept with what was sold since.
+    """Keep the newest forecasts, compare all with what was sold since, and look for drift.
 
     A runner of jobs does so by itself whenever there is something to compare. It changes nothing
     that is served.
     """
-    from lifecycle.monitoring.scoring import PHASES, describe
-    from lifecycle.monitoring.scoring import score as run
+    from lifecycle.monitoring.job import PHASES, score_and_watch
 
     store = inputs.writable_store()
     progress = Phases(PHASES)
     with database() as engine:
-        scored = run(store, engine, enter=progress.enter, advance=progress.advance)
+        outcome = score_and_watch(store, engine, enter=progress.enter, advance=progress.advance)
+    scored, watched = outcome.scored, outcome.watched
     for name, reason in scored.damaged.items():
         warn(f"the vintage {name} cannot be used: {reason}")
     if as_json:
-        print_json(describe(scored))
+        print_json(outcome.describe())
         return
     for bundle, days in scored.days.items():
         say(f"{bundle}: {len(days)} days compared, {min(days)} to {max(days)}.")
     if not scored.days:
         say("There is nothing new to compare.")
+    for outlier in watched.outliers:
+        warn(outlier.message)
+    for event in watched.opened:
+        warn(f"drift since {event.since}: {event.message}")
+    for event in watched.closed:
+        say(f"over since {event.closed}: {event.message}")
 
 
 def validate(

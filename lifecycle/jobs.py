@@ -158,6 +158,11 @@ def build_lock(store: Store, *, timeout: float) -> FileLock:
     return FileLock(jobs_folder(store) / ".building", timeout=timeout)
 
 
+def scoring_lock(store: Store, *, timeout: float) -> FileLock:
+    """Return the lock of the process that compares forecasts with the sales, as `build_lock`."""
+    return FileLock(jobs_folder(store) / ".scoring", timeout=timeout)
+
+
 def runner_lock(store: Store) -> FileLock:
     """Return the lock of the runner that works on the jobs of a store."""
     return FileLock(jobs_folder(store) / ".runner")

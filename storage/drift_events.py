@@ -23,6 +23,7 @@ class Detector(StrEnum):
         TOO_HIGH, TOO_LOW: forecasts are biased, day after day.
         COVERAGE_80, COVERAGE_95: too many days miss their intervals of 80 or 95 %.
         DAY_ERROR: the errors of a single day are out of all proportion.
+        WORSE_THAN_NAIVE: last week's same weekday is as good as the forecasts.
         FEATURES: features have other values than in this season of the reference.
         UNSEEN: series or holidays with categories that the model has not seen.
         COVARIATE_MISSING: a covariate of the days ahead is not delivered as it was.
@@ -40,6 +41,7 @@ class Detector(StrEnum):
     COVERAGE_80 = "coverage_80"
     COVERAGE_95 = "coverage_95"
     DAY_ERROR = "day_error"
+    WORSE_THAN_NAIVE = "worse_than_naive"
     FEATURES = "features"
     UNSEEN = "unseen"
     COVARIATE_MISSING = "covariate_missing"

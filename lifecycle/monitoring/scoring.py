@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +40,6 @@ Values = NDArray[np.float64]
 
 KEEPING = "keeping the forecasts"
 COMPARING = "comparing with the sales"
-PHASES = (KEEPING, COMPARING)
 
 SCORED_DAYS = 400
 """Newest days that are compared: a correction of older sales changes nothing."""
@@ -211,16 +209,3 @@ def _measure(
                 days_ahead=days_ahead,
                 sums=of_group,
             )
-
-
-def describe(scored: Scored) -> dict[str, Any]:
-    """Return what a scoring has done, as JSON."""
-    return {
-        "vintages": list(scored.vintages),
-        "days": {bundle: _span(days) for bundle, days in scored.days.items()},
-        "damaged": dict(scored.damaged),
-    }
-
-
-def _span(days: list[date]) -> Mapping[str, Any]:
-    return {"first": min(days).isoformat(), "last": max(days).isoformat(), "count": len(days)}

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from features.contract import Contract
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
-from features.data.specification import TOTAL
 from features.matrix import MatrixBuilder
 from features.state import first_origin
+from lifecycle.monitoring.daily import list_groups
 from models.buckets import Buckets, buckets_of
 from models.drift.inputs import window_shares
 from models.drift.measures import (
@@ -112,12 +112,6 @@ def _fit(
         least_sd=least,
         least_mean=MISSES.get(name),
     )
-
-
-def list_groups(hierarchy: Hierarchy) -> tuple[str, ...]:
-    """Return the names of the levels, and the ids of the nodes above the series but the total."""
-    nodes = [node.id for node in hierarchy.nodes[: hierarchy.n_upper] if node.level != TOTAL]
-    return (*hierarchy.levels, *nodes)
 
 
 # --- daily errors -----------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from features.data.build import build_snapshot
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from features.data.tables import Tables
-from lifecycle.monitoring.daily import DailySums
+from lifecycle.monitoring.daily import DailySums, list_groups
 from lifecycle.monitoring.findings import Finding, update_from_figures
 from lifecycle.monitoring.input_drift import find_input_drift, find_stale_data
 from lifecycle.monitoring.performance_drift import find_performance_drift
@@ -39,7 +39,6 @@ from storage.artifacts import Store
 from storage.drift_events import Detector, DriftEvent, Severity
 from training.demo.generator import LAST, SEED, demo_tables
 from training.engines.fitting_backend import LocalBackend
-from training.evaluation.drift_reference import list_groups
 from training.pipeline import train_on
 from training.progress import Clock, NullReporter
 from training.recipe import Recipe

@@ -10,13 +10,14 @@ import pytest
 
 from features.data.snapshot import Snapshot
 from features.data.specification import BOTTOM, TOTAL
+from lifecycle.monitoring.daily import list_groups
 from models.buckets import buckets_of
 from models.bundle import DRIFT_FILE, KIND, Bundle, load_bundle
 from models.drift.measures import MEASURES
 from models.drift.reference import DriftReference
 from models.drift.rows import compared_features
 from storage.artifacts import ArtifactError, seal, staging, verify
-from training.evaluation.drift_reference import list_groups, sum_errors
+from training.evaluation.drift_reference import sum_errors
 from training.evaluation.forecast_errors import Errors
 
 
