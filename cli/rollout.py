@@ -101,6 +101,11 @@ def trial(as_json: AsJson = False) -> None:
     say(f"Forecasts move by: {moved}. Their sum is {report['total']:.3f} of the active one's.")
     if state.worse is not None:
         say(f"Errors on the newest days are {state.worse:+.1%} of the active one's.")
+    if live := report.get("live"):
+        say(
+            f"Errors on {live['days']} days since are {live['change']:+.1%} of the active one's "
+            f"(90 % interval {live['low']:+.1%} to {live['high']:+.1%})."
+        )
     if state.slower is not None:
         say(f"Answers take {state.slower:+.0%} of the active one's time.")
 

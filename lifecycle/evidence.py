@@ -101,6 +101,12 @@ def _find_report_fault(report: Document, plan: RolloutPlan) -> str | None:
         return (
             f"its errors on the newest days are {worse:.0%} larger than those of the active release"
         )
+    live = report.get("live")
+    if live is not None and live["low"] > plan.worse:
+        return (
+            f"its errors on {live['days']} days since are {live['change']:.0%} larger than those "
+            f"of the active release, at least {live['low']:.0%}"
+        )
     return None
 
 

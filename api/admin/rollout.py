@@ -12,6 +12,7 @@ from api.http.acting import actor_of
 from api.schemas.models import ReasonRequest
 from api.schemas.rollout import (
     CanaryRequest,
+    LiveErrorsAnswer,
     RecentAnswer,
     RoleAnswer,
     RolloutAnswer,
@@ -105,5 +106,6 @@ def _report_of(rollout: Rollout) -> TrialReportAnswer | None:
     names = ("total", "moved", "incoherence", "slower", "larger")
     return TrialReportAnswer(
         recent={level: RecentAnswer(**each) for level, each in report["recent"].items()},
+        live=LiveErrorsAnswer(**live) if (live := report.get("live")) else None,
         **{name: report[name] for name in names},
     )

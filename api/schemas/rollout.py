@@ -41,6 +41,19 @@ class RecentAnswer(Answer):
 
 
 @dataclass(frozen=True, slots=True)
+class LiveErrorsAnswer(Answer):
+    """Change of the errors of served forecasts from the active model to the challenger."""
+
+    days: int
+    """On which both were compared with what was sold, and that neither had seen."""
+    change: float
+    """Share by which the WAPE is larger, averaged over the levels."""
+    low: float
+    """Bounds of the 90 % interval of it."""
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class TrialReportAnswer(Answer):
     """How the challenger compares with the active model, on the data that are served."""
 
@@ -58,6 +71,8 @@ class TrialReportAnswer(Answer):
     """Share by which a prediction takes longer."""
     larger: float
     """Share by which the bundle is larger."""
+    live: LiveErrorsAnswer | None
+    """Null until forecasts of both from the same data were compared with a week of sales."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,16 +21,18 @@ from lifecycle.monitoring.events import (
     publish,
 )
 from lifecycle.monitoring.findings import update_from_figures
-from lifecycle.monitoring.live_accuracy import measure
+from lifecycle.monitoring.live_accuracy import compare_wape, measure
 from lifecycle.monitoring.naive import WINDOW_DAYS, find_worse_than_naive
 from lifecycle.monitoring.outliers import adopt_outliers
 from lifecycle.monitoring.scoring import SCORED_DAYS
+from lifecycle.monitoring.validation import LEAST_DAYS
 from models.serving.release import load_engine
 from storage.artifacts import Store
 from storage.database import reading, writing
 from storage.drift_events import Detector, DriftEvent, EventFilter, apply_changes, list_events
 from storage.outlier_events import StoredOutlierEvent
 from storage.performance import Performance, newest_scored, read_performance
+from storage.rollouts import find_rollout, write_report
 
 
 @dataclass(frozen=True)
@@ -84,17 +86,48 @@ def watch(store: Store, database: Engine, *, today: date) -> Watched:
             _publish_drift(connection, event, is_over=False)
         for event in closed:
             _publish_drift(connection, event, is_over=True)
+        _compare_challenger(connection, rows)
     return Watched(outliers, opened, closed, judged.has_reference)
 
 
 def _read_rows(database: Engine, bundle: str) -> list[Performance]:
     """Return the sums of all days of a bundle, of levels and single nodes."""
     with reading(database) as connection:
-        last = newest_scored(connection, bundle)
-        if last is None:
-            return []
-        first = last - timedelta(SCORED_DAYS)
-        return read_performance(connection, bundle, first, last, node=None)
+        return _read_all(connection, bundle, node=None)
+
+
+def _read_all(connection: Connection, bundle: str, *, node: str | None) -> list[Performance]:
+    last = newest_scored(connection, bundle)
+    if last is None:
+        return []
+    first = last - timedelta(SCORED_DAYS)
+    return read_performance(connection, bundle, first, last, node=node)
+
+
+def _compare_challenger(connection: Connection, rows: Sequence[Performance]) -> None:
+    """Add to the report of the trial how the live errors of the challenger compare, if known.
+
+    Servers end the trial by it (see `lifecycle.evidence`).
+    """
+    rollout = find_rollout(connection)
+    if rollout is None or rollout.report is None:
+        return
+    theirs = _read_all(connection, rollout.bundle, node="")
+    own = [each for each in rows if not each.node]
+    shared = {each.day for each in own} & {each.day for each in theirs}
+    if len(shared) < LEAST_DAYS:
+        return
+    change = compare_wape(
+        [each for each in own if each.day in shared],
+        [each for each in theirs if each.day in shared],
+    )
+    live = {
+        "days": len(shared),
+        "change": change.value,
+        "low": change.low,
+        "high": change.high,
+    }
+    write_report(connection, rollout.id, {**rollout.report, "live": live})
 
 
 def _judge_beside_naive(

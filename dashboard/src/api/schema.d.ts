@@ -1589,6 +1589,7 @@ export interface components {
          *         TOO_HIGH, TOO_LOW: forecasts are biased, day after day.
          *         COVERAGE_80, COVERAGE_95: too many days miss their intervals of 80 or 95 %.
          *         DAY_ERROR: the errors of a single day are out of all proportion.
+         *         WORSE_THAN_NAIVE: last week's same weekday is as good as the forecasts.
          *         FEATURES: features have other values than in this season of the reference.
          *         UNSEEN: series or holidays with categories that the model has not seen.
          *         COVARIATE_MISSING: a covariate of the days ahead is not delivered as it was.
@@ -1599,7 +1600,7 @@ export interface components {
          *         STALE_DATA: no newer data have arrived.
          * @enum {string}
          */
-        Detector: "loss" | "improvement" | "too_high" | "too_low" | "coverage_80" | "coverage_95" | "day_error" | "features" | "unseen" | "covariate_missing" | "covariate_unused" | "new_series" | "silent_series" | "silent_site" | "stale_data";
+        Detector: "loss" | "improvement" | "too_high" | "too_low" | "coverage_80" | "coverage_95" | "day_error" | "worse_than_naive" | "features" | "unseen" | "covariate_missing" | "covariate_unused" | "new_series" | "silent_series" | "silent_site" | "stale_data";
         /**
          * DeviationKind
          * @description Kind of a deviation.
@@ -2541,6 +2542,19 @@ export interface components {
             };
             /** @description WAPE of last week's same weekday. */
             seasonal_naive: number | null;
+        };
+        /**
+         * LiveErrorsAnswer
+         * @description Change of the errors of served forecasts from the active model to the challenger.
+         */
+        LiveErrorsAnswer: {
+            /** @description On which both were compared with what was sold, and that neither had seen. */
+            days: number;
+            /** @description Share by which the WAPE is larger, averaged over the levels. */
+            change: number;
+            /** @description Bounds of the 90 % interval of it. */
+            low: number;
+            high: number;
         };
         /**
          * LiveFiguresAnswer
@@ -4155,6 +4169,8 @@ export interface components {
             slower: number;
             /** @description Share by which the bundle is larger. */
             larger: number;
+            /** @description Null until forecasts of both from the same data were compared with a week of sales. */
+            live: components["schemas"]["LiveErrorsAnswer"] | null;
         };
         /**
          * UploadPayload

@@ -18,6 +18,8 @@ from storage.database import reading, writing
 from storage.drift_events import Detector, EventFilter, list_events
 from storage.outbox import Outbox
 from storage.performance import Performance, replace_day
+from storage.release_changes import ReleaseState
+from storage.rollouts import add_rollout, find_rollout, write_report
 from storage.tables import EVENT_OUTBOX, PERFORMANCE_SUMS
 
 DAYS = 28
@@ -27,7 +29,9 @@ def sums(**values: float) -> dict[str, float]:
     return dict.fromkeys(PERFORMANCE_SUMS, 0.0) | {"known": 1.0, "judged": 1.0} | values
 
 
-def write_days(engine: Engine, store: Store, days: int, *, absolute: float, naive: float) -> None:
+def write_days(
+    engine: Engine, store: Store, days: int, *, absolute: float, naive: float, bundle: str = ""
+) -> None:
     """Write scored days of the total up to the newest one of the data."""
     origin = load_snapshot(store.snapshots / store.current().snapshot).facts.origin
     with writing(engine) as connection:
@@ -36,7 +40,8 @@ def write_days(engine: Engine, store: Store, days: int, *, absolute: float, naiv
             wrong = absolute * (1 + 0.05 * (number % 3))
             values = sums(sold=100, forecast=100 + wrong, absolute=wrong, naive_absolute=naive)
             row = Performance(day=day, level="total", node="", days_ahead="1-7", sums=values)
-            replace_day(connection, store.current().bundle, day, [row], inputs="x", at=now())
+            name = bundle or store.current().bundle
+            replace_day(connection, name, day, [row], inputs="x", at=now())
 
 
 def published(engine: Engine) -> list[tuple[str, str]]:
@@ -120,3 +125,25 @@ def test_a_scoring_judges_too(engine: Engine, store: Store) -> None:
     described = outcome.describe()
     assert described["days"]
     assert orjson.loads(orjson.dumps(described)) == described
+
+
+def test_live_errors_of_a_challenger_are_in_the_report_of_its_trial(
+    engine: Engine, store: Store, judge: Callable[[], Watched]
+) -> None:
+    write_days(engine, store, DAYS, absolute=10, naive=20)
+    write_days(engine, store, 9, absolute=15, naive=20, bundle="challenger")
+    report = {"moved": {}, "recent": {}}
+    with writing(engine) as connection:
+        rollout = add_rollout(
+            connection, "challenger", ReleaseState.SHADOW, share=0, automatic=False, at=now()
+        )
+        write_report(connection, rollout.id, report)
+    judge()
+    with reading(engine) as connection:
+        after = find_rollout(connection)
+    assert after is not None
+    assert after.report is not None
+    live = after.report["live"]
+    assert live["days"] == 9
+    assert live["change"] == pytest.approx(0.5)
+    assert live["low"] > 0.2

@@ -113,6 +113,16 @@ def test_times_of_calls_that_one_of_both_never_answered_are_not_compared() -> No
             "errors on the newest days are 50% larger",
             id="larger errors",
         ),
+        pytest.param(
+            {"live": {"days": 9, "change": 0.5, "low": 0.3, "high": 0.7}},
+            "errors on 9 days since are 50% larger",
+            id="larger live errors",
+        ),
+        pytest.param(
+            {"live": {"days": 9, "change": 0.5, "low": 0.1, "high": 0.9}},
+            None,
+            id="larger live errors, perhaps by chance",
+        ),
     ],
 )
 def test_the_report_may_be_the_fault(change: dict[str, Any], fault: str | None) -> None:

@@ -23,6 +23,7 @@ const REPORT: Report = {
   incoherence: 0,
   slower: 0.1,
   larger: 0,
+  live: null,
 };
 
 /** What the server knows; tests change it, and the page follows. */
