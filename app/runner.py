@@ -54,6 +54,7 @@ def main() -> None:
         settings.store,
         settings.data_dir,
         margins=settings.gate_margins,
+        adapt_intervals=settings.adapts_intervals,
         on_end=report_end,
         on_beat=scoring.request_if_changed,
         on_sweep=uploads.sweep,

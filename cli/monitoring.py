@@ -11,16 +11,24 @@ from cli.progress import Phases, say, warn
 def score(as_json: AsJson = False) -> None:
     """Keep the newest forecasts, and compare all that are kept with what was sold since.
 
-    A runner of jobs does so by itself whenever there is something to compare. It changes nothing
-    that is served.
+    A runner of jobs does so by itself whenever there is something to compare. With
+    ADAPT_INTERVALS, the intervals that are served follow what was missed; else nothing that is
+    served changes.
     """
+    from config.settings import get_settings
     from lifecycle.monitoring.scoring import PHASES, describe
     from lifecycle.monitoring.scoring import score as run
 
     store = inputs.writable_store()
     progress = Phases(PHASES)
     with database() as engine:
-        scored = run(store, engine, enter=progress.enter, advance=progress.advance)
+        scored = run(
+            store,
+            engine,
+            adapt_intervals=get_settings().adapts_intervals,
+            enter=progress.enter,
+            advance=progress.advance,
+        )
     for name, reason in scored.damaged.items():
         warn(f"the vintage {name} cannot be used: {reason}")
     if as_json:
@@ -30,3 +38,5 @@ def score(as_json: AsJson = False) -> None:
         say(f"{bundle}: {len(days)} days compared, {min(days)} to {max(days)}.")
     if not scored.days:
         say("There is nothing new to compare.")
+    if scored.release.adaptation:
+        say(f"The intervals are adapted by {scored.release.adaptation}.")

@@ -47,6 +47,7 @@ class JobOrder(BaseModel):
         database: URL of the database, with its password: never written anywhere.
         by: the principal that asked for the job.
         margins: by which a model that is trained may be worse than the one that serves.
+        adapt_intervals: as in `lifecycle.monitoring.scoring.score`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,6 +61,7 @@ class JobOrder(BaseModel):
     database: str
     by: str
     margins: Margins = MARGINS
+    adapt_intervals: bool | None = None
 
     @property
     def store(self) -> Store:

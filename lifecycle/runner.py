@@ -90,6 +90,7 @@ class Runner:
         url: of the database.
         data: the folder below which sources lie (``DATA_DIR``).
         margins: by which a model that is trained may be worse than the one that serves.
+        adapt_intervals: as in `lifecycle.monitoring.scoring.score`.
         python: interpreter of the processes of jobs.
         on_end: called with each job that has ended.
         on_beat: called with the queue at each sign of life.
@@ -104,6 +105,7 @@ class Runner:
         data: Path,
         *,
         margins: Margins = MARGINS,
+        adapt_intervals: bool | None = None,
         python: str = sys.executable,
         on_end: Callable[[Job], object] = lambda job: None,
         on_beat: Callable[[JobQueue], object] = lambda queue: None,
@@ -114,6 +116,7 @@ class Runner:
         self._data = data.resolve()
         self._queue = JobQueue(url)
         self._margins = margins
+        self._adapt_intervals = adapt_intervals
         self._python = python
         self._on_end = on_end
         self._on_beat = on_beat
@@ -245,6 +248,7 @@ class Runner:
             database=self._url,
             by=job.by,
             margins=self._margins,
+            adapt_intervals=self._adapt_intervals,
         )
         try:
             process = JobProcess(self._python, order, log_path(self._store, job.id))

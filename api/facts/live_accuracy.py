@@ -9,6 +9,8 @@ from api.forecasts.nodes import row_of_id, rows_of_level
 from api.http.database import call_database
 from api.schemas.monitoring import (
     AccuracyQuery,
+    AdaptationAnswer,
+    IntervalFactor,
     LiveAccuracyAnswer,
     LiveFiguresAnswer,
     Measured,
@@ -18,6 +20,7 @@ from errors import Code, Problem
 from features.data.specification import BOTTOM
 from lifecycle.monitoring.live_accuracy import Estimate, LiveFigures
 from lifecycle.monitoring.records import Monitoring
+from models.adaptation import Adaptation
 from models.serving.forecaster import Forecaster
 
 Recorded = Mapping[tuple[str, str], RecordedFigures]
@@ -49,6 +52,20 @@ async def read_live(
             _answer_of(each, recorded if is_recorded and not each.node else {})
             for each in live.figures
             if each.node or not query.level
+        ],
+        adaptation=_answer_adaptation(forecaster.release.adaptation) if is_recorded else None,
+    )
+
+
+def _answer_adaptation(adaptation: Adaptation | None) -> AdaptationAnswer | None:
+    if adaptation is None:
+        return None
+    return AdaptationAnswer(
+        digest=adaptation.digest,
+        through=adaptation.through,
+        factors=[
+            IntervalFactor(cell.level, cell.volume or None, cell.days_ahead, factor)
+            for cell, factor in adaptation.factors.items()
         ],
     )
 

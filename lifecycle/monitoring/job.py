@@ -17,6 +17,7 @@ def run_scoring(task: Task) -> Document:
         scored = score(
             task.order.store,
             database,
+            adapt_intervals=task.order.adapt_intervals,
             enter=lambda phase: task.enter(phase, step=PHASES.index(phase) + 1, steps=len(PHASES)),
             advance=task.advance,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 from sqlalchemy import Engine
 
@@ -32,10 +34,12 @@ class ScoringRequester:
     def request_if_changed(self, queue: JobQueue) -> None:
         """Add a job if there is something that no job was added for; else it is tried again."""
         try:
-            seen = self._store.current(), self._actuals.newest_report()
+            # a scoring changes the adaptation itself
+            release = replace(self._store.current(), adaptation=None)
+            seen = release, self._actuals.newest_report()
             if seen == self._requested:
                 return
-            queue.add(JobKind.SCORING, {"snapshot": seen[0].snapshot}, by=_BY)
+            queue.add(JobKind.SCORING, {"snapshot": release.snapshot}, by=_BY)
         except ArtifactError:  # nothing is served yet
             return
         except (QueueFullError, NoRunnerError, StorageError) as error:

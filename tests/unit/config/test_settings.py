@@ -94,6 +94,7 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         "gate_margins": MARGINS.model_dump(),
         "rollout_plan": ROLLOUT_PLAN.model_dump(),
         "max_data_age_days": 7,
+        "adapt_intervals": False,
         "job_runner": True,
         "max_upload_bytes": 2_000_000_000,
         "data_dir": None,
