@@ -67,6 +67,7 @@ def main() -> None:
         settings.data_dir,
         margins=settings.gate_margins,
         outliers=settings.outliers,
+        adapt_intervals=settings.adapts_intervals,
         on_end=note_end,
         on_beat=scoring.request_if_changed,
         on_sweep=tidy_up,

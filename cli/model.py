@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -79,7 +78,7 @@ def train(
         with_table=not as_json,
     )
     if as_json:
-        print_json(asdict(release))
+        print_json(release.names)
 
 
 def forecast(

@@ -214,7 +214,8 @@ def publish(bundle: Bundle, url: Url = None) -> None:
             f"release {listed.bundle} is not published: it was rejected "
             f"({listed.reason or listed.by}). Promote it first, or publish another one"
         )
-    count = publish_release(_store(), listed.release, target)
+    store = _store()
+    count = publish_release(store, store.adapted(listed.release), target)
     say(
         f"Bundle {listed.bundle} and snapshot {listed.snapshot} are what {target} names from now "
         f"on; {count} files were written."
@@ -303,8 +304,8 @@ def _store() -> Store:
 
 def _report(done: Promotion, *, as_json: bool) -> None:
     if as_json:
-        before = None if done.before is None else asdict(done.before)
-        print_json({"before": before, "after": asdict(done.after)})
+        before = None if done.before is None else done.before.names
+        print_json({"before": before, "after": done.after.names})
         return
     if done.before == done.after:
         say(f"Bundle {done.after.bundle} was active already.")

@@ -20,15 +20,22 @@ TO_PROMOTE, TO_ROLL_BACK = 3, 4
 def score(as_json: AsJson = False) -> None:
     """Keep the newest forecasts, compare all with what was sold since, and look for drift.
 
-    A runner of jobs does so by itself whenever there is something to compare. It changes nothing
-    that is served.
+    A runner of jobs does so by itself whenever there is something to compare. With
+    ADAPT_INTERVALS, the intervals that are served follow what was missed; else nothing that is
+    served changes.
     """
     from lifecycle.monitoring.job import PHASES, score_and_watch
 
     store = inputs.writable_store()
     progress = Phases(PHASES)
     with database() as engine:
-        outcome = score_and_watch(store, engine, enter=progress.enter, advance=progress.advance)
+        outcome = score_and_watch(
+            store,
+            engine,
+            adapt_intervals=get_settings().adapts_intervals,
+            enter=progress.enter,
+            advance=progress.advance,
+        )
     scored, watched = outcome.scored, outcome.watched
     for name, reason in scored.damaged.items():
         warn(f"the vintage {name} cannot be used: {reason}")
@@ -39,6 +46,8 @@ def score(as_json: AsJson = False) -> None:
         say(f"{bundle}: {len(days)} days compared, {min(days)} to {max(days)}.")
     if not scored.days:
         say("There is nothing new to compare.")
+    if scored.release.adaptation:
+        say(f"The intervals are adapted by {scored.release.adaptation}.")
     for outlier in watched.outliers:
         warn(outlier.message)
     for event in watched.opened:

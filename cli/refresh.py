@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,7 +59,7 @@ def refresh(
             prune(store)
     newest = read_facts(store.snapshots / after.snapshot).origin
     if as_json:
-        print_json({"before": asdict(before), "after": asdict(after), "newest": str(newest)})
+        print_json({"before": before.names, "after": after.names, "newest": str(newest)})
         return
     err.print(
         f"Snapshot {after.snapshot} with sales up to {newest} is served from now on, by bundle "

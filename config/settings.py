@@ -102,6 +102,11 @@ class Settings(
         first = super().settings_customise_sources(settings_cls, *args, **sources)
         return *first, values_source(settings_cls, SecretManager().read())
 
+    @property
+    def adapts_intervals(self) -> bool | None:
+        """The setting for scorings; None where what `ARTIFACTS_URL` has stays as it is."""
+        return None if self.artifacts_url else self.adapt_intervals
+
     @model_validator(mode="after")
     def _check_agreement(self) -> Self:
         """Refuse inconsistent settings; each fault names the variable to change."""

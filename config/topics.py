@@ -235,6 +235,12 @@ class DataSettings(Environment):
         "`worse`; `repeated`, the share of requests that a shadow repeats. Those that are left out "
         "keep their defaults.",
     )
+    adapt_intervals: bool = Field(
+        False,
+        description="Whether the widths of intervals follow what forecasts that were served have "
+        "missed: by a factor for each level, volume class and days ahead, from half to twice. A "
+        "server that follows `ARTIFACTS_URL` serves what is published there.",
+    )
     max_data_age_days: int = Field(
         7, ge=0, description="Days that the newest sales may lie back before `/health` says so."
     )

@@ -49,6 +49,7 @@ class JobOrder(BaseModel):
         by: the principal that asked for the job.
         margins: by which a model that is trained may be worse than the one that serves.
         outliers: treatment of outliers on newer days.
+        adapt_intervals: as in `lifecycle.monitoring.scoring.score`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,6 +64,7 @@ class JobOrder(BaseModel):
     by: str
     margins: Margins = MARGINS
     outliers: OutlierPolicy = OutlierPolicy.WARN
+    adapt_intervals: bool | None = None
 
     @property
     def store(self) -> Store:

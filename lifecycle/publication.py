@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from features.data.snapshot_files import KIND as SNAPSHOT
 from models.bundle import KIND as BUNDLE
+from models.serving.adaptation_store import KIND as ADAPTATION
 from models.serving.forecast_store import KIND as FORECASTS
 from models.serving.forecast_store import find_forecasts
 from models.serving.release import load_release
@@ -145,6 +146,8 @@ def _list_parts(pointer: Pointer) -> list[_Part]:
         _Part(f"bundles/{pointer.release.bundle}", BUNDLE),
         _Part(f"snapshots/{pointer.release.snapshot}", SNAPSHOT),
     ]
+    if pointer.release.adaptation is not None:
+        parts.append(_Part(f"adaptations/{pointer.release.adaptation}", ADAPTATION))
     if pointer.forecasts is not None:
         parts.append(_Part(f"forecasts/{pointer.forecasts}", FORECASTS))
     return parts

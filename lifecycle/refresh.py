@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def _promote_snapshot(store: Store, snapshot: Snapshot, *, force: bool) -> tuple
                 f"The last day of sales is {snapshot.facts.origin}, and data up to {serving} are "
                 "being served; going back must be asked for (force)."
             )
-        release = Release(bundle=before.bundle, snapshot=snapshot.name)
+        release = replace(before, snapshot=snapshot.name)
         load_release(store, release)
         if not any(store.forecasts.glob(f"{release.bundle}.{release.snapshot}-*")):
             raise ArtifactError(store.forecasts, "cannot be written: is the volume full?")

@@ -268,7 +268,7 @@ class Registry:
                 open_changes.record(target, ReleaseState.ACTIVE, action, by, reason)
                 # last: if it fails, the database forgets the change; if the database fails after
                 # it, what CURRENT names is adopted
-                self._store.promote(target)
+                self._store.promote(self._store.adapted(target))
             return Promotion(None if before is None else before.release, target)
         raise RefusedChangeError("other releases are being promoted at the same time: look again")
 

@@ -1,4 +1,4 @@
-"""Removal of what is no longer used: snapshots and their forecasts, bundles, vintages."""
+"""Removal of snapshots, forecasts, bundles, vintages and adaptations that are no longer used."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def prune(
     """Remove old snapshots and their forecasts, some bundles, and vintages that are over.
 
     The snapshot that ``CURRENT`` names, the newest ones, and all young ones are retained, and so
-    are the bundle that it names, all young bundles, and vintages whose days are not long over.
+    are the bundle and the adaptation that it names, all young ones, and vintages whose days are not
+    long over.
 
     Args:
         keep: number of the newest to retain.
@@ -83,6 +84,11 @@ def prune(
         *expired,
         *expired_bundles,
         *_find_expired_vintages(store, serving.snapshot, vintage_days),
+        *(
+            folder
+            for folder in _list_folders(store.adaptations)
+            if folder.name != serving.adaptation and _get_modified(folder) < limit
+        ),
     )
     for folder in removed if not dry_run else ():
         # renamed first, so that no reader meets half an artifact

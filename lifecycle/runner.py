@@ -92,6 +92,7 @@ class Runner:
         data: the folder below which sources lie (``DATA_DIR``).
         margins: by which a model that is trained may be worse than the one that serves.
         outliers: treatment of outliers on newer days of tables.
+        adapt_intervals: as in `lifecycle.monitoring.scoring.score`.
         python: interpreter of the processes of jobs.
         on_end: called with each job that has ended.
         on_beat: called with the queue at each sign of life.
@@ -107,6 +108,7 @@ class Runner:
         *,
         margins: Margins = MARGINS,
         outliers: OutlierPolicy = OutlierPolicy.WARN,
+        adapt_intervals: bool | None = None,
         python: str = sys.executable,
         on_end: Callable[[Job], object] = lambda job: None,
         on_beat: Callable[[JobQueue], object] = lambda queue: None,
@@ -118,6 +120,7 @@ class Runner:
         self._queue = JobQueue(url)
         self._margins = margins
         self._outliers = outliers
+        self._adapt_intervals = adapt_intervals
         self._python = python
         self._on_end = on_end
         self._on_beat = on_beat
@@ -250,6 +253,7 @@ class Runner:
             by=job.by,
             margins=self._margins,
             outliers=self._outliers,
+            adapt_intervals=self._adapt_intervals,
         )
         try:
             process = JobProcess(self._python, order, log_path(self._store, job.id))

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from features.data.snapshot import Snapshot
 from features.matrix import Covariates, MatrixBuilder, known_covariates
 from features.state import PastState, state_at
+from models.adaptation import Adaptation
 from models.analogues import Analogues
 from models.baselines import Baseline, forecast_by_rule
 from models.bundle import Bundle
 from models.intervals import Intervals
 from models.methods import Method, methods_at
 from models.reconciliation import Coherent, Reconciliation
+from models.volumes import volumes_of
 
 Progress = Callable[[int, int], None]
 """Called with the number of parts done and of all parts."""
@@ -43,14 +45,23 @@ class ForecastEngine:
         self.snapshot = snapshot
         self.builder = MatrixBuilder(snapshot, bundle.contract)
         self.reconciliation = Reconciliation(snapshot.hierarchy, bundle.variances)
-        self.intervals = (
-            None
-            if bundle.calibration is None
-            else Intervals(bundle.calibration, snapshot.hierarchy, new=snapshot.announced)
-        )
+        self.intervals = self._make_intervals(None)
         self._unseen = bundle.find_unseen(snapshot)
         self._fallbacks = self._find_fallbacks()
         self.analogues = self._find_analogues()
+
+    def adapt_intervals(self, adaptation: Adaptation) -> Intervals:
+        """Return the intervals of a bundle that has them, adapted to later misses."""
+        factors = adaptation.of_nodes(self.snapshot.hierarchy, volumes_of(self.snapshot))
+        intervals = self._make_intervals(factors)
+        assert intervals is not None, "a bundle without intervals serves nothing"
+        return intervals
+
+    def _make_intervals(self, factors: NDArray[np.float64] | None) -> Intervals | None:
+        calibration, snapshot = self.bundle.calibration, self.snapshot
+        if calibration is None:
+            return None
+        return Intervals(calibration, snapshot.hierarchy, new=snapshot.announced, factors=factors)
 
     @cached_property
     def version(self) -> str:

@@ -1,13 +1,13 @@
 """Sums over the errors of forecasts of one day, of which every measure of accuracy is made.
 
 Sums of days add up, so that a span of days, however long, is measured without a second look at the
-forecasts. Each is kept for every level, for every node above the series, and for the series below
-each of these nodes.
+forecasts. Each is kept for every level, its volume classes, every node above the series, and the
+series below each of these nodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from features.data.hierarchy import Hierarchy
 from features.data.specification import BOTTOM
 from models import metrics
+from models.volumes import NO_VOLUME, VOLUMES
 
 Values = NDArray[np.float64]
+Classes = NDArray[np.intp]
 
 NOMINALS = (80, 95)
 """Coverage of the intervals that are judged, in percent."""
@@ -37,6 +39,8 @@ class Forecast:
         base: before reconciliation.
         naive: of last week's same weekday, as known at the origin.
         bounds: lower and upper by the coverage in percent.
+        factors: by which the adaptation has widened the bounds (see `models.adaptation`); None
+            where it has not.
 
     A bottom series without a forecast is NaN in all of them.
     """
@@ -45,6 +49,7 @@ class Forecast:
     base: Values
     naive: Values
     bounds: Mapping[int, tuple[Values, Values]]
+    factors: Values | None = None
 
 
 @dataclass(frozen=True)
@@ -55,23 +60,36 @@ class Group:
         level: of these nodes.
         node: a single node above the series, of this level, or the one that they are below; empty
             for all nodes of the level.
+        volume: class of these nodes (see `models.volumes`); empty for those of every class.
     """
 
     level: str
     node: str = ""
+    volume: str = ""
 
 
-def groups_of(hierarchy: Hierarchy) -> list[Group]:
-    """Return the groups, in the order of the sums."""
+def groups_of(hierarchy: Hierarchy, volumes: Classes | None = None) -> list[Group]:
+    """Return the groups, in the order of the sums.
+
+    Args:
+        volumes: class of each node, shape (nodes,); without it no class is a group.
+    """
     upper = hierarchy.nodes[: hierarchy.n_upper]
     return [
         *(Group(level) for level in hierarchy.levels),
         *(Group(node.level, node.id) for node in upper),
         *(Group(BOTTOM, node.id) for node in upper),
+        *(
+            Group(level, volume=volume)
+            for level, _ in _divided_levels(hierarchy, volumes)
+            for volume in VOLUMES
+        ),
     ]
 
 
-def sum_errors(hierarchy: Hierarchy, forecast: Forecast, sold: Values) -> dict[str, Values]:
+def sum_errors(
+    hierarchy: Hierarchy, forecast: Forecast, sold: Values, volumes: Classes | None = None
+) -> dict[str, Values]:
     """Return sums over the nodes of each group, by name, each of shape (groups, columns).
 
     A node above the series of which a part is not known is judged by the others (see
@@ -80,6 +98,7 @@ def sum_errors(hierarchy: Hierarchy, forecast: Forecast, sold: Values) -> dict[s
     Args:
         sold: units of the bottom series, shape (bottoms, columns), or (bottoms, 1) for all columns;
             NaN where not known.
+        volumes: as in `groups_of`.
 
     Returns:
         Of the values whose sales are known: `known`, their number; `sold` and `forecast`, units;
@@ -87,7 +106,8 @@ def sum_errors(hierarchy: Hierarchy, forecast: Forecast, sold: Values) -> dict[s
         `base_absolute`, errors of last week's same weekday and of the forecasts before
         reconciliation. Of those whose intervals are judged too: `judged`, their number;
         `within_80` and `within_95`, those within; `interval_score`, the weighted interval scores,
-        which are twice the mean pinball loss of the forecast and the four bounds.
+        which are twice the mean pinball loss of the forecast and the four bounds; `log_factors`,
+        logarithms of the factors of the bounds.
     """
     upper = hierarchy.n_upper
     unknown = np.isnan(sold) | np.isnan(forecast.mean[upper:])
@@ -121,9 +141,12 @@ def sum_errors(hierarchy: Hierarchy, forecast: Forecast, sold: Values) -> dict[s
         "judged": judged,
         **{f"within_{each}": metrics.within(*forecast.bounds[each], actual) for each in NOMINALS},
         "interval_score": score,
+        "log_factors": np.zeros_like(mean)
+        if forecast.factors is None
+        else np.log(forecast.factors),
     }
     return {
-        name: _sum_groups(hierarchy, np.where(counted, each, 0).astype(np.float64))
+        name: _sum_groups(hierarchy, np.where(counted, each, 0).astype(np.float64), volumes)
         for counted, part in ((known, values), (judged, of_intervals))
         for name, each in part.items()
     }
@@ -168,9 +191,24 @@ def _only_known(
     return only
 
 
-def _sum_groups(hierarchy: Hierarchy, values: Values) -> Values:
+def _divided_levels(hierarchy: Hierarchy, volumes: Classes | None) -> Iterator[tuple[str, Classes]]:
+    """Yield the levels whose nodes have volume classes, with the class of every node."""
+    if volumes is not None:
+        for level, rows in hierarchy.slices.items():
+            if (volumes[rows] != NO_VOLUME).any():
+                of_level = np.full_like(volumes, NO_VOLUME)
+                of_level[rows] = volumes[rows]
+                yield level, of_level
+
+
+def _sum_groups(hierarchy: Hierarchy, values: Values, volumes: Classes | None) -> Values:
     """Return the sums of the groups of `groups_of`, shape (groups, columns)."""
     upper = hierarchy.n_upper
     of_levels = [values[rows].sum(axis=0) for rows in hierarchy.slices.values()]
     below: Values = hierarchy.summing[:upper] @ values[upper:]
-    return np.concatenate((np.stack(of_levels), values[:upper], below))
+    of_classes = [
+        values[classes == number].sum(axis=0, keepdims=True)
+        for _, classes in _divided_levels(hierarchy, volumes)
+        for number in range(len(VOLUMES))
+    ]
+    return np.concatenate((np.stack(of_levels), values[:upper], below, *of_classes))

@@ -142,6 +142,8 @@ class Intervals:
 
     Args:
         new: whether a node is forecast by analogues, shape (nodes,); none is by default.
+        factors: on the scale of each node (see `models.adaptation`), shape (nodes, buckets); not
+            on those of new nodes. None: all are 1.
     """
 
     def __init__(
@@ -150,6 +152,7 @@ class Intervals:
         hierarchy: Hierarchy,
         *,
         new: NDArray[np.bool_] | None = None,
+        factors: Values | None = None,
     ) -> None:
         self._hierarchy = hierarchy
         buckets = buckets_of(hierarchy.specification)
@@ -166,8 +169,21 @@ class Intervals:
             else known.get(node.id, calibration.levels[node.level].scale)
             for node, is_new in zip(hierarchy.nodes, self._new.tolist(), strict=True)
         ]
+        self._factors: Values | None = None
         # one product for all nodes: that of a single row may differ in the last bit
         self._spread: Values = buckets.at_days(np.array(scales))
+        if factors is not None:
+            # Scales are multiplied, and not bounds, so that all that follows stays as it is:
+            # numbers ascend with their shares, contain the mean, and are those of sums of days too.
+            adapted = buckets.at_days(np.where(self._new[:, None], 1, factors) * np.array(scales))
+            is_wide = self._spread > 0
+            self._factors = np.where(is_wide, adapted / np.where(is_wide, self._spread, 1), 1.0)
+            self._spread = adapted
+
+    @property
+    def factors(self) -> Values | None:
+        """Factor of the widths of each node, shape (nodes, horizons); None if not adapted."""
+        return self._factors
 
     def bounds(
         self,

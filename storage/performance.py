@@ -22,6 +22,7 @@ class Vintage:
         trained_through: last day of sales that the model was trained on.
         step_days, days: length of a step in days, and number of the steps that it forecasts.
         bytes: size of the file.
+        adaptation: name of the adaptation of its intervals (see `models.adaptation`), if any.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Vintage:
     step_days: int
     days: int
     bytes: int
+    adaptation: str | None = None
 
     @property
     def last(self) -> date:
@@ -52,7 +54,7 @@ class Performance:
     """Sums over the errors of the forecasts of a day.
 
     Attributes:
-        level, node: as in `models.error_sums.Group`.
+        level, node, volume: as in `models.error_sums.Group`.
         days_ahead: name of the bucket, such as ``8-16``.
         sums: by name, `PERFORMANCE_SUMS`.
     """
@@ -62,6 +64,7 @@ class Performance:
     node: str
     days_ahead: str
     sums: Mapping[str, float]
+    volume: str = ""
 
 
 def list_vintages(connection: Connection, *, removed: bool = False) -> list[Vintage]:
@@ -125,6 +128,7 @@ def replace_day(
             "day": each.day,
             "level": each.level,
             "node": each.node,
+            "volume": each.volume,
             "days_ahead": each.days_ahead,
             **each.sums,
         }
@@ -151,12 +155,14 @@ def read_performance(
     *,
     node: str | None = "",
     level: str | None = None,
+    volume: str | None = "",
 ) -> list[Performance]:
     """Return the sums of the days of a span, in the order of the days.
 
     Args:
         node: of these nodes only; all where None. Empty for whole levels.
         level: of this level only; all where None.
+        volume: of this class only; all where None. Empty for the nodes of every class together.
     """
     table = MODEL_PERFORMANCE.c
     query: Select[tuple[object, ...]] = select(MODEL_PERFORMANCE).where(
@@ -166,11 +172,14 @@ def read_performance(
         query = query.where(table.node == node)
     if level is not None:
         query = query.where(table.level == level)
+    if volume is not None:
+        query = query.where(table.volume == volume)
     return [
         Performance(
             day=row["day"],
             level=row["level"],
             node=row["node"],
+            volume=row["volume"],
             days_ahead=row["days_ahead"],
             sums={name: row[name] for name in PERFORMANCE_SUMS},
         )

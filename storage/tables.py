@@ -39,6 +39,7 @@ PERFORMANCE_SUMS = (
     "within_80",
     "within_95",
     "interval_score",
+    "log_factors",
 )
 """Sums over the errors of forecasts; `models.error_sums` computes them."""
 
@@ -234,6 +235,7 @@ FORECAST_VINTAGES = Table(
     Column("step_days", Integer, nullable=False),
     Column("days", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
+    Column("adaptation", String(250)),  # name of its folder
     Column("added_at", UtcDateTime, nullable=False),
     Column("removed_at", UtcDateTime),
     Index("ix_forecast_vintages_origin", "origin"),
@@ -313,6 +315,7 @@ MODEL_PERFORMANCE = Table(
     Column("day", Date, primary_key=True),
     Column("level", String(250), primary_key=True),
     Column("node", String(500), primary_key=True),  # empty for all nodes of the level
+    Column("volume", String(10), primary_key=True),  # class of the nodes; empty for all of them
     Column("days_ahead", String(20), primary_key=True),
     *(Column(name, Float, nullable=False) for name in PERFORMANCE_SUMS),
     Index("ix_model_performance_groups", "bundle", "node", "level", "day"),

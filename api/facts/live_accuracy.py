@@ -9,6 +9,8 @@ from api.forecasts.nodes import row_of_id, rows_of_level
 from api.http.database import call_database
 from api.schemas.monitoring import (
     AccuracyQuery,
+    AdaptationAnswer,
+    IntervalFactor,
     LiveAccuracyAnswer,
     LiveDayAnswer,
     LiveFiguresAnswer,
@@ -19,6 +21,7 @@ from errors import Code, Problem
 from features.data.specification import BOTTOM
 from lifecycle.monitoring.live_accuracy import Estimate, LiveFigures
 from lifecycle.monitoring.records import Monitoring
+from models.adaptation import Adaptation
 from models.serving.forecaster import Forecaster
 
 Recorded = Mapping[tuple[str, str], RecordedFigures]
@@ -70,6 +73,20 @@ async def read_live(
             )
             for day, each in live.daily
             if each.node or not query.level
+        ],
+        adaptation=_answer_adaptation(forecaster.release.adaptation) if is_recorded else None,
+    )
+
+
+def _answer_adaptation(adaptation: Adaptation | None) -> AdaptationAnswer | None:
+    if adaptation is None:
+        return None
+    return AdaptationAnswer(
+        digest=adaptation.digest,
+        through=adaptation.through,
+        factors=[
+            IntervalFactor(cell.level, cell.volume or None, cell.days_ahead, factor)
+            for cell, factor in adaptation.factors.items()
         ],
     )
 

@@ -186,10 +186,10 @@ class _CachedEndpoint(_Endpoint):
         # Only a large answer has one, because its client may read it slowly.
         request = Request(scope, receive, send)
         parts = self._look_up_parts(scope)
-        engine = parts[self._forecaster].release.engine
-        form = preferred_form(request, engine) if self._operation.tables else ONLY_JSON
+        release = parts[self._forecaster].release
+        form = preferred_form(request, release.engine) if self._operation.tables else ONLY_JSON
         cacheable = await self._cache.cacheable_request(
-            engine.version, self._operation.path, request, form
+            release.version, self._operation.path, request, form
         )
         hit = None if cacheable is None else await self._cache.find(cacheable, request)
         if hit is not None and len(hit.body) < LARGE:
@@ -231,7 +231,7 @@ class _CachedEndpoint(_Endpoint):
         cacheable: CacheableRequest | None,
     ) -> tuple[Response, bool]:
         """Return the response, and whether it was computed from inputs of the request's own."""
-        version = parts[self._forecaster].release.engine.version
+        version = parts[self._forecaster].release.version
         (model,) = payload.values()
         if self._planning is not None and getattr(model, "adjusted", False):
             # Its answer also depends on the overrides, which are read for each request. So it is

@@ -112,6 +112,30 @@ class LiveDayAnswer(Answer):
 
 
 @dataclass(frozen=True, slots=True)
+class IntervalFactor(Answer):
+    """Factor on the widths of the intervals of some nodes, so many days ahead."""
+
+    level: str
+    volume: str | None
+    """`low`, `medium` or `high`: third of the level's nodes by units of the newest 28 days; null
+    where it is not divided."""
+    days_ahead: str
+    factor: float
+    """Between 0.5 and 2, in square roots of units."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptationAnswer(Answer):
+    """Adaptation of the intervals that are served now to what was missed."""
+
+    digest: str
+    """Part of the version of all answers with intervals."""
+    through: dt.date
+    """Newest day whose misses it knows."""
+    factors: list[IntervalFactor]
+
+
+@dataclass(frozen=True, slots=True)
 class LiveAccuracyAnswer(Answer):
     """Accuracy of forecasts that were really served, on days whose sales are known since."""
 
@@ -122,6 +146,8 @@ class LiveAccuracyAnswer(Answer):
     figures: list[LiveFiguresAnswer]
     daily: list[LiveDayAnswer]
     """Empty unless asked for."""
+    adaptation: AdaptationAnswer | None
+    """Null where the intervals are those of the model, and of a model that does not serve."""
 
 
 class ActualRow(NodeRequest):

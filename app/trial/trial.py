@@ -116,7 +116,7 @@ class ReleaseTrial:
         else:
             chosen = canary if self._is_canary(scope, challenger, active) else active
         context.role = Role.CANARY if chosen is canary else Role.ACTIVE
-        context.release = chosen.release.engine.version
+        context.release = chosen.release.version
         return chosen
 
     def recover(self, scope: Scope, error: Exception) -> bool:
@@ -189,10 +189,10 @@ class ReleaseTrial:
         if caller is None:
             return False
         if KeyScope.ADMIN in caller.scopes and (wanted := _wanted_release(scope)):
-            names = (challenger.forecaster.release.engine, active.release.engine)
-            for engine, is_challenger in zip(names, (True, False), strict=True):
-                if wanted in (engine.version, engine.bundle.name):
-                    return is_challenger
+            for forecaster in (challenger.forecaster, active):
+                release = forecaster.release
+                if wanted in (release.version, release.engine.version, release.engine.bundle.name):
+                    return forecaster is not active
         # without keys all callers are one: their addresses tell them apart
         subject = caller.subject if caller.authenticated else caller.address
         return is_chosen(challenger.rollout.id, subject, challenger.rollout.share)

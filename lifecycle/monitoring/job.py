@@ -40,6 +40,7 @@ class Outcome:
             "vintages": list(self.scored.vintages),
             "days": {bundle: _span(days) for bundle, days in self.scored.days.items()},
             "damaged": dict(self.scored.damaged),
+            "adaptation": self.scored.release.adaptation,
             "outliers": [each.message for each in self.watched.outliers],
             "drifts_opened": [each.message for each in self.watched.opened],
             "drifts_closed": [each.message for each in self.watched.closed],
@@ -51,10 +52,14 @@ def score_and_watch(
     store: Store,
     database: Engine,
     *,
+    adapt_intervals: bool | None = None,
     enter: Callable[[str], object] = lambda phase: None,
     advance: Progress = lambda done, total: None,
 ) -> Outcome:
     """Compare the kept forecasts with what was sold, and judge what serves by it.
+
+    Args:
+        adapt_intervals, enter, advance: as in `lifecycle.monitoring.scoring.score`.
 
     Raises:
         InputError: another process does so.
@@ -64,7 +69,9 @@ def score_and_watch(
     jobs_folder(store).mkdir(parents=True, exist_ok=True)
     try:
         with scoring_lock(store, timeout=LOCK_SECONDS):
-            scored = score(store, database, enter=enter, advance=advance)
+            scored = score(
+                store, database, adapt_intervals=adapt_intervals, enter=enter, advance=advance
+            )
             enter(JUDGING)
             return Outcome(scored, watch(store, database, today=now().date()))
     except Timeout:
@@ -81,6 +88,7 @@ def run_scoring(task: Task) -> Document:
         outcome = score_and_watch(
             task.order.store,
             database,
+            adapt_intervals=task.order.adapt_intervals,
             enter=lambda phase: task.enter(phase, step=PHASES.index(phase) + 1, steps=len(PHASES)),
             advance=task.advance,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 from sqlalchemy import Engine
@@ -50,12 +51,14 @@ class ScoringRequester:
     def request_if_changed(self, queue: JobQueue) -> None:
         """Add a job if there is something new that has not changed for a while."""
         try:
-            seen = self._store.current(), self._actuals.newest_report()
+            # a scoring changes the adaptation itself
+            release = replace(self._store.current(), adaptation=None)
+            seen = release, self._actuals.newest_report()
             if seen != self._seen:
                 self._seen, self._since = seen, self._clock()
             if seen == self._requested or self._clock() - self._since < self._quiet:
                 return
-            queue.add(JobKind.SCORING, {"snapshot": seen[0].snapshot}, by=_BY)
+            queue.add(JobKind.SCORING, {"snapshot": release.snapshot}, by=_BY)
         except ArtifactError:  # nothing is served yet
             return
         except (QueueFullError, NoRunnerError, StorageError) as error:  # tried again

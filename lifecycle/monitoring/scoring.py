@@ -20,13 +20,15 @@ from sqlalchemy import Engine
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
 from lifecycle.jobs import now
+from lifecycle.monitoring.adaptation import adapt, stop_adapting
 from lifecycle.monitoring.vintage_list import list_vintages
 from lifecycle.monitoring.vintages import VintageReader, make_missing
 from models.buckets import buckets_of
 from models.engine import Progress
 from models.error_sums import NOMINALS, Forecast, groups_of, sum_errors
+from models.volumes import volumes_of
 from storage.actuals import ActualStore
-from storage.artifacts import Store
+from storage.artifacts import Release, Store
 from storage.database import reading, writing
 from storage.performance import (
     Performance,
@@ -53,23 +55,28 @@ class Scored:
         vintages: names of those that are new.
         days: days compared, by bundle.
         damaged: vintages that could not be read, with the reason.
+        release: that serves since; with another adaptation of its intervals if that has changed.
     """
 
     vintages: list[str]
     days: Mapping[str, list[date]]
     damaged: Mapping[str, str]
+    release: Release
 
 
 def score(
     store: Store,
     database: Engine,
     *,
+    adapt_intervals: bool | None = None,
     enter: Callable[[str], object] = lambda phase: None,
     advance: Progress = lambda done, total: None,
 ) -> Scored:
     """Make the vintages that are missing, and compare all with the sales that are known.
 
     Args:
+        adapt_intervals: whether what serves gets intervals that are adapted to the misses (see
+            `models.adaptation`), or has those of its bundle again; None: they stay as they are.
         enter: called with each phase as it begins.
         advance: called with the days compared, and all days to compare.
 
@@ -79,14 +86,38 @@ def score(
     """
     enter(KEEPING)
     serving = store.current()
-    make_missing(store)
-    vintages = list(list_vintages(store))
-    with writing(database) as connection:
-        new = adopt_vintages(connection, vintages, at=now())
+    new = _keep_vintages(store, database, later=None if adapt_intervals is None else serving)
     enter(COMPARING)
     sales = Sales(load_snapshot(store.snapshots / serving.snapshot), ActualStore(database))
     reader = VintageReader(store, sales.snapshot)
-    waiting = list(_find_days(database, sales, vintages))
+    days = _compare(database, sales, reader, advance)
+    if adapt_intervals is not None:
+        change = adapt if adapt_intervals else stop_adapting
+        serving = change(store, database, serving)
+        # the newest forecasts are kept with the intervals that they are served with from now on
+        new += _keep_vintages(store, database)
+        reported = _compare(database, sales, reader, advance)
+        for bundle, further in reported.items():
+            days.setdefault(bundle, []).extend(further)
+    return Scored(
+        vintages=[each.name for each in new], days=days, damaged=reader.damaged, release=serving
+    )
+
+
+def _keep_vintages(
+    store: Store, database: Engine, *, later: Release | None = None
+) -> list[Vintage]:
+    """Make the vintages that are missing, and return those that the database did not know."""
+    make_missing(store, later=later)
+    with writing(database) as connection:
+        return adopt_vintages(connection, list(list_vintages(store)), at=now())
+
+
+def _compare(
+    database: Engine, sales: Sales, reader: VintageReader, advance: Progress
+) -> dict[str, list[date]]:
+    """Compare all vintages with the sales that are known; return the days, by bundle."""
+    waiting = list(_find_days(database, sales, list(list_vintages(reader.store))))
     days: dict[str, list[date]] = {}
     for done, (bundle, day, of_day, inputs) in enumerate(waiting):
         advance(done, len(waiting))
@@ -95,7 +126,7 @@ def score(
             replace_day(connection, bundle, day, performance, inputs=inputs, at=now())
         days.setdefault(bundle, []).append(day)
     advance(len(waiting), len(waiting))
-    return Scored(vintages=[each.name for each in new], days=days, damaged=reader.damaged)
+    return days
 
 
 class Sales:
@@ -103,11 +134,13 @@ class Sales:
 
     Attributes:
         snapshot: that is served.
+        volumes: class of each of its nodes (see `models.volumes`).
         days: whose sales are known, at least of some series; the newest of them.
     """
 
     def __init__(self, snapshot: Snapshot, reported: ActualStore) -> None:
         self.snapshot = snapshot
+        self.volumes = volumes_of(snapshot)
         first = snapshot.date_at(max(snapshot.n_days - SCORED_DAYS, 0))
         last = snapshot.date_at(snapshot.newest_origin + snapshot.horizon)
         self._reported = reported.read(first, last)
@@ -178,34 +211,37 @@ def _score_day(
     return [
         each
         for bucket, columns in sorted(by_bucket.items())
-        for each in _measure(snapshot, np.stack(columns, axis=2), sold, day, buckets.names[bucket])
+        for each in _measure(sales, np.stack(columns, axis=2), sold, day, buckets.names[bucket])
     ]
 
 
 def _measure(
-    snapshot: Snapshot, columns: Values, sold: Values, day: date, days_ahead: str
+    sales: Sales, columns: Values, sold: Values, day: date, days_ahead: str
 ) -> Iterator[Performance]:
     """Yield the sums of the groups of a day and bucket.
 
     Args:
-        columns: of vintages, shape (7, nodes, vintages).
+        columns: of vintages, shape (8, nodes, vintages).
     """
-    mean, base, naive, *bounds = columns
+    mean, base, naive, *bounds, factors = columns
     forecast = Forecast(
         mean,
         base,
         naive,
         {nominal: (bounds[2 * at], bounds[2 * at + 1]) for at, nominal in enumerate(NOMINALS)},
+        factors,
     )
-    sums = sum_errors(snapshot.hierarchy, forecast, sold[:, None])
+    hierarchy, volumes = sales.snapshot.hierarchy, sales.volumes
+    sums = sum_errors(hierarchy, forecast, sold[:, None], volumes)
     totals = {name: each.sum(axis=1) for name, each in sums.items()}
-    for at, group in enumerate(groups_of(snapshot.hierarchy)):
+    for at, group in enumerate(groups_of(hierarchy, volumes)):
         of_group: Mapping[str, float] = {name: float(each[at]) for name, each in totals.items()}
         if of_group["known"]:
             yield Performance(
                 day=day,
                 level=group.level,
                 node=group.node,
+                volume=group.volume,
                 days_ahead=days_ahead,
                 sums=of_group,
             )

@@ -35,4 +35,5 @@ def describe_vintage(artifact: Artifact) -> Vintage:
         step_days=facts["step_days"],
         days=facts["days"],
         bytes=artifact.manifest.files[FILE].size,
+        adaptation=facts.get("adaptation"),
     )

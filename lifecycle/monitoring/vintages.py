@@ -8,7 +8,8 @@ write or read one, so only commands and the processes of jobs do.
 Columns: ``node``, ``date``, ``days_ahead``, and in units, as float32, ``forecast``, ``base``
 (before reconciliation; null where that only adds the series up), ``seasonal_naive`` (last week's
 same weekday), and ``lower_80``, ``upper_80``, ``lower_95``, ``upper_95``, these to three digits:
-random digits cannot be compressed.
+random digits cannot be compressed. Where the intervals are adapted (see `models.adaptation`),
+``interval_factor`` is by how much.
 """
 
 from __future__ import annotations
@@ -38,24 +39,31 @@ from storage.performance import Vintage
 Values = NDArray[np.float64]
 
 
+FACTOR = "interval_factor"
+
 _PARTS = 4096.0
 _LEVEL = 6  # of zstd: higher levels cost seconds and save little
 
 
-def make_missing(store: Store) -> list[Vintage]:
+def make_missing(store: Store, *, later: Release | None = None) -> list[Vintage]:
     """Write the vintages of all stored forecasts that have none yet, and return them.
 
-    Forecasts whose bundle or snapshot is gone or damaged are left out.
+    Forecasts whose bundle or snapshot is gone or damaged are left out. The intervals are those with
+    which the bundle serves: its adaptation changes only after a scoring, which calls this first.
+
+    Args:
+        later: a release that is left out, because its intervals may change.
     """
     made = []
     known = {(each.bundle, each.snapshot) for each in list_vintages(store)}
     for folder in sorted(store.forecasts.glob("[!.]*")):
         bundle, _, rest = folder.name.partition(".")
         release = Release(bundle, rest.rpartition("-")[0])
-        if (release.bundle, release.snapshot) in known:
+        names = release.bundle, release.snapshot
+        if names in known or (later is not None and names == (later.bundle, later.snapshot)):
             continue
         try:
-            made.append(keep_vintage(store, load_release(store, release)))
+            made.append(keep_vintage(store, load_release(store, store.adapted(release))))
         except ArtifactError:
             continue
     return made
@@ -78,6 +86,8 @@ def keep_vintage(store: Store, loaded: LoadedRelease) -> Vintage:
         "days": snapshot.horizon,
         "nodes": len(snapshot.hierarchy),
     }
+    if loaded.adaptation is not None:
+        facts["adaptation"] = loaded.adaptation.name
     nodes = len(snapshot.hierarchy)
     with staging(store.vintages) as folder:
         _frame_of(store, loaded).write_parquet(
@@ -87,7 +97,7 @@ def keep_vintage(store: Store, loaded: LoadedRelease) -> Vintage:
             row_group_size=nodes,
             statistics=True,
         )
-        return describe_vintage(seal(folder, kind=KIND, label=engine.version, facts=facts))
+        return describe_vintage(seal(folder, kind=KIND, label=loaded.version, facts=facts))
 
 
 def _frame_of(store: Store, loaded: LoadedRelease) -> pl.DataFrame:
@@ -109,6 +119,8 @@ def _frame_of(store: Store, loaded: LoadedRelease) -> pl.DataFrame:
             for side, bound in zip(("lower", "upper"), pair, strict=True)
         },
     }
+    if loaded.intervals.factors is not None:
+        columns[FACTOR] = loaded.intervals.factors
     return pl.DataFrame(
         {
             "node": pl.Series(ids * len(days), dtype=pl.Categorical),
@@ -144,6 +156,7 @@ class VintageReader:
     """Reader of vintages, each verified when it is first read.
 
     Attributes:
+        store: that has them.
         damaged: names of those that cannot be used, with the reason.
 
     Args:
@@ -152,7 +165,7 @@ class VintageReader:
 
     def __init__(self, store: Store, snapshot: Snapshot) -> None:
         self.damaged: dict[str, str] = {}
-        self._store = store
+        self.store = store
         self._index = snapshot.hierarchy.index
         self._rows: dict[str, NDArray[np.intp]] = {}
 
@@ -160,11 +173,12 @@ class VintageReader:
         """Return the forecasts of one day; None if the vintage is damaged.
 
         Returns:
-            The columns from ``forecast`` on, shape (7, nodes); NaN for a node without a forecast.
+            The columns from ``forecast`` to ``upper_95``, and the factor of the intervals, shape
+            (8, nodes); NaN for a node without a forecast.
         """
         if vintage.name in self.damaged:
             return None
-        folder = self._store.vintages / vintage.name
+        folder = self.store.vintages / vintage.name
         if vintage.name not in self._rows:
             try:
                 verify(folder, kind=KIND)
@@ -179,6 +193,8 @@ class VintageReader:
             self._rows[vintage.name] = np.array(rows, dtype=np.intp)
         rows_of = self._rows[vintage.name]
         columns = frame.drop("node", "date", "days_ahead")
+        if FACTOR not in columns.columns:
+            columns = columns.with_columns(pl.lit(1.0).alias(FACTOR))
         values = columns.with_columns(pl.col("base").fill_null(pl.col("forecast"))).to_numpy().T
         placed = np.full((len(values), len(self._index)), np.nan)
         placed[:, rows_of[rows_of >= 0]] = values[:, rows_of >= 0]

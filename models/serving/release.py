@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from threading import RLock
 
@@ -10,20 +11,33 @@ from cachetools import LRUCache, cached
 
 from features.data.snapshot import Snapshot
 from features.data.snapshot_files import load_snapshot
+from models.adaptation import Adaptation
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine, Progress
 from models.intervals import Intervals
+from models.serving.adaptation_store import load_adaptation
 from models.serving.forecast_store import Forecasts, load_or_make
 from storage.artifacts import ArtifactError, Release, Store
 
 
 @dataclass(frozen=True)
 class LoadedRelease:
-    """A release loaded by a worker; replaced as a whole, never altered."""
+    """A release loaded by a worker; replaced as a whole, never altered.
+
+    Attributes:
+        adaptation: of the intervals; None where they are those of the bundle.
+    """
 
     engine: ForecastEngine
     intervals: Intervals
     forecasts: Forecasts
+    adaptation: Adaptation | None = None
+
+    @cached_property
+    def version(self) -> str:
+        """Version of the answers: that of the forecasts, and the digest of an adaptation."""
+        version = self.engine.version
+        return version if self.adaptation is None else f"{version}.{self.adaptation.digest}"
 
 
 _engines: LRUCache[tuple[Store, Release], ForecastEngine] = LRUCache(3)
@@ -32,7 +46,7 @@ _lock = RLock()
 
 
 def _key_of(store: Store, release: Release) -> tuple[Store, Release]:
-    return store, release
+    return store, replace(release, adaptation=None)  # which the forecasts do not depend on
 
 
 @cached(_engines, key=_key_of, lock=_lock)
@@ -73,8 +87,12 @@ def load_release(
     engine = load_engine(store, release)
     if engine.intervals is None:
         raise ArtifactError(engine.bundle.path, "has no intervals: it was made to be judged")
+    adaptation = None
+    if release.adaptation is not None:
+        adaptation = load_adaptation(store, release.adaptation, bundle=release.bundle)
     return LoadedRelease(
         engine=engine,
-        intervals=engine.intervals,
+        intervals=engine.intervals if adaptation is None else engine.adapt_intervals(adaptation),
         forecasts=load_or_make(engine, store, progress=progress),
+        adaptation=adaptation,
     )

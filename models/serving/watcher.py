@@ -151,7 +151,7 @@ class ReleaseWatcher(Generic[Loaded]):
         if offer is None:
             return
         self._release, self.serving = offer.release, offer.loaded
-        _log.info("serving", bundle=offer.release.bundle, snapshot=offer.release.snapshot)
+        _log.info("serving", **offer.release.names)
         self._on_swap(offer.loaded)
 
     def _load_offer(self) -> _Offer[Loaded] | None:

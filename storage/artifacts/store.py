@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,10 +25,21 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class Release:
-    """The names of the bundle and the snapshot that serve together."""
+    """The names of the bundle and the snapshot that serve together.
+
+    Attributes:
+        adaptation: name of the adaptation of the bundle's intervals; None where they have none.
+    """
 
     bundle: str
     snapshot: str
+    adaptation: str | None = None
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The names by what they are of, in the order of ``CURRENT``; without one that is None."""
+        names = {"bundle": self.bundle, "snapshot": self.snapshot, "adaptation": self.adaptation}
+        return {kind: name for kind, name in names.items() if name is not None}
 
 
 @dataclass(frozen=True)
@@ -43,8 +54,8 @@ class Pointer:
     forecasts: str | None = None
 
     def to_bytes(self) -> bytes:
-        text = f"bundle={self.release.bundle}\nsnapshot={self.release.snapshot}\n"
-        return (text + (f"forecasts={self.forecasts}\n" if self.forecasts else "")).encode()
+        names = self.release.names | ({"forecasts": self.forecasts} if self.forecasts else {})
+        return "".join(f"{kind}={name}\n" for kind, name in names.items()).encode()
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
@@ -58,8 +69,12 @@ class Pointer:
         except UnicodeDecodeError:
             raise ValueError(f"is not text; {_EXPECTED}") from None
         names = dict(line.strip().split("=", 1) for line in lines if "=" in line)
-        release = Release(_read_name(names, "bundle"), _read_name(names, "snapshot"))
-        return cls(release, _read_name(names, "forecasts") if "forecasts" in names else None)
+        bundle, snapshot = _read_name(names, "bundle"), _read_name(names, "snapshot")
+        adaptation, forecasts = (
+            _read_name(names, kind) if kind in names else None
+            for kind in ("adaptation", "forecasts")
+        )
+        return cls(Release(bundle, snapshot, adaptation), forecasts)
 
 
 def _read_name(names: Mapping[str, str], kind: str) -> str:
@@ -89,6 +104,10 @@ class Store:
     @property
     def forecasts(self) -> Path:
         return self.root / "forecasts"
+
+    @property
+    def adaptations(self) -> Path:
+        return self.root / "adaptations"
 
     @property
     def vintages(self) -> Path:
@@ -127,7 +146,19 @@ class Store:
             raise ArtifactError(self.pointer, str(error)) from None
         self._check_inside("bundle", self.bundles / release.bundle)
         self._check_inside("snapshot", self.snapshots / release.snapshot)
+        if release.adaptation is not None:
+            self._check_inside("adaptation", self.adaptations / release.adaptation)
         return release
+
+    def adapted(self, release: Release) -> Release:
+        """Return a release with the adaptation that its bundle serves with, if it serves."""
+        try:
+            serving = self.current()
+        except ArtifactError:
+            return release
+        if serving.bundle != release.bundle:
+            return release
+        return replace(release, adaptation=serving.adaptation)
 
     def _check_inside(self, kind: str, folder: Path) -> None:
         """Refuse a symbolic link that would make the server load a model from elsewhere."""

@@ -35,6 +35,8 @@ NEED_A_MODEL = [
         ("GET", "/exceptions", None),
         ("GET", "/outliers", None),
         ("POST", "/outliers/{id}/acknowledge", {"real": True}),
+        ("POST", "/actuals", {"actuals": [{}]}),
+        ("GET", "/overrides/value", None),
         ("GET", "/year-before", None),
         ("GET", "/accuracy", None),
         ("GET", "/accuracy/series", None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import Engine
 from errors import Code
 from features.data.specification import BOTTOM
 from lifecycle.monitoring.records import Monitoring
+from models.adaptation import Adaptation, Cell
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
 from storage.database import open_database, writing
@@ -129,6 +131,32 @@ def test_each_day_is_listed_on_request(reader: Client) -> None:
     assert [each["date"] for each in days] == [f"2024-07-{day:02}" for day in (7, 8, 9, 10)]
     assert days[0]["wape"] == pytest.approx((16 + 30) / 200)
     assert days[0]["coverage"] == {"80%": 0.75, "95%": 1.0}
+
+
+def test_intervals_that_are_not_adapted_have_no_adaptation(reader: Client) -> None:
+    assert reader.request("GET", "/accuracy?window=4").json()["live"]["adaptation"] is None
+
+
+def test_the_adaptation_of_the_intervals_is_part_of_the_answer(
+    records: Engine, serving_release: LoadedRelease, runners: LocalRunners
+) -> None:
+    cells = {Cell(BOTTOM, "high", "1-7"): 1.25, Cell("total", "", "8-16"): 0.5}
+    adaptation = Adaptation(serving_release.engine.bundle.name, LAST, cells, "a-b-0123")
+    adapted = replace(serving_release, adaptation=adaptation)
+    reader = client_of(
+        FixedServing(Forecaster(adapted, runners, runners)), monitoring=Monitoring(records)
+    )
+    live = reader.request("GET", "/accuracy?window=4").json()["live"]
+    assert live["adaptation"] == {
+        "digest": "0123",
+        "through": LAST.isoformat(),
+        "factors": [
+            {"level": BOTTOM, "volume": "high", "days_ahead": "1-7", "factor": 1.25},
+            {"level": "total", "volume": None, "days_ahead": "8-16", "factor": 0.5},
+        ],
+    }
+    other = reader.request("GET", "/accuracy?window=4&bundle=another").json()["live"]
+    assert other["adaptation"] is None
 
 
 def test_a_model_that_served_nothing_has_no_days(reader: Client) -> None:

@@ -28,7 +28,13 @@ ADJUSTMENTS = {
     "flyer": 1,
 }
 WHOLE: dict[str, dict[str, Any]] = {
-    "accuracy": {},
+    "accuracy": {
+        "window": 28,
+        "level": "store",
+        "node": "store:1",
+        "daily": True,
+        "bundle": "b",
+    },
     "accuracy_by_series": {
         "level": "shop",
         "horizon": 7,

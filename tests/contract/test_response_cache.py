@@ -18,9 +18,12 @@ from starlette.types import Receive, Scope, Send
 from api.http.response_cache import LARGE
 from errors import Code, Problem
 from middleware.context import context_of
+from models.adaptation import Adaptation, Cell
+from models.buckets import buckets_of
 from models.engine import ForecastEngine
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
+from models.volumes import VOLUMES
 from tests.contract.conftest import Client, LocalRunners, client_of
 
 SERIES: dict[str, Any] = {"store_nbr": 1, "family": "LIQUOR,WINE,BEER"}
@@ -256,6 +259,38 @@ def test_an_answer_of_another_snapshot_is_not_a_hit(
     assert outcomes(*answers) == ["miss", "miss", "hit"]
     assert answers[1].json()["prediction"] == 2 * answers[0].json()["prediction"]
     assert answers[2].content == answers[0].content
+
+
+@pytest.mark.parametrize("call", ["simple", "simple, past", "hierarchy, quantiles"])
+def test_an_answer_of_another_adaptation_is_not_a_hit(
+    serving_release: LoadedRelease, runners: LocalRunners, calls: dict[str, Call], call: str
+) -> None:
+    """In a cache that a worker shares with one that has not followed yet."""
+    engine = serving_release.engine
+    cells = {
+        Cell(level, volume, name): 2.0
+        for level in engine.snapshot.hierarchy.levels
+        for volume in ("", *VOLUMES)
+        for name in buckets_of(engine.snapshot.specification).names
+    }
+    state = Adaptation(engine.bundle.name, engine.snapshot.facts.origin, cells, "bundle-0123")
+    wider = dataclasses.replace(
+        serving_release, intervals=engine.adapt_intervals(state), adaptation=state
+    )
+    first, second = (Forecaster(each, runners, runners) for each in (serving_release, wider))
+    serving = SwitchingServing(first)
+    client = client_of(serving)
+    answers = []
+    for forecaster in (first, second, first, second):
+        serving.current = forecaster
+        answers.append(send(client, calls[call]))
+    assert outcomes(*answers) == ["miss", "miss", "hit", "hit"]
+    assert answers[0].content == answers[2].content != answers[1].content == answers[3].content
+    plain, adapted = answers[:2]
+    if call.startswith("simple"):
+        assert plain.json()["prediction"] == adapted.json()["prediction"]
+    else:
+        assert plain.headers["etag"] != adapted.headers["etag"]
 
 
 def test_a_cached_answer_has_the_etag_of_the_computed_one(

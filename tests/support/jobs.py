@@ -46,10 +46,21 @@ class RunningRunner:
 
 
 @contextmanager
-def running_runner(url: str, store: Store, data: Path, log: Path) -> Iterator[RunningRunner]:
-    """Run a runner until the block ends; it may not have started its work yet."""
+def running_runner(
+    url: str, store: Store, data: Path, log: Path, **settings: str
+) -> Iterator[RunningRunner]:
+    """Run a runner until the block ends; it may not have started its work yet.
+
+    Args:
+        settings: environment variables, beside those of the other arguments.
+    """
     variables = [name.upper() for kind in (Settings, SecretManager) for name in kind.model_fields]
-    own = {"ARTIFACTS_DIR": str(store.root), "DATA_DIR": str(data), "DATABASE_URL": url}
+    own = {
+        "ARTIFACTS_DIR": str(store.root),
+        "DATA_DIR": str(data),
+        "DATABASE_URL": url,
+        **settings,
+    }
     command = [
         *("env", *(part for name in variables for part in ("-u", name))),
         *(f"{name}={value}" for name, value in own.items()),

@@ -35,6 +35,17 @@ class AccuracyGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptationAnswer:
+    """Adaptation of the intervals that are served now to what was missed."""
+
+    digest: str
+    """Part of the version of all answers with intervals."""
+    through: dt.date
+    """Newest day whose misses it knows."""
+    factors: list[IntervalFactor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgainstAnswer:
     """What makes the difference between a forecast and its reference, in units."""
 
@@ -434,6 +445,19 @@ class HistoricalAnswer:
     snapshot: SnapshotRef
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalFactor:
+    """Factor on the widths of the intervals of some nodes, so many days ahead."""
+
+    level: str
+    volume: str | None
+    """`low`, `medium` or `high`: third of the level's nodes by units of the newest 28 days;
+    null where it is not divided."""
+    days_ahead: str
+    factor: float
+    """Between 0.5 and 2, in square roots of units."""
+
+
 Kind = Literal["count", "flag", "number", "price"]
 """Kind of a covariate, which decides how it adds up and on which scale it is read."""
 
@@ -483,6 +507,8 @@ class LiveAccuracyAnswer:
     figures: list[LiveFiguresAnswer]
     daily: list[LiveDayAnswer]
     """Empty unless asked for."""
+    adaptation: AdaptationAnswer | None
+    """Null where the intervals are those of the model, and of a model that does not serve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -205,9 +205,27 @@ def predict(
     return parse(RowAnswer, (yield Request("POST", "/predict", members)))
 
 
-def accuracy() -> Steps[AccuracyAnswer]:
-    """Return how good past forecasts were, by level and days ahead."""
-    return parse(AccuracyAnswer, (yield Request("GET", "/accuracy", {})))
+def accuracy(
+    *,
+    window: int | None = None,
+    level: str | None = None,
+    node: str | None = None,
+    daily: bool = False,
+    bundle: str | None = None,
+) -> Steps[AccuracyAnswer]:
+    """Return how good past forecasts were, by level and days ahead.
+
+    Args:
+        window: newest days, 1 to 400, to measure the forecasts that were served on too; only what
+            the model has recorded if left out. The others need it.
+        level: whose nodes are listed one by one.
+        node: above the series, whose own forecasts and those of the series below are listed.
+        daily: list each day too.
+        bundle: name of the model; the active one if left out.
+    """
+    members = {"window": window, "level": level, "node": node, "bundle": bundle}
+    members |= {"daily": daily or None}
+    return parse(AccuracyAnswer, (yield Request("GET", "/accuracy", members)))
 
 
 def accuracy_by_series(

@@ -1325,6 +1325,20 @@ export interface components {
             actuals: unknown[];
         };
         /**
+         * AdaptationAnswer
+         * @description Adaptation of the intervals that are served now to what was missed.
+         */
+        AdaptationAnswer: {
+            /** @description Part of the version of all answers with intervals. */
+            digest: string;
+            /**
+             * Format: date
+             * @description Newest day whose misses it knows.
+             */
+            through: string;
+            factors: components["schemas"]["IntervalFactor"][];
+        };
+        /**
          * AgainstAnswer
          * @description What makes the difference between a forecast and its reference, in units.
          *
@@ -2299,6 +2313,21 @@ export interface components {
             inputs: components["schemas"]["Tensor"][];
         };
         /**
+         * IntervalFactor
+         * @description Factor on the widths of the intervals of some nodes, so many days ahead.
+         */
+        IntervalFactor: {
+            level: string;
+            /**
+             * @description `low`, `medium` or `high`: third of the level's nodes by units of the newest 28 days; null
+             *     where it is not divided.
+             */
+            volume: string | null;
+            days_ahead: string;
+            /** @description Between 0.5 and 2, in square roots of units. */
+            factor: number;
+        };
+        /**
          * JobAnswer
          * @description A job.
          */
@@ -2518,6 +2547,8 @@ export interface components {
             figures: components["schemas"]["LiveFiguresAnswer"][];
             /** @description Empty unless asked for. */
             daily: components["schemas"]["LiveDayAnswer"][];
+            /** @description Null where the intervals are those of the model, and of a model that does not serve. */
+            adaptation: components["schemas"]["AdaptationAnswer"] | null;
         };
         /**
          * LiveAnswer

@@ -21,6 +21,7 @@ _SUMS = (
     "within_80",
     "within_95",
     "interval_score",
+    "log_factors",
 )
 
 
@@ -50,6 +51,7 @@ def upgrade() -> None:
         sa.Column("day", sa.Date(), primary_key=True),
         sa.Column("level", sa.String(250), primary_key=True),
         sa.Column("node", sa.String(500), primary_key=True),
+        sa.Column("volume", sa.String(10), primary_key=True),
         sa.Column("days_ahead", sa.String(20), primary_key=True),
         *(sa.Column(name, sa.Float(), nullable=False) for name in _SUMS),
     )
@@ -69,6 +71,7 @@ def _create_vintages() -> None:
         sa.Column("step_days", sa.Integer(), nullable=False),
         sa.Column("days", sa.Integer(), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
+        sa.Column("adaptation", sa.String(250)),
         sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("removed_at", sa.DateTime(timezone=True)),
     )

@@ -222,7 +222,7 @@ def test_a_vintage_whose_folder_is_removed_stays_on_record(
     score(store, engine)
     first, *_ = list_vintages(store)
     (store.vintages / first.name).rename(tmp_path / "away")
-    monkeypatch.setattr(scoring, "make_missing", lambda store: [])  # as when its data are gone too
+    monkeypatch.setattr(scoring, "make_missing", lambda store, later: [])  # its data are gone too
     score(store, engine)
     with reading(engine) as connection:
         assert first not in list_stored(connection)

@@ -1,4 +1,4 @@
-"""What a scoring notices is recorded once, together with the events that tell it to others."""
+"""Anything that a scoring notices is recorded once, with the events that tell it to others."""
 
 from __future__ import annotations
 

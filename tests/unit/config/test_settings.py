@@ -99,6 +99,7 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         "max_data_age_days": 7,
         "feedback": 0,
         "feedback_days": 180,
+        "adapt_intervals": False,
         "job_runner": True,
         "max_upload_bytes": 2_000_000_000,
         "data_dir": None,

@@ -143,7 +143,8 @@ def test_a_training_is_measured_by_step(small: Subject, monkeypatch: pytest.Monk
     table = training.table(small, silent)
     steps = table.column("step")
     assert {"read tables", "make rows", "fit", "export", "the rest", "all"} == set(steps) - {
-        *("build snapshot", "calibrate", "measure response", "forecast all nodes")
+        *("build snapshot", "calibrate", "measure response", "describe errors and inputs"),
+        "forecast all nodes",
     }
     *parts, whole = [second for second in table.column("s") if isinstance(second, float)]
     assert sum(parts) == pytest.approx(whole)

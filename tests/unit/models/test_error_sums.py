@@ -11,6 +11,7 @@ from features.data.snapshot import Snapshot
 from features.data.specification import BOTTOM, TOTAL
 from models import metrics
 from models.error_sums import Forecast, Group, groups_of, judge_known_parts, sum_errors
+from models.volumes import NO_VOLUME, VOLUMES, volumes_of
 from storage.tables import PERFORMANCE_SUMS
 
 ORIGINS = 3
@@ -131,3 +132,23 @@ def test_a_node_of_which_little_is_known_is_not_judged(snapshot: Snapshot) -> No
     judged, sold = judge_known_parts(hierarchy, np.full_like(actual, 3.0), actual)
     assert np.isnan(sold[0, 0])
     assert judged[0, 0] == 3.0 * hierarchy.n_bottom
+
+
+def test_classes_of_a_level_have_sums_of_their_own(
+    snapshot: Snapshot, forecast: Forecast, sold: np.ndarray
+) -> None:
+    hierarchy, volumes = snapshot.hierarchy, volumes_of(snapshot)
+    factors = np.full_like(forecast.mean, 1.5)
+    adapted = replace(forecast, factors=factors)
+    groups, sums = groups_of(hierarchy, volumes), sum_errors(hierarchy, adapted, sold, volumes)
+    plain = groups_of(hierarchy)
+    assert groups[: len(plain)] == plain
+    classes = [groups.index(Group(BOTTOM, volume=volume)) for volume in VOLUMES]
+    rows = hierarchy.slices[BOTTOM]
+    for number, at in enumerate(classes):
+        assert sums["known"][at, 0] == np.count_nonzero(volumes[rows] == number)
+    has_class = volumes[rows] != NO_VOLUME
+    assert sums["sold"][classes, 0].sum() == pytest.approx(sold[has_class].sum())
+    judged, logs = sums["judged"][classes], sums["log_factors"][classes]
+    np.testing.assert_allclose(logs, judged * np.log(1.5))
+    assert Group(TOTAL, volume="low") not in groups

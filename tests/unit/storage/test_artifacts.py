@@ -384,7 +384,7 @@ def test_a_reason_contains_no_path(
     """
     original = verify(folder_of(kind), kind=kind)
     for name in original.manifest.files:
-        if name.startswith("booster"):
+        if name.startswith(("booster", "drift")):
             continue  # not read by serving
         with staging(original.path.parent) as folder:
             shutil.copytree(original.path, folder, dirs_exist_ok=True)
@@ -525,6 +525,24 @@ def test_the_promoted_release_is_the_current_one(tmp_path: Path) -> None:
     assert [path.name for path in store.root.iterdir()] == ["CURRENT"]
 
 
+def test_a_current_release_may_have_an_adaptation(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    release = Release("2024-06-30-0123", "2024-07-01-4567", "2024-06-30-0123.2024-07-01-89ab")
+    assert store.promote(release).current() == release
+    assert store.pointer.read_text().splitlines()[2] == f"adaptation={release.adaptation}"
+    newer = Release(release.bundle, "2024-07-02-4567")
+    assert store.adapted(newer).adaptation == release.adaptation
+    other = Release("2024-06-30-cdef", newer.snapshot)
+    assert store.adapted(other) == other, "of another bundle"
+
+
+def test_a_current_without_an_adaptation_is_as_it_was_before_there_were_any(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path).promote(Release("a", "b"))
+    assert store.pointer.read_bytes() == b"bundle=a\nsnapshot=b\n"
+
+
 def test_without_a_current_release_the_error_says_how_to_train_one(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="train a model first") as refusal:
         Store(tmp_path).current()
@@ -545,6 +563,7 @@ def test_without_a_current_release_the_error_says_how_to_train_one(tmp_path: Pat
         pytest.param(b"bundle=a/b\nsnapshot=b\n", "'a/b' is not a name", id="below"),
         pytest.param(b"bundle=\nsnapshot=b\n", "'' is not a name", id="no name"),
         pytest.param(b"bundle=a\x00\nsnapshot=b\n", "is not a name", id="NUL"),
+        pytest.param(b"bundle=a\nsnapshot=b\nadaptation=../c\n", "not a name", id="adaptation"),
         pytest.param(b"bundle=a\nsnapshot=b\n" * 999, "cannot be read", id="large"),
         pytest.param(b"\xff\xfe\x00", "is not text", id="no text"),
     ],
