@@ -140,7 +140,8 @@ def test_classes_of_a_level_have_sums_of_their_own(
     hierarchy, volumes = snapshot.hierarchy, volumes_of(snapshot)
     factors = np.full_like(forecast.mean, 1.5)
     adapted = replace(forecast, factors=factors)
-    groups, sums = groups_of(hierarchy, volumes), sum_errors(hierarchy, adapted, sold, volumes)
+    groups = groups_of(hierarchy, volumes)
+    sums = sum_errors(hierarchy, adapted, sold[:, None], volumes)
     plain = groups_of(hierarchy)
     assert groups[: len(plain)] == plain
     classes = [groups.index(Group(BOTTOM, volume=volume)) for volume in VOLUMES]
