@@ -15,7 +15,7 @@ from typing import Any
 from scipy.special import bdtrc
 
 from config.rollout import RolloutPlan
-from storage.rollouts import Counts, Evidence, Role
+from storage.rollouts import CACHED, Counts, Evidence, Role
 
 Document = Mapping[str, Any]
 
@@ -72,10 +72,15 @@ def total_of(evidence: Iterable[Evidence], role: Role, share: float | None = Non
 
 
 def compare_times(evidence: Iterable[Evidence]) -> Times | None:
-    """Compare the times of a canary's answers; None if too few calls were answered by both."""
+    """Compare the times of a canary's answers; None if too few calls were answered by both.
+
+    Answers from the cache are left out: no model makes them, and those of a release that is new
+    come from further away, such as from Redis.
+    """
     counts: dict[str, dict[Role, Counts]] = defaultdict(lambda: defaultdict(Counts))
     for each in evidence:
-        counts[each.call][each.role] += each.counts
+        if not each.call.endswith(f" {CACHED}"):
+            counts[each.call][each.role] += each.counts
     weight, mean, variance = 0, 0.0, 0.0
     for of_call in counts.values():
         active, challenger = of_call[Role.ACTIVE], of_call[Role.CANARY]

@@ -17,6 +17,9 @@ from storage.tables import ROLLOUT_EVIDENCE, ROLLOUTS, fit_text
 
 Document = dict[str, Any]
 
+CACHED = "hit"
+"""Last word of the name of a kind of call that the cache answered."""
+
 _SUMS = ("answers", "failures", "log_seconds", "log_squares", "moved")
 
 

@@ -98,6 +98,17 @@ def test_costlier_calls_of_the_callers_are_no_fault() -> None:
     assert find_fault(evidence, None, ROLLOUT_PLAN) is None
 
 
+def test_answers_from_the_cache_tell_nothing_of_a_model() -> None:
+    """Those of the challenger come from Redis at first, those of the active one from memory."""
+    cached = "POST /forecast hit"
+    evidence = [
+        answers(Role.ACTIVE, 1000, seconds=0.001, call=cached),
+        answers(Role.CANARY, 1000, seconds=0.01, call=cached),
+    ]
+    assert compare_times(evidence) is None
+    assert find_fault(evidence, None, ROLLOUT_PLAN) is None
+
+
 def test_times_of_calls_that_one_of_both_never_answered_are_not_compared() -> None:
     evidence = [answers(Role.ACTIVE, 100), answers(Role.CANARY, 100, call="POST /whatif")]
     assert compare_times(evidence) is None

@@ -7,7 +7,8 @@ from math import e
 import pytest
 
 from app.trial.counting import MOST_CALLS, OTHER, EvidenceCounts
-from storage.rollouts import Counts, Role
+from storage.cache.answers import Outcome
+from storage.rollouts import CACHED, Counts, Role
 
 
 def test_answers_are_counted_by_role_call_and_share() -> None:
@@ -39,3 +40,7 @@ def test_many_kinds_of_calls_are_counted_together() -> None:
     taken = counts.take()
     assert len(taken) == MOST_CALLS + 1
     assert next(each for each in taken if each.call == OTHER).counts.answers == 50
+
+
+def test_a_hit_of_the_cache_is_what_the_evidence_leaves_out() -> None:
+    assert Outcome.HIT.value == CACHED
