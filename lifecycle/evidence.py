@@ -1,7 +1,8 @@
 """Judgement of a rollout by its evidence: the fault that ends it, if there is one.
 
 Answers of the challenger are compared with those of the active one to calls of the same
-route and outcome of the cache, so that callers who ask for more costly things do not decide.
+route, outcome of the cache and time, so that neither callers who ask for more costly things nor a
+busy hour decide.
 """
 
 from __future__ import annotations
@@ -74,13 +75,15 @@ def total_of(evidence: Iterable[Evidence], role: Role, share: float | None = Non
 def compare_times(evidence: Iterable[Evidence]) -> Times | None:
     """Compare the times of a canary's answers; None if too few calls were answered by both.
 
-    Answers from the cache are left out: no model makes them, and those of a release that is new
-    come from further away, such as from Redis.
+    Calls are compared that were answered at the same share of the callers, which is at the same
+    time: an hour before, the machine may have had less to do. Answers from the cache are left out:
+    no model makes them, and those of a release that is new come from further away, such as from
+    Redis.
     """
-    counts: dict[str, dict[Role, Counts]] = defaultdict(lambda: defaultdict(Counts))
+    counts: dict[tuple[str, float], dict[Role, Counts]] = defaultdict(lambda: defaultdict(Counts))
     for each in evidence:
         if not each.call.endswith(f" {CACHED}"):
-            counts[each.call][each.role] += each.counts
+            counts[each.call, each.share][each.role] += each.counts
     weight, mean, variance = 0, 0.0, 0.0
     for of_call in counts.values():
         active, challenger = of_call[Role.ACTIVE], of_call[Role.CANARY]

@@ -29,11 +29,12 @@ def answers(
     seconds: float = 0.01,
     spread: float = 0.5,
     call: str = "GET /forecast",
+    share: float = 0.1,
 ) -> Evidence:
     """Return answers whose times have a mean logarithm of log(seconds)."""
     mean = log(seconds)
     squares = number * (mean**2 + spread**2)
-    return Evidence(role, call, 0.1, Counts(number, failures, number * mean, squares))
+    return Evidence(role, call, share, Counts(number, failures, number * mean, squares))
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,19 @@ def test_answers_from_the_cache_tell_nothing_of_a_model() -> None:
         answers(Role.CANARY, 1000, seconds=0.01, call=cached),
     ]
     assert compare_times(evidence) is None
+    assert find_fault(evidence, None, ROLLOUT_PLAN) is None
+
+
+def test_a_busier_hour_is_no_fault() -> None:
+    """The active release answered quickly while the challenger was a shadow."""
+    evidence = [
+        answers(Role.ACTIVE, 1000, seconds=0.002, share=0.0),
+        answers(Role.ACTIVE, 100, seconds=0.008, share=0.1),
+        answers(Role.CANARY, 100, seconds=0.008, share=0.1),
+    ]
+    times = compare_times(evidence)
+    assert times is not None
+    assert times.ratio == pytest.approx(1)
     assert find_fault(evidence, None, ROLLOUT_PLAN) is None
 
 
