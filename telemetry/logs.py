@@ -48,6 +48,9 @@ def configure_logging(level: str) -> None:
     root.setLevel(level)
     # uvicorn writes a line a request, unless its logger has no handler
     logging.getLogger("uvicorn.access").propagate = False
+    # httpx writes the address of each request, and that of a webhook may be a secret
+    for library in ("httpx", "httpcore"):
+        logging.getLogger(library).setLevel(max(logging.WARNING, root.level))
     out = sys.stderr.buffer
     structlog.configure(
         processors=[*_SHARED, structlog.processors.JSONRenderer(serializer=serialize_event)],

@@ -276,8 +276,8 @@ class JobsAnswer(Answer):
 
 
 def subject_of(job: Job) -> str:
-    """Return the name of the source that a job reads."""
-    names = (job.request.get(name) for name in ("source", "data"))
+    """Return the name of the source, or of the snapshot, that a job reads."""
+    names = (job.request.get(name) for name in ("source", "data", "snapshot"))
     return next((str(name) for name in names if name), "demo data")
 
 

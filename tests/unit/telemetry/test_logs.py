@@ -73,3 +73,15 @@ def test_the_framework_logs_as_json_once(name: str, again: str) -> None:
     )
     records = [(line["level"], line["logger"]) for line in lines if line["event"] == "said"]
     assert records == [("warning", name)]
+
+
+def test_addresses_that_are_called_are_not_logged() -> None:
+    """That of a webhook may be a secret."""
+    code = (
+        "import http.server, threading, httpx;"
+        "server = http.server.HTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler);"
+        "server.RequestHandlerClass.log_message = lambda *arguments: None;"
+        "threading.Thread(target=server.serve_forever, daemon=True).start();"
+        "httpx.get(f'http://127.0.0.1:{server.server_port}/secret', trust_env=False)"
+    )
+    assert lines_of(code) == []
