@@ -27,6 +27,7 @@ function accuracyAnswer(levels: Cell[], changes: Partial<Accuracy> = {}): Accura
   return {
     source: 'calibration',
     groups: [{ group: 'calibration', windows: 40, rmsle: null, wrmsse: null, levels }],
+    live: null,
     model_version: BASIS.model_version,
     ...changes,
   };
