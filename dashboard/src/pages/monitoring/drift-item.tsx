@@ -33,7 +33,10 @@ export function DriftItem({ meta, event }: { meta: Meta; event: DriftEvent }) {
       t(isOver ? 'monitoring.drift.figureThen' : 'monitoring.drift.figure'),
       figureText(event, event.figure),
     ],
-    [t('monitoring.drift.reference'), figureText(event, event.reference)],
+    // data have no usual age
+    ...(detector === 'stale_data'
+      ? []
+      : [[t('monitoring.drift.reference'), figureText(event, event.reference)]]),
   ];
   return (
     <li className={styles.item}>

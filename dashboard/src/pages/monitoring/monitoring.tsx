@@ -45,7 +45,6 @@ function figuresOf({ figures }: LiveAccuracy, { node, level }: Selection): LiveF
 
 function MonitoringOf({ meta }: { meta: Meta }) {
   const { t } = useTranslation();
-  const verdict = useVerdict();
   const selection = useSelection(meta);
   const { node, days, whose } = selection;
   const live = useLiveAccuracy({ window: days, daily: true, ...(node ? { node } : {}) });
@@ -54,9 +53,7 @@ function MonitoringOf({ meta }: { meta: Meta }) {
   return (
     <Page
       title={t('monitoring.title')}
-      lead={
-        nearest ? verdict(whose, nearest) : live.data?.last === null && t('monitoring.empty.title')
-      }
+      lead={<Lead live={live.data} failed={live.error !== null} nearest={nearest} whose={whose} />}
       controls={<Controls meta={meta} selection={selection} />}
     >
       <Alarms meta={meta} />
@@ -80,6 +77,25 @@ function MonitoringOf({ meta }: { meta: Meta }) {
       <FreshnessCard />
     </Page>
   );
+}
+
+/** The answer in a sentence; until it is there, its place, so that what is below does not jump. */
+function Lead({
+  live,
+  failed,
+  nearest,
+  whose,
+}: {
+  live: LiveAccuracy | undefined;
+  failed: boolean;
+  nearest: LiveFigures | undefined;
+  whose: string;
+}) {
+  const { t } = useTranslation();
+  const verdict = useVerdict();
+  if (nearest) return verdict(whose, nearest);
+  if (live?.last === null) return t('monitoring.empty.title');
+  return live || failed ? null : <span className={styles.leadPlace} />;
 }
 
 function Controls({ meta, selection }: { meta: Meta; selection: Selection }) {

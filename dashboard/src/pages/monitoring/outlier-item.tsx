@@ -44,7 +44,7 @@ export function OutlierItem({
         <SeverityBadge severity={severity} />
       </div>
       <div className={styles.besidePicture}>
-        <div className={styles.told}>
+        <div className={styles.words}>
           {expected !== null && (
             <p>
               <strong>
