@@ -33,6 +33,7 @@ PAGES = {
     "/tree": "tree",
     "/batch": "batch",
     "/quality": "quality",
+    "/monitoring": "monitoring",
     "/plan": "plan",
     "/models": "models",
     "/keys": "keys",

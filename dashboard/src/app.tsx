@@ -20,6 +20,7 @@ const CODE: Record<PageName, LoadPage> = {
   tree: () => import('./pages/tree/tree'),
   batch: () => import('./pages/batch/batch'),
   quality: () => import('./pages/quality/quality'),
+  monitoring: () => import('./pages/monitoring/monitoring'),
   plan: () => import('./pages/plan/plan'),
   models: () => import('./pages/models/models'),
   keys: () => import('./pages/keys/keys'),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -37,6 +38,16 @@ class Estimate:
     value: float | None
     low: float | None = None
     high: float | None = None
+
+    def within(self, least: float, most: float) -> Estimate:
+        """Return it with bounds that the measure can have.
+
+        An interval is as wide on both sides of the value as its draws say, also where the value is
+        near the end of what is possible.
+        """
+        if self.low is None or self.high is None:
+            return self
+        return replace(self, low=max(self.low, least), high=min(self.high, most))
 
 
 @dataclass(frozen=True)
@@ -157,12 +168,13 @@ def _measure_cell(level: str, node: str, bucket: str, daily: Values) -> LiveFigu
     def ratio(of: str, over: str) -> float | None:
         return _known(_divide(total[_AT[of]], total[_AT[over]]))
 
-    def estimate(of: str, over: str, less: float = 0.0) -> Estimate:
+    def estimate(of: str, over: str, less: float = 0.0, most: float = math.inf) -> Estimate:
         value = ratio(of, over)
         if value is None or drawn is None:
             return Estimate(None if value is None else value - less)
         draws = _divide(drawn[:, _AT[of]], drawn[:, _AT[over]])
-        return _with_interval(value - less, draws - less, len(daily))
+        interval = _with_interval(value - less, draws - less, len(daily))
+        return interval.within(0.0 - less, most)  # not -0.0, which is written with its sign
 
     squared = ratio("squared_logs", "known")
     return LiveFigures(
@@ -175,7 +187,7 @@ def _measure_cell(level: str, node: str, bucket: str, daily: Values) -> LiveFigu
         wape=estimate("absolute", "sold"),
         bias=estimate("forecast", "sold", less=1.0),
         rmsle=None if squared is None else float(np.sqrt(squared)),
-        coverage={each: estimate(f"within_{each}", "judged") for each in NOMINALS},
+        coverage={each: estimate(f"within_{each}", "judged", most=1.0) for each in NOMINALS},
         wis=ratio("interval_score", "judged"),
         naive_wape=ratio("naive_absolute", "sold"),
         base_wape=ratio("base_absolute", "sold"),

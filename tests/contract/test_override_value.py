@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -14,18 +12,10 @@ from errors import Code
 from features.data.snapshot import Snapshot
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
-from storage.audit import Actor
 from storage.override_store import OverrideStore
-from storage.overrides import NewOverride, PlannedDay, Reason, StatisticalDay, StoredOverride
 from tests.contract.conftest import Client, FixedServing, LocalRunners, client_of
 from tests.support.clock import Clock
-
-NODE = "store:1/family:DAIRY"
-ANNA = Actor("key:anna")
-
-
-def noon(day: date) -> datetime:
-    return datetime.combine(day, time(12), UTC)
+from tests.support.overrides import ANNA, NODE, make_override, noon
 
 
 @pytest.fixture
@@ -57,39 +47,11 @@ def sold(snapshot: Snapshot, first: date) -> list[float]:
     return [float(units) for units in snapshot.sales[row, at : at + 3]]
 
 
-def make(
-    store: OverrideStore, first: date, days: list[tuple[float, float]], **fields: Any
-) -> StoredOverride:
-    """Store an override by its days: before and result; keyword arguments override."""
-    dates = [first + timedelta(number) for number in range(len(days))]
-    planned = [(day, *units) for day, units in zip(dates, days, strict=True)]
-    new = NewOverride(
-        node=NODE,
-        first=first,
-        last=dates[-1],
-        op="set",
-        value=1.0,
-        spread="day",
-        reason=Reason.EVENT,
-        note="",
-        author="Anna",
-        subject="key:anna",
-        expires_at=None,
-        model_version="a-model",
-        snapshot="a-snapshot",
-        origin=first - timedelta(1),
-        statistical=tuple(StatisticalDay(day, before, 0, 0, 0, 0) for day, before, _ in planned),
-        days=tuple(PlannedDay(day, result, before, result) for day, before, result in planned),
-    )
-    revision = store.state().revision
-    return store.create(replace(new, **fields), revision=revision, by=ANNA)
-
-
 def test_the_value_is_what_the_errors_became_smaller(
     client: Client, store: OverrideStore, first: date, sold: list[float]
 ) -> None:
-    make(store, first, [(units - 10, units - 4) for units in sold])
-    make(store, first, [(sold[0], sold[0] + 5)], author="Ben")
+    make_override(store, first, [(units - 10, units - 4) for units in sold])
+    make_override(store, first, [(sold[0], sold[0] + 5)], author="Ben")
     document = client.get("/overrides/value").json()
     assert [
         (each["group"], each["overrides"], each["days"], each["value"])
@@ -114,7 +76,7 @@ def test_the_value_is_what_the_errors_became_smaller(
 def test_overrides_are_grouped(
     client: Client, store: OverrideStore, first: date, by: str, groups: list[str]
 ) -> None:
-    make(store, first, [(100, 200)])
+    make_override(store, first, [(100, 200)])
     document = client.get("/overrides/value", by=by).json()
     assert [each["group"] for each in document["groups"]] == groups
 
@@ -122,9 +84,9 @@ def test_overrides_are_grouped(
 def test_days_that_are_not_sold_yet_do_not_count(
     client: Client, store: OverrideStore, newest: date
 ) -> None:
-    make(store, newest, [(1, 2), (1, 2), (1, 2)])
+    make_override(store, newest, [(1, 2), (1, 2), (1, 2)])
     assert client.get("/overrides/value").json()["total"]["days"] == 1
-    make(store, newest + timedelta(1), [(1, 2)])
+    make_override(store, newest + timedelta(1), [(1, 2)])
     assert client.get("/overrides/value").json()["total"]["overrides"] == 1
 
 
@@ -132,7 +94,7 @@ def test_an_override_that_is_entered_after_its_day_is_no_forecast_of_it(
     client: Client, store: OverrideStore, wall: Clock[datetime], first: date
 ) -> None:
     wall.now = noon(first + timedelta(1))
-    make(store, first, [(1, 2), (1, 2), (1, 2)])
+    make_override(store, first, [(1, 2), (1, 2), (1, 2)])
     assert client.get("/overrides/value").json()["total"]["days"] == 2
 
 
@@ -141,7 +103,7 @@ def test_an_override_counts_until_it_ends(
     client: Client, store: OverrideStore, wall: Clock[datetime], first: date, expires: bool
 ) -> None:
     end = noon(first + timedelta(1))
-    made = make(store, first, [(1, 2)] * 3, expires_at=end if expires else None)
+    made = make_override(store, first, [(1, 2)] * 3, expires_at=end if expires else None)
     if not expires:
         wall.now = end
         store.withdraw(made.id, client="Anna", by=ANNA)
@@ -151,7 +113,7 @@ def test_an_override_counts_until_it_ends(
 def test_only_the_days_of_a_period_count(
     client: Client, store: OverrideStore, first: date, newest: date
 ) -> None:
-    make(store, first, [(1, 2)] * 3)
+    make_override(store, first, [(1, 2)] * 3)
     days = {"from": str(first + timedelta(1)), "to": str(newest)}
     document = client.get("/overrides/value", **days).json()
     assert (document["first"], document["last"]) == (days["from"], days["to"])
@@ -161,7 +123,7 @@ def test_only_the_days_of_a_period_count(
 def test_a_node_that_is_gone_does_not_count(
     client: Client, store: OverrideStore, first: date
 ) -> None:
-    make(store, first, [(1, 2)], node="store:999")
+    make_override(store, first, [(1, 2)], node="store:999")
     assert client.get("/overrides/value").json()["total"] is None
 
 

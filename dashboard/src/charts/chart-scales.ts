@@ -33,14 +33,15 @@ export function timeScale(first: string, last: string, right: number): TimeScale
     .range([MARGIN.left, right]);
 }
 
-/** Return the scale of values, from 0 to the largest. */
+/** Return the scale of values, from the least to the largest. */
 export function valueScale(
   lines: readonly LineOfChart[],
   bands: readonly BandOfChart[],
   height: number,
+  least = 0,
 ): ValueScale {
   return scaleLinear()
-    .domain([0, largest(lines, bands)])
+    .domain([least, largest(lines, bands)])
     .nice()
     .range([height - MARGIN.bottom, MARGIN.top]);
 }

@@ -27,6 +27,8 @@ interface TimeChartProps {
   format?: (value: number) => string;
   /** Whether lines have their names at their ends, where there is room. */
   named?: boolean;
+  /** Where the values of the scale begin; at 0 by default. */
+  least?: number;
   height?: number;
   children?: ReactNode;
 }
@@ -52,6 +54,7 @@ export function TimeChart({
   start,
   format,
   named = false,
+  least = 0,
   height = 300,
   children,
 }: TimeChartProps) {
@@ -67,7 +70,7 @@ export function TimeChart({
   const [chosen, setChosen] = useState<string | null>(null);
   const [first = '2000-01-01', last = '2000-01-02'] = [dates.at(0), dates.at(-1)];
   const x = useMemo(() => timeScale(first, last, width - right), [first, last, width, right]);
-  const y = useMemo(() => valueScale(lines, bands, height), [lines, bands, height]);
+  const y = useMemo(() => valueScale(lines, bands, height, least), [lines, bands, height, least]);
   if (dates.length === 0) return null;
 
   const afterOrigin = origin === undefined ? 0 : dates.indexOf(origin) + 1;

@@ -13,7 +13,13 @@ const GROUPS: readonly (readonly { page: PageName; scope?: string }[])[] = [
     { page: 'whatIf', scope: 'whatif' },
     { page: 'plan', scope: 'plan' },
   ],
-  [{ page: 'compare' }, { page: 'tree' }, { page: 'quality' }, { page: 'batch', scope: 'batch' }],
+  [
+    { page: 'compare' },
+    { page: 'tree' },
+    { page: 'quality' },
+    { page: 'monitoring' },
+    { page: 'batch', scope: 'batch' },
+  ],
   [{ page: 'status' }, { page: 'models', scope: 'admin' }, { page: 'keys', scope: 'admin' }],
 ];
 

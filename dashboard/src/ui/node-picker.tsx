@@ -22,10 +22,13 @@ export function search(choices: readonly NodeChoice[], text: string): NodeChoice
 export function NodePicker({
   label,
   value,
+  levels,
   onChange,
 }: {
   label?: string;
   value: string;
+  /** Levels whose nodes are offered; all by default. */
+  levels?: readonly string[];
   onChange: (node: string) => void;
 }) {
   const { t } = useTranslation();
@@ -34,7 +37,11 @@ export function NodePicker({
   const [typed, setTyped] = useState<string | null>(null); // null: nothing typed since it opened
   const text = useDeferredValue(typed ?? '');
   const [wanted, setWanted] = useState(false);
-  const { choices, loading } = useNodeChoices(wanted);
+  const { choices: all, loading } = useNodeChoices(wanted);
+  const choices = useMemo(
+    () => (levels ? all.filter(({ level }) => levels.includes(level)) : all),
+    [all, levels],
+  );
   const found = useMemo(() => search(choices, text), [choices, text]);
   const popup = useRef<HTMLDivElement>(null);
   const rows = useVirtualizer({

@@ -8,6 +8,7 @@ export const PAGES = {
   tree: '/tree',
   batch: '/batch',
   quality: '/quality',
+  monitoring: '/monitoring',
   plan: '/plan',
   models: '/models',
   keys: '/keys',

@@ -53,8 +53,9 @@ def stat(page: Page, label: str) -> Locator:
 
 def table(page: Page, caption: str) -> Locator:
     """Return the table whose caption begins with a text, opened where it is folded."""
-    for folded in page.locator("main details:not([open]) > summary", has_text="table").all():
-        folded.click()
+    folded = page.locator("main details:not([open]) > summary", has_text="table")
+    while folded.count():
+        folded.first.click()
     return page.locator("main table").filter(has=page.locator("caption", has_text=caption))
 
 

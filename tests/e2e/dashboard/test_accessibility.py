@@ -29,6 +29,7 @@ PAGES = {
     "hierarchy": "/tree",
     "many series": "/batch",
     "accuracy": "/quality",
+    "monitoring without newer days": "/monitoring",
     "overrides": "/plan?node=store:1/family:DAIRY",
     "models": "/models",
     "keys": "/keys",

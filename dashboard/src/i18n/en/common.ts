@@ -11,6 +11,7 @@ export const common = {
     tree: 'Hierarchy',
     batch: 'Many series',
     quality: 'Accuracy',
+    monitoring: 'Monitoring',
     plan: 'Overrides',
     models: 'Models',
     keys: 'Keys',

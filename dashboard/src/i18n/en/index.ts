@@ -5,6 +5,7 @@ import { explain } from './explain';
 import { forecast } from './forecast';
 import { keys } from './keys';
 import { models } from './models';
+import { monitoring } from './monitoring';
 import { overview } from './overview';
 import { plan } from './plan';
 import { quality } from './quality';
@@ -26,6 +27,7 @@ export const english = {
   tree,
   batch,
   quality,
+  monitoring,
   plan,
   keys,
   models,

@@ -12,6 +12,7 @@ export const common: typeof english = {
     tree: 'Jerarquía',
     batch: 'Muchas series',
     quality: 'Precisión',
+    monitoring: 'Seguimiento',
     plan: 'Ajustes',
     models: 'Modelos',
     keys: 'Claves',

@@ -6,6 +6,7 @@ import { explain } from './explain';
 import { forecast } from './forecast';
 import { keys } from './keys';
 import { models } from './models';
+import { monitoring } from './monitoring';
 import { overview } from './overview';
 import { plan } from './plan';
 import { quality } from './quality';
@@ -27,6 +28,7 @@ export const spanish: Catalogue = {
   tree,
   batch,
   quality,
+  monitoring,
   plan,
   keys,
   models,

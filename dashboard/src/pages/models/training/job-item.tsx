@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { isUnderWay, type Job } from '@/api/jobs';
 import { secondsOf, useDuration } from '@/format/use-duration';
 import { useFormat } from '@/format/use-format';
 import { ApiText } from '@/ui/api-text';
@@ -11,7 +12,7 @@ import { focusOn, jobElementId, modelElementId } from './focus-on';
 import { JobProgress } from './job-progress';
 import { TablesResult } from './tables-result';
 import styles from './training.module.css';
-import { isUnderWay, type Job, useJobLog } from './use-training';
+import { useJobLog } from './use-training';
 
 const TONES: Record<Job['state'], Tone> = {
   queued: 'info',

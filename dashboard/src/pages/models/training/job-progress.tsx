@@ -1,8 +1,8 @@
 import { useTranslation } from 'react-i18next';
+import type { Job } from '@/api/jobs';
 import { useDuration } from '@/format/use-duration';
 import { useFormat } from '@/format/use-format';
 import styles from './training.module.css';
-import type { Job } from './use-training';
 
 /** Return the name of a step in the page's language; as the API has it where it is not known. */
 function usePhase(): (phase: string) => string {

@@ -1,12 +1,13 @@
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { isUnderWay, type Job } from '@/api/jobs';
 import { Button } from '@/ui/button';
 import { Card, EmptyState } from '@/ui/layout';
 import { ConfirmDialog } from './confirm-dialog';
 import { focusOn, jobElementId } from './focus-on';
 import { JobItem } from './job-item';
 import styles from './training.module.css';
-import { isUnderWay, type Job, useCancelJob } from './use-training';
+import { useCancelJob } from './use-training';
 
 /** Jobs that are listed until all are asked for. */
 const FIRST = 5;

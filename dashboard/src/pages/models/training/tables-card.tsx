@@ -1,5 +1,6 @@
 import { useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import type { Job } from '@/api/jobs';
 import { useBytes } from '@/format/use-bytes';
 import { useFormat } from '@/format/use-format';
 import { Button } from '@/ui/button';
@@ -9,7 +10,7 @@ import ui from '@/ui/ui.module.css';
 import { ConfirmDialog } from './confirm-dialog';
 import { UploadForm } from './upload-form';
 import { clearUpload, nameUpload, useUpload } from './upload-store';
-import { type Job, type Source, type Sources, useDeleteSource } from './use-training';
+import { type Source, type Sources, useDeleteSource } from './use-training';
 
 /** Tables that models can be trained on, and the upload of new ones. */
 export function TablesCard({

@@ -1,4 +1,5 @@
 import { useTranslation } from 'react-i18next';
+import type { Job } from '@/api/jobs';
 import { useDuration } from '@/format/use-duration';
 import { useFormat } from '@/format/use-format';
 import { ApiText } from '@/ui/api-text';
@@ -6,7 +7,7 @@ import { Notice, type StatProps, Stats } from '@/ui/layout';
 import ui from '@/ui/ui.module.css';
 import { FindingsList } from './findings-list';
 import styles from './training.module.css';
-import type { Job, Tables } from './use-training';
+import type { Tables } from './use-training';
 
 /** What a check of tables says: whether they can be used, and everything that was found. */
 export function TablesResult({ job, tables }: { job: Job; tables: Tables }) {

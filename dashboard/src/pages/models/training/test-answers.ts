@@ -1,4 +1,5 @@
-import type { Findings, Job, Jobs, Source, Sources, Tables } from './use-training';
+import type { Job, Jobs } from '@/api/jobs';
+import type { Findings, Source, Sources, Tables } from './use-training';
 
 /** Return a training that runs unless the changes say otherwise. */
 export function jobOf(changes: Partial<Job> = {}): Job {

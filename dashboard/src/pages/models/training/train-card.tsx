@@ -1,6 +1,7 @@
 import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useAttemptKey } from '@/api/idempotency';
+import { isUnderWay, type Job } from '@/api/jobs';
 import { Button } from '@/ui/button';
 import { SelectField } from '@/ui/field';
 import { Card, Notice } from '@/ui/layout';
@@ -12,13 +13,7 @@ import { LayoutFields, STANDARD } from './layout-fields';
 import { RadioList } from './radio-list';
 import { TablesResult } from './tables-result';
 import styles from './training.module.css';
-import {
-  isUnderWay,
-  type Job,
-  type Source,
-  type TrainingRequest,
-  useStartTraining,
-} from './use-training';
+import { type Source, type TrainingRequest, useStartTraining } from './use-training';
 
 type Recipe = NonNullable<TrainingRequest['recipe']>;
 type Promote = NonNullable<TrainingRequest['promote']>;

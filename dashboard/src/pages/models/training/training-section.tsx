@@ -1,4 +1,5 @@
 import { useTranslation } from 'react-i18next';
+import { type Jobs, type Runner, useJobs } from '@/api/jobs';
 import { Problem } from '@/api/problems';
 import { useFormat } from '@/format/use-format';
 import { Card, Notice } from '@/ui/layout';
@@ -7,7 +8,7 @@ import { JobsCard } from './jobs-card';
 import { TablesCard } from './tables-card';
 import { TrainCard } from './train-card';
 import styles from './training.module.css';
-import { type Jobs, type Runner, useJobs, useSources } from './use-training';
+import { useSources } from './use-training';
 
 /** Tables, trainings on them, and jobs: the part of the page that makes models. */
 export function TrainingSection() {

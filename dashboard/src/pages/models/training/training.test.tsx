@@ -2,13 +2,14 @@ import { fireEvent, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { HttpResponse, http } from 'msw';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Job, Jobs } from '@/api/jobs';
 import { callerAnswer, problem } from '@/test/answers';
 import { renderAt } from '@/test/render';
 import { server } from '@/test/server';
 import { endedJob, findingsOf, jobOf, jobsOf, sourceOf, sourcesOf, tablesOf } from './test-answers';
 import { TrainingSection } from './training-section';
 import { clearUpload } from './upload-store';
-import type { Job, Jobs, Sources } from './use-training';
+import type { Sources } from './use-training';
 
 function answerWith(jobs: Jobs, sources: Sources = sourcesOf([sourceOf()])): void {
   server.use(

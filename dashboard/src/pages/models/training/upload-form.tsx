@@ -1,6 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { isUnderWay, type Job } from '@/api/jobs';
 import { useBytes } from '@/format/use-bytes';
 import { useFormat } from '@/format/use-format';
 import { Button } from '@/ui/button';
@@ -25,7 +26,7 @@ import {
   UnreadableFile,
   useUpload,
 } from './upload-store';
-import { isUnderWay, type Job, type Sources } from './use-training';
+import type { Sources } from './use-training';
 import { useUploadFaults } from './use-upload-faults';
 
 /** Return a name that no source has: the day, as most sources are named. */
