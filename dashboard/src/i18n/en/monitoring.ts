@@ -72,6 +72,7 @@ export const monitoring = {
     confidence: '90 % interval',
     days: { day: 'Days', week: 'Weeks' },
     values: 'Forecasts',
+    adapted: 'The intervals that are served now are adapted to what was missed through {{day}}.',
     tableNote:
       'The 90 % interval is that of chance: a figure of the training within it says that nothing has changed. Single nodes have no figure of the training.',
   },
@@ -93,6 +94,7 @@ export const monitoring = {
       coverage_80: '80 % intervals hold too little',
       coverage_95: '95 % intervals hold too little',
       day_error: 'A day was far off',
+      worse_than_naive: 'Last week would have been as good',
       features: 'Inputs have other values',
       unseen: 'Unknown to the model',
       covariate_missing: 'An input is missing',

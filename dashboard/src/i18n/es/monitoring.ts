@@ -74,6 +74,7 @@ export const monitoring: typeof english = {
     confidence: 'Intervalo del 90 %',
     days: { day: 'Días', week: 'Semanas' },
     values: 'Pronósticos',
+    adapted: 'Los intervalos que se sirven ahora están adaptados a los fallos hasta el {{day}}.',
     tableNote:
       'El intervalo del 90 % es el del azar: si contiene la cifra del entrenamiento, nada ha cambiado. Los nodos sueltos no tienen cifra del entrenamiento.',
   },
@@ -95,6 +96,7 @@ export const monitoring: typeof english = {
       coverage_80: 'Los intervalos del 80 % contienen muy poco',
       coverage_95: 'Los intervalos del 95 % contienen muy poco',
       day_error: 'Un día se desvió mucho',
+      worse_than_naive: 'La semana anterior habría sido igual de buena',
       features: 'Las entradas tienen otros valores',
       unseen: 'El modelo no lo conoce',
       covariate_missing: 'Falta una entrada',

@@ -36,7 +36,14 @@ export function DriftItem({ meta, event }: { meta: Meta; event: DriftEvent }) {
     // data have no usual age
     ...(detector === 'stale_data'
       ? []
-      : [[t('monitoring.drift.reference'), figureText(event, event.reference)]]),
+      : [
+          [
+            detector === 'worse_than_naive'
+              ? t(`monitoring.live.rule.${meta.step}`)
+              : t('monitoring.drift.reference'),
+            figureText(event, event.reference),
+          ],
+        ]),
   ];
   return (
     <li className={styles.item}>

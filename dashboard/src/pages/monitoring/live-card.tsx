@@ -27,7 +27,7 @@ interface Props {
 /** How right the forecasts were that were served: figures, by day, and by days ahead. */
 export function LiveCard({ meta, live, figures, selection }: Props) {
   const { t } = useTranslation();
-  const { days } = useFormat();
+  const { day, days } = useFormat();
   const nearest = nearestOf(figures);
   const daily = live.daily.filter((each) =>
     selection.node
@@ -56,7 +56,11 @@ export function LiveCard({ meta, live, figures, selection }: Props) {
           <ErrorChart daily={daily} whose={whose} step={meta.step} />
           <CoverageChart daily={daily} whose={whose} step={meta.step} />
         </div>
-        <p className={styles.note}>{t('monitoring.live.note')}</p>
+        <p className={styles.note}>
+          {t('monitoring.live.note')}
+          {live.adaptation &&
+            ` ${t('monitoring.live.adapted', { day: day(live.adaptation.through) })}`}
+        </p>
         <TableByDaysAhead
           meta={meta}
           figures={byDaysAhead(figures)}

@@ -139,6 +139,14 @@ describe('live accuracy', () => {
     expect(names.map((each) => each.textContent)).toEqual(['Store, 1–7', 'Its series, 1–7']);
   });
 
+  it('says that intervals are adapted to what was missed', async () => {
+    answerLive({ adaptation: { digest: 'ab', through: '2024-06-30', factors: [] } });
+    renderAt('/monitoring', <MonitoringPage />);
+    expect(
+      await screen.findByText(/adapted to what was missed through Jun 30, 2024/),
+    ).toBeVisible();
+  });
+
   it('says why there is nothing yet, and what to do', async () => {
     answerLive({ first: null, last: null, figures: [], daily: [] });
     renderAt('/monitoring', <MonitoringPage />);
@@ -222,6 +230,12 @@ describe('what drifts', () => {
       'Now-40%',
       'Its errors over time',
       '/monitoring?node=store%3A2',
+    ],
+    [
+      driftEvent(12, { detector: 'worse_than_naive', figure: 0.2, reference: 0.18 }),
+      'Now20%Same weekday last week18%',
+      'Its errors over time',
+      '/monitoring?level=store',
     ],
     [
       driftEvent(5, { detector: 'unseen', subject: 'holiday', figure: 2 }),

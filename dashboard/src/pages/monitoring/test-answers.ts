@@ -59,6 +59,7 @@ export function liveAnswer(changes: Partial<LiveAccuracy> = {}) {
       figures('store', '8-16', 0.14),
     ],
     daily: [...daily('bottom'), ...daily('store')],
+    adaptation: null,
     ...changes,
   };
   return { source: 'calibration', groups: [], model_version: BASIS.model_version, live };
