@@ -8,6 +8,8 @@ within a block.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
@@ -25,6 +27,7 @@ def draw_blocks(count: int, draws: int, *, block: int = BLOCK_ORIGINS) -> NDArra
     return np.asarray((starts[:, :, None] + np.arange(size)).reshape(draws, -1)[:, :count])
 
 
+@lru_cache(maxsize=64)  # Student's quantile takes as long as hundreds of draws
 def widening(count: int, tail: float, *, block: int = BLOCK_ORIGINS) -> float:
     """Return by how much draws of so few blocks are too narrow, at a tail such as 0.05.
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -239,6 +240,7 @@ def _draw(daily: Values) -> Values | None:
     return None if len(daily) < _LEAST_DAYS else np.asarray(_count_days(len(daily)) @ daily)
 
 
+@lru_cache(maxsize=8)  # most nodes of a window have as many days
 def _count_days(days: int) -> Values:
     """Return how often each day is in a draw, shape (draws, days)."""
     if days < _LEAST_DAYS:
