@@ -78,7 +78,7 @@ def test_a_python_client_is_generated_and_forecasts(
         *("--output-path", "mlrf_client"),
     )
     warnings = generated.stderr  # only about CSV bodies, which it does not support
-    assert warnings.count("WARNING") == warnings.count("Unsupported content type text/csv") == 1
+    assert warnings.count("WARNING") == warnings.count("Unsupported content type text/csv") == 2
     shutil.copy(CLIENTS / "use_client.py", tmp_path)
     # silent: the generator's own part of the client is not strict
     options = ("--strict", "--follow-imports=silent", f"--config-file={os.devnull}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,9 +85,12 @@ class Target:
 
     def workers(self) -> list[psutil.Process]:
         """Return the worker processes, oldest first."""
-        children = psutil.Process(self.server.process.pid).children()
-        living = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
-        return sorted((c for c in living if "mlrf" in c.cmdline()), key=lambda c: c.create_time())
+        workers = []
+        for child in psutil.Process(self.server.process.pid).children():
+            with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+                if child.status() != psutil.STATUS_ZOMBIE and "mlrf" in child.cmdline():
+                    workers.append(child)
+        return sorted(workers, key=lambda worker: worker.create_time())
 
     def wait_for_all_workers(self, load: Load) -> None:
         """Wait until every worker has answered some of the clients."""
