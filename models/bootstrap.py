@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtrit  # scipy.stats takes 35 MB of a worker
 
 BLOCK_ORIGINS = 4
 _LEAST_BLOCKS = 3
@@ -35,7 +35,7 @@ def widening(count: int, tail: float, *, block: int = BLOCK_ORIGINS) -> float:
     distribution where Student's with b - 1 degrees of freedom would be right.
     """
     blocks = count / _block_size(count, block)
-    return float(np.sqrt(blocks / (blocks - 1)) * t.ppf(tail, blocks - 1) / norm.ppf(tail))
+    return float(np.sqrt(blocks / (blocks - 1)) * stdtrit(blocks - 1, tail) / ndtri(tail))
 
 
 def _block_size(count: int, block: int) -> int:

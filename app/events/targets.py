@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from app.events.kafka import KafkaTopic, parse_options
 from app.events.target import Target
-from app.events.webhook import Webhook
 from config.settings import Settings
 from config.values import webhook_keys
 
@@ -14,6 +13,8 @@ def targets_of(settings: Settings) -> list[Target]:
     targets: list[Target] = []
     url, secret = settings.events_webhook_url, settings.events_webhook_secret
     if url is not None and secret is not None:
+        from app.events.webhook import Webhook  # its library takes memory of a worker
+
         keys = webhook_keys(secret.get_secret_value())
         targets.append(Webhook(url.get_secret_value(), keys, settings.events_source))
     if settings.kafka_bootstrap_servers is not None:
