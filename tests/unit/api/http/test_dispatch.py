@@ -35,9 +35,7 @@ class Part:
     """A part of the service."""
 
 
-FORECASTER: Any = SimpleNamespace(
-    release=SimpleNamespace(engine=SimpleNamespace(version="a-version"))
-)
+FORECASTER: Any = SimpleNamespace(release=SimpleNamespace(version="a-version", engine=None))
 
 
 def served(
