@@ -150,7 +150,7 @@ def test_a_saved_override_is_in_forecasts_with_overrides_until_it_is_undone(
     expected = forecast_of(server, first)
     sign_in(page, server.url, anna, plan_page(first), keep=True)
     write_percent(page, "10")
-    page.get_by_label("Reason").select_option("Event")
+    page.get_by_role("combobox", name="Reason").select_option("Event")
     page.get_by_label("Note").fill("Street festival")
     save(page)
     expect(notice(page, "Saved")).to_contain_text(f"units became {units(1.1 * expected)}")

@@ -204,7 +204,7 @@ def test_pages_that_a_key_does_not_allow_are_not_offered(
     sign_in(page, server.url, make_key(server, f"nora-{len(scopes)}", *scopes).text)
     everything = (
         *("Overview", "Forecast", "Why", "What if", "Overrides", "Compare", "Hierarchy"),
-        *("Accuracy", "Many series", "Status", "Models", "Keys"),
+        *("Accuracy", "Monitoring", "Many series", "Status", "Models", "Keys"),
     )
     offered = [name for name in everything if name not in absent]
     expect(page.get_by_role("navigation").get_by_role("link")).to_have_text(offered)
