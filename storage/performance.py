@@ -67,8 +67,8 @@ class Performance:
     volume: str = ""
 
 
-def list_vintages(connection: Connection, *, removed: bool = False) -> list[Vintage]:
-    """Return the vintages, the oldest origins first.
+def list_recorded(connection: Connection, *, removed: bool = True) -> list[Vintage]:
+    """Return the vintages on record, the oldest origins first.
 
     Args:
         removed: include those whose folder is gone.

@@ -34,6 +34,7 @@ from storage.performance import (
     Performance,
     Vintage,
     adopt_vintages,
+    list_recorded,
     read_inputs,
     replace_day,
 )
@@ -171,8 +172,15 @@ _Waiting = tuple[str, date, Sequence[Vintage], str]
 
 
 def _find_days(database: Engine, sales: Sales, vintages: Sequence[Vintage]) -> Iterator[_Waiting]:
-    """Yield each bundle and day to compare, with its vintages and the digest of both."""
+    """Yield each bundle and day to compare, with its vintages and the digest of both.
+
+    A day is left as it was compared once a vintage of it is removed: its sums hold more forecasts
+    than are left.
+    """
     digests: dict[date, bytes] = {}
+    names = {each.name for each in vintages}
+    with reading(database) as connection:
+        removed = [each for each in list_recorded(connection) if each.name not in names]
     by_bundle = sorted(vintages, key=lambda each: (each.bundle, each.origin, each.name))
     for bundle, of_bundle in groupby(by_bundle, key=lambda each: each.bundle):
         latest = {each.origin: each for each in of_bundle}  # of an origin, that of the newest data
@@ -181,6 +189,9 @@ def _find_days(database: Engine, sales: Sales, vintages: Sequence[Vintage]) -> I
         for day in sales.days:
             of_day = [each for each in latest.values() if each.forecasts(day)]
             if not of_day:
+                continue
+            gone = (each.forecasts(day) for each in removed if each.bundle == bundle)
+            if day in before and any(gone):
                 continue
             if day not in digests:
                 known = sales.of(day)

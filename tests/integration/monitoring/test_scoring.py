@@ -25,8 +25,7 @@ from storage.actuals import Actual, ActualStore
 from storage.artifacts import Release, Store
 from storage.audit import Actor
 from storage.database import reading
-from storage.performance import Performance, read_performance
-from storage.performance import list_vintages as list_stored
+from storage.performance import Performance, list_recorded, read_performance
 from tests.integration.monitoring.conftest import NEWER_DAYS
 
 BY = Actor("till")
@@ -61,7 +60,7 @@ def test_every_release_that_was_served_has_a_vintage(
         (release.bundle, release.snapshot) for release in served[1]
     ]
     with reading(engine) as connection:
-        assert list_stored(connection) == vintages
+        assert list_recorded(connection) == vintages
     assert scored.vintages == [each.name for each in vintages]
 
 
@@ -222,8 +221,10 @@ def test_a_vintage_whose_folder_is_removed_stays_on_record(
     score(store, engine)
     first, *_ = list_vintages(store)
     (store.vintages / first.name).rename(tmp_path / "away")
+    before = performance_of(engine, store, node=None)
     monkeypatch.setattr(scoring, "make_missing", lambda store, later: [])  # its data are gone too
     score(store, engine)
     with reading(engine) as connection:
-        assert first not in list_stored(connection)
-        assert first in list_stored(connection, removed=True)
+        assert first not in list_recorded(connection, removed=False)
+        assert first in list_recorded(connection)
+    assert performance_of(engine, store, node=None) == before, "sums outlive the forecasts"
