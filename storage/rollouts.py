@@ -59,6 +59,11 @@ class Rollout:
     step_at: datetime
     report: Document | None
 
+    @property
+    def step(self) -> tuple[int, datetime]:
+        """Its id, and when its share last changed: another value tells that it has gone on."""
+        return self.id, self.step_at
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:

@@ -262,6 +262,10 @@ class ReleaseTrial:
             _log.warning("rollout_decided", bundle=rollout.bundle, decision=decided)
             await self._follow()
             return
+        meanwhile = await anyio.to_thread.run_sync(self._rollouts.current)
+        if meanwhile is None or meanwhile.step != rollout.step:
+            await self._follow()  # another worker has decided while this one loaded
+            return
         # last: a canary answers from now on, and no worker's before it was compared and decided on
         self._challenger = challenger
 

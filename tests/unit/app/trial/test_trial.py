@@ -47,12 +47,14 @@ class Loading:
 
     def __init__(self) -> None:
         self.refused = False
+        self.meanwhile: Callable[[], object] = lambda: None
         self.tried: list[Release] = []
 
     def __call__(self, store: Store, release: Release) -> LoadedRelease:
         self.tried.append(release)
         if self.refused:
             raise ArtifactError(store.bundles / release.bundle, "is not here")
+        self.meanwhile()
         return load_release(store, release)
 
 
@@ -143,4 +145,14 @@ def test_a_stopped_trial_frees_the_challenger(
     assert trial.in_trial == Release(other, own_store.current().snapshot)
     rollouts.stop(by=ANNA)
     anyio.run(trial.observe)
+    assert trial.in_trial is None
+
+
+def test_a_challenger_that_another_worker_refuses_meanwhile_answers_nobody(
+    trial: ReleaseTrial, rollouts: Rollouts, own_store: Store, loading: Loading
+) -> None:
+    rollouts.begin_canary(add_other_bundle(own_store), by=ANNA, share=1.0)
+    loading.meanwhile = lambda: rollouts.stop(by=ANNA)
+    anyio.run(trial.observe)
+    assert len(loading.tried) == 1
     assert trial.in_trial is None
