@@ -18,6 +18,7 @@ import numpy as np
 from starlette.types import ASGIApp
 
 from app.application import Application
+from app.figures import show_release
 from app.memory import freeze_long_lived
 from app.protocol import Limits, use_http_protocol
 from app.startup import prepare_process
@@ -80,6 +81,8 @@ class Reconciler:
         """Return coherent forecasts, shape (nodes, dates), for base forecasts of that shape."""
         engine = load_engine(settings.store, Release(bundle, snapshot))
         coherent = await anyio.to_thread.run_sync(engine.reconciliation.reconcile, base)
+        metrics.RECONCILIATION_CLIPPED.add_now(number=coherent.clipped)
+        metrics.RECONCILIATION_RESIDUAL.set(engine.reconciliation.residual(coherent.values))
         return coherent.values
 
 
@@ -99,10 +102,7 @@ def depends(runner: Any) -> RunnerDependency:
 
 def activate(release: LoadedRelease) -> None:
     """Update metrics and garbage collection when a release becomes active."""
-    engine = release.engine
-    metrics.set_active_release(
-        engine.bundle.name, engine.snapshot.name, engine.snapshot.facts.origin
-    )
+    show_release(release)
     freeze_long_lived(full=True)
 
 

@@ -14,7 +14,7 @@ from api.http.tags import Tag
 from api.schemas.facts import DegradedReason, HealthAnswer, StatusAnswer
 from models.serving.forecaster import Forecaster
 from storage.keys import Scope
-from telemetry.metrics import exposition
+from telemetry.exposition import exposition
 
 
 class DegradationReport(Protocol):

@@ -28,11 +28,14 @@ from api.schemas.access import SignInOptions
 from app.background import freeze_loaded_modules, run_every, upgrade_database
 from app.events.sender import PASS_SECONDS, EventSender
 from app.events.targets import targets_of
+from app.figures import FIGURES_SECONDS, FigureReporter
 from app.health import HealthMonitor
 from app.identity import identity_of, origins_of_sign_in, sign_in_options_of
 from app.recording import PredictionRecorder
 from app.releases import ReleaseFollower, ReleaseRecorder
 from app.trial.trial import ReleaseTrial
+from app.vitals import SECONDS as VITALS_SECONDS
+from app.vitals import WorkerVitals
 from config.settings import Settings
 from lifecycle.apart import load_apart
 from lifecycle.job_queue import JobQueue
@@ -73,9 +76,6 @@ from telemetry import metrics
 from telemetry.request_log import request_log
 
 _log = structlog.get_logger(__name__)
-
-METRICS_SECONDS = 0.25
-"""Interval at which a worker's metrics become visible to the other workers."""
 
 AUDIT_SECONDS = 2.0
 """Interval at which refusals are written to the audit log."""
@@ -128,7 +128,7 @@ class Application:
             keys,
             ttl=settings.key_cache_seconds,
             grace=settings.key_grace_seconds,
-            observe=metrics.count_key_lookup,
+            observe=metrics.KEY_LOOKUPS.add,
         )
         self._audit = AuditBuffer(audit.record)
         cache_key = _derive_cache_key(settings)
@@ -138,6 +138,7 @@ class Application:
             redis=self._redis,
             secret=cache_key,
             observe=metrics.count_cache_outcome,
+            count_eviction=metrics.CACHE_EVICTIONS.add,
         )
         conditions = HealthMonitor(
             watcher,
@@ -149,6 +150,8 @@ class Application:
         )
         registry = Registry(settings.store, self._database, load=load_apart)
         self._releases = ReleaseRecorder(watcher, registry)
+        self._figures = FigureReporter(watcher, settings.store, self._database)
+        self._vitals = WorkerVitals(lambda: self.answers.size)
         self._follower = (
             ReleaseFollower(settings.artifacts_url, settings.store)
             if settings.artifacts_url and settings.artifacts_poll_seconds
@@ -175,8 +178,10 @@ class Application:
             feedback,
             share=settings.feedback,
             days=settings.feedback_days,
-            count_recorded=metrics.count_feedback_recorded,
-            count_dropped=metrics.count_feedback_dropped,
+            count_recorded=lambda number: metrics.FEEDBACK_RECORDED.add(number=number),
+            count_dropped=lambda reason, number: metrics.FEEDBACK_DROPPED.add(
+                reason, number=number
+            ),
         )
         endpoints = contract_endpoints(
             serving,
@@ -231,7 +236,7 @@ class Application:
         limiter = Limiter(
             self._redis,
             share=settings.replicas * settings.workers,
-            observe=metrics.count_limiter_decision,
+            observe=metrics.LIMITER_DECISIONS.add,
         )
         app = AuthorizationMiddleware(app, record=self._audit.record)
         app = BodyLimitMiddleware(
@@ -262,6 +267,7 @@ class Application:
     @asynccontextmanager
     async def _run_background_tasks(self) -> AsyncIterator[None]:
         """Run the background tasks from the start of a worker to its end, then flush and close."""
+        self._vitals.note_start()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(upgrade_database, self._database, self._conditions.note_database)
             tasks.start_soon(freeze_loaded_modules)
@@ -269,7 +275,8 @@ class Application:
             tasks.start_soon(run_every, AUDIT_SECONDS, self._audit.flush)
             tasks.start_soon(run_every, USES_SECONDS, self._keys.flush)
             tasks.start_soon(run_every, 1.0, self._conditions.observe)
-            tasks.start_soon(run_every, METRICS_SECONDS, _flush_metrics)
+            tasks.start_soon(run_every, VITALS_SECONDS, self._vitals.observe)
+            tasks.start_soon(run_every, FIGURES_SECONDS, self._figures.observe)
             tasks.start_soon(run_every, RELEASES_SECONDS, self._releases.observe)
             tasks.start_soon(run_every, ROLLOUT_SECONDS, self.trial.observe)
             tasks.start_soon(run_every, REPEAT_SECONDS, self.trial.repeat_requests)
@@ -301,8 +308,8 @@ def _create_redis_client(settings: Settings) -> RedisClient | None:
         return None
     return RedisClient(
         settings.redis_url.get_secret_value(),
-        on_change=metrics.set_redis_available,
-        on_error=metrics.count_redis_error,
+        on_change=lambda available: metrics.DEPENDENCY_AVAILABLE.set(available, "redis"),
+        on_error=metrics.REDIS_ERRORS.add,
     )
 
 
@@ -318,7 +325,3 @@ def _derive_cache_key(settings: Settings) -> bytes | None:
             "servers that share it",
         )
     return None
-
-
-async def _flush_metrics() -> None:
-    metrics.flush()

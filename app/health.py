@@ -57,7 +57,9 @@ class HealthMonitor:
             await _ping(self._redis)
         self._keys.probe()
         for name, detail in self._reason_of_parts().items():
-            metrics.set_degraded(name, bool(detail))
+            metrics.DEGRADED.set(bool(detail), name)
+        metrics.READY.set(self._watcher.serving is not None)
+        metrics.DEPENDENCY_AVAILABLE.set(not self._keys.unavailable, "database")
 
     def _reason_of_parts(self) -> dict[str, str]:
         return {

@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import structlog
 
+from lifecycle.job_ends import NewestEnd, note_end
 from lifecycle.job_queue import JobQueue
 from lifecycle.jobs import Job, JobKind, State, now
 from lifecycle.monitoring.events import publish_job_end
+from storage.artifacts import Store
 from storage.database import open_database, writing
 from storage.errors import StorageError
 from telemetry import metrics
@@ -19,10 +21,14 @@ PUBLISH_AGAIN = timedelta(days=1)
 
 _log = structlog.get_logger(__name__)
 
+for _kind in JobKind:
+    for _outcome in (State.SUCCEEDED, State.FAILED):
+        metrics.JOBS.start(_kind, _outcome)
+
 
 def report_end(job: Job) -> None:
     """Log and count a job that has ended; a failure is an error with its reason."""
-    metrics.count_job(job.kind.value, job.state.value)
+    metrics.JOBS.add_now(job.kind, job.state)
     about = {"job": job.id, "by": job.by, **job.request}
     if job.state is State.FAILED:
         _log.error(f"{_event_of(job)}_failed", **about, phase=job.phase, reason=job.detail)
@@ -32,9 +38,6 @@ def report_end(job: Job) -> None:
         results = ("bundle", "snapshot", "outcome", "usable")
         result = {name: job.result[name] for name in results if name in job.result}
         _log.info(f"{_event_of(job)}_succeeded", **about, **result)
-    if job.kind is JobKind.RELOAD and job.state is not State.CANCELLED:
-        metrics.count_reload(job.state.value)
-        show_last_reloads([job])
 
 
 class EndedJobs:
@@ -71,13 +74,17 @@ class EndedJobs:
         self.publish([job for job in jobs if job.finished_at and job.finished_at > since])
 
 
-def show_last_reloads(jobs: Iterable[Job]) -> None:
-    """Set the metrics of the last success and failure of the reloads among some jobs."""
-    reloads = [job for job in jobs if job.kind is JobKind.RELOAD]
-    for state in (State.SUCCEEDED, State.FAILED):
-        times = [job.finished_at for job in reloads if job.state is state and job.finished_at]
-        if times:
-            metrics.set_last_reload(state.value, max(times))
+def note_job_end(store: Store, job: Job) -> None:
+    """Record the end of a job beside the artifacts, from where servers export it."""
+    if job.finished_at is None:
+        return
+    began = job.started_at or job.queued_at
+    seconds = (job.finished_at - began).total_seconds()
+    end = NewestEnd(kind=job.kind, outcome=job.state, at=job.finished_at, seconds=seconds)
+    try:
+        note_end(store, end)
+    except OSError as error:
+        _log.warning("job_end_not_noted", job=job.id, reason=str(error))
 
 
 def _event_of(job: Job) -> str:

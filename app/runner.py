@@ -13,22 +13,17 @@ import sys
 from collections.abc import Collection
 from types import FrameType
 
-import structlog
 from pydantic import ValidationError
 
-from app.jobs import EndedJobs, report_end, show_last_reloads
+from app.jobs import EndedJobs, note_job_end, report_end
 from config.settings import describe_faults, get_settings
-from lifecycle.job_queue import JobQueue
 from lifecycle.jobs import Job
 from lifecycle.monitoring.requests import ScoringRequester
 from lifecycle.runner import Runner
 from lifecycle.sources import Sources
 from lifecycle.uploads import Uploads
 from storage.database import open_database
-from storage.errors import StorageError
 from telemetry.logs import configure_logging
-
-_log = structlog.get_logger(__name__)
 
 
 def main() -> None:
@@ -45,16 +40,13 @@ def main() -> None:
         raise SystemExit("mlrf: DATA_DIR: is needed, the folder below which jobs read tables")
     configure_logging(settings.log_level)
     url = settings.database_url.get_secret_value()
-    try:
-        show_last_reloads(JobQueue(url).all())
-    except StorageError as error:  # the runner waits for it
-        _log.warning("jobs_not_read", reason=str(error))
     uploads = Uploads(Sources(settings.data_dir))
     scoring = ScoringRequester(settings.store, open_database(url))
     ended = EndedJobs(url)
 
     def note_end(job: Job) -> None:
         report_end(job)
+        note_job_end(settings.store, job)
         ended.publish([job])
 
     def tidy_up(running: Collection[str]) -> None:

@@ -159,6 +159,8 @@ def train_model(
     with extra("train"):
         from training.inputs import cores, tables_and_recipe
         from training.pipeline import train as run
+    from lifecycle.job_ends import noting_end
+    from lifecycle.jobs import JobKind
     from lifecycle.promotion import DemoRefusedError, train_and_promote
     from lifecycle.screening import screening_of
 
@@ -194,17 +196,18 @@ def train_model(
         return release
 
     try:
-        trained = train_and_promote(
-            store,
-            fit,
-            store.promote,  # without a database: the registry adopts what CURRENT names
-            promote=promote,
-            demo=data is None,
-            force=force,
-            on_unloadable=lambda error: err.print(
-                f"The model that serves cannot be compared with: {error}", highlight=False
-            ),
-        )
+        with noting_end(store, JobKind.TRAINING):
+            trained = train_and_promote(
+                store,
+                fit,
+                store.promote,  # without a database: the registry adopts what CURRENT names
+                promote=promote,
+                demo=data is None,
+                force=force,
+                on_unloadable=lambda error: err.print(
+                    f"The model that serves cannot be compared with: {error}", highlight=False
+                ),
+            )
     except DemoRefusedError as error:
         raise InputError(f"{error} (--promote never), or --force") from None
     _show_trained(store, trained)

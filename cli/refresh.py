@@ -40,13 +40,15 @@ def refresh(
     last, at once, and not at all if anything is wrong.
     """
     from features.data.snapshot_files import read_facts
+    from lifecycle.job_ends import noting_end
+    from lifecycle.jobs import JobKind
     from lifecycle.refresh import PHASES
     from lifecycle.refresh import refresh as run
     from lifecycle.retention import prune
     from lifecycle.screening import screening_of
 
     store = inputs.writable_store()
-    with _building(store, timeout=_LOCK_SECONDS):
+    with _building(store, timeout=_LOCK_SECONDS), noting_end(store, JobKind.RELOAD):
         before, after = run(
             store,
             data,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from starlette.types import ASGIApp, Scope
 
 from middleware.headers import CSV, media_type_of
-from telemetry.metrics import OTHER
+from telemetry.instruments import OTHER
 
 ANY = "any"
 """Scope of an operation that every authenticated caller may ask for."""

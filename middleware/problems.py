@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from errors import Code, Problem, code_of_status
 from middleware.context import context_of
 from storage.keys import mask_keys
+from telemetry import metrics
 
 MEDIA_TYPE = "application/problem+json"
 _PATH_CHARACTERS = 1024
@@ -90,6 +91,7 @@ class _Responder:
 
     async def fail(self, problem: Problem, status: int | None = None) -> None:
         self.started = True
+        metrics.PROBLEMS.add(problem.code.name)
         document = problem.document(
             instance=self._scope["path"][:_PATH_CHARACTERS],
             request_id=context_of(self._scope).request_id,

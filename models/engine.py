@@ -46,7 +46,7 @@ class ForecastEngine:
         self.builder = MatrixBuilder(snapshot, bundle.contract)
         self.reconciliation = Reconciliation(snapshot.hierarchy, bundle.variances)
         self.intervals = self._make_intervals(None)
-        self._unseen = bundle.find_unseen(snapshot)
+        self.unseen_series = bundle.find_unseen(snapshot)
         self._fallbacks = self._find_fallbacks()
         self.analogues = self._find_analogues()
 
@@ -163,7 +163,7 @@ class ForecastEngine:
     def methods(self, origin: int, nodes: NDArray[np.intp]) -> list[Method]:
         """Return the forecast methods of nodes (rows of the hierarchy) from an origin."""
         return methods_at(
-            self.snapshot, origin, nodes, self._unseen[nodes], self.fallback_of_node[nodes]
+            self.snapshot, origin, nodes, self.unseen_series[nodes], self.fallback_of_node[nodes]
         )
 
     @cached_property

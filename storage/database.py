@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from storage.errors import StorageError, StorageFullError
 from storage.reserve import SpaceReserve
+from telemetry.stages import Stage, timed
 
 BUSY_SECONDS = 5
 """Time that a transaction of SQLite waits for another that writes."""
@@ -97,7 +98,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
     Raises:
         StorageError: the database fails.
     """
-    with translating_errors(engine), engine.connect() as connection:
+    with timed(Stage.STORAGE), translating_errors(engine), engine.connect() as connection:
         yield connection
 
 
@@ -111,7 +112,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
     # SQLite cannot upgrade a read transaction after another connection has written
     immediate = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
     try:
-        with translating_errors(engine), immediate.begin() as connection:
+        with timed(Stage.STORAGE), translating_errors(engine), immediate.begin() as connection:
             yield connection
     except StorageFullError:
         _full.add(engine)

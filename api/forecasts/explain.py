@@ -44,6 +44,7 @@ from models.methods import Method
 from models.scenario import bottoms_below
 from models.serving.forecaster import Forecaster
 from storage.keys import Scope
+from telemetry.stages import Stage, timed
 
 _one_at_a_time = anyio.CapacityLimiter(1)  # the boosters serialize calls anyway
 
@@ -117,6 +118,10 @@ async def _compute_explanation(
         coherent = (await forecast(forecaster, ForecastWindow(window.origin, days))).statistical
 
         def compute() -> _Result:
+            with timed(Stage.EXPLANATION):
+                return explain_in_place()
+
+        def explain_in_place() -> _Result:
             place = engine, window.origin, row, window.horizons
             if reference is None:
                 return _Result(explain_node(*place, coherent), None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import sys
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import anyio.to_thread
@@ -23,9 +24,11 @@ from api.http.pricing import charge
 from api.http.representation import RawResponse, Representation, encode_table
 from api.http.responses import REVALIDATE, Raw, body_of, etag_matches, etag_of
 from middleware.headers import JSON
+from middleware.routing import policy_of
 from storage.cache.answers import AnswerCache, Outcome
 from storage.cache.bounded import ByteBoundedCache
 from storage.cache.keys import CacheKey, key_of
+from telemetry.metrics import COMPUTATION_SECONDS
 
 CACHED_REQUESTS_BYTES = 16 * 2**20
 """Of requests that are mapped to their answers; the least recently used are evicted."""
@@ -143,7 +146,12 @@ class ResponseCache:
         """
 
         async def body() -> bytes:
-            return await _compute_body(computation, form)
+            began = perf_counter()
+            try:
+                return await _compute_body(computation, form)
+            finally:
+                endpoint = policy_of(request.scope).route
+                COMPUTATION_SECONDS.observe(perf_counter() - began, endpoint)
 
         bypass = "no-cache" in request.headers.get("cache-control", "")
         cached = await self._answers.get(key, body, shared=computation.shared, bypass=bypass)

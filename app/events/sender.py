@@ -110,7 +110,9 @@ class EventSender:
         try:
             await self._call(self._maintain)
             backlog = await self._call(self._outbox.backlog, self._target.name, self._worker)
-            metrics.set_waiting_events(self._target.name, backlog.waiting, backlog.oldest)
+            oldest = 0.0 if backlog.oldest is None else backlog.oldest.timestamp()
+            metrics.EVENTS_WAITING.set(backlog.waiting, self._target.name)
+            metrics.EVENTS_OLDEST.set(oldest, self._target.name)
             if backlog.is_due:
                 await self._send_due()
         except StorageError as error:  # what waits in the database waits for it
@@ -133,13 +135,13 @@ class EventSender:
             self._outbox.register(name, self._target.address)
             self._registered_at = now
         if lost := self._outbox.take_lost(name):
-            metrics.count_events(name, "lost", lost)
+            metrics.EVENTS.add_now(name, "lost", number=lost)
             _log.error("events_lost", target=name, events=lost, reason="too many events wait")
         if self._is_past(self._trimmed_at, TRIM_SECONDS):
             trimmed = self._outbox.trim()
             self._trimmed_at = now
             for target, expired in trimmed.expired.items():
-                metrics.count_events(target, "dead", expired)
+                metrics.EVENTS.add_now(target, "dead", number=expired)
                 reason = f"they waited for {MAX_AGE.days} days"
                 _log.error("events_given_up", target=target, events=expired, reason=reason)
             if trimmed.removed:
@@ -172,16 +174,16 @@ class EventSender:
         match outcome:
             case Sent():
                 leads = await self._insist(self._outbox.mark_sent, letter, self._worker)
-                metrics.count_events(name, "sent", 1)
+                metrics.EVENTS.add_now(name, "sent")
                 _log.info("event_sent", **about)
                 return leads
             case Gone(reason):
                 dead = await self._call(partial(self._outbox.stop, name, failure=reason))
-                metrics.count_events(name, "dead", dead)
+                metrics.EVENTS.add_now(name, "dead", number=dead)
                 _log.error("event_target_gone", **about, reason=reason, given_up=dead)
                 return False
             case Failed(reason, retry_after):
-                metrics.count_events(name, "failed", 1)
+                metrics.EVENTS.add_now(name, "failed")
                 return await self._postpone(letter, reason, retry_after, about)
 
     async def _postpone(
@@ -192,7 +194,7 @@ class EventSender:
             leads = await self._call(
                 partial(self._outbox.give_up, letter, self._worker, failure=reason)
             )
-            metrics.count_events(self._target.name, "dead", 1)
+            metrics.EVENTS.add_now(self._target.name, "dead")
             _log.error("event_given_up", **about, reason=reason)
             return leads
         wait = self._plan.delay(attempts, self._draw())

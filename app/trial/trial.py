@@ -95,7 +95,9 @@ class ReleaseTrial:
         self._last_warning = ""
         self._clock = clock
         self._retry_at = 0.0
-        self._repeater = Repeater(self._note_repeated, partial(metrics.count_repeated, "dropped"))
+        self._repeater = Repeater(
+            self._note_repeated, partial(metrics.TRIAL_REPEATED.add, "dropped")
+        )
 
     @property
     def in_trial(self) -> Release | None:
@@ -128,7 +130,7 @@ class ReleaseTrial:
         if challenger is not None:
             call = f"{scope['method']} {policy.route}"
             self._counts.add(Role.CANARY, call, challenger.rollout.share, failed=True, seconds=1)
-        metrics.count_trial_answer(Role.CANARY, "failed")
+        metrics.TRIAL_ANSWERS.add(Role.CANARY, "failed")
         _log.warning(
             "canary_failed",
             request_id=context.request_id,
@@ -202,7 +204,7 @@ class ReleaseTrial:
         call = f"{scope['method']} {policy_of(scope).route} {cache.decode()}".rstrip()
         seconds = perf_counter() - context_of(scope).began
         self._counts.add(role, call, rollout.share, failed=failed, seconds=seconds)
-        metrics.count_trial_answer(role, "failed" if failed else "answered")
+        metrics.TRIAL_ANSWERS.add(role, "failed" if failed else "answered")
 
     def _note_repeated(self, repeated: Repeated) -> None:
         self._counts.add(
@@ -213,7 +215,7 @@ class ReleaseTrial:
             seconds=repeated.ratio,
             moved=repeated.moved,
         )
-        metrics.count_repeated("failed" if repeated.failed else "answered")
+        metrics.TRIAL_REPEATED.add("failed" if repeated.failed else "answered")
 
     # --- background ---------------------------------------------------------------------------
 
@@ -255,7 +257,7 @@ class ReleaseTrial:
             await self._follow()  # it took a while: the rollout may have changed
             return
         challenger = await self._load_challenger(rollout, release)
-        metrics.set_trial(rollout.bundle, rollout.stage, rollout.share)
+        metrics.TRIAL_SHARE.set(rollout.share, rollout.bundle, rollout.stage)
         await self._add_evidence(rollout)
         decided = await anyio.to_thread.run_sync(self._rollouts.decide)
         if decided is not None:
@@ -300,7 +302,7 @@ class ReleaseTrial:
         if challenger is None:
             return
         self._counts.take()
-        metrics.set_trial(challenger.release.bundle, challenger.rollout.stage, None)
+        metrics.TRIAL_SHARE.set(-1, challenger.release.bundle, challenger.rollout.stage)
         active = self._watcher.serving
         if active is None or active.engine.bundle.name != challenger.release.bundle:
             forget_engine(self._store, challenger.release)

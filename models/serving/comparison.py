@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.bundle import GOLDEN_ROWS_FILE, size_of
 from models.engine import ForecastEngine
 from models.metrics import wape
+from models.reconciliation import incoherence
 
 Values = NDArray[np.float64]
 Document = dict[str, Any]
@@ -52,12 +53,11 @@ def compare_challenger(
         one whose errors are large even so is not fit to serve.
     """
     hierarchy = active.snapshot.hierarchy
-    sums = hierarchy.aggregate(after[hierarchy.n_upper :])
     return {
         "moved": measure_moved(active, before, after),
         **_compare_cost(active, challenger),
         "total": float(after[0].sum() / max(before[0].sum(), 1)),
-        "incoherence": float((np.abs(after - sums) / np.maximum(sums, 1)).max()),
+        "incoherence": incoherence(after, hierarchy),
         "recent": _compare_recent(active, challenger),
     }
 

@@ -16,6 +16,8 @@ from features.matrix import known_covariates
 from features.state import PastState
 from models.scenario import Adjustment, ScenarioRows, bottoms_below, scenario_rows
 from models.serving.release import LoadedRelease
+from telemetry.metrics import INFERENCE_ROWS
+from telemetry.stages import Stage, timed
 
 MAX_CONCURRENT = 2
 """Concurrent computations over the whole hierarchy; further ones wait. Each keeps the rows of all
@@ -84,9 +86,10 @@ class Forecaster:
             return self.release.forecasts.mean[:, horizons - 1]
 
         def prepare() -> tuple[PastState, NDArray[np.float32]]:
-            state = engine.state(origin)
-            covariates = known_covariates(engine.snapshot, origin)
-            return state, engine.rows(state, covariates, horizons)
+            with timed(Stage.FEATURES):
+                state = engine.state(origin)
+                covariates = known_covariates(engine.snapshot, origin)
+                return state, engine.rows(state, covariates, horizons)
 
         async with self.slots:
             state, rows = await anyio.to_thread.run_sync(prepare)
@@ -136,9 +139,10 @@ class Forecaster:
         engine = self.release.engine
 
         def prepare() -> tuple[ScenarioRows, NDArray[np.bool_], NDArray[np.float32]]:
-            rows = scenario_rows(engine, origin, horizons, node, adjustments)
-            missing = self._find_missing_days(origin, rows.days)
-            return rows, missing, rows.rows_to_predict(missing)
+            with timed(Stage.FEATURES):
+                rows = scenario_rows(engine, origin, horizons, node, adjustments)
+                missing = self._find_missing_days(origin, rows.days)
+                return rows, missing, rows.rows_to_predict(missing)
 
         # The cost is in the model, so it runs once and only for rows whose outputs are not known:
         # those that the scenario alters, and the baseline's of the missing days. Reconciliation
@@ -191,11 +195,12 @@ class Forecaster:
         return changed if moved else np.zeros_like(changed)
 
     async def _infer(self, origin: int, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        with _wrap_runner_errors(origin):
+        INFERENCE_ROWS.observe(len(rows))
+        with _wrap_runner_errors(origin), timed(Stage.INFERENCE):
             return await self.onnx.infer(*self._names, rows)
 
     async def _reconcile(self, origin: int, base: NDArray[np.float64]) -> NDArray[np.float64]:
-        with _wrap_runner_errors(origin):
+        with _wrap_runner_errors(origin), timed(Stage.RECONCILIATION):
             return await self.reconciler.reconcile(*self._names, base)
 
     @property

@@ -29,9 +29,14 @@ class Outcome(StrEnum):
 
 
 class CacheTier(StrEnum):
-    """Tier of the cache that answered."""
+    """Tier of the cache that answered.
+
+    Attributes:
+        JOINED: none: the request waited for the computation of another one.
+    """
 
     MEMORY = "memory"
+    JOINED = "joined"
     REDIS = "redis"
     NONE = "none"
 
@@ -54,6 +59,20 @@ class Uncacheable:
 
 Compute = Callable[[], Awaitable[bytes | Uncacheable]]
 Observe = Callable[[CacheTier, Outcome], None]
+
+
+class _Memory(TTLCache[CacheKey, bytes]):
+    """The tier of this process, which counts the entries that give way to others."""
+
+    def __init__(
+        self, max_bytes: int, ttl: float, clock: Callable[[], float], count: Callable[[], None]
+    ) -> None:
+        super().__init__(max_bytes, ttl, timer=clock, getsizeof=_size_of)
+        self._count = count
+
+    def popitem(self) -> tuple[CacheKey, bytes]:
+        self._count()
+        return super().popitem()
 
 
 @dataclass(eq=False)
@@ -89,6 +108,7 @@ class AnswerCache:
         lease: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
         observe: Observe = lambda tier, outcome: None,
+        count_eviction: Callable[[], None] = lambda: None,
     ) -> None:
         """Start empty.
 
@@ -99,11 +119,10 @@ class AnswerCache:
             secret: key of `storage.cache.encoding.KEY_BYTES` that authenticates values in Redis;
             without it Redis is not used. namespace: prefix of the keys in Redis. lease: seconds
             that one worker has for a computation before others start it too. clock: seconds,
-            monotonic. observe: called with tier and outcome of every request.
+            monotonic. observe: called with tier and outcome of every request. count_eviction:
+            called for every entry of this process that gives way to another.
         """
-        self._memory: TTLCache[CacheKey, bytes] = TTLCache(
-            max_bytes, ttl, timer=clock, getsizeof=_size_of
-        )
+        self._memory = _Memory(max_bytes, ttl, clock, count_eviction)
         self._largest = max_bytes // LARGEST_PART
         self._shared = (
             SharedAnswers(redis, secret, namespace=namespace, ttl=ttl, lease=lease)
@@ -137,12 +156,17 @@ class AnswerCache:
             cached = Cached(body, Outcome.HIT, CacheTier.MEMORY)
         elif (flight := self._flights.get(key)) is not None:
             cached = Cached(
-                (await self._join_flight(key, flight)).body, Outcome.HIT, CacheTier.MEMORY
+                (await self._join_flight(key, flight)).body, Outcome.HIT, CacheTier.JOINED
             )
         else:
             cached = await self._join_flight(key, self._start_flight(key, compute, shared))
         self._observe(cached.tier, cached.outcome)
         return cached
+
+    @property
+    def size(self) -> int:
+        """Bytes in this process, those of expired entries that were not removed yet too."""
+        return int(self._memory.currsize)
 
     def get_local(self, key: CacheKey) -> bytes | None:
         """Return the body if it is in the tier of this process, else None."""

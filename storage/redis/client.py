@@ -34,6 +34,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from errors import InputError
 from storage.redis.stall_tolerant_timeout import stall_tolerant_timeout
+from telemetry.stages import Stage, timed
 
 T = TypeVar("T")
 Operation = Callable[[Redis], Awaitable[T]]
@@ -184,10 +185,11 @@ class RedisClient:
 
     async def _run_operation(self, client: Redis, operation: Operation[T], probing: bool) -> T:
         try:
-            async with stall_tolerant_timeout(self._timeout):
-                if probing:  # connections from before the outage may be dead
-                    await client.connection_pool.disconnect(inuse_connections=False)
-                result = await operation(client)
+            with timed(Stage.REDIS):
+                async with stall_tolerant_timeout(self._timeout):
+                    if probing:  # connections from before the outage may be dead
+                        await client.connection_pool.disconnect(inuse_connections=False)
+                    result = await operation(client)
         except (RedisError, OSError) as error:
             reason = _classify_outage(error)
             if reason is None:

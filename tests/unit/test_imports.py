@@ -30,9 +30,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage.artifacts": set(),
     "storage.redis": {"errors", "telemetry"},
     "storage.cache": {"errors", "storage.redis", "telemetry"},
-    "storage": {"errors"},
+    "storage": {"errors", "telemetry"},
     "features": {"config.outliers", "errors", "storage.artifacts"},
-    "models": {"errors", "features", "storage.artifacts"},
+    "models": {"errors", "features", "storage.artifacts", "telemetry"},
     "lifecycle": {
         "config.margins",
         "config.outliers",

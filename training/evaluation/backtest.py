@@ -26,6 +26,7 @@ from features.data.tables import read_tables
 from features.state import first_origin
 from models.bundle import Bundle, load_bundle
 from models.engine import ForecastEngine
+from models.reconciliation import incoherence
 from storage.artifacts import ArtifactError
 from training.engines.fitting_backend import LocalBackend
 from training.evaluation.backtest_result import (
@@ -48,7 +49,7 @@ from training.evaluation.forecast_errors import (
 )
 from training.evaluation.reports.report import REPORT_FILE, write_report
 from training.evaluation.response import measure_response
-from training.evaluation.scores import incoherence, point_scores
+from training.evaluation.scores import point_scores
 from training.evaluation.windows import TUNING, BacktestWindow, windows_of
 from training.history import CALIBRATION_ORIGINS, TooLittleHistoryError, first_day
 from training.pipeline import bundle_model, fit_model

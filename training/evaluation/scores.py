@@ -86,12 +86,3 @@ def calibration_scores(errors: Errors, snapshot: Snapshot) -> Document:
 
 
 POINT_MEASURES = {"rmsle": metrics.rmsle, "wape": metrics.wape, "bias": metrics.bias}
-
-
-def incoherence(forecast: Values, hierarchy: Hierarchy) -> float:
-    """Return the largest relative difference of a node from the sum of its bottoms.
-
-    Relative to the larger of the sum and one unit.
-    """
-    sums = hierarchy.aggregate(forecast[hierarchy.n_upper :])
-    return float((np.abs(forecast - sums) / np.maximum(sums, 1)).max())

@@ -1,0 +1,57 @@
+"""Instruments: bounded labels, and nothing that was not set."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from telemetry.instruments import SECONDS_BUCKETS, Count, Distribution, Level, flush
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+def test_labels_are_bounded_whatever_is_observed(registry: CollectorRegistry) -> None:
+    """Known labels stay; those beyond the bound are counted together."""
+    counter = Count("c_total", "c", "a", "b", limit=3, registry=registry)
+    for number in range(10):
+        counter.add(str(number), "x")
+    counter.add_now("0", "x")
+    flush()
+    (family,) = registry.collect()
+    counted = {
+        (sample.labels["a"], sample.labels["b"]): sample.value
+        for sample in family.samples
+        if sample.name == "mlrf_c_total"
+    }
+    assert counted == {("0", "x"): 2, ("1", "x"): 1, ("2", "x"): 1, ("other", "other"): 7}
+
+
+def test_a_count_that_is_started_is_zero(registry: CollectorRegistry) -> None:
+    """An increase from nothing is no increase to Prometheus."""
+    Count("c_total", "c", "kind", registry=registry).start("failed")
+    assert registry.get_sample_value("mlrf_c_total", {"kind": "failed"}) == 0
+
+
+def test_a_level_is_absent_until_it_is_set(registry: CollectorRegistry) -> None:
+    """Zero would be a value that nobody measured, such as the year 1970."""
+    level = Level("l", "l", merge="livemax", registry=registry)
+    assert registry.get_sample_value("mlrf_l") is None
+    level.set(3)
+    assert registry.get_sample_value("mlrf_l") == 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bucket"), [(0.0009, "0.001"), (0.02, "0.025"), (29.0, "30.0"), (31.0, "+Inf")]
+)
+def test_a_duration_falls_into_its_bucket(
+    seconds: float, bucket: str, registry: CollectorRegistry
+) -> None:
+    Distribution("d", "d", registry=registry).observe(seconds)
+    bounds = [*map(str, SECONDS_BUCKETS), "+Inf"]
+    filled = [
+        bound for bound in bounds if registry.get_sample_value("mlrf_d_bucket", {"le": bound})
+    ]
+    assert filled[0] == bucket
