@@ -12,11 +12,9 @@ from statistics import fmean
 from typing import Any
 
 import anyio.to_thread
-import numpy as np
 import structlog
 from sqlalchemy import Engine
 
-from features.matrix import known_covariates
 from lifecycle.job_ends import newest_ends
 from lifecycle.monitoring.live_accuracy import (
     ALL_DAYS,
@@ -54,9 +52,8 @@ def show_release(release: LoadedRelease) -> None:
     snapshot = engine.snapshot
     metrics.set_active_release(engine.bundle.name, snapshot.name, snapshot.facts.origin)
     metrics.UNSEEN_SERIES.set(float(engine.unseen_series.sum()))
-    covariates = known_covariates(snapshot, snapshot.newest_origin)
-    for name, values in covariates.values.items():
-        metrics.MISSING_COVARIATES.set(float(np.isnan(values).mean()), name)
+    for covariate, share in engine.missing_covariates().items():
+        metrics.MISSING_COVARIATES.set(share, covariate)
     for (level, measure), value in backtest_figures(engine.bundle.metrics).items():
         metrics.MODEL_BACKTEST.set(value, level, measure)
 
@@ -100,7 +97,7 @@ class FigureReporter:
         self._watcher = watcher
         self._store = store
         self._database = database
-        self._shown: tuple[str, date] | None = None
+        self._measured: tuple[str, date] | None = None
         self._last_warning = ""
 
     async def observe(self) -> None:
@@ -129,10 +126,10 @@ class FigureReporter:
         for severity in Severity:
             number = sum(event.severity is severity for event in events)
             metrics.DRIFT_EVENTS.set(number, severity)
-        if newest is not None and (bundle, newest) != self._shown:
+        if newest is not None and (bundle, newest) != self._measured:
             live = read_live_accuracy(self._database, bundle, LIVE_DAYS)
             self._show_accuracy(live, cells_of(release.engine.bundle.metrics))
-            self._shown = bundle, newest
+            self._measured = bundle, newest
 
     def _show_accuracy(self, live: LiveAccuracy, recorded: Cells) -> None:
         of_all = [each for each in live.figures if each.days_ahead == ALL_DAYS]

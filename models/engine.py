@@ -83,6 +83,11 @@ class ForecastEngine:
             return self._newest_state
         return state_at(self.snapshot, origin)
 
+    def missing_covariates(self) -> dict[str, float]:
+        """Return the share of the days ahead of all series that lack a covariate, by its name."""
+        covariates = known_covariates(self.snapshot, self.snapshot.newest_origin)
+        return {name: float(np.isnan(each).mean()) for name, each in covariates.values.items()}
+
     def rows(
         self, state: PastState, covariates: Covariates, horizons: NDArray[np.intp]
     ) -> NDArray[np.float32]:

@@ -54,7 +54,7 @@ RECONCILIATION_RESIDUAL = Level(
 )
 RECONCILIATION_CLIPPED = Count(
     "reconciliation_clipped_total", "Negative forecasts of series that were set to zero."
-)
+).start()
 
 # --- cache and dependencies -------------------------------------------------------------------
 

@@ -19,7 +19,8 @@ from app.startup import note_missing_dashboard
 from models.serving.forecaster import Forecaster
 from models.serving.release import LoadedRelease
 from storage.artifacts import Store
-from telemetry.metrics import REGISTRY, flush
+from telemetry.instruments import REGISTRY
+from telemetry.metrics import flush
 from telemetry.request_log import request_log
 from tests.contract.composed import RawRequest, bearer, compose_application, send_requests
 from tests.contract.conftest import FixedServing, LocalRunners
@@ -276,12 +277,12 @@ def test_opening_the_dashboard_leaves_an_anonymous_allowance_as_it_is(
 def test_their_metrics_have_templates_as_routes(app: Application) -> None:
     routes = {NESTED: "/explain/{store}/{family}", f"/static/{SCRIPT}": FILE_ROUTE}
     for path, route in routes.items():
-        labels = {"route": route, "method": "GET", "status": "200"}
+        labels = {"endpoint": route, "method": "GET", "status": "200"}
         flush()
-        before = REGISTRY.get_sample_value("mlrf_http_requests_total", labels) or 0
+        before = REGISTRY.get_sample_value("mlrf_requests_total", labels) or 0
         open_page(app, path)
         flush()
-        assert REGISTRY.get_sample_value("mlrf_http_requests_total", labels) == before + 1
+        assert REGISTRY.get_sample_value("mlrf_requests_total", labels) == before + 1
 
 
 def test_the_log_has_pages_but_not_the_files_that_they_load(app: Application) -> None:

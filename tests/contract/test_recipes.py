@@ -23,6 +23,7 @@ from models.serving.release import LoadedRelease
 from storage.artifacts import Store
 from storage.keys import Scope
 from telemetry import metrics
+from telemetry.instruments import REGISTRY
 from tests.contract.composed import (
     RawRequest,
     bearer,
@@ -122,8 +123,8 @@ def test_a_new_route_costs_what_is_declared(app: Any) -> None:
 def test_a_new_route_is_a_label_of_metrics(app: Any) -> None:
     send_requests(app, ask(**bearer({"explain"})))
     metrics.flush()
-    labels = {"route": "/doubled", "method": "POST", "status": "200"}
-    assert metrics.REGISTRY.get_sample_value("mlrf_http_requests_total", labels) >= 1
+    labels = {"endpoint": "/doubled", "method": "POST", "status": "200"}
+    assert REGISTRY.get_sample_value("mlrf_requests_total", labels) >= 1
 
 
 def test_a_new_route_is_described_and_listed() -> None:

@@ -76,9 +76,9 @@ def test_metrics_can_be_scraped_by_prometheus(server: Any) -> None:
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/plain")
     families = {family.name: family for family in text_string_to_metric_families(response.text)}
-    counted = families["mlrf_http_requests"].samples
+    counted = families["mlrf_requests"].samples
     refused = [sample for sample in counted if sample.labels["status"] == "404"]
-    assert {sample.labels["route"] for sample in refused} == {"other"}, "paths are no labels"
+    assert {sample.labels["endpoint"] for sample in refused} == {"other"}, "paths are no labels"
     assert server.get("/metrics/prometheus").status_code == 200
 
 

@@ -24,7 +24,7 @@ from storage.audit import Actor
 from storage.database import writing
 from storage.letters import LetterState
 from storage.outbox import LEASE, MAX_AGE, Outbox
-from telemetry import metrics
+from telemetry.instruments import REGISTRY
 from tests.support.clock import Clock
 from tests.support.receiver import SECRET, Delivery, Receiver, Reply
 
@@ -82,7 +82,7 @@ def desk(make_desk: Callable[[], Desk], engine: Engine) -> Desk:
 
 
 def metric(name: str, **labels: str) -> float:
-    return metrics.REGISTRY.get_sample_value(f"mlrf_{name}", {"target": "webhook", **labels}) or 0
+    return REGISTRY.get_sample_value(f"mlrf_{name}", {"target": "webhook", **labels}) or 0
 
 
 def answer(*statuses: int) -> Callable[[Delivery, int], Reply]:

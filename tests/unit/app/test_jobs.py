@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from app.jobs import report_end, show_last_reloads
+from app.jobs import note_job_end, report_end
+from lifecycle.job_ends import newest_ends
 from lifecycle.jobs import Job, JobEnd, JobKind, JobProgress, State
-from telemetry import metrics
+from storage.artifacts import Store
+from telemetry.instruments import REGISTRY
 
 AT = datetime(2026, 11, 21, 7, 31, tzinfo=UTC)
 
@@ -42,7 +45,7 @@ def test_the_end_of_a_job_is_a_log_line_and_counted(
     kind: JobKind, state: State, level: str, event: str
 ) -> None:
     labels = {"kind": kind.value, "outcome": state.value}
-    before = metrics.REGISTRY.get_sample_value("mlrf_jobs_total", labels) or 0
+    before = REGISTRY.get_sample_value("mlrf_jobs_total", labels) or 0
     with capture_logs() as lines:
         report_end(job_of(state, kind))
     (line,) = lines
@@ -51,32 +54,25 @@ def test_the_end_of_a_job_is_a_log_line_and_counted(
     if state is State.FAILED:
         assert line["reason"] == "train.csv, row 3: wrong"
         assert line["phase"] == "reading the tables"
-    assert metrics.REGISTRY.get_sample_value("mlrf_jobs_total", labels) == before + 1
+    assert REGISTRY.get_sample_value("mlrf_jobs_total", labels) == before + 1
 
 
-def test_reloads_have_metrics_of_their_own_from_the_start() -> None:
-    """Alerts count on `mlrf_reloads_total`, which other jobs do not change."""
-    labels = {"outcome": "failed"}
-    before = metrics.REGISTRY.get_sample_value("mlrf_reloads_total", labels)
-    assert before is not None, "it is zero from the start"
-    report_end(job_of(State.FAILED, JobKind.TRAINING))
-    assert metrics.REGISTRY.get_sample_value("mlrf_reloads_total", labels) == before
-    report_end(job_of(State.FAILED))
-    assert metrics.REGISTRY.get_sample_value("mlrf_reloads_total", labels) == before + 1
+@pytest.mark.parametrize("outcome", ["succeeded", "failed"])
+@pytest.mark.parametrize("kind", JobKind)
+def test_jobs_are_counted_from_the_start(kind: JobKind, outcome: str) -> None:
+    """To Prometheus a count that appears with its first failure has not increased."""
+    labels = {"kind": kind.value, "outcome": outcome}
+    assert REGISTRY.get_sample_value("mlrf_jobs_total", labels) is not None
 
 
-def test_the_last_success_and_failure_are_those_of_the_queue() -> None:
-    """They are the same after a restart."""
-    show_last_reloads(
-        [
-            job_of(State.SUCCEEDED, finished=AT.replace(hour=3)),
-            job_of(State.FAILED, finished=AT.replace(hour=4)),
-            job_of(State.FAILED, finished=AT.replace(hour=5)),
-            job_of(State.FAILED, JobKind.TRAINING, finished=AT.replace(hour=6)),
-        ]
-    )
-    for state, hour in ((State.SUCCEEDED, 3), (State.FAILED, 5)):
-        value = metrics.REGISTRY.get_sample_value(
-            "mlrf_reload_last_timestamp_seconds", {"outcome": state.value}
-        )
-        assert value == AT.replace(hour=hour).timestamp()
+def test_the_newest_end_of_each_outcome_is_noted_beside_the_artifacts(tmp_path: Path) -> None:
+    """So it is the same after a restart, and on servers that do not execute jobs."""
+    store = Store(tmp_path)
+    for state, hour in ((State.SUCCEEDED, 3), (State.FAILED, 4), (State.FAILED, 5)):
+        note_job_end(store, job_of(state, finished=AT.replace(hour=hour)))
+    noted = {end.outcome: end for end in newest_ends(store)}
+    assert {state: end.at.hour for state, end in noted.items()} == {
+        State.SUCCEEDED: 3,
+        State.FAILED: 5,
+    }
+    assert {end.kind for end in noted.values()} == {JobKind.RELOAD}

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from cli.main import FAILED, UNAVAILABLE
+from lifecycle.job_ends import newest_ends
 from lifecycle.jobs import build_lock, jobs_folder
 from storage.artifacts import Release, Store
 from tests.support.command import Run
@@ -99,6 +100,17 @@ def test_a_wrong_table_is_one_line_and_changes_nothing(
     assert "row 6, column sales: '-1.0'" in done.error_line
     assert done.status == FAILED
     assert own_store.current() == before
+
+
+def test_a_refresh_leaves_how_it_ended_beside_the_artifacts(
+    run: Run, own_store: Store, newer: Path
+) -> None:
+    """Servers export it: a nightly command that fails would otherwise leave no trace there."""
+    assert run("refresh", newer).status == 0
+    assert [(end.kind, end.outcome) for end in newest_ends(own_store)] == [("reload", "succeeded")]
+    (newer / "train.parquet").write_bytes(b"not a table")
+    assert run("refresh", newer).status != 0
+    assert {end.outcome for end in newest_ends(own_store)} == {"succeeded", "failed"}
 
 
 def test_without_a_model_the_command_says_to_train_one(

@@ -24,7 +24,7 @@ from middleware.request_id import RequestIdMiddleware
 from middleware.routing import dispatch
 from storage.keys import mint_key
 from telemetry import metrics
-from telemetry.metrics import REGISTRY
+from telemetry.instruments import REGISTRY
 from telemetry.request_log import request_log
 from tests.support.asgi import DISCONNECT as GONE
 from tests.support.asgi import http_scope, run_exchange
@@ -70,8 +70,8 @@ class MetricGrowth:
 
 
 def requests(route: str = "other", method: str = "GET", status: int = 200) -> MetricGrowth:
-    labels = {"route": route, "method": method, "status": str(status)}
-    return MetricGrowth("http_requests_total", labels)
+    labels = {"endpoint": route, "method": method, "status": str(status)}
+    return MetricGrowth("requests_total", labels)
 
 
 # --- the line ---------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def test_requests_are_counted_by_route_method_and_status(
     call: Callable, answering: Callable, method: str, label: str
 ) -> None:
     counted = requests("/predict", label, 201)
-    timed = MetricGrowth("http_request_duration_seconds_count", {"route": "/predict"})
+    timed = MetricGrowth("request_duration_seconds_count", {"endpoint": "/predict"})
     call(with_access_log(with_route("/predict", answering(201))), method=method)
     assert (counted.grown, timed.grown) == (1, 1)
 
@@ -217,10 +217,10 @@ def test_a_path_is_never_a_label(call: Callable, answering: Callable) -> None:
         call(with_access_log(answering(404)), path=f"/wp-admin/{number}")
     assert counted.grown == 5
     routes = {
-        sample.labels["route"]
+        sample.labels["endpoint"]
         for metric in REGISTRY.collect()
         for sample in metric.samples
-        if "route" in sample.labels
+        if "endpoint" in sample.labels
     }
     assert not any("wp-admin" in route for route in routes)
 
@@ -253,7 +253,7 @@ def test_a_route_may_come_from_another_function(
 
 
 def test_requests_in_flight_are_those_not_yet_finished(call: Callable, answering: Callable) -> None:
-    in_flight = MetricGrowth("http_requests_in_flight", {})
+    in_flight = MetricGrowth("requests_in_flight", {})
     seen: list[float] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

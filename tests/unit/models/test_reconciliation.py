@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from features.data.hierarchy import Hierarchy
-from models.reconciliation import Reconciliation
+from models.reconciliation import Reconciliation, incoherence
 
 STORES = ("1", "1", "1", "2", "2", "3")
 FAMILIES = ("A", "B", "C", "A", "C", "B")
@@ -89,6 +89,18 @@ def test_any_base_forecasts_become_coherent_and_non_negative(base: np.ndarray, s
     assert (values >= 0).all()
     bottoms = values[HIERARCHY.n_upper :]
     np.testing.assert_allclose(values, HIERARCHY.summing @ bottoms, rtol=1e-6, atol=1e-9)
+
+
+def test_a_node_that_is_moved_alone_is_incoherent(draw: np.random.Generator) -> None:
+    reconciliation = Reconciliation(HIERARCHY, variances(draw))
+    values = reconciliation.reconcile(nearly_coherent(draw)).values
+    assert reconciliation.residual(values) < 1e-12
+    assert incoherence(values, HIERARCHY) < 1e-12
+    store = HIERARCHY.slices["store"].start
+    moved = 0.1 * values[0, 0]
+    values[store, 0] += moved
+    assert reconciliation.residual(values) == pytest.approx(0.1)
+    assert incoherence(values, HIERARCHY) == pytest.approx(moved / (values[store, 0] - moved))
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,10 @@ export interface Counts {
 }
 
 const METRICS = {
-  requests: 'mlrf_http_requests_total',
-  inFlight: 'mlrf_http_requests_in_flight',
-  cache: 'mlrf_cache_requests_total',
+  requests: 'mlrf_requests_total',
+  inFlight: 'mlrf_requests_in_flight',
+  cacheHits: 'mlrf_cache_hits_total',
+  cacheMisses: 'mlrf_cache_misses_total',
   limits: 'mlrf_rate_limit_decisions_total',
 } as const;
 
@@ -52,14 +53,13 @@ export function countsOf(text: string): Counts {
   };
   const hasStatus = (digit: string) => (labels: Sample['labels']) =>
     labels.status?.startsWith(digit) ?? false;
-  const hasOutcome = (outcome: string) => (labels: Sample['labels']) => labels.outcome === outcome;
   return {
     requests: sum(METRICS.requests),
     errors: sum(METRICS.requests, hasStatus('5')),
     refused: sum(METRICS.requests, hasStatus('4')),
     inFlight: sum(METRICS.inFlight),
-    cacheHits: sum(METRICS.cache, hasOutcome('hit')),
-    cacheMisses: sum(METRICS.cache, hasOutcome('miss')),
-    limited: sum(METRICS.limits, hasOutcome('refused')),
+    cacheHits: sum(METRICS.cacheHits),
+    cacheMisses: sum(METRICS.cacheMisses),
+    limited: sum(METRICS.limits, ({ outcome }) => outcome === 'refused'),
   };
 }

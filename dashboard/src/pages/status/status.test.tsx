@@ -9,16 +9,15 @@ import { countsOf } from './metrics';
 import Status from './status';
 import { canAfford, type Job, REFRESH_MILLISECONDS } from './use-status';
 
-const METRICS = `# HELP mlrf_http_requests_total Requests.
-# TYPE mlrf_http_requests_total counter
-mlrf_http_requests_total{method="GET",route="/meta",status="200"} 90.0
-mlrf_http_requests_total{method="POST",route="/fore\\"cast",status="503"} 4.0
-mlrf_http_requests_total{method="GET",route="other",status="404"} 6.0
-mlrf_http_request_duration_seconds_bucket{le="0.001",route="/meta"} 77.0
-mlrf_cache_requests_total{outcome="miss",tier="none"} 25.0
-mlrf_cache_requests_total{outcome="hit",tier="memory"} 70.0
-mlrf_cache_requests_total{outcome="hit",tier="redis"} 5.0
-mlrf_http_requests_in_flight 1.0
+const METRICS = `# HELP mlrf_requests_total Requests.
+# TYPE mlrf_requests_total counter
+mlrf_requests_total{method="GET",endpoint="/meta",status="200"} 90.0
+mlrf_requests_total{method="POST",endpoint="/fore\\"cast",status="503"} 4.0
+mlrf_requests_total{method="GET",endpoint="other",status="404"} 6.0
+mlrf_request_duration_seconds_bucket{le="0.001",endpoint="/meta"} 77.0
+mlrf_cache_misses_total 25.0
+mlrf_cache_hits_total 75.0
+mlrf_requests_in_flight 1.0
 `;
 
 const JOB: Job = {
