@@ -85,8 +85,18 @@ class ForecastEngine:
 
     def missing_covariates(self) -> dict[str, float]:
         """Return the share of the days ahead of all series that lack a covariate, by its name."""
-        covariates = known_covariates(self.snapshot, self.snapshot.newest_origin)
-        return {name: float(np.isnan(each).mean()) for name, each in covariates.values.items()}
+        values = self._newest_covariates.values
+        return {name: float(np.isnan(each).mean()) for name, each in values.items()}
+
+    def covariates(self, origin: int) -> Covariates:
+        """Return the covariates as they were known at an origin; those of the newest are cached."""
+        if origin == self.snapshot.newest_origin:
+            return self._newest_covariates
+        return known_covariates(self.snapshot, origin)
+
+    @cached_property
+    def _newest_covariates(self) -> Covariates:
+        return known_covariates(self.snapshot, self.snapshot.newest_origin)
 
     def rows(
         self, state: PastState, covariates: Covariates, horizons: NDArray[np.intp]

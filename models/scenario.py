@@ -22,7 +22,7 @@ from features.data.calendar import NATIONAL, NO_HOLIDAY, WORK_DAY, Holiday
 from features.data.hierarchy import Hierarchy
 from features.data.snapshot import Snapshot
 from features.data.specification import Kind, Specification
-from features.matrix import Covariates, known_covariates
+from features.matrix import Covariates
 from features.state import PastState, state_at
 from models.engine import ForecastEngine
 
@@ -119,19 +119,18 @@ class Adjustment:
 
 @dataclass(frozen=True)
 class ScenarioRows:
-    """Rows of the baseline and the scenario, for every modelled node.
+    """Rows that a scenario alters.
 
     Attributes:
         state: features of the past at the origin.
-        baseline: rows with the covariates as they are known, shape (nodes, days, features).
         changed: whether the scenario alters a row, shape (nodes, days). A node that has never
             sold is zero by rule, whatever its rows are, and counts as unchanged.
+            The nodes are those that are modelled.
         altered: the scenario's rows where `changed`, node by node; shape (n, features).
         levels_as_planned: levels whose plans the rows read as they are without the scenario.
     """
 
     state: PastState
-    baseline: Floats
     changed: NDArray[np.bool_]
     altered: Floats
     levels_as_planned: tuple[str, ...]
@@ -141,23 +140,19 @@ class ScenarioRows:
         """Days on which any row is altered; shape (days,)."""
         return np.asarray(self.changed.any(axis=0))
 
-    def rows_to_predict(self, missing: NDArray[np.bool_]) -> Floats:
-        """Return the baseline's rows of the `missing` days, then the altered rows."""
-        baseline = self.baseline[:, missing].reshape(-1, self.baseline.shape[-1])
-        return np.concatenate((baseline, self.altered))
-
     def merge_outputs(
         self,
         missing: NDArray[np.bool_],
         outputs: NDArray[np.float32],
-        stored: NDArray[np.float64],
+        stored: NDArray[np.floating],
     ) -> tuple[Floats, Floats]:
         """Return the model's outputs of baseline and scenario, each of shape (nodes, days).
 
         Args:
-            outputs: for the rows of `rows_to_predict`.
-            stored: baseline outputs of the other days, shape (nodes, days); float64 values that
-                the model gave as float32.
+            missing: days whose outputs for the baseline are among `outputs`, shape (days,).
+            outputs: for the rows of the baseline on the `missing` days, then the altered ones.
+            stored: baseline outputs of the other days, shape (nodes, days); values that the model
+                gave as float32.
         """
         split = len(outputs) - len(self.altered)
         before = stored.astype(np.float32)
@@ -191,7 +186,7 @@ def scenario_rows(
     node: int,
     adjustments: Sequence[Adjustment],
 ) -> ScenarioRows:
-    """Make the rows of the baseline and those that the adjustments alter.
+    """Make the rows that the adjustments alter.
 
     Args:
         origin: index of the last day whose sales are used.
@@ -203,6 +198,9 @@ def scenario_rows(
         AdjustmentError: a day is not among those forecast, a name is not known, or a count or a
             price would be negative, or depend on an unknown one.
     """
+    # Only nodes with an adjusted series below them can change: a series reads the plans of the
+    # nodes above it, and a scenario alters those only where it covers all of their series. So rows
+    # are made for these nodes alone, which for one series are a handful of thousands.
     # Altered covariates are combined with the same state. A holiday is part
     # of the calendar, which the state reads too (effects of the names of the days ahead), so the
     # state is computed again on a snapshot with other holidays. Its rows are used only for nodes
@@ -213,7 +211,7 @@ def scenario_rows(
     snapshot = engine.snapshot
     bottoms = bottoms_below(snapshot.hierarchy, node)
     state = engine.state(origin)
-    covariates = adjusted = known_covariates(snapshot, origin)
+    covariates = adjusted = engine.covariates(origin)
     scenario_snapshot = snapshot
     for adjustment in adjustments:
         _check_days(adjustment, snapshot, origin + horizons)
@@ -222,8 +220,11 @@ def scenario_rows(
         else:
             adjusted = with_values(adjusted, bottoms, adjustment)
 
+    modelled = engine.reconciliation.modelled_nodes
+    reached = np.flatnonzero(_count_below(snapshot.hierarchy, bottoms)[modelled])
+
     def rows(state: PastState, covariates: Covariates) -> Floats:
-        flat = engine.rows(state, covariates, horizons)
+        flat = engine.builder.matrix(state, covariates, modelled[reached], horizons)
         return flat.reshape(-1, len(horizons), flat.shape[1])
 
     baseline = rows(state, covariates)
@@ -232,15 +233,14 @@ def scenario_rows(
         elsewhere = replace(
             adjusted, snapshot=scenario_snapshot, calendar=scenario_snapshot.calendar
         )
-        inside = _mark_nodes_inside(snapshot, bottoms)[engine.reconciliation.modelled_nodes]
+        inside = _mark_nodes_inside(snapshot.hierarchy, bottoms)[modelled[reached]]
         altered = np.where(
             inside[:, None, None], rows(state_at(scenario_snapshot, origin), elsewhere), altered
         )
-    changed = (
-        _mark_differing_rows(baseline, altered)
-        & state.sold[engine.reconciliation.modelled_nodes, None]
-    )
-    return ScenarioRows(state, baseline, changed, altered[changed], adjusted.levels_as_planned)
+    differing = _mark_differing_rows(baseline, altered) & state.sold[modelled[reached], None]
+    changed = np.zeros((len(modelled), len(horizons)), dtype=np.bool_)
+    changed[reached] = differing
+    return ScenarioRows(state, changed, altered[differing], adjusted.levels_as_planned)
 
 
 def bottoms_below(hierarchy: Hierarchy, node: int) -> NDArray[np.intp]:
@@ -357,12 +357,17 @@ def _check_days(adjustment: Adjustment, snapshot: Snapshot, days: NDArray[np.int
         raise adjustment.error("from", f"{first} is after the last day, {last}.")
 
 
-def _mark_nodes_inside(snapshot: Snapshot, bottoms: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return whether all bottom series of a node are among some, shape (nodes,)."""
-    among = np.zeros(snapshot.hierarchy.n_bottom)
+def _count_below(hierarchy: Hierarchy, bottoms: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return how many of some bottom series are below each node, shape (nodes,)."""
+    among = np.zeros(hierarchy.n_bottom)
     among[bottoms] = 1
-    every = snapshot.hierarchy.aggregate(np.ones_like(among))
-    return np.asarray(snapshot.hierarchy.aggregate(among) == every)
+    return hierarchy.aggregate(among)
+
+
+def _mark_nodes_inside(hierarchy: Hierarchy, bottoms: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return whether all bottom series of a node are among some, shape (nodes,)."""
+    every = _count_below(hierarchy, np.arange(hierarchy.n_bottom))
+    return np.asarray(_count_below(hierarchy, bottoms) == every)
 
 
 def _mark_differing_rows(first: Floats, second: Floats) -> NDArray[np.bool_]:

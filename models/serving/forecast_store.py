@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -29,7 +30,7 @@ from storage.artifacts import (
 KIND = "forecasts"
 MEAN_FILE = "mean.npy"
 BASE_FILE = "base.npy"
-"""Forecasts before reconciliation, where upper nodes are modelled; not read by servers."""
+"""Forecasts before reconciliation, where it has moved them; what-ifs begin from them."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,19 @@ class Forecasts:
 
     Attributes:
         mean: units, shape (nodes, horizon), float64.
+        base: the same before reconciliation, float32, NaN for upper nodes that are not modelled;
+            None where it has moved none of the series, or where they are not stored.
         clipped: bottom values that were negative before reconciliation set them to zero.
     """
 
     mean: NDArray[np.float64]
     clipped: int
+    base: NDArray[np.float32] | None = None
+
+
+def is_moved(engine: ForecastEngine, clipped: int) -> bool:
+    """Return whether reconciliation has moved forecasts of the series, or may have."""
+    return bool(len(engine.reconciliation.weighted_upper) or clipped)
 
 
 def load_or_make(
@@ -68,11 +77,24 @@ def load_or_make(
             coherent = engine.forecast(engine.snapshot.newest_origin, progress=progress)
             return Forecasts(mean=coherent.values, clipped=coherent.clipped)
     artifact = verify(folder, kind=KIND)
-    mean = np.load(folder / MEAN_FILE, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     expected = (len(engine.snapshot.hierarchy), engine.snapshot.horizon)
-    if mean.shape != expected:
-        raise ArtifactError(folder / MEAN_FILE, f"has shape {mean.shape} instead of {expected}")
-    return Forecasts(mean=mean, clipped=int(artifact.facts["clipped"]))
+    return Forecasts(
+        mean=_map_array(folder / MEAN_FILE, expected),
+        clipped=int(artifact.facts["clipped"]),
+        base=_map_array(folder / BASE_FILE, expected) if (folder / BASE_FILE).is_file() else None,
+    )
+
+
+def _map_array(path: Path, expected: tuple[int, int]) -> NDArray[Any]:
+    """Map an array of a verified artifact.
+
+    Raises:
+        ArtifactError: it has another shape.
+    """
+    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    if array.shape != expected:
+        raise ArtifactError(path, f"has shape {array.shape} instead of {expected}")
+    return array
 
 
 def find_forecasts(store: Store, release: Release) -> Path | None:
@@ -97,6 +119,6 @@ def _make_artifact(engine: ForecastEngine, store: Store, progress: Progress) -> 
     coherent = engine.reconciliation.reconcile(base)
     with staging(store.forecasts) as folder:
         np.save(folder / MEAN_FILE, coherent.values)
-        if len(engine.reconciliation.weighted_upper):
+        if is_moved(engine, coherent.clipped):
             np.save(folder / BASE_FILE, base.astype(np.float32))
         return seal(folder, kind=KIND, label=engine.version, facts={"clipped": coherent.clipped})

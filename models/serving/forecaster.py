@@ -12,9 +12,9 @@ import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
-from features.matrix import known_covariates
 from features.state import PastState
 from models.scenario import Adjustment, ScenarioRows, bottoms_below, scenario_rows
+from models.serving.forecast_store import is_moved
 from models.serving.release import LoadedRelease
 from telemetry.metrics import INFERENCE_ROWS
 from telemetry.stages import Stage, timed
@@ -88,8 +88,7 @@ class Forecaster:
         def prepare() -> tuple[PastState, NDArray[np.float32]]:
             with timed(Stage.FEATURES):
                 state = engine.state(origin)
-                covariates = known_covariates(engine.snapshot, origin)
-                return state, engine.rows(state, covariates, horizons)
+                return state, engine.rows(state, engine.covariates(origin), horizons)
 
         async with self.slots:
             state, rows = await anyio.to_thread.run_sync(prepare)
@@ -142,7 +141,11 @@ class Forecaster:
             with timed(Stage.FEATURES):
                 rows = scenario_rows(engine, origin, horizons, node, adjustments)
                 missing = self._find_missing_days(origin, rows.days)
-                return rows, missing, rows.rows_to_predict(missing)
+                if not missing.any():
+                    return rows, missing, rows.altered
+                covariates = engine.covariates(origin)
+                baseline = engine.rows(rows.state, covariates, horizons[missing])
+                return rows, missing, np.concatenate((baseline, rows.altered))
 
         # The cost is in the model, so it runs once and only for rows whose outputs are not known:
         # those that the scenario alters, and the baseline's of the missing days. Reconciliation
@@ -150,9 +153,10 @@ class Forecaster:
         # scenario are copied from the baseline, which makes their difference exactly zero.
         rows, missing, requested = await anyio.to_thread.run_sync(prepare)
         outputs = await self._infer(origin, requested) if len(requested) else requested[:, 0]
-        stored, modelled_nodes = self._select_stored(horizons), engine.reconciliation.modelled_nodes
-        before, after = rows.merge_outputs(missing, outputs, stored[modelled_nodes])
-        baseline = stored
+        modelled_nodes = engine.reconciliation.modelled_nodes
+        stored = self._stored_base[modelled_nodes[:, None], horizons - 1]
+        before, after = rows.merge_outputs(missing, outputs, stored)
+        baseline = self.release.forecasts.mean[:, horizons - 1]
         if origin != engine.snapshot.newest_origin:
             baseline = await self._reconcile(origin, engine.base(rows.state, horizons, before))
         scenario, days = baseline.copy(), rows.days
@@ -174,25 +178,29 @@ class Forecaster:
         elsewhere = np.setdiff1d(engine.analogues.new, bottoms_below(hierarchy, node))
         return hierarchy.n_upper + elsewhere
 
-    def _select_stored(self, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return a copy of the newest origin's coherent forecasts, shape (nodes, days)."""
-        return self.release.forecasts.mean[:, horizons - 1]
+    @property
+    def _stored_base(self) -> NDArray[np.floating]:
+        """Forecasts of the newest origin before reconciliation, shape (nodes, horizon).
+
+        Where they are not stored, reconciliation has moved nothing, or `_find_missing_days` has
+        them computed.
+        """
+        forecasts = self.release.forecasts
+        return forecasts.mean if forecasts.base is None else forecasts.base
 
     def _find_missing_days(self, origin: int, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the days whose base forecasts of the baseline must be computed; shape (days,).
 
-        At the newest origin the stored coherent forecasts of the bottom series equal their base
-        forecasts, unless reconciliation moved them or negative ones were clipped.
-
         Args:
             changed: days that the scenario alters, shape (days,).
         """
-        if origin != self.release.engine.snapshot.newest_origin:
+        release = self.release
+        if origin != release.engine.snapshot.newest_origin:
             return np.ones_like(changed)
-        moved = (
-            len(self.release.engine.reconciliation.weighted_upper) or self.release.forecasts.clipped
+        stored = release.forecasts.base is not None or not is_moved(
+            release.engine, release.forecasts.clipped
         )
-        return changed if moved else np.zeros_like(changed)
+        return np.zeros_like(changed) if stored else changed
 
     async def _infer(self, origin: int, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         INFERENCE_ROWS.observe(len(rows))

@@ -282,6 +282,20 @@ def scenario_by_hand(
     return rows
 
 
+def baseline_of(engine: ForecastEngine, made: ScenarioRows) -> NDArray[np.float32]:
+    """Return the rows of all modelled nodes without the scenario, shape (nodes, days, features)."""
+    covariates = engine.covariates(made.state.origin)
+    rows = engine.rows(made.state, covariates, np.arange(1, made.changed.shape[1] + 1))
+    return rows.reshape(*made.changed.shape, -1)
+
+
+def rows_under(engine: ForecastEngine, made: ScenarioRows) -> NDArray[np.float32]:
+    """Return the rows of all modelled nodes under a scenario, shape (nodes, days, features)."""
+    rows = baseline_of(engine, made)
+    rows[made.changed] = made.altered
+    return rows
+
+
 @every_node
 def test_altered_rows_are_those_of_the_altered_plan(
     engine: ForecastEngine, origin: int, promote: Callable, node: str
@@ -293,8 +307,7 @@ def test_altered_rows_are_those_of_the_altered_plan(
     plan = known_covariates(snapshot, origin).values["onpromotion"].copy()
     plan[bottoms_below(snapshot.hierarchy, row), 9:25] = 40
     expected = scenario_by_hand(engine, origin, engine.all_horizons, node, plan)
-    scenario = made.baseline.copy()
-    scenario[made.changed] = made.altered
+    scenario = rows_under(engine, made)
     sold = made.state.sold[engine.reconciliation.modelled_nodes]
     np.testing.assert_array_equal(scenario[sold], expected[sold])
 
@@ -434,9 +447,9 @@ def test_an_unknown_holiday_is_refused_with_the_known_ones(
     assert refusal.value.field == "value"
 
 
-def columns_changed(made: ScenarioRows, altered: NDArray[np.float32]) -> set[str]:
-    before = made.baseline[made.changed]
-    differ = ~((before == altered) | (np.isnan(before) & np.isnan(altered)))
+def columns_changed(engine: ForecastEngine, made: ScenarioRows) -> set[str]:
+    before = baseline_of(engine, made)[made.changed]
+    differ = ~((before == made.altered) | (np.isnan(before) & np.isnan(made.altered)))
     return {NAMES[column] for column in np.flatnonzero(differ.any(axis=0))}
 
 
@@ -452,8 +465,8 @@ def test_a_holiday_alters_only_the_rows_below_its_node(
     assert moved.tolist() == below[sold[below]].tolist()
     derived = {"holiday", "national_day_off", "days_to_day_off", "days_since_day_off"}
     learnt = {"event_effect", "event_level", "total_event_level", "expected", "year_effect"}
-    assert derived | learnt <= columns_changed(made, made.altered)
-    assert not any(name.startswith("promo") for name in columns_changed(made, made.altered))
+    assert derived | learnt <= columns_changed(engine, made)
+    assert not any(name.startswith("promo") for name in columns_changed(engine, made))
 
 
 def test_holiday_and_promotion_together_are_both_in_the_rows(
@@ -464,8 +477,7 @@ def test_holiday_and_promotion_together_are_both_in_the_rows(
     both = [hold(LANTERN_DAY, 8), promote("set", 30, 8, 8)]
     made = scenario_rows(engine, origin, engine.all_horizons, row, both)
     below = bottoms_below(engine.snapshot.hierarchy, row)
-    scenario = made.baseline.copy()
-    scenario[made.changed] = made.altered
+    scenario = rows_under(engine, made)
     day_off = scenario[:, 7, NAMES.index("national_day_off")]
     planned = scenario[:, 7, NAMES.index("promo")]
     sold = made.state.sold[engine.snapshot.hierarchy.n_upper :]
@@ -522,9 +534,11 @@ KINDS: dict[str, Callable[[Bundle, Snapshot], Bundle]] = {
     "reconciled": _with_variances,
     "clipped": _with_low_model,
 }
+STORED = ", base stored"
+"""End of the names of forecasters whose forecasts before reconciliation are stored too."""
 
 
-@pytest.fixture(scope="module", params=list(KINDS))
+@pytest.fixture(scope="module", params=[*KINDS, f"reconciled{STORED}", f"clipped{STORED}"])
 def forecaster(
     request: pytest.FixtureRequest,
     trained: Store,
@@ -533,12 +547,16 @@ def forecaster(
     snapshot: Snapshot,
 ) -> Forecaster:
     """Return forecasters: the trained one, and ones whose stored forecasts are not the base."""
-    engine = ForecastEngine(KINDS[request.param](bundle, snapshot), snapshot)
+    kind = request.param.removesuffix(STORED)
+    engine = ForecastEngine(KINDS[kind](bundle, snapshot), snapshot)
     newest = engine.forecast(snapshot.newest_origin)
-    assert (newest.clipped > 0) is (request.param == "clipped")
+    assert (newest.clipped > 0) is (kind == "clipped")
     intervals: Intervals = load_release(trained, release).intervals
     runner = Runner(engine)
-    stored = Forecasts(mean=newest.values, clipped=newest.clipped)
+    base = None
+    if kind != request.param:
+        base = engine.base_forecasts(snapshot.newest_origin).astype(np.float32)
+    stored = Forecasts(mean=newest.values, clipped=newest.clipped, base=base)
     return Forecaster(LoadedRelease(engine, intervals, stored), runner, runner)
 
 
@@ -652,17 +670,17 @@ def test_days_without_changed_rows_are_bit_identical(
 def test_only_altered_rows_are_predicted(
     forecaster: Forecaster, promote: Callable, origin: int
 ) -> None:
-    """The baseline too, where stored forecasts are not the base forecasts."""
+    """The baseline too, where the base forecasts have been moved and are not stored."""
     engine = forecaster.release.engine
     change = promote("set", 60, 20, 22)
     made = scenario_rows(
         engine, origin, np.arange(1, 31), row_of(engine.snapshot, SERIES), [change]
     )
     measured = compare(forecaster, origin, np.arange(1, 31), SERIES, change)
-    moved_after = len(engine.reconciliation.weighted_upper) or forecaster.release.forecasts.clipped
-    baseline = (
-        len(engine.reconciliation.modelled_nodes) * int(made.days.sum()) if moved_after else 0
-    )
+    forecasts = forecaster.release.forecasts
+    moved_after = len(engine.reconciliation.weighted_upper) or forecasts.clipped
+    is_missing = moved_after and forecasts.base is None
+    baseline = len(engine.reconciliation.modelled_nodes) * int(made.days.sum()) * bool(is_missing)
     assert measured.inferred == [int(made.changed.sum()) + baseline]
     assert 0 < made.changed.sum() < made.changed.size / 2
 

@@ -56,7 +56,9 @@ def test_a_response_is_that_of_a_scenario_for_the_member_alone(
         row = snapshot.hierarchy.index[member["node"]]
         change = Adjustment("onpromotion", MULTIPLY, factor, origin + 1, origin + DAYS)
         made = scenario_rows(engine, origin, horizons, row, [change])
-        after = made.baseline.copy()
+        flat = engine.rows(made.state, engine.covariates(origin), horizons)
+        planned = flat.reshape(*made.changed.shape, -1)
+        after = planned.copy()
         after[made.changed] = made.altered
         before, scenario = (
             engine.reconciliation.reconcile(
@@ -66,7 +68,7 @@ def test_a_response_is_that_of_a_scenario_for_the_member_alone(
                     engine.bundle.model.predict(rows.reshape(-1, rows.shape[-1])),
                 )
             ).values[row]
-            for rows in (made.baseline, after)
+            for rows in (planned, after)
         )
         assert member["forecast"] == pytest.approx(before.sum())
         responses = member["responses"][f"{factor:g}"]
