@@ -32,7 +32,13 @@ class SegmentedModel:
     Args:
         segments: graphs by the last horizon that they forecast (see `segments_of`).
         horizon_column: column of the rows that holds the horizon.
+
+    Attributes:
+        non_negative: whether no output is ever negative, which holds for every graph that
+            `training.export` writes: ``expm1(max(score, 0))``.
     """
+
+    non_negative = True
 
     def __init__(self, segments: Mapping[int, OnnxModel], horizon_column: int) -> None:
         self._horizon_column = horizon_column

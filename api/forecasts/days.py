@@ -43,8 +43,14 @@ class Prediction(NamedTuple):
         return Prediction(self.statistical[rows], self.result[rows], self.adjusted)
 
 
-async def forecast(forecaster: Forecaster, window: ForecastWindow) -> Prediction:
-    """Return coherent forecasts of all nodes; with overrides where the forecaster knows them.
+async def forecast(
+    forecaster: Forecaster, window: ForecastWindow, rows: NDArray[np.intp] | None = None
+) -> Prediction:
+    """Return coherent forecasts of nodes; with overrides where the forecaster knows them.
+
+    Args:
+        rows: of the hierarchy; all nodes by default, which from a past origin costs much more than
+            a few.
 
     Raises:
         Problem: INFERENCE_FAILED; OVERRIDES_UNAVAILABLE.
@@ -52,8 +58,9 @@ async def forecast(forecaster: Forecaster, window: ForecastWindow) -> Prediction
     with translate_runner_errors():
         if isinstance(forecaster, PlannedForecaster):
             pair = await forecaster.adjusted(window.origin, window.horizons)
-            return Prediction(*pair, adjusted=True)
-        units = await forecaster.forecast(window.origin, window.horizons)
+            prediction = Prediction(*pair, adjusted=True)
+            return prediction if rows is None else prediction.of(rows)
+        units = await forecaster.forecast(window.origin, window.horizons, rows)
     return Prediction(units, units, adjusted=False)
 
 

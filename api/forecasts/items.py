@@ -50,8 +50,15 @@ ForecastsByOrigin = Mapping[int, "OriginForecasts | Problem"]
 
 @dataclass(frozen=True)
 class OriginForecasts:
-    """Forecasts of all nodes from one origin, shape (nodes, horizons)."""
+    """Forecasts from one origin.
 
+    Attributes:
+        rows: of the nodes in the hierarchy, ascending.
+        horizons: ascending.
+        prediction: shape (rows, horizons).
+    """
+
+    rows: NDArray[np.intp]
     horizons: NDArray[np.intp]
     prediction: Prediction
 
@@ -62,7 +69,8 @@ class OriginForecasts:
             requested: nodes that are all wanted with overrides, or all without.
         """
         at = np.searchsorted(self.horizons, window.horizons)
-        place = np.ix_(np.array([row for _, row in requested]), at)
+        rows = np.searchsorted(self.rows, np.array([row for _, row in requested]))
+        place = np.ix_(rows, at)
         statistical = self.prediction.statistical[place]
         if not requested[0].payload.adjusted:
             return Prediction(statistical, statistical, adjusted=False)
@@ -166,24 +174,24 @@ async def charge_origins(
 async def compute_forecasts(
     forecaster: Forecaster, planned: Sequence[PlannedItem]
 ) -> ForecastsByOrigin:
-    """Compute one forecast for each origin, over the days that any item wants of it."""
-    # A run of the model covers all nodes, because reconciliation needs them all, so the items of an
-    # origin differ only in their days. Their horizons are united, the origin is forecast once, and
-    # each item takes its rows and days from the result (`OriginForecasts.of`). A run per item would
-    # repeat that work, and `charge_origins` charges only one run per origin.
-    wanted: dict[int, list[NDArray[np.intp]]] = {}
+    """Compute one forecast for each origin, over the nodes and days that any item wants of it."""
+    # The nodes and the horizons of an origin's items are united, the origin is forecast once, and
+    # each item takes its row and days from the result (`OriginForecasts.of`). A run per item would
+    # repeat what they share, and `charge_origins` charges only one run per origin.
+    wanted: dict[int, list[Item]] = {}
     for item in planned:
         if isinstance(item, Item):
-            wanted.setdefault(item.window.origin, []).append(item.window.horizons)
+            wanted.setdefault(item.window.origin, []).append(item)
     computed: dict[int, OriginForecasts | Problem] = {}
-    for origin, each in wanted.items():
-        horizons = np.unique(np.concatenate(each))
+    for origin, items in wanted.items():
+        rows = np.unique([item.row for item in items])
+        horizons = np.unique(np.concatenate([item.window.horizons for item in items]))
         try:
-            prediction = await forecast(forecaster, ForecastWindow(origin, horizons))
+            prediction = await forecast(forecaster, ForecastWindow(origin, horizons), rows)
         except Problem as problem:
             computed[origin] = problem.as_value()
         else:
-            computed[origin] = OriginForecasts(horizons, prediction)
+            computed[origin] = OriginForecasts(rows, horizons, prediction)
     return computed
 
 

@@ -43,7 +43,7 @@ async def predict_simple(
     window = window_of(snapshot, payload.date, payload.horizon)
 
     async def compute() -> Any:
-        prediction = (await forecast(forecaster, window)).of([row])
+        prediction = await forecast(forecaster, window, np.array([row]))
         return node_answers(forecaster, window, [RequestedNode(payload, row)], prediction)[0]
 
     cost, past = cost_of_origin(snapshot, window), is_past(snapshot, window)
@@ -68,11 +68,11 @@ async def forecast_node(
     requested = [RequestedNode(payload, row)]
 
     async def compute() -> Any:
-        prediction = (await forecast(forecaster, window)).of([row])
+        prediction = await forecast(forecaster, window, np.array([row]))
         return node_answers(forecaster, window, requested, prediction)[0]
 
     async def compute_table() -> Table:
-        prediction = (await forecast(forecaster, window)).of([row])
+        prediction = await forecast(forecaster, window, np.array([row]))
         keys, adjusted = keys_of_levels(snapshot.hierarchy), prediction.adjusted
         days = DayTable(keys, uncertainty_of(payload), whole=True, adjusted=adjusted)
         (rows,) = days.rows(forecaster, window, requested, prediction)

@@ -71,19 +71,31 @@ class Forecaster:
         default_factory=lambda: anyio.Semaphore(MAX_CONCURRENT), repr=False, compare=False
     )
 
-    async def forecast(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return coherent forecasts of all nodes in units, shape (nodes, horizons).
+    async def forecast(
+        self, origin: int, horizons: NDArray[np.intp], nodes: NDArray[np.intp] | None = None
+    ) -> NDArray[np.float64]:
+        """Return coherent forecasts in units, shape (nodes, horizons).
 
         Args:
             origin: index of the last day whose sales are used, not before the first origin.
             horizons: days after it, ascending.
+            nodes: rows of the hierarchy, in any order; all of them by default.
 
         Raises:
             RunnerError: the model or the reconciliation failed, or cannot be reached.
         """
         engine = self.release.engine
         if origin == engine.snapshot.newest_origin:
-            return self.release.forecasts.mean[:, horizons - 1]
+            mean = self.release.forecasts.mean
+            return mean[:, horizons - 1] if nodes is None else mean[nodes[:, None], horizons - 1]
+        if nodes is None:
+            return await self._compute_all(origin, horizons)
+        if not engine.is_separable:
+            return (await self._compute_all(origin, horizons))[nodes]
+        return await self._compute_some(origin, horizons, nodes)
+
+    async def _compute_all(self, origin: int, horizons: NDArray[np.intp]) -> NDArray[np.float64]:
+        engine = self.release.engine
 
         def prepare() -> tuple[PastState, NDArray[np.float32]]:
             with timed(Stage.FEATURES):
@@ -94,6 +106,30 @@ class Forecaster:
             state, rows = await anyio.to_thread.run_sync(prepare)
             outputs = await self._infer(origin, rows)
             return await self._reconcile(origin, engine.base(state, horizons, outputs))
+
+    async def _compute_some(
+        self, origin: int, horizons: NDArray[np.intp], nodes: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """Return the forecasts of some nodes, for which only the series below them are predicted.
+
+        They equal those of `_compute_all` bit for bit: a node is the sum of the same series in the
+        same order.
+        """
+        engine = self.release.engine
+        hierarchy = engine.snapshot.hierarchy
+        summing = hierarchy.summing[nodes]
+        below = hierarchy.n_upper + np.unique(summing.indices).astype(np.intp)
+
+        def prepare() -> tuple[PastState, NDArray[np.float32]]:
+            with timed(Stage.FEATURES):
+                state, covariates = engine.state(origin), engine.covariates(origin)
+                return state, engine.builder.matrix(state, covariates, below, horizons)
+
+        async with self.slots:
+            state, rows = await anyio.to_thread.run_sync(prepare)
+            outputs = await self._infer(origin, rows)
+        base = engine.base(state, horizons, outputs, below)
+        return np.asarray(summing @ base[hierarchy.n_upper :])
 
     async def base(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return base forecasts in units, shape (n,), of rows of shape (n, features).

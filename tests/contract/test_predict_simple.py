@@ -165,11 +165,12 @@ def test_a_past_day_is_forecast_from_the_day_before_with_what_was_sold(
     np.testing.assert_allclose(predictions(answer), coherent.values[row], rtol=1e-6)
 
 
-def test_a_past_day_takes_one_run_of_the_model(
+def test_a_past_day_takes_one_run_of_the_model_for_the_series_alone(
     simple: Callable, runners: Any, engine: ForecastEngine, newest: date
 ) -> None:
+    assert engine.is_separable
     simple(date=newest.isoformat(), horizon=15)
-    assert runners.inferred == [len(engine.reconciliation.modelled_nodes) * 15]
+    assert runners.inferred == [15]
 
 
 def test_what_was_sold_later_does_not_change_a_past_forecast(
@@ -302,7 +303,7 @@ class FailingRunner:
 @pytest.mark.parametrize("part", ["onnx", "reconciler"])
 def test_a_runner_that_fails_is_a_problem(client_with: Callable, newest: date, part: str) -> None:
     client = client_with(**{part: FailingRunner()})
-    past = client.post("/predict/simple", **SERIES, date=newest.isoformat(), horizon=15)
+    past = client.get("/hierarchy", date=newest.isoformat(), horizon=15)
     client.problem(past, Code.INFERENCE_FAILED)
     assert client.post("/predict/simple", **SERIES, horizon=15).status_code == 200
 

@@ -514,6 +514,7 @@ class LowModel:
     """A model whose forecasts are so low that some are negative."""
 
     model: Any
+    non_negative = False
 
     def predict(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(self.model.predict(rows) - np.float32(4))
@@ -584,6 +585,28 @@ WINDOWS = {
     "past": (100, np.arange(1, 31)),
 }
 every_window = pytest.mark.parametrize("window", list(WINDOWS))
+
+
+@every_window
+@pytest.mark.parametrize(
+    "nodes", [(SERIES,), ("total",), (SERIES, "store:2", "family:DAIRY")], ids=len
+)
+def test_some_nodes_are_forecast_as_all_are(
+    forecaster: Forecaster, window: str, nodes: tuple[str, ...]
+) -> None:
+    """Bit for bit, and from a past origin for the series below them only, where that is equal."""
+    engine = forecaster.release.engine
+    snapshot = engine.snapshot
+    ago, horizons = WINDOWS[window]
+    origin = snapshot.newest_origin - ago
+    rows = np.array([row_of(snapshot, node) for node in nodes])
+    runner = Runner(engine)
+    counted = replace(forecaster, onnx=runner, reconciler=runner)
+    some = anyio.run(counted.forecast, origin, horizons, rows)
+    np.testing.assert_array_equal(some, anyio.run(forecaster.forecast, origin, horizons)[rows])
+    below = np.unique(np.concatenate([bottoms_below(snapshot.hierarchy, row) for row in rows]))
+    predicted = below if engine.is_separable else engine.reconciliation.modelled_nodes
+    assert runner.inferred == ([len(predicted) * len(horizons)] if ago else [])
 
 
 @every_window
