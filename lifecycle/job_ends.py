@@ -56,7 +56,10 @@ def note_end(store: Store, end: NewestEnd) -> None:
 
 @contextmanager
 def noting_end(store: Store, kind: JobKind) -> Iterator[None]:
-    """Record the end of what a command does, whose failure is raised on."""
+    """Record the end of what a command does, whose failure is raised on.
+
+    A failure before there are artifacts is not recorded: it must not create their folder.
+    """
     began, outcome = now(), State.FAILED
     try:
         yield
@@ -66,9 +69,10 @@ def noting_end(store: Store, kind: JobKind) -> Iterator[None]:
         raise
     finally:
         at = now()
-        with suppress(OSError):  # a store that cannot be written has failed it already
+        if store.root.is_dir():
             seconds = (at - began).total_seconds()
-            note_end(store, NewestEnd(kind=kind, outcome=outcome, at=at, seconds=seconds))
+            with suppress(OSError):  # a store that cannot be written has failed it already
+                note_end(store, NewestEnd(kind=kind, outcome=outcome, at=at, seconds=seconds))
 
 
 def newest_ends(store: Store) -> list[NewestEnd]:

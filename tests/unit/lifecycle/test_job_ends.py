@@ -65,6 +65,13 @@ def test_a_store_that_cannot_be_written_hides_no_failure(tmp_path: Path) -> None
         raise ValueError("row 3")
 
 
+def test_a_failure_creates_no_folder_of_artifacts(tmp_path: Path) -> None:
+    store = Store(tmp_path / "artifacts")
+    with pytest.raises(ValueError, match="row 3"), noting_end(store, JobKind.TRAINING):
+        raise ValueError("row 3")
+    assert not store.root.exists()
+
+
 def test_a_record_that_cannot_be_read_is_left_out(store: Store) -> None:
     note_end(store, end_of(State.SUCCEEDED))
     (jobs_folder(store) / ".ends" / "reload-failed.json").write_bytes(b'{"kind": "rel')
