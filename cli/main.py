@@ -20,6 +20,7 @@ from cli.monitoring import score, validate
 from cli.preflight import PreflightError
 from cli.progress import err
 from cli.refresh import BusyError, refresh
+from cli.server_probes import check_server, latency
 from cli.serving import serve
 from cli.work import work
 from config.settings import describe_faults, get_log_settings
@@ -57,6 +58,8 @@ for command in (
     demo,
     migrate,
     models.prune,
+    check_server,
+    latency,
 ):
     app.command()(command)
 app.add_typer(keys.app, name="keys")
