@@ -11,19 +11,20 @@ import os
 import signal
 import sys
 from collections.abc import Collection
+from pathlib import Path
 from types import FrameType
 
 from pydantic import ValidationError
 
 from app.jobs import EndedJobs, note_job_end, report_end
-from config.settings import describe_faults, get_settings
+from config.settings import Settings, describe_faults, get_log_settings, get_settings
 from lifecycle.jobs import Job
 from lifecycle.monitoring.requests import ScoringRequester
 from lifecycle.runner import Runner
 from lifecycle.sources import Sources
 from lifecycle.uploads import Uploads
 from storage.database import open_database
-from telemetry.logs import configure_logging
+from telemetry.logs import configure_logging, refusals_logged
 
 
 def main() -> None:
@@ -32,15 +33,11 @@ def main() -> None:
     Raises:
         SystemExit: a setting is wrong.
     """
-    try:
-        settings = get_settings()
-    except ValidationError as wrong:
-        raise SystemExit(f"mlrf: {describe_faults(wrong)}") from None
-    if settings.data_dir is None:
-        raise SystemExit("mlrf: DATA_DIR: is needed, the folder below which jobs read tables")
-    configure_logging(settings.log_level)
+    with refusals_logged(get_log_settings().log_format):
+        settings, data = _read_settings()
+    configure_logging(settings.log_level, settings.log_format)
     url = settings.database_url.get_secret_value()
-    uploads = Uploads(Sources(settings.data_dir))
+    uploads = Uploads(Sources(data))
     scoring = ScoringRequester(settings.store, open_database(url))
     ended = EndedJobs(url)
 
@@ -56,7 +53,7 @@ def main() -> None:
     runner = Runner(
         url,
         settings.store,
-        settings.data_dir,
+        data,
         margins=settings.gate_margins,
         outliers=settings.outliers,
         adapt_intervals=settings.adapts_intervals,
@@ -73,6 +70,17 @@ def main() -> None:
     runner.run()
     sys.stderr.flush()
     os._exit(0)  # threads of the queue's library would wait for jobs that the next runner executes
+
+
+def _read_settings() -> tuple[Settings, Path]:
+    """Return the settings, and the folder of tables among them."""
+    try:
+        settings = get_settings()
+    except ValidationError as wrong:
+        raise SystemExit(f"mlrf: {describe_faults(wrong)}") from None
+    if settings.data_dir is None:
+        raise SystemExit("mlrf: DATA_DIR: is needed, the folder below which jobs read tables")
+    return settings, settings.data_dir
 
 
 if __name__ == "__main__":

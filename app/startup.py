@@ -14,11 +14,11 @@ from pydantic import ValidationError
 
 from api.dashboard.build import FOLDER, is_built
 from app.bentoml_compat import supervisor
-from app.bentoml_compat.framework_logs import log_framework_as_json
+from app.bentoml_compat.framework_logs import unify_framework_logs
 from app.identity import refuse_open_server
-from config.settings import Settings, describe_faults, get_settings
+from config.settings import Settings, describe_faults, get_log_settings, get_settings
 from storage.artifacts import UnwritableError
-from telemetry.logs import configure_logging
+from telemetry.logs import configure_logging, refusals_logged
 
 RUNNER = "app.runner"
 """Module that executes jobs, in a process of its own: workers do not load it."""
@@ -38,6 +38,11 @@ def prepare_process(framework_logging: dict[str, Any]) -> Settings:
         SystemExit: a setting is wrong; in the supervisor also, no caller could be answered, or a
             library is missing.
     """
+    with refusals_logged(get_log_settings().log_format):
+        return _prepare_process(framework_logging)
+
+
+def _prepare_process(framework_logging: dict[str, Any]) -> Settings:
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")  # no telemetry to third parties
     # inherited by the workers: on a busy machine, waking a second thread takes far longer than the
     # matrix products of a request
@@ -48,8 +53,8 @@ def prepare_process(framework_logging: dict[str, Any]) -> Settings:
         settings = get_settings()
     except ValidationError as wrong:  # one line that names the variable, as in the `mlrf` command
         raise SystemExit(f"mlrf: {describe_faults(wrong)}") from None
-    configure_logging(settings.log_level)
-    log_framework_as_json(framework_logging)
+    configure_logging(settings.log_level, settings.log_format)
+    unify_framework_logs(framework_logging)
     if supervisor.is_supervisor():  # only here: an error in a worker would not stop the supervisor
         refuse_open_server(settings)
         if settings.missing_extra is not None:

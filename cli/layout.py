@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.progress import err
+from cli.progress import warn
 from features.data.findings import Report, Severity
 from features.data.reading.layout import DateOrder, DecimalMark, Delimiter
 
@@ -35,4 +35,4 @@ def layout_of(delimiter: Delimiter, decimal: DecimalMark, dates: DateOrder) -> T
 def show_warnings(report: Report) -> None:
     """Print a line for each kind of warning: its first finding, and how many there are."""
     for line in report.summary_lines(Severity.WARNING):
-        err.print(f"warning: {line}", markup=False, highlight=False, soft_wrap=True)
+        warn(line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
+import structlog
 import typer
 from pydantic import ValidationError
 
@@ -19,12 +20,15 @@ from cli.monitoring import score, validate
 from cli.preflight import PreflightError
 from cli.progress import err
 from cli.refresh import BusyError, refresh
+from cli.server_probes import check_server, latency
 from cli.serving import serve
 from cli.work import work
-from config.settings import describe_faults
+from config.settings import describe_faults, get_log_settings
+from config.topics import LogFormat
 from errors import InputError
 from storage.artifacts import ArtifactError
 from storage.errors import StorageError
+from telemetry.logs import configure_logging, show_only_warnings, writes_json
 
 FAILED, UNAVAILABLE = 1, 75
 """Exit statuses: something has to be changed first; or it may work later (EX_TEMPFAIL)."""
@@ -54,6 +58,8 @@ for command in (
     demo,
     migrate,
     models.prune,
+    check_server,
+    latency,
 ):
     app.command()(command)
 app.add_typer(keys.app, name="keys")
@@ -63,8 +69,13 @@ rollout.add_commands(models.app)
 app.add_typer(models.app, name="models")
 
 
+SERVERS = ("serve", "work")
+"""Commands that run until they are stopped: their log is JSON wherever no terminal shows it."""
+
+
 def main() -> None:
     """Run the command line; print errors that the user can fix as one line, not a traceback."""
+    _configure_output()
     try:
         app()
     except ModuleNotFoundError as error:
@@ -79,8 +90,26 @@ def main() -> None:
         _exit_with(_error_message(error))
 
 
+def _configure_output() -> None:
+    """Make every line on standard error JSON where LOG_FORMAT says so."""
+    settings = get_log_settings()
+    is_server = sys.argv[1:2] and sys.argv[1] in SERVERS
+    log_format = settings.log_format
+    if log_format is LogFormat.AUTO and not is_server:
+        log_format = LogFormat.CONSOLE
+    err.as_json = writes_json(log_format)
+    if err.as_json:
+        configure_logging(settings.log_level, log_format)
+    else:
+        show_only_warnings()  # sentences say the rest
+
+
 def _exit_with(*reasons: str, status: int = FAILED) -> NoReturn:
-    for reason in reasons:
+    for reason in reasons if err.as_json else ():
+        structlog.get_logger("cli").error(
+            "command_failed", command=" ".join(sys.argv[1:2]), status=status, reason=reason
+        )
+    for reason in () if err.as_json else reasons:
         err.print(f"mlrf: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(status)
 

@@ -1,24 +1,55 @@
 """Progress of a command, on standard error; standard output is for results.
 
 In a terminal it is a bar for each step; elsewhere, as in a log, a line at the start and at the
-end of a step, and one every `LINE_SECONDS` in between.
+end of a step, and one every `LINE_SECONDS` in between. Where the log is JSON, every sentence is
+a line of it.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import structlog
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 if TYPE_CHECKING:
     from training.progress import ReportedStep, Reporter
 
-err = Console(stderr=True)
+
+class Messages(Console):
+    """Standard error: sentences for a person, or lines of a log.
+
+    Attributes:
+        as_json: whether they are lines of a log, with the event `message`.
+    """
+
+    as_json = False
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as a console does, or log the text without its markup.
+
+        Its colour is its level: yellow is a warning.
+        """
+        if not self.as_json:
+            super().print(*objects, **options)
+            return
+        marked = options.get("markup") is not False
+        text = " ".join(
+            Text.from_markup(str(each)).plain if marked else str(each) for each in objects
+        )
+        level = logging.WARNING if options.get("style") == "yellow" else logging.INFO
+        for line in filter(str.strip, text.splitlines()):
+            structlog.get_logger("cli").log(level, "message", text=line)
+
+
+err = Messages(stderr=True)
 
 LINE_SECONDS = 30.0
 _MINUTE, _HOUR = 60, 3600
@@ -129,7 +160,7 @@ def _describe_remaining(step: ReportedStep) -> str:
 @contextmanager
 def progress() -> Iterator[Reporter]:
     """Yield a reporter that shows the steps of a command."""
-    if not err.is_terminal:
+    if err.as_json or not err.is_terminal:
         yield Lines(lambda line: err.print(line, highlight=False, markup=False, soft_wrap=True))
         return
     columns = (

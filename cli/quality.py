@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from cli.output import print_table
-from cli.progress import err
+from cli.progress import warn
 
 LEVELS = ("total", "bottom")
 _FIGURES = (
@@ -50,7 +50,7 @@ def show_quality(bundle: Path, *, with_table: bool = True) -> None:
     if with_table:
         print_table(headings, rows, caption=caption)
     for warning in quality["warnings"]:
-        err.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
+        warn(warning)
 
 
 def _format_share(value: Any) -> str:

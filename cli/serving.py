@@ -80,6 +80,9 @@ def _announce_server(settings: Settings, description: str, header: str | None) -
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{settings.port}"
     with_key = f" -H {header}" if header else ""
+    if err.as_json:
+        err.print(f"Serving {description} at {url}.")
+        return
     err.print(f"Serving {description} at [bold]{url}[/]. Try:\n")
     err.print(
         f"  curl {url}/health{with_key}\n"

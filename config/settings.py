@@ -24,6 +24,7 @@ from config.topics import (
     EdgeSettings,
     EventSettings,
     FeedbackSettings,
+    LogSettings,
     RequestSettings,
     ServerSettings,
 )
@@ -84,6 +85,7 @@ class Settings(
     EdgeSettings,
     BackendSettings,
     AccessSettings,
+    LogSettings,
     ServerSettings,
 ):
     """All settings, validated here whatever their source."""
@@ -209,10 +211,28 @@ class Settings(
         return Store(self.artifacts_dir)
 
 
+def get_log_settings() -> LogSettings:
+    """Return the settings of log lines; the defaults if one is wrong, which others report."""
+    try:
+        return LogSettings()
+    except ValidationError:
+        return LogSettings.model_construct()
+
+
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
     """Return the settings of this process."""
     return Settings()
+
+
+class CallerSettings(Environment):
+    """The key that commands call a server with, from `API_KEY` or the file of `API_KEY_FILE`."""
+
+    api_key: SecretStr | None = None
+
+    @property
+    def key(self) -> str | None:
+        return None if self.api_key is None else self.api_key.get_secret_value().strip()
 
 
 class Shell(Environment):

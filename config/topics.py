@@ -39,6 +39,26 @@ class LogLevel(StrEnum):
     ERROR = "ERROR"
 
 
+class LogFormat(StrEnum):
+    """Form of log lines."""
+
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class LogSettings(Environment):
+    """Log lines of servers, jobs and commands."""
+
+    log_level: LogLevel = Field(LogLevel.INFO, description="Least severe log lines to write.")
+    log_format: LogFormat = Field(
+        LogFormat.AUTO,
+        description="`json`: one JSON object a line; `console`: text with colours, for a person; "
+        "`auto`: text on a terminal, otherwise JSON. Commands that end by themselves write JSON "
+        "with `json` only.",
+    )
+
+
 class ServerSettings(Environment):
     """The processes of a server, and what they serve."""
 
@@ -67,7 +87,6 @@ class ServerSettings(Environment):
     graceful_shutdown_seconds: int = Field(
         20, ge=1, description="Time that running requests get after SIGTERM."
     )
-    log_level: LogLevel = Field(LogLevel.INFO, description="Least severe log lines to write.")
 
 
 class AccessSettings(Environment):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Connection
 
 from lifecycle.monitoring.events import EventKind, ReleaseAborted, ReleaseServed, publish
@@ -19,6 +20,8 @@ from storage.release_changes import (
     list_changes,
 )
 from storage.rollouts import end_rollout
+
+_log = structlog.get_logger(__name__)
 
 ROLLBACK, ABORT = "rollback", "abort"
 """Actions that events tell apart from others."""
@@ -44,6 +47,7 @@ class OpenChanges:
         self.connection = connection
         self._clock = clock
         self._describe = describe
+        self._actions: list[tuple[str, ReleaseChange]] = []
 
     def releases(self) -> list[ListedRelease]:
         """Return all releases, the changes of this transaction included."""
@@ -74,9 +78,25 @@ class OpenChanges:
         if state not in IN_TRIAL:
             end_rollout(self.connection, release.bundle, at=change.at)
         if action is not None:
+            self._actions.append((action, change))
             detail = f"with {change.snapshot}: {change.reason or 'no reason given'}"
             event = by.make_event(f"model.{action}", change.bundle, detail, at=change.at)
             write(self.connection, [event])
+
+    def log_actions(self) -> None:
+        """Log what was done; to be called after the commit.
+
+        Reasons are left out: they are what somebody wrote, and are in the audit log.
+        """
+        for action, change in self._actions:
+            _log.info(
+                "release_changed",
+                action=action,
+                bundle=change.bundle,
+                snapshot=change.snapshot,
+                state=change.state.value,
+                by=change.actor,
+            )
 
     def _publish(self, change: ReleaseChange, action: str | None) -> None:
         """Publish the event of a change that is about to be recorded, if there is one."""

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any
 
 import orjson
+import structlog
 from pydantic import ValidationError
 from sqlalchemy import Engine
 
@@ -53,6 +54,8 @@ from storage.release_changes import (
 )
 
 Document = dict[str, Any]
+
+_log = structlog.get_logger(__name__)
 
 REGISTRY = "registry"
 """Actor of changes that nobody asked the registry for: what it found."""
@@ -257,7 +260,12 @@ class Registry:
             changes = self._read_changes(bundles)
             listed = self._list(changes, bundles)
             before, wanted = find_active(listed), choose(listed)
-            target = self._load_fitting(wanted, before, snapshot)
+            try:
+                target = self._load_fitting(wanted, before, snapshot)
+            except ArtifactError as error:
+                about = {"action": action, "bundle": wanted.bundle, "by": by.name}
+                _log.error("release_change_failed", **about, reason=str(error))
+                raise
             if before is not None and before.release == target:
                 return Promotion(target, target)
             with self._changing(bundles) as open_changes:
@@ -325,6 +333,7 @@ class Registry:
             for release, state, reason in news:
                 changes.record(release, state, None, _FINDER, reason)
             yield changes
+        changes.log_actions()
 
     def _read_current(self) -> Release | None:
         try:

@@ -43,11 +43,20 @@ class RequestLog:
         self.level = logging.INFO
         self._lines: list[_Line] = []
         self._write: Callable[[bytes], object] = _write_to_stderr
+        self._serialize: Callable[[dict[str, Any]], bytes] = serialize_event
 
-    def configure(self, write: Callable[[bytes], object], level: int) -> None:
-        """Set the level and the output, which takes whole lines without the last line end."""
+    def configure(
+        self,
+        write: Callable[[bytes], object],
+        level: int,
+        serialize: Callable[[dict[str, Any]], bytes] = serialize_event,
+    ) -> None:
+        """Set the level, the form of a line, and the output.
+
+        The output takes whole lines without the last line end.
+        """
         self.flush()
-        self._write, self.level = write, level
+        self._write, self.level, self._serialize = write, level, serialize
 
     def add(self, level: int, fields: dict[str, Any]) -> None:
         """Add the line of a request that has just ended.
@@ -78,8 +87,7 @@ class RequestLog:
         if batch:
             self._write(b"\n".join(batch))
 
-    @staticmethod
-    def _render(line: _Line) -> bytes:
+    def _render(self, line: _Line) -> bytes:
         at = datetime.fromtimestamp(line.at, UTC).isoformat(timespec="microseconds")
         line.fields.update(
             event="request",
@@ -87,7 +95,7 @@ class RequestLog:
             logger=LOGGER,
             timestamp=at.replace("+00:00", "Z"),
         )
-        return serialize_event(line.fields)
+        return self._serialize(line.fields)
 
 
 def _call_later(function: Callable[[], object]) -> None:

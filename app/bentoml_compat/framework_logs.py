@@ -1,4 +1,4 @@
-"""Log lines of BentoML, uvicorn and circus in this service's JSON format, on standard error.
+"""Log lines of BentoML, uvicorn and circus in the format of our own, on standard error.
 
 BentoML configures `logging` from a dictionary, in the supervisor after it has imported the
 service and in each worker before that. So the dictionary is altered for later configurations, and
@@ -10,19 +10,19 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from telemetry.logs import json_formatter
-
-_HANDLER = "json"
+_HANDLER = "ours"
 
 
-def log_framework_as_json(configuration: dict[str, Any]) -> None:
-    """Make the framework log JSON, now and after it configures logging again.
+def unify_framework_logs(configuration: dict[str, Any]) -> None:
+    """Make the framework log as the root logger does, now and after it configures logging again.
 
     Args:
         configuration: the dictionary that it configures `logging` from, which is altered.
     """
+    (handler,) = logging.getLogger().handlers
+    formatter = handler.formatter
     configuration["disable_existing_loggers"] = False
-    configuration["formatters"] = {_HANDLER: {"()": json_formatter}}
+    configuration["formatters"] = {_HANDLER: {"()": lambda: formatter}}
     configuration["filters"] = {}
     configuration["handlers"] = {
         _HANDLER: {

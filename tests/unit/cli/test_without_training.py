@@ -12,6 +12,7 @@ import pytest
 
 from cli import main as command
 from config.settings import get_settings
+from tests.support.command import logging_as_before
 
 
 class ProcessReplaced(Exception):
@@ -29,6 +30,13 @@ def without_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterato
     get_settings.cache_clear()
     yield
     get_settings.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _text_of_commands(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("LOG_FORMAT", "console")
+    with logging_as_before():
+        yield
 
 
 @pytest.mark.parametrize(

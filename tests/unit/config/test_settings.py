@@ -18,7 +18,7 @@ from config.reference import variables
 from config.rollout import ROLLOUT_PLAN
 from config.settings import SecretManager, Settings, get_settings
 from config.tiers import TIERS
-from config.topics import AuthMode, LogLevel, Runners, TrackingSettings
+from config.topics import AuthMode, LogFormat, LogLevel, Runners, TrackingSettings
 from errors import InputError
 from storage.artifacts import Store
 
@@ -66,6 +66,7 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         "runners": Runners.INPROC,
         "graceful_shutdown_seconds": 20,
         "log_level": LogLevel.INFO,
+        "log_format": LogFormat.AUTO,
         "auth_mode": AuthMode.REQUIRED,
         "api_key": None,
         "api_key_tier": "unlimited",
@@ -124,6 +125,7 @@ def test_defaults_serve_one_machine_on_loopback() -> None:
         ("RUNNERS", "remote", Runners.REMOTE),
         ("GRACEFUL_SHUTDOWN_SECONDS", "5", 5),
         ("LOG_LEVEL", "DEBUG", LogLevel.DEBUG),
+        ("LOG_FORMAT", "console", LogFormat.CONSOLE),
         ("AUTH_MODE", "disabled", AuthMode.DISABLED),
         ("API_KEY", KEY, SecretStr(KEY)),
         ("API_KEY_TIER", "standard", "standard"),
@@ -190,6 +192,7 @@ def test_every_setting_has_a_description() -> None:
         ("RUNNERS", "threads"),
         ("GRACEFUL_SHUTDOWN_SECONDS", "0"),
         ("LOG_LEVEL", "LOUD"),
+        ("LOG_FORMAT", "xml"),
         ("AUTH_MODE", "off"),
         ("API_KEY", "fifteen-letters"),
         ("JWT_SECRET", LONG[:31]),
