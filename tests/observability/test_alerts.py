@@ -234,6 +234,9 @@ FIRING: dict[str, Case] = {
         "80m",
         ({**JOB, "level": "store", "measure": "coverage_80"},),
     ),
+    "a single drift is open": Case(
+        "DriftOpen", {series("mlrf_drift_events", severity="warning"): "1x90"}, "80m", (JOB,)
+    ),
     "drift of both severities is open": Case(
         "DriftOpen",
         {
