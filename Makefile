@@ -1,6 +1,6 @@
 # Thin over the mlrf command: every target works in a clean checkout.
 .DEFAULT_GOAL := help
-.PHONY: help serve dashboard-types docs test quick coverage check security train backtest forecast schedule schedule-test load bench bench-library \
+.PHONY: help serve dashboard-types docs test quick coverage check observability-test security train backtest forecast schedule schedule-test load bench bench-library \
 	dashboard dashboard-test lighthouse build image sbom smoke smoke-image manifests play workflows deploy lock locks clean
 
 PYTHON ?= python3
@@ -80,6 +80,12 @@ check: $(VENV)/dev.done ## Lint, format check and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+observability-test: $(VENV)/dev.done ## Test alerts, dashboard and runbooks with real Prometheus and Alertmanager (Debian packages)
+	@for tool in promtool amtool prometheus prometheus-alertmanager; do command -v $$tool >/dev/null || \
+		{ echo "$$tool is missing: apt-get install --no-install-recommends prometheus prometheus-alertmanager" >&2; exit 1; }; done
+	@$(BIN)/python tools/node.py npm --prefix tools/grafana/schema ci --ignore-scripts --no-audit --no-fund
+	@$(BIN)/pytest tests/observability
+
 security: $(VENV)/dev.done ## Look for unsafe code, and for secrets in files
 	@$(BIN)/bandit -q -c pyproject.toml -ll -r . tools/version tools/smoke
 	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --disable-plugin HexHighEntropyString \
@@ -97,10 +103,12 @@ bench: $(VENV)/bench.done models/artifacts/CURRENT ## Measure our server beside 
 bench-library: $(VENV)/bench.done ## Measure the parts, beside other libraries: DATA=<folder>, WHAT="matrix growth", RECORD=1
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m load.library $(WHAT) $(if $(DATA),--data "$(DATA)") $(if $(RECORD),--record)
 
-docs: $(VENV)/dev.done ## Write the generated tables and pages of the reference, the types of the Python client, and new settings into deploy/
+docs: $(VENV)/dev.done ## Write what is generated: pages of the reference, types of the Python client, new settings, dashboard and rules of deploy/
 	@$(BIN)/python -m config.reference
 	@$(BIN)/python -m api.docs.reference
 	@$(BIN)/python -m features.data.reference
+	@$(BIN)/python -m tools.grafana.dashboard
+	@$(BIN)/python -m tools.prometheus_rule
 	@$(BIN)/python -m tools.client_models
 
 build: models/artifacts/CURRENT ## Build the Bento with the dashboard and the release that is served now, or BUNDLE= and SNAPSHOT=
@@ -127,10 +135,10 @@ play: $(VENV)/dev.done ## Run the manifests of OVERLAY with podman and haproxy, 
 	@$(BIN)/python -m tools.checks.play --overlay $(OVERLAY) --image $(IMAGE) \
 		$(if $(TRAIN_IMAGE),--train-image $(TRAIN_IMAGE)) $(if $(REDIS_IMAGE),--redis-image $(REDIS_IMAGE))
 
-workflows: $(VENV)/dev.done ## Check workflows, the configuration of Dependabot, and compose.yaml
+workflows: $(VENV)/dev.done ## Check workflows, the configuration of Dependabot, and the Compose files
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml docker-compose.monitoring.yml
 	@$(BIN)/zizmor --offline --no-progress --quiet .github
 
 deploy: ## Roll IMAGE=<name@digest> out to OVERLAY=staging or production

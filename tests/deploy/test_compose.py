@@ -1,4 +1,4 @@
-"""compose.yaml and render.yaml: known settings only, secrets as files, no root user."""
+"""The Compose files and render.yaml: known settings only, secrets as files, no root user."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ RENDER = yaml.safe_load((ROOT / "deploy/render/render.yaml").read_text(encoding=
 SERVICES: dict[str, Any] = COMPOSE["services"]
 OURS = {name: SERVICES[name] for name in ("mlrf", "migrate", "train")}
 EXCLUDED = {name.upper() for name in SecretManager.model_fields} | {"VAULT_TOKEN_FILE"}
-EVERY_SERVICE = pytest.mark.parametrize("name", SERVICES)
+MONITORING = yaml.safe_load((ROOT / "docker-compose.monitoring.yml").read_text(encoding="utf-8"))
+ADDED = {name: each for name, each in MONITORING["services"].items() if name not in SERVICES}
+EVERY_SERVICE = pytest.mark.parametrize(
+    "service", [*SERVICES.values(), *ADDED.values()], ids=[*SERVICES, *ADDED]
+)
 GRACE_SECONDS = 5
 """Part of a container's time to stop that remains after the requests' grace period."""
 
@@ -108,8 +112,7 @@ def test_a_request_in_flight_is_answered_before_the_container_is_killed() -> Non
 
 
 @EVERY_SERVICE
-def test_a_service_has_least_privileges(name: str) -> None:
-    service = SERVICES[name]
+def test_a_service_has_least_privileges(service: dict[str, Any]) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -118,7 +121,7 @@ def test_a_service_has_least_privileges(name: str) -> None:
     assert not {"privileged", "cap_add", "devices", "pid", "ipc"} & set(service)
 
 
-@EVERY_SERVICE
+@pytest.mark.parametrize("name", SERVICES)
 def test_only_the_service_is_reachable_from_outside(name: str) -> None:
     service = SERVICES[name]
     if name == "mlrf":
@@ -129,17 +132,78 @@ def test_only_the_service_is_reachable_from_outside(name: str) -> None:
     assert COMPOSE["networks"]["back"] == {"internal": True}
 
 
-def test_secrets_are_private_to_the_owner_and_never_overwritten(secrets: Path) -> None:
-    assert {path.name for path in secrets.iterdir()} == set(COMPOSE["secrets"])
+@pytest.mark.parametrize("name", ADDED)
+def test_pages_of_monitoring_are_on_the_loopback_address(name: str) -> None:
+    service = ADDED[name]
+    ports = service.get("ports", ())
+    assert all(port.startswith("${MLRF_MONITORING_BIND:-127.0.0.1}:") for port in ports)
+    assert ("front" in service["networks"]) == bool(ports)
+
+
+@EVERY_SERVICE
+def test_an_image_has_a_version(service: dict[str, Any]) -> None:
+    tag = service["image"].rpartition(":")[2]
+    assert any(character.isdigit() for character in tag) or "MLRF_VERSION" in service["image"]
+
+
+@EVERY_SERVICE
+def test_a_service_depends_on_services_and_volumes_that_exist(service: dict[str, Any]) -> None:
+    volumes = COMPOSE["volumes"] | MONITORING["volumes"]
+    secrets = COMPOSE["secrets"] | MONITORING["secrets"]
+    assert set(service.get("depends_on", ())) <= {*SERVICES, *ADDED}
+    assert set(service.get("secrets", ())) <= set(secrets)
+    for volume in service.get("volumes", ()):
+        source = volume["source"] if isinstance(volume, dict) else volume.partition(":")[0]
+        if source.startswith("./"):
+            assert (ROOT / source).exists(), source
+        else:
+            assert source in volumes or source.startswith("${MLRF_HOME"), source
+
+
+def test_the_server_sends_its_traces_to_the_collector_and_that_to_jaeger() -> None:
+    collector = yaml.safe_load((ROOT / "deploy/otel/collector.yml").read_text(encoding="utf-8"))
+    for pipeline in collector["service"]["pipelines"].values():
+        for part in ("receivers", "processors", "exporters"):
+            assert set(pipeline[part]) <= set(collector[part])
+        assert pipeline["processors"][0] == "memory_limiter"
+    endpoint = MONITORING["services"]["mlrf"]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    _, host, port = endpoint.split(":")
+    assert collector["receivers"]["otlp"]["protocols"]["http"]["endpoint"].endswith(f":{port}")
+    targets = {host.strip("/")}
+    for exporter in collector["exporters"].values():
+        targets.add(exporter["endpoint"].removeprefix("http://").partition(":")[0])
+    assert targets == {"collector", "jaeger", "prometheus"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        pytest.param((), COMPOSE["secrets"], id="service"),
+        pytest.param(("monitoring",), MONITORING["secrets"], id="monitoring"),
+    ],
+)
+def test_secrets_are_private_to_the_owner_and_never_overwritten(
+    arguments: tuple[str, ...], names: Mapping[str, Any], tmp_path: Path
+) -> None:
+    secrets = tmp_path / "secrets"
+    command = [ROOT / "deploy" / "compose" / "make-secrets", secrets, *arguments]
+    subprocess.run(command, check=True, capture_output=True)
+    assert {path.name for path in secrets.iterdir()} == set(names)
     assert secrets.stat().st_mode & 0o777 == 0o700
     before = {path: path.read_bytes() for path in secrets.iterdir()}
-    again = subprocess.run(
-        [ROOT / "deploy" / "compose" / "make-secrets", secrets], capture_output=True, text=True
-    )
+    again = subprocess.run(command, capture_output=True, text=True)
     assert again.returncode == 1
     assert "there already" in again.stderr
     assert {path: path.read_bytes() for path in secrets.iterdir()} == before
-    assert len(set(before.values())) == len(before)
+    random = [text for text in before.values() if not text.startswith(b"http")]
+    assert len(set(random)) == len(random)
+
+
+def test_secrets_of_something_else_are_refused(tmp_path: Path) -> None:
+    command = [ROOT / "deploy" / "compose" / "make-secrets", tmp_path / "secrets", "grafana"]
+    refused = subprocess.run(command, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert not (tmp_path / "secrets").exists()
 
 
 def test_valkey_accepts_its_command_and_requires_the_password(

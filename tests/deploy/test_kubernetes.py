@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 
 import pytest
+import yaml
 
+from config.paths import ROOT
 from config.reference import variables
 from config.secrets import FILE_SUFFIX
 from config.settings import SecretManager, Settings
@@ -13,12 +15,13 @@ from config.version import __version__
 from tests.deploy.served import container, find_pod, mounted_claims, server
 from tools.checks.manifests import Manifests, overlays, read, selects
 from tools.checks.policy import findings, renderings
+from tools.prometheus_rule import TARGET, rendered
 
 if not (shutil.which("kubectl") or shutil.which("kustomize")):
     pytest.skip("needs kubectl or kustomize", allow_module_level=True)
 
 RENDERED = dict(renderings())
-CUSTOM = {"ExternalSecret"}
+CUSTOM = {"ExternalSecret", "PrometheusRule", "ServiceMonitor"}
 """Kinds of custom resources."""
 
 
@@ -112,3 +115,20 @@ def test_jobs_have_neither_secret_nor_network(production: Manifests, name: str) 
     for policy in policies:
         assert not policy["spec"].get("ingress")
         assert not policy["spec"].get("egress")
+
+
+def test_the_rules_are_those_of_prometheus() -> None:
+    assert TARGET.read_text(encoding="utf-8") == rendered(), "python -m tools.prometheus_rule"
+
+
+def test_the_scrape_finds_the_pods_behind_the_service() -> None:
+    manifests = read(RENDERED["production with every component"])
+    monitor = manifests.one("ServiceMonitor", "mlrf")["spec"]
+    service = manifests.one("Service", "mlrf")
+    assert selects(monitor["selector"], service["metadata"]["labels"])
+    (endpoint,) = monitor["endpoints"]
+    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+    configuration = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    job = next(each for each in configuration["scrape_configs"] if each["job_name"] == "mlrf")
+    assert endpoint["path"] == job["metrics_path"]
+    assert service["metadata"]["name"] == job["job_name"], "the operator's label `job`"

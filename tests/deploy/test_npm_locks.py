@@ -10,7 +10,11 @@ import pytest
 
 from config.paths import ROOT
 
-LOCKS = (Path("dashboard/package-lock.json"), Path("load/lighthouse/package-lock.json"))
+LOCKS = (
+    Path("dashboard/package-lock.json"),
+    Path("load/lighthouse/package-lock.json"),
+    Path("tools/grafana/schema/package-lock.json"),
+)
 
 
 @pytest.fixture(params=LOCKS, ids=str)
