@@ -22,6 +22,8 @@ OVERLAY ?= production
 BY_FILE := --dist loadfile --no-loadscope-reorder
 # Extras stay in a lock, for a pip that resolves it
 COMPILE := uv pip compile -q pyproject.toml --universal --generate-hashes --no-strip-extras
+# Debian packages that the tests of monitoring run
+OBSERVERS := prometheus prometheus-alertmanager prometheus-blackbox-exporter syslog-ng-core syslog-ng-mod-http
 NPM := $(BIN)/python tools/node.py npm --prefix dashboard
 export HOST PORT
 
@@ -81,8 +83,8 @@ check: $(VENV)/dev.done ## Lint, format check and types
 	@$(BIN)/mypy
 
 observability-test: $(VENV)/dev.done ## Test alerts, dashboard and runbooks with real Prometheus and Alertmanager (Debian packages)
-	@for tool in promtool amtool prometheus prometheus-alertmanager; do command -v $$tool >/dev/null || \
-		{ echo "$$tool is missing: apt-get install --no-install-recommends prometheus prometheus-alertmanager" >&2; exit 1; }; done
+	@for tool in promtool amtool prometheus prometheus-alertmanager prometheus-blackbox-exporter syslog-ng; do command -v $$tool >/dev/null || \
+		{ echo "$$tool is missing: apt-get install --no-install-recommends $(OBSERVERS)" >&2; exit 1; }; done
 	@$(BIN)/python tools/node.py npm --prefix tools/grafana/schema ci --ignore-scripts --no-audit --no-fund
 	@$(BIN)/pytest tests/observability
 

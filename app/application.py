@@ -34,8 +34,8 @@ from app.identity import identity_of, origins_of_sign_in, sign_in_options_of
 from app.recording import PredictionRecorder
 from app.releases import ReleaseFollower, ReleaseRecorder
 from app.trial.trial import ReleaseTrial
+from app.vitals import MEMORY_SECONDS, WorkerVitals, observe_memory
 from app.vitals import SECONDS as VITALS_SECONDS
-from app.vitals import WorkerVitals
 from config.settings import Settings
 from lifecycle.apart import load_apart
 from lifecycle.job_queue import JobQueue
@@ -276,6 +276,7 @@ class Application:
             tasks.start_soon(run_every, USES_SECONDS, self._keys.flush)
             tasks.start_soon(run_every, 1.0, self._conditions.observe)
             tasks.start_soon(run_every, VITALS_SECONDS, self._vitals.observe)
+            tasks.start_soon(run_every, MEMORY_SECONDS, observe_memory)
             tasks.start_soon(run_every, FIGURES_SECONDS, self._figures.observe)
             tasks.start_soon(run_every, RELEASES_SECONDS, self._releases.observe)
             tasks.start_soon(run_every, ROLLOUT_SECONDS, self.trial.observe)

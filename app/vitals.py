@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 
 from config.version import __version__
 from telemetry import metrics
@@ -19,7 +19,11 @@ SECONDS = 0.25
 LAG_SECONDS = 15.0
 """Time for which the longest delay is shown: that between two scrapes, or more."""
 
-_STATM = Path("/proc/self/statm")
+MEMORY_SECONDS = 15.0
+"""Interval at which the memory is measured: the kernel walks all pages, for milliseconds."""
+
+_ROLLUP = Path("/proc/self/smaps_rollup")
+_PSS = b"Pss:"
 
 
 class WorkerVitals:
@@ -47,13 +51,23 @@ class WorkerVitals:
         self._due = now + SECONDS
         metrics.LOOP_LAG.set(max(self._lags))
         metrics.CACHE_BYTES.set(self._cache_size())
-        if (memory := resident_memory()) is not None:
-            metrics.WORKER_MEMORY.set(memory)
         metrics.flush()
 
 
-def resident_memory() -> int | None:
-    """Return the resident memory of this process in bytes; None where the system has no /proc."""
+async def observe_memory() -> None:
+    """Set the metric of this worker's memory; to be called every `MEMORY_SECONDS`."""
+    memory = await anyio.to_thread.run_sync(proportional_memory)
+    if memory is not None:
+        metrics.WORKER_MEMORY.set(memory)
+
+
+def proportional_memory() -> int | None:
+    """Return the memory of this process in bytes, of pages that it shares its part.
+
+    None where the system does not tell: it is Linux that has `_ROLLUP`.
+    """
     with suppress(OSError):
-        return int(_STATM.read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        for line in _ROLLUP.read_bytes().splitlines():
+            if line.startswith(_PSS):
+                return int(line.split()[1]) * 1024
     return None

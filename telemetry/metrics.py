@@ -193,7 +193,9 @@ for _reason in ("full", "large", "table", "shutdown"):
 WORKERS = Level("workers", "Workers that run.", merge="livesum")
 WORKER_STARTS = Count("worker_starts_total", "Starts of workers since the server was started.")
 WORKER_MEMORY = Level(
-    "worker_memory_bytes", "Resident memory of the largest worker.", merge="livemax"
+    "worker_memory_bytes",
+    "Memory of all workers together; what they share counts once.",
+    merge="livesum",
 )
 LOOP_LAG = Level(
     "event_loop_lag_seconds",

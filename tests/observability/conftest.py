@@ -25,6 +25,7 @@ from tests.observability.processes import (
     Api,
     running_alert_receiver,
     running_alertmanager,
+    running_exporter,
     running_prometheus,
 )
 from tests.support import receiver as events
@@ -135,9 +136,12 @@ def monitored(
         )
         monitored.server.wait_for("/readyz")
         made = monitored.post("/admin/keys", client="prometheus", scopes=["monitor"])
-        targets = {"mlrf": f"127.0.0.1:{monitored.port}"}
+        address = f"127.0.0.1:{monitored.port}"
+        targets = {"mlrf": address, "mlrf-probe": f"http://{address}/forecast"}
+        (folder / "probe-key").write_text(KEY, encoding="utf-8")
+        exporter = stack.enter_context(running_exporter(folder, folder / "probe-key"))
         monitored.prometheus = stack.enter_context(
-            running_prometheus(folder, targets, made["key"], monitored.alertmanager)
+            running_prometheus(folder, targets, made["key"], monitored.alertmanager, exporter)
         )
         yield monitored
 

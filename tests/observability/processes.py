@@ -24,10 +24,17 @@ from tests.support.waiting import wait_until
 
 ALERTMANAGER = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
 GONE = 410
+EXPORTER = "prometheus-blackbox-exporter"
+MODULES = PROMETHEUS / "blackbox.yml"
 
 needs_alertmanager = pytest.mark.skipif(
     shutil.which("prometheus-alertmanager") is None,
     reason="needs prometheus-alertmanager (Debian: prometheus-alertmanager)",
+)
+
+
+needs_exporter = pytest.mark.skipif(
+    shutil.which(EXPORTER) is None, reason=f"needs {EXPORTER} (Debian: {EXPORTER})"
 )
 
 
@@ -139,8 +146,27 @@ def running_alertmanager(folder: Path, receiver: AlertReceiver) -> Iterator[Api]
 
 
 @contextmanager
+def running_exporter(folder: Path, key_file: Path) -> Iterator[Api]:
+    """Run a blackbox exporter with our modules; only the place of the key is the test's."""
+    document = yaml.safe_load(MODULES.read_text(encoding="utf-8"))
+    document["modules"]["mlrf_forecast"]["http"]["authorization"]["credentials_file"] = str(
+        key_file
+    )
+    configuration = folder / "blackbox.yml"
+    configuration.write_text(yaml.safe_dump(document), encoding="utf-8")
+    api = Api(f"http://127.0.0.1:{free_port()}")
+    command: list[str | Path] = [
+        EXPORTER,
+        f"--config.file={configuration}",
+        f"--web.listen-address={api.url.removeprefix('http://')}",
+    ]
+    with _running(command, folder, f"{api.url}/-/healthy"):
+        yield api
+
+
+@contextmanager
 def running_prometheus(
-    folder: Path, targets: Mapping[str, str], key: str, alertmanager: Api
+    folder: Path, targets: Mapping[str, str], key: str, alertmanager: Api, exporter: Api
 ) -> Iterator[Api]:
     """Run a Prometheus with our jobs and rules, which looks every second.
 
@@ -149,6 +175,7 @@ def running_prometheus(
     Args:
         targets: host and port by the name of the job; other jobs are left out.
         key: of the scope `monitor`.
+        exporter: that probes the server.
     """
     for file in RULE_FILES:
         rules = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -168,6 +195,9 @@ def running_prometheus(
         job["static_configs"] = [{"targets": [targets[job["job_name"]]]}]
         if "authorization" in job:
             job["authorization"]["credentials_file"] = str(folder / "monitor_key")
+        for relabel in job.get("relabel_configs", ()):
+            if "replacement" in relabel:
+                relabel["replacement"] = exporter.url.removeprefix("http://")
     (manager,) = document["alerting"]["alertmanagers"]
     manager["static_configs"] = [{"targets": [alertmanager.url.removeprefix("http://")]}]
     configuration = folder / "prometheus.yml"

@@ -13,6 +13,7 @@ JOB = {"job": "mlrf"}
 A = {**JOB, "instance": "a"}
 AVAILABILITY = {**JOB, "sloth_slo": "availability"}
 LATENCY = {**JOB, "sloth_slo": "latency"}
+PROBE = 'probe_success{job="mlrf-probe",instance="http://mlrf/f"}'
 DAY = 86400  # promtool's clock starts at 0, so times of jobs are small numbers
 
 
@@ -122,6 +123,9 @@ FIRING: dict[str, Case] = {
     "there is nothing to scrape": Case(
         "ServiceDown", {'up{job="other",instance="x"}': "1x9"}, "5m", (JOB,)
     ),
+    "no probe is answered": Case(
+        "ProbeFailing", {PROBE: "0x9"}, "6m", ({"job": "mlrf-probe", "instance": "http://mlrf/f"},)
+    ),
     "the scrapes of one replica fail": Case(
         "ScrapeFailing", gauges("up", "0x20", "1x20"), "10m", (A,)
     ),
@@ -134,9 +138,9 @@ FIRING: dict[str, Case] = {
     "a worker ended and was not started again": Case(
         "WorkerMissing", {series("mlrf_workers"): "2x30 1x30"}, "45m", (A,)
     ),
-    "two workers of 500 MiB each": Case(
+    "the workers take 1,000 MiB": Case(
         "WorkerMemoryHigh",
-        {series("mlrf_worker_memory_bytes"): f"{500 * 2**20}x30", series("mlrf_workers"): "2x30"},
+        {series("mlrf_worker_memory_bytes"): f"{1000 * 2**20}x30"},
         "20m",
         (A,),
     ),
@@ -269,6 +273,8 @@ FIRING: dict[str, Case] = {
 }
 
 SILENT: dict[str, Case] = {
+    "a probe fails twice": Case("ProbeFailing", {PROBE: "1x5 0 0 1x9"}, "9m"),
+    "no probe is made": Case("ProbeFailing", {}, "9m"),
     "1 % of an hour's requests fail, after five good hours": Case(
         "ErrorBudgetBurnsFast", traffic("0+60x420", "0x320 0+1.2x80"), "390m"
     ),
@@ -366,17 +372,14 @@ SILENT: dict[str, Case] = {
         "WorkerMissing", {series("mlrf_workers"): "2x30 1x5 2x30"}, "45m"
     ),
     "the number of workers is not known": Case("WorkerMissing", {}, "45m"),
-    "two workers of 300 MiB each": Case(
+    "the workers take 600 MiB": Case(
         "WorkerMemoryHigh",
-        {series("mlrf_worker_memory_bytes"): f"{300 * 2**20}x30", series("mlrf_workers"): "2x30"},
+        {series("mlrf_worker_memory_bytes"): f"{600 * 2**20}x30"},
         "20m",
     ),
     "memory is high for ten minutes": Case(
         "WorkerMemoryHigh",
-        {
-            series("mlrf_worker_memory_bytes"): f"0x10 {2**30}x10 0x20",
-            series("mlrf_workers"): "1x40",
-        },
+        {series("mlrf_worker_memory_bytes"): f"0x10 {2**30}x10 0x20"},
         "20m",
     ),
     "the event loop is 0.2 s late": Case(

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.requests import Request
 
-from config.paths import ROOT
 from load.server import free_port
 from storage.artifacts import Store
+from tests.observability.processes import (
+    EXPORTER,
+    MODULES,
+    Api,
+    needs_exporter,
+    running_exporter,
+)
 from tests.support.proxy import altering
 from tests.support.servers import Server, running
-from tests.support.waiting import wait_until
 
-EXPORTER = shutil.which("prometheus-blackbox-exporter") or shutil.which("blackbox_exporter")
-if EXPORTER is None:
-    pytest.skip("needs prometheus-blackbox-exporter", allow_module_level=True)
+pytestmark = [pytest.mark.e2e, needs_exporter]
 
-MODULES = ROOT / "deploy" / "prometheus" / "blackbox.yml"
 KEY = "a-key-of-the-blackbox"
 PATHS = {"mlrf_ready": "/readyz", "mlrf_forecast": "/forecast"}
 
@@ -47,42 +46,19 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def exporter(tmp_path_factory: pytest.TempPathFactory, key_file: Path) -> Iterator[str]:
-    """The address of an exporter with our modules; only the place of the key is the test's."""
-    document = yaml.safe_load(MODULES.read_text(encoding="utf-8"))
-    document["modules"]["mlrf_forecast"]["http"]["authorization"]["credentials_file"] = str(
-        key_file
-    )
-    file = tmp_path_factory.mktemp("exporter") / "blackbox.yml"
-    file.write_text(yaml.safe_dump(document), encoding="utf-8")
-    port = free_port()
-    process = subprocess.Popen(
-        [str(EXPORTER), f"--config.file={file}", f"--web.listen-address=127.0.0.1:{port}"],
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until(lambda: _answers(url))
-        yield url
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _answers(url: str) -> bool:
-    with suppress(httpx.TransportError):
-        return httpx.get(f"{url}/-/healthy", trust_env=False).is_success
-    return False
+def exporter(tmp_path_factory: pytest.TempPathFactory, key_file: Path) -> Iterator[Api]:
+    with running_exporter(tmp_path_factory.mktemp("exporter"), key_file) as api:
+        yield api
 
 
 @pytest.fixture
-def probe(exporter: str, key_file: Path) -> Probe:
+def probe(exporter: Api, key_file: Path) -> Probe:
     """Probe a server with a module, with a valid key, and return whether it passes."""
     key_file.write_text(KEY)
 
     def probe(module: str, url: str) -> bool:
         query = {"module": module, "target": url + PATHS[module]}
-        answer = httpx.get(f"{exporter}/probe", params=query, timeout=20, trust_env=False)
+        answer = httpx.get(f"{exporter.url}/probe", params=query, timeout=20, trust_env=False)
         families = text_string_to_metric_families(answer.text)
         return bool({f.name: f.samples[0].value for f in families if f.samples}["probe_success"])
 
@@ -91,7 +67,7 @@ def probe(exporter: str, key_file: Path) -> Probe:
 
 def test_the_configuration_is_valid() -> None:
     subprocess.run(
-        [str(EXPORTER), "--config.check", f"--config.file={MODULES}"],
+        [EXPORTER, "--config.check", f"--config.file={MODULES}"],
         check=True,
         capture_output=True,
     )

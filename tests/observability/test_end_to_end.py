@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from tests.observability.conftest import Monitored
-from tests.observability.processes import needs_alertmanager
+from tests.observability.processes import needs_alertmanager, needs_exporter
 from tests.observability.rules import alerts, matched_selectors, needs_promtool
 from tests.support.servers import running
 from tests.support.waiting import wait_until
 from tools.grafana.dashboard import TARGET
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, needs_promtool, needs_alertmanager]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, needs_promtool, needs_alertmanager, needs_exporter]
 
 ALERT_SECONDS = 120.0
 """Many times what an alert takes from its cause to the receiver."""

@@ -104,8 +104,8 @@ OPERATIONS = (
         alert="WorkerRestarts",
     ),
     Panel(
-        "Memory of a worker",
-        "Resident memory of the largest worker of a server. All of them together have 1 GiB.",
+        "Memory of the workers",
+        "Memory of a server's workers together; what they share counts once. They have 1 GiB.",
         ((highest(metrics.WORKER_MEMORY, "instance"), "{{instance}}"),),
         unit="bytes",
         alert="WorkerMemoryHigh",
