@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import anyio
+import anyio.lowlevel
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from errors import Code, Problem
@@ -55,6 +56,10 @@ class DeadlineMiddleware:
 
         async def send_watched(message: Message) -> None:
             nonlocal answered
+            if message["type"] == "http.response.start":
+                # Work in a thread has outlived the deadline: the cancellation that waits would cut
+                # the answer after its head. Here the caller still gets the problem.
+                await anyio.lowlevel.checkpoint_if_cancelled()
             await send(message)
             answered = message["type"] == "http.response.body" and not message.get("more_body")
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from threading import Event
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -70,6 +72,21 @@ def test_a_started_response_is_cut(call: Callable, messages: tuple[Message, ...]
     assert sent.error is not None
     assert sent.messages == [{**START, "headers": sent.messages[0]["headers"]}, *messages[1:]]
     assert not sent.finished
+
+
+def test_an_answer_that_a_thread_ends_too_late_is_a_problem_and_not_cut(call: Callable) -> None:
+    """The work is not undone, and half of its answer would tell nobody anything."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await anyio.to_thread.run_sync(time.sleep, 5 * SHORT)
+        await send(START)
+        await anyio.lowlevel.checkpoint()  # as a server that writes it
+        await send(PART)
+        await send(END)
+
+    sent = call(with_deadline(app))
+    assert sent.error is None
+    assert (sent.status, sent.problem["code"], sent.finished) == (504, "TIMEOUT", True)
 
 
 def test_a_complete_response_survives_the_cancellation_of_later_work(call: Callable) -> None:
